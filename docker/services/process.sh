@@ -1,0 +1,125 @@
+# shellcheck shell=bash
+# One server's process: its ports, its start in the background, its end. A server's home folder
+# holds `ports`, `pid` and `output.log`. Knows nothing of what the server is.
+
+say() { printf '%s\n' "$*" >&2; }
+
+fail() {
+  say "error: $*"
+  exit 1
+}
+
+fail_with_log() { # FILE MESSAGE
+  tail -n 20 "$1" | sed 's/^/  | /' >&2
+  fail "$2; the whole log is $1"
+}
+
+# choose_ports HOME NAME...: takes a free port for each name and keeps it for the life of the folder.
+choose_ports() {
+  local home=$1 name
+  shift
+  [ ! -s "$home/ports" ] || return 0
+  (
+    exec 9>"$home/../.ports.lock"
+    flock 9
+    for name in "$@"; do
+      echo "$name=$(free_port "$home"/../*/ports "$home/ports.part")" >>"$home/ports.part"
+    done
+    mv "$home/ports.part" "$home/ports"
+  )
+}
+
+# A port nobody listens on and no file of this run names. Below the range the kernel hands out to
+# outgoing connections, so that none of those can sit on it when the server comes back; and below
+# 9300, because the starter class of the jars takes none above.
+free_port() {
+  local port
+  while :; do
+    port=$((3000 + RANDOM % 6300))
+    ! cat "$@" 2>/dev/null | grep -q "=$port\$" || continue
+    [ -n "$(ss -Hltn "sport = :$port")" ] || break
+  done
+  echo "$port"
+}
+
+port_of() { # HOME NAME
+  sed -n "s/^$2=//p" "$1/ports"
+}
+
+# launch HOME COMMAND...: starts it in a session of its own, with no stream or descriptor of the caller.
+launch() {
+  local home=$1 i
+  shift
+  rm -f "$home/pid"
+  (
+    close_descriptors
+    exec setsid "$@" </dev/null >>"$home/output.log" 2>&1
+  ) &
+  for ((i = 0; i < 100; i++)); do
+    [ ! -s "$home/pid" ] || return 0
+    sleep 0.05
+  done
+  fail "the process of $home did not start"
+}
+
+close_descriptors() {
+  local descriptor
+  for descriptor in "/proc/$BASHPID/fd"/*; do
+    descriptor=${descriptor##*/}
+    [ "$descriptor" -le 2 ] || eval "exec $descriptor>&-" 2>/dev/null || true
+  done
+}
+
+# The launched process calls this first: a pid alone may be taken over by a stranger, so its start time goes with it.
+write_pid() { # HOME
+  echo "$$ $(start_time $$)" >"$1/pid.part"
+  mv "$1/pid.part" "$1/pid"
+}
+
+start_time() {
+  local line
+  line=$(cat "/proc/$1/stat" 2>/dev/null) || return
+  # The command's name may hold spaces; what follows the last bracket does not.
+  read -ra line <<<"${line##*) }"
+  [ "${line[0]}" != Z ] && echo "${line[19]}"
+}
+
+alive() { # HOME
+  local pid started
+  { read -r pid started <"$1/pid"; } 2>/dev/null && [ "$(start_time "$pid")" = "$started" ]
+}
+
+# stop HOME SECONDS: asks with SIGTERM, waits, then ends by SIGKILL whatever is left of the session.
+stop() {
+  local home=$1 pid i
+  [ -s "$home/pid" ] || return 0
+  read -r pid _ <"$home/pid"
+  if alive "$home"; then
+    kill -TERM "$pid" 2>/dev/null || true
+    for ((i = 0; i < $2 * 10; i++)); do
+      alive "$home" || break
+      sleep 0.1
+    done
+  fi
+  crash "$home"
+}
+
+# Ends the whole session of HOME at once, as a power cut would.
+crash() {
+  local home=$1 pid members i
+  [ -s "$home/pid" ] || return 0
+  read -r pid _ <"$home/pid"
+  # The number belongs to someone else by now: nothing of ours is left.
+  if ! alive "$home" && [ -n "$(start_time "$pid")" ]; then
+    rm -f "$home/pid"
+    return
+  fi
+  for ((i = 0; i < 100; i++)); do
+    members=$(ps -o pid=,stat= --sid "$pid" | awk '$2 !~ /^Z/ { print $1 }')
+    [ -n "$members" ] || break
+    # shellcheck disable=SC2086
+    kill -KILL $members 2>/dev/null || true
+    sleep 0.05
+  done
+  rm -f "$home/pid"
+}
