@@ -1,1 +1,20 @@
-//! Stub.
+#![doc = include_str!("../README.md")]
+
+mod cause;
+mod codec;
+mod dead;
+mod document;
+mod id;
+mod job;
+mod queue;
+mod receipt;
+pub mod zoom;
+
+pub use cause::{Cause, CauseClass};
+pub use codec::{DecodeError, VERSION, decode, encode};
+pub use dead::{DeadLetter, DeadState};
+pub use document::{Document, RawDocument, RawKind};
+pub use id::{IdError, JobId, MeetingUuid, RunId, SeriesId};
+pub use job::Job;
+pub use queue::{Family, Lane, Queue, Source, UnknownName};
+pub use receipt::{Calls, Receipt, ReceiptState};

@@ -1,0 +1,150 @@
+//! Why a message could not be used: a closed list of classes, each with the operator's next step.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// Classes of causes by which dead letters are grouped, filtered and replayed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CauseClass {
+    /// The API says that the thing does not exist, and it had time enough to appear.
+    Gone,
+    /// The API refuses this one object to the account.
+    Forbidden,
+    /// The answer was still not ready when the attempts were spent.
+    NotReadyExpired,
+    /// The account's plan or add-on does not include this endpoint.
+    PlanMissing,
+    /// Something between us and the API answered with a page for people.
+    HtmlBlocked,
+    /// The answer or the message does not have the shape that was promised.
+    BadShape,
+    /// The store refused the document's content.
+    MappingRefused,
+    /// One item is larger than the store or the broker takes.
+    TooLarge,
+    /// Workers died holding this message, again and again.
+    CrashedWorker,
+    /// A failure that may pass did not pass within the attempts.
+    AttemptsSpent,
+    /// The message was written by a newer `ua`.
+    UnknownVersion,
+}
+
+impl CauseClass {
+    /// Every class, in the order of the documentation.
+    pub const ALL: [Self; 11] = [
+        Self::Gone,
+        Self::Forbidden,
+        Self::NotReadyExpired,
+        Self::PlanMissing,
+        Self::HtmlBlocked,
+        Self::BadShape,
+        Self::MappingRefused,
+        Self::TooLarge,
+        Self::CrashedWorker,
+        Self::AttemptsSpent,
+        Self::UnknownVersion,
+    ];
+
+    /// The name used in messages, filters and metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Gone => "gone",
+            Self::Forbidden => "forbidden",
+            Self::NotReadyExpired => "not-ready-expired",
+            Self::PlanMissing => "plan-missing",
+            Self::HtmlBlocked => "html-blocked",
+            Self::BadShape => "bad-shape",
+            Self::MappingRefused => "mapping-refused",
+            Self::TooLarge => "too-large",
+            Self::CrashedWorker => "crashed-worker",
+            Self::AttemptsSpent => "attempts-spent",
+            Self::UnknownVersion => "unknown-version",
+        }
+    }
+
+    /// What an operator does next about a dead letter of this class.
+    pub fn next_step(self) -> &'static str {
+        match self {
+            Self::Gone => "nothing to fetch: drop it, or replay it if the object should exist",
+            Self::Forbidden => "grant the account access to the object, then replay",
+            Self::NotReadyExpired => "look at the object in the source's own console; replay once it shows data",
+            Self::PlanMissing => "set ZOOM_SOURCE or ZOOM_WEBINARS to what the plan includes, then replay",
+            Self::HtmlBlocked => "look for a proxy or gateway between here and the API, then replay",
+            Self::BadShape => "keep the message and report it: the API or a message has changed its shape",
+            Self::MappingRefused => "run `ua setup`, correct the template named in the cause, then replay",
+            Self::TooLarge => "raise the store's or the broker's size limit, then replay",
+            Self::CrashedWorker => "read the worker's last log lines and its memory limit, then replay",
+            Self::AttemptsSpent => "read the cause; when the API is well again, replay",
+            Self::UnknownVersion => "upgrade this `ua` to the version that wrote the message, then replay",
+        }
+    }
+}
+
+impl fmt::Display for CauseClass {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl std::str::FromStr for CauseClass {
+    type Err = crate::UnknownName;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        Self::ALL
+            .into_iter()
+            .find(|class| class.name() == name)
+            .ok_or_else(|| crate::UnknownName { what: "cause class", name: name.to_owned() })
+    }
+}
+
+/// A cause: its class and one line that says what, where and why.
+///
+/// The text never holds a name, an address, a body or a secret: it is shown in lists and logs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cause {
+    /// What kind of failure this is.
+    pub class: CauseClass,
+    /// What happened, in one line.
+    pub text: String,
+}
+
+impl Cause {
+    /// A cause of `class` explained by `text`, cut at 1,000 characters.
+    pub fn new(class: CauseClass, text: impl Into<String>) -> Self {
+        let mut text = text.into();
+        if let Some((end, _)) = text.char_indices().nth(1_000) {
+            text.truncate(end);
+        }
+        Self { class, text }
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.class, self.text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_class_is_written_and_read_by_its_name() {
+        for class in CauseClass::ALL {
+            assert_eq!(serde_json::to_string(&class).unwrap(), format!("\"{}\"", class.name()));
+            assert_eq!(class.name().parse::<CauseClass>().unwrap(), class);
+        }
+        assert!("no-such-class".parse::<CauseClass>().is_err());
+    }
+
+    #[test]
+    fn a_long_text_is_cut_between_characters() {
+        let cause = Cause::new(CauseClass::BadShape, "ä".repeat(2_000));
+        assert_eq!(cause.text.chars().count(), 1_000);
+    }
+}

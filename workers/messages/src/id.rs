@@ -1,0 +1,160 @@
+//! Ids: of meetings, series, jobs and runs. Checked once, where they enter; never mixed up afterwards.
+
+use std::fmt;
+use std::str::FromStr;
+
+use base64::Engine as _;
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+
+/// Why a text is not an id.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{text:?} is not a {what}")]
+pub struct IdError {
+    what: &'static str,
+    text: String,
+}
+
+fn refuse(what: &'static str, text: &str) -> IdError {
+    // A wrong id may be anything, a person's name included: show only its beginning.
+    IdError { what, text: text.chars().take(32).collect() }
+}
+
+/// One instance of a meeting: base64 of 16 bytes, 24 characters. Never reused.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct MeetingUuid(String);
+
+impl MeetingUuid {
+    /// The 24 characters, as the API writes them (not encoded for a path).
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for MeetingUuid {
+    type Err = IdError;
+
+    fn from_str(text: &str) -> Result<Self, IdError> {
+        let bytes = base64::engine::general_purpose::STANDARD.decode(text);
+        match bytes {
+            Ok(bytes) if bytes.len() == 16 => Ok(Self(text.to_owned())),
+            _ => Err(refuse("meeting uuid (24 characters: base64 of 16 bytes, like 4444AAAiAAAAAiAiAiiAii==)", text)),
+        }
+    }
+}
+
+impl TryFrom<String> for MeetingUuid {
+    type Error = IdError;
+
+    fn try_from(text: String) -> Result<Self, IdError> {
+        text.parse()
+    }
+}
+
+impl From<MeetingUuid> for String {
+    fn from(uuid: MeetingUuid) -> Self {
+        uuid.0
+    }
+}
+
+impl fmt::Display for MeetingUuid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The 9 to 11 digit meeting number. One series has many instances.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct SeriesId(pub u64);
+
+impl fmt::Display for SeriesId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// The deterministic id of a job: the same work always has the same id, so doing it again overwrites.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct JobId(String);
+
+impl JobId {
+    /// An id of the form `source:kind:key`, for example `zoom:meetings:2026-01-02`.
+    pub fn new(source: crate::Source, kind: &str, key: impl fmt::Display) -> Self {
+        Self(format!("{source}:{kind}:{key}"))
+    }
+
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for JobId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl From<&str> for JobId {
+    fn from(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+}
+
+/// One call of `ua plan` or `ua run`; all jobs that came of it carry it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RunId(String);
+
+impl RunId {
+    /// An id that sorts by time and names its window: `20260103T040506-2026-01-01..2026-01-02`.
+    pub fn new(now: jiff::Timestamp, window: Option<(Date, Date)>) -> Self {
+        let stamp = now.strftime("%Y%m%dT%H%M%S%3f");
+        match window {
+            Some((from, to)) if from == to => Self(format!("{stamp}-{from}")),
+            Some((from, to)) => Self(format!("{stamp}-{from}..{to}")),
+            None => Self(format!("{stamp}-picked")),
+        }
+    }
+
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<&str> for RunId {
+    fn from(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+}
+
+impl fmt::Display for RunId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_meeting_uuid_is_base64_of_sixteen_bytes() {
+        for good in ["4444AAAiAAAAAiAiAiiAiA==", "/abcAAAiAAAAAiAiAiiAiA==", "a//+AAAiAAAAAiAiAiiAiA=="] {
+            assert_eq!(good.parse::<MeetingUuid>().unwrap().as_str(), good);
+        }
+        for bad in ["", "123456789", "4444AAAiAAAAAiAiAiiAiA", "4444AAAiAAAAAiAiAiiAiA===", "4444 AAiAAAAAiAiAiiAiA=="] {
+            let error = bad.parse::<MeetingUuid>().unwrap_err();
+            assert!(error.to_string().contains("24 characters"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_uuid_in_a_message_is_refused() {
+        assert!(serde_json::from_str::<MeetingUuid>("\"abc\"").is_err());
+    }
+}

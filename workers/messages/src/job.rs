@@ -1,0 +1,31 @@
+//! A job: one small unit of fetching. What it asks for is its task, a type of the source it is for.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::codec::Version;
+use crate::{JobId, Lane, RunId};
+
+/// A job with its task `T`, for example [`crate::zoom::Task`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Job<T> {
+    version: Version,
+    /// Deterministic: the same work has the same id.
+    pub id: JobId,
+    /// The run that asked for it.
+    pub run: RunId,
+    /// The lane in which it was first published.
+    pub lane: Lane,
+    /// When it was planned.
+    pub planned_at: Timestamp,
+    /// What to fetch.
+    pub task: T,
+}
+
+impl<T> Job<T> {
+    /// A job of this program's version.
+    pub fn new(id: JobId, run: RunId, lane: Lane, planned_at: Timestamp, task: T) -> Self {
+        Self { version: Version, id, run, lane, planned_at, task }
+    }
+}

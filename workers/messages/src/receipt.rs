@@ -1,0 +1,96 @@
+//! A receipt: what a job says of itself. One row per job in the store's index `harvests`.
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::{Cause, JobId, Lane, MeetingUuid, Queue, RunId, Source};
+
+/// How far a job has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ReceiptState {
+    /// Published, not finished.
+    Planned,
+    /// Finished; everything promised came.
+    Complete,
+    /// Finished; less came than was promised.
+    Incomplete,
+    /// Given up: its dead letter says why.
+    Failed,
+}
+
+/// API calls used, per rate class.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Calls {
+    /// Light calls.
+    pub light: u64,
+    /// Medium calls.
+    pub medium: u64,
+    /// Heavy calls.
+    pub heavy: u64,
+    /// Resource-intensive calls.
+    pub resource_intensive: u64,
+}
+
+impl std::ops::AddAssign for Calls {
+    fn add_assign(&mut self, other: Self) {
+        self.light += other.light;
+        self.medium += other.medium;
+        self.heavy += other.heavy;
+        self.resource_intensive += other.resource_intensive;
+    }
+}
+
+/// What a job asked for, how many records were promised, how many came.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Receipt {
+    /// The job; also the row's id.
+    pub job_id: JobId,
+    /// The run the job belongs to.
+    pub run: RunId,
+    /// Where the data comes from.
+    pub source: Source,
+    /// The kind of task, for example `meetings` or `participants`.
+    pub kind: String,
+    /// The lane the job was published in.
+    pub lane: Lane,
+    /// The UTC date the job belongs to: the one listed, or the one whose list named the meeting.
+    pub date: Option<Date>,
+    /// The meeting, for a detail job.
+    pub meeting_uuid: Option<MeetingUuid>,
+    /// How far it has come.
+    pub state: ReceiptState,
+    /// Records promised by the API.
+    pub expected: Option<u64>,
+    /// Records that came.
+    pub got: Option<u64>,
+    /// Further jobs this job published.
+    pub jobs: Option<u64>,
+    /// Why it is incomplete or failed.
+    pub cause: Option<Cause>,
+    /// Attempts made, this one included.
+    pub attempts: u32,
+    /// API calls of the last attempt.
+    pub calls: Calls,
+    /// When it was planned.
+    pub planned_at: Timestamp,
+    /// When the last attempt began.
+    pub started_at: Option<Timestamp>,
+    /// When it finished.
+    pub finished_at: Option<Timestamp>,
+    /// Where the job was published, so that the planner can publish it again.
+    pub queue: Option<Queue>,
+    /// The job itself, so that the planner can publish it again.
+    pub job: Option<Box<RawValue>>,
+}
+
+impl Receipt {
+    /// The external version of the row: milliseconds at which this state was reached.
+    pub fn version(&self) -> i64 {
+        self.finished_at.unwrap_or(self.planned_at).as_millisecond()
+    }
+}

@@ -1,0 +1,270 @@
+//! The local broker: queues as tables in one SQLite file, for one machine. Durable, with leases, delays and
+//! dead letters; several processes may share the file.
+
+mod file;
+mod owner;
+mod rows;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use messages::Queue;
+use tokio::sync::Notify;
+use tracing::warn;
+
+use self::file::Writer;
+use self::owner::Owner;
+use super::{BrokerError, Delivery, Depth, Ladder, Lease as AnyLease, PublishError, Subscription, lanes};
+use crate::{Headers, Message, clock};
+
+/// How long an idle consumer waits before it looks for what another process published.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
+
+/// Where the local broker keeps its queues, and its bounds.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The data folder; the file is `ua.db` inside.
+    pub folder: PathBuf,
+    /// Rungs and attempts.
+    pub ladder: Ladder,
+    /// Messages that `ua.documents` takes at most.
+    pub documents_limit: usize,
+}
+
+/// A handle on the local broker; clones share it.
+#[derive(Debug, Clone)]
+pub struct Local {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    writer: Writer,
+    owner: Arc<Owner>,
+    alive: Arc<AtomicBool>,
+    published: Notify,
+    settings: Settings,
+}
+
+impl Local {
+    /// Opens or makes `ua.db` in the data folder.
+    ///
+    /// # Errors
+    /// When the folder cannot be written or the file is of a newer version.
+    pub fn open(settings: Settings) -> Result<Self, BrokerError> {
+        let folder = &settings.folder;
+        let refuse = |error: std::io::Error| {
+            BrokerError::Refused(format!("cannot write to the data folder {}: {error} (UA_DATA_DIR)", folder.display()))
+        };
+        std::fs::create_dir_all(folder).map_err(refuse)?;
+        let connection = file::open(&folder.join("ua.db"))?;
+        let owner = Arc::new(Owner::register(&connection, &folder.join("owners")).map_err(refuse)?);
+        owner.bury_the_dead(&connection).map_err(|error| file::failed(&error))?;
+        let alive = Arc::new(AtomicBool::new(true));
+        let (watched, watcher) = (Arc::clone(&alive), Arc::clone(&owner));
+        let writer = Writer::start(connection, move |connection| {
+            let alive = watched.load(Ordering::Acquire);
+            if alive && let Err(error) = watcher.bury_the_dead(connection) {
+                warn!(%error, "cannot look for crashed workers in the local file: {error}");
+            }
+            alive
+        })
+        .map_err(refuse)?;
+        Ok(Self { inner: Arc::new(Inner { writer, owner, alive, published: Notify::new(), settings }) })
+    }
+
+    pub(super) fn ladder(&self) -> &Ladder {
+        &self.inner.settings.ladder
+    }
+
+    pub(super) async fn publish(&self, batch: Vec<Message>) -> Result<(), PublishError> {
+        if let Some(lost) = batch.iter().find(|message| !Queue::all().contains(&message.queue)) {
+            return Err(PublishError::Unroutable { queue: lost.queue.clone() });
+        }
+        let limit = self.inner.settings.documents_limit;
+        let now = clock::now();
+        let rest = self.inner.writer.call(move |connection| {
+            let documents = Queue::documents();
+            let mut room = limit.saturating_sub(rows::count_up_to(connection, &documents, limit)?);
+            let mut batch = batch.into_iter();
+            for message in batch.by_ref() {
+                if message.queue == documents && room == 0 {
+                    return Ok(std::iter::once(message).chain(batch).collect());
+                }
+                room -= usize::from(message.queue == documents);
+                rows::insert(connection, &message, now)?;
+            }
+            Ok(Vec::new())
+        });
+        let rest: Vec<Message> = rest.await?;
+        self.inner.published.notify_waiters();
+        match rest.first() {
+            None => Ok(()),
+            Some(_) => Err(PublishError::Full { queue: Queue::documents(), rest }),
+        }
+    }
+
+    pub(super) fn consume(&self, subscriptions: Vec<Subscription>) -> Consumer {
+        let queues = subscriptions.into_iter().map(|subscription| subscription.queue).collect();
+        Consumer { local: self.clone(), queues, turn: 0 }
+    }
+
+    pub(super) async fn depth(&self, queue: &Queue) -> Result<Depth, BrokerError> {
+        let queue = queue.clone();
+        self.inner.writer.call(move |connection| rows::depth(connection, &queue, clock::now())).await
+    }
+
+    pub(super) async fn parked(&self) -> Result<u64, BrokerError> {
+        self.inner.writer.call(|connection| rows::parked(connection, clock::now())).await
+    }
+
+    pub(super) async fn purge(&self, queue: &Queue) -> Result<(), BrokerError> {
+        let queue = queue.clone();
+        self.inner.writer.call(move |connection| rows::purge(connection, &queue)).await
+    }
+
+    pub(super) async fn crash(&self) {
+        self.inner.alive.store(false, Ordering::Release);
+        self.inner.owner.let_go();
+    }
+
+    pub(super) async fn close(&self) {
+        if !self.inner.alive.swap(false, Ordering::AcqRel) {
+            return;
+        }
+        let owner = self.inner.owner.id;
+        match self.inner.writer.call(move |connection| rows::release(connection, owner, false)).await {
+            Ok(()) => self.inner.owner.forget(),
+            // The lock goes with this process; another one releases what it held.
+            Err(error) => warn!(%error, "cannot hand back what this process holds: {error}"),
+        }
+    }
+}
+
+/// Takes from the queues of one subscription.
+#[derive(Debug)]
+pub struct Consumer {
+    local: Local,
+    queues: Vec<Queue>,
+    turn: u64,
+}
+
+impl Consumer {
+    pub(super) async fn take(&mut self, max: usize) -> Result<Vec<Delivery>, BrokerError> {
+        loop {
+            let inner = &self.local.inner;
+            // Registered before the look, so that a publish between the look and the wait is not missed.
+            let published = inner.published.notified();
+            tokio::pin!(published);
+            published.as_mut().enable();
+            let (leased, due) = self.look(max).await?;
+            if !leased.is_empty() {
+                self.turn += 1;
+                return Ok(leased);
+            }
+            let wait = due.map_or(LOOK_AGAIN, |due| due.min(LOOK_AGAIN));
+            // Either way we look again.
+            let _ = tokio::time::timeout(wait, published).await;
+        }
+    }
+
+    async fn look(&self, max: usize) -> Result<(Vec<Delivery>, Option<Duration>), BrokerError> {
+        let inner = &self.local.inner;
+        let order = lanes::order(self.turn, self.queues.len());
+        let queues: Vec<Queue> = order.into_iter().map(|lane| self.queues[lane].clone()).collect();
+        let owner = inner.owner.id;
+        // The leases are made where they cannot be lost: when this call is cancelled after the commit, the
+        // value is dropped with its receiver, and a dropped lease hands its message back.
+        let local = self.local.clone();
+        inner
+            .writer
+            .call(move |connection| {
+                let now = clock::now();
+                let mut leased = Vec::new();
+                for queue in &queues {
+                    leased.extend(rows::lease(connection, queue, owner, max - leased.len(), now)?);
+                    if leased.len() >= max {
+                        break;
+                    }
+                }
+                let due = if leased.is_empty() { first_due(connection, &queues, now)? } else { None };
+                Ok((leased.into_iter().map(|row| local.delivery(row)).collect(), due))
+            })
+            .await
+    }
+}
+
+fn first_due(
+    connection: &rusqlite::Connection,
+    queues: &[Queue],
+    now: Timestamp,
+) -> rusqlite::Result<Option<Duration>> {
+    let mut first: Option<i64> = None;
+    for queue in queues {
+        first = first.into_iter().chain(rows::next_due(connection, queue)?).min();
+    }
+    Ok(first.map(|due| Duration::from_millis(u64::try_from(due - now.as_millisecond()).unwrap_or(0).max(1))))
+}
+
+impl Local {
+    fn delivery(&self, row: rows::Leased) -> Delivery {
+        let lease = Lease { local: self.clone(), seq: row.seq, id: row.message.headers.message_id.clone(), held: true };
+        Delivery::new(row.message, row.crashes, AnyLease::Local(lease), self.ladder().clone())
+    }
+}
+
+/// A lease on one message. Dropped unsettled it hands the message back, uncounted.
+#[derive(Debug)]
+pub(super) struct Lease {
+    local: Local,
+    seq: i64,
+    id: String,
+    held: bool,
+}
+
+impl Lease {
+    pub(super) async fn ack(self) -> Result<(), BrokerError> {
+        self.settle(|connection, seq, owner| rows::remove(connection, seq, owner)).await
+    }
+
+    pub(super) async fn park(self, headers: Headers, delay: Duration) -> Result<(), BrokerError> {
+        let due = clock::now() + delay;
+        self.settle(move |connection, seq, owner| rows::park(connection, seq, owner, &headers, due)).await
+    }
+
+    pub(super) async fn bury(self, dead: Message) -> Result<(), BrokerError> {
+        let local = self.local.clone();
+        self.settle(move |connection, seq, owner| rows::bury(connection, seq, owner, &dead)).await?;
+        local.inner.published.notify_waiters();
+        Ok(())
+    }
+
+    pub(super) async fn hand_back(self) -> Result<(), BrokerError> {
+        let local = self.local.clone();
+        self.settle(|connection, seq, owner| rows::hand_back(connection, seq, owner)).await?;
+        local.inner.published.notify_waiters();
+        Ok(())
+    }
+
+    async fn settle(
+        mut self,
+        work: impl FnOnce(&rusqlite::Connection, i64, i64) -> rusqlite::Result<bool> + Send + 'static,
+    ) -> Result<(), BrokerError> {
+        let (seq, owner) = (self.seq, self.local.inner.owner.id);
+        let held = self.local.inner.writer.call(move |connection| work(connection, seq, owner)).await?;
+        self.held = false;
+        if held { Ok(()) } else { Err(BrokerError::LeaseLost(self.id.clone())) }
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        if self.held && self.local.inner.alive.load(Ordering::Acquire) {
+            let (seq, owner) = (self.seq, self.local.inner.owner.id);
+            self.local.inner.writer.cast(move |connection| rows::hand_back(connection, seq, owner).map(|_| ()));
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! The SQL of the queues: each function does one thing inside the caller's transaction.
+
+use jiff::Timestamp;
+use messages::{Cause, Queue};
+use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
+
+use crate::{Depth, Headers, Message};
+
+/// A row just leased.
+#[derive(Debug)]
+pub(super) struct Leased {
+    pub(super) seq: i64,
+    pub(super) crashes: u32,
+    pub(super) message: Message,
+}
+
+pub(super) fn insert(connection: &Connection, message: &Message, now: Timestamp) -> rusqlite::Result<()> {
+    let headers = &message.headers;
+    connection
+        .prepare_cached(
+            "insert into messages (queue, due_at, message_id, attempt, crashes, replays, first_seen, origin, cause)
+             values (:queue, :due_at, :message_id, :attempt, 0, :replays, :first_seen, :origin, :cause)",
+        )?
+        .execute(named_params! {
+            ":queue": message.queue.as_str(),
+            ":due_at": now.as_millisecond(),
+            ":message_id": headers.message_id,
+            ":attempt": headers.attempt,
+            ":replays": headers.replays,
+            ":first_seen": headers.first_seen.as_millisecond(),
+            ":origin": headers.origin.as_ref().map(Queue::as_str),
+            ":cause": cause_text(headers.cause.as_ref()),
+        })?;
+    let seq = connection.last_insert_rowid();
+    connection.prepare_cached("insert into bodies values (?1, ?2)")?.execute(params![seq, &message.body[..]])?;
+    Ok(())
+}
+
+/// Leases up to `max` ready messages of `queue` to `owner`, oldest first.
+pub(super) fn lease(
+    connection: &Connection,
+    queue: &Queue,
+    owner: i64,
+    max: usize,
+    now: Timestamp,
+) -> rusqlite::Result<Vec<Leased>> {
+    let max = i64::try_from(max).unwrap_or(i64::MAX);
+    let seqs: Vec<i64> = connection
+        .prepare_cached(
+            "select seq from messages where queue = ?1 and owner is null and due_at <= ?2
+             order by due_at, seq limit ?3",
+        )?
+        .query_map(params![queue.as_str(), now.as_millisecond(), max], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    let mut take = connection.prepare_cached("update messages set owner = ?1 where seq = ?2")?;
+    let mut read = connection.prepare_cached(
+        "select seq, queue, message_id, attempt, crashes, replays, first_seen, origin, cause, body
+         from messages join bodies using (seq) where seq = ?1",
+    )?;
+    let mut leased = Vec::with_capacity(seqs.len());
+    for seq in seqs {
+        take.execute([owner, seq])?;
+        leased.push(read.query_row([seq], read_row)?);
+    }
+    Ok(leased)
+}
+
+fn read_row(row: &Row<'_>) -> rusqlite::Result<Leased> {
+    let millis: i64 = row.get("first_seen")?;
+    let cause: Option<String> = row.get("cause")?;
+    let headers = Headers {
+        message_id: row.get("message_id")?,
+        attempt: row.get("attempt")?,
+        origin: row.get::<_, Option<String>>("origin")?.map(Queue::named),
+        cause: cause.and_then(|text| serde_json::from_str(&text).ok()),
+        replays: row.get("replays")?,
+        first_seen: Timestamp::from_millisecond(millis).unwrap_or(Timestamp::UNIX_EPOCH),
+    };
+    let body: Vec<u8> = row.get("body")?;
+    let queue = Queue::named(row.get::<_, String>("queue")?);
+    Ok(Leased { seq: row.get("seq")?, crashes: row.get("crashes")?, message: Message { queue, headers, body: body.into() } })
+}
+
+/// Removes a message that `owner` holds; false when the lease was lost.
+pub(super) fn remove(connection: &Connection, seq: i64, owner: i64) -> rusqlite::Result<bool> {
+    let removed =
+        connection.prepare_cached("delete from messages where seq = ?1 and owner = ?2")?.execute([seq, owner])?;
+    if removed == 1 {
+        connection.prepare_cached("delete from bodies where seq = ?1")?.execute([seq])?;
+    }
+    Ok(removed == 1)
+}
+
+/// Parks a held message until `due` with its new headers; false when the lease was lost.
+pub(super) fn park(
+    connection: &Connection,
+    seq: i64,
+    owner: i64,
+    headers: &Headers,
+    due: Timestamp,
+) -> rusqlite::Result<bool> {
+    let parked = connection
+        .prepare_cached(
+            "update messages set owner = null, due_at = ?3, attempt = ?4, cause = ?5 where seq = ?1 and owner = ?2",
+        )?
+        .execute(params![seq, owner, due.as_millisecond(), headers.attempt, cause_text(headers.cause.as_ref())])?;
+    Ok(parked == 1)
+}
+
+/// Moves a held message to the dead letters; false when the lease was lost.
+pub(super) fn bury(connection: &Connection, seq: i64, owner: i64, dead: &Message) -> rusqlite::Result<bool> {
+    let moved = connection
+        .prepare_cached(
+            "update messages set owner = null, queue = ?3, attempt = ?4, origin = ?5, cause = ?6, crashes = 0
+             where seq = ?1 and owner = ?2",
+        )?
+        .execute(params![
+            seq,
+            owner,
+            dead.queue.as_str(),
+            dead.headers.attempt,
+            dead.headers.origin.as_ref().map(Queue::as_str),
+            cause_text(dead.headers.cause.as_ref()),
+        ])?;
+    Ok(moved == 1)
+}
+
+/// Gives a held message back as it was; false when the lease was lost.
+pub(super) fn hand_back(connection: &Connection, seq: i64, owner: i64) -> rusqlite::Result<bool> {
+    let back = connection
+        .prepare_cached("update messages set owner = null where seq = ?1 and owner = ?2")?
+        .execute([seq, owner])?;
+    Ok(back == 1)
+}
+
+/// Gives back everything `owner` holds; `crashed` counts it against the messages.
+pub(super) fn release(connection: &Connection, owner: i64, crashed: bool) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("update messages set owner = null, crashes = crashes + ?2 where owner = ?1")?
+        .execute(params![owner, crashed])?;
+    connection.prepare_cached("delete from owners where id = ?1")?.execute([owner])?;
+    Ok(())
+}
+
+/// Messages in `queue`, ready or held, counted up to `limit`.
+pub(super) fn count_up_to(connection: &Connection, queue: &Queue, limit: usize) -> rusqlite::Result<usize> {
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let found: i64 = connection
+        .prepare_cached("select count(*) from (select 1 from messages where queue = ?1 limit ?2)")?
+        .query_row(params![queue.as_str(), limit], |row| row.get(0))?;
+    Ok(usize::try_from(found).unwrap_or(0))
+}
+
+pub(super) fn depth(connection: &Connection, queue: &Queue, now: Timestamp) -> rusqlite::Result<Depth> {
+    let sql = "select count(*) filter (where owner is null and due_at <= ?2),
+                      count(*) filter (where owner is not null),
+                      count(*) filter (where owner is null and due_at > ?2)
+               from messages where queue = ?1";
+    let consumers: i64 = connection.query_row("select count(*) from owners", [], |row| row.get(0))?;
+    connection.prepare_cached(sql)?.query_row(params![queue.as_str(), now.as_millisecond()], |row| {
+        let count = |column| row.get::<_, i64>(column).map(|count| count.unsigned_abs());
+        Ok(Depth {
+            ready: count(0)?,
+            leased: Some(count(1)?),
+            delayed: Some(count(2)?),
+            consumers: consumers.unsigned_abs(),
+        })
+    })
+}
+
+pub(super) fn parked(connection: &Connection, now: Timestamp) -> rusqlite::Result<u64> {
+    let sql = "select count(*) from messages where owner is null and due_at > ?1";
+    let count: i64 = connection.prepare_cached(sql)?.query_row([now.as_millisecond()], |row| row.get(0))?;
+    Ok(count.unsigned_abs())
+}
+
+pub(super) fn purge(connection: &Connection, queue: &Queue) -> rusqlite::Result<()> {
+    let sql = "delete from bodies where seq in (select seq from messages where queue = ?1 and owner is null)";
+    connection.execute(sql, [queue.as_str()])?;
+    connection.execute("delete from messages where queue = ?1 and owner is null", [queue.as_str()])?;
+    Ok(())
+}
+
+/// When the next parked message of `queue` is due.
+pub(super) fn next_due(connection: &Connection, queue: &Queue) -> rusqlite::Result<Option<i64>> {
+    connection
+        .prepare_cached(
+            "select due_at from messages where queue = ?1 and owner is null order by due_at limit 1",
+        )?
+        .query_row([queue.as_str()], |row| row.get(0))
+        .optional()
+}
+
+fn cause_text(cause: Option<&Cause>) -> Option<String> {
+    cause.and_then(|cause| serde_json::to_string(cause).ok())
+}

@@ -1,0 +1,24 @@
+-- The queues. Bodies lie apart, so that leasing and parking rewrite a small row only.
+create table if not exists messages (
+    seq        integer primary key,
+    queue      text    not null,
+    due_at     integer not null, -- milliseconds; in the past: ready
+    owner      integer,          -- who holds it; null: nobody
+    message_id text    not null,
+    attempt    integer not null,
+    crashes    integer not null,
+    replays    integer not null,
+    first_seen integer not null, -- milliseconds
+    origin     text,
+    cause      text
+) strict;
+create index if not exists messages_next on messages (queue, owner, due_at, seq);
+create index if not exists messages_held on messages (owner) where owner is not null;
+create table if not exists bodies (
+    seq  integer primary key,
+    body blob not null
+) strict;
+-- Processes that have the file open. Each holds a lock on its own file while it lives.
+create table if not exists owners (
+    id integer primary key autoincrement
+) strict;

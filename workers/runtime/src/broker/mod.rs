@@ -1,0 +1,289 @@
+//! The broker's contract: publish, take, settle, depth. Two back ends, one meaning; see `tests/contract`.
+//!
+//! Must not know what is in a message.
+
+mod ladder;
+mod lanes;
+pub mod local;
+
+use std::time::Duration;
+
+use messages::{Cause, CauseClass, Queue};
+
+pub use ladder::Ladder;
+pub use local::Local;
+
+use crate::Message;
+
+/// A message larger than this is refused: RabbitMQ 4 takes 16 MiB by default, headers included.
+pub const MAX_MESSAGE_BYTES: usize = 15 << 20;
+/// Crashes and lost connections after which a message is a dead letter of class `crashed-worker`.
+pub const MAX_CRASHES: u32 = 20;
+
+/// Why messages were not published. What was not confirmed must be published again.
+#[derive(Debug, thiserror::Error)]
+pub enum PublishError {
+    /// A bounded queue is full. Every message not in `rest` is confirmed.
+    #[error("the queue {queue} is full")]
+    Full {
+        /// The full queue.
+        queue: Queue,
+        /// What was not taken, in order.
+        rest: Vec<Message>,
+    },
+    /// There is no such queue: the topology is not declared, or the message names a queue that is gone.
+    #[error("no queue {queue} at the broker: run `ua setup`")]
+    Unroutable {
+        /// The queue that is not there.
+        queue: Queue,
+    },
+    /// A message is larger than [`MAX_MESSAGE_BYTES`].
+    #[error("a message for {queue} has {bytes} bytes; the broker takes {MAX_MESSAGE_BYTES}")]
+    TooLarge {
+        /// Where it was bound.
+        queue: Queue,
+        /// Its size.
+        bytes: usize,
+    },
+    /// The broker is away or failed.
+    #[error(transparent)]
+    Broker(#[from] BrokerError),
+}
+
+/// Why the broker could not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum BrokerError {
+    /// The broker cannot be reached or the connection was lost; tried again by itself.
+    #[error("the broker is away: {0}")]
+    Away(String),
+    /// The broker refuses: credentials, rights, differing queue arguments, a file of a newer version.
+    #[error("the broker refuses: {0}")]
+    Refused(String),
+    /// The lease was lost: somebody else has the message now.
+    #[error("the lease of message {0} was lost; somebody else has it now")]
+    LeaseLost(String),
+}
+
+/// How much waits in a queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
+pub struct Depth {
+    /// Ready to be taken.
+    pub ready: u64,
+    /// Taken and not yet settled; `None` where the broker does not tell (RabbitMQ over AMQP).
+    pub leased: Option<u64>,
+    /// Bound for this queue later: parked on a rung. On RabbitMQ `None`: rungs are shared, see
+    /// [`Broker::parked`].
+    pub delayed: Option<u64>,
+    /// Workers that take from it now.
+    pub consumers: u64,
+}
+
+/// A queue's broker: the closed set of back ends.
+#[derive(Debug, Clone)]
+pub enum Broker {
+    /// Tables in one SQLite file.
+    Local(Local),
+}
+
+impl Broker {
+    /// Publishes messages in order and returns when every one is confirmed.
+    ///
+    /// # Errors
+    /// See [`PublishError`]; after an error other than `Full` any of them may have been published.
+    pub async fn publish(&self, batch: Vec<Message>) -> Result<(), PublishError> {
+        if let Some(large) = batch.iter().find(|message| message.body.len() > MAX_MESSAGE_BYTES) {
+            return Err(PublishError::TooLarge { queue: large.queue.clone(), bytes: large.body.len() });
+        }
+        match self {
+            Self::Local(local) => local.publish(batch).await,
+        }
+    }
+
+    /// Starts to take from `queues`, the most urgent first.
+    ///
+    /// # Errors
+    /// When the broker refuses. A broker that is away is waited for by [`Consumer::take`].
+    pub async fn consume(&self, queues: Vec<Subscription>) -> Result<Consumer, BrokerError> {
+        match self {
+            Self::Local(local) => Ok(Consumer::Local(local.consume(queues))),
+        }
+    }
+
+    /// How much waits in `queue`.
+    ///
+    /// # Errors
+    /// When the broker is away or does not know the queue.
+    pub async fn depth(&self, queue: &Queue) -> Result<Depth, BrokerError> {
+        match self {
+            Self::Local(local) => local.depth(queue).await,
+        }
+    }
+
+    /// Messages parked on rungs, for whatever queue.
+    ///
+    /// # Errors
+    /// When the broker is away.
+    pub async fn parked(&self) -> Result<u64, BrokerError> {
+        match self {
+            Self::Local(local) => local.parked().await,
+        }
+    }
+
+    /// Empties `queue`: for tests, and for the cancelling of runs.
+    ///
+    /// # Errors
+    /// When the broker is away.
+    pub async fn purge(&self, queue: &Queue) -> Result<(), BrokerError> {
+        match self {
+            Self::Local(local) => local.purge(queue).await,
+        }
+    }
+
+    /// Hands back nothing, says nothing, and is gone: what a crash looks like to the broker. For tests.
+    #[doc(hidden)]
+    pub async fn crash(&self) {
+        match self {
+            Self::Local(local) => local.crash().await,
+        }
+    }
+
+    /// Ends the connection in good order.
+    pub async fn close(&self) {
+        match self {
+            Self::Local(local) => local.close().await,
+        }
+    }
+
+    /// The ladder in force.
+    pub fn ladder(&self) -> &Ladder {
+        match self {
+            Self::Local(local) => local.ladder(),
+        }
+    }
+}
+
+/// A queue to take from, and how many of its messages may be held here at once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subscription {
+    /// The queue.
+    pub queue: Queue,
+    /// Messages held unsettled at most: the worker's permits.
+    pub prefetch: u16,
+}
+
+/// Takes deliveries from its queues, the most urgent first, with a small share kept for the later ones.
+#[derive(Debug)]
+pub enum Consumer {
+    /// Of the local broker.
+    Local(local::Consumer),
+}
+
+impl Consumer {
+    /// Waits for at least one delivery and returns up to `max`. Safe to cancel: nothing is lost.
+    ///
+    /// # Errors
+    /// When the broker refuses; a broker that is away is waited for.
+    pub async fn take(&mut self, max: usize) -> Result<Vec<Delivery>, BrokerError> {
+        match self {
+            Self::Local(consumer) => consumer.take(max).await,
+        }
+    }
+
+    /// Stops taking and hands back, uncounted, what was prefetched; `take` starts again.
+    pub async fn pause(&mut self) {
+        match self {
+            Self::Local(_) => {}
+        }
+    }
+}
+
+/// A message held under a lease. Settling consumes it, so nothing can be settled twice.
+#[derive(Debug)]
+pub struct Delivery {
+    /// The message.
+    pub message: Message,
+    /// How often a worker crashed or lost its connection while holding it.
+    pub crashes: u32,
+    lease: Lease,
+    ladder: Ladder,
+}
+
+#[derive(Debug)]
+enum Lease {
+    Local(local::Lease),
+}
+
+impl Delivery {
+    fn new(message: Message, crashes: u32, lease: Lease, ladder: Ladder) -> Self {
+        Self { message, crashes, lease, ladder }
+    }
+
+    /// True when a retry of this delivery would be a dead letter.
+    pub fn is_last_attempt(&self) -> bool {
+        self.message.headers.attempt + 1 >= self.ladder.attempts
+    }
+
+    /// Done: the message is removed.
+    ///
+    /// # Errors
+    /// When the broker is away or the lease was lost; the message is then delivered again to somebody.
+    pub async fn ack(self) -> Result<(), BrokerError> {
+        match self.lease {
+            Lease::Local(lease) => lease.ack().await,
+        }
+    }
+
+    /// Counts the attempt and parks the message on the rung nearest to `after` (by attempts when `None`);
+    /// the attempts spent, it is rejected with the cause's class, `attempts-spent` in place of none better.
+    ///
+    /// # Errors
+    /// As [`Delivery::ack`].
+    pub async fn retry(mut self, after: Option<Duration>, cause: Cause) -> Result<(), BrokerError> {
+        let last = self.is_last_attempt();
+        self.message.headers.attempt += 1;
+        if last {
+            let attempts = self.message.headers.attempt;
+            let text = format!("{} (after {attempts} attempts)", cause.text);
+            return self.bury(Cause::new(cause.class, text)).await;
+        }
+        let delay = self.ladder.delay(after, self.message.headers.attempt);
+        self.message.headers.cause = Some(cause);
+        match self.lease {
+            Lease::Local(lease) => lease.park(self.message.headers, delay).await,
+        }
+    }
+
+    /// Will never work as it is: a dead letter at once, with its cause and origin.
+    ///
+    /// # Errors
+    /// As [`Delivery::ack`].
+    pub async fn reject(mut self, cause: Cause) -> Result<(), BrokerError> {
+        self.message.headers.attempt += 1;
+        self.bury(cause).await
+    }
+
+    /// Back to its queue as it was: the attempt does not count.
+    ///
+    /// # Errors
+    /// As [`Delivery::ack`].
+    pub async fn hand_back(self) -> Result<(), BrokerError> {
+        match self.lease {
+            Lease::Local(lease) => lease.hand_back().await,
+        }
+    }
+
+    /// What befalls a message whose workers crash again and again, if this is one.
+    pub fn crashed_too_often(&self) -> Option<Cause> {
+        (self.crashes > MAX_CRASHES).then(|| {
+            let text = format!("{} workers crashed or lost their connection while holding it", self.crashes);
+            Cause::new(CauseClass::CrashedWorker, text)
+        })
+    }
+
+    async fn bury(self, cause: Cause) -> Result<(), BrokerError> {
+        let dead = self.message.into_dead(cause);
+        match self.lease {
+            Lease::Local(lease) => lease.bury(dead).await,
+        }
+    }
+}

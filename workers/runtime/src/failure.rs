@@ -1,0 +1,64 @@
+//! The four ways in which work does not succeed. Decided where the knowledge is, settled by the runtime.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use messages::Cause;
+
+/// Why a job is not done, and so what happens to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Failure {
+    /// This job failed in a way that may pass: counted, and parked for a while.
+    Retry {
+        /// How long to wait; `None` follows the ladder by the number of attempts made.
+        after: Option<Duration>,
+        /// What failed; its class becomes the dead letter's when the attempts are spent.
+        cause: Cause,
+    },
+    /// This job will never work as it is: a dead letter at once.
+    Reject {
+        /// Why.
+        cause: Cause,
+    },
+    /// The job is innocent: the quota is spent, the store or the API is down. Handed back, not counted.
+    Hold {
+        /// When to try again at the latest; `None` asks [`crate::Worker::healthy`] every few seconds.
+        until: Option<Timestamp>,
+        /// Why, in words for the operator.
+        why: String,
+    },
+    /// Configuration is refused: handed back, not counted, and the worker ends.
+    Halt {
+        /// What was refused and how to mend it.
+        cause: String,
+    },
+}
+
+impl Failure {
+    /// A failure that may pass, to be tried again by the ladder.
+    pub fn retry(cause: Cause) -> Self {
+        Self::Retry { after: None, cause }
+    }
+
+    /// A failure that may pass, to be tried again after about `after`.
+    pub fn retry_after(after: Duration, cause: Cause) -> Self {
+        Self::Retry { after: Some(after), cause }
+    }
+
+    /// A failure that will not pass.
+    pub fn reject(cause: Cause) -> Self {
+        Self::Reject { cause }
+    }
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Retry { cause, .. } => write!(f, "will be tried again: {cause}"),
+            Self::Reject { cause } => write!(f, "dead letter: {cause}"),
+            Self::Hold { until: Some(until), why } => write!(f, "on hold until {until}: {why}"),
+            Self::Hold { until: None, why } => write!(f, "on hold: {why}"),
+            Self::Halt { cause } => write!(f, "stopped: {cause}"),
+        }
+    }
+}

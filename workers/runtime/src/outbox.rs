@@ -1,0 +1,92 @@
+//! Where a worker puts what it produces. Bounded, confirmed by the broker, and confirmed before its job is acked.
+
+use std::time::Duration;
+
+use messages::Queue;
+use tokio_util::sync::CancellationToken;
+use tracing::debug;
+
+use crate::{Broker, Failure, Message, PublishError, clock};
+
+/// Buffered bytes at which an outbox publishes by itself.
+const FLUSH_BYTES: usize = 4 << 20;
+/// Buffered messages at which an outbox publishes by itself.
+const FLUSH_MESSAGES: usize = 200;
+/// Pauses between two tries of a full queue: short at first, then about the linger of a batch.
+const FULL_PAUSES: [Duration; 4] =
+    [Duration::from_millis(10), Duration::from_millis(50), Duration::from_millis(200), Duration::from_millis(500)];
+
+/// Why an outbox could not hand on what it holds. Nothing of it is lost: the job goes back and is done again.
+#[derive(Debug, thiserror::Error)]
+pub enum OutboxError {
+    /// The worker is stopping while a queue is full.
+    #[error("stopped while the queue {queue} was full")]
+    Stopped {
+        /// The full queue.
+        queue: Queue,
+    },
+    /// The broker refused or is away.
+    #[error(transparent)]
+    Publish(#[from] PublishError),
+}
+
+impl From<OutboxError> for Failure {
+    /// A job is innocent of its broker: it is held, not counted.
+    fn from(error: OutboxError) -> Self {
+        Self::Hold { until: Some(clock::now()), why: error.to_string() }
+    }
+}
+
+/// Buffers messages and publishes them with confirms; holds its worker while a bounded queue is full.
+#[derive(Debug)]
+pub struct Outbox {
+    broker: Broker,
+    stop: CancellationToken,
+    held: Vec<Message>,
+    bytes: usize,
+}
+
+impl Outbox {
+    /// An empty outbox that gives up waiting for a full queue when `stop` is cancelled.
+    pub fn new(broker: Broker, stop: CancellationToken) -> Self {
+        Self { broker, stop, held: Vec::new(), bytes: 0 }
+    }
+
+    /// Takes a message; publishes what is held when that has become much.
+    ///
+    /// # Errors
+    /// As [`Outbox::flush`].
+    pub async fn send(&mut self, message: Message) -> Result<(), OutboxError> {
+        self.bytes += message.body.len();
+        self.held.push(message);
+        if self.bytes >= FLUSH_BYTES || self.held.len() >= FLUSH_MESSAGES {
+            self.flush().await?;
+        }
+        Ok(())
+    }
+
+    /// Publishes everything held and returns when all of it is confirmed.
+    ///
+    /// # Errors
+    /// When the broker is away or refuses, or when the worker stops while a queue is full.
+    pub async fn flush(&mut self) -> Result<(), OutboxError> {
+        let mut batch = std::mem::take(&mut self.held);
+        self.bytes = 0;
+        let mut pauses = FULL_PAUSES.iter().chain(std::iter::repeat(&FULL_PAUSES[3]));
+        while !batch.is_empty() {
+            match self.broker.publish(batch).await {
+                Ok(()) => return Ok(()),
+                Err(PublishError::Full { queue, rest }) => {
+                    debug!(%queue, waiting = rest.len(), "the queue {queue} is full; holding {} messages", rest.len());
+                    let pause = pauses.next().copied().unwrap_or(FULL_PAUSES[3]);
+                    if self.stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
+                        return Err(OutboxError::Stopped { queue });
+                    }
+                    batch = rest;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,112 @@
+//! Names of indices: a kind of document, and the period its own time falls into.
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+
+/// A kind of document. Each has an index template, and in the local file a view.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Kind {
+    /// Meeting instances.
+    Meetings,
+    /// Participant sessions.
+    Sessions,
+    /// Opencast player events.
+    Useractions,
+    /// Opencast episodes.
+    Episodes,
+    /// Dead letters.
+    Deadletters,
+    /// Receipts.
+    Harvests,
+    /// Answers as received.
+    Raw,
+}
+
+impl Kind {
+    /// Every kind.
+    pub const ALL: [Self; 7] = [
+        Self::Meetings,
+        Self::Sessions,
+        Self::Useractions,
+        Self::Episodes,
+        Self::Deadletters,
+        Self::Harvests,
+        Self::Raw,
+    ];
+
+    /// The first part of the index name, and the name of template and view.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Meetings => "meetings",
+            Self::Sessions => "sessions",
+            Self::Useractions => "useractions",
+            Self::Episodes => "episodes",
+            Self::Deadletters => "deadletters",
+            Self::Harvests => "harvests",
+            Self::Raw => "raw",
+        }
+    }
+
+    /// True when the kind has an index per period; false when it has one index in all.
+    pub fn is_split(self) -> bool {
+        matches!(self, Self::Meetings | Self::Sessions | Self::Useractions | Self::Raw)
+    }
+
+    /// The index of a document of this kind whose own time is on `date`, for example `meetings-2026.01`.
+    pub fn index(self, split: Split, date: Date) -> String {
+        let (name, year, month, day) = (self.name(), date.year(), date.month(), date.day());
+        match split {
+            _ if !self.is_split() => name.to_owned(),
+            Split::Day => format!("{name}-{year:04}.{month:02}.{day:02}"),
+            Split::Month => format!("{name}-{year:04}.{month:02}"),
+            Split::Year => format!("{name}-{year:04}"),
+        }
+    }
+
+    /// As [`Kind::index`], for a document whose own time is a point in time; indices are cut in UTC.
+    pub fn index_at(self, split: Split, time: Timestamp) -> String {
+        self.index(split, time.to_zoned(TimeZone::UTC).date())
+    }
+}
+
+/// How finely indices are split. Monthly by default: daily indices of small data waste shards.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Split {
+    /// One index per day.
+    Day,
+    /// One index per month.
+    #[default]
+    Month,
+    /// One index per year.
+    Year,
+}
+
+impl std::str::FromStr for Split {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "day" => Ok(Self::Day),
+            "month" => Ok(Self::Month),
+            "year" => Ok(Self::Year),
+            _ => Err(format!("{text:?} is not an index split; use day, month or year")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_document_lands_in_the_index_of_its_own_date() {
+        let date: Date = "2026-01-02".parse().unwrap();
+        assert_eq!(Kind::Meetings.index(Split::Day, date), "meetings-2026.01.02");
+        assert_eq!(Kind::Sessions.index(Split::Month, date), "sessions-2026.01");
+        assert_eq!(Kind::Raw.index(Split::Year, date), "raw-2026");
+        assert_eq!(Kind::Harvests.index(Split::Day, date), "harvests");
+        let late: Timestamp = "2026-01-31T23:59:59.999Z".parse().unwrap();
+        assert_eq!(Kind::Sessions.index_at(Split::Month, late), "sessions-2026.01");
+    }
+}

@@ -1,0 +1,86 @@
+//! Questions to the store, small enough to mean the same in SQL and in the query language of a search engine.
+
+use serde_json::value::RawValue;
+
+use crate::Kind;
+
+/// Documents of one kind that fulfil every condition.
+#[derive(Debug, Clone)]
+pub struct Query {
+    /// The kind asked for.
+    pub kind: Kind,
+    /// Fields that must have exactly this value; nested fields by dots (`cause.class`).
+    pub terms: Vec<(&'static str, String)>,
+    /// Fields that must have one of these values.
+    pub any_of: Vec<(&'static str, Vec<String>)>,
+    /// Fields whose value must lie in `[from, to]`, both ends included; dates and times as text.
+    pub ranges: Vec<(&'static str, Option<String>, Option<String>)>,
+    /// The order of the hits; `None`: by id.
+    pub order: Option<(&'static str, Order)>,
+    /// Hits wanted at most, up to 10,000.
+    pub limit: usize,
+}
+
+/// Ascending or descending.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// Smallest first.
+    Ascending,
+    /// Largest first.
+    Descending,
+}
+
+impl Query {
+    /// Every document of `kind`, 10,000 at most.
+    pub fn all(kind: Kind) -> Self {
+        Self { kind, terms: Vec::new(), any_of: Vec::new(), ranges: Vec::new(), order: None, limit: 10_000 }
+    }
+
+    /// Only documents whose `field` is `value`.
+    #[must_use]
+    pub fn with(mut self, field: &'static str, value: impl ToString) -> Self {
+        self.terms.push((field, value.to_string()));
+        self
+    }
+
+    /// Only documents whose `field` is one of `values`.
+    #[must_use]
+    pub fn with_any(mut self, field: &'static str, values: Vec<String>) -> Self {
+        self.any_of.push((field, values));
+        self
+    }
+
+    /// Only documents whose `field` lies between `from` and `to`, both included.
+    #[must_use]
+    pub fn between(mut self, field: &'static str, from: impl ToString, to: impl ToString) -> Self {
+        self.ranges.push((field, Some(from.to_string()), Some(to.to_string())));
+        self
+    }
+
+    /// The hits in the order of `field`.
+    #[must_use]
+    pub fn sorted(mut self, field: &'static str, order: Order) -> Self {
+        self.order = Some((field, order));
+        self
+    }
+
+    /// At most `limit` hits.
+    #[must_use]
+    pub fn limit(mut self, limit: usize) -> Self {
+        self.limit = limit;
+        self
+    }
+}
+
+/// A document found.
+#[derive(Debug)]
+pub struct Hit {
+    /// The index it lies in, without any prefix.
+    pub index: String,
+    /// Its id.
+    pub id: String,
+    /// Its external version.
+    pub version: i64,
+    /// The document.
+    pub source: Box<RawValue>,
+}
