@@ -1,0 +1,225 @@
+#!/usr/bin/env bash
+# Every gate and every test, against real servers on private ports. Ends with the line `N passed, N failed`.
+# Installs what is missing (Debian packages, two cargo tools, the servers' jars) and leaves nothing running.
+#
+#   docker/test.sh           everything
+#   docker/test.sh --quick   gates and tests without servers and without the demo
+#
+#   UA_CACHE                 where fetched and built things are kept (default ~/.cache/ua)
+#   UA_TEST_SECONDS          how long the tests may take in all (default 1200)
+set -euo pipefail
+# Jobs get a process group each, so that Ctrl-C or a time-out ends all that a step has started.
+set -m
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+export UA_CACHE=${UA_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/ua}
+CARGO_DENY=0.20.2
+CARGO_MACHETE=0.9.2
+ADVISORIES=https://github.com/RustSec/advisory-db
+
+quick=false passed=0 failed=0 failures=() not_run=()
+work="" job="" servers=""
+
+# shellcheck source=docker/services/process.sh
+. "$ROOT/docker/services/process.sh"
+# shellcheck source=docker/services/debian.sh
+. "$ROOT/docker/services/debian.sh"
+
+main() {
+  case ${1-} in
+    "") ;;
+    --quick) quick=true ;;
+    *) say "usage: docker/test.sh [--quick]"; exit 2 ;;
+  esac
+  work=$(mktemp -d "${TMPDIR:-/tmp}/ua-test.XXXXXX")
+  trap finish EXIT
+  trap 'exit 130' INT
+  trap 'exit 143' TERM HUP
+  cd "$ROOT"
+  set_environment
+  install_missing
+  $quick || start_servers
+  gates
+  $quick || await_servers
+  tests
+  $quick || check "demo" shown env UA_DATA_DIR="$work/data" timeout --foreground 900 cargo run --release --locked -- demo
+}
+
+set_environment() {
+  local name
+  # A test must not find its way to anybody's real account or servers.
+  for name in "${!ZOOM_@}" "${!OPENCAST_@}" "${!ES_@}" "${!AMQP_@}" "${!UA_TEST_AMQP@}" "${!UA_TEST_ES@}" "${!UA_TEST_OS@}"; do
+    unset "$name"
+  done
+  export CARGO_TERM_COLOR=never GIT_TERMINAL_PROMPT=0 PATH="$UA_CACHE/tools/bin:$PATH"
+  [ -n "${UA_REFERENCE-}" ] || [ ! -d "$ROOT/../shared/reference" ] || UA_REFERENCE=$(cd "$ROOT/../shared/reference" && pwd)
+  [ -z "${UA_REFERENCE-}" ] || export UA_REFERENCE
+  # A fresh clone builds only its own crates when the dependencies of an earlier run are still there.
+  if [ -n "${CI-}" ]; then
+    export CARGO_INCREMENTAL=0 CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$UA_CACHE/target}"
+  fi
+}
+
+install_missing() {
+  heading "what is missing"
+  mkdir -p "$UA_CACHE"
+  have cargo || fail "no cargo; install Rust by https://rustup.rs, the toolchain then comes by itself"
+  ensure cc build-essential
+  ensure pkg-config pkg-config
+  ensure git git
+  ensure sqlite3 sqlite3
+  ensure shellcheck shellcheck
+  install_tool cargo-deny "$CARGO_DENY"
+  install_tool cargo-machete "$CARGO_MACHETE"
+  echo "nothing is missing"
+}
+
+install_tool() { # NAME VERSION
+  [[ $("$1" --version 2>/dev/null) != *"$2" ]] || return 0
+  echo "building $1 $2 (a few minutes, once)"
+  # They are run for seconds: time spent on making them fast is lost.
+  run "$work/tool.log" env CARGO_TARGET_DIR="$work/tools" CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_OPT_LEVEL=1 \
+    CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 cargo install --locked --force --root "$UA_CACHE/tools" --version "$2" "$1" ||
+    fail_with_log "$work/tool.log" "cargo could not install $1 $2"
+  rm -rf "$work/tools"
+}
+
+# The servers come up while the gates compile.
+start_servers() {
+  timeout --foreground 900 bash docker/services/service.sh up "$work/servers" >"$work/servers.log" 2>&1 </dev/null &
+  servers=$!
+}
+
+await_servers() {
+  local status=0 begin=$SECONDS
+  heading "servers"
+  wait "$servers" || status=$?
+  servers=""
+  cat "$work/servers.log"
+  verdict "servers" "$status" "$begin"
+  # shellcheck source=/dev/null
+  [ ! -f "$work/servers/env" ] || . "$work/servers/env"
+  export UA_TEST_REQUIRE_SERVERS=1
+}
+
+gates() {
+  local deny=(cargo-deny --locked --workspace --config .cargo/deny.toml check)
+  check "shellcheck" shell_scripts
+  check "format" cargo fmt --all --check
+  check "unused dependencies" cargo-machete --skip-target-dir
+  check "licences, duplicate versions, sources" "${deny[@]}" -D unmatched-skip -D unnecessary-skip licenses bans sources
+  if timeout 30 git ls-remote --exit-code "$ADVISORIES" HEAD >/dev/null 2>"$work/reach.log"; then
+    check "advisories" timeout --foreground 300 "${deny[@]}" advisories
+  else
+    heading "advisories"
+    not_run+=("advisories: $ADVISORIES cannot be reached: $(tail -n 1 "$work/reach.log" | grep . || echo 'no answer within 30 s')")
+    echo "NOT RUN ${not_run[-1]}"
+  fi
+  check "clippy" cargo clippy --workspace --all-targets --locked -- -D warnings
+  check "documentation" env RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
+}
+
+shell_scripts() {
+  find docker .ci -type f \( -name '*.sh' -o -path .ci/run \) -print0 | xargs -0 shellcheck -x
+}
+
+tests() {
+  local begin=$SECONDS status=0 good bad ignored cores
+  cores=$(nproc)
+  heading "tests"
+  run "$work/tests.log" shown timeout --foreground "${UA_TEST_SECONDS:-1200}" \
+    env RUST_TEST_THREADS="${RUST_TEST_THREADS:-$((cores > 2 ? cores : 2))}" \
+    cargo test --workspace --locked --no-fail-fast || status=$?
+  read -r good bad ignored <<<"$(count_tests "$work/tests.log")"
+  passed=$((passed + good))
+  failed=$((failed + bad))
+  [ "$bad" = 0 ] || failures+=("$bad tests")
+  # A test binary that did not build, crashed or hung has no result line of its own.
+  if [ "$bad" = 0 ] && { [ "$status" != 0 ] || [ "$good" = 0 ]; }; then
+    failed=$((failed + 1))
+    failures+=("cargo test (exit code $status$([ "$status" != 124 ] || echo ', out of time'))")
+  fi
+  [ "$ignored" = 0 ] || not_run+=("$ignored tests marked as ignored")
+  echo "tests: $good passed, $bad failed, $ignored ignored ($((SECONDS - begin)) s)"
+}
+
+count_tests() { # FILE
+  awk '/test result: / {
+    for (i = 2; i <= NF; i++) {
+      if ($i == "passed;") good += $(i - 1)
+      if ($i == "failed;") bad += $(i - 1)
+      if ($i == "ignored;") ignored += $(i - 1)
+    }
+  } END { print good + 0, bad + 0, ignored + 0 }' "$1"
+}
+
+heading() {
+  printf '\n== %s\n' "$1"
+}
+
+# check NAME [shown] COMMAND...: one gate. Its output is shown when it fails, or as it comes with `shown`.
+check() {
+  local name=$1 begin=$SECONDS status=0
+  shift
+  heading "$name"
+  run "$work/check.log" "$@" || status=$?
+  [ "$status" = 0 ] || [ "$1" = shown ] || cat "$work/check.log"
+  verdict "$name" "$status" "$begin"
+}
+
+verdict() { # NAME STATUS BEGIN
+  if [ "$2" = 0 ]; then
+    passed=$((passed + 1))
+    echo "ok: $1 ($((SECONDS - $3)) s)"
+  else
+    failed=$((failed + 1))
+    failures+=("$1")
+    echo "FAILED: $1 (exit code $2, $((SECONDS - $3)) s)"
+  fi
+}
+
+# run LOG [shown] COMMAND...: as a job that a signal to this script can cut short, with nothing left of it afterwards.
+run() {
+  local log=$1 status=0
+  shift
+  if [ "$1" = shown ]; then
+    shift
+    { "$@" 2>&1 </dev/null | tee "$log"; } &
+  else
+    "$@" >"$log" 2>&1 </dev/null &
+  fi
+  job=$!
+  wait "$job" || status=$?
+  end_job "$job"
+  job=""
+  return "$status"
+}
+
+end_job() { # the leader of a process group
+  kill -TERM -- "-$1" 2>/dev/null || return 0
+  sleep 1
+  kill -KILL -- "-$1" 2>/dev/null || true
+}
+
+# However this script ends: everything stopped, the temporary folder gone, the count on the last line.
+finish() {
+  local status=$? line
+  set +e
+  trap '' INT TERM HUP
+  [ -z "$job" ] || end_job "$job"
+  [ -z "$servers" ] || end_job "$servers"
+  [ ! -d "$work/servers" ] || bash docker/services/service.sh down "$work/servers" >/dev/null
+  rm -rf "$work"
+  if [ "$status" != 0 ]; then
+    failed=$((failed + 1))
+    failures+=("docker/test.sh itself (exit code $status)")
+  fi
+  heading "in all ($SECONDS s)"
+  for line in "${not_run[@]}"; do echo "not run: $line"; done
+  for line in "${failures[@]}"; do echo "failed: $line"; done
+  [ "$failed" = 0 ] || [ "$status" != 0 ] || status=1
+  echo "$passed passed, $failed failed"
+  exit "$status"
+}
+
+main "$@"
