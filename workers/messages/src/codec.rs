@@ -24,6 +24,17 @@ pub enum DecodeError {
     },
 }
 
+impl DecodeError {
+    /// The cause with which a message that cannot be read becomes a dead letter.
+    pub fn cause(&self) -> crate::Cause {
+        let class = match self {
+            Self::UnknownVersion { .. } => crate::CauseClass::UnknownVersion,
+            Self::Malformed { .. } => crate::CauseClass::BadShape,
+        };
+        crate::Cause::new(class, self.to_string())
+    }
+}
+
 /// Writes a message as JSON.
 ///
 /// # Errors

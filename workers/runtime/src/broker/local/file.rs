@@ -22,8 +22,8 @@ pub(super) fn open(path: &Path) -> Result<Connection, BrokerError> {
     let refuse = |error: &rusqlite::Error| {
         BrokerError::Refused(format!("cannot open {}: {error}; look at the folder's rights (UA_DATA_DIR)", path.display()))
     };
-    let connection = Connection::open(path).map_err(|error| refuse(&error))?;
-    prepare(&connection).map_err(|error| refuse(&error))?;
+    let mut connection = Connection::open(path).map_err(|error| refuse(&error))?;
+    prepare(&mut connection).map_err(|error| refuse(&error))?;
     let found = version(&connection).map_err(|error| refuse(&error))?;
     match found {
         Some(found) if found > SCHEMA_VERSION => Err(BrokerError::Refused(format!(
@@ -34,7 +34,7 @@ pub(super) fn open(path: &Path) -> Result<Connection, BrokerError> {
     }
 }
 
-fn prepare(connection: &Connection) -> rusqlite::Result<()> {
+fn prepare(connection: &mut Connection) -> rusqlite::Result<()> {
     // Two processes and two threads write to one file: wait in small steps rather than SQLite's large ones.
     connection.busy_handler(Some(|tries: i32| {
         std::thread::sleep(Duration::from_micros(200 << tries.min(5)));

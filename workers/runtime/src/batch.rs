@@ -1,0 +1,198 @@
+//! The batch loop: messages are gathered by bytes, count or linger, done together, and settled each by its
+//! own verdict. Two batches may be under way, so that one is encoded while the other is sent.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use messages::{Cause, CauseClass, Queue};
+use tokio::sync::{Semaphore, mpsc};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tracing::{Instrument as _, info_span};
+
+use crate::broker::Subscription;
+use crate::run::{Role, RunError, caught, confirm, finish};
+use crate::settle::{self, Signal};
+use crate::status::Status;
+use crate::{BatchWorker, Broker, BrokerError, Consumer, Delivery, Failure, Message, Outbox, pause};
+
+/// When a batch is full.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Messages at most.
+    pub messages: usize,
+    /// Bytes of message bodies at most; one larger message makes a batch of its own.
+    pub bytes: usize,
+    /// How long the first message waits for company.
+    pub linger: Duration,
+}
+
+impl Default for Limits {
+    /// 1,000 messages, 8 MiB, one second.
+    fn default() -> Self {
+        Self { messages: 1_000, bytes: 8 << 20, linger: Duration::from_secs(1) }
+    }
+}
+
+/// Messages held unsettled at the broker's side at most; pages are some hundred kilobytes each.
+const PREFETCH: u16 = 64;
+
+/// Runs `role` on `queue` until it is stopped; `role.permits` batches at once.
+///
+/// # Errors
+/// When the worker halts or the broker refuses.
+pub async fn run_batches<W: BatchWorker>(role: Role<W>, queue: Queue, limits: Limits) -> Result<(), RunError> {
+    let mut consumer = role.broker.consume(vec![Subscription { queue, prefetch: PREFETCH }]).await?;
+    let permits = Arc::new(Semaphore::new(role.permits));
+    let (signals, mut signalled) = mpsc::channel(1);
+    let mut batches = JoinSet::new();
+    let outcome = loop {
+        while batches.try_join_next().is_some() {}
+        let permit = tokio::select! {
+            biased;
+            () = role.stop.cancelled() => break Ok(()),
+            Some(signal) = signalled.recv() => match signal {
+                Signal::Halt(cause) => break Err(RunError::Halted(cause)),
+                Signal::Hold(hold) => {
+                    consumer.pause().await;
+                    // What is under way is held by the same cause; let it be handed back first.
+                    finish(&mut batches, role.grace, role.status.name()).await;
+                    pause::wait(hold, &role.status, &role.stop, || role.worker.healthy()).await;
+                    match drained(&mut signalled) {
+                        Some(cause) => break Err(RunError::Halted(cause)),
+                        None => continue,
+                    }
+                }
+            },
+            permit = Arc::clone(&permits).acquire_owned() => permit,
+        };
+        let batch = tokio::select! {
+            biased;
+            () = role.stop.cancelled() => break Ok(()),
+            Some(signal) = signalled.recv() => {
+                // Nobody else sends on this channel while it is empty: the slot is free.
+                let _ = signals.try_send(signal);
+                continue;
+            }
+            batch = gather(&mut consumer, limits) => match batch {
+                Ok(batch) => batch,
+                Err(error) => break Err(error.into()),
+            },
+        };
+        let work = one(Arc::clone(&role.worker), role.broker.clone(), Arc::clone(&role.status), batch, role.stop.clone());
+        let signals = signals.clone();
+        batches.spawn(async move {
+            if let Some(signal) = work.await {
+                // A full channel means that the loop has been told already.
+                let _ = signals.try_send(signal);
+            }
+            drop(permit);
+        });
+    };
+    consumer.pause().await;
+    finish(&mut batches, role.grace, role.status.name()).await;
+    outcome
+}
+
+/// Empties the channel of holds that are over; returns a halt if there is one.
+fn drained(signalled: &mut mpsc::Receiver<Signal>) -> Option<String> {
+    let mut halt = None;
+    while let Ok(signal) = signalled.try_recv() {
+        if let Signal::Halt(cause) = signal {
+            halt = Some(cause);
+        }
+    }
+    halt
+}
+
+/// The first delivery and what comes within the linger, up to the limits. Dropped half-way, the leases
+/// in it hand their messages back.
+async fn gather(consumer: &mut Consumer, limits: Limits) -> Result<Vec<Delivery>, BrokerError> {
+    let mut batch = consumer.take(room(&[], limits)).await?;
+    let deadline = Instant::now() + limits.linger;
+    while room(&batch, limits) > 0 {
+        match tokio::time::timeout_at(deadline, consumer.take(room(&batch, limits))).await {
+            Ok(more) => batch.extend(more?),
+            Err(_) => break,
+        }
+    }
+    Ok(batch)
+}
+
+/// How many more messages may be taken at once: few enough to stay near the limit of bytes.
+fn room(batch: &[Delivery], limits: Limits) -> usize {
+    let bytes: usize = batch.iter().map(|delivery| delivery.message.body.len()).sum();
+    if bytes >= limits.bytes {
+        return 0;
+    }
+    let mean = bytes.checked_div(batch.len()).unwrap_or(0).max(1 << 10);
+    let by_bytes = if batch.is_empty() { 8 } else { ((limits.bytes - bytes) / mean).max(1) };
+    by_bytes.min(limits.messages.saturating_sub(batch.len()))
+}
+
+async fn one<W: BatchWorker>(
+    worker: Arc<W>,
+    broker: Broker,
+    status: Arc<Status>,
+    deliveries: Vec<Delivery>,
+    stop: CancellationToken,
+) -> Option<Signal> {
+    let span = info_span!("batch", role = W::NAME, messages = deliveries.len());
+    let count = deliveries.len();
+    status.began(count);
+    let signal = async {
+        let messages: Vec<Message> = deliveries.iter().map(|delivery| delivery.message.clone()).collect();
+        let mut outbox = Outbox::new(broker, stop);
+        let verdicts = perform(worker.as_ref(), &messages, &mut outbox).await;
+        drop(messages);
+        settle_all(deliveries, verdicts, &status).await
+    }
+    .instrument(span)
+    .await;
+    status.ended(count);
+    signal
+}
+
+async fn perform<W: BatchWorker>(
+    worker: &W,
+    messages: &[Message],
+    outbox: &mut Outbox,
+) -> Vec<Result<(), Failure>> {
+    let every = |failure: Failure| vec![Err(failure); messages.len()];
+    let verdicts = match caught(worker.perform(messages, outbox)).await {
+        Ok(verdicts) if verdicts.len() == messages.len() => verdicts,
+        Ok(_) => {
+            let text = format!("{} gave a wrong number of verdicts: a fault in this ua, please report it", W::NAME);
+            every(Failure::retry(Cause::new(CauseClass::CrashedWorker, text)))
+        }
+        Err(failure) => every(failure),
+    };
+    // Dead items and receipts in the outbox are confirmed before any message of the batch is settled.
+    match confirm(Ok(()), outbox).await {
+        Ok(()) => verdicts,
+        Err(failure) => every(failure),
+    }
+}
+
+async fn settle_all(
+    deliveries: Vec<Delivery>,
+    verdicts: Vec<Result<(), Failure>>,
+    status: &Status,
+) -> Option<Signal> {
+    let settling = deliveries.into_iter().zip(verdicts).map(|(delivery, verdict)| async {
+        let verdict = match delivery.crashed_too_often() {
+            Some(cause) if verdict.is_err() => Err(Failure::Reject { cause }),
+            _ => verdict,
+        };
+        settle::settle(delivery, verdict, status).await
+    });
+    let signals = futures_util::future::join_all(settling).await;
+    let mut worst = None;
+    for signal in signals.into_iter().flatten() {
+        if worst.is_none() || matches!(signal, Signal::Halt(_)) {
+            worst = Some(signal);
+        }
+    }
+    worst
+}

@@ -1,0 +1,194 @@
+//! The worker loop: a permit, a delivery, a job, a settlement. As many jobs at once as there are permits.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use messages::{Cause, CauseClass, Family};
+use tokio::sync::{Semaphore, mpsc};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tracing::{Instrument as _, debug, info_span, warn};
+
+use crate::broker::Subscription;
+use crate::settle::{self, Signal};
+use crate::status::Status;
+use crate::{Attempt, Broker, BrokerError, Consumer, Delivery, Failure, Outbox, Worker, clock, pause};
+
+/// Why a worker loop ended before it was told to.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The worker's configuration is refused by what it depends on.
+    #[error("{0}")]
+    Halted(String),
+    /// The broker refuses.
+    #[error(transparent)]
+    Broker(#[from] BrokerError),
+}
+
+/// What a loop is made of.
+#[derive(Debug)]
+pub struct Role<W> {
+    /// Does the work.
+    pub worker: Arc<W>,
+    /// Where the work comes from and goes to.
+    pub broker: Broker,
+    /// Jobs (or batches) at once.
+    pub permits: usize,
+    /// What the role says of itself.
+    pub status: Arc<Status>,
+    /// Told to stop: takes nothing more, finishes what it has.
+    pub stop: CancellationToken,
+    /// How long what is in hand may take after the stop before it is handed back.
+    pub grace: Duration,
+}
+
+/// Runs `role` on the queues of `family` until it is stopped.
+///
+/// # Errors
+/// When the worker halts or the broker refuses.
+pub async fn run<W: Worker>(role: Role<W>, family: Family) -> Result<(), RunError> {
+    let prefetch = u16::try_from(role.permits).unwrap_or(u16::MAX);
+    let subscriptions = family.queues().map(|queue| Subscription { queue, prefetch });
+    let mut consumer = role.broker.consume(subscriptions.into()).await?;
+    let permits = Arc::new(Semaphore::new(role.permits));
+    let (signals, mut signalled) = mpsc::channel(role.permits.max(1));
+    let mut jobs = JoinSet::new();
+    let outcome = loop {
+        match next(&role, &permits, &mut consumer, &mut signalled, &mut jobs).await {
+            Next::Deliveries(deliveries) => {
+                for delivery in deliveries {
+                    // `next` took no more than there are permits, and only this loop takes permits.
+                    let Ok(permit) = Arc::clone(&permits).try_acquire_owned() else { break };
+                    let work = one(Arc::clone(&role.worker), role.broker.clone(), Arc::clone(&role.status), delivery, role.stop.clone());
+                    let signals = signals.clone();
+                    jobs.spawn(async move {
+                        if let Some(signal) = work.await {
+                            // A full channel means that the loop has been told already.
+                            let _ = signals.try_send(signal);
+                        }
+                        drop(permit);
+                    });
+                }
+            }
+            Next::Signal(Signal::Hold(hold)) => {
+                consumer.pause().await;
+                pause::wait(hold, &role.status, &role.stop, || role.worker.healthy()).await;
+                // What else was told during the wait is of before it.
+                while let Ok(signal) = signalled.try_recv() {
+                    if matches!(signal, Signal::Halt(_)) {
+                        let _ = signals.try_send(signal);
+                        break;
+                    }
+                }
+            }
+            Next::Signal(Signal::Halt(cause)) => break Err(RunError::Halted(cause)),
+            Next::Stop => break Ok(()),
+            Next::Refused(error) => break Err(error.into()),
+        }
+    };
+    consumer.pause().await;
+    finish(&mut jobs, role.grace, role.status.name()).await;
+    outcome
+}
+
+enum Next {
+    Deliveries(Vec<Delivery>),
+    Signal(Signal),
+    Stop,
+    Refused(BrokerError),
+}
+
+/// Waits for the next thing to do: a permit comes before a delivery, a signal and the stop before both.
+async fn next<W>(
+    role: &Role<W>,
+    permits: &Semaphore,
+    consumer: &mut Consumer,
+    signalled: &mut mpsc::Receiver<Signal>,
+    jobs: &mut JoinSet<()>,
+) -> Next {
+    while jobs.try_join_next().is_some() {}
+    let deliveries = async {
+        // Waits for one permit; takes as many deliveries as there are permits then.
+        match permits.acquire().await {
+            Ok(permit) => drop(permit),
+            Err(_) => return Err(BrokerError::Away("the worker is closed".to_owned())),
+        }
+        consumer.take(permits.available_permits().max(1)).await
+    };
+    tokio::select! {
+        biased;
+        () = role.stop.cancelled() => Next::Stop,
+        Some(signal) = signalled.recv() => Next::Signal(signal),
+        taken = deliveries => match taken {
+            Ok(deliveries) => Next::Deliveries(deliveries),
+            Err(error) => Next::Refused(error),
+        },
+    }
+}
+
+/// Does one job from decoding to settlement.
+async fn one<W: Worker>(
+    worker: Arc<W>,
+    broker: Broker,
+    status: Arc<Status>,
+    delivery: Delivery,
+    stop: CancellationToken,
+) -> Option<Signal> {
+    let headers = &delivery.message.headers;
+    let span = info_span!("job", job.id = %headers.message_id, attempt = headers.attempt + 1, role = W::NAME);
+    status.began(1);
+    let signal = async {
+        let mut outbox = Outbox::new(broker, stop);
+        let outcome = attempt(worker.as_ref(), &delivery, &mut outbox).await;
+        let outcome = confirm(outcome, &mut outbox).await;
+        settle::settle(delivery, outcome, &status).await
+    }
+    .instrument(span)
+    .await;
+    status.ended(1);
+    signal
+}
+
+async fn attempt<W: Worker>(worker: &W, delivery: &Delivery, outbox: &mut Outbox) -> Result<(), Failure> {
+    if let Some(cause) = delivery.crashed_too_often() {
+        return Err(Failure::Reject { cause });
+    }
+    let job = messages::decode(&delivery.message.body).map_err(|error| Failure::Reject { cause: error.cause() })?;
+    let attempt = Attempt {
+        number: delivery.message.headers.attempt + 1,
+        last: delivery.is_last_attempt(),
+        started_at: clock::now(),
+    };
+    caught(worker.perform(job, attempt, outbox)).await.unwrap_or_else(|failure| Err(failure))
+}
+
+/// Runs work that may panic; a panic is a failure that may pass.
+pub(crate) async fn caught<T>(work: impl Future<Output = T>) -> Result<T, Failure> {
+    AssertUnwindSafe(work).catch_unwind().await.map_err(|_| {
+        warn!("the worker panicked; the job will be tried again");
+        Failure::retry(Cause::new(CauseClass::CrashedWorker, "the worker panicked; its log says where"))
+    })
+}
+
+/// Everything sent is confirmed before a job is settled, its failure's receipts included.
+pub(crate) async fn confirm(outcome: Result<(), Failure>, outbox: &mut Outbox) -> Result<(), Failure> {
+    match outcome {
+        Err(failure @ (Failure::Hold { .. } | Failure::Halt { .. })) => Err(failure),
+        outcome => outbox.flush().await.map_err(Failure::from).and(outcome),
+    }
+}
+
+/// Waits for what is in hand; after `grace` it is dropped, which hands it back.
+pub(crate) async fn finish(jobs: &mut JoinSet<()>, grace: Duration, name: &str) {
+    if jobs.is_empty() {
+        return;
+    }
+    debug!("{name} finishes {} jobs", jobs.len());
+    let all = async { while jobs.join_next().await.is_some() {} };
+    if tokio::time::timeout(grace, all).await.is_err() {
+        warn!("{name} hands back {} jobs that did not end within {grace:?}", jobs.len());
+        jobs.shutdown().await;
+    }
+}

@@ -1,0 +1,62 @@
+//! The one place where an outcome becomes a settlement.
+
+use messages::Cause;
+use tracing::{debug, error, warn};
+
+use crate::status::{Settled, Status};
+use crate::{BrokerError, Delivery, Failure};
+
+/// What the loop has to know of an outcome beside its settlement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Signal {
+    /// Stop taking until the time, or until the worker is healthy.
+    Hold(crate::status::Hold),
+    /// Stop for good.
+    Halt(String),
+}
+
+/// Settles one delivery by its outcome; returns what the loop has to do about it.
+pub(crate) async fn settle(delivery: Delivery, outcome: Result<(), Failure>, status: &Status) -> Option<Signal> {
+    let id = delivery.message.headers.message_id.clone();
+    let (settled, signal, result) = match outcome {
+        Ok(()) => (Settled::Done, None, delivery.ack().await),
+        Err(Failure::Retry { after, cause }) => retry(delivery, after, cause).await,
+        Err(Failure::Reject { cause }) => reject(delivery, cause).await,
+        Err(Failure::Hold { until, why }) => {
+            debug!(message.id = %id, "handed back {id}: {why}");
+            let hold = crate::status::Hold { until, why };
+            (Settled::HandedBack, Some(Signal::Hold(hold)), delivery.hand_back().await)
+        }
+        Err(Failure::Halt { cause }) => {
+            error!(message.id = %id, "stopping {}: {cause}", status.name());
+            (Settled::HandedBack, Some(Signal::Halt(cause)), delivery.hand_back().await)
+        }
+    };
+    match result {
+        Ok(()) => status.settled(settled),
+        // Whoever gets the message next does the work again; ids make that harmless.
+        Err(error) => warn!(message.id = %id, "could not settle {id}: {error}; it will be delivered again"),
+    }
+    signal
+}
+
+type Settlement = (Settled, Option<Signal>, Result<(), BrokerError>);
+
+async fn retry(delivery: Delivery, after: Option<std::time::Duration>, cause: Cause) -> Settlement {
+    let id = delivery.message.headers.message_id.clone();
+    let last = delivery.is_last_attempt();
+    let attempt = delivery.message.headers.attempt + 1;
+    if last {
+        warn!(message.id = %id, cause.class = %cause.class, "{id} is a dead letter after {attempt} attempts: {cause}");
+    } else {
+        debug!(message.id = %id, cause.class = %cause.class, "{id} will be tried again (attempt {attempt} failed): {cause}");
+    }
+    let settled = if last { Settled::Rejected } else { Settled::Retried };
+    (settled, None, delivery.retry(after, cause).await)
+}
+
+async fn reject(delivery: Delivery, cause: Cause) -> Settlement {
+    let id = delivery.message.headers.message_id.clone();
+    warn!(message.id = %id, cause.class = %cause.class, "{id} is a dead letter: {cause}");
+    (Settled::Rejected, None, delivery.reject(cause).await)
+}
