@@ -1,1 +1,18 @@
-//! Stub.
+#![doc = include_str!("../README.md")]
+
+mod clock;
+mod faults;
+mod ledger;
+mod quota;
+mod server;
+mod settings;
+mod simulator;
+mod truth;
+mod wire;
+mod world;
+
+pub use faults::{Fault, FaultRate, ParseFaultError};
+pub use ledger::{Calls, LedgerSummary, Peaks};
+pub use settings::{Credentials, Plan, Settings, SettingsError, Source};
+pub use simulator::{Simulator, StartError};
+pub use truth::{Truth, TruthIds};

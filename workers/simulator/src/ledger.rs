@@ -1,0 +1,187 @@
+//! The ledger: every API call in 16 bytes, in the order of arrival, for proofs about a client's behaviour.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::faults::Fault;
+use crate::quota::{Quota, RateClass};
+use crate::server::Endpoint;
+
+/// Beyond so many rows (320 MB) the ledger counts what it drops and says so.
+const MOST_ROWS: usize = 20_000_000;
+/// Rows grow by blocks, so that a long ledger is never copied.
+const BLOCK: usize = 65_536;
+const OVER: u8 = 1;
+
+/// One call as it is kept.
+#[derive(Debug, Clone, Copy)]
+struct Row {
+    at_us: u64,
+    endpoint: Endpoint,
+    fault: Option<Fault>,
+    status: u16,
+    flags: u8,
+}
+
+const _: () = assert!(size_of::<Row>() <= 24, "a ledger row must stay small");
+
+/// One call as it is shown.
+#[derive(Debug, Serialize)]
+pub(crate) struct Entry {
+    at_us: u64,
+    class: Option<&'static str>,
+    endpoint: &'static str,
+    status: u16,
+    over: bool,
+    fault: Option<&'static str>,
+}
+
+/// Where a call stands in the ledger; `None` when the ledger was full.
+pub(crate) type Place = Option<usize>;
+
+/// All calls so far.
+#[derive(Debug, Default)]
+pub(crate) struct Ledger {
+    blocks: Vec<Vec<Row>>,
+    dropped: u64,
+}
+
+impl Ledger {
+    /// Enters a call that has arrived; its status is filled in by [`Ledger::settle`].
+    pub(crate) fn enter(&mut self, at_us: u64, endpoint: Endpoint, over: bool) -> Place {
+        let place = self.len();
+        if place >= MOST_ROWS {
+            self.dropped += 1;
+            return None;
+        }
+        let row = Row { at_us, endpoint, fault: None, status: 0, flags: if over { OVER } else { 0 } };
+        match self.blocks.last_mut() {
+            Some(block) if block.len() < BLOCK => block.push(row),
+            _ => {
+                let mut block = Vec::with_capacity(BLOCK);
+                block.push(row);
+                self.blocks.push(block);
+            }
+        }
+        Some(place)
+    }
+
+    pub(crate) fn settle(&mut self, place: Place, status: u16, fault: Option<Fault>) {
+        let Some(place) = place else { return };
+        let row = self.blocks.get_mut(place / BLOCK).and_then(|block| block.get_mut(place % BLOCK));
+        if let Some(row) = row {
+            (row.status, row.fault) = (status, fault);
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.blocks.last().map_or(0, |last| (self.blocks.len() - 1) * BLOCK + last.len())
+    }
+
+    pub(crate) fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    /// Up to `count` entries from place `since` on.
+    pub(crate) fn entries(&self, since: usize, count: usize) -> Vec<Entry> {
+        let end = since.saturating_add(count).min(self.len());
+        (since..end)
+            .filter_map(|place| self.blocks.get(place / BLOCK)?.get(place % BLOCK))
+            .map(entry)
+            .collect()
+    }
+
+    pub(crate) fn summary(&self, quota: &Quota) -> LedgerSummary {
+        let mut summary = LedgerSummary { dropped: self.dropped, ..LedgerSummary::default() };
+        for row in self.blocks.iter().flatten() {
+            summary.first_us.get_or_insert(row.at_us);
+            summary.last_us = Some(row.at_us);
+            summary.count(row);
+        }
+        summary.peak = Peaks {
+            light_per_second: quota.peak(RateClass::Light),
+            medium_per_second: quota.peak(RateClass::Medium),
+            heavy_per_second: quota.peak(RateClass::Heavy),
+            resource_intensive_per_minute: quota.peak(RateClass::ResourceIntensive),
+        };
+        summary
+    }
+}
+
+/// The ledger in figures.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct LedgerSummary {
+    /// Calls per rate class, refused ones included.
+    pub calls: Calls,
+    /// Token requests, which have no rate class.
+    pub tokens: u64,
+    /// Calls the quota refused.
+    pub over: u64,
+    /// Calls per HTTP status; 0 stands for calls that have not been answered yet.
+    pub by_status: BTreeMap<u16, u64>,
+    /// Calls per injected fault.
+    pub by_fault: BTreeMap<&'static str, u64>,
+    /// Unix time of the first call in microseconds.
+    pub first_us: Option<u64>,
+    /// Unix time of the last call in microseconds.
+    pub last_us: Option<u64>,
+    /// The most calls admitted inside one window.
+    pub peak: Peaks,
+    /// Calls that are missing above because the ledger was full.
+    pub dropped: u64,
+}
+
+/// Calls per rate class.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Calls {
+    /// Light.
+    pub light: u64,
+    /// Medium.
+    pub medium: u64,
+    /// Heavy.
+    pub heavy: u64,
+    /// Resource-intensive.
+    pub resource_intensive: u64,
+}
+
+/// The most calls admitted inside one sliding window.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Peaks {
+    /// Light calls inside one second.
+    pub light_per_second: u64,
+    /// Medium calls inside one second.
+    pub medium_per_second: u64,
+    /// Heavy calls inside one second.
+    pub heavy_per_second: u64,
+    /// Resource-intensive calls inside one minute.
+    pub resource_intensive_per_minute: u64,
+}
+
+impl LedgerSummary {
+    fn count(&mut self, row: &Row) {
+        match row.endpoint.class() {
+            Some(RateClass::Light) => self.calls.light += 1,
+            Some(RateClass::Medium) => self.calls.medium += 1,
+            Some(RateClass::Heavy) => self.calls.heavy += 1,
+            Some(RateClass::ResourceIntensive) => self.calls.resource_intensive += 1,
+            None => self.tokens += 1,
+        }
+        self.over += u64::from(row.flags & OVER);
+        *self.by_status.entry(row.status).or_default() += 1;
+        if let Some(fault) = row.fault {
+            *self.by_fault.entry(fault.name()).or_default() += 1;
+        }
+    }
+}
+
+fn entry(row: &Row) -> Entry {
+    Entry {
+        at_us: row.at_us,
+        class: row.endpoint.class().map(RateClass::name),
+        endpoint: row.endpoint.name(),
+        status: row.status,
+        over: row.flags & OVER != 0,
+        fault: row.fault.map(Fault::name),
+    }
+}

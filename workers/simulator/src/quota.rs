@@ -1,0 +1,154 @@
+//! Zoom's quota table, enforced exactly: sliding windows per rate class and one count a day.
+//! Pure: time is handed in, nothing is read or slept on.
+
+use std::collections::VecDeque;
+
+use jiff::civil::Date;
+
+use crate::settings::Plan;
+
+const SECOND_US: u64 = 1_000_000;
+const MINUTE_US: u64 = 60 * SECOND_US;
+
+/// Zoom's rate-limit label of an operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RateClass {
+    Light,
+    Medium,
+    Heavy,
+    ResourceIntensive,
+}
+
+impl RateClass {
+    /// The word of the ledger.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Light => "light",
+            Self::Medium => "medium",
+            Self::Heavy => "heavy",
+            Self::ResourceIntensive => "resource_intensive",
+        }
+    }
+
+    /// The word of the `X-RateLimit-Category` header.
+    pub(crate) fn category(self) -> &'static str {
+        match self {
+            Self::Light => "Light",
+            Self::Medium => "Medium",
+            Self::Heavy => "Heavy",
+            Self::ResourceIntensive => "Resource-intensive",
+        }
+    }
+
+    /// Heavy and Resource-intensive calls share one daily cap.
+    fn daily(self) -> bool {
+        matches!(self, Self::Heavy | Self::ResourceIntensive)
+    }
+
+    fn window_us(self) -> u64 {
+        if self == Self::ResourceIntensive { MINUTE_US } else { SECOND_US }
+    }
+}
+
+/// What the quota says to one call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// No quota is enforced.
+    Unlimited,
+    /// Within quota, with what is left of the window or, for daily classes, of the day.
+    Admitted { daily: bool, limit: u64, remaining: u64 },
+    /// The window is full.
+    OverRate { limit: u64 },
+    /// The day is spent.
+    OverDay { limit: u64 },
+}
+
+impl Verdict {
+    pub(crate) fn is_over(self) -> bool {
+        matches!(self, Self::OverRate { .. } | Self::OverDay { .. })
+    }
+}
+
+/// The counts of one account.
+#[derive(Debug)]
+pub(crate) struct Quota {
+    windows: [VecDeque<u64>; 4],
+    peaks: [usize; 4],
+    day: Date,
+    used_today: u64,
+}
+
+impl Quota {
+    pub(crate) fn new() -> Self {
+        Self { windows: Default::default(), peaks: [0; 4], day: Date::ZERO, used_today: 0 }
+    }
+
+    /// Judges a call at `at_us` (never going back) and counts it unless it is over.
+    pub(crate) fn admit(
+        &mut self,
+        class: RateClass,
+        plan: Plan,
+        speed: f64,
+        at_us: u64,
+        today: Date,
+    ) -> Verdict {
+        let window = &mut self.windows[class as usize];
+        while window.front().is_some_and(|&then| then + class.window_us() <= at_us) {
+            window.pop_front();
+        }
+        if self.day != today {
+            (self.day, self.used_today) = (today, 0);
+        }
+        let (limit, per_day) = (scale(per_window(plan, class), speed), scale(per_day(plan), speed));
+        if speed > 0.0 && class.daily() && self.used_today >= per_day {
+            return Verdict::OverDay { limit: per_day };
+        }
+        if speed > 0.0 && window.len() as u64 >= limit {
+            return Verdict::OverRate { limit };
+        }
+        window.push_back(at_us);
+        self.peaks[class as usize] = self.peaks[class as usize].max(window.len());
+        if class.daily() {
+            self.used_today += 1;
+        }
+        if speed == 0.0 {
+            return Verdict::Unlimited;
+        }
+        if class.daily() {
+            let remaining = per_day.saturating_sub(self.used_today);
+            return Verdict::Admitted { daily: true, limit: per_day, remaining };
+        }
+        Verdict::Admitted { daily: false, limit, remaining: limit.saturating_sub(window.len() as u64) }
+    }
+
+    /// The most calls ever admitted inside one window of a class.
+    pub(crate) fn peak(&self, class: RateClass) -> u64 {
+        self.peaks[class as usize] as u64
+    }
+}
+
+/// Calls a second; for Resource-intensive, a minute.
+fn per_window(plan: Plan, class: RateClass) -> u64 {
+    match (plan, class) {
+        (Plan::Pro, RateClass::Light) => 30,
+        (Plan::Pro, RateClass::Medium) => 20,
+        (Plan::Pro, RateClass::Heavy | RateClass::ResourceIntensive) => 10,
+        (Plan::Business, RateClass::Light) => 80,
+        (Plan::Business, RateClass::Medium) => 60,
+        (Plan::Business, RateClass::Heavy) => 40,
+        (Plan::Business, RateClass::ResourceIntensive) => 20,
+    }
+}
+
+fn per_day(plan: Plan) -> u64 {
+    match plan {
+        Plan::Pro => 30_000,
+        Plan::Business => 60_000,
+    }
+}
+
+/// A quota under a speed: whole calls, at least one.
+fn scale(count: u64, speed: f64) -> u64 {
+    // The small addend keeps 10 x 0.1 or 40 x 1.1 from losing a call to binary fractions.
+    ((count as f64 * speed + 1e-9).floor() as u64).max(1)
+}

@@ -1,0 +1,151 @@
+//! One call below `/v2`, in the order in which Zoom looks at it:
+//! token, quota, scopes, plan, parameters, data. Faults strike calls that the quota let through.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::header::AUTHORIZATION;
+use axum::http::{HeaderMap, Method, Uri};
+use axum::response::Response;
+
+use super::answer::Answer;
+use super::deliver::{deliver, instead, rate_headers, refusal, strike};
+use super::endpoint::{Endpoint, route};
+use super::oauth::Access;
+use super::query::Params;
+use super::shared::Shared;
+use super::{metrics, report, users};
+use crate::faults::{Damage, Fault};
+
+const NO_DASHBOARD: &str = "This API is only available for ZMP and Business or higher accounts that have enabled the Dashboard feature.";
+const NO_WEBINARS: &str = "Webinar plan is missing. You must subscribe to the webinar plan and enable webinars for this user in order to perform this action.";
+
+/// What an operation needs to answer.
+pub(super) struct Call<'a> {
+    pub(super) shared: &'a Shared,
+    pub(super) params: Params,
+    /// The raw path segment that stands for an id.
+    pub(super) id: &'a str,
+    pub(super) damage: Damage,
+    /// The fault that hid a meeting, for the ledger.
+    pub(super) hidden: Option<Fault>,
+}
+
+impl Call<'_> {
+    pub(super) fn take_damage(&mut self) -> Damage {
+        std::mem::replace(&mut self.damage, Damage::none())
+    }
+}
+
+/// Everything below `/v2`, and all paths nobody knows.
+pub(super) async fn api(
+    State(shared): State<Arc<Shared>>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response {
+    let (mut endpoint, id) = route(uri.path());
+    if method != Method::GET {
+        endpoint = Endpoint::Unknown;
+    }
+    let access = authorise(&shared, endpoint, &headers);
+    let ticket = shared.enter(endpoint, !matches!(&access, Err(refused) if refused.status == 401));
+    let (Some(verdict), Some(class)) = (ticket.verdict, endpoint.class()) else {
+        let answer = access.err().unwrap_or_else(unknown);
+        shared.settle(ticket, answer.status, None);
+        return deliver(answer);
+    };
+    let mut fault = None;
+    let answer = match (refusal(verdict), access) {
+        (Some(over), _) => over,
+        (None, Err(refused)) => refused,
+        (None, Ok(())) => {
+            let (struck, refuses) = draw(&shared);
+            fault = struck;
+            struck.and_then(|fault| instead(fault, refuses)).unwrap_or_else(|| {
+                let (answer, hidden) = perform(&shared, endpoint, id, &uri);
+                fault = fault.or(hidden);
+                answer
+            })
+        }
+    };
+    let answer = truncate(answer, fault);
+    shared.settle(ticket, status_seen(&answer, fault), fault);
+    let headerless = fault == Some(Fault::MissingHeaders);
+    let mut response = strike(&shared, answer, fault).await;
+    if !headerless {
+        rate_headers(&mut response, class, verdict, shared.clock.now());
+    }
+    response
+}
+
+/// Token and scopes. A 401 comes before the quota, missing scopes come after it.
+fn authorise(shared: &Shared, endpoint: Endpoint, headers: &HeaderMap) -> Result<(), Answer> {
+    let token = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let token = token.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
+    let granted = match shared.tokens().access(token, shared.clock.now().as_millisecond()) {
+        Access::Granted(scopes) => scopes,
+        Access::Expired => return Err(Answer::error(401, 124, "Access token is expired.")),
+        Access::Unknown => return Err(Answer::error(401, 124, "Invalid access token.")),
+    };
+    let wanted = endpoint.scopes();
+    if wanted.is_empty() || granted.iter().any(|scope| wanted.contains(&scope.as_str())) {
+        return Ok(());
+    }
+    let message = format!("Invalid access token, does not contain scopes:[{}].", wanted[0]);
+    Err(Answer::error(400, 4711, &message))
+}
+
+fn draw(shared: &Shared) -> (Option<Fault>, bool) {
+    let mut faults = shared.faults();
+    let struck = faults.draw();
+    (struck, struck == Some(Fault::MissingHeaders) && faults.refuses())
+}
+
+fn perform(shared: &Shared, endpoint: Endpoint, id: &str, uri: &Uri) -> (Answer, Option<Fault>) {
+    let settings = shared.settings();
+    if endpoint.is_dashboard() && !settings.dashboard {
+        return (Answer::error(400, 200, NO_DASHBOARD), None);
+    }
+    if endpoint.is_webinar() && !settings.webinar_addon {
+        return (Answer::error(200, 200, NO_WEBINARS), None);
+    }
+    let params = match Params::parse(uri) {
+        Ok(params) => params,
+        Err(refused) => return (refused, None),
+    };
+    let damage = shared.faults().damage();
+    let mut call = Call { shared, params, id, damage, hidden: None };
+    let answer = match endpoint {
+        Endpoint::Users => users::list(&mut call),
+        Endpoint::MetricsMeetings => metrics::meetings(&mut call),
+        Endpoint::MetricsMeeting => metrics::meeting(&mut call),
+        Endpoint::MetricsMeetingParticipants => metrics::meeting_participants(&mut call),
+        Endpoint::MetricsWebinars => metrics::webinars(&mut call),
+        Endpoint::MetricsWebinarParticipants => metrics::webinar_participants(&mut call),
+        Endpoint::ReportUsers => report::hosts(&mut call),
+        Endpoint::ReportUserMeetings => report::host_meetings(&mut call),
+        Endpoint::ReportMeeting => report::meeting(&mut call),
+        Endpoint::ReportMeetingParticipants => report::meeting_participants(&mut call),
+        Endpoint::ReportWebinarParticipants => report::webinar_participants(&mut call),
+        Endpoint::PastMeeting => report::past_meeting(&mut call),
+        Endpoint::Token | Endpoint::Unknown => Err(unknown()),
+    };
+    (answer.unwrap_or_else(|refused| refused), call.hidden)
+}
+
+fn truncate(mut answer: Answer, fault: Option<Fault>) -> Answer {
+    if fault == Some(Fault::TruncatedJson) {
+        answer.body.truncate(answer.body.len() / 2);
+    }
+    answer
+}
+
+/// The status a client reads; 0 when it gets no answer at all.
+fn status_seen(answer: &Answer, fault: Option<Fault>) -> u16 {
+    if fault == Some(Fault::Timeout) { 0 } else { answer.status }
+}
+
+fn unknown() -> Answer {
+    Answer::error(400, 2300, "This API endpoint is not recognized.")
+}

@@ -1,0 +1,49 @@
+//! Finding the one meeting a path names, with everything that may stand in the way.
+
+use jiff::ToSpan;
+
+use super::answer::Answer;
+use super::api::Call;
+use super::endpoint::uuid_text;
+use crate::clock::first_second;
+use crate::world::{Kind, Meeting, MeetingUuid};
+
+impl Call<'_> {
+    /// The ended meeting or webinar of this call's path.
+    pub(super) fn ended(&mut self, kind: Kind) -> Result<Meeting, Answer> {
+        let text = uuid_text(self.id).map_err(|mangled| Answer::no_meeting(&mangled))?;
+        let uuid = MeetingUuid::parse(&text).ok_or_else(|| Answer::no_meeting(&text))?;
+        let found = self.shared.world.find(uuid).filter(|meeting| meeting.kind == kind);
+        let meeting = found.ok_or_else(|| Answer::no_meeting(&text))?;
+        if meeting.end() > self.shared.clock.now().as_second() {
+            return Err(Answer::no_meeting(&text));
+        }
+        let a_year_ago = self.shared.clock.today().checked_sub(1.year()).map_or(i64::MIN, first_second);
+        if meeting.start < a_year_ago {
+            return Err(Answer::error(400, 12702, "Can not access a meeting a year ago."));
+        }
+        self.hidden = self.shared.faults().hides(uuid);
+        if self.hidden.is_some() {
+            return Err(Answer::no_meeting(&text));
+        }
+        Ok(meeting)
+    }
+
+    /// As [`Call::ended`], for operations with a `type`: one that is missing means `live`, and one-person
+    /// meetings are known under `pastOne` only.
+    pub(super) fn ended_of_type(&mut self, kind: Kind) -> Result<Meeting, Answer> {
+        let wanted = self.params.get("type").unwrap_or("live").to_owned();
+        if !matches!(wanted.as_str(), "past" | "pastOne" | "live") {
+            return Err(Answer::bad_field("type", "must be past, pastOne or live"));
+        }
+        let uuid = uuid_text(self.id).unwrap_or_else(|mangled| mangled);
+        if wanted == "live" {
+            return Err(Answer::no_meeting(&uuid));
+        }
+        let meeting = self.ended(kind)?;
+        if meeting.one_person() != (wanted == "pastOne") {
+            return Err(Answer::no_meeting(&uuid));
+        }
+        Ok(meeting)
+    }
+}

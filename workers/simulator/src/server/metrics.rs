@@ -1,0 +1,123 @@
+//! The Dashboard: `/metrics/meetings`, `/metrics/webinars`, their details and participants.
+
+use serde::Serialize;
+
+use super::answer::{Answer, Listing};
+use super::api::Call;
+use super::window::Window;
+use crate::wire::{DetailRow, MeetingRow, ParticipantRow, WebinarRow};
+use crate::world::{Kind, person, sessions};
+
+pub(super) const MOST: usize = 300;
+
+#[derive(Serialize)]
+struct ListHead<'a> {
+    from: &'a str,
+    to: &'a str,
+    page_count: usize,
+    page_size: usize,
+    total_records: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_page_token: Option<String>,
+}
+
+#[derive(Serialize)]
+struct ParticipantsHead {
+    page_count: usize,
+    page_size: usize,
+    total_records: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_page_token: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    meeting_number: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    webinar_number: Option<String>,
+}
+
+pub(super) fn meetings(call: &mut Call<'_>) -> Result<Answer, Answer> {
+    list(call, Kind::Meeting)
+}
+
+pub(super) fn webinars(call: &mut Call<'_>) -> Result<Answer, Answer> {
+    list(call, Kind::Webinar)
+}
+
+pub(super) fn meeting(call: &mut Call<'_>) -> Result<Answer, Answer> {
+    let meeting = call.ended_of_type(Kind::Meeting)?;
+    let row = DetailRow::new(call.shared.world.hosts(), &meeting);
+    Ok(Answer::object(&row, &mut call.damage))
+}
+
+pub(super) fn meeting_participants(call: &mut Call<'_>) -> Result<Answer, Answer> {
+    participants(call, Kind::Meeting)
+}
+
+pub(super) fn webinar_participants(call: &mut Call<'_>) -> Result<Answer, Answer> {
+    participants(call, Kind::Webinar)
+}
+
+fn list(call: &mut Call<'_>, kind: Kind) -> Result<Answer, Answer> {
+    let (shared, world, damage) = (call.shared, &call.shared.world, call.take_damage());
+    if call.params.get("query_date_type").is_some_and(|by| by != "start_time") {
+        return Err(Answer::error(400, 12700, "The account is not allowed to query by end time."));
+    }
+    let one_person = match (call.params.get("type").unwrap_or("live"), kind) {
+        ("past", _) => Some(false),
+        ("pastOne", Kind::Meeting) => Some(true),
+        ("live", _) => None,
+        _ => return Err(Answer::bad_field("type", "is not one of the allowed values")),
+    };
+    let seal = shared.seal();
+    let page = call.params.page(MOST, seal)?;
+    let window = Window::parse(&call.params, shared.clock.today())?;
+    let found = match (one_person, kind) {
+        // Nothing is ever going on in this world.
+        (None, _) => Vec::new(),
+        (Some(_), Kind::Webinar) => window.find(world, shared.clock.now(), |day| &day.webinars, |_| true),
+        (Some(one), Kind::Meeting) => {
+            window.find(world, shared.clock.now(), |day| &day.meetings, |meeting| meeting.one_person() == one)
+        }
+    };
+    let head = ListHead {
+        from: window.from,
+        to: window.to,
+        page_count: page.count(found.len()),
+        page_size: page.size,
+        total_records: found.len(),
+        next_page_token: page.next(found.len(), seal),
+    };
+    let rows = &found[page.range(found.len())];
+    let key = if kind == Kind::Webinar { "webinars" } else { "meetings" };
+    let mut listing = Listing::new(&head, key, rows.len(), damage);
+    for row in rows {
+        match kind {
+            Kind::Meeting => listing.push(&MeetingRow::new(world.hosts(), row)),
+            Kind::Webinar => listing.push(&WebinarRow::new(world.hosts(), row)),
+        }
+    }
+    Ok(listing.finish())
+}
+
+fn participants(call: &mut Call<'_>, kind: Kind) -> Result<Answer, Answer> {
+    let seal = call.shared.seal();
+    let page = call.params.page(MOST, seal)?;
+    let registrants = call.params.get("include_fields") == Some("registrant_id");
+    let meeting = call.ended_of_type(kind)?;
+    let all = sessions(&meeting);
+    let number = |wanted: Kind| (kind == wanted).then(|| meeting.series.to_string());
+    let head = ParticipantsHead {
+        page_count: page.count(all.len()),
+        page_size: page.size,
+        total_records: all.len(),
+        next_page_token: page.next(all.len(), seal),
+        meeting_number: number(Kind::Meeting),
+        webinar_number: number(Kind::Webinar),
+    };
+    let rows = &all[page.range(all.len())];
+    let mut listing = Listing::new(&head, "participants", rows.len(), call.take_damage());
+    for session in rows {
+        let person = person(call.shared.world.seed(), call.shared.world.hosts(), &meeting, session.person);
+        listing.push(&ParticipantRow::new(&meeting, session, &person, registrants));
+    }
+    Ok(listing.finish())
+}

@@ -1,0 +1,112 @@
+//! Query parameters: as sent, sorted, with the page asked for. Page tokens carry their own state, sealed.
+
+use axum::extract::Query;
+use axum::http::Uri;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use super::answer::Answer;
+use crate::world::{hash, mix};
+
+const DEFAULT_PAGE: usize = 30;
+const TOKEN: &str = "next_page_token";
+const BAD_TOKEN: &str = "The next page token is invalid or expired.";
+
+/// The parameters of one call.
+#[derive(Debug)]
+pub(super) struct Params {
+    pairs: Vec<(String, String)>,
+    /// Names the call without its page token: a token is good for the same call only.
+    fingerprint: u64,
+}
+
+/// What page tokens are sealed with and judged by.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Seal {
+    pub(super) seed: u64,
+    pub(super) now_ms: i64,
+    pub(super) lifetime_ms: i64,
+}
+
+/// The page asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Page {
+    pub(super) offset: usize,
+    pub(super) size: usize,
+    fingerprint: u64,
+}
+
+impl Params {
+    pub(super) fn parse(uri: &Uri) -> Result<Self, Answer> {
+        let Query(mut pairs) = Query::<Vec<(String, String)>>::try_from_uri(uri)
+            .map_err(|_| Answer::error(400, 300, "Request query could not be parsed."))?;
+        pairs.sort();
+        let mut fingerprint = hash(0, uri.path().as_bytes());
+        for (name, value) in pairs.iter().filter(|(name, _)| name != TOKEN) {
+            fingerprint = hash(hash(fingerprint, name.as_bytes()), value.as_bytes());
+        }
+        Ok(Self { pairs, fingerprint })
+    }
+
+    /// A parameter; empty counts as absent.
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
+        let pair = self.pairs.iter().find(|(key, value)| key == name && !value.is_empty());
+        pair.map(|(_, value)| value.as_str())
+    }
+
+    pub(super) fn page(&self, most: usize, seal: Seal) -> Result<Page, Answer> {
+        let size = match self.get("page_size") {
+            None => DEFAULT_PAGE,
+            Some(text) => text
+                .parse()
+                .ok()
+                .filter(|size| (1..=most).contains(size))
+                .ok_or_else(|| Answer::bad_field("page_size", &format!("must be between 1 and {most}")))?,
+        };
+        let offset = match self.get(TOKEN) {
+            None => 0,
+            Some(token) => {
+                open(token, self.fingerprint, seal).ok_or_else(|| Answer::error(400, 300, BAD_TOKEN))?
+            }
+        };
+        Ok(Page { offset, size, fingerprint: self.fingerprint })
+    }
+}
+
+impl Page {
+    /// The token of the page after this one. On the last page it is "", or not there at all, as in the wild.
+    pub(super) fn next(&self, total: usize, seal: Seal) -> Option<String> {
+        let next = self.offset + self.size;
+        if next >= total {
+            return (self.fingerprint % 4 != 0).then(String::new);
+        }
+        let mut bytes = Vec::with_capacity(24);
+        bytes.extend_from_slice(&seal.now_ms.to_be_bytes());
+        bytes.extend_from_slice(&(next as u64).to_be_bytes());
+        bytes.extend_from_slice(&check(&bytes, self.fingerprint, seal.seed).to_be_bytes());
+        Some(URL_SAFE_NO_PAD.encode(bytes))
+    }
+
+    pub(super) fn range(&self, total: usize) -> std::ops::Range<usize> {
+        self.offset.min(total)..(self.offset + self.size).min(total)
+    }
+
+    pub(super) fn count(&self, total: usize) -> usize {
+        total.div_ceil(self.size)
+    }
+}
+
+fn open(token: &str, fingerprint: u64, seal: Seal) -> Option<usize> {
+    let bytes = URL_SAFE_NO_PAD.decode(token).ok()?;
+    let (content, sealed) = bytes.split_at_checked(16)?;
+    if check(content, fingerprint, seal.seed).to_be_bytes() != sealed {
+        return None;
+    }
+    let issued_ms = i64::from_be_bytes(content[..8].try_into().ok()?);
+    let offset = u64::from_be_bytes(content[8..].try_into().ok()?);
+    (seal.now_ms - issued_ms < seal.lifetime_ms).then_some(offset as usize)
+}
+
+fn check(content: &[u8], fingerprint: u64, seed: u64) -> u64 {
+    hash(mix(mix(seed, 0x9A6E), fingerprint), content)
+}

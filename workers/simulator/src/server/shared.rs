@@ -1,0 +1,143 @@
+//! What all calls share: world, clock, settings in force, tokens, faults, and the book of quota and ledger.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::Instant;
+
+use jiff::civil::Date;
+use tokio_util::sync::CancellationToken;
+
+use super::endpoint::Endpoint;
+use super::oauth::Tokens;
+use super::query::Seal;
+use crate::clock::Clock;
+use crate::faults::{Fault, Faults};
+use crate::ledger::{Entry, Ledger, LedgerSummary, Place};
+use crate::quota::{Quota, Verdict};
+use crate::settings::{Settings, Source};
+use crate::truth::{Question, Truth, truth};
+use crate::world::{Shape, World};
+
+/// The state of one simulator.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) world: World,
+    pub(crate) clock: Clock,
+    pub(super) stop: CancellationToken,
+    settings: RwLock<Arc<Settings>>,
+    faults: Mutex<Faults>,
+    tokens: Mutex<Tokens>,
+    book: Mutex<Book>,
+    started: Instant,
+    started_us: u64,
+}
+
+/// Quota and ledger under one lock: they agree on the time and the order of calls.
+#[derive(Debug)]
+struct Book {
+    quota: Quota,
+    ledger: Ledger,
+}
+
+/// A call that has been entered.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ticket {
+    pub(super) verdict: Option<Verdict>,
+    place: Place,
+}
+
+impl Shared {
+    pub(crate) fn new(settings: Settings, stop: CancellationToken) -> Self {
+        let Settings { seed, meetings_per_day, participants, hosts, webinars, .. } = settings;
+        let clock = Clock::new(None);
+        let started_us = u64::try_from(clock.now().as_microsecond()).unwrap_or(0);
+        if let Some(now) = settings.now {
+            clock.set(now);
+        }
+        Self {
+            world: World::new(Shape { seed, meetings_per_day, participants }, hosts, webinars),
+            clock,
+            stop,
+            faults: Mutex::new(Faults::new(seed, settings.faults.clone())),
+            settings: RwLock::new(Arc::new(settings)),
+            tokens: Mutex::new(Tokens::new(seed)),
+            book: Mutex::new(Book { quota: Quota::new(), ledger: Ledger::default() }),
+            started: Instant::now(),
+            started_us,
+        }
+    }
+
+    pub(crate) fn settings(&self) -> Arc<Settings> {
+        Arc::clone(&self.settings.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(super) fn replace_settings(&self, settings: Settings) {
+        *self.settings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
+    }
+
+    pub(super) fn faults(&self) -> MutexGuard<'_, Faults> {
+        self.faults.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn tokens(&self) -> MutexGuard<'_, Tokens> {
+        self.tokens.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn seal(&self) -> Seal {
+        Seal {
+            seed: self.world.seed(),
+            now_ms: self.clock.now().as_millisecond(),
+            lifetime_ms: i64::try_from(self.settings().page_token_lifetime.as_millis()).unwrap_or(i64::MAX),
+        }
+    }
+
+    /// Enters a call into the ledger and, if it is `counted`, into the quota.
+    pub(super) fn enter(&self, endpoint: Endpoint, counted: bool) -> Ticket {
+        let (settings, today) = (self.settings(), self.clock.today());
+        let mut book = self.book();
+        // Read under the lock: the ledger's times never go back, and the quota saw the same ones.
+        let since_start = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let at_us = self.started_us.saturating_add(since_start);
+        let verdict = endpoint
+            .class()
+            .filter(|_| counted)
+            .map(|class| book.quota.admit(class, settings.plan, settings.speed, at_us, today));
+        let place = book.ledger.enter(at_us, endpoint, verdict.is_some_and(Verdict::is_over));
+        Ticket { verdict, place }
+    }
+
+    pub(super) fn settle(&self, ticket: Ticket, status: u16, fault: Option<Fault>) {
+        self.book().ledger.settle(ticket.place, status, fault);
+    }
+
+    pub(crate) fn ledger_summary(&self) -> LedgerSummary {
+        let book = self.book();
+        book.ledger.summary(&book.quota)
+    }
+
+    pub(super) fn ledger_entries(&self, since: usize, count: usize) -> Vec<Entry> {
+        self.book().ledger.entries(since, count)
+    }
+
+    /// Rows held and rows dropped.
+    pub(super) fn ledger_size(&self) -> (usize, u64) {
+        let book = self.book();
+        (book.ledger.len(), book.ledger.dropped())
+    }
+
+    pub(crate) fn truth(&self, date: Date, source: Source, ids: bool) -> Truth {
+        let faults = self.faults().rules();
+        let question = Question {
+            date,
+            source,
+            ids,
+            webinars: self.settings().webinar_addon,
+            now: self.clock.now(),
+            gone: &|meeting| faults.gone(meeting.uuid),
+        };
+        truth(&self.world, &question)
+    }
+
+    fn book(&self) -> MutexGuard<'_, Book> {
+        self.book.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,46 @@
+//! `/users`: the account's users by status.
+
+use serde::Serialize;
+
+use super::answer::{Answer, Listing};
+use super::api::Call;
+use crate::clock::first_second;
+use crate::wire::UserRow;
+use crate::world::Host;
+
+const MOST: usize = 2_000;
+
+#[derive(Serialize)]
+struct Head {
+    page_count: usize,
+    page_number: usize,
+    page_size: usize,
+    total_records: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_page_token: Option<String>,
+}
+
+pub(super) fn list(call: &mut Call<'_>) -> Result<Answer, Answer> {
+    let status = call.params.get("status").unwrap_or("active");
+    if !matches!(status, "active" | "inactive" | "pending") {
+        return Err(Answer::bad_field("status", "must be active, inactive or pending"));
+    }
+    let wanted = |host: &&Host| status != "pending" && host.active == (status == "active");
+    let seal = call.shared.seal();
+    let page = call.params.page(MOST, seal)?;
+    let users: Vec<_> = call.shared.world.hosts().iter().filter(wanted).collect();
+    let head = Head {
+        page_count: page.count(users.len()),
+        page_number: 1 + page.offset / page.size,
+        page_size: page.size,
+        total_records: users.len(),
+        next_page_token: page.next(users.len(), seal),
+    };
+    let rows = &users[page.range(users.len())];
+    let today = first_second(call.shared.clock.today());
+    let mut listing = Listing::new(&head, "users", rows.len(), call.take_damage());
+    for host in rows {
+        listing.push(&UserRow::new(host, today));
+    }
+    Ok(listing.finish())
+}

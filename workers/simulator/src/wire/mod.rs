@@ -1,0 +1,28 @@
+//! The rows of Zoom's answers, field by field, derived from the world. No HTTP, no paging, no faults.
+
+mod meetings;
+mod participants;
+mod report;
+mod users;
+
+pub(crate) use meetings::{DetailRow, MeetingRow, WebinarRow};
+pub(crate) use participants::ParticipantRow;
+pub(crate) use report::{HostRow, PastMeetingRow, ReportMeetingRow, ReportParticipantRow, UserMeetingRow};
+pub(crate) use users::UserRow;
+
+use jiff::Timestamp;
+
+/// An instant, written in RFC 3339 with `Z`.
+fn instant(second: i64) -> Timestamp {
+    Timestamp::from_second(second).unwrap_or(Timestamp::MAX)
+}
+
+/// `MM:SS`, or `HH:MM:SS` from an hour on.
+fn clock_text(seconds: u32) -> String {
+    let (hours, minutes, seconds) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
+    if hours > 0 {
+        format!("{hours:02}:{minutes:02}:{seconds:02}")
+    } else {
+        format!("{minutes:02}:{seconds:02}")
+    }
+}
