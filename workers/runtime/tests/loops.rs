@@ -1,0 +1,265 @@
+//! The worker loop and the batch loop on the local broker: each outcome and what becomes of its message.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::Duration;
+
+use messages::{Cause, CauseClass, Family, Lane, Queue};
+use runtime::broker::{Subscription, local};
+use runtime::{
+    Attempt, BatchWorker, Broker, Failure, Ladder, Limits, Message, Outbox, Role, RunError, Status, Worker, clock, run,
+    run_batches,
+};
+use tokio_util::sync::CancellationToken;
+
+/// What a test's job asks its worker to do.
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+enum Ask {
+    Succeed,
+    Retry,
+    Reject,
+    Hold,
+    Halt,
+    Panic,
+    TakeLong,
+}
+
+/// Does what its jobs ask, and counts.
+#[derive(Debug, Default)]
+struct Obedient {
+    performed: AtomicU32,
+    well: AtomicBool,
+}
+
+impl Worker for Obedient {
+    const NAME: &'static str = "obedient";
+    type Job = Ask;
+
+    async fn perform(&self, job: Ask, attempt: Attempt, outbox: &mut Outbox) -> Result<(), Failure> {
+        self.performed.fetch_add(1, Ordering::SeqCst);
+        let cause = |text: &str| Cause::new(CauseClass::AttemptsSpent, text);
+        match job {
+            Ask::Succeed => {
+                outbox.send(Message::new(Queue::documents(), "made", &b"made"[..], clock::now())).await?;
+                Ok(())
+            }
+            Ask::Retry if attempt.number > 1 => Ok(()),
+            Ask::Retry => Err(Failure::retry(cause("not yet"))),
+            Ask::Reject => Err(Failure::reject(Cause::new(CauseClass::Gone, "gone for good"))),
+            Ask::Hold if self.well.load(Ordering::SeqCst) => Ok(()),
+            Ask::Hold => Err(Failure::Hold { until: None, why: "the sky is falling".to_owned() }),
+            Ask::Halt => Err(Failure::Halt { cause: "set X".to_owned() }),
+            Ask::Panic if attempt.number > 1 => Ok(()),
+            Ask::Panic => panic!("a fault in a worker"),
+            Ask::TakeLong => {
+                tokio::time::sleep(Duration::from_secs(60)).await;
+                Ok(())
+            }
+        }
+    }
+
+    async fn healthy(&self) -> bool {
+        self.well.load(Ordering::SeqCst)
+    }
+}
+
+struct Stage {
+    _folder: tempfile::TempDir,
+    broker: Broker,
+    stop: CancellationToken,
+}
+
+fn queue() -> Queue {
+    Queue::jobs(Family::ZOOM_LIST, Lane::Daily)
+}
+
+impl Stage {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = local::Settings {
+            folder: folder.path().to_owned(),
+            ladder: Ladder { rungs: vec![Duration::from_millis(100)], attempts: 3 },
+            documents_limit: 100,
+        };
+        let broker = Broker::Local(local::Local::open(settings).unwrap());
+        Self { _folder: folder, broker, stop: CancellationToken::new() }
+    }
+
+    async fn publish(&self, asks: &[Ask]) {
+        let message = |(n, ask): (usize, &Ask)| {
+            Message::new(queue(), format!("job {n}"), messages::encode(ask).unwrap(), clock::now())
+        };
+        self.broker.publish(asks.iter().enumerate().map(message).collect()).await.unwrap();
+    }
+
+    fn role<W>(&self, worker: Arc<W>, permits: usize) -> (Role<W>, Arc<Status>) {
+        let status = Arc::new(Status::new("test"));
+        let role = Role {
+            worker,
+            broker: self.broker.clone(),
+            permits,
+            status: Arc::clone(&status),
+            stop: self.stop.clone(),
+            grace: Duration::from_millis(200),
+        };
+        (role, status)
+    }
+
+    async fn take_from(&self, queue: Queue, max: usize) -> Vec<runtime::Delivery> {
+        let mut consumer = self.broker.consume(vec![Subscription { queue, prefetch: 100 }]).await.unwrap();
+        tokio::time::timeout(Duration::from_secs(5), consumer.take(max)).await.unwrap().unwrap()
+    }
+}
+
+async fn eventually(what: &str, mut is: impl FnMut() -> bool) {
+    for _ in 0..500 {
+        if is() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("never came true: {what}");
+}
+
+#[tokio::test]
+async fn success_retry_reject_and_panic_are_settled_each_in_its_way() {
+    let stage = Stage::new();
+    stage.publish(&[Ask::Succeed, Ask::Retry, Ask::Reject, Ask::Panic]).await;
+    stage.broker.publish(vec![Message::new(queue(), "rubbish", &b"\xff{"[..], clock::now())]).await.unwrap();
+    let (role, status) = stage.role(Arc::new(Obedient::default()), 2);
+    let running = tokio::spawn(run(role, Family::ZOOM_LIST));
+    eventually("three done, two dead", || {
+        let now = status.snapshot();
+        (now.done, now.retried, now.rejected, now.in_flight) == (3, 2, 2, 0)
+    })
+    .await;
+    stage.stop.cancel();
+    running.await.unwrap().unwrap();
+    let made = stage.take_from(Queue::documents(), 10).await;
+    assert_eq!(made.len(), 1);
+    let mut dead: Vec<_> = stage
+        .take_from(Queue::dead(), 10)
+        .await
+        .iter()
+        .map(|delivery| {
+            let headers = delivery.message.headers.clone();
+            (headers.message_id, headers.cause.unwrap().class, headers.origin.unwrap())
+        })
+        .collect();
+    dead.sort();
+    let expected = [("job 2", CauseClass::Gone), ("rubbish", CauseClass::BadShape)];
+    assert_eq!(dead, expected.map(|(id, class)| (id.to_owned(), class, queue())));
+}
+
+#[tokio::test]
+async fn a_hold_counts_no_attempt_and_ends_when_the_dependency_is_well() {
+    let stage = Stage::new();
+    stage.publish(&[Ask::Hold]).await;
+    let worker = Arc::new(Obedient::default());
+    let (role, status) = stage.role(Arc::clone(&worker), 1);
+    let running = tokio::spawn(run(role, Family::ZOOM_LIST));
+    eventually("the hold is said", || status.snapshot().hold.is_some()).await;
+    assert_eq!(status.snapshot().hold.unwrap().why, "the sky is falling");
+    tokio::time::sleep(Duration::from_millis(700)).await;
+    assert_eq!(worker.performed.load(Ordering::SeqCst), 1, "a held worker takes nothing");
+    worker.well.store(true, Ordering::SeqCst);
+    eventually("done", || status.snapshot().done == 1).await;
+    assert_eq!((status.snapshot().retried, status.snapshot().handed_back), (0, 1));
+    assert_eq!(status.snapshot().hold, None);
+    stage.stop.cancel();
+    running.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_halt_ends_the_worker_and_the_job_is_still_there() {
+    let stage = Stage::new();
+    stage.publish(&[Ask::Halt]).await;
+    let (role, _) = stage.role(Arc::new(Obedient::default()), 1);
+    let error = run(role, Family::ZOOM_LIST).await.unwrap_err();
+    assert!(matches!(&error, RunError::Halted(cause) if cause == "set X"), "{error}");
+    let left = stage.take_from(queue(), 1).await;
+    assert_eq!(left[0].message.headers.attempt, 0);
+}
+
+#[tokio::test]
+async fn a_job_that_outlasts_the_grace_is_handed_back() {
+    let stage = Stage::new();
+    stage.publish(&[Ask::TakeLong]).await;
+    let (role, status) = stage.role(Arc::new(Obedient::default()), 1);
+    let running = tokio::spawn(run(role, Family::ZOOM_LIST));
+    eventually("it is under way", || status.snapshot().in_flight == 1).await;
+    stage.stop.cancel();
+    tokio::time::timeout(Duration::from_secs(3), running).await.unwrap().unwrap().unwrap();
+    assert_eq!(stage.take_from(queue(), 1).await[0].message.headers.attempt, 0);
+}
+
+/// Gives each message the verdict its body names.
+#[derive(Debug, Default)]
+struct Judge {
+    batches: AtomicU32,
+    verdicts_short: AtomicU32,
+}
+
+impl BatchWorker for Judge {
+    const NAME: &'static str = "judge";
+
+    async fn perform(&self, batch: &[Message], _outbox: &mut Outbox) -> Vec<Result<(), Failure>> {
+        self.batches.fetch_add(1, Ordering::SeqCst);
+        let missing = usize::try_from(self.verdicts_short.swap(0, Ordering::SeqCst)).unwrap();
+        let judge = |message: &Message| match &message.body[..] {
+            b"retry" if message.headers.attempt == 0 => {
+                Err(Failure::retry(Cause::new(CauseClass::AttemptsSpent, "busy")))
+            }
+            b"reject" => Err(Failure::reject(Cause::new(CauseClass::BadShape, "no"))),
+            _ => Ok(()),
+        };
+        batch.iter().map(judge).take(batch.len() - missing).collect()
+    }
+}
+
+async fn judged(judge: Judge, bodies: &[&'static [u8]], limits: Limits) -> (runtime::Snapshot, u32) {
+    let stage = Stage::new();
+    let message = |body: &&'static [u8]| Message::new(Queue::documents(), "m", *body, clock::now());
+    stage.broker.publish(bodies.iter().map(message).collect()).await.unwrap();
+    let judge = Arc::new(judge);
+    let (role, status) = stage.role(Arc::clone(&judge), 2);
+    let running = tokio::spawn(run_batches(role, Queue::documents(), limits));
+    let all = bodies.len() as u64;
+    eventually("all settled", || status.snapshot().done + status.snapshot().rejected == all).await;
+    stage.stop.cancel();
+    running.await.unwrap().unwrap();
+    assert_eq!(stage.broker.depth(&Queue::documents()).await.unwrap().ready, 0);
+    (status.snapshot(), judge.batches.load(Ordering::SeqCst))
+}
+
+#[tokio::test]
+async fn each_message_of_a_batch_is_settled_by_its_own_verdict() {
+    let limits = Limits { linger: Duration::from_millis(50), ..Limits::default() };
+    let (counts, batches) = judged(Judge::default(), &[b"ok", b"reject", b"retry", b"ok"], limits).await;
+    assert_eq!((counts.done, counts.rejected, counts.retried), (3, 1, 1));
+    assert_eq!(batches, 2, "one batch, and one for the retry");
+}
+
+#[tokio::test]
+async fn a_wrong_number_of_verdicts_settles_nothing_as_done() {
+    let judge = Judge { verdicts_short: AtomicU32::new(1), ..Judge::default() };
+    let limits = Limits { linger: Duration::from_millis(50), ..Limits::default() };
+    let (counts, _) = judged(judge, &[b"ok", b"ok", b"ok"], limits).await;
+    assert_eq!((counts.done, counts.retried), (3, 3));
+}
+
+#[tokio::test]
+async fn a_batch_is_closed_by_count() {
+    let limits = Limits { messages: 2, linger: Duration::from_secs(30), ..Limits::default() };
+    let (_, batches) = judged(Judge::default(), &[&b"ok"[..]; 6], limits).await;
+    assert_eq!(batches, 3);
+}
+
+#[tokio::test]
+async fn a_batch_is_closed_by_bytes() {
+    const BODY: &[u8] = &[b'x'; 4_096];
+    let limits = Limits { bytes: 3 * 4_096, linger: Duration::from_secs(30), ..Limits::default() };
+    let (counts, batches) = judged(Judge::default(), &[BODY; 16], limits).await;
+    assert_eq!(counts.done, 16);
+    assert!(batches >= 2, "{batches} batches");
+}
