@@ -1,0 +1,221 @@
+//! A fresh, isolated broker for a case, further handles on it as other processes would have them, and the small
+//! steps that cases are made of.
+
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use jiff::Timestamp;
+use messages::{Family, Lane, Queue};
+use runtime::broker::{Local, Subscription, local};
+use runtime::{Broker, Consumer, Delivery, Ladder, Message};
+
+/// The rungs of every case: short, so that a suite does not sleep.
+pub(crate) const RUNGS: [Duration; 3] =
+    [Duration::from_millis(300), Duration::from_millis(1_000), Duration::from_millis(2_500)];
+/// Attempts a message has in every case.
+pub(crate) const ATTEMPTS: u32 = 4;
+/// Messages that `ua.documents` takes at most.
+pub(crate) const DOCUMENTS_LIMIT: usize = 20;
+/// No case takes longer, however slow the machine.
+const CASE_TIME: Duration = Duration::from_secs(120);
+/// How long a case waits for what must come.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+/// How long a case watches that nothing comes.
+pub(crate) const QUIET: Duration = Duration::from_millis(400);
+
+/// A back end to run a case on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Tables in a file.
+    Local,
+    /// RabbitMQ 3.10.
+    Amqp3,
+    /// RabbitMQ 4.x.
+    Amqp4,
+}
+
+impl Kind {
+    /// Every back end.
+    pub(crate) const ALL: [Self; 3] = [Self::Local, Self::Amqp3, Self::Amqp4];
+
+    fn variable(self) -> Option<&'static str> {
+        match self {
+            Self::Local => None,
+            Self::Amqp3 => Some("UA_TEST_AMQP_URL"),
+            Self::Amqp4 => Some("UA_TEST_AMQP4_URL"),
+        }
+    }
+}
+
+/// The value of a variable that names a server; an empty one counts as unset.
+#[expect(clippy::disallowed_methods, reason = "tests find their servers by the environment")]
+pub(crate) fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// True when a server that is not there is a failure.
+pub(crate) fn servers_required() -> bool {
+    variable("UA_TEST_REQUIRE_SERVERS").as_deref() == Some("1")
+}
+
+/// What is left out because its server is not named.
+pub(crate) fn missing(kind: Kind) -> Option<String> {
+    let name = kind.variable()?;
+    variable(name).is_none().then(|| format!("the broker contract on RabbitMQ, {name} is not set"))
+}
+
+/// Where the queues of a case are.
+#[derive(Debug)]
+enum Place {
+    Folder(tempfile::TempDir),
+}
+
+/// A fresh broker, isolated from every other case.
+#[derive(Debug)]
+pub(crate) struct Fixture {
+    place: Place,
+    /// The first handle.
+    pub(crate) broker: Broker,
+}
+
+/// Runs a case on a back end, and cleans up whatever comes of it.
+pub(crate) async fn run(kind: Kind, case: impl AsyncFnOnce(&Fixture)) {
+    if let Some(missing) = missing(kind) {
+        assert!(!servers_required(), "left out: {missing}");
+        eprintln!("left out: {missing}");
+        return;
+    }
+    let fixture = Fixture::open(kind).await;
+    let case = AssertUnwindSafe(tokio::time::timeout(CASE_TIME, case(&fixture))).catch_unwind();
+    let outcome = case.await;
+    fixture.remove().await;
+    match outcome {
+        Ok(in_time) => in_time.expect("the case did not end in time"),
+        Err(panic) => std::panic::resume_unwind(panic),
+    }
+}
+
+impl Fixture {
+    async fn open(kind: Kind) -> Self {
+        let place = match kind {
+            Kind::Local => Place::Folder(tempfile::tempdir().unwrap()),
+            Kind::Amqp3 | Kind::Amqp4 => panic!("no such back end yet"),
+        };
+        let broker = open(&place).await;
+        Self { place, broker }
+    }
+
+    /// Another handle on the same queues, as another process has it.
+    pub(crate) async fn another(&self) -> Broker {
+        open(&self.place).await
+    }
+
+    async fn remove(self) {
+        self.broker.close().await;
+    }
+}
+
+async fn open(place: &Place) -> Broker {
+    let ladder = Ladder { rungs: RUNGS.into(), attempts: ATTEMPTS };
+    match place {
+        Place::Folder(folder) => {
+            let folder = folder.path().to_owned();
+            let settings = local::Settings { folder, ladder, documents_limit: DOCUMENTS_LIMIT };
+            Broker::Local(Local::open(settings).unwrap())
+        }
+    }
+}
+
+/// The queue most cases use.
+pub(crate) fn jobs() -> Queue {
+    Queue::jobs(Family::ZOOM_DETAIL, Lane::Daily)
+}
+
+/// A time as it survives any broker: whole milliseconds.
+pub(crate) fn now() -> Timestamp {
+    Timestamp::from_millisecond(runtime::clock::now().as_millisecond()).unwrap()
+}
+
+/// A message with an id and a body of its own.
+pub(crate) fn message(queue: &Queue, number: usize) -> Message {
+    Message::new(queue.clone(), format!("m{number}"), format!("body of m{number}"), now())
+}
+
+/// Messages `m0`, `m1`, ...
+pub(crate) fn messages(queue: &Queue, count: usize) -> Vec<Message> {
+    (0..count).map(|number| message(queue, number)).collect()
+}
+
+/// Starts to take from one queue.
+pub(crate) async fn consume(broker: &Broker, queue: &Queue, prefetch: u16) -> Consumer {
+    broker.consume(vec![Subscription { queue: queue.clone(), prefetch }]).await.unwrap()
+}
+
+/// Takes exactly one delivery, which must come.
+pub(crate) async fn take_one(consumer: &mut Consumer) -> Delivery {
+    let mut taken = tokio::time::timeout(PATIENCE, consumer.take(1)).await.expect("nothing to take").unwrap();
+    assert_eq!(taken.len(), 1);
+    taken.remove(0)
+}
+
+/// Takes exactly `count` deliveries, which must come, without settling any.
+pub(crate) async fn take(consumer: &mut Consumer, count: usize) -> Vec<Delivery> {
+    let mut taken = Vec::new();
+    while taken.len() < count {
+        let more = tokio::time::timeout(PATIENCE, consumer.take(count - taken.len())).await;
+        let more = more.unwrap_or_else(|_| panic!("{} of {count} came", taken.len())).unwrap();
+        taken.extend(more);
+    }
+    taken
+}
+
+/// Takes and acks `count` deliveries, which must come; returns their ids in order.
+pub(crate) async fn drain(consumer: &mut Consumer, count: usize) -> Vec<String> {
+    let mut seen = Vec::new();
+    while seen.len() < count {
+        let more = tokio::time::timeout(PATIENCE, consumer.take(count - seen.len())).await;
+        let more = more.unwrap_or_else(|_| panic!("{} of {count} came: {seen:?}", seen.len())).unwrap();
+        for delivery in more {
+            seen.push(delivery.message.headers.message_id.clone());
+            delivery.ack().await.unwrap();
+        }
+    }
+    seen
+}
+
+/// Watches that nothing more comes.
+pub(crate) async fn assert_quiet(consumer: &mut Consumer) {
+    if let Ok(taken) = tokio::time::timeout(QUIET, consumer.take(1)).await {
+        panic!("nothing was expected, but there came {taken:?}");
+    }
+}
+
+/// The ids `m0`, `m1`, ...
+pub(crate) fn ids(count: usize) -> Vec<String> {
+    (0..count).map(|number| format!("m{number}")).collect()
+}
+
+/// The ids of deliveries.
+pub(crate) fn ids_of(deliveries: &[Delivery]) -> Vec<String> {
+    deliveries.iter().map(|delivery| delivery.message.headers.message_id.clone()).collect()
+}
+
+/// The same ids, order aside.
+pub(crate) fn sorted(mut ids: Vec<String>) -> Vec<String> {
+    ids.sort();
+    ids
+}
+
+/// Waits until `count` messages are ready in a queue: brokers count with a delay.
+pub(crate) async fn wait_ready(broker: &Broker, queue: &Queue, count: u64) {
+    let begin = std::time::Instant::now();
+    loop {
+        let ready = broker.depth(queue).await.unwrap().ready;
+        if ready == count {
+            return;
+        }
+        assert!(begin.elapsed() < PATIENCE, "{ready} messages in {queue}, not {count}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}

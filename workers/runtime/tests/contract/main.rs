@@ -1,0 +1,97 @@
+//! The broker's contract: one suite of cases, run on every back end.
+//!
+//! The local back end always runs. RabbitMQ runs when `UA_TEST_AMQP_URL` (3.10) and `UA_TEST_AMQP4_URL` (4.x) are
+//! set, with `UA_TEST_AMQP_RESTART_URL` and `UA_TEST_SERVICES` for the case that stops its broker; a server that is
+//! not there is named, and is a failure when `UA_TEST_REQUIRE_SERVERS=1`.
+
+mod bounds;
+mod crash;
+mod dead;
+mod documents;
+mod fixture;
+mod flow;
+mod lanes;
+mod outbox;
+mod retry;
+
+use fixture::Kind;
+
+/// Makes a test of every case on every back end.
+macro_rules! contract {
+    ($($file:ident :: $case:ident),* $(,)?) => {
+        contract!(@on local, Local, $($file::$case),*);
+        contract!(@on amqp3, Amqp3, $($file::$case),*);
+        contract!(@on amqp4, Amqp4, $($file::$case),*);
+    };
+    (@on $backend:ident, $kind:ident, $($file:ident :: $case:ident),*) => {
+        mod $backend {
+            use crate::fixture::{Kind, run};
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $case() {
+                    run(Kind::$kind, async |fixture| crate::$file::$case(fixture).await).await;
+                }
+            )*
+        }
+    };
+}
+
+contract![
+    flow::published_messages_are_taken_and_acked,
+    flow::order_is_kept,
+    flow::bodies_are_kept_byte_for_byte,
+    flow::headers_are_kept,
+    flow::a_waiting_consumer_gets_what_is_published,
+    flow::take_returns_no_more_than_asked_for,
+    flow::two_consumers_share_a_queue,
+    flow::take_may_be_cancelled_at_any_time,
+    flow::eight_tasks_publish_and_settle_each_message_once,
+    flow::a_second_process_sees_the_same_queues,
+    retry::two_hundred_go_through_a_rung_in_order_with_their_headers,
+    retry::a_retry_counts_the_attempt_and_keeps_the_cause,
+    retry::the_nearest_rung_is_taken,
+    retry::attempts_climb_the_ladder,
+    retry::a_retried_message_does_not_pass_for_ready,
+    retry::handing_back_does_not_count_and_keeps_the_headers,
+    retry::handing_back_many_loses_none,
+    retry::a_dropped_delivery_comes_back,
+    dead::spent_attempts_make_a_dead_letter,
+    dead::a_rejected_message_is_a_dead_letter_at_once,
+    dead::a_dead_letter_goes_back_by_a_publish,
+    dead::a_dead_letter_can_be_handed_back,
+    bounds::an_unroutable_publish_fails_and_names_the_queue,
+    bounds::a_batch_with_an_unroutable_message_fails,
+    bounds::too_large_a_message_is_refused,
+    bounds::the_largest_message_passes,
+    bounds::depth_counts_ready_and_consumers,
+    bounds::an_unknown_queue_does_no_harm,
+    bounds::purge_empties_one_queue,
+    documents::a_full_queue_refuses_and_names_the_rest,
+    documents::a_full_queue_drains_and_takes_the_rest,
+    documents::full_documents_do_not_stop_jobs,
+    documents::handing_back_into_a_full_queue_loses_none,
+    documents::retries_into_a_full_queue_lose_none,
+    outbox::an_outbox_holds_while_documents_are_full_and_goes_on,
+    outbox::an_outbox_stops_holding_when_stopped,
+    outbox::an_outbox_publishes_by_itself_when_it_holds_much,
+    lanes::daily_goes_before_backfill_before_replay,
+    lanes::the_later_lanes_keep_a_share,
+    crash::a_crash_between_take_and_ack_redelivers,
+    crash::a_crash_is_counted_across_retries,
+    crash::a_message_that_crashes_its_workers_is_told_apart,
+    crash::settling_after_a_crash_is_an_error,
+    crash::closing_hands_back_uncounted,
+    crash::a_closed_broker_says_so,
+    crash::pausing_hands_back_and_taking_resumes,
+    crash::a_consumer_dropped_gives_back_what_it_held,
+];
+
+/// Says what this run cannot prove. A run that was promised every server fails here, too.
+#[test]
+fn left_out_suites_are_named() {
+    let left_out: Vec<String> = Kind::ALL.into_iter().filter_map(fixture::missing).collect();
+    for what in &left_out {
+        eprintln!("left out: {what}");
+    }
+    assert!(left_out.is_empty() || !fixture::servers_required(), "{left_out:?}");
+}
