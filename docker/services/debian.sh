@@ -19,6 +19,8 @@ install_packages() (
   mkdir -p "$UA_CACHE"
   exec 9>"$UA_CACHE/apt.lock"
   flock 9
+  # Another caller may have installed it while this one waited.
+  ! dpkg-query --show --showformat '${db:Status-Status}\n' "$@" 2>/dev/null | grep -c '^installed' | grep -qx $# || exit 0
   # A policy the machine already has is not ours to touch; our own is gone once apt is done.
   if [ ! -e /usr/sbin/policy-rc.d ]; then
     trap 'rm -f /usr/sbin/policy-rc.d' EXIT

@@ -115,7 +115,8 @@ crash() {
     return
   fi
   for ((i = 0; i < 100; i++)); do
-    members=$(ps -o pid=,stat= --sid "$pid" | awk '$2 !~ /^Z/ { print $1 }')
+    # `ps` calls it an error to find none.
+    members=$({ ps -o pid=,stat= --sid "$pid" || true; } | awk '$2 !~ /^Z/ { print $1 }')
     [ -n "$members" ] || break
     # shellcheck disable=SC2086
     kill -KILL $members 2>/dev/null || true

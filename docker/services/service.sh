@@ -73,6 +73,9 @@ each() {
 
 up() {
   local status
+  ensure curl curl
+  ensure ss iproute2
+  ensure ps procps
   set +e
   each up_one "$@"
   status=$?
@@ -84,9 +87,6 @@ up() {
 up_one() {
   local name=$1 home=$DIR/$1 kind
   kind=$(kind_of "$name")
-  ensure curl curl
-  ensure ss iproute2
-  ensure ps procps
   "${kind}_fetch" "$name"
   mkdir -p "$home"
   # shellcheck disable=SC2046
