@@ -1,0 +1,101 @@
+//! Raw document -> index documents, encoded into a batch. Pure; must not know of queues or of the store's answers.
+
+mod device;
+mod document;
+mod leave;
+mod location;
+mod meeting;
+mod page;
+mod report;
+mod rows;
+mod scalar;
+mod session;
+mod time;
+
+use std::ops::Range;
+
+use messages::zoom::{HostIds, MeetingContext};
+use messages::{Cause, CauseClass, RawDocument, RawKind};
+use store::{Batch, Split};
+
+use page::Page;
+pub(crate) use page::only_item;
+
+/// How documents are named and marked on their way into a store.
+#[derive(Debug, Clone, Copy)]
+pub struct Target<'a> {
+    /// The store's index prefix.
+    pub prefix: &'a str,
+    /// How finely indices are split.
+    pub split: Split,
+    /// The version of this program, kept in every document.
+    pub ua_version: &'a str,
+}
+
+/// What became of a page.
+#[derive(Debug, Default)]
+pub struct Encoded {
+    /// The documents of the page in the batch, in the order of its rows.
+    pub items: Range<usize>,
+    /// The rows that are no documents, in the order of the page.
+    pub unusable: Vec<Unusable>,
+}
+
+/// A row that is no document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unusable {
+    /// Its position in the page, from 0.
+    pub position: usize,
+    /// Why, naming the field.
+    pub cause: Cause,
+}
+
+/// Maps every row of a page and adds its documents to `batch`; a bad row keeps none of its neighbours back.
+///
+/// # Errors
+/// When the page as a whole is not what its kind promises, in its context or in its body.
+pub fn encode_page(raw: &RawDocument<'_>, target: &Target<'_>, batch: &mut Batch) -> Result<Encoded, Cause> {
+    use RawKind as K;
+    let harvest = page::harvest(raw, target)?;
+    let event = page::event(raw);
+    let mut page = Page::new(raw, target, batch);
+    match raw.kind {
+        K::ZoomMetricsMeetings | K::ZoomMetricsWebinars | K::ZoomMetricsMeeting => {
+            let hosts: HostIds = page::context(raw)?;
+            page.each(|page, row: meeting::Row<'_>| page.meeting(&row.document(&hosts, event, &harvest)?))?;
+        }
+        K::ZoomReportMeetings | K::ZoomReportMeeting => {
+            let hosts: HostIds = page::context(raw)?;
+            page.each(|page, row: report::MeetingRow<'_>| page.meeting(&row.document(&hosts, &harvest)?))?;
+        }
+        K::ZoomMetricsParticipants | K::ZoomMetricsWebinarParticipants => {
+            let of: MeetingContext = page::context(raw)?;
+            page.each(|page, row: session::Row<'_>| page.session(&of, &row.document(&of, event, &harvest)?))?;
+        }
+        K::ZoomReportParticipants | K::ZoomReportWebinarParticipants => {
+            let of: MeetingContext = page::context(raw)?;
+            page.each(|page, row: report::SessionRow<'_>| {
+                page.session(&of, &row.document(&of, event, &harvest)?)
+            })?;
+        }
+    }
+    Ok(page.encoded())
+}
+
+/// Why a row is no document: what to say of it.
+#[derive(Debug)]
+pub(crate) struct Fault(String);
+
+impl Fault {
+    fn missing(field: &str) -> Self {
+        Self(format!("field `{field}` is missing or empty"))
+    }
+
+    fn into_cause(self, raw: &RawDocument<'_>, position: usize) -> Cause {
+        let text = format!("row {position} of {}: {}; it alone is left out", raw.endpoint, self.0);
+        Cause::new(CauseClass::BadShape, text)
+    }
+}
+
+#[cfg(test)]
+mod tests;

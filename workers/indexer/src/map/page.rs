@@ -1,0 +1,158 @@
+//! One raw document being mapped: its rows on one side, the batch on the other.
+
+use jiff::Timestamp;
+use messages::zoom::{Event, MeetingContext};
+use messages::{Cause, CauseClass, JobId, RawDocument, RawKind};
+use serde::{Deserialize, Serialize};
+use serde_json::value::{RawValue, to_raw_value};
+use store::{Batch, Kind};
+
+use super::document::{Meeting, Session};
+use super::{Encoded, Fault, Target, Unusable, rows};
+
+/// A page on its way into a batch.
+pub(crate) struct Page<'p, 'a> {
+    raw: &'p RawDocument<'a>,
+    target: &'p Target<'p>,
+    batch: &'p mut Batch,
+    first: usize,
+    unusable: Vec<Unusable>,
+}
+
+impl<'p, 'a> Page<'p, 'a> {
+    pub(crate) fn new(raw: &'p RawDocument<'a>, target: &'p Target<'p>, batch: &'p mut Batch) -> Self {
+        let first = batch.len();
+        Self { raw, target, batch, first, unusable: Vec::new() }
+    }
+
+    /// Hands every row of the page to `map` and notes those of which nothing came.
+    pub(crate) fn each<T: Deserialize<'a>>(
+        &mut self,
+        mut map: impl FnMut(&mut Self, T) -> Result<(), Fault>,
+    ) -> Result<(), Cause> {
+        let raw = self.raw;
+        let mut take = |position, row: Result<T, String>| {
+            let mapped = row.map_err(Fault).and_then(|row| map(self, row));
+            if let Err(fault) = mapped {
+                self.unusable.push(Unusable { position, cause: fault.into_cause(raw, position) });
+            }
+        };
+        let Some(list) = list_name(raw.kind) else {
+            take(0, rows::single(raw.body));
+            return Ok(());
+        };
+        rows::each(raw.body, list, take).map_err(|error| {
+            let text =
+                format!("answer of {}: no list `{list}` in it (column {})", raw.endpoint, error.column());
+            Cause::new(CauseClass::BadShape, text)
+        })
+    }
+
+    /// Adds a meeting, in the index of the day on which it began. Without a start it goes where the date of
+    /// the job says, which is the same UTC day.
+    pub(crate) fn meeting(&mut self, document: &Meeting<'_>) -> Result<(), Fault> {
+        let index = self.index(Kind::Meetings, document.start_time, None);
+        self.push(Kind::Meetings, index, document.meeting_uuid.to_owned(), document)
+    }
+
+    /// Adds a session, in the index of the day on which its **meeting** began: a session's own times may be
+    /// blank in one answer and known in the next, and it must not then lie in two indices.
+    pub(crate) fn session(&mut self, meeting: &MeetingContext, document: &Session<'_>) -> Result<(), Fault> {
+        let index = self.index(Kind::Sessions, meeting.start_time, document.join_time);
+        let id = [document.meeting_uuid, "/", document.user_id].concat();
+        self.push(Kind::Sessions, index, id, document)
+    }
+
+    /// What came of the page.
+    pub(crate) fn encoded(self) -> Encoded {
+        Encoded { items: self.first..self.batch.len(), unusable: self.unusable }
+    }
+
+    fn index(&self, kind: Kind, own: Option<Timestamp>, next: Option<Timestamp>) -> String {
+        let split = self.target.split;
+        match (own, self.raw.date, next) {
+            (Some(time), _, _) | (None, None, Some(time)) => kind.index_at(split, time),
+            (None, Some(date), _) => kind.index(split, date),
+            (None, None, None) => kind.index_at(split, self.raw.fetched_at),
+        }
+    }
+
+    fn push<T: Serialize>(
+        &mut self,
+        kind: Kind,
+        index: String,
+        id: String,
+        document: &T,
+    ) -> Result<(), Fault> {
+        let version = self.raw.fetched_at.as_millisecond();
+        let pushed = self.batch.push(self.target.prefix, kind, index, id, version, document);
+        pushed.map_err(|_| Fault("its document cannot be written as JSON".to_owned()))
+    }
+}
+
+/// Where a document comes from; the same for all of a page, so it is encoded once.
+#[derive(Serialize)]
+struct Harvest<'a> {
+    job_id: &'a JobId,
+    fetched_at: Timestamp,
+    endpoint: &'a str,
+    ua_version: &'a str,
+}
+
+/// The provenance of every document of a page.
+pub(crate) fn harvest(raw: &RawDocument<'_>, target: &Target<'_>) -> Result<Box<RawValue>, Cause> {
+    let (job_id, fetched_at, ua_version) = (&raw.job_id, raw.fetched_at, target.ua_version);
+    to_raw_value(&Harvest { job_id, fetched_at, endpoint: &raw.endpoint, ua_version }).map_err(|_| {
+        Cause::new(CauseClass::BadShape, "provenance of the raw document cannot be written as JSON")
+    })
+}
+
+/// Meeting or webinar. Their headers are of one kind, so there the endpoint decides.
+pub(crate) fn event(raw: &RawDocument<'_>) -> Event {
+    match raw.kind {
+        RawKind::ZoomMetricsWebinars
+        | RawKind::ZoomMetricsWebinarParticipants
+        | RawKind::ZoomReportWebinarParticipants => Event::Webinar,
+        _ if raw.endpoint.contains("/webinars") => Event::Webinar,
+        _ => Event::Meeting,
+    }
+}
+
+/// What the fetch side said beside the answer.
+pub(crate) fn context<'a, T: Deserialize<'a>>(raw: &RawDocument<'a>) -> Result<T, Cause> {
+    serde_json::from_str(raw.context.get()).map_err(|error| {
+        let text = format!("context of {} is of another shape (column {})", raw.endpoint, error.column());
+        Cause::new(CauseClass::BadShape, text)
+    })
+}
+
+/// An answer like that of `raw` with only the row at `position`, and that row's key where it has one.
+pub(crate) fn only_item(raw: &RawDocument<'_>, position: usize) -> Option<(String, Option<String>)> {
+    let Some(list) = list_name(raw.kind) else {
+        return Some((raw.body.get().to_owned(), key(raw.body)));
+    };
+    let row = rows::at(raw.body, list, position)?;
+    Some((format!("{{\"{list}\":[{}]}}", row.get()), key(row)))
+}
+
+fn key(row: &RawValue) -> Option<String> {
+    let fields: std::collections::BTreeMap<String, &RawValue> = serde_json::from_str(row.get()).ok()?;
+    let value = fields.get("user_id").or_else(|| fields.get("uuid"))?;
+    let text = value.get().trim_matches('"');
+    // Only what looks like an id may become part of a message's id.
+    let plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/=-_".contains(&byte));
+    (plain && !text.is_empty() && text.len() <= 64 && text != "null").then(|| text.to_owned())
+}
+
+/// The list that holds the rows of an answer of `kind`; `None`: the answer itself is the row.
+fn list_name(kind: RawKind) -> Option<&'static str> {
+    match kind {
+        RawKind::ZoomMetricsMeetings | RawKind::ZoomReportMeetings => Some("meetings"),
+        RawKind::ZoomMetricsWebinars => Some("webinars"),
+        RawKind::ZoomMetricsParticipants
+        | RawKind::ZoomMetricsWebinarParticipants
+        | RawKind::ZoomReportParticipants
+        | RawKind::ZoomReportWebinarParticipants => Some("participants"),
+        RawKind::ZoomMetricsMeeting | RawKind::ZoomReportMeeting => None,
+    }
+}

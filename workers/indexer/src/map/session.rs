@@ -1,0 +1,201 @@
+//! A row of `/metrics/{meetings,webinars}/{uuid}/participants` -> a session document.
+
+use std::net::IpAddr;
+
+use jiff::Timestamp;
+use messages::SeriesId;
+use messages::zoom::{Api, Event, MeetingContext};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::document::{Browser, Device, LeaveReason, Location, Session};
+use super::scalar::{Flag, List, Number, Text};
+use super::{Fault, device, leave, location, time};
+
+/// What is read of a participant row; every other field is left in the raw document.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Row<'a> {
+    #[serde(borrow)]
+    user_id: Text<'a>,
+    participant_uuid: Text<'a>,
+    participant_user_id: Text<'a>,
+    registrant_id: Text<'a>,
+    customer_key: Text<'a>,
+    user_name: Text<'a>,
+    email: Text<'a>,
+    role: Text<'a>,
+    device: Text<'a>,
+    os: Text<'a>,
+    os_version: Text<'a>,
+    client: Text<'a>,
+    version: Text<'a>,
+    browser_name: Text<'a>,
+    browser_version: Text<'a>,
+    ip_address: Text<'a>,
+    internal_ip_addresses: List<Text<'a>>,
+    location: Text<'a>,
+    network_type: Text<'a>,
+    data_center: Text<'a>,
+    full_data_center: Text<'a>,
+    connection_type: Text<'a>,
+    video_connection_type: Text<'a>,
+    as_connection_type: Text<'a>,
+    join_time: Text<'a>,
+    leave_time: Text<'a>,
+    leave_reason: Text<'a>,
+    share_application: Flag,
+    share_desktop: Flag,
+    share_whiteboard: Flag,
+    recording: Flag,
+    status: Text<'a>,
+    audio_quality: Text<'a>,
+    video_quality: Text<'a>,
+    screen_share_quality: Text<'a>,
+    in_room_participants: Number,
+    bo_mtg_id: Text<'a>,
+}
+
+impl<'a> Row<'a> {
+    /// The document of this row, and when the participant joined.
+    pub(crate) fn document(
+        &'a self,
+        meeting: &'a MeetingContext,
+        event: Event,
+        harvest: &'a RawValue,
+    ) -> Result<Session<'a>, Fault> {
+        let user_id = self.user_id.get().ok_or_else(|| Fault::missing("user_id"))?;
+        let (join_time, leave_time) = (time::point(self.join_time.get()), time::point(self.leave_time.get()));
+        Ok(Session {
+            participant_uuid: self.participant_uuid.get(),
+            participant_user_id: self.participant_user_id.get(),
+            registrant_id: self.registrant_id.get(),
+            customer_key: self.customer_key.get(),
+            user_name: self.user_name.get(),
+            email: self.email.get(),
+            role: self.role.get(),
+            device: self.device(),
+            os: self.os.get(),
+            os_version: self.os_version.get(),
+            client: self.client.get(),
+            client_version: self.version.get(),
+            browser: self.browser(),
+            ip_address: self.ip_address.get().and_then(first_address),
+            internal_ip_addresses: &self.internal_ip_addresses.0,
+            location: self.location.get().map(place),
+            network_type: self.network_type.get(),
+            data_center: self.data_center.get(),
+            full_data_center: self.full_data_center.get(),
+            connection_type: self.connection_type.get(),
+            video_connection_type: self.video_connection_type.get(),
+            as_connection_type: self.as_connection_type.get(),
+            duration: time::between(join_time, leave_time),
+            leave_reason: self.leave_reason(),
+            share_application: self.share_application.0,
+            share_desktop: self.share_desktop.0,
+            share_whiteboard: self.share_whiteboard.0,
+            recording: self.recording.0,
+            status: self.status.get(),
+            audio_quality: self.audio_quality.get(),
+            video_quality: self.video_quality.get(),
+            screen_share_quality: self.screen_share_quality.get(),
+            in_room_participants: self.in_room_participants.0,
+            breakout_room_id: self.bo_mtg_id.get(),
+            ..blank(user_id, (join_time, leave_time), meeting, (event, Api::Dashboard), harvest)
+        })
+    }
+
+    fn device(&self) -> Option<Device<'_>> {
+        // Newer clients leave `device` empty and say the same in `os`.
+        let said = self.device.get().or(self.os.get())?;
+        Some(Device { raw: self.device.get(), family: device::family(said) })
+    }
+
+    fn browser(&self) -> Option<Browser<'_>> {
+        let (name, version) = (self.browser_name.get(), self.browser_version.get());
+        (name.is_some() || version.is_some()).then_some(Browser { name, version })
+    }
+
+    fn leave_reason(&self) -> Option<LeaveReason<'_>> {
+        let (raw, kind) = leave::reason(self.leave_reason.get()?, self.user_name.get());
+        Some(LeaveReason { raw, kind })
+    }
+}
+
+/// A session of which only the key, the times and the meeting are known.
+pub(crate) fn blank<'a>(
+    user_id: &'a str,
+    (join_time, leave_time): (Option<Timestamp>, Option<Timestamp>),
+    meeting: &'a MeetingContext,
+    (event, source): (Event, Api),
+    harvest: &'a RawValue,
+) -> Session<'a> {
+    Session {
+        meeting_uuid: meeting.meeting_uuid.as_str(),
+        series_id: meeting.series_id.filter(|SeriesId(number)| *number > 0),
+        event,
+        topic: meeting.topic.as_deref().filter(|topic| !topic.is_empty()),
+        user_id,
+        participant_uuid: None,
+        participant_user_id: None,
+        registrant_id: None,
+        customer_key: None,
+        user_name: None,
+        email: None,
+        role: None,
+        device: None,
+        os: None,
+        os_version: None,
+        client: None,
+        client_version: None,
+        browser: None,
+        ip_address: None,
+        internal_ip_addresses: &[],
+        location: None,
+        network_type: None,
+        data_center: None,
+        full_data_center: None,
+        connection_type: None,
+        video_connection_type: None,
+        as_connection_type: None,
+        join_time,
+        leave_time,
+        duration: None,
+        leave_reason: None,
+        share_application: None,
+        share_desktop: None,
+        share_whiteboard: None,
+        recording: None,
+        status: None,
+        audio_quality: None,
+        video_quality: None,
+        screen_share_quality: None,
+        in_room_participants: None,
+        breakout_room_id: None,
+        failover: None,
+        source,
+        harvest,
+    }
+}
+
+/// The first of the addresses that is one: Zoom joins several by commas, and other words may stand there.
+fn first_address(text: &str) -> Option<IpAddr> {
+    text.split([',', ';']).find_map(|part| part.trim().parse().ok())
+}
+
+fn place(raw: &str) -> Location<'_> {
+    let (city, country) = location::split(raw);
+    Location { raw, city, country }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_valid_address_is_taken() {
+        assert_eq!(first_address("192.0.2.1, 192.0.2.2"), "192.0.2.1".parse().ok());
+        assert_eq!(first_address("anonymous, 2001:db8::1"), "2001:db8::1".parse().ok());
+        assert_eq!(first_address("10.0.0"), None);
+    }
+}

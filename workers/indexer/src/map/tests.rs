@@ -1,0 +1,245 @@
+use std::str::FromStr;
+
+use jiff::Timestamp;
+use messages::{RawDocument, RawKind};
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+use store::{Batch, Split};
+
+use super::{Target, Unusable, encode_page, only_item};
+
+pub(crate) const HOSTS: &str =
+    r#"{"host_ids":{"ada.example@example.edu":"AdaHostId"},"host_id":null,"listing":"past"}"#;
+pub(crate) const MEETING: &str = r#"{"meeting_uuid":"4444AAAiAAAAAiAiAiiAiA==","series_id":93201235621,"topic":"Linear Algebra","start_time":"2026-01-05T09:00:12Z","end_time":null,"host_id":"AdaHostId"}"#;
+
+fn raw<'a>(kind: RawKind, endpoint: &'a str, context: &'a str, body: &'a str) -> RawDocument<'a> {
+    RawDocument::new(
+        "job#1",
+        "job".into(),
+        "run".into(),
+        kind,
+        endpoint,
+        Timestamp::from_str("2026-01-06T02:00:00Z").unwrap(),
+        Some("2026-01-05".parse().unwrap()),
+        serde_json::from_str::<&RawValue>(context).unwrap(),
+        serde_json::from_str::<&RawValue>(body).unwrap(),
+    )
+}
+
+fn map(raw: &RawDocument<'_>) -> Result<(Vec<Value>, Vec<Unusable>), messages::Cause> {
+    let mut batch = Batch::new();
+    let target = Target { prefix: "", split: Split::Month, ua_version: "0.1.0" };
+    let encoded = encode_page(raw, &target, &mut batch)?;
+    assert_eq!(encoded.items, 0..batch.len());
+    let documents = batch.items().map(|item| {
+        let source: Value = serde_json::from_slice(item.source).unwrap();
+        json!({"_index": item.index, "_id": item.id, "_version": item.version, "_source": source})
+    });
+    Ok((documents.collect(), encoded.unusable))
+}
+
+/// The documents of a fixture, and what was said of its unusable rows.
+fn mapped(kind: RawKind, endpoint: &str, context: &str, body: &str) -> Value {
+    let (documents, unusable) = map(&raw(kind, endpoint, context, body)).unwrap();
+    let unusable: Vec<_> = unusable.iter().map(|row| row.cause.to_string()).collect();
+    json!({"documents": documents, "unusable": unusable})
+}
+
+#[test]
+fn a_page_of_dashboard_meetings() {
+    let body = include_str!("../fixtures/metrics_meetings.json");
+    insta::assert_json_snapshot!(mapped(RawKind::ZoomMetricsMeetings, "GET /metrics/meetings", HOSTS, body));
+}
+
+#[test]
+fn a_page_of_dashboard_participants() {
+    let body = include_str!("../fixtures/metrics_participants.json");
+    let endpoint = "GET /metrics/meetings/{uuid}/participants";
+    insta::assert_json_snapshot!(mapped(RawKind::ZoomMetricsParticipants, endpoint, MEETING, body));
+}
+
+#[test]
+fn a_page_of_dashboard_webinars() {
+    let body = include_str!("../fixtures/metrics_webinars.json");
+    insta::assert_json_snapshot!(mapped(RawKind::ZoomMetricsWebinars, "GET /metrics/webinars", HOSTS, body));
+}
+
+#[test]
+fn a_header_of_a_dashboard_meeting() {
+    let body = include_str!("../fixtures/metrics_meeting.json");
+    insta::assert_json_snapshot!(mapped(
+        RawKind::ZoomMetricsMeeting,
+        "GET /metrics/meetings/{uuid}",
+        HOSTS,
+        body
+    ));
+}
+
+#[test]
+fn a_page_of_reported_meetings() {
+    let body = include_str!("../fixtures/report_meetings.json");
+    let hosts = r#"{"host_ids":{},"host_id":"AdaHostId","listing":"past"}"#;
+    insta::assert_json_snapshot!(mapped(
+        RawKind::ZoomReportMeetings,
+        "GET /report/users/{id}/meetings",
+        hosts,
+        body
+    ));
+}
+
+#[test]
+fn a_page_of_reported_participants() {
+    let body = include_str!("../fixtures/report_participants.json");
+    let endpoint = "GET /report/meetings/{uuid}/participants";
+    insta::assert_json_snapshot!(mapped(RawKind::ZoomReportParticipants, endpoint, MEETING, body));
+}
+
+#[test]
+fn the_header_of_a_webinar_is_told_by_its_endpoint() {
+    let body = include_str!("../fixtures/metrics_meeting.json");
+    let found = mapped(RawKind::ZoomMetricsMeeting, "GET /metrics/webinars/{uuid}", HOSTS, body);
+    assert_eq!(found["documents"][0]["_source"]["event"], "webinar");
+}
+
+#[test]
+fn nothing_that_names_a_persons_devices_gets_into_a_session() {
+    let body = include_str!("../fixtures/metrics_participants.json");
+    let found = mapped(RawKind::ZoomMetricsParticipants, "GET x", MEETING, body).to_string();
+    for personal in
+        ["Array (Example)", "Example speaker", "Example HD", "ADA-PC", "f85e", "Disk01", "4131", "15550100"]
+    {
+        assert!(!found.contains(personal), "{personal}");
+    }
+}
+
+#[test]
+fn a_session_follows_its_meeting_into_the_index() {
+    let kind = RawKind::ZoomMetricsParticipants;
+    let body = r#"{"participants":[{"user_id":"1","join_time":"2026-02-01T00:00:01Z"}]}"#;
+    let index = |context: &str| mapped(kind, "GET x", context, body)["documents"][0]["_index"].clone();
+    assert_eq!(index(&MEETING.replace("2026-01-05T09", "2026-03-05T09")), "sessions-2026.03");
+    let unknown = MEETING.replace("\"2026-01-05T09:00:12Z\"", "null");
+    assert_eq!(index(&unknown), "sessions-2026.01", "the date of the job");
+    let mut dateless = raw(kind, "GET x", &unknown, body);
+    dateless.date = None;
+    assert_eq!(map(&dateless).unwrap().0[0]["_index"], "sessions-2026.02", "its own start");
+    let mut blank = raw(kind, "GET x", &unknown, r#"{"participants":[{"user_id":"1"}]}"#);
+    blank.date = None;
+    assert_eq!(map(&blank).unwrap().0[0]["_index"], "sessions-2026.01", "the time of the answer");
+}
+
+#[test]
+fn a_page_that_is_none_is_refused_as_a_whole() {
+    let kind = RawKind::ZoomMetricsParticipants;
+    for body in ["{}", "[]", "null", r#"{"code":300,"message":"no"}"#, r#"{"participants":3}"#] {
+        let cause = map(&raw(kind, "GET x", MEETING, body)).unwrap_err();
+        assert!(cause.text.contains("`participants`"), "{cause}");
+    }
+    let cause = map(&raw(kind, "GET x", HOSTS, r#"{"participants":[]}"#)).unwrap_err();
+    assert!(cause.text.contains("context"), "{cause}");
+}
+
+#[test]
+fn one_row_is_cut_out_of_its_page_with_its_key() {
+    let body = include_str!("../fixtures/metrics_participants.json");
+    let page = raw(RawKind::ZoomMetricsParticipants, "GET x", MEETING, body);
+    let (only, key) = only_item(&page, 3).unwrap();
+    assert_eq!(key.as_deref(), Some("16780288"));
+    let alone = mapped(RawKind::ZoomMetricsParticipants, "GET x", MEETING, &only);
+    assert!(alone["unusable"][0].as_str().unwrap().contains("field `user_name`"), "{alone}");
+    assert_eq!(only_item(&page, 2).unwrap().1, None);
+    assert!(only_item(&page, 5).is_none());
+}
+
+mod arbitrary {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn value() -> impl Strategy<Value = Value> {
+        let text = prop_oneof![
+            Just(String::new()),
+            "[ -~äß<>:()+]{0,24}",
+            "20[0-9]{2}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z",
+            "[0-9]{1,3}(:[0-9]{1,3}){0,4}",
+        ];
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<u64>().prop_map(Value::from),
+            any::<f64>().prop_map(Value::from),
+            text.prop_map(Value::from),
+        ];
+        leaf.prop_recursive(2, 8, 3, |inner| {
+            prop_oneof![
+                proptest::collection::vec(inner.clone(), 0..3).prop_map(Value::from),
+                proptest::collection::btree_map("[a-z_]{0,8}", inner, 0..3)
+                    .prop_map(|map| Value::Object(map.into_iter().collect())),
+            ]
+        })
+    }
+
+    fn rows() -> impl Strategy<Value = Vec<Value>> {
+        let name = prop::sample::select(vec![
+            "user_id",
+            "uuid",
+            "id",
+            "user_name",
+            "name",
+            "device",
+            "os",
+            "location",
+            "leave_reason",
+            "join_time",
+            "leave_time",
+            "start_time",
+            "end_time",
+            "duration",
+            "ip_address",
+            "internal_ip_addresses",
+            "tracking_fields",
+            "recording",
+            "participants",
+            "type",
+            "in_room_participants",
+            "failover",
+            "unheard_of",
+        ]);
+        let row = proptest::collection::btree_map(name, value(), 0..12).prop_map(|map| {
+            Value::Object(map.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
+        });
+        proptest::collection::vec(prop_oneof![9 => row, 1 => value()], 0..6)
+    }
+
+    proptest! {
+        #[test]
+        fn every_row_is_a_document_or_is_named(rows in rows()) {
+            let kinds = [
+                (RawKind::ZoomMetricsMeetings, "meetings", HOSTS),
+                (RawKind::ZoomMetricsParticipants, "participants", MEETING),
+                (RawKind::ZoomReportMeetings, "meetings", HOSTS),
+                (RawKind::ZoomReportParticipants, "participants", MEETING),
+            ];
+            for (kind, list, context) in kinds {
+                let body = json!({list: rows}).to_string();
+                let (documents, unusable) = map(&raw(kind, "GET x", context, &body)).unwrap();
+                prop_assert_eq!(documents.len() + unusable.len(), rows.len());
+                for document in &documents {
+                    let holes = document["_source"].as_object().unwrap().values().any(|value| value.is_null() || value == "");
+                    prop_assert!(!holes, "{}", document);
+                }
+            }
+        }
+
+        #[test]
+        fn a_page_of_any_shape_never_panics(body in value()) {
+            let body = body.to_string();
+            for kind in [RawKind::ZoomMetricsMeeting, RawKind::ZoomMetricsWebinars, RawKind::ZoomReportMeeting] {
+                if let Ok((documents, unusable)) = map(&raw(kind, "GET x", HOSTS, &body)) {
+                    prop_assert!(documents.len() + unusable.len() <= 1);
+                }
+            }
+        }
+    }
+}
