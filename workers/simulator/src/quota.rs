@@ -152,3 +152,6 @@ fn scale(count: u64, speed: f64) -> u64 {
     // The small addend keeps 10 x 0.1 or 40 x 1.1 from losing a call to binary fractions.
     ((count as f64 * speed + 1e-9).floor() as u64).max(1)
 }
+
+#[cfg(test)]
+mod tests;

@@ -94,6 +94,11 @@ impl Simulator {
         self.shared.settings().credentials.clone()
     }
 
+    /// A fresh access token, as the token endpoint would give it.
+    pub fn issue_token(&self) -> String {
+        self.shared.issue_token()
+    }
+
     /// What a perfect harvest of a date holds.
     pub fn truth(&self, date: Date, source: Source) -> Truth {
         self.shared.truth(date, source, true)

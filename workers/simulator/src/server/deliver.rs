@@ -2,13 +2,14 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
 use bytes::Bytes;
-use futures_util::stream;
+use futures_util::stream::{self, StreamExt as _};
 use jiff::Timestamp;
 
 use super::answer::Answer;
@@ -17,13 +18,13 @@ use crate::clock::first_second;
 use crate::faults::Fault;
 use crate::quota::{RateClass, Verdict};
 
-pub(super) const OVER_RATE: &str =
-    "You have reached the maximum per-second rate limit for this API. Try again later.";
+const JSON: &str = "application/json;charset=UTF-8";
+const OVER_RATE: &str = "You have reached the maximum per-second rate limit for this API. Try again later.";
 const OVER_DAY: &str = "You have reached the maximum daily rate limit for this API. Refer to the response header for details on when you can make another request.";
 
 /// The answer as it is, without rate-limit headers.
 pub(super) fn deliver(answer: Answer) -> Response {
-    respond(answer.status, "application/json;charset=UTF-8", Body::from(answer.body))
+    respond(answer.status, JSON, Body::from(answer.body))
 }
 
 /// The refusal of a call that is over quota.
@@ -39,12 +40,14 @@ pub(super) fn refusal(verdict: Verdict) -> Option<Answer> {
 pub(super) async fn strike(shared: &Arc<Shared>, answer: Answer, fault: Option<Fault>) -> Response {
     match fault {
         Some(Fault::Timeout) => {
+            drop(answer);
             let wait = shared.settings().fault_timeout;
             tokio::select! {
                 () = tokio::time::sleep(wait) => {}
                 () = shared.stop.cancelled() => {}
             }
-            broken(answer.body, 0)
+            let broken = stream::iter([Err::<Bytes, _>(io::Error::from(io::ErrorKind::ConnectionReset))]);
+            respond(200, JSON, Body::from_stream(broken))
         }
         Some(Fault::Reset) => {
             let half = answer.body.len() / 2;
@@ -100,8 +103,14 @@ fn next_midnight(now: Timestamp) -> Timestamp {
 fn broken(mut body: Vec<u8>, kept: usize) -> Response {
     let promised = HeaderValue::from(body.len().max(1));
     body.truncate(kept);
-    let parts = [Ok(Bytes::from(body)), Err(io::Error::from(io::ErrorKind::ConnectionReset))];
-    let mut response = respond(200, "application/json;charset=UTF-8", Body::from_stream(stream::iter(parts)));
+    let first = stream::iter([Ok(Bytes::from(body))]);
+    let second = stream::once(async {
+        // What was sent so far leaves the house only when the body pauses.
+        tokio::time::sleep(Duration::from_millis(2)).await;
+        Err(io::Error::from(io::ErrorKind::ConnectionReset))
+    });
+    let body = Body::from_stream(first.chain(second));
+    let mut response = respond(200, JSON, body);
     response.headers_mut().insert(CONTENT_LENGTH, promised);
     response
 }

@@ -133,20 +133,29 @@ fn grant(shared: &Shared, headers: &HeaderMap, body: &[u8]) -> Result<Answer, Re
     if form.account_id != settings.credentials.account_id {
         return Err(Refused { reason: "Bad Request", error: "invalid_request" });
     }
-    let lifetime = settings.token_lifetime;
     let scopes = scopes(&settings);
-    let now_ms = shared.clock.now().as_millisecond();
-    let lifetime_ms = i64::try_from(lifetime.as_millis()).unwrap_or(i64::MAX);
-    let access_token = shared.tokens().issue(now_ms, lifetime_ms, Arc::clone(&scopes));
+    let access_token = issue(shared, &settings, Arc::clone(&scopes));
     let api_url = &format!("http://{}", host(headers));
     let granted = Granted {
         access_token,
         token_type: "bearer",
-        expires_in: lifetime.as_secs(),
+        expires_in: settings.token_lifetime.as_secs(),
         scope: scopes.join(" "),
         api_url,
     };
     Ok(Answer::json(200, &granted))
+}
+
+impl Shared {
+    pub(crate) fn issue_token(&self) -> String {
+        let settings = self.settings();
+        issue(self, &settings, scopes(&settings))
+    }
+}
+
+fn issue(shared: &Shared, settings: &Settings, scopes: Arc<[String]>) -> String {
+    let lifetime_ms = i64::try_from(settings.token_lifetime.as_millis()).unwrap_or(i64::MAX);
+    shared.tokens().issue(shared.clock.now().as_millisecond(), lifetime_ms, scopes)
 }
 
 fn form(body: &[u8]) -> Option<Form> {

@@ -78,7 +78,7 @@ impl Page {
     pub(super) fn next(&self, total: usize, seal: Seal) -> Option<String> {
         let next = self.offset + self.size;
         if next >= total {
-            return (self.fingerprint % 4 != 0).then(String::new);
+            return (!self.fingerprint.is_multiple_of(4)).then(String::new);
         }
         let mut bytes = Vec::with_capacity(24);
         bytes.extend_from_slice(&seal.now_ms.to_be_bytes());

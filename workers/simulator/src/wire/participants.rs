@@ -148,7 +148,7 @@ pub(super) fn room_id(meeting: &Meeting, room: u8) -> String {
 fn role(person: &Person, webinar: bool) -> &'static str {
     match person.host {
         true => "host",
-        false if webinar && person.seed % 10 == 0 => "panelist",
+        false if webinar && person.seed.is_multiple_of(10) => "panelist",
         false => "attendee",
     }
 }
@@ -156,10 +156,10 @@ fn role(person: &Person, webinar: bool) -> &'static str {
 /// The forms seen in the wild; some hold the person's name, some hold HTML.
 fn leave_reason(reason: Reason, name: &str, bits: u64) -> String {
     match reason {
-        Reason::Left if bits % 4 == 0 => format!("{name} left the meeting."),
+        Reason::Left if bits.is_multiple_of(4) => format!("{name} left the meeting."),
         Reason::Left if bits % 97 == 1 => String::new(),
         Reason::Left => "left the meeting. Reason : left the meeting".to_owned(),
-        Reason::HostEnded if bits % 2 == 0 => {
+        Reason::HostEnded if bits.is_multiple_of(2) => {
             format!("{name} left the meeting.<br>Reason: Host ended the meeting.")
         }
         Reason::HostEnded => "left the meeting. Reason : Host ended the meeting.".to_owned(),
@@ -217,7 +217,7 @@ fn network(person: &Person, session: &Session) -> Network {
     let net = pick(&["192.0.2", "198.51.100", "203.0.113"], moved);
     let connection = pick(&CONNECTIONS, moved >> 8);
     Network {
-        ip_address: if bits % 50 == 0 {
+        ip_address: if bits.is_multiple_of(50) {
             format!("2001:db8::{:x}", moved as u16)
         } else {
             format!("{net}.{}", moved >> 16 & 0xFF)
