@@ -1,1 +1,32 @@
-//! Stub.
+#![doc = include_str!("../README.md")]
+
+mod atlas;
+mod auth;
+mod client;
+mod config;
+mod detail;
+mod encode;
+mod endpoint;
+mod errand;
+mod headers;
+mod hosts;
+mod list;
+mod pages;
+mod plan;
+mod quota;
+mod report;
+mod request;
+mod rows;
+mod scopes;
+mod source;
+pub mod window;
+mod wire;
+mod worker;
+mod zoom;
+
+pub use config::{Choice, Config, ConfigError, UnknownChoice};
+pub use plan::{Plan, RateClass, UnknownPlan};
+pub use quota::{ProcessQuota, Quota};
+pub use scopes::{Granted, missing_scopes};
+pub use worker::{DetailWorker, ListWorker};
+pub use zoom::Zoom;

@@ -1,0 +1,182 @@
+//! The rows of the atlas: (HTTP status, code) to a refusal.
+
+use jiff::{SignedDuration, Timestamp};
+use messages::{Cause, CauseClass};
+use runtime::Failure;
+
+use super::{Body, Call, Reason, Refusal};
+use crate::wire::Head;
+
+/// How long after its end a meeting's data may be missing without being lost.
+const READY_WITHIN: SignedDuration = SignedDuration::from_hours(1);
+
+/// An answer that is no success and no matter of tokens or quota.
+pub(super) fn refusal(status: u16, head: &Head, call: &Call, now: Timestamp) -> Refusal {
+    let said = said(status, head, call);
+    match (status, head.code) {
+        (_, Some(4711 | 4700)) => scopes(&said, head, call),
+        (400, Some(200 | 400)) => no_permission(&said, head, call),
+        (400, Some(300)) if call.paging => {
+            let text = format!("{said}: the page token is invalid or expired, the list is read again");
+            Refusal::retry(Reason::RestartListing, CauseClass::AttemptsSpent, text)
+        }
+        (400, Some(300)) => {
+            let text = format!("{said}: a parameter is refused (an id, or a date over six months back)");
+            Refusal::reject(Reason::Parameter, CauseClass::BadShape, text)
+        }
+        (400, Some(1010)) => Refusal::reject(
+            Reason::UserGone,
+            CauseClass::Gone,
+            format!("{said}: the user is not of this account"),
+        ),
+        (400, Some(3161)) => {
+            Refusal::reject(Reason::UserGone, CauseClass::Forbidden, format!("{said}: the user may not host"))
+        }
+        (400, Some(2300)) => not_recognised(&said, call),
+        (400, Some(12700)) => {
+            let text = format!("{said}: the account may not ask by end time");
+            Refusal::reject(Reason::Parameter, CauseClass::BadShape, text)
+        }
+        (400, Some(12702)) => {
+            let text = format!("{said}: the meeting ended more than a year ago");
+            Refusal::reject(Reason::Missing, CauseClass::Gone, text)
+        }
+        (403, _) => forbidden(&said, call),
+        (404, Some(1001)) => {
+            Refusal::reject(Reason::UserGone, CauseClass::Gone, format!("{said}: the user does not exist"))
+        }
+        (404, Some(3001)) => missing(&said, call, now),
+        (404, Some(3301)) => {
+            Refusal::reject(Reason::Missing, CauseClass::Gone, format!("{said}: there is no recording"))
+        }
+        (500.., _) => {
+            Refusal::retry(Reason::Other, CauseClass::AttemptsSpent, format!("{said}: the api is in trouble"))
+        }
+        _ => Refusal::retry(Reason::Other, CauseClass::BadShape, format!("{said}: an answer nobody knows")),
+    }
+}
+
+/// A success that carries an error text, or nothing that was asked for.
+pub(super) fn error_in_200(head: &Head, call: &Call) -> Refusal {
+    let said = said(200, head, call);
+    if head.code.is_none() && head.message.is_none() {
+        return Refusal::retry(
+            Reason::Other,
+            CauseClass::BadShape,
+            format!("{said} without the rows promised"),
+        );
+    }
+    match head.code {
+        Some(4700 | 4711) => scopes(&said, head, call),
+        Some(200 | 400) => no_permission(&said, head, call),
+        _ if call.endpoint.is_webinar() && says(head, "webinar") => no_permission(&said, head, call),
+        _ => Refusal::retry(
+            Reason::Other,
+            CauseClass::BadShape,
+            format!("{said}: an error text in place of rows"),
+        ),
+    }
+}
+
+/// A body that is no JSON.
+pub(super) fn unreadable(status: u16, body: Body, call: &Call) -> Refusal {
+    let said = said(status, &Head::default(), call);
+    let (class, what) = match (body, status) {
+        (Body::Html, _) => (CauseClass::HtmlBlocked, "with a page for people, not JSON"),
+        (_, 500..) => (CauseClass::AttemptsSpent, "without a readable body: the api is in trouble"),
+        (Body::Empty, _) => (CauseClass::BadShape, "with an empty body"),
+        _ => (CauseClass::BadShape, "with JSON that is cut off or broken"),
+    };
+    Refusal::retry(Reason::Other, class, format!("{said} {what}"))
+}
+
+fn said(status: u16, head: &Head, call: &Call) -> String {
+    let name = call.endpoint.name();
+    match head.code {
+        Some(code) => format!("{name} answered {status}, code {code}"),
+        None => format!("{name} answered {status}"),
+    }
+}
+
+fn says(head: &Head, word: &str) -> bool {
+    head.message.as_deref().is_some_and(|text| text.to_ascii_lowercase().contains(word))
+}
+
+fn scopes(said: &str, head: &Head, call: &Call) -> Refusal {
+    let named = head.message.as_deref().and_then(scopes_in);
+    let names = named.unwrap_or_else(|| call.endpoint.scopes().join(" or "));
+    let cause =
+        format!("{said}: the token lacks the scope {names}: add it to the OAuth app, then start again");
+    Refusal::halt(Reason::Scopes, cause)
+}
+
+/// The scopes in `...does not contain scopes:[a, b].`, if that is what the text holds and nothing else.
+fn scopes_in(message: &str) -> Option<String> {
+    let list = message.split_once("scopes:[")?.1.split_once(']')?.0;
+    let fits = |char: char| char.is_ascii_lowercase() || "_:, ".contains(char);
+    (!list.trim().is_empty() && list.chars().all(fits)).then(|| list.to_owned())
+}
+
+/// Code 200 is "no permission" as well as "the plan does not include this"; the text tells them apart.
+fn no_permission(said: &str, head: &Head, call: &Call) -> Refusal {
+    if call.endpoint.is_webinar() && says(head, "webinar") {
+        let text = format!("{said}: the account has no webinar add-on");
+        return Refusal::reject(Reason::Other, CauseClass::PlanMissing, text);
+    }
+    let plan = ["dashboard", "zmp", "business"].iter().any(|word| says(head, word));
+    if call.endpoint.is_about_one_meeting() && !plan {
+        let text = format!("{said}: the account may not see this meeting");
+        return Refusal::reject(Reason::Other, CauseClass::Forbidden, text);
+    }
+    if call.endpoint.is_dashboard() {
+        let cause = format!(
+            "{said}: the plan has no Dashboard (Business and above have it), or the app's owner may not see it: \
+             set ZOOM_SOURCE to auto or report"
+        );
+        return Refusal::halt(Reason::Wall, cause);
+    }
+    let cause = format!(
+        "{said}: the app's owner has no permission, or the plan is not paid: mend the role or the plan"
+    );
+    Refusal::halt(Reason::Other, cause)
+}
+
+fn not_recognised(said: &str, call: &Call) -> Refusal {
+    if call.endpoint.is_about_one_meeting() {
+        let text = format!("{said}: the endpoint is not recognised with this id");
+        return Refusal::reject(Reason::Other, CauseClass::BadShape, text);
+    }
+    Refusal::halt(Reason::Other, format!("{said}: the endpoint is not recognised: check ZOOM_API_URL"))
+}
+
+fn forbidden(said: &str, call: &Call) -> Refusal {
+    if call.endpoint.is_about_one_meeting() {
+        let text = format!("{said}: the api refuses this meeting to the account");
+        return Refusal::reject(Reason::Other, CauseClass::Forbidden, text);
+    }
+    Refusal::halt(
+        Reason::Other,
+        format!("{said}: the api refuses the account or its group: ask the account's owner"),
+    )
+}
+
+/// Code 3001 is "does not exist" as well as "has not ended" and "not ready": the meeting's end tells.
+fn missing(said: &str, call: &Call, now: Timestamp) -> Refusal {
+    let Some(end) = call.meeting_end else {
+        let text = format!("{said}: the meeting does not exist or its data is not ready");
+        return Refusal::retry(Reason::Missing, CauseClass::NotReadyExpired, text);
+    };
+    let rest = READY_WITHIN - now.duration_since(end);
+    match std::time::Duration::try_from(rest) {
+        Ok(rest) if !rest.is_zero() => {
+            let text = format!("{said}: the meeting ended less than an hour ago, its data is not ready");
+            let cause = Cause::new(CauseClass::NotReadyExpired, text);
+            Refusal { reason: Reason::Missing, failure: Failure::retry_after(rest, cause) }
+        }
+        _ => {
+            let text =
+                format!("{said}: the meeting ended more than an hour ago and the api does not have it");
+            Refusal::reject(Reason::Missing, CauseClass::Gone, text)
+        }
+    }
+}

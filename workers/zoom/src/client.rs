@@ -1,0 +1,246 @@
+//! The one way to the API: token, quota, send, judge. Every request passes here.
+//! Must not know what the answers are for.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use messages::{Calls, CauseClass};
+use reqwest::header::{AUTHORIZATION, HeaderMap};
+use runtime::broker::MAX_MESSAGE_BYTES;
+use runtime::{Failure, clock};
+use serde_json::value::RawValue;
+use tracing::debug;
+
+use crate::atlas::{self, Call, Pause, Reason, Refusal, Verdict};
+use crate::auth::{Token, Tokens};
+use crate::headers::RateHeaders;
+use crate::wire::Head;
+use crate::{Quota, RateClass};
+
+/// A 429 is waited out here for so long, all in all; then the class is held.
+const PATIENCE: Duration = Duration::from_secs(90);
+/// The first wait for a 429 that does not say how long; it doubles.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+/// A body larger than this is not read to its end.
+const MAX_BODY: usize = 64 << 20;
+/// How long work is held when a token is refused that was granted a moment ago.
+const TOKEN_TROUBLE: SignedDuration = SignedDuration::from_secs(30);
+
+/// One request: the call, the id in its path and its query.
+#[derive(Debug, Clone)]
+pub(crate) struct Request {
+    pub(crate) call: Call,
+    /// The id in the path, encoded; empty where there is none.
+    pub(crate) segment: String,
+    pub(crate) query: Vec<(&'static str, String)>,
+}
+
+/// An answer that is what was asked for.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) head: Head,
+    /// The body, byte for byte.
+    pub(crate) body: Box<RawValue>,
+    pub(crate) received_at: Timestamp,
+}
+
+/// Calls the API.
+pub(crate) struct Client {
+    http: reqwest::Client,
+    api_url: String,
+    tokens: Tokens,
+    quota: Quota,
+    /// How much faster than Zoom's the quota is.
+    speed: f64,
+}
+
+impl Client {
+    pub(crate) fn new(
+        http: reqwest::Client,
+        api_url: String,
+        tokens: Tokens,
+        quota: Quota,
+        speed: f64,
+    ) -> Self {
+        Self { http, api_url, tokens, quota, speed }
+    }
+
+    pub(crate) async fn token(&self) -> Result<Arc<Token>, Failure> {
+        self.tokens.get().await
+    }
+
+    pub(crate) fn calls(&self) -> Calls {
+        self.quota.calls()
+    }
+
+    /// Asks until there is an answer, a refusal, or no patience; counts the calls made in `calls`.
+    pub(crate) async fn get(&self, request: &Request, calls: &mut Calls) -> Result<Answer, Refusal> {
+        let class = request.call.endpoint.class();
+        let mut patience = Patience::new(class, self.speed);
+        let mut renewed = false;
+        loop {
+            let token = self.tokens.get().await?;
+            self.quota.acquire(class).await?;
+            *calls += class.one_call();
+            let received = self.send(request, &token).await?;
+            let now = clock::now();
+            self.quota.observe(class, &RateHeaders::read(&received.headers, now));
+            match atlas::classify(received.status, &received.headers, &received.body, &request.call, now) {
+                Verdict::Fine(head) => return answer(head, received.body, request, now),
+                Verdict::Refused(refusal) => return Err(refusal),
+                Verdict::NewToken if renewed => return Err(refused_again(now).into()),
+                Verdict::NewToken => {
+                    renewed = true;
+                    self.tokens.invalidate(&token).await;
+                }
+                Verdict::Slow(Pause::Day(until)) => return Err(self.quota.spent(class, until).into()),
+                Verdict::Slow(Pause::Short(until)) => {
+                    let wait = patience.next(until, now)?;
+                    debug!(%class, ?wait, "429: {class} calls wait {wait:?}");
+                    tokio::time::sleep(wait).await;
+                }
+            }
+        }
+    }
+
+    async fn send(&self, request: &Request, token: &Token) -> Result<Received, Refusal> {
+        let endpoint = request.call.endpoint;
+        let trouble = |error: reqwest::Error| unanswered(&error, endpoint.name());
+        let url = format!("{}{}", self.api_url, endpoint.path(&request.segment));
+        let sent =
+            self.http.get(url).query(&request.query).header(AUTHORIZATION, token.header.clone()).send();
+        let mut response = sent.await.map_err(trouble)?;
+        let expected = response.content_length().and_then(|length| usize::try_from(length).ok()).unwrap_or(0);
+        let mut body = Vec::with_capacity(expected.min(MAX_BODY));
+        while let Some(chunk) = response.chunk().await.map_err(trouble)? {
+            if body.len() + chunk.len() > MAX_BODY {
+                return Err(too_large(endpoint.name(), MAX_BODY));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(Received { status: response.status().as_u16(), headers: response.headers().clone(), body })
+    }
+
+    /// Whether both hosts answer at all, whatever they answer.
+    pub(crate) async fn reachable(&self, oauth_url: &str) -> bool {
+        for url in [oauth_url, &self.api_url] {
+            if let Err(error) = self.http.head(url).send().await {
+                debug!(error = %error.without_url(), "zoom does not answer yet");
+                return false;
+            }
+        }
+        true
+    }
+}
+
+struct Received {
+    status: u16,
+    headers: HeaderMap,
+    body: Vec<u8>,
+}
+
+fn answer(head: Head, body: Vec<u8>, request: &Request, received_at: Timestamp) -> Result<Answer, Refusal> {
+    let name = request.call.endpoint.name();
+    // A page goes on as one message: one the broker would refuse is refused here, alone.
+    if body.len() > MAX_MESSAGE_BYTES - (64 << 10) {
+        return Err(too_large(name, MAX_MESSAGE_BYTES));
+    }
+    let text = String::from_utf8(body).ok();
+    let body = text.and_then(|text| RawValue::from_string(text).ok());
+    let broken =
+        || Refusal::retry(Reason::Other, CauseClass::BadShape, format!("{name} answered with broken text"));
+    Ok(Answer { head, body: body.ok_or_else(broken)?, received_at })
+}
+
+fn too_large(name: &str, most: usize) -> Refusal {
+    let text = format!("{name} answered with more than {} MB", most >> 20);
+    Refusal::reject(Reason::Other, CauseClass::TooLarge, text)
+}
+
+/// No connection: the API is away and the job innocent. Anything later may be this call's own trouble.
+fn unanswered(error: &reqwest::Error, name: &str) -> Refusal {
+    if error.is_connect() {
+        return Failure::Hold { until: None, why: "zoom's api cannot be reached".to_owned() }.into();
+    }
+    let what = if error.is_timeout() { "did not answer in time" } else { "broke off its answer" };
+    Refusal::retry(Reason::Other, CauseClass::AttemptsSpent, format!("{name} {what}"))
+}
+
+fn refused_again(now: Timestamp) -> Failure {
+    let why =
+        "zoom refuses an access token granted a moment ago: another process may renew tokens of the same app";
+    Failure::Hold { until: Some(now + TOKEN_TROUBLE), why: why.to_owned() }
+}
+
+/// How a 429 is waited out.
+struct Patience {
+    class: RateClass,
+    left: Duration,
+    pause: Duration,
+}
+
+impl Patience {
+    fn new(class: RateClass, speed: f64) -> Self {
+        // Resource-intensive calls are counted by the minute although their 429 speaks of seconds.
+        let first = if class == RateClass::ResourceIntensive { FIRST_PAUSE * 60 } else { FIRST_PAUSE };
+        let pause = if speed > 1.0 { first.div_f64(speed) } else { first };
+        Self { class, left: PATIENCE, pause: pause.max(Duration::from_millis(50)) }
+    }
+
+    /// The next wait, or the hold that takes its place.
+    fn next(&mut self, named: Option<Timestamp>, now: Timestamp) -> Result<Duration, Failure> {
+        let named = named.map(|until| Duration::try_from(until.duration_since(now)).unwrap_or_default());
+        let wait = named.unwrap_or(self.pause).max(Duration::from_millis(10));
+        self.pause = (self.pause * 2).min(FIRST_PAUSE * 60);
+        match self.left.checked_sub(wait) {
+            Some(left) => {
+                self.left = left;
+                Ok(wait)
+            }
+            None => {
+                let wait = SignedDuration::try_from(wait).unwrap_or(SignedDuration::from_mins(1));
+                let until = now.saturating_add(wait).unwrap_or(Timestamp::MAX);
+                Err(Failure::Hold {
+                    until: Some(until),
+                    why: format!("{}: zoom answers 429 again and again", self.class),
+                })
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_429_is_waited_out_for_a_while_and_then_held() {
+        let now: Timestamp = "2026-01-02T03:04:05Z".parse().unwrap();
+        let mut patience = Patience::new(RateClass::Heavy, 1.0);
+        let mut waited = Duration::ZERO;
+        let held = loop {
+            match patience.next(None, now) {
+                Ok(wait) => waited += wait,
+                Err(held) => break held,
+            }
+        };
+        assert_eq!(waited, Duration::from_secs(1 + 2 + 4 + 8 + 16 + 32));
+        assert!(matches!(held, Failure::Hold { until: Some(until), .. } if until > now), "{held}");
+    }
+
+    #[test]
+    fn the_time_named_wins() {
+        let now: Timestamp = "2026-01-02T03:04:05Z".parse().unwrap();
+        let after = |seconds: i64| Some(now + SignedDuration::from_secs(seconds));
+        let mut patience = Patience::new(RateClass::ResourceIntensive, 1.0);
+        assert_eq!(patience.next(after(7), now).unwrap(), Duration::from_secs(7));
+        assert_eq!(patience.next(after(-5), now).unwrap(), Duration::from_millis(10));
+        assert!(patience.next(None, now).unwrap() >= Duration::from_secs(60));
+        let held = patience.next(after(600), now).unwrap_err();
+        assert!(
+            matches!(held, Failure::Hold { until: Some(until), .. } if Some(until) == after(600)),
+            "{held}"
+        );
+    }
+}

@@ -1,0 +1,180 @@
+//! What the Zoom source is told. Plain values: the environment is read elsewhere.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use secrecy::{ExposeSecret as _, SecretString};
+
+use crate::Plan;
+
+/// Which of Zoom's two families of endpoints to use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Choice {
+    /// The Dashboard; the Reports once the plan turns out to have no Dashboard.
+    Auto,
+    /// `/metrics/...` only.
+    Dashboard,
+    /// `/report/...` only.
+    Report,
+}
+
+impl FromStr for Choice {
+    type Err = UnknownChoice;
+
+    fn from_str(text: &str) -> Result<Self, UnknownChoice> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            "dashboard" => Ok(Self::Dashboard),
+            "report" => Ok(Self::Report),
+            _ => Err(UnknownChoice),
+        }
+    }
+}
+
+/// A choice that is none of those known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the source must be auto, dashboard or report")]
+pub struct UnknownChoice;
+
+/// Everything the Zoom source is told.
+#[derive(Clone)]
+pub struct Config {
+    /// The account.
+    pub account_id: String,
+    /// The server-to-server OAuth app.
+    pub client_id: String,
+    /// Its secret.
+    pub client_secret: SecretString,
+    /// Base of the API, with `/v2`.
+    pub api_url: String,
+    /// The token endpoint.
+    pub oauth_url: String,
+    /// The account's plan: decides the quota.
+    pub plan: Plan,
+    /// The share of the account's quota to use, above 0 and at most 1.
+    pub quota_share: f64,
+    /// Multiplies every quota, for a simulator; 0 lifts them all. With Zoom itself it is 1.
+    pub quota_speed: f64,
+    /// Dashboard or Reports.
+    pub source: Choice,
+    /// Whether webinars are harvested.
+    pub webinars: bool,
+    /// How long a call may take, answer included.
+    pub request_timeout: Duration,
+    /// How long connecting may take.
+    pub connect_timeout: Duration,
+}
+
+impl Config {
+    /// Zoom itself with these credentials, and the defaults of everything else.
+    pub fn new(account_id: String, client_id: String, client_secret: SecretString) -> Self {
+        Self {
+            account_id,
+            client_id,
+            client_secret,
+            api_url: "https://api.zoom.us/v2".to_owned(),
+            oauth_url: "https://zoom.us/oauth/token".to_owned(),
+            plan: Plan::Business,
+            quota_share: 0.8,
+            quota_speed: 1.0,
+            source: Choice::Auto,
+            webinars: false,
+            request_timeout: Duration::from_secs(60),
+            connect_timeout: Duration::from_secs(10),
+        }
+    }
+
+    pub(crate) fn check(&self) -> Result<(), ConfigError> {
+        let required = [
+            ("ZOOM_ACCOUNT_ID", self.account_id.as_str()),
+            ("ZOOM_CLIENT_ID", self.client_id.as_str()),
+            ("ZOOM_CLIENT_SECRET", self.client_secret.expose_secret()),
+        ];
+        if let Some((variable, _)) = required.iter().find(|(_, value)| value.trim().is_empty()) {
+            return Err(ConfigError::Missing { variable });
+        }
+        if !(self.quota_share > 0.0 && self.quota_share <= 1.0) {
+            return Err(ConfigError::Share { share: self.quota_share });
+        }
+        if !self.quota_speed.is_finite() || self.quota_speed < 0.0 {
+            return Err(ConfigError::Speed { speed: self.quota_speed });
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config")
+            .field("api_url", &self.api_url)
+            .field("oauth_url", &self.oauth_url)
+            .field("plan", &self.plan)
+            .field("quota_share", &self.quota_share)
+            .field("source", &self.source)
+            .field("webinars", &self.webinars)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why the Zoom source cannot be built as configured.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// A credential is empty.
+    #[error("{variable} is not set: take it from the server-to-server OAuth app in Zoom's marketplace")]
+    Missing {
+        /// The variable.
+        variable: &'static str,
+    },
+    /// An address is not one.
+    #[error("{variable} is not an http or https address")]
+    Address {
+        /// The variable.
+        variable: &'static str,
+    },
+    /// The share is not a share.
+    #[error("ZOOM_QUOTA_SHARE is {share}: it must be above 0 and at most 1")]
+    Share {
+        /// What was given.
+        share: f64,
+    },
+    /// The speed is not a factor.
+    #[error("the quota speed is {speed}: it must be 0 (no quota) or a positive number")]
+    Speed {
+        /// What was given.
+        speed: f64,
+    },
+    /// The HTTP client cannot be built.
+    #[error("the http client cannot be built: {0}")]
+    Http(#[from] reqwest::Error),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config() -> Config {
+        Config::new("account".into(), "client".into(), SecretString::from("canary-secret"))
+    }
+
+    #[test]
+    fn debug_shows_no_credentials() {
+        let text = format!("{:?}", config());
+        assert!(text.contains("api.zoom.us"), "{text}");
+        assert!(!text.contains("canary") && !text.contains("client"), "{text}");
+    }
+
+    #[test]
+    fn what_cannot_work_is_named() {
+        let mut wrong = config();
+        wrong.client_id = " ".into();
+        assert!(wrong.check().unwrap_err().to_string().contains("ZOOM_CLIENT_ID"));
+        for share in [0.0, 1.1, f64::NAN] {
+            let wrong = Config { quota_share: share, ..config() };
+            assert!(matches!(wrong.check(), Err(ConfigError::Share { .. })), "{share}");
+        }
+        let wrong = Config { quota_speed: -1.0, ..config() };
+        assert!(matches!(wrong.check(), Err(ConfigError::Speed { .. })));
+        assert!(config().check().is_ok());
+    }
+}

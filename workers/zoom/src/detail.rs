@@ -1,0 +1,159 @@
+//! The detail job: the participant sessions of one meeting or webinar, and its header where nobody has it yet.
+
+use messages::RawKind;
+use messages::zoom::{Api, Event, HostIds, Listing, MeetingContext};
+use tracing::debug;
+
+use crate::atlas::{Reason, Refusal};
+use crate::endpoint::Endpoint;
+use crate::errand::{Errand, Raw};
+use crate::pages::{Pages, Step, Tally};
+use crate::wire::{self, MeetingRow};
+use crate::{request, rows};
+
+/// What a detail job asks for.
+#[derive(Debug, Clone)]
+pub(crate) struct Detail {
+    pub(crate) meeting: MeetingContext,
+    pub(crate) event: Event,
+    pub(crate) listing: Option<Listing>,
+    pub(crate) api: Api,
+    pub(crate) header: bool,
+}
+
+/// Fetches the header if it is wanted, then the participants.
+pub(crate) async fn fetch(errand: &mut Errand<'_>, mut detail: Detail) -> Result<(), Refusal> {
+    if detail.header && detail.event == Event::Meeting {
+        fetch_header(errand, &mut detail).await?;
+    }
+    let mut tally = None;
+    for (listing, last) in listings(&detail) {
+        match fetch_participants(errand, &detail, listing).await {
+            Ok(came) => tally = Some(came),
+            Err(refusal) if refusal.reason == Reason::Missing && !last => continue,
+            // The Reports know no participants of one-person meetings; there is nothing to wait for.
+            Err(refusal) if refusal.reason == Reason::Missing && one_person_report(&detail) => {}
+            Err(refusal) => return Err(refusal),
+        }
+        break;
+    }
+    let tally = tally.unwrap_or(Tally { promised: Some(0), got: 0 });
+    errand.finish(tally, None).await?;
+    debug!(job.id = %errand.job.id, got = tally.got, "fetched {} sessions", tally.got);
+    Ok(())
+}
+
+/// The lists that may know the meeting, and whether each is the last to ask. Only the Dashboard tells them apart.
+fn listings(detail: &Detail) -> Vec<(Listing, bool)> {
+    match (detail.event, detail.api, detail.listing) {
+        (Event::Meeting, Api::Dashboard, None) => vec![(Listing::Past, false), (Listing::PastOne, true)],
+        (Event::Meeting, _, Some(listing)) => vec![(listing, true)],
+        (Event::Webinar, _, _) | (_, Api::Report, None) => vec![(Listing::Past, true)],
+    }
+}
+
+fn one_person_report(detail: &Detail) -> bool {
+    detail.api == Api::Report && detail.listing == Some(Listing::PastOne)
+}
+
+async fn fetch_header(errand: &mut Errand<'_>, detail: &mut Detail) -> Result<(), Refusal> {
+    let (endpoint, kind) = match detail.api {
+        Api::Dashboard => (Endpoint::MetricsMeeting, RawKind::ZoomMetricsMeeting),
+        Api::Report => (Endpoint::ReportMeeting, RawKind::ZoomReportMeeting),
+    };
+    for (listing, last) in listings(detail) {
+        let asked =
+            request::of_meeting(endpoint, &detail.meeting.meeting_uuid, listing, detail.meeting.end_time);
+        let answer = match errand.get(&asked).await {
+            Ok(answer) => answer,
+            Err(refusal) if refusal.reason == Reason::Missing && !last => continue,
+            Err(refusal) => return Err(refusal),
+        };
+        let row: MeetingRow = wire::row(&answer.body);
+        let hosts = host_ids(errand, detail.api, &row, listing).await?;
+        let raw = Raw {
+            part: "header",
+            kind,
+            endpoint,
+            received_at: answer.received_at,
+            context: &hosts,
+            body: &answer.body,
+        };
+        errand.send_raw(&raw).await?;
+        let host_id = hosts.host_ids.into_values().next().or(hosts.host_id);
+        detail.meeting = rows::context(detail.meeting.meeting_uuid.clone(), row, host_id);
+        if detail.api == Api::Dashboard {
+            detail.listing = Some(listing);
+        }
+        break;
+    }
+    Ok(())
+}
+
+/// The context of a header: the Dashboard names the host by e-mail, the Reports by id.
+async fn host_ids(
+    errand: &mut Errand<'_>,
+    api: Api,
+    row: &MeetingRow,
+    listing: Listing,
+) -> Result<HostIds, Refusal> {
+    let mut context = HostIds { host_id: row.host_id.clone().text(), ..HostIds::default() };
+    if api == Api::Dashboard {
+        context.listing = Some(listing);
+        let ids = errand.zoom.hosts.get(&errand.zoom.client, &mut errand.calls).await?;
+        let email = row.email.as_str().map(str::to_lowercase);
+        let host = email.and_then(|email| ids.get_key_value(&email));
+        context.host_ids.extend(host.map(|(email, id)| (email.clone(), id.clone())));
+    }
+    Ok(context)
+}
+
+async fn fetch_participants(
+    errand: &mut Errand<'_>,
+    detail: &Detail,
+    listing: Listing,
+) -> Result<Tally, Refusal> {
+    let (endpoint, kind) = participants(detail);
+    let meeting = &detail.meeting;
+    let mut pages =
+        Pages::new(request::of_meeting(endpoint, &meeting.meeting_uuid, listing, meeting.end_time));
+    let (mut tally, mut number) = (Tally::default(), 0_u32);
+    loop {
+        let page = match pages.next(&errand.zoom.client, &mut errand.calls).await? {
+            Step::Page(page) => page,
+            Step::Restarted => {
+                (tally, number) = (Tally::default(), 0);
+                continue;
+            }
+            Step::End => return Ok(tally),
+        };
+        tally.page(&page);
+        number += 1;
+        let raw = Raw {
+            part: &number.to_string(),
+            kind,
+            endpoint,
+            received_at: page.received_at,
+            context: meeting,
+            body: &page.body,
+        };
+        errand.send_raw(&raw).await?;
+    }
+}
+
+fn participants(detail: &Detail) -> (Endpoint, RawKind) {
+    match (detail.api, detail.event) {
+        (Api::Dashboard, Event::Meeting) => {
+            (Endpoint::MetricsMeetingParticipants, RawKind::ZoomMetricsParticipants)
+        }
+        (Api::Dashboard, Event::Webinar) => {
+            (Endpoint::MetricsWebinarParticipants, RawKind::ZoomMetricsWebinarParticipants)
+        }
+        (Api::Report, Event::Meeting) => {
+            (Endpoint::ReportMeetingParticipants, RawKind::ZoomReportParticipants)
+        }
+        (Api::Report, Event::Webinar) => {
+            (Endpoint::ReportWebinarParticipants, RawKind::ZoomReportWebinarParticipants)
+        }
+    }
+}

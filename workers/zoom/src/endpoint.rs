@@ -1,0 +1,117 @@
+//! The operations that are called: path, rate class, scopes, and the member of the answer that holds the rows.
+//! Must not know who calls them.
+
+use crate::RateClass;
+
+/// An operation of Zoom's API; all are GET.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Endpoint {
+    Users,
+    MetricsMeetings,
+    MetricsMeeting,
+    MetricsMeetingParticipants,
+    MetricsWebinars,
+    MetricsWebinarParticipants,
+    ReportUsers,
+    ReportUserMeetings,
+    ReportMeeting,
+    ReportMeetingParticipants,
+    ReportWebinarParticipants,
+}
+
+const DASHBOARD: &str = "dashboard:read:admin";
+const MEETINGS: &str = "dashboard_meetings:read:admin";
+const WEBINARS: &str = "dashboard_webinars:read:admin";
+const REPORT: &str = "report:read:admin";
+
+impl Endpoint {
+    /// The call without host and query, as it stands in raw documents and causes.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Users => "GET /users",
+            Self::MetricsMeetings => "GET /metrics/meetings",
+            Self::MetricsMeeting => "GET /metrics/meetings/{uuid}",
+            Self::MetricsMeetingParticipants => "GET /metrics/meetings/{uuid}/participants",
+            Self::MetricsWebinars => "GET /metrics/webinars",
+            Self::MetricsWebinarParticipants => "GET /metrics/webinars/{uuid}/participants",
+            Self::ReportUsers => "GET /report/users",
+            Self::ReportUserMeetings => "GET /report/users/{id}/meetings",
+            Self::ReportMeeting => "GET /report/meetings/{uuid}",
+            Self::ReportMeetingParticipants => "GET /report/meetings/{uuid}/participants",
+            Self::ReportWebinarParticipants => "GET /report/webinars/{uuid}/participants",
+        }
+    }
+
+    /// The path below the API's base; `segment` is an id already encoded.
+    pub(crate) fn path(self, segment: &str) -> String {
+        let template = &self.name()["GET ".len()..];
+        match (template.find('{'), template.find('}')) {
+            (Some(from), Some(to)) => format!("{}{segment}{}", &template[..from], &template[to + 1..]),
+            _ => template.to_owned(),
+        }
+    }
+
+    pub(crate) fn class(self) -> RateClass {
+        match self {
+            Self::Users => RateClass::Medium,
+            Self::MetricsMeetings | Self::MetricsWebinars => RateClass::ResourceIntensive,
+            _ => RateClass::Heavy,
+        }
+    }
+
+    /// Scopes of which one is enough: the granular one first, then the classic ones.
+    pub(crate) fn scopes(self) -> &'static [&'static str] {
+        match self {
+            Self::Users => &["user:read:list_users:admin", "user:read:admin", "user:write:admin"],
+            Self::MetricsMeetings => &["dashboard:read:list_meetings:admin", MEETINGS, DASHBOARD],
+            Self::MetricsMeeting => &["dashboard:read:meeting:admin", MEETINGS, DASHBOARD],
+            Self::MetricsMeetingParticipants => {
+                &["dashboard:read:list_meeting_participants:admin", MEETINGS, DASHBOARD]
+            }
+            Self::MetricsWebinars => &["dashboard:read:list_webinars:admin", WEBINARS, DASHBOARD],
+            Self::MetricsWebinarParticipants => {
+                &["dashboard:read:list_webinar_participants:admin", WEBINARS, DASHBOARD]
+            }
+            Self::ReportUsers => &["report:read:list_users:admin", REPORT],
+            Self::ReportUserMeetings => &["report:read:user:admin", REPORT],
+            Self::ReportMeeting => &["report:read:meeting:admin", REPORT],
+            Self::ReportMeetingParticipants => &["report:read:list_meeting_participants:admin", REPORT],
+            Self::ReportWebinarParticipants => &["report:read:list_webinar_participants:admin", REPORT],
+        }
+    }
+
+    /// True for `/metrics/...`, which only Business plans and above have.
+    pub(crate) fn is_dashboard(self) -> bool {
+        self.name().starts_with("GET /metrics/")
+    }
+
+    pub(crate) fn is_webinar(self) -> bool {
+        matches!(
+            self,
+            Self::MetricsWebinars | Self::MetricsWebinarParticipants | Self::ReportWebinarParticipants
+        )
+    }
+
+    /// True when the call is about one meeting: its refusal says nothing about the others.
+    pub(crate) fn is_about_one_meeting(self) -> bool {
+        self.name().contains("{uuid}")
+    }
+
+    /// True when the answer is one object and not a page of rows.
+    pub(crate) fn is_object(self) -> bool {
+        matches!(self, Self::MetricsMeeting | Self::ReportMeeting)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_takes_its_segment() {
+        assert_eq!(Endpoint::Users.path(""), "/users");
+        assert_eq!(Endpoint::MetricsMeeting.path("a%3D"), "/metrics/meetings/a%3D");
+        assert_eq!(Endpoint::ReportUserMeetings.path("u1"), "/report/users/u1/meetings");
+        assert_eq!(Endpoint::MetricsWebinarParticipants.path("b"), "/metrics/webinars/b/participants");
+    }
+}

@@ -1,0 +1,128 @@
+//! The list job on the Dashboard: the meetings or webinars of one UTC date.
+
+use std::collections::HashSet;
+
+use jiff::civil::Date;
+use messages::RawKind;
+use messages::zoom::{Api, Event, HostIds, Listing, Task};
+use tracing::info;
+
+use crate::atlas::Refusal;
+use crate::client::Answer;
+use crate::endpoint::Endpoint;
+use crate::errand::{Errand, Raw};
+use crate::hosts::ByEmail;
+use crate::pages::Tally;
+use crate::{request, rows};
+
+/// A kind of list: its endpoint, its types, and what its rows are.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Kind {
+    endpoint: Endpoint,
+    listings: &'static [Listing],
+    raw: RawKind,
+    event: Event,
+    /// The member of the answer that holds the rows.
+    member: &'static str,
+}
+
+/// Meetings: those of one person are in a list of their own.
+pub(crate) const MEETINGS: Kind = Kind {
+    endpoint: Endpoint::MetricsMeetings,
+    listings: &[Listing::Past, Listing::PastOne],
+    raw: RawKind::ZoomMetricsMeetings,
+    event: Event::Meeting,
+    member: "meetings",
+};
+
+/// Webinars.
+pub(crate) const WEBINARS: Kind = Kind {
+    endpoint: Endpoint::MetricsWebinars,
+    listings: &[Listing::Past],
+    raw: RawKind::ZoomMetricsWebinars,
+    event: Event::Webinar,
+    member: "webinars",
+};
+
+/// Reads the lists to their ends, then sends the pages and a detail job for each meeting.
+pub(crate) async fn fetch(errand: &mut Errand<'_>, kind: Kind, date: Date) -> Result<(), Refusal> {
+    let ids = errand.zoom.hosts.get(&errand.zoom.client, &mut errand.calls).await?;
+    let mut lists = Vec::new();
+    for &listing in kind.listings {
+        let pages = errand.read_all(request::dated(kind.endpoint, listing.name(), date)).await?;
+        lists.push((listing, pages));
+    }
+    let (mut tally, mut jobs, mut seen) = (Tally::default(), 0, HashSet::new());
+    for (listing, pages) in &lists {
+        tally.list(Tally::of(pages));
+        for (page, number) in pages.iter().zip(1..) {
+            jobs += send_page(errand, Page { kind, listing: *listing, page, number, date }, &ids, &mut seen)
+                .await?;
+        }
+    }
+    errand.finish(tally, Some(jobs)).await?;
+    info!(job.id = %errand.job.id, jobs, got = tally.got, "listed {} {} of {date}", tally.got, kind.member);
+    Ok(())
+}
+
+struct Page<'a> {
+    kind: Kind,
+    listing: Listing,
+    page: &'a Answer,
+    number: u32,
+    date: Date,
+}
+
+/// Sends one page, buries its unusable rows, and publishes the detail jobs of the others.
+async fn send_page(
+    errand: &mut Errand<'_>,
+    Page { kind, listing, page, number, date }: Page<'_>,
+    ids: &ByEmail,
+    seen: &mut HashSet<messages::MeetingUuid>,
+) -> Result<u64, Refusal> {
+    let part = format!("{}.{number}", listing.name());
+    let sorted = rows::sort(&page.body, ids, seen);
+    let context = HostIds { host_ids: sorted.host_ids, host_id: None, listing: Some(listing) };
+    let raw = Raw {
+        part: &part,
+        kind: kind.raw,
+        endpoint: kind.endpoint,
+        received_at: page.received_at,
+        context: &context,
+        body: &page.body,
+    };
+    errand.send_raw(&raw).await?;
+    for (place, row) in sorted.unusable {
+        bury_row(errand, &raw, kind.member, place, row).await?;
+    }
+    let tasks: Vec<Task> = sorted
+        .fresh
+        .into_iter()
+        .map(|row| Task::Participants {
+            meeting: row.meeting,
+            event: kind.event,
+            listing: Some(listing),
+            api: Some(Api::Dashboard),
+            date: Some(date),
+            header: false,
+        })
+        .collect();
+    let jobs = tasks.len() as u64;
+    errand.plan(&part, tasks).await?;
+    Ok(jobs)
+}
+
+/// A row nobody can ask about goes alone to the dead letters, in the form of a page, so that it can be replayed.
+pub(crate) async fn bury_row(
+    errand: &mut Errand<'_>,
+    page: &Raw<'_, HostIds>,
+    member: &str,
+    place: usize,
+    row: &serde_json::value::RawValue,
+) -> Result<(), Refusal> {
+    let part = format!("{}.row{place}", page.part);
+    let body = std::collections::BTreeMap::from([(member, [row])]);
+    let body = serde_json::value::to_raw_value(&body).map_err(|_| crate::errand::unwritable(&part))?;
+    let text = format!("row {place} of {} has no usable uuid", page.endpoint.name());
+    errand.bury_raw(&Raw { part: &part, body: &body, ..*page }, &text).await
+}

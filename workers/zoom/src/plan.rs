@@ -1,0 +1,123 @@
+//! Zoom's quota table: what each plan allows of each rate class. Figures only; nothing is counted here.
+
+use std::fmt;
+use std::str::FromStr;
+
+use messages::Calls;
+
+/// The account's plan. It cannot be asked for, so it is configured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Plan {
+    /// Pro.
+    Pro,
+    /// Business, Education, Enterprise, Partner.
+    Business,
+}
+
+impl FromStr for Plan {
+    type Err = UnknownPlan;
+
+    fn from_str(text: &str) -> Result<Self, UnknownPlan> {
+        match text {
+            "pro" => Ok(Self::Pro),
+            "business" => Ok(Self::Business),
+            _ => Err(UnknownPlan),
+        }
+    }
+}
+
+/// A plan that is none of those known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the plan must be pro or business")]
+pub struct UnknownPlan;
+
+/// Zoom's rate-limit label of an operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RateClass {
+    /// Light.
+    Light,
+    /// Medium.
+    Medium,
+    /// Heavy.
+    Heavy,
+    /// Resource-intensive: counted by the minute.
+    ResourceIntensive,
+}
+
+impl RateClass {
+    /// Every class, in the order of [`RateClass::index`].
+    pub const ALL: [Self; 4] = [Self::Light, Self::Medium, Self::Heavy, Self::ResourceIntensive];
+
+    /// Its place in [`RateClass::ALL`].
+    pub(crate) fn index(self) -> usize {
+        self as usize
+    }
+
+    /// True for the classes that share the daily cap.
+    pub fn has_daily_cap(self) -> bool {
+        matches!(self, Self::Heavy | Self::ResourceIntensive)
+    }
+
+    /// One call of this class.
+    pub(crate) fn one_call(self) -> Calls {
+        let mut calls = Calls::default();
+        match self {
+            Self::Light => calls.light = 1,
+            Self::Medium => calls.medium = 1,
+            Self::Heavy => calls.heavy = 1,
+            Self::ResourceIntensive => calls.resource_intensive = 1,
+        }
+        calls
+    }
+}
+
+impl fmt::Display for RateClass {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Light => "light",
+            Self::Medium => "medium",
+            Self::Heavy => "heavy",
+            Self::ResourceIntensive => "resource-intensive",
+        })
+    }
+}
+
+impl Plan {
+    /// Calls the account may make per second; for Resource-intensive a twentieth or less of one.
+    pub fn per_second(self, class: RateClass) -> f64 {
+        match (self, class) {
+            (Self::Pro, RateClass::Light) => 30.0,
+            (Self::Pro, RateClass::Medium) => 20.0,
+            (Self::Pro, RateClass::Heavy) => 10.0,
+            (Self::Pro, RateClass::ResourceIntensive) => 10.0 / 60.0,
+            (Self::Business, RateClass::Light) => 80.0,
+            (Self::Business, RateClass::Medium) => 60.0,
+            (Self::Business, RateClass::Heavy) => 40.0,
+            (Self::Business, RateClass::ResourceIntensive) => 20.0 / 60.0,
+        }
+    }
+
+    /// Heavy and Resource-intensive calls together that the account may make per UTC day.
+    pub fn per_day(self) -> u64 {
+        match self {
+            Self::Pro => 30_000,
+            Self::Business => 60_000,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_zooms() {
+        let per_second =
+            |plan: Plan| RateClass::ALL.map(|class| (plan.per_second(class) * 60.0).round() as u64);
+        assert_eq!(per_second(Plan::Pro), [1_800, 1_200, 600, 10]);
+        assert_eq!(per_second(Plan::Business), [4_800, 3_600, 2_400, 20]);
+        assert_eq!((Plan::Pro.per_day(), Plan::Business.per_day()), (30_000, 60_000));
+        assert_eq!("pro".parse(), Ok(Plan::Pro));
+        assert!("free".parse::<Plan>().is_err());
+    }
+}

@@ -1,0 +1,110 @@
+//! The Reports path, for accounts without the Dashboard: active hosts of a date, the meetings of each host.
+
+use std::collections::HashSet;
+
+use jiff::civil::Date;
+use messages::RawKind;
+use messages::zoom::{Api, Event, HostIds, Listing, Task};
+use tracing::{debug, info};
+
+use crate::atlas::{Reason, Refusal};
+use crate::endpoint::Endpoint;
+use crate::errand::{Errand, Raw};
+use crate::hosts::ByEmail;
+use crate::list::bury_row;
+use crate::pages::Tally;
+use crate::wire::{self, UserRow};
+use crate::{request, rows};
+
+/// Zoom's numbers for webinars among the kinds of meetings.
+const WEBINARS: [u64; 3] = [5, 6, 9];
+
+/// The hosts active on a date, one job for each.
+pub(crate) async fn fetch_hosts(errand: &mut Errand<'_>, date: Date) -> Result<(), Refusal> {
+    let pages = errand.read_all(request::dated(Endpoint::ReportUsers, "active", date)).await?;
+    let (mut seen, mut jobs) = (HashSet::new(), 0);
+    for (page, number) in pages.iter().zip(1..) {
+        let users = wire::rows(&page.body).into_iter().map(wire::row::<UserRow>);
+        let ids = users.filter_map(|user| user.id.text()).filter(|id| seen.insert(id.clone()));
+        let tasks: Vec<Task> = ids.map(|host_id| Task::HostMeetings { date, host_id }).collect();
+        jobs += tasks.len() as u64;
+        errand.plan(&format!("hosts.{number}"), tasks).await?;
+    }
+    // A host without an id cannot be asked for: the receipt says that one is missing.
+    let tally = Tally { got: jobs, ..Tally::of(&pages) };
+    errand.finish(tally, Some(jobs)).await?;
+    info!(job.id = %errand.job.id, jobs, "listed {jobs} active hosts of {date}");
+    Ok(())
+}
+
+/// Webinars stand among the meetings of their hosts: nothing is left to do for them.
+pub(crate) async fn fetch_webinars(errand: &mut Errand<'_>, date: Date) -> Result<(), Refusal> {
+    errand.finish(Tally { promised: Some(0), got: 0 }, Some(0)).await?;
+    debug!(job.id = %errand.job.id, "the webinars of {date} come with the meetings of their hosts");
+    Ok(())
+}
+
+/// The meetings of one host, and a detail job for each.
+pub(crate) async fn fetch_host(errand: &mut Errand<'_>, date: Date, host_id: &str) -> Result<(), Refusal> {
+    let mut lists = Vec::new();
+    for listing in [Listing::Past, Listing::PastOne] {
+        let asked = request::of_host(Endpoint::ReportUserMeetings, host_id, listing, date);
+        match errand.read_all(asked).await {
+            Ok(pages) => lists.push((listing, pages)),
+            Err(refusal) if refusal.reason == Reason::UserGone => {
+                info!(job.id = %errand.job.id, "a host is gone: nothing is listed of it");
+                return errand.finish(Tally { promised: Some(0), got: 0 }, Some(0)).await;
+            }
+            Err(refusal) => return Err(refusal),
+        }
+    }
+    let (mut tally, mut jobs, mut seen) = (Tally::default(), 0, HashSet::new());
+    for (listing, pages) in &lists {
+        tally.list(Tally::of(pages));
+        let context =
+            HostIds { host_id: Some(host_id.to_owned()), listing: Some(*listing), ..HostIds::default() };
+        for (page, number) in pages.iter().zip(1..) {
+            let part = format!("{}.{number}", listing.name());
+            let raw = Raw {
+                part: &part,
+                kind: RawKind::ZoomReportMeetings,
+                endpoint: Endpoint::ReportUserMeetings,
+                received_at: page.received_at,
+                context: &context,
+                body: &page.body,
+            };
+            errand.send_raw(&raw).await?;
+            let sorted = rows::sort(&page.body, &ByEmail::new(), &mut seen);
+            for (place, row) in sorted.unusable {
+                bury_row(errand, &raw, "meetings", place, row).await?;
+            }
+            let webinars = errand.zoom.webinars;
+            let tasks =
+                sorted.fresh.into_iter().filter_map(|row| task(row, *listing, date, host_id, webinars));
+            let tasks: Vec<Task> = tasks.collect();
+            jobs += tasks.len() as u64;
+            errand.plan(&part, tasks).await?;
+        }
+    }
+    errand.finish(tally, Some(jobs)).await?;
+    debug!(job.id = %errand.job.id, jobs, got = tally.got, "listed {} meetings of a host", tally.got);
+    Ok(())
+}
+
+/// The detail job of a row. The Reports know no participants of one-person meetings: none is asked for.
+fn task(row: rows::Row, listing: Listing, date: Date, host_id: &str, webinars: bool) -> Option<Task> {
+    let webinar = row.kind.is_some_and(|kind| WEBINARS.contains(&kind));
+    if listing == Listing::PastOne || (webinar && !webinars) {
+        return None;
+    }
+    let mut meeting = row.meeting;
+    meeting.host_id.get_or_insert_with(|| host_id.to_owned());
+    Some(Task::Participants {
+        meeting,
+        event: if webinar { Event::Webinar } else { Event::Meeting },
+        listing: Some(listing),
+        api: Some(Api::Report),
+        date: Some(date),
+        header: false,
+    })
+}

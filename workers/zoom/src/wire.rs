@@ -1,0 +1,221 @@
+//! What is read of Zoom's answers. Every field is optional, a scalar may come as string or number, unknown members are
+//! passed over: the answer itself goes on raw.
+
+mod loose;
+
+use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
+
+pub(crate) use loose::Loose;
+
+/// What an answer says of itself: paging, counts, or an error.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Head {
+    pub(crate) code: Option<u64>,
+    pub(crate) message: Option<String>,
+    pub(crate) total_records: Option<u64>,
+    /// Where the next page is; never empty.
+    pub(crate) next_page_token: Option<String>,
+    /// Rows of the page; `None` when there is no array of rows.
+    pub(crate) rows: Option<u64>,
+    /// True when there is a uuid or an id: the answer is one object.
+    pub(crate) identified: bool,
+}
+
+impl<'de> Deserialize<'de> for Head {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(HeadVisitor)
+    }
+}
+
+/// By hand, since a derived reader refuses a member that comes twice.
+struct HeadVisitor;
+
+impl<'de> Visitor<'de> for HeadVisitor {
+    type Value = Head;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("an answer of the API")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Head, A::Error> {
+        let mut head = Head::default();
+        while let Some(key) = map.next_key::<std::borrow::Cow<'de, str>>()? {
+            match &*key {
+                "code" => head.code = map.next_value::<Loose>()?.number(),
+                "message" => head.message = map.next_value::<Loose>()?.text(),
+                "total_records" => head.total_records = map.next_value::<Loose>()?.number(),
+                "next_page_token" => head.next_page_token = map.next_value::<Loose>()?.text(),
+                "uuid" | "id" => head.identified |= map.next_value::<Loose>()?.text().is_some(),
+                "meetings" | "webinars" | "participants" | "users" => {
+                    head.rows = map.next_value::<Count>()?.0.or(head.rows);
+                }
+                _ => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        Ok(head)
+    }
+}
+
+/// The length of an array; `null` is an empty one, anything else is none (a meeting's `participants` is a number).
+struct Count(Option<u64>);
+
+impl<'de> Deserialize<'de> for Count {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(CountVisitor)
+    }
+}
+
+struct CountVisitor;
+
+impl<'de> Visitor<'de> for CountVisitor {
+    type Value = Count;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("rows")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Count, A::Error> {
+        let mut rows = 0;
+        while seq.next_element::<IgnoredAny>()?.is_some() {
+            rows += 1;
+        }
+        Ok(Count(Some(rows)))
+    }
+
+    fn visit_unit<E>(self) -> Result<Count, E> {
+        Ok(Count(Some(0)))
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Count, E> {
+        Ok(Count(None))
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Count, E> {
+        Ok(Count(None))
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Count, E> {
+        Ok(Count(None))
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Count, E> {
+        Ok(Count(None))
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Count, E> {
+        Ok(Count(None))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Count, A::Error> {
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(Count(None))
+    }
+}
+
+/// The rows of a page, each as it was sent.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Rows<'a> {
+    #[serde(borrow)]
+    meetings: Option<Vec<&'a RawValue>>,
+    #[serde(borrow)]
+    webinars: Option<Vec<&'a RawValue>>,
+    #[serde(borrow)]
+    users: Option<Vec<&'a RawValue>>,
+}
+
+/// The rows of a page of meetings, webinars or users; none when the page has another shape.
+pub(crate) fn rows(page: &RawValue) -> Vec<&RawValue> {
+    let rows = serde_json::from_str::<Rows<'_>>(page.get()).unwrap_or_default();
+    rows.meetings.or(rows.webinars).or(rows.users).unwrap_or_default()
+}
+
+/// A row of `/metrics/meetings`, `/metrics/webinars` or `/report/users/{id}/meetings`, or the answer about one meeting.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct MeetingRow {
+    pub(crate) uuid: Loose,
+    pub(crate) id: Loose,
+    pub(crate) topic: Loose,
+    pub(crate) r#type: Loose,
+    pub(crate) email: Loose,
+    pub(crate) host_id: Loose,
+    pub(crate) start_time: Loose,
+    pub(crate) end_time: Loose,
+}
+
+/// A row of `/users` or `/report/users`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct UserRow {
+    pub(crate) id: Loose,
+    pub(crate) email: Loose,
+}
+
+/// One row of a page; a row of another shape reads as one without any field.
+pub(crate) fn row<T: serde::de::DeserializeOwned + Default>(row: &RawValue) -> T {
+    serde_json::from_str(row.get()).unwrap_or_default()
+}
+
+/// The answer of the token endpoint, good or bad.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct TokenAnswer {
+    pub(crate) access_token: Loose,
+    pub(crate) expires_in: Loose,
+    pub(crate) scope: Loose,
+    pub(crate) error: Loose,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn head(text: &str) -> Head {
+        serde_json::from_str(text).unwrap()
+    }
+
+    #[test]
+    fn an_answer_says_how_it_stands_with_paging() {
+        let page = head(
+            r#"{"total_records":"31","next_page_token":"x","meetings":[{},{"a":[1]}],"new":{"b":null}}"#,
+        );
+        assert_eq!((page.total_records, page.rows), (Some(31), Some(2)));
+        assert_eq!(page.next_page_token.as_deref(), Some("x"));
+        for last in [
+            r#"{"next_page_token":"","users":[]}"#,
+            r#"{"users":[]}"#,
+            r#"{"next_page_token":null,"users":[]}"#,
+        ] {
+            assert_eq!(head(last).next_page_token, None, "{last}");
+            assert_eq!(head(last).rows, Some(0), "{last}");
+        }
+    }
+
+    #[test]
+    fn a_meeting_is_no_page_although_it_has_participants() {
+        let meeting = head(r#"{"uuid":"4444AAAiAAAAAiAiAiiAiA==","participants":12}"#);
+        assert_eq!((meeting.rows, meeting.identified), (None, true));
+    }
+
+    #[test]
+    fn a_member_that_comes_twice_is_taken_once() {
+        assert_eq!(head(r#"{"total_records":1,"total_records":2}"#).total_records, Some(2));
+    }
+
+    #[test]
+    fn rows_are_read_whatever_their_scalars_look_like() {
+        let page: &RawValue =
+            serde_json::from_str(r#"{"meetings":[{"uuid":7,"id":"81"},{"id":82,"topic":null},null,3]}"#)
+                .unwrap();
+        let rows: Vec<MeetingRow> = rows(page).into_iter().map(row).collect();
+        assert_eq!(rows.len(), 4);
+        assert_eq!((rows[0].uuid.clone().text(), rows[0].id.number()), (Some("7".to_owned()), Some(81)));
+        assert_eq!((rows[1].id.number(), rows[1].topic.clone().text()), (Some(82), None));
+        assert_eq!(rows[3].uuid.clone().text(), None);
+    }
+}

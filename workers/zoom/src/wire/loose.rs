@@ -1,0 +1,101 @@
+//! A scalar that may come as string, number or boolean, or be missing in one of several ways.
+
+use jiff::Timestamp;
+use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+
+/// A tolerant scalar. "" and null count as missing, and so does an array or an object.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Loose(Option<String>);
+
+impl Loose {
+    /// The text, unless missing.
+    pub(crate) fn text(self) -> Option<String> {
+        self.0
+    }
+
+    /// The text, unless missing.
+    pub(crate) fn as_str(&self) -> Option<&str> {
+        self.0.as_deref()
+    }
+
+    /// The whole number it shows.
+    pub(crate) fn number(&self) -> Option<u64> {
+        self.as_str()?.trim().parse().ok()
+    }
+
+    /// The instant it shows.
+    pub(crate) fn instant(&self) -> Option<Timestamp> {
+        self.as_str()?.trim().parse().ok()
+    }
+}
+
+impl<'de> Deserialize<'de> for Loose {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(LooseVisitor)
+    }
+}
+
+struct LooseVisitor;
+
+impl<'de> Visitor<'de> for LooseVisitor {
+    type Value = Loose;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a scalar")
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Loose, E> {
+        Ok(Loose((!text.trim().is_empty()).then(|| text.to_owned())))
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<Loose, E> {
+        Ok(Loose(Some(number.to_string())))
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<Loose, E> {
+        Ok(Loose(Some(number.to_string())))
+    }
+
+    fn visit_f64<E>(self, number: f64) -> Result<Loose, E> {
+        Ok(Loose(Some(number.to_string())))
+    }
+
+    fn visit_bool<E>(self, truth: bool) -> Result<Loose, E> {
+        Ok(Loose(Some(truth.to_string())))
+    }
+
+    fn visit_unit<E>(self) -> Result<Loose, E> {
+        Ok(Loose(None))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Loose, A::Error> {
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Loose(None))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Loose, A::Error> {
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(Loose(None))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scalars_of_all_kinds_are_read() {
+        let read = |json: &str| serde_json::from_str::<Loose>(json).unwrap();
+        assert_eq!(read("\" 12 \"").number(), Some(12));
+        assert_eq!(read("12").number(), Some(12));
+        assert_eq!(read("3600.0").number(), Some(3_600));
+        assert_eq!(read("\"12x\"").number(), None);
+        for missing in ["null", "\"\"", "[1,[2]]", "{\"a\":{}}"] {
+            assert_eq!(read(missing).text(), None, "{missing}");
+        }
+        assert_eq!(read("\"2026-01-02T03:04:05Z\"").instant(), Some("2026-01-02T03:04:05Z".parse().unwrap()));
+        assert_eq!(read("\"2026-01-02T03:04:05.250Z\"").instant().unwrap().subsec_millisecond(), 250);
+        assert_eq!(read("\"yesterday\"").instant(), None);
+    }
+}

@@ -1,0 +1,112 @@
+//! The two workers, and the way of one job through them: window, source, task, outcome.
+
+use std::sync::Arc;
+
+use jiff::tz::Offset;
+use messages::zoom::{Api, Task};
+use messages::{Cause, CauseClass, Job};
+use runtime::{Attempt, Failure, Outbox, Worker, clock};
+
+use crate::atlas::Refusal;
+use crate::detail::{self, Detail};
+use crate::errand::Errand;
+use crate::{Zoom, list, report, window};
+
+/// Does list jobs: Resource-intensive calls.
+pub struct ListWorker(pub Arc<Zoom>);
+
+/// Does detail jobs: Heavy calls.
+pub struct DetailWorker(pub Arc<Zoom>);
+
+impl Worker for ListWorker {
+    const NAME: &'static str = "zoom.list";
+    type Job = Job<Task>;
+
+    async fn perform(&self, job: Self::Job, attempt: Attempt, outbox: &mut Outbox) -> Result<(), Failure> {
+        perform(&self.0, &job, attempt, outbox).await
+    }
+
+    async fn healthy(&self) -> bool {
+        self.0.reachable().await
+    }
+}
+
+impl Worker for DetailWorker {
+    const NAME: &'static str = "zoom.detail";
+    type Job = Job<Task>;
+
+    async fn perform(&self, job: Self::Job, attempt: Attempt, outbox: &mut Outbox) -> Result<(), Failure> {
+        perform(&self.0, &job, attempt, outbox).await
+    }
+
+    async fn healthy(&self) -> bool {
+        self.0.reachable().await
+    }
+}
+
+/// Does a job. One that is given up leaves a receipt that says so, or coverage would wait for it for ever.
+async fn perform(zoom: &Zoom, job: &Job<Task>, attempt: Attempt, outbox: &mut Outbox) -> Result<(), Failure> {
+    let mut errand = Errand::new(zoom, job, attempt, outbox);
+    let Err(failure) = fetch(&mut errand).await else { return Ok(()) };
+    let cause = match &failure {
+        Failure::Reject { cause } => Some(cause),
+        Failure::Retry { cause, .. } if attempt.last => Some(cause),
+        Failure::Retry { .. } | Failure::Hold { .. } | Failure::Halt { .. } => None,
+    };
+    if let Some(cause) = cause.cloned() {
+        errand.give_up(cause).await?;
+    }
+    Err(failure)
+}
+
+/// Fetches with the source in force, and again with the Reports when the plan turns out to have no Dashboard.
+async fn fetch(errand: &mut Errand<'_>) -> Result<(), Failure> {
+    check_window(&errand.job.task)?;
+    let wanted = match &errand.job.task {
+        Task::Participants { api, .. } => *api,
+        Task::HostMeetings { .. } => Some(Api::Report),
+        Task::Meetings { .. } | Task::Webinars { .. } => None,
+    };
+    let source = &errand.zoom.source;
+    let api = source.api(wanted);
+    let Err(refusal) = fetch_with(errand, api).await else { return Ok(()) };
+    let granted = errand.zoom.client.token().await.map(|token| token.scopes.clone()).unwrap_or_default();
+    if source.changes_over(&refusal, api, &granted) {
+        return Ok(fetch_with(errand, Api::Report).await?);
+    }
+    Err(refusal.into())
+}
+
+async fn fetch_with(errand: &mut Errand<'_>, api: Api) -> Result<(), Refusal> {
+    match (errand.job.task.clone(), api) {
+        (Task::Meetings { date }, Api::Dashboard) => list::fetch(errand, list::MEETINGS, date).await,
+        (Task::Webinars { date }, Api::Dashboard) => list::fetch(errand, list::WEBINARS, date).await,
+        (Task::Meetings { date }, Api::Report) => report::fetch_hosts(errand, date).await,
+        (Task::Webinars { date }, Api::Report) => report::fetch_webinars(errand, date).await,
+        (Task::HostMeetings { date, host_id }, _) => report::fetch_host(errand, date, &host_id).await,
+        (Task::Participants { meeting, event, listing, header, .. }, api) => {
+            detail::fetch(errand, Detail { meeting, event, listing, api, header }).await
+        }
+    }
+}
+
+/// Lists are refused before any call for dates that Zoom does not list.
+fn check_window(task: &Task) -> Result<(), Failure> {
+    let (Task::Meetings { date } | Task::Webinars { date } | Task::HostMeetings { date, .. }) = task else {
+        return Ok(());
+    };
+    let today = Offset::UTC.to_datetime(clock::now()).date();
+    window::check(*date, today).map_err(|error| {
+        let class = match error {
+            window::WindowError::TooOld { .. } => CauseClass::Gone,
+            window::WindowError::Future { .. } => CauseClass::BadShape,
+        };
+        Failure::reject(Cause::new(class, error.to_string()))
+    })
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        refusal.failure
+    }
+}

@@ -1,0 +1,104 @@
+//! What the workers of one process share: client, quota, host ids, and the source in force.
+
+use messages::Calls;
+use runtime::Failure;
+
+use crate::auth::{Credentials, Tokens};
+use crate::client::Client;
+use crate::config::{Config, ConfigError};
+use crate::hosts::Hosts;
+use crate::scopes::{self, Granted, missing_scopes};
+use crate::source::Source;
+use crate::{Choice, ProcessQuota, Quota};
+
+/// Idle connections kept per host.
+const IDLE_CONNECTIONS: usize = 64;
+
+/// The Zoom source of one process.
+pub struct Zoom {
+    pub(crate) client: Client,
+    pub(crate) hosts: Hosts,
+    pub(crate) source: Source,
+    pub(crate) webinars: bool,
+    choice: Choice,
+    oauth_url: String,
+}
+
+impl Zoom {
+    /// The source as configured, with a quota of this process alone. Nothing is asked yet.
+    ///
+    /// # Errors
+    /// When a credential is missing, an address is none, or a number is out of range.
+    pub fn new(config: Config) -> Result<Self, ConfigError> {
+        let quota = Quota::Process(ProcessQuota::new(config.plan, config.quota_share, config.quota_speed));
+        Self::with_quota(config, quota)
+    }
+
+    /// The source as configured, with a limiter made elsewhere.
+    ///
+    /// # Errors
+    /// As [`Zoom::new`].
+    pub fn with_quota(config: Config, quota: Quota) -> Result<Self, ConfigError> {
+        config.check()?;
+        let api_url = address(&config.api_url, "ZOOM_API_URL")?;
+        let oauth_url = address(&config.oauth_url, "ZOOM_OAUTH_URL")?;
+        let http = reqwest::Client::builder()
+            .user_agent(concat!("ua/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(config.connect_timeout)
+            .timeout(config.request_timeout)
+            .redirect(reqwest::redirect::Policy::none())
+            .pool_max_idle_per_host(IDLE_CONNECTIONS)
+            .build()?;
+        let credentials = Credentials {
+            oauth_url: oauth_url.clone(),
+            account_id: config.account_id,
+            client_id: config.client_id,
+            client_secret: config.client_secret,
+        };
+        let tokens = Tokens::new(http.clone(), credentials);
+        Ok(Self {
+            client: Client::new(http, api_url, tokens, quota, config.quota_speed),
+            hosts: Hosts::default(),
+            source: Source::new(config.source),
+            webinars: config.webinars,
+            choice: config.source,
+            oauth_url,
+        })
+    }
+
+    /// Gets a token and compares its scopes with those that are needed.
+    ///
+    /// # Errors
+    /// [`Failure::Halt`] when the credentials are refused, [`Failure::Hold`] when the endpoint is in trouble.
+    pub async fn check(&self) -> Result<Granted, Failure> {
+        let token = self.client.token().await?;
+        let scopes = token.scopes.clone();
+        let missing = missing_scopes(&scopes, self.choice, self.webinars);
+        let without_host_ids = !scopes::lists_users(&scopes);
+        Ok(Granted { scopes, missing, without_host_ids })
+    }
+
+    /// API calls made so far, per rate class.
+    pub fn calls(&self) -> Calls {
+        self.client.calls()
+    }
+
+    /// Whether Zoom answers at all. Costs no quota.
+    pub(crate) async fn reachable(&self) -> bool {
+        self.client.reachable(&self.oauth_url).await
+    }
+}
+
+impl std::fmt::Debug for Zoom {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Zoom").field("source", &self.source).finish_non_exhaustive()
+    }
+}
+
+fn address(text: &str, variable: &'static str) -> Result<String, ConfigError> {
+    let url = reqwest::Url::parse(text.trim()).map_err(|_| ConfigError::Address { variable })?;
+    if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
+        return Err(ConfigError::Address { variable });
+    }
+    Ok(text.trim().trim_end_matches('/').to_owned())
+}
