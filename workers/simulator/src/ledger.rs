@@ -41,17 +41,24 @@ pub(crate) struct Entry {
 pub(crate) type Place = Option<usize>;
 
 /// All calls so far.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Ledger {
     blocks: Vec<Vec<Row>>,
+    most: usize,
     dropped: u64,
+}
+
+impl Default for Ledger {
+    fn default() -> Self {
+        Self { blocks: Vec::new(), most: MOST_ROWS, dropped: 0 }
+    }
 }
 
 impl Ledger {
     /// Enters a call that has arrived; its status is filled in by [`Ledger::settle`].
     pub(crate) fn enter(&mut self, at_us: u64, endpoint: Endpoint, over: bool) -> Place {
         let place = self.len();
-        if place >= MOST_ROWS {
+        if place >= self.most {
             self.dropped += 1;
             return None;
         }
@@ -183,5 +190,26 @@ fn entry(row: &Row) -> Entry {
         status: row.status,
         over: row.flags & OVER != 0,
         fault: row.fault.map(Fault::name),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_ledger_counts_what_it_drops() {
+        let mut ledger = Ledger { most: BLOCK + 1, ..Ledger::default() };
+        for at_us in 0..BLOCK as u64 + 3 {
+            let place = ledger.enter(at_us, Endpoint::Users, at_us % 2 == 0);
+            ledger.settle(place, 200, (at_us == 5).then_some(Fault::Reset));
+        }
+        let summary = ledger.summary(&Quota::new());
+        assert_eq!((ledger.len(), summary.dropped), (BLOCK + 1, 2));
+        assert_eq!((summary.calls.medium, summary.over), (BLOCK as u64 + 1, BLOCK as u64 / 2 + 1));
+        assert_eq!((summary.first_us, summary.last_us), (Some(0), Some(BLOCK as u64)));
+        assert_eq!(summary.by_fault.get("reset"), Some(&1));
+        let across: Vec<_> = ledger.entries(BLOCK - 1, 9).iter().map(|entry| entry.at_us).collect();
+        assert_eq!(across, [BLOCK as u64 - 1, BLOCK as u64]);
     }
 }

@@ -99,7 +99,7 @@ impl Quota {
         if self.day != today {
             (self.day, self.used_today) = (today, 0);
         }
-        let (limit, per_day) = (scale(per_window(plan, class), speed), scale(per_day(plan), speed));
+        let (limit, per_day) = (window_limit(plan, class, speed), scale(per_day(plan), speed));
         if speed > 0.0 && class.daily() && self.used_today >= per_day {
             return Verdict::OverDay { limit: per_day };
         }
@@ -125,6 +125,11 @@ impl Quota {
     pub(crate) fn peak(&self, class: RateClass) -> u64 {
         self.peaks[class as usize] as u64
     }
+}
+
+/// How many calls of a class one window holds.
+pub(crate) fn window_limit(plan: Plan, class: RateClass, speed: f64) -> u64 {
+    scale(per_window(plan, class), speed)
 }
 
 /// Calls a second; for Resource-intensive, a minute.

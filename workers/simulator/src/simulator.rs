@@ -104,6 +104,11 @@ impl Simulator {
         self.shared.truth(date, source, true)
     }
 
+    /// As [`Simulator::truth`], without ids: for large worlds.
+    pub fn truth_figures(&self, date: Date, source: Source) -> Truth {
+        self.shared.truth(date, source, false)
+    }
+
     /// The ledger in figures.
     pub fn ledger_summary(&self) -> LedgerSummary {
         self.shared.ledger_summary()

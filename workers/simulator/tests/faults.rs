@@ -1,5 +1,5 @@
 //! Every fault does what it says, strikes only what it may, and leaves its mark in the ledger.
-#![allow(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
+#![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
 
 mod support;
 
@@ -35,15 +35,22 @@ fn faults_are_written_kind_and_rate() {
 #[tokio::test]
 async fn injected_429_looks_like_the_per_second_limit_but_is_not_over() {
     let api = with(Fault::TooManyRequests, 1.0).await;
+    for (path, category) in [("/users", "Medium"), ("/report/users", "Heavy"), (LIST, "Resource-intensive")] {
+        let headers = api.get(path).await.headers().clone();
+        assert_eq!(headers["x-ratelimit-category"], category);
+        assert_eq!(
+            (&headers["x-ratelimit-type"], &headers["x-ratelimit-remaining"]),
+            (&"QPS".parse().unwrap(), &0.into())
+        );
+    }
     let response = api.get(LIST).await;
     assert_eq!(response.status(), 429);
-    assert_eq!(response.headers()["x-ratelimit-category"], "Resource-intensive");
     assert!(response.headers().get("retry-after").is_none());
     let body = body_of(response).await;
     assert_eq!(body["code"], 429);
     assert!(text(&body["message"]).contains("per-second rate limit"));
     let summary = api.simulator.ledger_summary();
-    assert_eq!((summary.over, summary.by_fault.get("429")), (0, Some(&1)));
+    assert_eq!((summary.over, summary.by_fault.get("429")), (0, Some(&4)));
 }
 
 #[tokio::test]

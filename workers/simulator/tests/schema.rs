@@ -1,6 +1,6 @@
 //! Every answer of every operation fits the API's own schema: names, types, closed lists, time formats.
 //! The schemas are an extract (names and types) that is compared with the reference when that is at hand.
-#![allow(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
+#![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
 
 mod support;
 

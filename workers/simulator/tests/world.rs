@@ -1,5 +1,5 @@
 //! The world is the same for the same seed and date, and it holds every odd thing it promises.
-#![allow(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
+#![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
 
 mod support;
 

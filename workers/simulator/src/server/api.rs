@@ -69,12 +69,13 @@ pub(super) async fn api(
             })
         }
     };
-    let answer = truncate(answer, fault);
+    let (answer, now) = (truncate(answer, fault), shared.clock.now());
     shared.settle(ticket, status_seen(&answer, fault), fault);
-    let headerless = fault == Some(Fault::MissingHeaders);
     let mut response = strike(&shared, answer, fault).await;
-    if !headerless {
-        rate_headers(&mut response, class, verdict, shared.clock.now());
+    match fault {
+        Some(Fault::MissingHeaders) => {}
+        Some(Fault::TooManyRequests) => rate_headers(&mut response, class, shared.full_window(class), now),
+        _ => rate_headers(&mut response, class, verdict, now),
     }
     response
 }

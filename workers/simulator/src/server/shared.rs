@@ -12,7 +12,7 @@ use super::query::Seal;
 use crate::clock::Clock;
 use crate::faults::{Fault, Faults};
 use crate::ledger::{Entry, Ledger, LedgerSummary, Place};
-use crate::quota::{Quota, Verdict};
+use crate::quota::{Quota, RateClass, Verdict, window_limit};
 use crate::settings::{Settings, Source};
 use crate::truth::{Question, Truth, truth};
 use crate::world::{Shape, World};
@@ -103,6 +103,12 @@ impl Shared {
             .map(|class| book.quota.admit(class, settings.plan, settings.speed, at_us, today));
         let place = book.ledger.enter(at_us, endpoint, verdict.is_some_and(Verdict::is_over));
         Ticket { verdict, place }
+    }
+
+    /// The verdict on a call that finds its window full, whether or not it is.
+    pub(super) fn full_window(&self, class: RateClass) -> Verdict {
+        let settings = self.settings();
+        Verdict::OverRate { limit: window_limit(settings.plan, class, settings.speed) }
     }
 
     pub(super) fn settle(&self, ticket: Ticket, status: u16, fault: Option<Fault>) {
