@@ -1,5 +1,11 @@
-//! Raw documents -> index documents.
+#![doc = include_str!("../README.md")]
 
+pub mod desk;
+mod indexer;
+mod load;
 mod map;
+mod settle;
 
+pub use desk::DeadLetterDesk;
+pub use indexer::{Indexer, Settings};
 pub use map::{Encoded, Target, Unusable, encode_page};

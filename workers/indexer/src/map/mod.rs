@@ -19,7 +19,7 @@ use messages::{Cause, CauseClass, RawDocument, RawKind};
 use store::{Batch, Split};
 
 use page::Page;
-pub(crate) use page::only_item;
+pub(crate) use page::{fnv, only_item};
 
 /// How documents are named and marked on their way into a store.
 #[derive(Debug, Clone, Copy)]

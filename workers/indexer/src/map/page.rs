@@ -1,5 +1,7 @@
 //! One raw document being mapped: its rows on one side, the batch on the other.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use messages::zoom::{Event, MeetingContext};
 use messages::{Cause, CauseClass, JobId, RawDocument, RawKind};
@@ -126,22 +128,41 @@ pub(crate) fn context<'a, T: Deserialize<'a>>(raw: &RawDocument<'a>) -> Result<T
     })
 }
 
-/// An answer like that of `raw` with only the row at `position`, and that row's key where it has one.
-pub(crate) fn only_item(raw: &RawDocument<'_>, position: usize) -> Option<(String, Option<String>)> {
-    let Some(list) = list_name(raw.kind) else {
-        return Some((raw.body.get().to_owned(), key(raw.body)));
-    };
-    let row = rows::at(raw.body, list, position)?;
-    Some((format!("{{\"{list}\":[{}]}}", row.get()), key(row)))
+/// One row cut out of its page.
+pub(crate) struct Only {
+    /// An answer like that of the page with this row alone.
+    pub(crate) body: String,
+    /// What tells this row from its neighbours: its id, or where it has none the hash of its text.
+    pub(crate) key: String,
 }
 
-fn key(row: &RawValue) -> Option<String> {
-    let fields: std::collections::BTreeMap<String, &RawValue> = serde_json::from_str(row.get()).ok()?;
-    let value = fields.get("user_id").or_else(|| fields.get("uuid"))?;
-    let text = value.get().trim_matches('"');
-    // Only what looks like an id may become part of a message's id.
-    let plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/=-_".contains(&byte));
-    (plain && !text.is_empty() && text.len() <= 64 && text != "null").then(|| text.to_owned())
+/// The row at `position`, as a page of its own; the whole answer where the answer is one row.
+pub(crate) fn only_item(raw: &RawDocument<'_>, position: usize) -> Option<Only> {
+    let Some(list) = list_name(raw.kind) else {
+        return Some(Only { body: raw.body.get().to_owned(), key: key(raw.body) });
+    };
+    let row = rows::at(raw.body, list, position)?;
+    Some(Only { body: format!("{{\"{list}\":[{}]}}", row.get()), key: key(row) })
+}
+
+fn key(row: &RawValue) -> String {
+    let fields: BTreeMap<String, &RawValue> = serde_json::from_str(row.get()).unwrap_or_default();
+    let id = fields.get("user_id").or_else(|| fields.get("uuid")).map(|id| id.get().trim_matches('"'));
+    // Only what looks like an id may become part of a message's id: anything may stand in such a field.
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"+/=-_".contains(&byte);
+    match id {
+        Some(id) if !id.is_empty() && id.len() <= 64 && id != "null" && id.bytes().all(plain) => {
+            id.to_owned()
+        }
+        _ => format!("row-{:016x}", fnv(row.get().as_bytes())),
+    }
+}
+
+/// FNV-1a: the same on every machine and in every release, which the hashers of std do not promise.
+pub(crate) fn fnv(bytes: &[u8]) -> u64 {
+    bytes
+        .iter()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 /// The list that holds the rows of an answer of `kind`; `None`: the answer itself is the row.

@@ -11,8 +11,7 @@ pub(crate) fn point(text: Option<&str>) -> Option<Timestamp> {
 
 /// Seconds from `start` to `end`, when both are known and in this order.
 pub(crate) fn between(start: Option<Timestamp>, end: Option<Timestamp>) -> Option<i64> {
-    let seconds = end?.as_second() - start?.as_second();
-    (seconds >= 0).then_some(seconds)
+    seconds(Some(end?.as_second() - start?.as_second()))
 }
 
 /// Seconds of a duration of the Dashboard: `MM:SS` or `HH:MM:SS`, read from the right.
@@ -23,22 +22,23 @@ pub(crate) fn clock_seconds(text: Option<&str>) -> Option<i64> {
     let text = text?.trim();
     let mut parts = text.rsplit(':').map(whole);
     let last = parts.next()??;
-    let Some(minutes) = parts.next() else { return last.checked_mul(60) };
+    let Some(minutes) = parts.next() else { return seconds(Some(last * 60)) };
     let hours = parts.next().unwrap_or(Some(0))?;
     if parts.next().is_some() {
         return None;
     }
-    hours.checked_mul(3_600)?.checked_add(minutes?.checked_mul(60)?)?.checked_add(last)
+    seconds(Some(hours * 3_600 + minutes? * 60 + last))
 }
 
 /// Seconds of a duration in minutes, as reports give it for meetings.
 pub(crate) fn minutes(minutes: Option<i64>) -> Option<i64> {
-    seconds(minutes)?.checked_mul(60)
+    seconds(minutes?.checked_mul(60))
 }
 
-/// A duration in seconds, as reports give it for participants; a negative one is none.
+/// A duration in seconds, as reports give it for participants. A negative one, or one of more than 68 years,
+/// is none: the index holds durations in 32 bits and would refuse the whole document.
 pub(crate) fn seconds(seconds: Option<i64>) -> Option<i64> {
-    seconds.filter(|seconds| *seconds >= 0)
+    seconds.filter(|seconds| (0..=i64::from(i32::MAX)).contains(seconds))
 }
 
 fn whole(text: &str) -> Option<i64> {
@@ -65,6 +65,7 @@ mod tests {
             ("1:2:3:4", None),
             ("-1:00", None),
             ("a:b", None),
+            ("999999999:00:00", None),
             ("99999999999999999999", None),
         ];
         for (text, seconds) in cases {
@@ -101,6 +102,7 @@ mod tests {
     fn reports_count_minutes_for_meetings_and_seconds_for_participants() {
         assert_eq!(minutes(Some(4)), Some(240));
         assert_eq!(minutes(Some(i64::MAX)), None);
+        assert_eq!(minutes(Some(i64::from(i32::MAX))), None);
         assert_eq!(seconds(Some(20)), Some(20));
         assert_eq!(seconds(Some(-1)), None);
     }

@@ -1,0 +1,119 @@
+//! The batch worker of `ua.documents`: gathers documents, sends bulks, gives every message its outcome.
+
+use messages::Cause;
+use runtime::{BatchWorker, Failure, Message, Outbox, clock};
+use store::{Split, Store, StoreError};
+use tracing::debug;
+
+use crate::load::Load;
+use crate::settle;
+
+/// How documents are indexed.
+#[derive(Debug, Clone, Copy)]
+pub struct Settings {
+    /// How finely indices are split.
+    pub split: Split,
+    /// For how many days raw answers are kept; 0: not at all.
+    pub raw_days: u32,
+    /// The version of this program, kept in every document.
+    pub ua_version: &'static str,
+    /// Documents in a bulk at which it is sent. A page is never divided, so its last one may exceed this.
+    pub max_documents: usize,
+    /// Bytes in a bulk at which it is sent.
+    pub max_bytes: usize,
+}
+
+impl Settings {
+    /// Monthly indices, no raw archive, bulks of 1,000 documents or 8 MiB.
+    pub fn new(ua_version: &'static str) -> Self {
+        Self { split: Split::default(), raw_days: 0, ua_version, max_documents: 1_000, max_bytes: 8 << 20 }
+    }
+}
+
+/// Writes raw documents and receipts to a store.
+#[derive(Debug)]
+pub struct Indexer {
+    store: Store,
+    settings: Settings,
+}
+
+impl Indexer {
+    /// An indexer that writes to `store`.
+    pub fn new(store: Store, settings: Settings) -> Self {
+        Self { store, settings }
+    }
+
+    /// Sends a load and settles the messages in it.
+    async fn send(
+        &self,
+        load: &Load,
+        messages: &[Message],
+        outcomes: &mut Outcomes,
+        outbox: &mut Outbox,
+    ) -> Result<(), StoreError> {
+        let verdicts = if load.batch.is_empty() { Vec::new() } else { self.store.bulk(&load.batch).await? };
+        debug!(documents = verdicts.len(), bytes = load.batch.bytes(), "sent {} documents", verdicts.len());
+        for part in &load.parts {
+            let message = &messages[part.message];
+            let own = verdicts.get(part.items.clone()).unwrap_or_default();
+            let outcome = settle::outcome(message, part, own, clock::now());
+            let mut result = outcome.result;
+            for letter in outcome.dead {
+                if let Err(error) = outbox.send(letter).await {
+                    result = Err(error.into());
+                    break;
+                }
+            }
+            outcomes[part.message] = Some(result);
+        }
+        Ok(())
+    }
+
+    async fn index(
+        &self,
+        messages: &[Message],
+        outcomes: &mut Outcomes,
+        outbox: &mut Outbox,
+    ) -> Result<(), StoreError> {
+        let mut load = Load::default();
+        for (place, message) in messages.iter().enumerate() {
+            if let Err(cause) = load.add(place, message, self.store.prefix(), &self.settings) {
+                outcomes[place] = Some(Err(Failure::Reject { cause }));
+            }
+            if load.is_full(&self.settings) {
+                self.send(&load, messages, outcomes, outbox).await?;
+                load.clear();
+            }
+        }
+        self.send(&load, messages, outcomes, outbox).await
+    }
+}
+
+/// One outcome per message, as far as they are known.
+type Outcomes = Vec<Option<Result<(), Failure>>>;
+
+impl BatchWorker for Indexer {
+    const NAME: &'static str = "index";
+
+    async fn perform(&self, batch: &[Message], outbox: &mut Outbox) -> Vec<Result<(), Failure>> {
+        let mut outcomes: Outcomes = vec![None; batch.len()];
+        let error = self.index(batch, &mut outcomes, outbox).await.err();
+        let settled = outcomes.into_iter().zip(batch).map(|(outcome, message)| match (outcome, &error) {
+            (Some(outcome), _) => outcome,
+            (None, Some(error)) => Err(settle::failure(message, error, clock::now())),
+            (None, None) => Err(Failure::retry(unsettled())),
+        });
+        settled.collect()
+    }
+
+    async fn healthy(&self) -> bool {
+        self.store.healthy().await
+    }
+}
+
+fn unsettled() -> Cause {
+    Cause::new(
+        messages::CauseClass::CrashedWorker,
+        "no outcome for a message: a fault in this ua, please report it",
+    )
+}

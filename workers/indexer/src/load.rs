@@ -1,0 +1,140 @@
+//! A load: the documents of several messages in one batch, and which item is whose. Pure.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use messages::{
+    Cause, CauseClass, DecodeError, Document, JobId, RawDocument, RawKind, Receipt, RunId, decode,
+};
+use runtime::Message;
+use serde::Serialize;
+use serde_json::value::RawValue;
+use store::{Batch, Kind};
+
+use crate::Settings;
+use crate::map::{Target, Unusable, encode_page};
+
+/// What is being gathered for one bulk. The items of a message are never divided among two loads.
+#[derive(Debug, Default)]
+pub(crate) struct Load {
+    pub(crate) batch: Batch,
+    pub(crate) parts: Vec<Part>,
+}
+
+/// The part of one message in a load.
+#[derive(Debug)]
+pub(crate) struct Part {
+    /// The message's place among those delivered.
+    pub(crate) message: usize,
+    /// Its items.
+    pub(crate) items: Range<usize>,
+    /// True when the first of the items is the raw document itself.
+    pub(crate) archived: bool,
+    /// Rows that are no documents.
+    pub(crate) unusable: Vec<Unusable>,
+}
+
+impl Load {
+    /// Adds the documents of a message.
+    ///
+    /// # Errors
+    /// When the message, or its answer as a whole, cannot be used as it is.
+    pub(crate) fn add(
+        &mut self,
+        place: usize,
+        message: &Message,
+        prefix: &str,
+        settings: &Settings,
+    ) -> Result<(), Cause> {
+        let first = self.batch.len();
+        let mut part = Part { message: place, items: first..first, archived: false, unusable: Vec::new() };
+        match decode::<Document<'_>>(&message.body).map_err(|error| undecodable(&error))? {
+            Document::Raw(raw) => {
+                if settings.raw_days > 0 {
+                    archive(&raw, prefix, settings, &mut self.batch)?;
+                    part.archived = true;
+                }
+                let target = Target { prefix, split: settings.split, ua_version: settings.ua_version };
+                part.unusable = encode_page(&raw, &target, &mut self.batch)?.unusable;
+            }
+            Document::Receipts(receipts) => {
+                for receipt in &receipts {
+                    file(receipt, prefix, settings, &mut self.batch)?;
+                }
+            }
+        }
+        part.items.end = self.batch.len();
+        self.parts.push(part);
+        Ok(())
+    }
+
+    /// True when the load is to be sent before more is added.
+    pub(crate) fn is_full(&self, settings: &Settings) -> bool {
+        self.batch.len() >= settings.max_documents || self.batch.bytes() >= settings.max_bytes
+    }
+
+    /// Empties the load and keeps its buffer.
+    pub(crate) fn clear(&mut self) {
+        self.batch.clear();
+        self.parts.clear();
+    }
+}
+
+/// Why a message that is none is a dead letter.
+pub(crate) fn undecodable(error: &DecodeError) -> Cause {
+    let class = match error {
+        DecodeError::UnknownVersion { .. } => CauseClass::UnknownVersion,
+        DecodeError::Malformed { .. } => CauseClass::BadShape,
+    };
+    Cause::new(class, error.to_string())
+}
+
+/// A raw document as it is archived.
+#[derive(Serialize)]
+struct Archived<'a> {
+    id: &'a str,
+    job_id: &'a JobId,
+    run: &'a RunId,
+    kind: RawKind,
+    endpoint: &'a Cow<'a, str>,
+    fetched_at: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    date: Option<Date>,
+    context: &'a RawValue,
+    body: &'a RawValue,
+}
+
+fn archive(raw: &RawDocument<'_>, prefix: &str, settings: &Settings, batch: &mut Batch) -> Result<(), Cause> {
+    let RawDocument { id, job_id, run, kind, endpoint, fetched_at, date, context, body, .. } = raw;
+    let row = Archived {
+        id,
+        job_id,
+        run,
+        kind: *kind,
+        endpoint,
+        fetched_at: *fetched_at,
+        date: *date,
+        context,
+        body,
+    };
+    let index = Kind::Raw.index_at(settings.split, raw.fetched_at);
+    let version = raw.fetched_at.as_millisecond();
+    batch
+        .push(prefix, Kind::Raw, index, id.to_string(), version, &row)
+        .map_err(|_| unwritable("raw document"))
+}
+
+fn file(receipt: &Receipt, prefix: &str, settings: &Settings, batch: &mut Batch) -> Result<(), Cause> {
+    let date = receipt.date.unwrap_or_default();
+    let index = Kind::Harvests.index(settings.split, date);
+    let id = receipt.job_id.as_str().to_owned();
+    batch
+        .push(prefix, Kind::Harvests, index, id, receipt.version(), receipt)
+        .map_err(|_| unwritable("receipt"))
+}
+
+fn unwritable(what: &str) -> Cause {
+    Cause::new(CauseClass::BadShape, format!("{what} cannot be written as JSON"))
+}

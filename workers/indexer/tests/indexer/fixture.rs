@@ -1,0 +1,122 @@
+//! A store and a broker in a folder of their own, and pages to put through them.
+
+use indexer::{Indexer, Settings};
+use jiff::Timestamp;
+use messages::{Document, Queue, RawDocument, RawKind, encode};
+use runtime::broker::{Local as LocalBroker, Subscription, local};
+use runtime::{BatchWorker, Broker, Failure, Ladder, Message, Outbox};
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+use store::{Kind, Query, Store};
+use tokio_util::sync::CancellationToken;
+
+pub(crate) const UUID: &str = "4444AAAiAAAAAiAiAiiAiA==";
+
+/// Store and broker of one test; the folder goes when this does.
+pub(crate) struct Place {
+    pub(crate) store: Store,
+    pub(crate) broker: Broker,
+    _folder: tempfile::TempDir,
+}
+
+impl Place {
+    pub(crate) fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let store = store::local::Settings { folder: folder.path().to_owned(), prefix: String::new() };
+        let broker = local::Settings {
+            folder: folder.path().to_owned(),
+            ladder: Ladder::default(),
+            documents_limit: 1_000,
+        };
+        Self {
+            store: Store::Local(store::Local::open(store).unwrap()),
+            broker: Broker::Local(LocalBroker::open(broker).unwrap()),
+            _folder: folder,
+        }
+    }
+
+    pub(crate) fn indexer(&self, raw_days: u32) -> Indexer {
+        Indexer::new(self.store.clone(), Settings { raw_days, ..Settings::new("0.1.0") })
+    }
+
+    /// Puts messages through a worker; what it sends is published.
+    pub(crate) async fn perform<W: BatchWorker>(
+        &self,
+        worker: &W,
+        batch: &[Message],
+    ) -> Vec<Result<(), Failure>> {
+        let mut outbox = Outbox::new(self.broker.clone(), CancellationToken::new());
+        let outcomes = worker.perform(batch, &mut outbox).await;
+        outbox.flush().await.unwrap();
+        self.store.refresh().await.unwrap();
+        outcomes
+    }
+
+    /// Takes and acks what lies in a queue.
+    pub(crate) async fn drain(&self, queue: Queue) -> Vec<Message> {
+        let waiting = self.broker.depth(&queue).await.unwrap().ready;
+        let mut consumer = self.broker.consume(vec![Subscription { queue, prefetch: 1_000 }]).await.unwrap();
+        let mut messages = Vec::new();
+        while (messages.len() as u64) < waiting {
+            for delivery in consumer.take(1_000).await.unwrap() {
+                messages.push(delivery.message.clone());
+                delivery.ack().await.unwrap();
+            }
+        }
+        messages
+    }
+
+    pub(crate) async fn count(&self, kind: Kind) -> u64 {
+        self.store.count(&Query::all(kind)).await.unwrap()
+    }
+
+    pub(crate) async fn source(&self, kind: Kind, id: &str) -> Value {
+        let hit = self.store.get(kind, id).await.unwrap().unwrap();
+        serde_json::from_str(hit.source.get()).unwrap()
+    }
+}
+
+/// A page of `sessions` participants, fetched at `fetched_at`.
+pub(crate) fn page(
+    number: usize,
+    sessions: usize,
+    fetched_at: &str,
+    change: impl Fn(usize, &mut Value),
+) -> Message {
+    let rows: Vec<Value> = (0..sessions)
+        .map(|row| {
+            let mut row_value = json!({
+                "user_id": (16_778_240 + (number * 1_000 + row) * 1_024).to_string(),
+                "user_name": format!("Person {row}"),
+                "device": "Windows",
+                "join_time": "2026-01-05T09:00:00Z",
+                "leave_time": "2026-01-05T10:00:00Z",
+            });
+            change(row, &mut row_value);
+            row_value
+        })
+        .collect();
+    raw(number, RawKind::ZoomMetricsParticipants, fetched_at, &json!({"participants": rows}))
+}
+
+/// The message of one answer.
+pub(crate) fn raw(number: usize, kind: RawKind, fetched_at: &str, body: &Value) -> Message {
+    let context = json!({"meeting_uuid": UUID, "series_id": 93_201_235_621_u64, "topic": "Linear Algebra",
+        "start_time": "2026-01-05T09:00:00Z", "end_time": null, "host_id": null});
+    let (context, body) = (context.to_string(), body.to_string());
+    let id = format!("zoom:participants:{UUID}#{number}");
+    let fetched_at: Timestamp = fetched_at.parse().unwrap();
+    let raw = RawDocument::new(
+        id.as_str(),
+        "zoom:participants:4444".into(),
+        "run".into(),
+        kind,
+        "GET /metrics/meetings/{uuid}/participants",
+        fetched_at,
+        Some("2026-01-05".parse().unwrap()),
+        serde_json::from_str::<&RawValue>(&context).unwrap(),
+        serde_json::from_str::<&RawValue>(&body).unwrap(),
+    );
+    let body = encode(&Document::Raw(raw)).unwrap();
+    Message::new(Queue::documents(), id, body, fetched_at)
+}

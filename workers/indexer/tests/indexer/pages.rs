@@ -1,0 +1,178 @@
+//! Pages in, documents and outcomes out.
+
+use jiff::Timestamp;
+use messages::{
+    CauseClass, Document, JobId, Lane, Queue, RawKind, Receipt, ReceiptState, Source, decode, encode,
+};
+use runtime::{BatchWorker as _, Failure, Message};
+use serde_json::json;
+use store::Kind;
+
+use crate::fixture::{Place, UUID, page, raw};
+
+const EARLY: &str = "2026-01-06T02:00:00Z";
+const LATE: &str = "2026-01-06T03:00:00Z";
+
+#[tokio::test]
+async fn one_bad_row_among_three_hundred_is_a_dead_letter_alone() {
+    let place = Place::new();
+    let bad = page(1, 300, EARLY, |row, value| {
+        if row == 117 {
+            value["user_name"] = json!({"no": "text"});
+        }
+        if row == 250 {
+            value["in_room_participants"] = json!(5_000_000_000_u64);
+        }
+    });
+    let outcomes = place.perform(&place.indexer(0), &[page(0, 300, EARLY, |_, _| {}), bad]).await;
+    assert_eq!(outcomes, [Ok(()), Ok(())]);
+    assert_eq!(place.count(Kind::Sessions).await, 598);
+    let mut dead = place.drain(Queue::dead()).await;
+    dead.sort_by_key(|message| message.headers.cause.as_ref().unwrap().class);
+    let classes: Vec<_> = dead.iter().map(|message| message.headers.cause.as_ref().unwrap().class).collect();
+    assert_eq!(classes, [CauseClass::BadShape, CauseClass::MappingRefused]);
+    for (message, row, field) in [(&dead[0], 1_117, "user_name"), (&dead[1], 1_250, "in_room_participants")] {
+        let key = (16_778_240 + row * 1_024).to_string();
+        assert_eq!(message.headers.message_id, format!("zoom:participants:{UUID}#1:{key}"));
+        assert_eq!(message.headers.origin, Some(Queue::documents()));
+        let text = &message.headers.cause.as_ref().unwrap().text;
+        assert!(text.contains(field) && !text.contains("Person"), "{text}");
+        let Document::Raw(only) = decode(&message.body).unwrap() else { panic!("a page was expected") };
+        let body: serde_json::Value = serde_json::from_str(only.body.get()).unwrap();
+        assert_eq!(body["participants"].as_array().unwrap().len(), 1);
+        assert_eq!(body["participants"][0]["user_id"], json!(key));
+    }
+}
+
+#[tokio::test]
+async fn a_dead_row_that_is_replayed_and_dies_again_keeps_its_name() {
+    let place = Place::new();
+    let bad = page(1, 2, EARLY, |row, value| {
+        if row == 1 {
+            value["device"] = json!([]);
+        }
+    });
+    place.perform(&place.indexer(0), &[bad]).await;
+    let first = place.drain(Queue::dead()).await.remove(0);
+    let mut again = Message { queue: Queue::documents(), ..first.clone() };
+    again.headers.replays = 1;
+    place.perform(&place.indexer(0), &[again]).await;
+    let second = place.drain(Queue::dead()).await.remove(0);
+    assert_eq!(second.headers.message_id, first.headers.message_id);
+    assert_eq!((second.headers.replays, second.body), (1, first.body));
+}
+
+#[tokio::test]
+async fn what_is_no_message_is_rejected_alone() {
+    let place = Place::new();
+    let now = EARLY.parse().unwrap();
+    let broken = |body: &'static str| Message::new(Queue::documents(), "x", body, now);
+    let batch = [
+        broken("{\"raw\":{\"version\":1,"),
+        page(1, 3, EARLY, |_, _| {}),
+        broken("{\"raw\":{\"version\":9}}"),
+        raw(2, RawKind::ZoomMetricsParticipants, EARLY, &json!({"code": 300, "message": "no"})),
+        page(3, 3, EARLY, |_, _| {}),
+    ];
+    let outcomes = place.perform(&place.indexer(0), &batch).await;
+    let class = |at: usize| match &outcomes[at] {
+        Err(Failure::Reject { cause }) => Some(cause.class),
+        _ => None,
+    };
+    assert_eq!(
+        (class(0), class(2), class(3)),
+        (Some(CauseClass::BadShape), Some(CauseClass::UnknownVersion), Some(CauseClass::BadShape))
+    );
+    assert_eq!((&outcomes[1], &outcomes[4]), (&Ok(()), &Ok(())));
+    assert_eq!(place.count(Kind::Sessions).await, 6);
+}
+
+#[tokio::test]
+async fn the_newest_answer_wins_in_whatever_order() {
+    let place = Place::new();
+    let named = |name: &'static str, at| page(1, 1, at, move |_, value| value["user_name"] = json!(name));
+    let indexer = place.indexer(0);
+    for message in [named("late", LATE), named("early", EARLY), named("late", LATE)] {
+        assert_eq!(place.perform(&indexer, &[message]).await, [Ok(())]);
+    }
+    let id = format!("{UUID}/{}", 16_778_240 + 1_000 * 1_024);
+    assert_eq!(place.source(Kind::Sessions, &id).await["user_name"], "late");
+    assert_eq!(place.count(Kind::Sessions).await, 1);
+}
+
+#[tokio::test]
+async fn many_pages_are_sent_in_several_bulks_and_each_is_settled() {
+    let place = Place::new();
+    let batch: Vec<Message> = (0..12).map(|number| page(number, 300, EARLY, |_, _| {})).collect();
+    let outcomes = place.perform(&place.indexer(0), &batch).await;
+    assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
+    assert_eq!(place.count(Kind::Sessions).await, 3_600);
+    assert!(place.perform(&place.indexer(0), &[]).await.is_empty());
+}
+
+#[tokio::test]
+async fn raw_answers_are_archived_only_when_asked() {
+    let place = Place::new();
+    place.perform(&place.indexer(0), &[page(1, 2, EARLY, |_, _| {})]).await;
+    assert_eq!(place.count(Kind::Raw).await, 0);
+    let bad = page(2, 2, EARLY, |row, value| {
+        if row == 0 {
+            value["in_room_participants"] = json!(5_000_000_000_u64);
+        }
+    });
+    assert_eq!(place.perform(&place.indexer(7), &[bad]).await, [Ok(())]);
+    let archived = place.source(Kind::Raw, &format!("zoom:participants:{UUID}#2")).await;
+    assert_eq!(archived["body"]["participants"].as_array().unwrap().len(), 2);
+    let dead = place.drain(Queue::dead()).await;
+    let key = 16_778_240 + 2_000 * 1_024;
+    assert_eq!(
+        dead[0].headers.message_id,
+        format!("zoom:participants:{UUID}#2:{key}"),
+        "not its neighbour's"
+    );
+    place.perform(&place.indexer(7), &[Message { queue: Queue::documents(), ..dead[0].clone() }]).await;
+    assert_eq!(place.source(Kind::Raw, &format!("zoom:participants:{UUID}#2")).await, archived);
+}
+
+#[tokio::test]
+async fn receipts_are_filed_by_their_job() {
+    let place = Place::new();
+    let planned_at: Timestamp = EARLY.parse().unwrap();
+    let receipt = |job: &str, state, finished_at: Option<Timestamp>| Receipt {
+        job_id: JobId::from(job),
+        run: "run".into(),
+        source: Source::Zoom,
+        kind: "meetings".to_owned(),
+        lane: Lane::Daily,
+        date: Some("2026-01-05".parse().unwrap()),
+        meeting_uuid: None,
+        state,
+        expected: Some(3),
+        got: None,
+        jobs: None,
+        cause: None,
+        attempts: 1,
+        calls: messages::Calls::default(),
+        planned_at,
+        started_at: None,
+        finished_at,
+        queue: None,
+        job: None,
+    };
+    let finished = receipt("a", ReceiptState::Complete, Some(LATE.parse().unwrap()));
+    let messages = [
+        vec![finished, receipt("b", ReceiptState::Planned, None)],
+        vec![receipt("a", ReceiptState::Planned, None)],
+    ]
+    .map(|receipts| {
+        Message::new(Queue::documents(), "r", encode(&Document::Receipts(receipts)).unwrap(), planned_at)
+    });
+    assert_eq!(place.perform(&place.indexer(0), &messages).await, [Ok(()), Ok(())]);
+    assert_eq!(place.count(Kind::Harvests).await, 2);
+    assert_eq!(place.source(Kind::Harvests, "a").await["state"], "complete");
+}
+
+#[tokio::test]
+async fn a_healthy_store_is_a_healthy_indexer() {
+    assert!(Place::new().indexer(0).healthy().await);
+}
