@@ -55,19 +55,10 @@ pub(super) async fn api(
         shared.settle(ticket, answer.status, None);
         return deliver(answer);
     };
-    let mut fault = None;
-    let answer = match (refusal(verdict), access) {
-        (Some(over), _) => over,
-        (None, Err(refused)) => refused,
-        (None, Ok(())) => {
-            let (struck, refuses) = draw(&shared);
-            fault = struck;
-            struck.and_then(|fault| instead(fault, refuses)).unwrap_or_else(|| {
-                let (answer, hidden) = perform(&shared, endpoint, id, &uri);
-                fault = fault.or(hidden);
-                answer
-            })
-        }
+    let (answer, fault) = match (refusal(verdict), access) {
+        (Some(over), _) => (over, None),
+        (None, Err(refused)) => (refused, None),
+        (None, Ok(())) => answer(&shared, endpoint, id, &uri),
     };
     let (answer, now) = (truncate(answer, fault), shared.clock.now());
     shared.settle(ticket, status_seen(&answer, fault), fault);
@@ -95,6 +86,16 @@ fn authorise(shared: &Shared, endpoint: Endpoint, headers: &HeaderMap) -> Result
     }
     let message = format!("Invalid access token, does not contain scopes:[{}].", wanted[0]);
     Err(Answer::error(400, 4711, &message))
+}
+
+/// The answer to a call that was let through, and the fault that struck it.
+fn answer(shared: &Shared, endpoint: Endpoint, id: &str, uri: &Uri) -> (Answer, Option<Fault>) {
+    let (struck, refuses) = draw(shared);
+    if let Some(instead) = struck.and_then(|fault| instead(fault, refuses)) {
+        return (instead, struck);
+    }
+    let (answer, hidden) = perform(shared, endpoint, id, uri);
+    (answer, struck.or(hidden))
 }
 
 fn draw(shared: &Shared) -> (Option<Fault>, bool) {

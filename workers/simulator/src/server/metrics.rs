@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::answer::{Answer, Listing};
 use super::api::Call;
+use super::query::PageHead;
 use super::window::Window;
 use crate::wire::{DetailRow, MeetingRow, ParticipantRow, WebinarRow};
 use crate::world::{Kind, person, sessions};
@@ -14,20 +15,14 @@ pub(super) const MOST: usize = 300;
 struct ListHead<'a> {
     from: &'a str,
     to: &'a str,
-    page_count: usize,
-    page_size: usize,
-    total_records: usize,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next_page_token: Option<String>,
+    #[serde(flatten)]
+    page: PageHead,
 }
 
 #[derive(Serialize)]
 struct ParticipantsHead {
-    page_count: usize,
-    page_size: usize,
-    total_records: usize,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next_page_token: Option<String>,
+    #[serde(flatten)]
+    page: PageHead,
     #[serde(skip_serializing_if = "Option::is_none")]
     meeting_number: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -61,12 +56,7 @@ fn list(call: &mut Call<'_>, kind: Kind) -> Result<Answer, Answer> {
     if call.params.get("query_date_type").is_some_and(|by| by != "start_time") {
         return Err(Answer::error(400, 12700, "The account is not allowed to query by end time."));
     }
-    let one_person = match (call.params.get("type").unwrap_or("live"), kind) {
-        ("past", _) => Some(false),
-        ("pastOne", Kind::Meeting) => Some(true),
-        ("live", _) => None,
-        _ => return Err(Answer::bad_field("type", "is not one of the allowed values")),
-    };
+    let one_person = listed_type(call, kind)?;
     let seal = shared.seal();
     let page = call.params.page(MOST, seal)?;
     let window = Window::parse(&call.params, shared.clock.today())?;
@@ -78,14 +68,7 @@ fn list(call: &mut Call<'_>, kind: Kind) -> Result<Answer, Answer> {
             window.find(world, shared.clock.now(), |day| &day.meetings, |meeting| meeting.one_person() == one)
         }
     };
-    let head = ListHead {
-        from: window.from,
-        to: window.to,
-        page_count: page.count(found.len()),
-        page_size: page.size,
-        total_records: found.len(),
-        next_page_token: page.next(found.len(), seal),
-    };
+    let head = ListHead { from: window.from, to: window.to, page: page.head(found.len(), seal) };
     let rows = &found[page.range(found.len())];
     let key = if kind == Kind::Webinar { "webinars" } else { "meetings" };
     let mut listing = Listing::new(&head, key, rows.len(), damage);
@@ -98,6 +81,16 @@ fn list(call: &mut Call<'_>, kind: Kind) -> Result<Answer, Answer> {
     Ok(listing.finish())
 }
 
+/// Whether one-person meetings are asked for; `None` for what goes on right now, which a missing type means.
+fn listed_type(call: &Call<'_>, kind: Kind) -> Result<Option<bool>, Answer> {
+    match (call.params.get("type").unwrap_or("live"), kind) {
+        ("past", _) => Ok(Some(false)),
+        ("pastOne", Kind::Meeting) => Ok(Some(true)),
+        ("live", _) => Ok(None),
+        _ => Err(Answer::bad_field("type", "is not one of the allowed values")),
+    }
+}
+
 fn participants(call: &mut Call<'_>, kind: Kind) -> Result<Answer, Answer> {
     let seal = call.shared.seal();
     let page = call.params.page(MOST, seal)?;
@@ -106,10 +99,7 @@ fn participants(call: &mut Call<'_>, kind: Kind) -> Result<Answer, Answer> {
     let all = sessions(&meeting);
     let number = |wanted: Kind| (kind == wanted).then(|| meeting.series.to_string());
     let head = ParticipantsHead {
-        page_count: page.count(all.len()),
-        page_size: page.size,
-        total_records: all.len(),
-        next_page_token: page.next(all.len(), seal),
+        page: page.head(all.len(), seal),
         meeting_number: number(Kind::Meeting),
         webinar_number: number(Kind::Webinar),
     };

@@ -1,9 +1,12 @@
 //! Query parameters: as sent, sorted, with the page asked for. Page tokens carry their own state, sealed.
 
+use std::ops::Range;
+
 use axum::extract::Query;
 use axum::http::Uri;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::Serialize;
 
 use super::answer::Answer;
 use crate::world::{hash, mix};
@@ -34,6 +37,17 @@ pub(super) struct Page {
     pub(super) offset: usize,
     pub(super) size: usize,
     fingerprint: u64,
+}
+
+/// What every answer says of its page.
+#[derive(Debug, Serialize)]
+pub(super) struct PageHead {
+    page_count: usize,
+    page_size: usize,
+    total_records: usize,
+    /// "" on the last page, or not there at all, as in the wild.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_page_token: Option<String>,
 }
 
 impl Params {
@@ -74,8 +88,21 @@ impl Params {
 }
 
 impl Page {
-    /// The token of the page after this one. On the last page it is "", or not there at all, as in the wild.
-    pub(super) fn next(&self, total: usize, seal: Seal) -> Option<String> {
+    pub(super) fn head(&self, total: usize, seal: Seal) -> PageHead {
+        PageHead {
+            page_count: total.div_ceil(self.size),
+            page_size: self.size,
+            total_records: total,
+            next_page_token: self.next(total, seal),
+        }
+    }
+
+    /// The rows of this page among `total`.
+    pub(super) fn range(&self, total: usize) -> Range<usize> {
+        self.offset.min(total)..(self.offset + self.size).min(total)
+    }
+
+    fn next(&self, total: usize, seal: Seal) -> Option<String> {
         let next = self.offset + self.size;
         if next >= total {
             return (!self.fingerprint.is_multiple_of(4)).then(String::new);
@@ -85,14 +112,6 @@ impl Page {
         bytes.extend_from_slice(&(next as u64).to_be_bytes());
         bytes.extend_from_slice(&check(&bytes, self.fingerprint, seal.seed).to_be_bytes());
         Some(URL_SAFE_NO_PAD.encode(bytes))
-    }
-
-    pub(super) fn range(&self, total: usize) -> std::ops::Range<usize> {
-        self.offset.min(total)..(self.offset + self.size).min(total)
-    }
-
-    pub(super) fn count(&self, total: usize) -> usize {
-        total.div_ceil(self.size)
     }
 }
 

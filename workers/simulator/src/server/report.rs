@@ -8,6 +8,7 @@ use super::answer::{Answer, Listing};
 use super::api::Call;
 use super::endpoint::decode;
 use super::metrics::MOST;
+use super::query::PageHead;
 use super::window::Window;
 use crate::wire::{HostRow, PastMeetingRow, ReportMeetingRow, ReportParticipantRow, UserMeetingRow};
 use crate::world::{Kind, Meeting, person, sessions};
@@ -18,11 +19,8 @@ struct Head<'a> {
     from: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     to: Option<&'a str>,
-    page_count: usize,
-    page_size: usize,
-    total_records: usize,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next_page_token: Option<String>,
+    #[serde(flatten)]
+    page: PageHead,
     #[serde(flatten)]
     totals: Option<Totals>,
 }
@@ -45,20 +43,7 @@ pub(super) fn hosts(call: &mut Call<'_>) -> Result<Answer, Answer> {
     let seal = call.shared.seal();
     let page = call.params.page(MOST, seal)?;
     let window = Window::parse(&call.params, call.shared.clock.today())?;
-    let world = &call.shared.world;
-    let mut hosted: HashMap<u32, HostRow<'_>> = HashMap::new();
-    for meeting in meetings_of(call, &window, |_| true) {
-        hosted
-            .entry(meeting.host)
-            .or_insert_with(|| HostRow::new(world.hosts().get(meeting.host)))
-            .add(&meeting);
-    }
-    let rows: Vec<_> = (0..world.hosts().len())
-        .filter_map(|index| match hosted.remove(&index) {
-            Some(row) => active.then_some(row),
-            None => (!active).then(|| HostRow::new(world.hosts().get(index))),
-        })
-        .collect();
+    let rows = host_rows(call, &window, active);
     let totals = rows.iter().fold(Totals::default(), |sum, row| Totals {
         total_meetings: sum.total_meetings + row.meetings,
         total_participants: sum.total_participants + row.participants,
@@ -67,16 +52,30 @@ pub(super) fn hosts(call: &mut Call<'_>) -> Result<Answer, Answer> {
     let head = Head {
         from: Some(window.from),
         to: Some(window.to),
-        page_count: page.count(rows.len()),
-        page_size: page.size,
-        total_records: rows.len(),
-        next_page_token: page.next(rows.len(), seal),
+        page: page.head(rows.len(), seal),
         totals: Some(totals),
     };
     let shown = &rows[page.range(rows.len())];
     let mut listing = Listing::new(&head, "users", shown.len(), damage);
     shown.iter().for_each(|row| listing.push(row));
     Ok(listing.finish())
+}
+
+fn host_rows<'a>(call: &Call<'a>, window: &Window<'_>, active: bool) -> Vec<HostRow<'a>> {
+    let world = &call.shared.world;
+    let mut hosted: HashMap<u32, HostRow<'_>> = HashMap::new();
+    for meeting in meetings_of(call, window, |_| true) {
+        hosted
+            .entry(meeting.host)
+            .or_insert_with(|| HostRow::new(world.hosts().get(meeting.host)))
+            .add(&meeting);
+    }
+    (0..world.hosts().len())
+        .filter_map(|index| match hosted.remove(&index) {
+            Some(row) => active.then_some(row),
+            None => (!active).then(|| HostRow::new(world.hosts().get(index))),
+        })
+        .collect()
 }
 
 /// `/report/users/{id}/meetings`: meetings and webinars of one host.
@@ -100,10 +99,7 @@ pub(super) fn host_meetings(call: &mut Call<'_>) -> Result<Answer, Answer> {
     let head = Head {
         from: Some(window.from),
         to: Some(window.to),
-        page_count: page.count(found.len()),
-        page_size: page.size,
-        total_records: found.len(),
-        next_page_token: page.next(found.len(), seal),
+        page: page.head(found.len(), seal),
         totals: None,
     };
     let rows = &found[page.range(found.len())];
@@ -141,15 +137,7 @@ fn participants(call: &mut Call<'_>, kind: Kind) -> Result<Answer, Answer> {
     let registrants = call.params.get("include_fields") == Some("registrant_id");
     let meeting = call.ended(kind)?;
     let all = if meeting.one_person() { Vec::new() } else { sessions(&meeting) };
-    let head = Head {
-        from: None,
-        to: None,
-        page_count: page.count(all.len()),
-        page_size: page.size,
-        total_records: all.len(),
-        next_page_token: page.next(all.len(), seal),
-        totals: None,
-    };
+    let head = Head { from: None, to: None, page: page.head(all.len(), seal), totals: None };
     let rows = &all[page.range(all.len())];
     let mut listing = Listing::new(&head, "participants", rows.len(), call.take_damage());
     for session in rows {

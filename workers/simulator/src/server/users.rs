@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::answer::{Answer, Listing};
 use super::api::Call;
+use super::query::PageHead;
 use crate::clock::first_second;
 use crate::wire::UserRow;
 use crate::world::Host;
@@ -12,12 +13,9 @@ const MOST: usize = 2_000;
 
 #[derive(Serialize)]
 struct Head {
-    page_count: usize,
     page_number: usize,
-    page_size: usize,
-    total_records: usize,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    next_page_token: Option<String>,
+    #[serde(flatten)]
+    page: PageHead,
 }
 
 pub(super) fn list(call: &mut Call<'_>) -> Result<Answer, Answer> {
@@ -29,13 +27,7 @@ pub(super) fn list(call: &mut Call<'_>) -> Result<Answer, Answer> {
     let seal = call.shared.seal();
     let page = call.params.page(MOST, seal)?;
     let users: Vec<_> = call.shared.world.hosts().iter().filter(wanted).collect();
-    let head = Head {
-        page_count: page.count(users.len()),
-        page_number: 1 + page.offset / page.size,
-        page_size: page.size,
-        total_records: users.len(),
-        next_page_token: page.next(users.len(), seal),
-    };
+    let head = Head { page_number: 1 + page.offset / page.size, page: page.head(users.len(), seal) };
     let rows = &users[page.range(users.len())];
     let today = first_second(call.shared.clock.today());
     let mut listing = Listing::new(&head, "users", rows.len(), call.take_damage());
