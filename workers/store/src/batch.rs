@@ -1,7 +1,9 @@
 //! A batch of documents on its way into the store: encoded once, as the NDJSON that a bulk request takes.
 
 use std::ops::Range;
+use std::sync::Arc;
 
+use bytes::Bytes;
 use serde::Serialize;
 
 use crate::Kind;
@@ -20,18 +22,30 @@ pub enum Verdict {
         /// The store's own reason, in one line, without the document's values.
         reason: String,
     },
+    /// The item alone is larger than the store takes.
+    TooLarge {
+        /// How large it is and what refused it, in one line.
+        reason: String,
+    },
 }
 
 /// Documents with their index, id and external version, encoded as they are added.
+///
+/// What is in it is shared with a running [`crate::Store::bulk`], never copied for it.
 #[derive(Debug, Default)]
 pub struct Batch {
+    contents: Arc<Contents>,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Contents {
     buffer: Vec<u8>,
     items: Vec<Entry>,
 }
 
 /// Where an item lies in the buffer.
 #[derive(Debug, Clone)]
-pub(crate) struct Entry {
+struct Entry {
     kind: Kind,
     index: String,
     id: String,
@@ -96,22 +110,24 @@ impl Batch {
         version: i64,
         document: &T,
     ) -> Result<(), serde_json::Error> {
-        let start = self.buffer.len();
-        let meta = ActionMeta { _index: Prefixed(prefix, &index), _id: &id, version, version_type: "external_gte" };
-        let written = serde_json::to_writer(&mut self.buffer, &Action { index: meta }).and_then(|()| {
-            self.buffer.push(b'\n');
-            let source = self.buffer.len();
-            serde_json::to_writer(&mut self.buffer, document)?;
-            Ok(source..self.buffer.len())
+        let Contents { buffer, items } = Arc::make_mut(&mut self.contents);
+        let start = buffer.len();
+        let meta =
+            ActionMeta { _index: Prefixed(prefix, &index), _id: &id, version, version_type: "external_gte" };
+        let written = serde_json::to_writer(&mut *buffer, &Action { index: meta }).and_then(|()| {
+            buffer.push(b'\n');
+            let source = buffer.len();
+            serde_json::to_writer(&mut *buffer, document)?;
+            Ok(source..buffer.len())
         });
         match written {
             Ok(source) => {
-                self.buffer.push(b'\n');
-                self.items.push(Entry { kind, index, id, version, lines: start..self.buffer.len(), source });
+                buffer.push(b'\n');
+                items.push(Entry { kind, index, id, version, lines: start..buffer.len(), source });
                 Ok(())
             }
             Err(error) => {
-                self.buffer.truncate(start);
+                buffer.truncate(start);
                 Err(error)
             }
         }
@@ -119,44 +135,78 @@ impl Batch {
 
     /// The number of documents.
     pub fn len(&self) -> usize {
-        self.items.len()
+        self.contents.items.len()
     }
 
     /// True when there is no document.
     pub fn is_empty(&self) -> bool {
-        self.items.is_empty()
+        self.contents.items.is_empty()
     }
 
     /// The size of the bulk request, in bytes.
     pub fn bytes(&self) -> usize {
-        self.buffer.len()
+        self.contents.buffer.len()
     }
 
     /// The items, in the order in which they were added.
     pub fn items(&self) -> impl ExactSizeIterator<Item = Item<'_>> {
-        self.items.iter().map(|entry| Item {
+        let Contents { buffer, items } = &*self.contents;
+        items.iter().map(|entry| Item {
             kind: entry.kind,
             index: &entry.index,
             id: &entry.id,
             version: entry.version,
-            source: &self.buffer[entry.source.clone()],
+            source: &buffer[entry.source.clone()],
         })
     }
 
     /// The lines of a bulk request for the items in `range`.
     pub fn ndjson(&self, range: Range<usize>) -> &[u8] {
-        match (self.items.get(range.start), range.end.checked_sub(1).and_then(|last| self.items.get(last))) {
-            (Some(first), Some(last)) if range.start < range.end => {
-                &self.buffer[first.lines.start..last.lines.end]
-            }
-            _ => &[],
-        }
+        &self.contents.buffer[self.contents.lines(range)]
+    }
+
+    /// As [`Batch::ndjson`], for a request that outlives this borrow; nothing is copied.
+    pub(crate) fn shared_ndjson(&self, range: Range<usize>) -> Bytes {
+        let lines = self.contents.lines(range);
+        Bytes::from_owner(Lines { contents: Arc::clone(&self.contents), lines })
+    }
+
+    /// A second handle on the same items, for a thread that outlives this borrow; nothing is copied.
+    pub(crate) fn share(&self) -> Self {
+        Self { contents: Arc::clone(&self.contents) }
     }
 
     /// Empties the batch and keeps its buffer.
     pub fn clear(&mut self) {
-        self.buffer.clear();
-        self.items.clear();
+        match Arc::get_mut(&mut self.contents) {
+            Some(contents) => {
+                contents.buffer.clear();
+                contents.items.clear();
+            }
+            // A cancelled write still reads the old contents.
+            None => self.contents = Arc::default(),
+        }
+    }
+}
+
+impl Contents {
+    fn lines(&self, range: Range<usize>) -> Range<usize> {
+        let last = range.end.checked_sub(1).and_then(|last| self.items.get(last));
+        match (self.items.get(range.start), last) {
+            (Some(first), Some(last)) if range.start < range.end => first.lines.start..last.lines.end,
+            _ => 0..0,
+        }
+    }
+}
+
+struct Lines {
+    contents: Arc<Contents>,
+    lines: Range<usize>,
+}
+
+impl AsRef<[u8]> for Lines {
+    fn as_ref(&self) -> &[u8] {
+        &self.contents.buffer[self.lines.clone()]
     }
 }
 
@@ -172,10 +222,28 @@ mod tests {
             batch.push("t-", Kind::Meetings, "meetings-2026.01".into(), id.into(), 7, &document).unwrap();
         }
         let lines: Vec<&str> = std::str::from_utf8(batch.ndjson(0..2)).unwrap().lines().collect();
-        assert_eq!(lines[0], r#"{"index":{"_index":"t-meetings-2026.01","_id":"a","version":7,"version_type":"external_gte"}}"#);
+        assert_eq!(
+            lines[0],
+            r#"{"index":{"_index":"t-meetings-2026.01","_id":"a","version":7,"version_type":"external_gte"}}"#
+        );
         assert_eq!(lines[3], r#"{"n":"b/\"1\""}"#);
         assert_eq!(batch.ndjson(1..2), &batch.ndjson(0..2)[batch.ndjson(0..1).len()..]);
         assert_eq!(batch.items().nth(1).unwrap().source, br#"{"n":"b/\"1\""}"#);
         assert!(batch.ndjson(2..2).is_empty());
+    }
+    #[test]
+    fn a_shared_batch_is_not_changed_by_later_pushes() {
+        let mut batch = Batch::new();
+        let push = |batch: &mut Batch, id: &str| {
+            batch.push("", Kind::Harvests, "harvests".into(), id.into(), 1, &serde_json::json!({})).unwrap();
+        };
+        push(&mut batch, "a");
+        let (shared, lines) = (batch.share(), batch.shared_ndjson(0..1));
+        push(&mut batch, "b");
+        batch.clear();
+        push(&mut batch, "c");
+        assert_eq!(shared.items().map(|item| item.id.to_owned()).collect::<Vec<_>>(), ["a"]);
+        assert_eq!(lines, shared.ndjson(0..1));
+        assert_eq!(batch.items().next().unwrap().id, "c");
     }
 }

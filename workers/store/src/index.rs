@@ -66,7 +66,7 @@ impl Kind {
 
     /// As [`Kind::index`], for a document whose own time is a point in time; indices are cut in UTC.
     pub fn index_at(self, split: Split, time: Timestamp) -> String {
-        self.index(split, time.to_zoned(TimeZone::UTC).date())
+        self.index(split, TimeZone::UTC.to_datetime(time).date())
     }
 }
 

@@ -1,9 +1,21 @@
 #![doc = include_str!("../README.md")]
 
 mod batch;
+mod condition;
+pub mod elasticsearch;
+mod error;
 mod index;
+pub mod local;
 mod query;
+mod report;
+mod store;
+mod template;
 
 pub use batch::{Batch, Item, Verdict};
+pub use elasticsearch::Elasticsearch;
+pub use error::StoreError;
 pub use index::{Kind, Split};
-pub use query::{Hit, Order, Query};
+pub use local::Local;
+pub use query::{Cursor, Hit, Order, Query};
+pub use report::{Change, Health, SetupReport, TemplateState};
+pub use store::Store;

@@ -5,6 +5,8 @@ use serde_json::value::RawValue;
 use crate::Kind;
 
 /// Documents of one kind that fulfil every condition.
+///
+/// Conditions look at fields and at fields of objects, not into lists of objects (`tracking_fields`).
 #[derive(Debug, Clone)]
 pub struct Query {
     /// The kind asked for.
@@ -13,9 +15,10 @@ pub struct Query {
     pub terms: Vec<(&'static str, String)>,
     /// Fields that must have one of these values.
     pub any_of: Vec<(&'static str, Vec<String>)>,
-    /// Fields whose value must lie in `[from, to]`, both ends included; dates and times as text.
+    /// Fields whose value must lie in `[from, to]`, both ends included; dates and times as text. A date without
+    /// a time stands for the whole day.
     pub ranges: Vec<(&'static str, Option<String>, Option<String>)>,
-    /// The order of the hits; `None`: by id.
+    /// The order of the hits, documents without the field last; `None`: by id, where the limit leaves none out.
     pub order: Option<(&'static str, Order)>,
     /// Hits wanted at most, up to 10,000.
     pub limit: usize,
@@ -70,6 +73,18 @@ impl Query {
         self.limit = limit;
         self
     }
+}
+
+/// Where a [`crate::Store::scan`] goes on.
+#[derive(Debug, Clone)]
+pub struct Cursor(pub(crate) Position);
+
+#[derive(Debug, Clone)]
+pub(crate) enum Position {
+    /// Behind this document of the local file.
+    Behind { index: String, id: String },
+    /// The search engine keeps the place under this name.
+    Scroll(String),
 }
 
 /// A document found.

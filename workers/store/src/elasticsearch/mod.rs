@@ -1,0 +1,253 @@
+//! Elasticsearch 7.10 to 9.x, OpenSearch 2 and 3: the only place that knows the client.
+
+mod answer;
+mod bulk;
+mod host;
+mod search;
+mod templates;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ::elasticsearch::auth::Credentials;
+use ::elasticsearch::cert::{Certificate, CertificateValidation};
+use ::elasticsearch::http::Url;
+use ::elasticsearch::http::headers::HeaderMap;
+use ::elasticsearch::http::request::Body;
+use ::elasticsearch::http::transport::{
+    MultiNodeConnectionPool, SingleNodeConnectionPool, Transport, TransportBuilder,
+};
+use ::elasticsearch::http::{Method, StatusCode};
+use bytes::Bytes;
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::de::DeserializeOwned;
+
+use self::answer::Answer;
+use crate::store::check_prefix;
+use crate::{Batch, Cursor, Health, Hit, Kind, Query, SetupReport, StoreError, Verdict};
+
+/// How long a question whether the store is well may take.
+const HEALTH_TIMEOUT: Duration = Duration::from_secs(5);
+/// A little less than the 100 MB that a server takes unless told otherwise.
+const REQUEST_BYTES: usize = 90 << 20;
+
+/// Where the search engine is and how to be let in.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// `host:port` (which means `http`) or a URL; several, separated by commas, are asked in turn.
+    pub host: String,
+    /// The user, if it asks for one.
+    pub user: Option<String>,
+    /// The user's password.
+    pub password: Option<SecretString>,
+    /// An API key in its encoded form; it goes before user and password.
+    pub api_key: Option<SecretString>,
+    /// A file with the certificate of an authority to trust beside the public ones, as PEM.
+    pub ca_cert: Option<PathBuf>,
+    /// What index and template names begin with; empty by default.
+    pub prefix: String,
+    /// How long an answer is waited for.
+    pub request_timeout: Duration,
+}
+
+impl Settings {
+    /// What `host` needs, with defaults for all else.
+    pub fn new(host: impl Into<String>) -> Self {
+        Self {
+            host: host.into(),
+            user: None,
+            password: None,
+            api_key: None,
+            ca_cert: None,
+            prefix: String::new(),
+            request_timeout: Duration::from_secs(60),
+        }
+    }
+}
+
+/// A handle on the search engine; clones share connections.
+#[derive(Debug, Clone)]
+pub struct Elasticsearch {
+    inner: Arc<Inner>,
+    request_bytes: usize,
+}
+
+#[derive(Debug)]
+struct Inner {
+    transport: Transport,
+    /// For errors: the hosts, without anything secret.
+    name: String,
+    prefix: String,
+}
+
+impl Elasticsearch {
+    /// Makes the client. Nothing is asked yet: a server that is away is found out by the first use.
+    ///
+    /// # Errors
+    /// When a setting cannot be used.
+    pub fn new(settings: Settings) -> Result<Self, StoreError> {
+        check_prefix(&settings.prefix)?;
+        let hosts = host::parse_hosts(&settings.host)?;
+        let names: Vec<&str> = hosts.urls.iter().map(Url::as_str).collect();
+        let name = names.join(", ");
+        let transport = transport(&settings, hosts)?;
+        let prefix = settings.prefix;
+        Ok(Self { inner: Arc::new(Inner { transport, name, prefix }), request_bytes: REQUEST_BYTES })
+    }
+
+    /// Makes bulk requests no larger than `bytes`, where the server is known to take less than it should.
+    #[must_use]
+    pub fn with_request_bytes(mut self, bytes: usize) -> Self {
+        self.request_bytes = bytes;
+        self
+    }
+
+    pub(crate) fn prefix(&self) -> &str {
+        &self.inner.prefix
+    }
+
+    pub(crate) async fn bulk(&self, batch: &Batch) -> Result<Vec<Verdict>, StoreError> {
+        bulk::write(self, batch).await
+    }
+
+    pub(crate) async fn get(&self, kind: Kind, id: &str) -> Result<Option<Hit>, StoreError> {
+        search::get(self, kind, id).await
+    }
+
+    pub(crate) async fn search(&self, query: &Query) -> Result<Vec<Hit>, StoreError> {
+        search::search(self, query).await
+    }
+
+    pub(crate) async fn count(&self, query: &Query) -> Result<u64, StoreError> {
+        search::count(self, query).await
+    }
+
+    pub(crate) async fn scan(
+        &self,
+        query: &Query,
+        page: usize,
+        after: Option<Cursor>,
+    ) -> Result<(Vec<Hit>, Option<Cursor>), StoreError> {
+        search::scan(self, query, page, after).await
+    }
+
+    pub(crate) async fn group(
+        &self,
+        query: &Query,
+        field: &'static str,
+    ) -> Result<Vec<(String, u64)>, StoreError> {
+        search::group(self, query, field).await
+    }
+
+    pub(crate) async fn refresh(&self) -> Result<(), StoreError> {
+        let indices: Vec<String> = Kind::ALL.into_iter().map(|kind| self.indices(kind)).collect();
+        let path = format!("{}/_refresh?ignore_unavailable=true&allow_no_indices=true", indices.join(","));
+        self.ask(Method::Post, &path, ()).await?.accepted()?;
+        Ok(())
+    }
+
+    pub(crate) async fn setup(&self) -> Result<SetupReport, StoreError> {
+        templates::load(self).await
+    }
+
+    pub(crate) async fn check(&self) -> Result<Health, StoreError> {
+        templates::check(self).await
+    }
+
+    pub(crate) async fn healthy(&self) -> bool {
+        let answer = self.ask_within(Method::Get, "", (), Some(HEALTH_TIMEOUT)).await;
+        // A user who may write need not be allowed to ask what the server is.
+        answer.is_ok_and(|answer| answer.status.is_success() || answer.status == StatusCode::FORBIDDEN)
+    }
+
+    pub(crate) async fn wipe_prefix(&self) -> Result<(), StoreError> {
+        templates::wipe(self).await
+    }
+
+    /// The pattern of a kind's indices.
+    fn indices(&self, kind: Kind) -> String {
+        let star = if kind.is_split() { "-*" } else { "" };
+        format!("{}{}{star}", self.inner.prefix, kind.name())
+    }
+
+    async fn ask(&self, method: Method, path: &str, body: impl Body) -> Result<Answer, StoreError> {
+        self.ask_within(method, path, body, None).await
+    }
+
+    async fn ask_json<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: &serde_json::Value,
+    ) -> Result<T, StoreError> {
+        self.ask(method, path, body.to_string()).await?.accepted()?.json()
+    }
+
+    async fn ask_within(
+        &self,
+        method: Method,
+        path: &str,
+        body: impl Body,
+        timeout: Option<Duration>,
+    ) -> Result<Answer, StoreError> {
+        let transport = &self.inner.transport;
+        let away = |error| answer::away(&self.inner.name, &error);
+        let body = body.bytes().map_or_else(|| written(&body), Ok).map_err(away)?;
+        // A GET with an empty body is refused by some proxies.
+        let body = (!body.is_empty()).then_some(body);
+        let response =
+            transport.send(method, path, HeaderMap::new(), None::<&()>, body, timeout).await.map_err(away)?;
+        let status = response.status_code();
+        let body = response.bytes().await.map_err(away)?;
+        Ok(Answer { status, body, name: self.inner.name.clone() })
+    }
+}
+
+fn written(body: &impl Body) -> Result<Bytes, ::elasticsearch::Error> {
+    let mut bytes = bytes::BytesMut::new();
+    body.write(&mut bytes)?;
+    Ok(bytes.freeze())
+}
+
+fn transport(settings: &Settings, hosts: host::Hosts) -> Result<Transport, StoreError> {
+    let host::Hosts { urls, user, password } = hosts;
+    let local = urls.iter().all(host::is_loopback);
+    let builder = match <[Url; 1]>::try_from(urls) {
+        Ok([url]) => TransportBuilder::new(SingleNodeConnectionPool::new(url)),
+        Err(urls) => TransportBuilder::new(MultiNodeConnectionPool::round_robin(urls, None)),
+    };
+    let mut builder = builder.timeout(settings.request_timeout);
+    if local {
+        // A proxy cannot reach this machine's own servers.
+        builder = builder.disable_proxy();
+    }
+    let user = settings.user.clone().or(user);
+    let password = settings.password.as_ref().map(|secret| secret.expose_secret().to_owned()).or(password);
+    if let Some(key) = &settings.api_key {
+        let key = key.expose_secret();
+        if !key.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(refused("the API key (ES_API_KEY) has characters that no key has".to_owned()));
+        }
+        builder = builder.auth(Credentials::EncodedApiKey(key.to_owned()));
+    } else if let Some(user) = user {
+        builder = builder.auth(Credentials::Basic(user, password.unwrap_or_default()));
+    }
+    if let Some(path) = &settings.ca_cert {
+        builder = builder.cert_validation(CertificateValidation::Full(authority(path)?));
+    }
+    builder.build().map_err(|error| refused(format!("the client for ES_HOST cannot be made: {error}")))
+}
+
+fn authority(path: &std::path::Path) -> Result<Certificate, StoreError> {
+    let unusable = |why: String| refused(format!("the certificate {} (ES_CA_CERT) {why}", path.display()));
+    let pem = std::fs::read(path).map_err(|error| unusable(format!("cannot be read: {error}")))?;
+    if !pem.windows(27).any(|window| window == b"-----BEGIN CERTIFICATE-----") {
+        return Err(unusable("holds no PEM certificate".to_owned()));
+    }
+    Certificate::from_pem(&pem).map_err(|error| unusable(format!("cannot be used: {error}")))
+}
+
+fn refused(text: String) -> StoreError {
+    StoreError::Refused(text)
+}

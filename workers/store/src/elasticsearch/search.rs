@@ -1,0 +1,202 @@
+//! Queries in the search engine's own language, and hits out of its answers.
+
+use ::elasticsearch::http::Method;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+
+use super::Elasticsearch;
+use crate::condition::{Condition, Test, conditions};
+use crate::query::Position;
+use crate::{Cursor, Hit, Kind, Order, Query, StoreError};
+
+const LENIENT: &str = "ignore_unavailable=true&allow_no_indices=true";
+/// How long the search engine keeps a scan's place.
+const KEEP: &str = "2m";
+/// Hits and groups in one answer: the search engine's own bound.
+const MOST: usize = 10_000;
+
+#[derive(Deserialize)]
+struct Found {
+    _scroll_id: Option<String>,
+    #[serde(default)]
+    hits: Hits,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Hits {
+    hits: Vec<Document>,
+}
+
+#[derive(Deserialize)]
+struct Document {
+    _index: String,
+    _id: String,
+    #[serde(default)]
+    _version: i64,
+    _source: Box<RawValue>,
+}
+
+pub(super) async fn get(store: &Elasticsearch, kind: Kind, id: &str) -> Result<Option<Hit>, StoreError> {
+    let query = json!({"size": 1, "version": true, "query": {"ids": {"values": [id]}}});
+    Ok(hits(store, ask(store, kind, &query, "").await?).pop())
+}
+
+pub(super) async fn search(store: &Elasticsearch, query: &Query) -> Result<Vec<Hit>, StoreError> {
+    let mut body = json!({
+        "size": query.limit.min(MOST),
+        "version": true,
+        "track_total_hits": false,
+        "query": selection(query)?,
+    });
+    if let Some((field, order)) = query.order {
+        let order = match order {
+            Order::Ascending => "asc",
+            Order::Descending => "desc",
+        };
+        body["sort"] = json!([{field: {"order": order, "missing": "_last", "unmapped_type": "keyword"}}]);
+    }
+    let mut hits = hits(store, ask(store, query.kind, &body, "").await?);
+    if query.order.is_none() {
+        hits.sort_by(|one, other| one.id.cmp(&other.id));
+    }
+    Ok(hits)
+}
+
+pub(super) async fn count(store: &Elasticsearch, query: &Query) -> Result<u64, StoreError> {
+    #[derive(Deserialize)]
+    struct Counted {
+        count: u64,
+    }
+    let path = format!("{}/_count?{LENIENT}", store.indices(query.kind));
+    let counted: Counted = store.ask_json(Method::Post, &path, &json!({"query": selection(query)?})).await?;
+    Ok(counted.count)
+}
+
+// Scrolling needs no unique field to sort by, works the same in every version, and sees one state throughout.
+pub(super) async fn scan(
+    store: &Elasticsearch,
+    query: &Query,
+    page: usize,
+    after: Option<Cursor>,
+) -> Result<(Vec<Hit>, Option<Cursor>), StoreError> {
+    let page = page.clamp(1, MOST);
+    let mut found = match after {
+        None => {
+            let body = json!({"size": page, "version": true, "sort": ["_doc"], "query": selection(query)?});
+            ask(store, query.kind, &body, &format!("&scroll={KEEP}")).await?
+        }
+        Some(Cursor(Position::Scroll(id))) => {
+            let body = json!({"scroll": KEEP, "scroll_id": id});
+            store.ask_json(Method::Post, "_search/scroll", &body).await?
+        }
+        Some(Cursor(Position::Behind { .. })) => {
+            return Err(StoreError::Refused("this cursor belongs to another store".to_owned()));
+        }
+    };
+    let place = found._scroll_id.take();
+    let hits = hits(store, found);
+    match place {
+        Some(id) if hits.len() == page => Ok((hits, Some(Cursor(Position::Scroll(id))))),
+        Some(id) => {
+            // Its place would otherwise be kept for nothing; it is forgotten in time anyway.
+            let _ = store.ask(Method::Delete, "_search/scroll", json!({"scroll_id": [id]}).to_string()).await;
+            Ok((hits, None))
+        }
+        None => Ok((hits, None)),
+    }
+}
+
+pub(super) async fn group(
+    store: &Elasticsearch,
+    query: &Query,
+    field: &'static str,
+) -> Result<Vec<(String, u64)>, StoreError> {
+    #[derive(Deserialize)]
+    struct Grouped {
+        aggregations: Option<Aggregations>,
+    }
+    #[derive(Deserialize)]
+    struct Aggregations {
+        groups: Groups,
+    }
+    #[derive(Deserialize)]
+    struct Groups {
+        buckets: Vec<Bucket>,
+    }
+    #[derive(Deserialize)]
+    struct Bucket {
+        key: Value,
+        key_as_string: Option<String>,
+        doc_count: u64,
+    }
+    let body = json!({
+        "size": 0,
+        "query": selection(query)?,
+        "aggs": {"groups": {"terms": {"field": field, "size": MOST}}},
+    });
+    let path = format!("{}/_search?{LENIENT}", store.indices(query.kind));
+    let grouped: Grouped = store.ask_json(Method::Post, &path, &body).await?;
+    let buckets = grouped.aggregations.map(|all| all.groups.buckets).unwrap_or_default();
+    let named = |bucket: Bucket| {
+        let name = bucket.key_as_string.unwrap_or_else(|| match bucket.key {
+            Value::String(text) => text,
+            other => other.to_string(),
+        });
+        (name, bucket.doc_count)
+    };
+    let mut groups: Vec<(String, u64)> = buckets.into_iter().map(named).collect();
+    groups.sort_by(|one, other| other.1.cmp(&one.1).then_with(|| one.0.cmp(&other.0)));
+    Ok(groups)
+}
+
+async fn ask(store: &Elasticsearch, kind: Kind, body: &Value, more: &str) -> Result<Found, StoreError> {
+    let path = format!("{}/_search?{LENIENT}{more}", store.indices(kind));
+    store.ask_json(Method::Post, &path, body).await
+}
+
+fn hits(store: &Elasticsearch, found: Found) -> Vec<Hit> {
+    let prefix = store.prefix();
+    let hit = |document: Document| Hit {
+        index: document._index.strip_prefix(prefix).map_or_else(|| document._index.clone(), str::to_owned),
+        id: document._id,
+        version: document._version,
+        source: document._source,
+    };
+    found.hits.hits.into_iter().map(hit).collect()
+}
+
+/// The query in the search engine's language.
+fn selection(query: &Query) -> Result<Value, StoreError> {
+    let filters: Vec<Value> = conditions(query)?.into_iter().map(filter).collect();
+    Ok(if filters.is_empty() { json!({"match_all": {}}) } else { json!({"bool": {"filter": filters}}) })
+}
+
+fn filter(Condition { field, tests }: Condition) -> Value {
+    let mut tests: Vec<Value> = tests.into_iter().map(|test| one(field, test)).collect();
+    match tests.len() {
+        0 => json!({"match_none": {}}),
+        1 => tests.remove(0),
+        _ => json!({"bool": {"should": tests, "minimum_should_match": 1}}),
+    }
+}
+
+fn one(field: &str, test: Test) -> Value {
+    match test {
+        Test::Is(text) => json!({"term": {field: text}}),
+        Test::IsTrue(wanted) => json!({"term": {field: wanted}}),
+        Test::Numbers(from, to) => json!({"range": {field: ends(from, to)}}),
+        Test::Texts(from, to) => json!({"range": {field: ends(from, to)}}),
+        Test::Times(from, to) => {
+            let mut range = ends(from, to);
+            range["format"] = "epoch_millis".into();
+            json!({"range": {field: range}})
+        }
+    }
+}
+
+fn ends<T: Into<Value>>(from: Option<T>, to: Option<T>) -> Value {
+    let ends = [("gte", from), ("lte", to)].into_iter();
+    ends.filter_map(|(name, end)| Some((name.to_owned(), end?.into()))).collect()
+}

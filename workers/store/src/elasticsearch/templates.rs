@@ -1,0 +1,155 @@
+//! The index templates on the server: loaded, compared, and taken away again by tests.
+
+use std::collections::BTreeMap;
+
+use ::elasticsearch::http::{Method, StatusCode};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::Elasticsearch;
+use crate::report::{Change, TemplateState};
+use crate::{Health, Kind, SetupReport, StoreError, template};
+
+pub(super) async fn load(store: &Elasticsearch) -> Result<SetupReport, StoreError> {
+    let mut changes = Vec::new();
+    for kind in Kind::ALL {
+        let (name, wanted) = (name(store, kind), wanted(store, kind)?);
+        let change = match state(found(store, &name).await?, &wanted) {
+            TemplateState::Current => Change::Unchanged,
+            TemplateState::Changed => Change::Updated,
+            TemplateState::Missing => Change::Created,
+        };
+        // Written even when nothing changed: whoever runs it wants to know that it may.
+        store.ask_json::<Value>(Method::Put, &format!("_index_template/{name}"), &wanted).await?;
+        changes.push((name, change));
+    }
+    Ok(SetupReport { changes })
+}
+
+pub(super) async fn check(store: &Elasticsearch) -> Result<Health, StoreError> {
+    #[derive(Deserialize)]
+    struct Root {
+        version: Version,
+    }
+    #[derive(Deserialize)]
+    struct Version {
+        number: String,
+        distribution: Option<String>,
+    }
+    let Root { version } = store.ask(Method::Get, "", ()).await?.accepted()?.json()?;
+    let product = match version.distribution.as_deref() {
+        Some("opensearch") => "OpenSearch",
+        _ => "Elasticsearch",
+    };
+    let mut templates = Vec::new();
+    for kind in Kind::ALL {
+        let name = name(store, kind);
+        let state = state(found(store, &name).await?, &wanted(store, kind)?);
+        templates.push((name, state));
+    }
+    Ok(Health { product: product.to_owned(), version: version.number, templates })
+}
+
+pub(super) async fn wipe(store: &Elasticsearch) -> Result<(), StoreError> {
+    for kind in Kind::ALL {
+        // Servers refuse to delete by a pattern: ask for the names first.
+        let path = format!("{}/_settings?expand_wildcards=all&ignore_unavailable=true", store.indices(kind));
+        let indices: BTreeMap<String, Value> = store.ask(Method::Get, &path, ()).await?.accepted()?.json()?;
+        for index in indices.into_keys() {
+            gone(store, &index).await?;
+        }
+        gone(store, &format!("_index_template/{}", name(store, kind))).await?;
+    }
+    Ok(())
+}
+
+async fn gone(store: &Elasticsearch, path: &str) -> Result<(), StoreError> {
+    let answer = store.ask(Method::Delete, path, ()).await?;
+    if answer.status == StatusCode::NOT_FOUND { Ok(()) } else { answer.accepted().map(|_| ()) }
+}
+
+fn name(store: &Elasticsearch, kind: Kind) -> String {
+    format!("{}ua-{}", store.prefix(), kind.name())
+}
+
+/// The template as it should be on this server.
+fn wanted(store: &Elasticsearch, kind: Kind) -> Result<Value, StoreError> {
+    let unreadable =
+        |error| StoreError::Refused(format!("the template of {} is damaged: {error}", kind.name()));
+    let mut template: Value = serde_json::from_str(template::of(kind).text).map_err(unreadable)?;
+    template["index_patterns"] = json!([store.indices(kind)]);
+    Ok(template)
+}
+
+async fn found(store: &Elasticsearch, name: &str) -> Result<Option<Value>, StoreError> {
+    #[derive(Deserialize)]
+    struct All {
+        index_templates: Vec<One>,
+    }
+    #[derive(Deserialize)]
+    struct One {
+        index_template: Value,
+    }
+    let answer = store.ask(Method::Get, &format!("_index_template/{name}"), ()).await?;
+    if answer.status == StatusCode::NOT_FOUND {
+        return Ok(None);
+    }
+    let mut all: All = answer.accepted()?.json()?;
+    Ok(all.index_templates.pop().map(|one| one.index_template))
+}
+
+fn state(found: Option<Value>, wanted: &Value) -> TemplateState {
+    let same = |found: &Value| {
+        let part = |name: &str| found[name] == wanted[name];
+        part("index_patterns")
+            && part("priority")
+            && part("version")
+            && part("_meta")
+            && found["template"]["mappings"] == wanted["template"]["mappings"]
+            && settings(&found["template"]["settings"]) == settings(&wanted["template"]["settings"])
+    };
+    match found {
+        None => TemplateState::Missing,
+        Some(found) if same(&found) => TemplateState::Current,
+        Some(_) => TemplateState::Changed,
+    }
+}
+
+/// Settings by their full name, as text: servers give them back in this form.
+fn settings(settings: &Value) -> BTreeMap<String, String> {
+    let mut flat = BTreeMap::new();
+    flatten("", settings, &mut flat);
+    flat
+}
+
+fn flatten(name: &str, value: &Value, flat: &mut BTreeMap<String, String>) {
+    match value {
+        Value::Object(fields) => {
+            for (field, value) in fields {
+                let name = if name.is_empty() { field.clone() } else { format!("{name}.{field}") };
+                flatten(&name, value, flat);
+            }
+        }
+        Value::String(text) => drop(flat.insert(name.to_owned(), text.clone())),
+        Value::Null => {}
+        other => drop(flat.insert(name.to_owned(), other.to_string())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_template_is_the_same_however_the_server_writes_its_settings() {
+        let wanted: Value = serde_json::from_str(template::of(Kind::Meetings).text).unwrap();
+        let mut found = wanted.clone();
+        found["template"]["settings"] = json!({"index": {
+            "number_of_shards": "1", "auto_expand_replicas": "0-1", "refresh_interval": "5s", "mapping": {"coerce": "false"}
+        }});
+        assert_eq!(state(Some(found.clone()), &wanted), TemplateState::Current);
+        found["template"]["mappings"]["properties"]["topic"]["ignore_above"] = 7.into();
+        assert_eq!(state(Some(found), &wanted), TemplateState::Changed);
+        assert_eq!(state(None, &wanted), TemplateState::Missing);
+    }
+}

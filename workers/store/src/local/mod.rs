@@ -1,0 +1,189 @@
+//! The local store: documents in a table of one SQLite file, for one machine. Durable, readable with any
+//! SQLite tool; several processes may share the file.
+
+mod file;
+mod rows;
+mod sql;
+mod views;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rusqlite::Connection;
+
+use self::file::Writer;
+use crate::query::Position;
+use crate::store::check_prefix;
+use crate::{Batch, Cursor, Health, Hit, Kind, Query, SetupReport, StoreError, Verdict};
+
+/// Where the local store keeps its documents.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The data folder; the file is `ua.db` inside.
+    pub folder: PathBuf,
+    /// What index names (and names of views) begin with; empty by default.
+    pub prefix: String,
+}
+
+/// A handle on the local store; clones share it.
+#[derive(Debug, Clone)]
+pub struct Local {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    writer: Writer,
+    /// Reads go past the writer: a long one stops nobody from writing.
+    reader: Mutex<Connection>,
+    path: PathBuf,
+    prefix: String,
+}
+
+impl Local {
+    /// Opens or makes `ua.db` in the data folder, with its table and views.
+    ///
+    /// # Errors
+    /// When the folder cannot be written, or the file is damaged or of a newer version.
+    pub fn open(settings: Settings) -> Result<Self, StoreError> {
+        let Settings { folder, prefix } = settings;
+        check_prefix(&prefix)?;
+        let refuse = |error: std::io::Error| {
+            StoreError::Refused(format!(
+                "cannot write to the data folder {}: {error} (UA_DATA_DIR)",
+                folder.display()
+            ))
+        };
+        std::fs::create_dir_all(&folder).map_err(refuse)?;
+        let path = folder.join("ua.db");
+        let mut connection = file::open(&path)?;
+        views::make(&mut connection, &prefix).map_err(|error| file::failed(&error, &path))?;
+        let reader = Mutex::new(file::connect(&path)?);
+        let writer = Writer::start(connection, &path).map_err(refuse)?;
+        Ok(Self { inner: Arc::new(Inner { writer, reader, path, prefix }) })
+    }
+
+    pub(crate) fn prefix(&self) -> &str {
+        &self.inner.prefix
+    }
+
+    pub(crate) async fn bulk(&self, batch: &Batch) -> Result<Vec<Verdict>, StoreError> {
+        let refused = rows::refused(batch);
+        let (batch, prefix) = (batch.share(), self.inner.prefix.clone());
+        self.inner.writer.call(move |connection| rows::write(connection, &prefix, &batch, refused)).await
+    }
+
+    pub(crate) async fn get(&self, kind: Kind, id: &str) -> Result<Option<Hit>, StoreError> {
+        let id = id.to_owned();
+        self.read(move |connection, prefix| rows::get(connection, prefix, kind, &id)).await
+    }
+
+    pub(crate) async fn search(&self, query: &Query) -> Result<Vec<Hit>, StoreError> {
+        let mut selection = sql::Selection::of(self.prefix(), query)?;
+        let limit = query.limit.min(10_000);
+        let order = query.order.map(|(field, order)| selection.order(query.kind, field, order));
+        let order = order.unwrap_or_else(|| "id, index_name".to_owned());
+        self.read(move |connection, prefix| rows::hits(connection, prefix, &selection, &order, limit)).await
+    }
+
+    pub(crate) async fn count(&self, query: &Query) -> Result<u64, StoreError> {
+        let selection = sql::Selection::of(self.prefix(), query)?;
+        self.read(move |connection, _| rows::count(connection, &selection)).await
+    }
+
+    pub(crate) async fn scan(
+        &self,
+        query: &Query,
+        page: usize,
+        after: Option<Cursor>,
+    ) -> Result<(Vec<Hit>, Option<Cursor>), StoreError> {
+        let mut selection = sql::Selection::of(self.prefix(), query)?;
+        match after {
+            None => {}
+            Some(Cursor(Position::Behind { index, id })) => {
+                selection.behind(format!("{}{index}", self.prefix()), id);
+            }
+            Some(Cursor(Position::Scroll(_))) => {
+                return Err(StoreError::Refused("this cursor belongs to another store".to_owned()));
+            }
+        }
+        let page = page.max(1);
+        let hits = self
+            .read(move |connection, prefix| {
+                rows::hits(connection, prefix, &selection, "index_name, id", page)
+            })
+            .await?;
+        let last = hits.last().filter(|_| hits.len() == page);
+        let next = last.map(|hit| Cursor(Position::Behind { index: hit.index.clone(), id: hit.id.clone() }));
+        Ok((hits, next))
+    }
+
+    pub(crate) async fn group(
+        &self,
+        query: &Query,
+        field: &'static str,
+    ) -> Result<Vec<(String, u64)>, StoreError> {
+        let selection = sql::Selection::of(self.prefix(), query)?;
+        let kind = query.kind;
+        self.read(move |connection, _| rows::group(connection, selection, kind, field)).await
+    }
+
+    pub(crate) async fn refresh(&self) -> Result<(), StoreError> {
+        // What is committed is visible.
+        Ok(())
+    }
+
+    pub(crate) async fn setup(&self) -> Result<SetupReport, StoreError> {
+        let Inner { path, prefix, .. } = &*self.inner;
+        let (path, prefix) = (path.clone(), prefix.clone());
+        blocking(move || {
+            let mut connection = file::open(&path)?;
+            let changes =
+                views::make(&mut connection, &prefix).map_err(|error| file::failed(&error, &path))?;
+            Ok(SetupReport { changes })
+        })
+        .await
+    }
+
+    pub(crate) async fn check(&self) -> Result<Health, StoreError> {
+        self.inner.writer.call(rows::touch).await?;
+        let templates = self.read(views::states).await?;
+        let version = rusqlite::version().to_owned();
+        Ok(Health { product: "SQLite".to_owned(), version, templates })
+    }
+
+    pub(crate) async fn healthy(&self) -> bool {
+        self.inner.writer.call(rows::touch).await.is_ok()
+    }
+
+    pub(crate) async fn wipe_prefix(&self) -> Result<(), StoreError> {
+        let prefix = self.inner.prefix.clone();
+        self.inner.writer.call(move |connection| rows::wipe(connection, &prefix)).await
+    }
+
+    async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection, &str) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let inner = Arc::clone(&self.inner);
+        blocking(move || {
+            // A reader that panicked has left nothing half-done in a connection that only reads.
+            let connection = inner.reader.lock().unwrap_or_else(PoisonError::into_inner);
+            work(&connection, &inner.prefix).map_err(|error| file::failed(&error, &inner.path))
+        })
+        .await
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.inner.path
+    }
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, StoreError> {
+    let ended = tokio::task::spawn_blocking(work).await;
+    ended
+        .unwrap_or_else(|error| Err(StoreError::Away(format!("the local file: reading it failed ({error})"))))
+}

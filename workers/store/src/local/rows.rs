@@ -1,0 +1,149 @@
+//! Documents as rows: written newest-wins, read back as hits.
+
+use rusqlite::Error::FromSqlConversionFailure;
+use rusqlite::types::{ToSqlOutput, Type, ValueRef};
+use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
+use serde_json::value::RawValue;
+
+use super::sql::{Selection, range};
+use crate::template;
+use crate::{Batch, Hit, Item, Kind, Verdict};
+
+/// SQLite's bound on one value, with room for the rest of the row.
+const LARGEST: usize = 900_000_000;
+
+/// The verdicts of the items that do not fit their template.
+pub(super) fn refused(batch: &Batch) -> Vec<Option<Verdict>> {
+    batch.items().map(|item| refusal(&item)).collect()
+}
+
+fn refusal(item: &Item<'_>) -> Option<Verdict> {
+    let size = item.source.len();
+    if size > LARGEST {
+        return Some(Verdict::TooLarge {
+            reason: format!("{size} bytes are more than the local file takes"),
+        });
+    }
+    let checked = str::from_utf8(item.source)
+        .map_err(|_| "the document is not UTF-8".to_owned())
+        .and_then(|source| template::check(&template::of(item.kind).fields, source));
+    checked.err().map(|reason| Verdict::Refused { reason })
+}
+
+/// Writes every item that has no verdict yet, unless a newer version is there.
+pub(super) fn write(
+    connection: &Connection,
+    prefix: &str,
+    batch: &Batch,
+    verdicts: Vec<Option<Verdict>>,
+) -> rusqlite::Result<Vec<Verdict>> {
+    let mut upsert = connection.prepare_cached(
+        "insert into documents (index_name, id, version, body) values (?1, ?2, ?3, ?4)
+         on conflict (index_name, id) do update set version = excluded.version, body = excluded.body
+         where excluded.version >= documents.version",
+    )?;
+    let mut index = String::new();
+    let write = |(item, verdict): (Item<'_>, Option<Verdict>)| {
+        if let Some(verdict) = verdict {
+            return Ok(verdict);
+        }
+        index.clear();
+        index.push_str(prefix);
+        index.push_str(item.index);
+        let body = ToSqlOutput::Borrowed(ValueRef::Text(item.source));
+        let written = upsert.execute(params![index, item.id, item.version, body])?;
+        Ok(if written == 1 { Verdict::Indexed } else { Verdict::Stale })
+    };
+    batch.items().zip(verdicts).map(write).collect()
+}
+
+/// The document with this id in whichever index of its kind.
+pub(super) fn get(
+    connection: &Connection,
+    prefix: &str,
+    kind: Kind,
+    id: &str,
+) -> rusqlite::Result<Option<Hit>> {
+    // Indices are few and lead the key: hop from one to the next rather than through all their documents.
+    let sql = "with recursive indices (name) as (
+                   select min(index_name) from documents where index_name >= ?1 and index_name < ?2
+                   union all
+                   select (select min(index_name) from documents where index_name > name and index_name < ?2)
+                   from indices where name is not null)
+               select index_name, id, version, body from indices join documents on index_name = name and id = ?3";
+    let (first, behind) = range(prefix, kind);
+    let mut statement = connection.prepare_cached(sql)?;
+    statement.query_row(params![first, behind, id], |row| hit(row, prefix)).optional()
+}
+
+/// The selected documents in the order of `order`, an expression.
+pub(super) fn hits(
+    connection: &Connection,
+    prefix: &str,
+    selection: &Selection,
+    order: &str,
+    limit: usize,
+) -> rusqlite::Result<Vec<Hit>> {
+    let sql = format!(
+        "select index_name, id, version, body from documents where {} order by {order} limit {limit}",
+        selection.conditions()
+    );
+    let mut statement = connection.prepare_cached(&sql)?;
+    statement.query_map(params_from_iter(selection.values()), |row| hit(row, prefix))?.collect()
+}
+
+/// How many documents are selected.
+pub(super) fn count(connection: &Connection, selection: &Selection) -> rusqlite::Result<u64> {
+    let sql = format!("select count(*) from documents where {}", selection.conditions());
+    let mut statement = connection.prepare_cached(&sql)?;
+    let count: i64 = statement.query_row(params_from_iter(selection.values()), |row| row.get(0))?;
+    Ok(count.unsigned_abs())
+}
+
+/// How many of the selected documents have which value of a field.
+pub(super) fn group(
+    connection: &Connection,
+    mut selection: Selection,
+    kind: Kind,
+    field: &str,
+) -> rusqlite::Result<Vec<(String, u64)>> {
+    let value = selection.shown(kind, field);
+    let sql = format!(
+        "select {value} as value, count(*) from documents where {} group by 1 having value is not null
+         order by 2 desc, 1 limit 10000",
+        selection.conditions()
+    );
+    let mut statement = connection.prepare_cached(&sql)?;
+    let rows = statement.query_map(params_from_iter(selection.values()), |row| {
+        Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?.unsigned_abs()))
+    })?;
+    rows.collect()
+}
+
+/// Deletes the documents and views of a prefix.
+pub(super) fn wipe(connection: &Connection, prefix: &str) -> rusqlite::Result<()> {
+    for kind in Kind::ALL {
+        let (first, behind) = range(prefix, kind);
+        connection
+            .execute("delete from documents where index_name >= ?1 and index_name < ?2", [first, behind])?;
+        connection.execute_batch(&format!("drop view if exists \"{prefix}{}\"", kind.name()))?;
+    }
+    Ok(())
+}
+
+/// A change that changes nothing, to see whether writing works.
+pub(super) fn touch(connection: &Connection) -> rusqlite::Result<()> {
+    connection.execute("update ua_schema set version = version where part = 'documents'", []).map(|_| ())
+}
+
+fn hit(row: &Row<'_>, prefix: &str) -> rusqlite::Result<Hit> {
+    let index: String = row.get(0)?;
+    let body: String = row.get(3)?;
+    let damaged = |error: serde_json::Error| FromSqlConversionFailure(3, Type::Text, Box::new(error));
+    Ok(Hit {
+        index: index.strip_prefix(prefix).map_or_else(|| index.clone(), str::to_owned),
+        id: row.get(1)?,
+        version: row.get(2)?,
+        source: RawValue::from_string(body).map_err(damaged)?,
+    })
+}

@@ -1,0 +1,77 @@
+//! What setting up and checking a store have found.
+
+use std::fmt;
+
+/// What became of a template, or of a view of the local file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// It was not there.
+    Created,
+    /// Another one was there.
+    Updated,
+    /// It was there already, just so.
+    Unchanged,
+}
+
+/// What [`crate::Store::setup`] did: the name of each template (or view), and what became of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SetupReport {
+    /// In the order of [`crate::Kind::ALL`].
+    pub changes: Vec<(String, Change)>,
+}
+
+impl SetupReport {
+    /// True when everything was there already.
+    pub fn is_unchanged(&self) -> bool {
+        self.changes.iter().all(|(_, change)| *change == Change::Unchanged)
+    }
+}
+
+/// Whether a template (or a view of the local file) is the one this program needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TemplateState {
+    /// It is there, just so.
+    Current,
+    /// Another one is there: `ua setup` puts it right.
+    Changed,
+    /// It is not there: `ua setup` makes it.
+    Missing,
+}
+
+/// What [`crate::Store::check`] found in a store that answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Health {
+    /// `Elasticsearch`, `OpenSearch` or `SQLite`.
+    pub product: String,
+    /// Its version, for example `9.2.0`.
+    pub version: String,
+    /// The name of each template (or view), and whether it is the right one.
+    pub templates: Vec<(String, TemplateState)>,
+}
+
+impl Health {
+    /// True when every template is there, just so.
+    pub fn is_current(&self) -> bool {
+        self.templates.iter().all(|(_, state)| *state == TemplateState::Current)
+    }
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Created => "created",
+            Self::Updated => "updated",
+            Self::Unchanged => "unchanged",
+        })
+    }
+}
+
+impl fmt::Display for TemplateState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Current => "current",
+            Self::Changed => "changed (run `ua setup`)",
+            Self::Missing => "missing (run `ua setup`)",
+        })
+    }
+}

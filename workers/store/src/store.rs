@@ -1,0 +1,142 @@
+//! The verbs that every back end has, and nothing else.
+
+use crate::{
+    Batch, Cursor, Elasticsearch, Health, Hit, Kind, Local, Query, SetupReport, StoreError, Verdict,
+};
+
+/// Where documents live. Clones share connections.
+#[derive(Debug, Clone)]
+pub enum Store {
+    /// A table in the data folder's SQLite file.
+    Local(Local),
+    /// Elasticsearch 7.10 to 9.x, OpenSearch 2 or 3.
+    Elasticsearch(Elasticsearch),
+}
+
+macro_rules! each {
+    ($store:expr, $back_end:ident => $call:expr) => {
+        match $store {
+            Store::Local($back_end) => $call,
+            Store::Elasticsearch($back_end) => $call,
+        }
+    };
+}
+
+impl Store {
+    /// What every index name in this store begins with; empty by default.
+    pub fn prefix(&self) -> &str {
+        each!(self, store => store.prefix())
+    }
+
+    /// Writes a batch: exactly one verdict per item, in the batch's order.
+    ///
+    /// # Errors
+    /// When the store could not be asked, or refuses the whole batch. Some items may have been written
+    /// nevertheless; writing them again is harmless.
+    pub async fn bulk(&self, batch: &Batch) -> Result<Vec<Verdict>, StoreError> {
+        each!(self, store => store.bulk(batch).await)
+    }
+
+    /// The document with this id, wherever its own time has put it.
+    ///
+    /// # Errors
+    /// When the store cannot be asked.
+    pub async fn get(&self, kind: Kind, id: &str) -> Result<Option<Hit>, StoreError> {
+        each!(self, store => store.get(kind, id).await)
+    }
+
+    /// The documents that fulfil the query, as many as its limit allows.
+    ///
+    /// # Errors
+    /// When the store cannot be asked.
+    pub async fn search(&self, query: &Query) -> Result<Vec<Hit>, StoreError> {
+        each!(self, store => store.search(query).await)
+    }
+
+    /// How many documents fulfil the query, whatever its limit.
+    ///
+    /// # Errors
+    /// When the store cannot be asked.
+    pub async fn count(&self, query: &Query) -> Result<u64, StoreError> {
+        each!(self, store => store.count(query).await)
+    }
+
+    /// All documents that fulfil the query, `page` by `page`, in no particular order and whatever the query's
+    /// limit; every document that is there all the while comes exactly once. Begin with `None`, go on with the
+    /// cursor of the page before; no cursor means that this was the last page. Do not pause for longer than
+    /// a minute between two pages.
+    ///
+    /// # Errors
+    /// When the store cannot be asked, or has forgotten the cursor.
+    pub async fn scan(
+        &self,
+        query: &Query,
+        page: usize,
+        after: Option<Cursor>,
+    ) -> Result<(Vec<Hit>, Option<Cursor>), StoreError> {
+        each!(self, store => store.scan(query, page, after).await)
+    }
+
+    /// How many documents there are for each value of `field`, the most frequent value first; 10,000 values
+    /// at most. Documents without the field do not count.
+    ///
+    /// # Errors
+    /// When the store cannot be asked.
+    pub async fn group(&self, query: &Query, field: &'static str) -> Result<Vec<(String, u64)>, StoreError> {
+        each!(self, store => store.group(query, field).await)
+    }
+
+    /// Makes everything written so far visible to searches.
+    ///
+    /// # Errors
+    /// When the store cannot be asked.
+    pub async fn refresh(&self) -> Result<(), StoreError> {
+        each!(self, store => store.refresh().await)
+    }
+
+    /// Loads the index templates (in the local file: makes the views). Doing it again is harmless.
+    ///
+    /// # Errors
+    /// When the store cannot be asked, or refuses.
+    pub async fn setup(&self) -> Result<SetupReport, StoreError> {
+        each!(self, store => store.setup().await)
+    }
+
+    /// Asks the store what it is and whether its templates (or views) are there and current.
+    ///
+    /// # Errors
+    /// When the store cannot be asked, or refuses.
+    pub async fn check(&self) -> Result<Health, StoreError> {
+        each!(self, store => store.check().await)
+    }
+
+    /// True when the store answers; cheap, for asking again and again while work is on hold.
+    pub async fn healthy(&self) -> bool {
+        each!(self, store => store.healthy().await)
+    }
+
+    /// Deletes all indices and templates of a non-empty prefix: for tests.
+    ///
+    /// # Errors
+    /// When the prefix is empty, or the store cannot be asked.
+    #[doc(hidden)]
+    pub async fn wipe_prefix(&self) -> Result<(), StoreError> {
+        if self.prefix().is_empty() {
+            return Err(StoreError::Refused("only what has an index prefix can be wiped".to_owned()));
+        }
+        each!(self, store => store.wipe_prefix().await)
+    }
+}
+
+/// What may be an index prefix: it becomes a part of index names and of view names.
+pub(crate) fn check_prefix(prefix: &str) -> Result<(), StoreError> {
+    let fine = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_');
+    let begins_well = !prefix.starts_with(['-', '_']);
+    if prefix.len() <= 64 && begins_well && prefix.bytes().all(fine) {
+        return Ok(());
+    }
+    Err(StoreError::Refused(format!(
+        "{:?} is no index prefix: use up to 64 of a-z, 0-9, - and _, beginning with a letter or digit",
+        prefix.chars().take(64).collect::<String>()
+    )))
+}

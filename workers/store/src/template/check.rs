@@ -1,0 +1,268 @@
+//! Whether a document fits its template: one pass over the bytes, nothing built. The local file needs it,
+//! because SQLite takes anything; a search engine checks for itself.
+
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+use super::date::{is_date, is_day};
+use super::fields::{Field, Fields};
+
+/// Checks a document.
+///
+/// # Errors
+/// The reason, naming the field, never its value.
+pub(crate) fn check(fields: &Fields, source: &str) -> Result<(), String> {
+    if !source.trim_ascii_start().starts_with('{') {
+        return Err("the document is not an object".to_owned());
+    }
+    let mut deserializer = serde_json::Deserializer::from_str(source);
+    Object { fields, at: Place { name: "", parent: None } }
+        .deserialize(&mut deserializer)
+        .and_then(|()| deserializer.end())
+        .map_err(|error| error.to_string())
+}
+
+/// Where in the document a value lies.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    name: &'a str,
+    parent: Option<&'a Place<'a>>,
+}
+
+impl fmt::Display for Place<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.parent {
+            Some(parent) if parent.parent.is_some() => write!(f, "{parent}.{}", self.name),
+            _ => f.write_str(self.name),
+        }
+    }
+}
+
+/// An object with declared fields.
+#[derive(Clone, Copy)]
+struct Object<'a> {
+    fields: &'a Fields,
+    at: Place<'a>,
+}
+
+impl<'de> DeserializeSeed<'de> for Object<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Object<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a document that is an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let mut next = 0;
+        while let Some(found) = map.next_key_seed(Name { object: &self, next })? {
+            match found.and_then(|position| self.fields.list.get(position).map(|named| (position, named))) {
+                Some((position, (name, field))) => {
+                    next = position + 1;
+                    map.next_value_seed(Value { field, at: Place { name, parent: Some(&self.at) } })?;
+                }
+                None => map.next_value::<IgnoredAny>().map(|_| ())?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A field's name, looked up from where the last one was found: writers keep to the template's order.
+struct Name<'a> {
+    object: &'a Object<'a>,
+    next: usize,
+}
+
+impl<'de> DeserializeSeed<'de> for Name<'_> {
+    type Value = Option<usize>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Option<usize>, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for Name<'_> {
+    type Value = Option<usize>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a field name")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Option<usize>, E> {
+        let Fields { strict, list } = self.object.fields;
+        let (before, after) = list.split_at(self.next.min(list.len()));
+        let found = |named: &&(String, Field)| named.0 == text;
+        let place = after.iter().position(|named| found(&named)).map(|position| position + before.len());
+        match place.or_else(|| before.iter().position(|named| found(&named))) {
+            None if *strict => {
+                let name: String = text.chars().take(64).collect();
+                let place = Place { name: &name, parent: Some(&self.object.at) };
+                Err(E::custom(format_args!("field {place} is not in the template, which is strict")))
+            }
+            found => Ok(found),
+        }
+    }
+}
+
+/// The value of a declared field, or a list of such values.
+#[derive(Clone, Copy)]
+struct Value<'a> {
+    field: &'a Field,
+    at: Place<'a>,
+}
+
+impl Value<'_> {
+    fn refuse<E: Error>(&self, holds: &str) -> Result<(), E> {
+        let wanted = match self.field {
+            Field::Keyword => "a text",
+            Field::Date => "a date",
+            Field::Day => "a day (2026-01-31)",
+            Field::Long | Field::Integer => "a whole number",
+            Field::Boolean => "true or false",
+            Field::Point => "a place (lat, lon)",
+            Field::Object(_) | Field::List(_) => "an object",
+            Field::Opaque => "anything",
+        };
+        Err(E::custom(format_args!("field {} must be {wanted}, and holds {holds}", self.at)))
+    }
+
+    fn only<E: Error>(&self, fits: bool, holds: &str) -> Result<(), E> {
+        if fits { Ok(()) } else { self.refuse(holds) }
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Value<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        match self.field {
+            Field::Opaque => deserializer.deserialize_ignored_any(IgnoredAny).map(|_| ()),
+            _ => deserializer.deserialize_any(self),
+        }
+    }
+}
+
+impl<'de> Visitor<'de> for Value<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a value of field {}", self.at)
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<(), E> {
+        match self.field {
+            Field::Keyword | Field::Point => Ok(()),
+            Field::Date => self.only(is_date(text.as_bytes()), "a text that is none"),
+            Field::Day => self.only(is_day(text.as_bytes()), "a text that is none"),
+            Field::Boolean => self.only(matches!(text, "true" | "false" | ""), "another text"),
+            _ => self.refuse("a text"),
+        }
+    }
+
+    fn visit_i64<E: Error>(self, number: i64) -> Result<(), E> {
+        match self.field {
+            Field::Keyword | Field::Date | Field::Long => Ok(()),
+            Field::Integer => self.only(i32::try_from(number).is_ok(), "a number out of its range"),
+            _ => self.refuse("a number"),
+        }
+    }
+
+    fn visit_u64<E: Error>(self, number: u64) -> Result<(), E> {
+        match i64::try_from(number) {
+            Ok(number) => self.visit_i64(number),
+            Err(_) => self.only(matches!(self.field, Field::Keyword), "a number out of its range"),
+        }
+    }
+
+    fn visit_f64<E: Error>(self, _: f64) -> Result<(), E> {
+        self.only(matches!(self.field, Field::Keyword), "a number with a fraction")
+    }
+
+    fn visit_bool<E: Error>(self, _: bool) -> Result<(), E> {
+        self.only(matches!(self.field, Field::Keyword | Field::Boolean), "true or false")
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        match self.field {
+            Field::Object(fields) | Field::List(fields) => Object { fields, at: self.at }.visit_map(map),
+            Field::Point => {
+                while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+                Ok(())
+            }
+            _ => self.refuse("an object"),
+        }
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
+        if matches!(self.field, Field::Point) {
+            while list.next_element::<IgnoredAny>()?.is_some() {}
+            return Ok(());
+        }
+        while list.next_element_seed(self)?.is_some() {}
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Kind;
+    use crate::template::of;
+
+    fn reason(kind: Kind, source: &str) -> String {
+        check(&of(kind).fields, source).unwrap_err()
+    }
+
+    #[test]
+    fn a_document_that_fits_passes_in_any_order() {
+        let source = r#"{"duration":60,"meeting_uuid":"a","host":{"name":null,"id":"h"},"has_video":true,
+            "start_time":"2026-01-02T03:04:05Z","tracking_fields":[{"field":"f","value":"v"}],"type":[2,8]}"#;
+        check(&of(Kind::Meetings).fields, source).unwrap();
+        check(&of(Kind::Raw).fields, r#"{"body":[{"any":{"thing":[1,"x"]}}],"date":"2026-01-02"}"#).unwrap();
+        check(&of(Kind::Useractions).fields, r#"{"unknown":{"x":1},"mpid":"m"}"#).unwrap();
+        check(&of(Kind::Sessions).fields, r#"{"geoip":{"location":{"lat":1.5,"lon":2}},"ip_address":"?"}"#)
+            .unwrap();
+    }
+
+    #[test]
+    fn a_reason_names_the_field_and_not_its_value() {
+        for (source, field) in [
+            (r#"{"start_time":"secret"}"#, "start_time"),
+            (r#"{"duration":"secret"}"#, "duration"),
+            (r#"{"duration":1.5}"#, "duration"),
+            (r#"{"duration":2147483648}"#, "duration"),
+            (r#"{"series_id":18446744073709551615}"#, "series_id"),
+            (r#"{"has_video":"secret"}"#, "has_video"),
+            (r#"{"host":"secret"}"#, "host"),
+            (r#"{"topic":{"secret":1}}"#, "topic"),
+            (r#"{"harvest":{"fetched_at":"secret"}}"#, "harvest.fetched_at"),
+            (r#"{"harvest":{"secret_field":1}}"#, "harvest.secret_field"),
+            (r#"{"tracking_fields":[{"value":{"a":1}}]}"#, "tracking_fields.value"),
+        ] {
+            let reason = reason(Kind::Meetings, source);
+            assert!(reason.contains(&format!("field {field} ")), "{source}: {reason}");
+            assert!(!reason.replace("secret_field", "").contains("secret"), "{source}: {reason}");
+        }
+        assert!(reason(Kind::Harvests, r#"{"date":"2026-01-02T00:00:00Z"}"#).contains("field date "));
+    }
+
+    #[test]
+    fn what_is_no_object_is_refused() {
+        for source in ["1", "[]", "\"x\"", "null", "", "{", "{} {}"] {
+            check(&of(Kind::Useractions).fields, source).unwrap_err();
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! The index templates, embedded: the one description of what a document of a kind may hold. The checker and
+//! the views of the local file are made from them, so that they cannot drift from the search engines.
+
+mod check;
+mod date;
+mod fields;
+
+use std::sync::LazyLock;
+
+use serde::Deserialize;
+
+pub(crate) use self::check::check;
+pub(crate) use self::date::Edge;
+pub(crate) use self::fields::{Field, Fields};
+use crate::Kind;
+
+/// A composable index template.
+#[derive(Debug, Default)]
+pub(crate) struct Template {
+    /// The template as it lies in `index_templates/`.
+    pub(crate) text: &'static str,
+    /// What its mappings declare.
+    pub(crate) fields: Fields,
+}
+
+/// The template of a kind.
+pub(crate) fn of(kind: Kind) -> &'static Template {
+    static TEMPLATES: LazyLock<Vec<Template>> = LazyLock::new(|| Kind::ALL.map(read).into());
+    static NONE: Template = Template { text: "", fields: Fields::NONE };
+    TEMPLATES.get(kind as usize).unwrap_or(&NONE)
+}
+
+fn read(kind: Kind) -> Template {
+    #[derive(Deserialize)]
+    struct File {
+        template: Inner,
+    }
+    #[derive(Deserialize)]
+    struct Inner {
+        mappings: Fields,
+    }
+    let text = text(kind);
+    // Embedded text; a test reads every one of them.
+    serde_json::from_str(text)
+        .map(|file: File| Template { text, fields: file.template.mappings })
+        .unwrap_or_default()
+}
+
+fn text(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Meetings => include_str!("../../../../index_templates/meetings.json"),
+        Kind::Sessions => include_str!("../../../../index_templates/sessions.json"),
+        Kind::Useractions => include_str!("../../../../index_templates/useractions.json"),
+        Kind::Episodes => include_str!("../../../../index_templates/episodes.json"),
+        Kind::Deadletters => include_str!("../../../../index_templates/deadletters.json"),
+        Kind::Harvests => include_str!("../../../../index_templates/harvests.json"),
+        Kind::Raw => include_str!("../../../../index_templates/raw.json"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_template_is_read_and_belongs_to_its_kind() {
+        for (position, kind) in Kind::ALL.into_iter().enumerate() {
+            assert_eq!(kind as usize, position, "Kind::ALL is in the order of declaration");
+            let template: serde_json::Value = serde_json::from_str(of(kind).text).unwrap();
+            let pattern = if kind.is_split() { format!("{}-*", kind.name()) } else { kind.name().to_owned() };
+            assert_eq!(template["index_patterns"], serde_json::json!([pattern]));
+            assert!(template["version"].is_u64() && template["priority"].is_u64(), "{kind:?}");
+            assert!(!of(kind).fields.list.is_empty(), "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn fields_are_found_by_their_dotted_name() {
+        assert!(matches!(of(Kind::Sessions).fields.find("device.family"), Some(Field::Keyword)));
+        assert!(matches!(of(Kind::Harvests).fields.find("date"), Some(Field::Day)));
+        assert!(matches!(of(Kind::Sessions).fields.find("geoip.location"), Some(Field::Point)));
+        assert!(of(Kind::Sessions).fields.find("device.nothing").is_none());
+    }
+}
