@@ -13,6 +13,11 @@ use super::uuid::{Address, Kind, MeetingUuid};
 const MOST_PEOPLE: u32 = 3_000;
 /// What makes a meeting's participants need more than one page.
 const CROWD: u32 = 320;
+/// How many more than that come to a crowd, in the mean.
+const MORE_THAN_CROWD: f64 = 150.0;
+/// The share of crowds, and that of one-person meetings.
+const CROWDS: f64 = 1.0 / 400.0;
+const ONE_PERSON: f64 = 0.08;
 
 /// A meeting instance that took place.
 #[derive(Debug, Clone, Copy)]
@@ -112,19 +117,34 @@ fn series(seed: u64, hosts: &Hosts, host: u32, kind: Kind, rng: &mut SmallRng) -
 
 /// How many people came: one in twelve is a one-person meeting, most are small, a few are crowds.
 fn people(shape: Shape, address: Address, rng: &mut SmallRng) -> u32 {
-    let crowd = rng.random_range(0..400) == 0 || (address.index == 0 && shape.meetings_per_day >= 20);
-    let one_person = unit(rng.random()) < 0.08 || (address.index == 5 && shape.meetings_per_day >= 6);
+    let crowd = rng.random_bool(CROWDS) || (address.index == 0 && shape.holds_a_crowd());
+    let one_person = rng.random_bool(ONE_PERSON) || (address.index == 5 && shape.meetings_per_day >= 6);
     if crowd {
-        let more = -(1.0 - unit(rng.random())).ln() * 250.0;
+        let more = -(1.0 - unit(rng.random())).ln() * MORE_THAN_CROWD;
         return (CROWD + more as u32).min(MOST_PEOPLE);
     }
     if one_person && address.kind == Kind::Meeting {
         return 1;
     }
-    // Log-normal with a heavy tail; the mean of exp(m + s*z) is exp(m + s*s/2).
+    // Log-normal, with its long tail; the mean of exp(m + s*z) is exp(m + s*s/2).
     let spread = 1.0_f64;
-    let middle = shape.participants.max(2.0).ln() - spread * spread / 2.0;
+    let middle = shape.ordinary_mean().ln() - spread * spread / 2.0;
     let (a, b) = (1.0 - unit(rng.random()), unit(rng.random()));
     let normal = (-2.0 * a.ln()).sqrt() * (std::f64::consts::TAU * b).cos();
     ((middle + spread * normal).exp().round() as u32).clamp(2, MOST_PEOPLE)
+}
+
+impl Shape {
+    /// A date that is not tiny has a crowd for certain.
+    fn holds_a_crowd(self) -> bool {
+        self.meetings_per_day >= 20
+    }
+
+    /// The mean of meetings that are neither crowds nor one-person, so that the mean of all is as asked.
+    fn ordinary_mean(self) -> f64 {
+        let certain = if self.holds_a_crowd() { 1.0 / f64::from(self.meetings_per_day) } else { 0.0 };
+        let crowds = CROWDS + certain;
+        let taken = crowds * (f64::from(CROWD) + MORE_THAN_CROWD) + ONE_PERSON;
+        ((self.participants - taken) / (1.0 - crowds - ONE_PERSON)).max(2.0)
+    }
 }
