@@ -83,6 +83,11 @@ impl Tokens {
         }
     }
 
+    /// The scopes of the token at hand; none when there is none, or when they are unknown.
+    pub(crate) async fn scopes(&self) -> Vec<String> {
+        self.cached.lock().await.as_ref().map(|token| token.scopes.clone()).unwrap_or_default()
+    }
+
     async fn request(&self) -> Result<Token, Failure> {
         let asked_at = Instant::now();
         let Credentials { oauth_url, account_id, client_id, client_secret } = &self.credentials;

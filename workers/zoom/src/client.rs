@@ -22,6 +22,8 @@ use crate::{Quota, RateClass};
 const PATIENCE: Duration = Duration::from_secs(90);
 /// The first wait for a 429 that does not say how long; it doubles.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
+/// The shortest first wait, with a quota that is faster than Zoom's or lifted.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
 /// A body larger than this is not read to its end.
 const MAX_BODY: usize = 64 << 20;
 /// How long work is held when a token is refused that was granted a moment ago.
@@ -68,6 +70,11 @@ impl Client {
 
     pub(crate) async fn token(&self) -> Result<Arc<Token>, Failure> {
         self.tokens.get().await
+    }
+
+    /// The scopes of the token at hand, as far as they are known.
+    pub(crate) async fn scopes(&self) -> Vec<String> {
+        self.tokens.scopes().await
     }
 
     pub(crate) fn calls(&self) -> Calls {
@@ -184,8 +191,12 @@ impl Patience {
     fn new(class: RateClass, speed: f64) -> Self {
         // Resource-intensive calls are counted by the minute although their 429 speaks of seconds.
         let first = if class == RateClass::ResourceIntensive { FIRST_PAUSE * 60 } else { FIRST_PAUSE };
-        let pause = if speed > 1.0 { first.div_f64(speed) } else { first };
-        Self { class, left: PATIENCE, pause: pause.max(Duration::from_millis(50)) }
+        let pause = match speed {
+            0.0 => SHORTEST_PAUSE,
+            _ if speed > 1.0 => first.div_f64(speed).max(SHORTEST_PAUSE),
+            _ => first,
+        };
+        Self { class, left: PATIENCE, pause }
     }
 
     /// The next wait, or the hold that takes its place.

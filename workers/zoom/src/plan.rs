@@ -45,7 +45,7 @@ pub enum RateClass {
 }
 
 impl RateClass {
-    /// Every class, in the order of [`RateClass::index`].
+    /// Every class, the lightest first.
     pub const ALL: [Self; 4] = [Self::Light, Self::Medium, Self::Heavy, Self::ResourceIntensive];
 
     /// Its place in [`RateClass::ALL`].

@@ -70,7 +70,7 @@ async fn fetch(errand: &mut Errand<'_>) -> Result<(), Failure> {
     let source = &errand.zoom.source;
     let api = source.api(wanted);
     let Err(refusal) = fetch_with(errand, api).await else { return Ok(()) };
-    let granted = errand.zoom.client.token().await.map(|token| token.scopes.clone()).unwrap_or_default();
+    let granted = errand.zoom.client.scopes().await;
     if source.changes_over(&refusal, api, &granted) {
         return Ok(fetch_with(errand, Api::Report).await?);
     }

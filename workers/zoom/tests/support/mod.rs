@@ -1,0 +1,225 @@
+//! A harvest against a server, by hand: perform the list jobs, then every job they publish, and keep what came out.
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::civil::Date;
+use messages::zoom::Task;
+use messages::{Document, Family, Job, Lane, Queue, RawKind, Receipt, ReceiptState, RunId, decode};
+use runtime::broker::{Subscription, local};
+use runtime::{Attempt, Broker, Failure, Ladder, Message, Outbox, Worker as _, clock};
+use secrecy::SecretString;
+use serde_json::Value;
+use simulator::{Settings, Simulator};
+use tokio_util::sync::CancellationToken;
+use zoom::{Choice, Config, DetailWorker, ListWorker, Plan, Zoom};
+
+/// A raw document, read.
+#[derive(Debug, Clone)]
+pub(crate) struct Raw {
+    pub(crate) id: String,
+    pub(crate) kind: RawKind,
+    pub(crate) endpoint: String,
+    pub(crate) context: Value,
+    pub(crate) body: Value,
+}
+
+/// What a harvest has brought.
+#[derive(Debug, Default)]
+pub(crate) struct Harvest {
+    /// Raw documents by id; a later one takes the place of an earlier one, as in the store.
+    pub(crate) raw: BTreeMap<String, Raw>,
+    /// The last receipt of every job, and all states it went through.
+    pub(crate) receipts: BTreeMap<String, Receipt>,
+    pub(crate) states: BTreeMap<String, Vec<ReceiptState>>,
+    pub(crate) dead: Vec<Message>,
+    /// Jobs that ended otherwise than well, with the failure of their last attempt.
+    pub(crate) failed: Vec<(String, Failure)>,
+}
+
+impl Harvest {
+    pub(crate) fn of_kind(&self, kind: RawKind) -> impl Iterator<Item = &Raw> {
+        self.raw.values().filter(move |raw| raw.kind == kind)
+    }
+
+    /// Uuids in the pages of a kind.
+    pub(crate) fn uuids(&self, kind: RawKind, member: &str) -> BTreeSet<String> {
+        let rows = self.of_kind(kind).flat_map(|raw| raw.body[member].as_array().unwrap());
+        rows.map(|row| row["uuid"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// `uuid/user_id` of all sessions in the pages of a kind.
+    pub(crate) fn sessions(&self, kind: RawKind) -> BTreeSet<String> {
+        let rows = self.of_kind(kind).flat_map(|raw| {
+            let uuid = raw.context["meeting_uuid"].as_str().unwrap();
+            let rows = raw.body["participants"].as_array().unwrap();
+            rows.iter().map(move |row| format!("{uuid}/{}", row["user_id"].as_str().unwrap()))
+        });
+        rows.collect()
+    }
+
+    pub(crate) fn receipt(&self, id: &str) -> &Receipt {
+        self.receipts.get(id).unwrap_or_else(|| panic!("no receipt of {id}"))
+    }
+}
+
+/// A source, a broker, and the jobs under way.
+pub(crate) struct Bench {
+    pub(crate) zoom: Arc<Zoom>,
+    pub(crate) broker: Broker,
+    _folder: tempfile::TempDir,
+}
+
+pub(crate) fn config(simulator: &Simulator) -> Config {
+    let credentials = simulator.credentials();
+    let secret = SecretString::from(credentials.client_secret);
+    Config {
+        api_url: simulator.api_url(),
+        oauth_url: simulator.oauth_url(),
+        plan: Plan::Business,
+        quota_speed: 0.0,
+        request_timeout: Duration::from_secs(5),
+        ..Config::new(credentials.account_id, credentials.client_id, secret)
+    }
+}
+
+/// A small world without quotas.
+pub(crate) fn settings() -> Settings {
+    Settings {
+        seed: 7,
+        hosts: 12,
+        meetings_per_day: 40,
+        participants: 5.0,
+        speed: 0.0,
+        ..Settings::default()
+    }
+}
+
+pub(crate) fn yesterday() -> Date {
+    let today = jiff::tz::Offset::UTC.to_datetime(clock::now()).date();
+    today.yesterday().unwrap()
+}
+
+pub(crate) fn meetings(date: Date) -> Task {
+    Task::Meetings { date }
+}
+
+pub(crate) fn job(task: Task) -> Job<Task> {
+    task.into_job(RunId::from("run"), Lane::Backfill, clock::now())
+}
+
+pub(crate) fn first_attempt() -> Attempt {
+    Attempt { number: 1, last: false, started_at: clock::now() }
+}
+
+impl Bench {
+    pub(crate) fn new(config: Config) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = local::Settings {
+            folder: folder.path().to_owned(),
+            ladder: Ladder::default(),
+            documents_limit: 1_000_000,
+        };
+        let broker = Broker::Local(runtime::broker::Local::open(settings).unwrap());
+        Self { zoom: Arc::new(Zoom::new(config).unwrap()), broker, _folder: folder }
+    }
+
+    pub(crate) fn outbox(&self) -> Outbox {
+        Outbox::new(self.broker.clone(), CancellationToken::new())
+    }
+
+    /// One attempt, by the worker of the job's family.
+    pub(crate) async fn perform(&self, job: Job<Task>, attempt: Attempt) -> Result<(), Failure> {
+        let mut outbox = self.outbox();
+        let outcome = match job.task.family() {
+            Family::ZOOM_LIST => ListWorker(Arc::clone(&self.zoom)).perform(job, attempt, &mut outbox).await,
+            _ => DetailWorker(Arc::clone(&self.zoom)).perform(job, attempt, &mut outbox).await,
+        };
+        outbox.flush().await.unwrap();
+        outcome
+    }
+
+    /// Attempts until the job is done or given up, with no time between them.
+    pub(crate) async fn carry_out(&self, job: Job<Task>, harvest: &mut Harvest) {
+        for number in 1..=7 {
+            let attempt = Attempt { number, last: number == 7, started_at: clock::now() };
+            match self.perform(job.clone(), attempt).await {
+                Ok(()) => return,
+                Err(Failure::Retry { .. }) if number < 7 => {}
+                Err(failure) => {
+                    harvest.failed.push((job.id.to_string(), failure));
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Carries out the jobs and all that follow from them, then reads what they sent.
+    pub(crate) async fn harvest(&self, tasks: Vec<Task>) -> Harvest {
+        let mut harvest = Harvest::default();
+        let mut jobs: Vec<_> = tasks.into_iter().map(job).collect();
+        while !jobs.is_empty() {
+            for job in std::mem::take(&mut jobs) {
+                self.carry_out(job, &mut harvest).await;
+            }
+            let queue = Queue::jobs(Family::ZOOM_DETAIL, Lane::Backfill);
+            for message in self.drain(queue).await {
+                let published: Job<Task> = decode(&message.body).unwrap();
+                assert_eq!(published.id.as_str(), message.headers.message_id);
+                jobs.push(published);
+            }
+        }
+        for message in self.drain(Queue::documents()).await {
+            harvest.take(&message);
+        }
+        harvest.dead = self.drain(Queue::dead()).await;
+        harvest
+    }
+
+    /// Everything in a queue.
+    pub(crate) async fn drain(&self, queue: Queue) -> Vec<Message> {
+        let mut consumer =
+            self.broker.consume(vec![Subscription { queue: queue.clone(), prefetch: 500 }]).await.unwrap();
+        let mut messages = Vec::new();
+        while self.broker.depth(&queue).await.unwrap().ready > 0 {
+            for delivery in consumer.take(500).await.unwrap() {
+                messages.push(delivery.message.clone());
+                delivery.ack().await.unwrap();
+            }
+        }
+        messages
+    }
+}
+
+impl Harvest {
+    fn take(&mut self, message: &Message) {
+        match decode::<Document<'_>>(&message.body).unwrap() {
+            Document::Raw(raw) => {
+                assert_eq!(raw.id, message.headers.message_id);
+                assert!(raw.fetched_at <= clock::now());
+                let raw = Raw {
+                    id: raw.id.to_string(),
+                    kind: raw.kind,
+                    endpoint: raw.endpoint.to_string(),
+                    context: serde_json::from_str(raw.context.get()).unwrap(),
+                    body: serde_json::from_str(raw.body.get()).unwrap(),
+                };
+                self.raw.insert(raw.id.clone(), raw);
+            }
+            Document::Receipts(receipts) => {
+                for receipt in receipts {
+                    let id = receipt.job_id.to_string();
+                    self.states.entry(id.clone()).or_default().push(receipt.state);
+                    self.receipts.insert(id, receipt);
+                }
+            }
+        }
+    }
+}
+
+/// A source whose choice of endpoints is fixed.
+pub(crate) fn bench(simulator: &Simulator, source: Choice) -> Bench {
+    Bench::new(Config { source, ..config(simulator) })
+}
