@@ -26,6 +26,8 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
 /// A body larger than this is not read to its end.
 const MAX_BODY: usize = 64 << 20;
+/// How long a host may take to show that it is there.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(10);
 /// How long work is held when a token is refused that was granted a moment ago.
 const TOKEN_TROUBLE: SignedDuration = SignedDuration::from_secs(30);
 
@@ -132,7 +134,7 @@ impl Client {
     /// Whether both hosts answer at all, whatever they answer.
     pub(crate) async fn reachable(&self, oauth_url: &str) -> bool {
         for url in [oauth_url, &self.api_url] {
-            if let Err(error) = self.http.head(url).send().await {
+            if let Err(error) = self.http.head(url).timeout(SIGN_OF_LIFE).send().await {
                 debug!(error = %error.without_url(), "zoom does not answer yet");
                 return false;
             }

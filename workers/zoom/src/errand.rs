@@ -98,12 +98,10 @@ impl<'a> Errand<'a> {
         self.send_receipts("receipt", vec![receipt]).await
     }
 
-    /// Sends this job's receipt as one that is given up, and sees it confirmed: the job's settlement follows at once.
+    /// Sends this job's receipt as one that is given up; the runtime sees it confirmed before it settles the job.
     pub(crate) async fn give_up(&mut self, cause: Cause) -> Result<(), Failure> {
-        let receipt =
-            Receipt { cause: Some(cause), ..self.receipt(ReceiptState::Failed).map_err(Failure::from)? };
-        self.send_receipts("receipt", vec![receipt]).await.map_err(Failure::from)?;
-        Ok(self.outbox.flush().await?)
+        let receipt = Receipt { cause: Some(cause), ..self.receipt(ReceiptState::Failed)? };
+        Ok(self.send_receipts("receipt", vec![receipt]).await?)
     }
 
     fn receipt(&self, state: ReceiptState) -> Result<Receipt, Refusal> {

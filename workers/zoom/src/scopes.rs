@@ -19,14 +19,17 @@ pub struct Granted {
 /// `auto` lacks nothing when either the Dashboard or the Reports can be read: accounts below Business are not
 /// offered Dashboard scopes at all.
 pub fn missing_scopes(granted: &[String], choice: Choice, webinars: bool) -> Vec<String> {
-    let dashboard = || lacking(granted, &dashboard(webinars));
-    let report = || lacking(granted, &report(webinars));
+    let report = lacking(granted, &report(webinars));
     match choice {
-        Choice::Dashboard => dashboard(),
-        Choice::Report => report(),
-        Choice::Auto if report().is_empty() => Vec::new(),
-        Choice::Auto => dashboard(),
+        Choice::Report => report,
+        Choice::Auto if report.is_empty() && !reads_dashboard(granted) => Vec::new(),
+        Choice::Auto | Choice::Dashboard => lacking(granted, &dashboard(webinars)),
     }
+}
+
+/// Whether a token may read the Dashboard's meetings. A token whose scopes are unknown is taken to.
+pub(crate) fn reads_dashboard(granted: &[String]) -> bool {
+    lacking(granted, &dashboard(false)).is_empty()
 }
 
 /// Whether a token may list users. A token whose scopes are unknown is taken to.
@@ -60,8 +63,8 @@ fn lacking(granted: &[String], needed: &[Endpoint]) -> Vec<String> {
     if granted.is_empty() {
         return Vec::new();
     }
-    let has = |scope: &&str| granted.iter().any(|granted| granted == scope);
-    let lacks = needed.iter().filter(|endpoint| !endpoint.scopes().iter().any(|scope| has(&scope)));
+    let has = |scope: &str| granted.iter().any(|granted| granted == scope);
+    let lacks = needed.iter().filter(|endpoint| !endpoint.scopes().iter().any(|scope| has(scope)));
     lacks.map(|endpoint| described(endpoint.scopes())).collect()
 }
 
@@ -102,6 +105,13 @@ mod tests {
         let half = granted(&["dashboard:read:list_meetings:admin"]);
         assert_eq!(missing_scopes(&half, Choice::Auto, false).len(), 2);
         assert!(!lists_users(&half) && lists_users(&pro));
+        let no_webinars = granted(&["dashboard_meetings:read:admin", "report:read:admin"]);
+        assert!(missing_scopes(&no_webinars, Choice::Auto, false).is_empty());
+        assert_eq!(
+            missing_scopes(&no_webinars, Choice::Auto, true).len(),
+            2,
+            "the Dashboard is read, but for webinars"
+        );
     }
 
     #[test]

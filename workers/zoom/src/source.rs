@@ -7,7 +7,7 @@ use tracing::warn;
 
 use crate::Choice;
 use crate::atlas::{Reason, Refusal};
-use crate::scopes::missing_scopes;
+use crate::scopes::{missing_scopes, reads_dashboard};
 
 /// The process's source. In `auto` it begins with the Dashboard and changes over to the Reports once.
 #[derive(Debug)]
@@ -25,7 +25,7 @@ impl Source {
     pub(crate) fn api(&self, wanted: Option<Api>) -> Api {
         let walled = self.walled.load(Ordering::Relaxed);
         match (self.choice, wanted) {
-            (_, Some(Api::Report)) | (Choice::Report, None) => Api::Report,
+            (_, Some(Api::Report)) | (Choice::Report, _) => Api::Report,
             (Choice::Auto, _) if walled => Api::Report,
             _ => Api::Dashboard,
         }
@@ -49,7 +49,11 @@ impl Source {
 fn is_wall(refusal: &Refusal, granted: &[String]) -> bool {
     match refusal.reason {
         Reason::Wall => true,
-        Reason::Scopes => !granted.is_empty() && missing_scopes(granted, Choice::Report, false).is_empty(),
+        Reason::Scopes => {
+            !granted.is_empty()
+                && !reads_dashboard(granted)
+                && missing_scopes(granted, Choice::Report, false).is_empty()
+        }
         _ => false,
     }
 }
@@ -70,7 +74,8 @@ mod tests {
         let dashboard = Source::new(Choice::Dashboard);
         assert!(!dashboard.changes_over(&wall, Api::Dashboard, &[]));
         assert_eq!(dashboard.api(None), Api::Dashboard);
-        assert_eq!(Source::new(Choice::Report).api(None), Api::Report);
+        let report = Source::new(Choice::Report);
+        assert_eq!((report.api(None), report.api(Some(Api::Dashboard))), (Api::Report, Api::Report));
     }
 
     #[test]
@@ -79,7 +84,9 @@ mod tests {
         let pro = vec!["report:read:admin".to_owned()];
         let other = vec!["user:read:admin".to_owned()];
         assert!(Source::new(Choice::Auto).changes_over(&scopes, Api::Dashboard, &pro));
+        let no_webinars = vec!["dashboard_meetings:read:admin".to_owned(), "report:read:admin".to_owned()];
         assert!(!Source::new(Choice::Auto).changes_over(&scopes, Api::Dashboard, &other));
+        assert!(!Source::new(Choice::Auto).changes_over(&scopes, Api::Dashboard, &no_webinars));
         assert!(!Source::new(Choice::Auto).changes_over(&scopes, Api::Dashboard, &[]));
     }
 }

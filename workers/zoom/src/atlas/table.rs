@@ -119,11 +119,12 @@ fn scopes_in(message: &str) -> Option<String> {
 
 /// Code 200 is "no permission" as well as "the plan does not include this"; the text tells them apart.
 fn no_permission(said: &str, head: &Head, call: &Call) -> Refusal {
-    if call.endpoint.is_webinar() && says(head, "webinar") {
-        let text = format!("{said}: the account has no webinar add-on");
+    let plan = ["dashboard", "zmp", "business"].iter().any(|word| says(head, word));
+    if call.endpoint.is_webinar() && (says(head, "webinar") || !plan) {
+        let text =
+            format!("{said}: the account has no webinar add-on, or the app's owner may not see webinars");
         return Refusal::reject(Reason::Other, CauseClass::PlanMissing, text);
     }
-    let plan = ["dashboard", "zmp", "business"].iter().any(|word| says(head, word));
     if call.endpoint.is_about_one_meeting() && !plan {
         let text = format!("{said}: the account may not see this meeting");
         return Refusal::reject(Reason::Other, CauseClass::Forbidden, text);

@@ -306,6 +306,13 @@ fn a_200_may_say_that_the_plan_is_missing() {
 }
 
 #[test]
+fn r400_200_on_webinars_says_nothing_of_meetings() {
+    let (_, class, _) = rejected(judge!("400-200-permission", to(Endpoint::MetricsWebinars)));
+    assert_eq!(class, CauseClass::PlanMissing);
+    assert_eq!(halted(judge!("400-200-dashboard", to(Endpoint::MetricsWebinars))).0, Reason::Wall);
+}
+
+#[test]
 fn what_nobody_knows_is_tried_again() {
     assert_eq!(retried(judge!("418-unknown", to(DETAIL))).2, CauseClass::BadShape);
     assert_eq!(retried(judge!("302-redirect", to(DETAIL))).2, CauseClass::BadShape);
