@@ -1,1 +1,13 @@
-//! ua
+//! The program `ua`: command line, configuration and assembly. What it does lies in the crates under `workers/`.
+
+pub mod assemble;
+pub mod cli;
+pub mod commands;
+pub mod config;
+pub mod coverage;
+pub mod exit;
+mod harvest;
+mod output;
+mod progress;
+mod summary;
+mod telemetry;

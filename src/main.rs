@@ -1,2 +1,18 @@
-//! ua
-fn main() {}
+//! The program `ua`.
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use ua::{cli, commands, exit};
+
+fn main() -> ExitCode {
+    let cli = cli::Cli::parse();
+    let result = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime.block_on(Box::pin(commands::execute(cli))),
+        Err(error) => Err(error.into()),
+    };
+    if let Err(error) = &result {
+        ua::exit::say(error);
+    }
+    exit::code(&result)
+}

@@ -1,0 +1,185 @@
+//! The one place where parts are built from the configuration and put together.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use indexer::{DeadLetterDesk, Indexer};
+use messages::{Family, Queue};
+use runtime::{Broker, Ladder, Limits, Role, RunError, Snapshot, Status, run, run_batches};
+use store::Store;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use zoom::{DetailWorker, ListWorker, Zoom};
+
+use crate::config::{Config, ConfigError};
+
+/// Opens the broker that the configuration names.
+///
+/// # Errors
+/// When it cannot be reached or refuses.
+pub async fn broker(config: &Config, role: &str) -> anyhow::Result<Broker> {
+    let ladder = Ladder::default();
+    match &config.amqp {
+        None => {
+            let settings = runtime::broker::local::Settings {
+                folder: config.data_dir.clone(),
+                ladder,
+                documents_limit: config.documents_limit,
+            };
+            Ok(Broker::Local(runtime::broker::Local::open(settings)?))
+        }
+        Some(_) => anyhow::bail!("amqp soon"),
+    }
+}
+
+/// Opens the store that the configuration names.
+///
+/// # Errors
+/// When its settings are refused. A store that is away is found out by its first use.
+pub fn store(config: &Config) -> anyhow::Result<Store> {
+    let prefix = config.index_prefix.clone();
+    match &config.search {
+        None => {
+            let settings = store::local::Settings { folder: config.data_dir.clone(), prefix };
+            Ok(Store::Local(store::Local::open(settings)?))
+        }
+        Some(search) => {
+            let settings = store::elasticsearch::Settings {
+                host: search.host.clone(),
+                user: search.user.clone(),
+                password: search.password.clone(),
+                api_key: search.api_key.clone(),
+                ca_cert: search.ca_cert.clone(),
+                prefix,
+                request_timeout: Duration::from_secs(60),
+            };
+            Ok(Store::Elasticsearch(store::Elasticsearch::new(settings).context("Elasticsearch (ES_HOST)")?))
+        }
+    }
+}
+
+/// The Zoom source.
+///
+/// # Errors
+/// When the account is not configured; the error names what is missing.
+pub fn zoom(config: &Config) -> anyhow::Result<Arc<Zoom>> {
+    let zoom = config.zoom.clone().map_err(|names| ConfigError::Missing { names })?;
+    Ok(Arc::new(Zoom::new(zoom)?))
+}
+
+/// The roles that a process can play. A new source is registered here.
+#[derive(Debug, Clone)]
+pub struct Parts {
+    /// Where work comes from and goes to.
+    pub broker: Broker,
+    /// Where documents live.
+    pub store: Store,
+    /// Fetches from Zoom, if this process does.
+    pub zoom: Option<Arc<Zoom>>,
+    /// Writes documents and dead letters, if this process does.
+    pub index: bool,
+}
+
+/// Roles at work.
+#[derive(Debug)]
+pub struct Running {
+    statuses: Vec<Arc<Status>>,
+    tasks: JoinSet<Result<(), RunError>>,
+    stop: CancellationToken,
+}
+
+impl Parts {
+    /// Starts the roles; `stop` ends them, each handing back what it cannot finish within `grace`.
+    pub fn start(self, config: &Config, stop: &CancellationToken, grace: Duration) -> Running {
+        let mut running = Running { statuses: Vec::new(), tasks: JoinSet::new(), stop: stop.clone() };
+        if let Some(zoom) = &self.zoom {
+            let list = self.role(
+                ListWorker(Arc::clone(zoom)),
+                config.list_permits,
+                "zoom.list",
+                &mut running,
+                grace,
+            );
+            running.tasks.spawn(run(list, Family::ZOOM_LIST));
+            let detail = self.role(
+                DetailWorker(Arc::clone(zoom)),
+                config.detail_permits,
+                "zoom.detail",
+                &mut running,
+                grace,
+            );
+            running.tasks.spawn(run(detail, Family::ZOOM_DETAIL));
+        }
+        if self.index {
+            let indexer = Indexer::new(self.store.clone(), indexer_settings(config));
+            let index = self.role(indexer, 2, "index", &mut running, grace);
+            running.tasks.spawn(run_batches(index, Queue::documents(), Limits::default()));
+            let desk =
+                self.role(DeadLetterDesk::new(self.store.clone()), 1, "index.dead", &mut running, grace);
+            running.tasks.spawn(run_batches(desk, Queue::dead(), Limits::default()));
+        }
+        running
+    }
+
+    fn role<W>(
+        &self,
+        worker: W,
+        permits: usize,
+        name: &'static str,
+        running: &mut Running,
+        grace: Duration,
+    ) -> Role<W> {
+        let status = Arc::new(Status::new(name));
+        running.statuses.push(Arc::clone(&status));
+        let (broker, stop) = (self.broker.clone(), running.stop.clone());
+        Role { worker: Arc::new(worker), broker, permits, status, stop, grace }
+    }
+}
+
+fn indexer_settings(config: &Config) -> indexer::Settings {
+    indexer::Settings {
+        split: config.index_split,
+        raw_days: config.raw_days,
+        ..indexer::Settings::new(env!("CARGO_PKG_VERSION"))
+    }
+}
+
+impl Running {
+    /// What the roles say of themselves.
+    pub fn snapshots(&self) -> Vec<Snapshot> {
+        self.statuses.iter().map(|status| status.snapshot()).collect()
+    }
+
+    /// Waits until a role has ended: by an error, or after the stop.
+    ///
+    /// # Errors
+    /// The first role's that ended with one.
+    pub async fn ended(&mut self) -> Result<(), RunError> {
+        while let Some(ended) = self.tasks.join_next().await {
+            match ended {
+                Ok(outcome) => outcome?,
+                Err(error) => {
+                    return Err(RunError::Halted(format!(
+                        "a role died ({error}): please report this with the log"
+                    )));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Stops all roles and waits until each has finished or handed back what it has.
+    ///
+    /// # Errors
+    /// The first role's that ended with one.
+    pub async fn stop(mut self) -> Result<(), RunError> {
+        self.stop.cancel();
+        let first = self.ended().await;
+        while !self.tasks.is_empty() {
+            // The first error is the one to tell; the others have the same cause or come from the stop.
+            let _ = self.ended().await;
+        }
+        first
+    }
+}

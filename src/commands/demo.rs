@@ -1,0 +1,180 @@
+//! `ua demo`: the whole pipeline against a simulated account, and the truth beside what was harvested.
+
+use std::collections::HashSet;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use messages::{Calls, Lane};
+use serde::Serialize;
+use simulator::{LedgerSummary, Settings, Simulator, Source, Truth};
+use store::{Kind, Query, Store};
+
+use super::plan::Wish;
+use super::{run, simulate};
+use crate::cli::Demo;
+use crate::config::{Config, Environment};
+use crate::coverage;
+use crate::exit::Outcome;
+use crate::output;
+use crate::summary::Summary;
+
+/// How long the demo waits for parked work.
+const WAIT: Duration = Duration::from_secs(180);
+
+#[derive(Serialize)]
+struct Report {
+    date: Date,
+    truth: Counts,
+    harvested: Counts,
+    missing: u64,
+    unexpected: u64,
+    calls: Calls,
+    over_quota: u64,
+    dead: u64,
+    seconds: f64,
+    complete: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+struct Counts {
+    meetings: u64,
+    sessions: u64,
+}
+
+pub(super) async fn execute(words: Demo, config: &Config) -> anyhow::Result<Outcome> {
+    let date = words.date.unwrap_or_else(|| coverage::today().saturating_sub(jiff::Span::new().days(1)));
+    fresh_folder(&words.data_dir)?;
+    let settings = Settings { now: Some(well_after(date)), ..simulate::settings(&words.world) };
+    let simulator = Simulator::start(settings).await.context("cannot start the simulator")?;
+    let config = account(&words, &simulator, config)?;
+    let wish = Wish { dates: vec![date], lane: Some(Lane::Daily), ..Wish::default() };
+    output::remark(&format!(
+        "a simulated account with {} meetings on {date}; fetching it all",
+        words.world.meetings_per_day
+    ));
+    let (summary, store) = run::harvest(&wish, &config, WAIT).await?;
+    let truth = simulator.truth(date, Source::Dashboard);
+    let report = compare(date, &truth, &store, &summary, &simulator.ledger_summary()).await?;
+    simulator.stop().await;
+    if words.json {
+        output::say_json(&report)?
+    } else {
+        print(&report, &words.data_dir)
+    }
+    Ok(if report.complete { Outcome::Complete } else { Outcome::Incomplete })
+}
+
+/// A time at which the date's last meeting has ended, the ones over midnight included: the truth stands still.
+fn well_after(date: Date) -> Timestamp {
+    let noon = date.saturating_add(jiff::Span::new().days(1)).at(12, 0, 0, 0);
+    TimeZone::UTC
+        .to_timestamp(noon)
+        .map_or_else(|_| runtime::clock::now(), |noon| noon.max(runtime::clock::now()))
+}
+
+/// The configuration of the demo: the simulator's account, everything else in one folder.
+fn account(words: &Demo, simulator: &Simulator, config: &Config) -> anyhow::Result<Config> {
+    let account = simulator.credentials();
+    let environment = Environment::of([
+        ("ZOOM_ACCOUNT_ID", account.account_id),
+        ("ZOOM_CLIENT_ID", account.client_id),
+        ("ZOOM_CLIENT_SECRET", account.client_secret),
+        ("ZOOM_API_URL", simulator.api_url()),
+        ("ZOOM_OAUTH_URL", simulator.oauth_url()),
+        ("ZOOM_QUOTA_SPEED", if words.world.speed > 0.0 { words.world.speed } else { 10_000.0 }.to_string()),
+        ("ZOOM_WEBINARS", words.world.webinars.to_string()),
+        ("UA_DATA_DIR", words.data_dir.display().to_string()),
+    ]);
+    Ok(Config { log: config.log.clone(), ..Config::from(&environment)? })
+}
+
+/// Makes the folder, or empties it of an earlier demo. Anything else in it is left alone and refused.
+fn fresh_folder(folder: &Path) -> anyhow::Result<()> {
+    for name in ["ua.db", "ua.db-wal", "ua.db-shm"] {
+        match std::fs::remove_file(folder.join(name)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(error)
+                    .with_context(|| format!("cannot replace the demo in {}", folder.display()));
+            }
+            _ => {}
+        }
+    }
+    std::fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))
+}
+
+async fn compare(
+    date: Date,
+    truth: &Truth,
+    store: &Store,
+    summary: &Summary,
+    ledger: &LedgerSummary,
+) -> anyhow::Result<Report> {
+    let meetings = ids(store, Kind::Meetings).await?;
+    let sessions = ids(store, Kind::Sessions).await?;
+    let known = truth.ids.as_ref().context("the simulator told no ids")?;
+    let gone: HashSet<&String> = known.gone.iter().collect();
+    let true_meetings: HashSet<&String> = known.meeting_uuids.iter().chain(&known.webinar_uuids).collect();
+    let true_sessions: HashSet<&String> =
+        known.session_ids.iter().chain(&known.webinar_session_ids).collect();
+    let unseen = |have: &HashSet<String>, want: &HashSet<&String>| {
+        let missing = want.iter().filter(|id| !have.contains(**id) && !gone.contains(**id)).count();
+        let unexpected = have.iter().filter(|id| !want.contains(id)).count();
+        (missing as u64, unexpected as u64)
+    };
+    let (missing_meetings, extra_meetings) = unseen(&meetings, &true_meetings);
+    let (missing_sessions, extra_sessions) = unseen(&sessions, &true_sessions);
+    let (missing, unexpected) = (missing_meetings + missing_sessions, extra_meetings + extra_sessions);
+    Ok(Report {
+        date,
+        truth: Counts { meetings: true_meetings.len() as u64, sessions: true_sessions.len() as u64 },
+        harvested: Counts { meetings: meetings.len() as u64, sessions: sessions.len() as u64 },
+        missing,
+        unexpected,
+        calls: summary.calls,
+        over_quota: ledger.over,
+        dead: summary.dead,
+        seconds: summary.seconds,
+        complete: missing == 0 && unexpected == 0,
+    })
+}
+
+async fn ids(store: &Store, kind: Kind) -> anyhow::Result<HashSet<String>> {
+    let (query, mut ids, mut after) = (Query::all(kind), HashSet::new(), None);
+    loop {
+        let (hits, next) = store.scan(&query, 2_000, after).await?;
+        ids.extend(hits.into_iter().map(|hit| hit.id));
+        match next {
+            Some(next) => after = Some(next),
+            None => return Ok(ids),
+        }
+    }
+}
+
+fn print(report: &Report, folder: &Path) {
+    let mut table = output::table(&["", "truth", "harvested"]);
+    let row =
+        |name: &str, truth: u64, harvested: u64| [name.to_owned(), truth.to_string(), harvested.to_string()];
+    table.add_row(row("meetings", report.truth.meetings, report.harvested.meetings));
+    table.add_row(row("participant sessions", report.truth.sessions, report.harvested.sessions));
+    table.add_row(row("calls over quota", 0, report.over_quota));
+    output::say(&table.to_string());
+    let Calls { light, medium, heavy, resource_intensive } = report.calls;
+    output::say(&format!(
+        "{} {} in {:.1} s with {heavy} heavy, {resource_intensive} resource-intensive, {medium} medium and {light} light calls; {} dead letters",
+        report.date,
+        if report.complete { "is complete" } else { "is NOT complete" },
+        report.seconds,
+        report.dead,
+    ));
+    if report.missing + report.unexpected > 0 {
+        output::say(&format!("{} documents are missing, {} unexpected", report.missing, report.unexpected));
+    }
+    let (db, dir) = (folder.join("ua.db").display().to_string(), folder.display().to_string());
+    output::say(&format!(
+        "\nGo on with:\n  sqlite3 -box {db} \"select topic, count(*) sessions, sum(duration)/3600 hours from sessions group by topic order by 2 desc limit 5\"\n  sqlite3 -box {db} \"select device_family, count(*) from sessions group by 1 order by 2 desc\"\n  UA_DATA_DIR={dir} ua status",
+    ));
+}

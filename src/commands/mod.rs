@@ -1,0 +1,40 @@
+//! A file per command. Each takes the parsed words and the configuration and returns how it ended.
+
+mod check;
+mod demo;
+mod dlq;
+mod plan;
+mod run;
+mod setup;
+mod simulate;
+mod status;
+mod work;
+
+use crate::cli::{Cli, Command};
+use crate::config::{Config, Environment};
+use crate::exit::Outcome;
+use crate::telemetry;
+
+pub use plan::Wish;
+pub(crate) use work::signalled;
+
+/// Does what was asked.
+///
+/// # Errors
+/// With what, where and what to do about it, in one line.
+pub async fn execute(cli: Cli) -> anyhow::Result<Outcome> {
+    let environment = Environment::load()?;
+    let config = Config::from(&environment)?;
+    telemetry::start(&config.log)?;
+    match cli.command {
+        Command::Plan(words) => plan::execute(words, &config).await,
+        Command::Run(words) => run::execute(words, &config).await,
+        Command::Work(words) => work::execute(words, &config).await,
+        Command::Status(words) => status::execute(&words, &config).await,
+        Command::Dlq(words) => dlq::execute(words.command, &config).await,
+        Command::Setup(words) => setup::execute(&words, &config).await,
+        Command::Check(words) => check::execute(&words, &config).await,
+        Command::Demo(words) => demo::execute(words, &config).await,
+        Command::Simulate(words) => simulate::execute(words).await,
+    }
+}

@@ -1,0 +1,120 @@
+//! `ua run`: the whole job in this process: plan, fetch, index, and a receipt at the end.
+
+use std::time::Duration;
+
+use serde::Serialize;
+use store::{Kind, Query, Store};
+use tokio_util::sync::CancellationToken;
+
+use super::plan::{self, Wish};
+use crate::assemble::{self, Parts};
+use crate::cli::{Destination, Run};
+use crate::config::Config;
+use crate::coverage;
+use crate::exit::Outcome;
+use crate::harvest::{self, Ended};
+use crate::output;
+use crate::summary::{self, Summary};
+
+pub(super) async fn execute(words: Run, config: &Config) -> anyhow::Result<Outcome> {
+    let wish = Wish::from(&words.selectors, coverage::today())?;
+    match words.destination {
+        Destination::Index => {
+            let (summary, _) = harvest(&wish, config, words.wait).await?;
+            report(&summary, words.json)
+        }
+        Destination::Stdout => {
+            // Queues and documents live in a folder of their own, gone at the end: nothing is left behind.
+            let folder = tempfile::tempdir()?;
+            let config = Config {
+                amqp: None,
+                search: None,
+                data_dir: folder.path().to_owned(),
+                raw_days: 0,
+                ..config.clone()
+            };
+            let (summary, store) = harvest(&wish, &config, words.wait).await?;
+            print_documents(&store).await?;
+            output::remark(&summary.sentence());
+            Ok(summary.outcome())
+        }
+    }
+}
+
+/// Plans, fetches and indexes what is wished; returns the summary and the store, for a look at it.
+pub(super) async fn harvest(
+    wish: &Wish,
+    config: &Config,
+    wait: Duration,
+) -> anyhow::Result<(Summary, Store)> {
+    let zoom = assemble::zoom(config)?;
+    super::check::credentials(&zoom).await?;
+    let began = runtime::clock::now();
+    let broker = assemble::broker(config, "run").await?;
+    let store = assemble::store(config)?;
+    store.setup().await?;
+    let planned = plan::plan(wish, config, &store).await?;
+    output::remark(&plan::sentence(&planned));
+    let run = planned.run.clone();
+    plan::publish(planned, &broker, &store, config).await?;
+    let parts = Parts { broker: broker.clone(), store: store.clone(), zoom: Some(zoom.clone()), index: true };
+    let stop = CancellationToken::new();
+    let running = parts.start(config, &stop, Duration::from_secs(25));
+    let ended = harvest::until_done(running, &broker, &store, &run, wait).await;
+    broker.close().await;
+    let ended = ended?;
+    store.refresh().await?;
+    let summary = summary::of(wish, &store, began, zoom.calls()).await?;
+    Ok((summary.with(ended), store))
+}
+
+pub(super) fn report(summary: &Summary, json: bool) -> anyhow::Result<Outcome> {
+    if json {
+        output::say_json(summary)?;
+    } else {
+        output::say(&summary.sentence());
+    }
+    for line in &summary.waits_for {
+        output::remark(&format!("waiting: {line}"));
+    }
+    Ok(summary.outcome())
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    _index: &'a str,
+    _id: &'a str,
+    _version: i64,
+    _source: &'a serde_json::value::RawValue,
+}
+
+/// One JSON line per document; receipts and dead letters are not documents.
+async fn print_documents(store: &Store) -> anyhow::Result<()> {
+    for kind in [Kind::Meetings, Kind::Sessions] {
+        let (query, mut after) = (Query::all(kind), None);
+        loop {
+            let (hits, next) = store.scan(&query, 1_000, after).await?;
+            for hit in &hits {
+                let line =
+                    Line { _index: &hit.index, _id: &hit.id, _version: hit.version, _source: &hit.source };
+                output::say_json(&line)?;
+            }
+            match next {
+                Some(next) => after = Some(next),
+                None => break,
+            }
+        }
+    }
+    Ok(())
+}
+
+/// How the waiting ended, in the summary's words.
+impl Summary {
+    fn with(mut self, ended: Ended) -> Self {
+        if let Ended::Waiting(lines) = ended {
+            self.waits_for = lines;
+            self.complete = false;
+        }
+        self
+    }
+}

@@ -1,0 +1,232 @@
+//! The configuration: flags, then environment, then `.env`, then defaults. Composes what each crate wants
+//! for its own concern; nothing else reads the environment.
+
+mod environment;
+mod variables;
+mod zoom;
+
+use std::path::PathBuf;
+
+use secrecy::SecretString;
+
+pub use environment::Environment;
+pub use variables::{VARIABLES, Variable};
+
+/// What is wrong with the configuration. Exit code 2.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// A variable's value is not one it takes.
+    #[error("{name} {why}; see example.env")]
+    Invalid {
+        /// The variable.
+        name: &'static str,
+        /// What it takes.
+        why: String,
+    },
+    /// Variables that are needed are not set.
+    #[error(
+        "not set: {}; put them into the environment or .env (see example.env), or try `ua demo`, which needs none",
+        names.join(", ")
+    )]
+    Missing {
+        /// The variables.
+        names: Vec<&'static str>,
+    },
+    /// `.env` cannot be read.
+    #[error("cannot read .env in the current folder: {why}")]
+    Dotenv {
+        /// Why.
+        why: String,
+    },
+}
+
+impl ConfigError {
+    /// `name` has a value that it does not take.
+    pub fn invalid(name: &'static str, why: impl Into<String>) -> Self {
+        Self::Invalid { name, why: why.into() }
+    }
+}
+
+/// RabbitMQ, when `AMQP_URL` is set.
+#[derive(Debug, Clone)]
+pub struct AmqpConfig {
+    /// The URL, password included.
+    pub url: SecretString,
+    /// The first part of every queue's name.
+    pub queue_prefix: String,
+    /// A certificate authority to trust beside the system's.
+    pub ca_cert: Option<PathBuf>,
+}
+
+/// Elasticsearch or OpenSearch, when `ES_HOST` is set.
+#[derive(Debug, Clone)]
+pub struct SearchConfig {
+    /// `host:port` or a URL.
+    pub host: String,
+    /// The user.
+    pub user: Option<String>,
+    /// The user's password.
+    pub password: Option<SecretString>,
+    /// An API key, in place of user and password.
+    pub api_key: Option<SecretString>,
+    /// A certificate authority to trust beside the system's.
+    pub ca_cert: Option<PathBuf>,
+}
+
+/// How the program logs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogConfig {
+    /// A filter in the form of `tracing`'s `EnvFilter`.
+    pub filter: String,
+    /// JSON lines in place of text.
+    pub json: bool,
+}
+
+/// Everything that is configured.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The Zoom account; `Err` names the credentials that are not set, for the commands that need them.
+    pub zoom: Result<::zoom::Config, Vec<&'static str>>,
+    /// Webinars are planned, too.
+    pub webinars: bool,
+    /// List jobs at once.
+    pub list_permits: usize,
+    /// Detail jobs at once.
+    pub detail_permits: usize,
+    /// RabbitMQ, or `None` for the local broker.
+    pub amqp: Option<AmqpConfig>,
+    /// Messages that `ua.documents` takes at most.
+    pub documents_limit: usize,
+    /// Elasticsearch, or `None` for the local store.
+    pub search: Option<SearchConfig>,
+    /// The first part of every index's name.
+    pub index_prefix: String,
+    /// How finely indices are split.
+    pub index_split: store::Split,
+    /// Days for which answers are kept as received; 0: not at all.
+    pub raw_days: u32,
+    /// The folder of the local file.
+    pub data_dir: PathBuf,
+    /// How the program logs.
+    pub log: LogConfig,
+}
+
+impl Config {
+    /// The configuration that `environment` describes.
+    ///
+    /// # Errors
+    /// When a variable has a value it does not take. A missing Zoom account is no error here.
+    pub fn from(environment: &Environment) -> Result<Self, ConfigError> {
+        let path = |name| environment.get(name).map(PathBuf::from);
+        let secret = |name| environment.get(name).map(SecretString::from);
+        let amqp = secret("AMQP_URL").map(|url| AmqpConfig {
+            url,
+            queue_prefix: environment.get_or_default("UA_QUEUE_PREFIX").to_owned(),
+            ca_cert: path("AMQP_CA_CERT"),
+        });
+        let search = environment.get("ES_HOST").map(|host| SearchConfig {
+            host: host.to_owned(),
+            user: environment.get("ES_USER").map(str::to_owned),
+            password: secret("ES_PASSWORD"),
+            api_key: secret("ES_API_KEY"),
+            ca_cert: path("ES_CA_CERT"),
+        });
+        Ok(Self {
+            zoom: match zoom::config(environment) {
+                Err(ConfigError::Missing { names }) => Err(names),
+                configured => Ok(configured?),
+            },
+            webinars: environment.flag("ZOOM_WEBINARS")?,
+            list_permits: positive(environment, "ZOOM_LIST_PERMITS")?,
+            detail_permits: positive(environment, "ZOOM_DETAIL_PERMITS")?,
+            amqp,
+            documents_limit: positive(environment, "UA_DOCUMENTS_LIMIT")?,
+            search,
+            index_prefix: environment.get_or_default("UA_INDEX_PREFIX").to_owned(),
+            index_split: environment.parsed("UA_INDEX_SPLIT", "day, month or year")?,
+            raw_days: environment.parsed("UA_RAW_DAYS", "a number of days, 0 for none")?,
+            data_dir: PathBuf::from(environment.get_or_default("UA_DATA_DIR")),
+            log: log(environment)?,
+        })
+    }
+}
+
+fn positive(environment: &Environment, name: &'static str) -> Result<usize, ConfigError> {
+    match environment.parsed(name, "a whole number from 1")? {
+        0 => Err(ConfigError::invalid(name, "takes a whole number from 1, not 0")),
+        number => Ok(number),
+    }
+}
+
+fn log(environment: &Environment) -> Result<LogConfig, ConfigError> {
+    let json = match environment.get_or_default("UA_LOG_FORMAT") {
+        "text" => false,
+        "json" => true,
+        other => {
+            return Err(ConfigError::invalid("UA_LOG_FORMAT", format!("takes text or json, not {other:?}")));
+        }
+    };
+    Ok(LogConfig { filter: environment.get_or_default("UA_LOG").to_owned(), json })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The names that `example.env` sets or shows commented out.
+    fn named_in_example() -> Vec<String> {
+        include_str!("../../example.env")
+            .lines()
+            .filter_map(|line| line.trim_start_matches("# ").split_once('='))
+            .map(|(name, _)| name.to_owned())
+            .filter(|name| name.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_'))
+            .collect()
+    }
+
+    #[test]
+    fn example_env_names_exactly_the_variables_the_code_reads() {
+        let read: Vec<String> = VARIABLES.iter().map(|variable| variable.name.to_owned()).collect();
+        assert_eq!(named_in_example(), read);
+    }
+
+    #[test]
+    fn example_env_shows_the_defaults_and_parses() {
+        let text = include_str!("../../example.env");
+        for Variable { name, default } in VARIABLES {
+            if let Some(default) = default {
+                assert!(
+                    text.contains(&format!("\n# {name}={default}\n")),
+                    "{name}={default} is not in example.env"
+                );
+            }
+        }
+        let pairs: Vec<_> = dotenvy::from_read_iter(text.as_bytes()).collect::<Result<_, _>>().unwrap();
+        assert!(!pairs.is_empty());
+    }
+
+    #[test]
+    fn a_wrong_value_names_its_variable_and_what_it_takes() {
+        for (name, value) in [
+            ("UA_INDEX_SPLIT", "week"),
+            ("UA_RAW_DAYS", "-1"),
+            ("ZOOM_LIST_PERMITS", "0"),
+            ("UA_LOG_FORMAT", "xml"),
+            ("ZOOM_WEBINARS", "perhaps"),
+        ] {
+            let error = Config::from(&Environment::of([(name, value.to_owned())])).unwrap_err().to_string();
+            assert!(error.starts_with(name) && error.contains("takes"), "{error}");
+        }
+    }
+
+    #[test]
+    fn debug_never_shows_a_secret() {
+        let canary = |name: &'static str| (name, "amqp://u:canary@h/".to_owned());
+        let names = ["AMQP_URL", "ES_PASSWORD", "ES_API_KEY", "ZOOM_CLIENT_SECRET"];
+        let ids =
+            [("ES_HOST", "h:1".to_owned()), ("ZOOM_ACCOUNT_ID", "a".into()), ("ZOOM_CLIENT_ID", "b".into())];
+        let environment = Environment::of(names.map(canary).into_iter().chain(ids));
+        let config = Config::from(&environment).unwrap();
+        assert!(config.zoom.is_ok() && config.amqp.is_some() && config.search.is_some());
+        assert!(!format!("{config:?}").contains("canary"));
+    }
+}

@@ -1,0 +1,57 @@
+//! Reads what the store's receipts say is held.
+
+use anyhow::Context as _;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use messages::{JobId, Receipt};
+use store::{Kind, Query, Store};
+
+/// Receipts read at once.
+const PAGE: usize = 2_000;
+
+/// The UTC date of now.
+pub fn today() -> Date {
+    TimeZone::UTC.to_datetime(runtime::clock::now()).date()
+}
+
+/// The receipts of all jobs that belong to the dates from `from` to `to`, both included.
+///
+/// # Errors
+/// When the store is away or a row is not a receipt.
+pub async fn receipts(store: &Store, from: Date, to: Date) -> anyhow::Result<Vec<Receipt>> {
+    let query = Query::all(Kind::Harvests).between("date", from, to);
+    let (mut receipts, mut after) = (Vec::new(), None);
+    loop {
+        let (hits, next) = store.scan(&query, PAGE, after).await?;
+        for hit in hits {
+            receipts.push(parse(&hit)?);
+        }
+        match next {
+            Some(next) => after = Some(next),
+            None => return Ok(receipts),
+        }
+    }
+}
+
+/// The receipts of these jobs, as far as there are any.
+///
+/// # Errors
+/// When the store is away or a row is not a receipt.
+pub async fn receipts_of(store: &Store, jobs: &[JobId]) -> anyhow::Result<Vec<Receipt>> {
+    let mut receipts = Vec::new();
+    for job in jobs {
+        if let Some(hit) = store.get(Kind::Harvests, job.as_str()).await? {
+            receipts.push(parse(&hit)?);
+        }
+    }
+    Ok(receipts)
+}
+
+fn parse(hit: &store::Hit) -> anyhow::Result<Receipt> {
+    serde_json::from_str(hit.source.get()).with_context(|| {
+        format!(
+            "the row {} of the index harvests is no receipt of this ua: was it written by another version?",
+            hit.id
+        )
+    })
+}

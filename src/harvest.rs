@@ -1,0 +1,182 @@
+//! Waits until embedded roles have nothing left to do: nothing queued, leased or due.
+
+use std::time::{Duration, Instant};
+
+use messages::{Family, Queue, RunId};
+use runtime::{Broker, Depth, Snapshot};
+use store::{Kind, Query, Store};
+
+use crate::assemble::Running;
+use crate::progress::{Progress, Stage};
+
+/// How often the queues are looked at.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// How a harvest ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// Nothing is left to do.
+    Idle,
+    /// What is left will not be due in time; each line names some of it.
+    Waiting(Vec<String>),
+}
+
+/// What a look at the queues found.
+#[derive(Debug, Default)]
+struct Look {
+    lists: Depth,
+    details: Depth,
+    documents: Depth,
+    dead: Depth,
+    parked: u64,
+}
+
+impl Look {
+    async fn at(broker: &Broker) -> Result<Self, runtime::BrokerError> {
+        let mut look = Self { parked: broker.parked().await?, ..Self::default() };
+        for queue in Family::ZOOM_LIST.queues() {
+            add(&mut look.lists, broker.depth(&queue).await?);
+        }
+        for queue in Family::ZOOM_DETAIL.queues() {
+            add(&mut look.details, broker.depth(&queue).await?);
+        }
+        look.documents = broker.depth(&Queue::documents()).await?;
+        look.dead = broker.depth(&Queue::dead()).await?;
+        Ok(look)
+    }
+
+    /// True when the broker tells what is in other workers' hands, too; else receipts have to.
+    fn is_exact(&self) -> bool {
+        self.documents.leased.is_some()
+    }
+
+    /// Messages ready or in somebody's hands.
+    fn moving(&self) -> u64 {
+        [self.lists, self.details, self.documents, self.dead]
+            .iter()
+            .map(|depth| depth.ready + depth.leased.unwrap_or(0))
+            .sum()
+    }
+}
+
+fn add(sum: &mut Depth, depth: Depth) {
+    let plus = |a: Option<u64>, b: Option<u64>| Some(a.unwrap_or(0) + b.unwrap_or(0));
+    sum.ready += depth.ready;
+    sum.leased = plus(sum.leased, depth.leased);
+    sum.delayed = plus(sum.delayed, depth.delayed);
+}
+
+/// Shows progress until nothing is left to do, or until nothing has moved for `wait`.
+///
+/// # Errors
+/// When a role ends with an error, or the broker or the store is away for good.
+pub(crate) async fn until_done(
+    mut running: Running,
+    broker: &Broker,
+    store: &Store,
+    run: &RunId,
+    wait: Duration,
+) -> anyhow::Result<Ended> {
+    let mut progress = Progress::new(&["lists", "details", "index"]);
+    let mut stuck = Stuck::new(wait);
+    let ended = loop {
+        tokio::select! {
+            ended = running.ended() => {
+                ended?;
+                anyhow::bail!("all roles ended before the work was done: please report this with the log");
+            }
+            signal = crate::commands::signalled() => break Ended::Waiting(vec![format!("stopped by {signal}")]),
+            () = tokio::time::sleep(LOOK) => {}
+        }
+        let look = Look::at(broker).await?;
+        let roles = running.snapshots();
+        progress.show(&stages(&look, &roles));
+        let busy = look.moving() > 0 || roles.iter().any(|role| role.in_flight > 0);
+        if !busy && look.parked == 0 && (look.is_exact() || planned(store, run).await? == 0) {
+            break Ended::Idle;
+        }
+        if let Some(lines) = stuck.too_long(&look, &roles, busy) {
+            break Ended::Waiting(lines);
+        }
+    };
+    drop(progress);
+    running.stop().await?;
+    Ok(ended)
+}
+
+/// Jobs of this run that are published and not finished, here or in another process.
+async fn planned(store: &Store, run: &RunId) -> anyhow::Result<u64> {
+    store.refresh().await?;
+    Ok(store.count(&Query::all(Kind::Harvests).with("state", "planned").with("run", run)).await?)
+}
+
+/// Notices that nothing moves any more.
+struct Stuck {
+    wait: Duration,
+    since: Instant,
+    done: u64,
+}
+
+impl Stuck {
+    fn new(wait: Duration) -> Self {
+        Self { wait, since: Instant::now(), done: 0 }
+    }
+
+    fn too_long(&mut self, look: &Look, roles: &[Snapshot], busy: bool) -> Option<Vec<String>> {
+        let done = roles.iter().map(|role| role.done + role.rejected + role.retried).sum();
+        let held = roles.iter().filter_map(|role| role.hold.as_ref().map(|hold| (role.name, hold)));
+        let held: Vec<_> = held.collect();
+        if done != self.done || (busy && held.is_empty()) {
+            (self.done, self.since) = (done, Instant::now());
+            return None;
+        }
+        let now = runtime::clock::now();
+        let beyond =
+            |until: jiff::Timestamp| until.as_millisecond() - now.as_millisecond() > self.wait_millis();
+        let hopeless = held.iter().any(|(_, hold)| hold.until.is_some_and(beyond));
+        if self.since.elapsed() < self.wait && !hopeless {
+            return None;
+        }
+        let mut lines: Vec<String> = held.iter().map(|(name, hold)| said(name, hold)).collect();
+        if look.parked > 0 {
+            lines.push(format!("{} messages are parked for another attempt", look.parked));
+        }
+        if look.moving() > 0 {
+            lines.push(format!("{} messages are queued", look.moving()));
+        }
+        if lines.is_empty() {
+            lines.push("jobs are in the hands of other workers".to_owned());
+        }
+        Some(lines)
+    }
+
+    fn wait_millis(&self) -> i64 {
+        i64::try_from(self.wait.as_millis()).unwrap_or(i64::MAX)
+    }
+}
+
+fn said(name: &str, hold: &runtime::Hold) -> String {
+    match hold.until {
+        Some(until) => format!("{name} is on hold until {until}: {}", hold.why),
+        None => format!("{name} is on hold: {}", hold.why),
+    }
+}
+
+fn stages(look: &Look, roles: &[Snapshot]) -> [Stage; 3] {
+    let stage = |name, role: &str, depth: &Depth| {
+        let role = roles.iter().find(|snapshot| snapshot.name == role);
+        let done = role.map_or(0, |role| role.done + role.rejected);
+        let left = depth.ready + depth.leased.unwrap_or(0) + depth.delayed.unwrap_or(0);
+        Stage {
+            name,
+            done,
+            of: done + left,
+            note: role.and_then(|role| role.hold.as_ref()).map(|hold| hold.why.clone()),
+        }
+    };
+    [
+        stage("lists", "zoom.list", &look.lists),
+        stage("details", "zoom.detail", &look.details),
+        stage("index", "index", &look.documents),
+    ]
+}

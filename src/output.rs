@@ -1,0 +1,36 @@
+//! Results to stdout, remarks to stderr; nothing else in the program prints.
+
+use std::io::Write as _;
+
+use comfy_table::{ContentArrangement, Table, presets};
+use serde::Serialize;
+
+/// Writes a result to stdout. A reader that has gone away (`| head`) is no error.
+#[expect(clippy::print_stdout, reason = "this is the place all others are sent to")]
+pub(crate) fn say(text: &str) {
+    let mut out = std::io::stdout().lock();
+    if writeln!(out, "{text}").and_then(|()| out.flush()).is_err() {
+        // Nobody reads: end as `head` wants its writers to end.
+        std::process::exit(0);
+    }
+}
+
+/// Writes a result to stdout as one line of JSON.
+pub(crate) fn say_json<T: Serialize + ?Sized>(value: &T) -> anyhow::Result<()> {
+    say(&serde_json::to_string(value)?);
+    Ok(())
+}
+
+/// Writes a remark to stderr.
+#[expect(clippy::print_stderr, reason = "this is the place all others are sent to")]
+pub(crate) fn remark(text: &str) {
+    eprintln!("{text}");
+}
+
+/// A table with these column names.
+pub(crate) fn table(header: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_BORDERS_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_header(header.iter().copied());
+    table
+}

@@ -1,0 +1,35 @@
+//! Logs: to stderr, as text or as JSON lines, filtered by `UA_LOG`.
+
+use std::io::IsTerminal as _;
+
+use tracing_subscriber::EnvFilter;
+
+use crate::config::{ConfigError, LogConfig};
+
+/// Starts logging. What libraries log is cut to warnings unless the filter names them.
+///
+/// # Errors
+/// When the filter cannot be parsed.
+pub(crate) fn start(log: &LogConfig) -> Result<(), ConfigError> {
+    let refuse =
+        |_| ConfigError::invalid("UA_LOG", format!("takes a level or a filter, not {:?}", log.filter));
+    // hyper's and lapin's own lines can hold addresses and headers: never below a warning by default.
+    let quiet = ["hyper=warn", "lapin=error", "reqwest=warn", "rustls=warn", "h2=warn", "async_rs=warn"];
+    let mut filter = EnvFilter::try_new(&log.filter).map_err(refuse)?;
+    for directive in quiet.iter().filter(|directive| !names(&log.filter, directive)) {
+        filter = filter
+            .add_directive(directive.parse().map_err(|_| ConfigError::invalid("UA_LOG", "cannot be read"))?);
+    }
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(crate::progress::LogWriter::default);
+    let started = if log.json { builder.json().try_init() } else { builder.with_target(false).try_init() };
+    // A second start in one process (tests) keeps the first.
+    drop(started);
+    Ok(())
+}
+
+fn names(filter: &str, directive: &str) -> bool {
+    directive.split('=').next().is_some_and(|target| filter.contains(target))
+}

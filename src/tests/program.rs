@@ -1,0 +1,115 @@
+//! Calls the binary in a folder of its own, with no environment but what a test gives it.
+
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+/// A folder and an environment to call the program in.
+#[derive(Debug)]
+pub(crate) struct Program {
+    pub(crate) folder: tempfile::TempDir,
+    environment: Vec<(String, String)>,
+}
+
+/// How a call ended.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) code: Option<i32>,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+impl Program {
+    pub(crate) fn new() -> Self {
+        Self { folder: tempfile::tempdir().unwrap(), environment: Vec::new() }
+    }
+
+    pub(crate) fn with(mut self, name: &str, value: impl ToString) -> Self {
+        self.environment.push((name.to_owned(), value.to_string()));
+        self
+    }
+
+    /// With the account of a simulator that serves on `api` and `oauth`.
+    pub(crate) fn with_account(self, simulator: &simulator::Simulator, speed: f64) -> Self {
+        let account = simulator.credentials();
+        self.with("ZOOM_ACCOUNT_ID", account.account_id)
+            .with("ZOOM_CLIENT_ID", account.client_id)
+            .with("ZOOM_CLIENT_SECRET", account.client_secret)
+            .with("ZOOM_API_URL", simulator.api_url())
+            .with("ZOOM_OAUTH_URL", simulator.oauth_url())
+            .with("ZOOM_QUOTA_SPEED", speed)
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    fn command(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ua"));
+        command.args(words).env_clear().current_dir(self.folder.path()).stdin(Stdio::null());
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command
+    }
+
+    /// Calls the program and waits for its end.
+    pub(crate) fn call(&self, words: &[&str]) -> Ended {
+        let output: Output = self.command(words).output().unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        Ended { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
+    }
+
+    /// Starts the program in the background; its stderr goes to `log`.
+    pub(crate) fn start(&self, words: &[&str], log: &str) -> Running {
+        let log = std::fs::File::create(self.path().join(log)).unwrap();
+        let child = self.command(words).stdout(Stdio::null()).stderr(log).spawn().unwrap();
+        Running { child }
+    }
+}
+
+/// A program in the background; killed when dropped.
+#[derive(Debug)]
+pub(crate) struct Running {
+    child: Child,
+}
+
+impl Running {
+    /// `kill -9`.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// SIGTERM, and the exit code.
+    pub(crate) fn terminate(mut self) -> Option<i32> {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").arg(&pid).status().unwrap().success());
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while Instant::now() < deadline {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status.code();
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        panic!("did not stop within 30 s of SIGTERM");
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Already ended is fine.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Waits until `is` holds; says what it waited for when it never does.
+pub(crate) async fn eventually(what: &str, seconds: u64, mut is: impl AsyncFnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(seconds);
+    while Instant::now() < deadline {
+        if is().await {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    panic!("never came true within {seconds} s: {what}");
+}

@@ -1,0 +1,151 @@
+//! The main job on real servers: RabbitMQ, and Elasticsearch or OpenSearch, with faults and a `kill -9`.
+//! Servers are named by the environment; `docker/test.sh` starts them and lets none be left out.
+
+use std::collections::BTreeSet;
+
+use simulator::{Settings, Simulator, Source};
+
+use crate::bad_input::yesterday;
+use crate::program::{Program, eventually};
+
+/// The URL in `name`, or `None` after saying what is left out; a failure when servers are required.
+#[expect(clippy::disallowed_methods, reason = "tests learn from the environment where the servers are")]
+#[expect(clippy::print_stderr, reason = "a test says what it leaves out")]
+fn server(name: &str) -> Option<String> {
+    let url = std::env::var(name).ok();
+    if url.is_none() {
+        assert!(
+            std::env::var("UA_TEST_REQUIRE_SERVERS").is_err(),
+            "{name} is not set, and servers are required"
+        );
+        eprintln!("left out: the main job on the server of {name}");
+    }
+    url
+}
+
+fn unique(what: &str) -> String {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    format!("{what}-{}-{}", std::process::id(), now.as_nanos() % 1_000_000_000)
+}
+
+struct Site {
+    program: Program,
+    store: store::Store,
+}
+
+impl Site {
+    fn new(simulator: &Simulator, speed: f64, amqp: &str, search: &str) -> Self {
+        let (queues, indices) = (unique("t"), format!("{}-", unique("t")));
+        let settings = store::elasticsearch::Settings {
+            host: search.to_owned(),
+            user: None,
+            password: None,
+            api_key: None,
+            ca_cert: None,
+            prefix: indices.clone(),
+            request_timeout: std::time::Duration::from_secs(30),
+        };
+        let store = store::Store::Elasticsearch(store::Elasticsearch::new(settings).unwrap());
+        let program = Program::new()
+            .with_account(simulator, speed)
+            .with("AMQP_URL", amqp)
+            .with("UA_QUEUE_PREFIX", queues)
+            .with("ES_HOST", search)
+            .with("UA_INDEX_PREFIX", indices)
+            .with("UA_DATA_DIR", "never-made");
+        Self { program, store }
+    }
+
+    async fn ids(&self, kind: store::Kind) -> BTreeSet<String> {
+        let (query, mut ids, mut after) = (store::Query::all(kind), BTreeSet::new(), None);
+        self.store.refresh().await.unwrap();
+        loop {
+            let (hits, next) = self.store.scan(&query, 2_000, after).await.unwrap();
+            ids.extend(hits.into_iter().map(|hit| hit.id));
+            match next {
+                Some(next) => after = Some(next),
+                None => return ids,
+            }
+        }
+    }
+
+    fn succeed(&self, words: &[&str]) -> String {
+        let ended = self.program.call(words);
+        assert_eq!(ended.code, Some(0), "{words:?}: {}\n{}", ended.out, ended.err);
+        ended.out
+    }
+}
+
+/// Setup, plan, work, `kill -9` and restart in the middle: the index ends equal to the truth.
+async fn main_job(amqp: &str, search: &str) {
+    let (Some(amqp), Some(search)) = (server(amqp), server(search)) else { return };
+    let faults = ["429=0.02", "500=0.02", "reset=0.01"].map(|fault| fault.parse().unwrap()).into();
+    let settings =
+        Settings { meetings_per_day: 200, participants: 8.0, speed: 5.0, faults, ..Settings::default() };
+    let simulator = Simulator::start(settings).await.unwrap();
+    let site = Site::new(&simulator, 5.0, &amqp, &search);
+    site.succeed(&["setup"]);
+    site.succeed(&["check"]);
+    site.succeed(&["plan", "--date", &yesterday(), "--yes"]);
+    let worker = site.program.start(&["work", "all"], "first.log");
+    eventually("some details are fetched", 60, async || simulator.ledger_summary().calls.heavy > 60).await;
+    worker.kill();
+    let at_the_kill = site.ids(store::Kind::Sessions).await.len() as u64;
+    let worker = site.program.start(&["work", "all"], "second.log");
+    let truth = simulator.truth(yesterday().parse().unwrap(), Source::Dashboard);
+    assert!(at_the_kill < truth.sessions, "the kill came too late to prove anything");
+    let ids = truth.ids.as_ref().unwrap();
+    let sessions: BTreeSet<String> = ids.session_ids.iter().cloned().collect();
+    eventually("the index holds every session", 120, async || {
+        site.ids(store::Kind::Sessions).await == sessions
+    })
+    .await;
+    let meetings: BTreeSet<String> = ids.meeting_uuids.iter().cloned().collect();
+    assert_eq!(site.ids(store::Kind::Meetings).await, meetings);
+    eventually("every receipt is complete", 30, async || {
+        site.store.refresh().await.unwrap();
+        let receipts = store::Query::all(store::Kind::Harvests);
+        let complete = site.store.count(&receipts.clone().with("state", "complete")).await.unwrap();
+        complete == truth.meetings + 1 && site.store.count(&receipts).await.unwrap() == complete
+    })
+    .await;
+    assert_eq!(worker.terminate(), Some(0));
+    let again = site.succeed(&["plan", "--date", &yesterday(), "--json"]);
+    let price: serde_json::Value = serde_json::from_str(&again).unwrap();
+    assert_eq!(price["jobs"], 0, "a covered date is not planned again: {price}");
+    assert_eq!(simulator.ledger_summary().over, 0, "no call over quota");
+    assert!(!site.program.path().join("never-made").exists(), "with both servers nothing is written locally");
+    site.store.wipe_prefix().await.unwrap();
+    simulator.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn main_job_on_rabbitmq_3_and_elasticsearch_9() {
+    main_job("UA_TEST_AMQP_URL", "UA_TEST_ES_9").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn main_job_on_rabbitmq_4_and_elasticsearch_7() {
+    main_job("UA_TEST_AMQP4_URL", "UA_TEST_ES_7").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn main_job_on_rabbitmq_3_and_opensearch_2() {
+    main_job("UA_TEST_AMQP_URL", "UA_TEST_OS_2").await;
+}
+
+/// `ua run` over servers that others use, too: ends by receipts, since RabbitMQ does not tell what is leased.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_over_rabbitmq_4_and_opensearch_3_ends_complete() {
+    let (Some(amqp), Some(search)) = (server("UA_TEST_AMQP4_URL"), server("UA_TEST_OS_3")) else { return };
+    let settings = Settings { meetings_per_day: 60, participants: 8.0, speed: 50.0, ..Settings::default() };
+    let simulator = Simulator::start(settings).await.unwrap();
+    let site = Site::new(&simulator, 50.0, &amqp, &search);
+    let out = site.succeed(&["run", "--date", &yesterday(), "--json"]);
+    let receipt: serde_json::Value = serde_json::from_str(out.lines().last().unwrap()).unwrap();
+    let truth = simulator.truth(yesterday().parse().unwrap(), Source::Dashboard);
+    assert_eq!(receipt["sessions"], truth.sessions, "{receipt}");
+    assert_eq!(site.ids(store::Kind::Sessions).await.len() as u64, truth.sessions);
+    site.store.wipe_prefix().await.unwrap();
+    simulator.stop().await;
+}
