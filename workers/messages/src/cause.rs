@@ -70,7 +70,9 @@ impl CauseClass {
         match self {
             Self::Gone => "nothing to fetch: drop it, or replay it if the object should exist",
             Self::Forbidden => "grant the account access to the object, then replay",
-            Self::NotReadyExpired => "look at the object in the source's own console; replay once it shows data",
+            Self::NotReadyExpired => {
+                "look at the object in the source's own console; replay once it shows data"
+            }
             Self::PlanMissing => "set ZOOM_SOURCE or ZOOM_WEBINARS to what the plan includes, then replay",
             Self::HtmlBlocked => "look for a proxy or gateway between here and the API, then replay",
             Self::BadShape => "keep the message and report it: the API or a message has changed its shape",

@@ -58,7 +58,8 @@ pub fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, DecodeError>
 
 fn version_of(bytes: &[u8]) -> Option<u64> {
     let value: serde_json::Value = serde_json::from_slice(bytes).ok()?;
-    let inner = value.as_object().filter(|object| object.len() == 1).and_then(|object| object.values().next());
+    let inner =
+        value.as_object().filter(|object| object.len() == 1).and_then(|object| object.values().next());
     value.get("version").or_else(|| inner?.get("version"))?.as_u64()
 }
 

@@ -39,7 +39,10 @@ impl FromStr for MeetingUuid {
         let bytes = base64::engine::general_purpose::STANDARD.decode(text);
         match bytes {
             Ok(bytes) if bytes.len() == 16 => Ok(Self(text.to_owned())),
-            _ => Err(refuse("meeting uuid (24 characters: base64 of 16 bytes, like 4444AAAiAAAAAiAiAiiAii==)", text)),
+            _ => Err(refuse(
+                "meeting uuid (24 characters: base64 of 16 bytes, like 4444AAAiAAAAAiAiAiiAii==)",
+                text,
+            )),
         }
     }
 }
@@ -147,7 +150,13 @@ mod tests {
         for good in ["4444AAAiAAAAAiAiAiiAiA==", "/abcAAAiAAAAAiAiAiiAiA==", "a//+AAAiAAAAAiAiAiiAiA=="] {
             assert_eq!(good.parse::<MeetingUuid>().unwrap().as_str(), good);
         }
-        for bad in ["", "123456789", "4444AAAiAAAAAiAiAiiAiA", "4444AAAiAAAAAiAiAiiAiA===", "4444 AAiAAAAAiAiAiiAiA=="] {
+        for bad in [
+            "",
+            "123456789",
+            "4444AAAiAAAAAiAiAiiAiA",
+            "4444AAAiAAAAAiAiAiiAiA===",
+            "4444 AAiAAAAAiAiAiiAiA==",
+        ] {
             let error = bad.parse::<MeetingUuid>().unwrap_err();
             assert!(error.to_string().contains("24 characters"), "{error}");
         }

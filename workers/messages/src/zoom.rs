@@ -139,7 +139,9 @@ impl Task {
     /// The date the task belongs to.
     pub fn date(&self) -> Option<Date> {
         match self {
-            Self::Meetings { date } | Self::Webinars { date } | Self::HostMeetings { date, .. } => Some(*date),
+            Self::Meetings { date } | Self::Webinars { date } | Self::HostMeetings { date, .. } => {
+                Some(*date)
+            }
             Self::Participants { date, .. } => *date,
         }
     }
@@ -159,7 +161,9 @@ impl Task {
             Self::HostMeetings { date, host_id } => {
                 JobId::new(Source::Zoom, self.kind(), format_args!("{date}:{host_id}"))
             }
-            Self::Participants { meeting, .. } => JobId::new(Source::Zoom, self.kind(), &meeting.meeting_uuid),
+            Self::Participants { meeting, .. } => {
+                JobId::new(Source::Zoom, self.kind(), &meeting.meeting_uuid)
+            }
         }
     }
 

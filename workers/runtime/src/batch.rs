@@ -42,7 +42,11 @@ const PREFETCH: u16 = 64;
 ///
 /// # Errors
 /// When the worker halts or the broker refuses.
-pub async fn run_batches<W: BatchWorker>(role: Role<W>, queue: Queue, limits: Limits) -> Result<(), RunError> {
+pub async fn run_batches<W: BatchWorker>(
+    role: Role<W>,
+    queue: Queue,
+    limits: Limits,
+) -> Result<(), RunError> {
     let mut consumer = role.broker.consume(vec![Subscription { queue, prefetch: PREFETCH }]).await?;
     let permits = Arc::new(Semaphore::new(role.permits));
     let (signals, mut signalled) = mpsc::channel(1);
@@ -80,7 +84,13 @@ pub async fn run_batches<W: BatchWorker>(role: Role<W>, queue: Queue, limits: Li
                 Err(error) => break Err(error.into()),
             },
         };
-        let work = one(Arc::clone(&role.worker), role.broker.clone(), Arc::clone(&role.status), batch, role.stop.clone());
+        let work = one(
+            Arc::clone(&role.worker),
+            role.broker.clone(),
+            Arc::clone(&role.status),
+            batch,
+            role.stop.clone(),
+        );
         let signals = signals.clone();
         batches.spawn(async move {
             if let Some(signal) = work.await {
@@ -163,7 +173,8 @@ async fn perform<W: BatchWorker>(
     let verdicts = match caught(worker.perform(messages, outbox)).await {
         Ok(verdicts) if verdicts.len() == messages.len() => verdicts,
         Ok(_) => {
-            let text = format!("{} gave a wrong number of verdicts: a fault in this ua, please report it", W::NAME);
+            let text =
+                format!("{} gave a wrong number of verdicts: a fault in this ua, please report it", W::NAME);
             every(Failure::retry(Cause::new(CauseClass::CrashedWorker, text)))
         }
         Err(failure) => every(failure),

@@ -13,8 +13,12 @@ const FLUSH_BYTES: usize = 4 << 20;
 /// Buffered messages at which an outbox publishes by itself.
 const FLUSH_MESSAGES: usize = 200;
 /// Pauses between two tries of a full queue: short at first, then about the linger of a batch.
-const FULL_PAUSES: [Duration; 4] =
-    [Duration::from_millis(10), Duration::from_millis(50), Duration::from_millis(200), Duration::from_millis(500)];
+const FULL_PAUSES: [Duration; 4] = [
+    Duration::from_millis(10),
+    Duration::from_millis(50),
+    Duration::from_millis(200),
+    Duration::from_millis(500),
+];
 
 /// Why an outbox could not hand on what it holds. Nothing of it is lost: the job goes back and is done again.
 #[derive(Debug, thiserror::Error)]

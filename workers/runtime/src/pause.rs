@@ -32,7 +32,8 @@ pub(crate) async fn wait<H: Future<Output = bool>>(
         match until {
             Some(until) => {
                 let left = until.as_millisecond() - clock::now().as_millisecond();
-                tokio::time::sleep(Duration::from_millis(u64::try_from(left).unwrap_or(0)).max(SHORTEST)).await;
+                tokio::time::sleep(Duration::from_millis(u64::try_from(left).unwrap_or(0)).max(SHORTEST))
+                    .await;
             }
             None => {
                 tokio::time::sleep(SHORTEST).await;

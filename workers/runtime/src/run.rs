@@ -61,7 +61,13 @@ pub async fn run<W: Worker>(role: Role<W>, family: Family) -> Result<(), RunErro
                 for delivery in deliveries {
                     // `next` took no more than there are permits, and only this loop takes permits.
                     let Ok(permit) = Arc::clone(&permits).try_acquire_owned() else { break };
-                    let work = one(Arc::clone(&role.worker), role.broker.clone(), Arc::clone(&role.status), delivery, role.stop.clone());
+                    let work = one(
+                        Arc::clone(&role.worker),
+                        role.broker.clone(),
+                        Arc::clone(&role.status),
+                        delivery,
+                        role.stop.clone(),
+                    );
                     let signals = signals.clone();
                     jobs.spawn(async move {
                         if let Some(signal) = work.await {
@@ -155,7 +161,8 @@ async fn attempt<W: Worker>(worker: &W, delivery: &Delivery, outbox: &mut Outbox
     if let Some(cause) = delivery.crashed_too_often() {
         return Err(Failure::Reject { cause });
     }
-    let job = messages::decode(&delivery.message.body).map_err(|error| Failure::Reject { cause: error.cause() })?;
+    let job =
+        messages::decode(&delivery.message.body).map_err(|error| Failure::Reject { cause: error.cause() })?;
     let attempt = Attempt {
         number: delivery.message.headers.attempt + 1,
         last: delivery.is_last_attempt(),

@@ -16,7 +16,11 @@ pub(crate) enum Signal {
 }
 
 /// Settles one delivery by its outcome; returns what the loop has to do about it.
-pub(crate) async fn settle(delivery: Delivery, outcome: Result<(), Failure>, status: &Status) -> Option<Signal> {
+pub(crate) async fn settle(
+    delivery: Delivery,
+    outcome: Result<(), Failure>,
+    status: &Status,
+) -> Option<Signal> {
     let id = delivery.message.headers.message_id.clone();
     let (settled, signal, result) = match outcome {
         Ok(()) => (Settled::Done, None, delivery.ack().await),

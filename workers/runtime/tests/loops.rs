@@ -7,8 +7,8 @@ use std::time::Duration;
 use messages::{Cause, CauseClass, Family, Lane, Queue};
 use runtime::broker::{Subscription, local};
 use runtime::{
-    Attempt, BatchWorker, Broker, Failure, Ladder, Limits, Message, Outbox, Role, RunError, Status, Worker, clock, run,
-    run_batches,
+    Attempt, BatchWorker, Broker, Failure, Ladder, Limits, Message, Outbox, Role, RunError, Status, Worker,
+    clock, run, run_batches,
 };
 use tokio_util::sync::CancellationToken;
 

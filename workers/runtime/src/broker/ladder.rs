@@ -38,13 +38,15 @@ mod tests {
     #[test]
     fn the_nearest_rung_is_chosen_and_attempts_climb() {
         let ladder = Ladder::default();
-        let seconds = |after: Option<u64>, attempt| ladder.delay(after.map(Duration::from_secs), attempt).as_secs();
+        let seconds =
+            |after: Option<u64>, attempt| ladder.delay(after.map(Duration::from_secs), attempt).as_secs();
         assert_eq!(seconds(Some(0), 1), 5);
         assert_eq!(seconds(Some(70), 1), 30);
         assert_eq!(seconds(Some(90), 1), 120);
         assert_eq!(seconds(Some(86_400), 1), 21_600);
-        assert_eq!((1..=8).map(|attempt| seconds(None, attempt)).collect::<Vec<_>>(), [
-            5, 30, 120, 600, 3_600, 21_600, 21_600, 21_600
-        ]);
+        assert_eq!(
+            (1..=8).map(|attempt| seconds(None, attempt)).collect::<Vec<_>>(),
+            [5, 30, 120, 600, 3_600, 21_600, 21_600, 21_600]
+        );
     }
 }

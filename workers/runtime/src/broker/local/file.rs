@@ -20,7 +20,10 @@ const HOUSEKEEPING: Duration = Duration::from_secs(1);
 /// Opens the file and brings the broker's tables to this program's version.
 pub(super) fn open(path: &Path) -> Result<Connection, BrokerError> {
     let refuse = |error: &rusqlite::Error| {
-        BrokerError::Refused(format!("cannot open {}: {error}; look at the folder's rights (UA_DATA_DIR)", path.display()))
+        BrokerError::Refused(format!(
+            "cannot open {}: {error}; look at the folder's rights (UA_DATA_DIR)",
+            path.display()
+        ))
     };
     let mut connection = Connection::open(path).map_err(|error| refuse(&error))?;
     prepare(&mut connection).map_err(|error| refuse(&error))?;
@@ -63,9 +66,9 @@ fn version(connection: &Connection) -> rusqlite::Result<Option<i64>> {
 /// What an error of SQLite means to a broker's caller.
 pub(super) fn failed(error: &rusqlite::Error) -> BrokerError {
     match error.sqlite_error_code() {
-        Some(ErrorCode::DiskFull) => {
-            BrokerError::Away("the disk with the data folder (UA_DATA_DIR) is full; free some space".to_owned())
-        }
+        Some(ErrorCode::DiskFull) => BrokerError::Away(
+            "the disk with the data folder (UA_DATA_DIR) is full; free some space".to_owned(),
+        ),
         Some(ErrorCode::ReadOnly) => {
             BrokerError::Refused("the data folder (UA_DATA_DIR) is read-only".to_owned())
         }
@@ -113,7 +116,9 @@ impl Writer {
         housekeeping: impl FnMut(&Connection) -> bool + Send + 'static,
     ) -> std::io::Result<Self> {
         let (calls, queue) = mpsc::channel();
-        std::thread::Builder::new().name("ua-queues".to_owned()).spawn(move || serve(&connection, &queue, housekeeping))?;
+        std::thread::Builder::new()
+            .name("ua-queues".to_owned())
+            .spawn(move || serve(&connection, &queue, housekeeping))?;
         Ok(Self { calls })
     }
 
@@ -144,7 +149,10 @@ fn serve(
     let mut looked = std::time::Instant::now();
     loop {
         match queue.recv_timeout(HOUSEKEEPING) {
-            Ok(first) => commit_together(connection, std::iter::once(first).chain(queue.try_iter()).take(GROUP).collect()),
+            Ok(first) => commit_together(
+                connection,
+                std::iter::once(first).chain(queue.try_iter()).take(GROUP).collect(),
+            ),
             Err(mpsc::RecvTimeoutError::Timeout) => {}
             Err(mpsc::RecvTimeoutError::Disconnected) => return,
         }

@@ -57,7 +57,10 @@ impl Local {
     pub fn open(settings: Settings) -> Result<Self, BrokerError> {
         let folder = &settings.folder;
         let refuse = |error: std::io::Error| {
-            BrokerError::Refused(format!("cannot write to the data folder {}: {error} (UA_DATA_DIR)", folder.display()))
+            BrokerError::Refused(format!(
+                "cannot write to the data folder {}: {error} (UA_DATA_DIR)",
+                folder.display()
+            ))
         };
         std::fs::create_dir_all(folder).map_err(refuse)?;
         let connection = file::open(&folder.join("ua.db"))?;
@@ -211,7 +214,12 @@ fn first_due(
 
 impl Local {
     fn delivery(&self, row: rows::Leased) -> Delivery {
-        let lease = Lease { local: self.clone(), seq: row.seq, id: row.message.headers.message_id.clone(), held: true };
+        let lease = Lease {
+            local: self.clone(),
+            seq: row.seq,
+            id: row.message.headers.message_id.clone(),
+            held: true,
+        };
         Delivery::new(row.message, row.crashes, AnyLease::Local(lease), self.ladder().clone())
     }
 }
@@ -264,7 +272,10 @@ impl Drop for Lease {
     fn drop(&mut self) {
         if self.held && self.local.inner.alive.load(Ordering::Acquire) {
             let (seq, owner) = (self.seq, self.local.inner.owner.id);
-            self.local.inner.writer.cast(move |connection| rows::hand_back(connection, seq, owner).map(|_| ()));
+            self.local
+                .inner
+                .writer
+                .cast(move |connection| rows::hand_back(connection, seq, owner).map(|_| ()));
         }
     }
 }

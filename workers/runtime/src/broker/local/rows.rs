@@ -32,7 +32,9 @@ pub(super) fn insert(connection: &Connection, message: &Message, now: Timestamp)
             ":cause": cause_text(headers.cause.as_ref()),
         })?;
     let seq = connection.last_insert_rowid();
-    connection.prepare_cached("insert into bodies values (?1, ?2)")?.execute(params![seq, &message.body[..]])?;
+    connection
+        .prepare_cached("insert into bodies values (?1, ?2)")?
+        .execute(params![seq, &message.body[..]])?;
     Ok(())
 }
 
@@ -78,13 +80,18 @@ fn read_row(row: &Row<'_>) -> rusqlite::Result<Leased> {
     };
     let body: Vec<u8> = row.get("body")?;
     let queue = Queue::named(row.get::<_, String>("queue")?);
-    Ok(Leased { seq: row.get("seq")?, crashes: row.get("crashes")?, message: Message { queue, headers, body: body.into() } })
+    Ok(Leased {
+        seq: row.get("seq")?,
+        crashes: row.get("crashes")?,
+        message: Message { queue, headers, body: body.into() },
+    })
 }
 
 /// Removes a message that `owner` holds; false when the lease was lost.
 pub(super) fn remove(connection: &Connection, seq: i64, owner: i64) -> rusqlite::Result<bool> {
-    let removed =
-        connection.prepare_cached("delete from messages where seq = ?1 and owner = ?2")?.execute([seq, owner])?;
+    let removed = connection
+        .prepare_cached("delete from messages where seq = ?1 and owner = ?2")?
+        .execute([seq, owner])?;
     if removed == 1 {
         connection.prepare_cached("delete from bodies where seq = ?1")?.execute([seq])?;
     }
