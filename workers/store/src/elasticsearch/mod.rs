@@ -6,6 +6,7 @@ mod host;
 mod search;
 mod templates;
 
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -73,12 +74,19 @@ pub struct Elasticsearch {
     request_bytes: usize,
 }
 
-#[derive(Debug)]
 struct Inner {
     transport: Transport,
     /// For errors: the hosts, without anything secret.
     name: String,
     prefix: String,
+}
+
+impl fmt::Debug for Inner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The transport would show its credentials.
+        let Self { name, prefix, transport: _ } = self;
+        f.debug_struct("Inner").field("name", name).field("prefix", prefix).finish_non_exhaustive()
+    }
 }
 
 impl Elasticsearch {

@@ -72,6 +72,9 @@ impl Selection {
     }
 
     fn condition(&mut self, kind: Kind, Condition { field, tests }: Condition) -> String {
+        if tests.is_empty() {
+            return "false".to_owned();
+        }
         let value = self.compared(kind, field);
         let mut either = Vec::new();
         for test in tests {
@@ -87,7 +90,7 @@ impl Selection {
             let ends = ends.filter_map(|(end, sign)| Some(format!("{value} {sign} {}", self.bind(end?))));
             either.push(ends.collect::<Vec<_>>().join(" and "));
         }
-        if either.is_empty() { "false".to_owned() } else { format!("({})", either.join(" or ")) }
+        format!("({})", either.join(" or "))
     }
 
     /// An expression for a field's value in the form in which it is compared: dates as milliseconds.

@@ -1,0 +1,201 @@
+//! What a template takes and what it refuses.
+
+use jiff::Timestamp;
+use messages::{Calls, Cause, CauseClass, DeadLetter, DeadState, Queue, RawKind, Receipt, ReceiptState};
+use serde_json::{Value, json};
+use store::{Kind, Query, Store, Verdict};
+
+use crate::documents::{Doc, doc, got, meeting, write};
+
+pub async fn a_mapping_error_names_the_field_and_spares_the_neighbours(store: Store) {
+    let wrong = [
+        ("start_time", json!({"start_time": "canary yesterday"})),
+        ("start_time", json!({"start_time": ""})),
+        ("duration", json!({"duration": "canary"})),
+        ("duration", json!({"duration": "60"})),
+        ("duration", json!({"duration": 1.5})),
+        ("duration", json!({"duration": 3_000_000_000_i64})),
+        ("series_id", json!({"series_id": 18_446_744_073_709_551_615_u64})),
+        ("has_video", json!({"has_video": "canary"})),
+        ("has_video", json!({"has_video": 1})),
+        ("host", json!({"host": "canary"})),
+        ("topic", json!({"topic": {"canary": 1}})),
+        ("harvest.fetched_at", json!({"harvest": {"fetched_at": "canary"}})),
+    ];
+    let mut docs = Vec::new();
+    for (n, (_, fields)) in wrong.iter().enumerate() {
+        docs.push(meeting(&format!("good{n}"), 1, json!({"duration": n})));
+        docs.push(meeting(&format!("bad{n}"), 1, fields.clone()));
+    }
+    let verdicts = write(&store, &docs).await;
+    for (pair, (field, fields)) in verdicts.chunks(2).zip(&wrong) {
+        assert_eq!(pair[0], Verdict::Indexed);
+        let Verdict::Refused { reason } = &pair[1] else { panic!("{fields}: {:?}", pair[1]) };
+        assert!(reason.contains(field), "{fields}: {reason}");
+        assert!(
+            !reason.replace("[canary]", "").contains("canary") && !reason.contains('\n'),
+            "{fields}: {reason}"
+        );
+    }
+    store.refresh().await.unwrap();
+    assert_eq!(store.count(&Query::all(Kind::Meetings)).await.unwrap(), wrong.len() as u64);
+}
+
+pub async fn an_unknown_field_is_refused_where_the_template_is_strict(store: Store) {
+    for kind in [Kind::Meetings, Kind::Sessions, Kind::Harvests, Kind::Deadletters, Kind::Raw] {
+        let docs = [
+            doc(kind, "2026-01-15", "good", 1, json!({"source": null})),
+            doc(kind, "2026-01-15", "top", 1, json!({"surprise": 1})),
+        ];
+        let docs = if matches!(kind, Kind::Raw | Kind::Deadletters) { &docs[1..] } else { &docs[..] };
+        let verdicts = write(&store, docs).await;
+        let Some(Verdict::Refused { reason }) = verdicts.last() else { panic!("{kind:?}: {verdicts:?}") };
+        assert!(reason.contains("surprise"), "{kind:?}: {reason}");
+        assert!(
+            verdicts[..verdicts.len() - 1].iter().all(|verdict| *verdict == Verdict::Indexed),
+            "{kind:?}"
+        );
+    }
+    let inside = meeting("inside", 1, json!({"host": {"surprise": 1}}));
+    let verdicts = write(&store, &[inside]).await;
+    assert!(
+        matches!(&verdicts[..], [Verdict::Refused { reason }] if reason.contains("surprise")),
+        "{verdicts:?}"
+    );
+}
+
+pub async fn an_unknown_field_is_taken_where_the_template_is_open(store: Store) {
+    let fields = json!({"mpid": "m", "surprise": {"n": 1}});
+    for kind in [Kind::Useractions, Kind::Episodes] {
+        assert_eq!(
+            write(&store, &[doc(kind, "2026-01-15", "a", 1, fields.clone())]).await,
+            [Verdict::Indexed]
+        );
+        assert_eq!(got(&store, kind, "a").await.unwrap(), fields);
+    }
+}
+
+pub async fn missing_and_empty_values_are_taken(store: Store) {
+    let docs = [
+        meeting(
+            "nulls",
+            1,
+            json!({"duration": null, "host": null, "start_time": null, "has_video": null, "topic": null}),
+        ),
+        meeting(
+            "lists",
+            1,
+            json!({"tracking_fields": [{"field": "f", "value": "v"}], "duration": [1, 2], "topic": []}),
+        ),
+        meeting(
+            "times",
+            1,
+            json!({"start_time": "2026-01-02T03:04:05.123Z", "end_time": 1_767_323_045_000_i64}),
+        ),
+        meeting("zones", 1, json!({"start_time": "2026-01-02T03:04:05+01:00", "end_time": "2026-01-02"})),
+        doc(
+            Kind::Sessions,
+            "2026-01-15",
+            "ip",
+            1,
+            json!({"ip_address": "not an address", "internal_ip_addresses": ["10.0.0.1", "fe80::1"]}),
+        ),
+        doc(
+            Kind::Sessions,
+            "2026-01-15",
+            "geo",
+            1,
+            json!({"geoip": {"location": {"lat": 52.5, "lon": 13.4}, "city": "Berlin"}}),
+        ),
+    ];
+    assert_eq!(write(&store, &docs).await, vec![Verdict::Indexed; docs.len()]);
+    let long = meeting("long", 1, json!({"topic": "x".repeat(40_000)}));
+    assert_eq!(
+        write(&store, &[long]).await,
+        [Verdict::Indexed],
+        "a text too long to be searched is still kept"
+    );
+}
+
+pub async fn receipts_dead_letters_and_raw_documents_fit(store: Store) {
+    let now: Timestamp = "2026-01-03T04:05:06.123456789Z".parse().unwrap();
+    let docs = [
+        harvest(&receipt(now)),
+        harvest(&Receipt {
+            cause: None,
+            date: None,
+            meeting_uuid: None,
+            job: None,
+            expected: None,
+            ..receipt(now)
+        }),
+        doc(Kind::Deadletters, "2026-01-15", "x", 1, serde_json::to_value(dead_letter(now)).unwrap()),
+        doc(
+            Kind::Raw,
+            "2026-01-15",
+            "j#1",
+            1,
+            json!({"id": "j#1", "job_id": "j", "run": "r", "kind": RawKind::ZoomMetricsMeetings,
+                "endpoint": "GET /metrics/meetings", "fetched_at": now, "date": "2026-01-02",
+                "context": {"listing": "past"}, "body": {"meetings": []}}),
+        ),
+    ];
+    assert_eq!(write(&store, &docs).await, vec![Verdict::Indexed; docs.len()]);
+    store.refresh().await.unwrap();
+    let failed =
+        Query::all(Kind::Deadletters).with("cause.class", CauseClass::TooLarge).with("state", "dead");
+    let hits = store.search(&failed).await.unwrap();
+    let read: DeadLetter = serde_json::from_str(hits[0].source.get()).unwrap();
+    assert_eq!(read, dead_letter(now));
+    let listed = Query::all(Kind::Harvests).between("date", "2026-01-02", "2026-01-02");
+    assert_eq!(store.count(&listed).await.unwrap(), 0, "the second receipt has replaced the first");
+}
+
+fn harvest(receipt: &Receipt) -> Doc {
+    doc(
+        Kind::Harvests,
+        "2026-01-15",
+        receipt.job_id.as_str(),
+        receipt.version(),
+        serde_json::to_value(receipt).unwrap(),
+    )
+}
+
+fn receipt(now: Timestamp) -> Receipt {
+    Receipt {
+        job_id: "zoom:participants:4444AAAiAAAAAiAiAiiAiA==".into(),
+        run: "r".into(),
+        source: messages::Source::Zoom,
+        kind: "participants".into(),
+        lane: messages::Lane::Daily,
+        date: Some("2026-01-02".parse().unwrap()),
+        meeting_uuid: Some("4444AAAiAAAAAiAiAiiAiA==".parse().unwrap()),
+        state: ReceiptState::Failed,
+        expected: Some(7),
+        got: Some(0),
+        jobs: Some(1),
+        cause: Some(Cause::new(CauseClass::Gone, "x".repeat(900))),
+        attempts: 3,
+        calls: Calls { heavy: 3, ..Calls::default() },
+        planned_at: now,
+        started_at: Some(now),
+        finished_at: Some(now),
+        queue: Some(Queue::documents()),
+        job: Some(serde_json::value::to_raw_value(&json!({"any": ["thing", {"x": Value::Null}]})).unwrap()),
+    }
+}
+
+fn dead_letter(now: Timestamp) -> DeadLetter {
+    DeadLetter {
+        id: "x".into(),
+        state: DeadState::Dead,
+        cause: Cause::new(CauseClass::TooLarge, "too large"),
+        origin: Queue::documents(),
+        attempts: 1,
+        replays: 0,
+        first_seen: now,
+        died_at: now,
+        changed_at: now,
+        body: DeadLetter::opaque(&vec![7; 100_000]),
+    }
+}

@@ -1,0 +1,6 @@
+//! What every back end has to do.
+
+pub mod mapping;
+pub mod read;
+pub mod templates;
+pub mod write;

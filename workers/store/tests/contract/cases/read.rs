@@ -1,0 +1,208 @@
+//! Reading: what is found, in which order, and how often.
+
+use std::collections::BTreeSet;
+
+use serde_json::json;
+use store::{Cursor, Hit, Kind, Order, Query, Split, Store, StoreError, Verdict};
+
+use crate::documents::{Doc, doc, fill, meeting, meetings, write};
+
+fn ids(hits: &[Hit]) -> Vec<&str> {
+    hits.iter().map(|hit| hit.id.as_str()).collect()
+}
+
+pub async fn what_is_refreshed_is_counted(store: Store) {
+    fill(&store, &meetings(100)).await;
+    assert_eq!(store.count(&Query::all(Kind::Meetings)).await.unwrap(), 100);
+    assert_eq!(store.count(&Query::all(Kind::Meetings).limit(1)).await.unwrap(), 100);
+    assert_eq!(store.count(&Query::all(Kind::Sessions)).await.unwrap(), 0);
+    assert_eq!(store.count(&Query::all(Kind::Meetings).with("topic", "Botany")).await.unwrap(), 33);
+}
+
+pub async fn terms_ranges_and_choices_select(store: Store) {
+    fill(&store, &meetings(100)).await;
+    let all = Query::all(Kind::Meetings);
+    for (query, wanted) in [
+        (all.clone().with("topic", "Botany").with("host.email", "host1@example.edu"), 7),
+        (all.clone().with("duration", 42), 1),
+        (all.clone().with("has_video", true), 50),
+        (all.clone().with("topic", "botany"), 0),
+        (all.clone().with("start_time", "2026-01-02"), 24),
+        (all.clone().with("start_time", "2026-01-02T05:00:00Z"), 1),
+        (all.clone().with_any("topic", vec!["Algebra".into(), "Botany".into(), "Nothing".into()]), 67),
+        (all.clone().with_any("topic", vec![]), 0),
+        (all.clone().with_any("duration", vec!["1".into(), "2".into()]), 2),
+        (all.clone().between("duration", 10, 19), 10),
+        (all.clone().between("start_time", "2026-01-02", "2026-01-03"), 48),
+        (all.clone().between("start_time", "2026-01-02T00:00:00Z", "2026-01-02T01:00:00Z"), 2),
+        (all.clone().between("start_time", "2026-01-02T01:00:00+01:00", "2026-01-02T00:00:00Z"), 1),
+        (all.clone().between("topic", "B", "C"), 33),
+        (Query { ranges: vec![("duration", Some("90".into()), None)], ..all.clone() }, 10),
+        (Query { ranges: vec![("start_time", None, Some("2026-01-01".into()))], ..all.clone() }, 24),
+        (Query { ranges: vec![("duration", None, None)], ..all.clone() }, 100),
+        (all.clone().with("has_video", true).between("duration", 0, 9).with("topic", "Algebra"), 2),
+    ] {
+        assert_eq!(store.count(&query).await.unwrap(), wanted, "{query:?}");
+        assert_eq!(store.search(&query).await.unwrap().len() as u64, wanted, "{query:?}");
+    }
+}
+
+pub async fn hits_are_sorted_and_limited(store: Store) {
+    fill(&store, &meetings(30)).await;
+    fill(&store, &[meeting("none", 1, json!({"topic": "Zoology"}))]).await;
+    let all = Query::all(Kind::Meetings);
+    let hits = store.search(&all.clone().sorted("duration", Order::Descending).limit(3)).await.unwrap();
+    assert_eq!(ids(&hits), ["m00029", "m00028", "m00027"]);
+    let hits = store.search(&all.clone().sorted("duration", Order::Ascending)).await.unwrap();
+    assert_eq!(ids(&hits)[..2], ["m00000", "m00001"]);
+    assert_eq!(ids(&hits)[30..], ["none"], "without the field: last");
+    let hits = store.search(&all.clone().sorted("duration", Order::Descending)).await.unwrap();
+    assert_eq!(ids(&hits)[30..], ["none"], "without the field: last, in either order");
+    let hits = store.search(&all.clone().sorted("topic", Order::Descending).limit(1)).await.unwrap();
+    assert_eq!(ids(&hits), ["none"]);
+    let hits = store.search(&all).await.unwrap();
+    assert!(ids(&hits).is_sorted() && hits.len() == 31);
+    assert_eq!(store.search(&Query::all(Kind::Meetings).limit(0)).await.unwrap().len(), 0);
+}
+
+pub async fn times_sort_as_times(store: Store) {
+    let times = [
+        ("b", json!("2026-01-02T03:04:05.5Z")),
+        ("a", json!("2026-01-02T03:04:05Z")),
+        ("d", json!("2026-01-02T03:04:07Z")),
+        ("c", json!("2026-01-02T04:04:06+01:00")),
+    ];
+    let docs: Vec<Doc> = times.map(|(id, time)| meeting(id, 1, json!({"start_time": time}))).into();
+    fill(&store, &docs).await;
+    let hits =
+        store.search(&Query::all(Kind::Meetings).sorted("start_time", Order::Ascending)).await.unwrap();
+    assert_eq!(ids(&hits), ["a", "b", "c", "d"]);
+    let within =
+        Query::all(Kind::Meetings).between("start_time", "2026-01-02T03:04:05.001Z", "2026-01-02T03:04:06Z");
+    assert_eq!(ids(&store.search(&within).await.unwrap()), ["b", "c"]);
+}
+
+pub async fn a_scan_gives_every_document_once(store: Store) {
+    let mut docs = meetings(2_345);
+    for (n, doc) in docs.iter_mut().enumerate() {
+        doc.index = Kind::Meetings.index(Split::Month, format!("2026-{:02}-01", 1 + n % 3).parse().unwrap());
+    }
+    fill(&store, &docs).await;
+    for (query, page, wanted) in [
+        (Query::all(Kind::Meetings), 100, 2_345),
+        (Query::all(Kind::Meetings).limit(1), 469, 2_345),
+        (Query::all(Kind::Meetings).with("topic", "Botany"), 50, 782),
+        (Query::all(Kind::Meetings).with("topic", "Nothing"), 50, 0),
+        (Query::all(Kind::Sessions), 50, 0),
+    ] {
+        let (mut seen, mut pages, mut cursor): (BTreeSet<String>, usize, Option<Cursor>) = Default::default();
+        loop {
+            let (hits, next) = store.scan(&query, page, cursor).await.unwrap();
+            assert!(hits.len() <= page);
+            pages += 1;
+            for hit in hits {
+                assert!(seen.insert(hit.id.clone()), "{} came twice", hit.id);
+            }
+            cursor = next;
+            if cursor.is_none() {
+                break;
+            }
+        }
+        assert_eq!(seen.len(), wanted, "{query:?}");
+        assert!(pages <= wanted / page + 1 + usize::from(wanted % page == 0), "{pages} pages for {wanted}");
+    }
+}
+
+pub async fn groups_are_counted(store: Store) {
+    fill(&store, &meetings(100)).await;
+    fill(&store, &[meeting("none", 1, json!({}))]).await;
+    let groups = store.group(&Query::all(Kind::Meetings), "topic").await.unwrap();
+    assert_eq!(groups, [("Algebra".to_owned(), 34), ("Botany".to_owned(), 33), ("Chemistry".to_owned(), 33)]);
+    let groups =
+        store.group(&Query::all(Kind::Meetings).with("topic", "Botany"), "host.email").await.unwrap();
+    assert_eq!(groups.iter().map(|(_, count)| count).sum::<u64>(), 33);
+    assert_eq!(groups[0], ("host1@example.edu".to_owned(), 7));
+    let groups = store.group(&Query::all(Kind::Meetings), "has_video").await.unwrap();
+    assert_eq!(groups, [("false".to_owned(), 50), ("true".to_owned(), 50)]);
+    let harvest = |n: i64, date: &str| {
+        doc(Kind::Harvests, "2026-01-15", &n.to_string(), 1, json!({"date": date, "got": n}))
+    };
+    fill(&store, &[harvest(1, "2026-01-02"), harvest(2, "2026-01-03"), harvest(3, "2026-01-03")]).await;
+    let groups = store.group(&Query::all(Kind::Harvests), "date").await.unwrap();
+    assert_eq!(groups, [("2026-01-03".to_owned(), 2), ("2026-01-02".to_owned(), 1)]);
+    let groups = store.group(&Query::all(Kind::Harvests), "got").await.unwrap();
+    assert_eq!(groups, ["1", "2", "3"].map(|got| (got.to_owned(), 1)));
+}
+
+pub async fn a_document_of_a_split_index_is_got_by_its_id(store: Store) {
+    let docs: Vec<Doc> = (1..=12)
+        .map(|month| {
+            doc(Kind::Sessions, &format!("2026-{month:02}-09"), &format!("u/{month}"), month, json!({}))
+        })
+        .collect();
+    fill(&store, &docs).await;
+    for month in 1..=12 {
+        let hit = store.get(Kind::Sessions, &format!("u/{month}")).await.unwrap().unwrap();
+        assert_eq!((hit.version, hit.index), (month, format!("sessions-2026.{month:02}")));
+    }
+    assert!(store.get(Kind::Sessions, "u/13").await.unwrap().is_none());
+    assert!(store.get(Kind::Meetings, "u/1").await.unwrap().is_none());
+}
+
+pub async fn an_empty_store_answers_with_nothing(store: Store) {
+    for kind in Kind::ALL {
+        let all = Query::all(kind);
+        assert_eq!(store.count(&all).await.unwrap(), 0);
+        assert!(store.search(&all).await.unwrap().is_empty());
+        assert!(
+            store
+                .search(&all.clone().sorted("harvest.fetched_at", Order::Descending))
+                .await
+                .unwrap()
+                .is_empty()
+        );
+        assert!(store.group(&all, "source").await.unwrap().is_empty());
+        assert!(store.get(kind, "a").await.unwrap().is_none());
+        let (hits, next) = store.scan(&all, 10, None).await.unwrap();
+        assert!(hits.is_empty() && next.is_none());
+    }
+    store.refresh().await.unwrap();
+}
+
+pub async fn a_value_that_cannot_be_is_refused(store: Store) {
+    let query = Query::all(Kind::Meetings).between("start_time", "canary", "2026-01-02");
+    let error = store.search(&query).await.unwrap_err();
+    assert!(matches!(&error, StoreError::Refused(text) if text.contains("start_time")), "{error}");
+    assert!(!error.to_string().contains("canary"));
+}
+
+pub async fn prefixes_are_apart(store: Store) {
+    let other = match &store {
+        Store::Local(local) => {
+            let folder = local.path().parent().unwrap().to_owned();
+            let settings = store::local::Settings { folder, prefix: format!("{}x-", store.prefix()) };
+            Store::Local(store::Local::open(settings).unwrap())
+        }
+        Store::Elasticsearch(_) => return apart_on_a_server(store).await,
+    };
+    apart(&store, &other).await;
+}
+
+async fn apart_on_a_server(store: Store) {
+    let prefix = format!("{}x-", store.prefix());
+    let other = crate::target::search_engine(&crate::target::url_of(&store), prefix);
+    other.setup().await.unwrap();
+    apart(&store, &other).await;
+}
+
+async fn apart(store: &Store, other: &Store) {
+    fill(store, &meetings(3)).await;
+    assert_eq!(write(other, &[meeting("m00000", 0, json!({"topic": "other"}))]).await, [Verdict::Indexed]);
+    other.refresh().await.unwrap();
+    assert_eq!(store.count(&Query::all(Kind::Meetings)).await.unwrap(), 3);
+    assert_eq!(other.count(&Query::all(Kind::Meetings)).await.unwrap(), 1);
+    assert_eq!(other.get(Kind::Meetings, "m00000").await.unwrap().unwrap().index, "meetings-2026.01");
+    other.wipe_prefix().await.unwrap();
+    assert_eq!(other.count(&Query::all(Kind::Meetings)).await.unwrap(), 0);
+    assert_eq!(store.count(&Query::all(Kind::Meetings)).await.unwrap(), 3, "wiping one leaves the other");
+}

@@ -1,0 +1,162 @@
+//! Writing: verdicts, versions, ids, places.
+
+use serde_json::{Value, json};
+use store::{Kind, Query, Split, Store, Verdict};
+
+use crate::documents::{Doc, batch, doc, got, meeting, write};
+
+pub async fn a_new_document_is_indexed(store: Store) {
+    assert_eq!(write(&store, &[meeting("a", 5, json!({"topic": "new"}))]).await, [Verdict::Indexed]);
+    store.refresh().await.unwrap();
+    let hit = store.get(Kind::Meetings, "a").await.unwrap().unwrap();
+    assert_eq!((hit.index.as_str(), hit.id.as_str(), hit.version), ("meetings-2026.01", "a", 5));
+    let source: Value = serde_json::from_str(hit.source.get()).unwrap();
+    assert_eq!(source, json!({"topic": "new", "meeting_uuid": "a"}));
+}
+
+pub async fn an_older_version_is_stale_and_changes_nothing(store: Store) {
+    write(&store, &[meeting("a", 5, json!({"topic": "newer"}))]).await;
+    assert_eq!(write(&store, &[meeting("a", 4, json!({"topic": "older"}))]).await, [Verdict::Stale]);
+    assert_eq!(got(&store, Kind::Meetings, "a").await.unwrap()["topic"], "newer");
+    assert_eq!(store.get(Kind::Meetings, "a").await.unwrap().unwrap().version, 5);
+}
+
+pub async fn an_equal_version_is_written_again(store: Store) {
+    write(&store, &[meeting("a", 5, json!({"topic": "first"}))]).await;
+    assert_eq!(write(&store, &[meeting("a", 5, json!({"topic": "second"}))]).await, [Verdict::Indexed]);
+    assert_eq!(got(&store, Kind::Meetings, "a").await.unwrap()["topic"], "second");
+}
+
+pub async fn a_newer_version_replaces(store: Store) {
+    write(&store, &[meeting("a", 5, json!({"topic": "old", "duration": 7}))]).await;
+    assert_eq!(write(&store, &[meeting("a", 6, json!({"topic": "new"}))]).await, [Verdict::Indexed]);
+    let source = got(&store, Kind::Meetings, "a").await.unwrap();
+    assert_eq!(source, json!({"topic": "new", "meeting_uuid": "a"}), "the whole document is replaced");
+}
+
+pub async fn the_last_of_equal_ids_in_a_batch_wins(store: Store) {
+    let docs = [3, 5, 4, 5].map(|version| meeting("a", version, json!({"duration": version})));
+    let wanted = [Verdict::Indexed, Verdict::Indexed, Verdict::Stale, Verdict::Indexed];
+    assert_eq!(write(&store, &docs).await, wanted);
+    assert_eq!(got(&store, Kind::Meetings, "a").await.unwrap()["duration"], 5);
+}
+
+pub async fn verdicts_are_in_the_order_of_a_mixed_batch(store: Store) {
+    let old: Vec<Doc> =
+        (0..1_000).step_by(7).map(|n| meeting(&format!("m{n}"), 9, json!({"duration": n}))).collect();
+    write(&store, &old).await;
+    let fields = |n: i32| if n % 5 == 0 { json!({"duration": "long"}) } else { json!({"duration": n}) };
+    let docs: Vec<Doc> = (0..1_000).map(|n| meeting(&format!("m{n}"), 1, fields(n))).collect();
+    let verdicts = write(&store, &docs).await;
+    assert_eq!(verdicts.len(), 1_000);
+    for (n, verdict) in verdicts.into_iter().enumerate() {
+        match verdict {
+            Verdict::Refused { reason } => {
+                assert!(n % 5 == 0 && reason.contains("duration"), "{n}: {reason}")
+            }
+            Verdict::Stale => assert!(n % 7 == 0 && n % 5 != 0, "{n} is stale"),
+            Verdict::Indexed => assert!(n % 7 != 0 && n % 5 != 0, "{n} is indexed"),
+            other => panic!("{n}: {other:?}"),
+        }
+    }
+}
+
+pub async fn an_empty_batch_has_no_verdicts(store: Store) {
+    assert_eq!(write(&store, &[]).await, []);
+}
+
+pub async fn writers_at_once_leave_the_newest(store: Store) {
+    let writers: Vec<_> = (0..8)
+        .map(|writer| {
+            let store = store.clone();
+            tokio::spawn(async move {
+                for round in 0..5 {
+                    let version = round * 8 + (writer * 3 + round) % 8;
+                    let fields = json!({"duration": version});
+                    let docs: Vec<Doc> =
+                        (0..50).map(|n| meeting(&format!("m{n}"), version, fields.clone())).collect();
+                    for verdict in write(&store, &docs).await {
+                        assert!(matches!(verdict, Verdict::Indexed | Verdict::Stale), "{verdict:?}");
+                    }
+                }
+            })
+        })
+        .collect();
+    for writer in writers {
+        writer.await.unwrap();
+    }
+    store.refresh().await.unwrap();
+    let newest = Query::all(Kind::Meetings).with("duration", 39);
+    assert_eq!(store.count(&newest).await.unwrap(), 50);
+    assert_eq!(store.count(&Query::all(Kind::Meetings)).await.unwrap(), 50);
+}
+
+pub async fn odd_ids_are_kept(store: Store) {
+    let ids =
+        ["/a//b+c==/16778240", "say \"hi\" \\ 'there'", "Grüße 会議 🎓", "a b\tc", "%2F?x=1&y#z", "_id", "*"];
+    let docs = ids.map(|id| meeting(id, 1, json!({})));
+    assert_eq!(write(&store, &docs).await, vec![Verdict::Indexed; ids.len()]);
+    for id in ids {
+        assert_eq!(got(&store, Kind::Meetings, id).await.unwrap()["meeting_uuid"], id);
+    }
+    assert_eq!(store.count(&Query::all(Kind::Meetings)).await.unwrap(), ids.len() as u64);
+    for id in ids {
+        let found = store.search(&Query::all(Kind::Meetings).with("meeting_uuid", id)).await.unwrap();
+        assert_eq!(found.iter().map(|hit| hit.id.as_str()).collect::<Vec<_>>(), [id]);
+    }
+    assert_eq!(
+        write(&store, &docs.map(|old| Doc { version: 0, ..old })).await,
+        vec![Verdict::Stale; ids.len()]
+    );
+}
+
+pub async fn a_large_answer_is_kept_byte_for_byte(store: Store) {
+    let rows: Vec<Value> =
+        (0..3_000).map(|n| json!({"n": n, "text": "x".repeat(100), "deep": {"n": [n, null]}})).collect();
+    let bodies =
+        [json!(rows), json!({"unexpected": {"topic": 1}}), json!("a text"), json!(7), json!({}), Value::Null];
+    let bodies = bodies.into_iter().enumerate();
+    let docs: Vec<Doc> = bodies
+        .map(|(n, body)| {
+            doc(Kind::Raw, "2026-01-15", &format!("j#{n}"), 1, json!({"id": format!("j#{n}"), "body": body}))
+        })
+        .collect();
+    assert_eq!(write(&store, &docs).await, vec![Verdict::Indexed; docs.len()]);
+    for doc in &docs {
+        store.refresh().await.unwrap();
+        let hit = store.get(Kind::Raw, &doc.id).await.unwrap().unwrap();
+        assert_eq!(hit.source.get(), serde_json::to_string(&doc.body).unwrap());
+    }
+}
+
+pub async fn documents_land_in_the_index_of_their_own_date(store: Store) {
+    let times = [
+        "2026-01-31T23:59:59.999Z",
+        "2026-02-01T00:00:00Z",
+        "2026-01-31T23:59:59-01:00",
+        "2025-12-31T00:00:00Z",
+    ];
+    let mut docs = Vec::new();
+    let mut wanted = Vec::new();
+    for (split, names) in [
+        (Split::Day, ["2026.01.31", "2026.02.01", "2026.02.01", "2025.12.31"]),
+        (Split::Month, ["2026.01", "2026.02", "2026.02", "2025.12"]),
+        (Split::Year, ["2026", "2026", "2026", "2025"]),
+    ] {
+        for (time, name) in times.into_iter().zip(names) {
+            let id = format!("{split:?}/{time}");
+            let body = json!({"meeting_uuid": id, "join_time": time});
+            let index = Kind::Sessions.index_at(split, time.parse().unwrap());
+            docs.push(Doc { kind: Kind::Sessions, index, id: id.clone(), version: 1, body });
+            wanted.push((id, format!("sessions-{name}")));
+        }
+    }
+    assert_eq!(store.bulk(&batch(&store, &docs)).await.unwrap(), vec![Verdict::Indexed; docs.len()]);
+    store.refresh().await.unwrap();
+    for (id, index) in &wanted {
+        assert_eq!(&store.get(Kind::Sessions, id).await.unwrap().unwrap().index, index);
+    }
+    assert_eq!(store.count(&Query::all(Kind::Sessions)).await.unwrap(), wanted.len() as u64);
+    let january = Query::all(Kind::Sessions).between("join_time", "2026-01-31", "2026-01-31");
+    assert_eq!(store.count(&january).await.unwrap(), 3);
+}

@@ -1,0 +1,63 @@
+//! The store's contract: one list of cases, run on the local file and on every search engine that is there.
+#![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs)]
+
+mod answers;
+mod cases;
+mod documents;
+mod file;
+mod responder;
+mod servers;
+mod target;
+
+macro_rules! contract {
+    ($($module:ident: $($case:ident)*;)*) => {
+        mod local { contract!(@on $crate::target::Target::Local, $($module: $($case)*;)*); }
+        mod es7 { contract!(@on $crate::target::Target::Server("UA_TEST_ES_7"), $($module: $($case)*;)*); }
+        mod es9 { contract!(@on $crate::target::Target::Server("UA_TEST_ES_9"), $($module: $($case)*;)*); }
+        mod os2 { contract!(@on $crate::target::Target::Server("UA_TEST_OS_2"), $($module: $($case)*;)*); }
+        mod os3 { contract!(@on $crate::target::Target::Server("UA_TEST_OS_3"), $($module: $($case)*;)*); }
+    };
+    (@on $target:expr, $($module:ident: $($case:ident)*;)*) => {
+        $($(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $case() {
+                $crate::target::run($target, $crate::cases::$module::$case).await;
+            }
+        )*)*
+    };
+}
+
+contract! {
+    write:
+        a_new_document_is_indexed
+        an_older_version_is_stale_and_changes_nothing
+        an_equal_version_is_written_again
+        a_newer_version_replaces
+        the_last_of_equal_ids_in_a_batch_wins
+        verdicts_are_in_the_order_of_a_mixed_batch
+        an_empty_batch_has_no_verdicts
+        writers_at_once_leave_the_newest
+        odd_ids_are_kept
+        a_large_answer_is_kept_byte_for_byte
+        documents_land_in_the_index_of_their_own_date;
+    mapping:
+        a_mapping_error_names_the_field_and_spares_the_neighbours
+        an_unknown_field_is_refused_where_the_template_is_strict
+        an_unknown_field_is_taken_where_the_template_is_open
+        missing_and_empty_values_are_taken
+        receipts_dead_letters_and_raw_documents_fit;
+    read:
+        what_is_refreshed_is_counted
+        terms_ranges_and_choices_select
+        hits_are_sorted_and_limited
+        times_sort_as_times
+        a_scan_gives_every_document_once
+        groups_are_counted
+        a_document_of_a_split_index_is_got_by_its_id
+        an_empty_store_answers_with_nothing
+        a_value_that_cannot_be_is_refused
+        prefixes_are_apart;
+    templates:
+        setting_up_again_changes_nothing
+        a_check_names_product_and_version;
+}
