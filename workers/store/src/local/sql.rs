@@ -66,7 +66,7 @@ impl Selection {
     pub(super) fn shown(&mut self, kind: Kind, field: &str) -> String {
         let value = self.value(field);
         match template::of(kind).fields.find(field) {
-            Some(Field::Boolean) => format!("iif({value}, 'true', 'false')"),
+            Some(Field::Boolean) => format!("case {value} when 1 then 'true' when 0 then 'false' end"),
             _ => format!("cast({value} as text)"),
         }
     }

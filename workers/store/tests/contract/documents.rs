@@ -4,25 +4,25 @@ use serde_json::{Value, json};
 use store::{Batch, Kind, Split, Store, Verdict};
 
 /// One item of a batch.
-pub struct Doc {
-    pub kind: Kind,
-    pub index: String,
-    pub id: String,
-    pub version: i64,
-    pub body: Value,
+pub(crate) struct Doc {
+    pub(crate) kind: Kind,
+    pub(crate) index: String,
+    pub(crate) id: String,
+    pub(crate) version: i64,
+    pub(crate) body: Value,
 }
 
-pub fn meeting(id: &str, version: i64, mut fields: Value) -> Doc {
+pub(crate) fn meeting(id: &str, version: i64, mut fields: Value) -> Doc {
     fields["meeting_uuid"] = id.into();
     doc(Kind::Meetings, "2026-01-15", id, version, fields)
 }
 
-pub fn doc(kind: Kind, date: &str, id: &str, version: i64, body: Value) -> Doc {
+pub(crate) fn doc(kind: Kind, date: &str, id: &str, version: i64, body: Value) -> Doc {
     let index = kind.index(Split::Month, date.parse().unwrap());
     Doc { kind, index, id: id.to_owned(), version, body }
 }
 
-pub fn batch<'a>(store: &Store, docs: impl IntoIterator<Item = &'a Doc>) -> Batch {
+pub(crate) fn batch<'a>(store: &Store, docs: impl IntoIterator<Item = &'a Doc>) -> Batch {
     let mut batch = Batch::new();
     for Doc { kind, index, id, version, body } in docs {
         batch.push(store.prefix(), *kind, index.clone(), id.clone(), *version, body).unwrap();
@@ -30,12 +30,12 @@ pub fn batch<'a>(store: &Store, docs: impl IntoIterator<Item = &'a Doc>) -> Batc
     batch
 }
 
-pub async fn write(store: &Store, docs: &[Doc]) -> Vec<Verdict> {
+pub(crate) async fn write(store: &Store, docs: &[Doc]) -> Vec<Verdict> {
     store.bulk(&batch(store, docs)).await.unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// Writes documents that nothing is wrong with, and makes them visible.
-pub async fn fill(store: &Store, docs: &[Doc]) {
+pub(crate) async fn fill(store: &Store, docs: &[Doc]) {
     for docs in docs.chunks(1_000) {
         for (verdict, doc) in write(store, docs).await.into_iter().zip(docs) {
             assert_eq!(verdict, Verdict::Indexed, "{}", doc.id);
@@ -44,13 +44,13 @@ pub async fn fill(store: &Store, docs: &[Doc]) {
     store.refresh().await.unwrap();
 }
 
-pub async fn got(store: &Store, kind: Kind, id: &str) -> Option<Value> {
+pub(crate) async fn got(store: &Store, kind: Kind, id: &str) -> Option<Value> {
     store.refresh().await.unwrap();
     store.get(kind, id).await.unwrap().map(|hit| serde_json::from_str(hit.source.get()).unwrap())
 }
 
 /// `count` meetings, each with its number as duration, of three topics, one an hour.
-pub fn meetings(count: usize) -> Vec<Doc> {
+pub(crate) fn meetings(count: usize) -> Vec<Doc> {
     let one = |number: usize| {
         let topics = ["Algebra", "Botany", "Chemistry"];
         let (day, hour) = (1 + number / 24 % 28, number % 24);

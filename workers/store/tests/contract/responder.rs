@@ -8,29 +8,29 @@ use tokio::net::{TcpListener, TcpStream};
 
 /// A request as it came.
 #[derive(Debug, Clone)]
-pub struct Request {
+pub(crate) struct Request {
     /// `POST /_bulk?...`.
-    pub line: String,
+    pub(crate) line: String,
     /// In lower case, one a line.
-    pub head: String,
-    pub body: String,
+    pub(crate) head: String,
+    pub(crate) body: String,
 }
 
 impl Request {
     /// The number of documents in a bulk request.
-    pub fn documents(&self) -> usize {
+    pub(crate) fn documents(&self) -> usize {
         self.body.lines().count() / 2
     }
 }
 
-pub struct Responder {
-    pub url: String,
-    pub requests: Arc<Mutex<Vec<Request>>>,
+pub(crate) struct Responder {
+    pub(crate) url: String,
+    pub(crate) requests: Arc<Mutex<Vec<Request>>>,
 }
 
 impl Responder {
     /// Answers every request with the status and body that `answer` gives for it.
-    pub async fn start(answer: impl Fn(&Request) -> (u16, String) + Send + Sync + 'static) -> Self {
+    pub(crate) async fn start(answer: impl Fn(&Request) -> (u16, String) + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let requests = Arc::new(Mutex::new(Vec::new()));
@@ -49,7 +49,7 @@ impl Responder {
         Self { url, requests }
     }
 
-    pub fn store(&self) -> Store {
+    pub(crate) fn store(&self) -> Store {
         Store::Elasticsearch(Elasticsearch::new(elasticsearch::Settings::new(self.url.as_str())).unwrap())
     }
 }

@@ -8,7 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use store::{Elasticsearch, Local, Store, local};
 
 #[derive(Debug, Clone, Copy)]
-pub enum Target {
+pub(crate) enum Target {
     /// A file in a folder of its own.
     Local,
     /// The search engine whose URL is in this variable.
@@ -16,7 +16,7 @@ pub enum Target {
 }
 
 /// Runs a case on a store with a prefix of its own, with templates loaded.
-pub async fn run<F: Future<Output = ()> + Send + 'static>(target: Target, case: fn(Store) -> F) {
+pub(crate) async fn run<F: Future<Output = ()> + Send + 'static>(target: Target, case: fn(Store) -> F) {
     let folder = tempfile::tempdir().unwrap();
     let store = match target {
         Target::Local => {
@@ -32,7 +32,7 @@ pub async fn run<F: Future<Output = ()> + Send + 'static>(target: Target, case: 
 }
 
 /// Runs a case and wipes the store's prefix, whatever came of the case.
-pub async fn run_on<F: Future<Output = ()> + Send + 'static>(store: Store, case: fn(Store) -> F) {
+pub(crate) async fn run_on<F: Future<Output = ()> + Send + 'static>(store: Store, case: fn(Store) -> F) {
     store.setup().await.unwrap_or_else(|error| panic!("{error}"));
     let outcome = tokio::spawn(case(store.clone())).await;
     store.wipe_prefix().await.unwrap();
@@ -45,18 +45,18 @@ pub async fn run_on<F: Future<Output = ()> + Send + 'static>(store: Store, case:
 static URLS: Mutex<BTreeMap<String, String>> = Mutex::new(BTreeMap::new());
 
 /// The URL of a search engine's store that a case was given.
-pub fn url_of(store: &Store) -> String {
+pub(crate) fn url_of(store: &Store) -> String {
     URLS.lock().unwrap()[store.prefix()].clone()
 }
 
-pub fn search_engine(url: &str, prefix: String) -> Store {
+pub(crate) fn search_engine(url: &str, prefix: String) -> Store {
     URLS.lock().unwrap().insert(prefix.clone(), url.to_owned());
     let settings = store::elasticsearch::Settings { prefix, ..store::elasticsearch::Settings::new(url) };
     Store::Elasticsearch(Elasticsearch::new(settings).unwrap())
 }
 
 /// The URL of a server, or `None` (said aloud) where there is none and none is required.
-pub fn server(variable: &str) -> Option<String> {
+pub(crate) fn server(variable: &str) -> Option<String> {
     let url = variable_of(variable).filter(|url| !url.is_empty());
     if url.is_none() {
         assert_ne!(variable_of("UA_TEST_REQUIRE_SERVERS").as_deref(), Some("1"), "{variable} is not set");
@@ -69,11 +69,11 @@ pub fn server(variable: &str) -> Option<String> {
     clippy::disallowed_methods,
     reason = "where the servers of a test are is said by the environment only"
 )]
-pub fn variable_of(name: &str) -> Option<String> {
+pub(crate) fn variable_of(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
-pub fn random_prefix() -> String {
+pub(crate) fn random_prefix() -> String {
     let nanos = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos();
     let number = std::hash::BuildHasher::hash_one(&std::collections::hash_map::RandomState::new(), nanos);
     format!("t{number:016x}-")

@@ -7,7 +7,7 @@ use store::{Kind, Query, Store, Verdict};
 
 use crate::documents::{Doc, doc, got, meeting, write};
 
-pub async fn a_mapping_error_names_the_field_and_spares_the_neighbours(store: Store) {
+pub(crate) async fn a_mapping_error_names_the_field_and_spares_the_neighbours(store: Store) {
     let wrong = [
         ("start_time", json!({"start_time": "canary yesterday"})),
         ("start_time", json!({"start_time": ""})),
@@ -41,7 +41,7 @@ pub async fn a_mapping_error_names_the_field_and_spares_the_neighbours(store: St
     assert_eq!(store.count(&Query::all(Kind::Meetings)).await.unwrap(), wrong.len() as u64);
 }
 
-pub async fn an_unknown_field_is_refused_where_the_template_is_strict(store: Store) {
+pub(crate) async fn an_unknown_field_is_refused_where_the_template_is_strict(store: Store) {
     for kind in [Kind::Meetings, Kind::Sessions, Kind::Harvests, Kind::Deadletters, Kind::Raw] {
         let docs = [
             doc(kind, "2026-01-15", "good", 1, json!({"source": null})),
@@ -64,7 +64,7 @@ pub async fn an_unknown_field_is_refused_where_the_template_is_strict(store: Sto
     );
 }
 
-pub async fn an_unknown_field_is_taken_where_the_template_is_open(store: Store) {
+pub(crate) async fn an_unknown_field_is_taken_where_the_template_is_open(store: Store) {
     let fields = json!({"mpid": "m", "surprise": {"n": 1}});
     for kind in [Kind::Useractions, Kind::Episodes] {
         assert_eq!(
@@ -75,7 +75,7 @@ pub async fn an_unknown_field_is_taken_where_the_template_is_open(store: Store) 
     }
 }
 
-pub async fn missing_and_empty_values_are_taken(store: Store) {
+pub(crate) async fn missing_and_empty_values_are_taken(store: Store) {
     let docs = [
         meeting(
             "nulls",
@@ -117,7 +117,7 @@ pub async fn missing_and_empty_values_are_taken(store: Store) {
     );
 }
 
-pub async fn receipts_dead_letters_and_raw_documents_fit(store: Store) {
+pub(crate) async fn receipts_dead_letters_and_raw_documents_fit(store: Store) {
     let now: Timestamp = "2026-01-03T04:05:06.123456789Z".parse().unwrap();
     let docs = [
         harvest(&receipt(now)),

@@ -1,6 +1,6 @@
 //! What every back end has to do.
 
-pub mod mapping;
-pub mod read;
-pub mod templates;
-pub mod write;
+pub(crate) mod mapping;
+pub(crate) mod read;
+pub(crate) mod templates;
+pub(crate) mod write;

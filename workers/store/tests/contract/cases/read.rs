@@ -11,7 +11,7 @@ fn ids(hits: &[Hit]) -> Vec<&str> {
     hits.iter().map(|hit| hit.id.as_str()).collect()
 }
 
-pub async fn what_is_refreshed_is_counted(store: Store) {
+pub(crate) async fn what_is_refreshed_is_counted(store: Store) {
     fill(&store, &meetings(100)).await;
     assert_eq!(store.count(&Query::all(Kind::Meetings)).await.unwrap(), 100);
     assert_eq!(store.count(&Query::all(Kind::Meetings).limit(1)).await.unwrap(), 100);
@@ -19,7 +19,7 @@ pub async fn what_is_refreshed_is_counted(store: Store) {
     assert_eq!(store.count(&Query::all(Kind::Meetings).with("topic", "Botany")).await.unwrap(), 33);
 }
 
-pub async fn terms_ranges_and_choices_select(store: Store) {
+pub(crate) async fn terms_ranges_and_choices_select(store: Store) {
     fill(&store, &meetings(100)).await;
     let all = Query::all(Kind::Meetings);
     for (query, wanted) in [
@@ -47,7 +47,7 @@ pub async fn terms_ranges_and_choices_select(store: Store) {
     }
 }
 
-pub async fn hits_are_sorted_and_limited(store: Store) {
+pub(crate) async fn hits_are_sorted_and_limited(store: Store) {
     fill(&store, &meetings(30)).await;
     fill(&store, &[meeting("none", 1, json!({"topic": "Zoology"}))]).await;
     let all = Query::all(Kind::Meetings);
@@ -65,7 +65,7 @@ pub async fn hits_are_sorted_and_limited(store: Store) {
     assert_eq!(store.search(&Query::all(Kind::Meetings).limit(0)).await.unwrap().len(), 0);
 }
 
-pub async fn times_sort_as_times(store: Store) {
+pub(crate) async fn times_sort_as_times(store: Store) {
     let times = [
         ("b", json!("2026-01-02T03:04:05.5Z")),
         ("a", json!("2026-01-02T03:04:05Z")),
@@ -82,7 +82,7 @@ pub async fn times_sort_as_times(store: Store) {
     assert_eq!(ids(&store.search(&within).await.unwrap()), ["b", "c"]);
 }
 
-pub async fn a_scan_gives_every_document_once(store: Store) {
+pub(crate) async fn a_scan_gives_every_document_once(store: Store) {
     let mut docs = meetings(2_345);
     for (n, doc) in docs.iter_mut().enumerate() {
         doc.index = Kind::Meetings.index(Split::Month, format!("2026-{:02}-01", 1 + n % 3).parse().unwrap());
@@ -113,7 +113,7 @@ pub async fn a_scan_gives_every_document_once(store: Store) {
     }
 }
 
-pub async fn groups_are_counted(store: Store) {
+pub(crate) async fn groups_are_counted(store: Store) {
     fill(&store, &meetings(100)).await;
     fill(&store, &[meeting("none", 1, json!({}))]).await;
     let groups = store.group(&Query::all(Kind::Meetings), "topic").await.unwrap();
@@ -134,7 +134,7 @@ pub async fn groups_are_counted(store: Store) {
     assert_eq!(groups, ["1", "2", "3"].map(|got| (got.to_owned(), 1)));
 }
 
-pub async fn a_document_of_a_split_index_is_got_by_its_id(store: Store) {
+pub(crate) async fn a_document_of_a_split_index_is_got_by_its_id(store: Store) {
     let docs: Vec<Doc> = (1..=12)
         .map(|month| {
             doc(Kind::Sessions, &format!("2026-{month:02}-09"), &format!("u/{month}"), month, json!({}))
@@ -149,7 +149,7 @@ pub async fn a_document_of_a_split_index_is_got_by_its_id(store: Store) {
     assert!(store.get(Kind::Meetings, "u/1").await.unwrap().is_none());
 }
 
-pub async fn an_empty_store_answers_with_nothing(store: Store) {
+pub(crate) async fn an_empty_store_answers_with_nothing(store: Store) {
     for kind in Kind::ALL {
         let all = Query::all(kind);
         assert_eq!(store.count(&all).await.unwrap(), 0);
@@ -169,14 +169,14 @@ pub async fn an_empty_store_answers_with_nothing(store: Store) {
     store.refresh().await.unwrap();
 }
 
-pub async fn a_value_that_cannot_be_is_refused(store: Store) {
+pub(crate) async fn a_value_that_cannot_be_is_refused(store: Store) {
     let query = Query::all(Kind::Meetings).between("start_time", "canary", "2026-01-02");
     let error = store.search(&query).await.unwrap_err();
     assert!(matches!(&error, StoreError::Refused(text) if text.contains("start_time")), "{error}");
     assert!(!error.to_string().contains("canary"));
 }
 
-pub async fn prefixes_are_apart(store: Store) {
+pub(crate) async fn prefixes_are_apart(store: Store) {
     let other = match &store {
         Store::Local(local) => {
             let folder = local.path().parent().unwrap().to_owned();

@@ -2,7 +2,7 @@
 
 use store::{Change, Kind, Store, TemplateState};
 
-pub async fn setting_up_again_changes_nothing(store: Store) {
+pub(crate) async fn setting_up_again_changes_nothing(store: Store) {
     let again = store.setup().await.unwrap();
     assert!(again.is_unchanged(), "{again:?}");
     assert_eq!(again.changes.len(), Kind::ALL.len());
@@ -16,7 +16,7 @@ pub async fn setting_up_again_changes_nothing(store: Store) {
     assert!(store.check().await.unwrap().is_current());
 }
 
-pub async fn a_check_names_product_and_version(store: Store) {
+pub(crate) async fn a_check_names_product_and_version(store: Store) {
     let health = store.check().await.unwrap();
     let known = ["SQLite", "Elasticsearch", "OpenSearch"];
     assert!(known.contains(&health.product.as_str()), "{health:?}");

@@ -5,7 +5,7 @@ use store::{Kind, Query, Split, Store, Verdict};
 
 use crate::documents::{Doc, batch, doc, got, meeting, write};
 
-pub async fn a_new_document_is_indexed(store: Store) {
+pub(crate) async fn a_new_document_is_indexed(store: Store) {
     assert_eq!(write(&store, &[meeting("a", 5, json!({"topic": "new"}))]).await, [Verdict::Indexed]);
     store.refresh().await.unwrap();
     let hit = store.get(Kind::Meetings, "a").await.unwrap().unwrap();
@@ -14,34 +14,34 @@ pub async fn a_new_document_is_indexed(store: Store) {
     assert_eq!(source, json!({"topic": "new", "meeting_uuid": "a"}));
 }
 
-pub async fn an_older_version_is_stale_and_changes_nothing(store: Store) {
+pub(crate) async fn an_older_version_is_stale_and_changes_nothing(store: Store) {
     write(&store, &[meeting("a", 5, json!({"topic": "newer"}))]).await;
     assert_eq!(write(&store, &[meeting("a", 4, json!({"topic": "older"}))]).await, [Verdict::Stale]);
     assert_eq!(got(&store, Kind::Meetings, "a").await.unwrap()["topic"], "newer");
     assert_eq!(store.get(Kind::Meetings, "a").await.unwrap().unwrap().version, 5);
 }
 
-pub async fn an_equal_version_is_written_again(store: Store) {
+pub(crate) async fn an_equal_version_is_written_again(store: Store) {
     write(&store, &[meeting("a", 5, json!({"topic": "first"}))]).await;
     assert_eq!(write(&store, &[meeting("a", 5, json!({"topic": "second"}))]).await, [Verdict::Indexed]);
     assert_eq!(got(&store, Kind::Meetings, "a").await.unwrap()["topic"], "second");
 }
 
-pub async fn a_newer_version_replaces(store: Store) {
+pub(crate) async fn a_newer_version_replaces(store: Store) {
     write(&store, &[meeting("a", 5, json!({"topic": "old", "duration": 7}))]).await;
     assert_eq!(write(&store, &[meeting("a", 6, json!({"topic": "new"}))]).await, [Verdict::Indexed]);
     let source = got(&store, Kind::Meetings, "a").await.unwrap();
     assert_eq!(source, json!({"topic": "new", "meeting_uuid": "a"}), "the whole document is replaced");
 }
 
-pub async fn the_last_of_equal_ids_in_a_batch_wins(store: Store) {
+pub(crate) async fn the_last_of_equal_ids_in_a_batch_wins(store: Store) {
     let docs = [3, 5, 4, 5].map(|version| meeting("a", version, json!({"duration": version})));
     let wanted = [Verdict::Indexed, Verdict::Indexed, Verdict::Stale, Verdict::Indexed];
     assert_eq!(write(&store, &docs).await, wanted);
     assert_eq!(got(&store, Kind::Meetings, "a").await.unwrap()["duration"], 5);
 }
 
-pub async fn verdicts_are_in_the_order_of_a_mixed_batch(store: Store) {
+pub(crate) async fn verdicts_are_in_the_order_of_a_mixed_batch(store: Store) {
     let old: Vec<Doc> =
         (0..1_000).step_by(7).map(|n| meeting(&format!("m{n}"), 9, json!({"duration": n}))).collect();
     write(&store, &old).await;
@@ -52,7 +52,7 @@ pub async fn verdicts_are_in_the_order_of_a_mixed_batch(store: Store) {
     for (n, verdict) in verdicts.into_iter().enumerate() {
         match verdict {
             Verdict::Refused { reason } => {
-                assert!(n % 5 == 0 && reason.contains("duration"), "{n}: {reason}")
+                assert!(n % 5 == 0 && reason.contains("duration"), "{n}: {reason}");
             }
             Verdict::Stale => assert!(n % 7 == 0 && n % 5 != 0, "{n} is stale"),
             Verdict::Indexed => assert!(n % 7 != 0 && n % 5 != 0, "{n} is indexed"),
@@ -61,11 +61,11 @@ pub async fn verdicts_are_in_the_order_of_a_mixed_batch(store: Store) {
     }
 }
 
-pub async fn an_empty_batch_has_no_verdicts(store: Store) {
+pub(crate) async fn an_empty_batch_has_no_verdicts(store: Store) {
     assert_eq!(write(&store, &[]).await, []);
 }
 
-pub async fn writers_at_once_leave_the_newest(store: Store) {
+pub(crate) async fn writers_at_once_leave_the_newest(store: Store) {
     let writers: Vec<_> = (0..8)
         .map(|writer| {
             let store = store.clone();
@@ -91,7 +91,7 @@ pub async fn writers_at_once_leave_the_newest(store: Store) {
     assert_eq!(store.count(&Query::all(Kind::Meetings)).await.unwrap(), 50);
 }
 
-pub async fn odd_ids_are_kept(store: Store) {
+pub(crate) async fn odd_ids_are_kept(store: Store) {
     let ids =
         ["/a//b+c==/16778240", "say \"hi\" \\ 'there'", "Grüße 会議 🎓", "a b\tc", "%2F?x=1&y#z", "_id", "*"];
     let docs = ids.map(|id| meeting(id, 1, json!({})));
@@ -110,7 +110,7 @@ pub async fn odd_ids_are_kept(store: Store) {
     );
 }
 
-pub async fn a_large_answer_is_kept_byte_for_byte(store: Store) {
+pub(crate) async fn a_large_answer_is_kept_byte_for_byte(store: Store) {
     let rows: Vec<Value> =
         (0..3_000).map(|n| json!({"n": n, "text": "x".repeat(100), "deep": {"n": [n, null]}})).collect();
     let bodies =
@@ -129,7 +129,7 @@ pub async fn a_large_answer_is_kept_byte_for_byte(store: Store) {
     }
 }
 
-pub async fn documents_land_in_the_index_of_their_own_date(store: Store) {
+pub(crate) async fn documents_land_in_the_index_of_their_own_date(store: Store) {
     let times = [
         "2026-01-31T23:59:59.999Z",
         "2026-02-01T00:00:00Z",
