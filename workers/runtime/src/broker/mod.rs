@@ -2,6 +2,7 @@
 //!
 //! Must not know what is in a message.
 
+pub mod amqp;
 mod ladder;
 mod lanes;
 pub mod local;
@@ -10,6 +11,7 @@ use std::time::Duration;
 
 use messages::{Cause, CauseClass, Queue};
 
+pub use amqp::Amqp;
 pub use ladder::Ladder;
 pub use local::Local;
 
@@ -83,6 +85,8 @@ pub struct Depth {
 pub enum Broker {
     /// Tables in one SQLite file.
     Local(Local),
+    /// RabbitMQ.
+    Amqp(Amqp),
 }
 
 impl Broker {
@@ -96,6 +100,7 @@ impl Broker {
         }
         match self {
             Self::Local(local) => local.publish(batch).await,
+            Self::Amqp(amqp) => amqp.publish(batch).await,
         }
     }
 
@@ -106,6 +111,7 @@ impl Broker {
     pub async fn consume(&self, queues: Vec<Subscription>) -> Result<Consumer, BrokerError> {
         match self {
             Self::Local(local) => Ok(Consumer::Local(local.consume(queues))),
+            Self::Amqp(amqp) => Ok(Consumer::Amqp(amqp.consume(queues))),
         }
     }
 
@@ -116,6 +122,7 @@ impl Broker {
     pub async fn depth(&self, queue: &Queue) -> Result<Depth, BrokerError> {
         match self {
             Self::Local(local) => local.depth(queue).await,
+            Self::Amqp(amqp) => amqp.depth(queue).await,
         }
     }
 
@@ -126,6 +133,7 @@ impl Broker {
     pub async fn parked(&self) -> Result<u64, BrokerError> {
         match self {
             Self::Local(local) => local.parked().await,
+            Self::Amqp(amqp) => amqp.parked().await,
         }
     }
 
@@ -136,6 +144,7 @@ impl Broker {
     pub async fn purge(&self, queue: &Queue) -> Result<(), BrokerError> {
         match self {
             Self::Local(local) => local.purge(queue).await,
+            Self::Amqp(amqp) => amqp.purge(queue).await,
         }
     }
 
@@ -144,6 +153,7 @@ impl Broker {
     pub async fn crash(&self) {
         match self {
             Self::Local(local) => local.crash().await,
+            Self::Amqp(amqp) => amqp.crash().await,
         }
     }
 
@@ -151,6 +161,7 @@ impl Broker {
     pub async fn close(&self) {
         match self {
             Self::Local(local) => local.close().await,
+            Self::Amqp(amqp) => amqp.close().await,
         }
     }
 
@@ -158,6 +169,7 @@ impl Broker {
     pub fn ladder(&self) -> &Ladder {
         match self {
             Self::Local(local) => local.ladder(),
+            Self::Amqp(amqp) => amqp.ladder(),
         }
     }
 }
@@ -176,6 +188,8 @@ pub struct Subscription {
 pub enum Consumer {
     /// Of the local broker.
     Local(local::Consumer),
+    /// Of RabbitMQ.
+    Amqp(amqp::Consumer),
 }
 
 impl Consumer {
@@ -186,6 +200,7 @@ impl Consumer {
     pub async fn take(&mut self, max: usize) -> Result<Vec<Delivery>, BrokerError> {
         match self {
             Self::Local(consumer) => consumer.take(max).await,
+            Self::Amqp(consumer) => consumer.take(max).await,
         }
     }
 
@@ -193,6 +208,7 @@ impl Consumer {
     pub async fn pause(&mut self) {
         match self {
             Self::Local(_) => {}
+            Self::Amqp(consumer) => consumer.pause().await,
         }
     }
 }
@@ -211,6 +227,7 @@ pub struct Delivery {
 #[derive(Debug)]
 enum Lease {
     Local(local::Lease),
+    Amqp(amqp::Lease),
 }
 
 impl Delivery {
@@ -230,6 +247,7 @@ impl Delivery {
     pub async fn ack(self) -> Result<(), BrokerError> {
         match self.lease {
             Lease::Local(lease) => lease.ack().await,
+            Lease::Amqp(lease) => lease.ack().await,
         }
     }
 
@@ -250,6 +268,7 @@ impl Delivery {
         self.message.headers.cause = Some(cause);
         match self.lease {
             Lease::Local(lease) => lease.park(self.message.headers, delay).await,
+            Lease::Amqp(lease) => lease.park(self.message.headers, delay).await,
         }
     }
 
@@ -269,6 +288,7 @@ impl Delivery {
     pub async fn hand_back(self) -> Result<(), BrokerError> {
         match self.lease {
             Lease::Local(lease) => lease.hand_back().await,
+            Lease::Amqp(lease) => lease.hand_back().await,
         }
     }
 
@@ -284,6 +304,7 @@ impl Delivery {
         let dead = self.message.into_dead(cause);
         match self.lease {
             Lease::Local(lease) => lease.bury(dead).await,
+            Lease::Amqp(lease) => lease.bury(dead).await,
         }
     }
 }

@@ -74,7 +74,8 @@ pub(crate) async fn full_documents_do_not_stop_jobs(fixture: &Fixture) {
 pub(crate) async fn handing_back_into_a_full_queue_loses_none(fixture: &Fixture) {
     let broker = &fixture.broker;
     let (taken, rest) = fill(broker).await;
-    let mut consumer = consume(broker, &Queue::documents(), 1_000).await;
+    // No more than it holds already, so that what others publish meanwhile stays in the queue.
+    let mut consumer = consume(broker, &Queue::documents(), u16::try_from(taken.len()).unwrap()).await;
     let held = take(&mut consumer, taken.len()).await;
     // While these are held, others fill the queue again.
     let again = match broker.publish(rest).await {

@@ -2,12 +2,13 @@
 //! steps that cases are made of.
 
 use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use jiff::Timestamp;
 use messages::{Family, Lane, Queue};
-use runtime::broker::{Local, Subscription, local};
+use runtime::broker::{Amqp, Local, Subscription, amqp, local};
 use runtime::{Broker, Consumer, Delivery, Ladder, Message};
 
 /// The rungs of every case: short, so that a suite does not sleep.
@@ -69,6 +70,7 @@ pub(crate) fn missing(kind: Kind) -> Option<String> {
 #[derive(Debug)]
 enum Place {
     Folder(tempfile::TempDir),
+    Server(amqp::Settings),
 }
 
 /// A fresh broker, isolated from every other case.
@@ -97,10 +99,11 @@ pub(crate) async fn run(kind: Kind, case: impl AsyncFnOnce(&Fixture)) {
 }
 
 impl Fixture {
-    async fn open(kind: Kind) -> Self {
-        let place = match kind {
-            Kind::Local => Place::Folder(tempfile::tempdir().unwrap()),
-            Kind::Amqp3 | Kind::Amqp4 => panic!("no such back end yet"),
+    /// A fresh broker of a kind whose server is named.
+    pub(crate) async fn open(kind: Kind) -> Self {
+        let place = match kind.variable() {
+            None => Place::Folder(tempfile::tempdir().unwrap()),
+            Some(name) => Place::Server(settings(&variable(name).unwrap())),
         };
         let broker = open(&place).await;
         Self { place, broker }
@@ -113,17 +116,38 @@ impl Fixture {
 
     async fn remove(self) {
         self.broker.close().await;
+        if let Place::Server(settings) = self.place {
+            let sweeper = Amqp::connect(settings).await.unwrap();
+            sweeper.remove().await.unwrap();
+            Broker::Amqp(sweeper).close().await;
+        }
     }
 }
 
+/// Settings for queues that no other case has.
+pub(crate) fn settings(url: &str) -> amqp::Settings {
+    static COUNT: AtomicUsize = AtomicUsize::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    let mut settings = amqp::Settings::new(url.into());
+    settings.prefix = format!("test-{}-{}-{count}", std::process::id(), now().as_millisecond());
+    settings.ladder = ladder();
+    settings.documents_limit = DOCUMENTS_LIMIT;
+    settings.connection_name = "contract suite".to_owned();
+    settings
+}
+
+fn ladder() -> Ladder {
+    Ladder { rungs: RUNGS.into(), attempts: ATTEMPTS }
+}
+
 async fn open(place: &Place) -> Broker {
-    let ladder = Ladder { rungs: RUNGS.into(), attempts: ATTEMPTS };
     match place {
         Place::Folder(folder) => {
             let folder = folder.path().to_owned();
-            let settings = local::Settings { folder, ladder, documents_limit: DOCUMENTS_LIMIT };
+            let settings = local::Settings { folder, ladder: ladder(), documents_limit: DOCUMENTS_LIMIT };
             Broker::Local(Local::open(settings).unwrap())
         }
+        Place::Server(settings) => Broker::Amqp(Amqp::connect(settings.clone()).await.unwrap()),
     }
 }
 

@@ -4,6 +4,8 @@
 //! set, with `UA_TEST_AMQP_RESTART_URL` and `UA_TEST_SERVICES` for the case that stops its broker; a server that is
 //! not there is named, and is a failure when `UA_TEST_REQUIRE_SERVERS=1`.
 
+#![expect(clippy::unwrap_used, clippy::print_stderr, reason = "a case fails by panicking and says what it leaves out")]
+
 mod bounds;
 mod crash;
 mod dead;

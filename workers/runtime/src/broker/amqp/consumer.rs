@@ -1,0 +1,80 @@
+//! Taking from the queues of one subscription: looks at the shelf, and starts what fills it.
+
+use std::sync::Arc;
+
+use tokio::task::JoinHandle;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use super::Inner;
+use super::intake::Intake;
+use super::shelf::{Ended, Found, Shelf};
+use crate::broker::Subscription;
+use crate::{BrokerError, Delivery};
+
+/// Takes from the queues of one subscription.
+#[derive(Debug)]
+pub struct Consumer {
+    inner: Arc<Inner>,
+    lanes: Arc<[Subscription]>,
+    running: Option<Running>,
+    turn: u64,
+}
+
+#[derive(Debug)]
+struct Running {
+    shelf: Arc<Shelf>,
+    stop: DropGuard,
+    task: JoinHandle<()>,
+}
+
+impl Consumer {
+    pub(super) fn new(inner: Arc<Inner>, lanes: Vec<Subscription>) -> Self {
+        Self { inner, lanes: lanes.into(), running: None, turn: 0 }
+    }
+
+    /// Nothing is lost when this is cancelled: a delivery leaves the shelf only by being returned.
+    pub(crate) async fn take(&mut self, max: usize) -> Result<Vec<Delivery>, BrokerError> {
+        loop {
+            let shelf = Arc::clone(&self.running().shelf);
+            match shelf.take(self.turn, max) {
+                Found::Some(taken) => {
+                    self.turn += 1;
+                    return Ok(taken);
+                }
+                Found::Nothing(None) => shelf.changed().await,
+                // Either way we look again.
+                Found::Nothing(Some(wait)) => _ = tokio::time::timeout(wait, shelf.changed()).await,
+                Found::End(ended) => {
+                    self.running = None;
+                    if let Ended::Failed(error) = ended {
+                        return Err(error);
+                    }
+                }
+            }
+        }
+    }
+
+    pub(crate) async fn pause(&mut self) {
+        if let Some(running) = self.running.take() {
+            drop(running.stop);
+            // A task that failed has nothing left to hand back.
+            let _ = running.task.await;
+        }
+    }
+
+    fn running(&mut self) -> &Running {
+        let (inner, lanes) = (&self.inner, &self.lanes);
+        self.running.get_or_insert_with(|| {
+            let shelf = Arc::new(Shelf::new(lanes.len()));
+            let stop = inner.stop.child_token();
+            let intake = Intake {
+                inner: Arc::clone(inner),
+                lanes: Arc::clone(lanes),
+                shelf: Arc::clone(&shelf),
+                stop: CancellationToken::clone(&stop),
+            };
+            let task = inner.tasks.spawn(intake.run());
+            Running { shelf, stop: stop.drop_guard(), task }
+        })
+    }
+}

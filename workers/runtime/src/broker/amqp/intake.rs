@@ -1,0 +1,183 @@
+//! The task behind a consumer: takes deliveries from the broker and puts them on the shelf, over one channel as
+//! long as that lives, and over the next when it is lost.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::stream::{self, SelectAll, Stream, StreamExt as _};
+use lapin::Channel;
+use lapin::options::{BasicCancelOptions, BasicConsumeOptions, BasicQosOptions};
+use lapin::types::{FieldTable, ShortString};
+use messages::Queue;
+use tokio_util::sync::CancellationToken;
+use tracing::debug;
+
+use super::lease::Lease;
+use super::line::Line;
+use super::shelf::{Ended, Shelf};
+use super::{Inner, fault, link, names, wire};
+use crate::broker::{Lease as AnyLease, Subscription};
+use crate::{BrokerError, Delivery, clock};
+
+/// How long the broker may take to say that it sends no more.
+const CANCEL_TIME: Duration = Duration::from_secs(5);
+/// A channel that lived this long was a good one.
+const LONG_ENOUGH: Duration = Duration::from_secs(10);
+
+type Arrivals =
+    SelectAll<Pin<Box<dyn Stream<Item = (usize, Option<lapin::Result<lapin::message::Delivery>>)> + Send>>>;
+
+/// What takes deliveries in.
+pub(super) struct Intake {
+    pub(super) inner: Arc<Inner>,
+    pub(super) lanes: Arc<[Subscription]>,
+    pub(super) shelf: Arc<Shelf>,
+    pub(super) stop: CancellationToken,
+}
+
+/// One life of a channel.
+struct Session {
+    line: Arc<Line>,
+    tags: Vec<ShortString>,
+    arrivals: Arrivals,
+}
+
+enum Over {
+    /// Asked to stop, or what is on the shelf has been there for too long.
+    Paused,
+    Lost(String),
+}
+
+impl Intake {
+    /// Runs until stopped, idle or refused; hands back what nobody took.
+    pub(super) async fn run(self) {
+        let mut pauses = link::pauses();
+        let ended = loop {
+            let begin = Instant::now();
+            match self.session().await {
+                Ok(Over::Paused) if self.inner.stop.is_cancelled() => break Ended::Failed(link::closed()),
+                Ok(Over::Paused) => break Ended::Paused,
+                Ok(Over::Lost(why)) => self.inner.outage.begins(&why),
+                Err(error) => break Ended::Failed(error),
+            }
+            // A broker that lets us in and throws us out again is not to be asked without end.
+            if begin.elapsed() > LONG_ENOUGH {
+                pauses = link::pauses();
+            }
+            self.inner.consuming.pause(&mut pauses).await;
+        };
+        self.shelf.end(ended);
+    }
+
+    async fn session(&self) -> Result<Over, BrokerError> {
+        let opening = self.inner.consuming.insist(None, || self.open());
+        let Some(opened) = self.stop.run_until_cancelled(opening).await else { return Ok(Over::Paused) };
+        let mut session = opened?;
+        self.shelf.open();
+        let over = self.fill(&mut session).await;
+        self.wind_down(session).await;
+        Ok(over)
+    }
+
+    async fn open(&self) -> Result<Session, BrokerError> {
+        let channel = self.inner.consuming.channel().await?;
+        let (mut arrivals, mut tags) = (SelectAll::new(), Vec::new());
+        for (lane, Subscription { queue, prefetch }) in self.lanes.iter().enumerate() {
+            // Nought would be without a bound.
+            let mut sources = vec![(queue.clone(), (*prefetch).max(1))];
+            // What came back is little, and goes with what is new.
+            sources.extend(names::returned(queue).map(|returned| (returned, (*prefetch / 4).max(1))));
+            for (source, prefetch) in sources {
+                let consumer = self.subscribe(&channel, &source, prefetch).await?;
+                tags.push(consumer.tag());
+                let arriving = consumer.map(move |arrival| (lane, Some(arrival)));
+                let arriving: Pin<Box<dyn Stream<Item = _> + Send>> =
+                    Box::pin(arriving.chain(stream::once(std::future::ready((lane, None)))));
+                arrivals.push(arriving);
+            }
+        }
+        let line = Arc::new(Line::new(channel, self.inner.tasks.clone()));
+        Ok(Session { line, tags, arrivals })
+    }
+
+    async fn subscribe(
+        &self,
+        channel: &Channel,
+        queue: &Queue,
+        prefetch: u16,
+    ) -> Result<lapin::Consumer, BrokerError> {
+        let unknown = || BrokerError::Refused(format!("no queue {queue} at the broker: run `ua setup`"));
+        let name = self.inner.names.physical(queue).ok_or_else(unknown)?;
+        let limited = channel.basic_qos(prefetch, BasicQosOptions::default()).await;
+        limited.map_err(|error| fault::of(&error))?;
+        let options = BasicConsumeOptions::default();
+        let consumer =
+            channel.basic_consume(name, ShortString::default(), options, FieldTable::default()).await;
+        consumer.map_err(|error| if fault::is_missing(&error) { unknown() } else { fault::of(&error) })
+    }
+
+    async fn fill(&self, session: &mut Session) -> Over {
+        let limit = self.inner.shelf_life;
+        let mut look = tokio::time::interval(limit / 10);
+        loop {
+            tokio::select! {
+                biased;
+                () = self.stop.cancelled() => return Over::Paused,
+                _ = look.tick() => {
+                    if self.shelf.longest_wait() >= limit {
+                        return Over::Paused;
+                    }
+                }
+                arrival = session.arrivals.next() => match arrival {
+                    Some((lane, Some(Ok(delivery)))) => self.put(&session.line, lane, delivery),
+                    Some((_, Some(Err(error)))) => return Over::Lost(error.to_string()),
+                    Some((lane, None)) => {
+                        return Over::Lost(format!("it sends no more of {}", self.lanes[lane].queue));
+                    }
+                    None => return Over::Lost("it sends no more".to_owned()),
+                }
+            }
+        }
+    }
+
+    fn put(&self, line: &Arc<Line>, lane: usize, delivery: lapin::message::Delivery) {
+        self.shelf.put(lane, self.delivery(line, lane, delivery));
+    }
+
+    fn delivery(&self, line: &Arc<Line>, lane: usize, delivery: lapin::message::Delivery) -> Delivery {
+        let queue = &self.lanes[lane].queue;
+        let tag = delivery.delivery_tag;
+        let parcel = wire::read(&delivery.properties, delivery.data, queue, &self.inner.names, clock::now());
+        let (message, crashes) = (parcel.message.clone(), parcel.crashes);
+        let lease = Lease::new(Arc::clone(&self.inner), tag, Arc::clone(line), parcel);
+        Delivery::new(message, crashes, AnyLease::Amqp(lease), self.inner.ladder.clone())
+    }
+
+    /// Stops the deliveries, and hands back what is on the shelf and on the way. The channel lives on as long as
+    /// somebody holds a lease of it. A delivery that crosses the cancel-ok is dropped by the library: the broker
+    /// gives it to others when the channel closes, and counts it.
+    async fn wind_down(&self, mut session: Session) {
+        if session.line.is_open() {
+            for tag in &session.tags {
+                // A channel lost meanwhile has nothing to cancel.
+                let _ = session.line.channel().basic_cancel(tag.clone(), BasicCancelOptions::default()).await;
+            }
+            let late = async {
+                while let Some((lane, arrival)) = session.arrivals.next().await {
+                    if let Some(Ok(delivery)) = arrival {
+                        self.put(&session.line, lane, delivery);
+                    }
+                }
+            };
+            if tokio::time::timeout(CANCEL_TIME, late).await.is_err() {
+                debug!("the broker did not confirm the end of a consumer");
+            }
+        }
+        let waiting = self.shelf.clear().into_iter().filter_map(|delivery| match delivery.lease {
+            AnyLease::Amqp(lease) => Some(lease.give_up()),
+            AnyLease::Local(_) => None,
+        });
+        self.inner.hand_back(waiting.collect()).await;
+    }
+}

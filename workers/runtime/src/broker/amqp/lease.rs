@@ -1,0 +1,201 @@
+//! Leases: who holds what, how it is settled, and what becomes of a lease that nobody settles.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use tokio::sync::mpsc;
+use tracing::{debug, warn};
+
+use super::Inner;
+use super::line::Line;
+use super::publisher::Refusal;
+use super::wire::Parcel;
+use crate::{BrokerError, Headers, Message};
+
+/// A delivery that the broker waits to hear of.
+pub(super) struct Held {
+    id: u64,
+    tag: u64,
+    line: Arc<Line>,
+    parcel: Parcel,
+}
+
+/// Every delivery held here, in a consumer's buffer or by a worker.
+#[derive(Default)]
+pub(super) struct Holdings {
+    next: AtomicU64,
+    held: Mutex<HashMap<u64, Arc<Held>>>,
+}
+
+impl Holdings {
+    fn add(&self, tag: u64, line: Arc<Line>, parcel: Parcel) -> Arc<Held> {
+        let id = self.next.fetch_add(1, Ordering::Relaxed);
+        let held = Arc::new(Held { id, tag, line, parcel });
+        self.all().insert(id, Arc::clone(&held));
+        held
+    }
+
+    fn forget(&self, held: &Held) {
+        self.all().remove(&held.id);
+    }
+
+    /// False when it was handed back over its holder's head, or when its channel is gone and the broker has given
+    /// it to somebody else.
+    fn still_has(&self, held: &Held) -> bool {
+        self.all().contains_key(&held.id) && held.line.is_open()
+    }
+
+    /// Everything held, in the order of its arrival.
+    pub(super) fn everything(&self) -> Vec<Arc<Held>> {
+        let mut everything: Vec<_> = self.all().values().cloned().collect();
+        everything.sort_by_key(|held| held.id);
+        everything
+    }
+
+    /// Forgets everything, as a crash would.
+    pub(super) fn forget_everything(&self) {
+        self.all().clear();
+    }
+
+    fn all(&self) -> std::sync::MutexGuard<'_, HashMap<u64, Arc<Held>>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Holdings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Holdings({})", self.all().len())
+    }
+}
+
+/// A lease on one delivery. Dropped unsettled, it is handed back.
+pub(crate) struct Lease {
+    inner: Arc<Inner>,
+    held: Arc<Held>,
+    settled: bool,
+}
+
+impl fmt::Debug for Lease {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Lease({})", self.held.tag)
+    }
+}
+
+impl Lease {
+    pub(super) fn new(inner: Arc<Inner>, tag: u64, line: Arc<Line>, parcel: Parcel) -> Self {
+        let held = inner.holdings.add(tag, line, parcel);
+        Self { inner, held, settled: false }
+    }
+
+    pub(crate) async fn ack(self) -> Result<(), BrokerError> {
+        self.check()?;
+        self.finish().await
+    }
+
+    pub(crate) async fn park(self, headers: Headers, delay: Duration) -> Result<(), BrokerError> {
+        let mut parcel = self.check()?.clone();
+        parcel.message.headers = headers;
+        let route = match self.inner.ladder.rungs.contains(&delay) {
+            true => self.inner.names.back_after(delay),
+            // A ladder without rungs.
+            false => self.inner.names.back(),
+        };
+        self.inner.publisher.send(&route, vec![parcel]).await.map_err(error_of)?;
+        self.finish().await
+    }
+
+    pub(crate) async fn bury(self, dead: Message) -> Result<(), BrokerError> {
+        self.check()?;
+        // It is dead: its crashes are history, and must not condemn it a second time.
+        let parcel = Parcel { message: dead, crashes: 0 };
+        self.inner.publisher.send(&self.inner.names.forth(), vec![parcel]).await.map_err(error_of)?;
+        self.finish().await
+    }
+
+    pub(crate) async fn hand_back(self) -> Result<(), BrokerError> {
+        let parcel = self.check()?.clone();
+        self.inner.republish(vec![parcel]).await?;
+        self.finish().await
+    }
+
+    /// The delivery, given up to be handed back together with others.
+    pub(super) fn give_up(mut self) -> Arc<Held> {
+        self.settled = true;
+        Arc::clone(&self.held)
+    }
+
+    fn check(&self) -> Result<&Parcel, BrokerError> {
+        if self.inner.holdings.still_has(&self.held) { Ok(&self.held.parcel) } else { Err(self.lost()) }
+    }
+
+    fn lost(&self) -> BrokerError {
+        BrokerError::LeaseLost(self.held.parcel.message.headers.message_id.clone())
+    }
+
+    async fn finish(mut self) -> Result<(), BrokerError> {
+        let acked = self.held.line.ack(self.held.tag).await;
+        self.settled = true;
+        self.inner.holdings.forget(&self.held);
+        acked.map_err(|_| self.lost())
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        if !self.settled {
+            // After the end nobody listens: what was held then has been handed back already.
+            let _ = self.inner.returns.send(Arc::clone(&self.held));
+        }
+    }
+}
+
+fn error_of(refusal: Refusal) -> BrokerError {
+    match refusal {
+        Refusal::Broker(error) => error,
+        Refusal::Unroutable(queue) => {
+            BrokerError::Refused(format!("no queue {queue} at the broker: run `ua setup`"))
+        }
+        Refusal::Full { queue, .. } => BrokerError::Away(format!("the queue {queue} is full")),
+    }
+}
+
+impl Inner {
+    /// Publishes messages to their own queues as they were.
+    async fn republish(&self, parcels: Vec<Parcel>) -> Result<(), BrokerError> {
+        self.publisher.send(&self.names.back(), parcels).await.map_err(error_of)
+    }
+
+    /// Hands back many, uncounted. What cannot be published is returned to the broker, which counts it.
+    pub(super) async fn hand_back(&self, held: Vec<Arc<Held>>) {
+        let (held, lost): (Vec<_>, Vec<_>) = held.into_iter().partition(|held| self.holdings.still_has(held));
+        lost.iter().for_each(|lost| self.holdings.forget(lost));
+        if held.is_empty() {
+            return;
+        }
+        let republished = self.republish(held.iter().map(|held| held.parcel.clone()).collect()).await;
+        let settled = match &republished {
+            Ok(()) => join_all(held.iter().map(|held| held.line.ack(held.tag))).await,
+            Err(error) => {
+                warn!(%error, "cannot hand back {} messages, returning them: {error}", held.len());
+                join_all(held.iter().map(|held| held.line.give_back(held.tag))).await
+            }
+        };
+        if let Some(error) = settled.into_iter().find_map(Result::err) {
+            debug!(%error, "the channel was lost while handing back: {error}");
+        }
+        held.iter().for_each(|held| self.holdings.forget(held));
+    }
+}
+
+/// Hands back what was dropped unsettled, until the broker's handle is gone.
+pub(super) async fn hand_back_dropped(inner: Weak<Inner>, mut dropped: mpsc::UnboundedReceiver<Arc<Held>>) {
+    let mut some = Vec::new();
+    while dropped.recv_many(&mut some, 256).await > 0 {
+        let Some(inner) = inner.upgrade() else { return };
+        inner.hand_back(std::mem::take(&mut some)).await;
+    }
+}

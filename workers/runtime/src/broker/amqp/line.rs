@@ -1,0 +1,67 @@
+//! A channel that deliveries came by, kept open for a moment after its last use.
+//!
+//! The broker takes acks in, and passes them to the queue a few at a time. A channel closed right after a burst of
+//! acks loses the last of them, and their messages are delivered again.
+
+use std::time::{Duration, Instant};
+
+use lapin::Channel;
+use lapin::options::{BasicAckOptions, BasicNackOptions};
+use std::sync::{Mutex, PoisonError};
+use tokio::runtime::Handle;
+use tokio_util::task::TaskTracker;
+
+/// How long acks may be on their way to the queue.
+const SETTLING: Duration = Duration::from_millis(500);
+
+/// A channel for deliveries.
+pub(super) struct Line {
+    channel: Channel,
+    tasks: TaskTracker,
+    settled: Mutex<Option<Instant>>,
+}
+
+impl Line {
+    /// `tasks` is waited for before the connection is closed.
+    pub(super) fn new(channel: Channel, tasks: TaskTracker) -> Self {
+        Self { channel, tasks, settled: Mutex::default() }
+    }
+
+    pub(super) fn channel(&self) -> &Channel {
+        &self.channel
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        self.channel.status().connected()
+    }
+
+    pub(super) async fn ack(&self, tag: u64) -> lapin::Result<()> {
+        self.note();
+        self.channel.basic_ack(tag, BasicAckOptions::default()).await
+    }
+
+    /// Gives a delivery back to the broker, which counts it as a crash.
+    pub(super) async fn give_back(&self, tag: u64) -> lapin::Result<()> {
+        self.note();
+        self.channel.basic_nack(tag, BasicNackOptions { requeue: true, multiple: false }).await
+    }
+
+    fn note(&self) {
+        *self.settled.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        let settled = *self.settled.lock().unwrap_or_else(PoisonError::into_inner);
+        let rest = settled.and_then(|settled| SETTLING.checked_sub(settled.elapsed()));
+        if let (Some(rest), true, Ok(handle)) = (rest, self.is_open(), Handle::try_current()) {
+            let channel = self.channel.clone();
+            let lingering = async move {
+                tokio::time::sleep(rest).await;
+                drop(channel);
+            };
+            self.tasks.spawn_on(lingering, &handle);
+        }
+    }
+}

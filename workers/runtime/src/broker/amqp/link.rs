@@ -1,0 +1,191 @@
+//! One connection to the broker, made when it is needed and made again when it is lost.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
+use futures_util::StreamExt as _;
+use lapin::{Channel, Connection, ConnectionProperties, Event};
+use tokio::sync::Mutex;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use super::address::Address;
+use super::fault;
+use crate::BrokerError;
+
+const CONNECT_TIME: Duration = Duration::from_secs(10);
+const CLOSE_TIME: Duration = Duration::from_secs(5);
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LAST_PAUSE: Duration = Duration::from_secs(5);
+
+/// Whether the broker is away, for all connections of a handle: an outage is logged once, not per try.
+#[derive(Debug, Default)]
+pub(super) struct Outage {
+    away: AtomicBool,
+}
+
+impl Outage {
+    /// The broker is away; says so when that is news.
+    pub(super) fn begins(&self, why: &str) {
+        if !self.away.swap(true, Ordering::AcqRel) {
+            warn!("the broker is away: {why}; trying again until it is back");
+        }
+    }
+
+    fn ends(&self) {
+        if self.away.swap(false, Ordering::AcqRel) {
+            info!("the broker is back");
+        }
+    }
+}
+
+/// One connection.
+pub(super) struct Link {
+    address: Arc<Address>,
+    name: String,
+    outage: Arc<Outage>,
+    connection: Mutex<Option<Connection>>,
+    closed: CancellationToken,
+}
+
+impl fmt::Debug for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Link")
+            .field("address", &self.address)
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Link {
+    /// A link that is not yet connected. `name` is what the broker's operator sees.
+    pub(super) fn new(address: Arc<Address>, name: String, outage: Arc<Outage>) -> Self {
+        Self { address, name, outage, connection: Mutex::new(None), closed: CancellationToken::new() }
+    }
+
+    /// A new channel, over a new connection when there is none; tries once.
+    pub(super) async fn channel(&self) -> Result<Channel, BrokerError> {
+        let mut connection = self.connection.lock().await;
+        if self.closed.is_cancelled() {
+            return Err(closed());
+        }
+        if let Some(open) = connection.as_ref().filter(|open| open.status().connected())
+            && let Ok(channel) = open.create_channel().await
+        {
+            self.outage.ends();
+            return Ok(channel);
+        }
+        *connection = None;
+        let fresh = self.connect().await?;
+        let channel = fresh.create_channel().await.map_err(|error| fault::of(&error))?;
+        *connection = Some(fresh);
+        self.outage.ends();
+        Ok(channel)
+    }
+
+    /// Does `work` again and again, with growing pauses, until it succeeds, is refused, or `patience` ends.
+    pub(super) async fn insist<T, F: Future<Output = Result<T, BrokerError>>>(
+        &self,
+        patience: Option<Duration>,
+        work: impl Fn() -> F,
+    ) -> Result<T, BrokerError> {
+        let (begin, mut pauses) = (Instant::now(), pauses());
+        loop {
+            match work().await {
+                Err(BrokerError::Away(why)) if !self.closed.is_cancelled() => {
+                    self.outage.begins(&why);
+                    if patience.is_some_and(|patience| begin.elapsed() >= patience) {
+                        return Err(BrokerError::Away(why));
+                    }
+                }
+                outcome => return outcome,
+            }
+            self.pause(&mut pauses).await;
+        }
+    }
+
+    /// Sleeps for the next pause, or until the link is closed.
+    pub(super) async fn pause(&self, pauses: &mut ExponentialBackoff) {
+        let pause = pauses.next().unwrap_or(LAST_PAUSE);
+        // Either way the caller goes on; it finds out that the link is closed by using it.
+        let _ = self.closed.run_until_cancelled(tokio::time::sleep(pause)).await;
+    }
+
+    /// Ends the connection; what is unsettled on it goes back to its queue, counted as a crash.
+    pub(super) async fn close(&self) {
+        self.closed.cancel();
+        let Some(connection) = self.connection.lock().await.take() else { return };
+        let closing = connection.close(lapin::protocol::constants::REPLY_SUCCESS, "done".into());
+        // A broker that does not answer finds out by the missing heartbeat; one that is gone need not know.
+        let _ = tokio::time::timeout(CLOSE_TIME, closing).await;
+    }
+
+    async fn connect(&self) -> Result<Connection, BrokerError> {
+        let runtime = lapin::runtime::default_runtime().map_err(|error| fault::of(&error))?;
+        let properties = ConnectionProperties::default()
+            .with_client_property("product".into(), "ua".into())
+            .with_client_property("version".into(), env!("CARGO_PKG_VERSION").into())
+            .with_connection_name(self.name.as_str().into());
+        let (uri, tls) = (self.address.uri(), self.address.tls());
+        let connecting = Box::pin(Connection::connect_uri_with_config(uri, properties, tls, runtime));
+        let connection = match tokio::time::timeout(CONNECT_TIME, connecting).await {
+            Ok(Ok(connection)) => connection,
+            Ok(Err(error)) => return Err(at(&self.address, fault::of(&error))),
+            Err(_) => return Err(BrokerError::Away(format!("{}: no answer", self.address))),
+        };
+        self.watch(&connection);
+        Ok(connection)
+    }
+
+    /// Tells the operator when the broker lets nobody publish; ends with the connection.
+    fn watch(&self, connection: &Connection) {
+        let closed = self.closed.clone();
+        let mut events = Box::pin(connection.events_listener());
+        tokio::spawn(async move {
+            while let Some(Some(event)) = closed.run_until_cancelled(events.next()).await {
+                match event {
+                    Event::ConnectionBlocked(why) => {
+                        warn!(
+                            "the broker takes no messages for now ({why}): free some of its memory or disk"
+                        );
+                    }
+                    Event::ConnectionUnblocked => info!("the broker takes messages again"),
+                    Event::Error(_) => return,
+                    _ => {}
+                }
+            }
+        });
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        self.closed.cancel();
+    }
+}
+
+/// Growing pauses between tries, with jitter so that a fleet does not come back all at once.
+pub(super) fn pauses() -> ExponentialBackoff {
+    ExponentialBuilder::new()
+        .with_min_delay(FIRST_PAUSE)
+        .with_max_delay(LAST_PAUSE)
+        .without_max_times()
+        .with_jitter()
+        .build()
+}
+
+/// What everybody is told after the end.
+pub(super) fn closed() -> BrokerError {
+    BrokerError::Away("this connection to the broker is closed".to_owned())
+}
+
+fn at(address: &Address, error: BrokerError) -> BrokerError {
+    match error {
+        BrokerError::Away(why) => BrokerError::Away(format!("{address}: {why}")),
+        BrokerError::Refused(why) => BrokerError::Refused(format!("{address}: {why}")),
+        BrokerError::LeaseLost(id) => BrokerError::LeaseLost(id),
+    }
+}

@@ -1,0 +1,291 @@
+//! The broker RabbitMQ: quorum queues, confirmed publishes, rungs whose delay the broker holds, and connections that
+//! are made again when they are lost.
+//!
+//! The only place that knows AMQP. Two connections, so that acks pass while the broker lets nobody publish.
+
+mod address;
+mod consumer;
+mod fault;
+mod intake;
+mod lease;
+mod line;
+mod link;
+mod names;
+mod publisher;
+mod shelf;
+mod topology;
+mod version;
+mod window;
+mod wire;
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use lapin::Channel;
+use lapin::options::{QueueDeclareOptions, QueuePurgeOptions};
+use lapin::types::FieldTable;
+use messages::Queue;
+use secrecy::SecretString;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::warn;
+
+pub use self::consumer::Consumer;
+pub(super) use self::lease::Lease;
+
+use self::address::Address;
+use self::lease::{Held, Holdings};
+use self::link::{Link, Outage};
+use self::names::Names;
+use self::publisher::{Publisher, Refusal};
+use self::wire::Parcel;
+use super::{BrokerError, Depth, Ladder, PublishError, Subscription};
+use crate::Message;
+
+/// How long a question, or the first connection, waits for a broker that is away.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How long everything held may take to go back when the handle is closed.
+const CLOSE_TIME: Duration = Duration::from_secs(20);
+
+/// Where RabbitMQ is, and the bounds of what we keep there.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// `amqp[s]://user:password@host:port/vhost`.
+    pub url: SecretString,
+    /// What the names of all our exchanges and queues begin with: `ua`.
+    pub prefix: String,
+    /// Rungs and attempts.
+    pub ladder: Ladder,
+    /// Messages that `ua.documents` takes at most.
+    pub documents_limit: usize,
+    /// Certificate authorities (PEM) to trust besides the system's.
+    pub ca_cert: Option<PathBuf>,
+    /// What the broker's operator sees this process as.
+    pub connection_name: String,
+    /// How long a delivery may wait here for a worker before it is handed back; far below the half hour after
+    /// which the broker would close the channel.
+    pub shelf_life: Duration,
+}
+
+impl Settings {
+    /// The usual settings for a broker at `url`.
+    pub fn new(url: SecretString) -> Self {
+        Self {
+            url,
+            prefix: "ua".to_owned(),
+            ladder: Ladder::default(),
+            documents_limit: 2_000,
+            ca_cert: None,
+            connection_name: "ua".to_owned(),
+            shelf_life: Duration::from_secs(600),
+        }
+    }
+}
+
+/// A handle on RabbitMQ; clones share it.
+#[derive(Clone)]
+pub struct Amqp {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    address: Arc<Address>,
+    version: String,
+    names: Names,
+    ladder: Ladder,
+    documents_limit: usize,
+    shelf_life: Duration,
+    outage: Arc<Outage>,
+    publishing: Arc<Link>,
+    consuming: Link,
+    publisher: Publisher,
+    holdings: Holdings,
+    returns: mpsc::UnboundedSender<Arc<Held>>,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+    closed: AtomicBool,
+}
+
+impl fmt::Debug for Inner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Amqp")
+            .field("address", &self.address)
+            .field("version", &self.version)
+            .field("names", &self.names)
+            .field("holdings", &self.holdings)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Amqp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.inner.fmt(f)
+    }
+}
+
+impl Amqp {
+    /// Connects, refuses a broker that is too old, and declares the topology.
+    ///
+    /// # Errors
+    /// When the broker is away, too old, or refuses the user or the topology.
+    pub async fn connect(settings: Settings) -> Result<Self, BrokerError> {
+        let address = Arc::new(Address::parse(&settings.url, settings.ca_cert.as_deref())?);
+        let outage = Arc::<Outage>::default();
+        let link = |role: &str| {
+            let name = format!("{} ({role})", settings.connection_name);
+            Link::new(Arc::clone(&address), name, Arc::clone(&outage))
+        };
+        let publishing = Arc::new(link("publishing"));
+        let consuming = link("consuming");
+        let version = publishing.insist(Some(PATIENCE), || version::ask(&address)).await?;
+        let (returns, dropped) = mpsc::unbounded_channel();
+        let inner = Arc::new(Inner {
+            address,
+            version,
+            names: Names::new(&settings.prefix),
+            ladder: settings.ladder,
+            documents_limit: settings.documents_limit,
+            shelf_life: settings.shelf_life,
+            outage,
+            publisher: Publisher::new(Arc::clone(&publishing)),
+            publishing,
+            consuming,
+            holdings: Holdings::default(),
+            returns,
+            stop: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+            closed: AtomicBool::new(false),
+        });
+        tokio::spawn(lease::hand_back_dropped(Arc::downgrade(&inner), dropped));
+        let amqp = Self { inner };
+        amqp.declare().await?;
+        Ok(amqp)
+    }
+
+    /// Declares exchanges and queues; harmless when they are there.
+    ///
+    /// # Errors
+    /// When the broker is away, or has one of them with other arguments.
+    pub async fn declare(&self) -> Result<(), BrokerError> {
+        let inner = &self.inner;
+        let channel = self.inner.channel().await?;
+        topology::declare(&channel, &inner.names, &inner.ladder, inner.documents_limit).await
+    }
+
+    /// Removes exchanges and queues with everything in them. For tests.
+    #[doc(hidden)]
+    pub async fn remove(&self) -> Result<(), BrokerError> {
+        let channel = self.inner.channel().await?;
+        topology::remove(&channel, &self.inner.names, &self.inner.ladder).await
+    }
+
+    /// The broker's version, as it says.
+    pub fn version(&self) -> &str {
+        &self.inner.version
+    }
+
+    pub(super) fn ladder(&self) -> &Ladder {
+        &self.inner.ladder
+    }
+
+    pub(super) async fn publish(&self, batch: Vec<Message>) -> Result<(), PublishError> {
+        let parcels = batch.into_iter().map(|message| Parcel { message, crashes: 0 }).collect();
+        let published = self.inner.publisher.send(&self.inner.names.forth(), parcels).await;
+        published.map_err(|refusal| match refusal {
+            Refusal::Full { queue, rest } => {
+                PublishError::Full { queue, rest: rest.into_iter().map(|parcel| parcel.message).collect() }
+            }
+            Refusal::Unroutable(queue) => PublishError::Unroutable { queue },
+            Refusal::Broker(error) => PublishError::Broker(error),
+        })
+    }
+
+    pub(super) fn consume(&self, subscriptions: Vec<Subscription>) -> Consumer {
+        Consumer::new(Arc::clone(&self.inner), subscriptions)
+    }
+
+    pub(super) async fn depth(&self, queue: &Queue) -> Result<Depth, BrokerError> {
+        let found = self.inner.look(queue).await?;
+        let mut ready = found.message_count().into();
+        if let Some(returned) = names::returned(queue) {
+            ready += u64::from(self.inner.look(&returned).await?.message_count());
+        }
+        Ok(Depth { ready, leased: None, delayed: None, consumers: found.consumer_count().into() })
+    }
+
+    pub(super) async fn parked(&self) -> Result<u64, BrokerError> {
+        let mut parked = 0;
+        for rung in &self.inner.ladder.rungs {
+            let rung = self.inner.names.logical(self.inner.names.rung(*rung).as_str());
+            parked += u64::from(self.inner.look(&rung).await?.message_count());
+        }
+        Ok(parked)
+    }
+
+    pub(super) async fn purge(&self, queue: &Queue) -> Result<(), BrokerError> {
+        let channel = self.inner.channel().await?;
+        for queue in [Some(queue.clone()), names::returned(queue)].into_iter().flatten() {
+            let name = self.inner.names.physical(&queue).ok_or_else(|| unknown(&queue))?;
+            let purged = channel.queue_purge(name, QueuePurgeOptions::default()).await;
+            purged.map_err(|error| missing_or(&queue, &error))?;
+        }
+        Ok(())
+    }
+
+    pub(super) async fn crash(&self) {
+        self.inner.closed.store(true, Ordering::Release);
+        self.inner.holdings.forget_everything();
+        self.inner.cut().await;
+        self.inner.stop.cancel();
+    }
+
+    pub(super) async fn close(&self) {
+        if self.inner.closed.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        self.inner.stop.cancel();
+        self.inner.tasks.close();
+        let handing_back = async {
+            self.inner.tasks.wait().await;
+            self.inner.hand_back(self.inner.holdings.everything()).await;
+        };
+        if tokio::time::timeout(CLOSE_TIME, handing_back).await.is_err() {
+            warn!(
+                "not everything held could be handed back; the broker gives it to others, counted as a crash"
+            );
+        }
+        self.inner.cut().await;
+    }
+}
+
+impl Inner {
+    /// A channel for one question: an error closes the channel it is asked on.
+    async fn channel(&self) -> Result<Channel, BrokerError> {
+        self.publishing.insist(Some(PATIENCE), || self.publishing.channel()).await
+    }
+
+    async fn look(&self, queue: &Queue) -> Result<lapin::Queue, BrokerError> {
+        let name = self.names.physical(queue).ok_or_else(|| unknown(queue))?;
+        let channel = self.channel().await?;
+        let passive = QueueDeclareOptions { passive: true, ..Default::default() };
+        let found = channel.queue_declare(name, passive, FieldTable::default()).await;
+        found.map_err(|error| missing_or(queue, &error))
+    }
+
+    async fn cut(&self) {
+        self.publisher.close();
+        tokio::join!(self.consuming.close(), self.publishing.close());
+    }
+}
+
+fn missing_or(queue: &Queue, error: &lapin::Error) -> BrokerError {
+    if fault::is_missing(error) { unknown(queue) } else { fault::of(error) }
+}
+
+fn unknown(queue: &Queue) -> BrokerError {
+    BrokerError::Refused(format!("no queue {queue} at the broker: run `ua setup`"))
+}

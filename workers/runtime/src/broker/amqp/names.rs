@@ -1,0 +1,147 @@
+//! Names at the broker. Queues and exchanges carry a prefix there, so that several installations, or tests, share
+//! one broker; routing keys are the queues' own names.
+
+use std::time::Duration;
+
+use lapin::types::ShortString;
+use messages::Queue;
+
+/// The part of a queue's own name that the prefix takes the place of.
+const OWN: &str = "ua";
+
+/// Where documents go that come back: a queue without a bound. A full queue would refuse them, and a rung that meets
+/// a full queue stands still for minutes.
+const RETURNED_DOCUMENTS: &str = "ua.documents.returned";
+
+/// How a message is published: to which exchange, and whether it was there before.
+#[derive(Debug, Clone)]
+pub(super) struct Route {
+    pub(super) exchange: ShortString,
+    pub(super) back: bool,
+}
+
+impl Route {
+    /// The routing key that brings a message to its queue; `None` when there can be no such queue.
+    pub(super) fn key(&self, queue: &Queue) -> Option<ShortString> {
+        let returned = self.back.then(|| returned(queue)).flatten();
+        short(returned.as_ref().unwrap_or(queue).as_str())
+    }
+}
+
+/// The second queue behind a bounded queue.
+pub(super) fn returned(queue: &Queue) -> Option<Queue> {
+    (*queue == Queue::documents()).then(|| Queue::named(RETURNED_DOCUMENTS))
+}
+
+/// The names of one installation.
+#[derive(Debug, Clone)]
+pub(super) struct Names {
+    prefix: String,
+}
+
+impl Names {
+    pub(super) fn new(prefix: &str) -> Self {
+        Self { prefix: prefix.to_owned() }
+    }
+
+    /// The exchange that all messages are published to.
+    pub(super) fn exchange(&self) -> ShortString {
+        short(&self.prefix).unwrap_or_default()
+    }
+
+    /// A queue's name at the broker; `None` when it is longer than a broker's names are.
+    pub(super) fn physical(&self, queue: &Queue) -> Option<ShortString> {
+        let rest = queue.as_str().strip_prefix(OWN).unwrap_or(queue.as_str());
+        short(&format!("{}{rest}", self.prefix))
+    }
+
+    /// The queue that a name at the broker stands for.
+    pub(super) fn logical(&self, physical: &str) -> Queue {
+        match physical.strip_prefix(&self.prefix).map(|rest| format!("{OWN}{rest}")) {
+            Some(name) if name == RETURNED_DOCUMENTS => Queue::documents(),
+            Some(name) => Queue::named(name),
+            None => Queue::named(physical),
+        }
+    }
+
+    /// The way to a message's queue.
+    pub(super) fn forth(&self) -> Route {
+        Route { exchange: self.exchange(), back: false }
+    }
+
+    /// The way back to a message's queue, at once.
+    pub(super) fn back(&self) -> Route {
+        Route { exchange: self.exchange(), back: true }
+    }
+
+    /// The way back to a message's queue, after a rung's delay.
+    pub(super) fn back_after(&self, delay: Duration) -> Route {
+        Route { exchange: self.rung(delay), back: true }
+    }
+
+    /// The exchange and the queue of a rung. The delay is part of the name: another ladder is other queues.
+    pub(super) fn rung(&self, delay: Duration) -> ShortString {
+        short(&format!("{}.rung.{}", self.prefix, rung_name(delay))).unwrap_or_default()
+    }
+}
+
+/// A name or routing key as the protocol has them: 255 bytes at most.
+pub(super) fn short(text: &str) -> Option<ShortString> {
+    ShortString::try_new(text).ok()
+}
+
+fn rung_name(delay: Duration) -> String {
+    let millis = delay.as_millis();
+    let units = [(3_600_000, "h"), (60_000, "m"), (1_000, "s")];
+    match units.into_iter().find(|(size, _)| millis > 0 && millis.is_multiple_of(*size)) {
+        Some((size, unit)) => format!("{}{unit}", millis / size),
+        None => format!("{millis}ms"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Ladder;
+
+    #[test]
+    fn names_go_to_the_broker_and_back() {
+        for prefix in ["ua", "test-7f"] {
+            let names = Names::new(prefix);
+            for queue in Queue::all() {
+                let physical = names.physical(&queue).unwrap();
+                assert!(physical.as_str().starts_with(prefix));
+                assert_eq!(names.logical(physical.as_str()), queue);
+            }
+        }
+        assert_eq!(Names::new("ua").physical(&Queue::dead()).unwrap().as_str(), "ua.dead");
+        assert_eq!(Names::new("x").physical(&Queue::named("u".repeat(300))), None);
+    }
+
+    #[test]
+    fn documents_come_back_by_a_queue_without_a_bound() {
+        let names = Names::new("t");
+        let key = |route: Route, queue: &Queue| route.key(queue).unwrap().to_string();
+        assert_eq!(key(names.forth(), &Queue::documents()), "ua.documents");
+        assert_eq!(key(names.back(), &Queue::documents()), "ua.documents.returned");
+        assert_eq!(
+            key(names.back_after(Duration::from_secs(5)), &Queue::documents()),
+            "ua.documents.returned"
+        );
+        assert_eq!(key(names.back(), &Queue::dead()), "ua.dead");
+        assert_eq!(names.logical("t.documents.returned"), Queue::documents());
+    }
+
+    #[test]
+    fn rungs_are_called_by_their_delay() {
+        let names = Names::new("ua");
+        let rungs: Vec<_> =
+            Ladder::default().rungs.iter().map(|rung| names.rung(*rung).to_string()).collect();
+        assert_eq!(
+            rungs,
+            ["ua.rung.5s", "ua.rung.30s", "ua.rung.2m", "ua.rung.10m", "ua.rung.1h", "ua.rung.6h"]
+        );
+        assert_eq!(names.rung(Duration::from_millis(300)).as_str(), "ua.rung.300ms");
+        assert_eq!(names.rung(Duration::from_secs(90)).as_str(), "ua.rung.90s");
+    }
+}

@@ -1,0 +1,112 @@
+//! Which broker this is. The AMQP library keeps the server's properties to itself, so a connection of our own
+//! listens to the server's greeting and hangs up.
+
+use std::io::{Read, Write};
+use std::sync::Arc;
+use std::time::Duration;
+
+use lapin::tcp::{AMQPUriTcpExt as _, HandshakeError, TcpStream};
+use lapin::types::parsing::parse_field_table;
+use lapin::types::{AMQPValue, FieldTable};
+
+use super::address::Address;
+use crate::BrokerError;
+
+/// The oldest broker whose quorum queues have a TTL and dead-letter at least once.
+const OLDEST: (u32, u32) = (3, 10);
+const GREETING_TIME: Duration = Duration::from_secs(5);
+/// A greeting is a few hundred bytes.
+const GREETING_LIMIT: usize = 1 << 16;
+
+/// Asks the broker for its version and refuses one that is too old.
+pub(super) async fn ask(address: &Arc<Address>) -> Result<String, BrokerError> {
+    let asked = Arc::clone(address);
+    let greeting = tokio::task::spawn_blocking(move || listen(&asked)).await;
+    let greeting =
+        greeting.map_err(|error| BrokerError::Away(format!("asking for its version failed: {error}")))?;
+    let properties = greeting.map_err(|error| BrokerError::Away(format!("{address}: {error}")))?;
+    check(&properties)
+}
+
+fn listen(address: &Address) -> std::io::Result<FieldTable> {
+    let mut uri = address.uri();
+    uri.query.connection_timeout = Some(GREETING_TIME.as_millis().try_into().unwrap_or(u64::MAX));
+    let tls = address.tls();
+    let mut stream = match uri.connect_with_config(tls.as_ref()) {
+        Ok(stream) => stream,
+        Err(HandshakeError::Failure(error)) => return Err(error),
+        Err(HandshakeError::WouldBlock(_)) => return Err(std::io::ErrorKind::TimedOut.into()),
+    };
+    stream.set_nonblocking(false)?;
+    stream.set_read_timeout(Some(GREETING_TIME))?;
+    stream.set_write_timeout(Some(GREETING_TIME))?;
+    stream.write_all(b"AMQP\0\0\x09\x01")?;
+    stream.flush()?;
+    read_greeting(&mut stream)
+}
+
+/// Reads a `connection.start` frame: type, channel, size; class, method, two version bytes, the properties.
+fn read_greeting(stream: &mut TcpStream) -> std::io::Result<FieldTable> {
+    let stranger = || std::io::Error::other("there answers something that is no AMQP 0-9-1 broker");
+    let mut head = [0; 7];
+    stream.read_exact(&mut head)?;
+    let size = u32::from_be_bytes([head[3], head[4], head[5], head[6]]) as usize;
+    if head[..3] != [1, 0, 0] || size > GREETING_LIMIT {
+        return Err(stranger());
+    }
+    let mut greeting = vec![0; size];
+    stream.read_exact(&mut greeting)?;
+    let properties =
+        greeting.strip_prefix(&[0, 10, 0, 10]).and_then(|rest| rest.get(2..)).ok_or_else(stranger)?;
+    let (_, properties) = parse_field_table(properties).map_err(|_| stranger())?;
+    Ok(properties)
+}
+
+fn check(properties: &FieldTable) -> Result<String, BrokerError> {
+    let text = |name: &str| match properties.inner().get(name) {
+        Some(AMQPValue::LongString(text)) => text.to_string(),
+        _ => "unknown".to_owned(),
+    };
+    let (product, version) = (text("product"), text("version"));
+    match major_minor(&version) {
+        Some(found) if found < OLDEST => Err(BrokerError::Refused(format!(
+            "{product} {version} is too old: ua needs RabbitMQ {}.{} or newer",
+            OLDEST.0, OLDEST.1
+        ))),
+        // A broker that does not say what it is may be anything; declaring the queues will tell.
+        _ => Ok(version),
+    }
+}
+
+fn major_minor(version: &str) -> Option<(u32, u32)> {
+    let mut parts = version.split('.').map(str::parse);
+    Some((parts.next()?.ok()?, parts.next()?.ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check_version(version: &str) -> Result<String, BrokerError> {
+        let mut properties = FieldTable::default();
+        properties.insert("product".into(), AMQPValue::LongString("RabbitMQ".into()));
+        properties.insert("version".into(), AMQPValue::LongString(version.into()));
+        check(&properties)
+    }
+
+    #[test]
+    fn brokers_from_three_ten_on_are_taken() {
+        for version in ["3.10.0", "3.10.8", "3.13.7", "4.0.5", "4.2.0-rc.1", "10.0", "weird"] {
+            assert_eq!(check_version(version).unwrap(), version);
+        }
+        assert_eq!(check(&FieldTable::default()).unwrap(), "unknown");
+    }
+
+    #[test]
+    fn an_older_broker_is_refused_in_words() {
+        for version in ["3.9.29", "3.8.0", "2.7.1"] {
+            let error = check_version(version).unwrap_err().to_string();
+            assert!(error.contains(version) && error.contains("3.10 or newer"), "{error}");
+        }
+    }
+}

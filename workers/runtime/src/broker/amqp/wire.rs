@@ -1,0 +1,197 @@
+//! Messages as the protocol carries them: our headers, and what the broker adds of its own.
+
+use jiff::Timestamp;
+use lapin::BasicProperties;
+use lapin::types::{AMQPValue, FieldTable, LongString};
+use messages::{Cause, CauseClass, Queue};
+
+use super::names::{Names, short};
+use crate::{Headers, Message};
+
+const ATTEMPT: &str = "ua-attempt";
+const ORIGIN: &str = "ua-origin";
+const CAUSE: &str = "ua-cause";
+const REPLAYS: &str = "ua-replays";
+const FIRST_SEEN: &str = "ua-first-seen";
+/// Crashes of earlier lives: a republished message starts with the broker's count at nought.
+const CRASHES: &str = "ua-crashes";
+/// Takes the place of the property `message_id` for an id longer than 255 bytes.
+const MESSAGE_ID: &str = "ua-message-id";
+
+const PERSISTENT: u8 = 2;
+
+/// A message and the crashes it has survived.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Parcel {
+    pub(super) message: Message,
+    pub(super) crashes: u32,
+}
+
+/// The properties to publish a parcel with.
+pub(super) fn properties(parcel: &Parcel) -> BasicProperties {
+    let headers = &parcel.message.headers;
+    let mut table = FieldTable::default();
+    let mut number = |name: &str, value: i64| {
+        table.insert(name.into(), AMQPValue::LongLongInt(value));
+    };
+    number(ATTEMPT, headers.attempt.into());
+    number(REPLAYS, headers.replays.into());
+    number(FIRST_SEEN, headers.first_seen.as_millisecond());
+    if parcel.crashes > 0 {
+        number(CRASHES, parcel.crashes.into());
+    }
+    let mut text = |name: &str, value: String| {
+        table.insert(name.into(), AMQPValue::LongString(value.into()));
+    };
+    if let Some(origin) = &headers.origin {
+        text(ORIGIN, origin.as_str().to_owned());
+    }
+    if let Some(cause) = headers.cause.as_ref().and_then(|cause| serde_json::to_string(cause).ok()) {
+        text(CAUSE, cause);
+    }
+    let message_id = short(&headers.message_id);
+    if message_id.is_none() {
+        text(MESSAGE_ID, headers.message_id.clone());
+    }
+    BasicProperties::default()
+        .with_delivery_mode(PERSISTENT)
+        .with_message_id(message_id.unwrap_or_default())
+        .with_headers(table)
+}
+
+/// Reads what was delivered from `queue`. A message that others wrote has no headers of ours: it is read as new.
+pub(super) fn read(
+    properties: &BasicProperties,
+    body: Vec<u8>,
+    queue: &Queue,
+    names: &Names,
+    now: Timestamp,
+) -> Parcel {
+    let none = FieldTable::default();
+    let table = properties.headers().as_ref().unwrap_or(&none);
+    let short_id = properties.message_id().as_ref().map(|id| id.to_string()).unwrap_or_default();
+    let first_seen = number(table, FIRST_SEEN).and_then(|millis| Timestamp::from_millisecond(millis).ok());
+    let mut headers = Headers {
+        message_id: text(table, MESSAGE_ID).unwrap_or(short_id),
+        attempt: count(table, ATTEMPT),
+        origin: text(table, ORIGIN).map(Queue::named),
+        cause: text(table, CAUSE).and_then(|cause| serde_json::from_str(&cause).ok()),
+        replays: count(table, REPLAYS),
+        first_seen: first_seen.unwrap_or(now),
+    };
+    let mut crashes = count(table, CRASHES).saturating_add(count(table, "x-delivery-count"));
+    if *queue == Queue::dead()
+        && let Some((origin, limit)) = buried_by_broker(table, names)
+    {
+        headers.origin = Some(origin);
+        headers.cause = Some(Cause::new(CauseClass::CrashedWorker, limit));
+        crashes = 0;
+    }
+    Parcel { message: Message { queue: queue.clone(), headers, body: body.into() }, crashes }
+}
+
+/// Where a message came from that the broker itself took out of its queue. We publish dead letters anew, so only
+/// the broker's own have a past of this kind.
+fn buried_by_broker(table: &FieldTable, names: &Names) -> Option<(Queue, String)> {
+    let AMQPValue::FieldArray(deaths) = table.inner().get("x-death")? else { return None };
+    let deaths = deaths.as_slice().iter().filter_map(|death| match death {
+        AMQPValue::FieldTable(death) => Some(death),
+        _ => None,
+    });
+    let mut buried = deaths.filter(|death| text(death, "reason").as_deref() == Some("delivery_limit"));
+    let origin = names.logical(&text(buried.next()?, "queue")?);
+    let why = format!("the broker took it out of {origin}: delivered again and again without being settled");
+    Some((origin, why))
+}
+
+fn text(table: &FieldTable, name: &str) -> Option<String> {
+    match table.inner().get(name)? {
+        AMQPValue::LongString(text) => Some(lossy(text)),
+        AMQPValue::ShortString(text) => Some(text.to_string()),
+        _ => None,
+    }
+}
+
+fn lossy(text: &LongString) -> String {
+    String::from_utf8_lossy(text.as_bytes()).into_owned()
+}
+
+fn count(table: &FieldTable, name: &str) -> u32 {
+    number(table, name).and_then(|value| u32::try_from(value).ok()).unwrap_or(0)
+}
+
+/// A number of whatever width the sender chose.
+fn number(table: &FieldTable, name: &str) -> Option<i64> {
+    match table.inner().get(name)? {
+        AMQPValue::ShortShortInt(value) => Some((*value).into()),
+        AMQPValue::ShortShortUInt(value) => Some((*value).into()),
+        AMQPValue::ShortInt(value) => Some((*value).into()),
+        AMQPValue::ShortUInt(value) => Some((*value).into()),
+        AMQPValue::LongInt(value) => Some((*value).into()),
+        AMQPValue::LongUInt(value) => Some((*value).into()),
+        AMQPValue::LongLongInt(value) => Some(*value),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use lapin::types::FieldArray;
+
+    use super::*;
+
+    fn now() -> Timestamp {
+        "2026-01-02T03:04:05.678Z".parse().unwrap()
+    }
+
+    fn there_and_back(parcel: &Parcel) -> Parcel {
+        let body = parcel.message.body.to_vec();
+        read(&properties(parcel), body, &parcel.message.queue, &Names::new("t"), Timestamp::UNIX_EPOCH)
+    }
+
+    #[test]
+    fn a_parcel_goes_there_and_back() {
+        let mut message = Message::new(Queue::documents(), "a".repeat(255), "body", now());
+        assert_eq!(there_and_back(&Parcel { message: message.clone(), crashes: 0 }).message, message);
+        message.headers.message_id = "b".repeat(256);
+        message.headers.attempt = u32::MAX;
+        message.headers.cause = Some(Cause::new(CauseClass::Gone, "404 \"ä\""));
+        message = message.into_dead(Cause::new(CauseClass::Gone, "404"));
+        let parcel = Parcel { message, crashes: 19 };
+        assert_eq!(there_and_back(&parcel), parcel);
+    }
+
+    #[test]
+    fn a_stranger_is_read_as_new() {
+        let parcel = read(&BasicProperties::default(), vec![1], &Queue::documents(), &Names::new("t"), now());
+        assert_eq!(
+            parcel,
+            Parcel { message: Message::new(Queue::documents(), "", vec![1], now()), crashes: 0 }
+        );
+    }
+
+    #[test]
+    fn the_brokers_own_dead_letters_get_their_origin_and_a_cause() {
+        let death = |reason: &str, queue: &str| {
+            let mut death = FieldTable::default();
+            death.insert("reason".into(), AMQPValue::LongString(reason.into()));
+            death.insert("queue".into(), AMQPValue::LongString(queue.into()));
+            AMQPValue::FieldTable(death)
+        };
+        let mut deaths = FieldArray::default();
+        deaths.push(death("delivery_limit", "t.jobs.zoom.list.daily"));
+        deaths.push(death("expired", "t.rung.5s"));
+        let mut table = FieldTable::default();
+        table.insert("x-death".into(), AMQPValue::FieldArray(deaths));
+        table.insert("x-delivery-count".into(), AMQPValue::LongLongInt(101));
+        let properties = BasicProperties::default().with_headers(table);
+        let dead = read(&properties, Vec::new(), &Queue::dead(), &Names::new("t"), now());
+        assert_eq!(dead.message.headers.origin, Some(Queue::named("ua.jobs.zoom.list.daily")));
+        assert_eq!(dead.message.headers.cause.unwrap().class, CauseClass::CrashedWorker);
+        assert_eq!(dead.crashes, 0);
+        // On the way there it is a message like any other.
+        let queue = Queue::named("ua.jobs.zoom.list.daily");
+        let alive = read(&properties, Vec::new(), &queue, &Names::new("t"), now());
+        assert_eq!((alive.message.headers.origin, alive.crashes), (None, 101));
+    }
+}
