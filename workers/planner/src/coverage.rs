@@ -1,0 +1,115 @@
+//! What the store's receipts say is held, by job and by date. Must not know how receipts are read.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use messages::zoom::Event;
+use messages::{Calls, JobId, Receipt, ReceiptState};
+
+/// What is held: the latest receipt of each job.
+#[derive(Debug, Clone, Default)]
+pub struct Coverage {
+    receipts: BTreeMap<JobId, Known>,
+}
+
+/// What the planner keeps of a receipt.
+#[derive(Debug, Clone)]
+pub(crate) struct Known {
+    pub(crate) kind: String,
+    pub(crate) date: Option<Date>,
+    pub(crate) state: ReceiptState,
+    pub(crate) planned_at: Timestamp,
+    pub(crate) started_at: Option<Timestamp>,
+    pub(crate) expected: Option<u64>,
+    pub(crate) jobs: Option<u64>,
+    pub(crate) calls: Calls,
+    /// The job, unless it is complete: then nobody publishes it again, and there are very many.
+    pub(crate) job: Option<String>,
+    version: i64,
+}
+
+impl From<Receipt> for Known {
+    fn from(receipt: Receipt) -> Self {
+        let version = receipt.version();
+        let wanted = receipt.state != ReceiptState::Complete;
+        Self {
+            kind: receipt.kind,
+            date: receipt.date,
+            state: receipt.state,
+            planned_at: receipt.planned_at,
+            started_at: receipt.started_at,
+            expected: receipt.expected,
+            jobs: receipt.jobs,
+            calls: receipt.calls,
+            job: receipt.job.filter(|_| wanted).map(|job| job.get().to_owned()),
+            version,
+        }
+    }
+}
+
+/// One date, as its receipts show it.
+#[derive(Debug, Default)]
+pub(crate) struct Day<'a> {
+    pub(crate) meetings: Option<&'a Known>,
+    pub(crate) webinars: Option<&'a Known>,
+    /// Jobs that came of the lists: meetings' participants, and hosts' meetings on the Reports path.
+    pub(crate) details: Vec<&'a Known>,
+}
+
+impl<'a> Day<'a> {
+    /// The receipt of the date's list of one kind of event.
+    pub(crate) fn list(&self, event: Event) -> Option<&'a Known> {
+        match event {
+            Event::Meeting => self.meetings,
+            Event::Webinar => self.webinars,
+        }
+    }
+}
+
+impl Coverage {
+    /// Takes note of a receipt. Of several for one job the latest counts, in whatever order they come.
+    pub fn add(&mut self, receipt: Receipt) {
+        let job = receipt.job_id.clone();
+        let known = Known::from(receipt);
+        if self.receipts.get(&job).is_none_or(|held| held.version <= known.version) {
+            self.receipts.insert(job, known);
+        }
+    }
+
+    /// The receipt of a job.
+    pub(crate) fn of(&self, job: &JobId) -> Option<&Known> {
+        self.receipts.get(job)
+    }
+
+    /// Every date of which there is any receipt.
+    pub(crate) fn days(&self) -> BTreeMap<Date, Day<'_>> {
+        let mut days: BTreeMap<Date, Day<'_>> = BTreeMap::new();
+        for known in self.receipts.values() {
+            let Some(date) = known.date else { continue };
+            let day = days.entry(date).or_default();
+            match known.kind.as_str() {
+                "meetings" => day.meetings = Some(known),
+                "webinars" => day.webinars = Some(known),
+                _ => day.details.push(known),
+            }
+        }
+        days
+    }
+}
+
+impl Extend<Receipt> for Coverage {
+    fn extend<I: IntoIterator<Item = Receipt>>(&mut self, receipts: I) {
+        for receipt in receipts {
+            self.add(receipt);
+        }
+    }
+}
+
+impl FromIterator<Receipt> for Coverage {
+    fn from_iter<I: IntoIterator<Item = Receipt>>(receipts: I) -> Self {
+        let mut coverage = Self::default();
+        coverage.extend(receipts);
+        coverage
+    }
+}
