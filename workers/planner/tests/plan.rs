@@ -1,4 +1,5 @@
 //! What is planned for which receipts.
+#![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
 
 use std::collections::BTreeMap;
 

@@ -1,0 +1,139 @@
+//! A store that is overloaded, away, or refuses: a search engine that answers as it is told.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::Router;
+use axum::http::StatusCode;
+use indexer::{DeadLetterDesk, Indexer, Settings};
+use messages::{CauseClass, Queue};
+use runtime::{BatchWorker as _, Failure, Message};
+use serde_json::json;
+use store::{Elasticsearch, Store, elasticsearch};
+
+use crate::fixture::{Place, page};
+
+const AT: &str = "2026-01-06T02:00:00Z";
+
+/// Answers each bulk with the next of `answers`; the status of every item, or of the whole.
+async fn engine(answers: Vec<Answer>) -> Store {
+    let answers = Arc::new(Mutex::new(VecDeque::from(answers)));
+    let bulk = move |body: String| {
+        let answer = answers.lock().unwrap().pop_front().expect("no more bulks than answers");
+        async move { answer.to(body.lines().count() / 2) }
+    };
+    let app = Router::new().fallback(bulk);
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    Store::Elasticsearch(Elasticsearch::new(elasticsearch::Settings::new(url)).unwrap())
+}
+
+#[derive(Debug, Clone)]
+enum Answer {
+    Whole(u16),
+    /// Every item is written, but this one gets this status.
+    But(usize, u16),
+}
+
+impl Answer {
+    fn to(&self, items: usize) -> (StatusCode, String) {
+        match *self {
+            Self::Whole(status) => {
+                (StatusCode::from_u16(status).unwrap(), json!({"error": "told so"}).to_string())
+            }
+            Self::But(at, status) => {
+                let item = |item| {
+                    let bad = json!({"index": {"status": status, "error": {"type": "told_so", "reason": "as told"}}});
+                    if item == at { bad } else { json!({"index": {"status": 201}}) }
+                };
+                let items: Vec<_> = (0..items).map(item).collect();
+                (StatusCode::OK, json!({"errors": true, "items": items}).to_string())
+            }
+        }
+    }
+}
+
+fn indexer(store: &Store) -> Indexer {
+    Indexer::new(store.clone(), Settings::new("0.1.0"))
+}
+
+fn pages(count: usize) -> Vec<Message> {
+    (0..count).map(|number| page(number, 300, AT, |_, _| {})).collect()
+}
+
+#[tokio::test]
+async fn a_message_with_a_busy_item_is_tried_again_and_its_neighbours_are_done() {
+    let place = Place::new();
+    let mut batch = pages(3);
+    batch[1] = page(1, 300, AT, |row, value| {
+        if row == 7 {
+            value["device"] = json!([]);
+        }
+    });
+    let store = engine(vec![Answer::But(450, 429); 2]).await;
+    let outcomes = place.perform(&indexer(&store), &batch).await;
+    assert_eq!((&outcomes[0], &outcomes[2]), (&Ok(()), &Ok(())));
+    let Err(Failure::Retry { after, .. }) = &outcomes[1] else { panic!("{outcomes:?}") };
+    assert_eq!(*after, Some(Duration::from_secs(5)));
+    assert!(place.drain(Queue::dead()).await.is_empty(), "its bad row is named when the rest is done");
+    batch[1].headers.attempt = 3;
+    let outcomes = place.perform(&indexer(&store), &batch).await;
+    assert!(matches!(outcomes[1], Err(Failure::Hold { until: Some(_), .. })), "innocent: {outcomes:?}");
+}
+
+#[tokio::test]
+async fn a_store_that_is_away_holds_everything_that_is_not_done_and_loses_nothing() {
+    let place = Place::new();
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    let gone = Store::Elasticsearch(Elasticsearch::new(elasticsearch::Settings::new(url)).unwrap());
+    let outcomes = place.perform(&indexer(&gone), &pages(2)).await;
+    let held = |outcome: &Result<(), Failure>| matches!(outcome, Err(Failure::Hold { until: None, .. }));
+    assert!(outcomes.iter().all(held), "{outcomes:?}");
+    assert!(!indexer(&gone).healthy().await);
+
+    let store = engine(vec![Answer::But(0, 201), Answer::Whole(503)]).await;
+    let mut batch = pages(6);
+    batch[5] = Message::new(Queue::documents(), "x", "no message", AT.parse().unwrap());
+    let outcomes = place.perform(&indexer(&store), &batch).await;
+    assert!(outcomes[..4].iter().all(Result::is_ok), "the first bulk was written: {outcomes:?}");
+    assert!(held(&outcomes[4]), "{outcomes:?}");
+    assert!(matches!(outcomes[5], Err(Failure::Reject { .. })), "{outcomes:?}");
+}
+
+#[tokio::test]
+async fn refused_credentials_stop_the_worker() {
+    let place = Place::new();
+    let store = engine(vec![Answer::Whole(401); 2]).await;
+    let outcomes = place.perform(&indexer(&store), &pages(2)).await;
+    assert!(outcomes.iter().all(|outcome| matches!(outcome, Err(Failure::Halt { .. }))), "{outcomes:?}");
+    let dead = Message::new(Queue::dead(), "a", "x", AT.parse().unwrap());
+    let outcomes = place.perform(&DeadLetterDesk::new(store), &[dead]).await;
+    assert!(matches!(outcomes[0], Err(Failure::Halt { .. })), "{outcomes:?}");
+}
+
+#[tokio::test]
+async fn an_item_too_large_is_a_dead_letter_alone() {
+    let place = Place::new();
+    let store = engine(vec![Answer::But(299, 413)]).await;
+    assert_eq!(place.perform(&indexer(&store), &pages(1)).await, [Ok(())]);
+    let dead = place.drain(Queue::dead()).await;
+    assert_eq!(dead.len(), 1);
+    assert_eq!(dead[0].headers.cause.as_ref().unwrap().class, CauseClass::TooLarge);
+    assert!(dead[0].headers.message_id.ends_with(&format!(":{}", 16_778_240 + 299 * 1_024)), "{dead:?}");
+}
+
+#[tokio::test]
+async fn a_dead_letter_that_the_store_refuses_is_never_a_dead_letter_again() {
+    let place = Place::new();
+    let letters = ["a", "b"].map(|id| Message::new(Queue::dead(), id, "x", AT.parse().unwrap()));
+    for status in [400, 413, 429] {
+        let desk = DeadLetterDesk::new(engine(vec![Answer::But(1, status)]).await);
+        let outcomes = place.perform(&desk, &letters).await;
+        assert_eq!(outcomes[0], Ok(()));
+        assert!(matches!(outcomes[1], Err(Failure::Hold { until: Some(_), .. })), "{status}: {outcomes:?}");
+    }
+}
