@@ -121,12 +121,14 @@ impl<'a> Tracking<'a> {
 
 /// A participant session. Microphone, speaker, camera, names and addresses of the machine and the numbers of
 /// calls identify a person's devices and are of no use to a count: they stay in the raw archive only.
-#[derive(Debug, Serialize)]
+///
+/// `event`, `source` and `harvest` are always there; they are options so that the rest has defaults.
+#[derive(Debug, Default, Serialize)]
 pub(crate) struct Session<'a> {
     pub(crate) meeting_uuid: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) series_id: Option<SeriesId>,
-    pub(crate) event: Event,
+    pub(crate) event: Option<Event>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) topic: Option<&'a str>,
     pub(crate) user_id: &'a str,
@@ -204,8 +206,8 @@ pub(crate) struct Session<'a> {
     pub(crate) breakout_room_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) failover: Option<bool>,
-    pub(crate) source: Api,
-    pub(crate) harvest: &'a RawValue,
+    pub(crate) source: Option<Api>,
+    pub(crate) harvest: Option<&'a RawValue>,
 }
 
 /// What a participant joined with: Zoom's words and their family.

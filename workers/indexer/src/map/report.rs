@@ -110,6 +110,11 @@ impl<'a> SessionRow<'a> {
         let user_id = self.user_id.get().ok_or_else(|| Fault::missing("user_id"))?;
         let (join_time, leave_time) = (time::point(self.join_time.get()), time::point(self.leave_time.get()));
         Ok(Session {
+            meeting_uuid: meeting.meeting_uuid.as_str(),
+            series_id: session::known_series(meeting),
+            event: Some(event),
+            topic: session::known_topic(meeting),
+            user_id,
             participant_user_id: self.participant_user_id.get(),
             registrant_id: self.registrant_id.get(),
             customer_key: self.customer_key.get(),
@@ -119,7 +124,11 @@ impl<'a> SessionRow<'a> {
             status: self.status.get(),
             breakout_room_id: self.bo_mtg_id.get(),
             failover: self.failover.0,
-            ..session::blank(user_id, (join_time, leave_time), meeting, (event, Api::Report), harvest)
+            join_time,
+            leave_time,
+            source: Some(Api::Report),
+            harvest: Some(harvest),
+            ..Session::default()
         })
     }
 }

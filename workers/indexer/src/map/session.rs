@@ -2,7 +2,6 @@
 
 use std::net::IpAddr;
 
-use jiff::Timestamp;
 use messages::SeriesId;
 use messages::zoom::{Api, Event, MeetingContext};
 use serde::Deserialize;
@@ -57,7 +56,7 @@ pub(crate) struct Row<'a> {
 }
 
 impl<'a> Row<'a> {
-    /// The document of this row, and when the participant joined.
+    /// The document of this row.
     pub(crate) fn document(
         &'a self,
         meeting: &'a MeetingContext,
@@ -67,6 +66,11 @@ impl<'a> Row<'a> {
         let user_id = self.user_id.get().ok_or_else(|| Fault::missing("user_id"))?;
         let (join_time, leave_time) = (time::point(self.join_time.get()), time::point(self.leave_time.get()));
         Ok(Session {
+            meeting_uuid: meeting.meeting_uuid.as_str(),
+            series_id: known_series(meeting),
+            event: Some(event),
+            topic: known_topic(meeting),
+            user_id,
             participant_uuid: self.participant_uuid.get(),
             participant_user_id: self.participant_user_id.get(),
             registrant_id: self.registrant_id.get(),
@@ -74,6 +78,22 @@ impl<'a> Row<'a> {
             user_name: self.user_name.get(),
             email: self.email.get(),
             role: self.role.get(),
+            join_time,
+            leave_time,
+            duration: time::between(join_time, leave_time),
+            leave_reason: self.leave_reason(),
+            status: self.status.get(),
+            in_room_participants: self.in_room_participants.0,
+            breakout_room_id: self.bo_mtg_id.get(),
+            source: Some(Api::Dashboard),
+            harvest: Some(harvest),
+            ..self.machine()
+        })
+    }
+
+    /// What was joined with and from where, and how that went.
+    fn machine(&self) -> Session<'_> {
+        Session {
             device: self.device(),
             os: self.os.get(),
             os_version: self.os_version.get(),
@@ -89,20 +109,15 @@ impl<'a> Row<'a> {
             connection_type: self.connection_type.get(),
             video_connection_type: self.video_connection_type.get(),
             as_connection_type: self.as_connection_type.get(),
-            duration: time::between(join_time, leave_time),
-            leave_reason: self.leave_reason(),
             share_application: self.share_application.0,
             share_desktop: self.share_desktop.0,
             share_whiteboard: self.share_whiteboard.0,
             recording: self.recording.0,
-            status: self.status.get(),
             audio_quality: self.audio_quality.get(),
             video_quality: self.video_quality.get(),
             screen_share_quality: self.screen_share_quality.get(),
-            in_room_participants: self.in_room_participants.0,
-            breakout_room_id: self.bo_mtg_id.get(),
-            ..blank(user_id, (join_time, leave_time), meeting, (event, Api::Dashboard), harvest)
-        })
+            ..Session::default()
+        }
     }
 
     fn device(&self) -> Option<Device<'_>> {
@@ -122,60 +137,14 @@ impl<'a> Row<'a> {
     }
 }
 
-/// A session of which only the key, the times and the meeting are known.
-pub(crate) fn blank<'a>(
-    user_id: &'a str,
-    (join_time, leave_time): (Option<Timestamp>, Option<Timestamp>),
-    meeting: &'a MeetingContext,
-    (event, source): (Event, Api),
-    harvest: &'a RawValue,
-) -> Session<'a> {
-    Session {
-        meeting_uuid: meeting.meeting_uuid.as_str(),
-        series_id: meeting.series_id.filter(|SeriesId(number)| *number > 0),
-        event,
-        topic: meeting.topic.as_deref().filter(|topic| !topic.is_empty()),
-        user_id,
-        participant_uuid: None,
-        participant_user_id: None,
-        registrant_id: None,
-        customer_key: None,
-        user_name: None,
-        email: None,
-        role: None,
-        device: None,
-        os: None,
-        os_version: None,
-        client: None,
-        client_version: None,
-        browser: None,
-        ip_address: None,
-        internal_ip_addresses: &[],
-        location: None,
-        network_type: None,
-        data_center: None,
-        full_data_center: None,
-        connection_type: None,
-        video_connection_type: None,
-        as_connection_type: None,
-        join_time,
-        leave_time,
-        duration: None,
-        leave_reason: None,
-        share_application: None,
-        share_desktop: None,
-        share_whiteboard: None,
-        recording: None,
-        status: None,
-        audio_quality: None,
-        video_quality: None,
-        screen_share_quality: None,
-        in_room_participants: None,
-        breakout_room_id: None,
-        failover: None,
-        source,
-        harvest,
-    }
+/// The meeting number, as the list said it.
+pub(crate) fn known_series(meeting: &MeetingContext) -> Option<SeriesId> {
+    meeting.series_id.filter(|SeriesId(number)| *number > 0)
+}
+
+/// The topic, as the list said it.
+pub(crate) fn known_topic(meeting: &MeetingContext) -> Option<&str> {
+    meeting.topic.as_deref().filter(|topic| !topic.is_empty())
 }
 
 /// The first of the addresses that is one: Zoom joins several by commas, and other words may stand there.
