@@ -14,6 +14,9 @@ use zoom::{DetailWorker, ListWorker, Zoom};
 
 use crate::config::{Config, ConfigError};
 
+/// How long RabbitMQ's deliveries may wait here for a permit: far below its half hour of patience.
+const SHELF_LIFE: Duration = Duration::from_secs(600);
+
 /// Opens the broker that the configuration names.
 ///
 /// # Errors
@@ -29,7 +32,19 @@ pub async fn broker(config: &Config, role: &str) -> anyhow::Result<Broker> {
             };
             Ok(Broker::Local(runtime::broker::Local::open(settings)?))
         }
-        Some(_) => anyhow::bail!("amqp soon"),
+        Some(amqp) => {
+            let settings = runtime::broker::amqp::Settings {
+                url: amqp.url.clone(),
+                prefix: amqp.queue_prefix.clone(),
+                ladder,
+                documents_limit: config.documents_limit,
+                ca_cert: amqp.ca_cert.clone(),
+                connection_name: format!("ua {role}"),
+                shelf_life: SHELF_LIFE,
+            };
+            let amqp = runtime::broker::Amqp::connect(settings).await.context("RabbitMQ (AMQP_URL)")?;
+            Ok(Broker::Amqp(amqp))
+        }
     }
 }
 

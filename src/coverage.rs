@@ -19,7 +19,19 @@ pub fn today() -> Date {
 /// # Errors
 /// When the store is away or a row is not a receipt.
 pub async fn receipts(store: &Store, from: Date, to: Date) -> anyhow::Result<Vec<Receipt>> {
-    let query = Query::all(Kind::Harvests).between("date", from, to);
+    read(store, Query::all(Kind::Harvests).between("date", from, to)).await
+}
+
+/// The receipts of list jobs alone.
+///
+/// # Errors
+/// As [`receipts`].
+pub async fn lists(store: &Store, from: Date, to: Date) -> anyhow::Result<Vec<Receipt>> {
+    let kinds = ["meetings", "webinars"].map(str::to_owned).into();
+    read(store, Query::all(Kind::Harvests).between("date", from, to).with_any("kind", kinds)).await
+}
+
+async fn read(store: &Store, query: Query) -> anyhow::Result<Vec<Receipt>> {
     let (mut receipts, mut after) = (Vec::new(), None);
     loop {
         let (hits, next) = store.scan(&query, PAGE, after).await?;

@@ -8,6 +8,7 @@ pub mod coverage;
 pub mod exit;
 mod harvest;
 mod output;
+pub mod planning;
 mod progress;
 mod summary;
 mod telemetry;

@@ -12,7 +12,7 @@ fn main() -> ExitCode {
         Err(error) => Err(error.into()),
     };
     if let Err(error) = &result {
-        ua::exit::say(error);
+        exit::say(error);
     }
     exit::code(&result)
 }

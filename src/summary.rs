@@ -2,11 +2,10 @@
 
 use jiff::Timestamp;
 use jiff::civil::Date;
-use messages::{Calls, Receipt, ReceiptState};
+use messages::{Calls, JobId, Receipt, ReceiptState};
 use serde::Serialize;
 use store::{Kind, Query, Store};
 
-use crate::commands::Wish;
 use crate::coverage;
 use crate::exit::Outcome;
 
@@ -36,27 +35,30 @@ pub(crate) struct Summary {
     pub waits_for: Vec<String>,
 }
 
-/// The summary of what is wished, by the receipts in `store`.
+/// The summary of the harvest of `dates` and of the `picked` jobs, by the receipts in `store`.
 ///
 /// # Errors
 /// When the store is away.
 pub(crate) async fn of(
-    wish: &Wish,
+    dates: &[Date],
+    picked: &[JobId],
     store: &Store,
     began: Timestamp,
     calls: Calls,
 ) -> anyhow::Result<Summary> {
-    let mut receipts = coverage::receipts_of(store, &wish.picked_jobs()).await?;
-    if let (Some(first), Some(last)) = (wish.dates.first(), wish.dates.last()) {
+    let mut receipts = coverage::receipts_of(store, picked).await?;
+    if let (Some(first), Some(last)) = (dates.iter().min(), dates.iter().max()) {
         let dated = coverage::receipts(store, *first, *last).await?;
-        receipts.extend(
-            dated.into_iter().filter(|receipt| receipt.date.is_some_and(|date| wish.dates.contains(&date))),
-        );
+        let ours = |receipt: &Receipt| {
+            let is_picked = picked.contains(&receipt.job_id);
+            !is_picked && receipt.date.is_some_and(|date| dates.contains(&date))
+        };
+        receipts.extend(dated.into_iter().filter(ours));
     }
     let dead =
         Query::all(Kind::Deadletters).with("state", "dead").between("died_at", began, runtime::clock::now());
     let seconds = (runtime::clock::now().as_millisecond() - began.as_millisecond()) as f64 / 1_000.0;
-    Ok(add_up(wish.dates.clone(), &receipts, store.count(&dead).await?, calls, seconds))
+    Ok(add_up(dates.to_vec(), &receipts, store.count(&dead).await?, calls, seconds))
 }
 
 fn add_up(dates: Vec<Date>, receipts: &[Receipt], dead: u64, calls: Calls, seconds: f64) -> Summary {

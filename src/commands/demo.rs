@@ -13,13 +13,13 @@ use serde::Serialize;
 use simulator::{LedgerSummary, Settings, Simulator, Source, Truth};
 use store::{Kind, Query, Store};
 
-use super::plan::Wish;
 use super::{run, simulate};
 use crate::cli::Demo;
 use crate::config::{Config, Environment};
 use crate::coverage;
 use crate::exit::Outcome;
 use crate::output;
+use crate::planning::Wish;
 use crate::summary::Summary;
 
 /// How long the demo waits for parked work.

@@ -1,61 +1,87 @@
-//! TEMPORARY thin slice.
-#![allow(missing_docs)]
+//! `ua plan`: prints the price of what is wished, then publishes the jobs.
+
+use std::io::{IsTerminal as _, Write as _};
+
 use jiff::civil::Date;
-use messages::zoom::Task;
-use messages::{JobId, Lane, MeetingUuid, Queue, RunId};
-use runtime::{Broker, Message};
-use store::Store;
+use messages::{Lane, RunId};
+use planner::Price;
+use serde::Serialize;
 
-use crate::cli::{Plan, Selectors};
+use crate::assemble;
+use crate::cli::Plan;
 use crate::config::Config;
-use crate::exit::Outcome;
+use crate::coverage;
+use crate::exit::{Outcome, usage};
+use crate::output;
+use crate::planning::{self, Planned, Wish};
 
-/// What is wished to be harvested.
-#[derive(Debug, Clone, Default)]
-pub struct Wish {
-    pub dates: Vec<Date>,
-    pub meeting_uuids: Vec<MeetingUuid>,
-    pub lane: Option<Lane>,
-    pub force: bool,
+#[derive(Serialize)]
+struct Report<'a> {
+    run: &'a RunId,
+    dates: &'a [Date],
+    lane: Lane,
+    jobs: usize,
+    price: &'a Price,
+    covered: &'a [Date],
+    in_flight: &'a [Date],
+    published: bool,
 }
 
-impl Wish {
-    pub(super) fn from(words: &Selectors, _today: Date) -> anyhow::Result<Self> {
-        let dates = words.date.into_iter().collect();
-        Ok(Self { dates, meeting_uuids: words.meeting_uuid.clone(), lane: words.lane, force: words.force })
+pub(super) async fn execute(words: Plan, config: &Config) -> anyhow::Result<Outcome> {
+    let wish = Wish::from(&words.selectors, coverage::today())?;
+    // Asked for first: a plan nobody could work on should not be made.
+    assemble::zoom(config)?;
+    let store = assemble::store(config)?;
+    let planned = planning::plan(&wish, config, &store).await?;
+    let publishes = !words.dry_run && !planned.plan.jobs.is_empty();
+    if publishes && !words.yes {
+        ask(&planned)?;
     }
-
-    pub fn picked_jobs(&self) -> Vec<JobId> {
-        Vec::new()
+    say(&planned, publishes, words.json)?;
+    if publishes {
+        let broker = assemble::broker(config, "plan").await?;
+        planning::publish(planned.plan, &broker, &store).await?;
+        broker.close().await;
     }
-}
-
-pub(super) struct Planned {
-    pub(super) run: RunId,
-    jobs: Vec<Message>,
-}
-
-pub(super) async fn plan(wish: &Wish, _config: &Config, _store: &Store) -> anyhow::Result<Planned> {
-    let now = runtime::clock::now();
-    let run = RunId::new(now, None);
-    let jobs = wish.dates.iter().map(|date| {
-        let task = Task::Meetings { date: *date };
-        let queue = Queue::jobs(task.family(), Lane::Daily);
-        let job = task.into_job(run.clone(), Lane::Daily, now);
-        Message::new(queue, job.id.as_str().to_owned(), messages::encode(&job).unwrap_or_default(), now)
-    });
-    Ok(Planned { jobs: jobs.collect(), run })
-}
-
-pub(super) fn sentence(_: &Planned) -> String {
-    String::new()
-}
-
-pub(super) async fn publish(planned: Planned, broker: &Broker, _: &Store, _: &Config) -> anyhow::Result<()> {
-    broker.publish(planned.jobs).await?;
-    Ok(())
-}
-
-pub(super) async fn execute(_: Plan, _: &Config) -> anyhow::Result<Outcome> {
     Ok(Outcome::Complete)
+}
+
+fn say(planned: &Planned, published: bool, json: bool) -> anyhow::Result<()> {
+    let Planned { wanted, plan } = planned;
+    if !json {
+        output::say(&planned.sentence());
+        return Ok(());
+    }
+    output::say_json(&Report {
+        run: &wanted.run,
+        dates: &wanted.dates,
+        lane: wanted.lane(runtime::clock::now()),
+        jobs: plan.jobs.len(),
+        price: &plan.price,
+        covered: &plan.covered,
+        in_flight: &plan.in_flight,
+        published,
+    })
+}
+
+/// Asks before more than a day's quota is spent; without a terminal `--yes` has to say so.
+fn ask(planned: &Planned) -> anyhow::Result<()> {
+    let price = &planned.plan.price;
+    if price.quota_days.is_none_or(|days| days <= 1) {
+        return Ok(());
+    }
+    let sentence = planned.sentence();
+    if !std::io::stdin().is_terminal() {
+        return Err(usage(format!("{sentence}: this is more than a day's quota; say --yes to publish it")));
+    }
+    output::remark(&sentence);
+    let mut prompt = std::io::stderr().lock();
+    write!(prompt, "This is more than a day's quota. Publish? [y/N] ")?;
+    prompt.flush()?;
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer)?;
+    match answer.trim() {
+        "y" | "Y" | "yes" => Ok(()),
+        _ => Err(usage("not published")),
+    }
 }

@@ -6,7 +6,6 @@ use serde::Serialize;
 use store::{Kind, Query, Store};
 use tokio_util::sync::CancellationToken;
 
-use super::plan::{self, Wish};
 use crate::assemble::{self, Parts};
 use crate::cli::{Destination, Run};
 use crate::config::Config;
@@ -14,6 +13,7 @@ use crate::coverage;
 use crate::exit::Outcome;
 use crate::harvest::{self, Ended};
 use crate::output;
+use crate::planning::{self, Wish};
 use crate::summary::{self, Summary};
 
 pub(super) async fn execute(words: Run, config: &Config) -> anyhow::Result<Outcome> {
@@ -53,18 +53,19 @@ pub(super) async fn harvest(
     let broker = assemble::broker(config, "run").await?;
     let store = assemble::store(config)?;
     store.setup().await?;
-    let planned = plan::plan(wish, config, &store).await?;
-    output::remark(&plan::sentence(&planned));
-    let run = planned.run.clone();
-    plan::publish(planned, &broker, &store, config).await?;
+    let planned = planning::plan(wish, config, &store).await?;
+    output::remark(&planned.sentence());
+    let picked = planned.picked_jobs();
+    let wanted = planned.wanted;
+    planning::publish(planned.plan, &broker, &store).await?;
     let parts = Parts { broker: broker.clone(), store: store.clone(), zoom: Some(zoom.clone()), index: true };
     let stop = CancellationToken::new();
     let running = parts.start(config, &stop, Duration::from_secs(25));
-    let ended = harvest::until_done(running, &broker, &store, &run, wait).await;
+    let ended = harvest::until_done(running, &broker, &store, &wanted.run, wait).await;
     broker.close().await;
     let ended = ended?;
     store.refresh().await?;
-    let summary = summary::of(wish, &store, began, zoom.calls()).await?;
+    let summary = summary::of(&wanted.dates, &picked, &store, began, zoom.calls()).await?;
     Ok((summary.with(ended), store))
 }
 

@@ -35,7 +35,7 @@ fn wrong_words_are_named_before_anything_is_done() {
     refused(&program, &["run", "--source", "teams"], &["teams"]);
     refused(
         &program,
-        &["run", "--source", "opencast", "--date", "2026-01-02"],
+        &["run", "--source", "opencast", "--date", &yesterday()],
         &["opencast", "not built yet"],
     );
     refused(&program, &["work"], &["ROLES"]);
@@ -45,7 +45,7 @@ fn wrong_words_are_named_before_anything_is_done() {
 #[test]
 fn without_credentials_it_says_which_and_that_the_demo_needs_none() {
     let program = Program::new();
-    for words in [&["run"][..], &["plan", "--date", "2026-01-02"], &["work", "all"]] {
+    for words in [&["run"][..], &["plan", "--date", &yesterday()], &["work", "all"]] {
         refused(&program, words, &["ZOOM_ACCOUNT_ID, ZOOM_CLIENT_ID, ZOOM_CLIENT_SECRET", "ua demo"]);
     }
 }

@@ -18,11 +18,11 @@ fn harvested_equals_truth_and_sqlite_reads_it() {
     assert_eq!(report["over_quota"], 0);
     assert!(report["truth"]["meetings"].as_u64().unwrap() >= 40, "{report}");
     let file = rusqlite::Connection::open(program.path().join("ua-data/demo/ua.db")).unwrap();
-    let sessions: u64 = file
+    let sessions: i64 = file
         .query_row("select count(*) from sessions join meetings using (meeting_uuid)", [], |row| row.get(0))
         .unwrap();
     assert_eq!(report["harvested"]["sessions"], sessions);
-    let promised: (u64, u64) = file
+    let promised: (i64, i64) = file
         .query_row("select sum(expected), sum(got) from harvests where kind = 'participants'", [], |row| {
             Ok((row.get(0)?, row.get(1)?))
         })

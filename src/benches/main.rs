@@ -1,0 +1,33 @@
+//! The figures of the README: `cargo bench --bench figures` runs all, `-- NAME` one of them.
+//! Prints ratios and rates taken in one run; judges nothing.
+
+mod embedded;
+mod pipeline;
+mod process;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with("--")).collect();
+    // `cargo test --benches` runs benchmarks, too; only `cargo bench` measures.
+    if !std::env::args().any(|word| word == "--bench") {
+        return ExitCode::SUCCESS;
+    }
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime can be started");
+    let wants = |name: &str| words.is_empty() || words.iter().any(|word| word == name);
+    runtime.block_on(async {
+        if wants("embedded") {
+            embedded::throughput().await;
+        }
+        if wants("memory") {
+            embedded::memory().await;
+        }
+        if wants("pipeline") {
+            pipeline::ratio().await;
+        }
+        if wants("sink") {
+            pipeline::into_a_sink().await;
+        }
+    });
+    ExitCode::SUCCESS
+}

@@ -1,0 +1,233 @@
+//! RabbitMQ to Elasticsearch: the indexer against what the store takes at the most, and against a sink that
+//! answers at once. Servers by `UA_TEST_AMQP_URL` and `UA_TEST_ES_9`; `docker/bench.sh` starts them.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use messages::zoom::MeetingContext;
+use messages::{Document, Queue, RawDocument, RawKind};
+use runtime::{Broker, Message, Outbox};
+use serde_json::value::RawValue;
+use simulator::{Settings, Simulator, Source};
+use store::{Batch, Kind, Query, Split, Store};
+use tokio_util::sync::CancellationToken;
+
+use crate::process::Process;
+
+/// Pages published; each holds 300 sessions.
+const PAGES: usize = 500;
+const PER_PAGE: usize = 300;
+/// Documents in a prebuilt bulk.
+const BULK: usize = 1_000;
+/// Documents in all.
+const TOTAL: u64 = (PAGES * PER_PAGE) as u64;
+/// Index prefix of what the indexer writes.
+const DRAIN: &str = "bench-drain-";
+
+#[expect(clippy::disallowed_methods, reason = "benchmarks learn from the environment where the servers are")]
+fn servers() -> Option<(String, String)> {
+    let found = std::env::var("UA_TEST_AMQP_URL").ok().zip(std::env::var("UA_TEST_ES_9").ok());
+    if found.is_none() {
+        println!("left out: the pipeline, since UA_TEST_AMQP_URL and UA_TEST_ES_9 are not set");
+    }
+    found
+}
+
+/// Documents per second from the queue into the index, beside prebuilt bulks by two senders in the same run.
+pub(crate) async fn ratio() {
+    let Some((amqp, search)) = servers() else { return };
+    let pages = pages().await;
+    let limit = prebuilt(&search, &pages).await;
+    println!("pipeline: prebuilt bulks of {BULK} by two senders: {limit:.0} documents/s");
+    for raw_days in ["0", "30"] {
+        let indexed = store(&search, DRAIN);
+        let all = async || {
+            let _ = indexed.refresh().await;
+            indexed.count(&Query::all(Kind::Sessions)).await.is_ok_and(|count| count == TOTAL)
+        };
+        let (rate, used) = drain(&amqp, &search, &pages, raw_days, all).await;
+        indexed.wipe_prefix().await.expect("the indices can be removed");
+        println!(
+            "pipeline, UA_RAW_DAYS={raw_days}: {rate:.0} documents/s from RabbitMQ to the index = {:.2} of that; {} MiB peak, {:.0} documents per cpu-second",
+            rate / limit,
+            used.peak_mib,
+            TOTAL as f64 / used.cpu_seconds,
+        );
+    }
+}
+
+/// The indexer alone: documents per second of its own processor time, into a sink that answers at once.
+pub(crate) async fn into_a_sink() {
+    let Some((amqp, _)) = servers() else { return };
+    let pages = pages().await;
+    let (sink, documents) = sink().await;
+    let all = async || documents.load(Ordering::Relaxed) >= TOTAL;
+    let (rate, used) = drain(&amqp, &sink, &pages, "0", all).await;
+    println!(
+        "sink: {rate:.0} documents/s from RabbitMQ; {:.0} documents per cpu-second of the indexer, {} MiB peak",
+        TOTAL as f64 / used.cpu_seconds,
+        used.peak_mib
+    );
+}
+
+/// Encoded raw documents, each a page of 300 sessions of a meeting of its own.
+async fn pages() -> Vec<Vec<u8>> {
+    let settings = Settings { speed: 0.0, meetings_per_day: 40, participants: 30.0, ..Settings::default() };
+    let world = Simulator::start(settings).await.expect("the simulator starts");
+    let yesterday = ua::coverage::today().saturating_sub(jiff::Span::new().days(1));
+    let truth = world.truth(yesterday, Source::Dashboard);
+    let ids = truth.ids.expect("the truth has ids");
+    let largest = ids
+        .meeting_uuids
+        .iter()
+        .max_by_key(|uuid| ids.session_ids.iter().filter(|id| id.starts_with(uuid.as_str())).count());
+    let uuid = largest.expect("the world has meetings");
+    let escaped = uuid.replace('/', "%252F").replace('+', "%252B").replace('=', "%253D");
+    let url =
+        format!("{}/metrics/meetings/{escaped}/participants?type=past&page_size={PER_PAGE}", world.api_url());
+    let client = reqwest::Client::builder().build().expect("a client can be built");
+    let answer =
+        client.get(url).bearer_auth(world.issue_token()).send().await.expect("the simulator answers");
+    let body: Box<RawValue> =
+        serde_json::from_str(&answer.text().await.expect("a body")).expect("a page of participants");
+    let page: serde_json::Value = serde_json::from_str(body.get()).expect("a page");
+    assert_eq!(page["participants"].as_array().map(Vec::len), Some(PER_PAGE), "a full page");
+    world.stop().await;
+    (0..PAGES).map(|number| page_of(number, &body)).collect()
+}
+
+fn page_of(number: usize, body: &RawValue) -> Vec<u8> {
+    let start: jiff::Timestamp = "2026-01-15T10:00:00Z".parse().expect("a time");
+    let context = MeetingContext {
+        meeting_uuid: format!("{number:022}==").parse().expect("a uuid"),
+        series_id: Some(messages::SeriesId(91_000_000_000)),
+        topic: Some("Linear Algebra I".to_owned()),
+        start_time: Some(start),
+        end_time: None,
+        host_id: None,
+    };
+    let context = serde_json::value::to_raw_value(&context).expect("a context");
+    let raw = RawDocument::new(
+        format!("bench#{number}"),
+        "bench".into(),
+        "bench".into(),
+        RawKind::ZoomMetricsParticipants,
+        "GET /metrics/meetings/{uuid}/participants",
+        runtime::clock::now(),
+        None,
+        &context,
+        body,
+    );
+    messages::encode(&Document::Raw(raw)).expect("a message")
+}
+
+fn store(search: &str, prefix: &str) -> Store {
+    let settings = store::elasticsearch::Settings {
+        host: search.to_owned(),
+        user: None,
+        password: None,
+        api_key: None,
+        ca_cert: None,
+        prefix: prefix.to_owned(),
+        request_timeout: Duration::from_secs(60),
+    };
+    Store::Elasticsearch(store::Elasticsearch::new(settings).expect("settings of a store"))
+}
+
+/// What the store takes at the most: the same documents, mapped and encoded before the clock starts.
+async fn prebuilt(search: &str, pages: &[Vec<u8>]) -> f64 {
+    let store = store(search, "bench-limit-");
+    store.setup().await.expect("templates");
+    let mut batches = vec![Batch::new()];
+    for page in pages {
+        let Document::Raw(raw) = messages::decode(page).expect("a message") else { continue };
+        let target = indexer::Target { prefix: store.prefix(), split: Split::Month, ua_version: "bench" };
+        indexer::encode_page(&raw, &target, batches.last_mut().expect("a batch"))
+            .expect("a page that can be mapped");
+        if batches.last().is_some_and(|batch| batch.len() >= BULK) {
+            batches.push(Batch::new());
+        }
+    }
+    let documents: usize = batches.iter().map(Batch::len).sum();
+    let began = Instant::now();
+    let (left, right) = batches.split_at(batches.len() / 2);
+    let send = async |half: &[Batch]| {
+        for batch in half.iter().filter(|batch| !batch.is_empty()) {
+            store.bulk(batch).await.expect("a bulk");
+        }
+    };
+    tokio::join!(send(left), send(right));
+    let rate = documents as f64 / began.elapsed().as_secs_f64();
+    store.wipe_prefix().await.expect("the index can be removed");
+    rate
+}
+
+/// Publishes the pages, starts `ua work index`, and waits until `all` documents have arrived.
+async fn drain(
+    amqp: &str,
+    search: &str,
+    pages: &[Vec<u8>],
+    raw_days: &str,
+    all: impl AsyncFn() -> bool,
+) -> (f64, crate::process::Used) {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let queue_prefix = format!("bench{}", std::process::id());
+    let settings = runtime::broker::amqp::Settings {
+        url: amqp.into(),
+        prefix: queue_prefix.clone(),
+        ladder: runtime::Ladder::default(),
+        documents_limit: 10 * PAGES,
+        ca_cert: None,
+        connection_name: "bench".to_owned(),
+        shelf_life: Duration::from_secs(600),
+    };
+    let broker = Broker::Amqp(runtime::broker::Amqp::connect(settings).await.expect("RabbitMQ"));
+    let mut outbox = Outbox::new(broker.clone(), CancellationToken::new());
+    for (number, page) in pages.iter().enumerate() {
+        let id = format!("bench#{number}");
+        let message = Message::new(Queue::documents(), id, page.clone(), runtime::clock::now());
+        outbox.send(message).await.expect("a publish");
+    }
+    outbox.flush().await.expect("a publish");
+    let environment = [
+        ("AMQP_URL", amqp.to_owned()),
+        ("UA_QUEUE_PREFIX", queue_prefix),
+        ("UA_DOCUMENTS_LIMIT", (10 * PAGES).to_string()),
+        ("ES_HOST", search.to_owned()),
+        ("UA_INDEX_PREFIX", DRAIN.to_owned()),
+        ("UA_RAW_DAYS", raw_days.to_owned()),
+    ];
+    let began = Instant::now();
+    let worker = Process::start(folder.path(), &environment, &["work", "index"]);
+    while broker.depth(&Queue::documents()).await.expect("a depth").ready > 0 || !all().await {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let seconds = began.elapsed().as_secs_f64();
+    let used = worker.used();
+    drop(worker);
+    for queue in Queue::all() {
+        broker.purge(&queue).await.expect("a purge");
+    }
+    broker.close().await;
+    (TOTAL as f64 / seconds, used)
+}
+
+/// A store that answers every request at once, as if it were infinitely fast, and counts the documents.
+async fn sink() -> (String, Arc<AtomicU64>) {
+    use axum::{Router, body::Bytes, http::header};
+    let counter = Arc::new(AtomicU64::new(0));
+    let documents = Arc::clone(&counter);
+    let answer = move |body: Bytes| {
+        let lines = body.iter().filter(|byte| **byte == b'\n').count() as u64;
+        counter.fetch_add(lines / 2, Ordering::Relaxed);
+        async {
+            ([(header::CONTENT_TYPE, "application/json")], r#"{"errors":false,"version":{"number":"9.2.0"}}"#)
+        }
+    };
+    let app = Router::new().fallback(answer).layer(axum::extract::DefaultBodyLimit::disable());
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    (address.to_string(), documents)
+}

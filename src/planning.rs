@@ -1,0 +1,212 @@
+//! From what is wished to what is published: reads the coverage, lets the planner decide, publishes the
+//! difference, and files a receipt of state "planned" for each job.
+
+use anyhow::Context as _;
+use jiff::civil::Date;
+use messages::{JobId, Lane, MeetingUuid, RunId, Source};
+use planner::{Coverage, Plan, Quota, Wanted};
+use runtime::{Broker, Message, Outbox, clock};
+use store::{Batch, Kind, Split, Store, Verdict};
+use tokio_util::sync::CancellationToken;
+use zoom::RateClass;
+
+use crate::cli::Selectors;
+use crate::config::{Config, ConfigError};
+use crate::coverage;
+use crate::exit::usage;
+
+/// How many days of lists teach the planner what an unlisted date may cost.
+const EXPERIENCE_DAYS: i32 = 60;
+/// Receipts written at once.
+const RECEIPTS: usize = 1_000;
+
+/// What is wished to be harvested.
+#[derive(Debug, Clone, Default)]
+pub struct Wish {
+    /// UTC dates; with no meetings either, the planner's own choice of dates.
+    pub dates: Vec<Date>,
+    /// Single meetings.
+    pub meeting_uuids: Vec<MeetingUuid>,
+    /// The lane, if one is wished.
+    pub lane: Option<Lane>,
+    /// Again what is complete.
+    pub force: bool,
+}
+
+impl Wish {
+    /// What the words of the command line wish for.
+    ///
+    /// # Errors
+    /// When a date cannot be listed, the range is none, or the source is not built.
+    pub fn from(words: &Selectors, today: Date) -> anyhow::Result<Self> {
+        if words.source.contains(&Source::Opencast) {
+            return Err(usage(
+                "the source opencast is not built yet; leave --source away, or say --source zoom",
+            ));
+        }
+        let dates = match (words.date, words.from, words.to) {
+            (Some(date), ..) => vec![date],
+            (None, Some(from), Some(to)) if from <= to => {
+                // Both ends first: a range may be longer than what can be listed at all.
+                zoom::window::check(from, today).map_err(|error| usage(error.to_string()))?;
+                zoom::window::check(to, today).map_err(|error| usage(error.to_string()))?;
+                planner::days(from, to).map_err(|error| usage(error.to_string()))?
+            }
+            (None, Some(from), Some(to)) => return Err(usage(reversed(from, to))),
+            _ => Vec::new(),
+        };
+        for date in &dates {
+            zoom::window::check(*date, today).map_err(|error| usage(error.to_string()))?;
+        }
+        Ok(Self { dates, meeting_uuids: words.meeting_uuid.clone(), lane: words.lane, force: words.force })
+    }
+}
+
+fn reversed(from: Date, to: Date) -> String {
+    format!("--from {from} is after --to {to}: swap the two dates")
+}
+
+/// A plan, and what it was made of.
+#[derive(Debug)]
+pub struct Planned {
+    /// What is wanted, the dates chosen by the planner included.
+    pub wanted: Wanted,
+    /// What has to be published.
+    pub plan: Plan,
+}
+
+impl Planned {
+    /// Jobs of single meetings: their receipts belong to the run whatever their date.
+    pub fn picked_jobs(&self) -> Vec<JobId> {
+        self.wanted.picked_jobs()
+    }
+
+    /// What will be published, and its price, in a sentence.
+    pub fn sentence(&self) -> String {
+        let Plan { jobs, price, covered, in_flight, failed, held } = &self.plan;
+        let mut parts = match jobs.len() {
+            0 => vec!["nothing to publish".to_owned()],
+            1 => vec![format!("1 job: {price}")],
+            count => vec![format!("{count} jobs: {price}")],
+        };
+        let mut add = |count: usize, what: &str| {
+            if count > 0 {
+                parts.push(format!("{count} {what}"));
+            }
+        };
+        add(covered.len(), "dates covered already");
+        add(in_flight.len(), "dates under way");
+        add(held.len(), "meetings held or under way");
+        add(usize::try_from(*failed).unwrap_or(usize::MAX), "failed before: see `ua dlq list`");
+        parts.join("; ")
+    }
+}
+
+/// Compares what is wished with what the store's receipts say is held.
+///
+/// # Errors
+/// When the account is not configured or the store is away.
+pub async fn plan(wish: &Wish, config: &Config, store: &Store) -> anyhow::Result<Planned> {
+    let quota = quota(config)?;
+    let now = clock::now();
+    store.refresh().await?;
+    let today = coverage::today();
+    let mut known: Coverage =
+        coverage::lists(store, today.saturating_sub(jiff::Span::new().days(EXPERIENCE_DAYS)), today)
+            .await?
+            .into_iter()
+            .collect();
+    let dates = match (wish.dates.is_empty(), wish.meeting_uuids.is_empty()) {
+        (true, true) => {
+            let few = today.saturating_sub(jiff::Span::new().days(4));
+            known.extend(coverage::receipts(store, few, today).await?);
+            planner::standard(now, &known)
+        }
+        _ => wish.dates.clone(),
+    };
+    if let (Some(first), Some(last)) = (dates.iter().min(), dates.iter().max()) {
+        known.extend(coverage::receipts(store, *first, *last).await?);
+    }
+    let window = dates.first().copied().zip(dates.last().copied());
+    let wanted = Wanted {
+        run: RunId::new(now, window),
+        dates,
+        meeting_uuids: wish.meeting_uuids.clone(),
+        lane: wish.lane,
+        force: wish.force,
+        webinars: config.webinars,
+    };
+    known.extend(coverage::receipts_of(store, &wanted.picked_jobs()).await?);
+    let plan = planner::plan(now, &wanted, &known, &quota);
+    Ok(Planned { wanted, plan })
+}
+
+fn quota(config: &Config) -> anyhow::Result<Quota> {
+    let zoom = config.zoom.as_ref().map_err(|names| ConfigError::Missing { names: names.clone() })?;
+    let share = zoom.quota_share * if zoom.quota_speed > 0.0 { zoom.quota_speed } else { 1e6 };
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "calls a day, far below 2^53"
+    )]
+    let per_day = (zoom.plan.per_day() as f64 * share) as u64;
+    Ok(Quota {
+        heavy_per_second: zoom.plan.per_second(RateClass::Heavy) * share,
+        resource_intensive_per_second: zoom.plan.per_second(RateClass::ResourceIntensive) * share,
+        per_day,
+    })
+}
+
+/// Publishes the plan's jobs, then files their receipts. A crash in between plans them once more: harmless.
+///
+/// # Errors
+/// When the broker or the store is away.
+pub async fn publish(plan: Plan, broker: &Broker, store: &Store) -> anyhow::Result<()> {
+    let now = clock::now();
+    let mut outbox = Outbox::new(broker.clone(), CancellationToken::new());
+    let mut receipts = Vec::with_capacity(plan.jobs.len());
+    for job in plan.jobs {
+        outbox.send(Message::new(job.queue, job.id.as_str(), job.body, now)).await?;
+        receipts.push(job.receipt);
+    }
+    outbox.flush().await?;
+    for some in receipts.chunks(RECEIPTS) {
+        let mut batch = Batch::new();
+        for receipt in some {
+            let index = Kind::Harvests.index(Split::default(), coverage::today());
+            let id = receipt.job_id.as_str().to_owned();
+            batch.push(store.prefix(), Kind::Harvests, index, id, receipt.version(), receipt)?;
+        }
+        let verdicts = store.bulk(&batch).await.context("the jobs are published, their receipts are not")?;
+        if let Some(Verdict::Refused { reason }) =
+            verdicts.iter().find(|verdict| matches!(verdict, Verdict::Refused { .. }))
+        {
+            return Err(usage(format!("the store refuses receipts ({reason}): run `ua setup`")));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wish(change: impl FnOnce(&mut Selectors)) -> anyhow::Result<Wish> {
+        let mut words = Selectors::default();
+        change(&mut words);
+        Wish::from(&words, "2026-07-15".parse().unwrap())
+    }
+
+    #[test]
+    fn dates_are_checked_before_anything_is_done() {
+        let date = |text: &str| Some(text.parse::<Date>().unwrap());
+        assert_eq!(wish(|words| words.date = date("2026-07-14")).unwrap().dates.len(), 1);
+        assert!(wish(|words| words.date = date("2026-07-16")).is_err());
+        assert!(wish(|words| words.date = date("2026-01-14")).is_err());
+        let range = |from, to| wish(|words| (words.from, words.to) = (date(from), date(to)));
+        assert_eq!(range("2026-06-01", "2026-06-30").unwrap().dates.len(), 30);
+        assert!(range("2026-06-30", "2026-06-01").is_err());
+        // Refused before a list of a million dates is made.
+        assert!(range("0001-01-01", "2026-06-01").is_err());
+    }
+}
