@@ -51,7 +51,7 @@ fn main() {
 async fn harvest(simulator: &Simulator) -> f64 {
     let folder = tempfile::tempdir().unwrap();
     let ladder = Ladder::default();
-    let settings = local::Settings { folder: folder.path().to_owned(), ladder, documents_limit: 1_000_000 };
+    let settings = local::Settings { folder: folder.path().to_owned(), ladder, documents_limit: 20_000 };
     let broker = Broker::Local(local::Local::open(settings).unwrap());
     let zoom = Arc::new(Zoom::new(config(simulator)).unwrap());
     let stop = CancellationToken::new();
@@ -68,10 +68,18 @@ async fn harvest(simulator: &Simulator) -> f64 {
     while broker.depth(&details).await.unwrap().ready < u64::from(MEETINGS) {
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
+    let (begin, processor) = (Instant::now(), processor_seconds());
     let detail = tokio::spawn(runtime::run(
-        role(DetailWorker(Arc::clone(&zoom)), &broker, 64, "zoom.detail", &stop),
+        role(DetailWorker(Arc::clone(&zoom)), &broker, 256, "zoom.detail", &stop),
         Family::ZOOM_DETAIL,
     ));
+    // In the place of the index role.
+    let (drained, drain_stop) = (broker.clone(), stop.clone());
+    let drain = tokio::spawn(async move {
+        while drain_stop.run_until_cancelled(tokio::time::sleep(Duration::from_millis(100))).await.is_some() {
+            drained.purge(&Queue::documents()).await.unwrap();
+        }
+    });
     let (tenth, mut mark) = (u64::from(MEETINGS / 10), None);
     let rate = loop {
         tokio::time::sleep(Duration::from_millis(5)).await;
@@ -84,7 +92,10 @@ async fn harvest(simulator: &Simulator) -> f64 {
             _ => {}
         }
     };
+    let used = (processor_seconds() - processor) / begin.elapsed().as_secs_f64();
+    println!("processors used, simulator included: {used:.2}");
     stop.cancel();
+    drain.await.unwrap();
     list.await.unwrap().unwrap();
     detail.await.unwrap().unwrap();
     rate
@@ -116,4 +127,13 @@ fn role<W>(
         stop: stop.clone(),
         grace: Duration::from_secs(5),
     }
+}
+
+/// Seconds of processor time this process has used so far.
+fn processor_seconds() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+    let ticks =
+        |place: usize| fields.get(place).and_then(|field| field.parse::<f64>().ok()).unwrap_or_default();
+    (ticks(11) + ticks(12)) / 100.0
 }
