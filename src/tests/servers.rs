@@ -57,14 +57,28 @@ impl Site {
     }
 
     async fn ids(&self, kind: store::Kind) -> BTreeSet<String> {
+        for _ in 0..50 {
+            match self.try_ids(kind).await {
+                Ok(ids) => return ids,
+                // An index that is being made answers 503 for a moment.
+                Err(store::StoreError::Away(_) | store::StoreError::Busy) => {
+                    tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+                }
+                Err(error) => panic!("{error}"),
+            }
+        }
+        panic!("the store was away for ten seconds");
+    }
+
+    async fn try_ids(&self, kind: store::Kind) -> Result<BTreeSet<String>, store::StoreError> {
         let (query, mut ids, mut after) = (store::Query::all(kind), BTreeSet::new(), None);
-        self.store.refresh().await.unwrap();
+        self.store.refresh().await?;
         loop {
-            let (hits, next) = self.store.scan(&query, 2_000, after).await.unwrap();
+            let (hits, next) = self.store.scan(&query, 2_000, after).await?;
             ids.extend(hits.into_iter().map(|hit| hit.id));
             match next {
                 Some(next) => after = Some(next),
-                None => return ids,
+                None => return Ok(ids),
             }
         }
     }
