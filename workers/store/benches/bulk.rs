@@ -4,18 +4,66 @@
 
 use std::time::Instant;
 
-use store::{Batch, Kind, Local, Store, Verdict};
+use store::elasticsearch::Settings;
+use store::{Batch, Elasticsearch, Kind, Local, Store, Verdict};
 
 const BATCH: usize = 1_000;
 
 fn main() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    runtime.block_on(local());
+    runtime.block_on(async {
+        local().await;
+        for variable in ["UA_TEST_ES_7", "UA_TEST_ES_9", "UA_TEST_OS_2", "UA_TEST_OS_3"] {
+            match url(variable) {
+                Some(url) => search_engine(variable, &url).await,
+                None => println!("left out: {variable} is not set"),
+            }
+        }
+    });
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "where the servers of a benchmark are is said by the environment only"
+)]
+fn url(variable: &str) -> Option<String> {
+    std::env::var(variable).ok()
+}
+
+/// Two senders with prebuilt batches of 1,000.
+async fn search_engine(name: &str, url: &str) {
+    let prefix = format!("bench{}-", std::process::id());
+    let settings = Settings { prefix: prefix.clone(), ..Settings::new(url) };
+    let store = Store::Elasticsearch(Elasticsearch::new(settings).unwrap());
+    store.setup().await.unwrap();
+    // A first round warms the server up.
+    for (what, version, count) in
+        [("warming up", 1, 60), ("new documents", 2, 150), ("the same again", 3, 60)]
+    {
+        let first = if version == 2 { 1_000 } else { 0 };
+        let all = batches(&prefix, first..first + count, version);
+        let (one, other) = all.split_at(count / 2);
+        let begun = Instant::now();
+        let (one, other) = tokio::join!(send(&store, one), send(&store, other));
+        let seconds = begun.elapsed().as_secs_f64();
+        println!("{name}, {what}: {:.0} documents/s by two senders", (one + other) as f64 / seconds);
+    }
+    store.wipe_prefix().await.unwrap();
+}
+
+async fn send(store: &Store, batches: &[Batch]) -> usize {
+    let mut written = 0;
+    for batch in batches {
+        let verdicts = store.bulk(batch).await.unwrap();
+        assert!(verdicts.iter().all(|verdict| *verdict == Verdict::Indexed));
+        written += verdicts.len();
+    }
+    written
 }
 
 /// Batches of sessions of about 700 bytes, as a meeting of 12 people makes them.
-fn batches(prefix: &str, count: usize, version: i64) -> Vec<Batch> {
-    (0..count)
+fn batches(prefix: &str, numbers: std::ops::Range<usize>, version: i64) -> Vec<Batch> {
+    numbers
         .map(|number| {
             let mut batch = Batch::new();
             for item in 0..BATCH {
@@ -47,12 +95,17 @@ async fn local() {
     let folder = tempfile::tempdir().unwrap();
     let settings = store::local::Settings { folder: folder.path().to_owned(), prefix: String::new() };
     let store = Store::Local(Local::open(settings).unwrap());
-    let fresh = batches("", 200, 1);
+    let fresh = batches("", 0..200, 1);
     let bytes: usize = fresh.iter().map(Batch::bytes).sum();
     println!("documents of {} bytes with their action lines", bytes / BATCH / fresh.len());
     write("local, new documents", &store, &fresh).await;
-    write("local, the same again", &store, &batches("", 200, 2)).await;
+    write("local, the same again", &store, &batches("", 0..200, 2)).await;
     write("local, stale", &store, &fresh).await;
+    let (begun, documents) = (cpu_seconds(), (fresh.len() * BATCH) as f64);
+    for item in fresh.iter().flat_map(Batch::items) {
+        item.kind.check(item.source).unwrap();
+    }
+    println!("check against the template: {:.2} µs cpu each", (cpu_seconds() - begun) / documents * 1e6);
     let begun = Instant::now();
     let counted =
         store.count(&store::Query::all(Kind::Sessions).with("data_center", "Frankfurt")).await.unwrap();

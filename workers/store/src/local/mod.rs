@@ -187,3 +187,44 @@ async fn blocking<T: Send + 'static>(
     ended
         .unwrap_or_else(|error| Err(StoreError::Away(format!("the local file: reading it failed ({error})"))))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn batch(from: usize, count: usize) -> Batch {
+        let mut batch = Batch::new();
+        for number in from..from + count {
+            let body = serde_json::json!({"id": number.to_string(), "body": "x".repeat(10_000)});
+            batch.push("", Kind::Raw, "raw-2026.01".into(), number.to_string(), 1, &body).unwrap();
+        }
+        batch
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_is_away_leaves_nothing_half_written_and_passes() {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = Settings { folder: folder.path().to_owned(), prefix: String::new() };
+        let store = Local::open(settings).unwrap();
+        store.bulk(&batch(0, 10)).await.unwrap();
+        let limit = |pages: i64| {
+            let store = store.clone();
+            async move {
+                // SQLite answers as it does when the disk is full.
+                let work =
+                    move |connection: &Connection| connection.pragma_update(None, "max_page_count", pages);
+                store.inner.writer.call(work).await.unwrap();
+            }
+        };
+        limit(60).await;
+        let error = store.bulk(&batch(10, 100)).await.unwrap_err();
+        assert!(
+            matches!(&error, StoreError::Away(text) if text.contains("full") && text.contains("ua.db")),
+            "{error}"
+        );
+        assert_eq!(store.count(&Query::all(Kind::Raw)).await.unwrap(), 10);
+        limit(100_000).await;
+        assert_eq!(store.bulk(&batch(10, 100)).await.unwrap(), vec![Verdict::Indexed; 100]);
+        assert_eq!(store.count(&Query::all(Kind::Raw)).await.unwrap(), 110);
+    }
+}

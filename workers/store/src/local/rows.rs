@@ -6,7 +6,6 @@ use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
 use serde_json::value::RawValue;
 
 use super::sql::{Selection, range};
-use crate::template;
 use crate::{Batch, Hit, Item, Kind, Verdict};
 
 /// SQLite's bound on one value, with room for the rest of the row.
@@ -24,10 +23,7 @@ fn refusal(item: &Item<'_>) -> Option<Verdict> {
             reason: format!("{size} bytes are more than the local file takes"),
         });
     }
-    let checked = str::from_utf8(item.source)
-        .map_err(|_| "the document is not UTF-8".to_owned())
-        .and_then(|source| template::check(&template::of(item.kind).fields, source));
-    checked.err().map(|reason| Verdict::Refused { reason })
+    item.kind.check(item.source).err().map(|reason| Verdict::Refused { reason })
 }
 
 /// Writes every item that has no verdict yet, unless a newer version is there.

@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
-pub(crate) use self::check::check;
+use self::check::check;
 pub(crate) use self::date::Edge;
 pub(crate) use self::fields::{Field, Fields};
 use crate::Kind;
@@ -28,6 +28,17 @@ pub(crate) fn of(kind: Kind) -> &'static Template {
     static TEMPLATES: LazyLock<Vec<Template>> = LazyLock::new(|| Kind::ALL.map(read).into());
     static NONE: Template = Template { text: "", fields: Fields::NONE };
     TEMPLATES.get(kind as usize).unwrap_or(&NONE)
+}
+
+impl Kind {
+    /// Whether a document fits the template of this kind: what the local file asks before it writes.
+    ///
+    /// # Errors
+    /// The reason, naming the field, never its value.
+    pub fn check(self, document: &[u8]) -> Result<(), String> {
+        let text = str::from_utf8(document).map_err(|_| "the document is not UTF-8".to_owned())?;
+        check(&of(self).fields, text)
+    }
 }
 
 fn read(kind: Kind) -> Template {
