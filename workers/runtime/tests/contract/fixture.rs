@@ -34,20 +34,26 @@ pub(crate) enum Kind {
     Amqp3,
     /// RabbitMQ 4.x.
     Amqp4,
+    /// A RabbitMQ that a case may stop and start.
+    AmqpRestart,
 }
 
 impl Kind {
     /// Every back end.
-    pub(crate) const ALL: [Self; 3] = [Self::Local, Self::Amqp3, Self::Amqp4];
+    pub(crate) const ALL: [Self; 4] = [Self::Local, Self::Amqp3, Self::Amqp4, Self::AmqpRestart];
 
     fn variable(self) -> Option<&'static str> {
         match self {
             Self::Local => None,
             Self::Amqp3 => Some("UA_TEST_AMQP_URL"),
             Self::Amqp4 => Some("UA_TEST_AMQP4_URL"),
+            Self::AmqpRestart => Some("UA_TEST_AMQP_RESTART_URL"),
         }
     }
 }
+
+/// The folder of the servers that `docker/services/service.sh` started.
+pub(crate) const SERVICES: &str = "UA_TEST_SERVICES";
 
 /// The value of a variable that names a server; an empty one counts as unset.
 #[expect(clippy::disallowed_methods, reason = "tests find their servers by the environment")]
@@ -62,7 +68,10 @@ pub(crate) fn servers_required() -> bool {
 
 /// What is left out because its server is not named.
 pub(crate) fn missing(kind: Kind) -> Option<String> {
-    let name = kind.variable()?;
+    let name = match kind {
+        Kind::AmqpRestart if variable(SERVICES).is_none() => SERVICES,
+        _ => kind.variable()?,
+    };
     variable(name).is_none().then(|| format!("the broker contract on RabbitMQ, {name} is not set"))
 }
 
@@ -112,6 +121,14 @@ impl Fixture {
     /// Another handle on the same queues, as another process has it.
     pub(crate) async fn another(&self) -> Broker {
         open(&self.place).await
+    }
+
+    /// Where the queues of this case are, for cases that only a server can have.
+    pub(crate) fn settings(&self) -> &amqp::Settings {
+        match &self.place {
+            Place::Server(settings) => settings,
+            Place::Folder(_) => panic!("the local broker has no such settings"),
+        }
     }
 
     async fn remove(self) {

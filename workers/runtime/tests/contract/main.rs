@@ -4,7 +4,11 @@
 //! set, with `UA_TEST_AMQP_RESTART_URL` and `UA_TEST_SERVICES` for the case that stops its broker; a server that is
 //! not there is named, and is a failure when `UA_TEST_REQUIRE_SERVERS=1`.
 
-#![expect(clippy::unwrap_used, clippy::print_stderr, reason = "a case fails by panicking and says what it leaves out")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a case fails by panicking and says what it leaves out"
+)]
 
 mod bounds;
 mod crash;
@@ -14,18 +18,20 @@ mod fixture;
 mod flow;
 mod lanes;
 mod outbox;
+mod restart;
 mod retry;
+mod server;
 
 use fixture::Kind;
 
-/// Makes a test of every case on every back end.
+/// Makes a test of every case on every back end it is for.
 macro_rules! contract {
-    ($($file:ident :: $case:ident),* $(,)?) => {
-        contract!(@on local, Local, $($file::$case),*);
-        contract!(@on amqp3, Amqp3, $($file::$case),*);
-        contract!(@on amqp4, Amqp4, $($file::$case),*);
+    (everywhere: [$($all:tt)*], servers: [$($servers:tt)*] $(,)?) => {
+        contract!(@on local, Local, $($all)*);
+        contract!(@on amqp3, Amqp3, $($all)* $($servers)*);
+        contract!(@on amqp4, Amqp4, $($all)* $($servers)*);
     };
-    (@on $backend:ident, $kind:ident, $($file:ident :: $case:ident),*) => {
+    (@on $backend:ident, $kind:ident, $($file:ident :: $case:ident,)*) => {
         mod $backend {
             use crate::fixture::{Kind, run};
             $(
@@ -38,7 +44,8 @@ macro_rules! contract {
     };
 }
 
-contract![
+contract! {
+    everywhere: [
     flow::published_messages_are_taken_and_acked,
     flow::order_is_kept,
     flow::bodies_are_kept_byte_for_byte,
@@ -86,7 +93,30 @@ contract![
     crash::a_closed_broker_says_so,
     crash::pausing_hands_back_and_taking_resumes,
     crash::a_consumer_dropped_gives_back_what_it_held,
-];
+    ],
+    // What only a server can do, or can do wrong.
+    servers: [
+    server::the_brokers_own_dead_letters_have_origin_and_cause,
+    server::a_queue_with_other_arguments_is_refused_by_name,
+    server::no_secret_is_shown,
+    server::a_wrong_password_is_refused_at_once,
+    server::a_channel_error_is_survived_by_the_publisher,
+    server::a_queue_deleted_under_a_consumer_is_told_and_survived,
+    server::what_nobody_takes_is_handed_back_in_time,
+    server::a_dropped_handle_leaves_nothing_behind,
+    server::declaring_again_changes_nothing,
+    ],
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_broker_stopped_and_started_in_mid_flow_loses_nothing() {
+    fixture::run(Kind::AmqpRestart, async |fixture| restart::nothing_is_lost(fixture).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_no_broker_is_said_so() {
+    server::what_is_no_broker_is_said_so().await;
+}
 
 /// Says what this run cannot prove. A run that was promised every server fails here, too.
 #[test]

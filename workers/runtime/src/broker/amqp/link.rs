@@ -19,7 +19,7 @@ use crate::BrokerError;
 const CONNECT_TIME: Duration = Duration::from_secs(10);
 const CLOSE_TIME: Duration = Duration::from_secs(5);
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
-const LAST_PAUSE: Duration = Duration::from_secs(5);
+const LAST_PAUSE: Duration = Duration::from_secs(2);
 
 /// Whether the broker is away, for all connections of a handle: an outage is logged once, not per try.
 #[derive(Debug, Default)]

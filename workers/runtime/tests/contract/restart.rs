@@ -1,0 +1,102 @@
+//! A broker that is stopped and started while work flows.
+
+use std::collections::HashSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use messages::{Cause, CauseClass};
+use runtime::{Broker, BrokerError, PublishError};
+use tokio::sync::Mutex;
+
+use crate::fixture::*;
+
+const SERVER: &str = "rabbitmq-restart";
+
+/// Runs `docker/services/service.sh` for the server of this case.
+async fn service(command: &'static str) {
+    let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../docker/services/service.sh");
+    let folder = variable(SERVICES).expect("the folder of the servers");
+    let mut service = tokio::process::Command::new("bash");
+    service.arg(script).arg(command).arg(folder).arg(SERVER);
+    let output = service.output().await.unwrap();
+    assert!(output.status.success(), "{command}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// What the publisher knows to be safe, and what the consumer has seen.
+#[derive(Default)]
+struct Flow {
+    confirmed: Mutex<Vec<String>>,
+    seen: Mutex<HashSet<String>>,
+    ending: AtomicBool,
+}
+
+pub(crate) async fn nothing_is_lost(fixture: &Fixture) {
+    let flow = Arc::<Flow>::default();
+    let publisher = tokio::spawn(publish_until(fixture.broker.clone(), Arc::clone(&flow)));
+    let consumer = tokio::spawn(consume_until(fixture.another().await, Arc::clone(&flow)));
+    wait_until("it flows", || async { flow.seen.lock().await.len() > 300 }).await;
+    service("stop").await;
+    let before = flow.confirmed.lock().await.len();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(!publisher.is_finished() && !consumer.is_finished(), "both wait for the broker");
+    service("start").await;
+    wait_until("it flows again", || async { flow.confirmed.lock().await.len() > before + 300 }).await;
+    flow.ending.store(true, Ordering::SeqCst);
+    publisher.await.unwrap();
+    let all = |flow: Arc<Flow>| async move {
+        let seen = flow.seen.lock().await;
+        flow.confirmed.lock().await.iter().all(|id| seen.contains(id))
+    };
+    wait_until("everything is seen", || all(Arc::clone(&flow))).await;
+    consumer.abort();
+}
+
+async fn wait_until<F: Future<Output = bool>>(what: &str, is_so: impl Fn() -> F) {
+    let begin = Instant::now();
+    while !is_so().await {
+        assert!(begin.elapsed() < PATIENCE * 2, "waited in vain until {what}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+/// Publishes until it is told to end.
+async fn publish_until(broker: Broker, flow: Arc<Flow>) {
+    let mut count = 0;
+    while !flow.ending.load(Ordering::SeqCst) {
+        let batch: Vec<_> = (0..10).map(|number| message(&jobs(), count + number)).collect();
+        loop {
+            match broker.publish(batch.clone()).await {
+                Ok(()) => break,
+                Err(PublishError::Broker(BrokerError::Away(_))) => {}
+                Err(error) => panic!("{error}"),
+            }
+        }
+        count += batch.len();
+        flow.confirmed.lock().await.extend(batch.into_iter().map(|message| message.headers.message_id));
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// Acks most and retries some; whatever it cannot settle must come again.
+async fn consume_until(broker: Broker, flow: Arc<Flow>) {
+    let mut consumer = consume(&broker, &jobs(), 50).await;
+    let mut turn = 0_u32;
+    loop {
+        for delivery in consumer.take(20).await.unwrap() {
+            turn += 1;
+            let id = delivery.message.headers.message_id.clone();
+            let again = turn.is_multiple_of(10) && !delivery.is_last_attempt();
+            let settled = match again {
+                true => delivery.retry(Some(RUNGS[1]), Cause::new(CauseClass::BadShape, "again")).await,
+                false => delivery.ack().await,
+            };
+            match settled {
+                Ok(()) if !again => _ = flow.seen.lock().await.insert(id),
+                Ok(()) | Err(BrokerError::LeaseLost(_) | BrokerError::Away(_)) => {}
+                Err(error) => panic!("{error}"),
+            }
+        }
+    }
+}
