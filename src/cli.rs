@@ -9,8 +9,8 @@ use messages::{CauseClass, Lane, MeetingUuid, Source};
 
 /// Harvests the usage data of Zoom and Opencast: complete, and within the account's quota.
 ///
-/// Without any server, queues and documents live in one SQLite file (UA_DATA_DIR). AMQP_URL brings RabbitMQ,
-/// ES_HOST brings Elasticsearch or OpenSearch. Variables are read from the environment and from .env; see
+/// Without any server, queues and documents live in one SQLite file (`UA_DATA_DIR`). `AMQP_URL` brings RabbitMQ,
+/// `ES_HOST` brings Elasticsearch or OpenSearch. Variables are read from the environment and from .env; see
 /// example.env. Exit codes: 0 complete, 1 failed, 2 wrong usage or configuration, 3 finished but incomplete.
 #[derive(Debug, Parser)]
 #[command(name = "ua", version, arg_required_else_help = true, after_help = EXAMPLES)]

@@ -6,7 +6,6 @@ use comfy_table::{ContentArrangement, Table, presets};
 use serde::Serialize;
 
 /// Writes a result to stdout. A reader that has gone away (`| head`) is no error.
-#[expect(clippy::print_stdout, reason = "this is the place all others are sent to")]
 pub(crate) fn say(text: &str) {
     let mut out = std::io::stdout().lock();
     if writeln!(out, "{text}").and_then(|()| out.flush()).is_err() {

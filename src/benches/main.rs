@@ -1,6 +1,8 @@
 //! The figures of the README: `cargo bench --bench figures` runs all, `-- NAME` one of them.
 //! Prints ratios and rates taken in one run; judges nothing.
 
+#![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
+
 mod embedded;
 mod pipeline;
 mod process;

@@ -61,9 +61,9 @@ pub(super) async fn execute(words: Demo, config: &Config) -> anyhow::Result<Outc
     let report = compare(date, &truth, &store, &summary, &simulator.ledger_summary()).await?;
     simulator.stop().await;
     if words.json {
-        output::say_json(&report)?
+        output::say_json(&report)?;
     } else {
-        print(&report, &words.data_dir)
+        print(&report, &words.data_dir);
     }
     Ok(if report.complete { Outcome::Complete } else { Outcome::Incomplete })
 }

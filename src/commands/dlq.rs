@@ -114,9 +114,9 @@ async fn replay(
     for (id, outcome) in &done {
         let outcome = said(outcome);
         if filter.json {
-            output::say_json(&Line { id, outcome })?
+            output::say_json(&Line { id, outcome })?;
         } else {
-            output::say(&format!("{id}: {outcome}"))
+            output::say(&format!("{id}: {outcome}"));
         }
     }
     Ok(if all { Outcome::Complete } else { Outcome::Incomplete })

@@ -72,9 +72,9 @@ pub(super) async fn execute(words: &Json, config: &Config) -> anyhow::Result<Out
     };
     broker.close().await;
     if words.json {
-        output::say_json(&report)?
+        output::say_json(&report)?;
     } else {
-        print(&report)
+        print(&report);
     }
     Ok(Outcome::Complete)
 }

@@ -1,5 +1,7 @@
 //! Process tests: the real binary, as a user calls it.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 mod bad_input;
 mod demo;
 mod embedded;

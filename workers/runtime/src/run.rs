@@ -168,7 +168,7 @@ async fn attempt<W: Worker>(worker: &W, delivery: &Delivery, outbox: &mut Outbox
         last: delivery.is_last_attempt(),
         started_at: clock::now(),
     };
-    caught(worker.perform(job, attempt, outbox)).await.unwrap_or_else(|failure| Err(failure))
+    caught(worker.perform(job, attempt, outbox)).await.unwrap_or_else(Err)
 }
 
 /// Runs work that may panic; a panic is a failure that may pass.

@@ -1,5 +1,7 @@
 //! The worker loop and the batch loop on the local broker: each outcome and what becomes of its message.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;

@@ -176,6 +176,6 @@ fn commit_together(connection: &Connection, mut steps: Vec<Box<dyn Step>>) {
         let _ = connection.execute_batch("rollback");
     }
     for step in steps {
-        step.done(outcome.as_ref().map(|()| ()).map_err(failed));
+        step.done(outcome.as_ref().copied().map_err(failed));
     }
 }

@@ -235,7 +235,7 @@ pub(super) struct Lease {
 
 impl Lease {
     pub(super) async fn ack(self) -> Result<(), BrokerError> {
-        self.settle(|connection, seq, owner| rows::remove(connection, seq, owner)).await
+        self.settle(rows::remove).await
     }
 
     pub(super) async fn park(self, headers: Headers, delay: Duration) -> Result<(), BrokerError> {
@@ -252,7 +252,7 @@ impl Lease {
 
     pub(super) async fn hand_back(self) -> Result<(), BrokerError> {
         let local = self.local.clone();
-        self.settle(|connection, seq, owner| rows::hand_back(connection, seq, owner)).await?;
+        self.settle(rows::hand_back).await?;
         local.inner.published.notify_waiters();
         Ok(())
     }
