@@ -1,1 +1,1 @@
-//! Stub.
+#![doc = include_str!("../README.md")]
