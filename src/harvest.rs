@@ -8,6 +8,7 @@ use store::{Kind, Query, Store};
 
 use crate::assemble::Running;
 use crate::progress::{Progress, Stage};
+use crate::signal::signalled;
 
 /// How often the queues are looked at.
 const LOOK: Duration = Duration::from_millis(200);
@@ -85,7 +86,7 @@ pub(crate) async fn until_done(
                 ended?;
                 anyhow::bail!("all roles ended before the work was done: please report this with the log");
             }
-            signal = crate::commands::signalled() => break Ended::Waiting(vec![format!("stopped by {signal}")]),
+            signal = signalled() => break Ended::Waiting(vec![format!("stopped by {signal}")]),
             () = tokio::time::sleep(LOOK) => {}
         }
         let look = Look::at(broker).await?;

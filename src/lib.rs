@@ -10,5 +10,6 @@ mod harvest;
 mod output;
 pub mod planning;
 mod progress;
+mod signal;
 mod summary;
 mod telemetry;

@@ -15,8 +15,6 @@ use crate::config::{Config, Environment};
 use crate::exit::Outcome;
 use crate::telemetry;
 
-pub(crate) use work::signalled;
-
 /// Does what was asked.
 ///
 /// # Errors

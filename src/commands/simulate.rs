@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 use crate::cli::{Simulate, World};
 use crate::exit::Outcome;
 use crate::output;
+use crate::signal::signalled;
 
 /// The simulator's settings for the words of the command line.
 pub(super) fn settings(world: &World) -> Settings {
@@ -50,7 +51,7 @@ pub(super) async fn execute(words: Simulate) -> anyhow::Result<Outcome> {
     let stopping = stop.clone();
     tokio::select! {
         () = simulator.run_until(stopping) => {}
-        _ = super::work::signalled() => stop.cancel(),
+        _ = signalled() => stop.cancel(),
     }
     Ok(Outcome::Complete)
 }

@@ -9,6 +9,7 @@ use crate::assemble::{self, Parts};
 use crate::cli::{RoleName, Work};
 use crate::config::Config;
 use crate::exit::Outcome;
+use crate::signal::signalled;
 
 pub(super) async fn execute(words: Work, config: &Config) -> anyhow::Result<Outcome> {
     let all = words.roles.contains(&RoleName::All);
@@ -47,17 +48,4 @@ pub(super) async fn execute(words: Work, config: &Config) -> anyhow::Result<Outc
     }
     outcome?;
     Ok(Outcome::Complete)
-}
-
-/// Waits for SIGTERM or SIGINT and returns its name.
-pub(crate) async fn signalled() -> &'static str {
-    use tokio::signal::unix::{SignalKind, signal};
-    match (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) {
-        (Ok(mut terminate), Ok(mut interrupt)) => tokio::select! {
-            _ = terminate.recv() => "SIGTERM",
-            _ = interrupt.recv() => "SIGINT",
-        },
-        // Without handlers the default action of the system ends the process; leases are handed back then.
-        _ => std::future::pending().await,
-    }
 }
