@@ -40,7 +40,7 @@ pub enum Command {
     Work(Work),
     /// Shows what waits, what was harvested in the last days, and what is dead
     Status(Json),
-    /// Looks at, replays or drops messages nobody could use
+    /// Looks at messages nobody could use, and replays them
     Dlq(Dlq),
     /// Declares queues and loads index templates
     Setup(Json),

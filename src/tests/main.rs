@@ -5,6 +5,7 @@
 mod bad_input;
 mod demo;
 mod embedded;
+mod help;
 mod program;
 mod secrets;
 mod servers;
