@@ -153,13 +153,16 @@ pub(crate) async fn take_may_be_cancelled_at_any_time(fixture: &Fixture) {
         }
     });
     let mut seen = Vec::new();
-    let mut tries: u64 = 0;
+    let (mut tries, mut cancelled) = (0_u64, 0_u32);
     let begin = std::time::Instant::now();
     while seen.len() < COUNT {
         assert!(begin.elapsed() < PATIENCE * 3, "only {} of {COUNT} came in {tries} tries", seen.len());
         tries += 1;
         let patience = Duration::from_micros(tries * 137 % 4_000);
-        let Ok(taken) = tokio::time::timeout(patience, consumer.take(7)).await else { continue };
+        let Ok(taken) = tokio::time::timeout(patience, consumer.take(7)).await else {
+            cancelled += 1;
+            continue;
+        };
         for delivery in taken.unwrap() {
             assert_eq!(delivery.crashes, 0, "a cancelled take counts as no crash");
             seen.push(delivery.message.headers.message_id.clone());
@@ -167,7 +170,7 @@ pub(crate) async fn take_may_be_cancelled_at_any_time(fixture: &Fixture) {
         }
     }
     publisher.await.unwrap();
-    assert!(tries > 100, "the case cancelled nothing");
+    assert!(cancelled > 10, "the case cancelled {cancelled} takes of {tries}");
     assert_eq!(sorted(seen), sorted(ids(COUNT)));
     assert_quiet(&mut consumer).await;
 }

@@ -72,15 +72,21 @@ impl Link {
         if self.closed.is_cancelled() {
             return Err(closed());
         }
-        if let Some(open) = connection.as_ref().filter(|open| open.status().connected())
-            && let Ok(channel) = open.create_channel().await
-        {
-            self.outage.ends();
-            return Ok(channel);
+        if let Some(open) = connection.as_ref().filter(|open| open.status().connected()) {
+            if open.status().blocked() {
+                // A question would wait as long as the broker takes nothing from us, with everybody behind it.
+                return Err(BrokerError::Away(
+                    "it takes no messages for now, short of memory or disk".to_owned(),
+                ));
+            }
+            if let Ok(channel) = self.open_channel(open).await {
+                self.outage.ends();
+                return Ok(channel);
+            }
         }
         *connection = None;
         let fresh = self.connect().await?;
-        let channel = fresh.create_channel().await.map_err(|error| fault::of(&error))?;
+        let channel = self.open_channel(&fresh).await?;
         *connection = Some(fresh);
         self.outage.ends();
         Ok(channel)
@@ -114,13 +120,27 @@ impl Link {
         let _ = self.closed.run_until_cancelled(tokio::time::sleep(pause)).await;
     }
 
+    /// Does `work`, unless the link is closed first.
+    pub(super) async fn while_open<T>(&self, work: impl Future<Output = T>) -> Result<T, BrokerError> {
+        self.closed.run_until_cancelled(work).await.ok_or_else(closed)
+    }
+
     /// Ends the connection; what is unsettled on it goes back to its queue, counted as a crash.
     pub(super) async fn close(&self) {
         self.closed.cancel();
-        let Some(connection) = self.connection.lock().await.take() else { return };
-        let closing = connection.close(lapin::protocol::constants::REPLY_SUCCESS, "done".into());
-        // A broker that does not answer finds out by the missing heartbeat; one that is gone need not know.
+        let closing = async {
+            let Some(connection) = self.connection.lock().await.take() else { return };
+            // One that is gone need not know.
+            let _ = connection.close(lapin::protocol::constants::REPLY_SUCCESS, "done".into()).await;
+        };
+        // A broker that does not answer finds out by the missing heartbeat.
         let _ = tokio::time::timeout(CLOSE_TIME, closing).await;
+    }
+
+    async fn open_channel(&self, connection: &Connection) -> Result<Channel, BrokerError> {
+        let opened = self.while_open(tokio::time::timeout(CONNECT_TIME, connection.create_channel())).await?;
+        let opened = opened.map_err(|_| BrokerError::Away(format!("{}: no answer", self.address)))?;
+        opened.map_err(|error| fault::of(&error))
     }
 
     async fn connect(&self) -> Result<Connection, BrokerError> {

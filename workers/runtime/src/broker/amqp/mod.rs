@@ -49,7 +49,7 @@ use crate::Message;
 /// How long a question, or the first connection, waits for a broker that is away.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How long everything held may take to go back when the handle is closed.
-const CLOSE_TIME: Duration = Duration::from_secs(20);
+const CLOSE_TIME: Duration = Duration::from_secs(10);
 
 /// Where RabbitMQ is, and the bounds of what we keep there.
 #[derive(Debug, Clone)]

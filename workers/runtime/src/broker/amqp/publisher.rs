@@ -62,7 +62,8 @@ impl Publisher {
             let patience = PATIENCE.saturating_sub(begin.elapsed());
             let channel = self.link.insist(Some(patience), || self.channel()).await?;
             let cautious = self.full.load(Ordering::Acquire);
-            let (confirmed, end) = window::send(&channel, route, &parcels, cautious).await;
+            let sending = window::send(&channel, route, &parcels, cautious);
+            let (confirmed, end) = self.link.while_open(sending).await?;
             if confirmed.contains(&true) {
                 (begin, pauses) = (Instant::now(), link::pauses());
             }

@@ -1,7 +1,7 @@
 //! Which broker this is. The AMQP library keeps the server's properties to itself, so a connection of our own
 //! listens to the server's greeting and hangs up.
 
-use std::io::{Read, Write};
+use std::io::{self, Error, ErrorKind, Read as _, Write as _};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,18 +24,22 @@ pub(super) async fn ask(address: &Arc<Address>) -> Result<String, BrokerError> {
     let greeting = tokio::task::spawn_blocking(move || listen(&asked)).await;
     let greeting =
         greeting.map_err(|error| BrokerError::Away(format!("asking for its version failed: {error}")))?;
-    let properties = greeting.map_err(|error| BrokerError::Away(format!("{address}: {error}")))?;
+    let properties = greeting.map_err(|error| match error.kind() {
+        // A stranger, or a certificate that is not trusted: neither becomes better by waiting.
+        ErrorKind::InvalidData => BrokerError::Refused(format!("{address}: {error}")),
+        _ => BrokerError::Away(format!("{address}: {error}")),
+    })?;
     check(&properties)
 }
 
-fn listen(address: &Address) -> std::io::Result<FieldTable> {
+fn listen(address: &Address) -> io::Result<FieldTable> {
     let mut uri = address.uri();
     uri.query.connection_timeout = Some(GREETING_TIME.as_millis().try_into().unwrap_or(u64::MAX));
     let tls = address.tls();
     let mut stream = match uri.connect_with_config(tls.as_ref()) {
         Ok(stream) => stream,
         Err(HandshakeError::Failure(error)) => return Err(error),
-        Err(HandshakeError::WouldBlock(_)) => return Err(std::io::ErrorKind::TimedOut.into()),
+        Err(HandshakeError::WouldBlock(_)) => return Err(ErrorKind::TimedOut.into()),
     };
     stream.set_nonblocking(false)?;
     stream.set_read_timeout(Some(GREETING_TIME))?;
@@ -46,8 +50,8 @@ fn listen(address: &Address) -> std::io::Result<FieldTable> {
 }
 
 /// Reads a `connection.start` frame: type, channel, size; class, method, two version bytes, the properties.
-fn read_greeting(stream: &mut TcpStream) -> std::io::Result<FieldTable> {
-    let stranger = || std::io::Error::other("there answers something that is no AMQP 0-9-1 broker");
+fn read_greeting(stream: &mut TcpStream) -> io::Result<FieldTable> {
+    let stranger = || Error::new(ErrorKind::InvalidData, "what answers there is no AMQP 0-9-1 broker");
     let mut head = [0; 7];
     stream.read_exact(&mut head)?;
     let size = u32::from_be_bytes([head[3], head[4], head[5], head[6]]) as usize;
