@@ -149,8 +149,7 @@ impl Elasticsearch {
     }
 
     pub(crate) async fn refresh(&self) -> Result<(), StoreError> {
-        let indices: Vec<String> = Kind::ALL.into_iter().map(|kind| self.indices(kind)).collect();
-        let path = format!("{}/_refresh?ignore_unavailable=true&allow_no_indices=true", indices.join(","));
+        let path = format!("{}/_refresh?ignore_unavailable=true&allow_no_indices=true", self.all_indices());
         self.ask(Method::Post, &path, ()).await?.accepted()?;
         Ok(())
     }
@@ -177,6 +176,11 @@ impl Elasticsearch {
     fn indices(&self, kind: Kind) -> String {
         let star = if kind.is_split() { "-*" } else { "" };
         format!("{}{}{star}", self.inner.prefix, kind.name())
+    }
+
+    /// The patterns of every kind's indices.
+    fn all_indices(&self) -> String {
+        Kind::ALL.map(|kind| self.indices(kind)).join(",")
     }
 
     async fn ask(&self, method: Method, path: &str, body: impl Body) -> Result<Answer, StoreError> {

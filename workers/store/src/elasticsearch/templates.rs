@@ -11,10 +11,11 @@ use crate::report::{Change, TemplateState};
 use crate::{Health, Kind, SetupReport, StoreError, template};
 
 pub(super) async fn load(store: &Elasticsearch) -> Result<SetupReport, StoreError> {
+    let mut found = found(store).await?;
     let mut changes = Vec::new();
     for kind in Kind::ALL {
         let (name, wanted) = (name(store, kind), wanted(store, kind)?);
-        let change = match state(found(store, &name).await?, &wanted) {
+        let change = match state(found.remove(&name), &wanted) {
             TemplateState::Current => Change::Unchanged,
             TemplateState::Changed => Change::Updated,
             TemplateState::Missing => Change::Created,
@@ -41,26 +42,24 @@ pub(super) async fn check(store: &Elasticsearch) -> Result<Health, StoreError> {
         Some("opensearch") => "OpenSearch",
         _ => "Elasticsearch",
     };
+    let mut found = found(store).await?;
     let mut templates = Vec::new();
     for kind in Kind::ALL {
         let name = name(store, kind);
-        let state = state(found(store, &name).await?, &wanted(store, kind)?);
+        let state = state(found.remove(&name), &wanted(store, kind)?);
         templates.push((name, state));
     }
     Ok(Health { product: product.to_owned(), version: version.number, templates })
 }
 
 pub(super) async fn wipe(store: &Elasticsearch) -> Result<(), StoreError> {
-    for kind in Kind::ALL {
-        // Servers refuse to delete by a pattern: ask for the names first.
-        let path = format!("{}/_settings?expand_wildcards=all&ignore_unavailable=true", store.indices(kind));
-        let indices: BTreeMap<String, Value> = store.ask(Method::Get, &path, ()).await?.accepted()?.json()?;
-        for index in indices.into_keys() {
-            gone(store, &index).await?;
-        }
-        gone(store, &format!("_index_template/{}", name(store, kind))).await?;
+    // Servers refuse to delete indices by a pattern: ask for the names first.
+    let path = format!("{}/_settings?expand_wildcards=all&ignore_unavailable=true", store.all_indices());
+    let indices: BTreeMap<String, Value> = store.ask(Method::Get, &path, ()).await?.accepted()?.json()?;
+    for names in indices.into_keys().collect::<Vec<_>>().chunks(20) {
+        gone(store, &names.join(",")).await?;
     }
-    Ok(())
+    gone(store, &format!("_index_template/{}ua-*", store.prefix())).await
 }
 
 async fn gone(store: &Elasticsearch, path: &str) -> Result<(), StoreError> {
@@ -81,21 +80,23 @@ fn wanted(store: &Elasticsearch, kind: Kind) -> Result<Value, StoreError> {
     Ok(template)
 }
 
-async fn found(store: &Elasticsearch, name: &str) -> Result<Option<Value>, StoreError> {
+/// The templates that are there, by name.
+async fn found(store: &Elasticsearch) -> Result<BTreeMap<String, Value>, StoreError> {
     #[derive(Deserialize)]
     struct All {
         index_templates: Vec<One>,
     }
     #[derive(Deserialize)]
     struct One {
+        name: String,
         index_template: Value,
     }
-    let answer = store.ask(Method::Get, &format!("_index_template/{name}"), ()).await?;
+    let answer = store.ask(Method::Get, &format!("_index_template/{}ua-*", store.prefix()), ()).await?;
     if answer.status == StatusCode::NOT_FOUND {
-        return Ok(None);
+        return Ok(BTreeMap::new());
     }
-    let mut all: All = answer.accepted()?.json()?;
-    Ok(all.index_templates.pop().map(|one| one.index_template))
+    let All { index_templates } = answer.accepted()?.json()?;
+    Ok(index_templates.into_iter().map(|one| (one.name, one.index_template)).collect())
 }
 
 fn state(found: Option<Value>, wanted: &Value) -> TemplateState {
