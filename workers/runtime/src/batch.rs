@@ -37,6 +37,8 @@ impl Default for Limits {
 
 /// Messages held unsettled at the broker's side at most; pages are some hundred kilobytes each.
 const PREFETCH: u16 = 64;
+/// Messages taken at once at most.
+const AT_ONCE: usize = 64;
 
 /// Runs `role` on `queue` until it is stopped; `role.permits` batches at once.
 ///
@@ -62,8 +64,11 @@ pub async fn run_batches<W: BatchWorker>(
                     consumer.pause().await;
                     // What is under way is held by the same cause; let it be handed back first.
                     finish(&mut batches, role.grace, role.status.name()).await;
-                    pause::wait(hold, &role.status, &role.stop, || role.worker.healthy()).await;
-                    match drained(&mut signalled) {
+                    let well = || {
+                        let worker = Arc::clone(&role.worker);
+                        async move { worker.healthy().await }
+                    };
+                    match pause::wait(hold, &role.status, &role.stop, well, &mut signalled).await {
                         Some(cause) => break Err(RunError::Halted(cause)),
                         None => continue,
                     }
@@ -79,7 +84,7 @@ pub async fn run_batches<W: BatchWorker>(
                 let _ = signals.try_send(signal);
                 continue;
             }
-            batch = gather(&mut consumer, limits) => match batch {
+            batch = gather(&mut consumer, limits, &role.status) => match batch {
                 Ok(batch) => batch,
                 Err(error) => break Err(error.into()),
             },
@@ -105,39 +110,65 @@ pub async fn run_batches<W: BatchWorker>(
     outcome
 }
 
-/// Empties the channel of holds that are over; returns a halt if there is one.
-fn drained(signalled: &mut mpsc::Receiver<Signal>) -> Option<String> {
-    let mut halt = None;
-    while let Ok(signal) = signalled.try_recv() {
-        if let Signal::Halt(cause) = signal {
-            halt = Some(cause);
-        }
+/// Deliveries of one batch, counted as in flight from the moment they are taken.
+struct Gathered {
+    deliveries: Vec<Delivery>,
+    status: Arc<Status>,
+}
+
+impl Gathered {
+    fn add(&mut self, more: Vec<Delivery>) {
+        self.status.began(more.len());
+        self.deliveries.extend(more);
     }
-    halt
+
+    /// Takes out what is not to be tried any more, since workers crash on it.
+    fn poisonous(&mut self) -> Vec<(Delivery, Cause)> {
+        let mut poisonous = Vec::new();
+        for at in (0..self.deliveries.len()).rev() {
+            if let Some(cause) = self.deliveries[at].crashed_too_often() {
+                self.status.ended(1);
+                poisonous.push((self.deliveries.swap_remove(at), cause));
+            }
+        }
+        poisonous
+    }
+}
+
+impl Drop for Gathered {
+    fn drop(&mut self) {
+        self.status.ended(self.deliveries.len());
+    }
 }
 
 /// The first delivery and what comes within the linger, up to the limits. Dropped half-way, the leases
 /// in it hand their messages back.
-async fn gather(consumer: &mut Consumer, limits: Limits) -> Result<Vec<Delivery>, BrokerError> {
-    let mut batch = consumer.take(room(&[], limits)).await?;
+async fn gather(
+    consumer: &mut Consumer,
+    limits: Limits,
+    status: &Arc<Status>,
+) -> Result<Gathered, BrokerError> {
+    let mut batch = Gathered { deliveries: Vec::new(), status: Arc::clone(status) };
+    batch.add(consumer.take(room(&batch.deliveries, limits)).await?);
     let deadline = Instant::now() + limits.linger;
-    while room(&batch, limits) > 0 {
-        match tokio::time::timeout_at(deadline, consumer.take(room(&batch, limits))).await {
-            Ok(more) => batch.extend(more?),
+    while room(&batch.deliveries, limits) > 0 {
+        match tokio::time::timeout_at(deadline, consumer.take(room(&batch.deliveries, limits))).await {
+            Ok(more) => batch.add(more?),
             Err(_) => break,
         }
     }
     Ok(batch)
 }
 
-/// How many more messages may be taken at once: few enough to stay near the limit of bytes.
+/// How many more messages may be taken at once: few enough to stay near the limit of bytes, whatever the
+/// first ones were like.
 fn room(batch: &[Delivery], limits: Limits) -> usize {
     let bytes: usize = batch.iter().map(|delivery| delivery.message.body.len()).sum();
     if bytes >= limits.bytes {
         return 0;
     }
     let mean = bytes.checked_div(batch.len()).unwrap_or(0).max(1 << 10);
-    let by_bytes = if batch.is_empty() { 8 } else { ((limits.bytes - bytes) / mean).max(1) };
+    let by_bytes = if batch.is_empty() { 8 } else { ((limits.bytes - bytes) / mean).clamp(1, AT_ONCE) };
     by_bytes.min(limits.messages.saturating_sub(batch.len()))
 }
 
@@ -145,23 +176,26 @@ async fn one<W: BatchWorker>(
     worker: Arc<W>,
     broker: Broker,
     status: Arc<Status>,
-    deliveries: Vec<Delivery>,
+    mut batch: Gathered,
     stop: CancellationToken,
 ) -> Option<Signal> {
-    let span = info_span!("batch", role = W::NAME, messages = deliveries.len());
-    let count = deliveries.len();
-    status.began(count);
-    let signal = async {
-        let messages: Vec<Message> = deliveries.iter().map(|delivery| delivery.message.clone()).collect();
+    let span = info_span!("batch", role = W::NAME, messages = batch.deliveries.len());
+    async {
+        for (delivery, cause) in batch.poisonous() {
+            settle::settle(delivery, Err(Failure::Reject { cause }), &status).await;
+        }
+        let messages: Vec<Message> =
+            batch.deliveries.iter().map(|delivery| delivery.message.clone()).collect();
         let mut outbox = Outbox::new(broker, stop);
         let verdicts = perform(worker.as_ref(), &messages, &mut outbox).await;
         drop(messages);
-        settle_all(deliveries, verdicts, &status).await
+        let count = batch.deliveries.len();
+        let signal = settle_all(std::mem::take(&mut batch.deliveries), verdicts, &status).await;
+        status.ended(count);
+        signal
     }
     .instrument(span)
-    .await;
-    status.ended(count);
-    signal
+    .await
 }
 
 async fn perform<W: BatchWorker>(
@@ -191,13 +225,11 @@ async fn settle_all(
     verdicts: Vec<Result<(), Failure>>,
     status: &Status,
 ) -> Option<Signal> {
-    let settling = deliveries.into_iter().zip(verdicts).map(|(delivery, verdict)| async {
-        let verdict = match delivery.crashed_too_often() {
-            Some(cause) if verdict.is_err() => Err(Failure::Reject { cause }),
-            _ => verdict,
-        };
-        settle::settle(delivery, verdict, status).await
-    });
+    // All at once: the local broker commits together what comes together.
+    let settling = deliveries
+        .into_iter()
+        .zip(verdicts)
+        .map(|(delivery, verdict)| settle::settle(delivery, verdict, status));
     let signals = futures_util::future::join_all(settling).await;
     let mut worst = None;
     for signal in signals.into_iter().flatten() {

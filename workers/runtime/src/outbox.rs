@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use messages::Queue;
+use messages::{Cause, CauseClass, Queue};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
-use crate::{Broker, Failure, Message, PublishError, clock};
+use crate::{Broker, BrokerError, Failure, Message, PublishError, clock};
 
 /// Buffered bytes at which an outbox publishes by itself.
 const FLUSH_BYTES: usize = 4 << 20;
@@ -20,6 +21,12 @@ const FULL_PAUSES: [Duration; 4] = [
     Duration::from_millis(500),
 ];
 
+/// How long a worker lets a broker alone that is away.
+const AWAY: Duration = Duration::from_secs(5);
+/// How long a full queue is waited for with the job in hand: far below the half hour after which RabbitMQ
+/// takes a delivery away.
+const PATIENCE: Duration = Duration::from_secs(300);
+
 /// Why an outbox could not hand on what it holds. Nothing of it is lost: the job goes back and is done again.
 #[derive(Debug, thiserror::Error)]
 pub enum OutboxError {
@@ -29,15 +36,35 @@ pub enum OutboxError {
         /// The full queue.
         queue: Queue,
     },
+    /// A queue stayed full for longer than a job may be held.
+    #[error("the queue {queue} has been full for {} min: is an index role at work, and the store well?", PATIENCE.as_secs() / 60)]
+    Full {
+        /// The full queue.
+        queue: Queue,
+    },
     /// The broker refused or is away.
     #[error(transparent)]
     Publish(#[from] PublishError),
 }
 
 impl From<OutboxError> for Failure {
-    /// A job is innocent of its broker: it is held, not counted.
+    /// A job is innocent of a broker that is away or full; a broker that refuses has to be put right.
     fn from(error: OutboxError) -> Self {
-        Self::Hold { until: Some(clock::now()), why: error.to_string() }
+        match &error {
+            OutboxError::Stopped { .. } => Self::Hold { until: Some(clock::now()), why: error.to_string() },
+            OutboxError::Full { .. } => Self::Hold { until: None, why: error.to_string() },
+            OutboxError::Publish(refused) => match refused {
+                PublishError::Unroutable { .. } | PublishError::Broker(BrokerError::Refused(_)) => {
+                    Self::Halt { cause: error.to_string() }
+                }
+                PublishError::TooLarge { .. } => {
+                    Self::reject(Cause::new(CauseClass::TooLarge, error.to_string()))
+                }
+                PublishError::Full { .. } | PublishError::Broker(_) => {
+                    Self::Hold { until: clock::now().checked_add(AWAY).ok(), why: error.to_string() }
+                }
+            },
+        }
     }
 }
 
@@ -76,6 +103,7 @@ impl Outbox {
     pub async fn flush(&mut self) -> Result<(), OutboxError> {
         let mut batch = std::mem::take(&mut self.held);
         self.bytes = 0;
+        let began = Instant::now();
         let mut pauses = FULL_PAUSES.iter().chain(std::iter::repeat(&FULL_PAUSES[3]));
         while !batch.is_empty() {
             match self.broker.publish(batch).await {
@@ -85,6 +113,9 @@ impl Outbox {
                     let pause = pauses.next().copied().unwrap_or(FULL_PAUSES[3]);
                     if self.stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
                         return Err(OutboxError::Stopped { queue });
+                    }
+                    if began.elapsed() >= PATIENCE {
+                        return Err(OutboxError::Full { queue });
                     }
                     batch = rest;
                 }

@@ -1,12 +1,14 @@
 //! Waiting out a hold: until its time, or until the dependency is well again. Never longer than the stop.
 
-use std::future::Future;
 use std::time::Duration;
 
+use jiff::Timestamp;
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::clock;
+use crate::settle::Signal;
 use crate::status::{Hold, Status};
 
 /// How often the dependency's health is asked during a hold without an end.
@@ -14,13 +16,15 @@ const ASK_AGAIN: Duration = Duration::from_secs(2);
 /// A hold is at least this long, so that a dependency that dies at once on every job is not hammered.
 const SHORTEST: Duration = Duration::from_millis(500);
 
-/// Waits until `hold` is over, `healthy` says so, or `stop`.
+/// Waits until `hold` is over, `healthy` says so, or `stop`. Returns the cause of a halt that came meanwhile from
+/// work still in hand; further holds are of the same time and pass with this one.
 pub(crate) async fn wait<H: Future<Output = bool>>(
     hold: Hold,
     status: &Status,
     stop: &CancellationToken,
     healthy: impl Fn() -> H,
-) {
+    signalled: &mut mpsc::Receiver<Signal>,
+) -> Option<String> {
     let name = status.name();
     match hold.until {
         Some(until) => warn!("{name} is on hold until {until}: {}", hold.why),
@@ -28,23 +32,43 @@ pub(crate) async fn wait<H: Future<Output = bool>>(
     }
     let until = hold.until;
     status.hold(Some(hold));
-    let over = async {
-        match until {
-            Some(until) => {
-                let left = until.as_millisecond() - clock::now().as_millisecond();
-                tokio::time::sleep(Duration::from_millis(u64::try_from(left).unwrap_or(0)).max(SHORTEST))
-                    .await;
-            }
-            None => {
-                tokio::time::sleep(SHORTEST).await;
-                while !healthy().await {
-                    tokio::time::sleep(ASK_AGAIN).await;
-                }
-            }
+    let halt = tokio::select! {
+        biased;
+        () = stop.cancelled() => None,
+        cause = halted(signalled) => Some(cause),
+        () = over(until, healthy) => {
+            info!("{name} goes on");
+            None
         }
     };
-    if stop.run_until_cancelled(over).await.is_some() {
-        info!("{name} goes on");
-    }
     status.hold(None);
+    halt
+}
+
+async fn over<H: Future<Output = bool>>(until: Option<Timestamp>, healthy: impl Fn() -> H) {
+    match until {
+        Some(until) => {
+            let left = until.as_millisecond() - clock::now().as_millisecond();
+            let left = Duration::from_millis(u64::try_from(left).unwrap_or(0));
+            tokio::time::sleep(left.max(SHORTEST)).await;
+        }
+        None => {
+            tokio::time::sleep(SHORTEST).await;
+            while !healthy().await {
+                tokio::time::sleep(ASK_AGAIN).await;
+            }
+        }
+    }
+}
+
+/// Ends with the next halt; holds are taken off the channel and forgotten.
+async fn halted(signalled: &mut mpsc::Receiver<Signal>) -> String {
+    loop {
+        match signalled.recv().await {
+            Some(Signal::Halt(cause)) => return cause,
+            Some(Signal::Hold(_)) => {}
+            // The loop keeps a sender: the channel is never closed while it waits here.
+            None => std::future::pending().await,
+        }
+    }
 }

@@ -80,13 +80,12 @@ pub async fn run<W: Worker>(role: Role<W>, family: Family) -> Result<(), RunErro
             }
             Next::Signal(Signal::Hold(hold)) => {
                 consumer.pause().await;
-                pause::wait(hold, &role.status, &role.stop, || role.worker.healthy()).await;
-                // What else was told during the wait is of before it.
-                while let Ok(signal) = signalled.try_recv() {
-                    if matches!(signal, Signal::Halt(_)) {
-                        let _ = signals.try_send(signal);
-                        break;
-                    }
+                let well = || {
+                    let (worker, broker) = (Arc::clone(&role.worker), role.broker.clone());
+                    async move { worker.healthy().await && broker.has_room().await }
+                };
+                if let Some(cause) = pause::wait(hold, &role.status, &role.stop, well, &mut signalled).await {
+                    break Err(RunError::Halted(cause));
                 }
             }
             Next::Signal(Signal::Halt(cause)) => break Err(RunError::Halted(cause)),

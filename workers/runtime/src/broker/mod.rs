@@ -126,6 +126,16 @@ impl Broker {
         }
     }
 
+    /// True when the bounded queue of documents takes more. A hold because it was full ends when it has room.
+    pub async fn has_room(&self) -> bool {
+        let limit = match self {
+            Self::Local(local) => local.documents_limit(),
+            Self::Amqp(amqp) => amqp.documents_limit(),
+        };
+        let depth = self.depth(&Queue::documents()).await;
+        depth.is_ok_and(|depth| depth.ready + depth.leased.unwrap_or(0) < limit as u64)
+    }
+
     /// Messages parked on rungs, for whatever queue.
     ///
     /// # Errors

@@ -192,6 +192,10 @@ impl Amqp {
         &self.inner.ladder
     }
 
+    pub(super) fn documents_limit(&self) -> usize {
+        self.inner.documents_limit
+    }
+
     pub(super) async fn publish(&self, batch: Vec<Message>) -> Result<(), PublishError> {
         let parcels = batch.into_iter().map(|message| Parcel { message, crashes: 0 }).collect();
         let published = self.inner.publisher.send(&self.inner.names.forth(), parcels).await;

@@ -23,6 +23,9 @@ use crate::{Headers, Message, clock};
 /// How long an idle consumer waits before it looks for what another process published.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
+/// How long a consumer lets the file alone when it is away.
+const AWAY: Duration = Duration::from_secs(1);
+
 /// Where the local broker keeps its queues, and its bounds.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -83,6 +86,10 @@ impl Local {
         &self.inner.settings.ladder
     }
 
+    pub(super) fn documents_limit(&self) -> usize {
+        self.inner.settings.documents_limit
+    }
+
     pub(super) async fn publish(&self, batch: Vec<Message>) -> Result<(), PublishError> {
         if let Some(lost) = batch.iter().find(|message| !Queue::all().contains(&message.queue)) {
             return Err(PublishError::Unroutable { queue: lost.queue.clone() });
@@ -112,7 +119,7 @@ impl Local {
 
     pub(super) fn consume(&self, subscriptions: Vec<Subscription>) -> Consumer {
         let queues = subscriptions.into_iter().map(|subscription| subscription.queue).collect();
-        Consumer { local: self.clone(), queues, turn: 0 }
+        Consumer { local: self.clone(), queues, turn: 0, away: false }
     }
 
     pub(super) async fn depth(&self, queue: &Queue) -> Result<Depth, BrokerError> {
@@ -153,17 +160,26 @@ pub struct Consumer {
     local: Local,
     queues: Vec<Queue>,
     turn: u64,
+    away: bool,
 }
 
 impl Consumer {
     pub(super) async fn take(&mut self, max: usize) -> Result<Vec<Delivery>, BrokerError> {
         loop {
-            let inner = &self.local.inner;
+            let inner = Arc::clone(&self.local.inner);
             // Registered before the look, so that a publish between the look and the wait is not missed.
             let published = inner.published.notified();
             tokio::pin!(published);
             published.as_mut().enable();
-            let (leased, due) = self.look(max).await?;
+            let (leased, due) = match self.look(max).await {
+                Ok(found) => found,
+                Err(BrokerError::Away(why)) if inner.alive.load(Ordering::Acquire) => {
+                    self.wait_out(&why).await;
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            self.away = false;
             if !leased.is_empty() {
                 self.turn += 1;
                 return Ok(leased);
@@ -172,6 +188,14 @@ impl Consumer {
             // Either way we look again.
             let _ = tokio::time::timeout(wait, published).await;
         }
+    }
+
+    /// The file is away (the disk is full, another program locks it): said once, looked at again and again.
+    async fn wait_out(&mut self, why: &str) {
+        if !std::mem::replace(&mut self.away, true) {
+            warn!("waiting for the local file: {why}");
+        }
+        tokio::time::sleep(AWAY).await;
     }
 
     async fn look(&self, max: usize) -> Result<(Vec<Delivery>, Option<Duration>), BrokerError> {

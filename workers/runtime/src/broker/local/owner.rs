@@ -17,14 +17,37 @@ pub(super) struct Owner {
 }
 
 impl Owner {
-    /// Registers this process in the file and takes its lock.
+    /// Registers this process in the file and takes its lock, in one transaction: nobody sees an owner without
+    /// its lock and takes it for dead.
     pub(super) fn register(connection: &Connection, folder: &Path) -> std::io::Result<Self> {
         std::fs::create_dir_all(folder)?;
-        connection.execute("insert into owners default values", []).map_err(std::io::Error::other)?;
-        let id = connection.last_insert_rowid();
-        let file = OpenOptions::new().create(true).truncate(false).write(true).open(lock_path(folder, id))?;
-        file.lock()?;
-        Ok(Self { id, file, folder: folder.to_owned() })
+        let other = std::io::Error::other;
+        connection.execute_batch("begin immediate").map_err(other)?;
+        let registered = Self::insert(connection, folder);
+        let end = if registered.is_ok() { "commit" } else { "rollback" };
+        connection.execute_batch(end).map_err(other)?;
+        registered
+    }
+
+    fn insert(connection: &Connection, folder: &Path) -> std::io::Result<Self> {
+        loop {
+            connection.execute("insert into owners default values", []).map_err(std::io::Error::other)?;
+            let id = connection.last_insert_rowid();
+            let file =
+                OpenOptions::new().create(true).truncate(false).write(true).open(lock_path(folder, id))?;
+            match file.try_lock() {
+                Ok(()) => return Ok(Self { id, file, folder: folder.to_owned() }),
+                // `ua.db` was replaced while its owners live on: their numbers are taken.
+                Err(TryLockError::WouldBlock) => {
+                    connection
+                        .execute("delete from owners where id = ?1", [id])
+                        .map_err(std::io::Error::other)?;
+                    let skipped = "update sqlite_sequence set seq = ?1 where name = 'owners'";
+                    connection.execute(skipped, [id]).map_err(std::io::Error::other)?;
+                }
+                Err(TryLockError::Error(error)) => return Err(error),
+            }
+        }
     }
 
     /// Releases what dead owners held, counting a crash against each of their messages.
@@ -34,11 +57,12 @@ impl Owner {
             .query_map([self.id], |row| row.get(0))?
             .collect::<Result<_, _>>()?;
         for id in others.into_iter().filter(|id| is_dead(&self.folder, *id)) {
-            connection.execute_batch("begin immediate")?;
-            rows::release(connection, id, true)?;
-            connection.execute_batch("commit")?;
-            // A file left behind is harmless: ids are never used twice.
+            in_transaction(connection, |connection| rows::release(connection, id, true))?;
+            // Left behind it would be harmless: whoever gets the number again locks it anew.
             let _ = std::fs::remove_file(lock_path(&self.folder, id));
+        }
+        if rows::has_orphans(connection)? {
+            in_transaction(connection, rows::release_orphans)?;
         }
         Ok(())
     }
@@ -60,10 +84,23 @@ fn lock_path(folder: &Path, id: i64) -> PathBuf {
     folder.join(format!("{id}.lock"))
 }
 
+fn in_transaction(
+    connection: &Connection,
+    work: impl FnOnce(&Connection) -> rusqlite::Result<()>,
+) -> rusqlite::Result<()> {
+    connection.execute_batch("begin immediate")?;
+    let done = work(connection).and_then(|()| connection.execute_batch("commit"));
+    if done.is_err() && !connection.is_autocommit() {
+        // The first error is the one to tell.
+        let _ = connection.execute_batch("rollback");
+    }
+    done
+}
+
 fn is_dead(folder: &Path, id: i64) -> bool {
     match File::open(lock_path(folder, id)) {
         Ok(file) => !matches!(file.try_lock(), Err(TryLockError::WouldBlock)),
-        // A process registers and locks within one transaction's time; no file means long gone.
+        // Owners are registered together with their file: no file means long gone.
         Err(error) => error.kind() == std::io::ErrorKind::NotFound,
     }
 }

@@ -149,6 +149,19 @@ pub(super) fn release(connection: &Connection, owner: i64, crashed: bool) -> rus
     Ok(())
 }
 
+/// True when somebody holds messages who is not registered.
+pub(super) fn has_orphans(connection: &Connection) -> rusqlite::Result<bool> {
+    let sql = "select exists (select 1 from messages where owner is not null and owner not in (select id from owners))";
+    connection.prepare_cached(sql)?.query_row([], |row| row.get(0))
+}
+
+/// Gives back what is held by nobody who is registered.
+pub(super) fn release_orphans(connection: &Connection) -> rusqlite::Result<()> {
+    let sql = "update messages set owner = null, crashes = crashes + 1
+               where owner is not null and owner not in (select id from owners)";
+    connection.prepare_cached(sql)?.execute([]).map(|_| ())
+}
+
 /// Messages in `queue`, ready or held, counted up to `limit`.
 pub(super) fn count_up_to(connection: &Connection, queue: &Queue, limit: usize) -> rusqlite::Result<usize> {
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
@@ -163,7 +176,8 @@ pub(super) fn depth(connection: &Connection, queue: &Queue, now: Timestamp) -> r
                       count(*) filter (where owner is not null),
                       count(*) filter (where owner is null and due_at > ?2)
                from messages where queue = ?1";
-    let consumers: i64 = connection.query_row("select count(*) from owners", [], |row| row.get(0))?;
+    let consumers: i64 =
+        connection.query_row("select max(count(*) - 1, 0) from owners", [], |row| row.get(0))?;
     connection.prepare_cached(sql)?.query_row(params![queue.as_str(), now.as_millisecond()], |row| {
         let count = |column| row.get::<_, i64>(column).map(|count| count.unsigned_abs());
         Ok(Depth {
