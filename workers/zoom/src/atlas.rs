@@ -61,7 +61,7 @@ pub(crate) fn classify(
     let head = match read(body) {
         Body::Json(head) => head,
         // A status that says enough by itself needs no body.
-        _ if status == 429 => Head::default(),
+        _ if matches!(status, 401 | 429) => Head::default(),
         other => return Verdict::Refused(table::unreadable(status, other, call)),
     };
     match status {

@@ -1,10 +1,10 @@
 //! Server-to-server OAuth: one token per process, one renewal at a time, ahead of its expiry.
 //! Must not know what the token is used for.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use jiff::SignedDuration;
 use reqwest::StatusCode;
 use reqwest::header::HeaderValue;
 use runtime::{Failure, clock};
@@ -18,8 +18,10 @@ use crate::wire::TokenAnswer;
 const AHEAD: Duration = Duration::from_secs(5 * 60);
 /// The life of a token whose answer does not say.
 const USUAL_LIFE: u64 = 3_600;
-/// How long work is held when the token endpoint is in trouble.
-const TROUBLE: SignedDuration = SignedDuration::from_secs(30);
+/// What is believed of a life: a shorter one would ask for a token per call, a longer one is a mistake.
+const LIVES: RangeInclusive<u64> = 60..=86_400;
+/// How long work is held, or a renewal put off, when the token endpoint is in trouble.
+const TROUBLE: Duration = Duration::from_secs(30);
 
 /// What the token endpoint is asked with.
 pub(crate) struct Credentials {
@@ -33,7 +35,13 @@ pub(crate) struct Credentials {
 pub(crate) struct Tokens {
     http: reqwest::Client,
     credentials: Credentials,
-    cached: Mutex<Option<Arc<Token>>>,
+    cached: Mutex<Option<Cached>>,
+}
+
+struct Cached {
+    token: Arc<Token>,
+    /// When to ask for the next one; never after the expiry.
+    renew_at: Instant,
 }
 
 /// A token that was granted.
@@ -55,20 +63,23 @@ impl Tokens {
     pub(crate) async fn get(&self) -> Result<Arc<Token>, Failure> {
         // Held across the request on purpose: it is what makes renewals one at a time.
         let mut cached = self.cached.lock().await;
-        let now = Instant::now();
-        if let Some(token) = cached.as_ref().filter(|token| now < token.renew_at) {
-            return Ok(Arc::clone(token));
+        if let Some(held) = cached.as_ref().filter(|held| Instant::now() < held.renew_at) {
+            return Ok(Arc::clone(&held.token));
         }
-        match self.request().await {
+        let outcome = self.request().await;
+        let now = Instant::now();
+        match outcome {
             Ok(token) => {
                 debug!("got a new access token");
-                Ok(Arc::clone(cached.insert(Arc::new(token))))
+                let renew_at = token.renew_at;
+                Ok(Arc::clone(&cached.insert(Cached { token: Arc::new(token), renew_at }).token))
             }
-            // Renewal is ahead of time: until the old one expires, trouble can be waited out.
-            Err(failure) => match cached.as_ref().filter(|token| now < token.expires_at) {
-                Some(token) if !matches!(failure, Failure::Halt { .. }) => {
+            // Renewal is ahead of time: until the old one expires, trouble can be waited out, but not by every caller.
+            Err(failure) => match cached.as_mut().filter(|held| now < held.token.expires_at) {
+                Some(held) if !matches!(failure, Failure::Halt { .. }) => {
                     warn!(%failure, "cannot renew the access token yet: {failure}");
-                    Ok(Arc::clone(token))
+                    held.renew_at = (now + TROUBLE).min(held.token.expires_at);
+                    Ok(Arc::clone(&held.token))
                 }
                 _ => Err(failure),
             },
@@ -78,14 +89,14 @@ impl Tokens {
     /// Forgets `token`, unless another one has taken its place.
     pub(crate) async fn invalidate(&self, token: &Arc<Token>) {
         let mut cached = self.cached.lock().await;
-        if cached.as_ref().is_some_and(|held| Arc::ptr_eq(held, token)) {
+        if cached.as_ref().is_some_and(|held| Arc::ptr_eq(&held.token, token)) {
             *cached = None;
         }
     }
 
     /// The scopes of the token at hand; none when there is none, or when they are unknown.
     pub(crate) async fn scopes(&self) -> Vec<String> {
-        self.cached.lock().await.as_ref().map(|token| token.scopes.clone()).unwrap_or_default()
+        self.cached.lock().await.as_ref().map(|held| held.token.scopes.clone()).unwrap_or_default()
     }
 
     async fn request(&self) -> Result<Token, Failure> {
@@ -108,7 +119,8 @@ impl Tokens {
 }
 
 fn token(answer: TokenAnswer, asked_at: Instant) -> Option<Token> {
-    let life = Duration::from_secs(answer.expires_in.number().unwrap_or(USUAL_LIFE));
+    let life = answer.expires_in.number().unwrap_or(USUAL_LIFE).clamp(*LIVES.start(), *LIVES.end());
+    let life = Duration::from_secs(life);
     let scopes =
         answer.scope.as_str().unwrap_or_default().split([' ', ',']).filter(|scope| !scope.is_empty());
     let scopes = scopes.map(str::to_owned).collect();
@@ -149,4 +161,72 @@ fn trouble(why: String) -> Failure {
 fn unreachable(error: &reqwest::Error) -> Failure {
     let what = if error.is_timeout() { "does not answer in time" } else { "cannot be reached" };
     Failure::Hold { until: None, why: format!("zoom's token endpoint {what}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_renewal_that_fails_is_put_off_while_the_old_token_is_good() {
+        let asked = Arc::new(AtomicUsize::new(0));
+        let tokens = Tokens::new(reqwest::Client::new(), grants_once(Arc::clone(&asked)).await);
+        let first = tokens.get().await.unwrap();
+        renew_now(&tokens).await;
+        for _ in 0..20 {
+            assert!(Arc::ptr_eq(&tokens.get().await.unwrap(), &first));
+        }
+        assert_eq!(asked.load(Ordering::Relaxed), 2, "one failed renewal, then none for a while");
+        renew_now(&tokens).await;
+        tokens.get().await.unwrap();
+        assert_eq!(asked.load(Ordering::Relaxed), 3, "and another one later");
+        tokens.invalidate(&first).await;
+        assert!(matches!(tokens.get().await, Err(Failure::Hold { until: Some(_), .. })));
+    }
+
+    #[test]
+    fn a_life_is_believed_within_reason() {
+        let life = |json: &str| {
+            let asked_at = Instant::now();
+            let token = token(serde_json::from_str(json).unwrap(), asked_at).unwrap();
+            assert!(asked_at < token.renew_at && token.renew_at < token.expires_at, "{json}");
+            token.expires_at.duration_since(asked_at).as_secs()
+        };
+        let lives = [
+            (r#"{"access_token":"t"}"#, 3_600),
+            (r#"{"access_token":"t","expires_in":3599}"#, 3_599),
+            (r#"{"access_token":"t","expires_in":0}"#, 60),
+            (r#"{"access_token":"t","expires_in":18446744073709551615}"#, 86_400),
+        ];
+        for (json, seconds) in lives {
+            assert_eq!(life(json), seconds, "{json}");
+        }
+    }
+
+    /// As if the time to renew had come.
+    async fn renew_now(tokens: &Tokens) {
+        tokens.cached.lock().await.as_mut().unwrap().renew_at = Instant::now();
+    }
+
+    /// A token endpoint that grants one token and is in trouble ever after.
+    async fn grants_once(asked: Arc<AtomicUsize>) -> Credentials {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let oauth_url = format!("http://{}/oauth/token", listener.local_addr().unwrap());
+        let app = axum::Router::new().fallback(move || {
+            let status = match asked.fetch_add(1, Ordering::Relaxed) {
+                0 => StatusCode::OK,
+                _ => StatusCode::SERVICE_UNAVAILABLE,
+            };
+            std::future::ready((status, r#"{"access_token":"t","expires_in":3599}"#))
+        });
+        tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+        Credentials {
+            oauth_url,
+            account_id: "account".into(),
+            client_id: "client".into(),
+            client_secret: SecretString::from("secret"),
+        }
+    }
 }

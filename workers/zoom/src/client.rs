@@ -15,6 +15,7 @@ use tracing::debug;
 use crate::atlas::{self, Call, Pause, Reason, Refusal, Verdict};
 use crate::auth::{Token, Tokens};
 use crate::headers::RateHeaders;
+use crate::outage::{Leave, Outage};
 use crate::wire::Head;
 use crate::{Quota, RateClass};
 
@@ -55,6 +56,7 @@ pub(crate) struct Client {
     api_url: String,
     tokens: Tokens,
     quota: Quota,
+    outage: Outage,
     /// How much faster than Zoom's the quota is.
     speed: f64,
 }
@@ -67,7 +69,7 @@ impl Client {
         quota: Quota,
         speed: f64,
     ) -> Self {
-        Self { http, api_url, tokens, quota, speed }
+        Self { http, api_url, tokens, quota, outage: Outage::default(), speed }
     }
 
     pub(crate) async fn token(&self) -> Result<Arc<Token>, Failure> {
@@ -89,15 +91,22 @@ impl Client {
         let mut patience = Patience::new(class, self.speed);
         let mut renewed = false;
         loop {
+            let leave = self.outage.ask(clock::now())?;
             let token = self.tokens.get().await?;
             self.quota.acquire(class).await?;
             *calls += class.one_call();
-            let received = self.send(request, &token).await?;
+            let sent = self.send(request, &token).await;
+            let received = sent.map_err(|refusal| self.weigh(leave, refusal))?;
             let now = clock::now();
             self.quota.observe(class, &RateHeaders::read(&received.headers, now));
-            match atlas::classify(received.status, &received.headers, &received.body, &request.call, now) {
+            let verdict =
+                atlas::classify(received.status, &received.headers, &received.body, &request.call, now);
+            if !matches!(verdict, Verdict::Refused(_)) {
+                self.outage.answered();
+            }
+            match verdict {
                 Verdict::Fine(head) => return answer(head, received.body, request, now),
-                Verdict::Refused(refusal) => return Err(refusal),
+                Verdict::Refused(refusal) => return Err(self.weigh(leave, refusal)),
                 Verdict::NewToken if renewed => return Err(refused_again(now).into()),
                 Verdict::NewToken => {
                     renewed = true;
@@ -109,6 +118,18 @@ impl Client {
                     debug!(%class, ?wait, "429: {class} calls wait {wait:?}");
                     tokio::time::sleep(wait).await;
                 }
+            }
+        }
+    }
+
+    /// What a refusal comes to in the light of the calls before it. A hold for want of a connection is one already.
+    fn weigh(&self, leave: Leave, refusal: Refusal) -> Refusal {
+        match (&refusal.failure, refusal.reason) {
+            (Failure::Hold { .. }, _) => refusal,
+            (_, Reason::Trouble) => self.outage.failed(leave, refusal, clock::now()),
+            _ => {
+                self.outage.answered();
+                refusal
             }
         }
     }
@@ -131,15 +152,22 @@ impl Client {
         Ok(Received { status: response.status().as_u16(), headers: response.headers().clone(), body })
     }
 
-    /// Whether both hosts answer at all, whatever they answer.
+    /// Whether work is worth trying: no outage is being sat out, the token endpoint answers at all, and the API
+    /// answers with anything but trouble. Without a token and an operation that is 401 or 404, and no call of a quota.
     pub(crate) async fn reachable(&self, oauth_url: &str) -> bool {
-        for url in [oauth_url, &self.api_url] {
-            if let Err(error) = self.http.head(url).timeout(SIGN_OF_LIFE).send().await {
-                debug!(error = %error.without_url(), "zoom does not answer yet");
-                return false;
+        if !self.outage.gives_leave(clock::now()) {
+            return false;
+        }
+        let oauth = self.http.head(oauth_url).timeout(SIGN_OF_LIFE).send().await;
+        let api = self.http.get(&self.api_url).timeout(SIGN_OF_LIFE).send().await;
+        match oauth.and(api).and_then(reqwest::Response::error_for_status) {
+            Ok(_) => true,
+            Err(error) if error.status().is_some_and(|status| status.is_client_error()) => true,
+            Err(error) => {
+                debug!(error = %error.without_url(), "zoom is not well yet");
+                false
             }
         }
-        true
     }
 }
 
@@ -173,7 +201,7 @@ fn unanswered(error: &reqwest::Error, name: &str) -> Refusal {
         return Failure::Hold { until: None, why: "zoom's api cannot be reached".to_owned() }.into();
     }
     let what = if error.is_timeout() { "did not answer in time" } else { "broke off its answer" };
-    Refusal::retry(Reason::Other, CauseClass::AttemptsSpent, format!("{name} {what}"))
+    Refusal::retry(Reason::Trouble, CauseClass::AttemptsSpent, format!("{name} {what}"))
 }
 
 fn refused_again(now: Timestamp) -> Failure {

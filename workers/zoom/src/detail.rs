@@ -37,7 +37,7 @@ pub(crate) async fn fetch(errand: &mut Errand<'_>, mut detail: Detail) -> Result
         }
         break;
     }
-    let tally = tally.unwrap_or(Tally { promised: Some(0), got: 0 });
+    let tally = tally.unwrap_or(Tally::NOTHING);
     errand.finish(tally, None).await?;
     debug!(job.id = %errand.job.id, got = tally.got, "fetched {} sessions", tally.got);
     Ok(())
@@ -117,12 +117,12 @@ async fn fetch_participants(
     let meeting = &detail.meeting;
     let mut pages =
         Pages::new(request::of_meeting(endpoint, &meeting.meeting_uuid, listing, meeting.end_time));
-    let (mut tally, mut number) = (Tally::default(), 0_u32);
+    let (mut tally, mut number) = (Tally::UNREAD, 0_u32);
     loop {
         let page = match pages.next(&errand.zoom.client, &mut errand.calls).await? {
             Step::Page(page) => page,
             Step::Restarted => {
-                (tally, number) = (Tally::default(), 0);
+                (tally, number) = (Tally::UNREAD, 0);
                 continue;
             }
             Step::End => return Ok(tally),

@@ -84,15 +84,10 @@ impl<'a> Errand<'a> {
         Ok(())
     }
 
-    /// Sends this job's receipt: complete when as much came as was promised.
+    /// Sends this job's receipt: complete when as much came as was promised, and something was.
     pub(crate) async fn finish(&mut self, tally: Tally, jobs: Option<u64>) -> Result<(), Refusal> {
-        let missing = tally.promised.is_some_and(|promised| tally.got < promised);
-        let cause = missing.then(|| {
-            let text =
-                format!("{} records were promised, {} came", tally.promised.unwrap_or_default(), tally.got);
-            Cause::new(CauseClass::BadShape, text)
-        });
-        let state = if missing { ReceiptState::Incomplete } else { ReceiptState::Complete };
+        let cause = shortfall(tally);
+        let state = if cause.is_some() { ReceiptState::Incomplete } else { ReceiptState::Complete };
         let receipt =
             Receipt { expected: tally.promised, got: Some(tally.got), jobs, cause, ..self.receipt(state)? };
         self.send_receipts("receipt", vec![receipt]).await
@@ -142,6 +137,21 @@ impl<'a> Errand<'a> {
     fn part_id(&self, part: &str) -> String {
         format!("{}#{part}", self.job.id)
     }
+}
+
+/// What speaks against completeness.
+fn shortfall(tally: Tally) -> Option<Cause> {
+    let Some(promised) = tally.promised else {
+        // The member that counts the records is documented for every list: without it the shape has changed.
+        let text = "the answer does not say how many records there are";
+        return Some(Cause::new(CauseClass::BadShape, text));
+    };
+    // The shape is as promised. The rows that are missing are not there yet, and asking again is what helps: no other
+    // class says that.
+    (tally.got < promised).then(|| {
+        let text = format!("{promised} records were promised, {} came", tally.got);
+        Cause::new(CauseClass::NotReadyExpired, text)
+    })
 }
 
 /// The receipt of a job that is published and not begun.

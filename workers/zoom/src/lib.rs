@@ -11,6 +11,7 @@ mod errand;
 mod headers;
 mod hosts;
 mod list;
+mod outage;
 mod pages;
 mod plan;
 mod quota;

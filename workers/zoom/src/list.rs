@@ -52,7 +52,7 @@ pub(crate) async fn fetch(errand: &mut Errand<'_>, kind: Kind, date: Date) -> Re
         let pages = errand.read_all(request::dated(kind.endpoint, listing.name(), date)).await?;
         lists.push((listing, pages));
     }
-    let (mut tally, mut jobs, mut seen) = (Tally::default(), 0, HashSet::new());
+    let (mut tally, mut jobs, mut seen) = (Tally::NOTHING, 0, HashSet::new());
     for (listing, pages) in &lists {
         tally.list(Tally::of(pages));
         for (page, number) in pages.iter().zip(1..) {

@@ -39,7 +39,7 @@ pub(crate) async fn fetch_hosts(errand: &mut Errand<'_>, date: Date) -> Result<(
 
 /// Webinars stand among the meetings of their hosts: nothing is left to do for them.
 pub(crate) async fn fetch_webinars(errand: &mut Errand<'_>, date: Date) -> Result<(), Refusal> {
-    errand.finish(Tally { promised: Some(0), got: 0 }, Some(0)).await?;
+    errand.finish(Tally::NOTHING, Some(0)).await?;
     debug!(job.id = %errand.job.id, "the webinars of {date} come with the meetings of their hosts");
     Ok(())
 }
@@ -53,12 +53,12 @@ pub(crate) async fn fetch_host(errand: &mut Errand<'_>, date: Date, host_id: &st
             Ok(pages) => lists.push((listing, pages)),
             Err(refusal) if refusal.reason == Reason::UserGone => {
                 info!(job.id = %errand.job.id, "a host is gone: nothing is listed of it");
-                return errand.finish(Tally { promised: Some(0), got: 0 }, Some(0)).await;
+                return errand.finish(Tally::NOTHING, Some(0)).await;
             }
             Err(refusal) => return Err(refusal),
         }
     }
-    let (mut tally, mut jobs, mut seen) = (Tally::default(), 0, HashSet::new());
+    let (mut tally, mut jobs, mut seen) = (Tally::NOTHING, 0, HashSet::new());
     for (listing, pages) in &lists {
         tally.list(Tally::of(pages));
         let context =

@@ -18,6 +18,8 @@ pub(crate) enum Reason {
     UserGone,
     /// There is no such meeting, or not yet.
     Missing,
+    /// The API, or something before it, is in trouble: this is no answer at all.
+    Trouble,
     /// None of these.
     Other,
 }

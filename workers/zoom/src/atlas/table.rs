@@ -49,9 +49,11 @@ pub(super) fn refusal(status: u16, head: &Head, call: &Call, now: Timestamp) -> 
         (404, Some(3301)) => {
             Refusal::reject(Reason::Missing, CauseClass::Gone, format!("{said}: there is no recording"))
         }
-        (500.., _) => {
-            Refusal::retry(Reason::Other, CauseClass::AttemptsSpent, format!("{said}: the api is in trouble"))
-        }
+        (500.., _) => Refusal::retry(
+            Reason::Trouble,
+            CauseClass::AttemptsSpent,
+            format!("{said}: the api is in trouble"),
+        ),
         _ => Refusal::retry(Reason::Other, CauseClass::BadShape, format!("{said}: an answer nobody knows")),
     }
 }
@@ -87,7 +89,7 @@ pub(super) fn unreadable(status: u16, body: Body, call: &Call) -> Refusal {
         (Body::Empty, _) => (CauseClass::BadShape, "with an empty body"),
         _ => (CauseClass::BadShape, "with JSON that is cut off or broken"),
     };
-    Refusal::retry(Reason::Other, class, format!("{said} {what}"))
+    Refusal::retry(Reason::Trouble, class, format!("{said} {what}"))
 }
 
 fn said(status: u16, head: &Head, call: &Call) -> String {

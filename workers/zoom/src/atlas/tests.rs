@@ -110,6 +110,8 @@ fn the_answer_about_one_meeting_is_fine() {
 fn r401_124_wants_a_new_token() {
     assert_eq!(judge!("401-124-expired", to(LIST)), Verdict::NewToken);
     assert_eq!(judge!("401-no-body", to(LIST)), Verdict::NewToken);
+    assert_eq!(judge!("401-empty", to(LIST)), Verdict::NewToken);
+    assert_eq!(judge!("401-html", to(DETAIL)), Verdict::NewToken);
 }
 
 #[test]
@@ -274,14 +276,15 @@ fn r429_needs_neither_headers_nor_body() {
 
 #[test]
 fn r5xx_is_tried_again() {
-    assert_eq!(retried(judge!("500-json", to(DETAIL))), (Reason::Other, None, CauseClass::AttemptsSpent));
-    assert_eq!(retried(judge!("503-empty", to(DETAIL))), (Reason::Other, None, CauseClass::AttemptsSpent));
+    assert_eq!(retried(judge!("500-json", to(DETAIL))), (Reason::Trouble, None, CauseClass::AttemptsSpent));
+    assert_eq!(retried(judge!("503-empty", to(DETAIL))), (Reason::Trouble, None, CauseClass::AttemptsSpent));
 }
 
 #[test]
 fn html_is_tried_again_and_named() {
-    assert_eq!(retried(judge!("502-html", to(DETAIL))).2, CauseClass::HtmlBlocked);
-    assert_eq!(retried(judge!("200-html", to(LIST))).2, CauseClass::HtmlBlocked);
+    let blocked = (Reason::Trouble, None, CauseClass::HtmlBlocked);
+    assert_eq!(retried(judge!("502-html", to(DETAIL))), blocked);
+    assert_eq!(retried(judge!("200-html", to(LIST))), blocked);
 }
 
 #[test]

@@ -45,7 +45,7 @@ impl Day {
     /// Takes over the account's count where it is higher; true the first time it is much higher.
     pub(super) fn correct(&mut self, used: u64, now: Timestamp) -> bool {
         self.turn(now);
-        let much = used > self.used + self.allowed / 100;
+        let much = used > self.used.saturating_add(self.allowed / 100);
         self.used = self.used.max(used);
         much && !std::mem::replace(&mut self.told, true)
     }

@@ -1,0 +1,190 @@
+//! Tells one call's trouble from an outage of the API: so many calls in a row, of whatever job, without an answer.
+//! Pure: the time is handed in. Must not know what the calls ask for.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use jiff::tz::Offset;
+use jiff::{SignedDuration, Timestamp};
+use runtime::Failure;
+
+use crate::atlas::Refusal;
+
+/// From so many failures in a row on, the API is out and the jobs are innocent.
+const ENOUGH: u32 = 10;
+/// How long nothing is asked once the API is out; doubles with every trial that fails.
+const FIRST_PAUSE: SignedDuration = SignedDuration::from_secs(2);
+const LONGEST_PAUSE: SignedDuration = SignedDuration::from_mins(5);
+
+/// Failures in a row, over all calls of the process.
+#[derive(Default)]
+pub(crate) struct Outage(Mutex<Row>);
+
+struct Row {
+    failures: u32,
+    since: Timestamp,
+    /// What the last of them was.
+    what: String,
+    try_at: Timestamp,
+    pause: SignedDuration,
+}
+
+/// Leave to make a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Leave {
+    /// As ever.
+    Usual,
+    /// The one call that finds out whether an outage is over.
+    Trial,
+}
+
+impl Outage {
+    /// Leave to make a call; during an outage one now and then, and a hold for all others.
+    pub(crate) fn ask(&self, now: Timestamp) -> Result<Leave, Failure> {
+        let mut row = self.row();
+        if row.failures < ENOUGH {
+            return Ok(Leave::Usual);
+        }
+        if now < row.try_at {
+            return Err(row.hold());
+        }
+        row.rest(now);
+        Ok(Leave::Trial)
+    }
+
+    /// Whether [`Outage::ask`] would give leave.
+    pub(crate) fn gives_leave(&self, now: Timestamp) -> bool {
+        let row = self.row();
+        row.failures < ENOUGH || now >= row.try_at
+    }
+
+    /// There was an answer, though it may have been a refusal.
+    pub(crate) fn answered(&self) {
+        let mut row = self.row();
+        if row.failures > 0 {
+            *row = Row::default();
+        }
+    }
+
+    /// There was no answer; returns what befalls the job.
+    pub(crate) fn failed(&self, leave: Leave, refusal: Refusal, now: Timestamp) -> Refusal {
+        let mut row = self.row();
+        if row.failures == 0 {
+            row.since = now;
+        }
+        row.failures = row.failures.saturating_add(1);
+        if let Failure::Retry { cause, .. } = &refusal.failure {
+            row.what.clone_from(&cause.text);
+        }
+        if row.failures < ENOUGH {
+            return refusal;
+        }
+        if row.failures == ENOUGH {
+            row.rest(now);
+        }
+        match leave {
+            Leave::Usual => Refusal { failure: row.hold(), ..refusal },
+            // A trial costs an attempt, or jobs that can only fail would hold the others for ever once they are alone.
+            Leave::Trial => {
+                row.pause = row.pause.saturating_mul(2).min(LONGEST_PAUSE);
+                row.rest(now);
+                refusal
+            }
+        }
+    }
+
+    fn row(&self) -> MutexGuard<'_, Row> {
+        // A count survives the panic of somebody who held it.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Default for Row {
+    fn default() -> Self {
+        Self {
+            failures: 0,
+            since: Timestamp::UNIX_EPOCH,
+            what: String::new(),
+            try_at: Timestamp::UNIX_EPOCH,
+            pause: FIRST_PAUSE,
+        }
+    }
+}
+
+impl Row {
+    fn rest(&mut self, now: Timestamp) {
+        self.try_at = now.saturating_add(self.pause).unwrap_or(now);
+    }
+
+    fn hold(&self) -> Failure {
+        let since = Offset::UTC.to_datetime(self.since).strftime("%H:%M").to_string();
+        let why = format!("zoom answers nothing but errors ({}) since {since} UTC", self.what);
+        Failure::Hold { until: None, why }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use messages::CauseClass;
+
+    use super::*;
+    use crate::atlas::Reason;
+
+    fn at(seconds: i64) -> Timestamp {
+        "2026-01-02T03:04:00Z".parse::<Timestamp>().unwrap() + SignedDuration::from_secs(seconds)
+    }
+
+    fn trouble() -> Refusal {
+        Refusal::retry(Reason::Trouble, CauseClass::AttemptsSpent, "GET /users answered 503")
+    }
+
+    fn fail(outage: &Outage, times: u32) {
+        for _ in 0..times {
+            let leave = outage.ask(at(0)).unwrap();
+            outage.failed(leave, trouble(), at(0));
+        }
+    }
+
+    #[test]
+    fn the_tenth_failure_in_a_row_is_an_outage() {
+        let outage = Outage::default();
+        fail(&outage, 9);
+        assert!(outage.gives_leave(at(0)));
+        let Failure::Hold { until: None, why } = outage.failed(Leave::Usual, trouble(), at(90)).failure
+        else {
+            panic!("no hold");
+        };
+        assert_eq!(why, "zoom answers nothing but errors (GET /users answered 503) since 03:04 UTC");
+        assert_eq!(outage.ask(at(91)), Err(Failure::Hold { until: None, why }));
+        assert!(!outage.gives_leave(at(91)));
+    }
+
+    #[test]
+    fn an_answer_ends_the_row() {
+        let outage = Outage::default();
+        fail(&outage, 9);
+        outage.answered();
+        fail(&outage, 9);
+        assert_eq!(
+            outage.failed(Leave::Usual, trouble(), at(0)).failure.to_string().find("zoom answers"),
+            Some(0)
+        );
+        outage.answered();
+        assert_eq!(outage.ask(at(0)), Ok(Leave::Usual));
+    }
+
+    #[test]
+    fn one_call_finds_out_and_the_pauses_grow() {
+        let outage = Outage::default();
+        fail(&outage, 10);
+        let (mut now, mut pauses) = (0, Vec::new());
+        for _ in 0..10 {
+            let pause = (1..).find(|pause| outage.gives_leave(at(now + pause))).unwrap();
+            pauses.push(pause);
+            now += pause;
+            assert_eq!(outage.ask(at(now)), Ok(Leave::Trial));
+            assert!(outage.ask(at(now)).is_err(), "one trial at a time");
+            assert_eq!(outage.failed(Leave::Trial, trouble(), at(now)), trouble(), "a trial is an attempt");
+        }
+        assert_eq!(pauses, [2, 4, 8, 16, 32, 64, 128, 256, 300, 300]);
+    }
+}
