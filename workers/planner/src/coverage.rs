@@ -11,6 +11,7 @@ use messages::{Calls, JobId, Receipt, ReceiptState};
 #[derive(Debug, Clone, Default)]
 pub struct Coverage {
     receipts: BTreeMap<JobId, Known>,
+    pub(crate) jobs_waiting: bool,
 }
 
 /// What the planner keeps of a receipt.
@@ -68,6 +69,15 @@ impl<'a> Day<'a> {
 }
 
 impl Coverage {
+    /// Says whether jobs wait in the queues. While some do, a planned job is taken for one of them however
+    /// long ago it was planned: a backlog may be older than [`crate::LEASE`], and its messages are not lost.
+    /// By default none wait.
+    #[must_use]
+    pub fn with_jobs_waiting(mut self, waiting: bool) -> Self {
+        self.jobs_waiting = waiting;
+        self
+    }
+
     /// Takes note of a receipt. Of several for one job the latest counts, in whatever order they come.
     pub fn add(&mut self, receipt: Receipt) {
         let job = receipt.job_id.clone();

@@ -14,8 +14,9 @@ use crate::daily::today;
 use crate::details::{self, Detail};
 use crate::price::{self, Price, Quota};
 
-/// For how long a planned job counts as under way. After that its message is taken for lost and it is
-/// published again; if it was not lost, doing it twice changes nothing.
+/// For how long a planned job counts as under way when no jobs wait ([`Coverage::with_jobs_waiting`]). After
+/// that its message is taken for lost and it is published again; if it was not lost, doing it twice changes
+/// nothing.
 pub const LEASE: SignedDuration = SignedDuration::from_hours(6);
 /// How long after the end of a date its list can be trusted to name every meeting.
 pub const SETTLED_AFTER: SignedDuration = SignedDuration::from_hours(1);
@@ -95,6 +96,7 @@ pub fn plan(now: Timestamp, wanted: &Wanted, coverage: &Coverage, quota: &Quota)
         now,
         wanted,
         lane: wanted.lane(now),
+        jobs_waiting: coverage.jobs_waiting,
         tasks: Vec::new(),
         covered: Vec::new(),
         in_flight: Vec::new(),
@@ -124,6 +126,7 @@ struct Planning<'a> {
     now: Timestamp,
     wanted: &'a Wanted,
     lane: Lane,
+    jobs_waiting: bool,
     tasks: Vec<Task>,
     covered: Vec<Date>,
     in_flight: Vec<Date>,
@@ -205,11 +208,12 @@ impl Planning<'_> {
     }
 
     fn is_under_way(&self, known: &Known) -> bool {
-        known.state == ReceiptState::Planned && self.now.duration_since(known.planned_at) < LEASE
+        let leased = self.jobs_waiting || self.now.duration_since(known.planned_at) < LEASE;
+        known.state == ReceiptState::Planned && leased
     }
 
     fn finish(self, price: Price) -> Plan {
-        let Self { now, wanted, lane, tasks, covered, in_flight, held, failed } = self;
+        let Self { now, wanted, lane, tasks, covered, in_flight, held, failed, jobs_waiting: _ } = self;
         let (lists, rest): (Vec<Task>, Vec<Task>) =
             tasks.into_iter().partition(|task| matches!(task, Task::Meetings { .. } | Task::Webinars { .. }));
         let jobs =

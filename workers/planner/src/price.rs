@@ -49,11 +49,11 @@ pub struct Price {
 
 impl fmt::Display for Price {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} resource-intensive calls, ", self.resource_intensive)?;
+        write!(f, "{}, ", counted(self.resource_intensive, "resource-intensive call"))?;
         match (self.heavy, self.share_of_day, self.quota_days, self.seconds) {
             (Some(heavy), Some(share), Some(days), Some(seconds)) => {
                 let time = duration(seconds);
-                write!(f, "{heavy} heavy calls: {:.1} % of a day's quota, ", share * 100.0)?;
+                write!(f, "{}: {:.1} % of a day's quota, ", counted(heavy, "heavy call"), share * 100.0)?;
                 if days > 1 {
                     write!(f, "{days} quota days, ")?;
                 }
@@ -186,16 +186,17 @@ impl Sum {
     fn basis(&self, experience: &Experience) -> String {
         let mut parts = Vec::new();
         if self.known > 0 {
-            parts.push(format!("{} lists known from receipts", self.known));
+            parts.push(format!("{} known from receipts", counted(self.known, "list")));
         }
         if self.estimated > 0 {
             let dates = experience.dates[0].max(experience.dates[1]);
-            parts.push(format!("{} lists estimated from the average of {dates} dates", self.estimated));
+            let (lists, dates) = (counted(self.estimated, "list"), counted(dates as u64, "date"));
+            parts.push(format!("{lists} estimated from the average of {dates}"));
         }
         if self.unknown > 0 {
             parts.push(format!(
-                "{} lists of which nothing is known: two calls each are counted, one for webinars",
-                self.unknown
+                "{} of which nothing is known: two calls each are counted, one for webinars",
+                counted(self.unknown, "list")
             ));
         }
         if self.heavy > 0.0 {
@@ -220,11 +221,16 @@ fn whole(value: f64) -> u64 {
     (value - 1e-9).ceil().max(0.0) as u64
 }
 
+/// `1 list`, `2 lists`.
+fn counted(count: u64, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
 fn duration(seconds: u64) -> String {
     match seconds {
         0..60 => format!("{seconds} s"),
         60..3_600 => format!("{} min", seconds.div_ceil(60)),
         3_600..DAY => format!("{} h {} min", seconds / 3_600, seconds % 3_600 / 60),
-        _ => format!("{} days {} h", seconds / DAY, seconds % DAY / 3_600),
+        _ => format!("{} {} h", counted(seconds / DAY, "day"), seconds % DAY / 3_600),
     }
 }

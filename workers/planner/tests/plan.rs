@@ -156,6 +156,28 @@ fn what_is_under_way_is_left_alone_until_its_lease_is_over() {
 }
 
 #[test]
+fn while_jobs_wait_a_planned_one_is_never_lost() {
+    let long_ago = ago(SignedDuration::from_hours(72));
+    let detail = |number, state| receipt(detail_task(number, DAY, Event::Meeting), state, long_ago);
+    let listed = [
+        receipt(list(DAY), ReceiptState::Complete, settled()),
+        detail(1, ReceiptState::Planned),
+        receipt(list(date(2026, 1, 4)), ReceiptState::Planned, long_ago),
+    ];
+    let asked = Wanted { meeting_uuids: vec![uuid(1)], ..wanted(&[date(2026, 1, 4), DAY]) };
+    let planned = |receipts: &[Receipt], waiting| {
+        let coverage = receipts.iter().cloned().collect::<Coverage>().with_jobs_waiting(waiting);
+        plan(now(), &asked, &coverage, &QUOTA)
+    };
+    assert_eq!(planned(&listed, false).jobs.len(), 2);
+    let still = planned(&listed, true);
+    assert!(still.jobs.is_empty(), "{:?}", ids(&still));
+    assert_eq!((still.in_flight, still.held), (vec![date(2026, 1, 4), DAY], vec![uuid(1)]));
+    let incomplete = [listed[0].clone(), detail(1, ReceiptState::Incomplete), listed[2].clone()];
+    assert_eq!(planned(&incomplete, true).jobs.len(), 1, "what has ended is planned again");
+}
+
+#[test]
 fn details_are_planned_again_only_where_their_list_will_not_do_it() {
     let detail = |number, state, at| receipt(detail_task(number, DAY, Event::Meeting), state, at);
     let details = [
@@ -250,7 +272,9 @@ fn the_price_rests_on_receipts_or_says_that_it_does_not() {
     assert_eq!((estimated.resource_intensive, estimated.heavy), (30 * 34, Some(150_000)));
     assert_eq!(estimated.quota_days, Some(4));
     assert!(estimated.seconds.unwrap() >= 22 * 3_600 + 2 * 86_400, "{estimated}");
-    assert!(estimated.basis.contains("average of 1 dates"), "{estimated}");
+    assert!(estimated.basis.contains("average of 1 date,"), "{estimated}");
+    assert!(known.basis.starts_with("1 list known from receipts"), "{known}");
+    assert!(unknown.basis.starts_with("1 list of which nothing is known"), "{unknown}");
     let nothing = planned(&wanted(&[]), &[]).price;
     assert_eq!(
         (nothing.resource_intensive, nothing.heavy, nothing.basis.as_str()),
