@@ -137,12 +137,11 @@ async fn an_outage_holds_and_passes() {
 
 #[tokio::test]
 async fn refusals_and_waits_are_answers() {
-    let server = Server::start(|path, before| match path {
-        _ if path.contains("/users") => match before % 9 {
-            8 => Some(json(404, r#"{"code":1001,"message":"User does not exist"}"#)),
-            _ => Some(json(500, r#"{"code":500,"message":""}"#)),
-        },
-        _ => None,
+    let server = Server::start(|path, before| match before % 18 {
+        _ if !path.contains("/users") => None,
+        8 => Some(json(404, r#"{"code":1001,"message":"User does not exist"}"#)),
+        17 => Some(json(429, "")),
+        _ => Some(json(500, r#"{"code":500,"message":""}"#)),
     })
     .await;
     let bench = Bench::new(server.config());
@@ -150,5 +149,5 @@ async fn refusals_and_waits_are_answers() {
         let outcome = bench.perform(job(meetings(yesterday())), first_attempt()).await;
         assert!(matches!(outcome, Err(Failure::Retry { .. })), "{number}: {outcome:?}");
     }
-    assert_eq!(server.asked("/v2/users"), 30);
+    assert_eq!(server.asked("/v2/users"), 31, "once more for the 429");
 }

@@ -151,4 +151,13 @@ mod tests {
         );
         assert_eq!((allowed(Plan::Business, 0.8, 1.0), allowed(Plan::Pro, 0.7, 1.0)), (48_000, 21_000));
     }
+
+    #[test]
+    fn a_count_beyond_all_bounds_holds_and_is_no_panic() {
+        let now = at("2026-01-02T10:00:00Z");
+        let mut day = Day::new(1_000, now);
+        assert!(day.correct(u64::MAX, now));
+        assert!(!day.correct(u64::MAX, now));
+        assert!(day.take(RateClass::Heavy, now).is_err());
+    }
 }
