@@ -7,6 +7,7 @@ use anyhow::Context as _;
 use indexer::{DeadLetterDesk, Indexer};
 use messages::{Family, Queue};
 use runtime::{Broker, Ladder, Limits, Role, RunError, Snapshot, Status, run, run_batches};
+use secrecy::ExposeSecret as _;
 use store::Store;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -61,7 +62,7 @@ pub fn store(config: &Config) -> anyhow::Result<Store> {
         }
         Some(search) => {
             let settings = store::elasticsearch::Settings {
-                host: search.host.clone(),
+                host: search.host.expose_secret().to_owned(),
                 user: search.user.clone(),
                 password: search.password.clone(),
                 api_key: search.api_key.clone(),
@@ -170,16 +171,9 @@ impl Running {
     ///
     /// # Errors
     /// The first role's that ended with one.
-    pub async fn ended(&mut self) -> Result<(), RunError> {
+    pub async fn ended(&mut self) -> anyhow::Result<()> {
         while let Some(ended) = self.tasks.join_next().await {
-            match ended {
-                Ok(outcome) => outcome?,
-                Err(error) => {
-                    return Err(RunError::Halted(format!(
-                        "a role died ({error}): please report this with the log"
-                    )));
-                }
-            }
+            ended.context("a role died: please report this with the log")??;
         }
         Ok(())
     }
@@ -188,7 +182,7 @@ impl Running {
     ///
     /// # Errors
     /// The first role's that ended with one.
-    pub async fn stop(mut self) -> Result<(), RunError> {
+    pub async fn stop(mut self) -> anyhow::Result<()> {
         self.stop.cancel();
         let first = self.ended().await;
         while !self.tasks.is_empty() {

@@ -14,33 +14,34 @@ pub fn today() -> Date {
     TimeZone::UTC.to_datetime(runtime::clock::now()).date()
 }
 
-/// The receipts of all jobs that belong to the dates from `from` to `to`, both included.
+/// Hands over the receipts of all jobs that belong to the dates from `from` to `to`, both included, one by one:
+/// there may be hundreds of thousands.
 ///
 /// # Errors
 /// When the store is away or a row is not a receipt.
-pub async fn receipts(store: &Store, from: Date, to: Date) -> anyhow::Result<Vec<Receipt>> {
-    read(store, Query::all(Kind::Harvests).between("date", from, to)).await
+pub async fn receipts(store: &Store, from: Date, to: Date, each: impl FnMut(Receipt)) -> anyhow::Result<()> {
+    read(store, Query::all(Kind::Harvests).between("date", from, to), each).await
 }
 
-/// The receipts of list jobs alone.
+/// As [`receipts`], of list jobs alone.
 ///
 /// # Errors
 /// As [`receipts`].
-pub async fn lists(store: &Store, from: Date, to: Date) -> anyhow::Result<Vec<Receipt>> {
+pub async fn lists(store: &Store, from: Date, to: Date, each: impl FnMut(Receipt)) -> anyhow::Result<()> {
     let kinds = ["meetings", "webinars"].map(str::to_owned).into();
-    read(store, Query::all(Kind::Harvests).between("date", from, to).with_any("kind", kinds)).await
+    read(store, Query::all(Kind::Harvests).between("date", from, to).with_any("kind", kinds), each).await
 }
 
-async fn read(store: &Store, query: Query) -> anyhow::Result<Vec<Receipt>> {
-    let (mut receipts, mut after) = (Vec::new(), None);
+async fn read(store: &Store, query: Query, mut each: impl FnMut(Receipt)) -> anyhow::Result<()> {
+    let mut after = None;
     loop {
         let (hits, next) = store.scan(&query, PAGE, after).await?;
         for hit in hits {
-            receipts.push(parse(&hit)?);
+            each(parse(&hit)?);
         }
         match next {
             Some(next) => after = Some(next),
-            None => return Ok(receipts),
+            None => return Ok(()),
         }
     }
 }

@@ -58,14 +58,29 @@ pub(crate) fn is_users(error: &anyhow::Error) -> bool {
             || cause.is::<ConfigError>()
             || cause.is::<zoom::ConfigError>()
             || cause.is::<clap::Error>()
-            || matches!(cause.downcast_ref(), Some(runtime::BrokerError::Refused(_)))
-            || matches!(cause.downcast_ref(), Some(store::StoreError::Refused(_)))
+            || matches!(cause.downcast_ref(), Some(simulator::StartError::Settings(_)))
             || matches!(cause.downcast_ref(), Some(runtime::RunError::Halted(_)))
-            || matches!(
-                cause.downcast_ref(),
-                Some(runtime::RunError::Broker(runtime::BrokerError::Refused(_)))
-            )
+            || broker_refusal(cause).is_some_and(|error| matches!(error, runtime::BrokerError::Refused(_)))
+            || store_refusal(cause).is_some_and(|error| matches!(error, store::StoreError::Refused(_)))
     })
+}
+
+/// The broker's error in an error that says the same as its source, and so hides it from the chain.
+fn broker_refusal<'a>(cause: &'a (dyn std::error::Error + 'static)) -> Option<&'a runtime::BrokerError> {
+    use runtime::{BrokerError, OutboxError, PublishError, RunError};
+    match (cause.downcast_ref(), cause.downcast_ref(), cause.downcast_ref()) {
+        (Some(RunError::Broker(error)), ..) => Some(error),
+        (_, Some(OutboxError::Publish(PublishError::Broker(error))), _) => Some(error),
+        (.., Some(PublishError::Broker(error))) => Some(error),
+        _ => cause.downcast_ref::<BrokerError>(),
+    }
+}
+
+fn store_refusal<'a>(cause: &'a (dyn std::error::Error + 'static)) -> Option<&'a store::StoreError> {
+    match cause.downcast_ref() {
+        Some(indexer::desk::DeskError::Store(error)) => Some(error),
+        _ => cause.downcast_ref(),
+    }
 }
 
 #[cfg(test)]

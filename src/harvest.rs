@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use messages::{Family, Queue, RunId};
 use runtime::{Broker, Depth, Snapshot};
 use store::{Kind, Query, Store};
+use tracing::warn;
 
 use crate::assemble::Running;
 use crate::progress::{Progress, Stage};
@@ -12,6 +13,9 @@ use crate::signal::signalled;
 
 /// How often the queues are looked at.
 const LOOK: Duration = Duration::from_millis(200);
+
+/// Looks in a row that must find nothing, where the broker does not tell all: longer than a batch lingers.
+const QUIET_LOOKS: u32 = 10;
 
 /// How a harvest ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,29 +84,47 @@ pub(crate) async fn until_done(
 ) -> anyhow::Result<Ended> {
     let mut progress = Progress::new(&["lists", "details", "index"]);
     let mut stuck = Stuck::new(wait);
+    let mut idle = 0;
+    let stopped = std::pin::pin!(signalled());
+    let mut stopped = stopped;
     let ended = loop {
         tokio::select! {
             ended = running.ended() => {
-                ended?;
+                // The others are stopped in good order before the error is told.
+                let others = running.stop().await;
+                ended.and(others)?;
                 anyhow::bail!("all roles ended before the work was done: please report this with the log");
             }
-            signal = signalled() => break Ended::Waiting(vec![format!("stopped by {signal}")]),
+            signal = &mut stopped => break Ended::Waiting(vec![format!("stopped by {signal}")]),
             () = tokio::time::sleep(LOOK) => {}
         }
         let look = Look::at(broker).await?;
         let roles = running.snapshots();
         progress.show(&stages(&look, &roles));
-        let busy = look.moving() > 0 || roles.iter().any(|role| role.in_flight > 0);
-        if !busy && look.parked == 0 && (look.is_exact() || planned(store, run).await? == 0) {
+        let busy = look.moving() > 0 || look.parked > 0 || roles.iter().any(|role| role.in_flight > 0);
+        // RabbitMQ does not tell what is on its way to a worker: only lasting quiet is the end.
+        idle = if busy { 0 } else { idle + 1 };
+        let quiet = if look.is_exact() { 1 } else { QUIET_LOOKS };
+        if idle >= quiet && (look.is_exact() || planned(store, run).await? == 0) {
             break Ended::Idle;
         }
-        if let Some(lines) = stuck.too_long(&look, &roles, busy) {
+        if let Some(lines) = stuck.too_long(&look, &roles) {
             break Ended::Waiting(lines);
         }
     };
     drop(progress);
+    exit_on_second_signal();
     running.stop().await?;
     Ok(ended)
+}
+
+/// What follows the loop may take a while; a signal during it stops at once, as the system's default would.
+fn exit_on_second_signal() {
+    tokio::spawn(async {
+        let signal = signalled().await;
+        warn!("{signal}: stopped at once; what was in hand is delivered again");
+        std::process::exit(1);
+    });
 }
 
 /// Jobs of this run that are published and not finished, here or in another process.
@@ -123,14 +145,15 @@ impl Stuck {
         Self { wait, since: Instant::now(), done: 0 }
     }
 
-    fn too_long(&mut self, look: &Look, roles: &[Snapshot], busy: bool) -> Option<Vec<String>> {
-        let done = roles.iter().map(|role| role.done + role.rejected + role.retried).sum();
-        let held = roles.iter().filter_map(|role| role.hold.as_ref().map(|hold| (role.name, hold)));
-        let held: Vec<_> = held.collect();
-        if done != self.done || (busy && held.is_empty()) {
+    fn too_long(&mut self, look: &Look, roles: &[Snapshot]) -> Option<Vec<String>> {
+        // Retries are no progress: work that goes round in circles is stuck, too.
+        let done = roles.iter().map(|role| role.done + role.rejected).sum();
+        if done != self.done {
             (self.done, self.since) = (done, Instant::now());
             return None;
         }
+        let held: Vec<_> =
+            roles.iter().filter_map(|role| role.hold.as_ref().map(|hold| (role.name, hold))).collect();
         let now = runtime::clock::now();
         let beyond =
             |until: jiff::Timestamp| until.as_millisecond() - now.as_millisecond() > self.wait_millis();

@@ -1,12 +1,14 @@
 //! From what is wished to what is published: reads the coverage, lets the planner decide, publishes the
 //! difference, and files a receipt of state "planned" for each job.
 
+use std::time::Duration;
+
 use anyhow::Context as _;
 use jiff::civil::Date;
 use messages::{JobId, Lane, MeetingUuid, RunId, Source};
 use planner::{Coverage, Plan, Quota, Wanted};
 use runtime::{Broker, Message, Outbox, clock};
-use store::{Batch, Kind, Split, Store, Verdict};
+use store::{Batch, Kind, Split, Store, StoreError, Verdict};
 use tokio_util::sync::CancellationToken;
 use zoom::RateClass;
 
@@ -17,6 +19,8 @@ use crate::exit::usage;
 
 /// How many days of lists teach the planner what an unlisted date may cost.
 const EXPERIENCE_DAYS: i32 = 60;
+/// Seconds to wait after each answer of a busy store.
+const BUSY_PAUSES: [u64; 5] = [1, 2, 4, 8, 16];
 /// Receipts written at once.
 const RECEIPTS: usize = 1_000;
 
@@ -111,21 +115,18 @@ pub async fn plan(wish: &Wish, config: &Config, store: &Store) -> anyhow::Result
     let now = clock::now();
     store.refresh().await?;
     let today = coverage::today();
-    let mut known: Coverage =
-        coverage::lists(store, today.saturating_sub(jiff::Span::new().days(EXPERIENCE_DAYS)), today)
-            .await?
-            .into_iter()
-            .collect();
-    let dates = match (wish.dates.is_empty(), wish.meeting_uuids.is_empty()) {
-        (true, true) => {
-            let few = today.saturating_sub(jiff::Span::new().days(4));
-            known.extend(coverage::receipts(store, few, today).await?);
-            planner::standard(now, &known)
-        }
-        _ => wish.dates.clone(),
+    let mut known = Coverage::default();
+    let experience = today.saturating_sub(jiff::Span::new().days(EXPERIENCE_DAYS));
+    coverage::lists(store, experience, today, |receipt| known.add(receipt)).await?;
+    let dates = if wish.dates.is_empty() && wish.meeting_uuids.is_empty() {
+        let week = today.saturating_sub(jiff::Span::new().days(7));
+        coverage::receipts(store, week, today, |receipt| known.add(receipt)).await?;
+        planner::standard(now, &known)
+    } else {
+        wish.dates.clone()
     };
     if let (Some(first), Some(last)) = (dates.iter().min(), dates.iter().max()) {
-        known.extend(coverage::receipts(store, *first, *last).await?);
+        coverage::receipts(store, *first, *last, |receipt| known.add(receipt)).await?;
     }
     let window = dates.first().copied().zip(dates.last().copied());
     let wanted = Wanted {
@@ -177,14 +178,31 @@ pub async fn publish(plan: Plan, broker: &Broker, store: &Store) -> anyhow::Resu
             let id = receipt.job_id.as_str().to_owned();
             batch.push(store.prefix(), Kind::Harvests, index, id, receipt.version(), receipt)?;
         }
-        let verdicts = store.bulk(&batch).await.context("the jobs are published, their receipts are not")?;
-        if let Some(Verdict::Refused { reason }) =
-            verdicts.iter().find(|verdict| matches!(verdict, Verdict::Refused { .. }))
-        {
-            return Err(usage(format!("the store refuses receipts ({reason}): run `ua setup`")));
-        }
+        file(store, &batch).await.context("the jobs are published, their receipts are not")?;
     }
     Ok(())
+}
+
+/// Writes receipts; a store that is busy is asked again for a while.
+async fn file(store: &Store, batch: &Batch) -> anyhow::Result<()> {
+    for pause in BUSY_PAUSES {
+        let verdicts = match store.bulk(batch).await {
+            Err(StoreError::Busy) => vec![Verdict::Busy],
+            verdicts => verdicts?,
+        };
+        let refused = verdicts.iter().find_map(|verdict| match verdict {
+            Verdict::Refused { reason } | Verdict::TooLarge { reason } => Some(reason),
+            _ => None,
+        });
+        if let Some(reason) = refused {
+            return Err(usage(format!("the store refuses receipts ({reason}): run `ua setup`")));
+        }
+        if !verdicts.contains(&Verdict::Busy) {
+            return Ok(());
+        }
+        tokio::time::sleep(Duration::from_secs(pause)).await;
+    }
+    Err(StoreError::Busy.into())
 }
 
 #[cfg(test)]

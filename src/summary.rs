@@ -1,5 +1,7 @@
 //! What a run says at its end: what was promised, what came, what it cost, what is missing.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use jiff::civil::Date;
 use messages::{Calls, JobId, Receipt, ReceiptState};
@@ -46,37 +48,65 @@ pub(crate) async fn of(
     began: Timestamp,
     calls: Calls,
 ) -> anyhow::Result<Summary> {
-    let mut receipts = coverage::receipts_of(store, picked).await?;
+    let mut sums = Sums::default();
+    for receipt in coverage::receipts_of(store, picked).await? {
+        sums.add(&receipt);
+    }
+    sums.unlisted = picked.len().saturating_sub(usize::try_from(sums.meetings).unwrap_or(usize::MAX));
     if let (Some(first), Some(last)) = (dates.iter().min(), dates.iter().max()) {
-        let dated = coverage::receipts(store, *first, *last).await?;
-        let ours = |receipt: &Receipt| {
-            let is_picked = picked.contains(&receipt.job_id);
-            !is_picked && receipt.date.is_some_and(|date| dates.contains(&date))
-        };
-        receipts.extend(dated.into_iter().filter(ours));
+        let mut listed = BTreeSet::new();
+        coverage::receipts(store, *first, *last, |receipt| {
+            let ours = receipt.date.is_some_and(|date| dates.contains(&date));
+            if ours && !picked.contains(&receipt.job_id) {
+                sums.add(&receipt);
+                listed.extend(receipt.date.filter(|_| receipt.kind == "meetings"));
+            }
+        })
+        .await?;
+        sums.unlisted += dates.iter().collect::<BTreeSet<_>>().len() - listed.len();
     }
     let dead =
         Query::all(Kind::Deadletters).with("state", "dead").between("died_at", began, runtime::clock::now());
     let seconds = (runtime::clock::now().as_millisecond() - began.as_millisecond()) as f64 / 1_000.0;
-    Ok(add_up(dates.to_vec(), &receipts, store.count(&dead).await?, calls, seconds))
+    Ok(sums.summary(dates.to_vec(), store.count(&dead).await?, calls, seconds))
 }
 
-fn add_up(dates: Vec<Date>, receipts: &[Receipt], dead: u64, calls: Calls, seconds: f64) -> Summary {
-    let count = |state| receipts.iter().filter(|receipt| receipt.state == state).count() as u64;
-    let details: Vec<&Receipt> = receipts.iter().filter(|receipt| receipt.kind == "participants").collect();
-    let sum = |value: fn(&Receipt) -> Option<u64>| details.iter().filter_map(|receipt| value(receipt)).sum();
-    let all_complete = count(ReceiptState::Complete) == receipts.len() as u64;
-    Summary {
-        dates,
-        meetings: details.len() as u64,
-        sessions: sum(|receipt| receipt.got),
-        expected_sessions: sum(|receipt| receipt.expected),
-        calls,
-        dead,
-        waiting: count(ReceiptState::Planned),
-        seconds,
-        complete: all_complete && dead == 0,
-        waits_for: Vec::new(),
+/// What receipts add up to.
+#[derive(Debug, Default)]
+struct Sums {
+    meetings: u64,
+    sessions: u64,
+    expected: u64,
+    planned: u64,
+    not_complete: u64,
+    /// Dates without a list, and picked meetings without a receipt.
+    unlisted: usize,
+}
+
+impl Sums {
+    fn add(&mut self, receipt: &Receipt) {
+        if receipt.kind == "participants" {
+            self.meetings += 1;
+            self.sessions = self.sessions.saturating_add(receipt.got.unwrap_or(0));
+            self.expected = self.expected.saturating_add(receipt.expected.unwrap_or(0));
+        }
+        self.planned += u64::from(receipt.state == ReceiptState::Planned);
+        self.not_complete += u64::from(receipt.state != ReceiptState::Complete);
+    }
+
+    fn summary(self, dates: Vec<Date>, dead: u64, calls: Calls, seconds: f64) -> Summary {
+        Summary {
+            dates,
+            meetings: self.meetings,
+            sessions: self.sessions,
+            expected_sessions: self.expected,
+            calls,
+            dead,
+            waiting: self.planned,
+            seconds,
+            complete: self.not_complete == 0 && self.unlisted == 0 && dead == 0,
+            waits_for: Vec::new(),
+        }
     }
 }
 

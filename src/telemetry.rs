@@ -6,17 +6,17 @@ use tracing_subscriber::EnvFilter;
 
 use crate::config::{ConfigError, LogConfig};
 
-/// Starts logging. What libraries log is cut to warnings unless the filter names them.
+/// Starts logging. What libraries log is cut to warnings, whatever the filter says.
 ///
 /// # Errors
 /// When the filter cannot be parsed.
 pub(crate) fn start(log: &LogConfig) -> Result<(), ConfigError> {
     let refuse =
         |_| ConfigError::invalid("UA_LOG", format!("takes a level or a filter, not {:?}", log.filter));
-    // hyper's and lapin's own lines can hold addresses and headers: never below a warning by default.
-    let quiet = ["hyper=warn", "lapin=error", "reqwest=warn", "rustls=warn", "h2=warn", "async_rs=warn"];
+    // lapin writes returned messages with their bodies, and frames with the login; hyper's lines hold addresses.
+    let quiet = ["hyper=warn", "lapin=off", "reqwest=warn", "rustls=warn", "h2=warn", "async_rs=warn"];
     let mut filter = EnvFilter::try_new(&log.filter).map_err(refuse)?;
-    for directive in quiet.iter().filter(|directive| !names(&log.filter, directive)) {
+    for directive in quiet {
         filter = filter
             .add_directive(directive.parse().map_err(|_| ConfigError::invalid("UA_LOG", "cannot be read"))?);
     }
@@ -28,8 +28,4 @@ pub(crate) fn start(log: &LogConfig) -> Result<(), ConfigError> {
     // A second start in one process (tests) keeps the first.
     drop(started);
     Ok(())
-}
-
-fn names(filter: &str, directive: &str) -> bool {
-    directive.split('=').next().is_some_and(|target| filter.contains(target))
 }

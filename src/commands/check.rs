@@ -3,7 +3,7 @@
 use messages::Queue;
 use runtime::Failure;
 use serde::Serialize;
-use store::TemplateState;
+use store::{Store, TemplateState};
 use zoom::Zoom;
 
 use crate::assemble;
@@ -103,13 +103,19 @@ async fn store(config: &Config) -> anyhow::Result<String> {
 }
 
 async fn templates(config: &Config) -> anyhow::Result<String> {
-    let health = assemble::store(config)?.check().await?;
-    if health.is_current() {
-        return Ok(format!("{} present and current", health.templates.len()));
-    }
+    let count = current_templates(&assemble::store(config)?).await?;
+    Ok(format!("{count} present and current"))
+}
+
+/// The number of templates, all of them present and current.
+///
+/// # Errors
+/// When one is not, since documents would be mapped wrongly, or when the store is away.
+pub(super) async fn current_templates(store: &Store) -> anyhow::Result<usize> {
+    let health = store.check().await?;
     let wrong = health.templates.iter().filter(|(_, state)| *state != TemplateState::Current);
     let wrong: Vec<String> = wrong.map(|(name, state)| format!("{name} is {state}")).collect();
-    Err(usage(wrong.join(", ")))
+    if wrong.is_empty() { Ok(health.templates.len()) } else { Err(usage(wrong.join(", "))) }
 }
 
 async fn zoom(config: &Config) -> anyhow::Result<String> {

@@ -17,7 +17,7 @@ use super::{run, simulate};
 use crate::cli::Demo;
 use crate::config::{Config, Environment};
 use crate::coverage;
-use crate::exit::Outcome;
+use crate::exit::{Outcome, usage};
 use crate::output;
 use crate::planning::Wish;
 use crate::summary::Summary;
@@ -47,6 +47,7 @@ struct Counts {
 
 pub(super) async fn execute(words: Demo, config: &Config) -> anyhow::Result<Outcome> {
     let date = words.date.unwrap_or_else(|| coverage::today().saturating_sub(jiff::Span::new().days(1)));
+    zoom::window::check(date, coverage::today()).map_err(|error| usage(error.to_string()))?;
     fresh_folder(&words.data_dir)?;
     let settings = Settings { now: Some(well_after(date)), ..simulate::settings(&words.world) };
     let simulator = Simulator::start(settings).await.context("cannot start the simulator")?;
@@ -92,8 +93,16 @@ fn account(words: &Demo, simulator: &Simulator, config: &Config) -> anyhow::Resu
     Ok(Config { log: config.log.clone(), ..Config::from(&environment)? })
 }
 
-/// Makes the folder, or empties it of an earlier demo. Anything else in it is left alone and refused.
+/// Marks a folder as a demo's: only what a demo has made is replaced by the next one.
+const MARK: &str = "this-is-a-demo";
+
+/// Makes the folder, or empties it of an earlier demo. A file that no demo has made is left alone.
 fn fresh_folder(folder: &Path) -> anyhow::Result<()> {
+    let (file, mark) = (folder.join("ua.db"), folder.join(MARK));
+    if file.exists() && !mark.exists() {
+        let text = format!("{} was not made by a demo; choose another --data-dir", file.display());
+        return Err(usage(text));
+    }
     for name in ["ua.db", "ua.db-wal", "ua.db-shm"] {
         match std::fs::remove_file(folder.join(name)) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
@@ -103,7 +112,10 @@ fn fresh_folder(folder: &Path) -> anyhow::Result<()> {
             _ => {}
         }
     }
-    std::fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))
+    let made = std::fs::create_dir_all(folder).and_then(|()| std::fs::write(&mark, ""));
+    made.map_err(|error| {
+        usage(format!("cannot write to {}: {error}; choose another --data-dir", folder.display()))
+    })
 }
 
 async fn compare(

@@ -32,6 +32,7 @@ pub(super) async fn execute(words: Plan, config: &Config) -> anyhow::Result<Outc
     // Asked for first: a plan nobody could work on should not be made.
     assemble::zoom(config)?;
     let store = assemble::store(config)?;
+    super::check::current_templates(&store).await?;
     let planned = planning::plan(&wish, config, &store).await?;
     let publishes = !words.dry_run && !planned.plan.jobs.is_empty();
     if publishes && !words.yes {

@@ -35,6 +35,9 @@ pub(super) async fn execute(words: Run, config: &Config) -> anyhow::Result<Outco
             };
             let (summary, store) = harvest(&wish, &config, words.wait).await?;
             print_documents(&store).await?;
+            if words.json {
+                return report(&summary, true);
+            }
             output::remark(&summary.sentence());
             Ok(summary.outcome())
         }

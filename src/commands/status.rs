@@ -83,10 +83,12 @@ async fn days(store: &Store) -> anyhow::Result<Vec<Day>> {
     let today = coverage::today();
     let first = today.saturating_sub(jiff::Span::new().days(DAYS));
     let mut days: BTreeMap<Date, Day> = BTreeMap::new();
-    for receipt in coverage::receipts(store, first, today).await? {
-        let Some(date) = receipt.date else { continue };
-        count(days.entry(date).or_insert_with(|| Day { date, ..Day::default() }), &receipt);
-    }
+    coverage::receipts(store, first, today, |receipt| {
+        if let Some(date) = receipt.date {
+            count(days.entry(date).or_insert_with(|| Day { date, ..Day::default() }), &receipt);
+        }
+    })
+    .await?;
     Ok(days.into_values().rev().collect())
 }
 

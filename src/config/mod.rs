@@ -61,8 +61,8 @@ pub struct AmqpConfig {
 /// Elasticsearch or OpenSearch, when `ES_HOST` is set.
 #[derive(Debug, Clone)]
 pub struct SearchConfig {
-    /// `host:port` or a URL.
-    pub host: String,
+    /// `host:port` or a URL, which may hold a password.
+    pub host: SecretString,
     /// The user.
     pub user: Option<String>,
     /// The user's password.
@@ -125,7 +125,7 @@ impl Config {
             ca_cert: path("AMQP_CA_CERT"),
         });
         let search = environment.get("ES_HOST").map(|host| SearchConfig {
-            host: host.to_owned(),
+            host: host.into(),
             user: environment.get("ES_USER").map(str::to_owned),
             password: secret("ES_PASSWORD"),
             api_key: secret("ES_API_KEY"),
@@ -222,8 +222,11 @@ mod tests {
     fn debug_never_shows_a_secret() {
         let canary = |name: &'static str| (name, "amqp://u:canary@h/".to_owned());
         let names = ["AMQP_URL", "ES_PASSWORD", "ES_API_KEY", "ZOOM_CLIENT_SECRET"];
-        let ids =
-            [("ES_HOST", "h:1".to_owned()), ("ZOOM_ACCOUNT_ID", "a".into()), ("ZOOM_CLIENT_ID", "b".into())];
+        let ids = [
+            ("ES_HOST", "http://u:canary@h:1".to_owned()),
+            ("ZOOM_ACCOUNT_ID", "a".into()),
+            ("ZOOM_CLIENT_ID", "b".into()),
+        ];
         let environment = Environment::of(names.map(canary).into_iter().chain(ids));
         let config = Config::from(&environment).unwrap();
         assert!(config.zoom.is_ok() && config.amqp.is_some() && config.search.is_some());

@@ -46,6 +46,7 @@ fn url(environment: &Environment, name: &'static str) -> Result<String, ConfigEr
     let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
     match rest {
         Some(rest) if !rest.is_empty() && !rest.contains(char::is_whitespace) => Ok(text.to_owned()),
-        _ => Err(ConfigError::invalid(name, format!("takes an http or https address, not {text:?}"))),
+        // Not shown: an address may hold a password.
+        _ => Err(ConfigError::invalid(name, "takes an address that begins with http:// or https://")),
     }
 }
