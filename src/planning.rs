@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use jiff::civil::Date;
-use messages::{JobId, Lane, MeetingUuid, RunId, Source};
+use messages::{Family, JobId, Lane, MeetingUuid, RunId, Source};
 use planner::{Coverage, Plan, Quota, Wanted};
 use runtime::{Broker, Message, Outbox, clock};
 use store::{Batch, Kind, Split, Store, StoreError, Verdict};
@@ -109,13 +109,14 @@ impl Planned {
 /// Compares what is wished with what the store's receipts say is held.
 ///
 /// # Errors
-/// When the account is not configured or the store is away.
-pub async fn plan(wish: &Wish, config: &Config, store: &Store) -> anyhow::Result<Planned> {
+/// When the account is not configured, or the broker or the store is away.
+pub async fn plan(wish: &Wish, config: &Config, broker: &Broker, store: &Store) -> anyhow::Result<Planned> {
     let quota = quota(config)?;
     let now = clock::now();
     store.refresh().await?;
     let today = coverage::today();
-    let mut known = Coverage::default();
+    // What still waits in the queues is not lost, however old it is.
+    let mut known = Coverage::default().with_jobs_waiting(jobs_wait(broker).await?);
     let experience = today.saturating_sub(jiff::Span::new().days(EXPERIENCE_DAYS));
     coverage::lists(store, experience, today, |receipt| known.add(receipt)).await?;
     let dates = if wish.dates.is_empty() && wish.meeting_uuids.is_empty() {
@@ -140,6 +141,16 @@ pub async fn plan(wish: &Wish, config: &Config, store: &Store) -> anyhow::Result
     known.extend(coverage::receipts_of(store, &wanted.picked_jobs()).await?);
     let plan = planner::plan(now, &wanted, &known, &quota);
     Ok(Planned { wanted, plan })
+}
+
+async fn jobs_wait(broker: &Broker) -> anyhow::Result<bool> {
+    for queue in Family::ALL.into_iter().flat_map(Family::queues) {
+        let depth = broker.depth(&queue).await?;
+        if depth.ready + depth.leased.unwrap_or(0) + depth.delayed.unwrap_or(0) > 0 {
+            return Ok(true);
+        }
+    }
+    Ok(broker.parked().await? > 0)
 }
 
 fn quota(config: &Config) -> anyhow::Result<Quota> {

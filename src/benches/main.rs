@@ -1,4 +1,4 @@
-//! The figures of the README: `cargo bench --bench figures` runs all, `-- NAME` one of them.
+//! The figures of the README: `docker/bench.sh` runs all, `docker/bench.sh NAME` one of them.
 //! Prints ratios and rates taken in one run; judges nothing.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
@@ -6,6 +6,7 @@
 mod embedded;
 mod pipeline;
 mod process;
+mod roles;
 
 use std::process::ExitCode;
 
@@ -29,6 +30,9 @@ fn main() -> ExitCode {
         }
         if wants("sink") {
             pipeline::into_a_sink().await;
+        }
+        if wants("roles") {
+            roles::memory(20).await;
         }
     });
     ExitCode::SUCCESS

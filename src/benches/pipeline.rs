@@ -26,7 +26,7 @@ const TOTAL: u64 = (PAGES * PER_PAGE) as u64;
 const DRAIN: &str = "bench-drain-";
 
 #[expect(clippy::disallowed_methods, reason = "benchmarks learn from the environment where the servers are")]
-fn servers() -> Option<(String, String)> {
+pub(crate) fn servers() -> Option<(String, String)> {
     let found = std::env::var("UA_TEST_AMQP_URL").ok().zip(std::env::var("UA_TEST_ES_9").ok());
     if found.is_none() {
         println!("left out: the pipeline, since UA_TEST_AMQP_URL and UA_TEST_ES_9 are not set");
@@ -122,7 +122,7 @@ fn page_of(number: usize, body: &RawValue) -> Vec<u8> {
     messages::encode(&Document::Raw(raw)).expect("a message")
 }
 
-fn store(search: &str, prefix: &str) -> Store {
+pub(crate) fn store(search: &str, prefix: &str) -> Store {
     let settings = store::elasticsearch::Settings {
         host: search.to_owned(),
         user: None,

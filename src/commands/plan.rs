@@ -33,17 +33,17 @@ pub(super) async fn execute(words: Plan, config: &Config) -> anyhow::Result<Outc
     assemble::zoom(config)?;
     let store = assemble::store(config)?;
     super::check::current_templates(&store).await?;
-    let planned = planning::plan(&wish, config, &store).await?;
+    let broker = assemble::broker(config, "plan").await?;
+    let planned = planning::plan(&wish, config, &broker, &store).await?;
     let publishes = !words.dry_run && !planned.plan.jobs.is_empty();
     if publishes && !words.yes {
         ask(&planned)?;
     }
     say(&planned, publishes, words.json)?;
     if publishes {
-        let broker = assemble::broker(config, "plan").await?;
         planning::publish(planned.plan, &broker, &store).await?;
-        broker.close().await;
     }
+    broker.close().await;
     Ok(Outcome::Complete)
 }
 

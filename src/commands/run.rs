@@ -56,7 +56,7 @@ pub(super) async fn harvest(
     let broker = assemble::broker(config, "run").await?;
     let store = assemble::store(config)?;
     store.setup().await?;
-    let planned = planning::plan(wish, config, &store).await?;
+    let planned = planning::plan(wish, config, &broker, &store).await?;
     output::remark(&planned.sentence());
     let picked = planned.picked_jobs();
     let wanted = planned.wanted;

@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# The figures of the README, taken on this machine: starts RabbitMQ and Elasticsearch in a temporary folder, runs the
+# benchmarks, stops the servers. Names of figures may be given: embedded, memory, pipeline, sink, roles.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+folder=$(mktemp -d "${TMPDIR:-/tmp}/ua-bench.XXXXXX")
+stop() {
+  docker/services/service.sh down "$folder/servers" >/dev/null 2>&1 || true
+  rm -rf "$folder"
+}
+trap stop EXIT
+
+docker/services/service.sh up "$folder/servers" rabbitmq-3 elasticsearch-9
+set -a
+# shellcheck disable=SC1091
+. "$folder/servers/env"
+set +a
+cargo bench --locked --bench figures -- "$@"
+if [ $# -eq 0 ]; then
+  cargo bench --locked -p zoom --bench fetch
+  cargo bench --locked -p indexer --bench map
+fi
