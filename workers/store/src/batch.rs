@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde::Serialize;
 
-use crate::Kind;
+use crate::{Kind, id};
 
 /// What became of one item of a batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,7 +97,8 @@ impl Batch {
         Self::default()
     }
 
-    /// Adds a document; `prefix` is the store's index prefix ([`crate::Store::prefix`]).
+    /// Adds a document; `prefix` is the store's index prefix ([`crate::Store::prefix`]). An id of more than
+    /// 400 bytes is replaced by its beginning and a hash of it; [`crate::Store::get`] finds it by either.
     ///
     /// # Errors
     /// When the document cannot be serialised; the batch is then as it was.
@@ -112,6 +113,7 @@ impl Batch {
     ) -> Result<(), serde_json::Error> {
         let Contents { buffer, items } = Arc::make_mut(&mut self.contents);
         let start = buffer.len();
+        let id = id::shortened(&id).unwrap_or(id);
         let meta =
             ActionMeta { _index: Prefixed(prefix, &index), _id: &id, version, version_type: "external_gte" };
         let written = serde_json::to_writer(&mut *buffer, &Action { index: meta }).and_then(|()| {

@@ -1,8 +1,8 @@
 //! Names of indices: a kind of document, and the period its own time falls into.
 
-use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan};
 
 /// A kind of document. Each has an index template, and in the local file a view.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -64,6 +64,32 @@ impl Kind {
         }
     }
 
+    /// True when the index (without prefix) is one of this kind's and its whole period lies before `date`.
+    pub(crate) fn is_before(self, index: &str, date: Date) -> bool {
+        self.behind(index).is_some_and(|behind| behind <= date)
+    }
+
+    /// The first date behind the period of an index; `None` for a name that [`Kind::index`] does not give.
+    fn behind(self, index: &str) -> Option<Date> {
+        let period = index.strip_prefix(self.name())?.strip_prefix('-')?;
+        let digits: Option<Vec<i16>> = period.split('.').map(|part| part.parse().ok()).collect();
+        let (split, first, length) = match digits?[..] {
+            [year] => (Split::Year, Date::new(year, 1, 1).ok()?, 1_i32.years()),
+            [year, month] => (Split::Month, Date::new(year, month.try_into().ok()?, 1).ok()?, 1_i32.months()),
+            [year, month, day] => {
+                let date = Date::new(year, month.try_into().ok()?, day.try_into().ok()?).ok()?;
+                (Split::Day, date, 1_i32.days())
+            }
+            _ => return None,
+        };
+        // A name that only resembles one of ours belongs to somebody else.
+        if self.is_split() && self.index(split, first) == index {
+            first.checked_add(length).ok()
+        } else {
+            None
+        }
+    }
+
     /// As [`Kind::index`], for a document whose own time is a point in time; indices are cut in UTC.
     pub fn index_at(self, split: Split, time: Timestamp) -> String {
         self.index(split, TimeZone::UTC.to_datetime(time).date())
@@ -106,6 +132,32 @@ mod tests {
         assert_eq!(Kind::Sessions.index(Split::Month, date), "sessions-2026.01");
         assert_eq!(Kind::Raw.index(Split::Year, date), "raw-2026");
         assert_eq!(Kind::Harvests.index(Split::Day, date), "harvests");
+        for (index, last, next) in [
+            ("raw-2026", "2026-12-31", "2027-01-01"),
+            ("raw-2026.02", "2026-02-28", "2026-03-01"),
+            ("raw-2026.12", "2026-12-31", "2027-01-01"),
+            ("raw-2026.01.31", "2026-01-31", "2026-02-01"),
+        ] {
+            assert!(!Kind::Raw.is_before(index, last.parse().unwrap()), "{index}");
+            assert!(Kind::Raw.is_before(index, next.parse().unwrap()), "{index}");
+        }
+        for strange in [
+            "raw-",
+            "raw",
+            "raw-2026.1",
+            "raw-2026.13",
+            "raw-2026.02.30",
+            "raw-2026.01.01.01",
+            "raw-x",
+            "raw-+2026",
+            "raw-2026.01-old",
+            "meetings-2020.01",
+            "t-raw-2020.01",
+            "harvests-2020",
+        ] {
+            assert!(!Kind::Raw.is_before(strange, Date::MAX), "{strange}");
+            assert!(!Kind::Harvests.is_before(strange, Date::MAX), "{strange}");
+        }
         let late: Timestamp = "2026-01-31T23:59:59.999Z".parse().unwrap();
         assert_eq!(Kind::Sessions.index_at(Split::Month, late), "sessions-2026.01");
     }

@@ -4,6 +4,7 @@ mod batch;
 mod condition;
 pub mod elasticsearch;
 mod error;
+mod id;
 mod index;
 pub mod local;
 mod query;

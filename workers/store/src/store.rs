@@ -1,7 +1,9 @@
 //! The verbs that every back end has, and nothing else.
 
+use jiff::civil::Date;
+
 use crate::{
-    Batch, Cursor, Elasticsearch, Health, Hit, Kind, Local, Query, SetupReport, StoreError, Verdict,
+    Batch, Cursor, Elasticsearch, Health, Hit, Kind, Local, Query, SetupReport, StoreError, Verdict, id,
 };
 
 /// Where documents live. Clones share connections.
@@ -42,6 +44,8 @@ impl Store {
     /// # Errors
     /// When the store cannot be asked.
     pub async fn get(&self, kind: Kind, id: &str) -> Result<Option<Hit>, StoreError> {
+        let short = id::shortened(id);
+        let id = short.as_deref().unwrap_or(id);
         each!(self, store => store.get(kind, id).await)
     }
 
@@ -84,6 +88,20 @@ impl Store {
     /// When the store cannot be asked.
     pub async fn group(&self, query: &Query, field: &'static str) -> Result<Vec<(String, u64)>, StoreError> {
         each!(self, store => store.group(query, field).await)
+    }
+
+    /// Removes the indices of a split kind of which everything is old: the whole period lies before the date
+    /// `before`, and every document in it was received (by its version) before that date. The second matters
+    /// for what was received long after its own time: it is kept as long as all else. Returns how many
+    /// documents (local file) or indices (search engine) are gone; of a kind with one index always 0.
+    ///
+    /// May be given up at any point and called again. The local file does not become smaller: the room is
+    /// used again.
+    ///
+    /// # Errors
+    /// When the store cannot be asked, or refuses. What was removed until then is gone.
+    pub async fn expire(&self, kind: Kind, before: Date) -> Result<u64, StoreError> {
+        each!(self, store => store.expire(kind, before).await)
     }
 
     /// Makes everything written so far visible to searches.

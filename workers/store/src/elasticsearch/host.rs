@@ -5,11 +5,18 @@ use ::elasticsearch::http::Url;
 use crate::StoreError;
 
 /// Hosts, and what their URLs said of user and password.
-#[derive(Debug)]
 pub(super) struct Hosts {
     pub(super) urls: Vec<Url>,
     pub(super) user: Option<String>,
     pub(super) password: Option<String>,
+}
+
+impl Hosts {
+    /// The hosts, without anything secret.
+    pub(super) fn name(&self) -> String {
+        let names: Vec<&str> = self.urls.iter().map(Url::as_str).collect();
+        names.join(", ")
+    }
 }
 
 /// Reads one or several hosts, separated by commas: `host:port` means `http`; `https://` must be said.
@@ -34,6 +41,10 @@ fn parse_host(text: &str) -> Result<Url, StoreError> {
     let url = Url::parse(&whole).map_err(|error| no_host(&error.to_string()))?;
     if !matches!(url.scheme(), "http" | "https") {
         return Err(no_host("only http and https are spoken"));
+    }
+    // A slash in a password makes the rest of it a path.
+    if url.path().contains('@') {
+        return Err(no_host("a password in it must be written with % (a slash is %2F)"));
     }
     if url.host_str().is_none_or(str::is_empty) || url.query().is_some() || url.fragment().is_some() {
         return Err(no_host("it must be a host, a port and at most a path"));
@@ -85,10 +96,17 @@ mod tests {
 
     #[test]
     fn what_is_no_host_is_refused_without_being_shown() {
-        for bad in
-            ["", ",", "http://", "ftp://u:canary@h", "http://u:canary@h:port", "http://h?canary", "u:canary@"]
-        {
-            let error = parse_hosts(bad).unwrap_err().to_string();
+        for bad in [
+            "",
+            ",",
+            "http://",
+            "ftp://u:canary@h",
+            "http://u:canary@h:port",
+            "http://h?canary",
+            "u:canary@",
+            "u:1/canary@h",
+        ] {
+            let error = parse_hosts(bad).err().unwrap().to_string();
             assert!(error.contains("ES_HOST") && !error.contains("canary"), "{bad}: {error}");
         }
     }

@@ -2,6 +2,7 @@
 
 mod answer;
 mod bulk;
+mod expire;
 mod host;
 mod search;
 mod templates;
@@ -21,6 +22,7 @@ use ::elasticsearch::http::transport::{
 };
 use ::elasticsearch::http::{Method, StatusCode};
 use bytes::Bytes;
+use jiff::civil::Date;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::de::DeserializeOwned;
 
@@ -34,7 +36,7 @@ const HEALTH_TIMEOUT: Duration = Duration::from_secs(5);
 const REQUEST_BYTES: usize = 90 << 20;
 
 /// Where the search engine is and how to be let in.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Settings {
     /// `host:port` (which means `http`) or a URL; several, separated by commas, are asked in turn.
     pub host: String,
@@ -64,6 +66,23 @@ impl Settings {
             prefix: String::new(),
             request_timeout: Duration::from_secs(60),
         }
+    }
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The host may be a URL with user and password in it.
+        let host = host::parse_hosts(&self.host).map_or_else(|_| "unusable".to_owned(), |hosts| hosts.name());
+        let Self { host: _, user, password, api_key, ca_cert, prefix, request_timeout } = self;
+        f.debug_struct("Settings")
+            .field("host", &host)
+            .field("user", &user.as_ref().map(|_| "..."))
+            .field("password", password)
+            .field("api_key", api_key)
+            .field("ca_cert", ca_cert)
+            .field("prefix", prefix)
+            .field("request_timeout", request_timeout)
+            .finish()
     }
 }
 
@@ -97,8 +116,7 @@ impl Elasticsearch {
     pub fn new(settings: Settings) -> Result<Self, StoreError> {
         check_prefix(&settings.prefix)?;
         let hosts = host::parse_hosts(&settings.host)?;
-        let names: Vec<&str> = hosts.urls.iter().map(Url::as_str).collect();
-        let name = names.join(", ");
+        let name = hosts.name();
         let transport = transport(&settings, hosts)?;
         let prefix = settings.prefix;
         Ok(Self { inner: Arc::new(Inner { transport, name, prefix }), request_bytes: REQUEST_BYTES })
@@ -146,6 +164,10 @@ impl Elasticsearch {
         field: &'static str,
     ) -> Result<Vec<(String, u64)>, StoreError> {
         search::group(self, query, field).await
+    }
+
+    pub(crate) async fn expire(&self, kind: Kind, before: Date) -> Result<u64, StoreError> {
+        expire::expire(self, kind, before).await
     }
 
     pub(crate) async fn refresh(&self) -> Result<(), StoreError> {

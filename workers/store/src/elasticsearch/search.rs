@@ -1,20 +1,45 @@
 //! Queries in the search engine's own language, and hits out of its answers.
 
-use ::elasticsearch::http::Method;
+use std::time::Duration;
+
+use ::elasticsearch::http::{Method, StatusCode};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use super::Elasticsearch;
+use super::answer::Answer;
 use crate::condition::{Condition, Test, conditions};
 use crate::query::Position;
 use crate::{Cursor, Hit, Kind, Order, Query, StoreError};
 
 const LENIENT: &str = "ignore_unavailable=true&allow_no_indices=true";
+/// A part of the hits is a wrong answer here: receipts that are not found are fetched again.
+const WHOLE: &str = "allow_partial_search_results=false";
+/// Pauses before a question is asked again that was answered for some shards only: those of an index that was
+/// made this moment are not ready yet. After the last one the search engine counts as away.
+const PAUSES: [u64; 6] = [100, 200, 400, 800, 1_500, 2_000];
+/// No further try when so much time has gone by.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// How long the search engine keeps a scan's place.
 const KEEP: &str = "2m";
 /// Hits and groups in one answer: the search engine's own bound.
 const MOST: usize = 10_000;
+
+/// Of how many shards there is no answer.
+#[derive(Default, Deserialize)]
+struct Shards {
+    #[serde(default)]
+    failed: u64,
+}
+
+#[derive(Deserialize)]
+struct Failing {
+    #[serde(default)]
+    _shards: Shards,
+}
 
 #[derive(Deserialize)]
 struct Found {
@@ -65,12 +90,17 @@ pub(super) async fn search(store: &Elasticsearch, query: &Query) -> Result<Vec<H
 }
 
 pub(super) async fn count(store: &Elasticsearch, query: &Query) -> Result<u64, StoreError> {
+    count_in(store, &store.indices(query.kind), selection(query)?).await
+}
+
+/// How many documents of these indices a query in the search engine's language finds.
+pub(super) async fn count_in(store: &Elasticsearch, indices: &str, query: Value) -> Result<u64, StoreError> {
     #[derive(Deserialize)]
     struct Counted {
         count: u64,
     }
-    let path = format!("{}/_count?{LENIENT}", store.indices(query.kind));
-    let counted: Counted = store.ask_json(Method::Post, &path, &json!({"query": selection(query)?})).await?;
+    let counted: Counted =
+        read(store, &format!("{indices}/_count?{LENIENT}"), &json!({"query": query})).await?;
     Ok(counted.count)
 }
 
@@ -89,7 +119,8 @@ pub(super) async fn scan(
         }
         Some(Cursor(Position::Scroll(id))) => {
             let body = json!({"scroll": KEEP, "scroll_id": id});
-            store.ask_json(Method::Post, "_search/scroll", &body).await?
+            // Not asked again: the shards that did answer have gone on.
+            whole(&store.ask(Method::Post, "_search/scroll", body.to_string()).await?.accepted()?)?
         }
         Some(Cursor(Position::Behind { .. })) => {
             return Err(StoreError::Refused("this cursor belongs to another store".to_owned()));
@@ -136,8 +167,8 @@ pub(super) async fn group(
         "query": selection(query)?,
         "aggs": {"groups": {"terms": {"field": field, "size": MOST}}},
     });
-    let path = format!("{}/_search?{LENIENT}", store.indices(query.kind));
-    let grouped: Grouped = store.ask_json(Method::Post, &path, &body).await?;
+    let path = format!("{}/_search?{LENIENT}&{WHOLE}", store.indices(query.kind));
+    let grouped: Grouped = read(store, &path, &body).await?;
     let buckets = grouped.aggregations.map(|all| all.groups.buckets).unwrap_or_default();
     let named = |bucket: Bucket| {
         let name = bucket.key_as_string.unwrap_or_else(|| match bucket.key {
@@ -152,8 +183,40 @@ pub(super) async fn group(
 }
 
 async fn ask(store: &Elasticsearch, kind: Kind, body: &Value, more: &str) -> Result<Found, StoreError> {
-    let path = format!("{}/_search?{LENIENT}{more}", store.indices(kind));
-    store.ask_json(Method::Post, &path, body).await
+    let path = format!("{}/_search?{LENIENT}&{WHOLE}{more}", store.indices(kind));
+    read(store, &path, body).await
+}
+
+/// Asks a question, again for a while when not every shard answers.
+async fn read<T: DeserializeOwned>(store: &Elasticsearch, path: &str, body: &Value) -> Result<T, StoreError> {
+    let begun = Instant::now();
+    let mut pauses = PAUSES.into_iter().map(Duration::from_millis);
+    loop {
+        let answer = store.ask(Method::Post, path, body.to_string()).await?;
+        let partial = match answer.status {
+            StatusCode::SERVICE_UNAVAILABLE => true,
+            status => status.is_success() && failing(&answer)? > 0,
+        };
+        match pauses.next().filter(|pause| partial && begun.elapsed() + *pause <= PATIENCE) {
+            Some(pause) => tokio::time::sleep(pause).await,
+            None => return whole(&answer.accepted()?),
+        }
+    }
+}
+
+fn failing(answer: &Answer) -> Result<u64, StoreError> {
+    Ok(answer.json::<Failing>()?._shards.failed)
+}
+
+/// The answer, if it is one of every shard.
+fn whole<T: DeserializeOwned>(answer: &Answer) -> Result<T, StoreError> {
+    match failing(answer)? {
+        0 => answer.json(),
+        failed => Err(StoreError::Away(format!(
+            "{} answers without {failed} of its shards; look at the cluster's health",
+            answer.name
+        ))),
+    }
 }
 
 fn hits(store: &Elasticsearch, found: Found) -> Vec<Hit> {

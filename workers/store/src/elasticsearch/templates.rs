@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Elasticsearch;
+use super::expire::{delete, names};
 use crate::report::{Change, TemplateState};
 use crate::{Health, Kind, SetupReport, StoreError, template};
 
@@ -53,18 +54,11 @@ pub(super) async fn check(store: &Elasticsearch) -> Result<Health, StoreError> {
 }
 
 pub(super) async fn wipe(store: &Elasticsearch) -> Result<(), StoreError> {
-    // Servers refuse to delete indices by a pattern: ask for the names first.
-    let path = format!("{}/_settings?expand_wildcards=all&ignore_unavailable=true", store.all_indices());
-    let indices: BTreeMap<String, Value> = store.ask(Method::Get, &path, ()).await?.accepted()?.json()?;
-    for names in indices.into_keys().collect::<Vec<_>>().chunks(20) {
-        gone(store, &names.join(",")).await?;
+    for names in names(store, &store.all_indices(), "all").await?.chunks(20) {
+        delete(store, &names.join(",")).await?;
     }
-    gone(store, &format!("_index_template/{}ua-*", store.prefix())).await
-}
-
-async fn gone(store: &Elasticsearch, path: &str) -> Result<(), StoreError> {
-    let answer = store.ask(Method::Delete, path, ()).await?;
-    if answer.status == StatusCode::NOT_FOUND { Ok(()) } else { answer.accepted().map(|_| ()) }
+    delete(store, &format!("_index_template/{}ua-*", store.prefix())).await?;
+    Ok(())
 }
 
 fn name(store: &Elasticsearch, kind: Kind) -> String {

@@ -9,6 +9,8 @@ mod views;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use jiff::civil::{Date, Time};
+use jiff::tz::TimeZone;
 use rusqlite::Connection;
 
 use self::file::Writer;
@@ -126,6 +128,29 @@ impl Local {
         let selection = sql::Selection::of(self.prefix(), query)?;
         let kind = query.kind;
         self.read(move |connection, _| rows::group(connection, selection, kind, field)).await
+    }
+
+    pub(crate) async fn expire(&self, kind: Kind, before: Date) -> Result<u64, StoreError> {
+        let received = TimeZone::UTC.to_timestamp(before.to_datetime(Time::midnight()));
+        let Ok(received) = received.map(|received| received.as_millisecond()) else { return Ok(0) };
+        let old = self.read(move |connection, prefix| {
+            rows::old_indices(connection, prefix, |index| kind.is_before(index, before), kind, received)
+        });
+        let mut gone = 0;
+        for index in old.await? {
+            loop {
+                // One transaction each, so that writers have their turn in between.
+                let index = index.clone();
+                let some =
+                    self.inner.writer.call(move |connection| rows::delete_some(connection, &index, received));
+                let deleted = some.await?;
+                gone += deleted;
+                if deleted == 0 {
+                    break;
+                }
+            }
+        }
+        Ok(gone)
     }
 
     pub(crate) async fn refresh(&self) -> Result<(), StoreError> {

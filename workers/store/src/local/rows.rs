@@ -8,6 +8,16 @@ use serde_json::value::RawValue;
 use super::sql::{Selection, range};
 use crate::{Batch, Hit, Item, Kind, Verdict};
 
+/// Rows that are deleted in one transaction.
+const SOME: i64 = 1_000;
+/// The indices between two names. They are few and lead the key: hop from one to the next rather than through
+/// all their documents.
+const INDICES: &str = "with recursive indices (name) as (
+       select min(index_name) from documents where index_name >= ?1 and index_name < ?2
+       union all
+       select (select min(index_name) from documents where index_name > name and index_name < ?2)
+       from indices where name is not null)";
+
 /// SQLite's bound on one value, with room for the rest of the row.
 const LARGEST: usize = 900_000_000;
 
@@ -60,15 +70,11 @@ pub(super) fn get(
     kind: Kind,
     id: &str,
 ) -> rusqlite::Result<Option<Hit>> {
-    // Indices are few and lead the key: hop from one to the next rather than through all their documents.
-    let sql = "with recursive indices (name) as (
-                   select min(index_name) from documents where index_name >= ?1 and index_name < ?2
-                   union all
-                   select (select min(index_name) from documents where index_name > name and index_name < ?2)
-                   from indices where name is not null)
-               select index_name, id, version, body from indices join documents on index_name = name and id = ?3";
+    let sql = format!(
+        "{INDICES} select index_name, id, version, body from indices join documents on index_name = name and id = ?3"
+    );
     let (first, behind) = range(prefix, kind);
-    let mut statement = connection.prepare_cached(sql)?;
+    let mut statement = connection.prepare_cached(&sql)?;
     statement.query_row(params![first, behind, id], |row| hit(row, prefix)).optional()
 }
 
@@ -114,6 +120,39 @@ pub(super) fn group(
         Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?.unsigned_abs()))
     })?;
     rows.collect()
+}
+
+/// The indices of a kind that are old by their name and hold nothing of version `received` or later.
+pub(super) fn old_indices(
+    connection: &Connection,
+    prefix: &str,
+    is_old: impl Fn(&str) -> bool,
+    kind: Kind,
+    received: i64,
+) -> rusqlite::Result<Vec<String>> {
+    let (first, behind) = range(prefix, kind);
+    let mut statement =
+        connection.prepare(&format!("{INDICES} select name from indices where name is not null"))?;
+    let names = statement.query_map(params![first, behind], |row| row.get(0))?;
+    let mut young = connection
+        .prepare("select exists (select 1 from documents where index_name = ?1 and version >= ?2)")?;
+    let mut old = Vec::new();
+    for name in names {
+        let name: String = name?;
+        if is_old(name.strip_prefix(prefix).unwrap_or(&name))
+            && !young.query_row(params![name, received], |row| row.get::<_, bool>(0))?
+        {
+            old.push(name);
+        }
+    }
+    Ok(old)
+}
+
+/// Deletes a part of what an index holds of versions below `received`, and says how many rows that were.
+pub(super) fn delete_some(connection: &Connection, index: &str, received: i64) -> rusqlite::Result<u64> {
+    let sql = "delete from documents where rowid in
+               (select rowid from documents where index_name = ?1 and version < ?2 limit ?3)";
+    Ok(connection.prepare_cached(sql)?.execute(params![index, received, SOME])? as u64)
 }
 
 /// Deletes the documents and views of a prefix.

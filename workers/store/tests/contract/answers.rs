@@ -104,6 +104,116 @@ async fn a_page_or_a_torn_answer_is_away_and_settles_nothing() {
     }
 }
 
+/// Asks every question that reads; says how each ended.
+async fn questions(store: &Store) -> Vec<Result<(), StoreError>> {
+    let query = Query::all(Kind::Meetings);
+    vec![
+        store.search(&query).await.map(drop),
+        store.count(&query).await.map(drop),
+        store.scan(&query, 10, None).await.map(drop),
+        store.get(Kind::Meetings, "m").await.map(drop),
+        store.group(&query, "topic").await.map(drop),
+    ]
+}
+
+#[tokio::test]
+async fn an_index_that_is_not_ready_yet_is_waited_for() {
+    let not_yet =
+        r#"{"error":{"type":"search_phase_execution_exception","reason":"all shards failed"},"status":503}"#;
+    let partial = r#"{"count":1,"_shards":{"total":2,"failed":1}}"#;
+    for (status, body) in [(503, not_yet), (200, partial)] {
+        let asked = std::sync::atomic::AtomicUsize::new(0);
+        let responder =
+            Responder::start(move |_| match asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed) % 3 {
+                2 => (200, r#"{"count":2,"hits":{"hits":[]},"_shards":{"total":2,"failed":0}}"#.to_owned()),
+                _ => (status, body.to_owned()),
+            })
+            .await;
+        let answers = questions(&responder.store()).await;
+        assert!(answers.iter().all(Result::is_ok), "{answers:?}");
+        let requests = responder.requests.lock().unwrap();
+        assert_eq!(requests.len(), 15);
+        for request in requests.iter().filter(|request| request.line.contains("_search")) {
+            assert!(request.line.contains("allow_partial_search_results=false"), "{}", request.line);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_partial_answer_is_none() {
+    let body = r#"{"count":1,"hits":{"hits":[]},"_scroll_id":"s","_shards":{"total":2,"failed":1}}"#;
+    let whole = body.replace("\"failed\":1", "\"failed\":0");
+    let responder = Responder::start(move |request| {
+        let start = request.line.contains("scroll=");
+        (200, if start { whole.replace("[]", HIT) } else { body.to_owned() })
+    })
+    .await;
+    let store = responder.store();
+    let query = Query::all(Kind::Meetings);
+    let begun = std::time::Instant::now();
+    let counted = store.count(&query).await.unwrap_err();
+    assert!(
+        matches!(&counted, StoreError::Away(text) if text.contains("without 1 of its shards")),
+        "{counted}"
+    );
+    assert!(begun.elapsed() < Duration::from_secs(6), "{:?}", begun.elapsed());
+    let (hits, cursor) = store.scan(&query, 1, None).await.unwrap();
+    assert_eq!(hits.len(), 1);
+    let torn = store.scan(&query, 1, cursor).await.unwrap_err();
+    assert!(matches!(torn, StoreError::Away(_)), "{torn}");
+}
+
+const HIT: &str = r#"[{"_index":"meetings-2026.01","_id":"m","_version":1,"_source":{}}]"#;
+
+#[tokio::test]
+async fn a_search_engine_that_stays_unavailable_is_away() {
+    let responder = Responder::start(|_| (503, "{}".to_owned())).await;
+    let begun = std::time::Instant::now();
+    let error = responder.store().count(&Query::all(Kind::Meetings)).await.unwrap_err();
+    assert!(matches!(error, StoreError::Away(_)), "{error}");
+    assert!((1..7).contains(&begun.elapsed().as_secs()), "{:?}", begun.elapsed());
+}
+
+#[tokio::test]
+async fn each_old_index_is_deleted_by_its_name() {
+    let responder = Responder::start(|request| {
+        let body = match () {
+            () if request.line.contains("_settings") => {
+                r#"{"raw-2025.06":{},"raw-2025.07":{},"raw-2025.08":{},"raw-2026.01":{},"raw-2025":{},"raw-x":{}}"#
+            }
+            () if request.line.contains("raw-2025.07/_count") => r#"{"count":1}"#,
+            () if request.line.starts_with("DELETE /raw-2025.08 ") => return (404, "{}".to_owned()),
+            () => r#"{"count":0}"#,
+        };
+        (200, body.to_owned())
+    })
+    .await;
+    let gone = responder.store().expire(Kind::Raw, "2026-01-20".parse().unwrap()).await.unwrap();
+    assert_eq!(gone, 2, "07 holds what came later, 08 was gone already");
+    let requests = responder.requests.lock().unwrap();
+    let deleted: Vec<&str> =
+        requests.iter().filter_map(|request| request.line.strip_prefix("DELETE ")).collect();
+    assert_eq!(deleted, ["/raw-2025 HTTP/1.1", "/raw-2025.06 HTTP/1.1", "/raw-2025.08 HTTP/1.1"]);
+}
+
+#[test]
+fn settings_show_neither_user_nor_password() {
+    let hosts = ["https://canary:canary@search.example.edu:9200", "h, http://canary:canary@i", "u:canary@"];
+    for host in hosts {
+        let settings = elasticsearch::Settings {
+            user: Some("canary".into()),
+            password: Some("canary".into()),
+            api_key: Some("canary".into()),
+            ..elasticsearch::Settings::new(host)
+        };
+        let shown = format!("{settings:?}");
+        assert!(!shown.contains("canary"), "{shown}");
+        let error = Elasticsearch::new(settings).map(drop).err().map(|error| error.to_string());
+        assert!(!error.unwrap_or_default().contains("canary"));
+    }
+    assert!(format!("{:?}", elasticsearch::Settings::new(hosts[0])).contains("search.example.edu:9200"));
+}
+
 #[tokio::test]
 async fn credentials_that_are_not_accepted_are_refused_and_not_shown() {
     for status in [401, 403] {

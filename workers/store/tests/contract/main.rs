@@ -38,6 +38,7 @@ contract! {
         an_empty_batch_has_no_verdicts
         writers_at_once_leave_the_newest
         odd_ids_are_kept
+        a_long_id_is_shortened_and_found_by_either
         a_large_answer_is_kept_byte_for_byte
         documents_land_in_the_index_of_their_own_date;
     mapping:
@@ -57,6 +58,10 @@ contract! {
         an_empty_store_answers_with_nothing
         a_value_that_cannot_be_is_refused
         prefixes_are_apart;
+    expiry:
+        only_whole_old_indices_of_a_split_kind_expire
+        what_was_received_lately_keeps_its_index
+        many_documents_expire;
     templates:
         setting_up_again_changes_nothing
         a_check_names_product_and_version;

@@ -1,5 +1,6 @@
 //! What every back end has to do.
 
+pub(crate) mod expiry;
 pub(crate) mod mapping;
 pub(crate) mod read;
 pub(crate) mod templates;

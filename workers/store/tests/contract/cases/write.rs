@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use store::{Kind, Query, Split, Store, Verdict};
 
-use crate::documents::{Doc, batch, doc, got, meeting, write};
+use crate::documents::{Doc, batch, doc, fill, got, meeting, write};
 
 pub(crate) async fn a_new_document_is_indexed(store: Store) {
     assert_eq!(write(&store, &[meeting("a", 5, json!({"topic": "new"}))]).await, [Verdict::Indexed]);
@@ -89,6 +89,17 @@ pub(crate) async fn writers_at_once_leave_the_newest(store: Store) {
     let newest = Query::all(Kind::Meetings).with("duration", 39);
     assert_eq!(store.count(&newest).await.unwrap(), 50);
     assert_eq!(store.count(&Query::all(Kind::Meetings)).await.unwrap(), 50);
+}
+
+pub(crate) async fn a_long_id_is_shortened_and_found_by_either(store: Store) {
+    let (long, other) = ("é/".repeat(5_000), format!("{}x", "é/".repeat(5_000)));
+    fill(&store, &[meeting("m", 1, json!({"topic": "short"}))]).await;
+    let named = |id: &String, topic: &str| Doc { id: id.clone(), ..meeting("m", 1, json!({"topic": topic})) };
+    fill(&store, &[named(&long, "one"), named(&other, "other"), named(&long, "again")]).await;
+    let hit = store.get(Kind::Meetings, &long).await.unwrap().unwrap();
+    assert!(hit.id.len() <= 400 && hit.source.get().contains("again"), "{hit:?}");
+    assert_eq!(store.get(Kind::Meetings, &hit.id).await.unwrap().unwrap().source.get(), hit.source.get());
+    assert_eq!(store.count(&Query::all(Kind::Meetings)).await.unwrap(), 3);
 }
 
 pub(crate) async fn odd_ids_are_kept(store: Store) {

@@ -1,0 +1,51 @@
+//! Whole indices that are old enough are deleted, each by its name.
+
+use std::collections::BTreeMap;
+
+use ::elasticsearch::http::{Method, StatusCode};
+use jiff::civil::Date;
+use serde_json::{Value, json};
+
+use super::{Elasticsearch, search};
+use crate::{Kind, StoreError};
+
+/// Deletes the indices of `kind` with nothing in them that is of `before` or later.
+pub(super) async fn expire(store: &Elasticsearch, kind: Kind, before: Date) -> Result<u64, StoreError> {
+    let mut deleted = 0;
+    if !kind.is_split() {
+        return Ok(deleted);
+    }
+    for name in names(store, &store.indices(kind), "open").await? {
+        let index = name.strip_prefix(store.prefix()).unwrap_or(&name);
+        if kind.is_before(index, before) && !is_young(store, kind, &name, before).await? {
+            deleted += u64::from(delete(store, &name).await?);
+        }
+    }
+    Ok(deleted)
+}
+
+/// True when a document of the index was received at `before` or later.
+async fn is_young(store: &Elasticsearch, kind: Kind, name: &str, before: Date) -> Result<bool, StoreError> {
+    let received = if kind == Kind::Raw { "fetched_at" } else { "harvest.fetched_at" };
+    // What was written a moment ago counts, too.
+    store.ask(Method::Post, &format!("{name}/_refresh?ignore_unavailable=true"), ()).await?.accepted()?;
+    let query = json!({"range": {received: {"gte": before.to_string(), "format": "strict_date"}}});
+    Ok(search::count_in(store, name, query).await? > 0)
+}
+
+/// The names of the indices of a pattern. Servers refuse to delete by a pattern, and so do we.
+pub(super) async fn names(
+    store: &Elasticsearch,
+    pattern: &str,
+    which: &str,
+) -> Result<Vec<String>, StoreError> {
+    let path = format!("{pattern}/_settings?expand_wildcards={which}&ignore_unavailable=true");
+    let indices: BTreeMap<String, Value> = store.ask(Method::Get, &path, ()).await?.accepted()?.json()?;
+    Ok(indices.into_keys().collect())
+}
+
+/// Deletes an index (or what else the path names); false when it was not there.
+pub(super) async fn delete(store: &Elasticsearch, path: &str) -> Result<bool, StoreError> {
+    let answer = store.ask(Method::Delete, path, ()).await?;
+    if answer.status == StatusCode::NOT_FOUND { Ok(false) } else { answer.accepted().map(|_| true) }
+}
