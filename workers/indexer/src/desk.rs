@@ -1,15 +1,8 @@
-//! The desk of dead letters: files them in the store, lists and shows them, and replays them to their origin.
+//! The desk of dead letters: lists and shows those that were filed, and replays them to their origin.
 
-use jiff::{SignedDuration, Timestamp};
-use messages::{Cause, CauseClass, DeadLetter, DeadState, Queue};
-use runtime::{BatchWorker, Broker, Failure, Headers, Message, Outbox, PublishError, clock};
+use messages::{CauseClass, DeadLetter, DeadState, Queue};
+use runtime::{Broker, Message, PublishError, clock};
 use store::{Batch, Hit, Kind, Order, Query, Split, Store, StoreError, Verdict};
-
-use crate::map::fnv;
-
-/// How long a store that takes no dead letters is left alone. They are never counted or rejected: a dead
-/// letter of a dead letter would come back to this queue for ever.
-const PAUSE: SignedDuration = SignedDuration::from_secs(30);
 
 /// Why the desk could not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -51,87 +44,6 @@ pub enum Replay {
     Missing,
     /// The broker did not take it, or the row cannot be read; it stays as it was.
     Failed(String),
-}
-
-/// Moves dead letters from `ua.dead` into the store.
-#[derive(Debug)]
-pub struct DeadLetterDesk {
-    store: Store,
-}
-
-impl DeadLetterDesk {
-    /// A desk whose rows lie in `store`.
-    pub fn new(store: Store) -> Self {
-        Self { store }
-    }
-
-    async fn file(&self, letters: &[DeadLetter]) -> Result<Vec<Verdict>, StoreError> {
-        let mut batch = Batch::new();
-        for letter in letters {
-            push(&mut batch, &self.store, letter, letter.died_at.as_millisecond())?;
-        }
-        self.store.bulk(&batch).await
-    }
-}
-
-impl BatchWorker for DeadLetterDesk {
-    const NAME: &'static str = "index.dead";
-
-    async fn perform(&self, batch: &[Message], _outbox: &mut Outbox) -> Vec<Result<(), Failure>> {
-        let now = clock::now();
-        let letters: Vec<DeadLetter> = batch.iter().map(|message| letter(message, now)).collect();
-        match self.file(&letters).await {
-            Ok(verdicts) if verdicts.len() == batch.len() => {
-                verdicts.iter().map(|verdict| filed(verdict, now)).collect()
-            }
-            Ok(_) => vec![Err(wait(now, "the store gave no verdict on a dead letter")); batch.len()],
-            Err(error @ StoreError::Refused(_)) => {
-                vec![Err(Failure::Halt { cause: error.to_string() }); batch.len()]
-            }
-            Err(error @ StoreError::Away(_)) => {
-                vec![Err(Failure::Hold { until: None, why: error.to_string() }); batch.len()]
-            }
-            Err(error @ StoreError::Busy) => vec![Err(wait(now, &error.to_string())); batch.len()],
-        }
-    }
-
-    async fn healthy(&self) -> bool {
-        self.store.healthy().await
-    }
-}
-
-fn filed(verdict: &Verdict, now: Timestamp) -> Result<(), Failure> {
-    match verdict {
-        Verdict::Indexed | Verdict::Stale => Ok(()),
-        Verdict::Busy => Err(wait(now, "the store is overloaded and did not take a dead letter")),
-        Verdict::Refused { reason } | Verdict::TooLarge { reason } => {
-            Err(wait(now, &format!("the store refuses a dead letter: {reason}; run `ua setup`")))
-        }
-    }
-}
-
-fn wait(now: Timestamp, why: &str) -> Failure {
-    Failure::Hold { until: now.checked_add(PAUSE).ok(), why: why.to_owned() }
-}
-
-/// The row of a dead letter. A message that dies again after a replay has the same id, and so the same row.
-fn letter(message: &Message, now: Timestamp) -> DeadLetter {
-    let Headers { message_id, attempt, origin, cause, replays, first_seen } = message.headers.clone();
-    let id = if message_id.is_empty() { format!("unnamed-{:016x}", fnv(&message.body)) } else { message_id };
-    let given_up =
-        || Cause::new(CauseClass::CrashedWorker, "the broker gave it up: it was delivered too often");
-    DeadLetter {
-        id,
-        state: DeadState::Dead,
-        cause: cause.unwrap_or_else(given_up),
-        origin: origin.unwrap_or_else(|| Queue::named("unknown")),
-        attempts: attempt,
-        replays,
-        first_seen,
-        died_at: now,
-        changed_at: now,
-        body: DeadLetter::opaque(&message.body),
-    }
 }
 
 /// The dead letters that fit the filter, the latest first.
@@ -230,7 +142,13 @@ fn refusal(error: &PublishError) -> String {
     }
 }
 
-fn push(batch: &mut Batch, store: &Store, letter: &DeadLetter, version: i64) -> Result<(), StoreError> {
+/// Adds the row of a dead letter to a batch.
+pub(crate) fn push(
+    batch: &mut Batch,
+    store: &Store,
+    letter: &DeadLetter,
+    version: i64,
+) -> Result<(), StoreError> {
     let index = Kind::Deadletters.index(Split::default(), jiff::civil::Date::default());
     let pushed = batch.push(store.prefix(), Kind::Deadletters, index, letter.id.clone(), version, letter);
     pushed.map_err(|_| StoreError::Refused("a dead letter cannot be written as JSON".to_owned()))

@@ -5,6 +5,7 @@ use runtime::{BatchWorker, Failure, Message, Outbox, clock};
 use store::{Split, Store, StoreError};
 use tracing::debug;
 
+use crate::expiry::Expiry;
 use crate::load::Load;
 use crate::settle;
 
@@ -13,7 +14,9 @@ use crate::settle;
 pub struct Settings {
     /// How finely indices are split.
     pub split: Split,
-    /// For how many days raw answers are kept; 0: not at all.
+    /// For how many days raw answers are kept after they were received; 0: not at all. Whole indices expire,
+    /// once everything in them is old enough: with an index per month an answer lies up to a month longer,
+    /// with one per year up to a year.
     pub raw_days: u32,
     /// The version of this program, kept in every document.
     pub ua_version: &'static str,
@@ -35,12 +38,13 @@ impl Settings {
 pub struct Indexer {
     store: Store,
     settings: Settings,
+    expiry: Expiry,
 }
 
 impl Indexer {
     /// An indexer that writes to `store`.
     pub fn new(store: Store, settings: Settings) -> Self {
-        Self { store, settings }
+        Self { store, settings, expiry: Expiry::default() }
     }
 
     /// Sends a load and settles the messages in it.
@@ -98,6 +102,9 @@ impl BatchWorker for Indexer {
     async fn perform(&self, batch: &[Message], outbox: &mut Outbox) -> Vec<Result<(), Failure>> {
         let mut outcomes: Outcomes = vec![None; batch.len()];
         let error = self.index(batch, &mut outcomes, outbox).await.err();
+        if error.is_none() {
+            self.expiry.run(&self.store, self.settings.raw_days, clock::now()).await;
+        }
         let settled = outcomes.into_iter().zip(batch).map(|(outcome, message)| match (outcome, &error) {
             (Some(outcome), _) => outcome,
             (None, Some(error)) => Err(settle::failure(message, error, clock::now())),

@@ -1,11 +1,13 @@
 #![doc = include_str!("../README.md")]
 
 pub mod desk;
+mod expiry;
+mod filing;
 mod indexer;
 mod load;
 mod map;
 mod settle;
 
-pub use desk::DeadLetterDesk;
+pub use filing::DeadLetterDesk;
 pub use indexer::{Indexer, Settings};
 pub use map::{Encoded, Target, Unusable, encode_page};

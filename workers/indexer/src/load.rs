@@ -119,7 +119,11 @@ fn archive(raw: &RawDocument<'_>, prefix: &str, settings: &Settings, batch: &mut
         context,
         body,
     };
-    let index = Kind::Raw.index_at(settings.split, raw.fetched_at);
+    // By the job's date where it has one: the same answer, fetched again next month, then is the same row.
+    let index = raw.date.map_or_else(
+        || Kind::Raw.index_at(settings.split, raw.fetched_at),
+        |date| Kind::Raw.index(settings.split, date),
+    );
     let version = raw.fetched_at.as_millisecond();
     batch
         .push(prefix, Kind::Raw, index, id.to_string(), version, &row)

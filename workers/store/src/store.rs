@@ -49,6 +49,17 @@ impl Store {
         each!(self, store => store.get(kind, id).await)
     }
 
+    /// The documents with these ids, as far as they are there, in no particular order. Cheap in the local file,
+    /// a request for every 100 of them elsewhere.
+    ///
+    /// # Errors
+    /// When the store cannot be asked.
+    pub async fn get_many(&self, kind: Kind, ids: &[&str]) -> Result<Vec<Hit>, StoreError> {
+        let ids: Vec<String> =
+            ids.iter().map(|id| id::shortened(id).unwrap_or_else(|| (*id).to_owned())).collect();
+        each!(self, store => store.get_many(kind, ids).await)
+    }
+
     /// The documents that fulfil the query, as many as its limit allows.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 
 use indexer::{Indexer, Settings};
 use jiff::Timestamp;
-use messages::{Document, Queue, RawDocument, RawKind, encode};
+use messages::{Document, JobId, Lane, Queue, RawDocument, RawKind, Receipt, ReceiptState, Source, encode};
 use runtime::broker::{Local as LocalBroker, Subscription, local};
 use runtime::{BatchWorker, Broker, Failure, Ladder, Message, Outbox};
 use serde_json::value::RawValue;
@@ -97,6 +97,36 @@ pub(crate) fn page(
         })
         .collect();
     raw(number, RawKind::ZoomMetricsParticipants, fetched_at, &json!({"participants": rows}))
+}
+
+/// The receipt of a job that lists meetings.
+pub(crate) fn receipt(
+    job: &str,
+    state: ReceiptState,
+    planned_at: Timestamp,
+    finished_at: Option<Timestamp>,
+) -> Receipt {
+    Receipt {
+        job_id: JobId::from(job),
+        run: "run".into(),
+        source: Source::Zoom,
+        kind: "meetings".to_owned(),
+        lane: Lane::Daily,
+        date: Some("2026-01-05".parse().unwrap()),
+        meeting_uuid: None,
+        state,
+        expected: Some(3),
+        got: None,
+        jobs: None,
+        cause: None,
+        attempts: 1,
+        calls: messages::Calls::default(),
+        planned_at,
+        started_at: None,
+        finished_at,
+        queue: None,
+        job: None,
+    }
 }
 
 /// The message of one answer.

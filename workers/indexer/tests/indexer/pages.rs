@@ -1,17 +1,17 @@
 //! Pages in, documents and outcomes out.
 
 use jiff::Timestamp;
-use messages::{
-    CauseClass, Document, JobId, Lane, Queue, RawKind, Receipt, ReceiptState, Source, decode, encode,
-};
+use messages::{CauseClass, Document, Queue, RawKind, ReceiptState, decode, encode};
 use runtime::{BatchWorker as _, Failure, Message};
 use serde_json::json;
 use store::Kind;
 
-use crate::fixture::{Place, UUID, page, raw};
+use crate::fixture::{Place, UUID, page, raw, receipt};
 
 const EARLY: &str = "2026-01-06T02:00:00Z";
 const LATE: &str = "2026-01-06T03:00:00Z";
+/// Days for which raw answers are kept where it must not matter when a test runs.
+const KEPT: u32 = 36_500;
 
 #[tokio::test]
 async fn one_bad_row_among_three_hundred_is_a_dead_letter_alone() {
@@ -120,7 +120,7 @@ async fn raw_answers_are_archived_only_when_asked() {
             value["in_room_participants"] = json!(5_000_000_000_u64);
         }
     });
-    assert_eq!(place.perform(&place.indexer(7), &[bad]).await, [Ok(())]);
+    assert_eq!(place.perform(&place.indexer(KEPT), &[bad]).await, [Ok(())]);
     let archived = place.source(Kind::Raw, &format!("zoom:participants:{UUID}#2")).await;
     assert_eq!(archived["body"]["participants"].as_array().unwrap().len(), 2);
     let dead = place.drain(Queue::dead()).await;
@@ -130,35 +130,63 @@ async fn raw_answers_are_archived_only_when_asked() {
         format!("zoom:participants:{UUID}#2:{key}"),
         "not its neighbour's"
     );
-    place.perform(&place.indexer(7), &[Message { queue: Queue::documents(), ..dead[0].clone() }]).await;
+    place.perform(&place.indexer(KEPT), &[Message { queue: Queue::documents(), ..dead[0].clone() }]).await;
     assert_eq!(place.source(Kind::Raw, &format!("zoom:participants:{UUID}#2")).await, archived);
+}
+
+#[tokio::test]
+async fn an_answer_fetched_again_next_month_is_the_same_row() {
+    let place = Place::new();
+    let indexer = place.indexer(KEPT);
+    let at = |fetched_at| page(1, 1, fetched_at, |_, _| {});
+    place.perform(&indexer, &[at("2026-01-31T02:00:00Z"), at("2026-02-01T02:00:00Z")]).await;
+    assert_eq!(place.count(Kind::Raw).await, 1);
+    let id = format!("zoom:participants:{UUID}#1");
+    assert_eq!(place.store.get(Kind::Raw, &id).await.unwrap().unwrap().index, "raw-2026.01");
+    let mut dateless = page(2, 1, "2026-02-01T02:00:00Z", |_, _| {});
+    let body = String::from_utf8(dateless.body.to_vec()).unwrap();
+    dateless.body = body.replace("\"date\":\"2026-01-05\"", "\"date\":null").into();
+    assert_eq!(place.perform(&indexer, &[dateless]).await, [Ok(())]);
+    let id = format!("zoom:participants:{UUID}#2");
+    assert_eq!(place.store.get(Kind::Raw, &id).await.unwrap().unwrap().index, "raw-2026.02");
+}
+
+#[tokio::test]
+async fn raw_answers_expire_by_the_day_on_which_they_were_received() {
+    let now = runtime::clock::now().to_string();
+    let place = Place::new();
+    let indexer = place.indexer(7);
+    assert_eq!(place.perform(&indexer, &[page(1, 2, EARLY, |_, _| {})]).await, [Ok(())]);
+    assert_eq!((place.count(Kind::Raw).await, place.count(Kind::Sessions).await), (0, 2));
+    place.perform(&indexer, &[page(1, 2, EARLY, |_, _| {})]).await;
+    assert_eq!(place.count(Kind::Raw).await, 1, "once an hour");
+    place.perform(&place.indexer(7), &[page(2, 2, &now, |_, _| {})]).await;
+    assert_eq!(place.count(Kind::Raw).await, 2, "an old date that was fetched today is kept, with its index");
+    place.perform(&place.indexer(0), &[page(3, 2, EARLY, |_, _| {})]).await;
+    assert_eq!(place.count(Kind::Raw).await, 2, "nothing is removed where nothing is archived");
+}
+
+#[tokio::test]
+async fn a_user_id_of_any_length_is_a_session() {
+    let place = Place::new();
+    let long = "é9".repeat(5_000);
+    let with = |last: &'static str| {
+        let user_id = format!("{long}{last}");
+        page(1, 1, EARLY, move |_, value| value["user_id"] = json!(user_id))
+    };
+    let indexer = place.indexer(KEPT);
+    assert_eq!(place.perform(&indexer, &[with("a"), with("b"), with("a")]).await, vec![Ok(()); 3]);
+    assert_eq!(place.count(Kind::Sessions).await, 2);
+    let hit = place.store.get(Kind::Sessions, &format!("{UUID}/{long}b")).await.unwrap().unwrap();
+    assert!(hit.id.len() <= 400 && hit.id.starts_with(UUID), "{}", hit.id);
+    assert!(hit.source.get().contains(&format!("{long}b")));
 }
 
 #[tokio::test]
 async fn receipts_are_filed_by_their_job() {
     let place = Place::new();
     let planned_at: Timestamp = EARLY.parse().unwrap();
-    let receipt = |job: &str, state, finished_at: Option<Timestamp>| Receipt {
-        job_id: JobId::from(job),
-        run: "run".into(),
-        source: Source::Zoom,
-        kind: "meetings".to_owned(),
-        lane: Lane::Daily,
-        date: Some("2026-01-05".parse().unwrap()),
-        meeting_uuid: None,
-        state,
-        expected: Some(3),
-        got: None,
-        jobs: None,
-        cause: None,
-        attempts: 1,
-        calls: messages::Calls::default(),
-        planned_at,
-        started_at: None,
-        finished_at,
-        queue: None,
-        job: None,
-    };
+    let receipt = |job, state, finished_at| receipt(job, state, planned_at, finished_at);
     let finished = receipt("a", ReceiptState::Complete, Some(LATE.parse().unwrap()));
     let messages = [
         vec![finished, receipt("b", ReceiptState::Planned, None)],

@@ -16,14 +16,15 @@ use crate::fixture::{Place, page};
 
 const AT: &str = "2026-01-06T02:00:00Z";
 
-/// Answers each bulk with the next of `answers`; the status of every item, or of the whole.
+/// Answers each bulk with the next of `answers`; the status of every item, or of the whole. Nothing is found.
 async fn engine(answers: Vec<Answer>) -> Store {
     let answers = Arc::new(Mutex::new(VecDeque::from(answers)));
     let bulk = move |body: String| {
         let answer = answers.lock().unwrap().pop_front().expect("no more bulks than answers");
         async move { answer.to(body.lines().count() / 2) }
     };
-    let app = Router::new().fallback(bulk);
+    let nothing = || async { json!({"hits": {"hits": []}}).to_string() };
+    let app = Router::new().route("/_bulk", axum::routing::post(bulk)).fallback(nothing);
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move { axum::serve(listener, app).await });
@@ -113,6 +114,27 @@ async fn refused_credentials_stop_the_worker() {
     let dead = Message::new(Queue::dead(), "a", "x", AT.parse().unwrap());
     let outcomes = place.perform(&DeadLetterDesk::new(store), &[dead]).await;
     assert!(matches!(outcomes[0], Err(Failure::Halt { .. })), "{outcomes:?}");
+}
+
+#[tokio::test]
+async fn raw_answers_that_cannot_be_removed_are_nobodys_outcome() {
+    let place = Place::new();
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&asked);
+    let answer = move |uri: axum::http::Uri| {
+        seen.lock().unwrap().push(uri.path().to_owned());
+        let bulk = uri.path() == "/_bulk";
+        async move { if bulk { (StatusCode::OK, r#"{"errors":false}"#) } else { (StatusCode::FORBIDDEN, "{}") } }
+    };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, Router::new().fallback(answer)).await });
+    let store = Store::Elasticsearch(Elasticsearch::new(elasticsearch::Settings::new(url)).unwrap());
+    let indexer = Indexer::new(store, Settings { raw_days: 7, ..Settings::new("0.1.0") });
+    for _ in 0..2 {
+        assert_eq!(place.perform(&indexer, &pages(1)).await, [Ok(())]);
+    }
+    assert_eq!(*asked.lock().unwrap(), ["/_bulk", "/raw-*/_settings", "/_bulk"]);
 }
 
 #[tokio::test]

@@ -138,7 +138,11 @@ impl Elasticsearch {
     }
 
     pub(crate) async fn get(&self, kind: Kind, id: &str) -> Result<Option<Hit>, StoreError> {
-        search::get(self, kind, id).await
+        Ok(search::get_many(self, kind, &[id.to_owned()]).await?.pop())
+    }
+
+    pub(crate) async fn get_many(&self, kind: Kind, ids: Vec<String>) -> Result<Vec<Hit>, StoreError> {
+        search::get_many(self, kind, &ids).await
     }
 
     pub(crate) async fn search(&self, query: &Query) -> Result<Vec<Hit>, StoreError> {

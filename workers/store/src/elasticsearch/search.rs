@@ -27,6 +27,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const KEEP: &str = "2m";
 /// Hits and groups in one answer: the search engine's own bound.
 const MOST: usize = 10_000;
+/// Documents that are got by their ids in one answer: each may be large.
+const AT_ONCE: usize = 100;
 
 /// Of how many shards there is no answer.
 #[derive(Default, Deserialize)]
@@ -63,9 +65,17 @@ struct Document {
     _source: Box<RawValue>,
 }
 
-pub(super) async fn get(store: &Elasticsearch, kind: Kind, id: &str) -> Result<Option<Hit>, StoreError> {
-    let query = json!({"size": 1, "version": true, "query": {"ids": {"values": [id]}}});
-    Ok(hits(store, ask(store, kind, &query, "").await?).pop())
+pub(super) async fn get_many(
+    store: &Elasticsearch,
+    kind: Kind,
+    ids: &[String],
+) -> Result<Vec<Hit>, StoreError> {
+    let mut found = Vec::new();
+    for ids in ids.chunks(AT_ONCE) {
+        let query = json!({"size": ids.len(), "version": true, "query": {"ids": {"values": ids}}});
+        found.extend(hits(store, ask(store, kind, &query, "").await?));
+    }
+    Ok(found)
 }
 
 pub(super) async fn search(store: &Elasticsearch, query: &Query) -> Result<Vec<Hit>, StoreError> {

@@ -80,6 +80,14 @@ impl Local {
         self.read(move |connection, prefix| rows::get(connection, prefix, kind, &id)).await
     }
 
+    pub(crate) async fn get_many(&self, kind: Kind, ids: Vec<String>) -> Result<Vec<Hit>, StoreError> {
+        self.read(move |connection, prefix| {
+            let hits = ids.iter().map(|id| rows::get(connection, prefix, kind, id));
+            hits.filter_map(Result::transpose).collect()
+        })
+        .await
+    }
+
     pub(crate) async fn search(&self, query: &Query) -> Result<Vec<Hit>, StoreError> {
         let mut selection = sql::Selection::of(self.prefix(), query)?;
         let limit = query.limit.min(10_000);

@@ -55,6 +55,7 @@ contract! {
         a_scan_gives_every_document_once
         groups_are_counted
         a_document_of_a_split_index_is_got_by_its_id
+        documents_are_got_by_many_ids_at_once
         an_empty_store_answers_with_nothing
         a_value_that_cannot_be_is_refused
         prefixes_are_apart;

@@ -149,6 +149,19 @@ pub(crate) async fn a_document_of_a_split_index_is_got_by_its_id(store: Store) {
     assert!(store.get(Kind::Meetings, "u/1").await.unwrap().is_none());
 }
 
+pub(crate) async fn documents_are_got_by_many_ids_at_once(store: Store) {
+    let long = "x".repeat(1_000);
+    fill(&store, &meetings(250)).await;
+    fill(&store, &[meeting(&long, 1, json!({}))]).await;
+    let wanted: Vec<String> = (0..220).map(|number| format!("m{number:05}")).collect();
+    let ids_wanted: Vec<&str> = wanted.iter().map(String::as_str).chain(["none", &long]).collect();
+    let hits = store.get_many(Kind::Meetings, &ids_wanted).await.unwrap();
+    let found: BTreeSet<&str> = hits.iter().map(|hit| hit.id.as_str()).collect();
+    assert_eq!((hits.len(), found.len()), (221, 221));
+    assert!(wanted.iter().all(|id| found.contains(id.as_str())));
+    assert!(store.get_many(Kind::Meetings, &[]).await.unwrap().is_empty());
+}
+
 pub(crate) async fn an_empty_store_answers_with_nothing(store: Store) {
     for kind in Kind::ALL {
         let all = Query::all(kind);

@@ -1,0 +1,57 @@
+//! When raw answers that are old enough are removed; must not know how.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan};
+use store::{Kind, Store};
+use tracing::{info, warn};
+
+/// How often the store is asked to remove what is old.
+const EVERY: Duration = Duration::from_hours(1);
+/// How long it may take at a time: messages wait for their outcome meanwhile.
+const AT_A_TIME: Duration = Duration::from_secs(10);
+/// When it goes on if that was not enough.
+const PAUSE: Duration = Duration::from_secs(60);
+
+/// When raw answers expire next.
+#[derive(Debug, Default)]
+pub(crate) struct Expiry {
+    next: Mutex<Option<Instant>>,
+}
+
+impl Expiry {
+    /// Removes raw answers of more than `days` ago, if that is due. What goes wrong is told, and is nobody's
+    /// outcome.
+    pub(crate) async fn run(&self, store: &Store, days: u32, now: Timestamp) {
+        if days == 0 || !self.is_due() {
+            return;
+        }
+        let today = TimeZone::UTC.to_datetime(now).date();
+        let Ok(before) = today.checked_sub(i64::from(days).days()) else { return };
+        match tokio::time::timeout(AT_A_TIME, store.expire(Kind::Raw, before)).await {
+            Ok(Ok(0)) => {}
+            Ok(Ok(gone)) => info!("removed raw answers of before {before} ({gone} indices or documents)"),
+            Ok(Err(error)) => {
+                warn!("raw answers of before {before} (UA_RAW_DAYS) cannot be removed: {error}")
+            }
+            Err(_) => self.again_in(PAUSE),
+        }
+    }
+
+    /// True once an hour.
+    fn is_due(&self) -> bool {
+        let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        let due = next.is_none_or(|next| next <= now);
+        if due {
+            *next = now.checked_add(EVERY);
+        }
+        due
+    }
+
+    fn again_in(&self, pause: Duration) {
+        *self.next.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now().checked_add(pause);
+    }
+}
