@@ -34,7 +34,7 @@ impl Expiry {
             Ok(Ok(0)) => {}
             Ok(Ok(gone)) => info!("removed raw answers of before {before} ({gone} indices or documents)"),
             Ok(Err(error)) => {
-                warn!("raw answers of before {before} (UA_RAW_DAYS) cannot be removed: {error}")
+                warn!("raw answers of before {before} (UA_RAW_DAYS) cannot be removed: {error}");
             }
             Err(_) => self.again_in(PAUSE),
         }
