@@ -48,6 +48,7 @@ async fn harvest(days: i64, meetings_per_day: u32, raw_days: &str) -> (u64, f64,
         ("ZOOM_API_URL", world.api_url()),
         ("ZOOM_OAUTH_URL", world.oauth_url()),
         ("ZOOM_QUOTA_SPEED", "0".to_owned()),
+        ("ZOOM_DETAIL_PERMITS", "48".to_owned()),
         ("UA_RAW_DAYS", raw_days.to_owned()),
         ("UA_LOG", "warn".to_owned()),
     ];

@@ -151,6 +151,11 @@ impl Local {
             // The lock goes with this process; another one releases what it held.
             Err(error) => warn!(%error, "cannot hand back what this process holds: {error}"),
         }
+        let path = self.inner.settings.folder.join("ua.db");
+        let synced = tokio::task::spawn_blocking(move || file::sync(&path)).await;
+        if !matches!(synced, Ok(Ok(()))) {
+            warn!("cannot sync the local file; after a loss of power its last moment may be missing");
+        }
     }
 }
 
