@@ -1,8 +1,9 @@
 //! RabbitMQ to Elasticsearch: the indexer against what the store takes at the most, and against a sink that
 //! answers at once. Servers by `UA_TEST_AMQP_URL` and `UA_TEST_ES_9`; `docker/bench.sh` starts them.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use messages::zoom::MeetingContext;
@@ -42,6 +43,7 @@ pub(crate) async fn ratio() {
     println!("pipeline: prebuilt bulks of {BULK} by two senders: {limit:.0} documents/s");
     for raw_days in ["0", "30"] {
         let indexed = store(&search, DRAIN);
+        indexed.setup().await.expect("templates");
         let all = async || {
             let _ = indexed.refresh().await;
             indexed.count(&Query::all(Kind::Sessions)).await.is_ok_and(|count| count == TOTAL)
@@ -201,6 +203,10 @@ async fn drain(
     let began = Instant::now();
     let worker = Process::start(folder.path(), &environment, &["work", "index"]);
     while broker.depth(&Queue::documents()).await.expect("a depth").ready > 0 || !all().await {
+        assert!(
+            began.elapsed() < Duration::from_secs(120),
+            "the indexer did not drain its queue in two minutes"
+        );
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     let seconds = began.elapsed().as_secs_f64();
@@ -214,20 +220,41 @@ async fn drain(
 }
 
 /// A store that answers every request at once, as if it were infinitely fast, and counts the documents.
+/// It keeps the templates it is given, since the indexer wants to see them.
 async fn sink() -> (String, Arc<AtomicU64>) {
-    use axum::{Router, body::Bytes, http::header};
+    use axum::Router;
+    use axum::body::Bytes;
+    use axum::http::{Method, Uri, header};
     let counter = Arc::new(AtomicU64::new(0));
     let documents = Arc::clone(&counter);
-    let answer = move |body: Bytes| {
-        let lines = body.iter().filter(|byte| **byte == b'\n').count() as u64;
-        counter.fetch_add(lines / 2, Ordering::Relaxed);
-        async {
-            ([(header::CONTENT_TYPE, "application/json")], r#"{"errors":false,"version":{"number":"9.2.0"}}"#)
-        }
+    let templates = Arc::new(Mutex::new(BTreeMap::<String, String>::new()));
+    let answer = move |method: Method, uri: Uri, body: Bytes| {
+        let path = uri.path().to_owned();
+        let text = match path.strip_prefix("/_index_template/") {
+            Some(name) if method == Method::PUT => {
+                let body = String::from_utf8_lossy(&body).into_owned();
+                templates.lock().expect("nobody panics here").insert(name.to_owned(), body);
+                r#"{"acknowledged":true}"#.to_owned()
+            }
+            Some(_) => found(&templates.lock().expect("nobody panics here")),
+            None => {
+                let lines = body.iter().filter(|byte| **byte == b'\n').count() as u64;
+                counter.fetch_add(lines / 2, Ordering::Relaxed);
+                r#"{"errors":false,"version":{"number":"9.2.0"},"tagline":"You Know, for Search"}"#.to_owned()
+            }
+        };
+        async { ([(header::CONTENT_TYPE, "application/json")], text) }
     };
     let app = Router::new().fallback(answer).layer(axum::extract::DefaultBodyLimit::disable());
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let address = listener.local_addr().expect("an address");
+    let address = listener.local_addr().expect("an address").to_string();
     tokio::spawn(async move { axum::serve(listener, app).await });
-    (address.to_string(), documents)
+    store(&address, DRAIN).setup().await.expect("templates");
+    documents.store(0, Ordering::Relaxed);
+    (address, documents)
+}
+
+fn found(templates: &BTreeMap<String, String>) -> String {
+    let each = templates.iter().map(|(name, body)| format!(r#"{{"name":"{name}","index_template":{body}}}"#));
+    format!(r#"{{"index_templates":[{}]}}"#, each.collect::<Vec<_>>().join(","))
 }
