@@ -125,6 +125,8 @@ pub(crate) async fn two_consumers_share_a_queue(fixture: &Fixture) {
                 let Ok(taken) = tokio::time::timeout(QUIET, consumer.take(5)).await else { continue };
                 for delivery in taken.unwrap() {
                     mine.push(delivery.message.headers.message_id.clone());
+                    // Work takes a moment, and another process looks for it ten times a second.
+                    tokio::time::sleep(Duration::from_millis(2)).await;
                     delivery.ack().await.unwrap();
                     shared.fetch_add(1, Ordering::SeqCst);
                 }
@@ -150,6 +152,8 @@ pub(crate) async fn take_may_be_cancelled_at_any_time(fixture: &Fixture) {
     let publisher = tokio::spawn(async move {
         for message in messages(&jobs(), COUNT) {
             broker.publish(vec![message]).await.unwrap();
+            // Slower than the taker, so that most takes wait and many are cancelled.
+            tokio::time::sleep(Duration::from_millis(2)).await;
         }
     });
     let mut seen = Vec::new();

@@ -53,12 +53,27 @@ fn prepare(connection: &mut Connection) -> rusqlite::Result<()> {
     }))?;
     // Of use only for a file that is made just now.
     connection.pragma_update(None, "page_size", 8_192)?;
-    connection.pragma_update(None, "journal_mode", "wal")?;
+    log_ahead(connection)?;
     connection.pragma_update(None, "synchronous", "full")?;
     connection.pragma_update(None, "cache_size", -8_000)?;
     connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
     // Many small transactions touch the same pages: let some come together before they are moved.
     connection.pragma_update(None, "wal_autocheckpoint", 4_000)
+}
+
+/// Turns the write-ahead log on. The change of mode does not wait for others as other statements do: it fails at
+/// once when two processes make or leave the file at the same time.
+fn log_ahead(connection: &Connection) -> rusqlite::Result<()> {
+    let mut tries = 0;
+    loop {
+        match connection.pragma_update(None, "journal_mode", "wal") {
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) && tries < 200 => {
+                tries += 1;
+                std::thread::sleep(Duration::from_millis(25));
+            }
+            outcome => return outcome,
+        }
+    }
 }
 
 fn migrate(connection: &mut Connection) -> rusqlite::Result<Option<i64>> {

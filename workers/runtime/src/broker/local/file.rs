@@ -45,7 +45,7 @@ fn prepare(connection: &mut Connection) -> rusqlite::Result<()> {
     }))?;
     // Whoever makes the file fixes the size of its pages: bodies are large.
     connection.pragma_update(None, "page_size", 8_192)?;
-    connection.pragma_update(None, "journal_mode", "wal")?;
+    log_ahead(connection)?;
     connection.pragma_update(None, "wal_autocheckpoint", 4_000)?;
     // A crash of the process loses nothing. After a loss of power the file is as it was a moment before, queues
     // and documents alike, since both lie in one log: work of that moment is done again. What must survive even
@@ -56,6 +56,21 @@ fn prepare(connection: &mut Connection) -> rusqlite::Result<()> {
     connection.execute_batch(
         "create table if not exists ua_schema (part text primary key, version integer not null) strict;",
     )
+}
+
+/// Turns the write-ahead log on. The change of mode does not wait for others as other statements do: it fails at
+/// once when two processes make or leave the file at the same time.
+fn log_ahead(connection: &Connection) -> rusqlite::Result<()> {
+    let mut tries = 0;
+    loop {
+        match connection.pragma_update(None, "journal_mode", "wal") {
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) && tries < 200 => {
+                tries += 1;
+                std::thread::sleep(Duration::from_millis(25));
+            }
+            outcome => return outcome,
+        }
+    }
 }
 
 /// Brings everything committed so far to the disk; on a connection of its own, since the thread's may be inside

@@ -118,7 +118,9 @@ impl Local {
     }
 
     pub(super) fn consume(&self, subscriptions: Vec<Subscription>) -> Consumer {
-        let queues = subscriptions.into_iter().map(|subscription| subscription.queue).collect();
+        let queues: Vec<Queue> = subscriptions.into_iter().map(|subscription| subscription.queue).collect();
+        let (owner, taken) = (self.inner.owner.id, queues.clone());
+        self.inner.writer.cast(move |connection| rows::subscribe(connection, owner, &taken, true));
         Consumer { local: self.clone(), queues, turn: 0, away: false }
     }
 
@@ -166,6 +168,13 @@ pub struct Consumer {
     queues: Vec<Queue>,
     turn: u64,
     away: bool,
+}
+
+impl Drop for Consumer {
+    fn drop(&mut self) {
+        let (owner, queues) = (self.local.inner.owner.id, std::mem::take(&mut self.queues));
+        self.local.inner.writer.cast(move |connection| rows::subscribe(connection, owner, &queues, false));
+    }
 }
 
 impl Consumer {

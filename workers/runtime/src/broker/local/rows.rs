@@ -145,8 +145,27 @@ pub(super) fn release(connection: &Connection, owner: i64, crashed: bool) -> rus
     connection
         .prepare_cached("update messages set owner = null, crashes = crashes + ?2 where owner = ?1")?
         .execute(params![owner, crashed])?;
+    connection.prepare_cached("delete from consumers where owner = ?1")?.execute([owner])?;
     connection.prepare_cached("delete from owners where id = ?1")?.execute([owner])?;
     Ok(())
+}
+
+/// Notes that `owner` takes from `queues`, or no longer does.
+pub(super) fn subscribe(
+    connection: &Connection,
+    owner: i64,
+    queues: &[Queue],
+    on: bool,
+) -> rusqlite::Result<()> {
+    let sql = match on {
+        true => "insert into consumers values (?1, ?2)",
+        false => {
+            "delete from consumers where rowid =
+             (select rowid from consumers where owner = ?1 and queue = ?2 limit 1)"
+        }
+    };
+    let mut statement = connection.prepare_cached(sql)?;
+    queues.iter().try_for_each(|queue| statement.execute(params![owner, queue.as_str()]).map(|_| ()))
 }
 
 /// True when somebody holds messages who is not registered.
@@ -176,8 +195,9 @@ pub(super) fn depth(connection: &Connection, queue: &Queue, now: Timestamp) -> r
                       count(*) filter (where owner is not null),
                       count(*) filter (where owner is null and due_at > ?2)
                from messages where queue = ?1";
-    let consumers: i64 =
-        connection.query_row("select max(count(*) - 1, 0) from owners", [], |row| row.get(0))?;
+    let consumers: i64 = connection
+        .prepare_cached("select count(*) from consumers where queue = ?1")?
+        .query_row([queue.as_str()], |row| row.get(0))?;
     connection.prepare_cached(sql)?.query_row(params![queue.as_str(), now.as_millisecond()], |row| {
         let count = |column| row.get::<_, i64>(column).map(|count| count.unsigned_abs());
         Ok(Depth {

@@ -22,3 +22,8 @@ create table if not exists bodies (
 create table if not exists owners (
     id integer primary key autoincrement
 ) strict;
+-- Who takes from what, for those who look.
+create table if not exists consumers (
+    owner integer not null,
+    queue text    not null
+) strict;
