@@ -1,0 +1,104 @@
+//! The command line: what can be said, with help and examples. Types only; `commands` does the work.
+
+mod dlq;
+mod plan;
+mod simulation;
+mod work;
+
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+
+pub use dlq::{Dlq, DlqCommand, DlqFilter};
+pub use plan::{Destination, Plan, Run, Selectors};
+pub use simulation::{Demo, Simulate, World};
+pub use work::{RoleName, Work};
+
+/// Harvests the usage data of Zoom and Opencast: complete, and within the account's quota.
+///
+/// Without any server, queues and documents live in one SQLite file (`UA_DATA_DIR`). `AMQP_URL` brings RabbitMQ,
+/// `ES_HOST` brings Elasticsearch or OpenSearch. Variables are read from the environment and from .env; see
+/// example.env. Exit codes: 0 complete, 1 failed, 2 wrong usage or configuration, 3 finished but incomplete.
+#[derive(Debug, Parser)]
+#[command(name = "ua", version, arg_required_else_help = true, after_help = EXAMPLES)]
+pub struct Cli {
+    /// What to do
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXAMPLES: &str = "Examples:
+  ua demo                                the whole pipeline against a simulated account; needs nothing
+  ua check                               is everything reachable and allowed
+  ua run --date 2026-01-02               one day, in this process
+  ua plan --from 2026-01-01 --to 2026-01-31 --dry-run
+                                         what a month would cost
+  ua work all                            keep working on what is planned
+  ua status                              what waits, what is done, what is dead";
+
+/// A command.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Publishes jobs for dates or meetings, after printing their price
+    Plan(Plan),
+    /// Plans, fetches and indexes in this process, then exits with a receipt
+    Run(Run),
+    /// Works on what is planned, until it is stopped
+    Work(Work),
+    /// Shows what waits, what was harvested in the last days, and what is dead
+    Status(Json),
+    /// Looks at messages nobody could use, and replays them
+    Dlq(Dlq),
+    /// Declares queues and loads index templates
+    Setup(Json),
+    /// Checks that everything is reachable and allowed
+    Check(Json),
+    /// Runs the whole pipeline against a simulated account
+    Demo(Demo),
+    /// Serves a simulated Zoom account over HTTP
+    Simulate(Simulate),
+}
+
+/// Machine-readable output.
+#[derive(Debug, Args)]
+pub struct Json {
+    /// Prints JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// A duration such as `500ms`, `25s`, `10m`, `2h`.
+fn duration(text: &str) -> Result<Duration, String> {
+    let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(split);
+    let number: u64 =
+        number.parse().map_err(|_| format!("{text:?} is not a duration such as 25s, 10m or 2h"))?;
+    let seconds = match unit {
+        "ms" => return Ok(Duration::from_millis(number)),
+        "" | "s" => 1,
+        "m" | "min" => 60,
+        "h" => 3_600,
+        _ => return Err(format!("{text:?} is not a duration such as 25s, 10m or 2h")),
+    };
+    number.checked_mul(seconds).map(Duration::from_secs).ok_or_else(|| format!("{text:?} is too long"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        use clap::CommandFactory as _;
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn durations_are_read() {
+        assert_eq!(duration("25s"), Ok(Duration::from_secs(25)));
+        assert_eq!(duration("10m"), Ok(Duration::from_secs(600)));
+        assert_eq!(duration("250ms"), Ok(Duration::from_millis(250)));
+        assert!(duration("soon").is_err() && duration("10y").is_err());
+        assert!(duration("99999999999999999h").is_err());
+    }
+}

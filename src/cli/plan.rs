@@ -1,0 +1,78 @@
+//! `ua plan` and `ua run`: what to harvest, and what to do with it.
+
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use jiff::civil::Date;
+use messages::{Lane, MeetingUuid, Source};
+
+use super::duration;
+
+/// What to harvest.
+#[derive(Debug, Args, Default)]
+pub struct Selectors {
+    /// One UTC date [default: yesterday, and the two days before while they are incomplete]
+    #[arg(long, value_name = "YYYY-MM-DD", conflicts_with_all = ["from", "to"])]
+    pub date: Option<Date>,
+    /// The first UTC date of a range
+    #[arg(long, value_name = "YYYY-MM-DD", requires = "to")]
+    pub from: Option<Date>,
+    /// The last UTC date of a range
+    #[arg(long, value_name = "YYYY-MM-DD", requires = "from")]
+    pub to: Option<Date>,
+    /// Single meetings, by uuid
+    #[arg(long, value_name = "UUID", num_args = 1..)]
+    pub meeting_uuid: Vec<MeetingUuid>,
+    /// Where to harvest from
+    #[arg(long, value_delimiter = ',', default_value = "zoom")]
+    pub source: Vec<Source>,
+    /// The lane [default: daily for the last three days, else backfill]
+    #[arg(long)]
+    pub lane: Option<Lane>,
+    /// Harvests again what is complete
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// `ua plan`
+#[derive(Debug, Args)]
+pub struct Plan {
+    /// What to harvest
+    #[command(flatten)]
+    pub selectors: Selectors,
+    /// Prints the price and publishes nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Does not ask, whatever the price
+    #[arg(long)]
+    pub yes: bool,
+    /// Prints JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Where documents go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Destination {
+    /// Into the store
+    Index,
+    /// One JSON line per document to stdout; queues and receipts live in a temporary folder
+    Stdout,
+}
+
+/// `ua run`
+#[derive(Debug, Args)]
+pub struct Run {
+    /// What to harvest
+    #[command(flatten)]
+    pub selectors: Selectors,
+    /// Where documents go
+    #[arg(long, value_enum, default_value = "index")]
+    pub destination: Destination,
+    /// How long to wait for work that is parked or held before giving up with exit code 3
+    #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = duration)]
+    pub wait: Duration,
+    /// Ends with one line of JSON
+    #[arg(long)]
+    pub json: bool,
+}

@@ -1,0 +1,29 @@
+//! `ua work`.
+
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+
+use super::duration;
+
+/// A role of `ua work`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, ValueEnum)]
+pub enum RoleName {
+    /// Fetches from Zoom
+    Zoom,
+    /// Writes documents and dead letters into the store
+    Index,
+    /// All of them
+    All,
+}
+
+/// `ua work`
+#[derive(Debug, Args)]
+pub struct Work {
+    /// The roles of this process
+    #[arg(value_enum, required = true)]
+    pub roles: Vec<RoleName>,
+    /// How long work in hand may take after the first signal before it is handed back
+    #[arg(long, value_name = "DURATION", default_value = "25s", value_parser = duration)]
+    pub grace: Duration,
+}
