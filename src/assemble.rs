@@ -18,6 +18,11 @@ use crate::config::{Config, ConfigError};
 /// How long RabbitMQ's deliveries may wait here for a permit: far below its half hour of patience.
 const SHELF_LIFE: Duration = Duration::from_secs(600);
 
+/// What the index role gathers: pages are some hundred kilobytes each and become several bulks, so that larger
+/// gatherings cost memory and win nothing.
+const DOCUMENTS: Limits =
+    Limits { prefetch: 32, messages: 1_000, bytes: 2 << 20, linger: Duration::from_secs(1) };
+
 /// Opens the broker that the configuration names.
 ///
 /// # Errors
@@ -130,7 +135,7 @@ impl Parts {
         if self.index {
             let indexer = Indexer::new(self.store.clone(), indexer_settings(config));
             let index = self.role(indexer, 2, "index", &mut running, grace);
-            running.tasks.spawn(run_batches(index, Queue::documents(), Limits::default()));
+            running.tasks.spawn(run_batches(index, Queue::documents(), DOCUMENTS));
             let desk =
                 self.role(DeadLetterDesk::new(self.store.clone()), 1, "index.dead", &mut running, grace);
             running.tasks.spawn(run_batches(desk, Queue::dead(), Limits::default()));

@@ -1,10 +1,13 @@
 //! The command line: what can be said, with help and examples. Types only; `commands` does the work.
 
 mod dlq;
+mod misuse;
 mod plan;
 mod simulation;
 mod work;
 
+use std::ffi::OsString;
+use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
@@ -25,6 +28,24 @@ pub struct Cli {
     /// What to do
     #[command(subcommand)]
     pub command: Command,
+}
+
+impl Cli {
+    /// The command line as it was meant; help and version are printed, what cannot be meant is said in one line.
+    ///
+    /// # Errors
+    /// With the exit code, when there is nothing to be done.
+    pub fn understand(words: impl IntoIterator<Item = OsString>) -> Result<Self, ExitCode> {
+        Self::try_parse_from(words).map_err(|error| {
+            if let Some(line) = misuse::line(&error) {
+                crate::output::remark(&format!("error: {line}"));
+            } else if error.print().is_err() {
+                // Nobody reads what was asked for: there is nobody to tell.
+                return ExitCode::FAILURE;
+            }
+            ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
+        })
+    }
 }
 
 const EXAMPLES: &str = "Examples:

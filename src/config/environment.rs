@@ -90,7 +90,41 @@ fn dotenv(path: &Path) -> Result<BTreeMap<String, String>, ConfigError> {
             _ => "it cannot be parsed".to_owned(),
         },
     };
-    dotenvy::from_path_iter(path).map_err(unreadable)?.map(|pair| pair.map_err(unreadable)).collect()
+    let values: BTreeMap<String, String> = dotenvy::from_path_iter(path)
+        .map_err(unreadable)?
+        .map(|pair| pair.map_err(unreadable))
+        .collect::<Result<_, _>>()?;
+    let text = std::fs::read_to_string(path).map_err(|error| unreadable(dotenvy::Error::Io(error)))?;
+    match text.lines().find_map(|line| vanishing(line, &values)) {
+        Some(name) => Err(ConfigError::Dotenv {
+            why: format!(
+                "{name} has a $ that names no variable and would vanish; put the value into single quotes"
+            ),
+        }),
+        None => Ok(values),
+    }
+}
+
+/// The variable whose value holds a `$` and a name that nobody has set: meant as it stands, as in a password.
+#[expect(clippy::disallowed_methods, reason = "this is the place all others are sent to")]
+fn vanishing<'a>(line: &'a str, values: &BTreeMap<String, String>) -> Option<&'a str> {
+    let (name, value) = line.split_once('=')?;
+    let (name, value) = (name.trim().trim_start_matches("export ").trim(), value.trim());
+    if name.starts_with('#') || value.starts_with('\'') {
+        return None;
+    }
+    let known = |named: &str| values.contains_key(named) || std::env::var_os(named).is_some();
+    let mut pieces = value.split('$');
+    let mut before = pieces.next()?;
+    for piece in pieces {
+        let bare = piece.strip_prefix('{').unwrap_or(piece);
+        let end = bare.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(bare.len());
+        if !before.ends_with('\\') && !known(&bare[..end]) {
+            return Some(name);
+        }
+        before = piece;
+    }
+    None
 }
 
 #[cfg(test)]
@@ -115,6 +149,27 @@ mod tests {
         std::fs::remove_file(&path).unwrap();
         std::fs::create_dir(&path).unwrap();
         assert!(dotenv(&path).unwrap_err().to_string().contains(".env"));
+    }
+
+    #[test]
+    fn a_dollar_that_would_vanish_is_refused_and_one_that_is_meant_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(".env");
+        let read = |text: &str| {
+            std::fs::write(&path, text).unwrap();
+            dotenv(&path)
+        };
+        for text in
+            ["ES_PASSWORD=canary$word", "ES_PASSWORD=\"canary${word}\"", "export ES_PASSWORD=canary$$"]
+        {
+            let error = read(text).unwrap_err().to_string();
+            assert!(error.contains("ES_PASSWORD") && error.contains("single quotes"), "{text}: {error}");
+            assert!(!error.contains("canary"), "{error}");
+        }
+        let kept =
+            read("ES_USER='a$b'\nES_PASSWORD=a\\$b\nUA_LOG=info\nUA_DATA_DIR=x/$UA_LOG\n# A=$b").unwrap();
+        assert_eq!((kept["ES_USER"].as_str(), kept["ES_PASSWORD"].as_str()), ("a$b", "a$b"));
+        assert_eq!(kept["UA_DATA_DIR"], "x/info");
     }
 
     #[test]

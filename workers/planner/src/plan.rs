@@ -5,8 +5,7 @@ use std::collections::HashSet;
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp, ToSpan};
 use messages::zoom::{Event, MeetingContext, Task};
-use messages::{Calls, JobId, Lane, MeetingUuid, Queue, Receipt, ReceiptState, RunId, Source, encode};
-use serde_json::value::{RawValue, to_raw_value};
+use messages::{JobId, Lane, MeetingUuid, Queue, Receipt, ReceiptState, RunId, encode};
 
 use crate::Coverage;
 use crate::coverage::{Day, Known};
@@ -239,27 +238,6 @@ fn picked(uuid: &MeetingUuid) -> Task {
 fn planned(task: Task, run: RunId, lane: Lane, now: Timestamp) -> Option<PlannedJob> {
     let queue = Queue::jobs(task.family(), lane);
     let job = task.into_job(run, lane, now);
-    let (body, kept): (Vec<u8>, Box<RawValue>) = (encode(&job).ok()?, to_raw_value(&job).ok()?);
-    let receipt = Receipt {
-        job_id: job.id.clone(),
-        run: job.run,
-        source: Source::Zoom,
-        kind: job.task.kind().to_owned(),
-        lane,
-        date: job.task.date(),
-        meeting_uuid: job.task.meeting_uuid().cloned(),
-        state: ReceiptState::Planned,
-        expected: None,
-        got: None,
-        jobs: None,
-        cause: None,
-        attempts: 0,
-        calls: Calls::default(),
-        planned_at: now,
-        started_at: None,
-        finished_at: None,
-        queue: Some(queue.clone()),
-        job: Some(kept),
-    };
+    let (body, receipt) = (encode(&job).ok()?, job.planned().ok()?);
     Some(PlannedJob { queue, id: job.id, body, receipt })
 }

@@ -17,9 +17,11 @@ use crate::settle::{self, Signal};
 use crate::status::Status;
 use crate::{BatchWorker, Broker, BrokerError, Consumer, Delivery, Failure, Message, Outbox, pause};
 
-/// When a batch is full.
+/// When a batch is full, and what is held beside it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
+    /// Messages that wait here for the next batch at most.
+    pub prefetch: u16,
     /// Messages at most.
     pub messages: usize,
     /// Bytes of message bodies at most; one larger message makes a batch of its own.
@@ -29,14 +31,12 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// 1,000 messages, 8 MiB, one second.
+    /// 1,000 messages, 8 MiB, one second, and 64 messages beside.
     fn default() -> Self {
-        Self { messages: 1_000, bytes: 8 << 20, linger: Duration::from_secs(1) }
+        Self { prefetch: 64, messages: 1_000, bytes: 8 << 20, linger: Duration::from_secs(1) }
     }
 }
 
-/// Messages held unsettled at the broker's side at most; pages are some hundred kilobytes each.
-const PREFETCH: u16 = 64;
 /// Messages taken at once at most.
 const AT_ONCE: usize = 64;
 
@@ -49,7 +49,7 @@ pub async fn run_batches<W: BatchWorker>(
     queue: Queue,
     limits: Limits,
 ) -> Result<(), RunError> {
-    let mut consumer = role.broker.consume(vec![Subscription { queue, prefetch: PREFETCH }]).await?;
+    let mut consumer = role.broker.consume(vec![Subscription { queue, prefetch: limits.prefetch }]).await?;
     let permits = Arc::new(Semaphore::new(role.permits));
     let (signals, mut signalled) = mpsc::channel(1);
     let mut batches = JoinSet::new();

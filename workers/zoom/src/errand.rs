@@ -3,8 +3,7 @@
 use jiff::Timestamp;
 use messages::zoom::Task;
 use messages::{
-    Calls, Cause, CauseClass, Document, Job, Queue, RawDocument, RawKind, Receipt, ReceiptState, Source,
-    encode,
+    Calls, Cause, CauseClass, Document, Job, Queue, RawDocument, RawKind, Receipt, ReceiptState, encode,
 };
 use runtime::{Attempt, Failure, Message, Outbox, clock};
 use serde::Serialize;
@@ -154,29 +153,8 @@ fn shortfall(tally: Tally) -> Option<Cause> {
     })
 }
 
-/// The receipt of a job that is published and not begun.
 fn planned(job: &Job<Task>) -> Result<Receipt, Refusal> {
-    Ok(Receipt {
-        job_id: job.id.clone(),
-        run: job.run.clone(),
-        source: Source::Zoom,
-        kind: job.task.kind().to_owned(),
-        lane: job.lane,
-        date: job.task.date(),
-        meeting_uuid: job.task.meeting_uuid().cloned(),
-        state: ReceiptState::Planned,
-        expected: None,
-        got: None,
-        jobs: None,
-        cause: None,
-        attempts: 0,
-        calls: Calls::default(),
-        planned_at: job.planned_at,
-        started_at: None,
-        finished_at: None,
-        queue: Some(Queue::jobs(job.task.family(), job.lane)),
-        job: Some(to_raw_value(job).map_err(|_| unwritable(&job.id))?),
-    })
+    job.planned().map_err(|_| unwritable(&job.id))
 }
 
 fn encoded<T: Serialize>(value: &T) -> Result<Vec<u8>, Refusal> {
