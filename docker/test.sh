@@ -42,6 +42,7 @@ main() {
   gates
   $quick || await_servers
   tests
+  $quick || check "snapshots that no test uses" unused_snapshots
   $quick || check "demo" shown env UA_DATA_DIR="$work/data" timeout --foreground 900 cargo run --release --locked -- demo
 }
 
@@ -53,7 +54,11 @@ set_environment() {
   done
   export CARGO_TERM_COLOR=never GIT_TERMINAL_PROMPT=0 PATH="$UA_CACHE/tools/bin:$PATH"
   [ -n "${UA_REFERENCE-}" ] || [ ! -d "$ROOT/../shared/reference" ] || UA_REFERENCE=$(cd "$ROOT/../shared/reference" && pwd)
-  [ -z "${UA_REFERENCE-}" ] || export UA_REFERENCE
+  if [ -n "${UA_REFERENCE-}" ]; then
+    export UA_REFERENCE
+  else
+    not_run+=("the comparison of the simulator's answers with the whole API description: UA_REFERENCE is not set; the extract kept here is compared")
+  fi
   # A fresh clone builds only its own crates when the dependencies of an earlier run are still there.
   if [ -n "${CI-}" ]; then
     export CARGO_INCREMENTAL=0 CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$UA_CACHE/target}"
@@ -119,6 +124,13 @@ gates() {
   check "documentation" env RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
 }
 
+# The tests have noted which snapshots they looked at.
+unused_snapshots() {
+  local unused
+  unused=$(comm -23 <(find "$PWD" -name target -prune -o -name '*.snap' -print | sort) <(sort -u "$work/snapshots"))
+  [ -z "$unused" ] || { echo "$unused"; return 1; }
+}
+
 shell_scripts() {
   find docker .ci -type f \( -name '*.sh' -o -path .ci/run \) -print0 | xargs -0 shellcheck -x
 }
@@ -128,7 +140,7 @@ tests() {
   cores=$(nproc)
   heading "tests"
   run "$work/tests.log" shown timeout --foreground "${UA_TEST_SECONDS:-1200}" \
-    env RUST_TEST_THREADS="${RUST_TEST_THREADS:-$((cores > 2 ? cores : 2))}" \
+    env RUST_TEST_THREADS="${RUST_TEST_THREADS:-$((cores > 2 ? cores : 2))}" INSTA_SNAPSHOT_REFERENCES_FILE="$work/snapshots" \
     cargo test --workspace --locked --no-fail-fast || status=$?
   read -r good bad ignored <<<"$(count_tests "$work/tests.log")"
   passed=$((passed + good))

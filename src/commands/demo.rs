@@ -128,7 +128,7 @@ async fn compare(
     let meetings = ids(store, Kind::Meetings).await?;
     let sessions = ids(store, Kind::Sessions).await?;
     let known = truth.ids.as_ref().context("the simulator told no ids")?;
-    let gone: HashSet<&String> = known.gone.iter().collect();
+    let gone: HashSet<&String> = known.gone.iter().chain(&known.forbidden).collect();
     let true_meetings: HashSet<&String> = known.meeting_uuids.iter().chain(&known.webinar_uuids).collect();
     let true_sessions: HashSet<&String> =
         known.session_ids.iter().chain(&known.webinar_session_ids).collect();

@@ -5,7 +5,9 @@
 mod bad_input;
 mod demo;
 mod embedded;
+mod full_disk;
 mod help;
 mod program;
 mod secrets;
 mod servers;
+mod tls;

@@ -46,9 +46,15 @@ impl Program {
 
     fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ua"));
-        command.args(words).env_clear().current_dir(self.folder.path()).stdin(Stdio::null());
-        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command.args(words);
+        self.prepare(&mut command);
         command
+    }
+
+    /// Gives a command this folder and this environment, and nothing else.
+    pub(crate) fn prepare(&self, command: &mut Command) {
+        command.env_clear().current_dir(self.folder.path()).stdin(Stdio::null());
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
     }
 
     /// Calls the program and waits for its end.

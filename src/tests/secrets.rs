@@ -4,6 +4,7 @@ use simulator::{Settings, Simulator};
 
 use crate::bad_input::yesterday;
 use crate::program::Program;
+use crate::servers::{server, unique};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn logs_at_full_detail_hold_no_secret_and_no_person() {
@@ -39,6 +40,50 @@ async fn logs_at_full_detail_hold_no_secret_and_no_person() {
         names.iter().filter(|name| said.iter().any(|text| text.contains(name.as_str()))).collect();
     assert!(shown.is_empty(), "people are named: {shown:?}");
     simulator.stop().await;
+}
+
+/// With servers whose addresses hold passwords: neither well nor away do they show them.
+#[tokio::test(flavor = "multi_thread")]
+async fn passwords_of_servers_are_never_shown() {
+    let away = |program: Program| {
+        program
+            .with("AMQP_URL", "amqp://canary-user:canary-password@127.0.0.1:9/%2f")
+            .with("ES_HOST", "http://canary-user:canary-password@127.0.0.1:9")
+            .with("UA_LOG", "trace")
+    };
+    let by_key = |program: Program| {
+        program
+            .with("AMQP_URL", "amqps://canary-user:canary-password@127.0.0.1:9/%2f")
+            .with("ES_HOST", "https://127.0.0.1:9")
+            .with("ES_USER", "canary-user")
+            .with("ES_PASSWORD", "canary-password")
+            .with("ES_API_KEY", "")
+            .with("UA_LOG", "trace")
+    };
+    for program in [away(Program::new()), by_key(Program::new())] {
+        for words in [&["check"][..], &["setup"], &["status"], &["dlq", "list"]] {
+            let ended = program.call(words);
+            assert_ne!(ended.code, Some(0), "{words:?} found a server at a port nobody listens on");
+            let said = ended.err + &ended.out;
+            assert!(said.contains("127.0.0.1:9"), "{words:?} does not say which server is away: {said}");
+            assert!(!said.contains("canary-password"), "{words:?} shows a password");
+        }
+    }
+    let Some((amqp, search)) = server("UA_TEST_AMQP_URL").zip(server("UA_TEST_ES_9")) else { return };
+    let here = Program::new()
+        .with("AMQP_URL", amqp.replace("guest:guest@", "guest:canary-password@"))
+        .with("ES_HOST", search.replace("http://", "http://canary-user:canary-password@"))
+        .with("UA_QUEUE_PREFIX", unique("t"))
+        .with("UA_INDEX_PREFIX", format!("{}-", unique("t")))
+        .with("UA_LOG", "trace");
+    for words in [&["check"][..], &["setup"], &["status"]] {
+        let ended = here.call(words);
+        let said = ended.err + &ended.out;
+        assert!(
+            said.len() > 10 && !said.contains("canary-password"),
+            "{words:?} shows a password, or nothing"
+        );
+    }
 }
 
 /// Names of people and their addresses, as the index holds them.

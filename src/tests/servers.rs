@@ -11,7 +11,7 @@ use crate::program::{Program, eventually};
 
 /// The URL in `name`, or `None` after saying what is left out; a failure when servers are required.
 #[expect(clippy::disallowed_methods, reason = "tests learn from the environment where the servers are")]
-fn server(name: &str) -> Option<String> {
+pub(crate) fn server(name: &str) -> Option<String> {
     let url = std::env::var(name).ok();
     if url.is_none() {
         assert!(
@@ -19,12 +19,12 @@ fn server(name: &str) -> Option<String> {
             "{name} is not set, and servers are required"
         );
         // Not by a macro: what those print is kept back where a test passes.
-        let _ = writeln!(std::io::stderr(), "left out: the main job on the server of {name}");
+        let _ = writeln!(std::io::stderr(), "left out: what needs the server of {name}");
     }
     url
 }
 
-fn unique(what: &str) -> String {
+pub(crate) fn unique(what: &str) -> String {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
     format!("{what}-{}-{}", std::process::id(), now.as_nanos() % 1_000_000_000)
 }

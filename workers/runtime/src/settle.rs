@@ -38,7 +38,9 @@ pub(crate) async fn settle(
     };
     match result {
         Ok(()) => status.settled(settled),
-        // Whoever gets the message next does the work again; ids make that harmless.
+        // Whoever gets the message next does the work again; ids make that harmless. That the broker is away is said
+        // once by what waits for it, not once for each message.
+        Err(error @ BrokerError::Away(_)) => debug!(message.id = %id, "could not settle {id}: {error}"),
         Err(error) => warn!(message.id = %id, "could not settle {id}: {error}; it will be delivered again"),
     }
     signal

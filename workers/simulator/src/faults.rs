@@ -37,11 +37,13 @@ pub enum Fault {
     NotReady,
     /// Details answer 404/3001 for ever; the rate is the share of meetings.
     Gone,
+    /// Details answer 403 for ever; the rate is the share of meetings that are not gone.
+    Forbidden,
 }
 
 impl Fault {
     /// Every fault there is.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::TooManyRequests,
         Self::InternalError,
         Self::BadGateway,
@@ -53,6 +55,7 @@ impl Fault {
         Self::NullFields,
         Self::NotReady,
         Self::Gone,
+        Self::Forbidden,
     ];
 
     /// The name by which it is asked for and noted in the ledger.
@@ -69,12 +72,13 @@ impl Fault {
             Self::NullFields => "null-fields",
             Self::NotReady => "3001-not-ready",
             Self::Gone => "gone",
+            Self::Forbidden => "forbidden",
         }
     }
 
     /// Faults that strike a whole call; the others strike rows or meetings.
     fn strikes_calls(self) -> bool {
-        !matches!(self, Self::EmptyTimes | Self::NullFields | Self::NotReady | Self::Gone)
+        !matches!(self, Self::EmptyTimes | Self::NullFields | Self::NotReady | Self::Gone | Self::Forbidden)
     }
 }
 
@@ -204,8 +208,9 @@ impl Faults {
 
     /// The fault that hides the details of a meeting from this request. Counts the request.
     pub(crate) fn hides(&mut self, uuid: MeetingUuid) -> Option<Fault> {
-        if self.rules.gone(uuid) {
-            return Some(Fault::Gone);
+        let for_ever = self.rules.for_ever(uuid);
+        if for_ever.is_some() {
+            return for_ever;
         }
         if !self.rules.holds(Fault::NotReady, uuid) {
             return None;
@@ -217,9 +222,9 @@ impl Faults {
 }
 
 impl Rules {
-    /// Whether the details of a meeting are gone for ever.
-    pub(crate) fn gone(&self, uuid: MeetingUuid) -> bool {
-        self.holds(Fault::Gone, uuid)
+    /// What keeps the details of a meeting from everybody for ever.
+    pub(crate) fn for_ever(&self, uuid: MeetingUuid) -> Option<Fault> {
+        [Fault::Gone, Fault::Forbidden].into_iter().find(|fault| self.holds(*fault, uuid))
     }
 
     fn holds(&self, fault: Fault, uuid: MeetingUuid) -> bool {

@@ -4,10 +4,11 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::Serialize;
 
+use crate::faults::Fault;
 use crate::settings::Source;
 use crate::world::{Meeting, World, sessions};
 
-/// What a perfect harvest of one date holds. Sessions of `gone` meetings are not part of it.
+/// What a perfect harvest of one date holds. Sessions of `gone` and `forbidden` meetings are not part of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Truth {
     /// The UTC date on which all of it began.
@@ -32,6 +33,8 @@ pub struct Truth {
 pub struct TruthIds {
     /// Meetings and webinars that are listed but whose details answer "does not exist" for ever.
     pub gone: Vec<String>,
+    /// Meetings and webinars that are listed but whose details are refused for ever.
+    pub forbidden: Vec<String>,
     /// Uuids of all `meetings`.
     pub meeting_uuids: Vec<String>,
     /// `"<uuid>/<user_id>"` of all `sessions`.
@@ -49,7 +52,7 @@ pub(crate) struct Question<'a> {
     pub(crate) ids: bool,
     pub(crate) webinars: bool,
     pub(crate) now: Timestamp,
-    pub(crate) gone: &'a dyn Fn(&Meeting) -> bool,
+    pub(crate) for_ever: &'a dyn Fn(&Meeting) -> Option<Fault>,
 }
 
 pub(crate) fn truth(world: &World, question: &Question<'_>) -> Truth {
@@ -73,13 +76,15 @@ pub(crate) fn truth(world: &World, question: &Question<'_>) -> Truth {
 
 /// Counts the sessions of one meeting that can be had, and notes the ids when they are wanted.
 fn held(meeting: &Meeting, question: &Question<'_>, webinar: bool, ids: &mut TruthIds) -> u64 {
-    let gone = (question.gone)(meeting);
+    let for_ever = (question.for_ever)(meeting);
     // The Reports know no participants of one-person meetings.
-    let none = gone || (question.source == Source::Report && meeting.one_person());
+    let none = for_ever.is_some() || (question.source == Source::Report && meeting.one_person());
     if question.ids {
         let uuid = meeting.uuid.text();
-        if gone {
-            ids.gone.push(uuid.clone());
+        match for_ever {
+            Some(Fault::Gone) => ids.gone.push(uuid.clone()),
+            Some(_) => ids.forbidden.push(uuid.clone()),
+            None => {}
         }
         let held = if none { Vec::new() } else { sessions(meeting) };
         let held = held.iter().map(|session| format!("{uuid}/{}", session.user_id));

@@ -196,6 +196,22 @@ async fn meetings_that_are_gone_stay_so_and_stand_apart_in_the_truth() {
 }
 
 #[tokio::test]
+async fn meetings_that_are_forbidden_answer_403_for_ever() {
+    let api = with(Fault::Forbidden, 0.3).await;
+    let ids = api.simulator.truth(DAY, Source::Dashboard).ids.unwrap_or_default();
+    assert!(!ids.forbidden.is_empty() && ids.gone.is_empty());
+    for meeting in rows(&api, LIST, "meetings").await {
+        let uuid = text(&meeting["uuid"]);
+        let path = format!("/metrics/meetings/{}/participants?type=past", twice(&uuid));
+        let forbidden = ids.forbidden.contains(&uuid);
+        for _ in 0..2 {
+            assert_eq!(api.ask(&path).await.0, if forbidden { 403 } else { 200 });
+        }
+        assert_ne!(ids.session_ids.iter().any(|id| id.starts_with(&format!("{uuid}/1"))), forbidden);
+    }
+}
+
+#[tokio::test]
 async fn faults_keep_their_rate_and_can_be_repeated() {
     let mut runs = Vec::new();
     for _ in 0..2 {

@@ -1,5 +1,6 @@
 //! The fetch side alone: a day listed and its meetings fetched through the worker loop and the local broker, from a
-//! simulator whose quota is a hundred times Zoom's. Prints the rate held and the calls over quota.
+//! simulator whose quota is a hundred times Zoom's, then for a minute from one whose quota is Zoom's. Prints the rates
+//! held and the calls over quota.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -18,40 +19,61 @@ use simulator::{Settings, Simulator};
 use tokio_util::sync::CancellationToken;
 use zoom::{Config, DetailWorker, ListWorker, Plan, Zoom};
 
-const SPEED: f64 = 100.0;
-const MEETINGS: u32 = 30_000;
-/// 80 % of 40 calls a second, a hundred times as fast.
-const ALLOWED: f64 = 3_200.0;
+/// What is measured.
+struct Course {
+    speed: f64,
+    meetings: u32,
+    permits: usize,
+    /// Heavy calls before the clock starts, and those it counts.
+    before: u64,
+    counted: u64,
+}
+
+impl Course {
+    /// 80 % of 40 calls a second, as much faster as the quota is.
+    fn allowed(&self) -> f64 {
+        32.0 * self.speed
+    }
+}
 
 fn main() {
     // The simulator has a runtime of its own, as it would have in another process.
     let apart = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    let settings = Settings {
-        hosts: 500,
-        meetings_per_day: MEETINGS,
-        participants: 3.0,
-        plan: simulator::Plan::Business,
-        speed: SPEED,
-        ..Settings::default()
-    };
-    let simulator = apart.block_on(Simulator::start(settings)).unwrap();
     let here = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    let rate = here.block_on(harvest(&simulator));
-    let ledger = simulator.ledger_summary();
-    println!("rate held: {rate:.0} heavy calls/s of {ALLOWED:.0} allowed ({:.1} %)", 100.0 * rate / ALLOWED);
-    println!(
-        "over quota: {} of {} heavy calls; peak {} in a second",
-        ledger.over, ledger.calls.heavy, ledger.peak.heavy_per_second
-    );
+    for course in [
+        Course { speed: 100.0, meetings: 30_000, permits: 256, before: 3_000, counted: 24_000 },
+        Course { speed: 1.0, meetings: 2_100, permits: 16, before: 100, counted: 60 * 32 },
+    ] {
+        let settings = Settings {
+            hosts: 500,
+            meetings_per_day: course.meetings,
+            participants: 3.0,
+            plan: simulator::Plan::Business,
+            speed: course.speed,
+            ..Settings::default()
+        };
+        let simulator = apart.block_on(Simulator::start(settings)).unwrap();
+        let (rate, seconds) = here.block_on(harvest(&simulator, &course));
+        let (ledger, allowed) = (simulator.ledger_summary(), course.allowed());
+        println!(
+            "speed {}: {rate:.1} heavy calls/s of {allowed:.0} allowed held for {seconds:.1} s ({:.1} %); {} of {} calls over quota, peak {} in a second",
+            course.speed,
+            100.0 * rate / allowed,
+            ledger.over,
+            ledger.calls.heavy,
+            ledger.peak.heavy_per_second
+        );
+        apart.block_on(simulator.stop());
+    }
 }
 
-/// Heavy calls a second between the first and the last tenth of the details.
-async fn harvest(simulator: &Simulator) -> f64 {
+/// Heavy calls a second between the course's marks, and for how many seconds.
+async fn harvest(simulator: &Simulator, course: &Course) -> (f64, f64) {
     let folder = tempfile::tempdir().unwrap();
     let ladder = Ladder::default();
     let settings = local::Settings { folder: folder.path().to_owned(), ladder, documents_limit: 20_000 };
     let broker = Broker::Local(local::Local::open(settings).unwrap());
-    let zoom = Arc::new(Zoom::new(config(simulator)).unwrap());
+    let zoom = Arc::new(Zoom::new(config(simulator, course.speed)).unwrap());
     let stop = CancellationToken::new();
     let list = tokio::spawn(runtime::run(
         role(ListWorker(Arc::clone(&zoom)), &broker, 2, "zoom.list", &stop),
@@ -63,12 +85,12 @@ async fn harvest(simulator: &Simulator) -> f64 {
     let message = Message::new(queue, job.id.as_str(), encode(&job).unwrap(), clock::now());
     broker.publish(vec![message]).await.unwrap();
     let details = Queue::jobs(Family::ZOOM_DETAIL, Lane::Daily);
-    while broker.depth(&details).await.unwrap().ready < u64::from(MEETINGS) {
+    while broker.depth(&details).await.unwrap().ready < u64::from(course.meetings) {
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
     let (begin, processor) = (Instant::now(), processor_seconds());
     let detail = tokio::spawn(runtime::run(
-        role(DetailWorker(Arc::clone(&zoom)), &broker, 256, "zoom.detail", &stop),
+        role(DetailWorker(Arc::clone(&zoom)), &broker, course.permits, "zoom.detail", &stop),
         Family::ZOOM_DETAIL,
     ));
     // In the place of the index role.
@@ -78,14 +100,15 @@ async fn harvest(simulator: &Simulator) -> f64 {
             drained.purge(&Queue::documents()).await.unwrap();
         }
     });
-    let (tenth, mut mark) = (u64::from(MEETINGS / 10), None);
-    let rate = loop {
+    let mut mark = None;
+    let held = loop {
         tokio::time::sleep(Duration::from_millis(5)).await;
         let done = zoom.calls().heavy;
         match mark {
-            None if done >= tenth => mark = Some((done, Instant::now())),
-            Some((first, since)) if done >= 9 * tenth => {
-                break (done - first) as f64 / since.elapsed().as_secs_f64();
+            None if done >= course.before => mark = Some((done, Instant::now())),
+            Some((first, since)) if done >= first + course.counted => {
+                let seconds = since.elapsed().as_secs_f64();
+                break ((done - first) as f64 / seconds, seconds);
             }
             _ => {}
         }
@@ -96,16 +119,16 @@ async fn harvest(simulator: &Simulator) -> f64 {
     drain.await.unwrap();
     list.await.unwrap().unwrap();
     detail.await.unwrap().unwrap();
-    rate
+    held
 }
 
-fn config(simulator: &Simulator) -> Config {
+fn config(simulator: &Simulator, speed: f64) -> Config {
     let known = simulator.credentials();
     Config {
         api_url: simulator.api_url(),
         oauth_url: simulator.oauth_url(),
         plan: Plan::Business,
-        quota_speed: SPEED,
+        quota_speed: speed,
         ..Config::new(known.account_id, known.client_id, SecretString::from(known.client_secret))
     }
 }

@@ -6,6 +6,7 @@ use super::answer::Answer;
 use super::api::Call;
 use super::endpoint::uuid_text;
 use crate::clock::first_second;
+use crate::faults::Fault;
 use crate::world::{Kind, Meeting, MeetingUuid};
 
 impl Call<'_> {
@@ -23,10 +24,11 @@ impl Call<'_> {
             return Err(Answer::error(400, 12702, "Can not access a meeting a year ago."));
         }
         self.hidden = self.shared.faults().hides(uuid);
-        if self.hidden.is_some() {
-            return Err(Answer::no_meeting(&text));
+        match self.hidden {
+            Some(Fault::Forbidden) => Err(Answer::error(403, 403, "No permission to access this meeting.")),
+            Some(_) => Err(Answer::no_meeting(&text)),
+            None => Ok(meeting),
         }
-        Ok(meeting)
     }
 
     /// As [`Call::ended`], for operations with a `type`: one that is missing means `live`, and one-person

@@ -138,7 +138,7 @@ impl Shared {
             ids,
             webinars: self.settings().webinar_addon,
             now: self.clock.now(),
-            gone: &|meeting| faults.gone(meeting.uuid),
+            for_ever: &|meeting| faults.for_ever(meeting.uuid),
         };
         truth(&self.world, &question)
     }

@@ -1,0 +1,117 @@
+//! TLS to both servers: verified, against the authority that is named, and never done without.
+
+use std::sync::Arc;
+
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::pki_types::PrivateKeyDer;
+
+use crate::program::{Ended, Program};
+use crate::servers::{server, unique};
+
+/// An authority, and what a server of the name `localhost` shows.
+struct Identity {
+    authority: String,
+    acceptor: TlsAcceptor,
+}
+
+impl Identity {
+    fn new() -> Self {
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let key = KeyPair::generate().unwrap();
+        let authority = params.self_signed(&key).unwrap().pem();
+        let issuer = Issuer::new(params, key);
+        let server_key = KeyPair::generate().unwrap();
+        let server = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+        let certificate = server.signed_by(&server_key, &issuer).unwrap();
+        let secret = PrivateKeyDer::try_from(server_key.serialize_der()).unwrap();
+        let config = ServerConfig::builder_with_provider(Arc::new(
+            tokio_rustls::rustls::crypto::ring::default_provider(),
+        ))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.der().clone()], secret)
+        .unwrap();
+        Self { authority, acceptor: TlsAcceptor::from(Arc::new(config)) }
+    }
+
+    /// Takes TLS off in front of a real server; returns the port.
+    async fn in_front_of(&self, address: String) -> u16 {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let acceptor = self.acceptor.clone();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let (acceptor, address) = (acceptor.clone(), address.clone());
+                tokio::spawn(async move {
+                    // A client that refuses the certificate hangs up: that is what half of the tests are about.
+                    let Ok(mut inside) = acceptor.accept(stream).await else { return };
+                    let mut outside = TcpStream::connect(address).await.unwrap();
+                    let _ = tokio::io::copy_bidirectional(&mut inside, &mut outside).await;
+                });
+            }
+        });
+        port
+    }
+}
+
+fn port_of(url: &str) -> &str {
+    let after = url.rsplit_once(':').unwrap().1;
+    after.split('/').next().unwrap()
+}
+
+/// A program that has the authority in a file.
+fn program(identity: &Identity) -> Program {
+    let program = Program::new()
+        .with("UA_QUEUE_PREFIX", unique("t"))
+        .with("UA_INDEX_PREFIX", format!("{}-", unique("t")));
+    std::fs::write(program.path().join("ca.pem"), &identity.authority).unwrap();
+    program
+}
+
+async fn setup(program: Program) -> Ended {
+    tokio::task::spawn_blocking(move || program.call(&["setup"])).await.unwrap()
+}
+
+fn refused(ended: &Ended, variable: &str) {
+    assert_ne!(ended.code, Some(0), "{}", ended.out);
+    let said = ended.err.to_lowercase();
+    assert!(said.contains("certificate") && ended.err.contains(variable), "{}", ended.err);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rabbitmq_is_reached_over_tls_when_its_authority_is_trusted_and_only_then() {
+    let Some(url) = server("UA_TEST_AMQP_URL") else { return };
+    let identity = Identity::new();
+    let port = identity.in_front_of(format!("127.0.0.1:{}", port_of(&url))).await;
+    let at = |host: &str| format!("amqps://guest:guest@{host}:{port}/%2f");
+    let trusted =
+        setup(program(&identity).with("AMQP_URL", at("localhost")).with("AMQP_CA_CERT", "ca.pem")).await;
+    assert_eq!(trusted.code, Some(0), "{}", trusted.err);
+    refused(&setup(program(&identity).with("AMQP_URL", at("localhost"))).await, "AMQP_URL");
+    // The certificate is for another name.
+    refused(
+        &setup(program(&identity).with("AMQP_URL", at("127.0.0.1")).with("AMQP_CA_CERT", "ca.pem")).await,
+        "AMQP_URL",
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn elasticsearch_is_reached_over_tls_when_its_authority_is_trusted_and_only_then() {
+    let Some(url) = server("UA_TEST_ES_9") else { return };
+    let identity = Identity::new();
+    let port = identity.in_front_of(format!("127.0.0.1:{}", port_of(&url))).await;
+    let at = |host: &str| format!("https://{host}:{port}");
+    let trusted =
+        setup(program(&identity).with("ES_HOST", at("localhost")).with("ES_CA_CERT", "ca.pem")).await;
+    assert_eq!(trusted.code, Some(0), "{}", trusted.err);
+    refused(&setup(program(&identity).with("ES_HOST", at("localhost"))).await, "ES_HOST");
+    refused(
+        &setup(program(&identity).with("ES_HOST", at("127.0.0.1")).with("ES_CA_CERT", "ca.pem")).await,
+        "ES_HOST",
+    );
+}
