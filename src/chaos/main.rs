@@ -1,0 +1,56 @@
+//! The chaos harness: every role as processes on real servers, faults injected by a printed seed, and at the end the
+//! index beside the truth. `docker/chaos.sh` starts the servers and runs it; `cargo test` alone only names it.
+
+#![expect(clippy::unwrap_used, reason = "a harness that cannot go on has failed")]
+#![expect(clippy::print_stdout, reason = "a harness prints what it does and finds")]
+
+mod fleet;
+mod poison;
+mod site;
+mod storm;
+mod verdict;
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use rand::SeedableRng as _;
+use rand::rngs::SmallRng;
+
+use crate::fleet::Fleet;
+use crate::site::Site;
+use crate::storm::Storm;
+
+/// How long the calm after the storm may take: a job that failed three times waits two minutes for its fourth attempt.
+const CALM: Duration = Duration::from_secs(400);
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().collect();
+    let number = |flag: &str| {
+        let at = words.iter().position(|word| word == flag)?;
+        words.get(at + 1)?.parse::<u64>().ok()
+    };
+    let Some(seconds) = number("--seconds") else {
+        println!("left out: the chaos harness, which docker/chaos.sh runs");
+        return ExitCode::SUCCESS;
+    };
+    let seed = number("--seed").unwrap_or_else(|| u64::from(std::process::id()));
+    println!("chaos: seed {seed}, {seconds} s; again by: docker/chaos.sh --seconds {seconds} --seed {seed}");
+    if run(seed, Duration::from_secs(seconds)).await { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// One storm and the calm after it; true when nothing was lost, doubled or over quota.
+async fn run(seed: u64, length: Duration) -> bool {
+    let mut rng = SmallRng::seed_from_u64(seed);
+    let site = Site::new(seed, length).await;
+    let mut fleet = Fleet::new(&site.program);
+    site.plan();
+    fleet.start_all();
+    let poison = Storm::new(&site, &mut fleet, &mut rng).rage(length).await;
+    println!("calm: waiting for the rest");
+    let found = verdict::settle(&site, &mut fleet, &poison, CALM).await;
+    let well = found.print();
+    fleet.stop_all(well).await;
+    site.clean(well).await;
+    well
+}

@@ -1,0 +1,151 @@
+//! Where the harness runs: a simulated account, real servers, a folder, and the program's environment.
+
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use jiff::civil::Date;
+use runtime::Broker;
+use simulator::{Settings, Simulator};
+use store::Store;
+
+/// Quota of the simulated account, as a multiple of Zoom's.
+const SPEED: f64 = 2.0;
+/// Dates harvested.
+const DATES: i64 = 3;
+/// Meetings a date and second of storm: enough to keep the quota busy until the end.
+const MEETINGS: u64 = 13;
+/// Documents on their way at most: so few that the queue is full whenever the index roles are away.
+const DOCUMENTS: usize = 100;
+const FAULTS: [&str; 8] = [
+    "429=0.02",
+    "500=0.02",
+    "reset=0.01",
+    "502-html=0.005",
+    "truncated-json=0.005",
+    "timeout=0.002",
+    "gone=0.01",
+    "forbidden=0.01",
+];
+
+/// The program with its environment.
+#[derive(Debug, Clone)]
+pub(crate) struct Program {
+    pub(crate) folder: PathBuf,
+    environment: Vec<(&'static str, String)>,
+}
+
+impl Program {
+    pub(crate) fn command(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ua"));
+        command.args(words).env_clear().current_dir(&self.folder).stdin(Stdio::null());
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command
+    }
+}
+
+/// Everything that stays while roles come and go.
+pub(crate) struct Site {
+    pub(crate) program: Program,
+    pub(crate) simulator: Simulator,
+    pub(crate) dates: Vec<Date>,
+    pub(crate) store: Store,
+    pub(crate) broker: Broker,
+    pub(crate) search: String,
+    /// The folder of the servers' script.
+    pub(crate) servers: String,
+    folder: tempfile::TempDir,
+}
+
+#[expect(clippy::disallowed_methods, reason = "a harness learns from the environment where the servers are")]
+fn variable(name: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: run docker/chaos.sh"))
+}
+
+impl Site {
+    pub(crate) async fn new(seed: u64, length: Duration) -> Self {
+        let simulator = Simulator::start(world(seed, length)).await.unwrap();
+        let (amqp, search) = (variable("UA_TEST_AMQP_URL"), variable("UA_TEST_ES_9"));
+        let (queues, indices) =
+            (format!("chaos{}", std::process::id()), format!("chaos{}-", std::process::id()));
+        let folder = tempfile::tempdir().unwrap();
+        let account = simulator.credentials();
+        let environment = vec![
+            ("ZOOM_ACCOUNT_ID", account.account_id),
+            ("ZOOM_CLIENT_ID", account.client_id),
+            ("ZOOM_CLIENT_SECRET", account.client_secret),
+            ("ZOOM_API_URL", simulator.api_url()),
+            ("ZOOM_OAUTH_URL", simulator.oauth_url()),
+            ("ZOOM_QUOTA_SPEED", SPEED.to_string()),
+            ("AMQP_URL", amqp.clone()),
+            ("UA_QUEUE_PREFIX", queues.clone()),
+            ("UA_DOCUMENTS_LIMIT", DOCUMENTS.to_string()),
+            ("ES_HOST", search.clone()),
+            ("UA_INDEX_PREFIX", indices.clone()),
+        ];
+        let program = Program { folder: folder.path().to_owned(), environment };
+        succeed(&program, &["setup"]);
+        let yesterday = ua::coverage::today().saturating_sub(jiff::Span::new().days(1));
+        let first = yesterday.saturating_sub(jiff::Span::new().days(DATES - 1));
+        Self {
+            program,
+            simulator,
+            dates: first.series(jiff::Span::new().days(1)).take_while(|date| *date <= yesterday).collect(),
+            store: Store::Elasticsearch(
+                store::Elasticsearch::new(store::elasticsearch::Settings {
+                    prefix: indices,
+                    ..store::elasticsearch::Settings::new(&search)
+                })
+                .unwrap(),
+            ),
+            broker: broker(&amqp, queues).await,
+            search,
+            servers: variable("UA_TEST_SERVICES"),
+            folder,
+        }
+    }
+
+    /// Publishes the work.
+    pub(crate) fn plan(&self) {
+        let (first, last) = (self.dates[0].to_string(), self.dates[self.dates.len() - 1].to_string());
+        succeed(&self.program, &["plan", "--from", &first, "--to", &last, "--yes"]);
+    }
+
+    /// Removes what the run has left; a failed run leaves its logs.
+    pub(crate) async fn clean(self, well: bool) {
+        let Self { simulator, store, broker, folder, .. } = self;
+        simulator.stop().await;
+        broker.close().await;
+        if well {
+            store.wipe_prefix().await.unwrap();
+        } else {
+            println!("logs of the roles are left in {}", folder.keep().display());
+        }
+    }
+}
+
+fn world(seed: u64, length: Duration) -> Settings {
+    Settings {
+        seed,
+        meetings_per_day: u32::try_from(length.as_secs() * MEETINGS).unwrap(),
+        participants: 5.0,
+        speed: SPEED,
+        faults: FAULTS.iter().map(|fault| fault.parse().unwrap()).collect(),
+        fault_timeout: Duration::from_secs(5),
+        ..Settings::default()
+    }
+}
+
+async fn broker(url: &str, prefix: String) -> Broker {
+    let settings = runtime::broker::amqp::Settings {
+        prefix,
+        documents_limit: DOCUMENTS,
+        ..runtime::broker::amqp::Settings::new(url.into())
+    };
+    Broker::Amqp(runtime::broker::Amqp::connect(settings).await.unwrap())
+}
+
+fn succeed(program: &Program, words: &[&str]) {
+    let output = program.command(words).output().unwrap();
+    assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
+}

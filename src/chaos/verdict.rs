@@ -1,0 +1,159 @@
+//! After the storm: the index beside the truth, the dead letters beside what was injected, the ledger beside the quota.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use messages::{CauseClass, DeadLetter};
+use simulator::Source;
+use store::{Kind, Query, StoreError};
+
+use crate::fleet::Fleet;
+use crate::poison::Poison;
+use crate::site::Site;
+
+/// Ids and dead letters as they should be, or as they are.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Holdings {
+    meetings: BTreeSet<String>,
+    sessions: BTreeSet<String>,
+    dead: BTreeMap<String, CauseClass>,
+    /// Receipts that are neither complete nor failed.
+    open: u64,
+}
+
+/// What was found.
+#[derive(Debug)]
+pub(crate) struct Found {
+    wanted: Holdings,
+    held: Holdings,
+    calls: u64,
+    over: u64,
+    ended_alone: Vec<String>,
+}
+
+/// Waits until everything is as it should be, or for `patience`.
+pub(crate) async fn settle(site: &Site, fleet: &mut Fleet, poison: &[Poison], patience: Duration) -> Found {
+    let wanted = wanted(site, poison);
+    let deadline = Instant::now() + patience;
+    let held = loop {
+        fleet.supervise();
+        match held(site).await {
+            Ok(held) if held == wanted => break held,
+            Ok(held) if Instant::now() > deadline => break held,
+            Ok(_) | Err(StoreError::Away(_) | StoreError::Busy) => {}
+            Err(error) => panic!("{error}"),
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    };
+    let ledger = site.simulator.ledger_summary();
+    let calls =
+        ledger.calls.light + ledger.calls.medium + ledger.calls.heavy + ledger.calls.resource_intensive;
+    Found { wanted, held, calls, over: ledger.over, ended_alone: std::mem::take(&mut fleet.ended_alone) }
+}
+
+fn wanted(site: &Site, poison: &[Poison]) -> Holdings {
+    let mut wanted = Holdings::default();
+    for date in &site.dates {
+        let ids = site.simulator.truth(*date, Source::Dashboard).ids.unwrap();
+        wanted.meetings.extend(ids.meeting_uuids);
+        wanted.sessions.extend(ids.session_ids);
+        let dead = |uuids: Vec<String>, class| {
+            uuids.into_iter().map(move |uuid| (format!("zoom:participants:{uuid}"), class))
+        };
+        wanted.dead.extend(dead(ids.gone, CauseClass::Gone));
+        wanted.dead.extend(dead(ids.forbidden, CauseClass::Forbidden));
+    }
+    wanted.dead.extend(poison.iter().map(|poison| (poison.id.clone(), poison.class)));
+    wanted
+}
+
+async fn held(site: &Site) -> Result<Holdings, StoreError> {
+    site.store.refresh().await?;
+    let receipts = Query::all(Kind::Harvests);
+    let ended = receipts.clone().with_any("state", ["complete", "failed"].map(str::to_owned).into());
+    Ok(Holdings {
+        meetings: ids(site, Kind::Meetings).await?,
+        sessions: ids(site, Kind::Sessions).await?,
+        dead: dead(site).await?,
+        open: site.store.count(&receipts).await? - site.store.count(&ended).await?,
+    })
+}
+
+async fn ids(site: &Site, kind: Kind) -> Result<BTreeSet<String>, StoreError> {
+    let (query, mut ids, mut after) = (Query::all(kind), BTreeSet::new(), None);
+    loop {
+        let (hits, next) = site.store.scan(&query, 2_000, after).await?;
+        ids.extend(hits.into_iter().map(|hit| hit.id));
+        match next {
+            Some(next) => after = Some(next),
+            None => return Ok(ids),
+        }
+    }
+}
+
+async fn dead(site: &Site) -> Result<BTreeMap<String, CauseClass>, StoreError> {
+    let (query, mut dead, mut after) = (Query::all(Kind::Deadletters), BTreeMap::new(), None);
+    loop {
+        let (hits, next) = site.store.scan(&query, 2_000, after).await?;
+        for hit in hits {
+            let letter: DeadLetter = serde_json::from_str(hit.source.get()).unwrap();
+            dead.insert(letter.id, letter.cause.class);
+        }
+        match next {
+            Some(next) => after = Some(next),
+            None => return Ok(dead),
+        }
+    }
+}
+
+impl Found {
+    /// Prints the table; true when every line is as it should be.
+    pub(crate) fn print(&self) -> bool {
+        let Self { wanted, held, .. } = self;
+        let mut well = true;
+        let mut line = |what: &str, wanted: u64, found: u64| {
+            well &= wanted == found;
+            println!(
+                "  {} {what:<28} {found:>8}  (should be {wanted})",
+                if wanted == found { "✔" } else { "✘" }
+            );
+        };
+        line("meetings in the index", wanted.meetings.len() as u64, held.meetings.len() as u64);
+        line("sessions in the index", wanted.sessions.len() as u64, held.sessions.len() as u64);
+        line("meetings lost", 0, wanted.meetings.difference(&held.meetings).count() as u64);
+        line("sessions lost", 0, wanted.sessions.difference(&held.sessions).count() as u64);
+        line("documents nobody sent", 0, self.unexpected());
+        line("dead letters", wanted.dead.len() as u64, held.dead.len() as u64);
+        line("dead letters as injected", wanted.dead.len() as u64, self.rightly_dead());
+        line("receipts still open", 0, held.open);
+        line("calls over quota", 0, self.over);
+        line("roles that ended alone", 0, self.ended_alone.len() as u64);
+        println!("    calls in all                 {:>8}", self.calls);
+        for text in &self.ended_alone {
+            println!("    {text}");
+        }
+        for (id, class) in
+            held.dead.iter().filter(|(id, class)| wanted.dead.get(*id) != Some(*class)).take(10)
+        {
+            println!(
+                "    dead letter {id}: {class}, should be {:?}",
+                wanted.dead.get(id).map(|class| class.name())
+            );
+        }
+        for (id, class) in wanted.dead.iter().filter(|(id, _)| !held.dead.contains_key(*id)).take(10) {
+            println!("    no dead letter {id}: should be {class}");
+        }
+        println!("{}", if well { "chaos: nothing lost, nothing doubled" } else { "chaos: FAILED" });
+        well
+    }
+
+    fn unexpected(&self) -> u64 {
+        let meetings = self.held.meetings.difference(&self.wanted.meetings).count();
+        (meetings + self.held.sessions.difference(&self.wanted.sessions).count()) as u64
+    }
+
+    fn rightly_dead(&self) -> u64 {
+        let rightly = |(id, class): &(&String, &CauseClass)| self.wanted.dead.get(*id) == Some(*class);
+        self.held.dead.iter().filter(rightly).count() as u64
+    }
+}
