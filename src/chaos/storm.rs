@@ -1,6 +1,6 @@
 //! The storm: blows by a seeded source of chance, one after the other.
 
-use std::process::Stdio;
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rand::Rng as _;
@@ -13,6 +13,10 @@ use crate::site::Site;
 /// How long Elasticsearch refuses writes.
 const REFUSAL: Duration = Duration::from_secs(10);
 
+/// The servers, by the names their script knows.
+const BROKER: &str = "rabbitmq-3";
+const SEARCH: &str = "elasticsearch-9";
+
 /// What befalls the fleet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Blow {
@@ -21,6 +25,7 @@ enum Blow {
     RestartBroker,
     CrashBroker,
     RestartSearch,
+    CrashSearch,
     RefuseWrites,
     FullDocuments,
     Poison,
@@ -35,8 +40,9 @@ impl Blow {
             11 => Self::RestartBroker,
             12 => Self::CrashBroker,
             13 => Self::RestartSearch,
-            14 => Self::RefuseWrites,
-            15 => Self::FullDocuments,
+            14 => Self::CrashSearch,
+            15 => Self::RefuseWrites,
+            16 => Self::FullDocuments,
             _ => Self::Poison,
         }
     }
@@ -49,11 +55,13 @@ pub(crate) struct Storm<'a> {
     rng: &'a mut SmallRng,
     begin: Instant,
     poison: Vec<Poison>,
+    /// Servers on their way down and up again.
+    restarting: Vec<(&'static str, Child)>,
 }
 
 impl<'a> Storm<'a> {
     pub(crate) fn new(site: &'a Site, fleet: &'a mut Fleet, rng: &'a mut SmallRng) -> Self {
-        Self { site, fleet, rng, begin: Instant::now(), poison: Vec::new() }
+        Self { site, fleet, rng, begin: Instant::now(), poison: Vec::new(), restarting: Vec::new() }
     }
 
     /// Blow after blow for `length`, each kind at least once; returns the poison that was taken.
@@ -74,6 +82,9 @@ impl<'a> Storm<'a> {
             let pause = Duration::from_millis(self.rng.random_range(500..3_000));
             self.wait(pause).await;
         }
+        while !self.restarting.is_empty() {
+            self.wait(Duration::from_millis(200)).await;
+        }
         self.poison
     }
 
@@ -92,17 +103,11 @@ impl<'a> Storm<'a> {
                 say(format!("freeze {name} for {seconds} s"));
                 self.fleet.freeze(name, pause);
             }
-            Blow::RestartBroker | Blow::CrashBroker => {
-                let verb = if blow == Blow::CrashBroker { "crash" } else { "stop" };
-                say(format!("{verb} and start RabbitMQ"));
-                self.service(verb, "rabbitmq-3").await;
-                self.service("start", "rabbitmq-3").await;
-            }
-            Blow::RestartSearch => {
-                say("stop and start Elasticsearch".to_owned());
-                self.service("stop", "elasticsearch-9").await;
-                self.service("start", "elasticsearch-9").await;
-            }
+            Blow::RestartBroker => self.restart("stop", BROKER),
+            Blow::CrashBroker => self.restart("crash", BROKER),
+            Blow::RestartSearch => self.restart("stop", SEARCH),
+            Blow::CrashSearch => self.restart("crash", SEARCH),
+            Blow::RefuseWrites if self.is_restarting(SEARCH) => {}
             Blow::RefuseWrites => {
                 say(format!("Elasticsearch refuses writes for {} s", REFUSAL.as_secs()));
                 self.refuse_writes(true).await;
@@ -133,24 +138,32 @@ impl<'a> Storm<'a> {
         let end = Instant::now() + pause;
         while Instant::now() < end {
             self.fleet.supervise();
+            self.restarting.retain_mut(|(server, child)| {
+                let Some(status) = child.try_wait().unwrap() else { return true };
+                assert!(status.success(), "{server} did not come back: {status}");
+                println!("{:6.1} s  {server} is back", self.begin.elapsed().as_secs_f64());
+                false
+            });
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
 
-    /// What the servers' script does meanwhile; the supervisor goes on.
-    async fn service(&mut self, verb: &str, server: &str) {
+    fn is_restarting(&self, server: &str) -> bool {
+        self.restarting.iter().any(|(restarting, _)| *restarting == server)
+    }
+
+    /// Takes a server down and brings it up again, while the storm goes on.
+    fn restart(&mut self, verb: &str, server: &'static str) {
+        if self.is_restarting(server) {
+            return;
+        }
+        println!("{:6.1} s  {verb} and start {server}", self.begin.elapsed().as_secs_f64());
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/docker/services/service.sh");
-        let mut command = tokio::process::Command::new("bash");
-        command.args([script, verb, &self.site.servers, server]).stdin(Stdio::null()).stdout(Stdio::null());
-        let mut child = command.spawn().unwrap();
-        let status = loop {
-            self.fleet.supervise();
-            if let Some(status) = child.try_wait().unwrap() {
-                break status;
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        };
-        assert!(status.success(), "{verb} {server}: {status}");
+        let down_and_up = r#"bash "$1" "$2" "$3" "$4" && exec bash "$1" start "$3" "$4""#;
+        let mut command = Command::new("bash");
+        command.args(["-c", down_and_up, "chaos", script, verb, &self.site.servers, server]);
+        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
+        self.restarting.push((server, child));
     }
 
     async fn refuse_writes(&self, refuse: bool) {
