@@ -6,14 +6,17 @@ use std::time::Duration;
 use anyhow::Context as _;
 use indexer::{DeadLetterDesk, Indexer};
 use messages::{Family, Queue};
+use runtime::broker::Amqp;
 use runtime::{Broker, Ladder, Limits, Role, RunError, Snapshot, Status, run, run_batches};
 use secrecy::ExposeSecret as _;
 use store::Store;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 use zoom::{DetailWorker, ListWorker, Zoom};
 
-use crate::config::{Config, ConfigError};
+use crate::config::{AmqpConfig, Config, ConfigError};
+use crate::roster;
 
 /// How long RabbitMQ's deliveries may wait here for a permit: far below its half hour of patience.
 const SHELF_LIFE: Duration = Duration::from_secs(600);
@@ -28,29 +31,39 @@ const DOCUMENTS: Limits =
 /// # Errors
 /// When it cannot be reached or refuses.
 pub async fn broker(config: &Config, role: &str) -> anyhow::Result<Broker> {
-    let ladder = Ladder::default();
-    match &config.amqp {
-        None => {
-            let settings = runtime::broker::local::Settings {
-                folder: config.data_dir.clone(),
-                ladder,
-                documents_limit: config.documents_limit,
-            };
-            Ok(Broker::Local(runtime::broker::Local::open(settings)?))
-        }
-        Some(amqp) => {
-            let settings = runtime::broker::amqp::Settings {
-                url: amqp.url.clone(),
-                prefix: amqp.queue_prefix.clone(),
-                ladder,
-                documents_limit: config.documents_limit,
-                ca_cert: amqp.ca_cert.clone(),
-                connection_name: format!("ua {role}"),
-                shelf_life: SHELF_LIFE,
-            };
-            let amqp = runtime::broker::Amqp::connect(settings).await.context("RabbitMQ (AMQP_URL)")?;
-            Ok(Broker::Amqp(amqp))
-        }
+    let Some(amqp) = &config.amqp else { return local_broker(config) };
+    let settings = amqp_settings(amqp, config, role);
+    Ok(Broker::Amqp(Amqp::connect(settings).await.context("RabbitMQ (AMQP_URL)")?))
+}
+
+/// Opens the broker to look at it: declares nothing, so that no right to declare is needed.
+///
+/// # Errors
+/// As [`broker`].
+pub async fn reader(config: &Config, role: &str) -> anyhow::Result<Broker> {
+    let Some(amqp) = &config.amqp else { return local_broker(config) };
+    let settings = amqp_settings(amqp, config, role);
+    Ok(Broker::Amqp(Amqp::open(settings).await.context("RabbitMQ (AMQP_URL)")?))
+}
+
+fn local_broker(config: &Config) -> anyhow::Result<Broker> {
+    let settings = runtime::broker::local::Settings {
+        folder: config.data_dir.clone(),
+        ladder: Ladder::default(),
+        documents_limit: config.documents_limit,
+    };
+    Ok(Broker::Local(runtime::broker::Local::open(settings)?))
+}
+
+fn amqp_settings(amqp: &AmqpConfig, config: &Config, role: &str) -> runtime::broker::amqp::Settings {
+    runtime::broker::amqp::Settings {
+        url: amqp.url.clone(),
+        prefix: amqp.queue_prefix.clone(),
+        ladder: Ladder::default(),
+        documents_limit: config.documents_limit,
+        ca_cert: amqp.ca_cert.clone(),
+        connection_name: format!("ua {role}"),
+        shelf_life: SHELF_LIFE,
     }
 }
 
@@ -108,12 +121,15 @@ pub struct Running {
     statuses: Vec<Arc<Status>>,
     tasks: JoinSet<Result<(), RunError>>,
     stop: CancellationToken,
+    /// Answers roll calls as long as there are roles.
+    answering: Option<AbortOnDropHandle<()>>,
 }
 
 impl Parts {
     /// Starts the roles; `stop` ends them, each handing back what it cannot finish within `grace`.
     pub fn start(self, config: &Config, stop: &CancellationToken, grace: Duration) -> Running {
-        let mut running = Running { statuses: Vec::new(), tasks: JoinSet::new(), stop: stop.clone() };
+        let mut running =
+            Running { statuses: Vec::new(), tasks: JoinSet::new(), stop: stop.clone(), answering: None };
         if let Some(zoom) = &self.zoom {
             let list = self.role(
                 ListWorker(Arc::clone(zoom)),
@@ -140,6 +156,8 @@ impl Parts {
                 self.role(DeadLetterDesk::new(self.store.clone()), 1, "index.dead", &mut running, grace);
             running.tasks.spawn(run_batches(desk, Queue::dead(), Limits::default()));
         }
+        let answering = roster::answer(self.broker.clone(), running.statuses.clone(), stop.clone());
+        running.answering = Some(AbortOnDropHandle::new(tokio::spawn(answering)));
         running
     }
 

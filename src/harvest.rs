@@ -153,7 +153,7 @@ impl Stuck {
             return None;
         }
         let held: Vec<_> =
-            roles.iter().filter_map(|role| role.hold.as_ref().map(|hold| (role.name, hold))).collect();
+            roles.iter().filter_map(|role| role.hold.as_ref().map(|hold| (&*role.name, hold))).collect();
         let now = runtime::clock::now();
         let beyond =
             |until: jiff::Timestamp| until.as_millisecond() - now.as_millisecond() > self.wait_millis();

@@ -1,5 +1,6 @@
 //! The program `ua`: command line, configuration and assembly. What it does lies in the crates under `workers/`.
 
+pub mod advice;
 pub mod assemble;
 pub mod cli;
 pub mod commands;
@@ -10,6 +11,8 @@ mod harvest;
 mod output;
 pub mod planning;
 mod progress;
+mod roster;
 mod signal;
 mod summary;
 mod telemetry;
+mod words;

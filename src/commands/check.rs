@@ -87,7 +87,7 @@ fn data_folder(config: &Config) -> anyhow::Result<String> {
 }
 
 async fn broker(config: &Config) -> anyhow::Result<String> {
-    let broker = assemble::broker(config, "check").await?;
+    let broker = assemble::reader(config, "check").await?;
     let mut waiting = 0;
     for queue in Queue::all() {
         waiting += broker.depth(&queue).await?.ready;

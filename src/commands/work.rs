@@ -30,7 +30,7 @@ pub(super) async fn execute(words: Work, config: &Config) -> anyhow::Result<Outc
     let broker = parts.broker.clone();
     let stop = CancellationToken::new();
     let mut running = parts.start(config, &stop, words.grace);
-    info!("working: {}", running.snapshots().iter().map(|role| role.name).collect::<Vec<_>>().join(", "));
+    info!("working: {}", running.snapshots().iter().map(|role| &*role.name).collect::<Vec<_>>().join(", "));
     let outcome = tokio::select! {
         ended = running.ended() => {
             // One role cannot go on: the others finish what they have before the process ends.

@@ -50,6 +50,7 @@ pub async fn run_batches<W: BatchWorker>(
     limits: Limits,
 ) -> Result<(), RunError> {
     let mut consumer = role.broker.consume(vec![Subscription { queue, prefetch: limits.prefetch }]).await?;
+    role.status.runs_with(role.permits);
     let permits = Arc::new(Semaphore::new(role.permits));
     let (signals, mut signalled) = mpsc::channel(1);
     let mut batches = JoinSet::new();
@@ -180,7 +181,7 @@ async fn one<W: BatchWorker>(
     stop: CancellationToken,
 ) -> Option<Signal> {
     let span = info_span!("batch", role = W::NAME, messages = batch.deliveries.len());
-    async {
+    let work = async {
         for (delivery, cause) in batch.poisonous() {
             settle::settle(delivery, Err(Failure::Reject { cause }), &status).await;
         }
@@ -193,9 +194,8 @@ async fn one<W: BatchWorker>(
         let signal = settle_all(std::mem::take(&mut batch.deliveries), verdicts, &status).await;
         status.ended(count);
         signal
-    }
-    .instrument(span)
-    .await
+    };
+    status.book(work.instrument(span)).await
 }
 
 async fn perform<W: BatchWorker>(

@@ -52,6 +52,7 @@ pub async fn run<W: Worker>(role: Role<W>, family: Family) -> Result<(), RunErro
     let prefetch = u16::try_from(role.permits).unwrap_or(u16::MAX);
     let subscriptions = family.queues().map(|queue| Subscription { queue, prefetch });
     let mut consumer = role.broker.consume(subscriptions.into()).await?;
+    role.status.runs_with(role.permits);
     let permits = Arc::new(Semaphore::new(role.permits));
     let (signals, mut signalled) = mpsc::channel(role.permits.max(1));
     let mut jobs = JoinSet::new();
@@ -144,14 +145,13 @@ async fn one<W: Worker>(
     let headers = &delivery.message.headers;
     let span = info_span!("job", job.id = %headers.message_id, attempt = headers.attempt + 1, role = W::NAME);
     status.began(1);
-    let signal = async {
+    let work = async {
         let mut outbox = Outbox::new(broker, stop);
         let outcome = attempt(worker.as_ref(), &delivery, &mut outbox).await;
         let outcome = confirm(outcome, &mut outbox).await;
         settle::settle(delivery, outcome, &status).await
-    }
-    .instrument(span)
-    .await;
+    };
+    let signal = status.book(work.instrument(span)).await;
     status.ended(1);
     signal
 }

@@ -1,10 +1,13 @@
 //! What a running role says of itself: counters, and why it waits. Read by progress bars, status and health.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::borrow::Cow;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+
+use crate::meter::{Meter, Rates};
 
 /// Live counters of one role; shared by reference.
 #[derive(Debug)]
@@ -15,11 +18,13 @@ pub struct Status {
     rejected: AtomicU64,
     handed_back: AtomicU64,
     in_flight: AtomicU64,
+    permits: AtomicUsize,
     hold: Mutex<Option<Hold>>,
+    meter: Arc<Meter>,
 }
 
 /// Why a role takes nothing at the moment.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hold {
     /// When it goes on at the latest; `None`: when its dependency is well again.
     pub until: Option<Timestamp>,
@@ -28,10 +33,12 @@ pub struct Hold {
 }
 
 /// A picture of a role's [`Status`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Snapshot {
     /// The role's name.
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
+    /// Jobs (or batches) at once.
+    pub permits: usize,
     /// Messages acked.
     pub done: u64,
     /// Messages parked for another attempt.
@@ -57,7 +64,9 @@ impl Status {
             rejected: zero(),
             handed_back: zero(),
             in_flight: zero(),
+            permits: AtomicUsize::new(0),
             hold: Mutex::new(None),
+            meter: Arc::default(),
         }
     }
 
@@ -65,7 +74,8 @@ impl Status {
     pub fn snapshot(&self) -> Snapshot {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         Snapshot {
-            name: self.name,
+            name: Cow::Borrowed(self.name),
+            permits: self.permits.load(Ordering::Relaxed),
             done: read(&self.done),
             retried: read(&self.retried),
             rejected: read(&self.rejected),
@@ -78,6 +88,31 @@ impl Status {
     /// The role's name.
     pub fn name(&self) -> &'static str {
         self.name
+    }
+
+    /// Keeps the counters as they are now. Called every few seconds, it makes [`Status::rates`] those of the last
+    /// minute.
+    pub fn sample(&self) {
+        self.meter.sample(self.settled_for_good());
+    }
+
+    /// What happened per second since the oldest sample of the last minute.
+    pub fn rates(&self) -> Rates {
+        self.meter.rates(self.settled_for_good())
+    }
+
+    fn settled_for_good(&self) -> u64 {
+        self.done.load(Ordering::Relaxed) + self.rejected.load(Ordering::Relaxed)
+    }
+
+    /// Does a job's work, its time booked on this role.
+    pub(crate) async fn book<T>(&self, work: impl Future<Output = T>) -> T {
+        self.meter.book(work).await
+    }
+
+    pub(crate) fn runs_with(&self, permits: usize) {
+        self.permits.store(permits, Ordering::Relaxed);
+        self.sample();
     }
 
     pub(crate) fn began(&self, messages: usize) {

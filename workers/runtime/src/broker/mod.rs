@@ -15,7 +15,7 @@ pub use amqp::Amqp;
 pub use ladder::Ladder;
 pub use local::Local;
 
-use crate::Message;
+use crate::{Card, Message};
 
 /// A message larger than this is refused: RabbitMQ 4 takes 16 MiB by default, headers included.
 pub const MAX_MESSAGE_BYTES: usize = 15 << 20;
@@ -144,6 +144,26 @@ impl Broker {
         match self {
             Self::Local(local) => local.parked().await,
             Self::Amqp(amqp) => amqp.parked().await,
+        }
+    }
+
+    /// Answers roll calls with what `card` returns, until the broker is closed or this is dropped.
+    pub async fn answer_roll(&self, card: impl Fn() -> Card) {
+        match self {
+            Self::Local(local) => local.answer_roll(card).await,
+            Self::Amqp(amqp) => amqp.answer_roll(card).await,
+        }
+    }
+
+    /// Asks every process that answers roll calls for its card; `patience` is how long answers are waited for. The
+    /// cards of the local file are up to two seconds old.
+    ///
+    /// # Errors
+    /// When the broker is away, or is not set up.
+    pub async fn call_roll(&self, patience: Duration) -> Result<Vec<Card>, BrokerError> {
+        match self {
+            Self::Local(local) => local.call_roll().await,
+            Self::Amqp(amqp) => amqp.call_roll(patience).await,
         }
     }
 

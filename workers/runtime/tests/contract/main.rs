@@ -20,6 +20,7 @@ mod lanes;
 mod outbox;
 mod restart;
 mod retry;
+mod roll;
 mod server;
 
 use fixture::Kind;
@@ -94,6 +95,8 @@ contract! {
     crash::a_closed_broker_says_so,
     crash::pausing_hands_back_and_taking_resumes,
     crash::a_consumer_dropped_gives_back_what_it_held,
+    roll::who_works_answers_and_who_is_gone_does_not,
+    roll::a_card_comes_as_it_was_written,
     ],
     // What only a server can do, or can do wrong.
     servers: [
@@ -106,6 +109,7 @@ contract! {
     server::what_nobody_takes_is_handed_back_in_time,
     server::a_dropped_handle_leaves_nothing_behind,
     server::declaring_again_changes_nothing,
+    roll::a_handle_that_only_looks_declares_nothing,
     ],
 }
 

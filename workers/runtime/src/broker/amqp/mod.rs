@@ -12,6 +12,7 @@ mod line;
 mod link;
 mod names;
 mod publisher;
+mod roll;
 mod shelf;
 mod topology;
 mod version;
@@ -44,7 +45,7 @@ use self::names::Names;
 use self::publisher::{Publisher, Refusal};
 use self::wire::Parcel;
 use super::{BrokerError, Depth, Ladder, PublishError, Subscription};
-use crate::Message;
+use crate::{Card, Message};
 
 /// How long a question, or the first connection, waits for a broker that is away.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -133,6 +134,17 @@ impl Amqp {
     /// # Errors
     /// When the broker is away, too old, or refuses the user or the topology.
     pub async fn connect(settings: Settings) -> Result<Self, BrokerError> {
+        let amqp = Self::open(settings).await?;
+        amqp.declare().await?;
+        Ok(amqp)
+    }
+
+    /// Connects and refuses a broker that is too old. Declares nothing: enough to look, even for a user who may not
+    /// declare.
+    ///
+    /// # Errors
+    /// When the broker is away, too old, or refuses the user.
+    pub async fn open(settings: Settings) -> Result<Self, BrokerError> {
         let address = Arc::new(Address::parse(&settings.url, settings.ca_cert.as_deref())?);
         let outage = Arc::<Outage>::default();
         let link = |role: &str| {
@@ -161,9 +173,7 @@ impl Amqp {
             closed: AtomicBool::new(false),
         });
         tokio::spawn(lease::hand_back_dropped(Arc::downgrade(&inner), dropped));
-        let amqp = Self { inner };
-        amqp.declare().await?;
-        Ok(amqp)
+        Ok(Self { inner })
     }
 
     /// Declares exchanges and queues; harmless when they are there.
@@ -228,6 +238,14 @@ impl Amqp {
             parked += u64::from(self.inner.look(&rung).await?.message_count());
         }
         Ok(parked)
+    }
+
+    pub(super) async fn answer_roll(&self, card: impl Fn() -> Card) {
+        roll::answer(&self.inner, card).await;
+    }
+
+    pub(super) async fn call_roll(&self, patience: Duration) -> Result<Vec<Card>, BrokerError> {
+        roll::call(&self.inner, patience).await
     }
 
     pub(super) async fn purge(&self, queue: &Queue) -> Result<(), BrokerError> {

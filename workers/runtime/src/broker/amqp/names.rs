@@ -79,6 +79,11 @@ impl Names {
         Route { exchange: self.rung(delay), back: true }
     }
 
+    /// The exchange of roll calls.
+    pub(super) fn roll(&self) -> ShortString {
+        short(&format!("{}.roll", self.prefix)).unwrap_or_default()
+    }
+
     /// The exchange and the queue of a rung. The delay is part of the name: another ladder is other queues.
     pub(super) fn rung(&self, delay: Duration) -> ShortString {
         short(&format!("{}.rung.{}", self.prefix, rung_name(delay))).unwrap_or_default()

@@ -41,6 +41,7 @@ pub(super) async fn declare(
         declare_queue(channel, name.clone(), queue_arguments(&queue, &exchange, documents_limit)).await?;
         bind(channel, name, exchange.clone(), queue.as_str().into()).await?;
     }
+    declare_exchange(channel, names.roll(), ExchangeKind::Fanout).await?;
     for rung in &ladder.rungs {
         let name = names.rung(*rung);
         declare_exchange(channel, name.clone(), ExchangeKind::Fanout).await?;
@@ -58,7 +59,7 @@ pub(super) async fn remove(channel: &Channel, names: &Names, ladder: &Ladder) ->
         let deleted = channel.queue_delete(queue, QueueDeleteOptions::default()).await;
         deleted.map_err(|error| fault::of(&error))?;
     }
-    for exchange in rungs.chain([names.exchange()]) {
+    for exchange in rungs.chain([names.exchange(), names.roll()]) {
         let deleted = channel.exchange_delete(exchange, ExchangeDeleteOptions::default()).await;
         deleted.map_err(|error| fault::of(&error))?;
     }

@@ -3,6 +3,7 @@
 
 mod file;
 mod owner;
+mod roll;
 mod rows;
 
 use std::path::PathBuf;

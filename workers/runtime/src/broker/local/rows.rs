@@ -146,6 +146,7 @@ pub(super) fn release(connection: &Connection, owner: i64, crashed: bool) -> rus
         .prepare_cached("update messages set owner = null, crashes = crashes + ?2 where owner = ?1")?
         .execute(params![owner, crashed])?;
     connection.prepare_cached("delete from consumers where owner = ?1")?.execute([owner])?;
+    connection.prepare_cached("delete from cards where owner = ?1")?.execute([owner])?;
     connection.prepare_cached("delete from owners where id = ?1")?.execute([owner])?;
     Ok(())
 }
@@ -166,6 +167,23 @@ pub(super) fn subscribe(
     };
     let mut statement = connection.prepare_cached(sql)?;
     queues.iter().try_for_each(|queue| statement.execute(params![owner, queue.as_str()]).map(|_| ()))
+}
+
+/// Writes what `owner` says of itself.
+pub(super) fn write_card(connection: &Connection, owner: i64, card: &str) -> rusqlite::Result<()> {
+    let sql = "insert into cards values (?1, ?2) on conflict do update set card = excluded.card";
+    connection.prepare_cached(sql)?.execute(params![owner, card]).map(|_| ())
+}
+
+/// Removes what `owner` says of itself.
+pub(super) fn remove_card(connection: &Connection, owner: i64) -> rusqlite::Result<()> {
+    connection.prepare_cached("delete from cards where owner = ?1")?.execute([owner]).map(|_| ())
+}
+
+/// What everybody who is registered says of itself.
+pub(super) fn cards(connection: &Connection) -> rusqlite::Result<Vec<String>> {
+    let sql = "select card from cards join owners on owners.id = cards.owner order by owner";
+    connection.prepare_cached(sql)?.query_map([], |row| row.get(0))?.collect()
 }
 
 /// True when somebody holds messages who is not registered.

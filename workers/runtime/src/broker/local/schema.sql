@@ -27,3 +27,8 @@ create table if not exists consumers (
     owner integer not null,
     queue text    not null
 ) strict;
+-- What the processes at work say of themselves.
+create table if not exists cards (
+    owner integer primary key,
+    card  text not null
+) strict;

@@ -1,0 +1,93 @@
+//! Advice for the roles that fetch.
+
+use super::{Bound, Part, RoleAdvice, enough, run};
+use crate::words;
+
+/// Rates over less than this say nothing.
+const LONG_ENOUGH: f64 = 5.0;
+/// From this share of their time on, what workers wait for is what bounds them. Leave to call is paced, so those who
+/// wait for it at all find the quota used up.
+const WAITS_FOR_QUOTA: f64 = 0.1;
+const WAITS: f64 = 0.3;
+/// With this share of the permits in use, all are.
+const ALL_BUSY: f64 = 0.7;
+/// Permits beside those that are needed on average.
+const SPARE: f64 = 1.25;
+
+/// The advice for one role; `index` is that for the role behind it.
+pub(super) fn advise(part: &Part, index: &RoleAdvice) -> RoleAdvice {
+    let (bound, useful, sentence) = judge(part, index);
+    RoleAdvice { role: part.role, bound, waiting: part.waiting, workers: part.workers, useful, sentence }
+}
+
+fn judge(part: &Part, index: &RoleAdvice) -> (Bound, u64, String) {
+    let (role, rates, worth) = (part.role, &part.rates, part.worth());
+    let waiting = words::some(part.waiting, "job");
+    if part.waiting == 0 && part.in_hand == 0 {
+        return (Bound::Nothing, 0, format!("{role} has nothing to do"));
+    }
+    if part.workers == 0 {
+        let source = role.split('.').next().unwrap_or(role);
+        let sentence = format!("{waiting} of {role} and no worker: start `ua work {source}`");
+        return (Bound::NoWorkers, 1, sentence);
+    }
+    if part.is_held() {
+        let why = part.holds.first().map(String::as_str).unwrap_or_default();
+        let sentence = format!("{role} is on hold with {waiting} waiting ({why}); more workers will not be faster");
+        return (Bound::Hold, 1, sentence);
+    }
+    if part.share(rates.waiting_for_room) >= WAITS {
+        let sentence = format!("{role} waits for room in the queue of documents: {}", index.sentence);
+        // What the index role is bound by bounds this one.
+        let bound = if index.bound == Bound::Nothing { Bound::Workers } else { index.bound };
+        return (bound, part.workers.min(worth), sentence);
+    }
+    if rates.seconds < LONG_ENOUGH || rates.busy < 0.01 {
+        let sentence = format!("{role} has {waiting} waiting; what bounds it is not measured yet");
+        return (Bound::Unknown, part.workers.min(worth), sentence);
+    }
+    if part.share(rates.publishing) >= WAITS && rates.publishing > rates.waiting_for_quota {
+        let sentence = format!(
+            "the broker bounds {role}: its workers spend {:.0} % of their time publishing; more will not be faster",
+            part.share(rates.publishing).min(1.0) * 100.0
+        );
+        return (Bound::Broker, part.workers.min(worth), sentence);
+    }
+    if part.share(rates.waiting_for_quota) >= WAITS_FOR_QUOTA {
+        let useful = needed(part, rates.calls).min(worth);
+        let sentence = format!("the quota bounds {role} at {:.1} calls/s: {}", rates.calls, enough(useful, part.workers));
+        return (Bound::Quota, useful, sentence);
+    }
+    latency(part, worth)
+}
+
+/// Nobody waits for leave: more at once would be faster, up to what the quota allows.
+fn latency(part: &Part, worth: u64) -> (Bound, u64, String) {
+    let (role, rates) = (part.role, &part.rates);
+    let slow = format!("{:.2} s per call", rates.call_seconds);
+    if worth <= part.workers || rates.busy < part.permits as f64 * ALL_BUSY {
+        let useful = part.workers.min(worth);
+        let sentence = format!("{role} keeps up ({slow}): {}", enough(useful, part.workers));
+        return (Bound::Latency, useful, sentence);
+    }
+    let useful = match part.allowed {
+        Some(allowed) => needed(part, allowed).max(part.workers),
+        // How far the quota reaches is found out one worker at a time.
+        None => part.workers + 1,
+    };
+    let useful = useful.min(worth);
+    let sentence = format!(
+        "the API's latency bounds {role} ({slow}, all {} permits in use): {} would be of use, {}",
+        words::count(part.permits),
+        words::some(useful, "worker"),
+        run(part.workers)
+    );
+    (Bound::Latency, useful, sentence)
+}
+
+/// Workers whose permits, leave given at once, make `calls` per second.
+fn needed(part: &Part, calls: f64) -> u64 {
+    let rates = &part.rates;
+    let seconds = if rates.calls > 0.0 { (rates.busy - rates.waiting_for_quota).max(0.0) / rates.calls } else { 0.0 };
+    (calls * seconds * SPARE / part.permits_each()).ceil().max(1.0) as u64
+}

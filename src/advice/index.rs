@@ -1,0 +1,54 @@
+//! Advice for the role that writes to the store.
+
+use super::{Bound, Observed, RoleAdvice, enough, run};
+use crate::words;
+
+/// With this share of the queue of documents filled, its workers do not keep up.
+const FILLED: f64 = 0.5;
+/// From this share of their time on, workers wait for the store and not for themselves.
+const WAITS: f64 = 0.6;
+
+/// The advice for the index role.
+pub(super) fn advise(observed: &Observed) -> RoleAdvice {
+    let part = &observed.index;
+    let (bound, useful, sentence) = judge(observed);
+    RoleAdvice { role: part.role, bound, waiting: part.waiting, workers: part.workers, useful, sentence }
+}
+
+fn judge(observed: &Observed) -> (Bound, u64, String) {
+    let part = &observed.index;
+    let fetching = observed.fetch.iter().any(|part| part.waiting > 0 || part.in_hand > 0);
+    let waiting = words::some(part.waiting, "page");
+    if part.workers == 0 && (part.waiting > 0 || fetching) {
+        let sentence = format!("{waiting} of documents and no index worker: start `ua work index`");
+        return (Bound::NoWorkers, 1, sentence);
+    }
+    if part.waiting == 0 && part.in_hand == 0 {
+        // Whoever fetches needs somebody who writes.
+        return (Bound::Nothing, u64::from(fetching), "index has nothing to do".to_owned());
+    }
+    if part.is_held() {
+        let why = part.holds.first().map(String::as_str).unwrap_or_default();
+        let sentence = format!("index is on hold with {waiting} waiting ({why}); more workers will not be faster");
+        return (Bound::Hold, 1, sentence);
+    }
+    if (part.waiting as f64) < observed.documents_limit as f64 * FILLED {
+        return (Bound::Nothing, 1, format!("index keeps up: {}", enough(1, part.workers)));
+    }
+    if part.share(part.rates.storing) >= WAITS {
+        let sentence = format!(
+            "the store bounds the flow ({:.2} s per bulk, {:.0} documents/s, {waiting} waiting): {}",
+            part.rates.bulk_seconds,
+            part.rates.documents,
+            enough(part.workers, part.workers)
+        );
+        return (Bound::Store, part.workers, sentence);
+    }
+    let useful = part.workers + 1;
+    let sentence = format!(
+        "the index role bounds the flow ({waiting} waiting): {} would be of use, {}",
+        words::some(useful, "worker"),
+        run(part.workers)
+    );
+    (Bound::Workers, useful, sentence)
+}

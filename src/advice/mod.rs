@@ -1,0 +1,140 @@
+//! What bounds the flow now, and how many workers of each role are useful. Pure: from what was observed to
+//! sentences.
+
+mod fetch;
+mod index;
+mod observed;
+#[cfg(test)]
+mod tests;
+
+use serde::Serialize;
+
+pub use observed::{Observed, Part};
+
+use crate::words;
+
+/// What bounds a role, or the flow as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Bound {
+    /// Nothing: there is nothing to do.
+    Nothing,
+    /// There is work, and nobody does it.
+    NoWorkers,
+    /// Every worker is on hold.
+    Hold,
+    /// The account's quota.
+    Quota,
+    /// How long the API takes to answer, or too few workers to keep it busy.
+    Latency,
+    /// The broker.
+    Broker,
+    /// The store.
+    Store,
+    /// The workers' own speed.
+    Workers,
+    /// Not known: not measured for long enough.
+    Unknown,
+}
+
+impl Bound {
+    /// Its name in figures.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Nothing => "nothing",
+            Self::NoWorkers => "no_workers",
+            Self::Hold => "hold",
+            Self::Quota => "quota",
+            Self::Latency => "latency",
+            Self::Broker => "broker",
+            Self::Store => "store",
+            Self::Workers => "workers",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    /// Every bound, the one to tell first first.
+    pub const ALL: [Self; 9] = [
+        Self::NoWorkers,
+        Self::Hold,
+        Self::Store,
+        Self::Workers,
+        Self::Broker,
+        Self::Quota,
+        Self::Latency,
+        Self::Unknown,
+        Self::Nothing,
+    ];
+}
+
+/// What is advised for one role.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RoleAdvice {
+    /// The role.
+    pub role: &'static str,
+    /// What bounds it.
+    pub bound: Bound,
+    /// Messages that wait for it.
+    pub waiting: u64,
+    /// Workers that play it.
+    pub workers: u64,
+    /// Workers that are of use; 0 when there is nothing to do.
+    pub useful: u64,
+    /// All this in words.
+    pub sentence: String,
+}
+
+/// What is advised.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Advice {
+    /// What bounds the flow as a whole.
+    pub bound: Bound,
+    /// Per role.
+    pub roles: Vec<RoleAdvice>,
+    /// Messages parked for another attempt.
+    pub parked: u64,
+}
+
+impl Advice {
+    /// What to tell an operator: a sentence per role that has something to do, or one that there is nothing.
+    pub fn sentences(&self) -> Vec<String> {
+        if self.bound != Bound::Nothing {
+            let busy = self.roles.iter().filter(|role| role.bound != Bound::Nothing);
+            return busy.map(|role| role.sentence.clone()).collect();
+        }
+        vec![match self.parked {
+            0 => "nothing to do: no job waits, and none is in hand".to_owned(),
+            parked => format!(
+                "nothing to do now: {} parked for another attempt",
+                words::some(parked, "message")
+            ),
+        }]
+    }
+}
+
+/// The advice that follows from what was observed.
+pub fn advise(observed: &Observed) -> Advice {
+    let index = index::advise(observed);
+    let mut roles: Vec<RoleAdvice> = observed.fetch.iter().map(|part| fetch::advise(part, &index)).collect();
+    roles.push(index);
+    let bound = Bound::ALL.into_iter().find(|bound| roles.iter().any(|role| role.bound == *bound));
+    Advice { bound: bound.unwrap_or(Bound::Nothing), roles, parked: observed.parked }
+}
+
+/// `1 runs`, `6 run`.
+fn run(workers: u64) -> String {
+    format!("{} {}", words::count(workers), if workers == 1 { "runs" } else { "run" })
+}
+
+/// `1 worker is enough, 6 run; more will not be faster`.
+fn enough(useful: u64, workers: u64) -> String {
+    if workers <= useful {
+        return format!("{}; more will not be faster", run(workers));
+    }
+    let are = if useful == 1 { "is" } else { "are" };
+    format!(
+        "{} {are} enough, {}; more will not be faster",
+        words::some(useful, "worker"),
+        run(workers)
+    )
+}

@@ -1,0 +1,119 @@
+//! What is observed, and what is said of it.
+
+use runtime::Rates;
+
+use super::*;
+
+fn index() -> Part {
+    Part { role: "index", workers: 1, permits: 2, rates: Rates { seconds: 60.0, ..Rates::default() }, ..Part::default() }
+}
+
+/// `workers` with 16 permits each, all busy for a minute.
+fn detail(workers: u64, waiting: u64) -> Part {
+    let permits = workers * 16;
+    let rates = Rates { seconds: 60.0, busy: permits as f64, calls: 30.0, ..Rates::default() };
+    Part { role: "zoom.detail", waiting, in_hand: permits, workers, permits, rates, ..Part::default() }
+}
+
+fn told(fetch: Part, index: Part) -> (Bound, Vec<u64>, Vec<String>) {
+    let advice = advise(&Observed { fetch: vec![fetch], index, documents_limit: 1_000, parked: 0 });
+    let useful = advice.roles.iter().map(|role| role.useful).collect();
+    (advice.bound, useful, advice.sentences())
+}
+
+#[test]
+fn the_quota_bounds_and_more_workers_do_not_help() {
+    let mut part = detail(6, 12_340);
+    // 32 calls a second of 0.4 s each: 12.8 permits are needed, and some spare.
+    part.rates = Rates { calls: 32.0, calling: 12.8, waiting_for_quota: 83.2, call_seconds: 0.4, ..part.rates };
+    let (bound, useful, said) = told(part, index());
+    assert_eq!((bound, useful), (Bound::Quota, vec![1, 1]));
+    assert_eq!(said, ["the quota bounds zoom.detail at 32.0 calls/s: 1 worker is enough, 6 run; more will not be faster"]);
+}
+
+#[test]
+fn slow_answers_make_more_workers_useful_up_to_the_quota() {
+    let mut part = detail(1, 12_340);
+    part.rates = Rates { calls: 8.0, calling: 15.5, call_seconds: 1.94, ..part.rates };
+    let (bound, useful, said) = told(part.clone(), index());
+    assert_eq!((bound, useful[0]), (Bound::Latency, 2));
+    assert_eq!(said, ["the API's latency bounds zoom.detail (1.94 s per call, all 16 permits in use): 2 workers would be of use, 1 runs"]);
+    part.allowed = Some(32.0);
+    assert_eq!(told(part.clone(), index()).1[0], 5, "32 calls of two seconds and a quarter more, by sixteens");
+    part.waiting = 20;
+    assert_eq!(told(part, index()).1[0], 3, "36 jobs are left");
+}
+
+#[test]
+fn few_jobs_want_few_workers() {
+    let mut part = detail(4, 0);
+    part.in_hand = 5;
+    part.rates = Rates { busy: 5.0, calling: 4.9, call_seconds: 0.5, calls: 10.0, ..part.rates };
+    let (bound, useful, said) = told(part, index());
+    assert_eq!((bound, useful[0]), (Bound::Latency, 1));
+    assert_eq!(said, ["zoom.detail keeps up (0.50 s per call): 1 worker is enough, 4 run; more will not be faster"]);
+}
+
+#[test]
+fn work_without_workers_names_the_command() {
+    let none = Part { workers: 0, permits: 0, in_hand: 0, ..detail(1, 3) };
+    let (bound, useful, said) = told(none, Part { workers: 0, ..index() });
+    assert_eq!((bound, useful), (Bound::NoWorkers, vec![1, 1]));
+    assert_eq!(said[0], "3 jobs of zoom.detail and no worker: start `ua work zoom`");
+    assert_eq!(said[1], "0 pages of documents and no index worker: start `ua work index`");
+}
+
+#[test]
+fn nothing_to_do_is_said_once() {
+    let idle = Part { in_hand: 0, rates: Rates { seconds: 60.0, ..Rates::default() }, ..detail(3, 0) };
+    let (bound, useful, said) = told(idle.clone(), index());
+    assert_eq!((bound, useful), (Bound::Nothing, vec![0, 0]));
+    assert_eq!(said, ["nothing to do: no job waits, and none is in hand"]);
+    let observed = Observed { fetch: vec![idle], index: index(), documents_limit: 1_000, parked: 4 };
+    assert_eq!(advise(&observed).sentences(), ["nothing to do now: 4 messages parked for another attempt"]);
+}
+
+#[test]
+fn a_hold_is_told_with_its_reason() {
+    let mut part = detail(2, 12_340);
+    part.holds = vec!["heavy: daily limit".to_owned(); 2];
+    let (bound, useful, said) = told(part.clone(), index());
+    assert_eq!((bound, useful[0]), (Bound::Hold, 1));
+    assert!(said[0].contains("12,340 jobs") && said[0].contains("heavy: daily limit"), "{said:?}");
+    part.holds.pop();
+    assert_ne!(told(part, index()).0, Bound::Hold, "one of two goes on");
+}
+
+#[test]
+fn a_full_queue_of_documents_is_the_stores_or_the_indexers_doing() {
+    let mut waits = detail(2, 500);
+    waits.rates.waiting_for_room = 24.0;
+    let mut slow = Part { waiting: 990, in_hand: 64, ..index() };
+    slow.rates = Rates { busy: 2.0, storing: 1.8, bulk_seconds: 0.9, documents: 1_200.0, ..slow.rates };
+    let (bound, useful, said) = told(waits.clone(), slow.clone());
+    assert_eq!((bound, useful), (Bound::Store, vec![2, 1]));
+    assert!(said[0].starts_with("zoom.detail waits for room") && said[0].contains("the store bounds"), "{said:?}");
+    assert!(said[1].contains("0.90 s per bulk, 1200 documents/s, 990 pages waiting"), "{said:?}");
+    slow.rates.storing = 0.4;
+    let (bound, useful, said) = told(waits, slow);
+    assert_eq!((bound, useful), (Bound::Workers, vec![2, 2]));
+    assert!(said[1].contains("the index role bounds the flow"), "{said:?}");
+}
+
+#[test]
+fn a_broker_that_confirms_slowly_bounds() {
+    let mut part = detail(2, 5_000);
+    part.rates = Rates { calls: 50.0, calling: 10.0, publishing: 20.0, ..part.rates };
+    let (bound, _, said) = told(part, index());
+    assert_eq!(bound, Bound::Broker);
+    assert!(said[0].contains("62 % of their time publishing"), "{said:?}");
+}
+
+#[test]
+fn what_was_not_measured_is_not_guessed() {
+    let mut part = detail(2, 5_000);
+    part.rates = Rates { seconds: 1.0, ..part.rates };
+    let (bound, useful, said) = told(part, index());
+    assert_eq!((bound, useful[0]), (Bound::Unknown, 2));
+    assert!(said[0].contains("not measured yet"), "{said:?}");
+}

@@ -1,0 +1,57 @@
+//! What the receipts of the last days say.
+
+use std::collections::BTreeMap;
+
+use jiff::civil::Date;
+use messages::{Receipt, ReceiptState};
+use serde::Serialize;
+use store::Store;
+
+use crate::coverage;
+
+/// Days shown.
+const DAYS: i32 = 14;
+
+/// What the receipts of one date say.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Day {
+    pub(super) date: Date,
+    pub(super) listed: bool,
+    pub(super) jobs: u64,
+    pub(super) planned: u64,
+    pub(super) complete: u64,
+    pub(super) incomplete: u64,
+    pub(super) failed: u64,
+    pub(super) expected_sessions: u64,
+    pub(super) sessions: u64,
+}
+
+/// The last days, the latest first.
+pub(super) async fn last(store: &Store) -> anyhow::Result<Vec<Day>> {
+    let today = coverage::today();
+    let first = today.saturating_sub(jiff::Span::new().days(DAYS));
+    let mut days: BTreeMap<Date, Day> = BTreeMap::new();
+    coverage::receipts(store, first, today, |receipt| {
+        if let Some(date) = receipt.date {
+            count(days.entry(date).or_insert_with(|| Day { date, ..Day::default() }), &receipt);
+        }
+    })
+    .await?;
+    Ok(days.into_values().rev().collect())
+}
+
+fn count(day: &mut Day, receipt: &Receipt) {
+    day.jobs += 1;
+    match receipt.state {
+        ReceiptState::Planned => day.planned += 1,
+        ReceiptState::Complete => day.complete += 1,
+        ReceiptState::Incomplete => day.incomplete += 1,
+        ReceiptState::Failed => day.failed += 1,
+    }
+    if receipt.kind == "participants" {
+        day.expected_sessions += receipt.expected.unwrap_or(0);
+        day.sessions += receipt.got.unwrap_or(0);
+    } else if receipt.state == ReceiptState::Complete {
+        day.listed = true;
+    }
+}

@@ -1,0 +1,106 @@
+//! Asks the broker, the workers and the store, all at once, each for what it alone knows.
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+use messages::Queue;
+use runtime::{Broker, Card, Depth};
+use serde::Serialize;
+use store::{Kind, Query, Store};
+
+use super::days::{self, Day};
+use super::{Away, DeadCounts, Report};
+use crate::advice::{self, Observed};
+use crate::assemble;
+use crate::config::Config;
+use crate::exit::sentence;
+
+/// How long workers may take to answer.
+const ROLL_CALL: Duration = Duration::from_millis(700);
+
+/// A queue and how much waits in it.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct QueueLine {
+    pub(super) queue: Queue,
+    #[serde(flatten)]
+    pub(super) depth: Depth,
+}
+
+/// What the broker knows.
+struct Waiting {
+    queues: Vec<QueueLine>,
+    parked: u64,
+    workers: anyhow::Result<Vec<Card>>,
+}
+
+/// What the store knows.
+struct Held {
+    on_the_desk: u64,
+    days: Vec<Day>,
+}
+
+/// Everything that can be found out.
+pub(super) async fn report(config: &Config) -> Report {
+    let (waiting, held) = tokio::join!(waiting(config), held(config));
+    let mut away = Vec::new();
+    let mut known = |what, error: anyhow::Error| {
+        away.push(Away { what, why: sentence(&error), error });
+    };
+    let waiting = waiting.map_err(|error| known("broker", error)).ok();
+    let held = held.map_err(|error| known("store", error)).ok();
+    let (queues, parked, workers) = match waiting {
+        Some(waiting) => {
+            let workers = waiting.workers.map_err(|error| known("workers", error)).ok();
+            (Some(waiting.queues), Some(waiting.parked), workers)
+        }
+        None => (None, None, None),
+    };
+    let ready = |queue: &Queue| {
+        let line = queues.as_ref()?.iter().find(|line| line.queue == *queue)?;
+        Some(line.depth.ready)
+    };
+    Report {
+        dead: DeadCounts {
+            on_the_desk: held.as_ref().map(|held| held.on_the_desk),
+            on_the_way: ready(&Queue::dead()),
+        },
+        advice: queues.as_ref().zip(workers.as_ref()).map(|(queues, workers)| {
+            let depths = queues.iter().map(|line| (line.queue.clone(), line.depth)).collect();
+            advice::advise(&Observed::of(depths, parked.unwrap_or(0), workers, config.documents_limit))
+        }),
+        queues,
+        parked,
+        workers,
+        days: held.map(|held| held.days),
+        away,
+    }
+}
+
+async fn waiting(config: &Config) -> anyhow::Result<Waiting> {
+    let broker = assemble::reader(config, "status").await?;
+    let found = ask(&broker).await;
+    broker.close().await;
+    let name = if config.amqp.is_some() { "RabbitMQ (AMQP_URL)" } else { "local file (UA_DATA_DIR)" };
+    found.context(name)
+}
+
+async fn ask(broker: &Broker) -> anyhow::Result<Waiting> {
+    let mut queues = Vec::new();
+    for queue in Queue::all() {
+        let depth = broker.depth(&queue).await?;
+        queues.push(QueueLine { queue, depth });
+    }
+    let parked = broker.parked().await?;
+    let workers = broker.call_roll(ROLL_CALL).await.context("cannot ask the workers");
+    Ok(Waiting { queues, parked, workers })
+}
+
+async fn held(config: &Config) -> anyhow::Result<Held> {
+    let store = assemble::store(config)?;
+    let on_the_desk = dead(&store).await?;
+    Ok(Held { on_the_desk, days: days::last(&store).await? })
+}
+
+async fn dead(store: &Store) -> anyhow::Result<u64> {
+    Ok(store.count(&Query::all(Kind::Deadletters).with("state", "dead")).await?)
+}

@@ -1,0 +1,143 @@
+//! The workers in words: what each role has in hand, and why it takes nothing.
+
+use jiff::Timestamp;
+use jiff::tz::Offset;
+use runtime::Card;
+use runtime::roll::RoleCard;
+
+use super::gather::QueueLine;
+use crate::words;
+
+/// One row per role of each worker.
+pub(super) fn rows(workers: &[Card], now: Timestamp) -> Vec<[String; 8]> {
+    let mut workers: Vec<&Card> = workers.iter().collect();
+    workers.sort_by(|one, other| (&one.host, one.pid).cmp(&(&other.host, other.pid)));
+    workers.iter().flat_map(|card| card.roles.iter().map(|role| row(card, role, now))).collect()
+}
+
+fn row(card: &Card, role: &RoleCard, now: Timestamp) -> [String; 8] {
+    let counters = &role.now;
+    let state = match &counters.hold {
+        Some(_) => "on hold",
+        None if counters.in_flight == 0 && card.state == "working" => "idle",
+        None => &card.state,
+    };
+    [
+        format!("{}/{}", card.host, card.pid),
+        counters.name.to_string(),
+        state.to_owned(),
+        words::count(counters.in_flight),
+        format!("{:.1}", role.rates.settled * 60.0),
+        words::count(counters.done),
+        format!("{} / {}", words::count(counters.retried), words::count(counters.rejected)),
+        words::span(words::between(card.started_at, now)),
+    ]
+}
+
+/// A sentence per role that is on hold, and why; roles on hold for the same reason share one.
+pub(super) fn holds(workers: &[Card], now: Timestamp) -> Vec<String> {
+    let mut said: Vec<(String, Vec<String>)> = Vec::new();
+    for (card, role) in workers.iter().flat_map(|card| card.roles.iter().map(move |role| (card, role))) {
+        let Some(hold) = &role.now.hold else { continue };
+        let ends = match hold.until {
+            Some(until) => resumes(until, now),
+            None => "resumes when that is well again".to_owned(),
+        };
+        let sentence = format!("{} is on hold: {}; {ends}", role.now.name, hold.why);
+        let who = format!("{}/{}", card.host, card.pid);
+        match said.iter_mut().find(|(known, _)| *known == sentence) {
+            Some((_, all)) => all.push(who),
+            None => said.push((sentence, vec![who])),
+        }
+    }
+    said.into_iter().map(|(sentence, who)| format!("{sentence} ({})", who.join(", "))).collect()
+}
+
+/// When work goes on, and how long that is from now.
+pub(super) fn resumes(until: Timestamp, now: Timestamp) -> String {
+    if until <= now {
+        return "resumes now".to_owned();
+    }
+    let clock = Offset::UTC.to_datetime(until).strftime("%H:%M").to_string();
+    format!("resumes in {} ({clock} UTC)", words::span(words::between(now, until)))
+}
+
+/// Workers that take from a queue and did not answer: of another version, cut off, or slow.
+pub(super) fn silent(workers: &[Card], queues: &[QueueLine]) -> u64 {
+    let taking = queues.iter().map(|line| line.depth.consumers).max().unwrap_or(0);
+    let answered = queues.iter().map(|line| answered(workers, line)).max().unwrap_or(0);
+    taking.saturating_sub(answered)
+}
+
+fn answered(workers: &[Card], line: &QueueLine) -> u64 {
+    let takes = |role: &RoleCard| match role.now.name.as_ref() {
+        "index" => line.queue.as_str() == "ua.documents",
+        "index.dead" => line.queue.as_str() == "ua.dead",
+        name => line.queue.as_str().starts_with(&format!("ua.jobs.{name}.")),
+    };
+    workers.iter().filter(|card| card.roles.iter().any(takes)).count() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use runtime::roll::Identity;
+    use runtime::{Depth, Hold, Status};
+
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    fn card(role: &'static str, hold: Option<Hold>) -> Card {
+        let started = at("2026-01-02T10:00:00Z");
+        let mut card = Identity::of_this_process("1", started).card(
+            "working",
+            &[Arc::new(Status::new(role))],
+            started,
+        );
+        card.host = "one".to_owned();
+        card.pid = 7;
+        card.roles[0].now.hold = hold;
+        card
+    }
+
+    #[test]
+    fn holds_are_said_with_their_reason_and_their_end() {
+        let now = at("2026-01-02T20:48:00Z");
+        let why = "heavy: daily limit, 48,000 of 48,000 used".to_owned();
+        let spent = Hold { until: Some(at("2026-01-03T00:00:00Z")), why };
+        let away = Hold { until: None, why: "the store is away".to_owned() };
+        let mut twin = card("zoom.detail", Some(spent.clone()));
+        twin.pid = 8;
+        let workers = [card("zoom.detail", Some(spent)), card("index", Some(away)), twin, card("x", None)];
+        assert_eq!(
+            holds(&workers, now),
+            [
+                "zoom.detail is on hold: heavy: daily limit, 48,000 of 48,000 used; resumes in 3 h 12 min (00:00 UTC) (one/7, one/8)",
+                "index is on hold: the store is away; resumes when that is well again (one/7)",
+            ]
+        );
+        assert_eq!(resumes(at("2026-01-02T20:00:00Z"), now), "resumes now");
+    }
+
+    #[test]
+    fn a_row_says_who_does_what_since_when() {
+        let row = rows(&[card("index", None)], at("2026-01-02T13:12:00Z")).remove(0);
+        assert_eq!(row, ["one/7", "index", "idle", "0", "0.0", "0", "0 / 0", "3 h 12 min"]);
+    }
+
+    #[test]
+    fn those_who_take_and_do_not_answer_are_counted() {
+        let line = |name: &str, consumers| QueueLine {
+            queue: messages::Queue::named(name),
+            depth: Depth { consumers, ..Depth::default() },
+        };
+        let queues = [line("ua.jobs.zoom.detail.daily", 3), line("ua.documents", 1)];
+        assert_eq!(silent(&[card("zoom.detail", None), card("index", None)], &queues), 2);
+        assert_eq!(silent(&[], &queues), 3);
+        assert_eq!(silent(&[card("zoom.detail", None)], &queues[1..]), 1);
+    }
+}

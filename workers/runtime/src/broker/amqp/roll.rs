@@ -1,0 +1,116 @@
+//! The roll call over RabbitMQ: a fanout exchange that every worker has a queue of its own at, and answers that go
+//! straight back to who asked. Nothing is said unasked, and who asks needs no right to declare anything.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use lapin::options::{
+    BasicConsumeOptions, BasicPublishOptions, ConfirmSelectOptions, QueueBindOptions, QueueDeclareOptions,
+};
+use lapin::types::{FieldTable, ShortString};
+use lapin::{BasicProperties, Channel, Confirmation};
+use tokio::time::Instant;
+use tracing::{debug, warn};
+
+use super::{Inner, fault, link, names};
+use crate::{BrokerError, Card};
+
+/// The broker's own queue for answers: it belongs to the channel that takes from it and cannot pile up.
+const ANSWERS: &str = "amq.rabbitmq.reply-to";
+/// A card is some kilobytes; more than this is none.
+const LARGEST: usize = 1 << 20;
+
+/// Answers every call until the handle is closed, over one channel after the other.
+pub(super) async fn answer(inner: &Arc<Inner>, card: impl Fn() -> Card) {
+    let mut pauses = link::pauses();
+    loop {
+        let begin = Instant::now();
+        let answering = session(inner, &card);
+        match inner.stop.run_until_cancelled(answering).await {
+            None => return,
+            Some(Err(error @ BrokerError::Refused(_))) => {
+                warn!("this process will be missing in `ua status`: {error}");
+                return;
+            }
+            Some(Err(error)) => debug!("cannot answer roll calls for now: {error}"),
+            Some(Ok(())) => {}
+        }
+        if begin.elapsed() > Duration::from_secs(10) {
+            pauses = link::pauses();
+        }
+        inner.publishing.pause(&mut pauses).await;
+    }
+}
+
+async fn session(inner: &Inner, card: &impl Fn() -> Card) -> Result<(), BrokerError> {
+    let link = &inner.publishing;
+    let channel = link.insist(None, || link.channel()).await?;
+    let mut calls = listen(inner, &channel, &card().id).await?;
+    while let Some(call) = calls.next().await {
+        let call = call.map_err(|error| fault::of(&error))?;
+        let Some(asker) = call.properties.reply_to().clone() else { continue };
+        let Ok(body) = serde_json::to_vec(&card()) else { continue };
+        // Sent and forgotten: an asker who is gone has no queue any more.
+        let options = BasicPublishOptions::default();
+        let properties = BasicProperties::default().with_content_type("application/json".into());
+        let sent = channel.basic_publish(ShortString::default(), asker, options, &body, properties).await;
+        sent.map_err(|error| fault::of(&error))?;
+    }
+    Ok(())
+}
+
+async fn listen(inner: &Inner, channel: &Channel, id: &str) -> Result<lapin::Consumer, BrokerError> {
+    // Another name each time: the queue of a lost connection may still be there, and is not ours any more.
+    let unique = format!("{}.{id}.{}", inner.names.roll(), crate::clock::now().as_millisecond());
+    let queue = names::short(&unique).unwrap_or_default();
+    let options = QueueDeclareOptions { exclusive: true, auto_delete: true, ..Default::default() };
+    let declared = channel.queue_declare(queue.clone(), options, FieldTable::default()).await;
+    declared.map_err(|error| fault::of(&error))?;
+    let (key, options) = (ShortString::default(), QueueBindOptions::default());
+    let bound =
+        channel.queue_bind(queue.clone(), inner.names.roll(), key, options, FieldTable::default()).await;
+    bound.map_err(|error| undeclared_or(&error))?;
+    let options = BasicConsumeOptions { no_ack: true, exclusive: true, ..Default::default() };
+    let consumer =
+        channel.basic_consume(queue, ShortString::default(), options, FieldTable::default()).await;
+    consumer.map_err(|error| fault::of(&error))
+}
+
+/// Calls, and returns the cards of those who answer within `patience`; at once when nobody listens.
+pub(super) async fn call(inner: &Inner, patience: Duration) -> Result<Vec<Card>, BrokerError> {
+    let channel = inner.channel().await?;
+    let selected = channel.confirm_select(ConfirmSelectOptions::default()).await;
+    selected.map_err(|error| fault::of(&error))?;
+    let options = BasicConsumeOptions { no_ack: true, ..Default::default() };
+    let answers =
+        channel.basic_consume(ANSWERS.into(), ShortString::default(), options, FieldTable::default()).await;
+    let mut answers = answers.map_err(|error| fault::of(&error))?;
+    let options = BasicPublishOptions { mandatory: true, ..Default::default() };
+    let properties = BasicProperties::default().with_reply_to(ANSWERS.into());
+    let (exchange, key) = (inner.names.roll(), ShortString::default());
+    let published = channel.basic_publish(exchange, key, options, b"", properties).await;
+    let confirmed = published.map_err(|error| undeclared_or(&error))?.await;
+    if let Confirmation::Ack(Some(_)) = confirmed.map_err(|error| undeclared_or(&error))? {
+        return Ok(Vec::new());
+    }
+    let (mut cards, deadline) = (Vec::new(), Instant::now() + patience);
+    while let Ok(Some(answer)) = tokio::time::timeout_at(deadline, answers.next()).await {
+        let answer = answer.map_err(|error| fault::of(&error))?;
+        if answer.data.len() > LARGEST {
+            continue;
+        }
+        match serde_json::from_slice(&answer.data) {
+            Ok(card) => cards.push(card),
+            Err(error) => debug!("a worker of another version answered the roll call: {error}"),
+        }
+    }
+    Ok(cards)
+}
+
+fn undeclared_or(error: &lapin::Error) -> BrokerError {
+    match fault::is_missing(error) {
+        true => BrokerError::Refused("no exchange for roll calls at the broker: run `ua setup`".to_owned()),
+        false => fault::of(error),
+    }
+}

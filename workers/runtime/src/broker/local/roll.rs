@@ -1,0 +1,49 @@
+//! The roll call of the local file: who works writes its card into the file every two seconds, and the locks of the
+//! owners tell whose card is still true.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tracing::debug;
+
+use super::{Local, rows};
+use crate::{BrokerError, Card};
+
+/// How old a card may become.
+const EVERY: Duration = Duration::from_secs(2);
+
+impl Local {
+    pub(in crate::broker) async fn answer_roll(&self, card: impl Fn() -> Card) {
+        let _removed = Removed(self);
+        while self.inner.alive.load(Ordering::Acquire) {
+            match serde_json::to_string(&card()) {
+                Ok(card) => {
+                    let owner = self.inner.owner.id;
+                    self.inner.writer.cast(move |connection| rows::write_card(connection, owner, &card));
+                }
+                Err(error) => debug!("a card cannot be written as JSON: {error}"),
+            }
+            tokio::time::sleep(EVERY).await;
+        }
+    }
+
+    pub(in crate::broker) async fn call_roll(&self) -> Result<Vec<Card>, BrokerError> {
+        let cards = self.inner.writer.call(rows::cards).await?;
+        // One that cannot be read was written by another version.
+        Ok(cards.iter().filter_map(|card| serde_json::from_str(card).ok()).collect())
+    }
+}
+
+/// Takes the card away when the answering ends.
+struct Removed<'a>(&'a Local);
+
+impl Drop for Removed<'_> {
+    fn drop(&mut self) {
+        let inner = &self.0.inner;
+        // A process that crashes takes nothing away; the others do, when they find it dead.
+        if inner.alive.load(Ordering::Acquire) {
+            let owner = inner.owner.id;
+            inner.writer.cast(move |connection| rows::remove_card(connection, owner));
+        }
+    }
+}

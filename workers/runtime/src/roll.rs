@@ -1,0 +1,79 @@
+//! The roll call: each process that works says on demand who it is, what its roles do and why they wait.
+//!
+//! Must not know how cards travel; the brokers do.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::{Rates, Snapshot, Status};
+
+/// What one process says of itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Card {
+    /// Tells this process from all others: host, process id and the time of its start.
+    pub id: String,
+    /// Its machine.
+    pub host: String,
+    /// Its process id there.
+    pub pid: u32,
+    /// Its version of this program.
+    pub version: String,
+    /// When it was started.
+    pub started_at: Timestamp,
+    /// When the card was written.
+    pub written_at: Timestamp,
+    /// What it is about, beside its roles: `working`, `stopping`, or what it waits for.
+    pub state: String,
+    /// Its roles.
+    pub roles: Vec<RoleCard>,
+}
+
+/// What a process says of one of its roles.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RoleCard {
+    /// The counters since its start.
+    #[serde(flatten)]
+    pub now: Snapshot,
+    /// The last minute.
+    pub rates: Rates,
+}
+
+/// Who this process is.
+#[derive(Debug, Clone)]
+pub struct Identity {
+    host: String,
+    pid: u32,
+    version: &'static str,
+    started_at: Timestamp,
+}
+
+impl Identity {
+    /// This process, which runs `version` since `started_at`.
+    pub fn of_this_process(version: &'static str, started_at: Timestamp) -> Self {
+        // Containers have their own names; a machine that does not tell its name is still told apart by the rest.
+        let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+        let host = match host.trim() {
+            "" => "unknown".to_owned(),
+            name => name.chars().take(64).collect(),
+        };
+        Self { host, pid: std::process::id(), version, started_at }
+    }
+
+    /// The card of this process, whose roles say of themselves what `statuses` hold.
+    pub fn card(&self, state: &str, statuses: &[Arc<Status>], now: Timestamp) -> Card {
+        let Self { host, pid, version, started_at } = self;
+        let role = |status: &Arc<Status>| RoleCard { now: status.snapshot(), rates: status.rates() };
+        Card {
+            id: format!("{host}-{pid}-{}", started_at.as_millisecond()),
+            host: host.clone(),
+            pid: *pid,
+            version: (*version).to_owned(),
+            started_at: *started_at,
+            written_at: now,
+            state: state.to_owned(),
+            roles: statuses.iter().map(role).collect(),
+        }
+    }
+}

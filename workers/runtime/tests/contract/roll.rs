@@ -1,0 +1,88 @@
+//! The roll call: who works says so, and who is gone does not.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use runtime::broker::Amqp;
+use runtime::roll::Identity;
+use runtime::{Broker, BrokerError, Card, Status};
+use tokio::task::JoinHandle;
+
+use crate::fixture::*;
+
+/// How long one call waits for its answers.
+const CALL: Duration = Duration::from_millis(700);
+
+fn answering(broker: &Broker, state: &'static str) -> JoinHandle<()> {
+    let broker = broker.clone();
+    tokio::spawn(async move {
+        let identity = Identity::of_this_process("1.2.3", now());
+        let statuses = [Arc::new(Status::new("test.role"))];
+        broker.answer_roll(move || identity.card(state, &statuses, now())).await;
+    })
+}
+
+async fn states(broker: &Broker) -> Vec<String> {
+    let cards = broker.call_roll(CALL).await.unwrap();
+    sorted(cards.into_iter().map(|card| card.state).collect())
+}
+
+async fn eventually(broker: &Broker, expected: &[&str]) {
+    let begin = Instant::now();
+    loop {
+        let found = states(broker).await;
+        if found == expected {
+            return;
+        }
+        assert!(begin.elapsed() < PATIENCE, "{found:?} answered, not {expected:?}");
+    }
+}
+
+pub(crate) async fn who_works_answers_and_who_is_gone_does_not(fixture: &Fixture) {
+    let asker = &fixture.broker;
+    assert_eq!(states(asker).await, Vec::<String>::new());
+    let (one, other) = (fixture.another().await, fixture.another().await);
+    let stopped = answering(&one, "one");
+    let crashed = answering(&other, "other");
+    eventually(asker, &["one", "other"]).await;
+    eventually(&one, &["one", "other"]).await;
+    stopped.abort();
+    eventually(asker, &["other"]).await;
+    other.crash().await;
+    eventually(asker, &[]).await;
+    tokio::time::timeout(PATIENCE, crashed).await.expect("a closed broker ends the answering").unwrap();
+    one.close().await;
+}
+
+pub(crate) async fn a_card_comes_as_it_was_written(fixture: &Fixture) {
+    let (asker, worker) = (&fixture.broker, fixture.another().await);
+    let card: Card = Identity::of_this_process("1.2.3", now()).card(
+        "waits for the store",
+        &[Arc::new(Status::new("zoom.list")), Arc::new(Status::new("index"))],
+        now(),
+    );
+    let (broker, sent) = (worker.clone(), card.clone());
+    let answering = tokio::spawn(async move { broker.answer_roll(move || sent.clone()).await });
+    eventually(asker, &["waits for the store"]).await;
+    assert_eq!(asker.call_roll(CALL).await.unwrap(), [card]);
+    worker.close().await;
+    tokio::time::timeout(PATIENCE, answering).await.expect("a closed broker ends the answering").unwrap();
+}
+
+pub(crate) async fn a_handle_that_only_looks_declares_nothing(fixture: &Fixture) {
+    let mut settings = fixture.settings().clone();
+    settings.prefix.push_str("-none");
+    let looking = Broker::Amqp(Amqp::open(settings).await.unwrap());
+    let depth = looking.depth(&jobs()).await.map(|_| ());
+    let roll = looking.call_roll(CALL).await.map(|_| ());
+    for outcome in [depth, roll, looking.parked().await.map(|_| ())] {
+        let Err(BrokerError::Refused(text)) = outcome else { panic!("{outcome:?}") };
+        assert!(text.contains("ua setup"), "{text}");
+    }
+    looking.close().await;
+    let looking = Broker::Amqp(Amqp::open(fixture.settings().clone()).await.unwrap());
+    fixture.broker.publish(messages(&jobs(), 3)).await.unwrap();
+    wait_ready(&looking, &jobs(), 3).await;
+    assert_eq!(states(&looking).await, Vec::<String>::new());
+    looking.close().await;
+}
