@@ -33,7 +33,8 @@ fn judge(part: &Part, index: &RoleAdvice) -> (Bound, u64, String) {
     }
     if part.is_held() {
         let why = part.holds.first().map(String::as_str).unwrap_or_default();
-        let sentence = format!("{role} is on hold with {waiting} waiting ({why}); more workers will not be faster");
+        let sentence =
+            format!("{role} is on hold with {waiting} waiting ({why}); more workers will not be faster");
         return (Bound::Hold, 1, sentence);
     }
     if part.share(rates.waiting_for_room) >= WAITS {
@@ -55,7 +56,11 @@ fn judge(part: &Part, index: &RoleAdvice) -> (Bound, u64, String) {
     }
     if part.share(rates.waiting_for_quota) >= WAITS_FOR_QUOTA {
         let useful = needed(part, rates.calls).min(worth);
-        let sentence = format!("the quota bounds {role} at {:.1} calls/s: {}", rates.calls, enough(useful, part.workers));
+        let sentence = format!(
+            "the quota bounds {role} at {:.1} calls/s: {}",
+            rates.calls,
+            enough(useful, part.workers)
+        );
         return (Bound::Quota, useful, sentence);
     }
     latency(part, worth)
@@ -88,6 +93,7 @@ fn latency(part: &Part, worth: u64) -> (Bound, u64, String) {
 /// Workers whose permits, leave given at once, make `calls` per second.
 fn needed(part: &Part, calls: f64) -> u64 {
     let rates = &part.rates;
-    let seconds = if rates.calls > 0.0 { (rates.busy - rates.waiting_for_quota).max(0.0) / rates.calls } else { 0.0 };
+    let seconds =
+        if rates.calls > 0.0 { (rates.busy - rates.waiting_for_quota).max(0.0) / rates.calls } else { 0.0 };
     (calls * seconds * SPARE / part.permits_each()).ceil().max(1.0) as u64
 }

@@ -29,7 +29,8 @@ fn judge(observed: &Observed) -> (Bound, u64, String) {
     }
     if part.is_held() {
         let why = part.holds.first().map(String::as_str).unwrap_or_default();
-        let sentence = format!("index is on hold with {waiting} waiting ({why}); more workers will not be faster");
+        let sentence =
+            format!("index is on hold with {waiting} waiting ({why}); more workers will not be faster");
         return (Bound::Hold, 1, sentence);
     }
     if (part.waiting as f64) < observed.documents_limit as f64 * FILLED {

@@ -104,10 +104,9 @@ impl Advice {
         }
         vec![match self.parked {
             0 => "nothing to do: no job waits, and none is in hand".to_owned(),
-            parked => format!(
-                "nothing to do now: {} parked for another attempt",
-                words::some(parked, "message")
-            ),
+            parked => {
+                format!("nothing to do now: {} parked for another attempt", words::some(parked, "message"))
+            }
         }]
     }
 }
@@ -132,9 +131,5 @@ fn enough(useful: u64, workers: u64) -> String {
         return format!("{}; more will not be faster", run(workers));
     }
     let are = if useful == 1 { "is" } else { "are" };
-    format!(
-        "{} {are} enough, {}; more will not be faster",
-        words::some(useful, "worker"),
-        run(workers)
-    )
+    format!("{} {are} enough, {}; more will not be faster", words::some(useful, "worker"), run(workers))
 }

@@ -5,7 +5,13 @@ use runtime::Rates;
 use super::*;
 
 fn index() -> Part {
-    Part { role: "index", workers: 1, permits: 2, rates: Rates { seconds: 60.0, ..Rates::default() }, ..Part::default() }
+    Part {
+        role: "index",
+        workers: 1,
+        permits: 2,
+        rates: Rates { seconds: 60.0, ..Rates::default() },
+        ..Part::default()
+    }
 }
 
 /// `workers` with 16 permits each, all busy for a minute.
@@ -25,10 +31,14 @@ fn told(fetch: Part, index: Part) -> (Bound, Vec<u64>, Vec<String>) {
 fn the_quota_bounds_and_more_workers_do_not_help() {
     let mut part = detail(6, 12_340);
     // 32 calls a second of 0.4 s each: 12.8 permits are needed, and some spare.
-    part.rates = Rates { calls: 32.0, calling: 12.8, waiting_for_quota: 83.2, call_seconds: 0.4, ..part.rates };
+    part.rates =
+        Rates { calls: 32.0, calling: 12.8, waiting_for_quota: 83.2, call_seconds: 0.4, ..part.rates };
     let (bound, useful, said) = told(part, index());
     assert_eq!((bound, useful), (Bound::Quota, vec![1, 1]));
-    assert_eq!(said, ["the quota bounds zoom.detail at 32.0 calls/s: 1 worker is enough, 6 run; more will not be faster"]);
+    assert_eq!(
+        said,
+        ["the quota bounds zoom.detail at 32.0 calls/s: 1 worker is enough, 6 run; more will not be faster"]
+    );
 }
 
 #[test]
@@ -37,9 +47,18 @@ fn slow_answers_make_more_workers_useful_up_to_the_quota() {
     part.rates = Rates { calls: 8.0, calling: 15.5, call_seconds: 1.94, ..part.rates };
     let (bound, useful, said) = told(part.clone(), index());
     assert_eq!((bound, useful[0]), (Bound::Latency, 2));
-    assert_eq!(said, ["the API's latency bounds zoom.detail (1.94 s per call, all 16 permits in use): 2 workers would be of use, 1 runs"]);
+    assert_eq!(
+        said,
+        [
+            "the API's latency bounds zoom.detail (1.94 s per call, all 16 permits in use): 2 workers would be of use, 1 runs"
+        ]
+    );
     part.allowed = Some(32.0);
-    assert_eq!(told(part.clone(), index()).1[0], 5, "32 calls of two seconds and a quarter more, by sixteens");
+    assert_eq!(
+        told(part.clone(), index()).1[0],
+        5,
+        "32 calls of two seconds and a quarter more, by sixteens"
+    );
     part.waiting = 20;
     assert_eq!(told(part, index()).1[0], 3, "36 jobs are left");
 }
@@ -51,7 +70,10 @@ fn few_jobs_want_few_workers() {
     part.rates = Rates { busy: 5.0, calling: 4.9, call_seconds: 0.5, calls: 10.0, ..part.rates };
     let (bound, useful, said) = told(part, index());
     assert_eq!((bound, useful[0]), (Bound::Latency, 1));
-    assert_eq!(said, ["zoom.detail keeps up (0.50 s per call): 1 worker is enough, 4 run; more will not be faster"]);
+    assert_eq!(
+        said,
+        ["zoom.detail keeps up (0.50 s per call): 1 worker is enough, 4 run; more will not be faster"]
+    );
 }
 
 #[test]
@@ -92,7 +114,10 @@ fn a_full_queue_of_documents_is_the_stores_or_the_indexers_doing() {
     slow.rates = Rates { busy: 2.0, storing: 1.8, bulk_seconds: 0.9, documents: 1_200.0, ..slow.rates };
     let (bound, useful, said) = told(waits.clone(), slow.clone());
     assert_eq!((bound, useful), (Bound::Store, vec![2, 1]));
-    assert!(said[0].starts_with("zoom.detail waits for room") && said[0].contains("the store bounds"), "{said:?}");
+    assert!(
+        said[0].starts_with("zoom.detail waits for room") && said[0].contains("the store bounds"),
+        "{said:?}"
+    );
     assert!(said[1].contains("0.90 s per bulk, 1200 documents/s, 990 pages waiting"), "{said:?}");
     slow.rates.storing = 0.4;
     let (bound, useful, said) = told(waits, slow);

@@ -10,4 +10,5 @@ mod help;
 mod program;
 mod secrets;
 mod servers;
+mod status;
 mod tls;

@@ -72,7 +72,8 @@ fn say_workers(cards: &[runtime::Card], queues: &[QueueLine], now: Timestamp) {
         output::say("no worker is running; `ua work all` starts one");
         return;
     }
-    let header = ["worker", "role", "state", "in hand", "per minute", "done", "retried / dead", "running for"];
+    let header =
+        ["worker", "role", "state", "in hand", "per minute", "done", "retried / dead", "running for"];
     let mut table = output::table(&header);
     workers::rows(cards, now).into_iter().for_each(|row| {
         table.add_row(row);

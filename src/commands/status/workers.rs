@@ -93,11 +93,8 @@ mod tests {
 
     fn card(role: &'static str, hold: Option<Hold>) -> Card {
         let started = at("2026-01-02T10:00:00Z");
-        let mut card = Identity::of_this_process("1", started).card(
-            "working",
-            &[Arc::new(Status::new(role))],
-            started,
-        );
+        let mut card =
+            Identity::of_this_process("1", started).card("working", &[Arc::new(Status::new(role))], started);
         card.host = "one".to_owned();
         card.pid = 7;
         card.roles[0].now.hold = hold;

@@ -15,7 +15,9 @@ use crate::broker::Subscription;
 use crate::run::{Role, RunError, caught, confirm, finish};
 use crate::settle::{self, Signal};
 use crate::status::Status;
-use crate::{BatchWorker, Broker, BrokerError, Consumer, Delivery, Failure, Message, Outbox, pause};
+use crate::{
+    BatchWorker, Broker, BrokerError, Consumer, Delivery, Failure, Message, Outbox, pause, telemetry,
+};
 
 /// When a batch is full, and what is held beside it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,7 +77,7 @@ pub async fn run_batches<W: BatchWorker>(
                     }
                 }
             },
-            permit = Arc::clone(&permits).acquire_owned() => permit,
+            permit = role.status.turning(Arc::clone(&permits).acquire_owned()) => permit,
         };
         let batch = tokio::select! {
             biased;
@@ -85,7 +87,7 @@ pub async fn run_batches<W: BatchWorker>(
                 let _ = signals.try_send(signal);
                 continue;
             }
-            batch = gather(&mut consumer, limits, &role.status) => match batch {
+            batch = role.status.turning(gather(&mut consumer, limits, &role.status)) => match batch {
                 Ok(batch) => batch,
                 Err(error) => break Err(error.into()),
             },
@@ -180,7 +182,8 @@ async fn one<W: BatchWorker>(
     mut batch: Gathered,
     stop: CancellationToken,
 ) -> Option<Signal> {
-    let span = info_span!("batch", role = W::NAME, messages = batch.deliveries.len());
+    let count = batch.deliveries.len();
+    let span = info_span!("batch", role = W::NAME, messages = count);
     let work = async {
         for (delivery, cause) in batch.poisonous() {
             settle::settle(delivery, Err(Failure::Reject { cause }), &status).await;
@@ -195,7 +198,11 @@ async fn one<W: BatchWorker>(
         status.ended(count);
         signal
     };
-    status.book(work.instrument(span)).await
+    telemetry::batch(status.name(), count);
+    let began = Instant::now();
+    let signal = status.book(work.instrument(span)).await;
+    telemetry::job(status.name(), began.elapsed());
+    signal
 }
 
 async fn perform<W: BatchWorker>(

@@ -4,6 +4,7 @@ mod batch;
 pub mod broker;
 pub mod clock;
 mod failure;
+pub mod http;
 mod message;
 pub mod meter;
 mod outbox;
@@ -12,6 +13,7 @@ pub mod roll;
 mod run;
 mod settle;
 mod status;
+pub mod telemetry;
 mod worker;
 
 pub use batch::{Limits, run_batches};

@@ -32,15 +32,18 @@ pub(crate) async fn wait<H: Future<Output = bool>>(
     }
     let until = hold.until;
     status.hold(Some(hold));
-    let halt = tokio::select! {
-        biased;
-        () = stop.cancelled() => None,
-        cause = halted(signalled) => Some(cause),
-        () = over(until, healthy) => {
-            info!("{name} goes on");
-            None
+    let waiting = async {
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => None,
+            cause = halted(signalled) => Some(cause),
+            () = over(until, healthy) => {
+                info!("{name} goes on");
+                None
+            }
         }
     };
+    let halt = status.turning(waiting).await;
     status.hold(None);
     halt
 }

@@ -2,7 +2,7 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::FutureExt as _;
 use messages::{Cause, CauseClass, Family};
@@ -14,7 +14,9 @@ use tracing::{Instrument as _, debug, info_span, warn};
 use crate::broker::Subscription;
 use crate::settle::{self, Signal};
 use crate::status::Status;
-use crate::{Attempt, Broker, BrokerError, Consumer, Delivery, Failure, Outbox, Worker, clock, pause};
+use crate::{
+    Attempt, Broker, BrokerError, Consumer, Delivery, Failure, Outbox, Worker, clock, pause, telemetry,
+};
 
 /// Why a worker loop ended before it was told to.
 #[derive(Debug, thiserror::Error)]
@@ -57,7 +59,8 @@ pub async fn run<W: Worker>(role: Role<W>, family: Family) -> Result<(), RunErro
     let (signals, mut signalled) = mpsc::channel(role.permits.max(1));
     let mut jobs = JoinSet::new();
     let outcome = loop {
-        match next(&role, &permits, &mut consumer, &mut signalled, &mut jobs).await {
+        let next = next(&role, &permits, &mut consumer, &mut signalled, &mut jobs);
+        match role.status.turning(next).await {
             Next::Deliveries(deliveries) => {
                 for delivery in deliveries {
                     // `next` took no more than there are permits, and only this loop takes permits.
@@ -151,7 +154,9 @@ async fn one<W: Worker>(
         let outcome = confirm(outcome, &mut outbox).await;
         settle::settle(delivery, outcome, &status).await
     };
+    let began = Instant::now();
     let signal = status.book(work.instrument(span)).await;
+    telemetry::job(status.name(), began.elapsed());
     status.ended(1);
     signal
 }

@@ -1,10 +1,10 @@
 //! The one place where an outcome becomes a settlement.
 
-use messages::Cause;
+use messages::{Cause, CauseClass};
 use tracing::{debug, error, warn};
 
 use crate::status::{Settled, Status};
-use crate::{BrokerError, Delivery, Failure};
+use crate::{BrokerError, Delivery, Failure, telemetry};
 
 /// What the loop has to know of an outcome beside its settlement.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +22,10 @@ pub(crate) async fn settle(
     status: &Status,
 ) -> Option<Signal> {
     let id = delivery.message.headers.message_id.clone();
+    let class = match &outcome {
+        Err(Failure::Retry { cause, .. } | Failure::Reject { cause }) => Some(cause.class),
+        Ok(()) | Err(Failure::Hold { .. } | Failure::Halt { .. }) => None,
+    };
     let (settled, signal, result) = match outcome {
         Ok(()) => (Settled::Done, None, delivery.ack().await),
         Err(Failure::Retry { after, cause }) => retry(delivery, after, cause).await,
@@ -37,13 +41,18 @@ pub(crate) async fn settle(
         }
     };
     match result {
-        Ok(()) => status.settled(settled),
+        Ok(()) => count(status, settled, class),
         // Whoever gets the message next does the work again; ids make that harmless. That the broker is away is said
         // once by what waits for it, not once for each message.
         Err(error @ BrokerError::Away(_)) => debug!(message.id = %id, "could not settle {id}: {error}"),
         Err(error) => warn!(message.id = %id, "could not settle {id}: {error}; it will be delivered again"),
     }
     signal
+}
+
+fn count(status: &Status, settled: Settled, class: Option<CauseClass>) {
+    status.settled(settled);
+    telemetry::settled(status.name(), settled, class);
 }
 
 type Settlement = (Settled, Option<Signal>, Result<(), BrokerError>);

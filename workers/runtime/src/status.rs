@@ -3,11 +3,15 @@
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::meter::{Meter, Rates};
+
+/// How often a loop turns at least.
+const TURN: Duration = Duration::from_secs(1);
 
 /// Live counters of one role; shared by reference.
 #[derive(Debug)]
@@ -20,6 +24,7 @@ pub struct Status {
     in_flight: AtomicU64,
     permits: AtomicUsize,
     hold: Mutex<Option<Hold>>,
+    turned: Mutex<Option<Instant>>,
     meter: Arc<Meter>,
 }
 
@@ -66,6 +71,7 @@ impl Status {
             in_flight: zero(),
             permits: AtomicUsize::new(0),
             hold: Mutex::new(None),
+            turned: Mutex::new(None),
             meter: Arc::default(),
         }
     }
@@ -103,6 +109,23 @@ impl Status {
 
     fn settled_for_good(&self) -> u64 {
         self.done.load(Ordering::Relaxed) + self.rejected.load(Ordering::Relaxed)
+    }
+
+    /// How long ago the role's loop last turned; `None` before its first turn. A loop turns at least every second,
+    /// also while it waits.
+    pub fn last_turn(&self) -> Option<Duration> {
+        self.turned.lock().unwrap_or_else(PoisonError::into_inner).map(|turned| turned.elapsed())
+    }
+
+    /// Does what the loop waits for, and has it turn meanwhile.
+    pub(crate) async fn turning<T>(&self, waiting: impl Future<Output = T>) -> T {
+        let mut waiting = std::pin::pin!(waiting);
+        loop {
+            *self.turned.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+            if let Ok(value) = tokio::time::timeout(TURN, waiting.as_mut()).await {
+                return value;
+            }
+        }
     }
 
     /// Does a job's work, its time booked on this role.

@@ -72,8 +72,7 @@ async fn listen(inner: &Inner, channel: &Channel, id: &str) -> Result<lapin::Con
         channel.queue_bind(queue.clone(), inner.names.roll(), key, options, FieldTable::default()).await;
     bound.map_err(|error| undeclared_or(&error))?;
     let options = BasicConsumeOptions { no_ack: true, exclusive: true, ..Default::default() };
-    let consumer =
-        channel.basic_consume(queue, ShortString::default(), options, FieldTable::default()).await;
+    let consumer = channel.basic_consume(queue, ShortString::default(), options, FieldTable::default()).await;
     consumer.map_err(|error| fault::of(&error))
 }
 

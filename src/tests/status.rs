@@ -1,0 +1,158 @@
+//! `ua status`: who works and why not, advice, and what is shown when a server is away.
+
+use serde_json::Value;
+use simulator::{Settings, Simulator};
+
+use crate::bad_input::yesterday;
+use crate::program::{Program, eventually};
+use crate::servers::{server, unique};
+
+fn status(program: &Program) -> Value {
+    let ended = program.call(&["status", "--json"]);
+    assert_eq!(ended.code, Some(0), "{}", ended.err);
+    serde_json::from_str(&ended.out).unwrap()
+}
+
+/// The workers' process ids and the roles of each, from one process.
+fn roll(status: &Value) -> Vec<(u64, Vec<String>)> {
+    let roles = |card: &Value| {
+        let roles = card["roles"].as_array().unwrap().iter();
+        roles.map(|role| role["name"].as_str().unwrap().to_owned()).collect()
+    };
+    let cards = status["workers"].as_array().unwrap().iter();
+    cards.map(|card| (card["pid"].as_u64().unwrap(), roles(card))).collect()
+}
+
+async fn small() -> Simulator {
+    let settings = Settings { meetings_per_day: 60, participants: 4.0, speed: 2.0, ..Settings::default() };
+    Simulator::start(settings).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_workers_of_all_processes_are_named_with_their_holds() {
+    let simulator = small().await;
+    let program = Program::new().with_account(&simulator, 2.0);
+    assert_eq!(program.call(&["plan", "--date", &yesterday(), "--yes"]).code, Some(0));
+    assert_eq!(roll(&status(&program)), []);
+    let waits = program.call(&["status"]).out;
+    assert!(waits.contains("no worker is running"), "{waits}");
+    assert!(waits.contains("1 job of zoom.list and no worker: start `ua work zoom`"), "{waits}");
+
+    let fetching = program.start(&["work", "zoom"], "zoom.log");
+    let indexing = program.start(&["work", "index"], "index.log");
+    let mut expected = vec![
+        (u64::from(fetching.id()), vec!["zoom.list".to_owned(), "zoom.detail".to_owned()]),
+        (u64::from(indexing.id()), vec!["index".to_owned(), "index.dead".to_owned()]),
+    ];
+    expected.sort();
+    eventually("both processes are on the roll", 60, async || {
+        let mut found = roll(&status(&program));
+        found.sort();
+        found == expected
+    })
+    .await;
+    eventually("something was fetched", 60, async || simulator.ledger_summary().calls.heavy > 5).await;
+    simulator.stop().await;
+    eventually("the hold is told in words", 60, async || {
+        let told = program.call(&["status"]).out;
+        told.contains("zoom.detail is on hold: zoom's api cannot be reached; resumes when")
+    })
+    .await;
+    fetching.kill();
+    eventually("the dead are off the roll", 30, async || roll(&status(&program)).len() == 1).await;
+    assert_eq!(indexing.terminate(), Some(0));
+    assert_eq!(roll(&status(&program)), []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_away_does_not_hide_the_other() {
+    let program = Program::new();
+    assert_eq!(program.call(&["setup"]).code, Some(0));
+    let program = program.with("AMQP_URL", "amqp://guest:canary@127.0.0.1:9/%2f");
+    let ended = program.call(&["status"]);
+    assert_eq!(ended.code, Some(1), "{}", ended.err);
+    assert!(ended.out.contains("nothing was harvested in the last days"), "{}", ended.out);
+    assert!(ended.out.contains("not known: what the broker knows"), "{}", ended.out);
+    assert!(ended.err.contains("AMQP_URL") && !(ended.out + &ended.err).contains("canary"), "{}", ended.err);
+
+    let program = Program::new().with("ES_HOST", "127.0.0.1:9");
+    let ended = program.call(&["status", "--json"]);
+    assert_eq!(ended.code, Some(1), "{}", ended.err);
+    let report: Value = serde_json::from_str(&ended.out).unwrap();
+    assert_eq!(report["days"], Value::Null);
+    assert_eq!(report["away"][0]["what"], "store");
+    assert!(report["queues"].as_array().unwrap().len() > 10, "{report}");
+    assert_eq!(report["workers"], serde_json::json!([]));
+    assert_eq!(report["advice"]["bound"], "nothing");
+}
+
+/// A user who may look and call, and declare nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn over_rabbitmq_status_needs_no_right_to_declare() {
+    for (amqp, management) in [
+        ("UA_TEST_AMQP_URL", "UA_TEST_AMQP_MANAGEMENT_URL"),
+        ("UA_TEST_AMQP4_URL", "UA_TEST_AMQP4_MANAGEMENT_URL"),
+    ] {
+        let (Some(amqp), Some(management)) = (server(amqp), server(management)) else { continue };
+        let prefix = unique("t");
+        let reader = Reader::made(&amqp, &management, &prefix).await;
+        let looking = Program::new().with("AMQP_URL", &reader.url).with("UA_QUEUE_PREFIX", &prefix);
+        let ended = looking.call(&["status"]);
+        assert_eq!(ended.code, Some(2), "{}", ended.err);
+        assert!(ended.err.contains("ua setup"), "{}", ended.err);
+
+        let simulator = small().await;
+        let working = Program::new()
+            .with_account(&simulator, 2.0)
+            .with("AMQP_URL", &amqp)
+            .with("UA_QUEUE_PREFIX", &prefix);
+        let worker = working.start(&["work", "all"], "work.log");
+        let id = u64::from(worker.id());
+        eventually("the reader sees the worker", 60, async || {
+            let ended = looking.call(&["status", "--json"]);
+            ended.code == Some(0)
+                && roll(&serde_json::from_str(&ended.out).unwrap()).iter().any(|(pid, _)| *pid == id)
+        })
+        .await;
+        assert_eq!(worker.terminate(), Some(0));
+        assert_eq!(roll(&status(&looking)), []);
+        simulator.stop().await;
+        reader.remove(&amqp, &prefix).await;
+    }
+}
+
+/// A user of RabbitMQ's, made by its management API.
+struct Reader {
+    url: String,
+    name: String,
+    management: String,
+}
+
+impl Reader {
+    async fn made(amqp: &str, management: &str, prefix: &str) -> Self {
+        let name = format!("reader-{prefix}");
+        let (_, host) = amqp.split_once('@').unwrap();
+        let url = format!("amqp://{name}:looks@{host}");
+        let reader = Self { url, name, management: management.to_owned() };
+        reader.put("users", r#"{"password":"looks","tags":""}"#.to_owned()).await;
+        let write = format!(r"^{}\\.roll$", prefix);
+        reader.put("permissions/%2f", format!(r#"{{"configure":"^$","write":"{write}","read":".*"}}"#)).await;
+        reader
+    }
+
+    async fn put(&self, what: &str, body: String) {
+        let url = format!("{}/api/{what}/{}", self.management, self.name);
+        let put = reqwest::Client::builder().no_proxy().build().unwrap().put(url);
+        let answer = put.header("content-type", "application/json").body(body).send().await.unwrap();
+        assert!(answer.status().is_success(), "{what}: {}", answer.status());
+    }
+
+    async fn remove(self, amqp: &str, prefix: &str) {
+        let url = format!("{}/api/users/{}", self.management, self.name);
+        let delete = reqwest::Client::builder().no_proxy().build().unwrap().delete(url);
+        assert!(delete.send().await.unwrap().status().is_success());
+        let mut settings = runtime::broker::amqp::Settings::new(amqp.into());
+        settings.prefix = prefix.to_owned();
+        runtime::broker::Amqp::open(settings).await.unwrap().remove().await.unwrap();
+    }
+}

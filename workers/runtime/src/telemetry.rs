@@ -1,0 +1,144 @@
+//! Figures for Prometheus: what the runtime counts, under which names, and the page they are read from.
+//!
+//! Recording goes through the `metrics` facade: as long as nobody has called [`install`] it costs next to nothing.
+//! Labels are bounded: roles, classes and outcomes, never ids.
+
+use std::time::Duration;
+
+use messages::CauseClass;
+use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+
+use crate::status::Settled;
+use crate::{Rates, Snapshot};
+
+const SETTLED: &str = "ua_jobs_settled_total";
+const RETRIES: &str = "ua_retries_total";
+const DEAD: &str = "ua_dead_letters_total";
+const JOB_SECONDS: &str = "ua_job_duration_seconds";
+const BATCH_MESSAGES: &str = "ua_batch_messages";
+const IN_FLIGHT: &str = "ua_jobs_in_flight";
+const PERMITS: &str = "ua_role_permits";
+const BUSY: &str = "ua_role_busy_permits";
+const ON_HOLD: &str = "ua_role_on_hold";
+
+/// Seconds from a cache's answer to a slow bulk.
+const SECONDS: [f64; 14] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0];
+/// Numbers of things in a batch.
+const COUNTS: [f64; 8] = [1.0, 10.0, 50.0, 100.0, 250.0, 500.0, 1_000.0, 2_500.0];
+/// Bytes in a bulk.
+const BYTES: [f64; 7] = [1e4, 1e5, 5e5, 1e6, 4e6, 8e6, 1.6e7];
+
+/// The page that Prometheus reads.
+#[derive(Clone)]
+pub struct Page(PrometheusHandle);
+
+impl std::fmt::Debug for Page {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Page")
+    }
+}
+
+impl Page {
+    /// Everything recorded so far, in Prometheus' text format.
+    pub fn text(&self) -> String {
+        self.0.render()
+    }
+
+    /// Brings what was recorded into its buckets, so that an unread page does not grow. To be called now and then.
+    pub fn tidy(&self) {
+        self.0.run_upkeep();
+    }
+}
+
+/// Starts to keep figures in this process.
+///
+/// # Errors
+/// When they are kept already.
+pub fn install() -> Result<Page, BuildError> {
+    let recorder = PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)?
+        .set_buckets_for_metric(Matcher::Suffix("_bytes".to_owned()), &BYTES)?
+        .set_buckets_for_metric(Matcher::Suffix("_messages".to_owned()), &COUNTS)?
+        .set_buckets_for_metric(Matcher::Suffix("_documents".to_owned()), &COUNTS)?
+        .build_recorder();
+    let page = Page(recorder.handle());
+    metrics::set_global_recorder(recorder).map_err(BuildError::FailedToSetGlobalRecorder)?;
+    describe();
+    Ok(page)
+}
+
+fn describe() {
+    describe_counter!(SETTLED, Unit::Count, "Messages settled, by role and outcome.");
+    describe_counter!(
+        RETRIES,
+        Unit::Count,
+        "Messages parked for another attempt, by role and class of cause."
+    );
+    describe_counter!(DEAD, Unit::Count, "Messages that became dead letters, by role and class of cause.");
+    describe_histogram!(
+        JOB_SECONDS,
+        Unit::Seconds,
+        "Time from taking a job (or a batch) to its settlement, by role."
+    );
+    describe_histogram!(BATCH_MESSAGES, Unit::Count, "Messages in a batch, by role.");
+    describe_gauge!(IN_FLIGHT, Unit::Count, "Messages being worked on, by role.");
+    describe_gauge!(PERMITS, Unit::Count, "Jobs (or batches) that may be under way at once, by role.");
+    describe_gauge!(
+        BUSY,
+        Unit::Count,
+        "Permits in use over the last minute, by role and what they wait for."
+    );
+    describe_gauge!(
+        ON_HOLD,
+        Unit::Count,
+        "1 while the role takes nothing because what it depends on is spent or away."
+    );
+}
+
+/// Shows what a role says of itself as figures.
+pub fn show(now: &Snapshot, rates: &Rates) {
+    let role = now.name.to_string();
+    gauge!(IN_FLIGHT, "role" => role.clone()).set(now.in_flight as f64);
+    gauge!(PERMITS, "role" => role.clone()).set(now.permits as f64);
+    gauge!(ON_HOLD, "role" => role.clone()).set(if now.hold.is_some() { 1.0 } else { 0.0 });
+    for (what, permits) in [
+        ("all", rates.busy),
+        ("quota", rates.waiting_for_quota),
+        ("call", rates.calling),
+        ("publish", rates.publishing),
+        ("room", rates.waiting_for_room),
+        ("store", rates.storing),
+    ] {
+        gauge!(BUSY, "role" => role.clone(), "doing" => what).set(permits);
+    }
+}
+
+/// A message of `role` was settled.
+pub(crate) fn settled(role: &'static str, kind: Settled, cause: Option<CauseClass>) {
+    let outcome = match kind {
+        Settled::Done => "done",
+        Settled::Retried => "retried",
+        Settled::Rejected => "dead",
+        Settled::HandedBack => "handed_back",
+    };
+    counter!(SETTLED, "role" => role, "outcome" => outcome).increment(1);
+    let name = match kind {
+        Settled::Retried => RETRIES,
+        Settled::Rejected => DEAD,
+        Settled::Done | Settled::HandedBack => return,
+    };
+    if let Some(class) = cause {
+        counter!(name, "role" => role, "class" => class.name()).increment(1);
+    }
+}
+
+/// A job of `role` took so long.
+pub(crate) fn job(role: &'static str, took: Duration) {
+    histogram!(JOB_SECONDS, "role" => role).record(took.as_secs_f64());
+}
+
+/// A batch of `role` has so many messages.
+pub(crate) fn batch(role: &'static str, messages: usize) {
+    histogram!(BATCH_MESSAGES, "role" => role).record(messages as f64);
+}
