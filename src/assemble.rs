@@ -190,6 +190,11 @@ impl Running {
         self.statuses.iter().map(|status| status.snapshot()).collect()
     }
 
+    /// What the roles keep of themselves.
+    pub(crate) fn statuses(&self) -> Vec<Arc<Status>> {
+        self.statuses.clone()
+    }
+
     /// Waits until a role has ended: by an error, or after the stop.
     ///
     /// # Errors

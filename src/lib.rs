@@ -12,6 +12,7 @@ mod output;
 pub mod planning;
 mod progress;
 mod roster;
+mod serving;
 mod signal;
 mod summary;
 mod telemetry;

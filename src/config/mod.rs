@@ -5,6 +5,7 @@ mod environment;
 mod variables;
 mod zoom;
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use secrecy::SecretString;
@@ -109,6 +110,8 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// How the program logs.
     pub log: LogConfig,
+    /// Where a process at work serves figures and health; `None`: nowhere.
+    pub http: Option<SocketAddr>,
 }
 
 impl Config {
@@ -147,6 +150,7 @@ impl Config {
             raw_days: environment.parsed("UA_RAW_DAYS", "a number of days, 0 for none")?,
             data_dir: PathBuf::from(environment.get_or_default("UA_DATA_DIR")),
             log: log(environment)?,
+            http: http(environment)?,
         })
     }
 }
@@ -156,6 +160,23 @@ fn positive(environment: &Environment, name: &'static str) -> Result<usize, Conf
         0 => Err(ConfigError::invalid(name, "takes a whole number from 1, not 0")),
         number => Ok(number),
     }
+}
+
+/// A port alone means this machine: whoever wants to be seen by others says so.
+fn http(environment: &Environment) -> Result<Option<SocketAddr>, ConfigError> {
+    let Some(text) = environment.get("UA_HTTP") else { return Ok(None) };
+    let refuse = || {
+        ConfigError::invalid(
+            "UA_HTTP",
+            format!("takes a port, or address:port as in 127.0.0.1:9464, not {text:?}"),
+        )
+    };
+    let here = |port: &str| port.parse().map(|port: u16| SocketAddr::from((Ipv4Addr::LOCALHOST, port))).ok();
+    let address = match text.strip_prefix("localhost:").or_else(|| text.strip_prefix(':')) {
+        Some(port) => here(port),
+        None => here(text).or_else(|| text.parse().ok()),
+    };
+    address.map(Some).ok_or_else(refuse)
 }
 
 fn log(environment: &Environment) -> Result<LogConfig, ConfigError> {
@@ -212,10 +233,26 @@ mod tests {
             ("ZOOM_LIST_PERMITS", "0"),
             ("UA_LOG_FORMAT", "xml"),
             ("ZOOM_WEBINARS", "perhaps"),
+            ("UA_HTTP", "everywhere"),
+            ("UA_HTTP", "70000"),
         ] {
             let error = Config::from(&Environment::of([(name, value.to_owned())])).unwrap_err().to_string();
             assert!(error.starts_with(name) && error.contains("takes"), "{error}");
         }
+    }
+
+    #[test]
+    fn a_port_alone_is_for_this_machine() {
+        let address = |text: &str| {
+            let environment = Environment::of([("UA_HTTP", text.to_owned())]);
+            Config::from(&environment).unwrap().http.map(|address| address.to_string())
+        };
+        for text in ["9464", ":9464", "localhost:9464", "127.0.0.1:9464"] {
+            assert_eq!(address(text).as_deref(), Some("127.0.0.1:9464"), "{text}");
+        }
+        assert_eq!(address("0.0.0.0:0").as_deref(), Some("0.0.0.0:0"));
+        assert_eq!(address("[::1]:80").as_deref(), Some("[::1]:80"));
+        assert_eq!(address(""), None);
     }
 
     #[test]

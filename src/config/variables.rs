@@ -42,4 +42,5 @@ pub const VARIABLES: &[Variable] = &[
     variable("UA_DATA_DIR", Some("ua-data")),
     variable("UA_LOG", Some("info")),
     variable("UA_LOG_FORMAT", Some("text")),
+    variable("UA_HTTP", None),
 ];

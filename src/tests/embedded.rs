@@ -15,17 +15,17 @@ fn small() -> Settings {
     Settings { meetings_per_day: 60, participants: 8.0, ..Settings::default() }
 }
 
-fn truth(simulator: &Simulator) -> Truth {
+pub(crate) fn truth(simulator: &Simulator) -> Truth {
     simulator.truth(yesterday().parse().unwrap(), Source::Dashboard)
 }
 
-fn sessions_in(program: &Program) -> BTreeSet<String> {
+pub(crate) fn sessions_in(program: &Program) -> BTreeSet<String> {
     let file = rusqlite::Connection::open(program.path().join("ua-data/ua.db")).unwrap();
     let mut rows = file.prepare("select id from documents where index_name like 'sessions-%'").unwrap();
     rows.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap()
 }
 
-fn true_sessions(truth: &Truth) -> BTreeSet<String> {
+pub(crate) fn true_sessions(truth: &Truth) -> BTreeSet<String> {
     truth.ids.as_ref().unwrap().session_ids.iter().cloned().collect()
 }
 

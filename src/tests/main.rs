@@ -4,11 +4,13 @@
 
 mod bad_input;
 mod demo;
+mod drain;
 mod embedded;
 mod full_disk;
 mod help;
 mod program;
 mod secrets;
 mod servers;
+mod serving;
 mod status;
 mod tls;

@@ -91,17 +91,32 @@ impl Running {
     }
 
     /// SIGTERM, and the exit code.
-    pub(crate) fn terminate(mut self) -> Option<i32> {
+    pub(crate) fn terminate(self) -> Option<i32> {
+        self.signal();
+        self.ended_within(30)
+    }
+
+    /// SIGTERM.
+    pub(crate) fn signal(&self) {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").arg(&pid).status().unwrap().success());
-        let deadline = Instant::now() + Duration::from_secs(30);
+    }
+
+    /// True until it has ended.
+    pub(crate) fn is_running(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
+    /// The exit code, which must come within so many seconds.
+    pub(crate) fn ended_within(mut self, seconds: u64) -> Option<i32> {
+        let deadline = Instant::now() + Duration::from_secs(seconds);
         while Instant::now() < deadline {
             if let Some(status) = self.child.try_wait().unwrap() {
                 return status.code();
             }
             std::thread::sleep(Duration::from_millis(50));
         }
-        panic!("did not stop within 30 s of SIGTERM");
+        panic!("did not end within {seconds} s");
     }
 }
 

@@ -135,7 +135,7 @@ impl Reader {
         let url = format!("amqp://{name}:looks@{host}");
         let reader = Self { url, name, management: management.to_owned() };
         reader.put("users", r#"{"password":"looks","tags":""}"#.to_owned()).await;
-        let write = format!(r"^{}\\.roll$", prefix);
+        let write = format!(r"^{prefix}\\.roll$");
         reader.put("permissions/%2f", format!(r#"{{"configure":"^$","write":"{write}","read":".*"}}"#)).await;
         reader
     }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use jiff::{SignedDuration, Timestamp};
 use messages::{Cause, CauseClass, DeadLetter, DeadState, Queue, Receipt, ReceiptState};
+use runtime::meter::{Doing, during};
 use runtime::{BatchWorker, Failure, Headers, Message, Outbox, clock};
 use serde::de::DeserializeOwned;
 use store::{Batch, Kind, Split, Store, StoreError, Verdict};
@@ -108,7 +109,7 @@ impl DeadLetterDesk {
         if batch.is_empty() {
             return Ok(Vec::new());
         }
-        let mut verdicts = self.store.bulk(batch).await?;
+        let mut verdicts = during(Doing::Store, self.store.bulk(batch)).await?;
         // Without a verdict nothing is known: it is written again.
         verdicts.resize(batch.len(), Verdict::Busy);
         Ok(verdicts)

@@ -6,6 +6,7 @@ use store::{Split, Store, StoreError};
 use tracing::debug;
 
 use crate::expiry::Expiry;
+use crate::figures;
 use crate::load::Load;
 use crate::settle;
 
@@ -55,7 +56,8 @@ impl Indexer {
         outcomes: &mut Outcomes,
         outbox: &mut Outbox,
     ) -> Result<(), StoreError> {
-        let verdicts = if load.batch.is_empty() { Vec::new() } else { self.store.bulk(&load.batch).await? };
+        let verdicts =
+            if load.batch.is_empty() { Vec::new() } else { figures::bulk(&self.store, &load.batch).await? };
         debug!(documents = verdicts.len(), bytes = load.batch.bytes(), "sent {} documents", verdicts.len());
         for part in &load.parts {
             let message = &messages[part.message];

@@ -2,6 +2,7 @@
 
 pub mod desk;
 mod expiry;
+pub mod figures;
 mod filing;
 mod indexer;
 mod load;

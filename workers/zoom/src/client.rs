@@ -17,7 +17,7 @@ use crate::auth::{Token, Tokens};
 use crate::headers::RateHeaders;
 use crate::outage::{Leave, Outage};
 use crate::wire::Head;
-use crate::{Quota, RateClass};
+use crate::{Quota, RateClass, figures};
 
 /// A 429 is waited out here for so long, all in all; then the class is held.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -93,9 +93,11 @@ impl Client {
         loop {
             let leave = self.outage.ask(clock::now())?;
             let token = self.tokens.get().await?;
-            self.quota.acquire(class).await?;
+            figures::waiting(class, self.quota.acquire(class)).await?;
             *calls += class.one_call();
-            let sent = self.send(request, &token).await;
+            let status =
+                |sent: &Result<Received, Refusal>| sent.as_ref().ok().map(|received| received.status);
+            let sent = figures::calling(request.call.endpoint, self.send(request, &token), status).await;
             let received = sent.map_err(|refusal| self.weigh(leave, refusal))?;
             let now = clock::now();
             self.quota.observe(class, &RateHeaders::read(&received.headers, now));
@@ -116,7 +118,7 @@ impl Client {
                 Verdict::Slow(Pause::Short(until)) => {
                     let wait = patience.next(until, now)?;
                     debug!(%class, ?wait, "429: {class} calls wait {wait:?}");
-                    tokio::time::sleep(wait).await;
+                    figures::waiting(class, tokio::time::sleep(wait)).await;
                 }
             }
         }

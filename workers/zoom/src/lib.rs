@@ -8,6 +8,7 @@ mod detail;
 mod encode;
 mod endpoint;
 mod errand;
+pub mod figures;
 mod headers;
 mod hosts;
 mod list;

@@ -1,0 +1,104 @@
+//! Figures that are not counted but looked up: queues, the fleet's workers, and what is advised. Looked up when
+//! somebody reads them, and then not more often than every few seconds.
+
+use std::time::{Duration, Instant};
+
+use messages::Queue;
+use metrics::{Unit, describe_gauge, gauge};
+use runtime::{Broker, BrokerError, Depth, telemetry};
+
+use super::{Site, Working};
+use crate::advice::{self, Advice, Bound, Observed};
+
+const MESSAGES: &str = "ua_queue_messages";
+const CONSUMERS: &str = "ua_queue_consumers";
+const PARKED: &str = "ua_parked_messages";
+const REACHABLE: &str = "ua_broker_reachable";
+const WORKERS: &str = "ua_workers";
+const USEFUL: &str = "ua_useful_workers";
+const BOUND: &str = "ua_flow_bound";
+const BUILD: &str = "ua_build_info";
+const STARTED: &str = "process_start_time_seconds";
+
+/// How old what was looked up may be.
+const FRESH: Duration = Duration::from_secs(5);
+/// How long the other workers may take to answer.
+const ROLL_CALL: Duration = Duration::from_millis(700);
+/// How long looking up may take in all: Prometheus waits ten seconds.
+const PATIENCE: Duration = Duration::from_secs(4);
+
+/// When the fleet was last looked at.
+#[derive(Debug, Default)]
+pub(super) struct Facts(Option<Instant>);
+
+/// Says what these figures mean, and sets those that do not change.
+pub(super) fn describe() {
+    zoom::figures::describe();
+    indexer::figures::describe();
+    describe_gauge!(MESSAGES, Unit::Count, "Messages in a queue, by state; the same from every process.");
+    describe_gauge!(CONSUMERS, Unit::Count, "Workers that take from a queue; the same from every process.");
+    describe_gauge!(PARKED, Unit::Count, "Messages parked for another attempt; the same from every process.");
+    describe_gauge!(
+        REACHABLE,
+        Unit::Count,
+        "1 while the broker answers; else what was looked up there is old."
+    );
+    describe_gauge!(WORKERS, Unit::Count, "Workers of the fleet, by role; the same from every process.");
+    describe_gauge!(USEFUL, Unit::Count, "Workers that are of use now, by role: scale to this; 0 when idle.");
+    describe_gauge!(BOUND, Unit::Count, "1 for what bounds the flow now.");
+    describe_gauge!(BUILD, Unit::Count, "1, with the version of this program.");
+    describe_gauge!(STARTED, Unit::Seconds, "When the process was started, in seconds since 1970.");
+    gauge!(BUILD, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
+    gauge!(STARTED).set(runtime::clock::now().as_millisecond() as f64 / 1_000.0);
+}
+
+/// Brings everything that is looked up to its state of now.
+pub(super) async fn bring_up_to_date(site: &Site) {
+    let Some(working) = site.working() else { return };
+    for status in &working.statuses {
+        telemetry::show(&status.snapshot(), &status.rates());
+    }
+    let mut facts = site.facts.lock().await;
+    if facts.0.is_some_and(|looked| looked.elapsed() < FRESH) {
+        return;
+    }
+    let looked = tokio::time::timeout(PATIENCE, look(&working)).await;
+    gauge!(REACHABLE).set(if matches!(looked, Ok(Ok(()))) { 1.0 } else { 0.0 });
+    facts.0 = Some(Instant::now());
+}
+
+async fn look(working: &Working) -> Result<(), BrokerError> {
+    let depths = depths(&working.broker).await?;
+    let parked = working.broker.parked().await?;
+    gauge!(PARKED).set(parked as f64);
+    let workers = working.broker.call_roll(ROLL_CALL).await?;
+    show(&advice::advise(&Observed::of(depths, parked, &workers, working.documents_limit)));
+    Ok(())
+}
+
+async fn depths(broker: &Broker) -> Result<Vec<(Queue, Depth)>, BrokerError> {
+    let mut depths = Vec::new();
+    for queue in Queue::all() {
+        let depth = broker.depth(&queue).await?;
+        let name = queue.to_string();
+        let state = |state: &'static str, messages: u64| {
+            gauge!(MESSAGES, "queue" => name.clone(), "state" => state).set(messages as f64);
+        };
+        state("ready", depth.ready);
+        depth.leased.into_iter().for_each(|leased| state("leased", leased));
+        depth.delayed.into_iter().for_each(|delayed| state("delayed", delayed));
+        gauge!(CONSUMERS, "queue" => name.clone()).set(depth.consumers as f64);
+        depths.push((queue, depth));
+    }
+    Ok(depths)
+}
+
+fn show(advice: &Advice) {
+    for role in &advice.roles {
+        gauge!(WORKERS, "role" => role.role).set(role.workers as f64);
+        gauge!(USEFUL, "role" => role.role).set(role.useful as f64);
+    }
+    for bound in Bound::ALL {
+        gauge!(BOUND, "by" => bound.name()).set(if advice.bound == bound { 1.0 } else { 0.0 });
+    }
+}

@@ -1,0 +1,149 @@
+//! What a process at work serves over HTTP: its figures, whether it is alive, and whether it can work.
+
+mod figures;
+mod ready;
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use runtime::http::{Pages, Server};
+use runtime::telemetry::{self, Page};
+use runtime::{Broker, Status};
+use store::Store;
+use tokio_util::sync::CancellationToken;
+use tracing::info;
+
+use crate::config::Config;
+
+/// A loop that has not turned for so long hangs. What it waits for in good order makes it turn every second.
+const HANGS: Duration = Duration::from_secs(90);
+/// How often figures are brought into their buckets while nobody reads them.
+const TIDY: Duration = Duration::from_secs(5);
+
+/// What the process is about, for whoever asks.
+#[derive(Debug, Default)]
+pub(crate) struct Site {
+    state: Mutex<State>,
+    facts: tokio::sync::Mutex<figures::Facts>,
+    checks: tokio::sync::Mutex<ready::Checks>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// What is waited for before work begins.
+    awaited: Vec<String>,
+    stopping: bool,
+    working: Option<Working>,
+}
+
+/// What there is once work has begun.
+#[derive(Debug, Clone)]
+struct Working {
+    broker: Broker,
+    /// `None` in a process that writes nothing to it.
+    store: Option<Store>,
+    statuses: Vec<Arc<Status>>,
+    documents_limit: usize,
+}
+
+impl Site {
+    /// Notes that `what` is waited for before work can begin.
+    pub(crate) fn awaits(&self, what: &str) {
+        let mut state = self.state();
+        if !state.awaited.iter().any(|known| known == what) {
+            state.awaited.push(what.to_owned());
+        }
+    }
+
+    /// Notes that `what` is there.
+    pub(crate) fn has(&self, what: &str) {
+        self.state().awaited.retain(|known| known != what);
+    }
+
+    /// Work begins.
+    pub(crate) fn begins(
+        &self,
+        broker: Broker,
+        store: Option<Store>,
+        statuses: Vec<Arc<Status>>,
+        documents_limit: usize,
+    ) {
+        self.state().working = Some(Working { broker, store, statuses, documents_limit });
+    }
+
+    /// Work ends.
+    pub(crate) fn stops(&self) {
+        self.state().stopping = true;
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn working(&self) -> Option<Working> {
+        self.state().working.clone()
+    }
+
+    /// Whether the loops turn, or which does not.
+    fn alive(&self) -> Result<(), String> {
+        let state = self.state();
+        let Some(working) = state.working.as_ref().filter(|_| !state.stopping) else { return Ok(()) };
+        for status in &working.statuses {
+            if let Some(since) = status.last_turn().filter(|since| *since > HANGS) {
+                return Err(format!(
+                    "{} hangs: its loop has not turned for {} s",
+                    status.name(),
+                    since.as_secs()
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Serves `site` where `UA_HTTP` says, until `stop`; does nothing when it says nothing.
+///
+/// # Errors
+/// When the port cannot be taken.
+pub(crate) async fn start(site: &Arc<Site>, config: &Config, stop: &CancellationToken) -> anyhow::Result<()> {
+    let Some(address) = config.http else { return Ok(()) };
+    let server = bind(address).await?;
+    let page = telemetry::install().context("figures are kept already")?;
+    figures::describe();
+    info!("serving /metrics, /healthz and /readyz on http://{}", server.address());
+    tokio::spawn(tidy(page.clone()));
+    tokio::spawn(server.serve(pages(site, page), stop.clone()));
+    Ok(())
+}
+
+async fn bind(address: SocketAddr) -> anyhow::Result<Server> {
+    Server::bind(address).await.with_context(|| format!("cannot listen on {address} (UA_HTTP)"))
+}
+
+fn pages(site: &Arc<Site>, page: Page) -> Pages {
+    let (measured, alive, ready) = (Arc::clone(site), Arc::clone(site), Arc::clone(site));
+    Pages {
+        metrics: Box::new(move || {
+            let (site, page) = (Arc::clone(&measured), page.clone());
+            Box::pin(async move {
+                figures::bring_up_to_date(&site).await;
+                page.tidy();
+                page.text()
+            })
+        }),
+        health: Box::new(move || alive.alive()),
+        ready: Box::new(move || {
+            let site = Arc::clone(&ready);
+            Box::pin(async move { ready::ready(&site).await })
+        }),
+    }
+}
+
+async fn tidy(page: Page) {
+    loop {
+        tokio::time::sleep(TIDY).await;
+        page.tidy();
+    }
+}

@@ -1,0 +1,52 @@
+//! Whether the process can work: what it needs answers, and it is not about to end.
+
+use std::time::{Duration, Instant};
+
+use messages::Queue;
+
+use super::{Site, Working};
+
+/// How long what is needed may take to answer.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// For how long an answer holds, however often it is asked for.
+const HOLDS: Duration = Duration::from_secs(2);
+
+/// The last answer.
+#[derive(Debug, Default)]
+pub(super) struct Checks(Option<(Instant, Result<(), String>)>);
+
+/// Ready, or the reason why not.
+pub(super) async fn ready(site: &Site) -> Result<(), String> {
+    let working = {
+        let state = site.state();
+        if state.stopping {
+            return Err("stopping".to_owned());
+        }
+        if !state.awaited.is_empty() {
+            return Err(format!("waiting for {}", state.awaited.join(", ")));
+        }
+        state.working.clone()
+    };
+    let Some(working) = working else { return Err("starting".to_owned()) };
+    let mut checks = site.checks.lock().await;
+    if let Some((_, answer)) = checks.0.as_ref().filter(|(at, _)| at.elapsed() < HOLDS) {
+        return answer.clone();
+    }
+    let answer = reachable(&working).await;
+    checks.0 = Some((Instant::now(), answer.clone()));
+    answer
+}
+
+async fn reachable(working: &Working) -> Result<(), String> {
+    let queue = Queue::documents();
+    match tokio::time::timeout(PATIENCE, working.broker.depth(&queue)).await {
+        Ok(Ok(_)) => {}
+        Ok(Err(error)) => return Err(error.to_string()),
+        Err(_) => return Err("the broker does not answer".to_owned()),
+    }
+    let Some(store) = &working.store else { return Ok(()) };
+    match tokio::time::timeout(PATIENCE, store.healthy()).await {
+        Ok(true) => Ok(()),
+        _ => Err("the store does not answer".to_owned()),
+    }
+}

@@ -1,0 +1,162 @@
+//! SIGTERM: whatever a worker is in the middle of, it ends in time, and nothing is lost.
+
+use std::time::Duration;
+
+use simulator::{Settings, Simulator};
+
+use crate::bad_input::yesterday;
+use crate::embedded::{sessions_in, true_sessions, truth};
+use crate::program::{Program, Running, eventually};
+
+/// What a stop may take beyond its grace: a busy machine, and the broker's close.
+const SLACK: u64 = 15;
+
+fn world(faults: &[&str]) -> Settings {
+    Settings {
+        meetings_per_day: 80,
+        participants: 6.0,
+        speed: 20.0,
+        faults: faults.iter().map(|fault| fault.parse().unwrap()).collect(),
+        ..Settings::default()
+    }
+}
+
+/// Calls that hang for ten minutes, more often than not.
+fn hanging() -> Settings {
+    Settings { fault_timeout: Duration::from_secs(600), ..world(&["timeout=0.5"]) }
+}
+
+fn planned(simulator: &Simulator, speed: f64) -> Program {
+    let program = Program::new().with_account(simulator, speed);
+    let plan = program.call(&["plan", "--date", &yesterday(), "--yes"]);
+    assert_eq!(plan.code, Some(0), "{}", plan.err);
+    program
+}
+
+pub(crate) fn port(simulator: &Simulator) -> u16 {
+    simulator.api_url().rsplit(':').next().unwrap().split('/').next().unwrap().parse().unwrap()
+}
+
+/// The same account on the same port, in good health.
+async fn mended(simulator: Simulator) -> Simulator {
+    let port = port(&simulator);
+    simulator.stop().await;
+    Simulator::start(Settings { port, ..world(&[]) }).await.unwrap()
+}
+
+/// Another worker finishes what the first one left: exactly the truth.
+async fn finished(program: &Program, simulator: &Simulator) {
+    let worker = program.start(&["work", "all"], "after.log");
+    let truth = truth(simulator);
+    eventually("all sessions are held", 120, async || sessions_in(program) == true_sessions(&truth)).await;
+    assert_eq!(worker.terminate(), Some(0));
+    let dead = program.call(&["dlq", "list", "--json"]);
+    assert_eq!((dead.code, dead.out.as_str()), (Some(0), ""), "nothing died of the stop");
+}
+
+async fn hangs(simulator: &Simulator) {
+    eventually("some calls hang", 60, async || simulator.ledger_summary().calls.heavy >= 10).await;
+}
+
+fn log(program: &Program, name: &str) -> String {
+    std::fs::read_to_string(program.path().join(name)).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_hangs_does_not_hold_the_stop() {
+    let simulator = Simulator::start(hanging()).await.unwrap();
+    let program = planned(&simulator, 20.0);
+    let worker = program.start(&["work", "all", "--grace", "2s"], "first.log");
+    hangs(&simulator).await;
+    worker.signal();
+    assert_eq!(worker.ended_within(2 + SLACK), Some(0));
+    assert!(log(&program, "first.log").contains("hands back"), "{}", log(&program, "first.log"));
+    let simulator = mended(simulator).await;
+    finished(&program, &simulator).await;
+    simulator.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_signal_ends_at_once() {
+    let simulator = Simulator::start(hanging()).await.unwrap();
+    let program = planned(&simulator, 20.0);
+    let mut worker = program.start(&["work", "all", "--grace", "500s"], "first.log");
+    hangs(&simulator).await;
+    worker.signal();
+    eventually("the first signal is heard", 20, async || log(&program, "first.log").contains("stopping;"))
+        .await;
+    assert!(worker.is_running(), "what hangs has 500 s");
+    worker.signal();
+    assert_eq!(worker.ended_within(SLACK), Some(1));
+    let simulator = mended(simulator).await;
+    finished(&program, &simulator).await;
+    simulator.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hold_does_not_hold_the_stop() {
+    let simulator = Simulator::start(world(&[])).await.unwrap();
+    let port = port(&simulator);
+    // Slow enough that work is left when the account goes away.
+    let program = planned(&simulator, 0.5);
+    let worker = program.start(&["work", "all", "--grace", "500s"], "first.log");
+    eventually("it works", 60, async || simulator.ledger_summary().calls.heavy >= 5).await;
+    simulator.stop().await;
+    eventually("it is on hold", 60, async || log(&program, "first.log").contains("zoom.detail is on hold"))
+        .await;
+    worker.signal();
+    assert_eq!(worker.ended_within(SLACK), Some(0));
+    let simulator = Simulator::start(Settings { port, ..world(&[]) }).await.unwrap();
+    let program = program.with("ZOOM_QUOTA_SPEED", "20");
+    finished(&program, &simulator).await;
+    simulator.stop().await;
+}
+
+/// At this speed a call comes due once in many minutes.
+#[tokio::test(flavor = "multi_thread")]
+async fn waiting_for_the_quota_does_not_hold_the_stop() {
+    let simulator = Simulator::start(world(&[])).await.unwrap();
+    let program = planned(&simulator, 0.000_1);
+    let worker = program.start(&["work", "all", "--grace", "2s"], "first.log");
+    eventually("it works", 60, async || log(&program, "first.log").contains("working: ")).await;
+    eventually("the first call is made", 60, async || {
+        let status: serde_json::Value =
+            serde_json::from_str(&program.call(&["status", "--json"]).out).unwrap();
+        let roles = status["workers"][0]["roles"].as_array().cloned().unwrap_or_default();
+        roles.iter().any(|role| role["in_flight"].as_u64() > Some(0))
+    })
+    .await;
+    worker.signal();
+    assert_eq!(worker.ended_within(2 + SLACK), Some(0));
+    let program = program.with("ZOOM_QUOTA_SPEED", "20");
+    finished(&program, &simulator).await;
+    simulator.stop().await;
+}
+
+/// A 429 that names a time far away is waited out for 90 s at most; with a stop not even that.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_429_does_not_hold_the_stop() {
+    let simulator = Simulator::start(world(&["429=1"])).await.unwrap();
+    let program = planned(&simulator, 1.0);
+    let worker = program.start(&["work", "zoom", "--grace", "2s"], "first.log");
+    eventually("it was told to wait", 60, async || {
+        simulator.ledger_summary().calls.resource_intensive > 0 || simulator.ledger_summary().calls.medium > 0
+    })
+    .await;
+    worker.signal();
+    assert_eq!(worker.ended_within(2 + SLACK), Some(0));
+    let simulator = mended(simulator).await;
+    let program = program.with("ZOOM_QUOTA_SPEED", "20");
+    finished(&program, &simulator).await;
+    simulator.stop().await;
+}
+
+/// Stopped before anything it needs is there.
+#[tokio::test(flavor = "multi_thread")]
+async fn waiting_to_begin_does_not_hold_the_stop() {
+    let program = Program::new().with("ES_HOST", "127.0.0.1:9");
+    let worker: Running = program.start(&["work", "index", "--grace", "500s"], "first.log");
+    eventually("it waits", 60, async || log(&program, "first.log").contains("waiting for the store")).await;
+    worker.signal();
+    assert_eq!(worker.ended_within(SLACK), Some(0));
+}
