@@ -23,7 +23,8 @@ pub struct Work {
     /// The roles of this process
     #[arg(value_enum, required = true)]
     pub roles: Vec<RoleName>,
-    /// How long work in hand may take after the first signal before it is handed back
+    /// Within this time after the first signal the process ends: work in hand has four fifths of it, then it is
+    /// handed back
     #[arg(long, value_name = "DURATION", default_value = "25s", value_parser = duration)]
     pub grace: Duration,
 }

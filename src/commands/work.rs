@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use runtime::Broker;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -13,8 +15,10 @@ use crate::exit::{self, Outcome};
 use crate::serving::{self, Site};
 use crate::signal::Signals;
 
-/// How long the broker may take to close: it waits for its last acks to arrive.
-const CLOSE: Duration = Duration::from_secs(20);
+/// The part of the grace that work in hand has; the rest is for handing back and for the broker's last acks.
+const IN_HAND: f64 = 0.8;
+/// What closing the broker has at least.
+const CLOSE: Duration = Duration::from_secs(2);
 /// Pauses between two looks whether what is needed to begin is there.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LAST_PAUSE: Duration = Duration::from_secs(5);
@@ -34,41 +38,45 @@ pub(super) async fn execute(words: Work, config: &Config) -> anyhow::Result<Outc
     let broker = parts.broker.clone();
     let store = parts.index.then(|| parts.store.clone());
     let stop = CancellationToken::new();
-    let mut running = parts.start(config, &stop, words.grace);
+    let in_hand = words.grace.mul_f64(IN_HAND);
+    let mut running = parts.start(config, &stop, in_hand);
     info!("working: {}", running.snapshots().iter().map(|role| &*role.name).collect::<Vec<_>>().join(", "));
     site.begins(broker.clone(), store, running.statuses(), config.documents_limit);
-    let outcome = tokio::select! {
-        ended = running.ended() => {
-            // One role cannot go on: the others finish what they have before the process ends.
-            site.stops();
-            let others = finish(running, &mut signals).await;
-            ended.and(others)
-        }
+    let ended = tokio::select! {
+        // One role cannot go on: the others finish what they have before the process ends.
+        ended = running.ended() => ended,
         signal = signals.next() => {
-            info!("{signal}: stopping; work in hand has {:?}, a second signal stops at once", words.grace);
-            site.stops();
-            stop.cancel();
-            finish(running, &mut signals).await
+            info!("{signal}: stopping; work in hand has {in_hand:?}, a second signal stops at once");
+            Ok(())
         }
     };
-    // A broker that does not answer must not hold the end of the process.
-    if tokio::time::timeout(CLOSE, broker.close()).await.is_err() {
-        warn!("the broker did not close in time; what was in hand is delivered again");
-    }
+    site.stops();
+    stop.cancel();
+    let outcome = tokio::select! {
+        outcome = wind_up(running, &broker, words.grace) => ended.and(outcome),
+        again = signals.next() => {
+            warn!("{again}: stopped at once; what was in hand is delivered again");
+            std::process::exit(1);
+        }
+    };
     served.cancel();
     outcome?;
     Ok(Outcome::Complete)
 }
 
-/// Waits until all roles have finished or handed back what they have. Another signal ends the process at once.
-async fn finish(running: Running, signals: &mut Signals) -> anyhow::Result<()> {
-    tokio::select! {
-        outcome = running.stop() => outcome,
-        again = signals.next() => {
-            warn!("{again}: stopped at once; what was in hand is delivered again");
-            std::process::exit(1);
-        }
+/// Has all roles finish or hand back what they have, and closes the broker, within `grace`. A broker or a store that
+/// does not answer must not hold the end of the process: the broker gives to others what was not handed back.
+async fn wind_up(running: Running, broker: &Broker, grace: Duration) -> anyhow::Result<()> {
+    let deadline = Instant::now() + grace;
+    let outcome = tokio::time::timeout_at(deadline, running.stop()).await.unwrap_or_else(|_| {
+        warn!("not everything in hand could be handed back within {grace:?}; it is delivered again");
+        Ok(())
+    });
+    let left = deadline.saturating_duration_since(Instant::now()).max(CLOSE);
+    if tokio::time::timeout(left, broker.close()).await.is_err() {
+        warn!("the broker did not close in time; what was in hand is delivered again");
     }
+    outcome
 }
 
 /// The parts of the roles, once everything they need is there. What is away is waited for; what refuses is an error

@@ -7,6 +7,9 @@ use simulator::{Settings, Simulator};
 use crate::bad_input::yesterday;
 use crate::embedded::{sessions_in, true_sessions, truth};
 use crate::program::{Program, Running, eventually};
+use crate::proxy::{Proxy, host_of};
+use crate::servers::{server, unique};
+use crate::serving::{address, get};
 
 /// What a stop may take beyond its grace: a busy machine, and the broker's close.
 const SLACK: u64 = 15;
@@ -159,4 +162,51 @@ async fn waiting_to_begin_does_not_hold_the_stop() {
     eventually("it waits", 60, async || log(&program, "first.log").contains("waiting for the store")).await;
     worker.signal();
     assert_eq!(worker.ended_within(SLACK), Some(0));
+}
+
+/// The broker vanishes, and then the worker is to stop: it cannot hand anything back, and ends all the same.
+async fn stops_without_its_broker(vanish: fn(&Proxy)) {
+    let Some(amqp) = server("UA_TEST_AMQP_URL") else { return };
+    let simulator = Simulator::start(world(&[])).await.unwrap();
+    let proxy = Proxy::to(host_of(&amqp)).await;
+    let program = Program::new()
+        .with_account(&simulator, 0.5)
+        .with("UA_HTTP", "0")
+        .with("UA_QUEUE_PREFIX", unique("t"))
+        .with("AMQP_URL", proxy.through(&amqp));
+    let worker = program.start(&["work", "all", "--grace", "5s"], "first.log");
+    let address = address(&program, "first.log").await;
+    eventually("it waits for the broker", 60, async || {
+        log(&program, "first.log").contains("waiting for the broker")
+    })
+    .await;
+    assert_eq!(get(&address, "/readyz").await, (503, "waiting for the broker\n".to_owned()));
+    proxy.open();
+    eventually("it is ready", 60, async || get(&address, "/readyz").await.0 == 200).await;
+    let plan = program.call(&["plan", "--date", &yesterday(), "--yes"]);
+    assert_eq!(plan.code, Some(0), "{}", plan.err);
+    eventually("it works", 60, async || simulator.ledger_summary().calls.heavy >= 5).await;
+    vanish(&proxy);
+    eventually("it is not ready", 60, async || get(&address, "/readyz").await.0 == 503).await;
+    assert_eq!(get(&address, "/healthz").await.0, 200);
+    worker.signal();
+    assert_eq!(worker.ended_within(5 + SLACK), Some(0));
+    proxy.cut();
+    proxy.open();
+    let program = program.with("ZOOM_QUOTA_SPEED", "20");
+    finished(&program, &simulator).await;
+    simulator.stop().await;
+    let mut settings = runtime::broker::amqp::Settings::new(amqp.into());
+    settings.prefix = program.value("UA_QUEUE_PREFIX").to_owned();
+    runtime::broker::Amqp::open(settings).await.unwrap().remove().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_that_is_down_does_not_hold_the_stop() {
+    stops_without_its_broker(Proxy::cut).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_that_does_not_answer_does_not_hold_the_stop() {
+    stops_without_its_broker(Proxy::freeze).await;
 }

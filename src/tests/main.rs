@@ -9,6 +9,7 @@ mod embedded;
 mod full_disk;
 mod help;
 mod program;
+mod proxy;
 mod secrets;
 mod servers;
 mod serving;

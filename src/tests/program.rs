@@ -40,6 +40,12 @@ impl Program {
             .with("ZOOM_QUOTA_SPEED", speed)
     }
 
+    /// What a variable was last set to.
+    pub(crate) fn value(&self, name: &str) -> &str {
+        let found = self.environment.iter().rfind(|(known, _)| known == name);
+        &found.unwrap().1
+    }
+
     pub(crate) fn path(&self) -> &Path {
         self.folder.path()
     }

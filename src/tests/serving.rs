@@ -18,7 +18,7 @@ fn log(program: &Program, name: &str) -> String {
 }
 
 /// The address that a worker says it serves on.
-async fn address(program: &Program, name: &str) -> String {
+pub(crate) async fn address(program: &Program, name: &str) -> String {
     let mut found = None;
     eventually("it says where it serves", 60, async || {
         let log = log(program, name);
@@ -30,7 +30,7 @@ async fn address(program: &Program, name: &str) -> String {
     found.unwrap()
 }
 
-async fn get(address: &str, path: &str) -> (u16, String) {
+pub(crate) async fn get(address: &str, path: &str) -> (u16, String) {
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let answer = client.get(format!("http://{address}{path}")).send().await.unwrap();
     (answer.status().as_u16(), answer.text().await.unwrap())

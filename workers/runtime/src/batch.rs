@@ -66,7 +66,7 @@ pub async fn run_batches<W: BatchWorker>(
                 Signal::Hold(hold) => {
                     consumer.pause().await;
                     // What is under way is held by the same cause; let it be handed back first.
-                    finish(&mut batches, role.grace, role.status.name()).await;
+                    role.status.turning(finish(&mut batches, role.grace, role.status.name())).await;
                     let well = || {
                         let worker = Arc::clone(&role.worker);
                         async move { worker.healthy().await }
