@@ -3,6 +3,8 @@
 use super::{Bound, Observed, RoleAdvice, enough, run};
 use crate::words;
 
+/// With less of its permits in use, it does not do all it could.
+const BUSY: f64 = 0.35;
 /// With this share of the queue of documents filled, its workers do not keep up.
 const FILLED: f64 = 0.5;
 /// From this share of their time on, workers wait for the store and not for themselves.
@@ -35,6 +37,11 @@ fn judge(observed: &Observed) -> (Bound, u64, String) {
     }
     if (part.waiting as f64) < observed.documents_limit as f64 * FILLED {
         return (Bound::Nothing, 1, format!("index keeps up: {}", enough(1, part.workers)));
+    }
+    if part.rates.busy < part.permits as f64 * BUSY {
+        let sentence =
+            format!("index has {waiting} waiting and is not busy; what bounds it is not measured yet");
+        return (Bound::Unknown, part.workers, sentence);
     }
     if part.share(part.rates.storing) >= WAITS {
         let sentence = format!(

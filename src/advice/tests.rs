@@ -126,6 +126,15 @@ fn a_full_queue_of_documents_is_the_stores_or_the_indexers_doing() {
 }
 
 #[test]
+fn an_index_role_that_is_not_busy_is_not_what_bounds() {
+    let mut idle = Part { waiting: 990, in_hand: 32, ..index() };
+    idle.rates.busy = 0.1;
+    let (bound, useful, said) = told(detail(0, 0), idle);
+    assert_eq!((bound, useful[1]), (Bound::Unknown, 1));
+    assert!(said[0].contains("is not busy"), "{said:?}");
+}
+
+#[test]
 fn a_broker_that_confirms_slowly_bounds() {
     let mut part = detail(2, 5_000);
     part.rates = Rates { calls: 50.0, calling: 10.0, publishing: 20.0, ..part.rates };

@@ -154,7 +154,9 @@ async fn gather(
     let mut batch = Gathered { deliveries: Vec::new(), status: Arc::clone(status) };
     batch.add(consumer.take(room(&batch.deliveries, limits)).await?);
     let deadline = Instant::now() + limits.linger;
-    while room(&batch.deliveries, limits) > 0 {
+    // What is held bounds what comes: with as much in hand as the broker lets out, waiting for more would be in vain.
+    let bound = consumer.holds_at_most().unwrap_or(usize::MAX);
+    while batch.deliveries.len() < bound && room(&batch.deliveries, limits) > 0 {
         match tokio::time::timeout_at(deadline, consumer.take(room(&batch.deliveries, limits))).await {
             Ok(more) => batch.add(more?),
             Err(_) => break,

@@ -234,6 +234,14 @@ impl Consumer {
         }
     }
 
+    /// Unsettled messages beyond which the broker lets none out, where there is such a bound.
+    pub(crate) fn holds_at_most(&self) -> Option<usize> {
+        match self {
+            Self::Local(_) => None,
+            Self::Amqp(consumer) => Some(consumer.holds_at_most()),
+        }
+    }
+
     /// Stops taking and hands back, uncounted, what was prefetched; `take` starts again.
     pub async fn pause(&mut self) {
         match self {

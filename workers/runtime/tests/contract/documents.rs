@@ -1,9 +1,13 @@
 //! The bounded queue of documents.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use messages::{Cause, CauseClass, Queue};
-use runtime::{Broker, Message, PublishError};
+use runtime::{
+    BatchWorker, Broker, Failure, Limits, Message, Outbox, PublishError, Role, Status, run_batches,
+};
+use tokio_util::sync::CancellationToken;
 
 use crate::fixture::*;
 
@@ -122,4 +126,38 @@ pub(crate) async fn retries_into_a_full_queue_lose_none(fixture: &Fixture) {
         }
     }
     assert_eq!(sorted(back), sorted(taken));
+}
+
+/// Takes everything as done.
+struct Taker;
+
+impl BatchWorker for Taker {
+    const NAME: &'static str = "taker";
+
+    async fn perform(&self, batch: &[Message], _: &mut Outbox) -> Vec<Result<(), Failure>> {
+        batch.iter().map(|_| Ok(())).collect()
+    }
+}
+
+pub(crate) async fn a_batch_of_all_that_may_be_held_does_not_linger(fixture: &Fixture) {
+    let (stop, status) = (CancellationToken::new(), Arc::new(Status::new("taker")));
+    let role = Role {
+        worker: Arc::new(Taker),
+        broker: fixture.broker.clone(),
+        permits: 2,
+        status: Arc::clone(&status),
+        stop: stop.clone(),
+        grace: PATIENCE,
+    };
+    // Longer than a case may take: who lingers fails.
+    let limits = Limits { prefetch: 4, linger: Duration::from_secs(600), ..Limits::default() };
+    let taking = tokio::spawn(run_batches(role, Queue::documents(), limits));
+    fixture.broker.publish(messages(&Queue::documents(), 16)).await.unwrap();
+    let begin = std::time::Instant::now();
+    while status.snapshot().done < 16 {
+        assert!(begin.elapsed() < PATIENCE, "{:?}", status.snapshot());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    stop.cancel();
+    taking.await.unwrap().unwrap();
 }

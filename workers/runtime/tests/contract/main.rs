@@ -110,6 +110,7 @@ contract! {
     server::a_dropped_handle_leaves_nothing_behind,
     server::declaring_again_changes_nothing,
     roll::a_handle_that_only_looks_declares_nothing,
+    documents::a_batch_of_all_that_may_be_held_does_not_linger,
     ],
 }
 

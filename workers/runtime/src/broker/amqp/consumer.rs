@@ -54,6 +54,11 @@ impl Consumer {
         }
     }
 
+    /// Of the queues together; what came back to one of them does not count.
+    pub(crate) fn holds_at_most(&self) -> usize {
+        self.lanes.iter().map(|lane| usize::from(lane.prefetch.max(1))).sum()
+    }
+
     pub(crate) async fn pause(&mut self) {
         if let Some(running) = self.running.take() {
             drop(running.stop);
