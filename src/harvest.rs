@@ -4,11 +4,12 @@ use std::time::{Duration, Instant};
 
 use messages::{Family, Queue, RunId};
 use runtime::{Broker, Depth, Snapshot};
-use store::{Kind, Query, Store};
+use store::Store;
 use tracing::warn;
 
 use crate::assemble::Running;
 use crate::progress::{Progress, Stage};
+use crate::runs;
 use crate::signal::signalled;
 
 /// How often the queues are looked at.
@@ -105,7 +106,7 @@ pub(crate) async fn until_done(
         // RabbitMQ does not tell what is on its way to a worker: only lasting quiet is the end.
         idle = if busy { 0 } else { idle + 1 };
         let quiet = if look.is_exact() { 1 } else { QUIET_LOOKS };
-        if idle >= quiet && (look.is_exact() || planned(store, run).await? == 0) {
+        if idle >= quiet && (look.is_exact() || runs::waiting(store, run).await? == 0) {
             break Ended::Idle;
         }
         if let Some(lines) = stuck.too_long(&look, &roles) {
@@ -125,12 +126,6 @@ fn exit_on_second_signal() {
         warn!("{signal}: stopped at once; what was in hand is delivered again");
         std::process::exit(1);
     });
-}
-
-/// Jobs of this run that are published and not finished, here or in another process.
-async fn planned(store: &Store, run: &RunId) -> anyhow::Result<u64> {
-    store.refresh().await?;
-    Ok(store.count(&Query::all(Kind::Harvests).with("state", "planned").with("run", run)).await?)
 }
 
 /// Notices that nothing moves any more.

@@ -1,14 +1,13 @@
 //! From what is wished to what is published: reads the coverage, lets the planner decide, publishes the
 //! difference, and files a receipt of state "planned" for each job.
 
-use std::time::Duration;
-
 use anyhow::Context as _;
+use jiff::Timestamp;
 use jiff::civil::Date;
 use messages::{Family, JobId, Lane, MeetingUuid, RunId, Source};
-use planner::{Coverage, Plan, Quota, Wanted};
+use planner::{Coverage, Experience, Origin, Plan, Quota, RunRecord, RunState, Wanted};
 use runtime::{Broker, Message, Outbox, clock};
-use store::{Batch, Kind, Split, Store, StoreError, Verdict};
+use store::{Kind, Query, Store};
 use tokio_util::sync::CancellationToken;
 use zoom::RateClass;
 
@@ -16,13 +15,11 @@ use crate::cli::Selectors;
 use crate::config::{Config, ConfigError};
 use crate::coverage;
 use crate::exit::usage;
+use crate::filing;
+use crate::words;
 
-/// How many days of lists teach the planner what an unlisted date may cost.
-const EXPERIENCE_DAYS: i32 = 60;
-/// Seconds to wait after each answer of a busy store.
-const BUSY_PAUSES: [u64; 5] = [1, 2, 4, 8, 16];
-/// Receipts written at once.
-const RECEIPTS: usize = 1_000;
+/// How many days of lists teach the planner what an unlisted date may cost: as many as Zoom lists.
+const EXPERIENCE_DAYS: i32 = 184;
 
 /// What is wished to be harvested.
 #[derive(Debug, Clone, Default)]
@@ -77,6 +74,8 @@ pub struct Planned {
     pub wanted: Wanted,
     /// What has to be published.
     pub plan: Plan,
+    /// When it was planned.
+    pub now: Timestamp,
 }
 
 impl Planned {
@@ -87,22 +86,26 @@ impl Planned {
 
     /// What will be published, and its price, in a sentence.
     pub fn sentence(&self) -> String {
-        let Plan { jobs, price, covered, in_flight, failed, held } = &self.plan;
-        let mut parts = match jobs.len() {
-            0 => vec!["nothing to publish".to_owned()],
-            1 => vec![format!("1 job: {price}")],
-            count => vec![format!("{count} jobs: {price}")],
+        let first = match self.plan.jobs.len() {
+            0 => "nothing to publish".to_owned(),
+            count => format!("{}: {}", words::some(count as u64, "job"), self.plan.price),
         };
-        let mut add = |count: usize, what: &str| {
-            if count > 0 {
-                parts.push(format!("{count} {what}"));
-            }
-        };
-        add(covered.len(), "dates covered already");
-        add(in_flight.len(), "dates under way");
-        add(held.len(), "meetings held or under way");
-        add(usize::try_from(*failed).unwrap_or(usize::MAX), "failed before: see `ua dlq list`");
-        parts.join("; ")
+        std::iter::once(first).chain(self.needless().into_iter().flatten()).collect::<Vec<_>>().join("; ")
+    }
+
+    /// What was wished for and needs nothing, in words; `None` when all of it is published.
+    pub fn needless(&self) -> Option<Vec<String>> {
+        let Plan { covered, in_flight, held, failed, .. } = &self.plan;
+        let parts = [
+            (covered.len() as u64, "date", "covered already"),
+            (in_flight.len() as u64, "date", "under way"),
+            (held.len() as u64, "meeting", "held or under way"),
+            (*failed, "job", "failed before: see `ua dlq list`"),
+        ];
+        let parts = parts.into_iter().filter(|(count, ..)| *count > 0);
+        let parts: Vec<String> =
+            parts.map(|(count, noun, what)| format!("{} {what}", words::some(count, noun))).collect();
+        (!parts.is_empty()).then_some(parts)
     }
 }
 
@@ -117,8 +120,9 @@ pub async fn plan(wish: &Wish, config: &Config, broker: &Broker, store: &Store) 
     let today = coverage::today();
     // What still waits in the queues is not lost, however old it is.
     let mut known = Coverage::default().with_jobs_waiting(jobs_wait(broker).await?);
-    let experience = today.saturating_sub(jiff::Span::new().days(EXPERIENCE_DAYS));
-    coverage::lists(store, experience, today, |receipt| known.add(receipt)).await?;
+    let since = today.saturating_sub(jiff::Span::new().days(EXPERIENCE_DAYS));
+    coverage::lists(store, since, today, |receipt| known.add(receipt)).await?;
+    let mut known = known.with_experience(experience(store, since, today).await?);
     let dates = if wish.dates.is_empty() && wish.meeting_uuids.is_empty() {
         let week = today.saturating_sub(jiff::Span::new().days(7));
         coverage::receipts(store, week, today, |receipt| known.add(receipt)).await?;
@@ -138,9 +142,11 @@ pub async fn plan(wish: &Wish, config: &Config, broker: &Broker, store: &Store) 
         force: wish.force,
         webinars: config.webinars,
     };
-    known.extend(coverage::receipts_of(store, &wanted.picked_jobs()).await?);
+    for receipt in coverage::receipts_of(store, &wanted.picked_jobs()).await? {
+        known.add_wanted(receipt);
+    }
     let plan = planner::plan(now, &wanted, &known, &quota);
-    Ok(Planned { wanted, plan })
+    Ok(Planned { wanted, plan, now })
 }
 
 async fn jobs_wait(broker: &Broker) -> anyhow::Result<bool> {
@@ -151,6 +157,23 @@ async fn jobs_wait(broker: &Broker) -> anyhow::Result<bool> {
         }
     }
     Ok(broker.parked().await? > 0)
+}
+
+/// What complete details have cost so far.
+async fn experience(store: &Store, from: Date, to: Date) -> anyhow::Result<Experience> {
+    let kinds = ["participants", "host_meetings"].map(str::to_owned).into();
+    let details = Query::all(Kind::Harvests).with("state", "complete").with_any("kind", kinds);
+    let details = details.between("date", from, to);
+    let mut experience = Experience::default();
+    for (kind, count) in store.group(&details, "kind").await? {
+        match kind.as_str() {
+            "host_meetings" => experience.hosts = count,
+            _ => experience.meetings = count,
+        }
+    }
+    let heavy = store.sum(&details, &["calls.heavy"]).await?;
+    experience.heavy = heavy.first().and_then(|heavy| u64::try_from(*heavy).ok()).unwrap_or(0);
+    Ok(experience)
 }
 
 fn quota(config: &Config) -> anyhow::Result<Quota> {
@@ -166,15 +189,41 @@ fn quota(config: &Config) -> anyhow::Result<Quota> {
         heavy_per_second: zoom.plan.per_second(RateClass::Heavy) * share,
         resource_intensive_per_second: zoom.plan.per_second(RateClass::ResourceIntensive) * share,
         per_day,
+        used_today: None,
     })
 }
 
-/// Publishes the plan's jobs, then files their receipts. A crash in between plans them once more: harmless.
+/// Who publishes a plan, and for which firing of the schedule.
+#[derive(Debug, Clone, Copy)]
+pub struct By {
+    /// Who.
+    pub origin: Origin,
+    /// Which firing.
+    pub slot: Option<Timestamp>,
+}
+
+impl By {
+    /// Somebody, at no particular time.
+    pub fn hand(origin: Origin) -> Self {
+        Self { origin, slot: None }
+    }
+}
+
+/// Publishes the plan's jobs, and files their receipts and the record of the run.
+///
+/// The record comes first, as one that is being published: whatever is published can be found and cancelled, also
+/// after a crash in the middle. That plans the rest once more: harmless.
 ///
 /// # Errors
 /// When the broker or the store is away.
-pub async fn publish(plan: Plan, broker: &Broker, store: &Store) -> anyhow::Result<()> {
-    let now = clock::now();
+pub async fn publish(
+    Planned { wanted, plan, now }: Planned,
+    by: By,
+    broker: &Broker,
+    store: &Store,
+) -> anyhow::Result<()> {
+    let record = RunRecord::new(now, &wanted, &plan, by.origin, by.slot);
+    filing::record(store, &record).await?;
     let mut outbox = Outbox::new(broker.clone(), CancellationToken::new());
     let mut receipts = Vec::with_capacity(plan.jobs.len());
     for job in plan.jobs {
@@ -182,38 +231,8 @@ pub async fn publish(plan: Plan, broker: &Broker, store: &Store) -> anyhow::Resu
         receipts.push(job.receipt);
     }
     outbox.flush().await?;
-    for some in receipts.chunks(RECEIPTS) {
-        let mut batch = Batch::new();
-        for receipt in some {
-            let index = Kind::Harvests.index(Split::default(), coverage::today());
-            let id = receipt.job_id.as_str().to_owned();
-            batch.push(store.prefix(), Kind::Harvests, index, id, receipt.version(), receipt)?;
-        }
-        file(store, &batch).await.context("the jobs are published, their receipts are not")?;
-    }
-    Ok(())
-}
-
-/// Writes receipts; a store that is busy is asked again for a while.
-async fn file(store: &Store, batch: &Batch) -> anyhow::Result<()> {
-    for pause in BUSY_PAUSES {
-        let verdicts = match store.bulk(batch).await {
-            Err(StoreError::Busy) => vec![Verdict::Busy],
-            verdicts => verdicts?,
-        };
-        let refused = verdicts.iter().find_map(|verdict| match verdict {
-            Verdict::Refused { reason } | Verdict::TooLarge { reason } => Some(reason),
-            _ => None,
-        });
-        if let Some(reason) = refused {
-            return Err(usage(format!("the store refuses receipts ({reason}): run `ua setup`")));
-        }
-        if !verdicts.contains(&Verdict::Busy) {
-            return Ok(());
-        }
-        tokio::time::sleep(Duration::from_secs(pause)).await;
-    }
-    Err(StoreError::Busy.into())
+    filing::receipts(store, &receipts).await.context("the jobs are published, their receipts are not")?;
+    filing::record(store, &record.into_state(RunState::Published, clock::now())).await
 }
 
 #[cfg(test)]

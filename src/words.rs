@@ -3,27 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-
-/// A number in groups of three digits: `12,340`.
-pub(crate) fn count(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() * 4 / 3);
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// `one job`, `2 jobs`, `12,340 jobs`.
-pub(crate) fn some(number: u64, what: &str) -> String {
-    match number {
-        1 => format!("1 {what}"),
-        number => format!("{} {what}s", count(number)),
-    }
-}
+pub(crate) use planner::figures::{counted as some, grouped as count};
 
 /// A span in its two largest units: `3 h 12 min`, `4 min`, `12 s`.
 pub(crate) fn span(span: Duration) -> String {

@@ -3,7 +3,9 @@
 mod dlq;
 mod misuse;
 mod plan;
+mod runs;
 mod simulation;
+mod status;
 mod work;
 
 use std::ffi::OsString;
@@ -14,7 +16,9 @@ use clap::{Args, Parser, Subcommand};
 
 pub use dlq::{Dlq, DlqCommand, DlqFilter};
 pub use plan::{Destination, Plan, Run, Selectors};
+pub use runs::{Cancel, Runs};
 pub use simulation::{Demo, Simulate, World};
+pub use status::Status;
 pub use work::{RoleName, Work};
 
 /// Harvests the usage data of Zoom and Opencast: complete, and within the account's quota.
@@ -67,7 +71,11 @@ pub enum Command {
     /// Works on what is planned, until it is stopped
     Work(Work),
     /// Shows what waits, what was harvested in the last days, and what is dead
-    Status(Json),
+    Status(Status),
+    /// Lists what was planned, the newest first, and how far it is
+    Runs(Runs),
+    /// Takes the waiting jobs of a run out of the queues
+    Cancel(Cancel),
     /// Looks at messages nobody could use, and replays them
     Dlq(Dlq),
     /// Declares queues and loads index templates

@@ -1,10 +1,12 @@
 //! A file per command. Each takes the parsed words and the configuration and returns how it ended.
 
+mod cancel;
 mod check;
 mod demo;
 mod dlq;
 mod plan;
 mod run;
+mod runs;
 mod setup;
 mod simulate;
 mod status;
@@ -28,6 +30,8 @@ pub async fn execute(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Run(words) => run::execute(words, &config).await,
         Command::Work(words) => work::execute(words, &config).await,
         Command::Status(words) => status::execute(&words, &config).await,
+        Command::Runs(words) => runs::execute(&words, &config).await,
+        Command::Cancel(words) => cancel::execute(words, &config).await,
         Command::Dlq(words) => dlq::execute(words.command, &config).await,
         Command::Setup(words) => setup::execute(&words, &config).await,
         Command::Check(words) => check::execute(&words, &config).await,

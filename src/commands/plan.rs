@@ -1,19 +1,19 @@
 //! `ua plan`: prints the price of what is wished, then publishes the jobs.
 
-use std::io::{IsTerminal as _, Write as _};
-
 use jiff::civil::Date;
 use messages::{Lane, RunId};
-use planner::Price;
+use planner::{Origin, Price};
 use serde::Serialize;
 
+use crate::ask;
 use crate::assemble;
 use crate::cli::Plan;
 use crate::config::Config;
 use crate::coverage;
-use crate::exit::{Outcome, usage};
+use crate::exit::Outcome;
 use crate::output;
-use crate::planning::{self, Planned, Wish};
+use crate::planning::{self, By, Planned, Wish};
+use crate::words;
 
 #[derive(Serialize)]
 struct Report<'a> {
@@ -21,68 +21,103 @@ struct Report<'a> {
     dates: &'a [Date],
     lane: Lane,
     jobs: usize,
-    price: &'a Price,
+    price: Priced<'a>,
     covered: &'a [Date],
     in_flight: &'a [Date],
     published: bool,
 }
 
-pub(super) async fn execute(words: Plan, config: &Config) -> anyhow::Result<Outcome> {
-    let wish = Wish::from(&words.selectors, coverage::today())?;
+/// A price with what follows from it.
+#[derive(Serialize)]
+struct Priced<'a> {
+    #[serde(flatten)]
+    price: &'a Price,
+    share_of_day: f64,
+    share_of_left: Option<f64>,
+}
+
+pub(super) async fn execute(asked: Plan, config: &Config) -> anyhow::Result<Outcome> {
+    let wish = Wish::from(&asked.selectors, coverage::today())?;
     // Asked for first: a plan nobody could work on should not be made.
     assemble::zoom(config)?;
     let store = assemble::store(config)?;
     super::check::current_templates(&store).await?;
     let broker = assemble::broker(config, "plan").await?;
     let planned = planning::plan(&wish, config, &broker, &store).await?;
-    let publishes = !words.dry_run && !planned.plan.jobs.is_empty();
-    if publishes && !words.yes {
-        ask(&planned)?;
+    let publishes = !asked.dry_run && !planned.plan.jobs.is_empty();
+    if asked.json {
+        if publishes && !asked.yes {
+            ask(&planned)?;
+        }
+        say_json(&planned, publishes)?;
+    } else {
+        say(&planned);
+        if publishes && !asked.yes {
+            ask(&planned)?;
+        }
     }
-    say(&planned, publishes, words.json)?;
     if publishes {
-        planning::publish(planned.plan, &broker, &store).await?;
+        let (run, jobs) = (planned.wanted.run.clone(), planned.plan.jobs.len() as u64);
+        planning::publish(planned, By::hand(Origin::Plan), &broker, &store).await?;
+        output::remark(&format!(
+            "{} published; `ua status --run {run}` shows how far they are, `ua cancel {run}` takes them out",
+            words::some(jobs, "job")
+        ));
     }
     broker.close().await;
     Ok(Outcome::Complete)
 }
 
-fn say(planned: &Planned, published: bool, json: bool) -> anyhow::Result<()> {
-    let Planned { wanted, plan } = planned;
-    if !json {
-        output::say(&planned.sentence());
-        return Ok(());
-    }
+fn say_json(Planned { wanted, plan, now }: &Planned, published: bool) -> anyhow::Result<()> {
+    let price = &plan.price;
     output::say_json(&Report {
         run: &wanted.run,
         dates: &wanted.dates,
-        lane: wanted.lane(runtime::clock::now()),
+        lane: wanted.lane(*now),
         jobs: plan.jobs.len(),
-        price: &plan.price,
+        price: Priced { price, share_of_day: price.share_of_day(), share_of_left: price.share_of_left() },
         covered: &plan.covered,
         in_flight: &plan.in_flight,
         published,
     })
 }
 
+/// The price, before anything is published.
+fn say(planned: &Planned) {
+    let Planned { wanted, plan, now } = planned;
+    if plan.jobs.is_empty() {
+        output::say(&planned.sentence());
+        return;
+    }
+    let price = &plan.price;
+    output::say(&format!("run      {}", wanted.run));
+    output::say(&format!(
+        "jobs     {} in the lane {}{}",
+        words::count(plan.jobs.len() as u64),
+        wanted.lane(*now),
+        planned.needless().map(|parts| format!("; {}", parts.join("; "))).unwrap_or_default()
+    ));
+    let lists = price.known + price.estimated + price.guessed;
+    let mut calls = output::table(&["calls", "class", "for"]);
+    calls.add_row([
+        words::count(price.resource_intensive),
+        "resource-intensive".to_owned(),
+        words::some(lists, "list"),
+    ]);
+    calls.add_row([words::count(price.heavy), "heavy".to_owned(), words::some(price.details, "detail")]);
+    output::say(&calls.to_string());
+    output::say(&format!("quota    {}; {}", price.share(), words::some(price.quota_days, "quota day")));
+    output::say(&format!("done     {}", price.finish()));
+    for (place, part) in price.basis.iter().enumerate() {
+        output::say(&format!("{:<8} {part}", if place == 0 { "basis" } else { "" }));
+    }
+}
+
 /// Asks before more than a day's quota is spent; without a terminal `--yes` has to say so.
 fn ask(planned: &Planned) -> anyhow::Result<()> {
-    let price = &planned.plan.price;
-    if price.quota_days.is_none_or(|days| days <= 1) {
+    if planned.plan.price.quota_days <= 1 {
         return Ok(());
     }
-    let sentence = planned.sentence();
-    if !std::io::stdin().is_terminal() {
-        return Err(usage(format!("{sentence}: this is more than a day's quota; say --yes to publish it")));
-    }
-    output::remark(&sentence);
-    let mut prompt = std::io::stderr().lock();
-    write!(prompt, "This is more than a day's quota. Publish? [y/N] ")?;
-    prompt.flush()?;
-    let mut answer = String::new();
-    std::io::stdin().read_line(&mut answer)?;
-    match answer.trim() {
-        "y" | "Y" | "yes" => Ok(()),
-        _ => Err(usage("not published")),
-    }
+    let what = format!("{}: this is more than a day's quota", planned.sentence());
+    ask::or_yes(&what, "Publish?", "not published")
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use planner::Origin;
 use serde::Serialize;
 use store::{Kind, Query, Store};
 use tokio_util::sync::CancellationToken;
@@ -13,7 +14,7 @@ use crate::coverage;
 use crate::exit::Outcome;
 use crate::harvest::{self, Ended};
 use crate::output;
-use crate::planning::{self, Wish};
+use crate::planning::{self, By, Wish};
 use crate::summary::{self, Summary};
 
 pub(super) async fn execute(words: Run, config: &Config) -> anyhow::Result<Outcome> {
@@ -58,9 +59,10 @@ pub(super) async fn harvest(
     store.setup().await?;
     let planned = planning::plan(wish, config, &broker, &store).await?;
     output::remark(&planned.sentence());
-    let picked = planned.picked_jobs();
-    let wanted = planned.wanted;
-    planning::publish(planned.plan, &broker, &store).await?;
+    let (picked, wanted) = (planned.picked_jobs(), planned.wanted.clone());
+    if !planned.plan.jobs.is_empty() {
+        planning::publish(planned, By::hand(Origin::Run), &broker, &store).await?;
+    }
     let parts = Parts { broker: broker.clone(), store: store.clone(), zoom: Some(zoom.clone()), index: true };
     let stop = CancellationToken::new();
     let running = parts.start(config, &stop, Duration::from_secs(25));

@@ -2,7 +2,7 @@
 
 use crate::program::Program;
 
-fn account() -> Program {
+pub(crate) fn account() -> Program {
     Program::new()
         .with("ZOOM_ACCOUNT_ID", "a")
         .with("ZOOM_CLIENT_ID", "b")
@@ -12,7 +12,7 @@ fn account() -> Program {
         .with("ZOOM_API_URL", "http://127.0.0.1:9/v2")
 }
 
-fn refused(program: &Program, words: &[&str], says: &[&str]) {
+pub(crate) fn refused(program: &Program, words: &[&str], says: &[&str]) {
     let ended = program.call(words);
     assert_eq!(ended.code, Some(2), "{words:?}: {}", ended.err);
     for part in says {

@@ -10,6 +10,7 @@ mod full_disk;
 mod help;
 mod program;
 mod proxy;
+mod runs;
 mod secrets;
 mod servers;
 mod serving;

@@ -164,3 +164,26 @@ async fn a_run_over_rabbitmq_4_and_opensearch_3_ends_complete() {
     site.store.wipe_prefix().await.unwrap();
     simulator.stop().await;
 }
+
+/// A run is cancelled on RabbitMQ while workers go on: nothing of another run is lost or out of reach.
+async fn cancelled(amqp: &str, search: &str) {
+    let (Some(amqp), Some(search)) = (server(amqp), server(search)) else { return };
+    let settings = Settings { meetings_per_day: 150, participants: 5.0, speed: 5.0, ..Settings::default() };
+    let simulator = Simulator::start(settings).await.unwrap();
+    let site = Site::new(&simulator, 5.0, &amqp, &search);
+    site.succeed(&["setup"]);
+    crate::runs::cancelled_in_the_middle(&site.program, &simulator).await;
+    assert_eq!(site.ids(store::Kind::Sessions).await, crate::runs::sessions_of_the_dates(&simulator));
+    site.store.wipe_prefix().await.unwrap();
+    simulator.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_is_cancelled_on_rabbitmq_3_and_elasticsearch_9() {
+    cancelled("UA_TEST_AMQP_URL", "UA_TEST_ES_9").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_is_cancelled_on_rabbitmq_4_and_elasticsearch_9() {
+    cancelled("UA_TEST_AMQP4_URL", "UA_TEST_ES_9").await;
+}

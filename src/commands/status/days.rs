@@ -22,6 +22,7 @@ pub(super) struct Day {
     pub(super) complete: u64,
     pub(super) incomplete: u64,
     pub(super) failed: u64,
+    pub(super) cancelled: u64,
     pub(super) expected_sessions: u64,
     pub(super) sessions: u64,
 }
@@ -47,6 +48,7 @@ fn count(day: &mut Day, receipt: &Receipt) {
         ReceiptState::Complete => day.complete += 1,
         ReceiptState::Incomplete => day.incomplete += 1,
         ReceiptState::Failed => day.failed += 1,
+        ReceiptState::Cancelled => day.cancelled += 1,
     }
     if receipt.kind == "participants" {
         day.expected_sessions += receipt.expected.unwrap_or(0);

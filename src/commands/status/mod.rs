@@ -9,7 +9,7 @@ mod workers;
 use serde::Serialize;
 
 use crate::advice::Advice;
-use crate::cli::Json;
+use crate::cli::Status;
 use crate::config::Config;
 use crate::exit::{self, Outcome};
 use crate::output;
@@ -44,7 +44,10 @@ struct Away {
     error: anyhow::Error,
 }
 
-pub(super) async fn execute(words: &Json, config: &Config) -> anyhow::Result<Outcome> {
+pub(super) async fn execute(words: &Status, config: &Config) -> anyhow::Result<Outcome> {
+    if let Some(run) = &words.run {
+        return super::runs::show(run, words.json, config).await;
+    }
     let report = gather::report(config).await;
     let knows_nothing = report.queues.is_none() && report.days.is_none();
     if words.json {

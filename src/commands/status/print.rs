@@ -101,7 +101,8 @@ fn say_days(days: &[Day]) {
         output::say("nothing was harvested in the last days; start with `ua run` or `ua plan`");
         return;
     }
-    let header = ["date", "listed", "jobs", "waiting", "complete", "incomplete", "failed", "sessions"];
+    let header =
+        ["date", "listed", "jobs", "waiting", "complete", "incomplete", "failed", "cancelled", "sessions"];
     let mut table = output::table(&header);
     for day in days {
         table.add_row([
@@ -112,6 +113,7 @@ fn say_days(days: &[Day]) {
             words::count(day.complete),
             words::count(day.incomplete),
             words::count(day.failed),
+            words::count(day.cancelled),
             format!("{} of {}", words::count(day.sessions), words::count(day.expected_sessions)),
         ]);
     }

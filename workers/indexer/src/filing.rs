@@ -150,7 +150,7 @@ fn is_later(row: &DeadLetter, letter: &DeadLetter) -> bool {
 fn failed(receipt: Receipt, letter: &DeadLetter) -> Option<Receipt> {
     match receipt.state {
         ReceiptState::Complete | ReceiptState::Failed => None,
-        ReceiptState::Planned | ReceiptState::Incomplete => Some(Receipt {
+        ReceiptState::Planned | ReceiptState::Incomplete | ReceiptState::Cancelled => Some(Receipt {
             state: ReceiptState::Failed,
             cause: Some(letter.cause.clone()),
             attempts: receipt.attempts.max(letter.attempts),

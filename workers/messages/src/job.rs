@@ -29,3 +29,12 @@ impl<T> Job<T> {
         Self { version: Version, id, run, lane, planned_at, task }
     }
 }
+
+/// What every job says of itself, whatever its task: for those who sort jobs and do none.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct JobHead {
+    /// As [`Job::id`].
+    pub id: JobId,
+    /// As [`Job::run`].
+    pub run: RunId,
+}

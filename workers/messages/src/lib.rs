@@ -15,6 +15,6 @@ pub use codec::{DecodeError, VERSION, decode, encode};
 pub use dead::{DeadLetter, DeadState};
 pub use document::{Document, RawDocument, RawKind};
 pub use id::{IdError, JobId, MeetingUuid, RunId, SeriesId};
-pub use job::Job;
+pub use job::{Job, JobHead};
 pub use queue::{Family, Lane, Queue, Source, UnknownName};
 pub use receipt::{Calls, Receipt, ReceiptState};

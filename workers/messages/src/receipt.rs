@@ -5,7 +5,7 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::{Cause, JobId, Lane, MeetingUuid, Queue, RunId, Source};
+use crate::{Cause, JobId, Lane, MeetingUuid, Queue, RunId, Source, UnknownName};
 
 /// How far a job has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -19,6 +19,34 @@ pub enum ReceiptState {
     Incomplete,
     /// Given up: its dead letter says why.
     Failed,
+    /// Taken out of its queue because its run was cancelled. Nothing came; a later plan publishes it again.
+    Cancelled,
+}
+
+impl ReceiptState {
+    /// Every state.
+    pub const ALL: [Self; 5] =
+        [Self::Planned, Self::Complete, Self::Incomplete, Self::Failed, Self::Cancelled];
+
+    /// The name, as it stands in the rows.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Planned => "planned",
+            Self::Complete => "complete",
+            Self::Incomplete => "incomplete",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+impl std::str::FromStr for ReceiptState {
+    type Err = UnknownName;
+
+    fn from_str(name: &str) -> Result<Self, UnknownName> {
+        let found = Self::ALL.into_iter().find(|state| state.name() == name);
+        found.ok_or_else(|| UnknownName { what: "state of a receipt", name: name.to_owned() })
+    }
 }
 
 /// API calls used, per rate class.
@@ -92,5 +120,19 @@ impl Receipt {
     /// The external version of the row: milliseconds at which this state was reached.
     pub fn version(&self) -> i64 {
         self.finished_at.unwrap_or(self.planned_at).as_millisecond()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_state_is_written_and_read_by_its_name() {
+        for state in ReceiptState::ALL {
+            assert_eq!(serde_json::to_string(&state).unwrap(), format!("\"{}\"", state.name()));
+            assert_eq!(state.name().parse(), Ok(state));
+        }
+        assert!("gone".parse::<ReceiptState>().is_err());
     }
 }

@@ -7,11 +7,14 @@ use jiff::civil::Date;
 use messages::zoom::Event;
 use messages::{Calls, JobId, Receipt, ReceiptState};
 
+use crate::price::Experience;
+
 /// What is held: the latest receipt of each job.
 #[derive(Debug, Clone, Default)]
 pub struct Coverage {
     receipts: BTreeMap<JobId, Known>,
     pub(crate) jobs_waiting: bool,
+    experience: Option<Experience>,
 }
 
 /// What the planner keeps of a receipt.
@@ -23,17 +26,18 @@ pub(crate) struct Known {
     pub(crate) planned_at: Timestamp,
     pub(crate) started_at: Option<Timestamp>,
     pub(crate) expected: Option<u64>,
+    pub(crate) got: Option<u64>,
     pub(crate) jobs: Option<u64>,
     pub(crate) calls: Calls,
-    /// The job, unless it is complete: then nobody publishes it again, and there are very many.
+    /// The job, unless it is complete and nobody asked for it: then nobody publishes it again, and there are very
+    /// many.
     pub(crate) job: Option<String>,
     version: i64,
 }
 
-impl From<Receipt> for Known {
-    fn from(receipt: Receipt) -> Self {
+impl Known {
+    fn new(receipt: Receipt, keeps_job: bool) -> Self {
         let version = receipt.version();
-        let wanted = receipt.state != ReceiptState::Complete;
         Self {
             kind: receipt.kind,
             date: receipt.date,
@@ -41,9 +45,10 @@ impl From<Receipt> for Known {
             planned_at: receipt.planned_at,
             started_at: receipt.started_at,
             expected: receipt.expected,
+            got: receipt.got,
             jobs: receipt.jobs,
             calls: receipt.calls,
-            job: receipt.job.filter(|_| wanted).map(|job| job.get().to_owned()),
+            job: receipt.job.filter(|_| keeps_job).map(|job| job.get().to_owned()),
             version,
         }
     }
@@ -78,10 +83,33 @@ impl Coverage {
         self
     }
 
+    /// Says what complete details have cost in the past, of whatever date. By default it is taken from the
+    /// receipts at hand.
+    #[must_use]
+    pub fn with_experience(mut self, experience: Experience) -> Self {
+        self.experience = Some(experience);
+        self
+    }
+
+    pub(crate) fn experience(&self) -> Option<Experience> {
+        self.experience
+    }
+
     /// Takes note of a receipt. Of several for one job the latest counts, in whatever order they come.
     pub fn add(&mut self, receipt: Receipt) {
+        let keeps_job = receipt.state != ReceiptState::Complete;
+        self.insert(receipt, keeps_job);
+    }
+
+    /// Takes note of the receipt of a single meeting that is wanted: what its list said of it is kept, also when it
+    /// is complete.
+    pub fn add_wanted(&mut self, receipt: Receipt) {
+        self.insert(receipt, true);
+    }
+
+    fn insert(&mut self, receipt: Receipt, keeps_job: bool) {
         let job = receipt.job_id.clone();
-        let known = Known::from(receipt);
+        let known = Known::new(receipt, keeps_job);
         if self.receipts.get(&job).is_none_or(|held| held.version <= known.version) {
             self.receipts.insert(job, known);
         }

@@ -24,12 +24,17 @@ pub fn daily(now: Timestamp) -> Vec<Date> {
 /// before it, and did not run on the day after. On the first day of a new installation nothing is missed, and
 /// older dates are planned only when they are asked for.
 pub fn look_back(now: Timestamp, coverage: &Coverage) -> Vec<Date> {
+    incomplete(now, coverage, LOOK_BACK)
+}
+
+/// The same of so many days before yesterday.
+pub(crate) fn incomplete(now: Timestamp, coverage: &Coverage, back: i32) -> Vec<Date> {
     let days = coverage.days();
     let missing = |date: &Date| match days.get(date) {
         Some(day) => !is_whole(*date, day),
         None => days.range(..*date).next().is_some(),
     };
-    let candidates = (2..=1 + LOOK_BACK).rev();
+    let candidates = (2..=1 + back).rev();
     candidates.filter_map(|back| today(now).checked_sub(back.days()).ok()).filter(missing).collect()
 }
 
@@ -45,7 +50,8 @@ pub(crate) fn today(now: Timestamp) -> Date {
     TimeZone::UTC.to_datetime(now).date()
 }
 
-fn is_whole(date: Date, day: &Day<'_>) -> bool {
+/// True when nothing of a date is missing, as far as its receipts know.
+pub(crate) fn is_whole(date: Date, day: &Day<'_>) -> bool {
     let lists = [day.meetings, day.webinars];
     let listed = day.meetings.is_some() && lists.into_iter().flatten().all(|list| is_final(date, list));
     listed && day.details.iter().all(|detail| detail.state == ReceiptState::Complete)

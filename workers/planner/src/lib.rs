@@ -1,14 +1,25 @@
 #![doc = include_str!("../README.md")]
 
+mod cancel;
 mod coverage;
+mod cron;
 mod daily;
 mod details;
+pub mod figures;
 mod plan;
 mod price;
+mod progress;
+mod run;
+mod schedule;
 mod window;
 
+pub use cancel::{Taken, taken_out};
 pub use coverage::Coverage;
+pub use cron::CronError;
 pub use daily::{daily, look_back, standard};
 pub use plan::{LEASE, Plan, PlannedJob, SETTLED_AFTER, Wanted, plan};
-pub use price::{Price, Quota};
+pub use price::{Experience, Price, Quota};
+pub use progress::Progress;
+pub use run::{Origin, RunRecord, RunState};
+pub use schedule::{Schedule, by_age, scheduled, second_looks, short};
 pub use window::{Window, WindowError, days, query_windows, windows};

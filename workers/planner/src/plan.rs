@@ -47,7 +47,7 @@ impl Wanted {
 
     /// The lane the jobs go to.
     pub fn lane(&self, now: Timestamp) -> Lane {
-        let since = today(now).checked_sub(DAILY_DAYS.days()).unwrap_or(Date::MIN);
+        let since = daily_since(now);
         let recent = self.dates.iter().all(|date| *date >= since);
         self.lane.unwrap_or(if recent { Lane::Daily } else { Lane::Backfill })
     }
@@ -109,8 +109,13 @@ pub fn plan(now: Timestamp, wanted: &Wanted, coverage: &Coverage, quota: &Quota)
         planning.date(date, days.get(&date).unwrap_or(&none));
     }
     planning.meetings(coverage);
-    let price = price::of(now, &planning.tasks, &days, quota);
+    let price = price::of(now, &planning.tasks, &days, coverage, quota);
     planning.finish(price)
+}
+
+/// The first of the dates that are daily work.
+pub(crate) fn daily_since(now: Timestamp) -> Date {
+    today(now).checked_sub(DAILY_DAYS.days()).unwrap_or(Date::MIN)
 }
 
 /// True when the list of `date` is complete and was read when nothing could be missing from it.
@@ -168,7 +173,7 @@ impl Planning<'_> {
                 self.failed += 1;
                 false
             }
-            ReceiptState::Planned | ReceiptState::Incomplete => {
+            ReceiptState::Planned | ReceiptState::Incomplete | ReceiptState::Cancelled => {
                 let missing = self.is_missing(known);
                 if missing {
                     self.tasks.push(task);
@@ -187,20 +192,25 @@ impl Planning<'_> {
         for uuid in &self.wanted.meeting_uuids {
             let task = picked(uuid);
             let id = task.job_id();
-            let known = coverage.of(&id).filter(|_| !self.wanted.force);
-            if known.is_some_and(|known| known.state == ReceiptState::Complete || self.is_under_way(known)) {
+            let known = coverage.of(&id);
+            let is_held = |known: &Known| known.state == ReceiptState::Complete || self.is_under_way(known);
+            if !self.wanted.force && known.is_some_and(is_held) {
                 self.held.push(uuid.clone());
             } else if planned.insert(id) {
-                // What an earlier list said of the meeting saves the call for its header.
-                self.tasks.push(known.and_then(details::task).unwrap_or(task));
+                // What an earlier list said of the meeting saves the call for its header, and keeps its date.
+                self.tasks.push(match known.and_then(details::task) {
+                    Some(listed) if self.wanted.force => with_header(listed),
+                    Some(listed) => listed,
+                    None => task,
+                });
             }
         }
     }
 
-    /// True for a detail that is incomplete, or planned so long ago that it counts as lost.
+    /// True for a detail that is incomplete, cancelled, or planned so long ago that it counts as lost.
     fn is_missing(&self, known: &Known) -> bool {
         match known.state {
-            ReceiptState::Incomplete => true,
+            ReceiptState::Incomplete | ReceiptState::Cancelled => true,
             ReceiptState::Planned => !self.is_under_way(known),
             ReceiptState::Complete | ReceiptState::Failed => false,
         }
@@ -222,7 +232,7 @@ impl Planning<'_> {
 }
 
 /// The task of a meeting of which only the uuid is known.
-fn picked(uuid: &MeetingUuid) -> Task {
+pub(crate) fn picked(uuid: &MeetingUuid) -> Task {
     let meeting = MeetingContext {
         meeting_uuid: uuid.clone(),
         series_id: None,
@@ -232,6 +242,14 @@ fn picked(uuid: &MeetingUuid) -> Task {
         host_id: None,
     };
     Task::Participants { meeting, event: Event::Meeting, listing: None, api: None, date: None, header: true }
+}
+
+/// The same task, for which the header is fetched again.
+fn with_header(mut task: Task) -> Task {
+    if let Task::Participants { header, .. } = &mut task {
+        *header = true;
+    }
+    task
 }
 
 /// `None` only if a job could not be written as JSON, which no task is able to bring about.

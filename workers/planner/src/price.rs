@@ -1,21 +1,23 @@
 //! What a plan will cost: calls per class, share of the day's quota, time. An estimate that says what it rests on.
 
+mod history;
+mod sum;
+
 use std::collections::BTreeMap;
 use std::fmt;
 
-use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 use messages::zoom::{Event, Task};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::coverage::{Day, Known};
+pub use self::history::Experience;
+use self::history::History;
+use self::sum::Sum;
+use crate::coverage::{Coverage, Day};
 use crate::daily::today;
-
-/// Rows of a page of a list.
-const PAGE: u64 = 300;
-/// Seconds of a day.
-const DAY: u64 = 86_400;
+use crate::figures::{DAY, counted, duration, grouped};
 
 /// What may be called: the account's quota, the configured share of it.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -26,84 +28,155 @@ pub struct Quota {
     pub resource_intensive_per_second: f64,
     /// Heavy and Resource-intensive calls together a day, until 00:00 UTC.
     pub per_day: u64,
+    /// How many of them were made today, where that is known.
+    pub used_today: Option<u64>,
+}
+
+impl Quota {
+    /// What may still be called today, where it is known.
+    pub fn left_today(&self) -> Option<u64> {
+        self.used_today.map(|used| self.per_day.saturating_sub(used))
+    }
 }
 
 /// The price of a plan.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Price {
     /// Resource-intensive calls: the lists.
     pub resource_intensive: u64,
-    /// Heavy calls: the details. `None`: unknown until the lists are read.
-    pub heavy: Option<u64>,
-    /// Part of one day's quota; 1.0 is all of it.
-    pub share_of_day: Option<f64>,
-    /// Days whose quota it needs; 1 when it fits into what one day allows.
-    pub quota_days: Option<u64>,
+    /// Heavy calls: the details.
+    pub heavy: u64,
+    /// Detail jobs that the heavy calls are for.
+    pub details: u64,
+    /// Calls of both classes that a day allows.
+    pub per_day: u64,
+    /// How many of them were left when this was reckoned, where that was known.
+    pub left_today: Option<u64>,
+    /// How many days' quota it needs; 1 when it is no more than one day allows.
+    pub quota_days: u64,
     /// Seconds it takes at the very least.
-    pub seconds: Option<u64>,
-    /// Dates of which nothing is known and that no other date helps to estimate.
-    pub unknown_dates: u64,
-    /// What the figures rest on, in words.
-    pub basis: String,
+    pub seconds: u64,
+    /// When it is done at the earliest.
+    pub finish_at: Timestamp,
+    /// Lists whose receipts say what they will cost.
+    pub known: u64,
+    /// Lists whose cost is the mean of others.
+    pub estimated: u64,
+    /// Lists of which nothing is known, nor of any other.
+    pub guessed: u64,
+    /// What the figures rest on, part by part, in words.
+    pub basis: Vec<String>,
+}
+
+impl Price {
+    /// Calls of both classes.
+    pub fn calls(&self) -> u64 {
+        self.resource_intensive.saturating_add(self.heavy)
+    }
+
+    /// Part of a whole day's quota; 1.0 is all of it.
+    pub fn share_of_day(&self) -> f64 {
+        float(self.calls()) / float(self.per_day.max(1))
+    }
+
+    /// Part of what was left of the day's quota, where that was known; above 1.0 it does not fit into today.
+    pub fn share_of_left(&self) -> Option<f64> {
+        self.left_today.map(|left| float(self.calls()) / float(left.max(1)))
+    }
+
+    /// The share of today's quota in words.
+    pub fn share(&self) -> String {
+        match (self.left_today, self.share_of_left()) {
+            (Some(left), Some(share)) if left > 0 => format!(
+                "{:.1} % of the {} calls left today ({} a day)",
+                share * 100.0,
+                grouped(left),
+                grouped(self.per_day)
+            ),
+            (Some(_), _) => format!("nothing is left of today's {} calls", grouped(self.per_day)),
+            (None, _) => {
+                format!("{:.1} % of a day's {} calls", self.share_of_day() * 100.0, grouped(self.per_day))
+            }
+        }
+    }
+
+    /// When it is done, in words.
+    pub fn finish(&self) -> String {
+        format!("{} at the earliest ({})", hour(self.finish_at), duration(self.seconds))
+    }
 }
 
 impl fmt::Display for Price {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}, ", counted(self.resource_intensive, "resource-intensive call"))?;
-        match (self.heavy, self.share_of_day, self.quota_days, self.seconds) {
-            (Some(heavy), Some(share), Some(days), Some(seconds)) => {
-                let time = duration(seconds);
-                write!(f, "{}: {:.1} % of a day's quota, ", counted(heavy, "heavy call"), share * 100.0)?;
-                if days > 1 {
-                    write!(f, "{days} quota days, ")?;
-                }
-                write!(f, "at least {time}")?;
-            }
-            _ => f.write_str("heavy calls unknown until listed")?,
+        let lists = counted(self.resource_intensive, "resource-intensive call");
+        write!(f, "{lists} and {}: {}, ", counted(self.heavy, "heavy call"), self.share())?;
+        if self.quota_days > 1 {
+            write!(f, "{} quota days, ", self.quota_days)?;
         }
-        write!(f, " ({})", self.basis)
+        write!(f, "done {}", self.finish())
     }
+}
+
+/// A time to the minute: nobody plans by seconds.
+fn hour(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M UTC").to_string()
 }
 
 /// The price of publishing `tasks`.
-pub(crate) fn of(now: Timestamp, tasks: &[Task], days: &BTreeMap<Date, Day<'_>>, quota: &Quota) -> Price {
-    let known = Experience::from(days);
+pub(crate) fn of(
+    now: Timestamp,
+    tasks: &[Task],
+    days: &BTreeMap<Date, Day<'_>>,
+    coverage: &Coverage,
+    quota: &Quota,
+) -> Price {
+    let history = History::new(days, coverage.experience());
     let mut sum = Sum::default();
     for task in tasks {
         match task {
-            Task::Meetings { date } => sum.list(Event::Meeting, days.get(date), &known),
-            Task::Webinars { date } => sum.list(Event::Webinar, days.get(date), &known),
+            Task::Meetings { date } => sum.list(Event::Meeting, *date, days.get(date), &history),
+            Task::Webinars { date } => sum.list(Event::Webinar, *date, days.get(date), &history),
             // Two lists of one host, a page each.
-            Task::HostMeetings { .. } => sum.heavy += 2.0,
+            Task::HostMeetings { .. } => sum.detail(2.0),
             Task::Participants { header, .. } => {
-                sum.heavy += known.calls_per_detail + f64::from(u8::from(*header));
+                sum.detail(history.calls_per_detail() + f64::from(u8::from(*header)));
             }
         }
     }
-    let lists = whole(sum.lists);
-    let heavy = (sum.unknown == 0).then(|| whole(sum.heavy));
-    let calls = heavy.map(|heavy| heavy + lists);
-    let quota_days = calls.map(|calls| calls.div_ceil(quota.per_day.max(1)).max(1));
+    let (lists, heavy) = (whole(sum.lists), whole(sum.heavy));
+    let calls = lists.saturating_add(heavy);
+    let seconds = seconds(now, lists, heavy, quota);
+    let wait = SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX));
     Price {
         resource_intensive: lists,
         heavy,
-        share_of_day: calls.map(|calls| float(calls) / float(quota.per_day.max(1))),
-        quota_days,
-        seconds: heavy.zip(quota_days).map(|(heavy, days)| seconds(now, lists, heavy, days, quota)),
-        unknown_dates: sum.unknown,
-        basis: sum.basis(&known),
+        details: whole(sum.details),
+        per_day: quota.per_day,
+        left_today: quota.left_today(),
+        quota_days: calls.div_ceil(quota.per_day.max(1)).max(1),
+        seconds,
+        finish_at: now.checked_add(wait).unwrap_or(Timestamp::MAX),
+        known: sum.known,
+        estimated: sum.estimated(),
+        guessed: sum.guessed,
+        basis: sum.basis(&history),
     }
 }
 
-/// The least time: at the rates, and not before the quota days needed have begun.
-fn seconds(now: Timestamp, lists: u64, heavy: u64, days: u64, quota: &Quota) -> u64 {
+/// The least time: at the rates, and not before the midnights at which enough quota has come back.
+fn seconds(now: Timestamp, lists: u64, heavy: u64, quota: &Quota) -> u64 {
     let at = |calls: u64, rate: f64| if rate > 0.0 { whole(float(calls) / rate) } else { 0 };
     let by_rate = at(lists, quota.resource_intensive_per_second).max(at(heavy, quota.heavy_per_second));
-    if days <= 1 {
+    let per_day = quota.per_day.max(1);
+    let over = lists.saturating_add(heavy).saturating_sub(quota.left_today().unwrap_or(quota.per_day));
+    if over == 0 {
         return by_rate;
     }
-    let last_day = (lists + heavy).saturating_sub((days - 1) * quota.per_day);
-    by_rate.max(until_midnight(now) + (days - 2) * DAY + at(last_day, quota.heavy_per_second))
+    let full_days = over.div_ceil(per_day) - 1;
+    let last_day = over - full_days * per_day;
+    let waited = until_midnight(now).saturating_add(full_days.saturating_mul(DAY));
+    by_rate.max(waited.saturating_add(at(last_day, quota.heavy_per_second).min(DAY)))
 }
 
 fn until_midnight(now: Timestamp) -> u64 {
@@ -116,121 +189,13 @@ pub(crate) fn start_of(date: Date) -> Option<Timestamp> {
     TimeZone::UTC.to_timestamp(date.to_datetime(jiff::civil::Time::midnight())).ok()
 }
 
-/// What the receipts teach of dates that have none.
-struct Experience {
-    dates: [usize; 2],
-    meetings_per_date: [Option<f64>; 2],
-    calls_per_detail: f64,
-}
-
-impl From<&BTreeMap<Date, Day<'_>>> for Experience {
-    fn from(days: &BTreeMap<Date, Day<'_>>) -> Self {
-        let listed = [Event::Meeting, Event::Webinar]
-            .map(|event| days.values().filter_map(|day| meetings(event, day)).collect::<Vec<u64>>());
-        let details: Vec<u64> = days
-            .values()
-            .flat_map(|day| &day.details)
-            .map(|detail| detail.calls.heavy)
-            .filter(|calls| *calls > 0)
-            .collect();
-        Self {
-            dates: [listed[0].len(), listed[1].len()],
-            meetings_per_date: [mean(&listed[0]), mean(&listed[1])],
-            // Hardly any meeting has more than a page of sessions: one call each where nothing is known.
-            calls_per_detail: mean(&details).unwrap_or(1.0),
-        }
-    }
-}
-
-/// How many meetings (or webinars) a date has, if anything says so.
-fn meetings(event: Event, day: &Day<'_>) -> Option<u64> {
-    let list: &Known = day.list(event)?;
-    let details = (event == Event::Meeting && !day.details.is_empty()).then_some(day.details.len() as u64);
-    list.jobs.or(list.expected).or(details)
-}
-
-#[derive(Default)]
-struct Sum {
-    lists: f64,
-    heavy: f64,
-    known: u64,
-    estimated: u64,
-    unknown: u64,
-}
-
-impl Sum {
-    fn list(&mut self, event: Event, day: Option<&Day<'_>>, experience: &Experience) {
-        let types = if event == Event::Meeting { 2 } else { 1 };
-        let known = day.and_then(|day| meetings(event, day));
-        let mean = experience.meetings_per_date[usize::from(event == Event::Webinar)];
-        let meetings = match (known, mean) {
-            (Some(meetings), _) => {
-                self.known += 1;
-                float(meetings)
-            }
-            (None, Some(mean)) => {
-                self.estimated += 1;
-                mean
-            }
-            (None, None) => {
-                self.unknown += 1;
-                0.0
-            }
-        };
-        let called = day.and_then(|day| day.list(event)).map_or(0, |list| list.calls.resource_intensive);
-        let pages = whole(meetings).div_ceil(PAGE).max(1) * types;
-        self.lists += float(if called > 0 { called } else { pages });
-        self.heavy += meetings * experience.calls_per_detail;
-    }
-
-    fn basis(&self, experience: &Experience) -> String {
-        let mut parts = Vec::new();
-        if self.known > 0 {
-            parts.push(format!("{} known from receipts", counted(self.known, "list")));
-        }
-        if self.estimated > 0 {
-            let dates = experience.dates[0].max(experience.dates[1]);
-            let (lists, dates) = (counted(self.estimated, "list"), counted(dates as u64, "date"));
-            parts.push(format!("{lists} estimated from the average of {dates}"));
-        }
-        if self.unknown > 0 {
-            parts.push(format!(
-                "{} of which nothing is known: two calls each are counted, one for webinars",
-                counted(self.unknown, "list")
-            ));
-        }
-        if self.heavy > 0.0 {
-            parts.push(format!("{:.2} heavy calls per meeting", experience.calls_per_detail));
-        }
-        if parts.is_empty() { "nothing to fetch".to_owned() } else { parts.join(", ") }
-    }
-}
-
-fn mean(values: &[u64]) -> Option<f64> {
-    (!values.is_empty()).then(|| float(values.iter().sum::<u64>()) / float(values.len() as u64))
-}
-
 #[expect(clippy::cast_precision_loss, reason = "calls are far below 2^52")]
-fn float(value: u64) -> f64 {
+pub(crate) fn float(value: u64) -> f64 {
     value as f64
 }
 
 /// Rounded up; half a call is a call.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "never negative, saturates")]
-fn whole(value: f64) -> u64 {
+pub(crate) fn whole(value: f64) -> u64 {
     (value - 1e-9).ceil().max(0.0) as u64
-}
-
-/// `1 list`, `2 lists`.
-fn counted(count: u64, noun: &str) -> String {
-    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
-}
-
-fn duration(seconds: u64) -> String {
-    match seconds {
-        0..60 => format!("{seconds} s"),
-        60..3_600 => format!("{} min", seconds.div_ceil(60)),
-        3_600..DAY => format!("{} h {} min", seconds / 3_600, seconds % 3_600 / 60),
-        _ => format!("{} {} h", counted(seconds / DAY, "day"), seconds % DAY / 3_600),
-    }
 }

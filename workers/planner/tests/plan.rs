@@ -7,11 +7,15 @@ use jiff::civil::{Date, date};
 use jiff::{SignedDuration, Timestamp, ToSpan};
 use messages::zoom::{Event, Listing, MeetingContext, Task};
 use messages::{Calls, JobId, Lane, MeetingUuid, Queue, Receipt, ReceiptState};
-use planner::{Coverage, LEASE, Plan, Quota, Wanted, days, look_back, plan, standard};
+use planner::{Coverage, LEASE, Plan, Quota, Wanted, look_back, plan, standard};
 use proptest::prelude::*;
 
-const QUOTA: Quota =
-    Quota { heavy_per_second: 32.0, resource_intensive_per_second: 16.0 / 60.0, per_day: 48_000 };
+const QUOTA: Quota = Quota {
+    heavy_per_second: 32.0,
+    resource_intensive_per_second: 16.0 / 60.0,
+    per_day: 48_000,
+    used_today: None,
+};
 const DAY: Date = date(2026, 1, 5);
 
 fn now() -> Timestamp {
@@ -223,6 +227,7 @@ fn a_detail_whose_job_is_lost_has_its_date_listed_again() {
 #[test]
 fn single_meetings_are_planned_once_unless_they_are_held() {
     let states = [
+        (5, ReceiptState::Cancelled, 1),
         (1, ReceiptState::Complete, 0),
         (2, ReceiptState::Incomplete, 1),
         (3, ReceiptState::Failed, 1),
@@ -238,7 +243,7 @@ fn single_meetings_are_planned_once_unless_they_are_held() {
     let unknown = planned(&Wanted { meeting_uuids: vec![uuid(9)], ..wanted(&[]) }, &[]);
     let job: messages::Job<Task> = messages::decode(&unknown.jobs[0].body).unwrap();
     assert!(matches!(job.task, Task::Participants { header: true, date: None, .. }), "{job:?}");
-    assert_eq!((unknown.price.heavy, unknown.price.resource_intensive), (Some(2), 0));
+    assert_eq!((unknown.price.heavy, unknown.price.resource_intensive), (2, 0));
 }
 
 #[test]
@@ -256,33 +261,6 @@ fn the_two_days_before_yesterday_are_looked_at_while_something_is_missing() {
     assert_eq!(standard(now(), &coverage), [fourth, DAY]);
 }
 
-#[test]
-fn the_price_rests_on_receipts_or_says_that_it_does_not() {
-    let unknown = planned(&wanted(&[DAY]), &[]).price;
-    assert_eq!((unknown.resource_intensive, unknown.heavy, unknown.seconds), (2, None, None));
-    assert!(unknown.to_string().contains("unknown until listed"), "{unknown}");
-    let mut listed = receipt(list(DAY), ReceiptState::Complete, settled());
-    (listed.jobs, listed.calls.resource_intensive) = (Some(5_000), 34);
-    let known = planned(&Wanted { force: true, ..wanted(&[DAY]) }, &[listed.clone()]).price;
-    assert_eq!((known.resource_intensive, known.heavy, known.quota_days), (34, Some(5_000), Some(1)));
-    assert_eq!(known.seconds, Some(157), "5,000 heavy calls at 32/s; the 34 of the list take 128 s");
-    assert!((known.share_of_day.unwrap() - 5_034.0 / 48_000.0).abs() < 1e-9);
-    let month = days(date(2025, 12, 1), date(2025, 12, 30)).unwrap();
-    let estimated = planned(&wanted(&month), &[listed]).price;
-    assert_eq!((estimated.resource_intensive, estimated.heavy), (30 * 34, Some(150_000)));
-    assert_eq!(estimated.quota_days, Some(4));
-    assert!(estimated.seconds.unwrap() >= 22 * 3_600 + 2 * 86_400, "{estimated}");
-    assert!(estimated.basis.contains("average of 1 date,"), "{estimated}");
-    assert!(known.basis.starts_with("1 list known from receipts"), "{known}");
-    assert!(unknown.basis.starts_with("1 list of which nothing is known"), "{unknown}");
-    let nothing = planned(&wanted(&[]), &[]).price;
-    assert_eq!(
-        (nothing.resource_intensive, nothing.heavy, nothing.basis.as_str()),
-        (0, Some(0), "nothing to fetch")
-    );
-}
-
-/// What the store would hold after a plan: one receipt per job, the newest.
 fn after(before: &[Receipt], plan: &Plan) -> Vec<Receipt> {
     let all = before.iter().cloned().chain(plan.jobs.iter().map(|job| job.receipt.clone()));
     let mut rows: BTreeMap<JobId, Receipt> = BTreeMap::new();
@@ -301,6 +279,7 @@ fn state() -> impl Strategy<Value = ReceiptState> {
         ReceiptState::Complete,
         ReceiptState::Incomplete,
         ReceiptState::Failed,
+        ReceiptState::Cancelled,
     ])
 }
 

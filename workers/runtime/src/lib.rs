@@ -17,7 +17,7 @@ pub mod telemetry;
 mod worker;
 
 pub use batch::{Limits, run_batches};
-pub use broker::{Broker, BrokerError, Consumer, Delivery, Depth, Ladder, PublishError};
+pub use broker::{Broker, BrokerError, Consumer, Delivery, Depth, Ladder, PublishError, Sift};
 pub use failure::Failure;
 pub use message::{Headers, Message};
 pub use meter::Rates;

@@ -21,11 +21,13 @@ pub enum Kind {
     Harvests,
     /// Answers as received.
     Raw,
+    /// Runs: what was planned, and its price.
+    Runs,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Meetings,
         Self::Sessions,
         Self::Useractions,
@@ -33,6 +35,7 @@ impl Kind {
         Self::Deadletters,
         Self::Harvests,
         Self::Raw,
+        Self::Runs,
     ];
 
     /// The first part of the index name, and the name of template and view.
@@ -45,6 +48,7 @@ impl Kind {
             Self::Deadletters => "deadletters",
             Self::Harvests => "harvests",
             Self::Raw => "raw",
+            Self::Runs => "runs",
         }
     }
 

@@ -101,6 +101,15 @@ impl Store {
         each!(self, store => store.group(query, field).await)
     }
 
+    /// The sums of these whole-number fields over the documents that fulfil the query, in the order of the
+    /// fields. A document without a field adds nothing to its sum.
+    ///
+    /// # Errors
+    /// When the store cannot be asked.
+    pub async fn sum(&self, query: &Query, fields: &[&'static str]) -> Result<Vec<i64>, StoreError> {
+        each!(self, store => store.sum(query, fields).await)
+    }
+
     /// Removes the indices of a split kind of which everything is old: the whole period lies before the date
     /// `before`, and every document in it was received (by its version) before that date. The second matters
     /// for what was received long after its own time: it is kept as long as all else. Returns how many

@@ -6,6 +6,7 @@ pub mod amqp;
 mod ladder;
 mod lanes;
 pub mod local;
+mod sift;
 
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use messages::{Cause, CauseClass, Queue};
 pub use amqp::Amqp;
 pub use ladder::Ladder;
 pub use local::Local;
+pub use sift::Sift;
 
 use crate::{Card, Message};
 

@@ -22,6 +22,7 @@ mod restart;
 mod retry;
 mod roll;
 mod server;
+mod sift;
 
 use fixture::Kind;
 use std::io::Write as _;
@@ -87,6 +88,12 @@ contract! {
     outbox::an_outbox_publishes_by_itself_when_it_holds_much,
     lanes::daily_goes_before_backfill_before_replay,
     lanes::the_later_lanes_keep_a_share,
+    sift::what_is_picked_comes_out_and_the_rest_keeps_its_order,
+    sift::an_empty_queue_is_looked_through_at_once,
+    sift::what_stays_is_not_changed,
+    sift::what_was_picked_and_not_settled_goes_back,
+    sift::a_crash_in_the_middle_loses_none,
+    sift::workers_go_on_meanwhile_and_each_message_is_had_once,
     crash::a_crash_between_take_and_ack_redelivers,
     crash::a_crash_is_counted_across_retries,
     crash::a_message_that_crashes_its_workers_is_told_apart,

@@ -170,6 +170,10 @@ impl Elasticsearch {
         search::group(self, query, field).await
     }
 
+    pub(crate) async fn sum(&self, query: &Query, fields: &[&'static str]) -> Result<Vec<i64>, StoreError> {
+        search::sum(self, query, fields).await
+    }
+
     pub(crate) async fn expire(&self, kind: Kind, before: Date) -> Result<u64, StoreError> {
         expire::expire(self, kind, before).await
     }

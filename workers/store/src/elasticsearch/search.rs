@@ -1,5 +1,6 @@
 //! Queries in the search engine's own language, and hits out of its answers.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use ::elasticsearch::http::{Method, StatusCode};
@@ -190,6 +191,30 @@ pub(super) async fn group(
     let mut groups: Vec<(String, u64)> = buckets.into_iter().map(named).collect();
     groups.sort_by(|one, other| other.1.cmp(&one.1).then_with(|| one.0.cmp(&other.0)));
     Ok(groups)
+}
+
+pub(super) async fn sum(
+    store: &Elasticsearch,
+    query: &Query,
+    fields: &[&'static str],
+) -> Result<Vec<i64>, StoreError> {
+    #[derive(Deserialize)]
+    struct Summed {
+        #[serde(default)]
+        aggregations: BTreeMap<String, Sum>,
+    }
+    #[derive(Deserialize)]
+    struct Sum {
+        value: f64,
+    }
+    let aggregations: Value =
+        fields.iter().map(|field| ((*field).to_owned(), json!({"sum": {"field": field}}))).collect();
+    let body = json!({"size": 0, "query": selection(query)?, "aggs": aggregations});
+    let path = format!("{}/_search?{LENIENT}&{WHOLE}", store.indices(query.kind));
+    let Summed { aggregations } = read(store, &path, &body).await?;
+    #[expect(clippy::cast_possible_truncation, reason = "the search engine adds whole numbers up as floats")]
+    let whole = |field: &&str| aggregations.get(*field).map_or(0, |sum| sum.value.round() as i64);
+    Ok(fields.iter().map(whole).collect())
 }
 
 async fn ask(store: &Elasticsearch, kind: Kind, body: &Value, more: &str) -> Result<Found, StoreError> {

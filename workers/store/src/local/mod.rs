@@ -138,6 +138,12 @@ impl Local {
         self.read(move |connection, _| rows::group(connection, selection, kind, field)).await
     }
 
+    pub(crate) async fn sum(&self, query: &Query, fields: &[&'static str]) -> Result<Vec<i64>, StoreError> {
+        let selection = sql::Selection::of(self.prefix(), query)?;
+        let (kind, fields) = (query.kind, fields.to_vec());
+        self.read(move |connection, _| rows::sum(connection, selection, kind, &fields)).await
+    }
+
     pub(crate) async fn expire(&self, kind: Kind, before: Date) -> Result<u64, StoreError> {
         let received = TimeZone::UTC.to_timestamp(before.to_datetime(Time::midnight()));
         let Ok(received) = received.map(|received| received.as_millisecond()) else { return Ok(0) };

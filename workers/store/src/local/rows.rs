@@ -122,6 +122,27 @@ pub(super) fn group(
     rows.collect()
 }
 
+/// The sums of some fields over the selected documents.
+pub(super) fn sum(
+    connection: &Connection,
+    mut selection: Selection,
+    kind: Kind,
+    fields: &[&'static str],
+) -> rusqlite::Result<Vec<i64>> {
+    if fields.is_empty() {
+        return Ok(Vec::new());
+    }
+    let sums: Vec<String> = fields
+        .iter()
+        .map(|field| format!("coalesce(sum(cast({} as integer)), 0)", selection.shown(kind, field)))
+        .collect();
+    let sql = format!("select {} from documents where {}", sums.join(", "), selection.conditions());
+    let mut statement = connection.prepare_cached(&sql)?;
+    statement.query_row(params_from_iter(selection.values()), |row| {
+        (0..fields.len()).map(|column| row.get(column)).collect()
+    })
+}
+
 /// The indices of a kind that are old by their name and hold nothing of version `received` or later.
 pub(super) fn old_indices(
     connection: &Connection,

@@ -66,6 +66,7 @@ fn text(kind: Kind) -> &'static str {
         Kind::Deadletters => include_str!("../../../../index_templates/deadletters.json"),
         Kind::Harvests => include_str!("../../../../index_templates/harvests.json"),
         Kind::Raw => include_str!("../../../../index_templates/raw.json"),
+        Kind::Runs => include_str!("../../../../index_templates/runs.json"),
     }
 }
 

@@ -54,6 +54,7 @@ contract! {
         times_sort_as_times
         a_scan_gives_every_document_once
         groups_are_counted
+        numbers_are_summed
         a_document_of_a_split_index_is_got_by_its_id
         documents_are_got_by_many_ids_at_once
         an_empty_store_answers_with_nothing

@@ -14,6 +14,7 @@ mod names;
 mod publisher;
 mod roll;
 mod shelf;
+mod sift;
 mod topology;
 mod version;
 mod window;
@@ -37,6 +38,7 @@ use tracing::warn;
 
 pub use self::consumer::Consumer;
 pub(super) use self::lease::Lease;
+pub(super) use self::sift::Sift;
 
 use self::address::Address;
 use self::lease::{Held, Holdings};

@@ -5,6 +5,7 @@ mod file;
 mod owner;
 mod roll;
 mod rows;
+mod sift;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use tracing::warn;
 
 use self::file::Writer;
 use self::owner::Owner;
+pub(super) use self::sift::Sift;
 use super::{BrokerError, Delivery, Depth, Ladder, Lease as AnyLease, PublishError, Subscription, lanes};
 use crate::{Headers, Message, clock};
 

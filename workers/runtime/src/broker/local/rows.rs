@@ -67,6 +67,40 @@ pub(super) fn lease(
     Ok(leased)
 }
 
+/// The last row there is.
+pub(super) fn last_seq(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.prepare_cached("select coalesce(max(seq), 0) from messages")?.query_row([], |row| row.get(0))
+}
+
+/// Looks at up to `some` messages of `queue` that nobody holds and whose rows lie behind the first and up to the
+/// last of `span`, in the order of their publishing, and leases those that are picked. Says which was the last
+/// looked at; `None`: there are no more.
+pub(super) fn pick(
+    connection: &Connection,
+    queue: &Queue,
+    owner: i64,
+    (at, end): (i64, i64),
+    some: usize,
+    picks: impl Fn(&Message) -> bool,
+) -> rusqlite::Result<(Option<i64>, Vec<Leased>)> {
+    let some = i64::try_from(some).unwrap_or(i64::MAX);
+    // Along the rows, not along the index: that would sort all of them for each part.
+    let mut read = connection.prepare_cached(
+        "select seq, queue, message_id, attempt, crashes, replays, first_seen, origin, cause, body
+         from messages not indexed join bodies using (seq)
+         where seq > ?1 and seq <= ?2 and queue = ?3 and owner is null order by seq limit ?4",
+    )?;
+    let rows: Vec<Leased> =
+        read.query_map(params![at, end, queue.as_str(), some], read_row)?.collect::<Result<_, _>>()?;
+    let last = rows.last().map(|row| row.seq);
+    let picked: Vec<Leased> = rows.into_iter().filter(|row| picks(&row.message)).collect();
+    let mut take = connection.prepare_cached("update messages set owner = ?1 where seq = ?2")?;
+    for row in &picked {
+        take.execute([owner, row.seq])?;
+    }
+    Ok((last, picked))
+}
+
 fn read_row(row: &Row<'_>) -> rusqlite::Result<Leased> {
     let millis: i64 = row.get("first_seen")?;
     let cause: Option<String> = row.get("cause")?;

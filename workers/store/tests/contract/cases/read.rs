@@ -134,6 +134,24 @@ pub(crate) async fn groups_are_counted(store: Store) {
     assert_eq!(groups, ["1", "2", "3"].map(|got| (got.to_owned(), 1)));
 }
 
+pub(crate) async fn numbers_are_summed(store: Store) {
+    let harvest = |n: i64, state: &str| {
+        let body = json!({"state": state, "got": n, "calls": {"heavy": 1_000_000_007 * n, "light": 0}});
+        doc(Kind::Harvests, "2026-01-15", &n.to_string(), 1, body)
+    };
+    let mut docs: Vec<Doc> =
+        (1..=100).map(|n| harvest(n, if n <= 50 { "complete" } else { "planned" })).collect();
+    docs.push(doc(Kind::Harvests, "2026-01-15", "none", 1, json!({"state": "complete", "got": null})));
+    fill(&store, &docs).await;
+    let all = Query::all(Kind::Harvests);
+    let fields = ["got", "calls.heavy", "calls.light", "expected"];
+    assert_eq!(store.sum(&all, &fields).await.unwrap(), [5_050, 5_050 * 1_000_000_007, 0, 0]);
+    let done = all.clone().with("state", "complete").limit(1);
+    assert_eq!(store.sum(&done, &["calls.heavy", "got"]).await.unwrap(), [1_275 * 1_000_000_007, 1_275]);
+    assert_eq!(store.sum(&all.with("state", "nothing"), &["got"]).await.unwrap(), [0]);
+    assert!(store.sum(&Query::all(Kind::Harvests), &[]).await.unwrap().is_empty());
+}
+
 pub(crate) async fn a_document_of_a_split_index_is_got_by_its_id(store: Store) {
     let docs: Vec<Doc> = (1..=12)
         .map(|month| {
@@ -175,6 +193,7 @@ pub(crate) async fn an_empty_store_answers_with_nothing(store: Store) {
                 .is_empty()
         );
         assert!(store.group(&all, "source").await.unwrap().is_empty());
+        assert_eq!(store.sum(&all, &["jobs"]).await.unwrap(), [0]);
         assert!(store.get(kind, "a").await.unwrap().is_none());
         let (hits, next) = store.scan(&all, 10, None).await.unwrap();
         assert!(hits.is_empty() && next.is_none());

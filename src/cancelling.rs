@@ -1,0 +1,115 @@
+//! Takes the waiting jobs of a run out of the queues. At any moment a job is still queued, or its receipt says
+//! cancelled: the receipt is filed first, then the job goes.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use messages::{Family, JobHead, JobId, Queue, Receipt, RunId, decode};
+use planner::{RunRecord, RunState, Taken};
+use runtime::{Broker, BrokerError, Delivery, Message, clock};
+use store::{Kind, Store};
+use tracing::{debug, info};
+
+use crate::{filing, runs};
+
+/// How long lists that are in a worker's hands are waited for: their jobs come when they are done.
+const PATIENCE: Duration = Duration::from_secs(15);
+/// The pause between two looks.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+/// What became of the jobs of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Cancelled {
+    /// Jobs taken out.
+    pub taken: u64,
+    /// Jobs that are neither done nor taken out: in workers' hands, or parked for another attempt.
+    pub left: u64,
+    /// Messages parked for another attempt, of all runs.
+    pub parked: u64,
+}
+
+/// Cancels a run: its record says so first, then its jobs are taken out until none is found any more.
+///
+/// May be interrupted at any point and done again.
+///
+/// # Errors
+/// When the broker or the store is away.
+pub(crate) async fn cancel(record: RunRecord, broker: &Broker, store: &Store) -> anyhow::Result<Cancelled> {
+    let run = record.run.clone();
+    filing::record(store, &record.into_state(RunState::Cancelled, clock::now())).await?;
+    let (began, mut taken) = (Instant::now(), 0);
+    loop {
+        store.refresh().await?;
+        let mut found = 0;
+        for queue in Family::ALL.into_iter().flat_map(Family::queues) {
+            found += take_out(&queue, &run, broker, store).await?;
+        }
+        taken += found;
+        let left = runs::waiting(store, &run).await?;
+        debug!(%run, found, left, "took {found} jobs out, {left} are left");
+        // A list that was in a worker's hands may have published more meanwhile.
+        if found == 0 && (left == 0 || began.elapsed() >= PATIENCE) {
+            let parked = broker.parked().await?;
+            return Ok(Cancelled { taken, left, parked });
+        }
+        if found == 0 {
+            tokio::time::sleep(LOOK_AGAIN).await;
+        } else {
+            info!(%run, "{taken} jobs taken out");
+        }
+    }
+}
+
+/// Takes the run's jobs out of one queue; returns how many there were.
+async fn take_out(queue: &Queue, run: &RunId, broker: &Broker, store: &Store) -> anyhow::Result<u64> {
+    let wanted = run.clone();
+    let mut sift = broker.sift(queue.clone(), move |message| is_of(message, &wanted));
+    let mut taken = 0;
+    while let Some(deliveries) = sift.next().await? {
+        taken += deliveries.len() as u64;
+        settle(queue, deliveries, store).await?;
+    }
+    Ok(taken)
+}
+
+fn is_of(message: &Message, run: &RunId) -> bool {
+    head(message).is_some_and(|head| head.run == *run)
+}
+
+/// `None` for a message that is no job: it is left to the workers, who make a dead letter of it.
+fn head(message: &Message) -> Option<JobHead> {
+    decode(&message.body).ok()
+}
+
+/// Files the receipts of jobs, then removes the jobs.
+async fn settle(queue: &Queue, deliveries: Vec<Delivery>, store: &Store) -> anyhow::Result<()> {
+    let heads: Vec<JobHead> = deliveries.iter().filter_map(|delivery| head(&delivery.message)).collect();
+    let mut held = held(store, &heads).await?;
+    let now = clock::now();
+    let receipts: Vec<Receipt> = deliveries
+        .iter()
+        .zip(&heads)
+        .filter_map(|(delivery, head)| {
+            let taken = Taken { queue, head, body: &delivery.message.body };
+            planner::taken_out(&taken, held.remove(&head.id), now)
+        })
+        .collect();
+    filing::receipts(store, &receipts).await.context("nothing of these jobs was removed")?;
+    for delivery in deliveries {
+        match delivery.ack().await {
+            // Somebody else has it, or the broker gives it to somebody: it is done once more, which is harmless.
+            Err(BrokerError::LeaseLost(id)) => debug!(message.id = %id, "{id} is in other hands again"),
+            settled => settled?,
+        }
+    }
+    Ok(())
+}
+
+async fn held(store: &Store, heads: &[JobHead]) -> anyhow::Result<HashMap<JobId, Receipt>> {
+    let ids: Vec<&str> = heads.iter().map(|head| head.id.as_str()).collect();
+    let hits = store.get_many(Kind::Harvests, &ids).await?;
+    // A row that cannot be read is replaced.
+    let receipts = hits.iter().filter_map(|hit| serde_json::from_str::<Receipt>(hit.source.get()).ok());
+    Ok(receipts.map(|receipt| (receipt.job_id.clone(), receipt)).collect())
+}

@@ -1,0 +1,65 @@
+//! Writes receipts and the records of runs into the store; a store that is busy is asked again for a while.
+
+use std::time::Duration;
+
+use messages::Receipt;
+use planner::RunRecord;
+use store::{Batch, Kind, Split, Store, StoreError, Verdict};
+
+use crate::coverage;
+use crate::exit::usage;
+
+/// Seconds to wait after each answer of a busy store.
+const BUSY_PAUSES: [u64; 5] = [1, 2, 4, 8, 16];
+/// Receipts written at once.
+const RECEIPTS: usize = 1_000;
+
+/// Writes receipts; one that is older than the row that is there changes nothing.
+///
+/// # Errors
+/// When the store is away, or refuses.
+pub(crate) async fn receipts(store: &Store, receipts: &[Receipt]) -> anyhow::Result<()> {
+    for some in receipts.chunks(RECEIPTS) {
+        let mut batch = Batch::new();
+        for receipt in some {
+            let index = Kind::Harvests.index(Split::default(), coverage::today());
+            let id = receipt.job_id.as_str().to_owned();
+            batch.push(store.prefix(), Kind::Harvests, index, id, receipt.version(), receipt)?;
+        }
+        write(store, &batch, "receipts").await?;
+    }
+    Ok(())
+}
+
+/// Writes the record of a run.
+///
+/// # Errors
+/// When the store is away, or refuses.
+pub(crate) async fn record(store: &Store, record: &RunRecord) -> anyhow::Result<()> {
+    let mut batch = Batch::new();
+    let index = Kind::Runs.index(Split::default(), coverage::today());
+    let id = record.run.as_str().to_owned();
+    batch.push(store.prefix(), Kind::Runs, index, id, record.version(), record)?;
+    write(store, &batch, "the record of a run").await
+}
+
+async fn write(store: &Store, batch: &Batch, what: &str) -> anyhow::Result<()> {
+    for pause in BUSY_PAUSES {
+        let verdicts = match store.bulk(batch).await {
+            Err(StoreError::Busy) => vec![Verdict::Busy],
+            verdicts => verdicts?,
+        };
+        let refused = verdicts.iter().find_map(|verdict| match verdict {
+            Verdict::Refused { reason } | Verdict::TooLarge { reason } => Some(reason),
+            _ => None,
+        });
+        if let Some(reason) = refused {
+            return Err(usage(format!("the store refuses {what} ({reason}): run `ua setup`")));
+        }
+        if !verdicts.contains(&Verdict::Busy) {
+            return Ok(());
+        }
+        tokio::time::sleep(Duration::from_secs(pause)).await;
+    }
+    Err(StoreError::Busy.into())
+}

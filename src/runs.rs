@@ -1,0 +1,111 @@
+//! Reads the records of runs, and how far each is: by counting its receipts in the store, never by reading them.
+
+use std::collections::BTreeMap;
+
+use anyhow::Context as _;
+use jiff::{SignedDuration, Timestamp};
+use messages::{Calls, ReceiptState, RunId};
+use planner::{Progress, RunRecord};
+use store::{Hit, Kind, Order, Query, Store};
+
+use crate::exit::usage;
+
+/// What a rate is the mean of.
+const RECENT: SignedDuration = SignedDuration::from_mins(10);
+/// Kinds of jobs of which more jobs come.
+const LISTS: [&str; 3] = ["meetings", "webinars", "host_meetings"];
+/// States in which a job is finished.
+const DONE: [&str; 3] = ["complete", "incomplete", "failed"];
+
+/// The record of a run.
+///
+/// # Errors
+/// When there is no such run, or the store is away.
+pub(crate) async fn get(store: &Store, run: &RunId) -> anyhow::Result<RunRecord> {
+    store.refresh().await?;
+    match store.get(Kind::Runs, run.as_str()).await? {
+        Some(hit) => parse(&hit),
+        None => {
+            let shown: String = run.as_str().chars().take(64).collect();
+            Err(usage(format!("there is no run {shown:?}; `ua runs` lists them")))
+        }
+    }
+}
+
+/// The latest runs, the newest first.
+///
+/// # Errors
+/// When the store is away.
+pub(crate) async fn latest(store: &Store, limit: usize) -> anyhow::Result<Vec<RunRecord>> {
+    store.refresh().await?;
+    let newest = Query::all(Kind::Runs).sorted("planned_at", Order::Descending).limit(limit);
+    store.search(&newest).await?.iter().map(parse).collect()
+}
+
+fn parse(hit: &Hit) -> anyhow::Result<RunRecord> {
+    serde_json::from_str(hit.source.get()).with_context(|| {
+        format!(
+            "the row {} of the index runs is no run of this ua: was it written by another version?",
+            hit.id
+        )
+    })
+}
+
+/// How many jobs of each of these runs are in which state: a question per state, however many runs and jobs.
+///
+/// # Errors
+/// When the store is away.
+pub(crate) async fn counts(store: &Store, runs: &[RunRecord]) -> anyhow::Result<BTreeMap<RunId, Progress>> {
+    let ids: Vec<String> = runs.iter().map(|run| run.run.as_str().to_owned()).collect();
+    let mut counts: BTreeMap<RunId, Progress> = BTreeMap::new();
+    if ids.is_empty() {
+        return Ok(counts);
+    }
+    let theirs = Query::all(Kind::Harvests).with_any("run", ids);
+    for state in ReceiptState::ALL {
+        for (run, jobs) in store.group(&theirs.clone().with("state", state.name()), "run").await? {
+            counts.entry(run.as_str().into()).or_default().count(state, jobs);
+        }
+    }
+    Ok(counts)
+}
+
+/// How far one run is.
+///
+/// # Errors
+/// When the store is away.
+pub(crate) async fn progress(store: &Store, run: &RunRecord, now: Timestamp) -> anyhow::Result<Progress> {
+    store.refresh().await?;
+    let theirs = Query::all(Kind::Harvests).with("run", &run.run);
+    let mut progress = Progress::default();
+    for (state, jobs) in store.group(&theirs, "state").await? {
+        let state: ReceiptState =
+            state.parse().context("a receipt is in a state that this ua does not know")?;
+        progress.count(state, jobs);
+    }
+    let fields = ["jobs", "calls.light", "calls.medium", "calls.heavy", "calls.resource_intensive"];
+    if let [listed, light, medium, heavy, resource_intensive] = store.sum(&theirs, &fields).await?[..] {
+        let [listed, light, medium, heavy, resource_intensive] =
+            [listed, light, medium, heavy, resource_intensive].map(|sum| u64::try_from(sum).unwrap_or(0));
+        progress.listed = listed;
+        progress.calls = Calls { light, medium, heavy, resource_intensive };
+    }
+    let waiting = theirs.clone().with("state", ReceiptState::Planned.name());
+    progress.lists_waiting = store.count(&waiting.with_any("kind", LISTS.map(str::to_owned).into())).await?;
+    progress.planned = store.count(&theirs.clone().with("planned_at", run.planned_at)).await?;
+    let since = now.checked_sub(RECENT).unwrap_or(Timestamp::MIN).max(run.planned_at);
+    let done = theirs.with_any("state", DONE.map(str::to_owned).into()).between("finished_at", since, now);
+    progress.recent = store.count(&done).await?;
+    progress.recent_seconds = u64::try_from(now.duration_since(since).as_secs()).unwrap_or(0).max(1);
+    Ok(progress)
+}
+
+/// Jobs of a run that are published and not finished.
+///
+/// # Errors
+/// When the store is away.
+pub(crate) async fn waiting(store: &Store, run: &RunId) -> anyhow::Result<u64> {
+    store.refresh().await?;
+    let waiting = Query::all(Kind::Harvests).with("state", ReceiptState::Planned.name()).with("run", run);
+    Ok(store.count(&waiting).await?)
+}

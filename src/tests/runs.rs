@@ -1,0 +1,165 @@
+//! Runs: their price, how far they are, and how they are cancelled, also while workers go on.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+use simulator::{Settings, Simulator, Source};
+
+use crate::bad_input::refused;
+use crate::program::{Program, eventually};
+
+/// The date so many days ago, in UTC.
+fn ago(days: i32) -> String {
+    ua::coverage::today().saturating_sub(jiff::Span::new().days(days)).to_string()
+}
+
+fn json(program: &Program, words: &[&str]) -> Value {
+    let ended = program.call(words);
+    assert_eq!(ended.code, Some(0), "{words:?}: {}", ended.err);
+    serde_json::from_str(ended.out.lines().last().unwrap_or_else(|| panic!("{words:?} says nothing")))
+        .unwrap()
+}
+
+fn plan(program: &Program, from: i32, to: i32) -> (String, Value) {
+    let plan = json(program, &["plan", "--from", &ago(from), "--to", &ago(to), "--yes", "--json"]);
+    (plan["run"].as_str().unwrap().to_owned(), plan)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_shows_its_price_beside_what_was_used() {
+    let settings = Settings { meetings_per_day: 30, participants: 5.0, speed: 100.0, ..Settings::default() };
+    let simulator = Simulator::start(settings).await.unwrap();
+    let program = Program::new().with_account(&simulator, 100.0);
+    // Two days of history, then a third that is estimated from them.
+    assert_eq!(program.call(&["run", "--from", &ago(9), "--to", &ago(8)]).code, Some(0));
+    let dry = program.call(&["plan", "--date", &ago(2), "--dry-run"]);
+    assert_eq!(dry.code, Some(0), "{}", dry.err);
+    for word in
+        ["resource-intensive", "heavy", "quota day", "at the earliest", "1 list estimated", "calls a detail"]
+    {
+        assert!(dry.out.contains(word), "the price does not say {word:?}: {}", dry.out);
+    }
+    let (run, plan) = plan(&program, 2, 2);
+    let priced = plan["price"]["heavy"].as_u64().unwrap();
+    assert!(priced > 0 && plan["price"]["guessed"] == 0, "{plan}");
+    let before = json(&program, &["status", "--run", &run, "--json"]);
+    assert_eq!((&before["progress"]["waiting"], &before["done"]), (&1.into(), &0.into()), "{before}");
+    assert!(before["expected"].as_u64().unwrap() > 1, "what the list will bring counts: {before}");
+    let calls = simulator.ledger_summary().calls;
+    let worker = program.start(&["work", "all"], "work.log");
+    eventually("the run is done", 60, async || {
+        json(&program, &["status", "--run", &run, "--json"])["progress"]["waiting"] == 0
+    })
+    .await;
+    assert_eq!(worker.terminate(), Some(0));
+    let after = json(&program, &["status", "--run", &run, "--json"]);
+    let used = simulator.ledger_summary().calls;
+    assert_eq!(after["progress"]["calls"]["heavy"], used.heavy - calls.heavy, "{after}");
+    assert_eq!(
+        after["progress"]["calls"]["resource_intensive"],
+        used.resource_intensive - calls.resource_intensive
+    );
+    let truth = simulator.truth(ago(2).parse().unwrap(), Source::Dashboard);
+    assert_eq!(after["progress"]["complete"], truth.meetings + 1, "{after}");
+    let shown = program.call(&["status", "--run", &run]);
+    for word in ["done", "price", "used", "jobs a minute"] {
+        assert!(shown.out.contains(word), "it does not say {word:?}: {}", shown.out);
+    }
+    let runs = program.call(&["runs", "--json"]);
+    let newest: Value = serde_json::from_str(runs.out.lines().next().unwrap()).unwrap();
+    assert_eq!((newest["run"].as_str(), &newest["waiting"]), (Some(run.as_str()), &0.into()), "{newest}");
+    assert_eq!(runs.out.lines().count(), 2, "{}", runs.out);
+    // Planned by force the jobs are another run's, and this one says so.
+    let again = json(&program, &["plan", "--date", &ago(2), "--force", "--json"]);
+    assert_eq!(again["price"]["known"], 1);
+    assert_eq!(json(&program, &["status", "--run", &run, "--json"])["taken_over"], 1);
+    simulator.stop().await;
+}
+
+/// What a cancelled run looks like, on whatever servers `program` uses.
+pub(crate) async fn cancelled_in_the_middle(program: &Program, simulator: &Simulator) {
+    let (doomed, _) = plan(program, 12, 10);
+    let (other, _) = plan(program, 5, 5);
+    let worker = program.start(&["work", "all"], "cancel.log");
+    eventually("lists are read and some details fetched", 90, async || {
+        simulator.ledger_summary().calls.heavy > 40
+    })
+    .await;
+    // What is in a worker's hands is finished; what comes of it is taken out by the next call.
+    eventually("nothing of the run is left", 120, async || {
+        let ended = program.call(&["cancel", &doomed, "--yes", "--json"]);
+        assert!(matches!(ended.code, Some(0 | 3)), "{}", ended.err);
+        ended.code == Some(0)
+    })
+    .await;
+    let ended = json(program, &["status", "--run", &doomed, "--json"]);
+    let (taken, done) = (&ended["progress"]["cancelled"], &ended["progress"]["complete"]);
+    assert!(taken.as_u64() > Some(0), "the cancel came too late to prove anything: {ended}");
+    assert_eq!(
+        (&ended["progress"]["waiting"], ended["state"].as_str()),
+        (&0.into(), Some("cancelled")),
+        "{ended}"
+    );
+    eventually("the other run is done", 120, async || {
+        json(program, &["status", "--run", &other, "--json"])["progress"]["waiting"] == 0
+    })
+    .await;
+    let unharmed = json(program, &["status", "--run", &other, "--json"]);
+    let truth = simulator.truth(ago(5).parse().unwrap(), Source::Dashboard);
+    assert_eq!(unharmed["progress"]["complete"], truth.meetings + 1, "{unharmed}");
+    let still = json(program, &["status", "--run", &doomed, "--json"]);
+    assert_eq!(&still["progress"]["complete"], done, "nothing more of it is done: {still}");
+    // Planned again, what was taken out is published, and only that.
+    let (again, plan) = plan(program, 12, 10);
+    assert!(plan["jobs"].as_u64() > Some(0), "{plan}");
+    eventually("the new run is done", 180, async || {
+        json(program, &["status", "--run", &again, "--json"])["progress"]["waiting"] == 0
+    })
+    .await;
+    assert_eq!(worker.terminate(), Some(0));
+}
+
+/// The sessions that the account has of the dates that [`cancelled_in_the_middle`] plans.
+pub(crate) fn sessions_of_the_dates(simulator: &Simulator) -> BTreeSet<String> {
+    let ids = [12, 11, 10, 5]
+        .map(|days| simulator.truth(ago(days).parse().unwrap(), Source::Dashboard).ids.unwrap());
+    ids.into_iter().flat_map(|ids| ids.session_ids).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_is_cancelled_while_workers_go_on_and_planned_again() {
+    let settings = Settings { meetings_per_day: 150, participants: 5.0, speed: 5.0, ..Settings::default() };
+    let simulator = Simulator::start(settings).await.unwrap();
+    let program = Program::new().with_account(&simulator, 5.0);
+    cancelled_in_the_middle(&program, &simulator).await;
+    assert_eq!(crate::embedded::sessions_in(&program), sessions_of_the_dates(&simulator));
+    simulator.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_nobody_works_on_is_cancelled_at_once_and_costs_nothing() {
+    let simulator = Simulator::start(Settings { speed: 100.0, ..Settings::default() }).await.unwrap();
+    let program = Program::new().with_account(&simulator, 100.0);
+    let (run, _) = plan(&program, 4, 2);
+    refused(&program, &["cancel", &run], &["3 jobs of run", "--yes"]);
+    let cancelled = json(&program, &["cancel", &run, "--yes", "--json"]);
+    assert_eq!((&cancelled["taken"], &cancelled["left"]), (&3.into(), &0.into()), "{cancelled}");
+    let again = json(&program, &["cancel", &run, "--yes", "--json"]);
+    assert_eq!(again["taken"], 0, "once more changes nothing");
+    let (_, plan) = plan(&program, 4, 2);
+    assert_eq!(plan["jobs"], 3, "what was cancelled is not held: {plan}");
+    assert_eq!(simulator.ledger_summary().calls.heavy, 0);
+    simulator.stop().await;
+}
+
+#[test]
+fn a_run_that_is_none_is_said_so() {
+    let program = Program::new();
+    refused(&program, &["status", "--run", "nothing"], &["\"nothing\"", "ua runs"]);
+    refused(&program, &["cancel", "nothing", "--yes"], &["\"nothing\"", "ua runs"]);
+    refused(&program, &["cancel"], &["RUN"]);
+    refused(&program, &["runs", "--limit", "0"], &["--limit"]);
+    let none = program.call(&["runs"]);
+    assert_eq!(none.code, Some(0), "{}", none.err);
+    assert!(none.out.contains("nothing was planned yet"), "{}", none.out);
+}

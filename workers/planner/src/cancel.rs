@@ -1,0 +1,100 @@
+//! What becomes of the receipt of a job that is taken out of its queue because its run is cancelled. Must not know
+//! how jobs are taken.
+
+use jiff::{SignedDuration, Timestamp};
+use messages::zoom::Task;
+use messages::{Job, JobHead, Queue, Receipt, ReceiptState, decode};
+
+/// A job that was taken out, as its message has it.
+#[derive(Debug)]
+pub struct Taken<'a> {
+    /// Where it was taken from.
+    pub queue: &'a Queue,
+    /// What it says of itself.
+    pub head: &'a JobHead,
+    /// The whole job.
+    pub body: &'a [u8],
+}
+
+/// The receipt to file before the job may go; `None` when the one that is held says enough.
+///
+/// * Nothing held, or planned by this run, or given up and tried again: it is cancelled, and the next plan of its
+///   date publishes it again.
+/// * Planned again by another run: the receipt is of that run, and so is another message.
+/// * Complete or incomplete: the job was done; this message came twice.
+pub fn taken_out(taken: &Taken<'_>, held: Option<Receipt>, now: Timestamp) -> Option<Receipt> {
+    let receipt = match held {
+        None => written(taken)?,
+        Some(held) => match held.state {
+            ReceiptState::Planned if held.run == taken.head.run => held,
+            ReceiptState::Failed => held,
+            ReceiptState::Planned
+            | ReceiptState::Complete
+            | ReceiptState::Incomplete
+            | ReceiptState::Cancelled => return None,
+        },
+    };
+    // Later than all that is known of it, even where the clocks of two machines differ.
+    let after = |time: Timestamp| time.checked_add(SignedDuration::from_millis(1)).unwrap_or(time);
+    let known = receipt.finished_at.unwrap_or(receipt.planned_at);
+    Some(Receipt { state: ReceiptState::Cancelled, finished_at: Some(now.max(after(known))), ..receipt })
+}
+
+/// A receipt made from the job alone. None of a source that is not planned here: a job without a receipt is
+/// published again all the same.
+fn written(Taken { queue, body, .. }: &Taken<'_>) -> Option<Receipt> {
+    let receipt = decode::<Job<Task>>(body).ok()?.planned().ok()?;
+    Some(Receipt { queue: Some((*queue).clone()), ..receipt })
+}
+
+#[cfg(test)]
+mod tests {
+    use messages::{Lane, encode};
+
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    fn of(run: &str, held: Option<(ReceiptState, &str)>) -> Option<Receipt> {
+        let task = Task::Meetings { date: "2026-01-02".parse().unwrap() };
+        let planned_at = at("2026-01-03T00:00:00Z");
+        let job = task.clone().into_job(run.into(), Lane::Backfill, planned_at);
+        let body = encode(&job).unwrap();
+        let head: JobHead = decode(&body).unwrap();
+        let queue = Queue::jobs(task.family(), Lane::Backfill);
+        let taken = Taken { queue: &queue, head: &head, body: &body };
+        let held = held.map(|(state, run)| {
+            let finished_at = (state != ReceiptState::Planned).then(|| at("2026-01-03T00:00:09Z"));
+            Receipt { state, run: run.into(), finished_at, ..written(&taken).unwrap() }
+        });
+        taken_out(&taken, held, at("2026-01-03T00:00:05Z"))
+    }
+
+    #[test]
+    fn what_waits_or_was_tried_again_is_cancelled() {
+        for held in [None, Some((ReceiptState::Planned, "mine"))] {
+            let receipt = of("mine", held).unwrap();
+            assert_eq!((receipt.state, receipt.run.as_str()), (ReceiptState::Cancelled, "mine"));
+            assert_eq!(receipt.finished_at, Some(at("2026-01-03T00:00:05Z")));
+            assert_eq!((receipt.kind.as_str(), receipt.date), ("meetings", "2026-01-02".parse().ok()));
+            assert!(receipt.job.is_some(), "so that it can be published again");
+        }
+        let failed = of("mine", Some((ReceiptState::Failed, "mine"))).unwrap();
+        assert_eq!(failed.state, ReceiptState::Cancelled);
+        assert!(failed.version() > at("2026-01-03T00:00:09Z").as_millisecond(), "newer than what is held");
+    }
+
+    #[test]
+    fn what_is_done_or_of_another_run_keeps_its_receipt() {
+        for held in [
+            (ReceiptState::Complete, "mine"),
+            (ReceiptState::Incomplete, "mine"),
+            (ReceiptState::Cancelled, "mine"),
+            (ReceiptState::Planned, "later"),
+        ] {
+            assert!(of("mine", Some(held)).is_none(), "{held:?}");
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! What the account's own past teaches of dates of which nothing is known yet.
+
+use std::collections::BTreeMap;
+
+use jiff::civil::{Date, Weekday};
+use messages::zoom::Event;
+
+use super::float;
+use crate::coverage::{Day, Known};
+use crate::plan::is_final;
+
+/// What complete details have cost so far: sums over their receipts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Experience {
+    /// Complete details of meetings and webinars.
+    pub meetings: u64,
+    /// Complete lists of single hosts: the Reports path has them, the Dashboard does not.
+    pub hosts: u64,
+    /// Heavy calls of both together.
+    pub heavy: u64,
+}
+
+impl Experience {
+    fn details(self) -> u64 {
+        self.meetings.saturating_add(self.hosts)
+    }
+}
+
+/// What a list came to.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub(super) struct Cost {
+    /// Resource-intensive calls of the list; `None` where no list says it.
+    pub(super) calls: Option<f64>,
+    /// Jobs that it published.
+    pub(super) jobs: f64,
+}
+
+/// Where a cost was taken from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Source {
+    /// So many lists of the same weekday.
+    Weekday(Weekdays, u64),
+    /// So many lists of whatever day.
+    AnyDay(u64),
+}
+
+/// A weekday that sorts from Monday on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Weekdays(i8);
+
+impl Weekdays {
+    fn of(day: Weekday) -> Self {
+        Self(day.to_monday_one_offset())
+    }
+
+    /// `9 Mondays`.
+    pub(super) fn counted(self, count: u64) -> String {
+        let names = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
+        let place = usize::try_from(self.0 - 1).unwrap_or(0);
+        crate::figures::counted(count, names.get(place).copied().unwrap_or("day"))
+    }
+}
+
+/// The past: one cost per date that was listed when nothing could be missing from it.
+#[derive(Debug)]
+pub(super) struct History {
+    meetings: Vec<(Weekday, Cost)>,
+    webinars: Vec<(Weekday, Cost)>,
+    experience: Experience,
+}
+
+impl History {
+    pub(super) fn new(days: &BTreeMap<Date, Day<'_>>, experience: Option<Experience>) -> Self {
+        let listed = |event| {
+            let costs = days.iter().filter_map(|(date, day)| {
+                let list = day.list(event).filter(|list| is_final(*date, list))?;
+                Some((date.weekday(), cost(list)?))
+            });
+            costs.collect()
+        };
+        Self {
+            meetings: listed(Event::Meeting),
+            webinars: listed(Event::Webinar),
+            experience: experience.unwrap_or_else(|| experience_of(days)),
+        }
+    }
+
+    /// The mean of the lists of this date's weekday; of all lists where there is none.
+    pub(super) fn mean(&self, event: Event, date: Date) -> Option<(Cost, Source)> {
+        let past = match event {
+            Event::Meeting => &self.meetings,
+            Event::Webinar => &self.webinars,
+        };
+        let weekday = date.weekday();
+        let same: Vec<Cost> = past.iter().filter(|(day, _)| *day == weekday).map(|(_, cost)| *cost).collect();
+        if let Some(mean) = mean(&same) {
+            return Some((mean, Source::Weekday(Weekdays::of(weekday), same.len() as u64)));
+        }
+        let all: Vec<Cost> = past.iter().map(|(_, cost)| *cost).collect();
+        mean(&all).map(|mean| (mean, Source::AnyDay(all.len() as u64)))
+    }
+
+    /// Heavy calls of one detail. Hardly any meeting has more than a page of sessions: one, where nothing is known.
+    pub(super) fn calls_per_detail(&self) -> f64 {
+        ratio(self.experience.heavy, self.experience.details()).unwrap_or(1.0)
+    }
+
+    /// Heavy calls that come of one job of a list. On the Reports path such a job is a host with its meetings.
+    pub(super) fn calls_per_job(&self) -> f64 {
+        match self.experience.hosts {
+            0 => self.calls_per_detail(),
+            hosts => ratio(self.experience.heavy, hosts).unwrap_or(1.0),
+        }
+    }
+
+    /// Details that come of one job of a list.
+    pub(super) fn details_per_job(&self) -> f64 {
+        ratio(self.experience.details(), self.experience.hosts).unwrap_or(1.0)
+    }
+
+    /// Complete details that the calls per detail are the mean of.
+    pub(super) fn details(&self) -> u64 {
+        self.experience.details()
+    }
+}
+
+/// What a list says of itself.
+pub(super) fn cost(list: &Known) -> Option<Cost> {
+    let calls = &list.calls;
+    let counted = calls.light + calls.medium + calls.heavy + calls.resource_intensive > 0;
+    let jobs = float(list.jobs.or(list.expected)?);
+    Some(Cost { calls: counted.then(|| float(calls.resource_intensive)), jobs })
+}
+
+fn mean(costs: &[Cost]) -> Option<Cost> {
+    let calls: Vec<f64> = costs.iter().filter_map(|cost| cost.calls).collect();
+    (!costs.is_empty()).then(|| Cost {
+        calls: (!calls.is_empty()).then(|| calls.iter().sum::<f64>() / float(calls.len() as u64)),
+        jobs: costs.iter().map(|cost| cost.jobs).sum::<f64>() / float(costs.len() as u64),
+    })
+}
+
+fn ratio(sum: u64, count: u64) -> Option<f64> {
+    (count > 0).then(|| float(sum) / float(count))
+}
+
+/// The same from the details at hand.
+fn experience_of(days: &BTreeMap<Date, Day<'_>>) -> Experience {
+    let mut experience = Experience::default();
+    for detail in days.values().flat_map(|day| &day.details).filter(|detail| detail.calls.heavy > 0) {
+        match detail.kind.as_str() {
+            "host_meetings" => experience.hosts += 1,
+            _ => experience.meetings += 1,
+        }
+        experience.heavy = experience.heavy.saturating_add(detail.calls.heavy);
+    }
+    experience
+}

@@ -1,0 +1,137 @@
+//! Adds up what tasks cost, and keeps in mind what each part rests on.
+
+use std::collections::BTreeMap;
+
+use jiff::civil::Date;
+use messages::zoom::Event;
+
+use super::history::{self, Cost, History, Source};
+use super::{float, whole};
+use crate::coverage::Day;
+use crate::figures::{counted, grouped};
+use crate::plan::is_final;
+
+/// Rows of a page of a list.
+const PAGE: u64 = 300;
+/// Meetings of a date, where no list of the account was ever read: one page of the list.
+const GUESSED_MEETINGS: u64 = PAGE;
+/// Webinars of a date, likewise: most accounts have few.
+const GUESSED_WEBINARS: u64 = 10;
+
+/// What the tasks come to.
+#[derive(Debug, Default)]
+pub(super) struct Sum {
+    pub(super) lists: f64,
+    pub(super) heavy: f64,
+    pub(super) details: f64,
+    pub(super) known: u64,
+    pub(super) guessed: u64,
+    named: u64,
+    sources: BTreeMap<Source, u64>,
+}
+
+impl Sum {
+    /// Adds a detail that is named already.
+    pub(super) fn detail(&mut self, heavy: f64) {
+        self.named += 1;
+        self.details += 1.0;
+        self.heavy += heavy;
+    }
+
+    /// Adds a list, and the details that will come of it.
+    pub(super) fn list(&mut self, event: Event, date: Date, day: Option<&Day<'_>>, history: &History) {
+        let list = day.and_then(|day| day.list(event));
+        let seen = list.and_then(history::cost);
+        let whole_list = list.is_some_and(|list| is_final(date, list));
+        let cost = match (seen, history.mean(event, date)) {
+            (Some(seen), _) if whole_list => {
+                self.known += 1;
+                seen
+            }
+            (seen, Some((mean, source))) => {
+                *self.sources.entry(source).or_default() += 1;
+                // A list that was read too early names fewer than there are, never more.
+                Cost { jobs: seen.map_or(mean.jobs, |seen| seen.jobs.max(mean.jobs)), ..mean }
+            }
+            (Some(seen), None) => {
+                self.known += 1;
+                seen
+            }
+            (None, None) => {
+                self.guessed += 1;
+                Cost { calls: None, jobs: float(guess(event)) }
+            }
+        };
+        self.lists += cost.calls.unwrap_or_else(|| float(pages(event, cost.jobs)));
+        self.heavy += cost.jobs * history.calls_per_job();
+        self.details += cost.jobs * history.details_per_job();
+    }
+
+    pub(super) fn estimated(&self) -> u64 {
+        self.sources.values().sum()
+    }
+
+    /// What it rests on, part by part.
+    pub(super) fn basis(&self, history: &History) -> Vec<String> {
+        let mut parts = Vec::new();
+        if self.known > 0 {
+            parts.push(format!("{} known from receipts", counted(self.known, "list")));
+        }
+        parts.extend(self.estimates());
+        if self.guessed > 0 {
+            parts.push(format!(
+                "{} guessed at {GUESSED_MEETINGS} meetings or {GUESSED_WEBINARS} webinars a date: no list of this account was read yet",
+                counted(self.guessed, "list")
+            ));
+        }
+        if self.named > 0 {
+            parts.push(format!("{} named by a list or by hand", counted(self.named, "detail")));
+        }
+        if self.heavy > 0.0 {
+            parts.push(match history.details() {
+                0 => "one heavy call a detail: none is complete yet".to_owned(),
+                details => format!(
+                    "{:.2} heavy calls a detail, the mean of {} complete ones",
+                    history.calls_per_detail(),
+                    grouped(details)
+                ),
+            });
+        }
+        parts
+    }
+
+    fn estimates(&self) -> impl Iterator<Item = String> {
+        let (mut by_weekday, mut weekdays, mut any) = (0, Vec::new(), Vec::new());
+        for (source, lists) in &self.sources {
+            match source {
+                Source::Weekday(weekday, count) => {
+                    by_weekday += lists;
+                    weekdays.push(weekday.counted(*count));
+                }
+                Source::AnyDay(count) => any.push(format!(
+                    "{} estimated from the mean of {}, none of the same weekday",
+                    counted(*lists, "list"),
+                    counted(*count, "date")
+                )),
+            }
+        }
+        weekdays.dedup();
+        let weekdays = (by_weekday > 0).then(|| {
+            format!("{} estimated by weekday from {}", counted(by_weekday, "list"), weekdays.join(", "))
+        });
+        weekdays.into_iter().chain(any)
+    }
+}
+
+fn guess(event: Event) -> u64 {
+    match event {
+        Event::Meeting => GUESSED_MEETINGS,
+        Event::Webinar => GUESSED_WEBINARS,
+    }
+}
+
+/// The pages of a list that names so many jobs; meetings have two lists.
+fn pages(event: Event, jobs: f64) -> u64 {
+    let lists = if event == Event::Meeting { 2 } else { 1 };
+    whole(jobs).div_ceil(PAGE).max(1) * lists
+}

@@ -1,0 +1,181 @@
+//! How far a run is: from counts over its receipts, never from the receipts themselves.
+
+use jiff::{SignedDuration, Timestamp};
+use messages::{Calls, ReceiptState};
+use serde::Serialize;
+
+use crate::{RunRecord, RunState};
+
+/// What the receipts of a run add up to.
+///
+/// A receipt belongs to the run that planned its job last: when a later run plans a job again, the job's receipt,
+/// with its state and its calls, counts there and no longer here.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct Progress {
+    /// Jobs that are published and not finished.
+    pub waiting: u64,
+    /// Jobs of which everything came.
+    pub complete: u64,
+    /// Jobs of which something is missing.
+    pub incomplete: u64,
+    /// Jobs that were given up: dead letters.
+    pub dead: u64,
+    /// Jobs that were taken out.
+    pub cancelled: u64,
+    /// How many of the waiting are lists, of which more jobs will come.
+    pub lists_waiting: u64,
+    /// Jobs that came of lists.
+    pub listed: u64,
+    /// Jobs that the plan itself published.
+    pub planned: u64,
+    /// API calls of the last attempt at each job.
+    pub calls: Calls,
+    /// Jobs finished in the last [`Progress::recent_seconds`].
+    pub recent: u64,
+    /// Seconds that the rate is the mean of.
+    pub recent_seconds: u64,
+}
+
+impl Progress {
+    /// Counts jobs by their state.
+    pub fn count(&mut self, state: ReceiptState, jobs: u64) {
+        let count = match state {
+            ReceiptState::Planned => &mut self.waiting,
+            ReceiptState::Complete => &mut self.complete,
+            ReceiptState::Incomplete => &mut self.incomplete,
+            ReceiptState::Failed => &mut self.dead,
+            ReceiptState::Cancelled => &mut self.cancelled,
+        };
+        *count = count.saturating_add(jobs);
+    }
+
+    /// Jobs that are finished, in whichever way.
+    pub fn done(&self) -> u64 {
+        self.complete.saturating_add(self.incomplete).saturating_add(self.dead).saturating_add(self.cancelled)
+    }
+
+    /// Jobs that have a receipt.
+    pub fn jobs(&self) -> u64 {
+        self.done().saturating_add(self.waiting)
+    }
+
+    /// Jobs in all: while lists wait, what the price expects of them counts, too.
+    pub fn expected(&self, run: &RunRecord) -> u64 {
+        if self.lists_waiting == 0 || run.state == RunState::Cancelled {
+            return self.jobs();
+        }
+        let lists = run.price.known + run.price.estimated + run.price.guessed;
+        let named = run.jobs.saturating_sub(lists);
+        let to_come = run.price.details.saturating_sub(named).saturating_sub(self.listed);
+        self.jobs().saturating_add(to_come)
+    }
+
+    /// Jobs whose receipts belong to a later run by now, which planned them again: at least so many, since a list
+    /// that has gone there no longer says here how many jobs came of it.
+    pub fn taken_over(&self, run: &RunRecord) -> u64 {
+        // Until the plan is published and all lists are read, receipts are on their way.
+        if self.lists_waiting > 0 || run.state == RunState::Publishing {
+            return 0;
+        }
+        let details = self.jobs().saturating_sub(self.planned);
+        run.jobs.saturating_sub(self.planned).saturating_add(self.listed.saturating_sub(details))
+    }
+
+    /// Jobs finished in a minute, lately; `None` when none was.
+    pub fn per_minute(&self) -> Option<f64> {
+        let known = self.recent > 0 && self.recent_seconds > 0;
+        known.then(|| crate::price::float(self.recent) * 60.0 / crate::price::float(self.recent_seconds))
+    }
+
+    /// When all jobs are finished if it goes on as of late; `None` when nothing waits or nothing moves.
+    pub fn finished_at(&self, run: &RunRecord, now: Timestamp) -> Option<Timestamp> {
+        let left = self.expected(run).saturating_sub(self.done());
+        let rate = self.per_minute().filter(|_| left > 0)?;
+        let seconds = crate::price::whole(crate::price::float(left) * 60.0 / rate);
+        now.checked_add(SignedDuration::from_secs(i64::try_from(seconds).ok()?)).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use messages::Lane;
+
+    use super::*;
+    use crate::{Origin, Price};
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    fn run(jobs: u64, details: u64, lists: u64) -> RunRecord {
+        let now = at("2026-01-06T02:00:00Z");
+        let price = Price {
+            resource_intensive: 2 * lists,
+            heavy: details,
+            details,
+            per_day: 48_000,
+            left_today: None,
+            quota_days: 1,
+            seconds: 1,
+            finish_at: now,
+            known: 0,
+            estimated: lists,
+            guessed: 0,
+            basis: Vec::new(),
+        };
+        RunRecord {
+            run: "r".into(),
+            state: RunState::Published,
+            origin: Origin::Plan,
+            slot: None,
+            lane: Lane::Backfill,
+            from: None,
+            to: None,
+            dates: lists,
+            meetings: 0,
+            jobs,
+            planned_at: now,
+            changed_at: now,
+            price,
+        }
+    }
+
+    #[test]
+    fn while_lists_wait_what_will_come_of_them_counts() {
+        // Two lists and three named details; 203 details are expected in all, 90 came of the first list.
+        let run = run(5, 203, 2);
+        let mut progress =
+            Progress { lists_waiting: 1, listed: 90, recent: 30, recent_seconds: 600, ..Progress::default() };
+        progress.count(ReceiptState::Complete, 40);
+        progress.count(ReceiptState::Planned, 55);
+        assert_eq!((progress.done(), progress.jobs(), progress.expected(&run)), (40, 95, 95 + 110));
+        assert_eq!(progress.per_minute(), Some(3.0));
+        let end = progress.finished_at(&run, at("2026-01-06T03:00:00Z"));
+        assert_eq!(end, Some(at("2026-01-06T03:55:00Z")), "165 jobs at three a minute");
+        let all_read = Progress { lists_waiting: 0, ..progress.clone() };
+        assert_eq!(all_read.expected(&run), 95);
+        let cancelled = RunRecord { state: RunState::Cancelled, ..run };
+        assert_eq!(progress.expected(&cancelled), 95);
+    }
+
+    #[test]
+    fn a_rate_of_nothing_foretells_nothing() {
+        let mut progress = Progress { recent_seconds: 600, ..Progress::default() };
+        progress.count(ReceiptState::Planned, 5);
+        assert_eq!(progress.finished_at(&run(5, 5, 0), at("2026-01-06T03:00:00Z")), None);
+        let done = Progress { waiting: 0, recent: 5, ..progress };
+        assert_eq!(done.finished_at(&run(5, 5, 0), at("2026-01-06T03:00:00Z")), None);
+    }
+
+    #[test]
+    fn what_a_later_run_took_over_is_missing_here() {
+        let mut progress = Progress { listed: 90, planned: 1, ..Progress::default() };
+        progress.count(ReceiptState::Complete, 61);
+        assert_eq!(progress.taken_over(&run(1, 90, 1)), 30, "details, planned again by themselves");
+        let mut relisted = Progress::default();
+        relisted.count(ReceiptState::Complete, 90);
+        assert_eq!(relisted.taken_over(&run(1, 90, 1)), 1, "the list, which is being read again");
+        let unread = Progress { lists_waiting: 1, ..progress };
+        assert_eq!(unread.taken_over(&run(1, 90, 1)), 0, "their receipts may be on their way");
+    }
+}

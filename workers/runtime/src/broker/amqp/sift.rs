@@ -1,0 +1,130 @@
+//! Looking through a queue of the broker: once round it, a bounded number of messages at a time.
+//!
+//! AMQP shows a message only to whoever takes it. So each round takes as many as it may hold, stops taking, publishes
+//! what is not picked behind all else, and acks it: at any moment a message is queued, held here, or both.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use lapin::options::{BasicCancelOptions, BasicConsumeOptions, BasicQosOptions};
+use lapin::types::{FieldTable, ShortString};
+use messages::Queue;
+
+use super::lease::Lease;
+use super::line::Line;
+use super::{Amqp, Inner, fault, missing_or, unknown, wire};
+use crate::broker::Lease as AnyLease;
+use crate::broker::sift::Picks;
+use crate::{BrokerError, Delivery, clock};
+
+/// Messages taken in one round.
+const ROUND: u16 = 200;
+/// A queue that gives nothing more for so long has nothing more for us.
+const IDLE: Duration = Duration::from_millis(500);
+/// Messages that are remembered in order to notice that the round is full.
+const REMEMBERED: usize = 1_000;
+
+/// One way round a queue.
+#[derive(Debug)]
+pub(in crate::broker) struct Sift {
+    inner: Arc<Inner>,
+    queue: Queue,
+    picks: Picks,
+    /// Messages still to be looked at, at most; `None` before the first look.
+    left: Option<u64>,
+    /// The first that went back: to meet one of them again is to be round.
+    first: HashSet<String>,
+}
+
+impl Amqp {
+    pub(in crate::broker) fn sift(&self, queue: Queue, picks: Picks) -> Sift {
+        Sift { inner: Arc::clone(&self.inner), queue, picks, left: None, first: HashSet::new() }
+    }
+}
+
+impl Sift {
+    pub(in crate::broker) async fn next(&mut self) -> Result<Option<Vec<Delivery>>, BrokerError> {
+        loop {
+            let left = match self.left {
+                Some(left) => left,
+                None => self.inner.look(&self.queue).await?.message_count().into(),
+            };
+            let wanted = u16::try_from(left).unwrap_or(u16::MAX).min(ROUND);
+            let round = if wanted == 0 { Vec::new() } else { self.round(wanted).await? };
+            let round_is_full = round.iter().any(|delivery| self.first.contains(id_of(delivery)));
+            self.left = match round.len() {
+                0 => Some(0),
+                _ if round_is_full => Some(0),
+                taken => Some(left.saturating_sub(taken as u64)),
+            };
+            if round.is_empty() {
+                return Ok(None);
+            }
+            let (picked, rest): (Vec<_>, Vec<_>) =
+                round.into_iter().partition(|delivery| self.picks.picks(&delivery.message));
+            self.hand_back(rest).await;
+            if !picked.is_empty() {
+                return Ok(Some(picked));
+            }
+        }
+    }
+
+    async fn hand_back(&mut self, rest: Vec<Delivery>) {
+        let room = REMEMBERED.saturating_sub(self.first.len());
+        self.first.extend(rest.iter().take(room).map(|delivery| id_of(delivery).to_owned()));
+        let held = rest.into_iter().filter_map(|delivery| match delivery.lease {
+            AnyLease::Amqp(lease) => Some(lease.give_up()),
+            AnyLease::Local(_) => None,
+        });
+        self.inner.hand_back(held.collect()).await;
+    }
+
+    /// Takes up to `wanted` messages and no more: as many as the broker sends without an ack.
+    async fn round(&self, wanted: u16) -> Result<Vec<Delivery>, BrokerError> {
+        let channel = self.inner.consuming.channel().await?;
+        let name = self.inner.names.physical(&self.queue).ok_or_else(|| unknown(&self.queue))?;
+        channel.basic_qos(wanted, BasicQosOptions::default()).await.map_err(|error| fault::of(&error))?;
+        let options = BasicConsumeOptions::default();
+        let consumer =
+            channel.basic_consume(name, ShortString::default(), options, FieldTable::default()).await;
+        let mut consumer = consumer.map_err(|error| missing_or(&self.queue, &error))?;
+        let line = Arc::new(Line::new(channel, self.inner.tasks.clone()));
+        let mut round = Vec::with_capacity(wanted.into());
+        let mut cancelled = false;
+        while round.len() < usize::from(wanted) {
+            match tokio::time::timeout(IDLE, consumer.next()).await {
+                Ok(Some(Ok(delivery))) => round.push(self.delivery(&line, delivery)),
+                Ok(Some(Err(error))) => return Err(fault::of(&error)),
+                Ok(None) => break,
+                // What crosses the cancel still arrives, then the stream ends.
+                Err(_) if !cancelled => {
+                    cancelled = true;
+                    let tag = consumer.tag();
+                    let told = line.channel().basic_cancel(tag, BasicCancelOptions::default()).await;
+                    told.map_err(|error| fault::of(&error))?;
+                }
+                Err(_) => break,
+            }
+        }
+        if !cancelled {
+            let tag = consumer.tag();
+            let told = line.channel().basic_cancel(tag, BasicCancelOptions::default()).await;
+            told.map_err(|error| fault::of(&error))?;
+        }
+        Ok(round)
+    }
+
+    fn delivery(&self, line: &Arc<Line>, delivery: lapin::message::Delivery) -> Delivery {
+        let (tag, names) = (delivery.delivery_tag, &self.inner.names);
+        let parcel = wire::read(&delivery.properties, delivery.data, &self.queue, names, clock::now());
+        let (message, crashes) = (parcel.message.clone(), parcel.crashes);
+        let lease = Lease::new(Arc::clone(&self.inner), tag, Arc::clone(line), parcel);
+        Delivery::new(message, crashes, AnyLease::Amqp(lease), self.inner.ladder.clone())
+    }
+}
+
+fn id_of(delivery: &Delivery) -> &str {
+    &delivery.message.headers.message_id
+}

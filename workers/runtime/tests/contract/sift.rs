@@ -1,0 +1,160 @@
+//! Looking through a queue: what is picked comes out, all else stays as it was.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use messages::{Cause, CauseClass};
+use runtime::{Broker, Delivery, Message, Sift};
+
+use crate::fixture::*;
+
+/// Picks every third message.
+fn every_third(broker: &Broker) -> Sift {
+    broker.sift(jobs(), |message| number(message).is_multiple_of(3))
+}
+
+fn number(message: &Message) -> usize {
+    message.headers.message_id.strip_prefix('m').unwrap().parse().unwrap()
+}
+
+async fn all(mut sift: Sift) -> Vec<Delivery> {
+    let mut picked = Vec::new();
+    while let Some(some) = sift.next().await.unwrap() {
+        assert!(!some.is_empty() && some.len() <= 500, "a bounded number at a time");
+        picked.extend(some);
+    }
+    picked
+}
+
+pub(crate) async fn what_is_picked_comes_out_and_the_rest_keeps_its_order(fixture: &Fixture) {
+    fixture.broker.publish(messages(&jobs(), 1_003)).await.unwrap();
+    wait_ready(&fixture.broker, &jobs(), 1_003).await;
+    let mut sift = every_third(&fixture.broker);
+    let mut picked = Vec::new();
+    while let Some(some) = sift.next().await.unwrap() {
+        for delivery in some {
+            picked.push(number(&delivery.message));
+            delivery.ack().await.unwrap();
+        }
+    }
+    assert_eq!(picked, (0..1_003).step_by(3).collect::<Vec<_>>());
+    let left: Vec<String> =
+        ids(1_003).into_iter().enumerate().filter(|(n, _)| n % 3 > 0).map(|(_, id)| id).collect();
+    let mut consumer = consume(&fixture.broker, &jobs(), 100).await;
+    assert_eq!(drain(&mut consumer, left.len()).await, left);
+    assert_quiet(&mut consumer).await;
+}
+
+pub(crate) async fn an_empty_queue_is_looked_through_at_once(fixture: &Fixture) {
+    assert!(all(every_third(&fixture.broker)).await.is_empty());
+}
+
+pub(crate) async fn what_stays_is_not_changed(fixture: &Fixture) {
+    let mut odd = message(&jobs(), 1);
+    odd.headers.attempt = 2;
+    odd.headers.replays = 1;
+    odd.headers.cause = Some(Cause::new(CauseClass::Gone, "as it was"));
+    odd.body = vec![0, 159, 146, 150].into();
+    fixture.broker.publish(vec![message(&jobs(), 0), odd.clone()]).await.unwrap();
+    wait_ready(&fixture.broker, &jobs(), 2).await;
+    let picked = all(every_third(&fixture.broker)).await;
+    assert_eq!(ids_of(&picked), ["m0"]);
+    let mut consumer = consume(&fixture.broker, &jobs(), 10).await;
+    let left = take_one(&mut consumer).await;
+    assert_eq!((&left.message, left.crashes), (&odd, 0));
+    left.ack().await.unwrap();
+    for delivery in picked {
+        delivery.ack().await.unwrap();
+    }
+    assert_quiet(&mut consumer).await;
+}
+
+pub(crate) async fn what_was_picked_and_not_settled_goes_back(fixture: &Fixture) {
+    fixture.broker.publish(messages(&jobs(), 10)).await.unwrap();
+    wait_ready(&fixture.broker, &jobs(), 10).await;
+    drop(all(every_third(&fixture.broker)).await);
+    let mut consumer = consume(&fixture.broker, &jobs(), 100).await;
+    let taken = take(&mut consumer, 10).await;
+    assert_eq!(sorted(ids_of(&taken)), sorted(ids(10)));
+    assert!(taken.iter().all(|delivery| (delivery.message.headers.attempt, delivery.crashes) == (0, 0)));
+    for delivery in taken {
+        delivery.ack().await.unwrap();
+    }
+}
+
+pub(crate) async fn a_crash_in_the_middle_loses_none(fixture: &Fixture) {
+    fixture.broker.publish(messages(&jobs(), 600)).await.unwrap();
+    wait_ready(&fixture.broker, &jobs(), 600).await;
+    let other = fixture.another().await;
+    let mut sift = every_third(&other);
+    let held = sift.next().await.unwrap().unwrap();
+    other.crash().await;
+    drop((held, sift));
+    let mut consumer = consume(&fixture.broker, &jobs(), 100).await;
+    let mut seen = BTreeSet::new();
+    // A message may be there twice: it went back, and its ack was lost with the process.
+    while seen.len() < 600 {
+        seen.extend(drain(&mut consumer, 1).await);
+    }
+    assert_eq!(seen, ids(600).into_iter().collect());
+}
+
+pub(crate) async fn workers_go_on_meanwhile_and_each_message_is_had_once(fixture: &Fixture) {
+    const COUNT: usize = 2_000;
+    fixture.broker.publish(messages(&jobs(), COUNT)).await.unwrap();
+    wait_ready(&fixture.broker, &jobs(), COUNT as u64).await;
+    let other = fixture.another().await;
+    let worker = async {
+        let mut consumer = consume(&other, &jobs(), 16).await;
+        let mut done = Vec::new();
+        // Ends when nothing has come for a while: the other side has finished long before.
+        while let Ok(taken) = tokio::time::timeout(Duration::from_secs(3), consumer.take(16)).await {
+            for delivery in taken.unwrap() {
+                done.push(delivery.message.headers.message_id.clone());
+                delivery.ack().await.unwrap();
+            }
+        }
+        done
+    };
+    let sifter = async {
+        let mut picked = Vec::new();
+        for _ in 0..3 {
+            let mut sift = every_third(&fixture.broker);
+            while let Some(some) = sift.next().await.unwrap() {
+                for delivery in some {
+                    picked.push(delivery.message.headers.message_id.clone());
+                    delivery.ack().await.unwrap();
+                }
+            }
+        }
+        picked
+    };
+    let (done, picked) = tokio::join!(worker, sifter);
+    assert!(
+        !picked.is_empty() && done.len() >= COUNT * 2 / 3,
+        "{} done, {} picked",
+        done.len(),
+        picked.len()
+    );
+    assert_eq!(sorted([done, picked].concat()), sorted(ids(COUNT)));
+}
+
+/// On the local file alone: what is parked is reached, and stays parked when it is not picked.
+#[tokio::test]
+async fn on_the_local_file_what_is_parked_is_looked_at_too() {
+    run(Kind::Local, async |fixture| {
+        fixture.broker.publish(messages(&jobs(), 4)).await.unwrap();
+        let mut consumer = consume(&fixture.broker, &jobs(), 10).await;
+        for delivery in take(&mut consumer, 4).await {
+            delivery.retry(Some(RUNGS[2]), Cause::new(CauseClass::Gone, "later")).await.unwrap();
+        }
+        let picked = all(every_third(&fixture.broker)).await;
+        assert_eq!(ids_of(&picked), ["m0", "m3"]);
+        assert_eq!(fixture.broker.depth(&jobs()).await.unwrap().delayed, Some(2));
+        for delivery in picked {
+            delivery.ack().await.unwrap();
+        }
+        assert_eq!(sorted(drain(&mut consumer, 2).await), ["m1", "m2"]);
+    })
+    .await;
+}
