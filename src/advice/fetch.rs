@@ -32,9 +32,7 @@ fn judge(part: &Part, index: &RoleAdvice) -> (Bound, u64, String) {
         return (Bound::NoWorkers, 1, sentence);
     }
     if part.is_held() {
-        let why = part.holds.first().map(String::as_str).unwrap_or_default();
-        let sentence =
-            format!("{role} is on hold with {waiting} waiting ({why}); more workers will not be faster");
+        let sentence = format!("{role} is on hold with {waiting} waiting: more workers will not be faster");
         return (Bound::Hold, 1, sentence);
     }
     if part.share(rates.waiting_for_room) >= WAITS {

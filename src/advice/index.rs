@@ -30,9 +30,7 @@ fn judge(observed: &Observed) -> (Bound, u64, String) {
         return (Bound::Nothing, u64::from(fetching), "index has nothing to do".to_owned());
     }
     if part.is_held() {
-        let why = part.holds.first().map(String::as_str).unwrap_or_default();
-        let sentence =
-            format!("index is on hold with {waiting} waiting ({why}); more workers will not be faster");
+        let sentence = format!("index is on hold with {waiting} waiting: more workers will not be faster");
         return (Bound::Hold, 1, sentence);
     }
     if (part.waiting as f64) < observed.documents_limit as f64 * FILLED {

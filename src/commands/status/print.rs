@@ -82,7 +82,7 @@ fn say_workers(cards: &[runtime::Card], queues: &[QueueLine], now: Timestamp) {
     if silent > 0 {
         output::say(&format!("{} did not answer", words::some(silent, "worker")));
     }
-    workers::holds(cards, now).iter().for_each(|sentence| output::say(sentence));
+    workers::holds(cards, queues, now).iter().for_each(|sentence| output::say(sentence));
 }
 
 fn say_dead(report: &Report) {

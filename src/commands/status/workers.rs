@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use jiff::tz::Offset;
+use messages::Queue;
 use runtime::Card;
 use runtime::roll::RoleCard;
 
@@ -35,7 +36,7 @@ fn row(card: &Card, role: &RoleCard, now: Timestamp) -> [String; 8] {
 }
 
 /// A sentence per role that is on hold, and why; roles on hold for the same reason share one.
-pub(super) fn holds(workers: &[Card], now: Timestamp) -> Vec<String> {
+pub(super) fn holds(workers: &[Card], queues: &[QueueLine], now: Timestamp) -> Vec<String> {
     let mut said: Vec<(String, Vec<String>)> = Vec::new();
     for (card, role) in workers.iter().flat_map(|card| card.roles.iter().map(move |role| (card, role))) {
         let Some(hold) = &role.now.hold else { continue };
@@ -43,7 +44,9 @@ pub(super) fn holds(workers: &[Card], now: Timestamp) -> Vec<String> {
             Some(until) => resumes(until, now),
             None => "resumes when that is well again".to_owned(),
         };
-        let sentence = format!("{} is on hold: {}; {ends}", role.now.name, hold.why);
+        let waiting: u64 = queues.iter().filter(|line| takes(role, line)).map(|line| line.depth.ready).sum();
+        let waiting = words::some(waiting, "message");
+        let sentence = format!("{} is on hold: {}; {waiting} waiting; {ends}", role.now.name, hold.why);
         let who = format!("{}/{}", card.host, card.pid);
         match said.iter_mut().find(|(known, _)| *known == sentence) {
             Some((_, all)) => all.push(who),
@@ -70,12 +73,16 @@ pub(super) fn silent(workers: &[Card], queues: &[QueueLine]) -> u64 {
 }
 
 fn answered(workers: &[Card], line: &QueueLine) -> u64 {
-    let takes = |role: &RoleCard| match role.now.name.as_ref() {
-        "index" => line.queue.as_str() == "ua.documents",
-        "index.dead" => line.queue.as_str() == "ua.dead",
+    workers.iter().filter(|card| card.roles.iter().any(|role| takes(role, line))).count() as u64
+}
+
+/// Whether a role takes from a queue.
+fn takes(role: &RoleCard, line: &QueueLine) -> bool {
+    match role.now.name.as_ref() {
+        "index" => line.queue == Queue::documents(),
+        "index.dead" => line.queue == Queue::dead(),
         name => line.queue.as_str().starts_with(&format!("ua.jobs.{name}.")),
-    };
-    workers.iter().filter(|card| card.roles.iter().any(takes)).count() as u64
+    }
 }
 
 #[cfg(test)]
@@ -101,6 +108,10 @@ mod tests {
         card
     }
 
+    fn waiting(name: &str, ready: u64) -> QueueLine {
+        QueueLine { queue: Queue::named(name), depth: Depth { ready, ..Depth::default() } }
+    }
+
     #[test]
     fn holds_are_said_with_their_reason_and_their_end() {
         let now = at("2026-01-02T20:48:00Z");
@@ -110,11 +121,13 @@ mod tests {
         let mut twin = card("zoom.detail", Some(spent.clone()));
         twin.pid = 8;
         let workers = [card("zoom.detail", Some(spent)), card("index", Some(away)), twin, card("x", None)];
+        let queues =
+            [waiting("ua.jobs.zoom.detail.daily", 340), waiting("ua.jobs.zoom.detail.backfill", 12_000)];
         assert_eq!(
-            holds(&workers, now),
+            holds(&workers, &queues, now),
             [
-                "zoom.detail is on hold: heavy: daily limit, 48,000 of 48,000 used; resumes in 3 h 12 min (00:00 UTC) (one/7, one/8)",
-                "index is on hold: the store is away; resumes when that is well again (one/7)",
+                "zoom.detail is on hold: heavy: daily limit, 48,000 of 48,000 used; 12,340 messages waiting; resumes in 3 h 12 min (00:00 UTC) (one/7, one/8)",
+                "index is on hold: the store is away; 0 messages waiting; resumes when that is well again (one/7)",
             ]
         );
         assert_eq!(resumes(at("2026-01-02T20:00:00Z"), now), "resumes now");
@@ -129,7 +142,7 @@ mod tests {
     #[test]
     fn those_who_take_and_do_not_answer_are_counted() {
         let line = |name: &str, consumers| QueueLine {
-            queue: messages::Queue::named(name),
+            queue: Queue::named(name),
             depth: Depth { consumers, ..Depth::default() },
         };
         let queues = [line("ua.jobs.zoom.detail.daily", 3), line("ua.documents", 1)];

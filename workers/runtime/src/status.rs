@@ -169,3 +169,20 @@ pub(crate) enum Settled {
     Rejected,
     HandedBack,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_loop_turns_while_it_waits_and_not_while_it_hangs() {
+        let status = Status::new("test");
+        assert_eq!(status.last_turn(), None);
+        let (begin, waited) = (Instant::now(), TURN * 5 / 2);
+        status.turning(tokio::time::sleep(waited)).await;
+        let since = status.last_turn().unwrap();
+        assert!(begin.elapsed() - since >= TURN, "the last turn was the first one");
+        tokio::time::sleep(waited).await;
+        assert!(status.last_turn().unwrap() >= waited);
+    }
+}
