@@ -117,8 +117,10 @@ fn vanishing<'a>(line: &'a str, values: &BTreeMap<String, String>) -> Option<&'a
     let mut pieces = value.split('$');
     let mut before = pieces.next()?;
     for piece in pieces {
-        let bare = piece.strip_prefix('{').unwrap_or(piece);
-        let end = bare.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(bare.len());
+        // Without braces the parser's names end at an underscore: `$UA_LOG` is `$UA` and a rest.
+        let (bare, braced) = piece.strip_prefix('{').map_or((piece, false), |rest| (rest, true));
+        let is_name = |c: char| c.is_ascii_alphanumeric() || (braced && c == '_');
+        let end = bare.find(|c: char| !is_name(c)).unwrap_or(bare.len());
         if !before.ends_with('\\') && !known(&bare[..end]) {
             return Some(name);
         }
@@ -159,15 +161,18 @@ mod tests {
             std::fs::write(&path, text).unwrap();
             dotenv(&path)
         };
-        for text in
-            ["ES_PASSWORD=canary$word", "ES_PASSWORD=\"canary${word}\"", "export ES_PASSWORD=canary$$"]
-        {
+        for text in [
+            "ES_PASSWORD=canary$word",
+            "ES_PASSWORD=\"canary${word}\"",
+            "export ES_PASSWORD=canary$$",
+            "UA_LOG=info\nES_PASSWORD=canary$UA_LOG",
+        ] {
             let error = read(text).unwrap_err().to_string();
             assert!(error.contains("ES_PASSWORD") && error.contains("single quotes"), "{text}: {error}");
             assert!(!error.contains("canary"), "{error}");
         }
         let kept =
-            read("ES_USER='a$b'\nES_PASSWORD=a\\$b\nUA_LOG=info\nUA_DATA_DIR=x/$UA_LOG\n# A=$b").unwrap();
+            read("ES_USER='a$b'\nES_PASSWORD=a\\$b\nUA_LOG=info\nUA_DATA_DIR=x/${UA_LOG}\n# A=$b").unwrap();
         assert_eq!((kept["ES_USER"].as_str(), kept["ES_PASSWORD"].as_str()), ("a$b", "a$b"));
         assert_eq!(kept["UA_DATA_DIR"], "x/info");
     }
