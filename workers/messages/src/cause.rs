@@ -123,6 +123,14 @@ impl Cause {
         }
         Self { class, text }
     }
+
+    /// The HTTP status of which the text speaks (`... answered 404, code 3001: ...`), if it does.
+    pub fn http_status(&self) -> Option<u16> {
+        let (_, said) = self.text.split_once(" answered ")?;
+        let digits = said.get(..3).filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))?;
+        let ends = said[3..].bytes().next().is_none_or(|byte| !byte.is_ascii_alphanumeric());
+        digits.parse().ok().filter(|status| ends && (100..600).contains(status))
+    }
 }
 
 impl fmt::Display for Cause {
@@ -142,6 +150,23 @@ mod tests {
             assert_eq!(class.name().parse::<CauseClass>().unwrap(), class);
         }
         assert!("no-such-class".parse::<CauseClass>().is_err());
+    }
+
+    #[test]
+    fn the_status_of_an_answer_is_read_from_the_text() {
+        let status = |text: &str| Cause::new(CauseClass::Gone, text).http_status();
+        assert_eq!(status("GET /metrics/meetings answered 404, code 3001: gone"), Some(404));
+        assert_eq!(status("GET /users answered 503"), Some(503));
+        for none in [
+            "",
+            "it answered",
+            "it answered 7",
+            "it answered 4040 times",
+            "it answered ööö",
+            "x answered 999",
+        ] {
+            assert_eq!(status(none), None, "{none}");
+        }
     }
 
     #[test]

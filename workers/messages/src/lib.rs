@@ -8,13 +8,15 @@ mod id;
 mod job;
 mod queue;
 mod receipt;
+mod subject;
 pub mod zoom;
 
 pub use cause::{Cause, CauseClass};
 pub use codec::{DecodeError, VERSION, decode, encode};
-pub use dead::{DeadLetter, DeadState};
+pub use dead::{DeadEvent, DeadLetter, DeadState};
 pub use document::{Document, RawDocument, RawKind};
 pub use id::{IdError, JobId, MeetingUuid, RunId, SeriesId};
 pub use job::{Job, JobHead};
 pub use queue::{Family, Lane, Queue, Source, UnknownName};
 pub use receipt::{Calls, Receipt, ReceiptState};
+pub use subject::Subject;
