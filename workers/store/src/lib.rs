@@ -17,6 +17,6 @@ pub use elasticsearch::Elasticsearch;
 pub use error::StoreError;
 pub use index::{Kind, Split};
 pub use local::Local;
-pub use query::{Cursor, Hit, Order, Query};
+pub use query::{Cursor, Hit, Order, Query, Span};
 pub use report::{Change, Health, SetupReport, TemplateState};
 pub use store::Store;

@@ -1,5 +1,6 @@
 //! Questions to the store, small enough to mean the same in SQL and in the query language of a search engine.
 
+use jiff::Timestamp;
 use serde_json::value::RawValue;
 
 use crate::Kind;
@@ -22,6 +23,8 @@ pub struct Query {
     pub order: Option<(&'static str, Order)>,
     /// Hits wanted at most, up to 10,000.
     pub limit: usize,
+    /// Fields that the hits come without: what is large and not looked at.
+    pub without: Vec<&'static str>,
 }
 
 /// Ascending or descending.
@@ -36,7 +39,15 @@ pub enum Order {
 impl Query {
     /// Every document of `kind`, 10,000 at most.
     pub fn all(kind: Kind) -> Self {
-        Self { kind, terms: Vec::new(), any_of: Vec::new(), ranges: Vec::new(), order: None, limit: 10_000 }
+        Self {
+            kind,
+            terms: Vec::new(),
+            any_of: Vec::new(),
+            ranges: Vec::new(),
+            order: None,
+            limit: 10_000,
+            without: Vec::new(),
+        }
     }
 
     /// Only documents whose `field` is `value`.
@@ -67,6 +78,13 @@ impl Query {
         self
     }
 
+    /// The hits without `field`.
+    #[must_use]
+    pub fn without(mut self, field: &'static str) -> Self {
+        self.without.push(field);
+        self
+    }
+
     /// At most `limit` hits.
     #[must_use]
     pub fn limit(mut self, limit: usize) -> Self {
@@ -75,16 +93,36 @@ impl Query {
     }
 }
 
+/// How many documents have a value of a field, and within which time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Span {
+    /// The value.
+    pub value: String,
+    /// How many documents have it.
+    pub count: u64,
+    /// The earliest time in them, in whole milliseconds; `None` when no document has one.
+    pub first: Option<Timestamp>,
+    /// The latest.
+    pub last: Option<Timestamp>,
+}
+
 /// Where a [`crate::Store::scan`] goes on.
 #[derive(Debug, Clone)]
 pub struct Cursor(pub(crate) Position);
 
 #[derive(Debug, Clone)]
 pub(crate) enum Position {
-    /// Behind this document of the local file.
-    Behind { index: String, id: String },
+    /// Behind this document of the local file; in an ordered scan also behind its value.
+    Behind { mark: Option<Mark>, index: String, id: String },
     /// The search engine keeps the place under this name.
     Scroll(String),
+}
+
+/// The value by which an ordered scan goes on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Mark {
+    Number(i64),
+    Text(String),
 }
 
 /// A document found.

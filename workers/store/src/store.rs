@@ -3,7 +3,7 @@
 use jiff::civil::Date;
 
 use crate::{
-    Batch, Cursor, Elasticsearch, Health, Hit, Kind, Local, Query, SetupReport, StoreError, Verdict, id,
+    Batch, Cursor, Elasticsearch, Health, Hit, Kind, Local, Query, SetupReport, Span, StoreError, Verdict, id,
 };
 
 /// Where documents live. Clones share connections.
@@ -50,7 +50,8 @@ impl Store {
     }
 
     /// The documents with these ids, as far as they are there, in no particular order. Cheap in the local file,
-    /// a request for every 100 of them elsewhere.
+    /// a request for every 100 of them elsewhere. Of a kind with one index as they are this moment, refreshed or
+    /// not.
     ///
     /// # Errors
     /// When the store cannot be asked.
@@ -76,10 +77,10 @@ impl Store {
         each!(self, store => store.count(query).await)
     }
 
-    /// All documents that fulfil the query, `page` by `page`, in no particular order and whatever the query's
-    /// limit; every document that is there all the while comes exactly once. Begin with `None`, go on with the
-    /// cursor of the page before; no cursor means that this was the last page. Do not pause for longer than
-    /// a minute between two pages.
+    /// All documents that fulfil the query, `page` by `page` and whatever the query's limit; every document that
+    /// is there all the while comes exactly once. In the query's order, and then only those that have the field;
+    /// without one in no particular order. Begin with `None`, go on with the cursor of the page before; no cursor
+    /// means that this was the last page. Do not pause for longer than a minute between two pages.
     ///
     /// # Errors
     /// When the store cannot be asked, or has forgotten the cursor.
@@ -110,6 +111,19 @@ impl Store {
         each!(self, store => store.sum(query, fields).await)
     }
 
+    /// As [`Store::group`], with the earliest and the latest `time` (a field with a date or time) of each value.
+    ///
+    /// # Errors
+    /// When the store cannot be asked.
+    pub async fn spans(
+        &self,
+        query: &Query,
+        field: &'static str,
+        time: &'static str,
+    ) -> Result<Vec<Span>, StoreError> {
+        each!(self, store => store.spans(query, field, time).await)
+    }
+
     /// Removes the indices of a split kind of which everything is old: the whole period lies before the date
     /// `before`, and every document in it was received (by its version) before that date. The second matters
     /// for what was received long after its own time: it is kept as long as all else. Returns how many
@@ -132,7 +146,8 @@ impl Store {
         each!(self, store => store.refresh().await)
     }
 
-    /// Loads the index templates (in the local file: makes the views). Doing it again is harmless.
+    /// Loads the index templates (in the local file: makes the views), and teaches an index that is there for
+    /// ever, and no template reaches any more, the fields that are new. Doing it again is harmless.
     ///
     /// # Errors
     /// When the store cannot be asked, or refuses.

@@ -3,6 +3,8 @@
 mod answer;
 mod bulk;
 mod expire;
+mod fetch;
+mod groups;
 mod host;
 mod search;
 mod templates;
@@ -28,7 +30,7 @@ use serde::de::DeserializeOwned;
 
 use self::answer::Answer;
 use crate::store::check_prefix;
-use crate::{Batch, Cursor, Health, Hit, Kind, Query, SetupReport, StoreError, Verdict};
+use crate::{Batch, Cursor, Health, Hit, Kind, Query, SetupReport, Span, StoreError, Verdict};
 
 /// How long a question whether the store is well may take.
 const HEALTH_TIMEOUT: Duration = Duration::from_secs(5);
@@ -138,11 +140,11 @@ impl Elasticsearch {
     }
 
     pub(crate) async fn get(&self, kind: Kind, id: &str) -> Result<Option<Hit>, StoreError> {
-        Ok(search::get_many(self, kind, &[id.to_owned()]).await?.pop())
+        Ok(fetch::get_many(self, kind, &[id.to_owned()]).await?.pop())
     }
 
     pub(crate) async fn get_many(&self, kind: Kind, ids: Vec<String>) -> Result<Vec<Hit>, StoreError> {
-        search::get_many(self, kind, &ids).await
+        fetch::get_many(self, kind, &ids).await
     }
 
     pub(crate) async fn search(&self, query: &Query) -> Result<Vec<Hit>, StoreError> {
@@ -167,7 +169,17 @@ impl Elasticsearch {
         query: &Query,
         field: &'static str,
     ) -> Result<Vec<(String, u64)>, StoreError> {
-        search::group(self, query, field).await
+        let spans = groups::spans(self, query, field, None).await?;
+        Ok(spans.into_iter().map(|span| (span.value, span.count)).collect())
+    }
+
+    pub(crate) async fn spans(
+        &self,
+        query: &Query,
+        field: &'static str,
+        time: &'static str,
+    ) -> Result<Vec<Span>, StoreError> {
+        groups::spans(self, query, field, Some(time)).await
     }
 
     pub(crate) async fn sum(&self, query: &Query, fields: &[&'static str]) -> Result<Vec<i64>, StoreError> {

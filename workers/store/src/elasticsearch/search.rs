@@ -16,9 +16,9 @@ use crate::condition::{Condition, Test, conditions};
 use crate::query::Position;
 use crate::{Cursor, Hit, Kind, Order, Query, StoreError};
 
-const LENIENT: &str = "ignore_unavailable=true&allow_no_indices=true";
+pub(super) const LENIENT: &str = "ignore_unavailable=true&allow_no_indices=true";
 /// A part of the hits is a wrong answer here: receipts that are not found are fetched again.
-const WHOLE: &str = "allow_partial_search_results=false";
+pub(super) const WHOLE: &str = "allow_partial_search_results=false";
 /// Pauses before a question is asked again that was answered for some shards only: those of an index that was
 /// made this moment are not ready yet. After the last one the search engine counts as away.
 const PAUSES: [u64; 6] = [100, 200, 400, 800, 1_500, 2_000];
@@ -27,9 +27,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// How long the search engine keeps a scan's place.
 const KEEP: &str = "2m";
 /// Hits and groups in one answer: the search engine's own bound.
-const MOST: usize = 10_000;
-/// Documents that are got by their ids in one answer: each may be large.
-const AT_ONCE: usize = 100;
+pub(super) const MOST: usize = 10_000;
 
 /// Of how many shards there is no answer.
 #[derive(Default, Deserialize)]
@@ -66,38 +64,30 @@ struct Document {
     _source: Box<RawValue>,
 }
 
-pub(super) async fn get_many(
-    store: &Elasticsearch,
-    kind: Kind,
-    ids: &[String],
-) -> Result<Vec<Hit>, StoreError> {
-    let mut found = Vec::new();
-    for ids in ids.chunks(AT_ONCE) {
-        let query = json!({"size": ids.len(), "version": true, "query": {"ids": {"values": ids}}});
-        found.extend(hits(store, ask(store, kind, &query, "").await?));
-    }
-    Ok(found)
-}
-
 pub(super) async fn search(store: &Elasticsearch, query: &Query) -> Result<Vec<Hit>, StoreError> {
     let mut body = json!({
         "size": query.limit.min(MOST),
         "version": true,
         "track_total_hits": false,
         "query": selection(query)?,
+        "_source": {"excludes": query.without},
     });
     if let Some((field, order)) = query.order {
-        let order = match order {
-            Order::Ascending => "asc",
-            Order::Descending => "desc",
-        };
-        body["sort"] = json!([{field: {"order": order, "missing": "_last", "unmapped_type": "keyword"}}]);
+        body["sort"] = json!([sorting(field, order)]);
     }
     let mut hits = hits(store, ask(store, query.kind, &body, "").await?);
     if query.order.is_none() {
         hits.sort_by(|one, other| one.id.cmp(&other.id));
     }
     Ok(hits)
+}
+
+fn sorting(field: &str, order: Order) -> Value {
+    let order = match order {
+        Order::Ascending => "asc",
+        Order::Descending => "desc",
+    };
+    json!({field: {"order": order, "missing": "_last", "unmapped_type": "keyword"}})
 }
 
 pub(super) async fn count(store: &Elasticsearch, query: &Query) -> Result<u64, StoreError> {
@@ -125,7 +115,17 @@ pub(super) async fn scan(
     let page = page.clamp(1, MOST);
     let mut found = match after {
         None => {
-            let body = json!({"size": page, "version": true, "sort": ["_doc"], "query": selection(query)?});
+            let mut body = json!({
+                "size": page,
+                "version": true,
+                "sort": ["_doc"],
+                "query": selection(query)?,
+                "_source": {"excludes": query.without},
+            });
+            if let Some((field, order)) = query.order {
+                body["sort"] = json!([sorting(field, order)]);
+                body["query"] = json!({"bool": {"filter": [body["query"], {"exists": {"field": field}}]}});
+            }
             ask(store, query.kind, &body, &format!("&scroll={KEEP}")).await?
         }
         Some(Cursor(Position::Scroll(id))) => {
@@ -150,47 +150,9 @@ pub(super) async fn scan(
     }
 }
 
-pub(super) async fn group(
-    store: &Elasticsearch,
-    query: &Query,
-    field: &'static str,
-) -> Result<Vec<(String, u64)>, StoreError> {
-    #[derive(Deserialize)]
-    struct Grouped {
-        aggregations: Option<Aggregations>,
-    }
-    #[derive(Deserialize)]
-    struct Aggregations {
-        groups: Groups,
-    }
-    #[derive(Deserialize)]
-    struct Groups {
-        buckets: Vec<Bucket>,
-    }
-    #[derive(Deserialize)]
-    struct Bucket {
-        key: Value,
-        key_as_string: Option<String>,
-        doc_count: u64,
-    }
-    let body = json!({
-        "size": 0,
-        "query": selection(query)?,
-        "aggs": {"groups": {"terms": {"field": field, "size": MOST}}},
-    });
-    let path = format!("{}/_search?{LENIENT}&{WHOLE}", store.indices(query.kind));
-    let grouped: Grouped = read(store, &path, &body).await?;
-    let buckets = grouped.aggregations.map(|all| all.groups.buckets).unwrap_or_default();
-    let named = |bucket: Bucket| {
-        let name = bucket.key_as_string.unwrap_or_else(|| match bucket.key {
-            Value::String(text) => text,
-            other => other.to_string(),
-        });
-        (name, bucket.doc_count)
-    };
-    let mut groups: Vec<(String, u64)> = buckets.into_iter().map(named).collect();
-    groups.sort_by(|one, other| other.1.cmp(&one.1).then_with(|| one.0.cmp(&other.0)));
-    Ok(groups)
+/// What a question in the search engine's language finds.
+pub(super) async fn find(store: &Elasticsearch, kind: Kind, body: &Value) -> Result<Vec<Hit>, StoreError> {
+    Ok(hits(store, ask(store, kind, body, "").await?))
 }
 
 pub(super) async fn sum(
@@ -223,7 +185,11 @@ async fn ask(store: &Elasticsearch, kind: Kind, body: &Value, more: &str) -> Res
 }
 
 /// Asks a question, again for a while when not every shard answers.
-async fn read<T: DeserializeOwned>(store: &Elasticsearch, path: &str, body: &Value) -> Result<T, StoreError> {
+pub(super) async fn read<T: DeserializeOwned>(
+    store: &Elasticsearch,
+    path: &str,
+    body: &Value,
+) -> Result<T, StoreError> {
     let begun = Instant::now();
     let mut pauses = PAUSES.into_iter().map(Duration::from_millis);
     loop {
@@ -266,7 +232,7 @@ fn hits(store: &Elasticsearch, found: Found) -> Vec<Hit> {
 }
 
 /// The query in the search engine's language.
-fn selection(query: &Query) -> Result<Value, StoreError> {
+pub(super) fn selection(query: &Query) -> Result<Value, StoreError> {
     let filters: Vec<Value> = conditions(query)?.into_iter().map(filter).collect();
     Ok(if filters.is_empty() { json!({"match_all": {}}) } else { json!({"bool": {"filter": filters}}) })
 }

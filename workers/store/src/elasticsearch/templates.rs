@@ -23,9 +23,22 @@ pub(super) async fn load(store: &Elasticsearch) -> Result<SetupReport, StoreErro
         };
         // Written even when nothing changed: whoever runs it wants to know that it may.
         store.ask_json::<Value>(Method::Put, &format!("_index_template/{name}"), &wanted).await?;
+        if !kind.is_split() {
+            teach(store, kind, &wanted).await?;
+        }
         changes.push((name, change));
     }
     Ok(SetupReport { changes })
+}
+
+/// Adds new fields to an index that is there for ever: a template reaches only indices that are made after it.
+async fn teach(store: &Elasticsearch, kind: Kind, wanted: &Value) -> Result<(), StoreError> {
+    let path = format!("{}/_mapping?ignore_unavailable=true&allow_no_indices=true", store.indices(kind));
+    let answer = store.ask(Method::Put, &path, wanted["template"]["mappings"].to_string()).await?;
+    if answer.status == StatusCode::NOT_FOUND {
+        return Ok(());
+    }
+    answer.accepted().map(|_| ())
 }
 
 pub(super) async fn check(store: &Elasticsearch) -> Result<Health, StoreError> {

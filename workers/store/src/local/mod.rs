@@ -2,6 +2,7 @@
 //! SQLite tool; several processes may share the file.
 
 mod file;
+mod indices;
 mod rows;
 mod sql;
 mod views;
@@ -15,8 +16,9 @@ use rusqlite::Connection;
 
 use self::file::Writer;
 use crate::query::Position;
+use crate::report::Change;
 use crate::store::check_prefix;
-use crate::{Batch, Cursor, Health, Hit, Kind, Query, SetupReport, StoreError, Verdict};
+use crate::{Batch, Cursor, Health, Hit, Kind, Query, SetupReport, Span, StoreError, Verdict};
 
 /// Where the local store keeps its documents.
 #[derive(Debug, Clone)]
@@ -59,7 +61,7 @@ impl Local {
         std::fs::create_dir_all(&folder).map_err(refuse)?;
         let path = folder.join("ua.db");
         let mut connection = file::open(&path)?;
-        views::make(&mut connection, &prefix).map_err(|error| file::failed(&error, &path))?;
+        make(&mut connection, &prefix).map_err(|error| file::failed(&error, &path))?;
         let reader = Mutex::new(file::connect(&path)?);
         let writer = Writer::start(connection, &path).map_err(refuse)?;
         Ok(Self { inner: Arc::new(Inner { writer, reader, path, prefix }) })
@@ -89,11 +91,12 @@ impl Local {
     }
 
     pub(crate) async fn search(&self, query: &Query) -> Result<Vec<Hit>, StoreError> {
-        let mut selection = sql::Selection::of(self.prefix(), query)?;
+        let selection = sql::Selection::of(self.prefix(), query)?;
         let limit = query.limit.min(10_000);
-        let order = query.order.map(|(field, order)| selection.order(query.kind, field, order));
-        let order = order.unwrap_or_else(|| "id, index_name".to_owned());
-        self.read(move |connection, prefix| rows::hits(connection, prefix, &selection, &order, limit)).await
+        let order = selection.order_of_search();
+        let found =
+            self.read(move |connection, prefix| rows::hits(connection, prefix, &selection, &order, limit));
+        Ok(found.await?.0)
     }
 
     pub(crate) async fn count(&self, query: &Query) -> Result<u64, StoreError> {
@@ -110,21 +113,21 @@ impl Local {
         let mut selection = sql::Selection::of(self.prefix(), query)?;
         match after {
             None => {}
-            Some(Cursor(Position::Behind { index, id })) => {
-                selection.behind(format!("{}{index}", self.prefix()), id);
+            Some(Cursor(Position::Behind { mark, index, id })) => {
+                selection.behind(mark, format!("{}{index}", self.prefix()), id);
             }
             Some(Cursor(Position::Scroll(_))) => {
                 return Err(StoreError::Refused("this cursor belongs to another store".to_owned()));
             }
         }
-        let page = page.max(1);
-        let hits = self
-            .read(move |connection, prefix| {
-                rows::hits(connection, prefix, &selection, "index_name, id", page)
-            })
-            .await?;
+        selection.only_sortable();
+        let (page, order) = (page.max(1), selection.order_of_scan());
+        let found =
+            self.read(move |connection, prefix| rows::hits(connection, prefix, &selection, &order, page));
+        let (hits, mark) = found.await?;
         let last = hits.last().filter(|_| hits.len() == page);
-        let next = last.map(|hit| Cursor(Position::Behind { index: hit.index.clone(), id: hit.id.clone() }));
+        let behind = |hit: &Hit| Position::Behind { mark, index: hit.index.clone(), id: hit.id.clone() };
+        let next = last.map(behind).map(Cursor);
         Ok((hits, next))
     }
 
@@ -133,15 +136,27 @@ impl Local {
         query: &Query,
         field: &'static str,
     ) -> Result<Vec<(String, u64)>, StoreError> {
+        let spans = self.spans(query, field, "").await?;
+        Ok(spans.into_iter().map(|span| (span.value, span.count)).collect())
+    }
+
+    /// As the contract says; without a field of a time, spans have none.
+    pub(crate) async fn spans(
+        &self,
+        query: &Query,
+        field: &'static str,
+        time: &'static str,
+    ) -> Result<Vec<Span>, StoreError> {
         let selection = sql::Selection::of(self.prefix(), query)?;
-        let kind = query.kind;
-        self.read(move |connection, _| rows::group(connection, selection, kind, field)).await
+        let value = sql::shown(query.kind, field);
+        let time = if time.is_empty() { "null".to_owned() } else { sql::compared(query.kind, time) };
+        self.read(move |connection, _| rows::spans(connection, &selection, &value, &time)).await
     }
 
     pub(crate) async fn sum(&self, query: &Query, fields: &[&'static str]) -> Result<Vec<i64>, StoreError> {
         let selection = sql::Selection::of(self.prefix(), query)?;
-        let (kind, fields) = (query.kind, fields.to_vec());
-        self.read(move |connection, _| rows::sum(connection, selection, kind, &fields)).await
+        let fields = fields.to_vec();
+        self.read(move |connection, _| rows::sum(connection, &selection, &fields)).await
     }
 
     pub(crate) async fn expire(&self, kind: Kind, before: Date) -> Result<u64, StoreError> {
@@ -177,8 +192,7 @@ impl Local {
         let (path, prefix) = (path.clone(), prefix.clone());
         blocking(move || {
             let mut connection = file::open(&path)?;
-            let changes =
-                views::make(&mut connection, &prefix).map_err(|error| file::failed(&error, &path))?;
+            let changes = make(&mut connection, &prefix).map_err(|error| file::failed(&error, &path))?;
             Ok(SetupReport { changes })
         })
         .await
@@ -217,6 +231,12 @@ impl Local {
     pub fn path(&self) -> &Path {
         &self.inner.path
     }
+}
+
+/// Makes what a prefix has in the file beside its documents; says what became of the views.
+fn make(connection: &mut Connection, prefix: &str) -> rusqlite::Result<Vec<(String, Change)>> {
+    indices::make(connection, prefix)?;
+    views::make(connection, prefix)
 }
 
 async fn blocking<T: Send + 'static>(

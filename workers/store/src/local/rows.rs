@@ -1,12 +1,15 @@
 //! Documents as rows: written newest-wins, read back as hits.
 
+use jiff::Timestamp;
 use rusqlite::Error::FromSqlConversionFailure;
 use rusqlite::types::{ToSqlOutput, Type, ValueRef};
 use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
 use serde_json::value::RawValue;
 
-use super::sql::{Selection, range};
-use crate::{Batch, Hit, Item, Kind, Verdict};
+use super::indices;
+use super::sql::{Selection, range, value};
+use crate::query::Mark;
+use crate::{Batch, Hit, Item, Kind, Span, Verdict};
 
 /// Rows that are deleted in one transaction.
 const SOME: i64 = 1_000;
@@ -78,20 +81,35 @@ pub(super) fn get(
     statement.query_row(params![first, behind, id], |row| hit(row, prefix)).optional()
 }
 
-/// The selected documents in the order of `order`, an expression.
+/// The selected documents in the order of `order`, an expression; and what the last one is sorted by.
 pub(super) fn hits(
     connection: &Connection,
     prefix: &str,
     selection: &Selection,
     order: &str,
     limit: usize,
-) -> rusqlite::Result<Vec<Hit>> {
+) -> rusqlite::Result<(Vec<Hit>, Option<Mark>)> {
+    // First which ones, for which an index of the file may be enough, and then these alone.
     let sql = format!(
-        "select index_name, id, version, body from documents where {} order by {order} limit {limit}",
-        selection.conditions()
+        "select index_name, id, version, {}, {} from documents where rowid in
+             (select rowid from documents where {} order by {order} limit {limit})
+         order by {order}",
+        selection.body,
+        selection.sorted_by(),
+        selection.conditions(),
     );
     let mut statement = connection.prepare_cached(&sql)?;
-    statement.query_map(params_from_iter(selection.values()), |row| hit(row, prefix))?.collect()
+    let mut rows = statement.query(params_from_iter(selection.values()))?;
+    let (mut hits, mut last) = (Vec::new(), None);
+    while let Some(row) = rows.next()? {
+        hits.push(hit(row, prefix)?);
+        last = match row.get_ref(4)? {
+            ValueRef::Integer(number) => Some(Mark::Number(number)),
+            value @ ValueRef::Text(_) => Some(Mark::Text(text(value))),
+            _ => None,
+        };
+    }
+    Ok((hits, last))
 }
 
 /// How many documents are selected.
@@ -102,22 +120,27 @@ pub(super) fn count(connection: &Connection, selection: &Selection) -> rusqlite:
     Ok(count.unsigned_abs())
 }
 
-/// How many of the selected documents have which value of a field.
-pub(super) fn group(
+/// How many of the selected documents have which value of a field, and the span of a time in them.
+pub(super) fn spans(
     connection: &Connection,
-    mut selection: Selection,
-    kind: Kind,
-    field: &str,
-) -> rusqlite::Result<Vec<(String, u64)>> {
-    let value = selection.shown(kind, field);
+    selection: &Selection,
+    value: &str,
+    time: &str,
+) -> rusqlite::Result<Vec<Span>> {
     let sql = format!(
-        "select {value} as value, count(*) from documents where {} group by 1 having value is not null
-         order by 2 desc, 1 limit 10000",
+        "select {value}, count(*), min({time}), max({time}) from documents where {} group by {value}
+         having {value} is not null order by 2 desc, 1 limit 10000",
         selection.conditions()
     );
     let mut statement = connection.prepare_cached(&sql)?;
+    let time = |millis: Option<i64>| Timestamp::from_millisecond(millis?).ok();
     let rows = statement.query_map(params_from_iter(selection.values()), |row| {
-        Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?.unsigned_abs()))
+        Ok(Span {
+            value: text(row.get_ref(0)?),
+            count: row.get::<_, i64>(1)?.unsigned_abs(),
+            first: time(row.get(2)?),
+            last: time(row.get(3)?),
+        })
     })?;
     rows.collect()
 }
@@ -125,8 +148,7 @@ pub(super) fn group(
 /// The sums of some fields over the selected documents.
 pub(super) fn sum(
     connection: &Connection,
-    mut selection: Selection,
-    kind: Kind,
+    selection: &Selection,
     fields: &[&'static str],
 ) -> rusqlite::Result<Vec<i64>> {
     if fields.is_empty() {
@@ -134,13 +156,23 @@ pub(super) fn sum(
     }
     let sums: Vec<String> = fields
         .iter()
-        .map(|field| format!("coalesce(sum(cast({} as integer)), 0)", selection.shown(kind, field)))
+        .map(|field| format!("coalesce(sum(cast({} as integer)), 0)", value(field)))
         .collect();
     let sql = format!("select {} from documents where {}", sums.join(", "), selection.conditions());
     let mut statement = connection.prepare_cached(&sql)?;
     statement.query_row(params_from_iter(selection.values()), |row| {
         (0..fields.len()).map(|column| row.get(column)).collect()
     })
+}
+
+/// A value of a field as a text; what is declared as a word may be a number in the document.
+fn text(value: ValueRef<'_>) -> String {
+    match value {
+        ValueRef::Integer(number) => number.to_string(),
+        ValueRef::Real(number) => number.to_string(),
+        ValueRef::Text(text) | ValueRef::Blob(text) => String::from_utf8_lossy(text).into_owned(),
+        ValueRef::Null => String::new(),
+    }
 }
 
 /// The indices of a kind that are old by their name and hold nothing of version `received` or later.
@@ -184,7 +216,7 @@ pub(super) fn wipe(connection: &Connection, prefix: &str) -> rusqlite::Result<()
             .execute("delete from documents where index_name >= ?1 and index_name < ?2", [first, behind])?;
         connection.execute_batch(&format!("drop view if exists \"{prefix}{}\"", kind.name()))?;
     }
-    Ok(())
+    indices::remove(connection, prefix)
 }
 
 /// A change that changes nothing, to see whether writing works.

@@ -1,8 +1,10 @@
-//! Queries in SQL. Values and field names are always bound, never written into the text.
+//! Queries in SQL. Values are always bound, never written into the text. Names of fields and of indices are this
+//! program's own and stand in the text: only so does SQLite see that an index on an expression is of use.
 
 use rusqlite::types::Value;
 
 use crate::condition::{Condition, Test, conditions};
+use crate::query::Mark;
 use crate::template::{self, Field};
 use crate::{Kind, Order, Query, StoreError};
 
@@ -17,20 +19,75 @@ pub(super) fn range(prefix: &str, kind: Kind) -> (String, String) {
     }
 }
 
-/// Conditions on the table `documents`.
+/// The condition that holds for the documents of a kind with one index. Indices of the file are made with the
+/// same words.
+pub(super) fn of_one_index(prefix: &str, kind: Kind) -> String {
+    format!("index_name = '{prefix}{}'", kind.name())
+}
+
+/// An expression for a field's value. Indices of the file are made with the same words.
+pub(super) fn value(field: &str) -> String {
+    let path = field.split('.').fold("$".to_owned(), |path, name| format!("{path}.\"{name}\""));
+    format!("json_extract(body, '{path}')")
+}
+
+/// An expression for a field's value in the form in which it is compared: dates as milliseconds.
+pub(super) fn compared(kind: Kind, field: &str) -> String {
+    let value = value(field);
+    match template::of(kind).fields.find(field) {
+        Some(Field::Date | Field::Day) => format!(
+            "case typeof({value}) when 'integer' then {value}
+             else cast(round(unixepoch({value}, 'subsec') * 1000) as integer) end"
+        ),
+        _ => value,
+    }
+}
+
+/// An expression for a field's value as a text.
+pub(super) fn shown(kind: Kind, field: &str) -> String {
+    let value = value(field);
+    match template::of(kind).fields.find(field) {
+        Some(Field::Boolean) => format!("case {value} when 1 then 'true' when 0 then 'false' end"),
+        Some(Field::Keyword) => value,
+        _ => format!("cast({value} as text)"),
+    }
+}
+
+/// An expression for a document without some of its fields.
+pub(super) fn body_without(fields: &[&str]) -> String {
+    let paths = fields.iter().map(|field| format!(", '$.\"{field}\"'"));
+    if fields.is_empty() {
+        "body".to_owned()
+    } else {
+        format!("json_remove(body{})", paths.collect::<String>())
+    }
+}
+
+/// Conditions on the table `documents`, and an order.
 #[derive(Debug)]
 pub(super) struct Selection {
     conditions: Vec<String>,
     values: Vec<Value>,
+    /// What the hits are sorted by, before their key.
+    order: Option<(String, Order)>,
+    /// The document as it is to be given back, an expression.
+    pub(super) body: String,
 }
 
 impl Selection {
     /// What a query selects.
     pub(super) fn of(prefix: &str, query: &Query) -> Result<Self, StoreError> {
-        let (first, behind) = range(prefix, query.kind);
-        let mut selection = Self { conditions: Vec::new(), values: Vec::new() };
-        let (first, behind) = (selection.bind(Value::Text(first)), selection.bind(Value::Text(behind)));
-        selection.conditions.push(format!("index_name >= {first} and index_name < {behind}"));
+        let order = query.order.map(|(field, order)| (compared(query.kind, field), order));
+        let body = body_without(&query.without);
+        let mut selection = Self { conditions: Vec::new(), values: Vec::new(), order, body };
+        let indices = if query.kind.is_split() {
+            let (first, behind) = range(prefix, query.kind);
+            let (first, behind) = (selection.bind(Value::Text(first)), selection.bind(Value::Text(behind)));
+            format!("index_name >= {first} and index_name < {behind}")
+        } else {
+            of_one_index(prefix, query.kind)
+        };
+        selection.conditions.push(indices);
         for condition in conditions(query)? {
             let condition = selection.condition(query.kind, condition);
             selection.conditions.push(condition);
@@ -38,10 +95,52 @@ impl Selection {
         Ok(selection)
     }
 
-    /// Only documents behind this one, in the order of the key.
-    pub(super) fn behind(&mut self, index: String, id: String) {
+    /// Only documents with a value to sort by, where there is an order.
+    pub(super) fn only_sortable(&mut self) {
+        if let Some((value, _)) = &self.order {
+            self.conditions.push(format!("{value} is not null"));
+        }
+    }
+
+    /// Only documents behind this one: in the selection's order, then in that of the key.
+    pub(super) fn behind(&mut self, mark: Option<Mark>, index: String, id: String) {
         let (index, id) = (self.bind(Value::Text(index)), self.bind(Value::Text(id)));
-        self.conditions.push(format!("(index_name, id) > ({index}, {id})"));
+        let key = format!("(index_name, id) > ({index}, {id})");
+        let condition = match (self.order.clone(), mark) {
+            (Some((value, order)), Some(mark)) => {
+                let mark = self.bind(match mark {
+                    Mark::Number(number) => Value::Integer(number),
+                    Mark::Text(text) => Value::Text(text),
+                });
+                let beyond = if order == Order::Ascending { '>' } else { '<' };
+                format!("{value} {beyond}= {mark} and ({value} {beyond} {mark} or {key})")
+            }
+            _ => key,
+        };
+        self.conditions.push(condition);
+    }
+
+    /// What the hits are sorted by; `null` where there is no order.
+    pub(super) fn sorted_by(&self) -> &str {
+        self.order.as_ref().map_or("null", |(value, _)| value)
+    }
+
+    /// The order of a search: documents without the field last, then by id.
+    pub(super) fn order_of_search(&self) -> String {
+        self.ordered("id, index_name")
+    }
+
+    /// The order of a scan: then by the key.
+    pub(super) fn order_of_scan(&self) -> String {
+        self.ordered("index_name, id")
+    }
+
+    fn ordered(&self, then: &str) -> String {
+        match &self.order {
+            None => then.to_owned(),
+            Some((value, Order::Ascending)) => format!("{value} asc nulls last, {then}"),
+            Some((value, Order::Descending)) => format!("{value} desc nulls last, {then}"),
+        }
     }
 
     pub(super) fn conditions(&self) -> String {
@@ -52,66 +151,52 @@ impl Selection {
         &self.values
     }
 
-    /// An expression that sorts by a field, documents without it last.
-    pub(super) fn order(&mut self, kind: Kind, field: &str, order: Order) -> String {
-        let value = self.compared(kind, field);
-        let direction = match order {
-            Order::Ascending => "asc",
-            Order::Descending => "desc",
-        };
-        format!("{value} {direction} nulls last, id")
-    }
-
-    /// An expression for a field's value as a text.
-    pub(super) fn shown(&mut self, kind: Kind, field: &str) -> String {
-        let value = self.value(field);
-        match template::of(kind).fields.find(field) {
-            Some(Field::Boolean) => format!("case {value} when 1 then 'true' when 0 then 'false' end"),
-            _ => format!("cast({value} as text)"),
-        }
-    }
-
     fn condition(&mut self, kind: Kind, Condition { field, tests }: Condition) -> String {
         if tests.is_empty() {
             return "false".to_owned();
         }
-        let value = self.compared(kind, field);
-        let mut either = Vec::new();
+        let value = compared(kind, field);
+        let (mut equal, mut either) = (Vec::new(), Vec::new());
         for test in tests {
             let (from, to) = match test {
                 Test::Is(text) => (Some(Value::Text(text.clone())), Some(Value::Text(text))),
                 Test::IsTrue(wanted) => (Some(i64::from(wanted).into()), Some(i64::from(wanted).into())),
-                Test::Numbers(from, to) | Test::Times(from, to) => {
+                Test::Numbers(from, to) => (from.map(Value::Integer), to.map(Value::Integer)),
+                Test::Times(from, to) => {
+                    let to = if is_one_day(kind, field, from, to) { from } else { to };
                     (from.map(Value::Integer), to.map(Value::Integer))
                 }
                 Test::Texts(from, to) => (from.map(Value::Text), to.map(Value::Text)),
             };
+            if from == to
+                && let Some(only) = from
+            {
+                equal.push(self.bind(only));
+                continue;
+            }
             let ends = [(from, ">="), (to, "<=")].into_iter();
             let ends = ends.filter_map(|(end, sign)| Some(format!("{value} {sign} {}", self.bind(end?))));
             either.push(ends.collect::<Vec<_>>().join(" and "));
         }
-        format!("({})", either.join(" or "))
-    }
-
-    /// An expression for a field's value in the form in which it is compared: dates as milliseconds.
-    fn compared(&mut self, kind: Kind, field: &str) -> String {
-        let value = self.value(field);
-        match template::of(kind).fields.find(field) {
-            Some(Field::Date | Field::Day) => format!(
-                "case typeof({value}) when 'integer' then {value}
-                 else cast(round(unixepoch({value}, 'subsec') * 1000) as integer) end"
-            ),
-            _ => value,
+        match &equal[..] {
+            [] => {}
+            [only] => either.push(format!("{value} = {only}")),
+            _ => either.push(format!("{value} in ({})", equal.join(", "))),
         }
-    }
-
-    fn value(&mut self, field: &str) -> String {
-        let path = field.split('.').fold("$".to_owned(), |path, name| format!("{path}.\"{name}\""));
-        format!("json_extract(body, {})", self.bind(Value::Text(path)))
+        format!("({})", either.join(" or "))
     }
 
     fn bind(&mut self, value: Value) -> String {
         self.values.push(value);
         format!("?{}", self.values.len())
     }
+}
+
+/// True when a range is one whole day and the field holds days: then there is but one value it may have, which an
+/// index finds at once.
+fn is_one_day(kind: Kind, field: &str, from: Option<i64>, to: Option<i64>) -> bool {
+    const DAY: i64 = 86_400_000;
+    let holds_days = matches!(template::of(kind).fields.find(field), Some(Field::Day));
+    let whole = |from: i64, to: i64| from % DAY == 0 && to == from + DAY - 1;
+    holds_days && from.zip(to).is_some_and(|(from, to)| whole(from, to))
 }

@@ -53,10 +53,14 @@ contract! {
         hits_are_sorted_and_limited
         times_sort_as_times
         a_scan_gives_every_document_once
+        a_scan_keeps_the_order_asked_for
+        hits_come_without_what_is_left_out
         groups_are_counted
         numbers_are_summed
+        groups_have_a_first_and_a_last_time
         a_document_of_a_split_index_is_got_by_its_id
         documents_are_got_by_many_ids_at_once
+        a_document_of_one_index_is_got_before_it_can_be_searched
         an_empty_store_answers_with_nothing
         a_value_that_cannot_be_is_refused
         prefixes_are_apart;

@@ -31,6 +31,7 @@ macro_rules! on_every_server {
 on_every_server! {
     a_changed_template_is_seen_and_put_right
     the_mapping_of_a_new_index_is_the_template
+    an_index_of_before_learns_new_fields
     a_batch_over_the_limit_is_cut
 }
 
@@ -88,6 +89,26 @@ async fn the_mapping_of_a_new_index_is_the_template(store: Store) {
         };
         assert_eq!(names(found), names(wanted), "{kind:?}");
     }
+}
+
+async fn an_index_of_before_learns_new_fields(store: Store) {
+    let index = format!("{}deadletters", store.prefix());
+    ask(&store, Method::Delete, &format!("_index_template/{}ua-deadletters", store.prefix()), None).await;
+    let old = json!({"mappings": {"dynamic": "strict", "properties": {"id": {"type": "keyword"}}}});
+    ask(&store, Method::Put, &index, Some(old)).await;
+    let doc = doc(
+        Kind::Deadletters,
+        "2026-01-15",
+        "a",
+        1,
+        json!({"id": "a", "source": "zoom", "history": [{"x": 1}]}),
+    );
+    let verdicts = write(&store, std::slice::from_ref(&doc)).await;
+    assert!(matches!(verdicts[0], Verdict::Refused { .. }), "{verdicts:?}");
+    store.setup().await.unwrap();
+    assert_eq!(write(&store, std::slice::from_ref(&doc)).await, [Verdict::Indexed]);
+    store.refresh().await.unwrap();
+    assert_eq!(store.count(&Query::all(Kind::Deadletters).with("source", "zoom")).await.unwrap(), 1);
 }
 
 async fn a_batch_over_the_limit_is_cut(store: Store) {

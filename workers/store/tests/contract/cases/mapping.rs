@@ -1,7 +1,9 @@
 //! What a template takes and what it refuses.
 
 use jiff::Timestamp;
-use messages::{Calls, Cause, CauseClass, DeadLetter, DeadState, Queue, RawKind, Receipt, ReceiptState};
+use messages::{
+    Calls, Cause, CauseClass, DeadEvent, DeadLetter, DeadState, Queue, RawKind, Receipt, ReceiptState,
+};
 use serde_json::{Value, json};
 use store::{Kind, Query, Store, Verdict};
 
@@ -196,6 +198,16 @@ fn dead_letter(now: Timestamp) -> DeadLetter {
         first_seen: now,
         died_at: now,
         changed_at: now,
+        source: Some(messages::Source::Zoom),
+        date: Some("2026-01-02".parse().unwrap()),
+        meeting_uuid: Some("4444AAAiAAAAAiAiAiiAiA==".parse().unwrap()),
+        bytes: 100_000,
+        history: vec![DeadEvent {
+            at: now,
+            state: DeadState::Dead,
+            cause: Some(Cause::new(CauseClass::TooLarge, "too large")),
+            queue: None,
+        }],
         body: DeadLetter::opaque(&vec![7; 100_000]),
     }
 }

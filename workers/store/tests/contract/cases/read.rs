@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::json;
-use store::{Cursor, Hit, Kind, Order, Query, Split, Store, StoreError, Verdict};
+use store::{Cursor, Hit, Kind, Order, Query, Span, Split, Store, StoreError, Verdict};
 
 use crate::documents::{Doc, doc, fill, meeting, meetings, write};
 
@@ -110,6 +110,99 @@ pub(crate) async fn a_scan_gives_every_document_once(store: Store) {
         }
         assert_eq!(seen.len(), wanted, "{query:?}");
         assert!(pages <= wanted / page + 1 + usize::from(wanted % page == 0), "{pages} pages for {wanted}");
+    }
+}
+
+async fn scanned(store: &Store, query: &Query, page: usize) -> Vec<String> {
+    let (mut seen, mut cursor) = (Vec::new(), None);
+    loop {
+        let (hits, next) = store.scan(query, page, cursor).await.unwrap();
+        seen.extend(hits.into_iter().map(|hit| hit.id));
+        cursor = next;
+        if cursor.is_none() {
+            return seen;
+        }
+    }
+}
+
+pub(crate) async fn a_scan_keeps_the_order_asked_for(store: Store) {
+    let mut docs = meetings(60);
+    for (n, doc) in docs.iter_mut().enumerate() {
+        // Ten of each duration, spread over three indices.
+        doc.body["duration"] = (n % 6).into();
+        doc.index = Kind::Meetings.index(Split::Month, format!("2026-{:02}-01", 1 + n % 3).parse().unwrap());
+    }
+    docs.push(meeting("none", 1, json!({"topic": "Algebra"})));
+    fill(&store, &docs).await;
+    let duration: std::collections::BTreeMap<String, i64> =
+        docs.iter().map(|doc| (doc.id.clone(), doc.body["duration"].as_i64().unwrap_or(-1))).collect();
+    let all = Query::all(Kind::Meetings);
+    for (query, wanted) in [
+        (all.clone().sorted("duration", Order::Ascending), 60),
+        (all.clone().sorted("duration", Order::Descending), 60),
+        (all.clone().with("topic", "Botany").sorted("duration", Order::Ascending), 20),
+        (all.clone().sorted("start_time", Order::Descending), 60),
+        (all.clone().sorted("topic", Order::Ascending), 61),
+    ] {
+        for page in [7, 10, 1_000] {
+            let ids = scanned(&store, &query, page).await;
+            let once: BTreeSet<&String> = ids.iter().collect();
+            assert_eq!((ids.len(), once.len()), (wanted, wanted), "{query:?} by {page}");
+            let durations: Vec<i64> = ids.iter().map(|id| duration[id]).collect();
+            match query.order {
+                Some(("duration", Order::Ascending)) => assert!(durations.is_sorted(), "{durations:?}"),
+                Some(("duration", Order::Descending)) => {
+                    assert!(durations.is_sorted_by(|one, next| one >= next), "{durations:?}");
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+pub(crate) async fn hits_come_without_what_is_left_out(store: Store) {
+    fill(&store, &[meeting("a", 1, json!({"topic": "Algebra", "duration": 7}))]).await;
+    let query = Query::all(Kind::Meetings).with("topic", "Algebra").without("topic").without("type");
+    let (hits, _) = store.scan(&query, 10, None).await.unwrap();
+    for hit in hits.into_iter().chain(store.search(&query).await.unwrap()) {
+        let body: serde_json::Value = serde_json::from_str(hit.source.get()).unwrap();
+        assert_eq!(body, json!({"meeting_uuid": "a", "duration": 7}));
+    }
+    assert_eq!(store.count(&query).await.unwrap(), 1);
+}
+
+pub(crate) async fn groups_have_a_first_and_a_last_time(store: Store) {
+    fill(&store, &meetings(50)).await;
+    fill(&store, &[meeting("x", 1, json!({"topic": "Xylology"}))]).await;
+    fill(
+        &store,
+        &[meeting("y", 1, json!({"topic": "Botany", "start_time": "2026-01-01T01:00:00.123456789+01:00"}))],
+    )
+    .await;
+    let spans = store.spans(&Query::all(Kind::Meetings), "topic", "start_time").await.unwrap();
+    let time = |text: &str| Some(text.parse().unwrap());
+    let span = |value: &str, count, first, last| Span { value: value.to_owned(), count, first, last };
+    let wanted = [
+        span("Botany", 18, time("2026-01-01T00:00:00.123Z"), time("2026-01-03T01:00:00Z")),
+        span("Algebra", 17, time("2026-01-01T00:00:00Z"), time("2026-01-03T00:00:00Z")),
+        span("Chemistry", 16, time("2026-01-01T02:00:00Z"), time("2026-01-02T23:00:00Z")),
+        span("Xylology", 1, None, None),
+    ];
+    assert_eq!(spans, wanted);
+    let some = Query::all(Kind::Meetings).with("topic", "Xylology").with("duration", 1);
+    assert!(store.spans(&some, "topic", "start_time").await.unwrap().is_empty());
+    assert!(store.spans(&Query::all(Kind::Deadletters), "state", "died_at").await.unwrap().is_empty());
+}
+
+pub(crate) async fn a_document_of_one_index_is_got_before_it_can_be_searched(store: Store) {
+    for version in [5, 6] {
+        let doc = doc(Kind::Deadletters, "2026-01-15", "d", version, json!({"id": "d", "attempts": version}));
+        assert_eq!(write(&store, &[doc]).await, [Verdict::Indexed]);
+        let hits = store.get_many(Kind::Deadletters, &["d", "none"]).await.unwrap();
+        assert_eq!(hits.len(), 1);
+        let got = (hits[0].id.as_str(), hits[0].version, hits[0].index.as_str());
+        assert_eq!(got, ("d", version, "deadletters"));
+        assert!(hits[0].source.get().contains(&version.to_string()), "{}", hits[0].source);
     }
 }
 
