@@ -26,6 +26,10 @@ const SHELF_LIFE: Duration = Duration::from_secs(600);
 const DOCUMENTS: Limits =
     Limits { prefetch: 32, messages: 1_000, bytes: 2 << 20, linger: Duration::from_secs(1) };
 
+/// What the desk of dead letters gathers: mostly jobs of some hundred bytes, at times by the hundred thousand.
+const DEAD_LETTERS: Limits =
+    Limits { prefetch: 512, messages: 256, bytes: 2 << 20, linger: Duration::from_secs(1) };
+
 /// Opens the broker that the configuration names.
 ///
 /// # Errors
@@ -153,8 +157,8 @@ impl Parts {
             let index = self.role(indexer, 2, "index", &mut running, grace);
             running.tasks.spawn(run_batches(index, Queue::documents(), DOCUMENTS));
             let desk =
-                self.role(DeadLetterDesk::new(self.store.clone()), 1, "index.dead", &mut running, grace);
-            running.tasks.spawn(run_batches(desk, Queue::dead(), Limits::default()));
+                self.role(DeadLetterDesk::new(self.store.clone()), 2, "index.dead", &mut running, grace);
+            running.tasks.spawn(run_batches(desk, Queue::dead(), DEAD_LETTERS));
         }
         let answering = roster::answer(self.broker.clone(), running.statuses.clone(), stop.clone());
         running.answering = Some(AbortOnDropHandle::new(tokio::spawn(answering)));

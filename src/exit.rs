@@ -72,7 +72,10 @@ fn broker_refusal<'a>(cause: &'a (dyn std::error::Error + 'static)) -> Option<&'
         (Some(RunError::Broker(error)), ..) => Some(error),
         (_, Some(OutboxError::Publish(PublishError::Broker(error))), _) => Some(error),
         (.., Some(PublishError::Broker(error))) => Some(error),
-        _ => cause.downcast_ref::<BrokerError>(),
+        _ => match cause.downcast_ref() {
+            Some(indexer::desk::DeskError::Broker(error)) => Some(error),
+            _ => cause.downcast_ref::<BrokerError>(),
+        },
     }
 }
 

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
-pub use dlq::{Dlq, DlqCommand, DlqFilter};
+pub use dlq::{Dlq, DlqChoice, DlqCommand, DlqDrop, DlqFilter, DlqList, DlqReplay, Since, WhichState};
 pub use plan::{Destination, Plan, Run, Selectors};
 pub use runs::{Cancel, Runs};
 pub use simulation::{Demo, Simulate, World};
@@ -76,7 +76,7 @@ pub enum Command {
     Runs(Runs),
     /// Takes the waiting jobs of a run out of the queues
     Cancel(Cancel),
-    /// Looks at messages nobody could use, and replays them
+    /// Looks at messages nobody could use; replays or drops them
     Dlq(Dlq),
     /// Declares queues and loads index templates
     Setup(Json),
@@ -96,18 +96,19 @@ pub struct Json {
     pub json: bool,
 }
 
-/// A duration such as `500ms`, `25s`, `10m`, `2h`.
+/// A duration such as `500ms`, `25s`, `10m`, `2h`, `3d`.
 fn duration(text: &str) -> Result<Duration, String> {
     let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(split);
     let number: u64 =
-        number.parse().map_err(|_| format!("{text:?} is not a duration such as 25s, 10m or 2h"))?;
+        number.parse().map_err(|_| format!("{text:?} is not a duration such as 25s, 10m, 2h or 3d"))?;
     let seconds = match unit {
         "ms" => return Ok(Duration::from_millis(number)),
         "" | "s" => 1,
         "m" | "min" => 60,
         "h" => 3_600,
-        _ => return Err(format!("{text:?} is not a duration such as 25s, 10m or 2h")),
+        "d" => 86_400,
+        _ => return Err(format!("{text:?} is not a duration such as 25s, 10m, 2h or 3d")),
     };
     number.checked_mul(seconds).map(Duration::from_secs).ok_or_else(|| format!("{text:?} is too long"))
 }
@@ -127,6 +128,7 @@ mod tests {
         assert_eq!(duration("25s"), Ok(Duration::from_secs(25)));
         assert_eq!(duration("10m"), Ok(Duration::from_secs(600)));
         assert_eq!(duration("250ms"), Ok(Duration::from_millis(250)));
+        assert_eq!(duration("3d"), Ok(Duration::from_secs(259_200)));
         assert!(duration("soon").is_err() && duration("10y").is_err());
         assert!(duration("99999999999999999h").is_err());
     }

@@ -122,10 +122,11 @@ async fn a_meeting_that_is_gone_is_a_dead_letter_and_stops_nobody() {
     let receipt: serde_json::Value = serde_json::from_str(ended.out.lines().last().unwrap()).unwrap();
     assert_eq!(receipt["dead"], gone);
     let dead = program.call(&["dlq", "list", "--json", "--limit", "1000"]);
-    let dead: Vec<serde_json::Value> =
-        dead.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert_eq!(dead.len(), gone);
-    assert!(dead.iter().all(|letter| letter["cause"]["class"] == "gone"), "{dead:?}");
+    let dead: serde_json::Value = serde_json::from_str(&dead.out).unwrap();
+    let letters = dead["letters"].as_array().unwrap();
+    assert_eq!(letters.len(), gone);
+    assert!(letters.iter().all(|letter| letter["cause"]["class"] == "gone"), "{letters:?}");
+    assert_eq!((&dead["groups"][0]["class"], &dead["groups"][0]["count"]), (&"gone".into(), &gone.into()));
     let held: BTreeSet<String> = sessions_in(&program);
     let is_gone =
         |id: &String| truth.ids.as_ref().unwrap().gone.iter().any(|uuid| id.starts_with(&format!("{uuid}/")));

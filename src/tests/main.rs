@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod demo;
+mod dlq;
 mod drain;
 mod embedded;
 mod full_disk;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use jiff::{SignedDuration, Timestamp};
-use messages::{Cause, CauseClass, DeadLetter, DeadState, Queue, Receipt, ReceiptState};
+use messages::{Cause, CauseClass, DeadLetter, DeadState, Queue, Receipt, ReceiptState, Subject};
 use runtime::meter::{Doing, during};
 use runtime::{BatchWorker, Failure, Headers, Message, Outbox, clock};
 use serde::de::DeserializeOwned;
@@ -30,35 +30,40 @@ impl DeadLetterDesk {
     }
 
     /// One outcome per letter: filed, and after that its receipt.
-    async fn file(&self, letters: &[DeadLetter], now: Timestamp) -> Result<Vec<Outcome>, StoreError> {
-        // Replays and receipts of the last seconds are to be seen. Where it is not allowed the rows are a
-        // little older; a store that is away says so at the next call.
-        let _ = self.store.refresh().await;
-        let decided = self.decided(letters).await?;
+    async fn file(&self, letters: &mut [DeadLetter], now: Timestamp) -> Result<Vec<Outcome>, StoreError> {
+        let rows = self.rows(letters).await?;
         let mut outcomes: Vec<Outcome> = vec![Ok(()); letters.len()];
-        let mut rows = Batch::new();
-        let mut places = Vec::new();
-        for (place, letter) in letters.iter().enumerate().filter(|(place, _)| !decided[*place]) {
-            desk::push(&mut rows, &self.store, letter, letter.died_at.as_millisecond())?;
-            places.push(place);
+        let mut batch = Batch::new();
+        let (mut written, mut dead) = (Vec::new(), Vec::new());
+        for (place, letter) in letters.iter_mut().enumerate() {
+            let row = rows.get(letter.id.as_str());
+            let known = row.map_or(Known::No, |(_, row)| known(row, letter));
+            if known != Known::Settled {
+                dead.push(place);
+            }
+            if known == Known::No {
+                let version = succeed(letter, row);
+                desk::push(&mut batch, &self.store, letter, version)?;
+                written.push(place);
+            }
         }
-        for (place, verdict) in places.iter().zip(self.write(&rows).await?) {
+        for (place, verdict) in written.iter().zip(self.write(&batch).await?) {
             outcomes[*place] = filed(&verdict, now);
         }
-        places.retain(|place| outcomes[*place].is_ok());
-        self.close_receipts(letters, &places, &mut outcomes, now).await?;
+        dead.retain(|place| outcomes[*place].is_ok());
+        self.close_receipts(letters, &dead, &mut outcomes, now).await?;
         Ok(outcomes)
     }
 
-    /// For each letter: whether an operator has dealt with this very death already. A desk that crashed before
-    /// it could ack gets the letter again, and must not make a replayed row a dead one.
-    async fn decided(&self, letters: &[DeadLetter]) -> Result<Vec<bool>, StoreError> {
+    /// The rows of these letters that are there already, by id, with their versions.
+    async fn rows(&self, letters: &[DeadLetter]) -> Result<HashMap<String, (i64, DeadLetter)>, StoreError> {
         let ids: Vec<&str> = letters.iter().map(|letter| letter.id.as_str()).collect();
-        let rows: Vec<DeadLetter> = self.read(Kind::Deadletters, &ids).await?;
-        let rows: HashMap<&str, &DeadLetter> = rows.iter().map(|row| (row.id.as_str(), row)).collect();
-        let decided =
-            |letter: &DeadLetter| rows.get(letter.id.as_str()).is_some_and(|row| is_later(row, letter));
-        Ok(letters.iter().map(decided).collect())
+        let hits = self.store.get_many(Kind::Deadletters, &ids).await?;
+        let row = |hit: store::Hit| {
+            let row: DeadLetter = serde_json::from_str(hit.source.get()).ok()?;
+            Some((row.id.clone(), (hit.version, row)))
+        };
+        Ok(hits.into_iter().filter_map(row).collect())
     }
 
     /// Has the receipts of jobs that died say `failed`: a job that could not be decoded, crashed its workers or
@@ -123,8 +128,8 @@ impl BatchWorker for DeadLetterDesk {
 
     async fn perform(&self, batch: &[Message], _outbox: &mut Outbox) -> Vec<Result<(), Failure>> {
         let now = clock::now();
-        let letters: Vec<DeadLetter> = batch.iter().map(|message| letter(message, now)).collect();
-        match self.file(&letters, now).await {
+        let mut letters: Vec<DeadLetter> = batch.iter().map(|message| letter(message, now)).collect();
+        match self.file(&mut letters, now).await {
             Ok(outcomes) => outcomes,
             Err(error) => vec![Err(failure(&error, now)); batch.len()],
         }
@@ -135,15 +140,39 @@ impl BatchWorker for DeadLetterDesk {
     }
 }
 
-/// True when the row tells of something that came after the death of this letter. A message that was planned
-/// anew has another `first_seen`, and one that was replayed counts it.
-fn is_later(row: &DeadLetter, letter: &DeadLetter) -> bool {
-    row.first_seen == letter.first_seen
-        && match row.state {
-            DeadState::Dead => false,
-            DeadState::Replayed => row.replays > letter.replays,
-            DeadState::Dropped => row.replays >= letter.replays,
-        }
+/// Puts the history of the row that is there before the new death; the version with which it is written.
+fn succeed(letter: &mut DeadLetter, row: Option<&(i64, DeadLetter)>) -> i64 {
+    let at = letter.died_at.as_millisecond();
+    if let Some((_, row)) = row {
+        letter.history.clone_from(&row.history);
+    }
+    letter.enter(DeadState::Dead, letter.died_at, Some(letter.cause.clone()), Some(letter.origin.clone()));
+    row.map_or(at, |(version, _)| desk::beyond(*version, at))
+}
+
+/// What the row that is there says of a death.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Known {
+    /// Nothing: it is new.
+    No,
+    /// It is filed. A desk that crashed before it could ack gets the letter again.
+    Filed,
+    /// An operator has dealt with it; it must not become a dead one again.
+    Settled,
+}
+
+/// What a row says of a death. A message that was planned anew has another `first_seen`, and one that was replayed
+/// counts it.
+fn known(row: &DeadLetter, letter: &DeadLetter) -> Known {
+    if row.first_seen != letter.first_seen {
+        return Known::No;
+    }
+    match row.state {
+        DeadState::Dead if row.replays >= letter.replays => Known::Filed,
+        DeadState::Replayed if row.replays > letter.replays => Known::Settled,
+        DeadState::Dropped if row.replays >= letter.replays => Known::Settled,
+        _ => Known::No,
+    }
 }
 
 /// The receipt of a job that died, unless it says so already or the job was done all the same.
@@ -188,16 +217,23 @@ fn letter(message: &Message, now: Timestamp) -> DeadLetter {
     let id = if message_id.is_empty() { format!("unnamed-{:016x}", fnv(&message.body)) } else { message_id };
     let given_up =
         || Cause::new(CauseClass::CrashedWorker, "the broker gave it up: it was delivered too often");
+    let origin = origin.unwrap_or_else(|| Queue::named("unknown"));
+    let Subject { source, date, meeting_uuid } = Subject::of(&origin, &id, &message.body);
     DeadLetter {
         id,
         state: DeadState::Dead,
         cause: cause.unwrap_or_else(given_up),
-        origin: origin.unwrap_or_else(|| Queue::named("unknown")),
+        origin,
         attempts: attempt,
         replays,
         first_seen,
         died_at: now,
         changed_at: now,
+        source,
+        date,
+        meeting_uuid,
+        bytes: message.body.len() as u64,
+        history: Vec::new(),
         body: DeadLetter::opaque(&message.body),
     }
 }

@@ -22,7 +22,8 @@ use crate::{
 /// When a batch is full, and what is held beside it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Messages that wait here for the next batch at most.
+    /// Messages that are held here at most, those of the batches under way included. The local broker has no
+    /// such bound and needs none.
     pub prefetch: u16,
     /// Messages at most.
     pub messages: usize,
@@ -33,7 +34,7 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// 1,000 messages, 8 MiB, one second, and 64 messages beside.
+    /// 1,000 messages, 8 MiB, one second, and 64 messages held.
     fn default() -> Self {
         Self { prefetch: 64, messages: 1_000, bytes: 8 << 20, linger: Duration::from_secs(1) }
     }

@@ -1,12 +1,14 @@
-//! Dead letters filed, listed, shown and replayed.
+//! Dead letters filed, grouped, listed, shown, replayed and dropped.
 
 use indexer::DeadLetterDesk;
-use indexer::desk::{self, Filter, Replay};
+use indexer::desk::{self, Archive, Choice, Fate, Filter, Replaying};
+use messages::zoom::Task;
 use messages::{
-    Cause, CauseClass, DeadState, Document, Family, JobId, Lane, Queue, Receipt, ReceiptState, encode,
+    Cause, CauseClass, DeadLetter, DeadState, Document, Family, JobId, Lane, Queue, Receipt, ReceiptState,
+    Source, encode,
 };
 use runtime::Message;
-use store::Kind;
+use store::{Batch, Kind};
 
 use crate::fixture::{Place, receipt};
 
@@ -32,10 +34,43 @@ async fn filled() -> Place {
 }
 
 async fn ids(place: &Place, filter: Filter) -> Vec<String> {
-    let mut ids: Vec<String> =
-        desk::list(&place.store, &filter).await.unwrap().into_iter().map(|letter| letter.id).collect();
+    let letters = desk::list(&place.store, &filter, 1_000).await.unwrap();
+    assert!(letters.iter().all(|letter| letter.body.is_empty()), "lists carry no messages");
+    let mut ids: Vec<String> = letters.into_iter().map(|letter| letter.id).collect();
     ids.sort();
     ids
+}
+
+type Fates = Vec<(String, Fate)>;
+
+async fn replay_all(place: &Place, choice: &Choice, max_replays: u32) -> Fates {
+    let mut fates = Vec::new();
+    let tell = |id: &str, fate: Fate| fates.push((id.to_owned(), fate));
+    let how = Replaying { max_replays };
+    desk::replay(&place.store, Some(&place.broker), choice, how, tell).await.unwrap();
+    fates
+}
+
+async fn replay(place: &Place, ids: &[&str]) -> Fates {
+    let ids = Choice::Ids(ids.iter().map(|id| (*id).to_owned()).collect());
+    let mut fates = replay_all(place, &ids, 3).await;
+    fates.sort_by(|one, other| one.0.cmp(&other.0));
+    fates
+}
+
+async fn drop_all(place: &Place, archive: &mut Archive, choice: &Choice) -> Fates {
+    let mut fates = Vec::new();
+    let tell = |id: &str, fate: Fate| fates.push((id.to_owned(), fate));
+    desk::drop(&place.store, Some(archive), choice, tell).await.unwrap();
+    fates
+}
+
+fn dead_ones() -> Filter {
+    Filter { state: Some(DeadState::Dead), ..Filter::default() }
+}
+
+async fn row(place: &Place, id: &str) -> DeadLetter {
+    desk::show(&place.store, id).await.unwrap().unwrap()
 }
 
 #[tokio::test]
@@ -51,48 +86,213 @@ async fn letters_are_filed_byte_for_byte_and_found_by_class_origin_and_state() {
         ids(&place, Filter { state: Some(DeadState::Dead), ..Filter::default() }).await,
         ["a", "b", "c"]
     );
-    assert_eq!(ids(&place, Filter { limit: Some(2), ..Filter::default() }).await.len(), 2);
+    assert_eq!(desk::list(&place.store, &Filter::default(), 2).await.unwrap().len(), 2);
+    let since = Filter { since: Some(letter.died_at), ..dead_ones() };
+    assert_eq!(ids(&place, since.clone()).await, ["a", "b", "c"]);
+    let later = Filter { since: Some(letter.died_at + jiff::SignedDuration::from_secs(1)), ..since };
+    assert!(ids(&place, later.clone()).await.is_empty());
+    let groups = desk::groups(&place.store, &Filter::default()).await.unwrap();
+    let counts: Vec<(&str, u64)> = groups.iter().map(|group| (group.class.as_str(), group.count)).collect();
+    assert_eq!(counts, [("gone", 2), ("bad-shape", 1)]);
+    let at = jiff::Timestamp::from_millisecond(letter.died_at.as_millisecond()).ok();
+    assert_eq!((groups[0].oldest, groups[0].newest), (at, at));
+    assert_eq!(groups[0].next_step(), CauseClass::Gone.next_step());
+    assert!(desk::groups(&place.store, &later).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn letters_are_found_by_what_they_are_about() {
+    let place = Place::new();
+    let list = Task::Meetings { date: "2026-01-02".parse().unwrap() };
+    let list = list.into_job("r".into(), Lane::Daily, "2026-01-05T00:00:00Z".parse().unwrap());
+    let mut letters = vec![dead("x", CauseClass::Gone, Queue::jobs(Family::ZOOM_LIST, Lane::Daily))];
+    letters[0].body = encode(&list).unwrap().into();
+    letters.push(dead(
+        "zoom:participants:4444AAAiAAAAAiAiAiiAiA==",
+        CauseClass::Gone,
+        Queue::jobs(Family::ZOOM_DETAIL, Lane::Daily),
+    ));
+    letters.push(dead("unnamed", CauseClass::Gone, Queue::named("ua.jobs.opencast.daily")));
+    let outcomes = place.perform(&DeadLetterDesk::new(place.store.clone()), &letters).await;
+    assert_eq!(outcomes, vec![Ok(()); 3]);
+    let date = Filter { date: Some("2026-01-02".parse().unwrap()), ..dead_ones() };
+    assert_eq!(ids(&place, date).await, ["x"]);
+    let uuid = "4444AAAiAAAAAiAiAiiAiA==".parse().unwrap();
+    let meeting = Filter { meeting_uuid: Some(uuid), source: Some(Source::Zoom), ..Filter::default() };
+    assert_eq!(ids(&place, meeting).await, ["zoom:participants:4444AAAiAAAAAiAiAiiAiA=="]);
+    assert_eq!(ids(&place, Filter { source: Some(Source::Opencast), ..dead_ones() }).await, ["unnamed"]);
+    assert_eq!(ids(&place, Filter { source: Some(Source::Zoom), ..dead_ones() }).await.len(), 2);
+    assert_eq!(row(&place, "x").await.bytes, letters[0].body.len() as u64);
 }
 
 #[tokio::test]
 async fn a_replay_goes_to_the_replay_lane_of_its_origin_once() {
     let place = filled().await;
-    let outcome =
-        desk::replay(&place.store, &place.broker, &["a".into(), "z".into(), "b".into()]).await.unwrap();
+    let fates = replay(&place, &["a", "z", "b", "a"]).await;
     let lane = Queue::jobs(Family::ZOOM_DETAIL, Lane::Replay);
-    assert!(matches!(&outcome[0].1, Replay::Replayed(queue) if *queue == lane), "{outcome:?}");
-    assert!(matches!(&outcome[1].1, Replay::Missing), "{outcome:?}");
-    assert!(matches!(&outcome[2].1, Replay::Replayed(queue) if *queue == Queue::documents()), "{outcome:?}");
+    let wanted = [
+        ("a", Fate::Replayed(lane.clone())),
+        ("b", Fate::Replayed(Queue::documents())),
+        ("z", Fate::Missing),
+    ];
+    assert_eq!(fates, wanted.map(|(id, fate)| (id.to_owned(), fate)));
     let message = place.drain(lane.clone()).await.remove(0);
     let headers = &message.headers;
     assert_eq!((headers.message_id.as_str(), headers.attempt, headers.replays), ("a", 0, 1));
     assert_eq!(message.body.as_ref(), [0, 159, 146, 150]);
     let row = desk::show(&place.store, "a").await.unwrap().unwrap();
     assert_eq!((row.state, row.replays), (DeadState::Replayed, 1));
-    let again = desk::replay(&place.store, &place.broker, &["a".into()]).await.unwrap();
-    assert!(matches!(again[0].1, Replay::NotDead(DeadState::Replayed)), "{again:?}");
+    assert_eq!(replay(&place, &["a"]).await[0].1, Fate::NotDead(DeadState::Replayed));
     assert!(place.drain(lane).await.is_empty());
 }
 
 #[tokio::test]
 async fn a_replayed_letter_that_dies_again_is_the_same_row_and_dead_again() {
     let place = filled().await;
-    desk::replay(&place.store, &place.broker, &["a".into()]).await.unwrap();
+    replay(&place, &["a"]).await;
     let message = place.drain(Queue::jobs(Family::ZOOM_DETAIL, Lane::Replay)).await.remove(0);
     let died = message.into_dead(Cause::new(CauseClass::AttemptsSpent, "again"));
     let outcomes = place.perform(&DeadLetterDesk::new(place.store.clone()), &[died]).await;
     assert_eq!(outcomes, [Ok(())]);
     let row = desk::show(&place.store, "a").await.unwrap().unwrap();
     assert_eq!((row.state, row.replays, row.cause.class), (DeadState::Dead, 1, CauseClass::AttemptsSpent));
+    let events: Vec<_> = row.history.iter().map(|event| (event.state, event.cause.clone())).collect();
+    let cause = |class, text| Some(Cause::new(class, text));
+    let wanted = [
+        (DeadState::Dead, cause(CauseClass::Gone, "why")),
+        (DeadState::Replayed, None),
+        (DeadState::Dead, cause(CauseClass::AttemptsSpent, "again")),
+    ];
+    assert_eq!(events, wanted);
     assert_eq!(place.count(Kind::Deadletters).await, 3);
 }
 
 #[tokio::test]
-async fn a_letter_whose_queue_is_gone_stays_dead() {
+async fn a_letter_whose_queue_is_gone_stays_dead_and_the_others_go_on() {
     let place = filled().await;
-    let outcome = desk::replay(&place.store, &place.broker, &["c".into()]).await.unwrap();
-    assert!(matches!(&outcome[0].1, Replay::Failed(why) if why.contains("no queue")), "{outcome:?}");
-    assert_eq!(desk::show(&place.store, "c").await.unwrap().unwrap().state, DeadState::Dead);
+    let fates = replay_all(&place, &Choice::Fitting(dead_ones(), None), 3).await;
+    let fate = |id: &str| &fates.iter().find(|(told, _)| told == id).unwrap().1;
+    assert!(matches!(fate("c"), Fate::Failed(why) if why.contains("no queue")), "{fates:?}");
+    assert!(fate("a").is_done() && fate("b").is_done(), "{fates:?}");
+    assert_eq!(ids(&place, dead_ones()).await, ["c"]);
+}
+
+#[tokio::test]
+async fn a_letter_is_replayed_only_so_often() {
+    let place = filled().await;
+    let desk = DeadLetterDesk::new(place.store.clone());
+    let lane = Queue::jobs(Family::ZOOM_DETAIL, Lane::Replay);
+    for replays in 1..=3 {
+        assert_eq!(replay(&place, &["a"]).await[0].1, Fate::Replayed(lane.clone()));
+        let message = place.drain(lane.clone()).await.remove(0);
+        assert_eq!(message.headers.replays, replays);
+        place.perform(&desk, &[message.into_dead(Cause::new(CauseClass::Gone, "again"))]).await;
+    }
+    assert_eq!(replay(&place, &["a"]).await[0].1, Fate::TooOften(3));
+    let choice = Choice::Ids(vec!["a".to_owned()]);
+    assert_eq!(replay_all(&place, &choice, 4).await[0].1, Fate::Replayed(lane));
+}
+
+#[tokio::test]
+async fn a_dry_run_does_nothing() {
+    let place = filled().await;
+    let choice = Choice::Fitting(dead_ones(), None);
+    let mut fates = Vec::new();
+    let tell = |_: &str, fate: Fate| fates.push(fate);
+    desk::replay(&place.store, None, &choice, Replaying { max_replays: 3 }, tell).await.unwrap();
+    assert_eq!(fates.iter().filter(|fate| matches!(fate, Fate::Would(Some(_)))).count(), 2);
+    let mut fates = Vec::new();
+    desk::drop(&place.store, None, &choice, |_, fate| fates.push(fate)).await.unwrap();
+    assert_eq!(fates, vec![Fate::Would(None); 3]);
+    assert_eq!(ids(&place, dead_ones()).await, ["a", "b", "c"]);
+    assert_eq!(place.broker.depth(&Queue::documents()).await.unwrap().ready, 0);
+}
+
+/// More than the queue of documents takes, and more than one page of rows; somebody works meanwhile.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_are_replayed_in_the_order_of_their_deaths_while_workers_run() {
+    const MANY: usize = 2_300;
+    let place = Place::new();
+    let desk = DeadLetterDesk::new(place.store.clone());
+    let letters: Vec<Message> =
+        (0..MANY).map(|n| dead(&format!("d{n:05}"), CauseClass::TooLarge, Queue::documents())).collect();
+    for some in letters.chunks(600) {
+        place.perform(&desk, some).await;
+    }
+    let choice = Choice::Fitting(dead_ones(), Some(2_200));
+    let (fates, taken) = tokio::join!(replay_all(&place, &choice, 3), place.take(Queue::documents(), 2_200));
+    assert_eq!(fates.len(), 2_200);
+    assert!(fates.iter().all(|(_, fate)| *fate == Fate::Replayed(Queue::documents())));
+    let (first, rest) = taken.split_at(600);
+    let highest = first.iter().map(|message| &message.headers.message_id).max().unwrap();
+    assert_eq!(highest, "d00599", "the oldest go first");
+    assert!(rest.iter().all(|message| message.headers.replays == 1));
+    let left = desk::groups(&place.store, &dead_ones()).await.unwrap();
+    assert_eq!(left[0].count, 100);
+}
+
+#[tokio::test]
+async fn dropped_letters_are_in_the_file_before_their_rows_say_so_and_stay_as_history() {
+    let place = filled().await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("deep/dropped.ndjson");
+    std::fs::create_dir(folder.path().join("deep")).unwrap();
+    std::fs::write(&path, "{\"half\": ").unwrap();
+    let mut archive = Archive::new(&path);
+    let gone = Filter { class: Some(CauseClass::Gone), ..dead_ones() };
+    let fates = drop_all(&place, &mut archive, &Choice::Fitting(gone, None)).await;
+    assert_eq!(fates, ["a", "c"].map(|id| (id.to_owned(), Fate::Dropped)));
+    let fates = drop_all(&place, &mut archive, &Choice::Ids(vec!["b".into(), "a".into()])).await;
+    assert!(fates.contains(&("b".to_owned(), Fate::Dropped)), "{fates:?}");
+    assert!(fates.contains(&("a".to_owned(), Fate::NotDead(DeadState::Dropped))), "{fates:?}");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!((lines[0], lines.len()), ("{\"half\": ", 4), "a line that broke off harms no other");
+    for (line, id) in lines[1..].iter().zip(["a", "c", "b"]) {
+        let letter: DeadLetter = serde_json::from_str(line).unwrap();
+        assert_eq!((letter.id.as_str(), letter.body_bytes().unwrap()), (id, vec![0, 159, 146, 150]));
+    }
+    let row = row(&place, "a").await;
+    let states: Vec<DeadState> = row.history.iter().map(|event| event.state).collect();
+    assert_eq!((row.state, states), (DeadState::Dropped, vec![DeadState::Dead, DeadState::Dropped]));
+    assert_eq!(ids(&place, Filter { state: Some(DeadState::Dropped), ..Filter::default() }).await.len(), 3);
+    // Delivered once more, by a desk that crashed before its ack: it stays dropped.
+    let letter = dead("a", CauseClass::Gone, Queue::jobs(Family::ZOOM_DETAIL, Lane::Daily));
+    place.perform(&DeadLetterDesk::new(place.store.clone()), &[letter]).await;
+    assert!(ids(&place, dead_ones()).await.is_empty());
+}
+
+#[tokio::test]
+async fn nothing_is_dropped_that_cannot_be_kept() {
+    let place = filled().await;
+    let folder = tempfile::tempdir().unwrap();
+    let mut archive = Archive::new(folder.path());
+    let choice = Choice::Fitting(dead_ones(), None);
+    let mut told = 0;
+    let error = desk::drop(&place.store, Some(&mut archive), &choice, |_, _| told += 1).await.unwrap_err();
+    assert!(error.to_string().contains("nothing is dropped"), "{error}");
+    assert_eq!(told, 0);
+    assert_eq!(ids(&place, dead_ones()).await, ["a", "b", "c"]);
+}
+
+/// The row was written by a machine whose clock is an hour ahead.
+#[tokio::test]
+async fn a_new_death_is_seen_however_the_clocks_differ() {
+    let place = filled().await;
+    let mut letter = row(&place, "a").await;
+    letter.died_at += jiff::SignedDuration::from_hours(1);
+    let mut batch = Batch::new();
+    let version = letter.died_at.as_millisecond();
+    batch
+        .push(place.store.prefix(), Kind::Deadletters, "deadletters".into(), "a".into(), version, &letter)
+        .unwrap();
+    place.store.bulk(&batch).await.unwrap();
+    replay(&place, &["a"]).await;
+    let message = place.drain(Queue::jobs(Family::ZOOM_DETAIL, Lane::Replay)).await.remove(0);
+    let died = message.into_dead(Cause::new(CauseClass::AttemptsSpent, "again"));
+    place.perform(&DeadLetterDesk::new(place.store.clone()), &[died]).await;
+    let row = row(&place, "a").await;
+    assert_eq!((row.state, row.replays, row.cause.class), (DeadState::Dead, 1, CauseClass::AttemptsSpent));
 }
 
 #[tokio::test]
@@ -100,7 +300,7 @@ async fn a_letter_that_is_delivered_again_after_its_replay_stays_replayed() {
     let place = filled().await;
     let desk = DeadLetterDesk::new(place.store.clone());
     let letter = || dead("a", CauseClass::Gone, Queue::jobs(Family::ZOOM_DETAIL, Lane::Daily));
-    desk::replay(&place.store, &place.broker, &["a".into()]).await.unwrap();
+    replay(&place, &["a"]).await;
     let row = desk::show(&place.store, "a").await.unwrap().unwrap();
     assert_eq!(place.perform(&desk, &[letter()]).await, [Ok(())]);
     assert_eq!(desk::show(&place.store, "a").await.unwrap().unwrap(), row);
@@ -161,7 +361,6 @@ async fn a_letter_with_an_id_of_any_length_is_filed_and_replayed() {
     assert_eq!(desk::show(&place.store, &id).await.unwrap().unwrap().id, id);
     let hit = place.store.get(Kind::Deadletters, &id).await.unwrap().unwrap();
     assert!(hit.id.len() <= 400, "{}", hit.id);
-    let outcome = desk::replay(&place.store, &place.broker, std::slice::from_ref(&id)).await.unwrap();
-    assert!(matches!(&outcome[0].1, Replay::Replayed(_)), "{outcome:?}");
+    assert_eq!(replay(&place, &[&id]).await, [(id.clone(), Fate::Replayed(Queue::documents()))]);
     assert_eq!(desk::show(&place.store, &hit.id).await.unwrap().unwrap().state, DeadState::Replayed);
 }

@@ -55,10 +55,15 @@ impl Place {
     /// Takes and acks what lies in a queue.
     pub(crate) async fn drain(&self, queue: Queue) -> Vec<Message> {
         let waiting = self.broker.depth(&queue).await.unwrap().ready;
+        self.take(queue, waiting as usize).await
+    }
+
+    /// Takes and acks so many, which must come.
+    pub(crate) async fn take(&self, queue: Queue, waiting: usize) -> Vec<Message> {
         let mut consumer = self.broker.consume(vec![Subscription { queue, prefetch: 1_000 }]).await.unwrap();
         let mut messages = Vec::new();
-        while (messages.len() as u64) < waiting {
-            for delivery in consumer.take(1_000).await.unwrap() {
+        while messages.len() < waiting {
+            for delivery in consumer.take((waiting - messages.len()).min(1_000)).await.unwrap() {
                 messages.push(delivery.message.clone());
                 delivery.ack().await.unwrap();
             }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::http::StatusCode;
+use indexer::desk::{self, Archive, Choice, DeskError, Fate, Filter, Replaying};
 use indexer::{DeadLetterDesk, Indexer, Settings};
 use messages::{CauseClass, Queue};
 use runtime::{BatchWorker as _, Failure, Message};
@@ -158,4 +159,66 @@ async fn a_dead_letter_that_the_store_refuses_is_never_a_dead_letter_again() {
         assert_eq!(outcomes[0], Ok(()));
         assert!(matches!(outcomes[1], Err(Failure::Hold { until: Some(_), .. })), "{status}: {outcomes:?}");
     }
+}
+
+/// Published, and then the store fails: the letter is in the queue and on the desk, and both are told.
+#[tokio::test]
+async fn a_store_that_fails_after_the_publish_leaves_the_letter_in_both_places() {
+    let place = Place::new();
+    let row = json!({"id": "a", "state": "dead", "cause": {"class": "gone", "text": "t"}, "origin": "ua.documents",
+        "attempts": 1, "replays": 0, "first_seen": AT, "died_at": AT, "changed_at": AT, "body": "AAE="});
+    let found = json!({"docs": [{"_id": "a", "_version": 7, "found": true, "_source": row}]}).to_string();
+    let answer = move |uri: axum::http::Uri| {
+        let found = found.clone();
+        let mget = uri.path().ends_with("_mget");
+        async move { if mget { (StatusCode::OK, found) } else { (StatusCode::BAD_GATEWAY, String::new()) } }
+    };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, Router::new().fallback(answer)).await });
+    let store = Store::Elasticsearch(Elasticsearch::new(elasticsearch::Settings::new(url)).unwrap());
+    let (choice, how) = (Choice::Ids(vec!["a".to_owned()]), Replaying { max_replays: 3 });
+    let mut fates = Vec::new();
+    let tell = |_: &str, fate: Fate| fates.push(fate);
+    let error = desk::replay(&store, Some(&place.broker), &choice, how, tell).await.unwrap_err();
+    assert!(matches!(&error, DeskError::Store(_)), "{error}");
+    assert!(
+        matches!(&fates[..], [Fate::RowBehind(Some(queue), _)] if *queue == Queue::documents()),
+        "{fates:?}"
+    );
+    assert_eq!(place.drain(Queue::documents()).await.len(), 1);
+    let mut fates = Vec::new();
+    let folder = tempfile::tempdir().unwrap();
+    let mut archive = Archive::new(folder.path().join("dropped"));
+    let error =
+        desk::drop(&store, Some(&mut archive), &choice, |_, fate| fates.push(fate)).await.unwrap_err();
+    assert!(matches!(&error, DeskError::Store(_)), "{error}");
+    assert!(matches!(&fates[..], [Fate::RowBehind(None, _)]), "{fates:?}");
+    assert_eq!(std::fs::read_to_string(archive.path()).unwrap().lines().count(), 1);
+}
+
+/// The broker is closed: nothing is noted, and what was not published is not told of as done.
+#[tokio::test]
+async fn a_broker_that_is_away_leaves_every_letter_dead() {
+    let place = Place::new();
+    let letters = ["a", "b"].map(|id| {
+        let cause = messages::Cause::new(CauseClass::Gone, "why");
+        Message::new(Queue::documents(), id, "x", AT.parse().unwrap()).into_dead(cause)
+    });
+    place.perform(&DeadLetterDesk::new(place.store.clone()), &letters).await;
+    place.broker.close().await;
+    let begun = std::time::Instant::now();
+    while place.broker.depth(&Queue::documents()).await.is_ok() {
+        assert!(begun.elapsed() < Duration::from_secs(30), "the broker does not close");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let choice = Choice::Ids(vec!["a".to_owned(), "b".to_owned()]);
+    let mut told = 0;
+    let how = Replaying { max_replays: 3 };
+    let error =
+        desk::replay(&place.store, Some(&place.broker), &choice, how, |_, _| told += 1).await.unwrap_err();
+    assert!(matches!(error, DeskError::Broker(_)), "{error}");
+    assert_eq!(told, 0);
+    let dead = Filter { state: Some(messages::DeadState::Dead), ..Filter::default() };
+    assert_eq!(desk::list(&place.store, &dead, 10).await.unwrap().len(), 2);
 }

@@ -154,10 +154,8 @@ pub(super) fn sum(
     if fields.is_empty() {
         return Ok(Vec::new());
     }
-    let sums: Vec<String> = fields
-        .iter()
-        .map(|field| format!("coalesce(sum(cast({} as integer)), 0)", value(field)))
-        .collect();
+    let sums: Vec<String> =
+        fields.iter().map(|field| format!("coalesce(sum(cast({} as integer)), 0)", value(field))).collect();
     let sql = format!("select {} from documents where {}", sums.join(", "), selection.conditions());
     let mut statement = connection.prepare_cached(&sql)?;
     statement.query_row(params_from_iter(selection.values()), |row| {

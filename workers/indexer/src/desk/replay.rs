@@ -1,0 +1,200 @@
+//! Replaying: a confirmed publish of many letters at once, each to the replay lane of its origin, then their rows.
+
+use std::collections::{BTreeMap, HashSet};
+use std::time::{Duration, Instant};
+
+use messages::{DeadState, Queue};
+use runtime::broker::MAX_MESSAGE_BYTES;
+use runtime::{Broker, BrokerError, Message, PublishError, clock};
+use store::Store;
+
+use super::choice::{Choice, Walk};
+use super::row::{self, Noted, Row};
+use super::{DeskError, Fate};
+
+/// How long a full queue of documents is waited for that does not get emptier.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How often a full queue is looked at.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// How letters are replayed.
+#[derive(Debug, Clone, Copy)]
+pub struct Replaying {
+    /// A letter that was replayed so often is left where it is.
+    pub max_replays: u32,
+}
+
+/// Publishes dead letters again, each to the replay lane of its origin, notes it in their rows, and tells of each
+/// letter what became of it. Without a broker it only tells what would be done.
+///
+/// First the confirmed publish, then the row: an end in between leaves the letter in both places, never in none.
+///
+/// # Errors
+/// When the store or the broker cannot be asked; what was told until then is done. What is amiss with one letter
+/// is its own [`Fate`].
+pub async fn replay(
+    store: &Store,
+    broker: Option<&Broker>,
+    choice: &Choice,
+    how: Replaying,
+    mut tell: impl FnMut(&str, Fate),
+) -> Result<(), DeskError> {
+    let mut walk = Walk::new(store, choice);
+    while let Some(some) = walk.some().await? {
+        some.others.into_iter().for_each(|(id, fate)| tell(&id, fate));
+        let mut ready = Vec::new();
+        for row in some.dead {
+            match hindrance(&row, how) {
+                Some(fate) => tell(&row.letter.id, fate),
+                None => ready.push(row),
+            }
+        }
+        match broker {
+            Some(broker) => send(store, broker, ready, &mut tell).await?,
+            None => {
+                ready
+                    .iter()
+                    .for_each(|row| tell(&row.letter.id, Fate::Would(Some(row.letter.origin.replay_lane()))));
+            }
+        }
+    }
+    row::show(store).await;
+    Ok(())
+}
+
+/// Why a letter cannot be replayed, if it cannot.
+fn hindrance(row: &Row, how: Replaying) -> Option<Fate> {
+    let letter = &row.letter;
+    let queue = letter.origin.replay_lane();
+    if letter.replays >= how.max_replays {
+        return Some(Fate::TooOften(letter.replays));
+    }
+    if !Queue::all().contains(&queue) {
+        return Some(Fate::Failed(format!(
+            "no queue {queue} in this version of ua; drop it when it is of no use"
+        )));
+    }
+    match letter.body_bytes() {
+        Err(_) => Some(Fate::Failed("its message is no longer base64".to_owned())),
+        Ok(body) if body.len() > MAX_MESSAGE_BYTES => {
+            Some(Fate::Failed(format!("{} bytes are more than the broker takes", body.len())))
+        }
+        Ok(body) if body.is_empty() && letter.bytes > 0 => {
+            Some(Fate::Failed("its message is missing in the row".to_owned()))
+        }
+        Ok(_) => None,
+    }
+}
+
+async fn send(
+    store: &Store,
+    broker: &Broker,
+    rows: Vec<Row>,
+    tell: &mut impl FnMut(&str, Fate),
+) -> Result<(), DeskError> {
+    let mut by_queue: BTreeMap<Queue, Vec<Row>> = BTreeMap::new();
+    for row in rows {
+        by_queue.entry(row.letter.origin.replay_lane()).or_default().push(row);
+    }
+    for (queue, rows) in by_queue {
+        let messages = rows.iter().filter_map(|row| message(row, &queue)).collect();
+        let Published { refused, why, error } = publish(broker, messages).await;
+        let mut published = Vec::with_capacity(rows.len());
+        for mut row in rows {
+            if refused.contains(&row.letter.id) {
+                if error.is_none() {
+                    tell(&row.letter.id, Fate::Failed(why.clone()));
+                }
+                continue;
+            }
+            row.letter.replays = row.letter.replays.saturating_add(1);
+            row.letter.enter(DeadState::Replayed, clock::now(), None, Some(queue.clone()));
+            published.push(row);
+        }
+        note(store, &published, &queue, tell).await?;
+        if let Some(error) = error {
+            return Err(error.into());
+        }
+    }
+    Ok(())
+}
+
+async fn note(
+    store: &Store,
+    rows: &[Row],
+    queue: &Queue,
+    tell: &mut impl FnMut(&str, Fate),
+) -> Result<(), DeskError> {
+    let noted = row::note(store, rows).await;
+    let behind = |why: String| Fate::RowBehind(Some(queue.clone()), why);
+    for (at, row) in rows.iter().enumerate() {
+        let fate = match &noted {
+            // It has died again already, or somebody replayed it, too: it is on its way all the same.
+            Ok(noted) => match noted.get(at) {
+                Some(Noted::Yes | Noted::Overtaken) => Fate::Replayed(queue.clone()),
+                Some(Noted::No(why)) => behind(why.clone()),
+                None => behind("the store did not answer for it".to_owned()),
+            },
+            Err(error) => behind(error.to_string()),
+        };
+        tell(&row.letter.id, fate);
+    }
+    noted.map(|_| ()).map_err(DeskError::from)
+}
+
+fn message(row: &Row, queue: &Queue) -> Option<Message> {
+    let letter = &row.letter;
+    let body = letter.body_bytes().ok()?;
+    let mut message = Message::new(queue.clone(), letter.id.as_str(), body, letter.first_seen);
+    message.headers.replays = letter.replays.saturating_add(1);
+    Some(message)
+}
+
+/// How a publish ended.
+struct Published {
+    /// The ids of those that are not confirmed.
+    refused: HashSet<String>,
+    /// Why they are not.
+    why: String,
+    /// The broker as a whole takes nothing.
+    error: Option<BrokerError>,
+}
+
+/// Publishes to one queue; a queue of documents that is full is waited for as long as it takes some.
+async fn publish(broker: &Broker, mut messages: Vec<Message>) -> Published {
+    let ids =
+        |messages: &[Message]| messages.iter().map(|message| message.headers.message_id.clone()).collect();
+    let mut begun = Instant::now();
+    while !messages.is_empty() {
+        let all: HashSet<String> = ids(&messages);
+        let count = messages.len();
+        match broker.publish(messages).await {
+            Ok(()) => break,
+            Err(PublishError::Full { queue, rest }) => {
+                if rest.len() < count {
+                    begun = Instant::now();
+                }
+                if !has_room(broker, begun).await {
+                    let why = format!("the queue {queue} is full: try again when it has drained");
+                    return Published { refused: ids(&rest), why, error: None };
+                }
+                messages = rest;
+            }
+            Err(PublishError::Broker(error)) => {
+                return Published { refused: all, why: error.to_string(), error: Some(error) };
+            }
+            Err(error) => return Published { refused: all, why: error.to_string(), error: None },
+        }
+    }
+    Published { refused: HashSet::new(), why: String::new(), error: None }
+}
+
+async fn has_room(broker: &Broker, since: Instant) -> bool {
+    while since.elapsed() < PATIENCE {
+        tokio::time::sleep(LOOK).await;
+        if broker.has_room().await {
+            return true;
+        }
+    }
+    false
+}
