@@ -22,7 +22,7 @@ const NAMED: u64 = 20;
 pub(super) async fn replay(words: DlqReplay, config: &Config) -> anyhow::Result<Outcome> {
     let choice = choice(&words.choice)?;
     let store = assemble::store(config)?;
-    let broker = if words.dry_run { None } else { Some(assemble::broker(config, "dlq").await?) };
+    let broker = if words.dry_run { None } else { Some(assemble::reader(config, "dlq").await?) };
     let mut account = Account::new(&choice, words.json);
     let how = Replaying { max_replays: words.max_replays };
     let done = desk::replay(&store, broker.as_ref(), &choice, how, |id, fate| account.tell(id, &fate)).await;
