@@ -7,6 +7,7 @@ use anyhow::Context as _;
 use indexer::{DeadLetterDesk, Indexer};
 use messages::{Family, Queue};
 use runtime::broker::Amqp;
+use runtime::quota::{Account, Allowance};
 use runtime::{Broker, Ladder, Limits, Role, RunError, Snapshot, Status, run, run_batches};
 use secrecy::ExposeSecret as _;
 use store::Store;
@@ -16,6 +17,7 @@ use tokio_util::task::AbortOnDropHandle;
 use zoom::{DetailWorker, ListWorker, Zoom};
 
 use crate::config::{AmqpConfig, Config, ConfigError};
+use crate::exit::usage;
 use crate::roster;
 
 /// How long RabbitMQ's deliveries may wait here for a permit: far below its half hour of patience.
@@ -104,6 +106,35 @@ pub fn store(config: &Config) -> anyhow::Result<Store> {
 pub fn zoom(config: &Config) -> anyhow::Result<Arc<Zoom>> {
     let zoom = config.zoom.clone().map_err(|names| ConfigError::Missing { names })?;
     Ok(Arc::new(Zoom::new(zoom)?))
+}
+
+/// The Zoom source of a process that fetches: it takes part in the account's quota.
+///
+/// # Errors
+/// As [`zoom`], and when another process fetches on the same local file.
+pub async fn fetcher(config: &Config, broker: &Broker) -> anyhow::Result<Arc<Zoom>> {
+    let zoom = config.zoom.clone().map_err(|names| ConfigError::Missing { names })?;
+    let account = zoom.account();
+    let allowance = match zoom.quota_speed {
+        // Nothing is limited: there is nothing to share.
+        0.0 => Allowance::of_this_process(account),
+        _ => Allowance::join(broker, account).await?,
+    };
+    Ok(Arc::new(Zoom::with_quota(zoom, zoom::Quota::new(allowance))?))
+}
+
+/// The accounts whose quota is meant by `label`; without one all of them.
+///
+/// # Errors
+/// When there is no such account, or none is configured.
+pub fn accounts(config: &Config, label: Option<&str>) -> anyhow::Result<Vec<Account>> {
+    let zoom = config.zoom.clone().map_err(|names| ConfigError::Missing { names })?;
+    let known = zoom.label.clone();
+    let account = Some(zoom.account()).filter(|account| label.is_none_or(|label| account.label == label));
+    match account {
+        Some(account) => Ok(vec![account]),
+        None => Err(usage(format!("there is no account {:?}: there is {known}", label.unwrap_or_default()))),
+    }
 }
 
 /// The roles that a process can play. A new source is registered here.

@@ -185,6 +185,7 @@ fn quota(config: &Config) -> anyhow::Result<Quota> {
         reason = "calls a day, far below 2^53"
     )]
     let per_day = (zoom.plan.per_day() as f64 * share) as u64;
+    let per_day = per_day.min(zoom.account().per_day.saturating_sub(zoom.daily_reserve));
     Ok(Quota {
         heavy_per_second: zoom.plan.per_second(RateClass::Heavy) * share,
         resource_intensive_per_second: zoom.plan.per_second(RateClass::ResourceIntensive) * share,

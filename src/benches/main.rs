@@ -6,6 +6,7 @@
 mod embedded;
 mod pipeline;
 mod process;
+mod quota;
 mod roles;
 
 use std::process::ExitCode;
@@ -30,6 +31,9 @@ fn main() -> ExitCode {
         }
         if wants("sink") {
             pipeline::into_a_sink().await;
+        }
+        if wants("quota") {
+            quota::fleet().await;
         }
         if wants("roles") {
             roles::memory(20).await;

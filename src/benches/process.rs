@@ -27,6 +27,11 @@ impl Process {
         Self { child: command.spawn().expect("the program can be started") }
     }
 
+    /// Its number.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// What it has used; zero once it has been waited for.
     pub(crate) fn used(&self) -> Used {
         let read = |what: &str| {

@@ -3,6 +3,7 @@
 mod dlq;
 mod misuse;
 mod plan;
+mod quota;
 mod runs;
 mod simulation;
 mod status;
@@ -16,6 +17,8 @@ use clap::{Args, Parser, Subcommand};
 
 pub use dlq::{Dlq, DlqChoice, DlqCommand, DlqDrop, DlqFilter, DlqList, DlqReplay, Since, WhichState};
 pub use plan::{Destination, Plan, Run, Selectors};
+pub(crate) use quota::settings;
+pub use quota::{OfAccount, Pause, Paused, Quota, QuotaCommand, Resume, Setting};
 pub use runs::{Cancel, Runs};
 pub use simulation::{Demo, Simulate, World};
 pub use status::Status;
@@ -78,6 +81,12 @@ pub enum Command {
     Cancel(Cancel),
     /// Looks at messages nobody could use; replays or drops them
     Dlq(Dlq),
+    /// Shows an account's quota, or shares it otherwise, for every worker at once
+    Quota(Quota),
+    /// Makes no more calls of a kind, on every worker, until a time or until it is resumed
+    Pause(Pause),
+    /// Goes on with what was paused
+    Resume(Resume),
     /// Declares queues and loads index templates
     Setup(Json),
     /// Checks that everything is reachable and allowed

@@ -5,6 +5,7 @@ mod check;
 mod demo;
 mod dlq;
 mod plan;
+mod quota;
 mod run;
 mod runs;
 mod setup;
@@ -33,6 +34,9 @@ pub async fn execute(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Runs(words) => runs::execute(&words, &config).await,
         Command::Cancel(words) => cancel::execute(words, &config).await,
         Command::Dlq(words) => dlq::execute(words.command, &config).await,
+        Command::Quota(words) => quota::execute(words, &config).await,
+        Command::Pause(words) => quota::pause(words, &config).await,
+        Command::Resume(words) => quota::resume(words, &config).await,
         Command::Setup(words) => setup::execute(&words, &config).await,
         Command::Check(words) => check::execute(&words, &config).await,
         Command::Demo(words) => demo::execute(words, &config).await,

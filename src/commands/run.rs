@@ -51,8 +51,7 @@ pub(super) async fn harvest(
     config: &Config,
     wait: Duration,
 ) -> anyhow::Result<(Summary, Store)> {
-    let zoom = assemble::zoom(config)?;
-    super::check::credentials(&zoom).await?;
+    super::check::credentials(&*assemble::zoom(config)?).await?;
     let began = runtime::clock::now();
     let broker = assemble::broker(config, "run").await?;
     let store = assemble::store(config)?;
@@ -63,10 +62,12 @@ pub(super) async fn harvest(
     if !planned.plan.jobs.is_empty() {
         planning::publish(planned, By::hand(Origin::Run), &broker, &store).await?;
     }
+    let zoom = assemble::fetcher(config, &broker).await?;
     let parts = Parts { broker: broker.clone(), store: store.clone(), zoom: Some(zoom.clone()), index: true };
     let stop = CancellationToken::new();
     let running = parts.start(config, &stop, Duration::from_secs(25));
     let ended = harvest::until_done(running, &broker, &store, &wanted.run, wait).await;
+    zoom.close().await;
     broker.close().await;
     let ended = ended?;
     store.refresh().await?;

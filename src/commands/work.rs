@@ -7,6 +7,7 @@ use runtime::Broker;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
+use zoom::Zoom;
 
 use crate::assemble::{self, Parts, Running};
 use crate::cli::{RoleName, Work};
@@ -35,7 +36,7 @@ pub(super) async fn execute(words: Work, config: &Config) -> anyhow::Result<Outc
             return Ok(Outcome::Complete);
         }
     };
-    let broker = parts.broker.clone();
+    let (broker, zoom) = (parts.broker.clone(), parts.zoom.clone());
     let store = parts.index.then(|| parts.store.clone());
     let stop = CancellationToken::new();
     let in_hand = words.grace.mul_f64(IN_HAND);
@@ -53,7 +54,7 @@ pub(super) async fn execute(words: Work, config: &Config) -> anyhow::Result<Outc
     site.stops();
     stop.cancel();
     let outcome = tokio::select! {
-        outcome = wind_up(running, &broker, words.grace) => ended.and(outcome),
+        outcome = wind_up(running, &broker, zoom.as_deref(), words.grace) => ended.and(outcome),
         again = signals.next() => {
             warn!("{again}: stopped at once; what was in hand is delivered again");
             std::process::exit(1);
@@ -66,12 +67,20 @@ pub(super) async fn execute(words: Work, config: &Config) -> anyhow::Result<Outc
 
 /// Has all roles finish or hand back what they have, and closes the broker, within `grace`. A broker or a store that
 /// does not answer must not hold the end of the process: the broker gives to others what was not handed back.
-async fn wind_up(running: Running, broker: &Broker, grace: Duration) -> anyhow::Result<()> {
+async fn wind_up(
+    running: Running,
+    broker: &Broker,
+    zoom: Option<&Zoom>,
+    grace: Duration,
+) -> anyhow::Result<()> {
     let deadline = Instant::now() + grace;
     let outcome = tokio::time::timeout_at(deadline, running.stop()).await.unwrap_or_else(|_| {
         warn!("not everything in hand could be handed back within {grace:?}; it is delivered again");
         Ok(())
     });
+    if let Some(zoom) = zoom {
+        zoom.close().await;
+    }
     let left = deadline.saturating_duration_since(Instant::now()).max(CLOSE);
     if tokio::time::timeout(left, broker.close()).await.is_err() {
         warn!("the broker did not close in time; what was in hand is delivered again");
@@ -100,6 +109,11 @@ async fn parts(words: &Work, config: &Config, site: &Site) -> anyhow::Result<Par
         }
     };
     let (broker, (), ()) = tokio::try_join!(broker, templates, credentials)?;
+    // Credentials are good: only now does this process take part in the quota.
+    let zoom = match zoom {
+        Some(_) => Some(insist("the quota", site, || assemble::fetcher(config, &broker)).await?),
+        None => None,
+    };
     Ok(Parts { broker, store, zoom, index })
 }
 

@@ -22,6 +22,7 @@ pub const VARIABLES: &[Variable] = &[
     variable("ZOOM_OAUTH_URL", Some("https://zoom.us/oauth/token")),
     variable("ZOOM_PLAN", Some("business")),
     variable("ZOOM_QUOTA_SHARE", Some("0.8")),
+    variable("ZOOM_DAILY_RESERVE", Some("0")),
     variable("ZOOM_QUOTA_SPEED", Some("1")),
     variable("ZOOM_SOURCE", Some("auto")),
     variable("ZOOM_WEBINARS", Some("false")),

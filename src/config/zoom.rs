@@ -27,6 +27,7 @@ pub(super) fn config(environment: &Environment) -> Result<::zoom::Config, Config
             format!("takes a number from 0, not {quota_speed}"),
         ));
     }
+    let daily_reserve: u64 = environment.parsed("ZOOM_DAILY_RESERVE", "a number of calls, 0 for none")?;
     let base =
         ::zoom::Config::new(account_id.to_owned(), client_id.to_owned(), SecretString::from(client_secret));
     Ok(::zoom::Config {
@@ -34,6 +35,7 @@ pub(super) fn config(environment: &Environment) -> Result<::zoom::Config, Config
         oauth_url: url(environment, "ZOOM_OAUTH_URL")?,
         plan: environment.parsed("ZOOM_PLAN", "pro or business")?,
         quota_share,
+        daily_reserve,
         quota_speed,
         source: environment.parsed("ZOOM_SOURCE", "auto, dashboard or report")?,
         webinars: environment.flag("ZOOM_WEBINARS")?,

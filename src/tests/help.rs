@@ -5,8 +5,10 @@ use crate::program::Program;
 #[test]
 fn every_command_explains_itself() {
     let program = Program::new().with("COLUMNS", "120");
-    let commands =
-        ["plan", "run", "work", "status", "runs", "cancel", "dlq", "setup", "check", "demo", "simulate"];
+    let commands = [
+        "plan", "run", "work", "status", "runs", "cancel", "dlq", "quota", "pause", "resume", "setup",
+        "check", "demo", "simulate",
+    ];
     let calls =
         std::iter::once(vec!["--help"]).chain(commands.iter().map(|command| vec![*command, "--help"]));
     let texts: Vec<String> = calls

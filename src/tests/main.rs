@@ -11,6 +11,7 @@ mod full_disk;
 mod help;
 mod program;
 mod proxy;
+mod quota;
 mod runs;
 mod secrets;
 mod servers;

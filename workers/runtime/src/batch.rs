@@ -72,7 +72,8 @@ pub async fn run_batches<W: BatchWorker>(
                         let worker = Arc::clone(&role.worker);
                         async move { worker.healthy().await }
                     };
-                    match pause::wait(hold, &role.status, &role.stop, well, &mut signalled).await {
+                    let lifted = |_| std::future::ready(false);
+                    match pause::wait(hold, &role.status, &role.stop, well, lifted, &mut signalled).await {
                         Some(cause) => break Err(RunError::Halted(cause)),
                         None => continue,
                     }

@@ -9,6 +9,7 @@ mod message;
 pub mod meter;
 mod outbox;
 mod pause;
+pub mod quota;
 pub mod roll;
 mod run;
 mod settle;

@@ -13,16 +13,19 @@ use crate::status::{Hold, Status};
 
 /// How often the dependency's health is asked during a hold without an end.
 const ASK_AGAIN: Duration = Duration::from_secs(2);
+/// How often it is looked whether a hold with an end was lifted before.
+const LOOK: Duration = Duration::from_secs(1);
 /// A hold is at least this long, so that a dependency that dies at once on every job is not hammered.
 const SHORTEST: Duration = Duration::from_millis(500);
 
-/// Waits until `hold` is over, `healthy` says so, or `stop`. Returns the cause of a halt that came meanwhile from
-/// work still in hand; further holds are of the same time and pass with this one.
-pub(crate) async fn wait<H: Future<Output = bool>>(
+/// Waits until `hold` is over, `healthy` or, for a hold with an end, `lifted` says so, or `stop`. Returns the cause of
+/// a halt that came meanwhile from work still in hand; further holds are of the same time and pass with this one.
+pub(crate) async fn wait<H: Future<Output = bool>, L: Future<Output = bool>>(
     hold: Hold,
     status: &Status,
     stop: &CancellationToken,
     healthy: impl Fn() -> H,
+    lifted: impl Fn(String) -> L,
     signalled: &mut mpsc::Receiver<Signal>,
 ) -> Option<String> {
     let name = status.name();
@@ -30,14 +33,14 @@ pub(crate) async fn wait<H: Future<Output = bool>>(
         Some(until) => warn!("{name} is on hold until {until}: {}", hold.why),
         None => warn!("{name} is on hold: {}", hold.why),
     }
-    let until = hold.until;
+    let (until, why) = (hold.until, hold.why.clone());
     status.hold(Some(hold));
     let waiting = async {
         tokio::select! {
             biased;
             () = stop.cancelled() => None,
             cause = halted(signalled) => Some(cause),
-            () = over(until, healthy) => {
+            () = over(until, healthy, || lifted(why.clone())) => {
                 info!("{name} goes on");
                 None
             }
@@ -48,12 +51,22 @@ pub(crate) async fn wait<H: Future<Output = bool>>(
     halt
 }
 
-async fn over<H: Future<Output = bool>>(until: Option<Timestamp>, healthy: impl Fn() -> H) {
+async fn over<H: Future<Output = bool>, L: Future<Output = bool>>(
+    until: Option<Timestamp>,
+    healthy: impl Fn() -> H,
+    lifted: impl Fn() -> L,
+) {
     match until {
         Some(until) => {
-            let left = until.as_millisecond() - clock::now().as_millisecond();
-            let left = Duration::from_millis(u64::try_from(left).unwrap_or(0));
-            tokio::time::sleep(left.max(SHORTEST)).await;
+            // Looked at again and again: the machine may sleep meanwhile, or its clock be set.
+            let left = || {
+                let left = until.as_millisecond() - clock::now().as_millisecond();
+                Duration::from_millis(u64::try_from(left).unwrap_or(0))
+            };
+            tokio::time::sleep(left().clamp(SHORTEST, LOOK)).await;
+            while !left().is_zero() && !lifted().await {
+                tokio::time::sleep(left().min(LOOK)).await;
+            }
         }
         None => {
             tokio::time::sleep(SHORTEST).await;

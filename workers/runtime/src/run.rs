@@ -88,7 +88,12 @@ pub async fn run<W: Worker>(role: Role<W>, family: Family) -> Result<(), RunErro
                     let (worker, broker) = (Arc::clone(&role.worker), role.broker.clone());
                     async move { worker.healthy().await && broker.has_room().await }
                 };
-                if let Some(cause) = pause::wait(hold, &role.status, &role.stop, well, &mut signalled).await {
+                let lifted = |why: String| {
+                    let worker = Arc::clone(&role.worker);
+                    async move { worker.lifted(&why).await }
+                };
+                let waited = pause::wait(hold, &role.status, &role.stop, well, lifted, &mut signalled).await;
+                if let Some(cause) = waited {
                     break Err(RunError::Halted(cause));
                 }
             }

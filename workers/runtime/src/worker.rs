@@ -37,6 +37,12 @@ pub trait Worker: Send + Sync + 'static {
     fn healthy(&self) -> impl Future<Output = bool> + Send {
         std::future::ready(true)
     }
+
+    /// Says, during a hold with an end, whether its cause `why` is gone before its time: somebody has lifted it.
+    fn lifted(&self, why: &str) -> impl Future<Output = bool> + Send {
+        let _ = why;
+        std::future::ready(false)
+    }
 }
 
 /// Does one kind of work in batches. Messages are not decoded by the runtime: one that cannot be read is

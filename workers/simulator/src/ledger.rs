@@ -22,6 +22,8 @@ struct Row {
     fault: Option<Fault>,
     status: u16,
     flags: u8,
+    /// The number of the access token; 0: none that is valid.
+    token: u32,
 }
 
 const _: () = assert!(size_of::<Row>() <= 24, "a ledger row must stay small");
@@ -56,13 +58,13 @@ impl Default for Ledger {
 
 impl Ledger {
     /// Enters a call that has arrived; its status is filled in by [`Ledger::settle`].
-    pub(crate) fn enter(&mut self, at_us: u64, endpoint: Endpoint, over: bool) -> Place {
+    pub(crate) fn enter(&mut self, at_us: u64, endpoint: Endpoint, token: u32, over: bool) -> Place {
         let place = self.len();
         if place >= self.most {
             self.dropped += 1;
             return None;
         }
-        let row = Row { at_us, endpoint, fault: None, status: 0, flags: if over { OVER } else { 0 } };
+        let row = Row { at_us, endpoint, fault: None, status: 0, flags: if over { OVER } else { 0 }, token };
         match self.blocks.last_mut() {
             Some(block) if block.len() < BLOCK => block.push(row),
             _ => {
@@ -129,6 +131,8 @@ pub struct LedgerSummary {
     pub by_status: BTreeMap<u16, u64>,
     /// Calls per injected fault.
     pub by_fault: BTreeMap<&'static str, u64>,
+    /// Calls per access token, by its number in the order of issue; 0: without a valid one.
+    pub by_token: BTreeMap<u32, u64>,
     /// Unix time of the first call in microseconds.
     pub first_us: Option<u64>,
     /// Unix time of the last call in microseconds.
@@ -176,6 +180,9 @@ impl LedgerSummary {
         }
         self.over += u64::from(row.flags & OVER);
         *self.by_status.entry(row.status).or_default() += 1;
+        if row.endpoint.class().is_some() {
+            *self.by_token.entry(row.token).or_default() += 1;
+        }
         if let Some(fault) = row.fault {
             *self.by_fault.entry(fault.name()).or_default() += 1;
         }
@@ -201,7 +208,7 @@ mod tests {
     fn a_full_ledger_counts_what_it_drops() {
         let mut ledger = Ledger { most: BLOCK + 1, ..Ledger::default() };
         for at_us in 0..BLOCK as u64 + 3 {
-            let place = ledger.enter(at_us, Endpoint::Users, at_us % 2 == 0);
+            let place = ledger.enter(at_us, Endpoint::Users, 1, at_us % 2 == 0);
             ledger.settle(place, 200, (at_us == 5).then_some(Fault::Reset));
         }
         let summary = ledger.summary(&Quota::new());

@@ -14,7 +14,7 @@ use tracing::debug;
 
 use crate::atlas::{self, Call, Pause, Reason, Refusal, Verdict};
 use crate::auth::{Token, Tokens};
-use crate::headers::RateHeaders;
+use crate::headers::{self, RateHeaders};
 use crate::outage::{Leave, Outage};
 use crate::wire::Head;
 use crate::{Quota, RateClass, figures};
@@ -85,6 +85,10 @@ impl Client {
         self.quota.calls()
     }
 
+    pub(crate) fn quota(&self) -> &Quota {
+        &self.quota
+    }
+
     /// Asks until there is an answer, a refusal, or no patience; counts the calls made in `calls`.
     pub(crate) async fn get(&self, request: &Request, calls: &mut Calls) -> Result<Answer, Refusal> {
         let class = request.call.endpoint.class();
@@ -100,7 +104,8 @@ impl Client {
             let sent = figures::calling(request.call.endpoint, self.send(request, &token), status).await;
             let received = sent.map_err(|refusal| self.weigh(leave, refusal))?;
             let now = clock::now();
-            self.quota.observe(class, &RateHeaders::read(&received.headers, now));
+            let rates = RateHeaders::read(&received.headers, now);
+            self.quota.observe(&rates, headers::served_at(&received.headers), now);
             let verdict =
                 atlas::classify(received.status, &received.headers, &received.body, &request.call, now);
             if !matches!(verdict, Verdict::Refused(_)) {

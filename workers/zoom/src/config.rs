@@ -40,6 +40,8 @@ pub struct UnknownChoice;
 /// Everything the Zoom source is told.
 #[derive(Clone)]
 pub struct Config {
+    /// What the account is called here: in jobs, orders and queues' names.
+    pub label: String,
     /// The account.
     pub account_id: String,
     /// The server-to-server OAuth app.
@@ -54,6 +56,8 @@ pub struct Config {
     pub plan: Plan,
     /// The share of the account's quota to use, above 0 and at most 1.
     pub quota_share: f64,
+    /// Calls of the day that are left to other apps, whatever the share.
+    pub daily_reserve: u64,
     /// Multiplies every quota, for a simulator; 0 lifts them all. With Zoom itself it is 1.
     pub quota_speed: f64,
     /// Dashboard or Reports.
@@ -70,6 +74,7 @@ impl Config {
     /// Zoom itself with these credentials, and the defaults of everything else.
     pub fn new(account_id: String, client_id: String, client_secret: SecretString) -> Self {
         Self {
+            label: "main".to_owned(),
             account_id,
             client_id,
             client_secret,
@@ -77,6 +82,7 @@ impl Config {
             oauth_url: "https://zoom.us/oauth/token".to_owned(),
             plan: Plan::Business,
             quota_share: 0.8,
+            daily_reserve: 0,
             quota_speed: 1.0,
             source: Choice::Auto,
             webinars: false,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::civil::DateTime;
 use jiff::tz::Offset;
 use jiff::{SignedDuration, Timestamp};
-use reqwest::header::{HeaderMap, RETRY_AFTER};
+use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
 
 /// Which limit the headers speak of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +47,12 @@ impl RateHeaders {
             retry_at: text(RETRY_AFTER.as_str()).and_then(|text| instant(text, now)),
         }
     }
+}
+
+/// When the answer was given, by the server's own clock; whole seconds.
+pub(crate) fn served_at(headers: &HeaderMap) -> Option<Timestamp> {
+    let date = httpdate::parse_http_date(headers.get(DATE)?.to_str().ok()?).ok()?;
+    Timestamp::try_from(date).ok()
 }
 
 /// Retry-After as seconds, as an HTTP date, or as ISO-8601 with or without a zone.

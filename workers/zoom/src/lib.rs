@@ -28,7 +28,7 @@ mod zoom;
 
 pub use config::{Choice, Config, ConfigError, UnknownChoice};
 pub use plan::{Plan, RateClass, UnknownPlan};
-pub use quota::{ProcessQuota, Quota};
+pub use quota::Quota;
 pub use scopes::{Granted, missing_scopes};
 pub use worker::{DetailWorker, ListWorker};
 pub use zoom::Zoom;

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use messages::Calls;
 
@@ -53,6 +54,16 @@ impl RateClass {
         self as usize
     }
 
+    /// Its name in words, as in orders and sentences.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Light => "light",
+            Self::Medium => "medium",
+            Self::Heavy => "heavy",
+            Self::ResourceIntensive => "resource-intensive",
+        }
+    }
+
     /// True for the classes that share the daily cap.
     pub fn has_daily_cap(self) -> bool {
         matches!(self, Self::Heavy | Self::ResourceIntensive)
@@ -73,28 +84,30 @@ impl RateClass {
 
 impl fmt::Display for RateClass {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Light => "light",
-            Self::Medium => "medium",
-            Self::Heavy => "heavy",
-            Self::ResourceIntensive => "resource-intensive",
-        })
+        f.write_str(self.name())
     }
 }
 
 impl Plan {
-    /// Calls the account may make per second; for Resource-intensive a twentieth or less of one.
-    pub fn per_second(self, class: RateClass) -> f64 {
+    /// Calls the account may make in any window of this time.
+    pub fn per_window(self, class: RateClass) -> (u32, Duration) {
+        let (second, minute) = (Duration::from_secs(1), Duration::from_secs(60));
         match (self, class) {
-            (Self::Pro, RateClass::Light) => 30.0,
-            (Self::Pro, RateClass::Medium) => 20.0,
-            (Self::Pro, RateClass::Heavy) => 10.0,
-            (Self::Pro, RateClass::ResourceIntensive) => 10.0 / 60.0,
-            (Self::Business, RateClass::Light) => 80.0,
-            (Self::Business, RateClass::Medium) => 60.0,
-            (Self::Business, RateClass::Heavy) => 40.0,
-            (Self::Business, RateClass::ResourceIntensive) => 20.0 / 60.0,
+            (Self::Pro, RateClass::Light) => (30, second),
+            (Self::Pro, RateClass::Medium) => (20, second),
+            (Self::Pro, RateClass::Heavy) => (10, second),
+            (Self::Pro, RateClass::ResourceIntensive) => (10, minute),
+            (Self::Business, RateClass::Light) => (80, second),
+            (Self::Business, RateClass::Medium) => (60, second),
+            (Self::Business, RateClass::Heavy) => (40, second),
+            (Self::Business, RateClass::ResourceIntensive) => (20, minute),
         }
+    }
+
+    /// Calls the account may make per second; for Resource-intensive a third of one, or less.
+    pub fn per_second(self, class: RateClass) -> f64 {
+        let (calls, window) = self.per_window(class);
+        f64::from(calls) / window.as_secs_f64()
     }
 
     /// Heavy and Resource-intensive calls together that the account may make per UTC day.

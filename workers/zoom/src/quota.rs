@@ -1,103 +1,136 @@
-//! The limiter every call passes: Zoom's rate classes and daily cap, a share of them, evenly paced.
-//!
-//! Here it is one process's; a limiter shared by a fleet is another variant of [`Quota`].
-
-mod day;
-mod pacer;
+//! The limiter every call passes: which rate classes there are, and what an answer says of them. How tokens are
+//! shared out, in this process or over a fleet, lies in `runtime::quota`.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use messages::Calls;
-use runtime::{Failure, clock};
-use tracing::warn;
+use runtime::Failure;
+use runtime::quota::{Account, Allowance, Meter, News};
 
-use self::day::Day;
-use self::pacer::Pacer;
 use crate::headers::{Limit, RateHeaders};
-use crate::{Plan, RateClass};
+use crate::{Config, RateClass};
 
-/// Where leave to make a call is asked for: the closed set of limiters.
-pub enum Quota {
-    /// Counts the calls of this process.
-    Process(ProcessQuota),
+/// How often it is looked whether an answer tells something new: every one would be far too often.
+const LOOK: Duration = Duration::from_secs(1);
+/// Calls by which the account may be ahead of our count before that is news: those of the last moment.
+const AHEAD: u64 = 100;
+/// A clock that is off by less is not off: the API tells whole seconds.
+const SKEW_MS: i64 = 2_000;
+/// Calls a second, and a day, where no limit is kept: more than can be made.
+const UNLIMITED: f64 = 1e9;
+
+/// Where leave to make a call is asked for.
+pub struct Quota {
+    allowance: Allowance,
+    calls: [AtomicU64; 4],
+    looked: Mutex<Option<Instant>>,
+}
+
+impl Config {
+    /// The account's quota, in the words of those who share it out. A speed of 0 lifts every limit.
+    pub fn account(&self) -> Account {
+        let meter = |class: RateClass| {
+            let (per_window, window) = self.plan.per_window(class);
+            let per_window = match self.quota_speed {
+                0.0 => UNLIMITED,
+                // As a server counts: whole calls.
+                speed => (f64::from(per_window) * speed + 1e-9).floor().max(1.0),
+            };
+            Meter { name: class.name(), per_window, window, daily: class.has_daily_cap() }
+        };
+        let per_day = match self.quota_speed {
+            0.0 => UNLIMITED * 86_400.0,
+            speed => self.plan.per_day() as f64 * speed + 1e-6,
+        };
+        Account {
+            source: "zoom",
+            label: self.label.clone(),
+            meters: RateClass::ALL.map(meter).into(),
+            share: self.quota_share,
+            per_day: per_day as u64,
+            reserve: self.daily_reserve,
+        }
+    }
 }
 
 impl Quota {
+    /// A limiter that asks `allowance`, whose account is [`Config::account`].
+    pub fn new(allowance: Allowance) -> Self {
+        Self { allowance, calls: Default::default(), looked: Mutex::default() }
+    }
+
     /// Waits for leave to make one call.
     ///
     /// # Errors
-    /// [`Failure::Hold`] until 00:00 UTC when the day's share is used.
+    /// [`Failure::Hold`] when the class is paused, or the day's share is used.
     pub async fn acquire(&self, class: RateClass) -> Result<(), Failure> {
-        match self {
-            Self::Process(quota) => quota.acquire(class).await,
-        }
-    }
-
-    /// Takes note of what an answer's headers say of the account's day.
-    pub(crate) fn observe(&self, class: RateClass, headers: &RateHeaders) {
-        match self {
-            Self::Process(quota) => quota.observe(class, headers, clock::now()),
-        }
-    }
-
-    /// Takes note that the API says the day is spent, and returns the hold that follows.
-    pub(crate) fn spent(&self, class: RateClass, until: Option<Timestamp>) -> Failure {
-        match self {
-            Self::Process(quota) => quota.day().spend(class, until, clock::now()),
-        }
-    }
-
-    /// Calls made so far.
-    pub fn calls(&self) -> Calls {
-        match self {
-            Self::Process(quota) => quota.calls(),
-        }
-    }
-}
-
-/// The quota of one process.
-pub struct ProcessQuota {
-    /// `None` when no quota is kept.
-    pacers: Option<[Pacer; 4]>,
-    day: Mutex<Day>,
-    calls: [AtomicU64; 4],
-}
-
-impl ProcessQuota {
-    /// `share` of `plan`'s quota, multiplied by `speed`; a speed of 0 lifts every limit.
-    pub fn new(plan: Plan, share: f64, speed: f64) -> Self {
-        let pacers = (speed > 0.0).then(|| RateClass::ALL.map(|class| Pacer::new(plan, class, share, speed)));
-        let allowed = if speed > 0.0 { day::allowed(plan, share, speed) } else { u64::MAX };
-        let day = Mutex::new(Day::new(allowed, clock::now()));
-        Self { pacers, day, calls: Default::default() }
-    }
-
-    async fn acquire(&self, class: RateClass) -> Result<(), Failure> {
-        if class.has_daily_cap() {
-            self.day().take(class, clock::now())?;
-        }
-        if let Some(pacers) = &self.pacers {
-            pacers[class.index()].pass().await;
-        }
+        self.allowance.acquire(class.index()).await?;
         self.calls[class.index()].fetch_add(1, Ordering::Relaxed);
         Ok(())
     }
 
-    fn observe(&self, class: RateClass, headers: &RateHeaders, now: Timestamp) {
-        if !class.has_daily_cap() || self.pacers.is_none() || headers.limit != Some(Limit::Day) {
+    /// Takes note of what an answer's headers say of the account's day, and of the time.
+    pub(crate) fn observe(&self, headers: &RateHeaders, served_at: Option<Timestamp>, now: Timestamp) {
+        if !self.is_time_to_look() {
             return;
         }
-        if let (Some(allowed), Some(remaining)) = (headers.allowed, headers.remaining)
-            && let Some(used) = allowed.checked_sub(remaining)
-            && self.day().correct(used, now)
-        {
-            warn!(used, "the account's day has {used} calls already: other apps, or an earlier process");
+        let Some(news) = self.allowance.news() else { return };
+        let told =
+            (headers.limit == Some(Limit::Day)).then_some(headers.allowed.zip(headers.remaining)).flatten();
+        let used = told.and_then(|(allowed, remaining)| allowed.checked_sub(remaining));
+        let known = news.meters.iter().filter_map(|meter| meter.used.zip(meter.allowed)).max();
+        let used =
+            used.zip(known).filter(|(used, (known, allowed))| *used > known + AHEAD.min(allowed / 100));
+        // The header names a second: the middle of it is as good a guess as any.
+        let skew_ms = served_at.map(|served| served.as_millisecond() + 500 - now.as_millisecond());
+        let skew_ms = skew_ms.filter(|skew| (skew - news.skew_ms).abs() > SKEW_MS);
+        if used.is_some() || skew_ms.is_some() {
+            self.allowance.observe(used.map(|(used, _)| used), skew_ms);
         }
     }
 
-    fn calls(&self) -> Calls {
+    fn is_time_to_look(&self) -> bool {
+        let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
+        let due = looked.is_none_or(|last| last.elapsed() >= LOOK);
+        if due {
+            *looked = Some(Instant::now());
+        }
+        due
+    }
+
+    /// Takes note that the API says the day is spent, and returns the hold that follows.
+    pub(crate) fn spent(&self, class: RateClass, until: Option<Timestamp>) -> Failure {
+        self.allowance.spent(class.index(), until)
+    }
+
+    /// True when `why`, the reason of a hold, was a pause of a class that is over by now.
+    pub(crate) fn lifted(&self, why: &str) -> bool {
+        let paused =
+            |class: &RateClass| why.strip_prefix(class.name()).is_some_and(|rest| rest.starts_with(':'));
+        let class = RateClass::ALL.into_iter().find(paused);
+        class.is_some_and(|class| self.allowance.held(class.index()).is_none())
+    }
+
+    /// True when no class is paused.
+    pub(crate) fn is_open(&self, classes: &[RateClass]) -> bool {
+        classes.iter().all(|class| self.allowance.held(class.index()).is_none())
+    }
+
+    /// How the quota stands, as far as this process knows.
+    pub fn news(&self) -> Option<News> {
+        self.allowance.news()
+    }
+
+    /// Ends this process's part in the quota in good order.
+    pub(crate) async fn close(&self) {
+        self.allowance.close().await;
+    }
+
+    /// Calls made so far.
+    pub fn calls(&self) -> Calls {
         let count = |class: RateClass| self.calls[class.index()].load(Ordering::Relaxed);
         Calls {
             light: count(RateClass::Light),
@@ -106,20 +139,27 @@ impl ProcessQuota {
             resource_intensive: count(RateClass::ResourceIntensive),
         }
     }
-
-    fn day(&self) -> MutexGuard<'_, Day> {
-        // A count survives the panic of somebody who held it.
-        self.day.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 #[cfg(test)]
 mod tests {
+    use runtime::clock;
+
     use super::*;
+    use crate::Plan;
+
+    fn quota(speed: f64) -> Quota {
+        let config = Config {
+            plan: Plan::Business,
+            quota_speed: speed,
+            ..Config::new("a".into(), "b".into(), "c".to_owned().into())
+        };
+        Quota::new(Allowance::of_this_process(config.account()))
+    }
 
     #[tokio::test]
     async fn without_a_speed_nothing_is_limited_and_calls_are_counted() {
-        let quota = ProcessQuota::new(Plan::Pro, 0.8, 0.0);
+        let quota = quota(0.0);
         for _ in 0..50_000 {
             quota.acquire(RateClass::Heavy).await.unwrap();
         }
@@ -129,20 +169,42 @@ mod tests {
 
     #[tokio::test]
     async fn a_day_that_headers_say_is_spent_holds_heavy_calls_only() {
-        let quota = ProcessQuota::new(Plan::Business, 0.8, 100.0);
+        let quota = quota(100.0);
         let spent = RateHeaders {
             limit: Some(Limit::Day),
             allowed: Some(6_000_000),
             remaining: Some(1_199_999),
             retry_at: None,
         };
-        quota.observe(RateClass::Heavy, &spent, clock::now());
+        quota.observe(&spent, None, clock::now());
         for class in [RateClass::Heavy, RateClass::ResourceIntensive] {
             let held = quota.acquire(class).await.unwrap_err();
             let Failure::Hold { until: Some(until), why } = held else { panic!("{held}") };
             assert!(until > clock::now());
             assert!(why.contains("4,800,001 of 4,800,000 used"), "{why}");
+            assert!(!quota.lifted(&why) && !quota.is_open(&[class]), "{why}");
         }
         quota.acquire(RateClass::Light).await.unwrap();
+        assert!(quota.lifted("light: paused until it is resumed (by hand)"));
+        assert!(!quota.lifted("zoom's api cannot be reached"), "no pause of a class");
+    }
+
+    #[test]
+    fn the_meters_are_those_of_the_table() {
+        let account = quota_account(Plan::Business, 1.0);
+        let meters: Vec<_> = account
+            .meters
+            .iter()
+            .map(|meter| (meter.name, meter.per_window, meter.window.as_secs()))
+            .collect();
+        let table =
+            [("light", 80.0, 1), ("medium", 60.0, 1), ("heavy", 40.0, 1), ("resource-intensive", 20.0, 60)];
+        assert_eq!(meters, table);
+        assert_eq!((account.per_day, account.lead_name().as_str()), (60_000, "quota.zoom.main"));
+        assert_eq!(quota_account(Plan::Pro, 0.1).meters[2].per_window, 1.0);
+    }
+
+    fn quota_account(plan: Plan, quota_speed: f64) -> Account {
+        Config { plan, quota_speed, ..Config::new("a".into(), "b".into(), "c".to_owned().into()) }.account()
     }
 }

@@ -10,7 +10,7 @@ use runtime::{Attempt, Failure, Outbox, Worker, clock};
 use crate::atlas::Refusal;
 use crate::detail::{self, Detail};
 use crate::errand::Errand;
-use crate::{Zoom, list, report, window};
+use crate::{RateClass, Zoom, list, report, window};
 
 /// Does list jobs: Resource-intensive calls.
 pub struct ListWorker(pub Arc<Zoom>);
@@ -27,7 +27,11 @@ impl Worker for ListWorker {
     }
 
     async fn healthy(&self) -> bool {
-        self.0.reachable().await
+        self.0.is_well(&[RateClass::ResourceIntensive]).await
+    }
+
+    async fn lifted(&self, why: &str) -> bool {
+        self.0.lifted(why)
     }
 }
 
@@ -40,7 +44,11 @@ impl Worker for DetailWorker {
     }
 
     async fn healthy(&self) -> bool {
-        self.0.reachable().await
+        self.0.is_well(&[RateClass::Heavy]).await
+    }
+
+    async fn lifted(&self, why: &str) -> bool {
+        self.0.lifted(why)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use messages::Calls;
 use runtime::Failure;
+use runtime::quota::{Allowance, News};
 
 use crate::auth::{Credentials, Tokens};
 use crate::client::Client;
@@ -9,7 +10,7 @@ use crate::config::{Config, ConfigError};
 use crate::hosts::Hosts;
 use crate::scopes::{self, Granted, missing_scopes};
 use crate::source::Source;
-use crate::{Choice, ProcessQuota, Quota};
+use crate::{Choice, Quota, RateClass};
 
 /// Idle connections kept per host.
 const IDLE_CONNECTIONS: usize = 64;
@@ -30,7 +31,7 @@ impl Zoom {
     /// # Errors
     /// When a credential is missing, an address is none, or a number is out of range.
     pub fn new(config: Config) -> Result<Self, ConfigError> {
-        let quota = Quota::Process(ProcessQuota::new(config.plan, config.quota_share, config.quota_speed));
+        let quota = Quota::new(Allowance::of_this_process(config.account()));
         Self::with_quota(config, quota)
     }
 
@@ -83,9 +84,24 @@ impl Zoom {
         self.client.calls()
     }
 
-    /// Whether Zoom answers at all. Costs no quota.
-    pub(crate) async fn reachable(&self) -> bool {
-        self.client.reachable(&self.oauth_url).await
+    /// How the quota stands, as far as this process knows.
+    pub fn quota(&self) -> Option<News> {
+        self.client.quota().news()
+    }
+
+    /// Ends this process's part in the quota in good order; no call is made any more.
+    pub async fn close(&self) {
+        self.client.quota().close().await;
+    }
+
+    /// Whether work is worth trying: Zoom answers, and no class of these is paused. Costs no quota.
+    pub(crate) async fn is_well(&self, classes: &[RateClass]) -> bool {
+        self.client.quota().is_open(classes) && self.client.reachable(&self.oauth_url).await
+    }
+
+    /// True when the pause that `why` tells of is over before its time.
+    pub(crate) fn lifted(&self, why: &str) -> bool {
+        self.client.quota().lifted(why)
     }
 }
 

@@ -5,6 +5,7 @@
 pub mod amqp;
 mod ladder;
 mod lanes;
+mod lead;
 pub mod local;
 mod sift;
 
@@ -14,6 +15,7 @@ use messages::{Cause, CauseClass, Queue};
 
 pub use amqp::Amqp;
 pub use ladder::Ladder;
+pub use lead::{Lead, Order};
 pub use local::Local;
 pub use sift::Sift;
 

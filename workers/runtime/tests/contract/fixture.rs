@@ -136,6 +136,9 @@ impl Fixture {
         if let Place::Server(settings) = self.place {
             let sweeper = Amqp::connect(settings).await.unwrap();
             sweeper.remove().await.unwrap();
+            for name in [crate::lead::NAME, "fleet.second"] {
+                sweeper.remove_lead(name).await.unwrap();
+            }
             Broker::Amqp(sweeper).close().await;
         }
     }

@@ -17,6 +17,7 @@ mod documents;
 mod fixture;
 mod flow;
 mod lanes;
+mod lead;
 mod outbox;
 mod restart;
 mod retry;
@@ -104,6 +105,12 @@ contract! {
     crash::a_consumer_dropped_gives_back_what_it_held,
     roll::who_works_answers_and_who_is_gone_does_not,
     roll::a_card_comes_as_it_was_written,
+    lead::one_leads_and_another_takes_over,
+    lead::two_names_have_two_leaders,
+    lead::what_a_leader_keeps_outlives_it,
+    lead::orders_reach_the_leader_and_answers_come_back,
+    lead::an_order_waits_for_a_leader_and_survives_one,
+    lead::a_name_that_is_none_is_refused,
     ],
     // What only a server can do, or can do wrong.
     servers: [

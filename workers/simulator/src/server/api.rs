@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, Method, Uri};
 use axum::response::Response;
 
 use super::answer::Answer;
-use super::deliver::{deliver, instead, rate_headers, refusal, strike};
+use super::deliver::{date_header, deliver, instead, rate_headers, refusal, strike};
 use super::endpoint::{Endpoint, route};
 use super::oauth::Access;
 use super::query::Params;
@@ -48,8 +48,8 @@ pub(super) async fn api(
     if method != Method::GET {
         endpoint = Endpoint::Unknown;
     }
-    let access = authorise(&shared, endpoint, &headers);
-    let ticket = shared.enter(endpoint, !matches!(&access, Err(refused) if refused.status == 401));
+    let (token, access) = authorise(&shared, endpoint, &headers);
+    let ticket = shared.enter(endpoint, token, !matches!(&access, Err(refused) if refused.status == 401));
     let (Some(verdict), Some(class)) = (ticket.verdict, endpoint.class()) else {
         let answer = access.err().unwrap_or_else(unknown);
         shared.settle(ticket, answer.status, None);
@@ -63,6 +63,7 @@ pub(super) async fn api(
     let (answer, now) = (truncate(answer, fault), shared.clock.now());
     shared.settle(ticket, status_seen(&answer, fault), fault);
     let mut response = strike(&shared, answer, fault).await;
+    date_header(&mut response, now);
     match fault {
         Some(Fault::MissingHeaders) => {}
         Some(Fault::TooManyRequests) => rate_headers(&mut response, class, shared.full_window(class), now),
@@ -71,21 +72,21 @@ pub(super) async fn api(
     response
 }
 
-/// Token and scopes. A 401 comes before the quota, missing scopes come after it.
-fn authorise(shared: &Shared, endpoint: Endpoint, headers: &HeaderMap) -> Result<(), Answer> {
+/// The token's number, and whether token and scopes will do. A 401 comes before the quota, missing scopes come after it.
+fn authorise(shared: &Shared, endpoint: Endpoint, headers: &HeaderMap) -> (u32, Result<(), Answer>) {
     let token = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     let token = token.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
-    let granted = match shared.tokens().access(token, shared.clock.now().as_millisecond()) {
-        Access::Granted(scopes) => scopes,
-        Access::Expired => return Err(Answer::error(401, 124, "Access token is expired.")),
-        Access::Unknown => return Err(Answer::error(401, 124, "Invalid access token.")),
+    let (number, granted) = match shared.tokens().access(token, shared.clock.now().as_millisecond()) {
+        Access::Granted(number, scopes) => (number, scopes),
+        Access::Expired => return (0, Err(Answer::error(401, 124, "Access token is expired."))),
+        Access::Unknown => return (0, Err(Answer::error(401, 124, "Invalid access token."))),
     };
     let wanted = endpoint.scopes();
     if wanted.is_empty() || granted.iter().any(|scope| wanted.contains(&scope.as_str())) {
-        return Ok(());
+        return (number, Ok(()));
     }
     let message = format!("Invalid access token, does not contain scopes:[{}].", wanted[0]);
-    Err(Answer::error(400, 4711, &message))
+    (number, Err(Answer::error(400, 4711, &message)))
 }
 
 /// The answer to a call that was let through, and the fault that struck it.

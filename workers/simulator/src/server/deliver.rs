@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, DATE, RETRY_AFTER};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
 use bytes::Bytes;
@@ -91,6 +91,13 @@ pub(super) fn rate_headers(response: &mut Response, class: RateClass, verdict: V
         && let Ok(reset) = HeaderValue::from_str(&next_midnight(now).to_string())
     {
         headers.insert(RETRY_AFTER, reset);
+    }
+}
+
+/// The time of the answer, by the clock of the simulated world.
+pub(super) fn date_header(response: &mut Response, now: Timestamp) {
+    if let Ok(date) = HeaderValue::from_str(&now.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()) {
+        response.headers_mut().insert(DATE, date);
     }
 }
 

@@ -33,13 +33,15 @@ pub(super) struct Tokens {
 #[derive(Debug)]
 struct Issued {
     token: String,
+    number: u32,
     expires_ms: i64,
     scopes: Arc<[String]>,
 }
 
 /// What a bearer token is worth.
 pub(super) enum Access {
-    Granted(Arc<[String]>),
+    /// By the token of this number, with these scopes.
+    Granted(u32, Arc<[String]>),
     Expired,
     Unknown,
 }
@@ -56,7 +58,8 @@ impl Tokens {
             self.valid.pop_front();
         }
         let expires_ms = now_ms.saturating_add(lifetime_ms);
-        self.valid.push_back(Issued { token: token.clone(), expires_ms, scopes });
+        let number = u32::try_from(self.issued).unwrap_or(u32::MAX);
+        self.valid.push_back(Issued { token: token.clone(), number, expires_ms, scopes });
         token
     }
 
@@ -65,7 +68,7 @@ impl Tokens {
         match self.valid.iter().rev().find(|issued| issued.token == token) {
             None => Access::Unknown,
             Some(issued) if issued.expires_ms <= now_ms => Access::Expired,
-            Some(issued) => Access::Granted(Arc::clone(&issued.scopes)),
+            Some(issued) => Access::Granted(issued.number, Arc::clone(&issued.scopes)),
         }
     }
 
@@ -107,7 +110,7 @@ pub(super) async fn token(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    let ticket = shared.enter(Endpoint::Token, false);
+    let ticket = shared.enter(Endpoint::Token, 0, false);
     let answer = match grant(&shared, &headers, &body) {
         Ok(answer) => answer,
         Err(refused) => Answer::json(400, &refused),

@@ -91,7 +91,7 @@ impl Shared {
     }
 
     /// Enters a call into the ledger and, if it is `counted`, into the quota.
-    pub(super) fn enter(&self, endpoint: Endpoint, counted: bool) -> Ticket {
+    pub(super) fn enter(&self, endpoint: Endpoint, token: u32, counted: bool) -> Ticket {
         let (settings, today) = (self.settings(), self.clock.today());
         let mut book = self.book();
         // Read under the lock: the ledger's times never go back, and the quota saw the same ones.
@@ -101,7 +101,7 @@ impl Shared {
             .class()
             .filter(|_| counted)
             .map(|class| book.quota.admit(class, settings.plan, settings.speed, at_us, today));
-        let place = book.ledger.enter(at_us, endpoint, verdict.is_some_and(Verdict::is_over));
+        let place = book.ledger.enter(at_us, endpoint, token, verdict.is_some_and(Verdict::is_over));
         Ticket { verdict, place }
     }
 

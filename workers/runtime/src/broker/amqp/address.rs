@@ -13,6 +13,7 @@ use crate::BrokerError;
 const HEARTBEAT_SECONDS: u16 = 30;
 
 /// Where the broker is and how to be let in.
+#[derive(Clone)]
 pub(super) struct Address {
     uri: AMQPUri,
     authorities: Option<String>,
@@ -34,6 +35,13 @@ impl Address {
         uri.query.heartbeat.get_or_insert(HEARTBEAT_SECONDS);
         let authorities = authorities.map(read_authorities).transpose()?;
         Ok(Self { uri, authorities })
+    }
+
+    /// The same with another time between two signs of life.
+    pub(super) fn with_heartbeat(&self, seconds: u16) -> Self {
+        let mut address = self.clone();
+        address.uri.query.heartbeat = Some(seconds);
+        address
     }
 
     pub(super) fn uri(&self) -> AMQPUri {

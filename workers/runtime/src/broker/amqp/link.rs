@@ -143,7 +143,8 @@ impl Link {
         opened.map_err(|error| fault::of(&error))
     }
 
-    async fn connect(&self) -> Result<Connection, BrokerError> {
+    /// A new connection, which the link does not keep.
+    pub(super) async fn connect(&self) -> Result<Connection, BrokerError> {
         let runtime = lapin::runtime::default_runtime().map_err(|error| fault::of(&error))?;
         let properties = ConnectionProperties::default()
             .with_client_property("product".into(), "ua".into())

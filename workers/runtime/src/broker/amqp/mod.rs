@@ -5,12 +5,15 @@
 
 mod address;
 mod consumer;
+mod counter;
 mod fault;
 mod intake;
+mod lead;
 mod lease;
 mod line;
 mod link;
 mod names;
+mod post;
 mod publisher;
 mod roll;
 mod shelf;
@@ -27,7 +30,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use lapin::Channel;
-use lapin::options::{QueueDeclareOptions, QueuePurgeOptions};
+use lapin::options::{ExchangeDeleteOptions, QueueDeclareOptions, QueueDeleteOptions, QueuePurgeOptions};
 use lapin::types::FieldTable;
 use messages::Queue;
 use secrecy::SecretString;
@@ -37,7 +40,10 @@ use tokio_util::task::TaskTracker;
 use tracing::warn;
 
 pub use self::consumer::Consumer;
+pub(crate) use self::counter::{Arrival, Counter, Tap};
+pub use self::lead::Lead;
 pub(super) use self::lease::Lease;
+pub use self::post::Order;
 pub(super) use self::sift::Sift;
 
 use self::address::Address;
@@ -99,6 +105,7 @@ struct Inner {
     address: Arc<Address>,
     version: String,
     names: Names,
+    connection_name: String,
     ladder: Ladder,
     documents_limit: usize,
     shelf_life: Duration,
@@ -161,6 +168,7 @@ impl Amqp {
             address,
             version,
             names: Names::new(&settings.prefix),
+            connection_name: settings.connection_name.clone(),
             ladder: settings.ladder,
             documents_limit: settings.documents_limit,
             shelf_life: settings.shelf_life,
@@ -193,6 +201,20 @@ impl Amqp {
     pub async fn remove(&self) -> Result<(), BrokerError> {
         let channel = self.inner.channel().await?;
         topology::remove(&channel, &self.inner.names, &self.inner.ladder).await
+    }
+
+    /// Removes the queues of a leadership with what is in them. For tests.
+    #[doc(hidden)]
+    pub async fn remove_lead(&self, name: &str) -> Result<(), BrokerError> {
+        let (channel, names) = (self.inner.channel().await?, &self.inner.names);
+        let wants = names.own("wants", name)?;
+        for queue in [names.lead(name)?, names.kept(name)?, names.orders(name)?, wants] {
+            let deleted = channel.queue_delete(queue, QueueDeleteOptions::default()).await;
+            deleted.map_err(|error| fault::of(&error))?;
+        }
+        let news = names.own("news", name)?;
+        let deleted = channel.exchange_delete(news, ExchangeDeleteOptions::default()).await;
+        deleted.map_err(|error| fault::of(&error))
     }
 
     /// The broker's version, as it says.

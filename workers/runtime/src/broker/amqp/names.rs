@@ -6,6 +6,8 @@ use std::time::Duration;
 use lapin::types::ShortString;
 use messages::Queue;
 
+use crate::BrokerError;
+
 /// The part of a queue's own name that the prefix takes the place of.
 const OWN: &str = "ua";
 
@@ -62,6 +64,27 @@ impl Names {
             Some(name) => Queue::named(name),
             None => Queue::named(physical),
         }
+    }
+
+    /// The queue whose only active consumer leads `name`.
+    pub(super) fn lead(&self, name: &str) -> Result<ShortString, BrokerError> {
+        self.own("lead", name)
+    }
+
+    /// The queue of the one state that the leader of `name` keeps.
+    pub(super) fn kept(&self, name: &str) -> Result<ShortString, BrokerError> {
+        self.own("kept", name)
+    }
+
+    /// The queue of orders to the leader of `name`.
+    pub(super) fn orders(&self, name: &str) -> Result<ShortString, BrokerError> {
+        self.own("orders", name)
+    }
+
+    /// A name that belongs to no queue of work.
+    pub(super) fn own(&self, what: &str, name: &str) -> Result<ShortString, BrokerError> {
+        let text = format!("{}.{what}.{name}", self.prefix);
+        short(&text).ok_or_else(|| BrokerError::Refused(format!("{text} is too long for a queue's name")))
     }
 
     /// The way to a message's queue.

@@ -105,6 +105,35 @@ fn quorum(delivery_limit: i64) -> FieldTable {
     arguments
 }
 
+/// The queue that makes a leader: of its consumers one is active. It holds one message, which says nothing.
+pub(super) fn seat() -> FieldTable {
+    let mut arguments = register();
+    arguments.insert("x-single-active-consumer".into(), AMQPValue::Boolean(true));
+    arguments
+}
+
+/// A queue of one message, the last one. It has no dead letters, so its limit of deliveries is out of reach.
+pub(super) fn register() -> FieldTable {
+    let mut arguments = quorum(DEAD_DELIVERY_LIMIT);
+    set_number(&mut arguments, "x-max-length", 1);
+    set_text(&mut arguments, "x-overflow", "drop-head");
+    arguments
+}
+
+/// A queue of what processes want at the moment: kept by nobody, old after seconds, said again when lost.
+pub(super) fn wants() -> FieldTable {
+    let mut arguments = FieldTable::default();
+    set_text(&mut arguments, "x-queue-type", "classic");
+    set_number(&mut arguments, "x-message-ttl", 3_000);
+    set_number(&mut arguments, "x-max-length", 10_000);
+    arguments
+}
+
+/// A queue of orders.
+pub(super) fn orders() -> FieldTable {
+    quorum(DEAD_DELIVERY_LIMIT)
+}
+
 fn set_text(arguments: &mut FieldTable, name: &str, value: &str) {
     arguments.insert(name.into(), AMQPValue::LongString(value.into()));
 }
@@ -123,7 +152,7 @@ async fn declare_exchange(
     declared.map_err(|error| refuse("exchange", &name, &error))
 }
 
-async fn declare_queue(
+pub(super) async fn declare_queue(
     channel: &Channel,
     name: ShortString,
     arguments: FieldTable,

@@ -2,6 +2,7 @@
 //! dead letters; several processes may share the file.
 
 mod file;
+mod lead;
 mod owner;
 mod roll;
 mod rows;
@@ -16,6 +17,8 @@ use jiff::Timestamp;
 use messages::Queue;
 use tokio::sync::Notify;
 use tracing::warn;
+
+pub use self::lead::{Lead, Order};
 
 use self::file::Writer;
 use self::owner::Owner;

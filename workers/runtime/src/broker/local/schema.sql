@@ -32,3 +32,16 @@ create table if not exists cards (
     owner integer primary key,
     card  text not null
 ) strict;
+-- What a leader keeps, see broker/lead.rs.
+create table if not exists kept (
+    lead  text primary key,
+    state blob not null
+) strict;
+-- What a leader is asked to do. Whoever asked removes the row with its answer.
+create table if not exists orders (
+    seq     integer primary key autoincrement,
+    lead    text    not null,
+    sent_at integer not null, -- milliseconds
+    body    blob    not null,
+    answer  blob
+) strict;

@@ -1,0 +1,227 @@
+//! One quota for all processes: over RabbitMQ as a fleet, on a local file as the only one. By the real binary,
+//! against the simulator, which counts every call in sliding windows.
+
+use messages::zoom::{Event, Listing, MeetingContext, Task};
+use messages::{Family, Lane, Queue, RunId};
+use runtime::{Broker, Message, Outbox};
+use serde_json::Value;
+use simulator::{Settings, Simulator, Source};
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+use crate::bad_input::yesterday;
+use crate::program::{Program, Running, eventually};
+use crate::servers::{server, unique};
+
+const SPEED: f64 = 5.0;
+
+async fn simulator() -> Simulator {
+    let settings = Settings {
+        meetings_per_day: 12_000,
+        participants: 2.0,
+        hosts: 60,
+        speed: SPEED,
+        ..Settings::default()
+    };
+    Simulator::start(settings).await.unwrap()
+}
+
+/// Detail jobs for `count` meetings.
+async fn publish(broker: &Broker, simulator: &Simulator, count: usize) {
+    let date = yesterday().parse().unwrap();
+    let uuids = simulator.truth(date, Source::Dashboard).ids.unwrap().meeting_uuids;
+    let mut outbox = Outbox::new(broker.clone(), CancellationToken::new());
+    let now = runtime::clock::now();
+    for uuid in uuids.into_iter().take(count) {
+        let meeting_uuid = uuid.parse().unwrap();
+        let meeting = MeetingContext {
+            meeting_uuid,
+            series_id: None,
+            topic: None,
+            start_time: None,
+            end_time: None,
+            host_id: None,
+        };
+        let (event, listing) = (Event::Meeting, Some(Listing::Past));
+        let task = Task::Participants { meeting, event, listing, api: None, date: Some(date), header: false };
+        let job = task.into_job(RunId::from("quota"), Lane::Backfill, now);
+        let queue = Queue::jobs(Family::ZOOM_DETAIL, Lane::Backfill);
+        outbox
+            .send(Message::new(queue, job.id.as_str(), messages::encode(&job).unwrap(), now))
+            .await
+            .unwrap();
+    }
+    outbox.flush().await.unwrap();
+}
+
+fn calls(simulator: &Simulator) -> u64 {
+    simulator.ledger_summary().calls.heavy
+}
+
+async fn goes_on(simulator: &Simulator, what: &str) {
+    let before = calls(simulator);
+    eventually(what, 40, async || calls(simulator) > before + 50).await;
+}
+
+/// The calls of a second, once those under way have arrived.
+async fn calls_in_a_second(simulator: &Simulator) -> u64 {
+    let before = calls(simulator);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    calls(simulator) - before
+}
+
+fn succeed(program: &Program, words: &[&str]) -> String {
+    let ended = program.call(words);
+    assert_eq!(ended.code, Some(0), "{words:?}: {}\n{}", ended.out, ended.err);
+    ended.out
+}
+
+fn news(program: &Program) -> Value {
+    serde_json::from_str(&succeed(program, &["quota", "--json"])).unwrap()
+}
+
+fn signal(process: &Running, name: &str) {
+    let pid = process.id().to_string();
+    assert!(std::process::Command::new("kill").args([name, &pid]).status().unwrap().success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fleet_shares_one_quota_whoever_dies_or_stands_still() {
+    let Some(amqp) = server("UA_TEST_AMQP_URL") else { return };
+    let simulator = simulator().await;
+    let prefix = unique("quota");
+    let program = Program::new()
+        .with_account(&simulator, SPEED)
+        .with("AMQP_URL", &amqp)
+        .with("UA_QUEUE_PREFIX", &prefix)
+        .with("UA_DOCUMENTS_LIMIT", 1_000_000);
+    let settings = runtime::broker::amqp::Settings {
+        prefix,
+        documents_limit: 1_000_000,
+        ..runtime::broker::amqp::Settings::new(amqp.as_str().into())
+    };
+    let amqp = runtime::broker::Amqp::connect(settings).await.unwrap();
+    let broker = Broker::Amqp(amqp.clone());
+    publish(&broker, &simulator, 12_000).await;
+    let mut fleet: Vec<Running> =
+        (0..2).map(|number| program.start(&["work", "zoom"], &format!("{number}.log"))).collect();
+    goes_on(&simulator, "calls are made").await;
+    let both = async || {
+        let by_token = simulator.ledger_summary().by_token;
+        by_token.values().filter(|calls| **calls > 100).count() == 2
+    };
+    eventually("both processes make calls", 40, both).await;
+
+    // The one that gives out the tokens stands still, another takes over, and the first comes back.
+    let keeper = news(&program)["keeper"].as_u64().unwrap();
+    let place =
+        fleet.iter().position(|process| u64::from(process.id()) == keeper).expect("a worker keeps it");
+    signal(&fleet[place], "-STOP");
+    eventually("another keeps the quota", 40, async || news(&program)["keeper"] != keeper).await;
+    goes_on(&simulator, "calls are made by the others").await;
+    signal(&fleet[place], "-CONT");
+    goes_on(&simulator, "calls are made by all").await;
+
+    // It dies.
+    let keeper = news(&program)["keeper"].as_u64().unwrap();
+    let place =
+        fleet.iter().position(|process| u64::from(process.id()) == keeper).expect("a worker keeps it");
+    fleet.remove(place).kill();
+    fleet.push(program.start(&["work", "zoom"], "third.log"));
+    goes_on(&simulator, "calls are made after a kill").await;
+
+    // A smaller share is for all of them, at once.
+    succeed(&program, &["quota", "set", "heavy=10%"]);
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let slow = calls_in_a_second(&simulator).await;
+    assert!(slow <= 40, "{slow} calls in a second, 20 allowed");
+    succeed(&program, &["quota", "set", "heavy=default"]);
+
+    // A pause is for all of them, and says why.
+    let said = succeed(&program, &["pause", "detail", "--why", "moving house"]);
+    assert!(said.contains("heavy: paused until it is resumed (moving house)"), "{said}");
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(calls_in_a_second(&simulator).await, 0, "calls are made in a pause");
+    succeed(&program, &["resume", "zoom"]);
+    goes_on(&simulator, "calls are made after the pause").await;
+
+    let made = calls(&simulator);
+    let used = news(&program)["meters"][2]["used"].as_u64().unwrap();
+    assert!(used >= made, "{used} counted, {made} made");
+    assert_eq!(simulator.ledger_summary().over, 0, "no call over quota");
+    for process in fleet {
+        assert_eq!(process.terminate(), Some(0));
+    }
+    // Nobody fetches: the count is still there.
+    assert!(news(&program)["meters"][2]["used"].as_u64().unwrap() >= calls(&simulator));
+    amqp.remove().await.unwrap();
+    amqp.remove_lead("quota.zoom.main").await.unwrap();
+    broker.close().await;
+    simulator.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_a_local_file_one_process_fetches_and_keeps_the_count() {
+    let simulator = simulator().await;
+    let program = Program::new().with_account(&simulator, SPEED).with("UA_DOCUMENTS_LIMIT", 1_000_000);
+    let folder = program.path().join("ua-data");
+    let settings = runtime::broker::local::Settings {
+        folder,
+        ladder: runtime::Ladder::default(),
+        documents_limit: 1_000_000,
+    };
+    let broker = Broker::Local(runtime::broker::Local::open(settings).unwrap());
+    publish(&broker, &simulator, 6_000).await;
+    broker.close().await;
+    let worker = program.start(&["work", "zoom"], "worker.log");
+    goes_on(&simulator, "calls are made").await;
+    let second = program.call(&["work", "zoom"]);
+    assert_eq!(second.code, Some(2), "{}", second.err);
+    assert!(
+        second.err.contains("another process fetches") && second.err.contains("UA_DATA_DIR"),
+        "{}",
+        second.err
+    );
+
+    succeed(&program, &["pause", "zoom", "--until", "2h"]);
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(calls_in_a_second(&simulator).await, 0, "calls are made in a pause");
+    succeed(&program, &["resume", "zoom"]);
+    goes_on(&simulator, "calls are made after the pause").await;
+    worker.kill();
+    let made = calls(&simulator);
+    let counted = news(&program)["meters"][2]["used"].as_u64().unwrap();
+    assert!((made..made + 600).contains(&counted), "{counted} counted after a crash, {made} made");
+    assert_eq!(simulator.ledger_summary().over, 0);
+    simulator.stop().await;
+}
+
+#[test]
+fn what_cannot_be_ordered_is_refused() {
+    let program = Program::new()
+        .with("ZOOM_ACCOUNT_ID", "a")
+        .with("ZOOM_CLIENT_ID", "b")
+        .with("ZOOM_CLIENT_SECRET", "c");
+    for words in [
+        &["quota", "set", "heavy=0"][..],
+        &["quota", "set", "heavy=101%"],
+        &["quota", "set", "huge=10%"],
+        &["quota", "set", "reserve=60000"],
+        &["quota", "set"],
+        &["quota", "--account", "nobody"],
+        &["pause", "heavy", "--until", "2020-01-01T00:00"],
+        &["pause", "heavy", "--until", "soon"],
+        &["pause", "opencast"],
+        &["resume"],
+    ] {
+        let ended = program.call(words);
+        assert_eq!(ended.code, Some(2), "{words:?}: {}", ended.err);
+    }
+    // Nobody fetches: orders are kept all the same.
+    let said = succeed(&program, &["pause", "list", "--why", "a holiday"]);
+    assert!(said.contains("resource-intensive: paused until it is resumed (a holiday)"), "{said}");
+    assert!(succeed(&program, &["quota"]).contains("a holiday"));
+    let said = succeed(&program, &["quota", "set", "all=50%", "reserve=40000"]);
+    assert!(said.contains("heavy: 1,200 calls a minute (50 %), 0 of 20,000 used today"), "{said}");
+    assert!(!succeed(&program, &["resume", "zoom"]).contains("a holiday"));
+}

@@ -1,0 +1,143 @@
+//! Leadership on one machine: the lock of a file, a row for the state, rows for the orders.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use rusqlite::{Connection, OptionalExtension as _};
+
+use super::{Local, file};
+use crate::{BrokerError, clock};
+
+/// How often a candidate tries the lock, and an order or an answer is looked for.
+const LOOK: Duration = Duration::from_millis(150);
+/// An order that nobody has taken for so long is forgotten with its answer.
+const ORDER_LIFE_MS: i64 = 24 * 3_600 * 1_000;
+
+/// The leadership: the lock goes with this value, and with the process.
+#[derive(Debug)]
+pub struct Lead {
+    file: Own,
+    name: String,
+    /// The last order handed out.
+    last: AtomicI64,
+    _lock: File,
+}
+
+/// An order, as the leader has it.
+#[derive(Debug)]
+pub struct Order {
+    pub(in crate::broker) body: Vec<u8>,
+    seq: i64,
+    file: Own,
+}
+
+impl Local {
+    pub(in crate::broker) async fn lead(&self, name: &str) -> Result<Lead, BrokerError> {
+        let folder = self.inner.settings.folder.join("leads");
+        let refuse = |error: std::io::Error| {
+            BrokerError::Refused(format!("cannot lock a file in {}: {error} (UA_DATA_DIR)", folder.display()))
+        };
+        std::fs::create_dir_all(&folder).map_err(refuse)?;
+        let path = folder.join(format!("{name}.lock"));
+        let file = OpenOptions::new().create(true).truncate(false).write(true).open(path).map_err(refuse)?;
+        loop {
+            match file.try_lock() {
+                Ok(()) => {
+                    return self.seated(name, file);
+                }
+                Err(TryLockError::WouldBlock) => tokio::time::sleep(LOOK).await,
+                Err(TryLockError::Error(error)) => return Err(refuse(error)),
+            }
+        }
+    }
+
+    pub(in crate::broker) async fn ask(&self, name: &str, order: Vec<u8>) -> Result<Vec<u8>, BrokerError> {
+        let (name, now) = (name.to_owned(), clock::now().as_millisecond());
+        let seq = self.inner.writer.call(move |connection| {
+            connection.execute("delete from orders where sent_at < ?1", [now - ORDER_LIFE_MS])?;
+            let sql = "insert into orders (lead, sent_at, body) values (?1, ?2, ?3)";
+            connection.execute(sql, (name, now, order))?;
+            Ok(connection.last_insert_rowid())
+        });
+        let seq = seq.await?;
+        loop {
+            if let Some(answer) =
+                self.inner.writer.call(move |connection| take_answer(connection, seq)).await?
+            {
+                return Ok(answer);
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+}
+
+fn take_answer(connection: &Connection, seq: i64) -> rusqlite::Result<Option<Vec<u8>>> {
+    let sql = "delete from orders where seq = ?1 and answer is not null returning answer";
+    connection.query_row(sql, [seq], |row| row.get(0)).optional()
+}
+
+impl Local {
+    fn seated(&self, name: &str, lock: File) -> Result<Lead, BrokerError> {
+        let connection = file::open(&self.inner.settings.folder.join("ua.db"))?;
+        let file = Own(Arc::new(Mutex::new(connection)));
+        Ok(Lead { file, name: name.to_owned(), last: AtomicI64::new(0), _lock: lock })
+    }
+}
+
+/// A connection of the leader's own: what it keeps shares no transaction, and so no failure, with the queues.
+#[derive(Debug, Clone)]
+struct Own(Arc<Mutex<Connection>>);
+
+impl Own {
+    async fn call<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, BrokerError> {
+        let connection = Arc::clone(&self.0);
+        let done = tokio::task::spawn_blocking(move || {
+            work(&connection.lock().unwrap_or_else(PoisonError::into_inner))
+        });
+        let done = done.await.map_err(|error| BrokerError::Away(format!("the local file: {error}")))?;
+        done.map_err(|error| file::failed(&error))
+    }
+}
+
+impl Lead {
+    pub(in crate::broker) async fn kept(&self) -> Result<Option<Vec<u8>>, BrokerError> {
+        let name = self.name.clone();
+        let sql = "select state from kept where lead = ?1";
+        self.file.call(move |connection| connection.query_row(sql, [name], |row| row.get(0)).optional()).await
+    }
+
+    pub(in crate::broker) async fn keep(&self, state: Vec<u8>) -> Result<(), BrokerError> {
+        let name = self.name.clone();
+        let sql = "insert into kept values (?1, ?2) on conflict do update set state = excluded.state";
+        self.file.call(move |connection| connection.execute(sql, (name, state)).map(|_| ())).await
+    }
+
+    pub(in crate::broker) async fn order(&self) -> Result<Order, BrokerError> {
+        let sql = "select seq, body from orders where lead = ?1 and seq > ?2 and answer is null order by seq limit 1";
+        loop {
+            let (name, last) = (self.name.clone(), self.last.load(Ordering::Relaxed));
+            let look = move |connection: &Connection| {
+                let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
+                connection.prepare_cached(sql)?.query_row((name, last), read).optional()
+            };
+            if let Some((seq, body)) = self.file.call(look).await? {
+                self.last.store(seq, Ordering::Relaxed);
+                return Ok(Order { body, seq, file: self.file.clone() });
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+}
+
+impl Order {
+    pub(in crate::broker) async fn answer(self, answer: Vec<u8>) -> Result<(), BrokerError> {
+        let seq = self.seq;
+        let sql = "update orders set answer = ?2 where seq = ?1";
+        self.file.call(move |connection| connection.execute(sql, (seq, answer)).map(|_| ())).await
+    }
+}

@@ -1,0 +1,117 @@
+//! What is kept of an account's quota, and what can be ordered of whoever keeps it. Plain values with a wire form.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+
+use super::News;
+
+/// What survives everything: the day's count, and what was ordered.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Book {
+    /// The UTC day that is counted.
+    pub day: Date,
+    /// Its calls, never too few: what may follow in the next moment is counted already.
+    pub used: u64,
+    /// Shares by meter, where they are not the account's.
+    pub shares: BTreeMap<String, f64>,
+    /// The reserve, where it is not the account's.
+    pub reserve: Option<u64>,
+    /// What is paused by hand, by meter.
+    pub pauses: BTreeMap<String, Pause>,
+    /// The API said that the day is spent, until then.
+    pub spent_until: Option<Timestamp>,
+    /// How far the API's clock is ahead of ours, in milliseconds.
+    pub skew_ms: i64,
+}
+
+impl Default for Book {
+    fn default() -> Self {
+        Self {
+            day: Date::ZERO,
+            used: 0,
+            shares: BTreeMap::new(),
+            reserve: None,
+            pauses: BTreeMap::new(),
+            spent_until: None,
+            skew_ms: 0,
+        }
+    }
+}
+
+/// Nothing is given out for the time being.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pause {
+    /// When it ends; `None`: when somebody says so.
+    pub until: Option<Timestamp>,
+    /// Why, in words.
+    pub why: String,
+}
+
+/// What the keeper of a quota can be asked to do.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "order", rename_all = "snake_case")]
+pub enum Order {
+    /// To tell how things stand.
+    Show,
+    /// To share otherwise; `None` goes back to what is configured.
+    Set {
+        /// Shares by meter.
+        shares: BTreeMap<String, Option<f64>>,
+        /// Calls of the day that are left to others; the outer `None` leaves it as it is.
+        #[serde(default, with = "twice")]
+        reserve: Option<Option<u64>>,
+    },
+    /// To give out nothing of some meters.
+    Pause {
+        /// The meters.
+        meters: Vec<String>,
+        /// Until when and why.
+        pause: Pause,
+    },
+    /// To go on.
+    Resume {
+        /// The meters.
+        meters: Vec<String>,
+    },
+    /// To take note of what an answer's headers say.
+    Observed {
+        /// Calls that the account has made today.
+        used: Option<u64>,
+        /// How far the API's clock is ahead of ours.
+        skew_ms: Option<i64>,
+    },
+    /// To take note that the API says the day is spent.
+    Spent {
+        /// Until when, by the API's clock.
+        until: Option<Timestamp>,
+    },
+}
+
+/// What comes of an order.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Answer {
+    /// It is done, and this is how things stand.
+    Done(News),
+    /// It cannot be done.
+    Refused(String),
+}
+
+/// An option of an option: absent, null, or a value.
+mod twice {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[expect(clippy::ref_option, reason = "the form that serde asks for")]
+    pub(super) fn serialize<S: Serializer>(value: &Option<Option<u64>>, to: S) -> Result<S::Ok, S::Error> {
+        value.map(|inner| inner.map_or(-1, |value| i64::try_from(value).unwrap_or(i64::MAX))).serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Option<u64>>, D::Error> {
+        let value: Option<i64> = Option::deserialize(from)?;
+        Ok(value.map(|value| u64::try_from(value).ok()))
+    }
+}

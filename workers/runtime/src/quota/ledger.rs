@@ -1,0 +1,335 @@
+//! The state machine of an account's quota: rates, the day's count, shares, pauses. One and the same in a process
+//! of its own and for a fleet. Pure: both clocks are handed in.
+
+use std::time::Duration;
+
+use jiff::civil::Date;
+use jiff::tz::Offset;
+use jiff::{SignedDuration, Timestamp, ToSpan as _};
+
+use super::news::{grouped, paused};
+use super::pace::Bucket;
+use super::{Account, Book, Meter, MeterNews, News, Order, Pace, Pause};
+
+/// Seconds of calls that are counted ahead, so that a crash never leaves too low a count behind.
+const AHEAD: f64 = 1.0;
+/// A clock that is off by less is not off: the API tells whole seconds.
+const SKEW_MS: i64 = 2_000;
+/// A clock that is off by more is a mistake.
+const MOST_SKEW_MS: i64 = 2 * 86_400_000;
+
+/// The two clocks: one that never goes back, in seconds, and the time of day of this machine.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Now {
+    pub(crate) seconds: f64,
+    pub(crate) time: Timestamp,
+}
+
+/// What comes of asking for a token.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Draw {
+    /// One call may be made.
+    Granted,
+    /// Ask again after this time.
+    Wait(Duration),
+    /// The count has to be kept first.
+    Unkept,
+    /// None for now. `until` is by this machine's clock.
+    Held(Pause),
+}
+
+/// An account's quota.
+#[derive(Debug)]
+pub(crate) struct Ledger {
+    account: Account,
+    book: Book,
+    paces: Vec<Pace>,
+    buckets: Vec<Bucket>,
+    /// The count that is kept: it is not gone beyond. `None` where nothing is kept.
+    kept: Option<u64>,
+    /// Something else than the count has changed since it was kept.
+    changed: bool,
+    /// A skew that was told once; it counts when it is told again.
+    doubted_ms: i64,
+}
+
+impl Ledger {
+    /// Goes on with what was kept. The buckets are empty.
+    pub(crate) fn new(account: Account, book: Book, now: Now) -> Self {
+        let buckets = vec![Bucket::empty(now.seconds); account.meters.len()];
+        let kept = Some(book.used);
+        let mut ledger =
+            Self { kept, account, book, paces: Vec::new(), buckets, changed: true, doubted_ms: 0 };
+        ledger.pace();
+        ledger.turn(now);
+        ledger
+    }
+
+    /// Begins anew, for a process of its own: nothing is kept.
+    pub(crate) fn unkept(account: Account, now: Now) -> Self {
+        Self { kept: None, ..Self::new(account, Book::default(), now) }
+    }
+
+    pub(crate) fn account(&self) -> &Account {
+        &self.account
+    }
+
+    pub(crate) fn pace_of(&self, meter: usize) -> Pace {
+        self.paces[meter]
+    }
+
+    /// Asks for a token of a meter.
+    pub(crate) fn draw(&mut self, meter: usize, now: Now) -> Draw {
+        self.turn(now);
+        if let Some(pause) = self.pause_of(meter, now) {
+            return Draw::Held(pause);
+        }
+        let daily = self.account.meters[meter].daily;
+        if daily && self.kept.is_some_and(|kept| self.book.used >= kept) {
+            return Draw::Unkept;
+        }
+        match self.buckets[meter].take(&self.paces[meter], now.seconds) {
+            Ok(()) => {
+                self.book.used += u64::from(daily);
+                Draw::Granted
+            }
+            Err(wait) => Draw::Wait(wait),
+        }
+    }
+
+    /// A token was not used. One that came `at_once` is given out again, as if it had never been.
+    pub(crate) fn give_back(&mut self, meter: usize, at_once: bool) {
+        if self.account.meters[meter].daily {
+            self.book.used = self.book.used.saturating_sub(1);
+        }
+        if at_once {
+            self.buckets[meter].put_back(&self.paces[meter]);
+        }
+    }
+
+    /// What has to be kept now, if anything: the book, with the count of the next moment added.
+    pub(crate) fn to_keep(&self) -> Option<Book> {
+        let ahead = self.ahead();
+        let short = self.kept? < self.book.used + ahead / 2;
+        (self.changed || short).then(|| Book { used: self.book.used + ahead, ..self.book.clone() })
+    }
+
+    /// `book` is being kept: what changes from now on has to be kept again.
+    pub(crate) fn keeping(&mut self) {
+        self.changed = false;
+    }
+
+    /// `book` is safe.
+    pub(crate) fn has_kept(&mut self, book: &Book) {
+        if book.day == self.book.day {
+            self.kept = Some(book.used);
+        }
+    }
+
+    /// Keeping failed: it is still to be done.
+    pub(crate) fn has_not_kept(&mut self) {
+        self.changed = true;
+    }
+
+    /// The book with its exact count, to end with.
+    pub(crate) fn close(&self) -> Book {
+        self.book.clone()
+    }
+
+    /// Does what is ordered; a refusal says what is wrong with it.
+    pub(crate) fn obey(&mut self, order: Order, now: Now) -> Result<(), String> {
+        self.turn(now);
+        let before = self.book.clone();
+        match order {
+            Order::Show => {}
+            Order::Set { shares, reserve } => self.set(shares, reserve)?,
+            Order::Pause { meters, pause } => self.pause(meters, &pause, now)?,
+            Order::Resume { meters } => self.resume(meters)?,
+            Order::Observed { used, skew_ms } => self.observe(used, skew_ms, now),
+            Order::Spent { until } => self.spend(until, now),
+        }
+        self.changed |= before != self.book;
+        self.pace();
+        Ok(())
+    }
+
+    fn set(
+        &mut self,
+        shares: std::collections::BTreeMap<String, Option<f64>>,
+        reserve: Option<Option<u64>>,
+    ) -> Result<(), String> {
+        for (name, share) in &shares {
+            self.known(name)?;
+            if share.is_some_and(|share| !(share > 0.0 && share <= 1.0)) {
+                return Err(format!("the share of {name} must be above 0 and at most 100 %"));
+            }
+        }
+        if let Some(Some(reserve)) = reserve
+            && reserve >= self.account.per_day
+        {
+            return Err(format!(
+                "a reserve of {reserve} leaves nothing of {} calls a day",
+                self.account.per_day
+            ));
+        }
+        for (name, share) in shares {
+            match share {
+                Some(share) => self.book.shares.insert(name, share),
+                None => self.book.shares.remove(&name),
+            };
+        }
+        self.book.reserve = reserve.unwrap_or(self.book.reserve);
+        Ok(())
+    }
+
+    fn pause(&mut self, meters: Vec<String>, pause: &Pause, now: Now) -> Result<(), String> {
+        if pause.until.is_some_and(|until| until <= now.time) {
+            return Err("the pause would be over already".to_owned());
+        }
+        for name in meters {
+            self.known(&name)?;
+            self.book.pauses.insert(name, pause.clone());
+        }
+        Ok(())
+    }
+
+    fn resume(&mut self, meters: Vec<String>) -> Result<(), String> {
+        for name in meters {
+            let meter = self.known(&name)?;
+            self.book.pauses.remove(&name);
+            if self.account.meters[meter].daily {
+                self.book.spent_until = None;
+            }
+        }
+        Ok(())
+    }
+
+    fn known(&self, name: &str) -> Result<usize, String> {
+        let names = || self.account.meters.iter().map(|meter| meter.name).collect::<Vec<_>>().join(", ");
+        self.account.meter(name).ok_or_else(|| format!("there is no limit {name}: there are {}", names()))
+    }
+
+    fn observe(&mut self, used: Option<u64>, skew_ms: Option<i64>, now: Now) {
+        if let Some(told) = skew_ms.filter(|skew| skew.abs() < MOST_SKEW_MS) {
+            let is_news = (told - self.book.skew_ms).abs() > SKEW_MS;
+            if is_news && (told - self.doubted_ms).abs() <= SKEW_MS {
+                self.book.skew_ms = if told.abs() > SKEW_MS { told } else { 0 };
+                self.turn(now);
+            }
+            self.doubted_ms = told;
+        }
+        // Within the account's own limit: more is a mistake, and would hold the fleet all the same.
+        self.book.used = self.book.used.max(used.unwrap_or(0).min(self.account.per_day));
+    }
+
+    fn spend(&mut self, until: Option<Timestamp>, now: Now) {
+        // A time that has passed, or that is days away, is a mistake: the day ends at 00:00 UTC.
+        let (time, midnight) = (self.api(now.time), self.midnight());
+        self.book.spent_until =
+            Some(until.filter(|until| (time..=midnight).contains(until)).unwrap_or(midnight));
+    }
+
+    /// How things stand.
+    pub(crate) fn news(&mut self, waiting: u64, now: Now) -> News {
+        self.turn(now);
+        let meters = self.account.meters.iter().enumerate().map(|(place, meter)| MeterNews {
+            name: meter.name.to_owned(),
+            share: self.share(place),
+            per_minute: self.paces[place].rate * 60.0,
+            used: meter.daily.then_some(self.book.used),
+            allowed: meter.daily.then(|| self.allowed(place)),
+            pause: self.pause_of(place, now),
+        });
+        News {
+            source: self.account.source.to_owned(),
+            account: self.account.label.clone(),
+            at: now.time,
+            day: self.book.day,
+            reserve: self.reserve(),
+            meters: meters.collect(),
+            waiting,
+            keeper: std::process::id(),
+            skew_ms: self.book.skew_ms,
+        }
+    }
+
+    /// Why a meter gives nothing, if so.
+    fn pause_of(&self, meter: usize, now: Now) -> Option<Pause> {
+        let Meter { name, daily, .. } = &self.account.meters[meter];
+        if let Some(pause) = self.book.pauses.get(*name) {
+            return Some(pause.clone());
+        }
+        if !daily {
+            return None;
+        }
+        let counts = (grouped(self.book.used), grouped(self.allowed(meter)));
+        if self.book.used >= self.allowed(meter) {
+            let why = format!("daily limit, {} of {} used", counts.0, counts.1);
+            return Some(Pause { until: Some(self.local(self.midnight(), now)), why });
+        }
+        let until = self.book.spent_until?;
+        let why = format!("daily limit, spent says the API, {} of {} used by our count", counts.0, counts.1);
+        Some(Pause { until: Some(self.local(until, now)), why })
+    }
+
+    fn allowed(&self, meter: usize) -> u64 {
+        // The small addend keeps binary fractions from losing a call.
+        let share = (self.account.per_day as f64 * self.share(meter) + 1e-6) as u64;
+        share.min(self.account.per_day.saturating_sub(self.reserve()))
+    }
+
+    fn reserve(&self) -> u64 {
+        self.book.reserve.unwrap_or(self.account.reserve)
+    }
+
+    fn share(&self, meter: usize) -> f64 {
+        self.book.shares.get(self.account.meters[meter].name).copied().unwrap_or(self.account.share)
+    }
+
+    fn pace(&mut self) {
+        let paces = self.account.meters.iter().enumerate();
+        self.paces = paces.map(|(place, meter)| Pace::new(meter, self.share(place))).collect();
+    }
+
+    fn ahead(&self) -> u64 {
+        let daily = self.account.meters.iter().zip(&self.paces).filter(|(meter, _)| meter.daily);
+        (daily.map(|(_, pace)| pace.rate * AHEAD + pace.depth).sum::<f64>()).ceil() as u64
+    }
+
+    /// Ends what is over: the day, pauses.
+    fn turn(&mut self, now: Now) {
+        let today = Offset::UTC.to_datetime(self.api(now.time)).date();
+        let yesterday = self.book.day.yesterday().unwrap_or(Date::MIN);
+        // A clock that is put back by a little does not begin the day anew.
+        if today > self.book.day || today < yesterday {
+            self.book = Book { day: today, used: 0, spent_until: None, ..self.book.clone() };
+            (self.kept, self.changed) = (self.kept.map(|_| 0), true);
+        }
+        let time = self.api(now.time);
+        self.book.spent_until = self.book.spent_until.filter(|until| *until > time);
+        self.book.pauses.retain(|_, pause| pause.until.is_none_or(|until| until > now.time));
+    }
+
+    /// A time of this machine by the API's clock.
+    fn api(&self, time: Timestamp) -> Timestamp {
+        time.checked_add(SignedDuration::from_millis(self.book.skew_ms)).unwrap_or(time)
+    }
+
+    /// A time by the API's clock by this machine's; never one that has passed.
+    fn local(&self, time: Timestamp, now: Now) -> Timestamp {
+        time.checked_sub(SignedDuration::from_millis(self.book.skew_ms)).unwrap_or(time).max(now.time)
+    }
+
+    fn midnight(&self) -> Timestamp {
+        let tomorrow = self.book.day.checked_add(1.day()).unwrap_or(Date::MAX);
+        Offset::UTC.to_timestamp(tomorrow.at(0, 0, 0, 0)).unwrap_or(Timestamp::MAX)
+    }
+}
+
+/// What a job is told that has to wait for a pause to end.
+pub(crate) fn hold(name: &str, pause: &Pause) -> crate::Failure {
+    crate::Failure::Hold { until: pause.until, why: paused(name, pause) }
+}
+
+#[cfg(test)]
+mod tests;

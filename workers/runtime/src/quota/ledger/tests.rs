@@ -1,0 +1,210 @@
+//! The state machine, with both clocks in hand.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn account() -> Account {
+    let second = Duration::from_secs(1);
+    let meter = |name, per_window, window, daily| Meter { name, per_window, window, daily };
+    Account {
+        source: "zoom",
+        label: "main".into(),
+        meters: vec![
+            meter("light", 80.0, second, false),
+            meter("heavy", 40.0, second, true),
+            meter("resource-intensive", 20.0, second * 60, true),
+        ],
+        share: 0.8,
+        per_day: 60_000,
+        reserve: 0,
+    }
+}
+
+const LIGHT: usize = 0;
+const HEAVY: usize = 1;
+const LISTS: usize = 2;
+
+fn at(seconds: f64) -> Now {
+    let begin: Timestamp = "2026-01-02T10:00:00Z".parse().unwrap();
+    Now { seconds, time: begin + SignedDuration::from_secs_f64(seconds) }
+}
+
+fn time(text: &str, seconds: f64) -> Now {
+    Now { seconds, time: text.parse().unwrap() }
+}
+
+/// A day of so few calls that it is soon spent.
+fn short_day(per_day: u64) -> Ledger {
+    Ledger::unkept(Account { per_day, share: 1.0, ..account() }, at(0.0))
+}
+
+fn held(draw: Draw) -> Pause {
+    let Draw::Held(pause) = draw else { panic!("not held: {draw:?}") };
+    pause
+}
+
+fn pause(until: Option<&str>) -> Pause {
+    Pause { until: until.map(|until| until.parse().unwrap()), why: "moving house".into() }
+}
+
+#[test]
+fn a_day_that_is_used_up_holds_until_midnight_and_begins_anew() {
+    let mut ledger = short_day(2);
+    assert_eq!(ledger.draw(HEAVY, at(10.0)), Draw::Granted);
+    assert_eq!(ledger.draw(LISTS, at(20.0)), Draw::Granted);
+    let spent = held(ledger.draw(HEAVY, at(30.0)));
+    assert_eq!(spent.until, Some("2026-01-03T00:00:00Z".parse().unwrap()));
+    assert_eq!(spent.why, "daily limit, 2 of 2 used");
+    assert!(matches!(ledger.draw(LISTS, at(30.0)), Draw::Held(_)), "they share the day");
+    assert_eq!(ledger.draw(LIGHT, at(30.0)), Draw::Granted, "and light calls have none");
+    assert_eq!(ledger.draw(HEAVY, time("2026-01-03T00:00:00Z", 60_000.0)), Draw::Granted);
+    assert_eq!(ledger.news(0, time("2026-01-03T00:00:01Z", 60_001.0)).meters[HEAVY].used, Some(1));
+}
+
+#[test]
+fn a_token_that_came_back_is_not_counted() {
+    let mut ledger = short_day(2);
+    assert_eq!(ledger.draw(HEAVY, at(10.0)), Draw::Granted);
+    ledger.give_back(HEAVY, false);
+    assert_eq!(ledger.draw(HEAVY, at(20.0)), Draw::Granted);
+    assert_eq!(ledger.draw(HEAVY, at(30.0)), Draw::Granted);
+    held(ledger.draw(HEAVY, at(40.0)));
+}
+
+#[test]
+fn the_accounts_count_wins_where_it_is_higher() {
+    let mut ledger = Ledger::unkept(account(), at(0.0));
+    let told = |used| Order::Observed { used: Some(used), skew_ms: None };
+    ledger.obey(told(47_999), at(1.0)).unwrap();
+    ledger.obey(told(47_000), at(1.0)).unwrap();
+    assert_eq!(ledger.draw(HEAVY, at(2.0)), Draw::Granted);
+    assert_eq!(held(ledger.draw(HEAVY, at(3.0))).why, "daily limit, 48,000 of 48,000 used");
+    ledger.obey(told(u64::MAX), at(4.0)).unwrap();
+    assert_eq!(ledger.news(0, at(4.0)).meters[HEAVY].used, Some(60_000), "more than there is, is a mistake");
+}
+
+#[test]
+fn a_day_the_api_says_is_spent_is_held_until_the_time_it_names() {
+    let midnight = "2026-01-03T00:00:00Z";
+    for (named, kept) in [
+        (Some("2026-01-02T23:00:00Z"), "2026-01-02T23:00:00Z"),
+        (Some("2020-05-31T00:00:00Z"), midnight),
+        (Some("2026-02-01T00:00:00Z"), midnight),
+        (None, midnight),
+    ] {
+        let mut ledger = Ledger::unkept(account(), at(0.0));
+        let until = named.map(|named| named.parse().unwrap());
+        ledger.obey(Order::Spent { until }, at(1.0)).unwrap();
+        assert_eq!(held(ledger.draw(HEAVY, at(2.0))).until, Some(kept.parse().unwrap()));
+        assert_eq!(ledger.draw(HEAVY, time(kept, 70_000.0)), Draw::Granted);
+    }
+}
+
+#[test]
+fn pauses_end_by_their_time_or_by_hand() {
+    let mut ledger = Ledger::unkept(account(), at(0.0));
+    let order = |until| Order::Pause { meters: vec!["heavy".into()], pause: pause(until) };
+    assert!(ledger.obey(order(Some("2026-01-02T09:00:00Z")), at(1.0)).unwrap_err().contains("over already"));
+    ledger.obey(order(Some("2026-01-02T10:01:00Z")), at(1.0)).unwrap();
+    assert_eq!(held(ledger.draw(HEAVY, at(2.0))).why, "moving house");
+    assert_eq!(ledger.draw(LISTS, at(10.0)), Draw::Granted, "the others go on");
+    assert_eq!(ledger.draw(HEAVY, at(60.0)), Draw::Granted);
+    ledger.obey(order(None), at(61.0)).unwrap();
+    assert_eq!(held(ledger.draw(HEAVY, time("2026-03-02T10:00:00Z", 1e7))).until, None);
+    ledger.obey(Order::Resume { meters: vec!["heavy".into()] }, time("2026-03-02T10:00:00Z", 1e7)).unwrap();
+    assert_eq!(ledger.draw(HEAVY, time("2026-03-02T10:00:01Z", 1e7 + 1.0)), Draw::Granted);
+    assert!(
+        ledger.obey(Order::Resume { meters: vec!["huge".into()] }, at(1e7)).unwrap_err().contains("light")
+    );
+}
+
+#[test]
+fn shares_and_the_reserve_change_at_once_and_bad_ones_are_refused() {
+    let mut ledger = Ledger::unkept(account(), at(0.0));
+    let set = |share, reserve| Order::Set { shares: BTreeMap::from([("heavy".to_owned(), share)]), reserve };
+    for bad in [0.0, -0.5, 1.01, f64::NAN] {
+        assert!(ledger.obey(set(Some(bad), None), at(1.0)).is_err(), "{bad}");
+    }
+    assert!(ledger.obey(set(Some(0.5), Some(Some(60_000))), at(1.0)).is_err());
+    assert_eq!(ledger.news(0, at(1.0)).meters[HEAVY].share, 0.8, "a refused order changes nothing");
+    ledger.obey(set(Some(0.5), Some(Some(40_000))), at(1.0)).unwrap();
+    let news = ledger.news(0, at(1.0));
+    assert_eq!((news.meters[HEAVY].per_minute, news.meters[HEAVY].allowed), (1_200.0, Some(20_000)));
+    assert_eq!((news.meters[LISTS].share, news.reserve), (0.8, 40_000));
+    ledger.obey(set(None, Some(None)), at(2.0)).unwrap();
+    assert_eq!(ledger.news(0, at(2.0)).meters[HEAVY].allowed, Some(48_000));
+}
+
+#[test]
+fn nothing_is_given_out_that_is_not_counted_in_what_is_kept() {
+    let mut ledger = Ledger::new(account(), Book::default(), at(0.0));
+    assert_eq!(ledger.draw(HEAVY, at(1.0)), Draw::Unkept);
+    let mut kept = Book::default();
+    let mut given = 0;
+    for step in 0..4_000 {
+        let now = at(1.0 + f64::from(step) / 100.0);
+        match ledger.draw(HEAVY, now) {
+            Draw::Granted => given += 1,
+            Draw::Unkept => {
+                kept = ledger.to_keep().expect("something to keep");
+                ledger.keeping();
+                ledger.has_kept(&kept);
+            }
+            Draw::Wait(_) => {}
+            Draw::Held(pause) => panic!("{pause:?}"),
+        }
+        assert!(given <= kept.used, "a crash would leave too low a count");
+    }
+    assert!(given > 1_000 && kept.used - given < 100, "{given} {}", kept.used);
+    let mut next = Ledger::new(account(), kept.clone(), at(50.0));
+    assert_eq!(next.news(0, at(50.0)).meters[HEAVY].used, Some(kept.used));
+}
+
+#[test]
+fn the_apis_clock_decides_when_the_day_ends() {
+    let mut ledger = short_day(1);
+    assert_eq!(ledger.draw(HEAVY, at(10.0)), Draw::Granted);
+    let told = |skew_ms| Order::Observed { used: None, skew_ms: Some(skew_ms) };
+    // Thirteen hours and fifty-nine minutes ahead: 23:59 there.
+    let skew = (13 * 60 + 59) * 60_000;
+    ledger.obey(told(skew), at(11.0)).unwrap();
+    assert_eq!(ledger.news(0, at(11.0)).skew_ms, 0, "once is not believed");
+    ledger.obey(told(skew + 500), at(12.0)).unwrap();
+    assert_eq!(ledger.news(0, at(12.0)).skew_ms, skew + 500);
+    let until = held(ledger.draw(HEAVY, at(13.0))).until.unwrap();
+    let left = until.duration_since(at(0.0).time).as_secs();
+    assert!((55..=60).contains(&left), "midnight there is in a minute: {left}");
+    assert_eq!(ledger.draw(HEAVY, at(61.0)), Draw::Granted);
+    // Back by a little, for example by an answer that came late: the day does not begin anew a second time.
+    for _ in 0..2 {
+        ledger.obey(told(skew - 60_000), at(62.0)).unwrap();
+    }
+    held(ledger.draw(HEAVY, at(63.0)));
+}
+
+proptest! {
+    /// Whatever happens in whatever order, no more is given out in a day than it allows.
+    #[test]
+    fn the_days_count_is_never_exceeded(steps in prop::collection::vec((0_u8..6, 0.0_f64..2.0), 1..400)) {
+        let mut ledger = Ledger::unkept(Account { per_day: 50, ..account() }, at(0.0));
+        let (mut seconds, mut given, mut back) = (0.0, 0_u64, 0_u64);
+        for (step, passed) in steps {
+            seconds += passed;
+            let now = at(seconds);
+            match step {
+                0 | 1 => given += u64::from(ledger.draw(HEAVY, now) == Draw::Granted),
+                2 => given += u64::from(ledger.draw(LISTS, now) == Draw::Granted),
+                3 if back < given => {
+                    ledger.give_back(HEAVY, false);
+                    back += 1;
+                }
+                4 => ledger.obey(Order::Observed { used: Some(given - back), skew_ms: None }, now).unwrap(),
+                _ => ledger.obey(Order::Resume { meters: vec!["heavy".into()] }, now).unwrap(),
+            }
+            prop_assert!(given - back <= 40, "{given} {back}");
+        }
+    }
+}

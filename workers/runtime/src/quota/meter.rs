@@ -1,0 +1,45 @@
+//! What an account may do: its meters, and how much of each is ours. Plain values.
+
+use std::time::Duration;
+
+/// A limit of calls: so many in any window of time.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Meter {
+    /// The name in orders, news and sentences.
+    pub name: &'static str,
+    /// Calls that the account may make in one window.
+    pub per_window: f64,
+    /// The window, which slides.
+    pub window: Duration,
+    /// True when the day's calls are counted, too.
+    pub daily: bool,
+}
+
+/// An account whose quota is shared out.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Account {
+    /// Whose quota it is, for example `zoom`.
+    pub source: &'static str,
+    /// Which of its accounts: letters, digits, `-` and `_`.
+    pub label: String,
+    /// Its limits.
+    pub meters: Vec<Meter>,
+    /// The share of every limit that is ours, unless an order says otherwise: above 0, at most 1.
+    pub share: f64,
+    /// Calls that the account may make in a UTC day, all daily meters together.
+    pub per_day: u64,
+    /// Calls of the day that are left to others, unless an order says otherwise.
+    pub reserve: u64,
+}
+
+impl Account {
+    /// The name that this account's quota is led by.
+    pub fn lead_name(&self) -> String {
+        format!("quota.{}.{}", self.source, self.label)
+    }
+
+    /// The place of the meter with this name.
+    pub fn meter(&self, name: &str) -> Option<usize> {
+        self.meters.iter().position(|meter| meter.name == name)
+    }
+}

@@ -1,0 +1,134 @@
+//! How an account's quota stands: values to show, and their sentences.
+
+use std::fmt::Write as _;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::Offset;
+use serde::{Deserialize, Serialize};
+
+use super::Pause;
+
+/// How an account's quota stands.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct News {
+    /// Whose quota it is.
+    pub source: String,
+    /// Which account.
+    pub account: String,
+    /// When that was so.
+    pub at: Timestamp,
+    /// The UTC day that is counted, by the API's clock.
+    pub day: Date,
+    /// Calls of the day that are left to others.
+    pub reserve: u64,
+    /// The meters.
+    pub meters: Vec<MeterNews>,
+    /// Processes that wait for a token.
+    pub waiting: u64,
+    /// The process that keeps it, by its number on its machine.
+    pub keeper: u32,
+    /// How far the API's clock is ahead of ours, in milliseconds.
+    pub skew_ms: i64,
+}
+
+/// How a meter stands.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MeterNews {
+    /// Its name.
+    pub name: String,
+    /// The share of the quota that is ours.
+    pub share: f64,
+    /// Calls per minute that this allows.
+    pub per_minute: f64,
+    /// The day's calls so far, where they are counted: all daily meters together.
+    pub used: Option<u64>,
+    /// The day's calls that may be made.
+    pub allowed: Option<u64>,
+    /// Why nothing is given out, if so.
+    pub pause: Option<Pause>,
+}
+
+impl MeterNews {
+    /// The meter in a sentence.
+    pub fn sentence(&self) -> String {
+        let name = &self.name;
+        if let Some(pause) = &self.pause {
+            return paused(name, pause);
+        }
+        let mut text =
+            format!("{name}: {} calls a minute ({:.0} %)", rounded(self.per_minute), self.share * 100.0);
+        if let (Some(used), Some(allowed)) = (self.used, self.allowed) {
+            let _ = write!(text, ", {} of {} used today", grouped(used), grouped(allowed));
+        }
+        text
+    }
+}
+
+/// `heavy: paused until 00:00 UTC (daily limit, 48,000 of 48,000 used)`.
+pub(super) fn paused(name: &str, pause: &Pause) -> String {
+    let until = match pause.until {
+        // What ends on another day needs its date.
+        Some(until) => {
+            let until = Offset::UTC.to_datetime(until + std::time::Duration::from_millis(500));
+            let today = Offset::UTC.to_datetime(crate::clock::now()).date();
+            let soon = until.date() == today || Some(until.date()) == today.tomorrow().ok();
+            let format = if soon { "until %H:%M UTC" } else { "until %Y-%m-%d %H:%M UTC" };
+            until.strftime(format).to_string()
+        }
+        None => "until it is resumed".to_owned(),
+    };
+    format!("{name}: paused {until} ({})", pause.why)
+}
+
+fn rounded(number: f64) -> String {
+    if number < 100.0 && (number - number.round()).abs() > 0.05 {
+        format!("{number:.1}")
+    } else {
+        grouped(number.round() as u64)
+    }
+}
+
+/// A number with commas.
+pub(super) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() * 4 / 3);
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_grouped() {
+        assert_eq!(
+            [0, 999, 1_000, 48_000, 1_234_567].map(grouped),
+            ["0", "999", "1,000", "48,000", "1,234,567"]
+        );
+        assert_eq!([16.0, 1_920.0, 2.5].map(rounded), ["16", "1,920", "2.5"]);
+    }
+
+    #[test]
+    fn a_meter_is_told_in_a_sentence() {
+        let mut heavy = MeterNews {
+            name: "heavy".into(),
+            share: 0.8,
+            per_minute: 1_920.0,
+            used: Some(12),
+            allowed: Some(48_000),
+            pause: None,
+        };
+        assert_eq!(heavy.sentence(), "heavy: 1,920 calls a minute (80 %), 12 of 48,000 used today");
+        heavy.pause = Some(Pause { until: None, why: "moving house".into() });
+        assert_eq!(heavy.sentence(), "heavy: paused until it is resumed (moving house)");
+        heavy.pause = Some(Pause { until: Some("2031-02-03T04:05:00Z".parse().unwrap()), why: "x".into() });
+        assert_eq!(heavy.sentence(), "heavy: paused until 2031-02-03 04:05 UTC (x)");
+    }
+}

@@ -1,0 +1,170 @@
+//! How fast the tokens of a meter come, so that no sliding window at the server ever holds more calls than its quota,
+//! however late a call is within bounds. Pure: the time is handed in.
+
+use std::time::Duration;
+
+use super::Meter;
+
+/// Timers wake late, by tens of milliseconds on a busy machine. What comes due meanwhile is not lost.
+const LATENESS: f64 = 0.08;
+/// The least lateness under way that the rate leaves room for, as a part of the window.
+const LEAST_ROOM: f64 = 0.05;
+/// A token that is older is thrown away, whatever the room.
+const OLDEST: f64 = 2.0;
+
+/// The rate of a meter's tokens.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Pace {
+    /// Tokens per second.
+    pub rate: f64,
+    /// What a bucket holds at the most, a part of a token included.
+    pub depth: f64,
+    /// How old a token may become before it is used. As much again is left for the call's own way.
+    pub max_age: Duration,
+}
+
+impl Pace {
+    /// The pace of a share of a meter.
+    ///
+    /// Calls that are up to `late` seconds behind their tokens are at most `depth + rate * (window + late)` in a
+    /// window. That is kept within the quota, with as much room for `late` as the share leaves. A share near 1 leaves
+    /// none: there the rate gives way.
+    pub fn new(meter: &Meter, share: f64) -> Self {
+        let (full, window) = (meter.per_window, meter.window.as_secs_f64());
+        let rate = share * full / window;
+        let room = full - 1.0 - rate * window;
+        let spare = (rate * LATENESS).min(room / 2.0);
+        let late = (room - spare) / rate;
+        if late >= LEAST_ROOM * window {
+            return Self { rate, depth: 1.0 + spare, max_age: seconds((late / 2.0).min(OLDEST)) };
+        }
+        let late = LEAST_ROOM * window;
+        // With a quota of one call a window only one token may come in it.
+        let rate = ((full - 1.0) / (window + 2.0 * late)).max(0.9 / (window + 2.0 * late)).min(rate);
+        let spare = if full > 2.0 { rate * late } else { 0.0 };
+        Self { rate, depth: 1.0 + spare, max_age: seconds((late / 2.0).min(OLDEST)) }
+    }
+}
+
+fn seconds(seconds: f64) -> Duration {
+    Duration::from_secs_f64(seconds.max(0.0))
+}
+
+/// What a meter has to give at the moment.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Bucket {
+    tokens: f64,
+    /// When that was so, on a clock of seconds that never goes back.
+    at: f64,
+}
+
+impl Bucket {
+    /// An empty bucket: the first token comes after a whole period, whatever was given out before.
+    pub(super) fn empty(now: f64) -> Self {
+        Self { tokens: 0.0, at: now }
+    }
+
+    /// Takes a token, or says how long until there is one.
+    pub(super) fn take(&mut self, pace: &Pace, now: f64) -> Result<(), Duration> {
+        let passed = (now - self.at).max(0.0);
+        self.tokens = (self.tokens + passed * pace.rate).min(pace.depth);
+        self.at = self.at.max(now);
+        // What is added in many steps may fall short of one by a rounding.
+        if self.tokens >= 1.0 - 1e-9 {
+            self.tokens -= 1.0;
+            return Ok(());
+        }
+        // Never nought: whoever waits for less than the clock can tell would ask without end.
+        Err(Duration::from_secs_f64((1.0 - self.tokens) / pace.rate).max(Duration::from_micros(1)))
+    }
+
+    /// Puts back a token that came back at once, as if it had never been taken.
+    pub(super) fn put_back(&mut self, pace: &Pace) {
+        self.tokens = (self.tokens + 1.0).min(pace.depth);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn meter(per_window: f64, seconds: u64) -> Meter {
+        Meter { name: "m", per_window, window: Duration::from_secs(seconds), daily: false }
+    }
+
+    #[test]
+    fn bursts_are_small() {
+        let pace = |per_window, seconds| Pace::new(&meter(per_window, seconds), 0.8);
+        let heavy = pace(40.0, 1);
+        assert_eq!((heavy.rate, heavy.depth.floor()), (32.0, 3.0));
+        assert!((0.05..0.25).contains(&heavy.max_age.as_secs_f64()), "{heavy:?}");
+        let list = pace(20.0, 60);
+        assert_eq!(((list.rate * 60.0).round(), list.depth.floor()), (16.0, 1.0));
+        assert_eq!(pace(80.0, 1).depth.floor(), 6.0);
+        let fast = pace(4_000.0, 1);
+        assert_eq!((fast.rate, fast.depth.floor()), (3_200.0, 257.0));
+    }
+
+    #[test]
+    fn a_share_near_one_gives_way_by_little() {
+        let pace = Pace::new(&meter(40.0, 1), 1.0);
+        assert!(pace.rate > 34.0 && pace.rate < 39.0, "{pace:?}");
+        let one = Pace::new(&meter(1.0, 1), 1.0);
+        assert!(one.rate > 0.5 && one.rate < 1.0 && one.depth == 1.0, "{one:?}");
+    }
+
+    /// Times at which a bucket gives tokens to somebody who is always waiting, or was away for a while, and whose
+    /// timer wakes late.
+    fn given(pace: &Pace, idle: &[f64], lates: &[f64]) -> Vec<f64> {
+        let (mut now, mut bucket, mut times) = (0.0, Bucket::empty(0.0), Vec::new());
+        for (turn, late) in lates.iter().enumerate() {
+            loop {
+                match bucket.take(pace, now) {
+                    Ok(()) => break,
+                    // Far on, a step may be too small to be one.
+                    Err(wait) => now += wait.as_secs_f64().max(1e-6) + late,
+                }
+            }
+            times.push(now);
+            now += idle[turn % idle.len()];
+        }
+        times
+    }
+
+    proptest! {
+        /// Whatever the share, the meter, the idle times, the late timers and the ages of tokens up to the limit.
+        #[test]
+        fn no_window_holds_more_than_the_quota(
+            per_window in 1_u32..500,
+            minute in any::<bool>(),
+            share in 0.01_f64..=1.0,
+            idle in prop::collection::vec(prop_oneof![Just(0.0), 0.0_f64..0.2, 0.0_f64..70.0], 1..20),
+            lates in prop::collection::vec(prop_oneof![Just(0.0), 0.0_f64..0.02, 0.0_f64..0.5], 200..900),
+            ages in prop::collection::vec(0.0_f64..=1.0, 1..30),
+        ) {
+            let meter = meter(f64::from(per_window), if minute { 60 } else { 1 });
+            let window = meter.window.as_secs_f64();
+            let pace = Pace::new(&meter, share);
+            let oldest = pace.max_age.as_secs_f64();
+            let calls = given(&pace, &idle, &lates);
+            let mut calls: Vec<f64> =
+                calls.iter().enumerate().map(|(turn, at)| at + oldest * ages[turn % ages.len()]).collect();
+            calls.sort_by(f64::total_cmp);
+            let most = per_window as usize;
+            let over = calls.windows(most + 1).find(|some| some[most] - some[0] < window - 1e-6);
+            prop_assert!(over.is_none(), "{pace:?} {over:?}");
+        }
+
+        #[test]
+        fn the_rate_is_what_the_share_says(per_window in 10_u32..500, share in 0.05_f64..=0.8) {
+            let meter = meter(f64::from(per_window), 1);
+            let pace = Pace::new(&meter, share);
+            prop_assert!((pace.rate - share * f64::from(per_window)).abs() < 1e-9);
+            let times = given(&pace, &[0.0], &vec![0.0; 500]);
+            let took = times[499];
+            prop_assert!((499.0 / took) >= pace.rate * 0.99, "{took}");
+        }
+    }
+}

@@ -1,0 +1,281 @@
+//! A process's part in the fleet's quota: says what it wants, hands on what it gets, and throws away what is too old.
+//!
+//! How old a token is needs no common clock: the leader says which of our messages it had read, and how long before.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use jiff::SignedDuration;
+use tokio::sync::{Notify, oneshot};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, warn};
+
+use super::wire::{Grant, Note, Want};
+use super::{Account, News, Order, Pause, ledger};
+use crate::broker::amqp::{self, Amqp};
+use crate::{BrokerError, Failure, clock};
+
+/// How often it is said what is wanted while nothing changes.
+const AGAIN: Duration = Duration::from_millis(700);
+/// How long a caller waits while nobody answers for the quota.
+const SILENCE: Duration = Duration::from_secs(60);
+/// How long a caller waits for its turn: far below the half hour after which RabbitMQ takes its job away.
+const PATIENCE: Duration = Duration::from_secs(600);
+/// How long work is held after that.
+const LATER: SignedDuration = SignedDuration::from_secs(10);
+/// A connection that was lost is made again after this time.
+const RECONNECT: Duration = Duration::from_millis(100);
+/// A broker that refuses is asked again after this time.
+const REFUSED: Duration = Duration::from_secs(15);
+
+/// An account's quota, as a process of the fleet sees it.
+#[derive(Debug)]
+pub(crate) struct Tap {
+    account: Account,
+    state: Mutex<State>,
+    changed: Notify,
+}
+
+#[derive(Debug)]
+struct State {
+    callers: Vec<VecDeque<oneshot::Sender<Result<(), Failure>>>>,
+    want: Want,
+    /// When which message was sent.
+    sent: VecDeque<(u64, Instant)>,
+    news: Option<News>,
+    pauses: Vec<Option<Pause>>,
+    /// When the leader was last heard; at first the beginning.
+    heard: Instant,
+}
+
+impl Tap {
+    pub(crate) fn new(account: Account) -> Self {
+        let meters = account.meters.len();
+        let zero = vec![0; meters];
+        let want = Want { waiting: zero.clone(), received: zero.clone(), returned: zero, ..Want::default() };
+        let state = State {
+            callers: (0..meters).map(|_| VecDeque::new()).collect(),
+            want,
+            sent: VecDeque::new(),
+            news: None,
+            pauses: vec![None; meters],
+            heard: Instant::now(),
+        };
+        Self { account, state: Mutex::new(state), changed: Notify::new() }
+    }
+
+    /// Waits for a token. Safe to cancel: one that comes nevertheless is given back.
+    pub(crate) async fn acquire(&self, meter: usize) -> Result<(), Failure> {
+        if let Some(held) = self.held(meter) {
+            return Err(held);
+        }
+        let (caller, token) = oneshot::channel();
+        self.state().callers[meter].push_back(caller);
+        self.changed.notify_one();
+        let leave = Leave(self);
+        let begin = Instant::now();
+        tokio::pin!(token);
+        loop {
+            let waited = tokio::time::timeout(Duration::from_secs(5), &mut token).await;
+            if let Ok(told) = waited {
+                std::mem::forget(leave);
+                return told.unwrap_or_else(|_| Err(self.later("its quota is closed".to_owned())));
+            }
+            let silence = self.state().heard.elapsed();
+            if silence >= SILENCE && begin.elapsed() >= SILENCE {
+                let why = format!("no process answers for its quota for {} s", silence.as_secs());
+                return Err(self.later(why));
+            }
+            if begin.elapsed() >= PATIENCE {
+                return Err(self.later("its turn does not come".to_owned()));
+            }
+        }
+    }
+
+    fn later(&self, why: String) -> Failure {
+        let until = clock::now().checked_add(LATER).ok();
+        Failure::Hold { until, why: format!("{} account {}: {why}", self.account.source, self.account.label) }
+    }
+
+    /// The hold on a meter, if it is on one.
+    pub(crate) fn held(&self, meter: usize) -> Option<Failure> {
+        let mut state = self.state();
+        let over = |pause: &Pause| pause.until.is_some_and(|until| until <= clock::now());
+        state.pauses[meter] = state.pauses[meter].take().filter(|pause| !over(pause));
+        state.pauses[meter].as_ref().map(|pause| ledger::hold(self.account.meters[meter].name, pause))
+    }
+
+    /// Tells the leader with the next message.
+    pub(crate) fn tell(&self, order: Order) {
+        self.state().want.orders.push(order);
+        self.changed.notify_one();
+    }
+
+    /// The API says that the day is spent: nothing more is asked for until the leader says otherwise.
+    pub(crate) fn spent(&self, meter: usize, until: Option<jiff::Timestamp>) -> Failure {
+        let midnight = super::midnight(clock::now());
+        let until_here = until.filter(|until| (clock::now()..=midnight).contains(until)).unwrap_or(midnight);
+        let why = "daily limit, spent says the API".to_owned();
+        let pause = Pause { until: Some(until_here), why };
+        let held = ledger::hold(self.account.meters[meter].name, &pause);
+        self.tell(Order::Spent { until });
+        held
+    }
+
+    /// How things stand, as far as it was told.
+    pub(crate) fn news(&self) -> Option<News> {
+        self.state().news.clone()
+    }
+
+    /// Speaks with the leader until `stop`.
+    pub(crate) async fn run(&self, amqp: &Amqp, stop: &CancellationToken) {
+        while let Some(ended) = stop.run_until_cancelled(self.session(amqp)).await {
+            let pause = match ended {
+                Err(BrokerError::Refused(why)) => {
+                    warn!("cannot ask for the quota: {why}");
+                    REFUSED
+                }
+                Err(error) => {
+                    debug!("the way to the quota was lost: {error}");
+                    RECONNECT
+                }
+                Ok(()) => RECONNECT,
+            };
+            // Ended or not, the next turn finds out.
+            let _ = stop.run_until_cancelled(tokio::time::sleep(pause)).await;
+        }
+        self.close();
+    }
+
+    async fn session(&self, amqp: &Amqp) -> Result<(), BrokerError> {
+        let mut line = amqp.tap(&self.account.lead_name()).await?;
+        self.begin(line.name());
+        let mut again = tokio::time::interval(AGAIN);
+        loop {
+            tokio::select! {
+                note = line.next() => self.take(&note?),
+                () = self.changed.notified() => self.say(&line, true).await?,
+                _ = again.tick() => self.say(&line, false).await?,
+            }
+        }
+    }
+
+    fn begin(&self, name: &str) {
+        let mut state = self.state();
+        name.clone_into(&mut state.want.worker);
+    }
+
+    /// Says what is wanted; without `news` only if anything is.
+    async fn say(&self, line: &amqp::Tap, news: bool) -> Result<(), BrokerError> {
+        let body = {
+            let mut state = self.state();
+            let State { callers, want, sent, .. } = &mut *state;
+            for (callers, waiting) in callers.iter_mut().zip(&mut want.waiting) {
+                callers.retain(|caller| !caller.is_closed());
+                *waiting = callers.len() as u64;
+            }
+            if !news && want.waiting.iter().all(|waiting| *waiting == 0) {
+                return Ok(());
+            }
+            want.serial += 1;
+            sent.push_back((want.serial, Instant::now()));
+            while sent.front().is_some_and(|(_, at)| at.elapsed() > Duration::from_secs(10)) {
+                sent.pop_front();
+            }
+            let body = serde_json::to_vec(&*want);
+            want.orders.clear();
+            body.map_err(|error| BrokerError::Refused(format!("what is wanted: {error}")))?
+        };
+        line.send(&body).await
+    }
+
+    /// Takes in what the leader says.
+    fn take(&self, note: &[u8]) {
+        let now = Instant::now();
+        let Ok(note) = serde_json::from_slice::<Note>(note) else {
+            return debug!("the leader of the quota says what cannot be read: is it of another version?");
+        };
+        let mut state = self.state();
+        state.heard = now;
+        match note {
+            Note::Grant(grant) => {
+                state.begin_term(grant.term);
+                let fresh = state.is_fresh(&grant, now);
+                let back = state.hand_out(&grant, fresh);
+                drop(state);
+                if back {
+                    self.changed.notify_one();
+                }
+            }
+            Note::Term(term) => {
+                state.begin_term(term);
+                drop(state);
+                self.changed.notify_one();
+            }
+            Note::News(news) => {
+                for (meter, told) in news.meters.iter().enumerate().take(self.account.meters.len()) {
+                    state.pauses[meter].clone_from(&told.pause);
+                    if let Some(pause) = &told.pause {
+                        let held = ledger::hold(self.account.meters[meter].name, pause);
+                        for caller in state.callers[meter].drain(..) {
+                            // Whoever is gone need not be told.
+                            let _ = caller.send(Err(held.clone()));
+                        }
+                    }
+                }
+                state.news = Some(*news);
+            }
+        }
+    }
+
+    fn close(&self) {
+        let mut state = self.state();
+        state.callers.iter_mut().for_each(VecDeque::clear);
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn begin_term(&mut self, term: u64) {
+        if self.want.term != term {
+            self.want.term = term;
+            self.want.received.fill(0);
+            self.want.returned.fill(0);
+        }
+    }
+
+    /// Whether a token may still be used: counted from when its leader had read our message, the way there included.
+    fn is_fresh(&self, grant: &Grant, now: Instant) -> bool {
+        let sent = self.sent.iter().rev().find(|(serial, _)| *serial == grant.serial);
+        sent.is_some_and(|(_, at)| {
+            let age = now.duration_since(*at).saturating_sub(Duration::from_micros(grant.held_us));
+            age <= Duration::from_micros(grant.max_age_us)
+        })
+    }
+
+    /// Hands tokens to callers; true when one is left over, or too old.
+    fn hand_out(&mut self, grant: &Grant, fresh: bool) -> bool {
+        let Some(received) = self.want.received.get_mut(grant.meter) else { return false };
+        *received += grant.count;
+        let mut left = grant.count;
+        while fresh && left > 0 {
+            let Some(caller) = self.callers[grant.meter].pop_front() else { break };
+            left -= u64::from(caller.send(Ok(())).is_ok());
+        }
+        self.want.returned[grant.meter] += left;
+        left > 0
+    }
+}
+
+/// A caller that gave up while it waited: the leader is told that there is one less.
+struct Leave<'a>(&'a Tap);
+
+impl Drop for Leave<'_> {
+    fn drop(&mut self) {
+        self.0.changed.notify_one();
+    }
+}
