@@ -22,6 +22,8 @@ pub(crate) struct Errand<'a> {
     pub(crate) attempt: Attempt,
     pub(crate) calls: Calls,
     outbox: &'a mut Outbox,
+    /// Jobs to publish when all else of this one is safe.
+    jobs: Vec<Message>,
 }
 
 /// A raw document to be sent, beside what the job says of itself.
@@ -37,7 +39,7 @@ pub(crate) struct Raw<'a, C> {
 
 impl<'a> Errand<'a> {
     pub(crate) fn new(zoom: &'a Zoom, job: &'a Job<Task>, attempt: Attempt, outbox: &'a mut Outbox) -> Self {
-        Self { zoom, job, attempt, calls: Calls::default(), outbox }
+        Self { zoom, job, attempt, calls: Calls::default(), outbox, jobs: Vec::new() }
     }
 
     /// Asks for one answer.
@@ -66,7 +68,9 @@ impl<'a> Errand<'a> {
         Ok(self.outbox.send(message).await?)
     }
 
-    /// Publishes jobs in this job's lane, their receipts first: a job that is lost on the way is seen to be missing.
+    /// Plans jobs in this job's lane. Their receipts go out now: a job that is lost on the way is seen to be missing.
+    /// They themselves go out last ([`Errand::finish`]): a job that waits for room in a full queue, and loses its broker
+    /// meanwhile, is done again, and would publish them all a second time.
     pub(crate) async fn plan(&mut self, part: &str, tasks: Vec<Task>) -> Result<(), Refusal> {
         let now = clock::now();
         let jobs: Vec<Job<Task>> =
@@ -77,19 +81,25 @@ impl<'a> Errand<'a> {
         }
         for job in jobs {
             let queue = Queue::jobs(job.task.family(), job.lane);
-            let message = Message::new(queue, job.id.as_str(), encoded(&job)?, now);
-            self.outbox.send(message).await?;
+            self.jobs.push(Message::new(queue, job.id.as_str(), encoded(&job)?, now));
         }
         Ok(())
     }
 
-    /// Sends this job's receipt: complete when as much came as was promised, and something was.
+    /// Sends this job's receipt, complete when as much came as was promised, and then the jobs that were planned.
     pub(crate) async fn finish(&mut self, tally: Tally, jobs: Option<u64>) -> Result<(), Refusal> {
         let cause = shortfall(tally);
         let state = if cause.is_some() { ReceiptState::Incomplete } else { ReceiptState::Complete };
         let receipt =
             Receipt { expected: tally.promised, got: Some(tally.got), jobs, cause, ..self.receipt(state)? };
-        self.send_receipts("receipt", vec![receipt]).await
+        self.send_receipts("receipt", vec![receipt]).await?;
+        if !self.jobs.is_empty() {
+            self.outbox.flush().await?;
+        }
+        for job in std::mem::take(&mut self.jobs) {
+            self.outbox.send(job).await?;
+        }
+        Ok(())
     }
 
     /// Sends this job's receipt as one that is given up; the runtime sees it confirmed before it settles the job.
