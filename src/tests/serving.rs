@@ -134,7 +134,11 @@ async fn figures_move_by_exactly_what_was_done() {
         }
     })
     .await;
-    let page = Page::read(&get(&address, "/metrics").await.1);
+    let text = get(&address, "/metrics").await.1;
+    for canary in [simulator.credentials().client_secret.as_str(), "example.edu", "@"] {
+        assert!(!text.contains(canary), "{canary:?} is shown");
+    }
+    let page = Page::read(&text);
     assert_eq!(page.value("ua_jobs_settled_total{role=\"zoom.list\",outcome=\"done\"}"), 1.0);
     assert_eq!(page.value("ua_jobs_settled_total{role=\"zoom.detail\",outcome=\"done\"}"), jobs);
     assert_eq!(page.value("ua_job_duration_seconds_count{role=\"zoom.detail\"}"), jobs);
