@@ -191,7 +191,9 @@ impl Parts {
                 self.role(DeadLetterDesk::new(self.store.clone()), 2, "index.dead", &mut running, grace);
             running.tasks.spawn(run_batches(desk, Queue::dead(), DEAD_LETTERS));
         }
-        let answering = roster::answer(self.broker.clone(), running.statuses.clone(), stop.clone());
+        let zoom = self.zoom.clone();
+        let quota = move || zoom.iter().filter_map(|zoom| zoom.news()).collect();
+        let answering = roster::answer(self.broker.clone(), running.statuses.clone(), quota, stop.clone());
         running.answering = Some(AbortOnDropHandle::new(tokio::spawn(answering)));
         running
     }

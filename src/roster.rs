@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use runtime::quota::News;
 use runtime::roll::Identity;
 use runtime::{Broker, Status, clock};
 use tokio_util::sync::CancellationToken;
@@ -10,8 +11,13 @@ use tokio_util::sync::CancellationToken;
 /// How often the counters are kept for the rates of the last minute.
 const SAMPLE: Duration = Duration::from_secs(5);
 
-/// Answers roll calls for the roles of `statuses`, until the broker is closed.
-pub(crate) async fn answer(broker: Broker, statuses: Vec<Arc<Status>>, stop: CancellationToken) {
+/// Answers roll calls for the roles of `statuses`, until the broker is closed; `quota` tells how quotas stand.
+pub(crate) async fn answer(
+    broker: Broker,
+    statuses: Vec<Arc<Status>>,
+    quota: impl Fn() -> Vec<News>,
+    stop: CancellationToken,
+) {
     let identity = Identity::of_this_process(env!("CARGO_PKG_VERSION"), clock::now());
     let sampled = statuses.clone();
     let sampling = async move {
@@ -22,7 +28,7 @@ pub(crate) async fn answer(broker: Broker, statuses: Vec<Arc<Status>>, stop: Can
     };
     let card = move || {
         let state = if stop.is_cancelled() { "stopping" } else { "working" };
-        identity.card(state, &statuses, clock::now())
+        identity.card(state, &statuses, clock::now()).with_quota(quota())
     };
     tokio::select! {
         () = broker.answer_roll(card) => {}

@@ -1,6 +1,7 @@
 //! What is observed: the depths of the queues and the cards of the workers, summed up per role.
 
 use messages::{Family, Queue};
+use runtime::quota::News;
 use runtime::roll::RoleCard;
 use runtime::{Card, Depth, Rates};
 
@@ -52,6 +53,29 @@ impl Observed {
             documents_limit: documents_limit as u64,
             parked,
         }
+    }
+}
+
+impl Observed {
+    /// The same, with what quotas allow the roles that fetch.
+    #[must_use]
+    pub fn with_quota(mut self, quota: &[News]) -> Self {
+        for part in &mut self.fetch {
+            let own = quota.iter().filter(|news| part.role.split('.').next() == Some(news.source.as_str()));
+            let meters =
+                own.flat_map(|news| &news.meters).filter(|meter| role_of(&meter.name) == Some(part.role));
+            part.allowed = meters.map(|meter| meter.per_minute / 60.0).reduce(|one, other| one + other);
+        }
+        self
+    }
+}
+
+/// The role whose calls a meter counts.
+pub fn role_of(meter: &str) -> Option<&'static str> {
+    match meter {
+        "heavy" => Some(Family::ZOOM_DETAIL.name()),
+        "resource-intensive" => Some(Family::ZOOM_LIST.name()),
+        _ => None,
     }
 }
 

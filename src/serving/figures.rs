@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use messages::Queue;
 use metrics::{Unit, describe_gauge, gauge};
-use runtime::{Broker, BrokerError, Depth, telemetry};
+use runtime::quota::News;
+use runtime::{Broker, BrokerError, Depth, roll, telemetry};
 
 use super::{Site, Working};
 use crate::advice::{self, Advice, Bound, Observed};
@@ -16,6 +17,10 @@ const PARKED: &str = "ua_parked_messages";
 const REACHABLE: &str = "ua_broker_reachable";
 const WORKERS: &str = "ua_workers";
 const USEFUL: &str = "ua_useful_workers";
+const QUOTA_USED: &str = "ua_quota_day_used_calls";
+const QUOTA_LEFT: &str = "ua_quota_day_left_calls";
+const QUOTA_RATE: &str = "ua_quota_calls_per_second";
+const QUOTA_PAUSED: &str = "ua_quota_paused";
 const BOUND: &str = "ua_flow_bound";
 const BUILD: &str = "ua_build_info";
 const STARTED: &str = "process_start_time_seconds";
@@ -45,6 +50,22 @@ pub(super) fn describe() {
     );
     describe_gauge!(WORKERS, Unit::Count, "Workers of the fleet, by role; the same from every process.");
     describe_gauge!(USEFUL, Unit::Count, "Workers that are of use now, by role: scale to this; 0 when idle.");
+    describe_gauge!(
+        QUOTA_USED,
+        Unit::Count,
+        "Calls of the UTC day, of all classes with a daily limit, by account."
+    );
+    describe_gauge!(QUOTA_LEFT, Unit::Count, "Calls of the UTC day that may still be made, by account.");
+    describe_gauge!(
+        QUOTA_RATE,
+        Unit::Count,
+        "Calls per second that the account's quota and share allow, by class."
+    );
+    describe_gauge!(
+        QUOTA_PAUSED,
+        Unit::Count,
+        "1 while a class of calls is paused, by hand or by the day's limit."
+    );
     describe_gauge!(BOUND, Unit::Count, "1 for what bounds the flow now.");
     describe_gauge!(BUILD, Unit::Count, "1, with the version of this program.");
     describe_gauge!(STARTED, Unit::Seconds, "When the process was started, in seconds since 1970.");
@@ -72,8 +93,25 @@ async fn look(working: &Working) -> Result<(), BrokerError> {
     let parked = working.broker.parked().await?;
     gauge!(PARKED).set(parked as f64);
     let workers = working.broker.call_roll(ROLL_CALL).await?;
-    show(&advice::advise(&Observed::of(depths, parked, &workers, working.documents_limit)));
+    let quota = roll::quota(&workers);
+    quota.iter().for_each(show_quota);
+    let observed = Observed::of(depths, parked, &workers, working.documents_limit);
+    show(&advice::advise(&observed.with_quota(&quota)));
     Ok(())
+}
+
+fn show_quota(news: &News) {
+    let account = [("source", news.source.clone()), ("account", news.account.clone())];
+    if let Some((used, allowed)) = news.meters.iter().find_map(|meter| meter.used.zip(meter.allowed)) {
+        gauge!(QUOTA_USED, &account).set(used as f64);
+        gauge!(QUOTA_LEFT, &account).set(allowed.saturating_sub(used) as f64);
+    }
+    for meter in &news.meters {
+        let [source, account] = account.clone();
+        let labels = [source, account, ("class", meter.name.clone())];
+        gauge!(QUOTA_RATE, &labels).set(meter.per_minute / 60.0);
+        gauge!(QUOTA_PAUSED, &labels).set(if meter.pause.is_some() { 1.0 } else { 0.0 });
+    }
 }
 
 async fn depths(broker: &Broker) -> Result<Vec<(Queue, Depth)>, BrokerError> {

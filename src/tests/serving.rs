@@ -101,8 +101,10 @@ fn check_labels(series: &str, kind: &str) {
     let Some((_, labels)) = series.split_once('{') else { return };
     for label in labels.trim_end_matches('}').split("\",") {
         let (name, value) = label.split_once("=\"").unwrap();
-        let known =
-            ["role", "outcome", "class", "source", "endpoint", "status", "queue", "state", "doing", "by"];
+        let known = [
+            "role", "outcome", "class", "source", "endpoint", "status", "queue", "state", "doing", "by",
+            "account",
+        ];
         let known = known.contains(&name)
             || name == "version"
             || name == "verdict"

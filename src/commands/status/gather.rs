@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use messages::Queue;
-use runtime::{Broker, Card, Depth};
+use runtime::{Broker, Card, Depth, roll};
 use serde::Serialize;
 use store::{Kind, Query, Store};
 
@@ -66,8 +66,10 @@ pub(super) async fn report(config: &Config) -> Report {
         },
         advice: queues.as_ref().zip(workers.as_ref()).map(|(queues, workers)| {
             let depths = queues.iter().map(|line| (line.queue.clone(), line.depth)).collect();
-            advice::advise(&Observed::of(depths, parked.unwrap_or(0), workers, config.documents_limit))
+            let observed = Observed::of(depths, parked.unwrap_or(0), workers, config.documents_limit);
+            advice::advise(&observed.with_quota(&roll::quota(workers)))
         }),
+        quota: workers.as_deref().map(roll::quota),
         queues,
         parked,
         workers,

@@ -4,8 +4,10 @@
 mod days;
 mod gather;
 mod print;
+mod quota;
 mod workers;
 
+use runtime::quota::News;
 use serde::Serialize;
 
 use crate::advice::Advice;
@@ -20,6 +22,7 @@ use gather::QueueLine;
 /// Everything that could be found out. What is `None` was not: `away` says why.
 #[derive(Debug, Serialize)]
 struct Report {
+    quota: Option<Vec<News>>,
     queues: Option<Vec<QueueLine>>,
     parked: Option<u64>,
     workers: Option<Vec<runtime::Card>>,

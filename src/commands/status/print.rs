@@ -5,11 +5,15 @@ use messages::{Family, Lane, Queue};
 
 use super::days::Day;
 use super::gather::QueueLine;
-use super::{DeadCounts, Report, workers};
+use super::{DeadCounts, Report, quota, workers};
 use crate::output;
 use crate::words;
 
 pub(super) fn report(report: &Report, now: Timestamp) {
+    let waiting = report.queues.as_deref().unwrap_or_default();
+    for news in report.quota.iter().flatten() {
+        quota::sentences(news, waiting, now).iter().for_each(|sentence| output::say(sentence));
+    }
     if let Some(queues) = &report.queues {
         output::say(&queue_table(queues));
     }

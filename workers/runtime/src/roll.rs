@@ -7,6 +7,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::quota::News;
 use crate::{Rates, Snapshot, Status};
 
 /// What one process says of itself.
@@ -28,6 +29,9 @@ pub struct Card {
     pub state: String,
     /// Its roles.
     pub roles: Vec<RoleCard>,
+    /// How the quotas stand that it takes part in, as far as it knows.
+    #[serde(default)]
+    pub quota: Vec<News>,
 }
 
 /// What a process says of one of its roles.
@@ -74,6 +78,31 @@ impl Identity {
             written_at: now,
             state: state.to_owned(),
             roles: statuses.iter().map(role).collect(),
+            quota: Vec::new(),
         }
     }
+}
+
+impl Card {
+    /// The card, with how quotas stand.
+    #[must_use]
+    pub fn with_quota(mut self, quota: Vec<News>) -> Self {
+        self.quota = quota;
+        self
+    }
+}
+
+/// How quotas stand by what the processes know: of each account the latest.
+pub fn quota(cards: &[Card]) -> Vec<News> {
+    let mut latest: Vec<News> = Vec::new();
+    for news in cards.iter().flat_map(|card| &card.quota) {
+        match latest.iter_mut().find(|known| (&known.source, &known.account) == (&news.source, &news.account))
+        {
+            Some(known) if known.at < news.at => known.clone_from(news),
+            Some(_) => {}
+            None => latest.push(news.clone()),
+        }
+    }
+    latest.sort_by(|one, other| (&one.source, &one.account).cmp(&(&other.source, &other.account)));
+    latest
 }

@@ -1,0 +1,97 @@
+//! How quotas stand, in words: what is used, what is paused, what waits behind it and until when.
+
+use jiff::Timestamp;
+use messages::{Family, Queue};
+use runtime::quota::{MeterNews, News};
+
+use super::gather::QueueLine;
+use super::workers::resumes;
+use crate::advice::role_of;
+use crate::words;
+
+/// A sentence per meter that this program uses.
+pub(super) fn sentences(news: &News, queues: &[QueueLine], now: Timestamp) -> Vec<String> {
+    let of =
+        |meter: &MeterNews| format!("{} {}: {}", news.source, news.account, sentence(meter, queues, now));
+    news.meters
+        .iter()
+        .filter(|meter| meter.pause.is_some() || role_of(&meter.name).is_some())
+        .map(of)
+        .collect()
+}
+
+fn sentence(meter: &MeterNews, queues: &[QueueLine], now: Timestamp) -> String {
+    let Some(pause) = &meter.pause else { return meter.sentence() };
+    let mut text = meter.sentence();
+    if let Some(role) = role_of(&meter.name) {
+        text.push_str(&format!("; {} waiting", words::some(waiting(role, queues), "job")));
+    }
+    if let Some(until) = pause.until {
+        text.push_str("; ");
+        text.push_str(&resumes(until, now));
+    }
+    text
+}
+
+fn waiting(role: &str, queues: &[QueueLine]) -> u64 {
+    let own: Vec<Queue> =
+        Family::ALL.into_iter().filter(|family| family.name() == role).flat_map(Family::queues).collect();
+    queues.iter().filter(|line| own.contains(&line.queue)).map(|line| line.depth.ready).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::ToSpan as _;
+    use runtime::Depth;
+    use runtime::quota::Pause;
+
+    use super::*;
+
+    #[test]
+    fn a_pause_is_told_with_what_waits_and_when_it_ends() {
+        let now = runtime::clock::now();
+        let meter = |name: &str, pause: Option<Pause>| MeterNews {
+            name: name.to_owned(),
+            share: 0.8,
+            per_minute: 1_920.0,
+            used: Some(48_000),
+            allowed: Some(48_000),
+            pause,
+        };
+        let why = "daily limit, 48,000 of 48,000 used".to_owned();
+        let pause = Pause { until: Some(now + 192.minutes()), why };
+        let news = News {
+            source: "zoom".to_owned(),
+            account: "main".to_owned(),
+            at: now,
+            day: "2026-01-02".parse().unwrap(),
+            reserve: 0,
+            meters: vec![
+                meter("light", None),
+                meter("heavy", Some(pause)),
+                meter("resource-intensive", None),
+            ],
+            waiting: 0,
+            keeper: 1,
+            skew_ms: 0,
+        };
+        let line = |name: &str, ready| QueueLine {
+            queue: Queue::named(name),
+            depth: Depth { ready, ..Depth::default() },
+        };
+        let queues = [line("ua.jobs.zoom.detail.daily", 340), line("ua.jobs.zoom.detail.backfill", 12_000)];
+        let said = sentences(&news, &queues, now);
+        assert_eq!(said.len(), 2, "nothing of what is not used: {said:?}");
+        assert!(said[0].starts_with("zoom main: heavy: paused until "), "{said:?}");
+        assert!(
+            said[0].contains(
+                "(daily limit, 48,000 of 48,000 used); 12,340 jobs waiting; resumes in 3 h 12 min ("
+            ),
+            "{said:?}"
+        );
+        assert!(
+            said[1].contains("resource-intensive: 1,920 calls a minute (80 %), 48,000 of 48,000"),
+            "{said:?}"
+        );
+    }
+}
