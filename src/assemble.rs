@@ -192,7 +192,7 @@ impl Parts {
             running.tasks.spawn(run_batches(desk, Queue::dead(), DEAD_LETTERS));
         }
         let zoom = self.zoom.clone();
-        let quota = move || zoom.iter().filter_map(|zoom| zoom.news()).collect();
+        let quota = move || zoom.iter().filter_map(|zoom| zoom.quota()).collect();
         let answering = roster::answer(self.broker.clone(), running.statuses.clone(), quota, stop.clone());
         running.answering = Some(AbortOnDropHandle::new(tokio::spawn(answering)));
         running

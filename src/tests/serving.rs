@@ -163,6 +163,16 @@ async fn figures_move_by_exactly_what_was_done() {
     assert_eq!(page.value("ua_workers{role=\"zoom.detail\"}"), 1.0);
     assert_eq!(page.value("ua_flow_bound{by=\"nothing\"}"), 1.0);
     assert_eq!(page.value("ua_broker_reachable"), 1.0);
+    let account = "source=\"zoom\",account=\"main\"";
+    let used = calls.heavy + calls.resource_intensive;
+    assert_eq!(page.value(&format!("ua_quota_day_used_calls{{{account}}}")), used as f64);
+    // Four fifths of 60,000, a hundred times as fast.
+    assert_eq!(
+        page.sum("ua_quota_day_used_calls", "") + page.sum("ua_quota_day_left_calls", ""),
+        4_800_000.0
+    );
+    assert_eq!(page.value(&format!("ua_quota_calls_per_second{{{account},class=\"heavy\"}}")), 3_200.0);
+    assert_eq!(page.sum("ua_quota_paused", ""), 0.0);
     assert_eq!(get(&address, "/healthz").await, (200, "ok\n".to_owned()));
     assert_eq!(get(&address, "/readyz").await, (200, "ok\n".to_owned()));
     assert_eq!(get(&address, "/").await.0, 404);

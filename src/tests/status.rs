@@ -66,6 +66,37 @@ async fn the_workers_of_all_processes_are_named_with_their_holds() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_pause_is_told_with_what_waits_behind_it() {
+    let simulator = small().await;
+    let program = Program::new().with_account(&simulator, 2.0);
+    assert_eq!(program.call(&["plan", "--date", &yesterday(), "--yes"]).code, Some(0));
+    let paused = program.call(&["pause", "heavy", "--until", "2h", "--why", "moving house"]);
+    assert_eq!(paused.code, Some(0), "{}", paused.err);
+    let worker = program.start(&["work", "all"], "work.log");
+    eventually("the pause and its jobs are told", 60, async || {
+        let told = program.call(&["status"]).out;
+        let line = told.lines().find(|line| line.starts_with("zoom main: heavy: paused until "));
+        line.is_some_and(|line| {
+            // The jobs of the list, less those that are just being handed back.
+            !line.contains(" 0 jobs waiting") && line.contains(" jobs waiting; resumes in 1 h 59 min (")
+        })
+    })
+    .await;
+    let told = program.call(&["status"]).out;
+    assert!(told.contains("(moving house)") && told.contains("zoom main: resource-intensive: "), "{told}");
+    assert!(told.contains("zoom.detail is on hold with "), "{told}");
+    assert_eq!(simulator.ledger_summary().calls.heavy, 0);
+    let quota = status(&program)["quota"][0].clone();
+    assert_eq!(
+        (&quota["source"], &quota["account"]),
+        (&Value::from("zoom"), &Value::from("main")),
+        "{quota}"
+    );
+    assert_eq!(worker.terminate(), Some(0));
+    simulator.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_is_away_does_not_hide_the_other() {
     let program = Program::new();
     assert_eq!(program.call(&["setup"]).code, Some(0));
