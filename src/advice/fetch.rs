@@ -53,9 +53,11 @@ fn judge(part: &Part, index: &RoleAdvice) -> (Bound, u64, String) {
         return (Bound::Broker, part.workers.min(worth), sentence);
     }
     if part.share(rates.waiting_for_quota) >= WAITS_FOR_QUOTA {
-        let useful = needed(part, rates.calls).min(worth);
+        let allowed = part.allowed.unwrap_or(rates.calls);
+        let useful = needed(part, allowed.max(rates.calls)).min(worth);
+        let of = part.allowed.map(|allowed| format!(" of {allowed:.1} allowed")).unwrap_or_default();
         let sentence = format!(
-            "the quota bounds {role} at {:.1} calls/s: {}",
+            "the quota bounds {role} at {:.1}{of} calls/s: {}",
             rates.calls,
             enough(useful, part.workers)
         );

@@ -33,6 +33,13 @@ fn the_quota_bounds_and_more_workers_do_not_help() {
     // 32 calls a second of 0.4 s each: 12.8 permits are needed, and some spare.
     part.rates =
         Rates { calls: 32.0, calling: 12.8, waiting_for_quota: 83.2, call_seconds: 0.4, ..part.rates };
+    let known = Part { allowed: Some(64.0), ..part.clone() };
+    let (bound, useful, said) = told(known, index());
+    assert_eq!((bound, useful[0]), (Bound::Quota, 2), "for what is allowed, not for what was reached so far");
+    assert!(
+        said[0].starts_with("the quota bounds zoom.detail at 32.0 of 64.0 allowed calls/s: 2 workers"),
+        "{said:?}"
+    );
     let (bound, useful, said) = told(part, index());
     assert_eq!((bound, useful), (Bound::Quota, vec![1, 1]));
     assert_eq!(
