@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use futures_util::future::join_all;
 use messages::{Family, JobHead, JobId, Queue, Receipt, RunId, decode};
 use planner::{RunRecord, RunState, Taken};
 use runtime::{Broker, BrokerError, Delivery, Message, clock};
@@ -96,8 +97,9 @@ async fn settle(queue: &Queue, deliveries: Vec<Delivery>, store: &Store) -> anyh
         })
         .collect();
     filing::receipts(store, &receipts).await.context("nothing of these jobs was removed")?;
-    for delivery in deliveries {
-        match delivery.ack().await {
+    // All at once: a broker that commits them together is asked once.
+    for settled in join_all(deliveries.into_iter().map(Delivery::ack)).await {
+        match settled {
             // Somebody else has it, or the broker gives it to somebody: it is done once more, which is harmless.
             Err(BrokerError::LeaseLost(id)) => debug!(message.id = %id, "{id} is in other hands again"),
             settled => settled?,

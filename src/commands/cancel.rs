@@ -25,6 +25,9 @@ pub(super) async fn execute(asked: Cancel, config: &Config) -> anyhow::Result<Ou
     super::check::current_templates(&store).await?;
     let record = runs::get(&store, &asked.run).await?;
     let waiting = runs::waiting(&store, &asked.run).await?;
+    if record.state == RunState::Published && waiting == 0 {
+        return say(&asked, Cancelled { taken: 0, left: 0, parked: 0 });
+    }
     if !asked.yes && record.state != RunState::Cancelled {
         let what = format!("{} of run {} wait", words::some(waiting, "job"), asked.run);
         ask::or_yes(&what, "Take them out of the queues?", "nothing was cancelled")?;
@@ -32,7 +35,10 @@ pub(super) async fn execute(asked: Cancel, config: &Config) -> anyhow::Result<Ou
     let broker = assemble::broker(config, "cancel").await?;
     let cancelled = cancelling::cancel(record, &broker, &store).await;
     broker.close().await;
-    let Cancelled { taken, left, parked } = cancelled?;
+    say(&asked, cancelled?)
+}
+
+fn say(asked: &Cancel, Cancelled { taken, left, parked }: Cancelled) -> anyhow::Result<Outcome> {
     if asked.json {
         output::say_json(&Report { run: &asked.run, taken, left, parked })?;
     } else {
