@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use indexer::{DeadLetterDesk, Indexer};
 use messages::{Family, Queue};
+use planner::Schedule;
 use runtime::broker::Amqp;
 use runtime::quota::{Account, Allowance};
 use runtime::{Broker, Ladder, Limits, Role, RunError, Snapshot, Status, run, run_batches};
@@ -19,6 +20,7 @@ use zoom::{DetailWorker, ListWorker, Zoom};
 use crate::config::{AmqpConfig, Config, ConfigError};
 use crate::exit::usage;
 use crate::roster;
+use crate::scheduler::Scheduler;
 
 /// How long RabbitMQ's deliveries may wait here for a permit: far below its half hour of patience.
 const SHELF_LIFE: Duration = Duration::from_secs(600);
@@ -148,6 +150,8 @@ pub struct Parts {
     pub zoom: Option<Arc<Zoom>>,
     /// Writes documents and dead letters, if this process does.
     pub index: bool,
+    /// Plans by the clock, if this process does.
+    pub schedule: Option<Schedule>,
 }
 
 /// Roles at work.
@@ -191,11 +195,20 @@ impl Parts {
                 self.role(DeadLetterDesk::new(self.store.clone()), 2, "index.dead", &mut running, grace);
             running.tasks.spawn(run_batches(desk, Queue::dead(), DEAD_LETTERS));
         }
+        if let Some(schedule) = self.schedule.clone() {
+            running.statuses.push(Arc::new(Status::new("schedule")));
+            running.tasks.spawn(self.scheduler(schedule, config).run(stop.clone()));
+        }
         let zoom = self.zoom.clone();
         let quota = move || zoom.iter().filter_map(|zoom| zoom.quota()).collect();
         let answering = roster::answer(self.broker.clone(), running.statuses.clone(), quota, stop.clone());
         running.answering = Some(AbortOnDropHandle::new(tokio::spawn(answering)));
         running
+    }
+
+    fn scheduler(&self, schedule: Schedule, config: &Config) -> Scheduler {
+        let (broker, store) = (self.broker.clone(), self.store.clone());
+        Scheduler { schedule, config: config.clone(), broker, store }
     }
 
     fn role<W>(

@@ -1,9 +1,11 @@
 //! Reads what the store's receipts say is held.
 
 use anyhow::Context as _;
+use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use messages::{JobId, Receipt};
+use messages::{JobId, MeetingUuid, Receipt};
+use serde::Deserialize;
 use store::{Kind, Query, Store};
 
 /// Receipts read at once.
@@ -11,7 +13,38 @@ const PAGE: usize = 2_000;
 
 /// The UTC date of now.
 pub fn today() -> Date {
-    TimeZone::UTC.to_datetime(runtime::clock::now()).date()
+    today_at(runtime::clock::now())
+}
+
+/// The UTC date of a time.
+pub fn today_at(now: Timestamp) -> Date {
+    TimeZone::UTC.to_datetime(now).date()
+}
+
+/// What a meeting's own document says of itself.
+#[derive(Deserialize)]
+struct Counted {
+    meeting_uuid: MeetingUuid,
+    participant_sessions: Option<u64>,
+}
+
+/// How many participants the lists count for each meeting that began on a date.
+///
+/// # Errors
+/// When the store is away.
+pub async fn participants(store: &Store, date: Date) -> anyhow::Result<Vec<(MeetingUuid, u64)>> {
+    let (query, mut counts) = (Query::all(Kind::Meetings).with("start_time", date), Vec::new());
+    let mut after = None;
+    loop {
+        let (hits, next) = store.scan(&query, PAGE, after).await?;
+        // A row that says no count has none to compare with.
+        let rows = hits.iter().filter_map(|hit| serde_json::from_str::<Counted>(hit.source.get()).ok());
+        counts.extend(rows.filter_map(|row| Some((row.meeting_uuid, row.participant_sessions?))));
+        match next {
+            Some(next) => after = Some(next),
+            None => return Ok(counts),
+        }
+    }
 }
 
 /// Hands over the receipts of all jobs that belong to the dates from `from` to `to`, both included, one by one:

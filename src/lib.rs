@@ -1,6 +1,7 @@
 //! The program `ua`: command line, configuration and assembly. What it does lies in the crates under `workers/`.
 
 pub mod advice;
+mod allowed;
 mod ask;
 pub mod assemble;
 mod cancelling;
@@ -16,6 +17,7 @@ pub mod planning;
 mod progress;
 mod roster;
 mod runs;
+mod scheduler;
 mod serving;
 mod signal;
 mod summary;

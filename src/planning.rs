@@ -9,10 +9,9 @@ use planner::{Coverage, Experience, Origin, Plan, Quota, RunRecord, RunState, Wa
 use runtime::{Broker, Message, Outbox, clock};
 use store::{Kind, Query, Store};
 use tokio_util::sync::CancellationToken;
-use zoom::RateClass;
 
 use crate::cli::Selectors;
-use crate::config::{Config, ConfigError};
+use crate::config::Config;
 use crate::coverage;
 use crate::exit::usage;
 use crate::filing;
@@ -112,9 +111,14 @@ impl Planned {
 /// Compares what is wished with what the store's receipts say is held.
 ///
 /// # Errors
-/// When the account is not configured, or the broker or the store is away.
-pub async fn plan(wish: &Wish, config: &Config, broker: &Broker, store: &Store) -> anyhow::Result<Planned> {
-    let quota = quota(config)?;
+/// When the broker or the store is away.
+pub async fn plan(
+    wish: &Wish,
+    config: &Config,
+    quota: &Quota,
+    broker: &Broker,
+    store: &Store,
+) -> anyhow::Result<Planned> {
     let now = clock::now();
     store.refresh().await?;
     let today = coverage::today();
@@ -145,7 +149,7 @@ pub async fn plan(wish: &Wish, config: &Config, broker: &Broker, store: &Store) 
     for receipt in coverage::receipts_of(store, &wanted.picked_jobs()).await? {
         known.add_wanted(receipt);
     }
-    let plan = planner::plan(now, &wanted, &known, &quota);
+    let plan = planner::plan(now, &wanted, &known, quota);
     Ok(Planned { wanted, plan, now })
 }
 
@@ -174,24 +178,6 @@ async fn experience(store: &Store, from: Date, to: Date) -> anyhow::Result<Exper
     let heavy = store.sum(&details, &["calls.heavy"]).await?;
     experience.heavy = heavy.first().and_then(|heavy| u64::try_from(*heavy).ok()).unwrap_or(0);
     Ok(experience)
-}
-
-fn quota(config: &Config) -> anyhow::Result<Quota> {
-    let zoom = config.zoom.as_ref().map_err(|names| ConfigError::Missing { names: names.clone() })?;
-    let share = zoom.quota_share * if zoom.quota_speed > 0.0 { zoom.quota_speed } else { 1e6 };
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "calls a day, far below 2^53"
-    )]
-    let per_day = (zoom.plan.per_day() as f64 * share) as u64;
-    let per_day = per_day.min(zoom.account().per_day.saturating_sub(zoom.daily_reserve));
-    Ok(Quota {
-        heavy_per_second: zoom.plan.per_second(RateClass::Heavy) * share,
-        resource_intensive_per_second: zoom.plan.per_second(RateClass::ResourceIntensive) * share,
-        per_day,
-        used_today: None,
-    })
 }
 
 /// Who publishes a plan, and for which firing of the schedule.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::Context as _;
 use jiff::{SignedDuration, Timestamp};
 use messages::{Calls, ReceiptState, RunId};
-use planner::{Progress, RunRecord};
+use planner::{Origin, Progress, RunRecord, RunState};
 use store::{Hit, Kind, Order, Query, Store};
 
 use crate::exit::usage;
@@ -40,6 +40,18 @@ pub(crate) async fn latest(store: &Store, limit: usize) -> anyhow::Result<Vec<Ru
     store.refresh().await?;
     let newest = Query::all(Kind::Runs).sorted("planned_at", Order::Descending).limit(limit);
     store.search(&newest).await?.iter().map(parse).collect()
+}
+
+/// The latest firing of the schedule whose plan is published.
+///
+/// # Errors
+/// When the store is away.
+pub(crate) async fn last_slot(store: &Store) -> anyhow::Result<Option<Timestamp>> {
+    store.refresh().await?;
+    let done = [RunState::Published, RunState::Cancelled].map(|state| state.name().to_owned()).into();
+    let planned = Query::all(Kind::Runs).with("origin", Origin::Schedule.name()).with_any("state", done);
+    let latest = store.search(&planned.sorted("slot", Order::Descending).limit(1)).await?;
+    Ok(latest.first().map(parse).transpose()?.and_then(|run| run.slot))
 }
 
 fn parse(hit: &Hit) -> anyhow::Result<RunRecord> {

@@ -13,7 +13,9 @@ pub enum RoleName {
     Zoom,
     /// Writes documents and dead letters into the store
     Index,
-    /// All of them
+    /// Plans by the clock (`UA_SCHEDULE`); of several, one leads
+    Schedule,
+    /// All of them; Schedule only where `UA_SCHEDULE` is set
     All,
 }
 

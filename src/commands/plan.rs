@@ -5,7 +5,6 @@ use messages::{Lane, RunId};
 use planner::{Origin, Price};
 use serde::Serialize;
 
-use crate::ask;
 use crate::assemble;
 use crate::cli::Plan;
 use crate::config::Config;
@@ -14,6 +13,7 @@ use crate::exit::Outcome;
 use crate::output;
 use crate::planning::{self, By, Planned, Wish};
 use crate::words;
+use crate::{allowed, ask};
 
 #[derive(Serialize)]
 struct Report<'a> {
@@ -43,7 +43,8 @@ pub(super) async fn execute(asked: Plan, config: &Config) -> anyhow::Result<Outc
     let store = assemble::store(config)?;
     super::check::current_templates(&store).await?;
     let broker = assemble::broker(config, "plan").await?;
-    let planned = planning::plan(&wish, config, &broker, &store).await?;
+    let quota = allowed::now(config, &broker).await?;
+    let planned = planning::plan(&wish, config, &quota, &broker, &store).await?;
     let publishes = !asked.dry_run && !planned.plan.jobs.is_empty();
     if asked.json {
         if publishes && !asked.yes {

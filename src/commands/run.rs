@@ -7,6 +7,7 @@ use serde::Serialize;
 use store::{Kind, Query, Store};
 use tokio_util::sync::CancellationToken;
 
+use crate::allowed;
 use crate::assemble::{self, Parts};
 use crate::cli::{Destination, Run};
 use crate::config::Config;
@@ -56,14 +57,22 @@ pub(super) async fn harvest(
     let broker = assemble::broker(config, "run").await?;
     let store = assemble::store(config)?;
     store.setup().await?;
-    let planned = planning::plan(wish, config, &broker, &store).await?;
+    // Nobody is asked how much of today is left: nothing hangs on this price.
+    let quota = allowed::configured(config)?;
+    let planned = planning::plan(wish, config, &quota, &broker, &store).await?;
     output::remark(&planned.sentence());
     let (picked, wanted) = (planned.picked_jobs(), planned.wanted.clone());
     if !planned.plan.jobs.is_empty() {
         planning::publish(planned, By::hand(Origin::Run), &broker, &store).await?;
     }
     let zoom = assemble::fetcher(config, &broker).await?;
-    let parts = Parts { broker: broker.clone(), store: store.clone(), zoom: Some(zoom.clone()), index: true };
+    let parts = Parts {
+        broker: broker.clone(),
+        store: store.clone(),
+        zoom: Some(zoom.clone()),
+        index: true,
+        schedule: None,
+    };
     let stop = CancellationToken::new();
     let running = parts.start(config, &stop, Duration::from_secs(25));
     let ended = harvest::until_done(running, &broker, &store, &wanted.run, wait).await;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use planner::Schedule;
 use runtime::Broker;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -12,7 +13,7 @@ use zoom::Zoom;
 use crate::assemble::{self, Parts, Running};
 use crate::cli::{RoleName, Work};
 use crate::config::Config;
-use crate::exit::{self, Outcome};
+use crate::exit::{self, Outcome, usage};
 use crate::serving::{self, Site};
 use crate::signal::Signals;
 
@@ -37,7 +38,7 @@ pub(super) async fn execute(words: Work, config: &Config) -> anyhow::Result<Outc
         }
     };
     let (broker, zoom) = (parts.broker.clone(), parts.zoom.clone());
-    let store = parts.index.then(|| parts.store.clone());
+    let store = (parts.index || parts.schedule.is_some()).then(|| parts.store.clone());
     let stop = CancellationToken::new();
     let in_hand = words.grace.mul_f64(IN_HAND);
     let mut running = parts.start(config, &stop, in_hand);
@@ -93,11 +94,12 @@ async fn wind_up(
 async fn parts(words: &Work, config: &Config, site: &Site) -> anyhow::Result<Parts> {
     let has = |role| words.roles.contains(&RoleName::All) || words.roles.contains(&role);
     let zoom = if has(RoleName::Zoom) { Some(assemble::zoom(config)?) } else { None };
+    let schedule = schedule(words, config)?;
     let store = assemble::store(config)?;
     let index = has(RoleName::Index);
     let broker = insist("the broker", site, || assemble::broker(config, "work"));
     let templates = async {
-        match index {
+        match index || schedule.is_some() {
             true => insist("the store", site, || super::check::current_templates(&store)).await.map(|_| ()),
             false => Ok(()),
         }
@@ -114,7 +116,21 @@ async fn parts(words: &Work, config: &Config, site: &Site) -> anyhow::Result<Par
         Some(_) => Some(insist("the quota", site, || assemble::fetcher(config, &broker)).await?),
         None => None,
     };
-    Ok(Parts { broker, store, zoom, index })
+    Ok(Parts { broker, store, zoom, index, schedule })
+}
+
+/// The schedule, if this process plans by it: `all` does where there is one.
+fn schedule(words: &Work, config: &Config) -> anyhow::Result<Option<Schedule>> {
+    let named = words.roles.contains(&RoleName::Schedule);
+    let schedule = config.schedule.clone().filter(|_| named || words.roles.contains(&RoleName::All));
+    match &schedule {
+        None if named => {
+            Err(usage("UA_SCHEDULE is not set: say when to plan, like \"30 4 * * *\"; see example.env"))
+        }
+        // Prices rest on the account's quota: without an account nothing can be planned.
+        Some(_) => assemble::zoom(config).map(|_| schedule),
+        None => Ok(None),
+    }
 }
 
 /// Does `work` until it succeeds, or fails by the user's doing.

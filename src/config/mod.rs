@@ -2,6 +2,7 @@
 //! for its own concern; nothing else reads the environment.
 
 mod environment;
+mod schedule;
 mod variables;
 mod zoom;
 
@@ -108,6 +109,8 @@ pub struct Config {
     pub raw_days: u32,
     /// The folder of the local file.
     pub data_dir: PathBuf,
+    /// When the clock plans, if it does.
+    pub schedule: Option<planner::Schedule>,
     /// How the program logs.
     pub log: LogConfig,
     /// Where a process at work serves figures and health; `None`: nowhere.
@@ -149,6 +152,7 @@ impl Config {
             index_split: environment.parsed("UA_INDEX_SPLIT", "day, month or year")?,
             raw_days: environment.parsed("UA_RAW_DAYS", "a number of days, 0 for none")?,
             data_dir: PathBuf::from(environment.get_or_default("UA_DATA_DIR")),
+            schedule: schedule::schedule(environment)?,
             log: log(environment)?,
             http: http(environment)?,
         })

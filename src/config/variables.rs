@@ -41,6 +41,8 @@ pub const VARIABLES: &[Variable] = &[
     variable("UA_INDEX_SPLIT", Some("month")),
     variable("UA_RAW_DAYS", Some("30")),
     variable("UA_DATA_DIR", Some("ua-data")),
+    variable("UA_SCHEDULE", None),
+    variable("UA_SCHEDULE_TZ", Some("UTC")),
     variable("UA_LOG", Some("info")),
     variable("UA_LOG_FORMAT", Some("text")),
     variable("UA_HTTP", None),

@@ -13,6 +13,7 @@ mod program;
 mod proxy;
 mod quota;
 mod runs;
+mod schedule;
 mod secrets;
 mod servers;
 mod serving;

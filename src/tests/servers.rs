@@ -168,9 +168,10 @@ async fn a_run_over_rabbitmq_4_and_opensearch_3_ends_complete() {
 /// A run is cancelled on RabbitMQ while workers go on: nothing of another run is lost or out of reach.
 async fn cancelled(amqp: &str, search: &str) {
     let (Some(amqp), Some(search)) = (server(amqp), server(search)) else { return };
-    let settings = Settings { meetings_per_day: 150, participants: 5.0, speed: 5.0, ..Settings::default() };
+    let speed = crate::runs::SPEED;
+    let settings = Settings { meetings_per_day: 150, participants: 5.0, speed, ..Settings::default() };
     let simulator = Simulator::start(settings).await.unwrap();
-    let site = Site::new(&simulator, 5.0, &amqp, &search);
+    let site = Site::new(&simulator, speed, &amqp, &search);
     site.succeed(&["setup"]);
     crate::runs::cancelled_in_the_middle(&site.program, &simulator).await;
     assert_eq!(site.ids(store::Kind::Sessions).await, crate::runs::sessions_of_the_dates(&simulator));
@@ -186,4 +187,27 @@ async fn a_run_is_cancelled_on_rabbitmq_3_and_elasticsearch_9() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_is_cancelled_on_rabbitmq_4_and_elasticsearch_9() {
     cancelled("UA_TEST_AMQP4_URL", "UA_TEST_ES_9").await;
+}
+
+/// Of two schedulers on RabbitMQ one leads, and the other takes over when it is killed.
+async fn scheduled(amqp: &str, search: &str) {
+    let (Some(amqp), Some(search)) = (server(amqp), server(search)) else { return };
+    let simulator = Simulator::start(Settings { speed: 100.0, ..Settings::default() }).await.unwrap();
+    let (missed, firing) = crate::schedule::missed();
+    let mut site = Site::new(&simulator, 100.0, &amqp, &search);
+    site.program = site.program.with("UA_SCHEDULE", firing);
+    site.succeed(&["setup"]);
+    crate::schedule::one_leads_and_one_takes_over(&site.program, &site.store, missed).await;
+    site.store.wipe_prefix().await.unwrap();
+    simulator.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_schedulers_on_rabbitmq_3_and_elasticsearch_9() {
+    scheduled("UA_TEST_AMQP_URL", "UA_TEST_ES_9").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_schedulers_on_rabbitmq_4_and_elasticsearch_9() {
+    scheduled("UA_TEST_AMQP4_URL", "UA_TEST_ES_9").await;
 }

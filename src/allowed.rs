@@ -1,0 +1,115 @@
+//! What may be called: the account's quota as it is configured, and as whoever keeps it for the fleet says.
+
+use std::time::Duration;
+
+use planner::Quota;
+use runtime::Broker;
+use runtime::quota::{self, Answer, News, Order};
+use tracing::debug;
+use zoom::RateClass;
+
+use crate::config::{Config, ConfigError};
+
+/// How long whoever keeps the quota may take to answer; a price is told all the same.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The configured share of the account's quota. Nobody is asked how much of today's is left.
+///
+/// # Errors
+/// When the account is not configured.
+pub(crate) fn configured(config: &Config) -> Result<Quota, ConfigError> {
+    let zoom = config.zoom.as_ref().map_err(|names| ConfigError::Missing { names: names.clone() })?;
+    let share = zoom.quota_share * if zoom.quota_speed > 0.0 { zoom.quota_speed } else { 1e6 };
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "calls a day, far below 2^53"
+    )]
+    let per_day = (zoom.plan.per_day() as f64 * share) as u64;
+    Ok(Quota {
+        heavy_per_second: zoom.plan.per_second(RateClass::Heavy) * share,
+        resource_intensive_per_second: zoom.plan.per_second(RateClass::ResourceIntensive) * share,
+        per_day: per_day.min(zoom.account().per_day.saturating_sub(zoom.daily_reserve)),
+        used_today: None,
+    })
+}
+
+/// The quota as it stands now: shares that were set by order, and the calls of today. What is configured, where
+/// nobody answers.
+///
+/// # Errors
+/// When the account is not configured.
+pub(crate) async fn now(config: &Config, broker: &Broker) -> Result<Quota, ConfigError> {
+    let quota = configured(config)?;
+    let Ok(zoom) = &config.zoom else { return Ok(quota) };
+    if zoom.quota_speed == 0.0 {
+        return Ok(quota);
+    }
+    Ok(match quota::order(broker, &zoom.account(), &Order::Show, PATIENCE).await {
+        Ok(Answer::Done(news)) => informed(quota, &news),
+        Ok(Answer::Refused(why)) => {
+            debug!("the quota of today is not known: {why}");
+            quota
+        }
+        Err(error) => {
+            debug!("the quota of today is not known: {error}");
+            quota
+        }
+    })
+}
+
+fn informed(quota: Quota, news: &News) -> Quota {
+    let meter = |class: RateClass| news.meters.iter().find(|meter| meter.name == class.name());
+    let per_second = |class, configured| meter(class).map_or(configured, |meter| meter.per_minute / 60.0);
+    let daily = meter(RateClass::Heavy);
+    Quota {
+        heavy_per_second: per_second(RateClass::Heavy, quota.heavy_per_second),
+        resource_intensive_per_second: per_second(
+            RateClass::ResourceIntensive,
+            quota.resource_intensive_per_second,
+        ),
+        per_day: daily.and_then(|meter| meter.allowed).unwrap_or(quota.per_day),
+        used_today: daily.and_then(|meter| meter.used),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use runtime::quota::MeterNews;
+
+    use super::*;
+
+    fn meter(name: &str, per_minute: f64, daily: Option<(u64, u64)>) -> MeterNews {
+        let (used, allowed) = daily.unzip();
+        MeterNews { name: name.to_owned(), share: 0.5, per_minute, used, allowed, pause: None }
+    }
+
+    #[test]
+    fn what_the_keeper_says_goes_before_what_is_configured() {
+        let configured = Quota {
+            heavy_per_second: 32.0,
+            resource_intensive_per_second: 0.25,
+            per_day: 48_000,
+            used_today: None,
+        };
+        let mut news = News {
+            source: "zoom".to_owned(),
+            account: "main".to_owned(),
+            at: runtime::clock::now(),
+            day: crate::coverage::today(),
+            reserve: 0,
+            meters: vec![
+                meter("heavy", 1_200.0, Some((7_000, 30_000))),
+                meter("resource-intensive", 6.0, Some((7_000, 30_000))),
+            ],
+            waiting: 0,
+            keeper: 1,
+            skew_ms: 0,
+        };
+        let now = informed(configured, &news);
+        assert_eq!((now.heavy_per_second, now.resource_intensive_per_second), (20.0, 0.1));
+        assert_eq!((now.per_day, now.used_today, now.left_today()), (30_000, Some(7_000), Some(23_000)));
+        news.meters.clear();
+        assert_eq!(informed(configured, &news), configured);
+    }
+}
