@@ -26,10 +26,23 @@ pub(crate) fn remark(text: &str) {
     eprintln!("{text}");
 }
 
+/// A text of others for a terminal: what would command the terminal is shown as a sign.
+pub(crate) fn plain(text: &str) -> String {
+    text.chars().map(|sign| if sign.is_control() && sign != '\n' { '\u{fffd}' } else { sign }).collect()
+}
+
 /// A table with these column names.
 pub(crate) fn table(header: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::UTF8_BORDERS_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
     table.set_header(header.iter().copied());
     table
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_text_of_others_commands_no_terminal() {
+        assert_eq!(super::plain("a\u{1b}[2Jb\r\n\u{9b}ä"), "a\u{fffd}[2Jb\u{fffd}\n\u{fffd}ä");
+    }
 }

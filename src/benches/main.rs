@@ -3,7 +3,9 @@
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
+mod desk;
 mod embedded;
+mod lanes;
 mod pipeline;
 mod process;
 mod quota;
@@ -34,6 +36,12 @@ fn main() -> ExitCode {
         }
         if wants("quota") {
             quota::fleet().await;
+        }
+        if wants("lanes") {
+            lanes::daily_in_a_backfill().await;
+        }
+        if wants("desk") {
+            desk::at_scale().await;
         }
         if wants("roles") {
             roles::memory(20).await;

@@ -35,6 +35,13 @@ pub(crate) fn servers() -> Option<(String, String)> {
     found
 }
 
+/// The RabbitMQ servers that there are.
+#[expect(clippy::disallowed_methods, reason = "benchmarks learn from the environment where the servers are")]
+pub(crate) fn brokers() -> Vec<String> {
+    let names = ["UA_TEST_AMQP_URL", "UA_TEST_AMQP4_URL"];
+    names.iter().filter_map(|name| std::env::var(name).ok()).collect()
+}
+
 /// Documents per second from the queue into the index, beside prebuilt bulks by two senders in the same run.
 pub(crate) async fn ratio() {
     let Some((amqp, search)) = servers() else { return };

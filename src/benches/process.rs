@@ -58,7 +58,7 @@ impl Process {
             if let Some(status) = self.child.try_wait().expect("a child can be waited for") {
                 return (used, status.success());
             }
-            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
         }
     }
 }

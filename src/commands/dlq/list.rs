@@ -67,7 +67,7 @@ fn print(groups: &[Group], letters: &[DeadLetter], state: Option<DeadState>) {
     let mut table = output::table(&["class", "letters", "oldest", "newest", "next step"]);
     for group in groups {
         table.add_row([
-            group.class.clone(),
+            output::plain(&group.class),
             group.count.to_string(),
             moment(group.oldest),
             moment(group.newest),
@@ -87,13 +87,13 @@ fn print(groups: &[Group], letters: &[DeadLetter], state: Option<DeadState>) {
             None => format!("{} ({})", letter.cause.class, letter.state),
         };
         table.add_row([
-            letter.id.clone(),
+            output::plain(&letter.id),
             class,
             moment(Some(letter.died_at)),
             letter.attempts.to_string(),
             letter.replays.to_string(),
-            letter.origin.to_string(),
-            letter.cause.text.clone(),
+            output::plain(letter.origin.as_str()),
+            output::plain(&letter.cause.text),
         ]);
     }
     output::say(&table.to_string());

@@ -33,7 +33,7 @@ pub(super) async fn execute(id: &str, json: bool, config: &Config) -> anyhow::Re
         let (http_status, next_step) = (letter.cause.http_status(), letter.cause.class.next_step());
         output::say_json(&Shown { letter: &letter, http_status, next_step, message: &message })?;
     } else {
-        output::say(&text(&letter, &message));
+        output::say(&output::plain(&text(&letter, &message)));
     }
     Ok(Outcome::Complete)
 }

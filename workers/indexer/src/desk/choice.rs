@@ -84,19 +84,21 @@ impl<'a> Walk<'a> {
         if self.left == 0 {
             return Ok(());
         }
-        if self.cursor.is_none() {
+        let query = filter.query(DeadState::Dead).sorted("died_at", Order::Ascending).without("body");
+        let first = self.cursor.is_none();
+        if first {
             row::show(self.store).await;
         }
-        let query = filter.query(DeadState::Dead).sorted("died_at", Order::Ascending).without("body");
-        let hits = if self.left <= PAGE {
-            // Less than a page: no need for the store to keep a place.
+        let mut hits = if first && self.left <= PAGE {
+            // No more than a page: no need for the store to keep a place.
             self.store.search(&query.limit(self.left)).await?
         } else {
             let (hits, cursor) = self.store.scan(&query, PAGE, self.cursor.take()).await?;
             self.cursor = cursor;
             hits
         };
-        self.left = if self.cursor.is_some() { self.left.saturating_sub(hits.len()) } else { 0 };
+        hits.truncate(self.left);
+        self.left = if self.cursor.is_some() { self.left - hits.len() } else { 0 };
         for hit in hits {
             // A row that cannot be read is told of when it is read whole.
             let size = row::read(&hit).map_or(0, |letter| letter.bytes);

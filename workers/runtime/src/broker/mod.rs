@@ -213,7 +213,7 @@ impl Broker {
 pub struct Subscription {
     /// The queue.
     pub queue: Queue,
-    /// Messages held unsettled at most: the worker's permits.
+    /// Messages held unsettled at most: those at work, and those that wait here for a permit.
     pub prefetch: u16,
 }
 

@@ -1,8 +1,12 @@
 //! Which lane is served first.
 
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
 use messages::{Family, Lane, Queue};
 use runtime::broker::Subscription;
-use runtime::{Broker, Consumer, Message};
+use runtime::{Attempt, Broker, Consumer, Failure, Message, Outbox, Role, Status, Worker, run};
+use tokio_util::sync::CancellationToken;
 
 use crate::fixture::*;
 
@@ -47,4 +51,122 @@ pub(crate) async fn the_later_lanes_keep_a_share(fixture: &Fixture) {
         delivery.ack().await.unwrap();
     }
     assert_eq!(counts, [18, 1, 1], "of twenty turns");
+}
+
+/// Jobs in the backfill that a daily plan comes into.
+const BACKLOG: usize = 20_000;
+/// Jobs of that plan.
+const PLAN: usize = 36;
+/// Permits of the worker.
+const PERMITS: usize = 16;
+
+/// Does nothing for a moment, and keeps the order in which jobs were begun.
+#[derive(Debug, Default)]
+struct Diary {
+    begun: Mutex<Vec<Lane>>,
+}
+
+impl Diary {
+    fn lanes(&self) -> Vec<Lane> {
+        self.begun.lock().unwrap().clone()
+    }
+
+    fn count(&self, lane: Lane) -> usize {
+        self.lanes().iter().filter(|begun| **begun == lane).count()
+    }
+}
+
+impl Worker for Diary {
+    const NAME: &'static str = "diary";
+    type Job = Lane;
+
+    async fn perform(&self, lane: Lane, _: Attempt, _: &mut Outbox) -> Result<(), Failure> {
+        let number = {
+            let mut begun = self.begun.lock().unwrap();
+            begun.push(lane);
+            begun.len() as u64
+        };
+        // Longer than a broker needs to send the next, as every call of an API is; not all of the same length.
+        tokio::time::sleep(Duration::from_millis(40 + number % 7 * 10)).await;
+        Ok(())
+    }
+}
+
+/// A worker of the family that keeps a diary.
+struct Diarist {
+    diary: Arc<Diary>,
+    stop: CancellationToken,
+    running: tokio::task::JoinHandle<Result<(), runtime::RunError>>,
+}
+
+impl Diarist {
+    fn start(broker: &Broker) -> Self {
+        let (diary, stop) = (Arc::<Diary>::default(), CancellationToken::new());
+        let role = Role {
+            worker: Arc::clone(&diary),
+            broker: broker.clone(),
+            permits: PERMITS,
+            status: Arc::new(Status::new("diary")),
+            stop: stop.clone(),
+            grace: Duration::from_secs(10),
+        };
+        Self { diary, stop, running: tokio::spawn(run(role, Family::ZOOM_DETAIL)) }
+    }
+
+    async fn wait_for(&self, what: &str, is: impl Fn(&Diary) -> bool) {
+        let begun = std::time::Instant::now();
+        while !is(&self.diary) {
+            assert!(begun.elapsed() < PATIENCE * 3, "never came: {what}");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    async fn stop(self) {
+        self.stop.cancel();
+        self.running.await.unwrap().unwrap();
+    }
+}
+
+async fn publish(broker: &Broker, lane: Lane, count: usize) {
+    let queue = Queue::jobs(Family::ZOOM_DETAIL, lane);
+    let body = messages::encode(&lane).unwrap();
+    let all: Vec<Message> =
+        (0..count).map(|n| Message::new(queue.clone(), format!("{lane} {n}"), body.clone(), now())).collect();
+    for some in all.chunks(5_000) {
+        broker.publish(some.to_vec()).await.unwrap();
+    }
+}
+
+pub(crate) async fn a_daily_plan_does_not_wait_for_a_backfill(fixture: &Fixture) {
+    publish(&fixture.broker, Lane::Backfill, BACKLOG).await;
+    let diarist = Diarist::start(&fixture.broker);
+    diarist.wait_for("the backfill is under way", |diary| diary.lanes().len() >= 300).await;
+    publish(&fixture.broker, Lane::Daily, PLAN).await;
+    let arrived = diarist.diary.lanes().len();
+    diarist.wait_for("the plan is begun", |diary| diary.count(Lane::Daily) == PLAN).await;
+    diarist.stop.cancel();
+    let lanes = diarist.diary.lanes();
+    let first = lanes.iter().position(|lane| *lane == Lane::Daily).unwrap();
+    let last = lanes.iter().rposition(|lane| *lane == Lane::Daily).unwrap();
+    // What is begun until the broker has brought the plan here; and then the share of the later lanes.
+    let before = first.saturating_sub(arrived);
+    let between = lanes[first..last].iter().filter(|lane| **lane == Lane::Backfill).count();
+    assert!(before < 2_000, "{before} of {BACKLOG} go before the first of the plan");
+    assert!(between < PLAN, "{between} go between {PLAN} of the plan");
+    diarist.stop().await;
+}
+
+pub(crate) async fn later_lanes_do_not_starve_and_take_no_more_than_their_share(fixture: &Fixture) {
+    publish(&fixture.broker, Lane::Backfill, 400).await;
+    publish(&fixture.broker, Lane::Replay, 400).await;
+    publish(&fixture.broker, Lane::Daily, 800).await;
+    wait_ready(&fixture.broker, &Queue::jobs(Family::ZOOM_DETAIL, Lane::Daily), 800).await;
+    let diarist = Diarist::start(&fixture.broker);
+    diarist.wait_for("most of the daily work is begun", |diary| diary.count(Lane::Daily) >= 500).await;
+    diarist.stop.cancel();
+    let counts = Lane::ALL.map(|lane| diarist.diary.count(lane));
+    let [daily, backfill, replay] = counts;
+    assert!(backfill >= daily / 100 && replay >= daily / 100, "some starve: {counts:?}");
+    assert!(backfill + replay <= daily / 2, "they take more than a small share: {counts:?}");
+    diarist.stop().await;
 }

@@ -89,6 +89,8 @@ contract! {
     outbox::an_outbox_publishes_by_itself_when_it_holds_much,
     lanes::daily_goes_before_backfill_before_replay,
     lanes::the_later_lanes_keep_a_share,
+    lanes::a_daily_plan_does_not_wait_for_a_backfill,
+    lanes::later_lanes_do_not_starve_and_take_no_more_than_their_share,
     sift::what_is_picked_comes_out_and_the_rest_keeps_its_order,
     sift::an_empty_queue_is_looked_through_at_once,
     sift::what_stays_is_not_changed,

@@ -1,0 +1,259 @@
+//! Every cause class comes of something that really happens: each by the workers as they run, up to the desk.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use indexer::desk::{self, Filter};
+use indexer::{DeadLetterDesk, Indexer};
+use jiff::{SignedDuration, Timestamp};
+use messages::zoom::{Event, MeetingContext, Task};
+use messages::{CauseClass, DeadLetter, Document, Family, Job, Lane, Queue, RawDocument, RawKind, encode};
+use runtime::{
+    Attempt, Broker, Failure, Ladder, Limits, Message, Outbox, Role, RunError, Status, Worker, clock, run,
+    run_batches,
+};
+use serde_json::value::{RawValue, to_raw_value};
+use serde_json::{Value, json};
+use simulator::{Settings, Simulator};
+use store::Store;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use zoom::{Choice, DetailWorker, ListWorker, Zoom};
+
+/// Attempts of a message: few, since it is about what comes after them.
+const ATTEMPTS: u32 = 2;
+
+/// All workers on one local file.
+struct Site {
+    broker: Broker,
+    store: Store,
+    roles: JoinSet<Result<(), RunError>>,
+    stop: CancellationToken,
+    _folder: tempfile::TempDir,
+}
+
+impl Site {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let store = store::local::Settings { folder: folder.path().to_owned(), prefix: String::new() };
+        let broker = runtime::broker::local::Settings {
+            folder: folder.path().to_owned(),
+            ladder: Ladder { rungs: vec![Duration::from_millis(20)], attempts: ATTEMPTS },
+            documents_limit: 1_000,
+        };
+        let store = Store::Local(store::Local::open(store).unwrap());
+        let broker = Broker::Local(runtime::broker::Local::open(broker).unwrap());
+        let stop = CancellationToken::new();
+        let mut site = Self { broker, store, roles: JoinSet::new(), stop, _folder: folder };
+        let limits = Limits { linger: Duration::from_millis(20), ..Limits::default() };
+        let index = site.role(Indexer::new(site.store.clone(), indexer::Settings::new("0.1.0")));
+        site.roles.spawn(run_batches(index, Queue::documents(), limits));
+        let desk = site.role(DeadLetterDesk::new(site.store.clone()));
+        site.roles.spawn(run_batches(desk, Queue::dead(), limits));
+        site
+    }
+
+    fn with_zoom(mut self, simulator: &Simulator) -> Self {
+        let account = simulator.credentials();
+        let config = zoom::Config {
+            api_url: simulator.api_url(),
+            oauth_url: simulator.oauth_url(),
+            quota_speed: 0.0,
+            source: Choice::Dashboard,
+            webinars: true,
+            ..zoom::Config::new(account.account_id, account.client_id, account.client_secret.into())
+        };
+        let zoom = Arc::new(Zoom::new(config).unwrap());
+        let list = self.role(ListWorker(Arc::clone(&zoom)));
+        self.roles.spawn(run(list, Family::ZOOM_LIST));
+        let detail = self.role(DetailWorker(zoom));
+        self.roles.spawn(run(detail, Family::ZOOM_DETAIL));
+        self
+    }
+
+    fn with_odd(mut self) -> Self {
+        let odd = self.role(Odd);
+        self.roles.spawn(run(odd, Family::OPENCAST));
+        self
+    }
+
+    fn role<W>(&self, worker: W) -> Role<W> {
+        Role {
+            worker: Arc::new(worker),
+            broker: self.broker.clone(),
+            permits: 1,
+            status: Arc::new(Status::new("test")),
+            stop: self.stop.clone(),
+            grace: Duration::from_secs(5),
+        }
+    }
+
+    /// Publishes a message and waits for its dead letter.
+    async fn dies(mut self, message: Message) -> DeadLetter {
+        self.broker.publish(vec![message]).await.unwrap();
+        let begun = Instant::now();
+        let letter = loop {
+            if let Some(letter) = desk::list(&self.store, &Filter::default(), 10).await.unwrap().pop() {
+                break letter;
+            }
+            assert!(begun.elapsed() < Duration::from_secs(60), "it does not die");
+            assert!(self.roles.try_join_next().is_none(), "a role has ended");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        };
+        self.stop.cancel();
+        while let Some(ended) = self.roles.join_next().await {
+            ended.unwrap().unwrap();
+        }
+        letter
+    }
+}
+
+/// A worker with the faults that a worker can have.
+struct Odd;
+
+impl Worker for Odd {
+    const NAME: &'static str = "odd";
+    type Job = Value;
+
+    async fn perform(&self, job: Value, _: Attempt, outbox: &mut Outbox) -> Result<(), Failure> {
+        assert_ne!(job["do"], "crash", "as it was told");
+        let body = vec![b'x'; runtime::broker::MAX_MESSAGE_BYTES + 1];
+        outbox.send(Message::new(Queue::documents(), "large", body, clock::now())).await?;
+        Ok(())
+    }
+}
+
+async fn world(fault: &str) -> Simulator {
+    let faults = if fault.is_empty() { Vec::new() } else { vec![fault.parse().unwrap()] };
+    let settings =
+        Settings { speed: 0.0, meetings_per_day: 5, webinar_addon: false, faults, ..Settings::default() };
+    Simulator::start(settings).await.unwrap()
+}
+
+fn message(queue: Queue, id: &str, body: impl Into<Vec<u8>>) -> Message {
+    Message::new(queue, id, body.into(), clock::now())
+}
+
+fn job(task: Task) -> Message {
+    let queue = Queue::jobs(task.family(), Lane::Daily);
+    let job: Job<Task> = task.into_job("r".into(), Lane::Daily, clock::now());
+    message(queue, job.id.as_str(), encode(&job).unwrap())
+}
+
+/// A meeting of the world of `simulator` that ended at `end`, as far as anybody knows.
+fn detail(simulator: &Simulator, end: Option<Timestamp>) -> Message {
+    let truth = simulator.truth(crate::bad_input::yesterday().parse().unwrap(), simulator::Source::Dashboard);
+    let ids = truth.ids.unwrap();
+    let uuid = ids.meeting_uuids.iter().chain(&ids.gone).next().unwrap();
+    job(Task::Participants {
+        meeting: MeetingContext {
+            meeting_uuid: uuid.parse().unwrap(),
+            series_id: None,
+            topic: None,
+            start_time: None,
+            end_time: end,
+            host_id: None,
+        },
+        event: Event::Meeting,
+        listing: Some(messages::zoom::Listing::Past),
+        api: None,
+        date: None,
+        header: false,
+    })
+}
+
+fn long_ago() -> Option<Timestamp> {
+    clock::now().checked_sub(SignedDuration::from_hours(20)).ok()
+}
+
+/// A page with one participant.
+fn page(participant: &Value) -> Message {
+    let context = json!({"meeting_uuid": "4444AAAiAAAAAiAiAiiAiA==", "series_id": null, "topic": null,
+        "start_time": null, "end_time": null, "host_id": null});
+    let body = json!({"participants": [participant]});
+    let raw = |value: &Value| -> Box<RawValue> { to_raw_value(value).unwrap() };
+    let (context, body) = (raw(&context), raw(&body));
+    let kind = RawKind::ZoomMetricsParticipants;
+    let page =
+        RawDocument::new("p#1", "p".into(), "r".into(), kind, "GET", clock::now(), None, &context, &body);
+    message(Queue::documents(), "p#1", encode(&Document::Raw(page)).unwrap())
+}
+
+/// What really happens, for each class.
+async fn letter_of(class: CauseClass) -> DeadLetter {
+    let jobs = Queue::jobs(Family::ZOOM_LIST, Lane::Daily);
+    let odd = |what: &str| {
+        message(Queue::jobs(Family::OPENCAST, Lane::Daily), "odd", json!({"do": what}).to_string())
+    };
+    let detail_of = async |fault: &str, end| {
+        let simulator = world(fault).await;
+        let letter = Site::new().with_zoom(&simulator).dies(detail(&simulator, end)).await;
+        simulator.stop().await;
+        letter
+    };
+    match class {
+        CauseClass::Gone => detail_of("gone=1", long_ago()).await,
+        CauseClass::Forbidden => detail_of("forbidden=1", long_ago()).await,
+        CauseClass::NotReadyExpired => detail_of("gone=1", None).await,
+        CauseClass::HtmlBlocked => detail_of("502-html=1", long_ago()).await,
+        CauseClass::AttemptsSpent => detail_of("500=1", long_ago()).await,
+        CauseClass::PlanMissing => {
+            let simulator = world("").await;
+            let webinars = job(Task::Webinars { date: crate::bad_input::yesterday().parse().unwrap() });
+            let letter = Site::new().with_zoom(&simulator).dies(webinars).await;
+            simulator.stop().await;
+            letter
+        }
+        CauseClass::BadShape => {
+            let simulator = world("").await;
+            let letter = Site::new().with_zoom(&simulator).dies(message(jobs, "x", "no job")).await;
+            simulator.stop().await;
+            letter
+        }
+        CauseClass::UnknownVersion => {
+            Site::new().dies(message(Queue::documents(), "x", r#"{"raw":{"version":9}}"#)).await
+        }
+        CauseClass::MappingRefused => {
+            let too_many = json!({"user_id": "1", "in_room_participants": 5_000_000_000_u64});
+            Site::new().dies(page(&too_many)).await
+        }
+        CauseClass::TooLarge => Site::new().with_odd().dies(odd("too much")).await,
+        CauseClass::CrashedWorker => Site::new().with_odd().dies(odd("crash")).await,
+    }
+}
+
+async fn is_made(class: CauseClass, status: Option<u16>) {
+    let letter = letter_of(class).await;
+    assert_eq!((letter.cause.class, letter.cause.http_status()), (class, status), "{}", letter.cause);
+    assert!(!letter.cause.text.is_empty() && !letter.cause.text.contains('\n'), "{}", letter.cause);
+}
+
+macro_rules! each {
+    ($($class:ident $name:ident $status:expr;)*) => {
+        $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                is_made(CauseClass::$class, $status).await;
+            }
+        )*
+
+        #[test]
+        fn no_class_is_left_out() {
+            assert_eq!([$(CauseClass::$class),*], CauseClass::ALL);
+        }
+    };
+}
+
+each! {
+    Gone gone Some(404);
+    Forbidden forbidden Some(403);
+    NotReadyExpired not_ready_expired Some(404);
+    PlanMissing plan_missing Some(200);
+    HtmlBlocked html_blocked Some(502);
+    BadShape bad_shape None;
+    MappingRefused mapping_refused None;
+    TooLarge too_large None;
+    CrashedWorker crashed_worker None;
+    AttemptsSpent attempts_spent Some(500);
+    UnknownVersion unknown_version None;
+}
