@@ -23,7 +23,7 @@ use crate::roster;
 use crate::scheduler::Scheduler;
 
 /// How long RabbitMQ's deliveries may wait here for a permit: far below its half hour of patience.
-const SHELF_LIFE: Duration = Duration::from_secs(600);
+pub(crate) const SHELF_LIFE: Duration = Duration::from_secs(600);
 
 /// What the index role gathers: pages are some hundred kilobytes each and become several bulks, so that larger
 /// gatherings cost memory and win nothing.

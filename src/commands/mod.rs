@@ -38,7 +38,7 @@ pub async fn execute(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Pause(words) => quota::pause(words, &config).await,
         Command::Resume(words) => quota::resume(words, &config).await,
         Command::Setup(words) => setup::execute(&words, &config).await,
-        Command::Check(words) => check::execute(&words, &config).await,
+        Command::Check(words) => check::execute(&words, &config, &environment).await,
         Command::Demo(words) => demo::execute(words, &config).await,
         Command::Simulate(words) => simulate::execute(words).await,
     }

@@ -1,35 +1,111 @@
 //! `ua setup`: declares the queues and loads the index templates. May be run again at any time.
 
+use std::time::Duration;
+
+use runtime::Broker;
+use runtime::broker::Amqp;
 use serde::Serialize;
 
 use crate::assemble;
-use crate::cli::Json;
+use crate::cli::Setup;
 use crate::config::Config;
-use crate::exit::Outcome;
-use crate::output;
+use crate::exit::{Outcome, usage};
+use crate::progress::{Progress, Stage};
+use crate::{output, words};
+
+/// How long workers may take to answer the roll call.
+const ROLL_CALL: Duration = Duration::from_secs(2);
 
 #[derive(Serialize)]
 struct Report {
     queues: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    migrated: Option<Vec<Migrated>>,
     templates: Vec<String>,
 }
 
-pub(super) async fn execute(words: &Json, config: &Config) -> anyhow::Result<Outcome> {
+#[derive(Serialize)]
+struct Migrated {
+    queue: String,
+    differed: Vec<String>,
+    messages: u64,
+}
+
+pub(super) async fn execute(words: &Setup, config: &Config) -> anyhow::Result<Outcome> {
+    let migrated = if words.migrate { Some(migrate(config).await?) } else { None };
     let broker = assemble::broker(config, "setup").await?;
     let store = assemble::store(config)?;
     let loaded = store.setup().await?;
     let report = Report {
         queues: if config.amqp.is_some() { "RabbitMQ" } else { "local file" },
+        migrated,
         templates: loaded.changes.iter().map(|(name, change)| format!("{name}: {change}")).collect(),
     };
     broker.close().await;
     if words.json {
         output::say_json(&report)?;
     } else {
-        output::say(&format!("queues: declared ({})", report.queues));
-        for line in &report.templates {
-            output::say(line);
-        }
+        print(&report);
     }
     Ok(Outcome::Complete)
+}
+
+fn print(report: &Report) {
+    for Migrated { queue, differed, messages } in report.migrated.iter().flatten() {
+        let why = if differed.is_empty() { "an interrupted migration" } else { &*differed.join("; ") };
+        output::say(&format!("{queue}: made anew ({why}), {} kept", words::some(*messages, "message")));
+    }
+    if report.migrated.as_ref().is_some_and(Vec::is_empty) {
+        output::say("nothing to migrate: every queue is as it should be");
+    }
+    output::say(&format!("queues: declared ({})", report.queues));
+    for line in &report.templates {
+        output::say(line);
+    }
+}
+
+/// Makes queues anew, unless somebody works with them.
+async fn migrate(config: &Config) -> anyhow::Result<Vec<Migrated>> {
+    let broker = assemble::reader(config, "setup").await?;
+    let migrated = match &broker {
+        // Tables have no arguments.
+        Broker::Local(_) => Ok(Vec::new()),
+        Broker::Amqp(amqp) => match nobody_works(&broker).await {
+            Ok(()) => move_messages(amqp).await,
+            Err(error) => Err(error),
+        },
+    };
+    broker.close().await;
+    migrated
+}
+
+async fn nobody_works(broker: &Broker) -> anyhow::Result<()> {
+    let cards = match broker.call_roll(ROLL_CALL).await {
+        Ok(cards) => cards,
+        // Nobody can answer at a broker that nothing is set up at.
+        Err(runtime::BrokerError::Refused(_)) => return Ok(()),
+        Err(error) => return Err(error.into()),
+    };
+    if cards.is_empty() {
+        return Ok(());
+    }
+    let who: Vec<String> =
+        cards.iter().map(|card| format!("process {} on {}", card.pid, card.host)).collect();
+    Err(usage(format!("workers are at work: stop {}, then run `ua setup --migrate` again", who.join(", "))))
+}
+
+async fn move_messages(amqp: &Amqp) -> anyhow::Result<Vec<Migrated>> {
+    let mut progress = Progress::new(&["moving"]);
+    let moved = amqp
+        .migrate(|queue, done, left| {
+            let note = Some(queue.to_owned());
+            progress.show(&[Stage { name: "moving", done, of: done + left, note }]);
+        })
+        .await?;
+    let migrated = moved.into_iter().map(|moved| Migrated {
+        queue: moved.queue,
+        differed: moved.differences.iter().map(ToString::to_string).collect(),
+        messages: moved.messages,
+    });
+    Ok(migrated.collect())
 }

@@ -24,7 +24,15 @@ impl Environment {
                 values.insert(variable.name.to_owned(), value);
             }
         }
+        let others = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+        values.extend(others.filter(|name| looks_like_ours(name)).map(|name| (name, String::new())));
         Ok(Self { values })
+    }
+
+    /// Names that look like variables of this program, are set, and are none.
+    pub fn unknown(&self) -> Vec<&str> {
+        let names = self.values.keys().map(String::as_str);
+        names.filter(|name| looks_like_ours(name)).collect()
     }
 
     /// An environment of these variables alone: for tests and for the demo.
@@ -68,6 +76,17 @@ impl Environment {
             other => Err(ConfigError::invalid(name, format!("takes true or false, not {other:?}"))),
         }
     }
+}
+
+/// What the names of our variables begin with.
+const OURS: [&str; 4] = ["UA_", "ZOOM_", "ES_", "AMQP_"];
+/// Names of that kind that belong to others: the test suites, and Elasticsearch itself.
+const OTHERS: [&str; 5] = ["UA_TEST_", "UA_CACHE", "UA_SERVICES_", "ES_JAVA_", "ES_HOME"];
+
+fn looks_like_ours(name: &str) -> bool {
+    let begins = |beginnings: &[&str]| beginnings.iter().any(|beginning| name.starts_with(beginning));
+    let known = || VARIABLES.iter().any(|variable| variable.name == name);
+    begins(&OURS) && !begins(&OTHERS) && !known()
 }
 
 impl std::fmt::Debug for Environment {

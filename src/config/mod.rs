@@ -58,6 +58,8 @@ pub struct AmqpConfig {
     pub queue_prefix: String,
     /// A certificate authority to trust beside the system's.
     pub ca_cert: Option<PathBuf>,
+    /// The management API, password included, for `ua check`.
+    pub management_url: Option<SecretString>,
 }
 
 /// Elasticsearch or OpenSearch, when `ES_HOST` is set.
@@ -129,6 +131,7 @@ impl Config {
             url,
             queue_prefix: environment.get_or_default("UA_QUEUE_PREFIX").to_owned(),
             ca_cert: path("AMQP_CA_CERT"),
+            management_url: secret("AMQP_MANAGEMENT_URL"),
         });
         let search = environment.get("ES_HOST").map(|host| SearchConfig {
             host: host.into(),
@@ -262,7 +265,7 @@ mod tests {
     #[test]
     fn debug_never_shows_a_secret() {
         let canary = |name: &'static str| (name, "amqp://u:canary@h/".to_owned());
-        let names = ["AMQP_URL", "ES_PASSWORD", "ES_API_KEY", "ZOOM_CLIENT_SECRET"];
+        let names = ["AMQP_URL", "AMQP_MANAGEMENT_URL", "ES_PASSWORD", "ES_API_KEY", "ZOOM_CLIENT_SECRET"];
         let ids = [
             ("ES_HOST", "http://u:canary@h:1".to_owned()),
             ("ZOOM_ACCOUNT_ID", "a".into()),

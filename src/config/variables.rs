@@ -30,6 +30,7 @@ pub const VARIABLES: &[Variable] = &[
     variable("ZOOM_DETAIL_PERMITS", Some("16")),
     variable("AMQP_URL", None),
     variable("AMQP_CA_CERT", None),
+    variable("AMQP_MANAGEMENT_URL", None),
     variable("UA_QUEUE_PREFIX", Some("ua")),
     variable("UA_DOCUMENTS_LIMIT", Some("1000")),
     variable("ES_HOST", None),

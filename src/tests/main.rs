@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod causes;
+mod check;
 mod demo;
 mod dlq;
 mod drain;

@@ -49,6 +49,34 @@ pub struct Health {
     pub templates: Vec<(String, TemplateState)>,
 }
 
+/// Whether the user may do something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Right {
+    /// It was tried, or asked for, and is allowed.
+    Granted,
+    /// It is not, in the store's words.
+    Refused(String),
+    /// There is no way to find out yet.
+    Untold,
+}
+
+/// What [`crate::Store::examine`] found in a store that answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Findings {
+    /// `green`, `yellow` or `red`, of our indices or, without any, of the whole; `None`: not told.
+    pub cluster: Option<String>,
+    /// Who is blocked, and the block: `write`, `read_only`, `read_only_allow_delete` (its disk is almost full).
+    pub blocks: Vec<(String, String)>,
+    /// Our indices that exist.
+    pub indices: usize,
+    /// Reading.
+    pub read: Right,
+    /// Writing; untold as long as no index exists.
+    pub write: Right,
+    /// Privileges that the store says are missing; empty also where it cannot be asked.
+    pub missing_privileges: Vec<String>,
+}
+
 impl Health {
     /// True when every template is there, just so.
     pub fn is_current(&self) -> bool {

@@ -3,7 +3,8 @@
 use jiff::civil::Date;
 
 use crate::{
-    Batch, Cursor, Elasticsearch, Health, Hit, Kind, Local, Query, SetupReport, Span, StoreError, Verdict, id,
+    Batch, Cursor, Elasticsearch, Findings, Health, Hit, Kind, Local, Query, SetupReport, Span, StoreError,
+    Verdict, id,
 };
 
 /// Where documents live. Clones share connections.
@@ -161,6 +162,15 @@ impl Store {
     /// When the store cannot be asked, or refuses.
     pub async fn check(&self) -> Result<Health, StoreError> {
         each!(self, store => store.check().await)
+    }
+
+    /// Looks for what stands in the way of work: blocks, a cluster that is ill, rights that are missing. Changes
+    /// nothing.
+    ///
+    /// # Errors
+    /// When the store cannot be asked.
+    pub async fn examine(&self) -> Result<Findings, StoreError> {
+        each!(self, store => store.examine().await)
     }
 
     /// True when the store answers; cheap, for asking again and again while work is on hold.

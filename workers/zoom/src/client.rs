@@ -141,6 +141,22 @@ impl Client {
         }
     }
 
+    /// Makes a call for the sake of its headers; whatever the answer, it is not judged. Without a request nothing is
+    /// asked for, and no call of a quota made.
+    pub(crate) async fn sample(&self, request: Option<&Request>) -> Result<Sample, Failure> {
+        let Some(request) = request else {
+            let asked_at = clock::now();
+            let answer = self.http.get(&self.api_url).timeout(SIGN_OF_LIFE).send().await;
+            let answer = answer.map_err(|error| unanswered(&error, "the API").failure)?;
+            return Ok(Sample::of(answer.headers(), asked_at, clock::now()));
+        };
+        let token = self.tokens.get().await?;
+        self.quota.acquire(request.call.endpoint.class()).await?;
+        let asked_at = clock::now();
+        let received = self.send(request, &token).await.map_err(|refusal| refusal.failure)?;
+        Ok(Sample::of(&received.headers, asked_at, clock::now()))
+    }
+
     async fn send(&self, request: &Request, token: &Token) -> Result<Received, Refusal> {
         let endpoint = request.call.endpoint;
         let trouble = |error: reqwest::Error| unanswered(&error, endpoint.name());
@@ -175,6 +191,23 @@ impl Client {
                 false
             }
         }
+    }
+}
+
+/// What an answer's headers say, and when it was asked for.
+#[derive(Debug)]
+pub(crate) struct Sample {
+    pub(crate) rates: RateHeaders,
+    /// How far the API's clock is ahead of ours; half a second and half the call's duration are uncertain.
+    pub(crate) skew: Option<SignedDuration>,
+}
+
+impl Sample {
+    fn of(headers: &HeaderMap, asked_at: Timestamp, answered_at: Timestamp) -> Self {
+        let middle = asked_at + answered_at.duration_since(asked_at) / 2;
+        let half = SignedDuration::from_millis(500);
+        let skew = headers::served_at(headers).map(|served_at| served_at.duration_since(middle) + half);
+        Self { rates: RateHeaders::read(headers, answered_at), skew }
     }
 }
 

@@ -31,4 +31,4 @@ pub use plan::{Plan, RateClass, UnknownPlan};
 pub use quota::Quota;
 pub use scopes::{Granted, missing_scopes};
 pub use worker::{DetailWorker, ListWorker};
-pub use zoom::Zoom;
+pub use zoom::{Examination, Zoom};

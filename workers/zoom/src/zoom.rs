@@ -1,5 +1,8 @@
 //! What the workers of one process share: client, quota, host ids, and the source in force.
 
+use std::time::Duration;
+
+use jiff::SignedDuration;
 use messages::Calls;
 use runtime::Failure;
 use runtime::quota::{Allowance, News};
@@ -7,13 +10,33 @@ use runtime::quota::{Allowance, News};
 use crate::auth::{Credentials, Tokens};
 use crate::client::Client;
 use crate::config::{Config, ConfigError};
+use crate::headers::Limit;
 use crate::hosts::Hosts;
+use crate::request;
 use crate::scopes::{self, Granted, missing_scopes};
 use crate::source::Source;
 use crate::{Choice, Quota, RateClass};
 
 /// Idle connections kept per host.
 const IDLE_CONNECTIONS: usize = 64;
+
+/// How long an answer is waited for that only a person waits for.
+const EXAMINATION_TIME: Duration = Duration::from_secs(15);
+
+/// What [`Zoom::examine`] found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Examination {
+    /// The token's scopes, and those that are missing.
+    pub granted: Granted,
+    /// Whether the token may read the Dashboard's meetings.
+    pub reads_dashboard: bool,
+    /// How far the API's clock is ahead of this machine's; `None` when it does not tell the time.
+    pub skew: Option<SignedDuration>,
+    /// Medium calls per second that the API says it allows.
+    pub medium_per_second: Option<u64>,
+    /// Medium calls this has cost.
+    pub medium_calls: u32,
+}
 
 /// The Zoom source of one process.
 pub struct Zoom {
@@ -77,6 +100,31 @@ impl Zoom {
         let missing = missing_scopes(&scopes, self.choice, self.webinars);
         let without_host_ids = !scopes::lists_users(&scopes);
         Ok(Granted { scopes, missing, without_host_ids })
+    }
+
+    /// Looks closer than [`Zoom::check`]: the API's clock, and what it says of the account's limits. Costs one medium
+    /// call, or none when users may not be listed.
+    ///
+    /// # Errors
+    /// As [`Zoom::check`], and when the API does not answer.
+    pub async fn examine(&self) -> Result<Examination, Failure> {
+        let granted = self.check().await?;
+        let request = (!granted.without_host_ids).then(|| request::users("active", "30"));
+        let silent = |_| Failure::Hold {
+            until: None,
+            why: "zoom's api did not answer within a quarter of a minute, or the quota gave no leave to ask"
+                .to_owned(),
+        };
+        let sampling = self.client.sample(request.as_ref());
+        let sample = tokio::time::timeout(EXAMINATION_TIME, sampling).await.map_err(silent)??;
+        let per_second = sample.rates.allowed.filter(|_| sample.rates.limit == Some(Limit::Rate));
+        Ok(Examination {
+            reads_dashboard: scopes::reads_dashboard(&granted.scopes),
+            granted,
+            skew: sample.skew,
+            medium_per_second: per_second,
+            medium_calls: u32::from(request.is_some()),
+        })
     }
 
     /// API calls made so far, per rate class.

@@ -18,6 +18,7 @@ mod fixture;
 mod flow;
 mod lanes;
 mod lead;
+mod migrate;
 mod outbox;
 mod restart;
 mod retry;
@@ -127,6 +128,16 @@ contract! {
     server::declaring_again_changes_nothing,
     roll::a_handle_that_only_looks_declares_nothing,
     documents::a_batch_of_all_that_may_be_held_does_not_linger,
+    migrate::a_queue_is_made_anew_with_everything_in_its_order,
+    migrate::what_exceeds_a_smaller_bound_is_kept,
+    migrate::a_migration_may_be_interrupted_anywhere,
+    migrate::what_was_left_apart_is_seen_and_comes_back,
+    migrate::nothing_is_touched_while_somebody_takes_or_holds,
+    migrate::only_one_migrates_at_a_time,
+    migrate::what_is_parked_goes_on_to_where_it_was_bound,
+    migrate::a_queue_of_another_type_is_made_anew,
+    migrate::a_survey_changes_nothing,
+    migrate::an_exchange_of_another_kind_is_refused_by_name,
     ],
 }
 

@@ -53,7 +53,9 @@ pub(super) async fn api(
     let (Some(verdict), Some(class)) = (ticket.verdict, endpoint.class()) else {
         let answer = access.err().unwrap_or_else(unknown);
         shared.settle(ticket, answer.status, None);
-        return deliver(answer);
+        let mut response = deliver(answer);
+        date_header(&mut response, shared.clock.now());
+        return response;
     };
     let (answer, fault) = match (refusal(verdict), access) {
         (Some(over), _) => (over, None),

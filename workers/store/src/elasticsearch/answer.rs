@@ -71,7 +71,7 @@ impl Answer {
     }
 
     /// The server's own words, if it has any.
-    fn reason(&self) -> String {
+    pub(super) fn reason(&self) -> String {
         let failed: Option<Failed> = serde_json::from_slice(&self.body).ok();
         failed.map_or_else(|| "it does not say why".to_owned(), |failed| failed.error.in_one_line())
     }

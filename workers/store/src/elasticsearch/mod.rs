@@ -2,6 +2,7 @@
 
 mod answer;
 mod bulk;
+mod doctor;
 mod expire;
 mod fetch;
 mod groups;
@@ -30,7 +31,7 @@ use serde::de::DeserializeOwned;
 
 use self::answer::Answer;
 use crate::store::check_prefix;
-use crate::{Batch, Cursor, Health, Hit, Kind, Query, SetupReport, Span, StoreError, Verdict};
+use crate::{Batch, Cursor, Findings, Health, Hit, Kind, Query, SetupReport, Span, StoreError, Verdict};
 
 /// How long a question whether the store is well may take.
 const HEALTH_TIMEOUT: Duration = Duration::from_secs(5);
@@ -202,6 +203,10 @@ impl Elasticsearch {
 
     pub(crate) async fn check(&self) -> Result<Health, StoreError> {
         templates::check(self).await
+    }
+
+    pub(crate) async fn examine(&self) -> Result<Findings, StoreError> {
+        doctor::examine(self).await
     }
 
     pub(crate) async fn healthy(&self) -> bool {

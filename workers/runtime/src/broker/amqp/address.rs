@@ -44,6 +44,19 @@ impl Address {
         address
     }
 
+    pub(super) fn is_encrypted(&self) -> bool {
+        self.uri.scheme == AMQPScheme::AMQPS
+    }
+
+    pub(super) fn is_this_machine(&self) -> bool {
+        let host = self.uri.authority.host.trim_matches(['[', ']']);
+        host == "localhost" || host.parse().is_ok_and(|address: std::net::IpAddr| address.is_loopback())
+    }
+
+    pub(super) fn vhost(&self) -> String {
+        self.uri.vhost.clone()
+    }
+
     pub(super) fn uri(&self) -> AMQPUri {
         self.uri.clone()
     }

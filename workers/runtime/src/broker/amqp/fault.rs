@@ -35,6 +35,24 @@ pub(super) fn is_differing(error: &lapin::Error) -> bool {
     is_soft(error, &AMQPSoftError::PRECONDITIONFAILED)
 }
 
+/// True when somebody else has it for himself alone.
+pub(super) fn is_locked(error: &lapin::Error) -> bool {
+    is_soft(error, &AMQPSoftError::RESOURCELOCKED)
+}
+
+/// The broker's own words, without its code and without the user's name.
+pub(super) fn words(error: &lapin::Error) -> String {
+    let ErrorKind::ProtocolError(told) = error.kind() else { return error.to_string() };
+    let text = told.get_message().to_string();
+    let text = text.split_once(" - ").map_or(text.as_str(), |(_, words)| words);
+    text.split_once(" for user '").map_or(text, |(words, _)| words).to_owned()
+}
+
+/// True when the user lacks a right.
+pub(super) fn is_forbidden(error: &lapin::Error) -> bool {
+    is_soft(error, &AMQPSoftError::ACCESSREFUSED)
+}
+
 fn is_soft(error: &lapin::Error, soft: &AMQPSoftError) -> bool {
     matches!(error.kind(), ErrorKind::ProtocolError(told) if *told.kind() == AMQPErrorKind::Soft(soft.clone()))
 }

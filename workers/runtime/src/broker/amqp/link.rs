@@ -1,8 +1,8 @@
 //! One connection to the broker, made when it is needed and made again when it is lost.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
@@ -48,6 +48,8 @@ pub(super) struct Link {
     name: String,
     outage: Arc<Outage>,
     connection: Mutex<Option<Connection>>,
+    /// Why the broker takes no messages for now.
+    blocked: Arc<std::sync::Mutex<Option<String>>>,
     closed: CancellationToken,
 }
 
@@ -63,7 +65,13 @@ impl fmt::Debug for Link {
 impl Link {
     /// A link that is not yet connected. `name` is what the broker's operator sees.
     pub(super) fn new(address: Arc<Address>, name: String, outage: Arc<Outage>) -> Self {
-        Self { address, name, outage, connection: Mutex::new(None), closed: CancellationToken::new() }
+        let (connection, blocked) = (Mutex::new(None), Arc::default());
+        Self { address, name, outage, connection, blocked, closed: CancellationToken::new() }
+    }
+
+    /// Why the broker takes no messages for now, in its own words; known only after something was published.
+    pub(super) fn blocked(&self) -> Option<String> {
+        self.blocked.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// A new channel, over a new connection when there is none; tries once.
@@ -165,6 +173,9 @@ impl Link {
     fn watch(&self, connection: &Connection) {
         let closed = self.closed.clone();
         let mut events = Box::pin(connection.events_listener());
+        let blocked = Arc::clone(&self.blocked);
+        let note = move |why| *blocked.lock().unwrap_or_else(PoisonError::into_inner) = why;
+        note(None);
         tokio::spawn(async move {
             while let Some(Some(event)) = closed.run_until_cancelled(events.next()).await {
                 match event {
@@ -172,8 +183,12 @@ impl Link {
                         warn!(
                             "the broker takes no messages for now ({why}): free some of its memory or disk"
                         );
+                        note(Some(why.to_string()));
                     }
-                    Event::ConnectionUnblocked => info!("the broker takes messages again"),
+                    Event::ConnectionUnblocked => {
+                        info!("the broker takes messages again");
+                        note(None);
+                    }
                     Event::Error(_) => return,
                     _ => {}
                 }

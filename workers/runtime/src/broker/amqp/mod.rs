@@ -6,18 +6,22 @@
 mod address;
 mod consumer;
 mod counter;
+mod difference;
 mod fault;
 mod intake;
 mod lead;
 mod lease;
 mod line;
 mod link;
+mod migrate;
+mod mover;
 mod names;
 mod post;
 mod publisher;
 mod roll;
 mod shelf;
 mod sift;
+mod survey;
 mod topology;
 mod version;
 mod window;
@@ -44,7 +48,10 @@ pub(crate) use self::counter::{Arrival, Counter, Tap};
 pub use self::lead::Lead;
 pub(super) use self::lease::Lease;
 pub use self::post::Order;
+pub use self::difference::Difference;
+pub use self::migrate::Migrated;
 pub(super) use self::sift::Sift;
+pub use self::survey::{QueueState, Rights, Survey, Surveyed};
 
 use self::address::Address;
 use self::lease::{Held, Holdings};
@@ -194,6 +201,32 @@ impl Amqp {
         let inner = &self.inner;
         let channel = self.inner.channel().await?;
         topology::declare(&channel, &inner.names, &inner.ladder, inner.documents_limit).await
+    }
+
+    /// Compares what the broker has with what is needed, and finds out what the user may do. Changes nothing; needs
+    /// no rights, but can tell less without them.
+    ///
+    /// # Errors
+    /// When the broker is away.
+    pub async fn survey(&self) -> Result<Survey, BrokerError> {
+        survey::survey(&self.inner).await
+    }
+
+    /// Makes queues anew that are there with other arguments; their messages are kept, with order and headers. What
+    /// an interrupted migration left apart comes back. `told` hears a queue, how many of its messages were moved, and
+    /// how many have yet to be.
+    ///
+    /// May be dropped at any point and called again; then up to 50 messages may be there twice, which at-least-once
+    /// delivery allows.
+    ///
+    /// # Errors
+    /// When somebody takes from such a queue (nothing was touched), or the user may not declare; when the broker is
+    /// away, everything is safe where it is.
+    pub async fn migrate(
+        &self,
+        mut told: impl FnMut(&str, u64, u64) + Send,
+    ) -> Result<Vec<Migrated>, BrokerError> {
+        migrate::migrate(&self.inner, &mut told).await
     }
 
     /// Removes exchanges and queues with everything in them. For tests.

@@ -35,6 +35,11 @@ pub(super) fn returned(queue: &Queue) -> Option<Queue> {
     (*queue == Queue::documents()).then(|| Queue::named(RETURNED_DOCUMENTS))
 }
 
+/// Where the messages of a queue are while it is made anew: an exchange and a queue of one name.
+pub(super) fn shelter(queue: &ShortString) -> ShortString {
+    short(&format!("{queue}.moving")).unwrap_or_default()
+}
+
 /// The names of one installation.
 #[derive(Debug, Clone)]
 pub(super) struct Names {
@@ -100,6 +105,16 @@ impl Names {
     /// The way back to a message's queue, after a rung's delay.
     pub(super) fn back_after(&self, delay: Duration) -> Route {
         Route { exchange: self.rung(delay), back: true }
+    }
+
+    /// The queue that only one migration at a time can hold.
+    pub(super) fn migration(&self) -> ShortString {
+        short(&format!("{}.migration", self.prefix)).unwrap_or_default()
+    }
+
+    /// A queue that there never is.
+    pub(super) fn nothing(&self) -> ShortString {
+        short(&format!("{}.check.none", self.prefix)).unwrap_or_default()
     }
 
     /// The exchange of roll calls.

@@ -23,6 +23,63 @@ const DELIVERY_LIMIT: i64 = 100;
 /// would be dropped as a cycle. So the limit is out of reach; whoever takes dead letters counts crashes itself.
 const DEAD_DELIVERY_LIMIT: i64 = 1_000_000_000;
 
+/// A queue as it should be, and how messages get into it.
+#[derive(Debug, Clone)]
+pub(super) struct Wanted {
+    /// Its name at the broker.
+    pub(super) name: ShortString,
+    /// Where it is bound.
+    pub(super) exchange: ShortString,
+    /// By which key; empty at a rung's own exchange, which sends on everything with the key it came with.
+    pub(super) key: ShortString,
+    pub(super) arguments: FieldTable,
+    /// The key of the queue that takes what this one has no room for.
+    pub(super) overflow: Option<ShortString>,
+}
+
+impl Wanted {
+    /// True for a rung: an exchange and a queue of one name.
+    pub(super) fn is_rung(&self) -> bool {
+        self.exchange == self.name
+    }
+
+    /// Declares and binds it.
+    pub(super) async fn declare(&self, channel: &Channel) -> Result<(), BrokerError> {
+        declare_queue(channel, self.name.clone(), self.arguments.clone()).await?;
+        bind(channel, self.name.clone(), self.exchange.clone(), self.key.clone()).await
+    }
+}
+
+/// Every queue as it should be.
+pub(super) fn wanted(
+    names: &Names,
+    ladder: &Ladder,
+    documents_limit: usize,
+) -> Result<Vec<Wanted>, BrokerError> {
+    let exchange = names.exchange();
+    let mut all = Vec::new();
+    for queue in queues() {
+        let name = names.physical(&queue).ok_or_else(|| {
+            BrokerError::Refused(format!("the prefix of {queue} is too long for a queue's name"))
+        })?;
+        let arguments = queue_arguments(&queue, &exchange, documents_limit);
+        let overflow = names::returned(&queue).and_then(|returned| names::short(returned.as_str()));
+        all.push(Wanted {
+            name,
+            exchange: exchange.clone(),
+            key: queue.as_str().into(),
+            arguments,
+            overflow,
+        });
+    }
+    all.extend(ladder.rungs.iter().map(|rung| {
+        let name = names.rung(*rung);
+        let arguments = rung_arguments(*rung, &exchange);
+        Wanted { exchange: name.clone(), name, key: ShortString::default(), arguments, overflow: None }
+    }));
+    Ok(all)
+}
+
 /// Declares everything.
 pub(super) async fn declare(
     channel: &Channel,
@@ -30,23 +87,23 @@ pub(super) async fn declare(
     ladder: &Ladder,
     documents_limit: usize,
 ) -> Result<(), BrokerError> {
-    let exchange = names.exchange();
-    declare_exchange(channel, exchange.clone(), ExchangeKind::Direct).await?;
-    for queue in queues() {
-        let Some(name) = names.physical(&queue) else {
-            return Err(BrokerError::Refused(format!(
-                "the prefix of {queue} is too long for a queue's name"
-            )));
-        };
-        declare_queue(channel, name.clone(), queue_arguments(&queue, &exchange, documents_limit)).await?;
-        bind(channel, name, exchange.clone(), queue.as_str().into()).await?;
+    declare_exchanges(channel, names, ladder).await?;
+    for wanted in wanted(names, ladder, documents_limit)? {
+        wanted.declare(channel).await?;
     }
+    Ok(())
+}
+
+/// Declares the exchanges alone.
+pub(super) async fn declare_exchanges(
+    channel: &Channel,
+    names: &Names,
+    ladder: &Ladder,
+) -> Result<(), BrokerError> {
+    declare_exchange(channel, names.exchange(), ExchangeKind::Direct).await?;
     declare_exchange(channel, names.roll(), ExchangeKind::Fanout).await?;
     for rung in &ladder.rungs {
-        let name = names.rung(*rung);
-        declare_exchange(channel, name.clone(), ExchangeKind::Fanout).await?;
-        declare_queue(channel, name.clone(), rung_arguments(*rung, &exchange)).await?;
-        bind(channel, name.clone(), name, ShortString::default()).await?;
+        declare_exchange(channel, names.rung(*rung), ExchangeKind::Fanout).await?;
     }
     Ok(())
 }
@@ -87,6 +144,11 @@ fn rung_arguments(delay: Duration, exchange: &ShortString) -> FieldTable {
     let mut arguments = dead_lettering(exchange);
     set_number(&mut arguments, "x-message-ttl", i64::try_from(delay.as_millis()).unwrap_or(i64::MAX));
     arguments
+}
+
+/// What a queue needs that messages are moved through: it takes all there is and never lets go of any by itself.
+pub(super) fn shelter_arguments() -> FieldTable {
+    quorum(DEAD_DELIVERY_LIMIT)
 }
 
 /// At least once is what makes a dead-lettering safe; it needs `reject-publish`.
@@ -142,14 +204,15 @@ fn set_number(arguments: &mut FieldTable, name: &str, value: i64) {
     arguments.insert(name.into(), AMQPValue::LongLongInt(value));
 }
 
-async fn declare_exchange(
+pub(super) async fn declare_exchange(
     channel: &Channel,
     name: ShortString,
     kind: ExchangeKind,
 ) -> Result<(), BrokerError> {
     let options = ExchangeDeclareOptions { durable: true, ..Default::default() };
     let declared = channel.exchange_declare(name.clone(), kind, options, FieldTable::default()).await;
-    declared.map_err(|error| refuse("exchange", &name, &error))
+    let remedy = "delete it, then run `ua setup`";
+    declared.map_err(|error| refuse("exchange", &name, &error, remedy))
 }
 
 pub(super) async fn declare_queue(
@@ -158,10 +221,11 @@ pub(super) async fn declare_queue(
     arguments: FieldTable,
 ) -> Result<(), BrokerError> {
     let declared = channel.queue_declare(name.clone(), QueueDeclareOptions::durable(), arguments).await;
-    declared.map(|_| ()).map_err(|error| refuse("queue", &name, &error))
+    let remedy = "run `ua setup --migrate`, which moves its messages to one that is right";
+    declared.map(|_| ()).map_err(|error| refuse("queue", &name, &error, remedy))
 }
 
-async fn bind(
+pub(super) async fn bind(
     channel: &Channel,
     queue: ShortString,
     exchange: ShortString,
@@ -172,10 +236,10 @@ async fn bind(
     bound.map_err(|error| fault::of(&error))
 }
 
-fn refuse(what: &str, name: &ShortString, error: &lapin::Error) -> BrokerError {
+fn refuse(what: &str, name: &ShortString, error: &lapin::Error, remedy: &str) -> BrokerError {
     match fault::of(error) {
         BrokerError::Refused(text) if fault::is_differing(error) => BrokerError::Refused(format!(
-            "the {what} {name} is there with other arguments ({text}): empty and delete it, then run `ua setup`"
+            "the {what} {name} is there with other arguments ({text}): {remedy}"
         )),
         other => other,
     }

@@ -59,6 +59,29 @@ pub(super) fn properties(parcel: &Parcel) -> BasicProperties {
         .with_headers(table)
 }
 
+/// The broker's own counts of deliveries; each life in a queue starts anew.
+const DELIVERY_COUNTS: [&str; 2] = ["x-delivery-count", "x-acquired-count"];
+
+/// The properties to publish a delivery with once more, as it came. The broker's count of crashes becomes ours.
+pub(super) fn carried(properties: &BasicProperties) -> BasicProperties {
+    let Some(table) = properties.headers() else { return properties.clone() };
+    let crashes = crashes(table);
+    let mut kept = FieldTable::default();
+    for (name, value) in table.inner() {
+        if !DELIVERY_COUNTS.contains(&name.as_str()) && name.as_str() != CRASHES {
+            kept.insert(name.clone(), value.clone());
+        }
+    }
+    if crashes > 0 {
+        kept.insert(CRASHES.into(), AMQPValue::LongLongInt(crashes.into()));
+    }
+    properties.clone().with_headers(kept)
+}
+
+fn crashes(table: &FieldTable) -> u32 {
+    count(table, CRASHES).saturating_add(count(table, DELIVERY_COUNTS[0]))
+}
+
 /// Reads what was delivered from `queue`. A message that others wrote has no headers of ours: it is read as new.
 pub(super) fn read(
     properties: &BasicProperties,
@@ -79,7 +102,7 @@ pub(super) fn read(
         replays: count(table, REPLAYS),
         first_seen: first_seen.unwrap_or(now),
     };
-    let mut crashes = count(table, CRASHES).saturating_add(count(table, "x-delivery-count"));
+    let mut crashes = crashes(table);
     if *queue == Queue::dead()
         && let Some((origin, limit)) = buried_by_broker(table, names)
     {
@@ -159,6 +182,27 @@ mod tests {
         message = message.into_dead(Cause::new(CauseClass::Gone, "404"));
         let parcel = Parcel { message, crashes: 19 };
         assert_eq!(there_and_back(&parcel), parcel);
+    }
+
+    #[test]
+    fn a_delivery_is_carried_on_as_it_came() {
+        let mut message = Message::new(Queue::documents(), "a", "body", now());
+        message.headers.attempt = 3;
+        let parcel = Parcel { message, crashes: 2 };
+        let mut delivered = properties(&parcel).headers().clone().unwrap();
+        delivered.insert("x-delivery-count".into(), AMQPValue::LongLongInt(5));
+        delivered.insert("x-acquired-count".into(), AMQPValue::LongLongInt(6));
+        delivered.insert("strange".into(), AMQPValue::Boolean(true));
+        let carried = carried(&properties(&parcel).with_headers(delivered).with_priority(7));
+        let headers = carried.headers().as_ref().unwrap().inner();
+        assert_eq!(headers.get("strange"), Some(&AMQPValue::Boolean(true)));
+        assert!(!headers.contains_key("x-delivery-count") && !headers.contains_key("x-acquired-count"));
+        assert_eq!(carried.priority(), &Some(7));
+        let again =
+            read(&carried, b"body".to_vec(), &Queue::documents(), &Names::new("t"), Timestamp::UNIX_EPOCH);
+        assert_eq!(again, Parcel { crashes: 7, ..parcel });
+        let bare = BasicProperties::default();
+        assert_eq!(super::carried(&bare), bare);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 use crate::BrokerError;
 
 /// The version of the broker's tables in the file.
-const SCHEMA_VERSION: i64 = 1;
+pub(super) const SCHEMA_VERSION: i64 = 1;
 /// Calls that share a transaction at most.
 const GROUP: usize = 256;
 /// How often the owner looks for the dead, between two calls.

@@ -3,6 +3,7 @@
 
 mod file;
 mod lead;
+mod inspect;
 mod owner;
 mod roll;
 mod rows;
@@ -19,6 +20,7 @@ use tokio::sync::Notify;
 use tracing::warn;
 
 pub use self::lead::{Lead, Order};
+pub use self::inspect::{Inspection, inspect};
 
 use self::file::Writer;
 use self::owner::Owner;

@@ -97,7 +97,8 @@ fn in_transaction(
     done
 }
 
-fn is_dead(folder: &Path, id: i64) -> bool {
+/// True when nobody holds the lock of owner `id` any more.
+pub(super) fn is_dead(folder: &Path, id: i64) -> bool {
     match File::open(lock_path(folder, id)) {
         Ok(file) => !matches!(file.try_lock(), Err(TryLockError::WouldBlock)),
         // Owners are registered together with their file: no file means long gone.

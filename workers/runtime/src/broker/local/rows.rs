@@ -220,6 +220,12 @@ pub(super) fn cards(connection: &Connection) -> rusqlite::Result<Vec<String>> {
     connection.prepare_cached(sql)?.query_map([], |row| row.get(0))?.collect()
 }
 
+/// Messages of all queues, parked or not.
+pub(super) fn everything(connection: &Connection) -> rusqlite::Result<u64> {
+    let count: i64 = connection.query_row("select count(*) from messages", [], |row| row.get(0))?;
+    Ok(count.unsigned_abs())
+}
+
 /// True when somebody holds messages who is not registered.
 pub(super) fn has_orphans(connection: &Connection) -> rusqlite::Result<bool> {
     let sql = "select exists (select 1 from messages where owner is not null and owner not in (select id from owners))";

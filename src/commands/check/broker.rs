@@ -1,0 +1,213 @@
+//! RabbitMQ: what it is, how its queues compare, what the user may do, whether it takes messages.
+
+use runtime::Broker;
+use runtime::broker::amqp::{QueueState, Survey, Surveyed};
+
+use super::finding::Finding;
+use super::management;
+use crate::config::{AmqpConfig, Config};
+use crate::{assemble, words};
+
+pub(super) async fn examine(config: &Config) -> Vec<Finding> {
+    let Some(amqp) = &config.amqp else { return Vec::new() };
+    match survey(config).await {
+        Err(error) => vec![Finding::error("broker", &error)],
+        Ok(survey) => {
+            let mut findings = findings(&survey);
+            findings.extend(beside(amqp, &survey).await);
+            findings
+        }
+    }
+}
+
+async fn survey(config: &Config) -> anyhow::Result<Survey> {
+    let broker = assemble::reader(config, "check").await?;
+    let Broker::Amqp(amqp) = &broker else { anyhow::bail!("RabbitMQ is not configured") };
+    let survey = amqp.survey().await;
+    broker.close().await;
+    Ok(survey?)
+}
+
+fn findings(survey: &Survey) -> Vec<Finding> {
+    let mut findings = vec![version(&survey.version, &survey.vhost)];
+    findings.extend(encryption(survey));
+    findings.extend(queues(&survey.queues));
+    findings.extend(rights(survey));
+    if let Some(why) = &survey.blocked {
+        let remedy =
+            "free some of its memory or disk: it then takes messages again by itself, and nothing is lost";
+        findings
+            .push(Finding::worlds("alarms", format!("the broker takes no messages: {why}")).remedy(remedy));
+    }
+    findings
+}
+
+fn version(version: &str, vhost: &str) -> Finding {
+    let text = format!("RabbitMQ {version}, virtual host {vhost}");
+    let major = version.split('.').next().and_then(|major| major.parse::<u32>().ok());
+    match major {
+        // Older ones are refused when they are connected to.
+        Some(3 | 4) => Finding::well("broker", format!("{text}: has all that is needed")),
+        Some(_) => Finding::notable("broker", format!("{text}: newer than the 4.x that ua is tested with")),
+        None => Finding::notable("broker", format!("{text}: it does not say which version it is"))
+            .remedy("ua needs quorum queues that dead-letter at least once: RabbitMQ 3.10 or newer"),
+    }
+}
+
+fn encryption(survey: &Survey) -> Option<Finding> {
+    match (survey.encrypted, survey.same_machine) {
+        (true, _) => Some(Finding::well("broker", "the connection is encrypted")),
+        (false, true) => None,
+        (false, false) => Some(
+            Finding::notable(
+                "broker",
+                "the connection is not encrypted: names and addresses pass in the clear",
+            )
+            .remedy("use amqps:// in AMQP_URL, unless nobody else is on that network"),
+        ),
+    }
+}
+
+fn queues(queues: &[Surveyed]) -> Vec<Finding> {
+    let missing: Vec<&str> =
+        queues.iter().filter(|queue| queue.state == QueueState::Missing).map(|queue| &*queue.name).collect();
+    let mut findings: Vec<Finding> = queues.iter().flat_map(different).collect();
+    if !missing.is_empty() {
+        let text = match missing.len() == queues.len() {
+            true => "no queue is there yet".to_owned(),
+            false => format!("not there: {}", missing.join(", ")),
+        };
+        findings.push(Finding::users("queues", text).remedy("run `ua setup`"));
+    }
+    let untold = queues.iter().filter(|queue| queue.state == QueueState::Untold).count();
+    if untold > 0 {
+        let text =
+            format!("{untold} are there; whether they are as they should be is told only to who may declare");
+        findings.push(Finding::notable("queues", text));
+    }
+    if findings.is_empty() {
+        let ready = queues.iter().map(|queue| queue.ready).sum();
+        let text = format!(
+            "{} as they should be; {} ready",
+            words::some(queues.len() as u64, "queue"),
+            words::some(ready, "message")
+        );
+        findings.push(Finding::well("queues", text));
+    }
+    findings
+}
+
+fn different(queue: &Surveyed) -> Vec<Finding> {
+    let Surveyed { name, state, ready, left_apart, .. } = queue;
+    let mut findings = Vec::new();
+    if let QueueState::Different(differences) = state {
+        let words: Vec<String> = differences.iter().map(ToString::to_string).collect();
+        let bound = differences.iter().any(|difference| difference.argument == "x-max-length");
+        let or = if bound { "; or set UA_DOCUMENTS_LIMIT to what it was" } else { "" };
+        let remedy = format!(
+            "stop the workers, then run `ua setup --migrate`: {} kept, in their order{or}",
+            words::some(*ready, "message")
+        );
+        findings.push(Finding::users("queues", format!("{name}: {}", words.join("; "))).remedy(remedy));
+    }
+    if let Some(left) = left_apart {
+        let text = format!("{name}: an interrupted migration left {} apart", words::some(*left, "message"));
+        findings.push(Finding::users("queues", text).remedy("run `ua setup --migrate`: it brings them back"));
+    }
+    findings
+}
+
+fn rights(survey: &Survey) -> Vec<Finding> {
+    let rights = &survey.rights;
+    let refused = [
+        ("declare queues", "configure", &rights.declare),
+        ("publish", "write", &rights.publish),
+        ("take messages", "read", &rights.take),
+    ];
+    let findings: Vec<Finding> = refused
+        .into_iter()
+        .filter_map(|(what, right, refusal)| {
+            let text = format!("the user may not {what} ({})", refusal.as_ref()?);
+            let remedy = format!(
+                "give the user of AMQP_URL the right to {right} (rabbitmqctl set_permissions); until then \
+                 `ua status` and `ua check` work, and workers do not"
+            );
+            Some(Finding::users("rights", text).remedy(remedy))
+        })
+        .collect();
+    if findings.is_empty() && survey.blocked.is_none() {
+        return vec![Finding::well("rights", "the user may declare, publish and take")];
+    }
+    findings
+}
+
+/// What AMQP does not tell.
+async fn beside(amqp: &AmqpConfig, survey: &Survey) -> Vec<Finding> {
+    let minutes = assemble::SHELF_LIFE.as_secs() / 60;
+    match management::examine(amqp, survey).await {
+        Some(findings) => findings,
+        None => vec![Finding::well(
+            "timeout",
+            format!(
+                "RabbitMQ does not tell its consumer_timeout (usually 30 min); no delivery waits here for longer \
+                 than {minutes} min"
+            ),
+        )],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use runtime::broker::amqp::{Difference, Rights};
+
+    use super::*;
+    use crate::commands::check::finding::State;
+
+    fn survey(queues: Vec<Surveyed>) -> Survey {
+        Survey {
+            version: "3.10.8".to_owned(),
+            encrypted: false,
+            same_machine: true,
+            vhost: "/".to_owned(),
+            queues,
+            rights: Rights::default(),
+            blocked: None,
+        }
+    }
+
+    fn queue(state: QueueState) -> Surveyed {
+        Surveyed { name: "ua.documents".to_owned(), state, ready: 12, consumers: 0, left_apart: None }
+    }
+
+    fn lines(survey: &Survey) -> Vec<String> {
+        let amiss = |finding: &Finding| finding.state != State::Well;
+        findings(survey).into_iter().filter(amiss).map(|finding| finding.to_string()).collect()
+    }
+
+    #[test]
+    fn what_is_amiss_is_said_with_what_to_do() {
+        assert_eq!(lines(&survey(vec![queue(QueueState::Right)])), [""; 0]);
+        let difference = Difference {
+            argument: "x-max-length".to_owned(),
+            found: Some("2000".to_owned()),
+            wanted: Some("1000".to_owned()),
+        };
+        let differs = lines(&survey(vec![queue(QueueState::Different(vec![difference]))]));
+        assert_eq!(differs.len(), 1);
+        for part in ["ua.documents: x-max-length is 2000, wanted 1000", "setup --migrate", "12 messages kept"]
+        {
+            assert!(differs[0].contains(part), "{differs:?}");
+        }
+        let missing = lines(&survey(vec![queue(QueueState::Missing), queue(QueueState::Right)]));
+        assert!(missing[0].contains("not there: ua.documents") && missing[0].contains("`ua setup`"));
+        let apart = Surveyed { left_apart: Some(1_200), ..queue(QueueState::Right) };
+        assert!(lines(&survey(vec![apart]))[0].contains("left 1,200 messages apart"));
+        let blocked = Survey { blocked: Some("low on memory".to_owned()), ..survey(Vec::new()) };
+        assert!(lines(&blocked)[0].contains("takes no messages: low on memory"));
+        let rights = Rights { declare: Some("refused".to_owned()), ..Rights::default() };
+        assert!(lines(&Survey { rights, ..survey(Vec::new()) })[0].contains("may not declare queues"));
+        let far = Survey { same_machine: false, ..survey(Vec::new()) };
+        assert!(lines(&far)[0].contains("amqps://"));
+        assert!(lines(&Survey { version: "5.0.1".to_owned(), ..survey(Vec::new()) })[0].contains("newer"));
+    }
+}

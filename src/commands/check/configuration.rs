@@ -1,0 +1,64 @@
+//! The configuration itself: what is in force, and variables that nobody reads.
+
+use super::finding::Finding;
+use crate::config::{Config, Environment, VARIABLES};
+
+pub(super) fn examine(config: &Config, environment: &Environment) -> Vec<Finding> {
+    let mut findings = vec![Finding::well("configuration", in_force(config))];
+    findings.extend(environment.unknown().iter().map(|name| misspelt(name)));
+    if let Ok(zoom) = &config.zoom
+        && zoom.quota_speed > 1.0
+        && zoom.api_url.contains("zoom.us")
+    {
+        let text =
+            format!("ZOOM_QUOTA_SPEED is {}: far more calls than the account allows", zoom.quota_speed);
+        let remedy = "unset it: it is for `ua simulate --speed` only";
+        findings.push(Finding::users("configuration", text).remedy(remedy));
+    }
+    findings
+}
+
+fn in_force(config: &Config) -> String {
+    let queues = if config.amqp.is_some() { "RabbitMQ" } else { "the local file" };
+    let documents = if config.search.is_some() { "the search engine" } else { "the local file" };
+    let folder = match (&config.amqp, &config.search) {
+        (Some(_), Some(_)) => "UA_DATA_DIR is not used".to_owned(),
+        _ => format!("UA_DATA_DIR is {}", config.data_dir.display()),
+    };
+    let share = match &config.zoom {
+        Ok(zoom) => {
+            format!("; {:.0} % of the {:?} quota", zoom.quota_share * 100.0, zoom.plan).to_lowercase()
+        }
+        Err(_) => String::new(),
+    };
+    format!("queues in {queues}, documents in {documents}; {folder}{share}")
+}
+
+fn misspelt(name: &str) -> Finding {
+    let finding = Finding::notable("configuration", format!("{name} is set, and nothing reads it"));
+    let near =
+        VARIABLES.iter().map(|variable| (strsim::damerau_levenshtein(name, variable.name), variable.name));
+    match near.min() {
+        Some((distance, near)) if distance <= 3 => {
+            finding.remedy(format!("is {near} meant? see example.env"))
+        }
+        _ => finding.remedy("see example.env for what there is"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Environment;
+
+    #[test]
+    fn a_variable_that_nothing_reads_is_named_without_its_value() {
+        let environment = Environment::of([("ES_PASSWROD", "canary".to_owned())]);
+        let config = Config::from(&environment).unwrap();
+        let findings = examine(&config, &environment);
+        assert_eq!(findings.len(), 2);
+        assert_eq!(findings[1].text, "ES_PASSWROD is set, and nothing reads it");
+        assert_eq!(findings[1].remedy.as_deref(), Some("is ES_PASSWORD meant? see example.env"));
+        assert_eq!(misspelt("ZOOM_WORLD").remedy.unwrap(), "see example.env for what there is");
+    }
+}

@@ -1,0 +1,94 @@
+//! One line of the doctor's.
+
+use std::fmt;
+
+use serde::Serialize;
+
+/// How it is with something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum State {
+    /// As it should be.
+    Well,
+    /// Works, and is worth knowing.
+    Notable,
+    /// Does not work.
+    Failing,
+}
+
+/// What was looked at and how it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(super) struct Finding {
+    pub(super) what: &'static str,
+    pub(super) state: State,
+    pub(super) text: String,
+    /// What to do about it.
+    pub(super) remedy: Option<String>,
+    /// True when it is the user's to mend, not the world's.
+    #[serde(skip)]
+    pub(super) users: bool,
+}
+
+impl Finding {
+    pub(super) fn well(what: &'static str, text: impl Into<String>) -> Self {
+        Self { what, state: State::Well, text: text.into(), remedy: None, users: false }
+    }
+
+    pub(super) fn notable(what: &'static str, text: impl Into<String>) -> Self {
+        Self { state: State::Notable, ..Self::well(what, text) }
+    }
+
+    /// Fails, and the user has to mend it.
+    pub(super) fn users(what: &'static str, text: impl Into<String>) -> Self {
+        Self { state: State::Failing, users: true, ..Self::well(what, text) }
+    }
+
+    /// Fails, and nothing in the configuration would mend it.
+    pub(super) fn worlds(what: &'static str, text: impl Into<String>) -> Self {
+        Self { state: State::Failing, ..Self::well(what, text) }
+    }
+
+    pub(super) fn error(what: &'static str, error: &anyhow::Error) -> Self {
+        let users = crate::exit::is_users(error);
+        Self { state: State::Failing, users, ..Self::well(what, crate::exit::sentence(error)) }
+    }
+
+    pub(super) fn remedy(self, remedy: impl Into<String>) -> Self {
+        Self { remedy: Some(remedy.into()), ..self }
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mark = match self.state {
+            State::Well => '✔',
+            State::Notable => '!',
+            State::Failing => '✘',
+        };
+        write!(f, "{mark} {:<14} {}", self.what, self.text)?;
+        match &self.remedy {
+            Some(remedy) => write!(f, "\n  {:<14} → {remedy}", ""),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_has_a_mark_and_the_remedy_below_it() {
+        let finding = Finding::users("queues", "ua.dead is missing").remedy("run `ua setup`");
+        assert_eq!(
+            finding.to_string(),
+            "✘ queues         ua.dead is missing\n                 → run `ua setup`"
+        );
+        let json = serde_json::to_value(&finding).unwrap();
+        let wanted = serde_json::json!({
+            "what": "queues", "state": "failing", "text": "ua.dead is missing", "remedy": "run `ua setup`"
+        });
+        assert_eq!(json, wanted);
+        assert_eq!(Finding::well("store", "fine").to_string(), "✔ store          fine");
+    }
+}

@@ -1,0 +1,205 @@
+//! What RabbitMQ tells over its management API alone: alarms, feature flags, policies. Asked only where
+//! `AMQP_MANAGEMENT_URL` is set.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use runtime::broker::amqp::Survey;
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::finding::Finding;
+use crate::config::AmqpConfig;
+use crate::exit::usage;
+use crate::{assemble, words};
+
+const WHAT: &str = "management";
+const ANSWER_TIME: Duration = Duration::from_secs(10);
+/// Flags without which quorum queues do not dead-letter at least once; brokers from 4.0 on have them for good.
+const NEEDED_FLAGS: [&str; 2] = ["quorum_queue", "stream_queue"];
+
+#[derive(Deserialize)]
+struct Node {
+    name: String,
+    #[serde(default)]
+    running: bool,
+    #[serde(default)]
+    mem_alarm: bool,
+    #[serde(default)]
+    disk_free_alarm: bool,
+}
+
+#[derive(Deserialize)]
+struct Flag {
+    name: String,
+    state: String,
+}
+
+#[derive(Deserialize)]
+struct Queue {
+    name: String,
+    #[serde(default)]
+    effective_policy_definition: Value,
+}
+
+/// `None` where there is no management API to ask.
+pub(super) async fn examine(amqp: &AmqpConfig, survey: &Survey) -> Option<Vec<Finding>> {
+    let url = amqp.management_url.as_ref()?;
+    Some(match ask(amqp, url, survey).await {
+        Ok(findings) => findings,
+        Err(error) => vec![
+            Finding::notable(WHAT, format!("not told: {}", crate::exit::sentence(&error)))
+                .remedy("look at AMQP_MANAGEMENT_URL; its user needs the tag `monitoring`"),
+        ],
+    })
+}
+
+async fn ask(amqp: &AmqpConfig, url: &SecretString, survey: &Survey) -> anyhow::Result<Vec<Finding>> {
+    let api = Api::new(amqp, url)?;
+    let nodes: Vec<Node> = api.get("nodes").await?;
+    let mut findings = alarms(&nodes);
+    findings.extend(flags(&api.get::<Vec<Flag>>("feature-flags").await?));
+    let vhost = survey.vhost.replace('%', "%25").replace('/', "%2F");
+    let path = format!("queues/{vhost}?disable_stats=true&enable_queue_totals=true");
+    let queues: Vec<Queue> = api.get(&path).await?;
+    findings.extend(policies(
+        queues.iter().filter(|queue| survey.queues.iter().any(|surveyed| surveyed.name == queue.name)),
+    ));
+    Ok(findings)
+}
+
+struct Api {
+    http: reqwest::Client,
+    base: reqwest::Url,
+}
+
+impl Api {
+    fn new(amqp: &AmqpConfig, url: &SecretString) -> anyhow::Result<Self> {
+        let refused = || usage("AMQP_MANAGEMENT_URL is not of the form http[s]://user:password@host:port");
+        let base: reqwest::Url = url.expose_secret().parse().map_err(|_| refused())?;
+        let host = base.host_str().ok_or_else(refused)?;
+        let mut builder = reqwest::Client::builder().timeout(ANSWER_TIME);
+        if matches!(host, "localhost" | "127.0.0.1" | "[::1]") {
+            // A proxy cannot reach this machine's own servers.
+            builder = builder.no_proxy();
+        }
+        if let Some(path) = &amqp.ca_cert {
+            builder = builder.add_root_certificate(reqwest::Certificate::from_pem(&std::fs::read(path)?)?);
+        }
+        Ok(Self { http: builder.build()?, base })
+    }
+
+    async fn get<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
+        let url = format!("{}/api/{path}", self.base.as_str().trim_end_matches('/'));
+        let answer = self.http.get(url).send().await.and_then(reqwest::Response::error_for_status);
+        // The URL may hold a password.
+        let answer = answer.map_err(reqwest::Error::without_url)?;
+        let body = answer.bytes().await.map_err(reqwest::Error::without_url)?;
+        serde_json::from_slice(&body)
+            .map_err(|_| anyhow::anyhow!("what answers is no management API of RabbitMQ"))
+    }
+}
+
+fn alarms(nodes: &[Node]) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for node in nodes {
+        let alarms = [
+            (node.mem_alarm, "is short of memory", "free some of its memory, or let it have more"),
+            (node.disk_free_alarm, "is short of disk space", "free some of its disk"),
+            (!node.running, "does not run", "start it"),
+        ];
+        for (_, what, remedy) in alarms.into_iter().filter(|(rings, ..)| *rings) {
+            let text = format!("the node {} {what}", node.name);
+            findings.push(Finding::worlds("alarms", text).remedy(remedy));
+        }
+    }
+    if findings.is_empty() {
+        findings
+            .push(Finding::well("alarms", format!("none on {}", words::some(nodes.len() as u64, "node"))));
+    }
+    findings
+}
+
+fn flags(flags: &[Flag]) -> Vec<Finding> {
+    let off = flags.iter().filter(|flag| NEEDED_FLAGS.contains(&&*flag.name) && flag.state == "disabled");
+    off.map(|flag| {
+        let text =
+            format!("the feature flag {} is off: a message could be lost on its way from a rung", flag.name);
+        Finding::worlds("broker", text)
+            .remedy(format!("run `rabbitmqctl enable_feature_flag {}` at the broker", flag.name))
+    })
+    .collect()
+}
+
+/// Policies change what a queue does behind its arguments' back.
+fn policies<'a>(queues: impl Iterator<Item = &'a Queue>) -> Vec<Finding> {
+    let shelf = assemble::SHELF_LIFE.as_millis();
+    let (mut findings, mut said) = (Vec::new(), BTreeMap::new());
+    for queue in queues {
+        let Value::Object(definition) = &queue.effective_policy_definition else { continue };
+        for (name, value) in definition {
+            let patience = value.as_u64().filter(|_| name == "consumer-timeout").map(u128::from);
+            if patience.is_some_and(|patience| patience < shelf * 2) {
+                let text =
+                    format!("a policy sets {name} of {} to {value} ms: work would be cut off", queue.name);
+                findings.push(Finding::worlds("timeout", text).remedy("make it half an hour or more"));
+            } else {
+                said.entry((name.clone(), value.to_string())).or_insert_with(Vec::new).push(&*queue.name);
+            }
+        }
+    }
+    findings.extend(said.into_iter().map(|((name, value), queues)| {
+        let text =
+            format!("a policy sets {name} to {value} for {}", words::some(queues.len() as u64, "queue"));
+        Finding::notable("queues", text).remedy("take ua's queues out of its pattern, unless it is meant")
+    }));
+    findings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::commands::check::finding::State;
+
+    fn read<T: DeserializeOwned>(json: &str) -> T {
+        serde_json::from_str(json).unwrap()
+    }
+
+    #[test]
+    fn alarms_are_named_by_node() {
+        let nodes: Vec<Node> = read(
+            r#"[{"name":"rabbit@a","running":true,"mem_alarm":true,"disk_free_alarm":false},
+                {"name":"rabbit@b","running":false}, {"name":"rabbit@c","running":true}]"#,
+        );
+        let texts: Vec<String> = alarms(&nodes).into_iter().map(|finding| finding.text).collect();
+        assert_eq!(texts, ["the node rabbit@a is short of memory", "the node rabbit@b does not run"]);
+        assert_eq!(alarms(&nodes[2..])[0].text, "none on 1 node");
+    }
+
+    #[test]
+    fn flags_and_policies_that_matter_are_named() {
+        let told: Vec<Flag> = read(
+            r#"[{"name":"stream_queue","state":"disabled"},{"name":"quorum_queue","state":"enabled"},
+                {"name":"khepri_db","state":"disabled"}]"#,
+        );
+        assert_eq!(flags(&told).len(), 1);
+        let queues: Vec<Queue> = read(
+            r#"[{"name":"ua.dead"},{"name":"ua.documents","effective_policy_definition":[]},
+                {"name":"ua.a","effective_policy_definition":{"consumer-timeout":60000,"max-length":5}},
+                {"name":"ua.b","effective_policy_definition":{"consumer-timeout":7200000,"max-length":5}}]"#,
+        );
+        let found = policies(queues.iter());
+        let failing: Vec<&str> = found
+            .iter()
+            .filter(|finding| finding.state == State::Failing)
+            .map(|finding| &*finding.text)
+            .collect();
+        assert_eq!(failing, ["a policy sets consumer-timeout of ua.a to 60000 ms: work would be cut off"]);
+        assert!(
+            found.iter().any(|finding| finding.text == "a policy sets max-length to 5 for 2 queues"),
+            "{found:?}"
+        );
+    }
+}

@@ -1,0 +1,193 @@
+//! The store: product and version, templates, blocks, rights.
+
+use store::{Findings, Health, Right, Store, TemplateState};
+
+use super::finding::Finding;
+use super::local;
+use crate::config::Config;
+use crate::exit::usage;
+use crate::{assemble, words};
+
+pub(super) async fn examine(config: &Config) -> Vec<Finding> {
+    if config.search.is_none() && !local::is_there(config) {
+        // Said of the data folder already; opening the store would make it.
+        return Vec::new();
+    }
+    match ask(config).await {
+        Err(error) => vec![Finding::error("store", &error)],
+        Ok((health, found)) => {
+            let mut findings = vec![version(&health), templates(&health)];
+            if config.search.is_some() {
+                findings.extend(searched(&found));
+            }
+            findings
+        }
+    }
+}
+
+async fn ask(config: &Config) -> anyhow::Result<(Health, Findings)> {
+    let store = assemble::store(config)?;
+    Ok((store.check().await?, store.examine().await?))
+}
+
+/// The number of templates, all of them present and current.
+///
+/// # Errors
+/// When one is not, since documents would be mapped wrongly, or when the store is away.
+pub(in crate::commands) async fn current_templates(store: &Store) -> anyhow::Result<usize> {
+    let health = store.check().await?;
+    let wrong = health.templates.iter().filter(|(_, state)| *state != TemplateState::Current);
+    let wrong: Vec<String> = wrong.map(|(name, state)| format!("{name} is {state}")).collect();
+    if wrong.is_empty() { Ok(health.templates.len()) } else { Err(usage(wrong.join(", "))) }
+}
+
+fn version(health: &Health) -> Finding {
+    let text = format!("{} {}", health.product, health.version);
+    let mut numbers = health.version.split('.').map(|number| number.parse::<u32>().unwrap_or(0));
+    let found = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
+    let (oldest, newest, range) = match health.product.as_str() {
+        "Elasticsearch" => ((7, 10), 9, "Elasticsearch 7.10 to 9.x"),
+        "OpenSearch" => ((2, 0), 3, "OpenSearch 2 or 3"),
+        _ => return Finding::well("store", text),
+    };
+    if found < oldest {
+        return Finding::users("store", format!("{text} is too old")).remedy(format!("ua needs {range}"));
+    }
+    if found.0 > newest {
+        return Finding::notable("store", format!("{text}: newer than what ua is tested with, {range}"));
+    }
+    Finding::well("store", text)
+}
+
+fn templates(health: &Health) -> Finding {
+    let wrong = health.templates.iter().filter(|(_, state)| *state != TemplateState::Current);
+    let word =
+        |state: &TemplateState| if *state == TemplateState::Missing { "missing" } else { "another one" };
+    let wrong: Vec<String> = wrong.map(|(name, state)| format!("{name} is {}", word(state))).collect();
+    match wrong.is_empty() {
+        true => Finding::well("templates", format!("{} present and current", health.templates.len())),
+        false => Finding::users("templates", wrong.join(", ")).remedy("run `ua setup`"),
+    }
+}
+
+fn searched(found: &Findings) -> Vec<Finding> {
+    let mut findings: Vec<Finding> = found.blocks.iter().map(|(who, block)| blocked(who, block)).collect();
+    findings.extend(cluster(found));
+    findings.extend(rights(found));
+    findings
+}
+
+fn blocked(who: &str, block: &str) -> Finding {
+    let (text, remedy) = match block {
+        "read_only_allow_delete" => (
+            format!("{who} takes no writes: its disk is almost full (read_only_allow_delete)"),
+            "free some of its disk; older servers then need index.blocks.read_only_allow_delete set to null",
+        ),
+        "read" => (format!("{who} cannot be read (index.blocks.read)"), "set that block to null"),
+        _ => {
+            (format!("{who} takes no writes (blocks.{block})"), "set that block to null: somebody has set it")
+        }
+    };
+    Finding::worlds("blocks", text).remedy(remedy)
+}
+
+fn cluster(found: &Findings) -> Option<Finding> {
+    Some(match found.cluster.as_deref()? {
+        "red" => Finding::worlds("cluster", "red: a part of the documents is not there")
+            .remedy("look at its nodes and disks; nothing is lost here, work waits"),
+        "yellow" => Finding::well("cluster", "yellow: every document is there, some without a replica"),
+        other => Finding::well("cluster", other),
+    })
+}
+
+fn rights(found: &Findings) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let refused = [("read", &found.read), ("write", &found.write)];
+    for (what, right) in refused {
+        // A block refuses everybody, and was said already.
+        if let Right::Refused(why) = right
+            && found.blocks.is_empty()
+        {
+            let text = format!("the user may not {what} the indices ({why})");
+            let remedy = format!("give the user of ES_USER or ES_API_KEY the privilege {what} on them");
+            findings.push(Finding::users("rights", text).remedy(remedy));
+        }
+    }
+    if !found.missing_privileges.is_empty() {
+        let text = format!("the user lacks {}", found.missing_privileges.join(", "));
+        let work = ["read on", "write on", "create_index on"];
+        let needed = |privilege: &String| work.iter().any(|work| privilege.starts_with(work));
+        let finding = match found.missing_privileges.iter().any(needed) {
+            true => Finding::users("rights", text),
+            false => Finding::notable("rights", text),
+        };
+        findings.push(
+            finding.remedy("work needs read, write and create_index; `ua setup` and expiry the others"),
+        );
+    }
+    if findings.is_empty() && found.blocks.is_empty() {
+        let written = match found.write {
+            Right::Granted => "proven without writing anything",
+            _ => "there is no index yet: writing is proven by the first document",
+        };
+        let indices = words::some(found.indices as u64, "index").replace("indexs", "indices");
+        findings.push(Finding::well("rights", format!("{indices} can be read; {written}")));
+    }
+    findings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::commands::check::finding::State;
+
+    fn health(product: &str, version: &str) -> Health {
+        Health { product: product.to_owned(), version: version.to_owned(), templates: Vec::new() }
+    }
+
+    fn fine() -> Findings {
+        Findings {
+            cluster: Some("green".to_owned()),
+            blocks: Vec::new(),
+            indices: 3,
+            read: Right::Granted,
+            write: Right::Granted,
+            missing_privileges: Vec::new(),
+        }
+    }
+
+    fn amiss(found: &Findings) -> Vec<(bool, String)> {
+        let failing = searched(found).into_iter().filter(|finding| finding.state == State::Failing);
+        failing.map(|finding| (finding.users, finding.text)).collect()
+    }
+
+    #[test]
+    fn versions_are_judged() {
+        for (product, number, state) in [
+            ("Elasticsearch", "7.10.2", State::Well),
+            ("Elasticsearch", "7.9.3", State::Failing),
+            ("Elasticsearch", "9.2.0", State::Well),
+            ("Elasticsearch", "10.0.0", State::Notable),
+            ("OpenSearch", "1.3.0", State::Failing),
+            ("OpenSearch", "3.1.0", State::Well),
+            ("SQLite", "3.50.0", State::Well),
+        ] {
+            assert_eq!(version(&health(product, number)).state, state, "{product} {number}");
+        }
+    }
+
+    #[test]
+    fn what_stands_in_the_way_is_named_and_whose_it_is() {
+        assert_eq!(amiss(&fine()), []);
+        let flood = ("meetings-2026.01".to_owned(), "read_only_allow_delete".to_owned());
+        let refused = Right::Refused("blocked".to_owned());
+        let full = Findings { blocks: vec![flood], write: refused.clone(), ..fine() };
+        let text = "meetings-2026.01 takes no writes: its disk is almost full (read_only_allow_delete)";
+        assert_eq!(amiss(&full), [(false, text.to_owned())]);
+        assert!(amiss(&Findings { write: refused, ..fine() })[0].0, "rights are the user's to mend");
+        assert!(!amiss(&Findings { cluster: Some("red".to_owned()), ..fine() })[0].0);
+        let lacks = |privilege: &str| Findings { missing_privileges: vec![privilege.to_owned()], ..fine() };
+        assert_eq!(amiss(&lacks("create_index on meetings-*")).len(), 1);
+        assert_eq!(amiss(&lacks("manage on meetings-*")).len(), 0);
+    }
+}

@@ -1,0 +1,164 @@
+//! Zoom: token and scopes, the clock against the API's, the plan that the API's limits tell of, the source in force.
+
+use jiff::SignedDuration;
+use runtime::Failure;
+use zoom::{Choice, Examination, Plan, RateClass, Zoom};
+
+use super::finding::Finding;
+use crate::config::Config;
+use crate::exit::usage;
+use crate::{assemble, words};
+
+/// From this difference on, the clock is worth looking at.
+const NOTABLE_SKEW: SignedDuration = SignedDuration::from_secs(30);
+/// From this difference on, days and pauses begin at the wrong time.
+const FAILING_SKEW: SignedDuration = SignedDuration::from_mins(5);
+
+pub(super) async fn examine(config: &Config) -> Vec<Finding> {
+    let asked = async {
+        let zoom = assemble::zoom(config)?;
+        zoom.examine().await.map_err(understood)
+    };
+    match (asked.await, &config.zoom) {
+        (Err(error), _) => vec![Finding::error("zoom", &error)],
+        (Ok(seen), Ok(zoom)) => {
+            let mut findings = scopes(&seen);
+            findings.push(clock(seen.skew));
+            findings.extend(plan(&seen, zoom));
+            findings.push(source(&seen, zoom));
+            findings
+        }
+        (Ok(_), Err(_)) => Vec::new(),
+    }
+}
+
+/// Gets a token and compares its scopes with those that are needed.
+///
+/// # Errors
+/// When the credentials are refused, scopes are missing, or Zoom cannot be reached.
+pub(in crate::commands) async fn credentials(zoom: &Zoom) -> anyhow::Result<zoom::Granted> {
+    let granted = zoom.check().await.map_err(understood)?;
+    if granted.missing.is_empty() {
+        return Ok(granted);
+    }
+    Err(usage(format!("the Zoom app lacks scopes: add {} in Zoom's marketplace", granted.missing.join(", "))))
+}
+
+fn understood(failure: Failure) -> anyhow::Error {
+    match failure {
+        Failure::Halt { cause } => usage(cause),
+        Failure::Hold { why, .. } => anyhow::anyhow!(why),
+        Failure::Retry { cause, .. } | Failure::Reject { cause } => anyhow::anyhow!(cause.text),
+    }
+}
+
+fn scopes(seen: &Examination) -> Vec<Finding> {
+    let granted = &seen.granted;
+    let marketplace = "add them to the app in Zoom's marketplace, then activate it again";
+    if !granted.missing.is_empty() {
+        let text = format!("the app lacks scopes: {}", granted.missing.join(", "));
+        return vec![Finding::users("zoom", text).remedy(marketplace)];
+    }
+    let cost = match seen.medium_calls {
+        0 => "this check cost no call".to_owned(),
+        calls => format!("this check cost {}", words::some(calls.into(), "medium call")),
+    };
+    let text = format!(
+        "a token with {}; nothing needed is missing; {cost}",
+        words::some(granted.scopes.len() as u64, "scope")
+    );
+    let mut findings = vec![Finding::well("zoom", text)];
+    if granted.without_host_ids {
+        let text = "hosts will have no id: users may not be listed";
+        findings.push(Finding::notable("zoom", text).remedy("add the scope user:read:list_users:admin"));
+    }
+    findings
+}
+
+fn clock(skew: Option<SignedDuration>) -> Finding {
+    let Some(skew) = skew else { return Finding::notable("clock", "the API does not tell the time") };
+    let (size, side) = (skew.abs(), if skew.is_negative() { "ahead of" } else { "behind" });
+    let text = format!("this machine's clock is {} {side} the API's", words::span(size.unsigned_abs()));
+    let remedy = "set this machine's clock (NTP): days, pauses and the day's quota begin by it";
+    match size {
+        _ if size >= FAILING_SKEW => Finding::worlds("clock", text).remedy(remedy),
+        _ if size >= NOTABLE_SKEW => Finding::notable("clock", text).remedy(remedy),
+        _ => Finding::well("clock", "as the API's, within some seconds"),
+    }
+}
+
+/// A guess: other limits than those of the plan that is configured.
+fn plan(seen: &Examination, config: &zoom::Config) -> Option<Finding> {
+    let allowed = seen.medium_per_second?;
+    let speed = if config.quota_speed > 0.0 { config.quota_speed } else { 1.0 };
+    let is = |plan: Plan| (plan.per_second(RateClass::Medium) * speed).round() as u64 == allowed;
+    let name = |plan: Plan| format!("{plan:?}").to_lowercase();
+    let configured = name(config.plan);
+    let told = format!("the API allows {allowed} medium calls a second");
+    if is(config.plan) {
+        return Some(Finding::well("plan", format!("{configured}: {told}, as it should")));
+    }
+    let text = format!("ZOOM_PLAN is {configured}, but {told}");
+    Some(match [Plan::Pro, Plan::Business].into_iter().find(|plan| is(*plan)) {
+        Some(other) => Finding::notable("plan", format!("{text}, as it does on {0}", name(other)))
+            .remedy(format!("set ZOOM_PLAN={}, if that is the account's plan", name(other))),
+        None => Finding::notable("plan", text).remedy("look at the account's plan"),
+    })
+}
+
+fn source(seen: &Examination, config: &zoom::Config) -> Finding {
+    let text = match (config.source, seen.reads_dashboard) {
+        (Choice::Dashboard, _) => "the Dashboard, as configured",
+        (Choice::Report, _) => "the Reports, as configured",
+        (Choice::Auto, true) => {
+            "the Dashboard; should the plan not have it, the first list finds out, and the Reports are used"
+        }
+        (Choice::Auto, false) => {
+            "the Reports, which know fewer fields: the app has no scopes of the Dashboard"
+        }
+    };
+    Finding::well("source", text)
+}
+
+#[cfg(test)]
+mod tests {
+    use secrecy::SecretString;
+
+    use super::*;
+    use crate::commands::check::finding::State;
+
+    fn seen(medium_per_second: Option<u64>) -> Examination {
+        let granted = zoom::Granted::default();
+        Examination { granted, reads_dashboard: true, skew: None, medium_per_second, medium_calls: 1 }
+    }
+
+    #[test]
+    fn a_skew_is_judged_by_its_size_and_told_with_its_side() {
+        for (seconds, state, words) in [
+            (0, State::Well, "as the API's"),
+            (-29, State::Well, "as the API's"),
+            (31, State::Notable, "31 s behind"),
+            (-299, State::Notable, "4 min ahead of"),
+            (3_600, State::Failing, "1 h behind"),
+            (-3_600, State::Failing, "1 h ahead of"),
+        ] {
+            let finding = clock(Some(SignedDuration::from_secs(seconds)));
+            assert_eq!(finding.state, state, "{seconds}");
+            assert!(finding.text.contains(words), "{seconds}: {}", finding.text);
+        }
+        assert_eq!(clock(None).state, State::Notable);
+    }
+
+    #[test]
+    fn another_plan_is_guessed_from_the_limit() {
+        let mut config =
+            zoom::Config::new("account".to_owned(), "client".to_owned(), SecretString::from("secret"));
+        assert_eq!(plan(&seen(None), &config), None);
+        assert_eq!(plan(&seen(Some(60)), &config).unwrap().state, State::Well);
+        let pro = plan(&seen(Some(20)), &config).unwrap();
+        assert!(pro.state == State::Notable && pro.remedy.unwrap().contains("ZOOM_PLAN=pro"));
+        assert_eq!(plan(&seen(Some(33)), &config).unwrap().state, State::Notable);
+        config.quota_speed = 10.0;
+        assert_eq!(plan(&seen(Some(600)), &config).unwrap().state, State::Well);
+    }
+}

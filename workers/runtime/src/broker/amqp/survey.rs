@@ -1,0 +1,223 @@
+//! A survey of what the broker has and lets us do. Asks only; the broker is afterwards as it was before.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use lapin::options::{
+    BasicConsumeOptions, BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions, QueueDeleteOptions,
+};
+use lapin::types::{AMQPValue, FieldTable, ShortString};
+use lapin::{BasicProperties, Confirmation};
+
+use super::difference::Difference;
+use super::topology::{self, Wanted};
+use super::{Inner, fault, names};
+use crate::BrokerError;
+
+/// Arguments that may differ: more than there are.
+const MOST_DIFFERENCES: usize = 16;
+/// How long the broker may take to confirm one message when it is well.
+const CONFIRM_TIME: Duration = Duration::from_secs(5);
+/// A key that nothing is bound by.
+const NOWHERE: &str = "ua.check.nowhere";
+
+/// What the broker has, compared with what we need of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Survey {
+    /// Its version, as it says.
+    pub version: String,
+    /// True when the connection is encrypted.
+    pub encrypted: bool,
+    /// True when the broker is on this machine.
+    pub same_machine: bool,
+    /// The virtual host.
+    pub vhost: String,
+    /// Every queue we need.
+    pub queues: Vec<Surveyed>,
+    /// Whether the user may declare, publish and take.
+    pub rights: Rights,
+    /// Why it takes no messages for now, in its own words; `None` when it does.
+    pub blocked: Option<String>,
+}
+
+/// One queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Surveyed {
+    /// Its name at the broker.
+    pub name: String,
+    /// How it compares.
+    pub state: QueueState,
+    /// Messages ready in it.
+    pub ready: u64,
+    /// Who takes from it.
+    pub consumers: u64,
+    /// Messages of it that an interrupted migration left apart; `None` when there was none.
+    pub left_apart: Option<u64>,
+}
+
+/// How a queue compares with what is wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum QueueState {
+    /// There, just so.
+    Right,
+    /// Not there.
+    Missing,
+    /// There with other arguments.
+    Different(Vec<Difference>),
+    /// There; its arguments are told only to users who may declare.
+    Untold,
+}
+
+/// What the user may do, with the broker's words where it refuses.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Rights {
+    /// Declaring: `None` when allowed.
+    pub declare: Option<String>,
+    /// Publishing: `None` when allowed.
+    pub publish: Option<String>,
+    /// Taking: `None` when allowed.
+    pub take: Option<String>,
+}
+
+/// Looks at everything.
+pub(super) async fn survey(inner: &Arc<Inner>) -> Result<Survey, BrokerError> {
+    let mut rights = Rights::default();
+    let mut queues = Vec::new();
+    for wanted in topology::wanted(&inner.names, &inner.ladder, inner.documents_limit)? {
+        let surveyed = look(inner, &wanted, &mut rights).await?;
+        if surveyed.state != QueueState::Missing && rights.take.is_none() {
+            rights.take = may_take(inner, wanted.name).await?;
+        }
+        queues.push(surveyed);
+    }
+    if rights.declare.is_none() {
+        rights.declare = may_declare(inner).await?;
+    }
+    // Last: a broker that is short of memory or disk stops listening to whoever has published.
+    let blocked = may_publish(inner, &mut rights).await?;
+    let address = &inner.address;
+    Ok(Survey {
+        version: inner.version.clone(),
+        encrypted: address.is_encrypted(),
+        same_machine: address.is_this_machine(),
+        vhost: address.vhost(),
+        queues,
+        rights,
+        blocked,
+    })
+}
+
+async fn look(inner: &Inner, wanted: &Wanted, rights: &mut Rights) -> Result<Surveyed, BrokerError> {
+    let name = wanted.name.to_string();
+    let left_apart = count(inner, &names::shelter(&wanted.name)).await?.map(|(ready, _)| ready);
+    let Some((ready, consumers)) = count(inner, &wanted.name).await? else {
+        return Ok(Surveyed { name, state: QueueState::Missing, ready: 0, consumers: 0, left_apart });
+    };
+    let state = match differences(inner, wanted).await? {
+        Compared::Told(differences) if differences.is_empty() => QueueState::Right,
+        Compared::Told(differences) => QueueState::Different(differences),
+        Compared::Forbidden(why) => {
+            rights.declare.get_or_insert(why);
+            QueueState::Untold
+        }
+    };
+    Ok(Surveyed { name, state, ready, consumers, left_apart })
+}
+
+/// Ready messages and consumers of a queue; `None` when there is no such queue.
+pub(super) async fn count(inner: &Inner, name: &ShortString) -> Result<Option<(u64, u64)>, BrokerError> {
+    let channel = inner.channel().await?;
+    let passive = QueueDeclareOptions { passive: true, ..Default::default() };
+    match channel.queue_declare(name.clone(), passive, FieldTable::default()).await {
+        Ok(found) => Ok(Some((found.message_count().into(), found.consumer_count().into()))),
+        Err(error) if fault::is_missing(&error) => Ok(None),
+        Err(error) => Err(fault::of(&error)),
+    }
+}
+
+pub(super) enum Compared {
+    Told(Vec<Difference>),
+    Forbidden(String),
+}
+
+/// How a queue that is there differs. Declaring it anew changes nothing: the broker names the first argument that
+/// differs, and the next one when asked again with that one as it is.
+pub(super) async fn differences(inner: &Inner, wanted: &Wanted) -> Result<Compared, BrokerError> {
+    let (mut found, mut arguments) = (Vec::<Difference>::new(), wanted.arguments.clone());
+    let mut options = QueueDeclareOptions::durable();
+    for _ in 0..MOST_DIFFERENCES {
+        let channel = inner.channel().await?;
+        let declared = channel.queue_declare(wanted.name.clone(), options, arguments.clone()).await;
+        let Err(error) = declared else { break };
+        if fault::is_forbidden(&error) {
+            return Ok(Compared::Forbidden(fault::words(&error)));
+        }
+        let told = fault::of(&error);
+        let difference = Difference::read(&told.to_string()).filter(|_| fault::is_differing(&error));
+        let Some(difference) = difference else { return Err(told) };
+        let known = found.iter().any(|known| known.argument == difference.argument);
+        let adopted = match difference.argument.as_str() {
+            "durable" => std::mem::replace(&mut options.durable, false),
+            "auto_delete" => !std::mem::replace(&mut options.auto_delete, true),
+            _ => difference.adopt(&mut arguments),
+        };
+        if !known {
+            found.push(difference);
+        }
+        if known || !adopted {
+            break;
+        }
+    }
+    Ok(Compared::Told(found))
+}
+
+/// Whether the user may declare queues of our prefix: by deleting one that there never is.
+async fn may_declare(inner: &Inner) -> Result<Option<String>, BrokerError> {
+    let channel = inner.channel().await?;
+    match channel.queue_delete(inner.names.nothing(), QueueDeleteOptions::default()).await {
+        Err(error) if fault::is_forbidden(&error) => Ok(Some(fault::words(&error))),
+        Err(error) if !fault::is_missing(&error) => Err(fault::of(&error)),
+        _ => Ok(None),
+    }
+}
+
+/// Whether the user may take from a queue: asks for it in a way that is refused for another reason once the right
+/// is established, so that nothing is ever delivered.
+async fn may_take(inner: &Inner, name: ShortString) -> Result<Option<String>, BrokerError> {
+    let channel = inner.channel().await?;
+    let mut impossible = FieldTable::default();
+    impossible.insert("x-priority".into(), AMQPValue::LongString("none".into()));
+    let options = BasicConsumeOptions::default();
+    match channel.basic_consume(name, ShortString::default(), options, impossible).await {
+        Err(error) if fault::is_forbidden(&error) => Ok(Some(fault::words(&error))),
+        Err(error) if fault::is_differing(&error) || fault::is_missing(&error) => Ok(None),
+        Err(error) => Err(fault::of(&error)),
+        // Dropped with its channel.
+        Ok(_) => Ok(None),
+    }
+}
+
+/// Publishes a message that has nowhere to go and is thrown away; returns why the broker takes none, if it does not.
+async fn may_publish(inner: &Inner, rights: &mut Rights) -> Result<Option<String>, BrokerError> {
+    let channel = inner.channel().await?;
+    channel.confirm_select(ConfirmSelectOptions::default()).await.map_err(|error| fault::of(&error))?;
+    let options = BasicPublishOptions { mandatory: true, ..Default::default() };
+    let properties = BasicProperties::default();
+    let publishing = async {
+        channel.basic_publish(inner.names.exchange(), NOWHERE.into(), options, b"", properties).await?.await
+    };
+    match tokio::time::timeout(CONFIRM_TIME, publishing).await {
+        Ok(Ok(Confirmation::Ack(_) | Confirmation::Nack(_) | Confirmation::NotRequested)) => {}
+        Ok(Err(error)) if fault::is_forbidden(&error) => {
+            rights.publish = Some(fault::words(&error));
+        }
+        // No exchange: nothing is set up, which the queues tell better.
+        Ok(Err(error)) if fault::is_missing(&error) => {}
+        Ok(Err(error)) => return Err(fault::of(&error)),
+        Err(_) => {
+            let silent = || "it confirms nothing, and does not say why".to_owned();
+            return Ok(Some(inner.publishing.blocked().unwrap_or_else(silent)));
+        }
+    }
+    Ok(inner.publishing.blocked())
+}

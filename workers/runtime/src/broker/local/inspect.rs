@@ -1,0 +1,131 @@
+//! A look at the local file from outside: whether it is there, of which version, and who has it open. Makes nothing
+//! and changes nothing.
+
+use std::path::Path;
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
+
+use super::{file, owner, rows};
+use crate::{BrokerError, Card, clock};
+
+/// What a look at the local file found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Inspection {
+    /// The version of its queues; `None` when it has none yet.
+    pub version: Option<i64>,
+    /// The version that this program reads and writes.
+    pub known_version: i64,
+    /// Messages that wait in its queues, the parked ones included.
+    pub waiting: u64,
+    /// Processes that have it open, as far as they say who they are.
+    pub processes: Vec<String>,
+}
+
+/// Looks at the file in `folder`; `None` when there is none.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn inspect(folder: &Path) -> Result<Option<Inspection>, BrokerError> {
+    let path = folder.join("ua.db");
+    if !path.exists() {
+        return Ok(None);
+    }
+    let unreadable =
+        |error: rusqlite::Error| BrokerError::Refused(format!("cannot read {}: {error}", path.display()));
+    let connection = open(&path).map_err(unreadable)?;
+    look(&connection, folder).map(Some).map_err(unreadable)
+}
+
+fn open(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    // A reader of a file that nobody has open would leave the log's files behind, unless it is told that nobody will.
+    if path.with_extension("db-wal").exists() {
+        return Connection::open_with_flags(path, flags);
+    }
+    let escaped = path.to_string_lossy().replace('%', "%25").replace('?', "%3f").replace('#', "%23");
+    Connection::open_with_flags(format!("file:{escaped}?immutable=1"), flags | OpenFlags::SQLITE_OPEN_URI)
+}
+
+fn look(connection: &Connection, folder: &Path) -> rusqlite::Result<Inspection> {
+    let known_version = file::SCHEMA_VERSION;
+    let version = match has(connection, "ua_schema")? {
+        false => None,
+        true => {
+            let query = "select version from ua_schema where part = 'queues'";
+            connection.query_row(query, [], |row| row.get(0)).optional()?
+        }
+    };
+    // Another version may have other tables.
+    if version != Some(known_version) {
+        return Ok(Inspection { version, known_version, waiting: 0, processes: Vec::new() });
+    }
+    let now = clock::now();
+    let waiting = rows::everything(connection)?;
+    let mut processes = Vec::new();
+    for (id, card) in owners(connection)? {
+        if !owner::is_dead(&folder.join("owners"), id) {
+            processes.push(named(card.as_deref(), now));
+        }
+    }
+    Ok(Inspection { version, known_version, waiting, processes })
+}
+
+fn has(connection: &Connection, table: &str) -> rusqlite::Result<bool> {
+    let query = "select exists (select 1 from sqlite_master where type = 'table' and name = ?1)";
+    connection.query_row(query, [table], |row| row.get(0))
+}
+
+fn owners(connection: &Connection) -> rusqlite::Result<Vec<(i64, Option<String>)>> {
+    let query = match has(connection, "cards")? {
+        true => "select id, card from owners left join cards on cards.owner = owners.id order by id",
+        false => "select id, null from owners order by id",
+    };
+    connection.prepare(query)?.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+}
+
+fn named(card: Option<&str>, now: Timestamp) -> String {
+    match card.and_then(|card| serde_json::from_str::<Card>(card).ok()) {
+        Some(card) => {
+            let minutes = now.duration_since(card.started_at).as_mins();
+            format!("process {} (for {minutes} min)", card.pid)
+        }
+        None => "a process without a role".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Ladder;
+    use crate::broker::{Local, local};
+
+    #[tokio::test]
+    async fn a_file_is_seen_with_those_who_have_it_open_and_left_as_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(inspect(folder.path()).unwrap(), None);
+        let names = || {
+            let mut names: Vec<_> =
+                std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+            names.sort();
+            names
+        };
+        assert!(names().is_empty(), "nothing is made");
+        let settings = local::Settings {
+            folder: folder.path().to_owned(),
+            ladder: Ladder::default(),
+            documents_limit: 1,
+        };
+        let local = crate::Broker::Local(Local::open(settings).unwrap());
+        let seen = inspect(folder.path()).unwrap().unwrap();
+        assert_eq!((seen.version, seen.processes.len()), (Some(seen.known_version), 1));
+        local.close().await;
+        drop(local);
+        let before = names();
+        let seen = inspect(folder.path()).unwrap().unwrap();
+        assert_eq!((seen.version, seen.processes), (Some(seen.known_version), Vec::new()));
+        assert_eq!(names(), before);
+        std::fs::write(folder.path().join("ua.db"), "rubbish").unwrap();
+        assert!(inspect(folder.path()).unwrap_err().to_string().contains("ua.db"));
+    }
+}
