@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The figures of the README, taken on this machine: starts RabbitMQ and Elasticsearch in a temporary folder, runs the
-# benchmarks, stops the servers. Names of figures may be given: embedded, memory, pipeline, sink, lanes,
-# desk, roles. The desk takes some minutes and 4 GB of disk.
+# benchmarks, stops the servers. Names of figures may be given: embedded, memory, pipeline, sink, lanes, quota, desk,
+# roles. The desk takes some minutes and 4 GB of disk.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -12,7 +12,7 @@ stop() {
 }
 trap stop EXIT
 
-docker/services/service.sh up "$folder/servers" rabbitmq-3 rabbitmq-4 elasticsearch-9
+docker/services/service.sh up "$folder/servers" rabbitmq-3 rabbitmq-restart rabbitmq-4 elasticsearch-9
 set -a
 # shellcheck disable=SC1091
 . "$folder/servers/env"

@@ -17,8 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use zoom::{DetailWorker, ListWorker, Zoom};
 
-use crate::config::{AmqpConfig, Config, ConfigError};
-use crate::exit::usage;
+use crate::config::{AmqpConfig, Config};
 use crate::roster;
 use crate::scheduler::Scheduler;
 
@@ -101,28 +100,37 @@ pub fn store(config: &Config) -> anyhow::Result<Store> {
     }
 }
 
-/// The Zoom source.
+/// The Zoom source, with every account that is configured.
 ///
 /// # Errors
-/// When the account is not configured; the error names what is missing.
+/// When no account is configured; the error names what is missing.
 pub fn zoom(config: &Config) -> anyhow::Result<Arc<Zoom>> {
-    let zoom = config.zoom.clone().map_err(|names| ConfigError::Missing { names })?;
-    Ok(Arc::new(Zoom::new(zoom)?))
+    let accounts = config.of_accounts(None)?.into_iter().filter_map(|config| config.zoom.ok());
+    Ok(Arc::new(together(accounts.map(Zoom::new).collect::<Result<_, _>>()?)?))
 }
 
-/// The Zoom source of a process that fetches: it takes part in the account's quota.
+/// The Zoom source of a process that fetches: it takes part in the accounts' quotas.
 ///
 /// # Errors
 /// As [`zoom`], and when another process fetches on the same local file.
 pub async fn fetcher(config: &Config, broker: &Broker) -> anyhow::Result<Arc<Zoom>> {
-    let zoom = config.zoom.clone().map_err(|names| ConfigError::Missing { names })?;
-    let account = zoom.account();
-    let allowance = match zoom.quota_speed {
-        // Nothing is limited: there is nothing to share.
-        0.0 => Allowance::of_this_process(account),
-        _ => Allowance::join(broker, account).await?,
-    };
-    Ok(Arc::new(Zoom::with_quota(zoom, zoom::Quota::new(allowance))?))
+    let mut accounts = Vec::new();
+    for zoom in config.of_accounts(None)?.into_iter().filter_map(|config| config.zoom.ok()) {
+        let account = zoom.account();
+        let allowance = match zoom.quota_speed {
+            // Nothing is limited: there is nothing to share.
+            0.0 => Allowance::of_this_process(account),
+            _ => Allowance::join(broker, account).await?,
+        };
+        accounts.push(Zoom::with_quota(zoom, zoom::Quota::new(allowance))?);
+    }
+    Ok(Arc::new(together(accounts)?))
+}
+
+fn together(mut accounts: Vec<Zoom>) -> anyhow::Result<Zoom> {
+    anyhow::ensure!(!accounts.is_empty(), "no account is configured");
+    let first = accounts.remove(0);
+    Ok(first.with_others(accounts))
 }
 
 /// The accounts whose quota is meant by `label`; without one all of them.
@@ -130,13 +138,12 @@ pub async fn fetcher(config: &Config, broker: &Broker) -> anyhow::Result<Arc<Zoo
 /// # Errors
 /// When there is no such account, or none is configured.
 pub fn accounts(config: &Config, label: Option<&str>) -> anyhow::Result<Vec<Account>> {
-    let zoom = config.zoom.clone().map_err(|names| ConfigError::Missing { names })?;
-    let known = zoom.label.clone();
-    let account = Some(zoom.account()).filter(|account| label.is_none_or(|label| account.label == label));
-    match account {
-        Some(account) => Ok(vec![account]),
-        None => Err(usage(format!("there is no account {:?}: there is {known}", label.unwrap_or_default()))),
-    }
+    Ok(config
+        .of_accounts(label)?
+        .into_iter()
+        .filter_map(|config| config.zoom.ok())
+        .map(|zoom| zoom.account())
+        .collect())
 }
 
 /// The roles that a process can play. A new source is registered here.
@@ -200,7 +207,7 @@ impl Parts {
             running.tasks.spawn(self.scheduler(schedule, config).run(stop.clone()));
         }
         let zoom = self.zoom.clone();
-        let quota = move || zoom.iter().filter_map(|zoom| zoom.quota()).collect();
+        let quota = move || zoom.iter().flat_map(|zoom| zoom.quotas()).collect();
         let answering = roster::answer(self.broker.clone(), running.statuses.clone(), quota, stop.clone());
         running.answering = Some(AbortOnDropHandle::new(tokio::spawn(answering)));
         running

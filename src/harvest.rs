@@ -88,6 +88,7 @@ pub(crate) async fn until_done(
     let mut idle = 0;
     let stopped = std::pin::pin!(signalled());
     let mut stopped = stopped;
+    let mut look = Look::default();
     let ended = loop {
         tokio::select! {
             ended = running.ended() => {
@@ -99,10 +100,19 @@ pub(crate) async fn until_done(
             signal = &mut stopped => break Ended::Waiting(vec![format!("stopped by {signal}")]),
             () = tokio::time::sleep(LOOK) => {}
         }
-        let look = Look::at(broker).await?;
+        let away = match Look::at(broker).await {
+            Ok(seen) => {
+                look = seen;
+                false
+            }
+            // The roles wait for it as well; patience decides how long.
+            Err(runtime::BrokerError::Away(_)) => true,
+            Err(error) => return Err(error.into()),
+        };
         let roles = running.snapshots();
         progress.show(&stages(&look, &roles));
-        let busy = look.moving() > 0 || look.parked > 0 || roles.iter().any(|role| role.in_flight > 0);
+        let busy =
+            away || look.moving() > 0 || look.parked > 0 || roles.iter().any(|role| role.in_flight > 0);
         // RabbitMQ does not tell what is on its way to a worker: only lasting quiet is the end.
         idle = if busy { 0 } else { idle + 1 };
         let quiet = if look.is_exact() { 1 } else { QUIET_LOOKS };

@@ -4,8 +4,9 @@
 use anyhow::Context as _;
 use jiff::Timestamp;
 use jiff::civil::Date;
-use messages::{Family, JobId, Lane, MeetingUuid, RunId, Source};
-use planner::{Coverage, Experience, Origin, Plan, Quota, RunRecord, RunState, Wanted};
+use messages::zoom::Task;
+use messages::{Family, Job, JobId, Lane, MAIN_ACCOUNT, MeetingUuid, Receipt, RunId, Source};
+use planner::{Coverage, Experience, Origin, Plan, PlannedJob, Quota, RunRecord, RunState, Wanted};
 use runtime::{Broker, Message, Outbox, clock};
 use store::{Kind, Query, Store};
 use tokio_util::sync::CancellationToken;
@@ -75,12 +76,14 @@ pub struct Planned {
     pub plan: Plan,
     /// When it was planned.
     pub now: Timestamp,
+    /// The account it is for.
+    pub account: String,
 }
 
 impl Planned {
     /// Jobs of single meetings: their receipts belong to the run whatever their date.
     pub fn picked_jobs(&self) -> Vec<JobId> {
-        self.wanted.picked_jobs()
+        of_account(self.wanted.picked_jobs(), &self.account)
     }
 
     /// What will be published, and its price, in a sentence.
@@ -119,23 +122,24 @@ pub async fn plan(
     broker: &Broker,
     store: &Store,
 ) -> anyhow::Result<Planned> {
+    let account = config.zoom.as_ref().map_or(MAIN_ACCOUNT, |zoom| zoom.label.as_str()).to_owned();
     let now = clock::now();
     store.refresh().await?;
     let today = coverage::today();
     // What still waits in the queues is not lost, however old it is.
     let mut known = Coverage::default().with_jobs_waiting(jobs_wait(broker).await?);
     let since = today.saturating_sub(jiff::Span::new().days(EXPERIENCE_DAYS));
-    coverage::lists(store, since, today, |receipt| known.add(receipt)).await?;
+    coverage::lists(store, since, today, |receipt| add(&mut known, receipt, &account)).await?;
     let mut known = known.with_experience(experience(store, since, today).await?);
     let dates = if wish.dates.is_empty() && wish.meeting_uuids.is_empty() {
         let week = today.saturating_sub(jiff::Span::new().days(7));
-        coverage::receipts(store, week, today, |receipt| known.add(receipt)).await?;
+        coverage::receipts(store, week, today, |receipt| add(&mut known, receipt, &account)).await?;
         planner::standard(now, &known)
     } else {
         wish.dates.clone()
     };
     if let (Some(first), Some(last)) = (dates.iter().min(), dates.iter().max()) {
-        coverage::receipts(store, *first, *last, |receipt| known.add(receipt)).await?;
+        coverage::receipts(store, *first, *last, |receipt| add(&mut known, receipt, &account)).await?;
     }
     let window = dates.first().copied().zip(dates.last().copied());
     let wanted = Wanted {
@@ -146,11 +150,38 @@ pub async fn plan(
         force: wish.force,
         webinars: config.webinars,
     };
-    for receipt in coverage::receipts_of(store, &wanted.picked_jobs()).await? {
-        known.add_wanted(receipt);
+    for receipt in coverage::receipts_of(store, &of_account(wanted.picked_jobs(), &account)).await? {
+        known.add_wanted(plain(receipt));
     }
-    let plan = planner::plan(now, &wanted, &known, quota);
-    Ok(Planned { wanted, plan, now })
+    let mut plan = planner::plan(now, &wanted, &known, quota);
+    if account != MAIN_ACCOUNT {
+        plan.jobs =
+            plan.jobs.into_iter().map(|job| for_account(job, &account)).collect::<anyhow::Result<_>>()?;
+    }
+    Ok(Planned { wanted, plan, now, account })
+}
+
+/// The planner knows one account: it is shown that one's receipts, as if there were no other.
+fn add(known: &mut Coverage, receipt: Receipt, account: &str) {
+    if receipt.job_id.account() == account {
+        known.add(plain(receipt));
+    }
+}
+
+fn plain(receipt: Receipt) -> Receipt {
+    Receipt { job_id: receipt.job_id.of_account(MAIN_ACCOUNT), ..receipt }
+}
+
+fn of_account(jobs: Vec<JobId>, account: &str) -> Vec<JobId> {
+    jobs.into_iter().map(|job| job.of_account(account)).collect()
+}
+
+fn for_account(job: PlannedJob, account: &str) -> anyhow::Result<PlannedJob> {
+    let queue = job.queue;
+    let job: Job<Task> = messages::decode(&job.body).context("a job that was just planned")?;
+    let job = job.of_account(account);
+    let (body, receipt) = (messages::encode(&job)?, job.planned()?);
+    Ok(PlannedJob { queue, id: job.id, body, receipt })
 }
 
 async fn jobs_wait(broker: &Broker) -> anyhow::Result<bool> {
@@ -204,7 +235,7 @@ impl By {
 /// # Errors
 /// When the broker or the store is away.
 pub async fn publish(
-    Planned { wanted, plan, now }: Planned,
+    Planned { wanted, plan, now, .. }: Planned,
     by: By,
     broker: &Broker,
     store: &Store,

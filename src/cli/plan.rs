@@ -29,6 +29,9 @@ pub struct Selectors {
     /// The lane [default: daily for the last three days, else backfill]
     #[arg(long)]
     pub lane: Option<Lane>,
+    /// The account's label [default: every account]
+    #[arg(long, value_name = "LABEL")]
+    pub account: Option<String>,
     /// Harvests again what is complete
     #[arg(long)]
     pub force: bool,

@@ -57,7 +57,7 @@ pub(super) async fn execute(words: Demo, config: &Config) -> anyhow::Result<Outc
         "a simulated account with {} meetings on {date}; fetching it all",
         words.world.meetings_per_day
     ));
-    let (summary, store) = run::harvest(&wish, &config, WAIT).await?;
+    let (summary, store) = run::harvest(&wish, &config, &config, WAIT).await?;
     let truth = simulator.truth(date, Source::Dashboard);
     let report = compare(date, &truth, &store, &summary, &simulator.ledger_summary()).await?;
     simulator.stop().await;

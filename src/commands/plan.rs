@@ -1,9 +1,11 @@
 //! `ua plan`: prints the price of what is wished, then publishes the jobs.
 
 use jiff::civil::Date;
-use messages::{Lane, RunId};
+use messages::{Lane, MAIN_ACCOUNT, RunId};
 use planner::{Origin, Price};
+use runtime::Broker;
 use serde::Serialize;
+use store::Store;
 
 use crate::assemble;
 use crate::cli::Plan;
@@ -40,11 +42,30 @@ pub(super) async fn execute(asked: Plan, config: &Config) -> anyhow::Result<Outc
     let wish = Wish::from(&asked.selectors, coverage::today())?;
     // Asked for first: a plan nobody could work on should not be made.
     assemble::zoom(config)?;
+    config.of_accounts(asked.selectors.account.as_deref())?;
     let store = assemble::store(config)?;
     super::check::current_templates(&store).await?;
     let broker = assemble::broker(config, "plan").await?;
-    let quota = allowed::now(config, &broker).await?;
-    let planned = planning::plan(&wish, config, &quota, &broker, &store).await?;
+    for account in &config.of_accounts(asked.selectors.account.as_deref())? {
+        one(&asked, &wish, account, &broker, &store).await?;
+    }
+    broker.close().await;
+    Ok(Outcome::Complete)
+}
+
+/// Plans for one account.
+async fn one(
+    asked: &Plan,
+    wish: &Wish,
+    config: &Config,
+    broker: &Broker,
+    store: &Store,
+) -> anyhow::Result<()> {
+    let quota = allowed::now(config, broker).await?;
+    let planned = planning::plan(wish, config, &quota, broker, store).await?;
+    if planned.account != MAIN_ACCOUNT {
+        output::remark(&format!("account {}:", planned.account));
+    }
     let publishes = !asked.dry_run && !planned.plan.jobs.is_empty();
     if asked.json {
         if publishes && !asked.yes {
@@ -59,17 +80,16 @@ pub(super) async fn execute(asked: Plan, config: &Config) -> anyhow::Result<Outc
     }
     if publishes {
         let (run, jobs) = (planned.wanted.run.clone(), planned.plan.jobs.len() as u64);
-        planning::publish(planned, By::hand(Origin::Plan), &broker, &store).await?;
+        planning::publish(planned, By::hand(Origin::Plan), broker, store).await?;
         output::remark(&format!(
             "{} published; `ua status --run {run}` shows how far they are, `ua cancel {run}` takes them out",
             words::some(jobs, "job")
         ));
     }
-    broker.close().await;
-    Ok(Outcome::Complete)
+    Ok(())
 }
 
-fn say_json(Planned { wanted, plan, now }: &Planned, published: bool) -> anyhow::Result<()> {
+fn say_json(Planned { wanted, plan, now, .. }: &Planned, published: bool) -> anyhow::Result<()> {
     let price = &plan.price;
     output::say_json(&Report {
         run: &wanted.run,
@@ -85,7 +105,7 @@ fn say_json(Planned { wanted, plan, now }: &Planned, published: bool) -> anyhow:
 
 /// The price, before anything is published.
 fn say(planned: &Planned) {
-    let Planned { wanted, plan, now } = planned;
+    let Planned { wanted, plan, now, .. } = planned;
     if plan.jobs.is_empty() {
         output::say(&planned.sentence());
         return;

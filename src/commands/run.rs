@@ -20,9 +20,21 @@ use crate::summary::{self, Summary};
 
 pub(super) async fn execute(words: Run, config: &Config) -> anyhow::Result<Outcome> {
     let wish = Wish::from(&words.selectors, coverage::today())?;
+    let mut outcome = Outcome::Complete;
+    // One after the other: each has its own dates to look at, and its own receipt.
+    for account in &config.of_accounts(words.selectors.account.as_deref())? {
+        if one(&words, &wish, config, account).await? == Outcome::Incomplete {
+            outcome = Outcome::Incomplete;
+        }
+    }
+    Ok(outcome)
+}
+
+/// The job of one account.
+async fn one(words: &Run, wish: &Wish, config: &Config, account: &Config) -> anyhow::Result<Outcome> {
     match words.destination {
         Destination::Index => {
-            let (summary, _) = harvest(&wish, config, words.wait).await?;
+            let (summary, _) = harvest(wish, config, account, words.wait).await?;
             report(&summary, words.json)
         }
         Destination::Stdout => {
@@ -33,9 +45,9 @@ pub(super) async fn execute(words: Run, config: &Config) -> anyhow::Result<Outco
                 search: None,
                 data_dir: folder.path().to_owned(),
                 raw_days: 0,
-                ..config.clone()
+                ..account.clone()
             };
-            let (summary, store) = harvest(&wish, &config, words.wait).await?;
+            let (summary, store) = harvest(wish, &config, &config, words.wait).await?;
             print_documents(&store).await?;
             if words.json {
                 return report(&summary, true);
@@ -46,10 +58,11 @@ pub(super) async fn execute(words: Run, config: &Config) -> anyhow::Result<Outco
     }
 }
 
-/// Plans, fetches and indexes what is wished; returns the summary and the store, for a look at it.
+/// Plans what is wished for the one account of `account`, fetches and indexes with all of `config`; returns the summary and the store, for a look at it.
 pub(super) async fn harvest(
     wish: &Wish,
     config: &Config,
+    account: &Config,
     wait: Duration,
 ) -> anyhow::Result<(Summary, Store)> {
     super::check::credentials(&*assemble::zoom(config)?).await?;
@@ -58,8 +71,8 @@ pub(super) async fn harvest(
     let store = assemble::store(config)?;
     store.setup().await?;
     // Nobody is asked how much of today is left: nothing hangs on this price.
-    let quota = allowed::configured(config)?;
-    let planned = planning::plan(wish, config, &quota, &broker, &store).await?;
+    let quota = allowed::configured(account)?;
+    let planned = planning::plan(wish, account, &quota, &broker, &store).await?;
     output::remark(&planned.sentence());
     let (picked, wanted) = (planned.picked_jobs(), planned.wanted.clone());
     if !planned.plan.jobs.is_empty() {

@@ -1,6 +1,7 @@
 //! The configuration: flags, then environment, then `.env`, then defaults. Composes what each crate wants
 //! for its own concern; nothing else reads the environment.
 
+mod accounts;
 mod environment;
 mod schedule;
 mod variables;
@@ -91,6 +92,8 @@ pub struct LogConfig {
 pub struct Config {
     /// The Zoom account; `Err` names the credentials that are not set, for the commands that need them.
     pub zoom: Result<::zoom::Config, Vec<&'static str>>,
+    /// Further Zoom accounts, where `ZOOM_ACCOUNTS_FILE` names them.
+    pub more_accounts: Vec<::zoom::Config>,
     /// Webinars are planned, too.
     pub webinars: bool,
     /// List jobs at once.
@@ -140,11 +143,16 @@ impl Config {
             api_key: secret("ES_API_KEY"),
             ca_cert: path("ES_CA_CERT"),
         });
+        let (zoom, more_accounts) = match zoom::configs(environment) {
+            Err(ConfigError::Missing { names }) => (Err(names), Vec::new()),
+            configured => {
+                let mut accounts = configured?.into_iter();
+                (accounts.next().ok_or_else(|| vec!["ZOOM_ACCOUNT_ID"]), accounts.collect())
+            }
+        };
         Ok(Self {
-            zoom: match zoom::config(environment) {
-                Err(ConfigError::Missing { names }) => Err(names),
-                configured => Ok(configured?),
-            },
+            zoom,
+            more_accounts,
             webinars: environment.flag("ZOOM_WEBINARS")?,
             list_permits: positive(environment, "ZOOM_LIST_PERMITS")?,
             detail_permits: positive(environment, "ZOOM_DETAIL_PERMITS")?,
@@ -159,6 +167,27 @@ impl Config {
             log: log(environment)?,
             http: http(environment)?,
         })
+    }
+}
+
+impl Config {
+    /// This configuration once for each account that `label` means, without one for each there is: with that
+    /// account as its only one.
+    ///
+    /// # Errors
+    /// When no account is configured, or none has this label.
+    pub fn of_accounts(&self, label: Option<&str>) -> Result<Vec<Self>, ConfigError> {
+        let first = self.zoom.as_ref().map_err(|names| ConfigError::Missing { names: names.clone() })?;
+        let accounts = || std::iter::once(first).chain(&self.more_accounts);
+        let meant: Vec<Self> = accounts()
+            .filter(|account| label.is_none_or(|label| account.label == label))
+            .map(|account| Self { zoom: Ok(account.clone()), more_accounts: Vec::new(), ..self.clone() })
+            .collect();
+        if meant.is_empty() {
+            let known: Vec<&str> = accounts().map(|account| account.label.as_str()).collect();
+            return Err(ConfigError::invalid("--account", format!("takes one of {}", known.join(", "))));
+        }
+        Ok(meant)
     }
 }
 

@@ -18,6 +18,7 @@ pub const VARIABLES: &[Variable] = &[
     variable("ZOOM_ACCOUNT_ID", None),
     variable("ZOOM_CLIENT_ID", None),
     variable("ZOOM_CLIENT_SECRET", None),
+    variable("ZOOM_ACCOUNTS_FILE", None),
     variable("ZOOM_API_URL", Some("https://api.zoom.us/v2")),
     variable("ZOOM_OAUTH_URL", Some("https://zoom.us/oauth/token")),
     variable("ZOOM_PLAN", Some("business")),

@@ -4,17 +4,45 @@ use secrecy::SecretString;
 
 use super::{ConfigError, Environment};
 
-/// What the Zoom crate wants to know.
+/// The accounts: those of the file, or the one of the variables.
+///
+/// # Errors
+/// When credentials are missing, or a value is not one its variable or key takes.
+pub(super) fn configs(environment: &Environment) -> Result<Vec<::zoom::Config>, ConfigError> {
+    match (environment.get("ZOOM_ACCOUNTS_FILE"), environment.get("ZOOM_ACCOUNT_ID")) {
+        (None, _) => Ok(vec![config(environment)?]),
+        (Some(_), Some(_)) => {
+            let why = "and ZOOM_ACCOUNT_ID are both set: take the one or the other";
+            Err(ConfigError::invalid("ZOOM_ACCOUNTS_FILE", why))
+        }
+        (Some(path), None) => {
+            let common = common(environment, String::new(), String::new(), String::new().into())?;
+            super::accounts::read(std::path::Path::new(path), &common)
+        }
+    }
+}
+
+/// The account of the variables.
 ///
 /// # Errors
 /// When credentials are missing or a value is not one its variable takes.
-pub(super) fn config(environment: &Environment) -> Result<::zoom::Config, ConfigError> {
+fn config(environment: &Environment) -> Result<::zoom::Config, ConfigError> {
     let needed = ["ZOOM_ACCOUNT_ID", "ZOOM_CLIENT_ID", "ZOOM_CLIENT_SECRET"];
     let [Some(account_id), Some(client_id), Some(client_secret)] = needed.map(|name| environment.get(name))
     else {
         let names = needed.into_iter().filter(|name| environment.get(name).is_none()).collect();
         return Err(ConfigError::Missing { names });
     };
+    common(environment, account_id.to_owned(), client_id.to_owned(), SecretString::from(client_secret))
+}
+
+/// What all accounts have in common, with these credentials.
+fn common(
+    environment: &Environment,
+    account_id: String,
+    client_id: String,
+    client_secret: SecretString,
+) -> Result<::zoom::Config, ConfigError> {
     let quota_share: f64 = environment.parsed("ZOOM_QUOTA_SHARE", "a number above 0, up to 1")?;
     if !(quota_share > 0.0 && quota_share <= 1.0) {
         let why = format!("takes a number above 0, up to 1, not {quota_share}");
@@ -28,8 +56,7 @@ pub(super) fn config(environment: &Environment) -> Result<::zoom::Config, Config
         ));
     }
     let daily_reserve: u64 = environment.parsed("ZOOM_DAILY_RESERVE", "a number of calls, 0 for none")?;
-    let base =
-        ::zoom::Config::new(account_id.to_owned(), client_id.to_owned(), SecretString::from(client_secret));
+    let base = ::zoom::Config::new(account_id, client_id, client_secret);
     Ok(::zoom::Config {
         api_url: url(environment, "ZOOM_API_URL")?,
         oauth_url: url(environment, "ZOOM_OAUTH_URL")?,
@@ -45,10 +72,14 @@ pub(super) fn config(environment: &Environment) -> Result<::zoom::Config, Config
 
 fn url(environment: &Environment, name: &'static str) -> Result<String, ConfigError> {
     let text = environment.get_or_default(name);
-    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
-    match rest {
-        Some(rest) if !rest.is_empty() && !rest.contains(char::is_whitespace) => Ok(text.to_owned()),
+    match is_address(text) {
+        true => Ok(text.to_owned()),
         // Not shown: an address may hold a password.
-        _ => Err(ConfigError::invalid(name, "takes an address that begins with http:// or https://")),
+        false => Err(ConfigError::invalid(name, "takes an address that begins with http:// or https://")),
     }
+}
+
+pub(super) fn is_address(text: &str) -> bool {
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    rest.is_some_and(|rest| !rest.is_empty() && !rest.contains(char::is_whitespace))
 }

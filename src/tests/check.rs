@@ -132,7 +132,8 @@ async fn other_arguments(amqp: &str, management: &str) {
     let (code, lines) = check(&old);
     assert_eq!(code, Some(2), "{lines:?}");
     assert!(said(&lines, "queues", "failing").contains("no queue is there yet"), "{lines:?}");
-    assert_eq!(check(&old).1, lines, "a check declares nothing");
+    let again = said(&check(&old).1, "queues", "failing");
+    assert!(again.contains("no queue is there yet"), "a check declares nothing: {again}");
     assert_eq!(old.call(&["setup"]).code, Some(0));
     assert_eq!(check(&old).0, Some(0));
 
@@ -244,7 +245,7 @@ async fn the_management_api_tells_of_alarms_and_policies() {
     let path = format!("policies/%2F/{}", site.prefix);
     site.manage(reqwest::Method::PUT, &path, policy).await;
     eventually("the policy is seen", 30, async || {
-        said(&check(&program).1, "queues", "notable").contains("sets max-length to 5 for 1 queue")
+        said(&check(&program).1, "queues", "notable").contains("sets max-length of 1 queue to 5")
     })
     .await;
     site.manage(reqwest::Method::DELETE, &path, json!({})).await;

@@ -53,6 +53,11 @@ impl Finding {
         Self { state: State::Failing, users, ..Self::well(what, crate::exit::sentence(error)) }
     }
 
+    /// With the name of the account it is about, where there are several.
+    pub(super) fn of_account(self, label: &str) -> Self {
+        Self { text: format!("account {label}: {}", self.text), ..self }
+    }
+
     pub(super) fn remedy(self, remedy: impl Into<String>) -> Self {
         Self { remedy: Some(remedy.into()), ..self }
     }

@@ -41,7 +41,15 @@ struct Flag {
 struct Queue {
     name: String,
     #[serde(default)]
-    effective_policy_definition: Value,
+    policy: Option<String>,
+    #[serde(default)]
+    operator_policy: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Policy {
+    name: String,
+    definition: BTreeMap<String, Value>,
 }
 
 /// `None` where there is no management API to ask.
@@ -62,11 +70,13 @@ async fn ask(amqp: &AmqpConfig, url: &SecretString, survey: &Survey) -> anyhow::
     let mut findings = alarms(&nodes);
     findings.extend(flags(&api.get::<Vec<Flag>>("feature-flags").await?));
     let vhost = survey.vhost.replace('%', "%25").replace('/', "%2F");
-    let path = format!("queues/{vhost}?disable_stats=true&enable_queue_totals=true");
-    let queues: Vec<Queue> = api.get(&path).await?;
-    findings.extend(policies(
-        queues.iter().filter(|queue| survey.queues.iter().any(|surveyed| surveyed.name == queue.name)),
-    ));
+    let mut queues: Vec<Queue> = api.get(&format!("queues/{vhost}?disable_stats=true")).await?;
+    queues.retain(|queue| survey.queues.iter().any(|surveyed| surveyed.name == queue.name));
+    if queues.iter().any(|queue| queue.policy.is_some() || queue.operator_policy.is_some()) {
+        let mut all: Vec<Policy> = api.get(&format!("policies/{vhost}")).await?;
+        all.extend(api.get::<Vec<Policy>>(&format!("operator-policies/{vhost}")).await?);
+        findings.extend(policies(&queues, &all));
+    }
     Ok(findings)
 }
 
@@ -134,27 +144,29 @@ fn flags(flags: &[Flag]) -> Vec<Finding> {
 }
 
 /// Policies change what a queue does behind its arguments' back.
-fn policies<'a>(queues: impl Iterator<Item = &'a Queue>) -> Vec<Finding> {
+fn policies(queues: &[Queue], policies: &[Policy]) -> Vec<Finding> {
     let shelf = assemble::SHELF_LIFE.as_millis();
-    let (mut findings, mut said) = (Vec::new(), BTreeMap::new());
-    for queue in queues {
-        let Value::Object(definition) = &queue.effective_policy_definition else { continue };
-        for (name, value) in definition {
+    let mut findings = Vec::new();
+    for policy in policies {
+        let is = |name: &Option<String>| name.as_ref() == Some(&policy.name);
+        let under = queues.iter().filter(|queue| is(&queue.policy) || is(&queue.operator_policy)).count();
+        if under == 0 {
+            continue;
+        }
+        let queues = words::some(under as u64, "queue");
+        for (name, value) in &policy.definition {
             let patience = value.as_u64().filter(|_| name == "consumer-timeout").map(u128::from);
-            if patience.is_some_and(|patience| patience < shelf * 2) {
-                let text =
-                    format!("a policy sets {name} of {} to {value} ms: work would be cut off", queue.name);
-                findings.push(Finding::worlds("timeout", text).remedy("make it half an hour or more"));
-            } else {
-                said.entry((name.clone(), value.to_string())).or_insert_with(Vec::new).push(&*queue.name);
-            }
+            let text = format!("the policy {} sets {name} of {queues} to {value}", policy.name);
+            findings.push(match patience {
+                Some(patience) if patience < shelf * 2 => {
+                    Finding::worlds("timeout", format!("{text} ms: work would be cut off"))
+                        .remedy("make it half an hour or more")
+                }
+                _ => Finding::notable("queues", text)
+                    .remedy("take ua's queues out of its pattern, unless it is meant"),
+            });
         }
     }
-    findings.extend(said.into_iter().map(|((name, value), queues)| {
-        let text =
-            format!("a policy sets {name} to {value} for {}", words::some(queues.len() as u64, "queue"));
-        Finding::notable("queues", text).remedy("take ua's queues out of its pattern, unless it is meant")
-    }));
     findings
 }
 
@@ -186,20 +198,25 @@ mod tests {
         );
         assert_eq!(flags(&told).len(), 1);
         let queues: Vec<Queue> = read(
-            r#"[{"name":"ua.dead"},{"name":"ua.documents","effective_policy_definition":[]},
-                {"name":"ua.a","effective_policy_definition":{"consumer-timeout":60000,"max-length":5}},
-                {"name":"ua.b","effective_policy_definition":{"consumer-timeout":7200000,"max-length":5}}]"#,
+            r#"[{"name":"ua.dead"},{"name":"ua.a","policy":"short","operator_policy":null},
+                {"name":"ua.b","policy":"long","operator_policy":"bound"},{"name":"ua.c","operator_policy":"bound"}]"#,
         );
-        let found = policies(queues.iter());
-        let failing: Vec<&str> = found
-            .iter()
-            .filter(|finding| finding.state == State::Failing)
-            .map(|finding| &*finding.text)
-            .collect();
-        assert_eq!(failing, ["a policy sets consumer-timeout of ua.a to 60000 ms: work would be cut off"]);
-        assert!(
-            found.iter().any(|finding| finding.text == "a policy sets max-length to 5 for 2 queues"),
-            "{found:?}"
+        let all: Vec<Policy> = read(
+            r#"[{"name":"short","definition":{"consumer-timeout":60000}},{"name":"other","definition":{"expires":1}},
+                {"name":"long","definition":{"consumer-timeout":7200000}},{"name":"bound","definition":{"max-length":5}}]"#,
+        );
+        let found = policies(&queues, &all);
+        let of = |state: State| -> Vec<&str> {
+            found.iter().filter(|finding| finding.state == state).map(|finding| &*finding.text).collect()
+        };
+        let cut = "the policy short sets consumer-timeout of 1 queue to 60000 ms: work would be cut off";
+        assert_eq!(of(State::Failing), [cut]);
+        assert_eq!(
+            of(State::Notable),
+            [
+                "the policy long sets consumer-timeout of 1 queue to 7200000",
+                "the policy bound sets max-length of 2 queues to 5",
+            ]
         );
     }
 }

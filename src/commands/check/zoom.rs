@@ -15,28 +15,48 @@ const NOTABLE_SKEW: SignedDuration = SignedDuration::from_secs(30);
 const FAILING_SKEW: SignedDuration = SignedDuration::from_mins(5);
 
 pub(super) async fn examine(config: &Config) -> Vec<Finding> {
-    let asked = async {
-        let zoom = assemble::zoom(config)?;
-        zoom.examine().await.map_err(understood)
+    let zoom = match assemble::zoom(config) {
+        Ok(zoom) => zoom,
+        Err(error) => return vec![Finding::error("zoom", &error)],
     };
-    match (asked.await, &config.zoom) {
-        (Err(error), _) => vec![Finding::error("zoom", &error)],
-        (Ok(seen), Ok(zoom)) => {
-            let mut findings = scopes(&seen);
-            findings.push(clock(seen.skew));
-            findings.extend(plan(&seen, zoom));
-            findings.push(source(&seen, zoom));
-            findings
-        }
-        (Ok(_), Err(_)) => Vec::new(),
+    let several = !config.more_accounts.is_empty();
+    let mut findings = Vec::new();
+    for (account, settings) in zoom.accounts().zip(config.zoom.iter().chain(&config.more_accounts)) {
+        let of_this = match account.examine().await.map_err(understood) {
+            Ok(seen) => found(&seen, settings),
+            Err(error) => vec![Finding::error("zoom", &error)],
+        };
+        let named = |finding: Finding| if several { finding.of_account(account.label()) } else { finding };
+        findings.extend(of_this.into_iter().map(named));
     }
+    findings
 }
 
-/// Gets a token and compares its scopes with those that are needed.
+fn found(seen: &Examination, settings: &zoom::Config) -> Vec<Finding> {
+    let mut findings = scopes(seen);
+    findings.push(clock(seen.skew));
+    findings.extend(plan(seen, settings));
+    findings.push(source(seen, settings));
+    findings
+}
+
+/// Gets a token of every account and compares its scopes with those that are needed.
 ///
 /// # Errors
 /// When the credentials are refused, scopes are missing, or Zoom cannot be reached.
-pub(in crate::commands) async fn credentials(zoom: &Zoom) -> anyhow::Result<zoom::Granted> {
+pub(in crate::commands) async fn credentials(zoom: &Zoom) -> anyhow::Result<Vec<zoom::Granted>> {
+    let mut granted = Vec::new();
+    for account in zoom.accounts() {
+        let of = |error: anyhow::Error| match zoom.accounts().count() {
+            1 => error,
+            _ => error.context(format!("account {}", account.label())),
+        };
+        granted.push(credentials_of(account).await.map_err(of)?);
+    }
+    Ok(granted)
+}
+
+async fn credentials_of(zoom: &Zoom) -> anyhow::Result<zoom::Granted> {
     let granted = zoom.check().await.map_err(understood)?;
     if granted.missing.is_empty() {
         return Ok(granted);
@@ -47,7 +67,7 @@ pub(in crate::commands) async fn credentials(zoom: &Zoom) -> anyhow::Result<zoom
 fn understood(failure: Failure) -> anyhow::Error {
     match failure {
         Failure::Halt { cause } => usage(cause),
-        Failure::Hold { why, .. } => anyhow::anyhow!(why),
+        Failure::Hold { why, .. } | Failure::Defer { why, .. } => anyhow::anyhow!(why),
         Failure::Retry { cause, .. } | Failure::Reject { cause } => anyhow::anyhow!(cause.text),
     }
 }

@@ -85,6 +85,9 @@ impl fmt::Display for SeriesId {
     }
 }
 
+/// The account of jobs whose id names none.
+pub const MAIN_ACCOUNT: &str = "main";
+
 /// The deterministic id of a job: the same work always has the same id, so doing it again overwrites.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -94,6 +97,28 @@ impl JobId {
     /// An id of the form `source:kind:key`, for example `zoom:meetings:2026-01-02`.
     pub fn new(source: crate::Source, kind: &str, key: impl fmt::Display) -> Self {
         Self(format!("{source}:{kind}:{key}"))
+    }
+
+    /// The same work for an account: `zoom@clinic:meetings:2026-01-02`. That of [`MAIN_ACCOUNT`] names none.
+    #[must_use]
+    pub fn of_account(&self, account: &str) -> Self {
+        let (source, rest) = self.parts();
+        match account {
+            MAIN_ACCOUNT => Self(format!("{source}:{rest}")),
+            account => Self(format!("{source}@{account}:{rest}")),
+        }
+    }
+
+    /// The account the work is for.
+    pub fn account(&self) -> &str {
+        let head = self.0.split_once(':').map_or("", |(head, _)| head);
+        head.split_once('@').map_or(MAIN_ACCOUNT, |(_, account)| account)
+    }
+
+    /// The source without the account, and what follows.
+    fn parts(&self) -> (&str, &str) {
+        let (head, rest) = self.0.split_once(':').unwrap_or((&self.0, ""));
+        (head.split_once('@').map_or(head, |(source, _)| source), rest)
     }
 
     /// The id as text.
@@ -151,6 +176,16 @@ impl fmt::Display for RunId {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_job_names_its_account_unless_it_is_the_main_one() {
+        let plain = JobId::from("zoom:host_meetings:2026-01-02:a@b:c");
+        assert_eq!(plain.account(), MAIN_ACCOUNT);
+        let clinic = plain.of_account("clinic");
+        assert_eq!(clinic.as_str(), "zoom@clinic:host_meetings:2026-01-02:a@b:c");
+        assert_eq!((clinic.account(), clinic.of_account("other").account()), ("clinic", "other"));
+        assert_eq!(clinic.of_account(MAIN_ACCOUNT), plain);
+    }
 
     #[test]
     fn a_meeting_uuid_is_base64_of_sixteen_bytes() {

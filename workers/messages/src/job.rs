@@ -24,6 +24,12 @@ pub struct Job<T> {
 }
 
 impl<T> Job<T> {
+    /// The same job for an account: its id names it.
+    #[must_use]
+    pub fn of_account(self, account: &str) -> Self {
+        Self { id: self.id.of_account(account), ..self }
+    }
+
     /// A job of this program's version.
     pub fn new(id: JobId, run: RunId, lane: Lane, planned_at: Timestamp, task: T) -> Self {
         Self { version: Version, id, run, lane, planned_at, task }

@@ -15,7 +15,7 @@ pub use cause::{Cause, CauseClass};
 pub use codec::{DecodeError, VERSION, decode, encode};
 pub use dead::{DeadEvent, DeadLetter, DeadState};
 pub use document::{Document, RawDocument, RawKind};
-pub use id::{IdError, JobId, MeetingUuid, RunId, SeriesId};
+pub use id::{IdError, JobId, MAIN_ACCOUNT, MeetingUuid, RunId, SeriesId};
 pub use job::{Job, JobHead};
 pub use queue::{Family, Lane, Queue, Source, UnknownName};
 pub use receipt::{Calls, Receipt, ReceiptState};

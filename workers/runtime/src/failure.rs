@@ -1,4 +1,4 @@
-//! The four ways in which work does not succeed. Decided where the knowledge is, settled by the runtime.
+//! The five ways in which work does not succeed. Decided where the knowledge is, settled by the runtime.
 
 use std::time::Duration;
 
@@ -23,6 +23,13 @@ pub enum Failure {
     /// The job is innocent: the quota is spent, the store or the API is down. Handed back, not counted.
     Hold {
         /// When to try again at the latest; `None` asks [`crate::Worker::healthy`] every few seconds.
+        until: Option<Timestamp>,
+        /// Why, in words for the operator.
+        why: String,
+    },
+    /// The job is innocent, and others are not concerned: parked for a while, not counted.
+    Defer {
+        /// When to try again at the latest.
         until: Option<Timestamp>,
         /// Why, in words for the operator.
         why: String,
@@ -58,6 +65,7 @@ impl std::fmt::Display for Failure {
             Self::Reject { cause } => write!(f, "dead letter: {cause}"),
             Self::Hold { until: Some(until), why } => write!(f, "on hold until {until}: {why}"),
             Self::Hold { until: None, why } => write!(f, "on hold: {why}"),
+            Self::Defer { why, .. } => write!(f, "put off: {why}"),
             Self::Halt { cause } => write!(f, "stopped: {cause}"),
         }
     }

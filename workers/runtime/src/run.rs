@@ -193,7 +193,7 @@ pub(crate) async fn caught<T>(work: impl Future<Output = T>) -> Result<T, Failur
 /// Everything sent is confirmed before a job is settled, its failure's receipts included.
 pub(crate) async fn confirm(outcome: Result<(), Failure>, outbox: &mut Outbox) -> Result<(), Failure> {
     match outcome {
-        Err(failure @ (Failure::Hold { .. } | Failure::Halt { .. })) => Err(failure),
+        Err(failure @ (Failure::Hold { .. } | Failure::Defer { .. } | Failure::Halt { .. })) => Err(failure),
         outcome => outbox.flush().await.map_err(Failure::from).and(outcome),
     }
 }

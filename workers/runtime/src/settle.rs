@@ -1,10 +1,16 @@
 //! The one place where an outcome becomes a settlement.
 
+use std::time::Duration;
+
+use jiff::Timestamp;
 use messages::{Cause, CauseClass};
 use tracing::{debug, error, warn};
 
 use crate::status::{Settled, Status};
-use crate::{BrokerError, Delivery, Failure, telemetry};
+use crate::{BrokerError, Delivery, Failure, clock, telemetry};
+
+/// The longest time for which a job is put off.
+const LONGEST: Duration = Duration::from_secs(120);
 
 /// What the loop has to know of an outcome beside its settlement.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,7 +30,7 @@ pub(crate) async fn settle(
     let id = delivery.message.headers.message_id.clone();
     let class = match &outcome {
         Err(Failure::Retry { cause, .. } | Failure::Reject { cause }) => Some(cause.class),
-        Ok(()) | Err(Failure::Hold { .. } | Failure::Halt { .. }) => None,
+        Ok(()) | Err(Failure::Hold { .. } | Failure::Defer { .. } | Failure::Halt { .. }) => None,
     };
     let (settled, signal, result) = match outcome {
         Ok(()) => (Settled::Done, None, delivery.ack().await),
@@ -34,6 +40,10 @@ pub(crate) async fn settle(
             debug!(message.id = %id, "handed back {id}: {why}");
             let hold = crate::status::Hold { until, why };
             (Settled::HandedBack, Some(Signal::Hold(hold)), delivery.hand_back().await)
+        }
+        Err(Failure::Defer { until, why }) => {
+            debug!(message.id = %id, "put off {id}: {why}");
+            (Settled::HandedBack, None, delivery.defer(put_off(until)).await)
         }
         Err(Failure::Halt { cause }) => {
             error!(message.id = %id, "stopping {}: {cause}", status.name());
@@ -55,9 +65,15 @@ fn count(status: &Status, settled: Settled, class: Option<CauseClass>) {
     telemetry::settled(status.name(), settled, class);
 }
 
+/// How long a job is put off: until its time, but often enough that it is not missed when that comes early.
+fn put_off(until: Option<Timestamp>) -> Duration {
+    let left = until.map(|until| until.as_millisecond() - clock::now().as_millisecond());
+    left.and_then(|left| u64::try_from(left).ok()).map_or(LONGEST, Duration::from_millis).min(LONGEST)
+}
+
 type Settlement = (Settled, Option<Signal>, Result<(), BrokerError>);
 
-async fn retry(delivery: Delivery, after: Option<std::time::Duration>, cause: Cause) -> Settlement {
+async fn retry(delivery: Delivery, after: Option<Duration>, cause: Cause) -> Settlement {
     let id = delivery.message.headers.message_id.clone();
     let last = delivery.is_last_attempt();
     let attempt = delivery.message.headers.attempt + 1;

@@ -73,8 +73,10 @@ impl<'a> Errand<'a> {
     /// meanwhile, is done again, and would publish them all a second time.
     pub(crate) async fn plan(&mut self, part: &str, tasks: Vec<Task>) -> Result<(), Refusal> {
         let now = clock::now();
-        let jobs: Vec<Job<Task>> =
-            tasks.into_iter().map(|task| task.into_job(self.job.run.clone(), self.job.lane, now)).collect();
+        let job = |task: Task| {
+            task.into_job(self.job.run.clone(), self.job.lane, now).of_account(self.job.id.account())
+        };
+        let jobs: Vec<Job<Task>> = tasks.into_iter().map(job).collect();
         let receipts = jobs.iter().map(planned).collect::<Result<Vec<_>, _>>()?;
         if !receipts.is_empty() {
             self.send_receipts(&format!("{part}.planned"), receipts).await?;

@@ -108,10 +108,7 @@ impl Quota {
 
     /// True when `why`, the reason of a hold, was a pause of a class that is over by now.
     pub(crate) fn lifted(&self, why: &str) -> bool {
-        let paused =
-            |class: &RateClass| why.strip_prefix(class.name()).is_some_and(|rest| rest.starts_with(':'));
-        let class = RateClass::ALL.into_iter().find(paused);
-        class.is_some_and(|class| self.allowance.held(class.index()).is_none())
+        paused_class(why).is_some_and(|class| self.allowance.held(class.index()).is_none())
     }
 
     /// True when no class is paused.
@@ -139,6 +136,13 @@ impl Quota {
             resource_intensive: count(RateClass::ResourceIntensive),
         }
     }
+}
+
+/// The class that a hold's reason says is paused: its sentence begins with the class.
+pub(crate) fn paused_class(why: &str) -> Option<RateClass> {
+    let paused =
+        |class: &RateClass| why.strip_prefix(class.name()).is_some_and(|rest| rest.starts_with(": paused"));
+    RateClass::ALL.into_iter().find(paused)
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The two workers, and the way of one job through them: window, source, task, outcome.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::tz::Offset;
 use messages::zoom::{Api, Task};
@@ -10,7 +11,11 @@ use runtime::{Attempt, Failure, Outbox, Worker, clock};
 use crate::atlas::Refusal;
 use crate::detail::{self, Detail};
 use crate::errand::Errand;
+use crate::quota::paused_class;
 use crate::{RateClass, Zoom, list, report, window};
+
+/// When a job of an account that is not known is tried again.
+const UNKNOWN: Duration = Duration::from_secs(600);
 
 /// Does list jobs: Resource-intensive calls.
 pub struct ListWorker(pub Arc<Zoom>);
@@ -52,14 +57,41 @@ impl Worker for DetailWorker {
     }
 }
 
+/// Does a job with the account it is for.
+async fn perform(
+    accounts: &Zoom,
+    job: &Job<Task>,
+    attempt: Attempt,
+    outbox: &mut Outbox,
+) -> Result<(), Failure> {
+    let account = job.id.account();
+    let Some(zoom) = accounts.of_account(account) else {
+        // Another process may know it, or this one will after its next start.
+        let text = format!("no account {account:?} is configured here (ZOOM_ACCOUNTS_FILE)");
+        return Err(Failure::retry_after(UNKNOWN, Cause::new(CauseClass::AttemptsSpent, text)));
+    };
+    match perform_with(zoom, job, attempt, outbox).await {
+        // What holds one account must not hold the others: their jobs come from the same queues.
+        Err(Failure::Hold { until, why }) if accounts.has_others() && paused_class(&why).is_some() => {
+            Err(Failure::Defer { until, why: format!("account {account}, {why}") })
+        }
+        outcome => outcome,
+    }
+}
+
 /// Does a job. One that is given up leaves a receipt that says so, or coverage would wait for it for ever.
-async fn perform(zoom: &Zoom, job: &Job<Task>, attempt: Attempt, outbox: &mut Outbox) -> Result<(), Failure> {
+async fn perform_with(
+    zoom: &Zoom,
+    job: &Job<Task>,
+    attempt: Attempt,
+    outbox: &mut Outbox,
+) -> Result<(), Failure> {
     let mut errand = Errand::new(zoom, job, attempt, outbox);
     let Err(failure) = fetch(&mut errand).await else { return Ok(()) };
     let cause = match &failure {
         Failure::Reject { cause } => Some(cause),
         Failure::Retry { cause, .. } if attempt.last => Some(cause),
-        Failure::Retry { .. } | Failure::Hold { .. } | Failure::Halt { .. } => None,
+        Failure::Retry { .. } | Failure::Hold { .. } | Failure::Defer { .. } | Failure::Halt { .. } => None,
     };
     if let Some(cause) = cause.cloned() {
         errand.give_up(cause).await?;

@@ -40,6 +40,8 @@ pub struct Examination {
 
 /// The Zoom source of one process.
 pub struct Zoom {
+    label: String,
+    others: Vec<Zoom>,
     pub(crate) client: Client,
     pub(crate) hosts: Hosts,
     pub(crate) source: Source,
@@ -81,6 +83,8 @@ impl Zoom {
         };
         let tokens = Tokens::new(http.clone(), credentials);
         Ok(Self {
+            label: config.label,
+            others: Vec::new(),
             client: Client::new(http, api_url, tokens, quota, config.quota_speed),
             hosts: Hosts::default(),
             source: Source::new(config.source),
@@ -127,19 +131,49 @@ impl Zoom {
         })
     }
 
-    /// API calls made so far, per rate class.
+    /// The same with other accounts beside its own: jobs are done with the account they name.
+    #[must_use]
+    pub fn with_others(mut self, others: Vec<Self>) -> Self {
+        self.others = others;
+        self
+    }
+
+    /// What the account is called here.
+    pub fn label(&self) -> &str {
+        &self.label
+    }
+
+    /// Every account, this one first.
+    pub fn accounts(&self) -> impl Iterator<Item = &Self> {
+        std::iter::once(self).chain(&self.others)
+    }
+
+    pub(crate) fn of_account(&self, label: &str) -> Option<&Self> {
+        self.accounts().find(|account| account.label == label)
+    }
+
+    pub(crate) fn has_others(&self) -> bool {
+        !self.others.is_empty()
+    }
+
+    /// API calls made so far with every account, per rate class.
     pub fn calls(&self) -> Calls {
-        self.client.calls()
+        self.accounts().fold(Calls::default(), |mut calls, account| {
+            calls += account.client.calls();
+            calls
+        })
     }
 
-    /// How the quota stands, as far as this process knows.
-    pub fn quota(&self) -> Option<News> {
-        self.client.quota().news()
+    /// How the quota of every account stands, as far as this process knows.
+    pub fn quotas(&self) -> Vec<News> {
+        self.accounts().filter_map(|account| account.client.quota().news()).collect()
     }
 
-    /// Ends this process's part in the quota in good order; no call is made any more.
+    /// Ends this process's part in the quotas in good order; no call is made any more.
     pub async fn close(&self) {
-        self.client.quota().close().await;
+        for account in self.accounts() {
+            account.client.quota().close().await;
+        }
     }
 
     /// Whether work is worth trying: Zoom answers, and no class of these is paused. Costs no quota.

@@ -314,6 +314,18 @@ impl Delivery {
         }
     }
 
+    /// Parks the message on the rung nearest to `after`: the attempt does not count.
+    ///
+    /// # Errors
+    /// As [`Delivery::ack`].
+    pub async fn defer(self, after: Duration) -> Result<(), BrokerError> {
+        let delay = self.ladder.delay(Some(after), 1);
+        match self.lease {
+            Lease::Local(lease) => lease.park(self.message.headers, delay).await,
+            Lease::Amqp(lease) => lease.park(self.message.headers, delay).await,
+        }
+    }
+
     /// Will never work as it is: a dead letter at once, with its cause and origin.
     ///
     /// # Errors

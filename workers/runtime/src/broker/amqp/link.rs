@@ -173,7 +173,7 @@ impl Link {
     fn watch(&self, connection: &Connection) {
         let closed = self.closed.clone();
         let mut events = Box::pin(connection.events_listener());
-        let blocked = Arc::clone(&self.blocked);
+        let (blocked, status) = (Arc::clone(&self.blocked), connection.status().clone());
         let note = move |why| *blocked.lock().unwrap_or_else(PoisonError::into_inner) = why;
         note(None);
         tokio::spawn(async move {
@@ -189,7 +189,8 @@ impl Link {
                         info!("the broker takes messages again");
                         note(None);
                     }
-                    Event::Error(_) => return,
+                    // Errors of single channels are told here, too.
+                    Event::Error(_) if !status.connected() => return,
                     _ => {}
                 }
             }

@@ -45,11 +45,11 @@ use tracing::warn;
 
 pub use self::consumer::Consumer;
 pub(crate) use self::counter::{Arrival, Counter, Tap};
+pub use self::difference::Difference;
 pub use self::lead::Lead;
 pub(super) use self::lease::Lease;
-pub use self::post::Order;
-pub use self::difference::Difference;
 pub use self::migrate::Migrated;
+pub use self::post::Order;
 pub(super) use self::sift::Sift;
 pub use self::survey::{QueueState, Rights, Survey, Surveyed};
 

@@ -7,7 +7,7 @@ use lapin::options::{
     BasicConsumeOptions, BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions, QueueDeleteOptions,
 };
 use lapin::types::{AMQPValue, FieldTable, ShortString};
-use lapin::{BasicProperties, Confirmation};
+use lapin::{BasicProperties, Channel};
 
 use super::difference::Difference;
 use super::topology::{self, Wanted};
@@ -17,7 +17,8 @@ use crate::BrokerError;
 /// Arguments that may differ: more than there are.
 const MOST_DIFFERENCES: usize = 16;
 /// How long the broker may take to confirm one message when it is well.
-const CONFIRM_TIME: Duration = Duration::from_secs(5);
+const CONFIRM_TIME: Duration = Duration::from_secs(10);
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
 /// A key that nothing is bound by.
 const NOWHERE: &str = "ua.check.nowhere";
 
@@ -197,27 +198,44 @@ async fn may_take(inner: &Inner, name: ShortString) -> Result<Option<String>, Br
     }
 }
 
-/// Publishes a message that has nowhere to go and is thrown away; returns why the broker takes none, if it does not.
+/// Publishes messages that have nowhere to go and are thrown away; returns why the broker takes none, if it does not.
 async fn may_publish(inner: &Inner, rights: &mut Rights) -> Result<Option<String>, BrokerError> {
     let channel = inner.channel().await?;
     channel.confirm_select(ConfirmSelectOptions::default()).await.map_err(|error| fault::of(&error))?;
-    let options = BasicPublishOptions { mandatory: true, ..Default::default() };
-    let properties = BasicProperties::default();
     let publishing = async {
-        channel.basic_publish(inner.names.exchange(), NOWHERE.into(), options, b"", properties).await?.await
+        // A broker that is short of something notices who publishes by the first, and hears nothing of the second.
+        publish(inner, &channel).await?;
+        publish(inner, &channel).await
     };
-    match tokio::time::timeout(CONFIRM_TIME, publishing).await {
-        Ok(Ok(Confirmation::Ack(_) | Confirmation::Nack(_) | Confirmation::NotRequested)) => {}
+    let published = tokio::select! {
+        published = tokio::time::timeout(CONFIRM_TIME, publishing) => published,
+        why = blocked(inner) => return Ok(Some(why)),
+    };
+    match published {
+        Ok(Ok(())) => Ok(None),
         Ok(Err(error)) if fault::is_forbidden(&error) => {
             rights.publish = Some(fault::words(&error));
+            Ok(None)
         }
         // No exchange: nothing is set up, which the queues tell better.
-        Ok(Err(error)) if fault::is_missing(&error) => {}
-        Ok(Err(error)) => return Err(fault::of(&error)),
-        Err(_) => {
-            let silent = || "it confirms nothing, and does not say why".to_owned();
-            return Ok(Some(inner.publishing.blocked().unwrap_or_else(silent)));
-        }
+        Ok(Err(error)) if fault::is_missing(&error) => Ok(None),
+        Ok(Err(error)) => Err(fault::of(&error)),
+        Err(_) => Ok(Some("it confirms nothing, and does not say why".to_owned())),
     }
-    Ok(inner.publishing.blocked())
+}
+
+/// Returns once the broker says that it takes no messages.
+async fn blocked(inner: &Inner) -> String {
+    loop {
+        if let Some(why) = inner.publishing.blocked() {
+            return why;
+        }
+        tokio::time::sleep(LOOK_AGAIN).await;
+    }
+}
+
+async fn publish(inner: &Inner, channel: &Channel) -> lapin::Result<()> {
+    let options = BasicPublishOptions { mandatory: true, ..Default::default() };
+    let (exchange, properties) = (inner.names.exchange(), BasicProperties::default());
+    channel.basic_publish(exchange, NOWHERE.into(), options, b"", properties).await?.await.map(|_| ())
 }

@@ -2,8 +2,8 @@
 //! dead letters; several processes may share the file.
 
 mod file;
-mod lead;
 mod inspect;
+mod lead;
 mod owner;
 mod roll;
 mod rows;
@@ -19,8 +19,8 @@ use messages::Queue;
 use tokio::sync::Notify;
 use tracing::warn;
 
-pub use self::lead::{Lead, Order};
 pub use self::inspect::{Inspection, inspect};
+pub use self::lead::{Lead, Order};
 
 use self::file::Writer;
 use self::owner::Owner;
