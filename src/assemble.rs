@@ -112,7 +112,7 @@ pub fn zoom(config: &Config) -> anyhow::Result<Arc<Zoom>> {
 /// The Zoom source of a process that fetches: it takes part in the accounts' quotas.
 ///
 /// # Errors
-/// As [`zoom`], and when another process fetches on the same local file.
+/// As [`fn@zoom`], and when another process fetches on the same local file.
 pub async fn fetcher(config: &Config, broker: &Broker) -> anyhow::Result<Arc<Zoom>> {
     let mut accounts = Vec::new();
     for zoom in config.of_accounts(None)?.into_iter().filter_map(|config| config.zoom.ok()) {

@@ -92,7 +92,7 @@ pub struct DlqDrop {
     /// Which ones
     #[command(flatten)]
     pub choice: DlqChoice,
-    /// Appends them to this file, one JSON line each [default: dropped-<time>.ndjson in the data folder]
+    /// Appends them to this file, one JSON line each [default: dropped-TIME.ndjson in the data folder]
     #[arg(long, value_name = "FILE")]
     pub to: Option<PathBuf>,
     /// Does not ask
