@@ -90,7 +90,7 @@ async fn figures(place: &str, folder: &Path, environment: &Environment, broker: 
         &["dlq", "list", "--source", "opencast"],
         &["dlq", "list", "--uuid", "AAAAAAAAAAAAAAAAAAAAAA=="],
         &["dlq", "replay", "--limit", "1000"],
-        &["dlq", "replay", "--limit", "1000", "--class", "gone", "--date", "2026-01-08"],
+        &["dlq", "replay", "--limit", "1000", "--class", "forbidden", "--date", "2026-01-08"],
         &["dlq", "drop", "--limit", "1000", "--yes"],
         &["dlq", "replay", "--all", "--dry-run"],
         &["status", "--json"],

@@ -1,6 +1,10 @@
 //! How fast documents go in: upserts into the local file, the check against the template, and bulk requests to
 //! the search engines named by `UA_TEST_ES_7`, `UA_TEST_ES_9`, `UA_TEST_OS_2` and `UA_TEST_OS_3`.
-#![allow(missing_docs, clippy::print_stdout, clippy::unwrap_used)]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a benchmark prints, and ends when anything goes wrong"
+)]
 
 use std::time::Instant;
 

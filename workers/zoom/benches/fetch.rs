@@ -1,7 +1,7 @@
 //! The fetch side alone: a day listed and its meetings fetched through the worker loop and the local broker, from a
 //! simulator whose quota is a hundred times Zoom's, then for a minute from one whose quota is Zoom's. Prints the rates
 //! held and the calls over quota.
-#![allow(
+#![expect(
     clippy::unwrap_used,
     clippy::print_stdout,
     reason = "a benchmark prints, and ends when anything goes wrong"

@@ -1,5 +1,5 @@
 //! Dates and meetings by the Dashboard, against the simulator and its truth.
-#![allow(clippy::unwrap_used, reason = "what goes wrong in a test ends it")]
+#![expect(clippy::unwrap_used, reason = "what goes wrong in a test ends it")]
 
 mod support;
 

@@ -1,5 +1,5 @@
 //! The Reports path, by choice and by the change-over of `auto`, against the simulator and its truth.
-#![allow(clippy::unwrap_used, reason = "what goes wrong in a test ends it")]
+#![expect(clippy::unwrap_used, reason = "what goes wrong in a test ends it")]
 
 mod support;
 

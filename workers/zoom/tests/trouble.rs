@@ -1,5 +1,5 @@
 //! Troubles the simulator makes: none loses data, none stops other jobs, each is named.
-#![allow(clippy::unwrap_used, reason = "what goes wrong in a test ends it")]
+#![expect(clippy::unwrap_used, reason = "what goes wrong in a test ends it")]
 
 mod support;
 

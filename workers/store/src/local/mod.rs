@@ -149,8 +149,13 @@ impl Local {
         field: &'static str,
         time: &'static str,
     ) -> Result<Vec<Span>, StoreError> {
-        let selection = sql::Selection::of(self.prefix(), query)?;
-        let value = sql::shown(query.kind, field);
+        let mut selection = sql::Selection::of(self.prefix(), query)?;
+        // Where a word can be but this one it is not asked of the documents again: SQLite would read each of them.
+        let only = query.terms.iter().find(|(term, _)| *term == field && sql::is_word(query.kind, field));
+        let value = match only {
+            Some((_, word)) => selection.constant(word),
+            None => sql::shown(query.kind, field),
+        };
         let time = if time.is_empty() { "null".to_owned() } else { sql::compared(query.kind, time) };
         self.read(move |connection, _| rows::spans(connection, &selection, &value, &time)).await
     }

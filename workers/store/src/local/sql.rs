@@ -53,6 +53,11 @@ pub(super) fn shown(kind: Kind, field: &str) -> String {
     }
 }
 
+/// True when a field holds words, of which a condition leaves exactly one.
+pub(super) fn is_word(kind: Kind, field: &str) -> bool {
+    matches!(template::of(kind).fields.find(field), Some(Field::Keyword))
+}
+
 /// An expression for a document without some of its fields.
 pub(super) fn body_without(fields: &[&str]) -> String {
     let paths = fields.iter().map(|field| format!(", '$.\"{field}\"'"));
@@ -118,6 +123,11 @@ impl Selection {
             _ => key,
         };
         self.conditions.push(condition);
+    }
+
+    /// An expression for a text.
+    pub(super) fn constant(&mut self, text: &str) -> String {
+        self.bind(Value::Text(text.to_owned()))
     }
 
     /// What the hits are sorted by; `null` where there is no order.
