@@ -1,5 +1,4 @@
 //! Answers the simulator cannot give: a server that says what a test tells it to.
-#![expect(clippy::unwrap_used, reason = "what goes wrong in a test ends it")]
 
 mod support;
 

@@ -1,5 +1,4 @@
 //! Dates and meetings by the Dashboard, against the simulator and its truth.
-#![expect(clippy::unwrap_used, reason = "what goes wrong in a test ends it")]
 
 mod support;
 

@@ -1,5 +1,4 @@
 //! Answers that are well-formed and not to be believed, and an API that gives none.
-#![expect(clippy::unwrap_used, reason = "what goes wrong in a test ends it")]
 
 mod support;
 

@@ -209,6 +209,6 @@ async fn write(task: &str) {
     for number in 0..batches.parse::<u32>().unwrap() {
         let docs: Vec<Doc> = (0..20).map(|n| meeting(&format!("{name}{number}/{n}"), 1, json!({}))).collect();
         fill(&store, &docs).await;
-        writeln!(std::io::stdout(), "written {number}").unwrap();
+        std::io::stdout().write_all(format!("written {number}\n").as_bytes()).unwrap();
     }
 }
