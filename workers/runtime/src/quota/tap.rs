@@ -168,7 +168,7 @@ impl Tap {
 
     /// Says what is wanted; without `news` only if anything is.
     async fn say(&self, line: &amqp::Tap, news: bool) -> Result<(), BrokerError> {
-        let body = {
+        let (body, orders) = {
             let mut state = self.state();
             let State { callers, want, sent, .. } = &mut *state;
             for (callers, waiting) in callers.iter_mut().zip(&mut want.waiting) {
@@ -184,10 +184,15 @@ impl Tap {
                 sent.pop_front();
             }
             let body = serde_json::to_vec(&*want);
-            want.orders.clear();
-            body.map_err(|error| BrokerError::Refused(format!("what is wanted: {error}")))?
+            let body = body.map_err(|error| BrokerError::Refused(format!("what is wanted: {error}")))?;
+            (body, std::mem::take(&mut want.orders))
         };
-        line.send(&body).await
+        let sent = line.send(&body).await;
+        if sent.is_err() {
+            // What the API said of the day goes with the next message, before what it said since.
+            self.state().want.orders.splice(0..0, orders);
+        }
+        sent
     }
 
     /// Takes in what the leader says.
