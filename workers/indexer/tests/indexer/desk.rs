@@ -94,8 +94,13 @@ async fn letters_are_filed_byte_for_byte_and_found_by_class_origin_and_state() {
     let groups = desk::groups(&place.store, &Filter::default()).await.unwrap();
     let counts: Vec<(&str, u64)> = groups.iter().map(|group| (group.class.as_str(), group.count)).collect();
     assert_eq!(counts, [("gone", 2), ("bad-shape", 1)]);
-    let at = jiff::Timestamp::from_millisecond(letter.died_at.as_millisecond()).ok();
-    assert_eq!((groups[0].oldest, groups[0].newest), (at, at));
+    // Two letters of one batch may die in different milliseconds, and to which of two a time belongs the stores decide.
+    let died = |letter: &DeadLetter| letter.died_at.as_millisecond();
+    let other = row(&place, "c").await;
+    let (oldest, newest) = (died(&letter).min(died(&other)), died(&letter).max(died(&other)));
+    let is_near =
+        |found: Option<jiff::Timestamp>, wanted: i64| found.unwrap().as_millisecond().abs_diff(wanted) <= 1;
+    assert!(is_near(groups[0].oldest, oldest) && is_near(groups[0].newest, newest), "{groups:?}");
     assert_eq!(groups[0].next_step(), CauseClass::Gone.next_step());
     assert!(desk::groups(&place.store, &later).await.unwrap().is_empty());
 }
