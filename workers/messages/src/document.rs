@@ -51,6 +51,12 @@ pub enum RawKind {
     /// A page of `GET /report/webinars/{uuid}/participants`.
     #[serde(rename = "zoom.report.webinar_participants")]
     ZoomReportWebinarParticipants,
+    /// A page of `GET /usertracking/actions.json`, in either dialect.
+    #[serde(rename = "opencast.actions")]
+    OpencastActions,
+    /// One result of `GET /search/episode.json`, as it stands in the answer of either generation.
+    #[serde(rename = "opencast.episode")]
+    OpencastEpisode,
 }
 
 /// One API answer, exactly as received, with its provenance.

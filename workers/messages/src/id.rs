@@ -85,6 +85,51 @@ impl fmt::Display for SeriesId {
     }
 }
 
+/// An episode's media package id: mostly a UUID, at times what somebody chose. Up to 128 printable characters without
+/// spaces; anything else may stand in it, a slash included, so that whoever builds a path encodes it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Mpid(String);
+
+impl Mpid {
+    /// The id, not encoded.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Mpid {
+    type Err = IdError;
+
+    fn from_str(text: &str) -> Result<Self, IdError> {
+        let plain = |c: char| !c.is_whitespace() && !c.is_control();
+        match text.is_empty() || text.len() > 128 || !text.chars().all(plain) {
+            false => Ok(Self(text.to_owned())),
+            true => Err(refuse("media package id (1 to 128 characters without spaces)", text)),
+        }
+    }
+}
+
+impl TryFrom<String> for Mpid {
+    type Error = IdError;
+
+    fn try_from(text: String) -> Result<Self, IdError> {
+        text.parse()
+    }
+}
+
+impl From<Mpid> for String {
+    fn from(mpid: Mpid) -> Self {
+        mpid.0
+    }
+}
+
+impl fmt::Display for Mpid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 /// The account of jobs whose id names none.
 pub const MAIN_ACCOUNT: &str = "main";
 
@@ -206,6 +251,16 @@ mod tests {
         ] {
             let error = bad.parse::<MeetingUuid>().unwrap_err();
             assert!(error.to_string().contains("24 characters"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_media_package_id_is_short_and_without_spaces() {
+        for good in ["0a1b2c3d-0001-4000-8000-000000000001", "lecture/7", "ä"] {
+            assert_eq!(good.parse::<Mpid>().unwrap().as_str(), good);
+        }
+        for bad in ["", "a b", "a\nb", &"x".repeat(129)] {
+            assert!(bad.parse::<Mpid>().unwrap_err().to_string().contains("128 characters"));
         }
     }
 

@@ -78,6 +78,10 @@ pub fn encode_page(raw: &RawDocument<'_>, target: &Target<'_>, batch: &mut Batch
                 page.session(&of, &row.document(&of, event, &harvest)?)
             })?;
         }
+        K::OpencastActions | K::OpencastEpisode => {
+            let text = format!("answers of {} are not mapped by this ua", raw.endpoint);
+            return Err(Cause::new(CauseClass::UnknownVersion, text));
+        }
     }
     Ok(page.encoded())
 }

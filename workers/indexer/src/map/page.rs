@@ -174,6 +174,9 @@ fn list_name(kind: RawKind) -> Option<&'static str> {
         | RawKind::ZoomMetricsWebinarParticipants
         | RawKind::ZoomReportParticipants
         | RawKind::ZoomReportWebinarParticipants => Some("participants"),
-        RawKind::ZoomMetricsMeeting | RawKind::ZoomReportMeeting => None,
+        RawKind::ZoomMetricsMeeting
+        | RawKind::ZoomReportMeeting
+        | RawKind::OpencastActions
+        | RawKind::OpencastEpisode => None,
     }
 }
