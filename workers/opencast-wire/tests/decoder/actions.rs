@@ -1,0 +1,190 @@
+//! Pages of user actions.
+
+use jiff::Timestamp;
+use opencast_wire::{Action, Fault, Playing, actions};
+use proptest::option;
+use proptest::prelude::*;
+use serde_json::value::RawValue;
+
+use crate::serialiser::{Element, STYLES, element, text, tricky};
+
+/// What an action says, as a test makes it up.
+#[derive(Debug, Clone)]
+struct Made {
+    id: i64,
+    mpid: String,
+    session: [Option<String>; 4],
+    points: [i64; 3],
+    kind: String,
+    playing: (Playing, &'static str),
+    created: (Timestamp, String),
+}
+
+fn made() -> impl Strategy<Value = Made> {
+    let playing = prop_oneof![
+        Just((Playing::No, "false")),
+        Just((Playing::No, "0")),
+        Just((Playing::Yes, "true")),
+        Just((Playing::Yes, "1")),
+        Just((Playing::Live, "2")),
+        Just((Playing::Live, "live")),
+    ];
+    let created = (0_i64..4_000_000_000_000, -12_i8..=12).prop_map(|(millis, hours)| {
+        let instant = Timestamp::from_millisecond(millis).unwrap();
+        let offset = jiff::tz::Offset::constant(hours);
+        (instant, instant.display_with_offset(offset).to_string())
+    });
+    let session = prop::array::uniform4(option::of(tricky()));
+    (1_i64..1 << 53, tricky(), session, prop::array::uniform3(-5_i64..100_000), tricky(), playing, created)
+        .prop_map(|(id, mpid, session, points, kind, playing, created)| Made {
+            id,
+            mpid,
+            session,
+            points,
+            kind,
+            playing,
+            created,
+        })
+}
+
+impl Made {
+    fn element(&self) -> Element {
+        let [session, user, ip, agent] = self.session.each_ref().map(Option::as_deref);
+        let omitted = |value: Option<&str>| value.unwrap_or("-omitted-").to_owned();
+        let session = element()
+            .child("sessionId", text(omitted(session)))
+            .child("userId", text(omitted(user)))
+            .child("userIp", text(omitted(ip)))
+            .child_if("userAgent", agent);
+        let [inpoint, outpoint, length] = self.points;
+        element()
+            .child("id", text(self.id))
+            .child("mediapackageId", text(&self.mpid))
+            .child("sessionId", session)
+            .child("inpoint", text(inpoint))
+            .child("outpoint", text(outpoint))
+            .child("length", text(length))
+            .child("type", text(&self.kind))
+            .child("isPlaying", text(self.playing.1))
+            .child("created", text(&self.created.1))
+    }
+
+    fn action(&self) -> Action<'_> {
+        let [session_id, user_id, user_ip, user_agent] =
+            self.session.each_ref().map(|text| text.as_deref().map(Into::into));
+        let [inpoint, outpoint, length] = self.points.map(Some);
+        Action {
+            id: self.id,
+            mpid: self.mpid.as_str().into(),
+            session_id,
+            user_id,
+            user_ip,
+            user_agent,
+            inpoint,
+            outpoint,
+            length,
+            kind: self.kind.as_str().into(),
+            playing: self.playing.0,
+            created: self.created.0,
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_page_is_read_as_the_same_actions(rows in prop::collection::vec(made(), 0..4), total in 0_u64..1 << 40) {
+        let page = element().attribute("total", total).attribute("offset", 0).attribute("limit", 10);
+        let page = page.children("action", rows.iter().map(Made::element));
+        for style in STYLES {
+            let document = page.document("actions", style);
+            let read = actions::page(&document).unwrap();
+            prop_assert_eq!((read.total, read.offset, read.limit), (Some(total), Some(0), Some(10)));
+            let read: Vec<_> = read.rows.into_iter().map(|row| Action::read(row).unwrap()).collect();
+            let meant: Vec<_> = rows.iter().map(Made::action).collect();
+            prop_assert_eq!(read, meant);
+        }
+    }
+}
+
+fn raw(json: &str) -> Box<RawValue> {
+    RawValue::from_string(json.to_owned()).unwrap()
+}
+
+const GOOD: &str = r#"{"id":101,"mediapackageId":"e-1","sessionId":{"sessionId":"1e5","userId":81234567,
+    "userIp":"10.0.0.7, 203.0.113.9","userAgent":"B (X; Y)"},"inpoint":1200,"outpoint":1200,"length":0,
+    "type":"HEARTBEAT","isPlaying":2,"created":"2016-02-26T10:00:30-05:00"}"#;
+
+#[test]
+fn a_bad_row_names_itself_and_keeps_no_neighbour_back() {
+    for (good, bad, said) in [
+        ("\"id\":101", "\"id\":\"x\"", "field `id` is no whole number"),
+        ("\"id\":101", "\"id\":null", "field `id` is missing or empty"),
+        ("\"e-1\"", "\"\"", "field `mediapackageId` is missing or empty"),
+        ("\"e-1\"", "{}", "field `mediapackageId` is no text"),
+        ("\"HEARTBEAT\"", "[]", "field `type` is no text"),
+        ("1200,\"out", "\"soon\",\"out", "field `inpoint` is no whole number"),
+        ("\"isPlaying\":2", "\"isPlaying\":3", "field `isPlaying` is no true, false, 0, 1, 2 or live"),
+        ("2016-02-26T", "yesterday ", "field `created` is no time"),
+        ("\"created\"", "\"made\"", "field `created` is missing or empty"),
+        ("81234567", "[1]", "field `userId` is no text"),
+    ] {
+        assert!(GOOD.contains(good), "{good}");
+        let row = GOOD.replacen(good, bad, 1);
+        let page = raw(&format!(r#"{{"actions":{{"total":3,"action":[{GOOD},{row},{GOOD}]}}}}"#));
+        let read: Vec<_> = actions::page(&page).unwrap().rows.into_iter().map(Action::read).collect();
+        assert!(read[0].is_ok() && read[2].is_ok());
+        assert_eq!(read[1].as_ref().unwrap_err().to_string(), said, "{bad}");
+    }
+    for row in ["7", "\"\"", "[]"] {
+        assert_eq!(Action::read(&raw(row)), Err(Fault::Row), "{row}");
+    }
+}
+
+#[test]
+fn a_session_that_is_not_an_object_is_its_id() {
+    let flat = r#"{"id":"1","mediapackageId":"e","sessionId":"s","userId":"u","userIp":"::1","type":"PLAY",
+        "isPlaying":"true","created":"2012-01-02T03:04:05Z"}"#;
+    let flat = raw(flat);
+    let action = Action::read(&flat).unwrap();
+    assert_eq!(action.session_id.as_deref(), Some("s"));
+    assert_eq!((action.user_id.as_deref(), action.user_ip.as_deref()), (Some("u"), Some("::1")));
+    assert_eq!((action.inpoint, action.user_agent), (None, None));
+    let numbered = raw(&GOOD.replace(
+        r#"{"sessionId":"1e5","userId":81234567,
+    "userIp":"10.0.0.7, 203.0.113.9","userAgent":"B (X; Y)"}"#,
+        "7",
+    ));
+    assert_eq!(Action::read(&numbered).unwrap().session_id.as_deref(), Some("7"));
+}
+
+#[test]
+fn a_text_of_control_characters_is_a_text() {
+    let row = raw(&GOOD.replace("B (X; Y)", &"\\u0000\\u001b\\t\\ud83d\\ude00\\u200e".repeat(51)));
+    let agent = Action::read(&row).unwrap().user_agent.unwrap().into_owned();
+    assert_eq!(agent.chars().count(), 255);
+    assert!(agent.starts_with("\0\u{1b}\t😀"), "{agent:?}");
+}
+
+#[test]
+fn a_frame_without_its_numbers_or_rows_is_a_page() {
+    let empty = raw(r#"{"actions":{"total":"0","offset":"0","limit":"10"}}"#);
+    let page = actions::page(&empty).unwrap();
+    assert_eq!((page.total, page.rows.len()), (Some(0), 0));
+    let bare = raw(r#"{"actions":""}"#);
+    let page = actions::page(&bare).unwrap();
+    assert_eq!((page.total, page.rows.len()), (None, 0));
+}
+
+#[test]
+fn what_is_no_page_is_refused() {
+    for other in ["{}", "[]", "7", r#"{"stats":{"views":1}}"#, r#"{"actions":null}"#] {
+        assert_eq!(actions::page(&raw(other)).unwrap_err(), Fault::Frame("actions"), "{other}");
+    }
+    for (odd, said) in [
+        (r#"{"actions":{"total":-1}}"#, "field `total` is no count"),
+        (r#"{"actions":{"total":"many"}}"#, "field `total` is no whole number"),
+        (r#"{"actions":{"action":7}}"#, "field `action` is no list"),
+    ] {
+        assert_eq!(actions::page(&raw(odd)).unwrap_err().to_string(), said);
+    }
+}
