@@ -9,6 +9,13 @@ use rand::{Rng, SeedableRng};
 
 use crate::world::{MeetingUuid, hash, mix, unit};
 
+/// What a proxy answers whose server is down.
+pub(crate) const BAD_GATEWAY: &str =
+    "<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>simulated</body>\r\n</html>\r\n";
+/// What somebody in between answers who wants to be seen first.
+pub(crate) const HTML_PAGE: &str =
+    "<!DOCTYPE html>\n<html><head><title>Welcome</title></head><body>simulated</body></html>\n";
+
 /// How often a meeting that is not ready is asked for in vain.
 const NOT_READY_CALLS: u8 = 2;
 
@@ -39,17 +46,20 @@ pub enum Fault {
     Gone,
     /// Details answer 403 for ever; the rate is the share of meetings that are not gone.
     Forbidden,
+    /// 200 with an HTML page in place of the answer.
+    HtmlPage,
 }
 
 impl Fault {
     /// Every fault there is.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::TooManyRequests,
         Self::InternalError,
         Self::BadGateway,
         Self::Timeout,
         Self::Reset,
         Self::TruncatedJson,
+        Self::HtmlPage,
         Self::MissingHeaders,
         Self::EmptyTimes,
         Self::NullFields,
@@ -67,6 +77,7 @@ impl Fault {
             Self::Timeout => "timeout",
             Self::Reset => "reset",
             Self::TruncatedJson => "truncated-json",
+            Self::HtmlPage => "html-200",
             Self::MissingHeaders => "missing-headers",
             Self::EmptyTimes => "empty-times",
             Self::NullFields => "null-fields",
@@ -74,6 +85,11 @@ impl Fault {
             Self::Gone => "gone",
             Self::Forbidden => "forbidden",
         }
+    }
+
+    /// Whether a fake Opencast knows it: whole calls are struck, and there is no quota.
+    pub fn of_opencast(self) -> bool {
+        self.strikes_calls() && !matches!(self, Self::TooManyRequests | Self::MissingHeaders)
     }
 
     /// Faults that strike a whole call; the others strike rows or meetings.

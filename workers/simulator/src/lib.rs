@@ -3,10 +3,12 @@
 mod clock;
 mod faults;
 mod ledger;
+pub mod opencast;
 mod quota;
 mod server;
 mod settings;
 mod simulator;
+mod transport;
 mod truth;
 mod wire;
 mod world;

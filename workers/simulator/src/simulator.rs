@@ -1,32 +1,22 @@
 //! A running simulator: start, addresses, answers without HTTP, stop.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
 
-use axum::serve::ListenerExt as _;
 use jiff::civil::Date;
-use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
-use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::sync::CancellationToken;
 
 use crate::ledger::LedgerSummary;
 use crate::server::{Shared, router};
 use crate::settings::{Credentials, Settings, SettingsError, Source};
+use crate::transport::Listening;
 use crate::truth::Truth;
-
-/// How long a stop waits for answers that are being sent.
-const GRACE: Duration = Duration::from_secs(5);
 
 /// A fake Zoom on a port of 127.0.0.1. Dropping it stops it, without waiting.
 #[derive(Debug)]
 pub struct Simulator {
-    address: SocketAddr,
     shared: Arc<Shared>,
-    server: JoinHandle<()>,
-    stop: CancellationToken,
-    _guard: DropGuard,
+    listening: Listening,
 }
 
 /// Why a simulator did not start.
@@ -52,31 +42,15 @@ impl Simulator {
     /// When the settings are refused or the port is taken.
     pub async fn start(settings: Settings) -> Result<Self, StartError> {
         settings.check()?;
-        let port = settings.port;
-        let listen = |source| StartError::Listen { port, source };
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(listen)?;
-        let address = listener.local_addr().map_err(listen)?;
-        let stop = CancellationToken::new();
+        let (port, stop) = (settings.port, CancellationToken::new());
         let shared = Arc::new(Shared::new(settings, stop.clone()));
-        let listener = listener.tap_io(|stream| {
-            if let Err(error) = stream.set_nodelay(true) {
-                tracing::debug!(%error, "a connection keeps its delay");
-            }
-        });
-        let service = router(Arc::clone(&shared));
-        let stopped = stop.clone().cancelled_owned();
-        let server = tokio::spawn(async move {
-            if let Err(error) = axum::serve(listener, service).with_graceful_shutdown(stopped).await {
-                tracing::error!(%error, "the simulator stopped serving");
-            }
-        });
-        tracing::info!(%address, "simulator listens on {address}");
-        Ok(Self { address, shared, server, _guard: stop.clone().drop_guard(), stop })
+        let listening = Listening::start(port, stop, router(Arc::clone(&shared))).await?;
+        Ok(Self { shared, listening })
     }
 
     /// The base address, `http://127.0.0.1:PORT`.
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        format!("http://{}", self.listening.address)
     }
 
     /// The API's base, with `/v2`.
@@ -116,17 +90,11 @@ impl Simulator {
 
     /// Stops listening, lets answers that are being sent finish for a few seconds, and ends.
     pub async fn stop(self) {
-        self.stop.cancel();
-        let Self { mut server, .. } = self;
-        if tokio::time::timeout(GRACE, &mut server).await.is_err() {
-            tracing::warn!("answers were still being sent when the simulator stopped");
-            server.abort();
-        }
+        self.listening.stop().await;
     }
 
     /// Serves until `token` is cancelled, then stops as [`Simulator::stop`] does.
     pub async fn run_until(self, token: CancellationToken) {
-        token.cancelled().await;
-        self.stop().await;
+        self.listening.run_until(token).await;
     }
 }

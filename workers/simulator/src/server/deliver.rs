@@ -1,22 +1,19 @@
 //! From an answer to bytes on the wire: rate-limit headers, and the faults that strike whole calls.
 
-use std::io;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::body::Body;
-use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, DATE, RETRY_AFTER};
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::HeaderValue;
+use axum::http::header::{DATE, RETRY_AFTER};
 use axum::response::Response;
-use bytes::Bytes;
-use futures_util::stream::{self, StreamExt as _};
 use jiff::Timestamp;
 
 use super::answer::Answer;
 use super::shared::Shared;
 use crate::clock::first_second;
-use crate::faults::Fault;
+use crate::faults::{BAD_GATEWAY, Fault, HTML_PAGE};
 use crate::quota::{RateClass, Verdict};
+use crate::transport::{broken, hang, respond};
 
 const JSON: &str = "application/json;charset=UTF-8";
 const OVER_RATE: &str = "You have reached the maximum per-second rate limit for this API. Try again later.";
@@ -42,18 +39,12 @@ pub(super) async fn strike(shared: &Arc<Shared>, answer: Answer, fault: Option<F
         Some(Fault::Timeout) => {
             drop(answer);
             let wait = shared.settings().fault_timeout;
-            tokio::select! {
-                () = tokio::time::sleep(wait) => {}
-                () = shared.stop.cancelled() => {}
-            }
-            let broken = stream::iter([Err::<Bytes, _>(io::Error::from(io::ErrorKind::ConnectionReset))]);
-            respond(200, JSON, Body::from_stream(broken))
+            hang(&shared.stop, wait, JSON).await
         }
-        Some(Fault::Reset) => {
-            let half = answer.body.len() / 2;
-            broken(answer.body, half)
+        Some(Fault::Reset) => broken(answer.body, JSON),
+        Some(Fault::BadGateway | Fault::HtmlPage) => {
+            respond(answer.status, "text/html", Body::from(answer.body))
         }
-        Some(Fault::BadGateway) => respond(answer.status, "text/html", Body::from(answer.body)),
         _ => deliver(answer),
     }
 }
@@ -64,10 +55,8 @@ pub(super) fn instead(fault: Fault, refuses: bool) -> Option<Answer> {
         Fault::TooManyRequests => Some(Answer::error(429, 429, OVER_RATE)),
         Fault::MissingHeaders if refuses => Some(Answer::error(429, 429, OVER_RATE)),
         Fault::InternalError => Some(Answer::error(500, 500, "Internal server error.")),
-        Fault::BadGateway => {
-            let body = b"<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>simulated</body>\r\n</html>\r\n";
-            Some(Answer { status: 502, body: body.to_vec() })
-        }
+        Fault::BadGateway => Some(Answer { status: 502, body: BAD_GATEWAY.into() }),
+        Fault::HtmlPage => Some(Answer { status: 200, body: HTML_PAGE.into() }),
         _ => None,
     }
 }
@@ -104,27 +93,4 @@ pub(super) fn date_header(response: &mut Response, now: Timestamp) {
 fn next_midnight(now: Timestamp) -> Timestamp {
     let today = first_second(crate::clock::date_of(now));
     Timestamp::from_second(today + 86_400).unwrap_or(Timestamp::MAX)
-}
-
-/// Promises the whole body, sends `kept` bytes of it and lets the connection break.
-fn broken(mut body: Vec<u8>, kept: usize) -> Response {
-    let promised = HeaderValue::from(body.len().max(1));
-    body.truncate(kept);
-    let first = stream::iter([Ok(Bytes::from(body))]);
-    let second = stream::once(async {
-        // What was sent so far leaves the house only when the body pauses.
-        tokio::time::sleep(Duration::from_millis(2)).await;
-        Err(io::Error::from(io::ErrorKind::ConnectionReset))
-    });
-    let body = Body::from_stream(first.chain(second));
-    let mut response = respond(200, JSON, body);
-    response.headers_mut().insert(CONTENT_LENGTH, promised);
-    response
-}
-
-fn respond(status: u16, content_type: &'static str, body: Body) -> Response {
-    let mut response = Response::new(body);
-    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-    response
 }

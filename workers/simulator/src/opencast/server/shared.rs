@@ -1,0 +1,129 @@
+//! What all calls share: world, clock, gate, ledger, faults, and how often what was read.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use jiff::Span;
+use jiff::civil::Date;
+use tokio_util::sync::CancellationToken;
+
+use super::super::gate::Gate;
+use super::super::jettison::Style;
+use super::super::ledger::Ledger;
+use super::super::settings::Settings;
+use super::super::truth::{Question, Truth, truth};
+use super::super::world::{World, date_at};
+use crate::clock::Clock;
+use crate::faults::Faults;
+use crate::world::mix;
+
+/// Dates of whose readings is known; more than anybody reads at a time.
+const MOST_READINGS: usize = 10_000;
+
+/// The state of one fake Opencast.
+#[derive(Debug)]
+pub(in super::super) struct Shared {
+    pub(in super::super) settings: Settings,
+    pub(super) world: World,
+    pub(super) clock: Clock,
+    pub(super) stop: CancellationToken,
+    /// The first date of which the table of actions tells.
+    pub(super) first: Date,
+    gate: Mutex<Gate>,
+    ledger: Mutex<Ledger>,
+    faults: Mutex<Faults>,
+    fault_timeout: Mutex<Duration>,
+    readings: Mutex<HashMap<Date, u32>>,
+    calls: AtomicU64,
+    started: Instant,
+    started_us: u64,
+}
+
+impl Shared {
+    pub(in super::super) fn new(settings: Settings, stop: CancellationToken) -> Self {
+        let clock = Clock::new(None);
+        let started_us = u64::try_from(clock.now().as_microsecond()).unwrap_or(0);
+        if let Some(now) = settings.now {
+            clock.set(now);
+        }
+        let today = date_at(clock.now().as_millisecond(), &settings.timezone);
+        let gate = Gate::new(
+            settings.auth,
+            settings.credentials.clone(),
+            settings.nonce_lifetime,
+            mix(settings.seed, 0x6A7E),
+        );
+        Self {
+            world: World::new(&settings),
+            clock,
+            stop,
+            first: today.saturating_sub(Span::new().days(settings.history_days)),
+            gate: Mutex::new(gate),
+            ledger: Mutex::default(),
+            faults: Mutex::new(Faults::new(settings.seed, settings.faults.clone())),
+            fault_timeout: Mutex::new(settings.fault_timeout),
+            readings: Mutex::default(),
+            calls: AtomicU64::new(0),
+            started: Instant::now(),
+            started_us,
+            settings,
+        }
+    }
+
+    pub(super) fn style(&self) -> Style {
+        Style { attributes_are_text: self.settings.attributes_are_text(), doubles: false }
+    }
+
+    pub(super) fn now_ms(&self) -> i64 {
+        self.clock.now().as_millisecond()
+    }
+
+    /// Unix time of the ledger in microseconds: that of the machine, whatever the clock of the world shows.
+    pub(super) fn at_us(&self) -> u64 {
+        self.started_us.saturating_add(u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX))
+    }
+
+    /// A number that no other call has.
+    pub(super) fn next_call(&self) -> u64 {
+        self.calls.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// How often a date has been read from its beginning; `begins` counts another time.
+    pub(super) fn readings(&self, date: Date, begins: bool) -> u32 {
+        let mut readings = lock(&self.readings);
+        if readings.len() >= MOST_READINGS && !readings.contains_key(&date) {
+            readings.clear();
+        }
+        let count = readings.entry(date).or_default();
+        *count = count.saturating_add(u32::from(begins));
+        *count
+    }
+
+    pub(in super::super) fn truth(&self, date: Date, ids: bool) -> Truth {
+        let Settings { dialect, omitted, .. } = self.settings;
+        let now_ms = if date < self.first { i64::MIN } else { self.now_ms() };
+        truth(&self.world, Question { date, ids, now_ms, dialect, omitted })
+    }
+
+    pub(in super::super) fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        lock(&self.ledger)
+    }
+
+    pub(super) fn gate(&self) -> MutexGuard<'_, Gate> {
+        lock(&self.gate)
+    }
+
+    pub(super) fn faults(&self) -> MutexGuard<'_, Faults> {
+        lock(&self.faults)
+    }
+
+    pub(super) fn fault_timeout(&self) -> MutexGuard<'_, Duration> {
+        lock(&self.fault_timeout)
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,107 @@
+//! What both fakes share of the way to the wire: listening on 127.0.0.1, and answers that break off or never come.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::Response;
+use axum::serve::ListenerExt as _;
+use bytes::Bytes;
+use futures_util::stream::{self, StreamExt as _};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use crate::simulator::StartError;
+
+/// How long a stop waits for answers that are being sent.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// A server on a port of 127.0.0.1. Dropping it stops it, without waiting.
+#[derive(Debug)]
+pub(crate) struct Listening {
+    pub(crate) address: SocketAddr,
+    server: JoinHandle<()>,
+    stop: CancellationToken,
+    _guard: DropGuard,
+}
+
+impl Listening {
+    /// Binds the port, 0 for any free one, and serves until stopped. `stop` is cancelled by then.
+    pub(crate) async fn start(
+        port: u16,
+        stop: CancellationToken,
+        service: Router,
+    ) -> Result<Self, StartError> {
+        let listen = |source| StartError::Listen { port, source };
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(listen)?;
+        let address = listener.local_addr().map_err(listen)?;
+        let listener = listener.tap_io(|stream| {
+            if let Err(error) = stream.set_nodelay(true) {
+                tracing::debug!(%error, "a connection keeps its delay");
+            }
+        });
+        let stopped = stop.clone().cancelled_owned();
+        let server = tokio::spawn(async move {
+            if let Err(error) = axum::serve(listener, service).with_graceful_shutdown(stopped).await {
+                tracing::error!(%error, "the simulator stopped serving");
+            }
+        });
+        tracing::info!(%address, "simulator listens on {address}");
+        Ok(Self { address, server, _guard: stop.clone().drop_guard(), stop })
+    }
+
+    /// Stops listening, lets answers that are being sent finish for a few seconds, and ends.
+    pub(crate) async fn stop(self) {
+        self.stop.cancel();
+        let Self { mut server, .. } = self;
+        if tokio::time::timeout(GRACE, &mut server).await.is_err() {
+            tracing::warn!("answers were still being sent when the simulator stopped");
+            server.abort();
+        }
+    }
+
+    /// Serves until `token` is cancelled, then stops.
+    pub(crate) async fn run_until(self, token: CancellationToken) {
+        token.cancelled().await;
+        self.stop().await;
+    }
+}
+
+/// An answer as it is.
+pub(crate) fn respond(status: u16, content_type: &'static str, body: Body) -> Response {
+    let mut response = Response::new(body);
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+}
+
+/// Answers nothing for a time, or until `stop`; then the connection breaks.
+pub(crate) async fn hang(stop: &CancellationToken, wait: Duration, content_type: &'static str) -> Response {
+    tokio::select! {
+        () = tokio::time::sleep(wait) => {}
+        () = stop.cancelled() => {}
+    }
+    let broken = stream::iter([Err::<Bytes, _>(io::Error::from(io::ErrorKind::ConnectionReset))]);
+    respond(200, content_type, Body::from_stream(broken))
+}
+
+/// Promises the whole body, sends half of it and lets the connection break.
+pub(crate) fn broken(mut body: Vec<u8>, content_type: &'static str) -> Response {
+    let promised = HeaderValue::from(body.len().max(1));
+    body.truncate(body.len() / 2);
+    let first = stream::iter([Ok(Bytes::from(body))]);
+    let second = stream::once(async {
+        // What was sent so far leaves the house only when the body pauses.
+        tokio::time::sleep(Duration::from_millis(2)).await;
+        Err(io::Error::from(io::ErrorKind::ConnectionReset))
+    });
+    let body = Body::from_stream(first.chain(second));
+    let mut response = respond(200, content_type, body);
+    response.headers_mut().insert(CONTENT_LENGTH, promised);
+    response
+}

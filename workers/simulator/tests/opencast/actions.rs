@@ -1,0 +1,194 @@
+//! `/usertracking/actions.json`: its shapes, its parameters and its oddities.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+use simulator::opencast::{Dialect, Settings};
+
+use crate::support::{Api, settings, text};
+
+/// The names of all members, with the kinds of their values, in the order of the answer's own text.
+fn shape(value: &Value) -> Value {
+    match value {
+        Value::Object(object) => object.iter().map(|(name, value)| (name.clone(), shape(value))).collect(),
+        Value::Array(many) => Value::Array(many.iter().take(1).map(shape).collect()),
+        Value::String(_) => "text".into(),
+        Value::Number(_) => "number".into(),
+        Value::Bool(_) => "bool".into(),
+        Value::Null => "null".into(),
+    }
+}
+
+#[tokio::test]
+async fn an_answer_has_the_shape_that_the_real_serialiser_gives_it() {
+    let row = |playing: &str| {
+        json!({
+            "id": "number", "mediapackageId": "text", "inpoint": "number", "outpoint": "number", "length": "number",
+            "type": "text", "isPlaying": playing, "created": "text",
+            "sessionId": { "sessionId": "text", "userId": "number", "userIp": "text", "userAgent": "text" },
+        })
+    };
+    for (generation, dialect, attribute, playing) in [
+        (5, Dialect::Dce, "text", "number"),
+        (7, Dialect::Upstream, "text", "bool"),
+        (12, Dialect::Upstream, "number", "bool"),
+        (17, Dialect::Dce, "number", "number"),
+    ] {
+        let world = Settings { odd_share: 0.0, ..settings(generation, dialect) };
+        let api = Api::start(world).await;
+        let with = |action: Value| json!({ "actions": { "total": attribute, "offset": attribute, "limit": attribute, "action": action } });
+        // One whose user is written as a number.
+        let mut offset = 0;
+        let one = loop {
+            let (_, one) = api.ask(&format!("/usertracking/actions.json?limit=1&offset={offset}")).await;
+            if one["actions"]["action"]["sessionId"]["userId"].is_number() {
+                break one;
+            }
+            offset += 1;
+        };
+        assert_eq!(shape(&one), with(row(playing)), "{generation}");
+        let (_, two) = api.ask(&format!("/usertracking/actions.json?limit=2&offset={offset}")).await;
+        assert!(two["actions"]["action"].is_array());
+        let nothing = "day=20100101&start=20100101000000&end=20100101000001&limit=3";
+        let (_, none) = api.ask(&format!("/usertracking/actions.json?{nothing}")).await;
+        assert_eq!(text(&none["actions"]["total"]), "0");
+        assert_eq!(none["actions"].get("action"), None, "no rows, no member: {none}");
+        assert_eq!(text(&none["actions"]["limit"]), "3");
+    }
+}
+
+#[tokio::test]
+async fn upstream_knows_no_windows_and_the_fork_does() {
+    let window = "start=20100101000000&end=20100101000100";
+    let api = Api::start(settings(15, Dialect::Upstream)).await;
+    let (_, everything) = api.page("").await;
+    // 200 dates before that of the start, and seven hours of it.
+    assert!((240_000..241_200).contains(&everything), "{everything}");
+    assert_eq!(api.page(window).await.1, everything);
+    let api = Api::start(settings(5, Dialect::Dce)).await;
+    assert_eq!(api.page(window).await.1, 0);
+    assert_eq!(api.page("start=20260114000000&end=20260114235959").await.1, 1_200);
+    let (rows, _) = api.page("start=20260114120000&end=20260114120000&limit=50").await;
+    assert!(rows.iter().all(|row| row["created"] == "2026-01-14T12:00:00-05:00"), "{rows:?}");
+}
+
+#[tokio::test]
+async fn limits_and_offsets_are_those_of_the_service() {
+    for (generation, dialect) in [(5, Dialect::Dce), (15, Dialect::Upstream)] {
+        let api = Api::start(settings(generation, dialect)).await;
+        for query in ["", "limit=0", "limit="] {
+            assert_eq!(api.page(query).await.0.len(), 10, "{query:?}");
+        }
+        assert_eq!(api.page("limit=3&offset=2").await.0.len(), 3);
+        for (query, status) in [
+            ("limit=-1", 400),
+            ("offset=-1", 400),
+            ("limit=many", 404),
+            ("day=2026-01-14", 400),
+            ("day=20261332", 400),
+            ("start=yesterday", if dialect == Dialect::Dce { 400 } else { 200 }),
+        ] {
+            let (got, body) = api.ask(&format!("/usertracking/actions.json?{query}")).await;
+            assert_eq!(got, status, "{query}: {body}");
+        }
+        assert_eq!(api.page("day=20260114&offset=2000000000").await, (Vec::new(), 1_200));
+    }
+    let api = Api::start(Settings { page_limit: Some(25), ..settings(15, Dialect::Upstream) }).await;
+    assert_eq!(api.page("limit=1000").await.0.len(), 25);
+}
+
+#[tokio::test]
+async fn rows_can_be_picked_by_type_and_by_episode_with_it() {
+    let api = Api::start(settings(15, Dialect::Upstream)).await;
+    let (all, _) = api.page("day=20260114&limit=9999").await;
+    let beats = all.iter().filter(|row| row["type"] == "HEARTBEAT").count();
+    let (rows, total) = api.page("day=20260114&type=HEARTBEAT&limit=9999").await;
+    assert_eq!((rows.len(), total as usize), (beats, beats));
+    assert!(rows.iter().all(|row| row["type"] == "HEARTBEAT"));
+    let mpid = text(&all[0]["mediapackageId"]);
+    let (rows, _) = api.page(&format!("id={mpid}&type=PLAY&limit=99999")).await;
+    assert!(!rows.is_empty() && rows.iter().all(|row| row["mediapackageId"] == mpid.as_str()));
+    // An id alone is not looked at.
+    assert_eq!(api.page(&format!("id={mpid}")).await.1, api.page("").await.1);
+}
+
+#[tokio::test]
+async fn footprints_move_between_the_first_reading_and_the_second() {
+    let api = Api::start(settings(15, Dialect::Upstream)).await;
+    let footprints = async || {
+        let (mut rows, _) = api.page("day=20260114&type=FOOTPRINT&limit=9999").await;
+        rows.sort_by_key(|row| row["id"].as_i64());
+        rows
+    };
+    let readings = [footprints().await, footprints().await, footprints().await];
+    let ids = |rows: &[Value]| rows.iter().map(|row| row["id"].clone()).collect::<Vec<_>>();
+    assert!(!readings[0].is_empty());
+    assert_eq!(ids(&readings[0]), ids(&readings[1]));
+    for (early, late) in readings[0].iter().zip(&readings[1]) {
+        assert!(early["outpoint"].as_u64() < late["outpoint"].as_u64(), "{early} {late}");
+        assert_eq!(
+            late["outpoint"].as_u64().unwrap(),
+            late["inpoint"].as_u64().unwrap() + late["length"].as_u64().unwrap()
+        );
+    }
+    assert_eq!(readings[1], readings[2]);
+}
+
+#[tokio::test]
+async fn rows_are_as_odd_as_real_ones() {
+    let api =
+        Api::start(Settings { actions_per_day: 20_000, odd_share: 0.6, ..settings(5, Dialect::Dce) }).await;
+    let (rows, _) = api.page("start=20260114000000&end=20260114235959&limit=99999").await;
+    let of = |field: &str| rows.iter().map(|row| row["sessionId"][field].clone()).collect::<Vec<_>>();
+    let (agents, users, sessions) = (of("userAgent"), of("userId"), of("sessionId"));
+    let addresses: Vec<_> = of("userIp").iter().map(text).collect();
+    assert!(agents.contains(&Value::Null) && agents.contains(&json!("")));
+    assert!(agents.iter().any(|agent| agent.as_str().is_some_and(|agent| agent.len() == 255)));
+    assert!(agents.iter().any(|agent| agent.as_str().is_some_and(|agent| agent.contains('\u{1b}'))));
+    assert!(users.iter().any(Value::is_number) && users.contains(&json!("anonymous")));
+    assert!(users.iter().any(|user| user.as_str().is_some_and(|user| user.starts_with('0'))));
+    assert!(sessions.iter().any(Value::is_number));
+    assert!(addresses.iter().any(|ip| ip.starts_with("10.") && ip.contains(", ")));
+    assert!(
+        addresses.iter().any(|ip| ip == "unknown") && addresses.iter().any(|ip| ip.starts_with("2001:db8:"))
+    );
+    let kinds: BTreeSet<_> = rows.iter().map(|row| text(&row["type"])).collect();
+    for kind in [
+        "HEARTBEAT",
+        "PLAY",
+        "PAUSE",
+        "SEEK",
+        "FOOTPRINT",
+        "paella:button:action;es.upv.paella.playbackRatePlugin",
+    ] {
+        assert!(kinds.contains(kind), "{kind}");
+    }
+    let playing: BTreeSet<_> = rows.iter().map(|row| row["isPlaying"].as_u64()).collect();
+    assert_eq!(playing, BTreeSet::from([Some(0), Some(1), Some(2)]));
+    let odd = agents.iter().filter(|agent| agent.is_null()).count() as f64 / rows.len() as f64;
+    assert!((0.03..0.2).contains(&odd), "a seventh of the odd sessions lack an agent: {odd}");
+}
+
+#[tokio::test]
+async fn the_last_minute_of_a_day_can_depend_on_the_second_of_the_call() {
+    let at = |second| Some(format!("2026-01-28T12:00:{second:02}Z").parse().unwrap());
+    let world = Settings { ragged_day_end: true, actions_per_day: 50_000, ..settings(15, Dialect::Upstream) };
+    let api = Api::start(Settings { now: at(0), ..world.clone() }).await;
+    let early = api.page("day=20260114").await.1;
+    let api = Api::start(Settings { now: at(20), ..world }).await;
+    let late = api.page("day=20260114").await.1;
+    assert!(early < late && late < 50_000, "{early} {late}");
+}
+
+#[tokio::test]
+async fn without_the_plugin_there_is_no_user_tracking() {
+    let api = Api::start(Settings { usertracking: false, ..settings(17, Dialect::Upstream) }).await;
+    for path in ["/usertracking/actions.json", "/usertracking/detailenabled"] {
+        assert_eq!(api.ask(path).await.0, 404);
+    }
+    let (_, components) = api.ask("/info/components.json").await;
+    assert!(!components.to_string().contains("/usertracking"));
+    let api = Api::start(Settings { detail: false, ..settings(17, Dialect::Upstream) }).await;
+    assert_eq!(api.ask("/usertracking/detailenabled").await, (200, json!(false)));
+    assert!(api.ask("/info/components.json").await.1.to_string().contains("\"/usertracking\""));
+}
