@@ -2,11 +2,14 @@
 
 mod batch;
 pub mod broker;
+pub mod calls;
 pub mod clock;
+pub mod errand;
 mod failure;
 pub mod http;
 mod message;
 pub mod meter;
+pub mod outage;
 mod outbox;
 mod pause;
 pub mod quota;

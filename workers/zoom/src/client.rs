@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use messages::{Calls, CauseClass};
 use reqwest::header::{AUTHORIZATION, HeaderMap};
 use runtime::broker::MAX_MESSAGE_BYTES;
+use runtime::outage::{Leave, Outage};
 use runtime::{Failure, clock};
 use serde_json::value::RawValue;
 use tracing::debug;
@@ -15,7 +16,6 @@ use tracing::debug;
 use crate::atlas::{self, Call, Pause, Reason, Refusal, Verdict};
 use crate::auth::{Token, Tokens};
 use crate::headers::{self, RateHeaders};
-use crate::outage::{Leave, Outage};
 use crate::wire::Head;
 use crate::{Quota, RateClass, figures};
 
@@ -69,7 +69,7 @@ impl Client {
         quota: Quota,
         speed: f64,
     ) -> Self {
-        Self { http, api_url, tokens, quota, outage: Outage::default(), speed }
+        Self { http, api_url, tokens, quota, outage: Outage::of("zoom"), speed }
     }
 
     pub(crate) async fn token(&self) -> Result<Arc<Token>, Failure> {
@@ -133,7 +133,9 @@ impl Client {
     fn weigh(&self, leave: Leave, refusal: Refusal) -> Refusal {
         match (&refusal.failure, refusal.reason) {
             (Failure::Hold { .. }, _) => refusal,
-            (_, Reason::Trouble) => self.outage.failed(leave, refusal, clock::now()),
+            (_, Reason::Trouble) => {
+                Refusal { failure: self.outage.failed(leave, refusal.failure, clock::now()), ..refusal }
+            }
             _ => {
                 self.outage.answered();
                 refusal

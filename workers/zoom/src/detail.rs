@@ -74,7 +74,7 @@ async fn fetch_header(errand: &mut Errand<'_>, detail: &mut Detail) -> Result<()
         let raw = Raw {
             part: "header",
             kind,
-            endpoint,
+            endpoint: endpoint.name(),
             received_at: answer.received_at,
             context: &hosts,
             body: &answer.body,
@@ -132,7 +132,7 @@ async fn fetch_participants(
         let raw = Raw {
             part: &number.to_string(),
             kind,
-            endpoint,
+            endpoint: endpoint.name(),
             received_at: page.received_at,
             context: meeting,
             body: &page.body,

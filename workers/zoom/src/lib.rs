@@ -12,7 +12,6 @@ pub mod figures;
 mod headers;
 mod hosts;
 mod list;
-mod outage;
 mod pages;
 mod plan;
 mod quota;

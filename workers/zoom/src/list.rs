@@ -86,7 +86,7 @@ async fn send_page(
     let raw = Raw {
         part: &part,
         kind: kind.raw,
-        endpoint: kind.endpoint,
+        endpoint: kind.endpoint.name(),
         received_at: page.received_at,
         context: &context,
         body: &page.body,
@@ -122,7 +122,7 @@ pub(crate) async fn bury_row(
 ) -> Result<(), Refusal> {
     let part = format!("{}.row{place}", page.part);
     let body = std::collections::BTreeMap::from([(member, [row])]);
-    let body = serde_json::value::to_raw_value(&body).map_err(|_| crate::errand::unwritable(&part))?;
-    let text = format!("row {place} of {} has no usable uuid", page.endpoint.name());
-    errand.bury_raw(&Raw { part: &part, body: &body, ..*page }, &text).await
+    let body = serde_json::value::to_raw_value(&body).map_err(|_| runtime::errand::unwritable(&part))?;
+    let text = format!("row {place} of {} has no usable uuid", page.endpoint);
+    Ok(errand.bury_raw(&Raw { part: &part, body: &body, ..*page }, &text).await?)
 }

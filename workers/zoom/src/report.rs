@@ -68,7 +68,7 @@ pub(crate) async fn fetch_host(errand: &mut Errand<'_>, date: Date, host_id: &st
             let raw = Raw {
                 part: &part,
                 kind: RawKind::ZoomReportMeetings,
-                endpoint: Endpoint::ReportUserMeetings,
+                endpoint: Endpoint::ReportUserMeetings.name(),
                 received_at: page.received_at,
                 context: &context,
                 body: &page.body,

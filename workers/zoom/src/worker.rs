@@ -86,14 +86,9 @@ async fn perform_with(
     attempt: Attempt,
     outbox: &mut Outbox,
 ) -> Result<(), Failure> {
-    let mut errand = Errand::new(zoom, job, attempt, outbox);
+    let mut errand = Errand::new(zoom, job, attempt, outbox)?;
     let Err(failure) = fetch(&mut errand).await else { return Ok(()) };
-    let cause = match &failure {
-        Failure::Reject { cause } => Some(cause),
-        Failure::Retry { cause, .. } if attempt.last => Some(cause),
-        Failure::Retry { .. } | Failure::Hold { .. } | Failure::Defer { .. } | Failure::Halt { .. } => None,
-    };
-    if let Some(cause) = cause.cloned() {
+    if let Some(cause) = errand.end(&failure) {
         errand.give_up(cause).await?;
     }
     Err(failure)

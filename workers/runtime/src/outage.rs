@@ -5,9 +5,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::tz::Offset;
 use jiff::{SignedDuration, Timestamp};
-use runtime::Failure;
 
-use crate::atlas::Refusal;
+use crate::Failure;
 
 /// From so many failures in a row on, the API is out and the jobs are innocent.
 const ENOUGH: u32 = 10;
@@ -15,10 +14,15 @@ const ENOUGH: u32 = 10;
 const FIRST_PAUSE: SignedDuration = SignedDuration::from_secs(2);
 const LONGEST_PAUSE: SignedDuration = SignedDuration::from_mins(5);
 
-/// Failures in a row, over all calls of the process.
-#[derive(Default)]
-pub(crate) struct Outage(Mutex<Row>);
+/// Failures in a row, over all calls of the process to one API.
+#[derive(Debug)]
+pub struct Outage {
+    /// What the API is called.
+    api: &'static str,
+    row: Mutex<Row>,
+}
 
+#[derive(Debug)]
 struct Row {
     failures: u32,
     since: Timestamp,
@@ -30,7 +34,7 @@ struct Row {
 
 /// Leave to make a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Leave {
+pub enum Leave {
     /// As ever.
     Usual,
     /// The one call that finds out whether an outage is over.
@@ -38,27 +42,35 @@ pub(crate) enum Leave {
 }
 
 impl Outage {
+    /// No failures yet of the API called `api`.
+    pub fn of(api: &'static str) -> Self {
+        Self { api, row: Mutex::default() }
+    }
+
     /// Leave to make a call; during an outage one now and then, and a hold for all others.
-    pub(crate) fn ask(&self, now: Timestamp) -> Result<Leave, Failure> {
+    ///
+    /// # Errors
+    /// The hold.
+    pub fn ask(&self, now: Timestamp) -> Result<Leave, Failure> {
         let mut row = self.row();
         if row.failures < ENOUGH {
             return Ok(Leave::Usual);
         }
         if now < row.try_at {
-            return Err(row.hold());
+            return Err(row.hold(self.api));
         }
         row.rest(now);
         Ok(Leave::Trial)
     }
 
     /// Whether [`Outage::ask`] would give leave.
-    pub(crate) fn gives_leave(&self, now: Timestamp) -> bool {
+    pub fn gives_leave(&self, now: Timestamp) -> bool {
         let row = self.row();
         row.failures < ENOUGH || now >= row.try_at
     }
 
     /// There was an answer, though it may have been a refusal.
-    pub(crate) fn answered(&self) {
+    pub fn answered(&self) {
         let mut row = self.row();
         if row.failures > 0 {
             *row = Row::default();
@@ -66,35 +78,35 @@ impl Outage {
     }
 
     /// There was no answer; returns what befalls the job.
-    pub(crate) fn failed(&self, leave: Leave, refusal: Refusal, now: Timestamp) -> Refusal {
+    pub fn failed(&self, leave: Leave, failure: Failure, now: Timestamp) -> Failure {
         let mut row = self.row();
         if row.failures == 0 {
             row.since = now;
         }
         row.failures = row.failures.saturating_add(1);
-        if let Failure::Retry { cause, .. } = &refusal.failure {
+        if let Failure::Retry { cause, .. } = &failure {
             row.what.clone_from(&cause.text);
         }
         if row.failures < ENOUGH {
-            return refusal;
+            return failure;
         }
         if row.failures == ENOUGH {
             row.rest(now);
         }
         match leave {
-            Leave::Usual => Refusal { failure: row.hold(), ..refusal },
+            Leave::Usual => row.hold(self.api),
             // A trial costs an attempt, or jobs that can only fail would hold the others for ever once they are alone.
             Leave::Trial => {
                 row.pause = row.pause.saturating_mul(2).min(LONGEST_PAUSE);
                 row.rest(now);
-                refusal
+                failure
             }
         }
     }
 
     fn row(&self) -> MutexGuard<'_, Row> {
         // A count survives the panic of somebody who held it.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.row.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -115,26 +127,25 @@ impl Row {
         self.try_at = now.saturating_add(self.pause).unwrap_or(now);
     }
 
-    fn hold(&self) -> Failure {
+    fn hold(&self, api: &str) -> Failure {
         let since = Offset::UTC.to_datetime(self.since).strftime("%H:%M").to_string();
-        let why = format!("zoom answers nothing but errors ({}) since {since} UTC", self.what);
+        let why = format!("{api} answers nothing but errors ({}) since {since} UTC", self.what);
         Failure::Hold { until: None, why }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use messages::CauseClass;
+    use messages::{Cause, CauseClass};
 
     use super::*;
-    use crate::atlas::Reason;
 
     fn at(seconds: i64) -> Timestamp {
         "2026-01-02T03:04:00Z".parse::<Timestamp>().unwrap() + SignedDuration::from_secs(seconds)
     }
 
-    fn trouble() -> Refusal {
-        Refusal::retry(Reason::Trouble, CauseClass::AttemptsSpent, "GET /users answered 503")
+    fn trouble() -> Failure {
+        Failure::retry(Cause::new(CauseClass::AttemptsSpent, "GET /users answered 503"))
     }
 
     fn fail(outage: &Outage, times: u32) {
@@ -146,11 +157,10 @@ mod tests {
 
     #[test]
     fn the_tenth_failure_in_a_row_is_an_outage() {
-        let outage = Outage::default();
+        let outage = Outage::of("zoom");
         fail(&outage, 9);
         assert!(outage.gives_leave(at(0)));
-        let Failure::Hold { until: None, why } = outage.failed(Leave::Usual, trouble(), at(90)).failure
-        else {
+        let Failure::Hold { until: None, why } = outage.failed(Leave::Usual, trouble(), at(90)) else {
             panic!("no hold");
         };
         assert_eq!(why, "zoom answers nothing but errors (GET /users answered 503) since 03:04 UTC");
@@ -160,15 +170,12 @@ mod tests {
 
     #[test]
     fn an_answer_ends_the_row() {
-        let outage = Outage::default();
+        let outage = Outage::of("zoom");
         fail(&outage, 9);
         outage.answered();
         fail(&outage, 9);
         assert!(outage.ask(at(0)).is_ok());
-        assert!(matches!(
-            outage.failed(Leave::Usual, trouble(), at(0)).failure,
-            Failure::Hold { until: None, .. }
-        ));
+        assert!(matches!(outage.failed(Leave::Usual, trouble(), at(0)), Failure::Hold { until: None, .. }));
         assert!(outage.ask(at(0)).is_err());
         outage.answered();
         assert_eq!(outage.ask(at(0)), Ok(Leave::Usual));
@@ -176,7 +183,7 @@ mod tests {
 
     #[test]
     fn one_call_finds_out_and_the_pauses_grow() {
-        let outage = Outage::default();
+        let outage = Outage::of("zoom");
         fail(&outage, 10);
         let (mut now, mut pauses) = (0, Vec::new());
         for _ in 0..10 {

@@ -1,0 +1,250 @@
+//! The one way to the server: pace, sign, send, judge. Every request passes here.
+//! Must not know what the answers are for.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use messages::{Calls, CauseClass};
+use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap};
+use runtime::calls::{calling, waiting};
+use runtime::outage::{Leave, Outage};
+use runtime::{Failure, clock};
+use serde_json::value::RawValue;
+use tracing::debug;
+
+use crate::atlas::{self, Reason, Refusal, Verdict};
+use crate::auth::{Challenge, REQUESTED, Sign};
+use crate::endpoint::{Endpoint, Node, Request};
+use crate::pace::Pace;
+
+/// A body larger than this is not read to its end.
+const MAX_BODY: usize = 64 << 20;
+/// How long a host may take to show that it is there.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(10);
+/// How often one request is signed anew: for Digest after Basic, and for a nonce that has just grown old.
+const MOST_CHALLENGES: u8 = 2;
+/// What only an administrator may see, so that Digest is asked for: most else is open to everybody, and whoever asks for
+/// it unsigned is not asked to sign but given less.
+const GUARDED: &str = "/services/hosts.json";
+
+const SOURCE: &str = "opencast";
+/// Opencast knows no rate classes.
+const CLASS: &str = "all";
+
+/// An answer that is what was asked for.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    /// The body, byte for byte.
+    pub(crate) body: Box<RawValue>,
+    pub(crate) received_at: Timestamp,
+}
+
+/// One of the server's nodes, and how it is signed in at.
+pub(crate) struct Site {
+    url: String,
+    sign: Sign,
+    /// Whether a challenge was asked for.
+    asked: AtomicBool,
+}
+
+impl Site {
+    pub(crate) fn new(url: String, sign: Sign) -> Self {
+        Self { url, sign, asked: AtomicBool::new(false) }
+    }
+}
+
+/// Calls the server.
+pub(crate) struct Client {
+    http: reqwest::Client,
+    engage: Site,
+    admin: Option<Site>,
+    pace: Pace,
+    outage: Outage,
+}
+
+struct Received {
+    status: u16,
+    headers: HeaderMap,
+    body: Vec<u8>,
+}
+
+impl Client {
+    pub(crate) fn new(http: reqwest::Client, engage: Site, admin: Option<Site>, pace: Pace) -> Self {
+        Self { http, engage, admin, pace, outage: Outage::of("opencast") }
+    }
+
+    pub(crate) fn has_admin(&self) -> bool {
+        self.admin.is_some()
+    }
+
+    /// Asks for JSON; counts the calls made in `calls`.
+    pub(crate) async fn get(&self, request: &Request, calls: &mut Calls) -> Result<Answer, Refusal> {
+        let body = self.get_bytes(request, calls).await?;
+        let received_at = clock::now();
+        let text = String::from_utf8(body).ok();
+        let body = text.and_then(|text| RawValue::from_string(text).ok());
+        let broken = || {
+            let text = format!("{} answered with broken text", request.endpoint.name());
+            Refusal::retry(Reason::Other, CauseClass::BadShape, text)
+        };
+        Ok(Answer { body: body.ok_or_else(broken)?, received_at })
+    }
+
+    /// Asks until there is an answer or a refusal.
+    pub(crate) async fn get_bytes(&self, request: &Request, calls: &mut Calls) -> Result<Vec<u8>, Refusal> {
+        let site = self.site(request.endpoint)?;
+        let name = request.endpoint.name();
+        let mut challenges = 0;
+        loop {
+            let leave = self.outage.ask(clock::now())?;
+            if site.sign.needs_challenge() && !site.asked.swap(true, Ordering::Relaxed) {
+                self.ask_to_be_asked(site, calls).await;
+            }
+            let sent = self.send(site, &request.path(), &request.query, name, calls).await;
+            let received = sent.map_err(|refusal| self.weigh(leave, refusal))?;
+            let now = clock::now();
+            match atlas::classify(received.status, &received.headers, &received.body, request.endpoint, now) {
+                Verdict::Fine => {
+                    self.outage.answered();
+                    return Ok(received.body);
+                }
+                Verdict::Refused(refusal) => return Err(self.weigh(leave, refusal)),
+                Verdict::Unauthorised => {
+                    self.outage.answered();
+                    let again = site.sign.challenged(&received.headers);
+                    if again == Challenge::Refused || challenges == MOST_CHALLENGES {
+                        return Err(refused(name, site).into());
+                    }
+                    challenges += 1;
+                }
+            }
+        }
+    }
+
+    fn site(&self, endpoint: Endpoint) -> Result<&Site, Refusal> {
+        match endpoint.node() {
+            Node::Engage => Ok(&self.engage),
+            Node::Admin => self.admin.as_ref().ok_or_else(|| {
+                Failure::Halt {
+                    cause: "OPENCAST_ADMIN_URL is not set: workflows are asked for there".to_owned(),
+                }
+                .into()
+            }),
+        }
+    }
+
+    /// Has the server ask for Digest. That it does not is no trouble: the request itself will show.
+    async fn ask_to_be_asked(&self, site: &Site, calls: &mut Calls) {
+        match self.send(site, GUARDED, &[], "GET /services/hosts.json", calls).await {
+            Ok(received) if received.status == 401 => drop(site.sign.challenged(&received.headers)),
+            Ok(received) => debug!(status = received.status, "opencast does not ask for digest"),
+            Err(_) => site.asked.store(false, Ordering::Relaxed),
+        }
+    }
+
+    async fn send(
+        &self,
+        site: &Site,
+        path: &str,
+        query: &[(&'static str, String)],
+        name: &'static str,
+        calls: &mut Calls,
+    ) -> Result<Received, Refusal> {
+        waiting(SOURCE, CLASS, self.pace.turn()).await;
+        calls.light += 1;
+        let status = |sent: &Result<Received, Refusal>| sent.as_ref().ok().map(|received| received.status);
+        calling(SOURCE, CLASS, name, self.exchange(site, path, query, name), status).await
+    }
+
+    async fn exchange(
+        &self,
+        site: &Site,
+        path: &str,
+        query: &[(&'static str, String)],
+        name: &'static str,
+    ) -> Result<Received, Refusal> {
+        let trouble = |error: reqwest::Error| unanswered(&error, name);
+        let asked =
+            self.http.get(format!("{}{path}", site.url)).query(query).header(ACCEPT, "application/json");
+        let mut request = asked.build().map_err(trouble)?;
+        let url = request.url();
+        let uri =
+            url.query().map_or_else(|| url.path().to_owned(), |query| format!("{}?{query}", url.path()));
+        if let Some(value) = site.sign.authorization(&uri) {
+            request.headers_mut().insert(AUTHORIZATION, value);
+        }
+        if let Some(kind) = site.sign.requested() {
+            request.headers_mut().insert(REQUESTED, reqwest::header::HeaderValue::from_static(kind));
+        }
+        let mut response = self.http.execute(request).await.map_err(trouble)?;
+        let expected = response.content_length().and_then(|length| usize::try_from(length).ok()).unwrap_or(0);
+        let mut body = Vec::with_capacity(expected.min(MAX_BODY));
+        while let Some(chunk) = response.chunk().await.map_err(trouble)? {
+            if body.len() + chunk.len() > MAX_BODY {
+                let text = format!("{name} answered with more than {} MB", MAX_BODY >> 20);
+                return Err(Refusal::reject(Reason::Other, CauseClass::TooLarge, text));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(Received { status: response.status().as_u16(), headers: response.headers().clone(), body })
+    }
+
+    /// What a refusal comes to in the light of the calls before it. A hold for want of a connection is one already.
+    fn weigh(&self, leave: Leave, refusal: Refusal) -> Refusal {
+        match (&refusal.failure, refusal.reason) {
+            (Failure::Hold { .. }, _) => refusal,
+            (_, Reason::Trouble) => {
+                Refusal { failure: self.outage.failed(leave, refusal.failure, clock::now()), ..refusal }
+            }
+            _ => {
+                self.outage.answered();
+                refusal
+            }
+        }
+    }
+
+    /// Whether work is worth trying: no outage is being sat out, and every node answers with anything but trouble.
+    pub(crate) async fn reachable(&self) -> bool {
+        if !self.outage.gives_leave(clock::now()) {
+            return false;
+        }
+        for site in std::iter::once(&self.engage).chain(&self.admin) {
+            let asked =
+                self.http.get(format!("{}/info/me.json", site.url)).timeout(SIGN_OF_LIFE).send().await;
+            match asked {
+                Ok(answer) if !answer.status().is_server_error() => {}
+                Ok(answer) => {
+                    debug!(status = answer.status().as_u16(), "opencast is not well yet");
+                    return false;
+                }
+                Err(error) => {
+                    debug!(error = %error.without_url(), "opencast is not well yet");
+                    return false;
+                }
+            }
+        }
+        true
+    }
+}
+
+/// No connection: the server is away and the job innocent. Anything later may be this call's own trouble.
+fn unanswered(error: &reqwest::Error, name: &str) -> Refusal {
+    if error.is_connect() {
+        return Failure::Hold { until: None, why: "opencast cannot be reached".to_owned() }.into();
+    }
+    let what = if error.is_timeout() { "did not answer in time" } else { "broke off its answer" };
+    Refusal::retry(Reason::Trouble, CauseClass::AttemptsSpent, format!("{name} {what}"))
+}
+
+fn refused(name: &str, site: &Site) -> Failure {
+    let cause = match site.sign.requested() {
+        None => format!(
+            "{name} answered 401: it is not open to everybody, set OPENCAST_USER and OPENCAST_PASSWORD"
+        ),
+        Some(_) => format!(
+            "{name} answered 401: the sign-in is refused, check OPENCAST_USER, OPENCAST_PASSWORD and OPENCAST_AUTH"
+        ),
+    };
+    Failure::Halt { cause }
+}

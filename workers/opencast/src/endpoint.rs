@@ -1,0 +1,126 @@
+//! The calls that are made: where each goes, what it is called in messages, and how ids are written into paths.
+
+use messages::Mpid;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+
+/// One of the server's nodes. Both addresses may be of one machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Node {
+    /// The players' node.
+    Engage,
+    /// The admin node.
+    Admin,
+}
+
+/// A call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Endpoint {
+    /// User actions.
+    Actions,
+    /// Whether user tracking is on in detail.
+    Detail,
+    /// Episodes.
+    Search,
+    /// The workflows of one episode, since Opencast 12.
+    EpisodeWorkflows,
+    /// Workflows, up to Opencast 11.
+    Workflows,
+    /// The version.
+    Version,
+    /// The endpoints there are.
+    Components,
+    /// Who is signed in.
+    Me,
+}
+
+impl Endpoint {
+    pub(crate) fn node(self) -> Node {
+        match self {
+            Self::EpisodeWorkflows | Self::Workflows => Node::Admin,
+            _ => Node::Engage,
+        }
+    }
+
+    /// The name in messages, without what is in the path or the query.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Actions => "GET /usertracking/actions.json",
+            Self::Detail => "GET /usertracking/detailenabled",
+            Self::Search => "GET /search/episode.json",
+            Self::EpisodeWorkflows => "GET /workflow/mediaPackage/{id}/instances.json",
+            Self::Workflows => "GET /workflow/instances.json",
+            Self::Version => "GET /sysinfo/bundles/version",
+            Self::Components => "GET /info/components.json",
+            Self::Me => "GET /info/me.json",
+        }
+    }
+
+    fn path(self, segment: &str) -> String {
+        match self {
+            Self::EpisodeWorkflows => format!("/workflow/mediaPackage/{segment}/instances.json"),
+            other => other.name().trim_start_matches("GET ").to_owned(),
+        }
+    }
+}
+
+/// One request: the call, the id in its path and its query.
+#[derive(Debug, Clone)]
+pub(crate) struct Request {
+    pub(crate) endpoint: Endpoint,
+    /// The id in the path, encoded; empty where there is none.
+    segment: String,
+    pub(crate) query: Vec<(&'static str, String)>,
+}
+
+impl Request {
+    pub(crate) fn of(endpoint: Endpoint) -> Self {
+        Self { endpoint, segment: String::new(), query: Vec::new() }
+    }
+
+    pub(crate) fn with(mut self, name: &'static str, value: impl ToString) -> Self {
+        self.query.push((name, value.to_string()));
+        self
+    }
+
+    /// One episode by its id.
+    pub(crate) fn episode(mpid: &Mpid) -> Self {
+        Self::of(Endpoint::Search).with("id", mpid).with("limit", 2)
+    }
+
+    /// A page of all episodes.
+    pub(crate) fn catalogue(offset: u64, limit: u32) -> Self {
+        Self::of(Endpoint::Search).with("limit", limit).with("offset", offset)
+    }
+
+    /// The workflows of an episode, in either generation's way.
+    pub(crate) fn workflows(mpid: &Mpid, endpoint: Endpoint) -> Self {
+        match endpoint {
+            Endpoint::EpisodeWorkflows => {
+                let segment = utf8_percent_encode(mpid.as_str(), SEGMENT).to_string();
+                Self { segment, ..Self::of(endpoint) }
+            }
+            _ => Self::of(endpoint).with("mp", mpid).with("count", 100),
+        }
+    }
+
+    /// The address behind the node's own.
+    pub(crate) fn path(&self) -> String {
+        self.endpoint.path(&self.segment)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_encoded_in_a_path() {
+        let mpid = "a/b ü?#%".replace(' ', "").parse().unwrap();
+        let request = Request::workflows(&mpid, Endpoint::EpisodeWorkflows);
+        assert_eq!(request.path(), "/workflow/mediaPackage/a%2Fb%C3%BC%3F%23%25/instances.json");
+        assert_eq!(Request::episode(&mpid).path(), "/search/episode.json");
+        assert_eq!(Request::episode(&mpid).query[0], ("id", "a/bü?#%".to_owned()));
+    }
+}

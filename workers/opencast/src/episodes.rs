@@ -1,0 +1,189 @@
+//! Episodes: looked up for the actions that name them, fetched one by one, and listed as a whole.
+
+use std::sync::Arc;
+
+use jiff::civil::Date;
+use messages::opencast::{EpisodeContext, EpisodeFacts, Task};
+use messages::{Calls, Cause, CauseClass, Mpid, RawKind};
+use opencast_wire::{Episode, episode, workflow};
+use runtime::errand::Raw;
+use serde_json::value::RawValue;
+use tracing::{debug, info};
+
+use crate::Opencast;
+use crate::actions::{READINGS, odd};
+use crate::atlas::{Reason, Refusal};
+use crate::client::Answer;
+use crate::endpoint::{Endpoint, Request};
+use crate::probe::WorkflowPath;
+use crate::reading::{Seen, hash};
+use crate::worker::Errand;
+
+/// Episodes per page of the catalogue.
+const PAGE: u32 = 100;
+/// A catalogue of more pages than this does not end.
+const MAX_PAGES: u32 = 100_000;
+
+/// What is known of an episode that an action names; `None` when Opencast does not know it. Whoever looks it up first
+/// sends the episode too.
+pub(crate) async fn look_up(
+    errand: &mut Errand<'_>,
+    mpid: &Mpid,
+) -> Result<Option<Arc<EpisodeFacts>>, Refusal> {
+    if let Some(facts) = errand.opencast.known.get(mpid) {
+        return Ok(facts);
+    }
+    let facts = match find(errand, mpid).await {
+        Ok(Some((answer, place))) => {
+            let episode = send(errand, &answer, place).await?;
+            episode.map(|episode| Arc::new(episode.facts()))
+        }
+        Ok(None) => None,
+        // An id that the server does not take as one is not known to it.
+        Err(Refusal { reason: Reason::Parameter, .. }) => None,
+        Err(refusal) => return Err(refusal),
+    };
+    errand.looked_up.push(mpid.clone());
+    errand.opencast.known.insert(mpid.clone(), facts.clone());
+    Ok(facts)
+}
+
+/// The job of one episode.
+pub(crate) async fn fetch_one(errand: &mut Errand<'_>, mpid: &Mpid) -> Result<(), Refusal> {
+    let Some((answer, place)) = find(errand, mpid).await? else {
+        let text = "there is no such episode, or it is not for this user to see";
+        let cause = Some(Cause::new(CauseClass::Gone, text));
+        return Ok(errand.errand.finish_with(Some(1), 0, None, cause).await?);
+    };
+    send(errand, &answer, place).await?;
+    Ok(errand.errand.finish(Some(1), 1, None).await?)
+}
+
+/// The job of the catalogue: every page, read again until as many episodes came as there are. With an admin node a job
+/// is planned for each episode, since its workflows are a call of their own.
+pub(crate) async fn fetch_all(errand: &mut Errand<'_>, date: Date) -> Result<(), Refusal> {
+    let (mut seen, mut total, mut jobs) = (Seen::default(), 0, 0);
+    for _ in 0..READINGS {
+        let mut offset = 0;
+        for _ in 0..MAX_PAGES {
+            let answer = errand.get(&Request::catalogue(offset, PAGE)).await?;
+            let found = episode::results(&answer.body).map_err(|fault| odd(Endpoint::Search, fault))?;
+            let rows = found.results.len() as u64;
+            offset += rows;
+            total = found.total.unwrap_or(offset);
+            jobs += take(errand, &answer, &found.results, &mut seen).await?;
+            if rows == 0 || offset >= total {
+                break;
+            }
+        }
+        if seen.count() >= total {
+            break;
+        }
+    }
+    let jobs = errand.opencast.client.has_admin().then_some(jobs);
+    errand.errand.finish(Some(total), seen.count(), jobs).await?;
+    info!(job.id = %errand.job.id, got = seen.count(), "listed {} episodes on {date}", seen.count());
+    Ok(())
+}
+
+/// Takes what is new on a page of the catalogue; returns the number of jobs planned.
+async fn take(
+    errand: &mut Errand<'_>,
+    answer: &Answer,
+    results: &[&RawValue],
+    seen: &mut Seen,
+) -> Result<u64, Refusal> {
+    let mut tasks = Vec::new();
+    for result in results {
+        match Episode::read(result) {
+            Ok(episode) if !seen.note(hash(episode.mpid.as_str()), "") => {}
+            Ok(episode) if errand.opencast.client.has_admin() => {
+                tasks.push(Task::Episode { mpid: episode.mpid });
+            }
+            Ok(episode) => {
+                send_result(errand, &episode.mpid, answer, result, &EpisodeContext::default()).await?;
+            }
+            Err(fault) if seen.note(hash(result.get()), "") => {
+                let context = EpisodeContext::default();
+                let part = format!("row{:x}", hash(result.get()));
+                let raw = raw(&part, answer, result, &context);
+                errand
+                    .errand
+                    .bury_raw(&raw, &format!("a result of {}: {fault}", Endpoint::Search.name()))
+                    .await?;
+            }
+            Err(_) => {}
+        }
+    }
+    let jobs = tasks.len() as u64;
+    errand.plan(&format!("{}", seen.count()), tasks).await?;
+    Ok(jobs)
+}
+
+/// Asks for one episode; where it stands in the answer, unless it is unknown.
+async fn find(errand: &mut Errand<'_>, mpid: &Mpid) -> Result<Option<(Answer, usize)>, Refusal> {
+    let answer = errand.get(&Request::episode(mpid)).await?;
+    let found = episode::results(&answer.body).map_err(|fault| odd(Endpoint::Search, fault))?;
+    let is_it = |result: &&RawValue| Episode::read(result).is_ok_and(|episode| episode.mpid == *mpid);
+    let place = found.results.iter().position(is_it);
+    Ok(place.map(|place| (answer, place)))
+}
+
+/// Sends one result of an answer as a document of its own, with what its workflows say.
+async fn send(errand: &mut Errand<'_>, answer: &Answer, place: usize) -> Result<Option<Episode>, Refusal> {
+    let found = episode::results(&answer.body).map_err(|fault| odd(Endpoint::Search, fault))?;
+    let Some(result) = found.results.get(place) else { return Ok(None) };
+    let episode = Episode::read(result).map_err(|fault| odd(Endpoint::Search, fault))?;
+    let context = workflows(errand.opencast, &episode.mpid, &mut errand.errand.calls).await?;
+    send_result(errand, &episode.mpid, answer, result, &context).await?;
+    Ok(Some(episode))
+}
+
+async fn send_result(
+    errand: &mut Errand<'_>,
+    mpid: &Mpid,
+    answer: &Answer,
+    result: &RawValue,
+    context: &EpisodeContext,
+) -> Result<(), Refusal> {
+    let part = format!("episode.{mpid}");
+    Ok(errand.errand.send_raw(&raw(&part, answer, result, context)).await?)
+}
+
+fn raw<'a>(
+    part: &'a str,
+    answer: &Answer,
+    body: &'a RawValue,
+    context: &'a EpisodeContext,
+) -> Raw<'a, EpisodeContext> {
+    let (kind, endpoint) = (RawKind::OpencastEpisode, Endpoint::Search.name());
+    Raw { part, kind, endpoint, received_at: answer.received_at, context, body }
+}
+
+/// What the workflows of an episode say of it; nothing without an admin node. The first to ask finds out where to: the
+/// path of Opencast 12 and after, else that of 11 and before.
+pub(crate) async fn workflows(
+    opencast: &Opencast,
+    mpid: &Mpid,
+    calls: &mut Calls,
+) -> Result<EpisodeContext, Refusal> {
+    if !opencast.client.has_admin() {
+        return Ok(EpisodeContext::default());
+    }
+    let paths = match opencast.workflow_path() {
+        Some(path) => vec![path],
+        None => vec![WorkflowPath::Episode, WorkflowPath::List],
+    };
+    for path in paths {
+        let answer = match opencast.client.get(&Request::workflows(mpid, path.endpoint()), calls).await {
+            Ok(answer) => answer,
+            Err(Refusal { reason: Reason::Absent, .. }) => continue,
+            Err(refusal) => return Err(refusal),
+        };
+        let found = workflow::workflows(&answer.body).map_err(|fault| odd(path.endpoint(), fault))?;
+        opencast.found_workflows(path);
+        return Ok(workflow::context(&found));
+    }
+    debug!(%mpid, "no workflows of {mpid}");
+    Ok(EpisodeContext::default())
+}

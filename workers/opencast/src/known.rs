@@ -1,0 +1,70 @@
+//! Episodes that were looked up a moment ago, those that are unknown too: bounded in number and in time.
+//! Must not know how one is looked up.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use messages::Mpid;
+use messages::opencast::EpisodeFacts;
+use moka::Expiry;
+use moka::sync::Cache;
+
+/// Episodes remembered at once.
+const MOST: u64 = 10_000;
+
+/// What is known of an episode; `None`: that Opencast does not know it.
+pub(crate) type Facts = Option<Arc<EpisodeFacts>>;
+
+/// The episodes that were looked up.
+pub(crate) struct Known(Cache<Mpid, Facts>);
+
+/// For how long what was found is believed.
+struct Life(Duration);
+
+impl Expiry<Mpid, Facts> for Life {
+    fn expire_after_create(&self, _mpid: &Mpid, facts: &Facts, _now: Instant) -> Option<Duration> {
+        // An episode may be published any moment, and its actions come before.
+        Some(if facts.is_some() { self.0 } else { self.0 / 10 })
+    }
+}
+
+impl Known {
+    /// Nothing is known; what will be is forgotten after `life`.
+    pub(crate) fn new(life: Duration) -> Self {
+        Self(Cache::builder().max_capacity(MOST).expire_after(Life(life)).build())
+    }
+
+    pub(crate) fn get(&self, mpid: &Mpid) -> Option<Facts> {
+        self.0.get(mpid)
+    }
+
+    pub(crate) fn insert(&self, mpid: Mpid, facts: Facts) {
+        self.0.insert(mpid, facts);
+    }
+
+    /// Forgets it: what was made of it is lost.
+    pub(crate) fn forget(&self, mpid: &Mpid) {
+        self.0.invalidate(mpid);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_unknown_is_remembered_for_a_shorter_time() {
+        let life = Life(Duration::from_secs(900));
+        let mpid: Mpid = "a".parse().unwrap();
+        let now = Instant::now();
+        let found = Some(Arc::new(EpisodeFacts::default()));
+        assert_eq!(life.expire_after_create(&mpid, &found, now), Some(Duration::from_secs(900)));
+        assert_eq!(life.expire_after_create(&mpid, &None, now), Some(Duration::from_secs(90)));
+        let known = Known::new(Duration::from_secs(900));
+        assert_eq!(known.get(&mpid), None);
+        known.insert(mpid.clone(), None);
+        assert_eq!(known.get(&mpid), Some(None));
+        known.forget(&mpid);
+        assert_eq!(known.get(&mpid), None);
+    }
+}

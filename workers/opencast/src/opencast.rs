@@ -1,0 +1,127 @@
+//! What the workers of one process share: client, known episodes, and what the server has turned out to be.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use jiff::tz::TimeZone;
+
+use crate::auth::{Credentials, Sign};
+use crate::client::{Client, Site};
+use crate::config::{Choice, Config, ConfigError};
+use crate::known::Known;
+use crate::pace::Pace;
+use crate::probe::{Dialect, WorkflowPath};
+
+/// Idle connections kept per host.
+const IDLE_CONNECTIONS: usize = 16;
+
+/// The Opencast source of one process.
+pub struct Opencast {
+    pub(crate) client: Client,
+    pub(crate) known: Known,
+    pub(crate) timezone: TimeZone,
+    pub(crate) page_size: u32,
+    pub(crate) choice: Choice,
+    /// The dialect, once it is decided.
+    dialect: Mutex<Option<Dialect>>,
+    workflows: Mutex<Option<WorkflowPath>>,
+    /// Whether it was said that the server has no user tracking.
+    said_absent: AtomicBool,
+}
+
+impl Opencast {
+    /// The source as configured. Nothing is asked yet.
+    ///
+    /// # Errors
+    /// When an address is none, or a number is out of range.
+    pub fn new(config: Config) -> Result<Self, ConfigError> {
+        config.check()?;
+        let signed = !config.user.is_empty();
+        let credentials = signed.then(|| Credentials { user: config.user, password: config.password });
+        let site = |url: &str, variable| {
+            Ok::<_, ConfigError>(Site::new(
+                address(url, variable)?,
+                Sign::new(credentials.clone(), config.auth),
+            ))
+        };
+        let engage = site(&config.engage_url, "OPENCAST_ENGAGE_URL")?;
+        let admin = config.admin_url.as_deref().map(|url| site(url, "OPENCAST_ADMIN_URL")).transpose()?;
+        let http = reqwest::Client::builder()
+            .user_agent(concat!("ua/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(config.connect_timeout)
+            .timeout(config.request_timeout)
+            .redirect(reqwest::redirect::Policy::none())
+            .pool_max_idle_per_host(IDLE_CONNECTIONS)
+            .build()?;
+        Ok(Self {
+            client: Client::new(http, engage, admin, Pace::new(config.calls_per_second)),
+            known: Known::new(config.episode_life),
+            timezone: config.timezone,
+            page_size: config.page_size,
+            choice: config.dialect,
+            dialect: Mutex::default(),
+            workflows: Mutex::default(),
+            said_absent: AtomicBool::new(false),
+        })
+    }
+
+    /// The dialect, if it was decided.
+    pub(crate) fn dialect(&self) -> Option<Dialect> {
+        *self.dialect.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn decide(&self, dialect: Dialect) {
+        *self.dialect.lock().unwrap_or_else(PoisonError::into_inner) = Some(dialect);
+    }
+
+    /// Where workflows are asked for, if it was found out.
+    pub(crate) fn workflow_path(&self) -> Option<WorkflowPath> {
+        *self.workflows.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn found_workflows(&self, path: WorkflowPath) {
+        *self.workflows.lock().unwrap_or_else(PoisonError::into_inner) = Some(path);
+    }
+
+    /// True for whoever is to say that the server has no user tracking: once in a process.
+    pub(crate) fn is_first_to_say_absent(&self) -> bool {
+        !self.said_absent.swap(true, Ordering::Relaxed)
+    }
+}
+
+impl std::fmt::Debug for Opencast {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Opencast").field("dialect", &self.dialect()).finish_non_exhaustive()
+    }
+}
+
+fn address(text: &str, variable: &'static str) -> Result<String, ConfigError> {
+    let wrong = || ConfigError::Address { variable };
+    let url = reqwest::Url::parse(text.trim()).map_err(|_| wrong())?;
+    let plain = url.username().is_empty() && url.password().is_none() && url.query().is_none();
+    match matches!(url.scheme(), "http" | "https") && url.has_host() && plain && url.fragment().is_none() {
+        true => Ok(text.trim().trim_end_matches('/').to_owned()),
+        false => Err(wrong()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_http_and_holds_no_secret() {
+        assert_eq!(address(" https://oc.example.org/base/ ", "X").unwrap(), "https://oc.example.org/base");
+        for wrong in [
+            "",
+            "oc.example.org",
+            "ftp://x",
+            "https://a:b@x",
+            "https://a@x",
+            "https://x/?a=b",
+            "https://x/#a",
+        ] {
+            assert!(address(wrong, "X").unwrap_err().to_string().starts_with("X is not"), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! Dates of the server's time zone as the windows it is asked for. Pure: the time is handed in.
+//!
+//! A window is written in the server's local time without its offset, so a time that a clock change makes happen twice
+//! may be taken for either: a window always begins and ends outside of such an hour, a little too early and too late.
+//! Too much is harmless, since actions replace themselves by their ids.
+
+use jiff::civil::{Date, DateTime};
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+use messages::{Cause, CauseClass};
+
+/// How far a reading that goes on from an earlier one reaches back behind it: an action is written a moment after the
+/// time it bears.
+const OVERLAP: SignedDuration = SignedDuration::from_mins(2);
+/// By so much may the clocks of two machines differ.
+const SKEW: SignedDuration = SignedDuration::from_mins(5);
+/// A step out of the hour that a clock change repeats.
+const STEP: SignedDuration = SignedDuration::from_mins(30);
+/// No clock change repeats more than this.
+const STEPS: usize = 6;
+
+/// A window of the server's local time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Window {
+    pub(crate) start: DateTime,
+    pub(crate) end: DateTime,
+}
+
+impl Window {
+    /// A whole date, whether it has 23, 24 or 25 hours; `None` at the end of time.
+    pub(crate) fn of(date: Date, zone: &TimeZone) -> Option<Self> {
+        let begin = |date: Date| zone.to_timestamp(date.at(0, 0, 0, 0)).ok();
+        let start = outside(begin(date)?, zone, -STEP);
+        let end = outside(begin(date.tomorrow().ok()?)?, zone, STEP);
+        Some(Self { start, end })
+    }
+
+    /// What is left of it after `since`, and a little before. A `since` that is not past, as a clock set wrong makes it,
+    /// counts for nothing; one behind the window's end leaves its last minutes.
+    pub(crate) fn since(self, since: Timestamp, zone: &TimeZone, now: Timestamp) -> Self {
+        if since > now + SKEW {
+            return self;
+        }
+        let since = since.saturating_sub(OVERLAP).unwrap_or(since);
+        let last = self.end.saturating_sub(OVERLAP);
+        Self { start: outside(since, zone, -STEP).clamp(self.start, last), ..self }
+    }
+}
+
+/// A local time as the server is told it: `20260102030405`.
+pub(crate) fn stamp(time: DateTime) -> String {
+    time.strftime("%Y%m%d%H%M%S").to_string()
+}
+
+/// A date as the server is told it: `20260102`.
+pub(crate) fn day(date: Date) -> String {
+    date.strftime("%Y%m%d").to_string()
+}
+
+/// Refuses a date that has not begun where the server is.
+///
+/// # Errors
+/// The cause of the refusal.
+pub(crate) fn check(date: Date, zone: &TimeZone, now: Timestamp) -> Result<(), Cause> {
+    let today = zone.to_datetime(now.saturating_add(SKEW).unwrap_or(now)).date();
+    match date <= today {
+        true => Ok(()),
+        false => {
+            let text = format!("{date} has not begun yet where the server is, today is {today} there");
+            Err(Cause::new(CauseClass::BadShape, text))
+        }
+    }
+}
+
+/// The local time of an instant, moved by steps out of an hour that happens twice.
+fn outside(mut instant: Timestamp, zone: &TimeZone, step: SignedDuration) -> DateTime {
+    for _ in 0..STEPS {
+        if !zone.to_ambiguous_timestamp(zone.to_datetime(instant)).is_ambiguous() {
+            break;
+        }
+        instant = instant.saturating_add(step).unwrap_or(instant);
+    }
+    zone.to_datetime(instant)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn zone(name: &str) -> TimeZone {
+        TimeZone::get(name).unwrap()
+    }
+
+    fn window(date: &str, name: &str) -> (String, String) {
+        let window = Window::of(date.parse().unwrap(), &zone(name)).unwrap();
+        (stamp(window.start), stamp(window.end))
+    }
+
+    fn pair(start: &str, end: &str) -> (String, String) {
+        (start.to_owned(), end.to_owned())
+    }
+
+    #[test]
+    fn a_date_is_a_window_from_midnight_to_midnight() {
+        assert_eq!(window("2026-01-02", "UTC"), pair("20260102000000", "20260103000000"));
+        assert_eq!(window("2026-12-31", "Europe/Berlin"), pair("20261231000000", "20270101000000"));
+    }
+
+    #[test]
+    fn a_date_of_23_or_25_hours_is_whole() {
+        assert_eq!(window("2026-03-08", "America/New_York"), pair("20260308000000", "20260309000000"));
+        assert_eq!(window("2026-11-01", "America/New_York"), pair("20261101000000", "20261102000000"));
+    }
+
+    #[test]
+    fn a_midnight_that_is_skipped_or_happens_twice_loses_nothing() {
+        // Clocks went from 24:00 to 01:00, and back from 01:00 to 00:00.
+        assert_eq!(window("2018-11-04", "America/Sao_Paulo").0, "20181104010000");
+        assert_eq!(window("2018-11-03", "America/Sao_Paulo").1, "20181104010000");
+        assert_eq!(window("2025-11-02", "America/Havana").0, "20251101233000");
+        assert_eq!(window("2025-11-01", "America/Havana").1, "20251102010000");
+    }
+
+    #[test]
+    fn a_reading_goes_on_a_little_before_where_the_last_one_ended() {
+        let berlin = zone("Europe/Berlin");
+        let whole = Window::of("2026-10-25".parse().unwrap(), &berlin).unwrap();
+        let now = "2026-10-26T12:00:00Z".parse().unwrap();
+        let start = |since: &str| stamp(whole.since(since.parse().unwrap(), &berlin, now).start);
+        assert_eq!(start("2026-10-25T10:00:00Z"), "20261025105800");
+        // 02:30 happens twice that night: both are asked for.
+        assert_eq!(start("2026-10-25T00:32:00Z"), "20261025013000");
+        assert_eq!(start("2026-10-25T01:32:00Z"), "20261025013000");
+        assert_eq!(start("2020-01-01T00:00:00Z"), "20261025000000", "never before the date");
+        assert_eq!(start("2026-10-26T11:00:00Z"), "20261025235800", "never behind it");
+        assert_eq!(
+            start("2030-01-01T00:00:00Z"),
+            "20261025000000",
+            "a time that is not past counts for nothing"
+        );
+    }
+
+    #[test]
+    fn a_date_that_has_not_begun_is_refused_by_the_server_s_calendar() {
+        let now = "2026-01-02T23:30:00Z".parse().unwrap();
+        let date = "2026-01-03".parse().unwrap();
+        assert!(check(date, &zone("Europe/Berlin"), now).is_ok());
+        let cause = check(date, &TimeZone::UTC, now).unwrap_err();
+        assert_eq!(cause.text, "2026-01-03 has not begun yet where the server is, today is 2026-01-02 there");
+    }
+}

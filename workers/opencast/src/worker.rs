@@ -1,0 +1,75 @@
+//! The worker, and the way of one job through it.
+
+use std::sync::Arc;
+
+use messages::opencast::Task;
+use messages::{Job, Mpid, Receipt};
+use runtime::{Attempt, Failure, Outbox, Worker, clock, errand};
+
+use crate::atlas::Refusal;
+use crate::client::Answer;
+use crate::endpoint::Request;
+use crate::{Opencast, actions, episodes};
+
+/// Does Opencast's jobs: user actions and episodes.
+#[derive(Debug)]
+pub struct OpencastWorker(pub Arc<Opencast>);
+
+/// One attempt at one job.
+pub(crate) struct Errand<'a> {
+    pub(crate) opencast: &'a Opencast,
+    pub(crate) job: &'a Job<Task>,
+    pub(crate) errand: errand::Errand<'a>,
+    /// The episodes that this attempt has looked up, and whose documents it has sent.
+    pub(crate) looked_up: Vec<Mpid>,
+}
+
+impl Errand<'_> {
+    /// Asks for one answer.
+    pub(crate) async fn get(&mut self, request: &Request) -> Result<Answer, Refusal> {
+        self.opencast.client.get(request, &mut self.errand.calls).await
+    }
+
+    /// Plans jobs in this job's lane.
+    pub(crate) async fn plan(&mut self, part: &str, tasks: Vec<Task>) -> Result<(), Refusal> {
+        let now = clock::now();
+        let job = |task: Task| task.into_job(self.job.run.clone(), self.job.lane, now);
+        let receipts = tasks.into_iter().map(|task| planned(&job(task))).collect::<Result<Vec<_>, _>>()?;
+        Ok(self.errand.plan(part, receipts).await?)
+    }
+}
+
+impl Worker for OpencastWorker {
+    const NAME: &'static str = "opencast";
+    type Job = Job<Task>;
+
+    /// Does a job. One that is given up leaves a receipt that says so, or coverage would wait for it for ever.
+    async fn perform(&self, job: Self::Job, attempt: Attempt, outbox: &mut Outbox) -> Result<(), Failure> {
+        let opencast = &*self.0;
+        let errand = errand::Errand::new(planned(&job)?, attempt, outbox);
+        let mut errand = Errand { opencast, job: &job, errand, looked_up: Vec::new() };
+        let Err(Refusal { failure, .. }) = fetch(&mut errand).await else { return Ok(()) };
+        // Their documents may be lost with this attempt: the next one is to send them.
+        errand.looked_up.iter().for_each(|mpid| opencast.known.forget(mpid));
+        if let Some(cause) = errand.errand.end(&failure) {
+            errand.errand.give_up(cause).await?;
+        }
+        Err(failure)
+    }
+
+    async fn healthy(&self) -> bool {
+        self.0.client.reachable().await
+    }
+}
+
+async fn fetch(errand: &mut Errand<'_>) -> Result<(), Refusal> {
+    match errand.job.task.clone() {
+        Task::Actions { date, since } => actions::fetch(errand, date, since).await,
+        Task::Episode { mpid } => episodes::fetch_one(errand, &mpid).await,
+        Task::Catalogue { date } => episodes::fetch_all(errand, date).await,
+    }
+}
+
+fn planned(job: &Job<Task>) -> Result<Receipt, Failure> {
+    job.planned().map_err(|_| errand::unwritable(&job.id))
+}

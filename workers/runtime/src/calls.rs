@@ -1,0 +1,62 @@
+//! What is measured of a source's API: how long calls take, how they end, and how long leave to call is waited for.
+
+use std::time::Instant;
+
+use metrics::{Unit, counter, describe_counter, describe_histogram, histogram};
+
+use crate::meter::{Doing, during};
+
+const REQUEST_SECONDS: &str = "ua_api_request_duration_seconds";
+const CALLS: &str = "ua_api_calls_total";
+const WAIT_SECONDS: &str = "ua_quota_wait_seconds";
+
+/// Says what these figures mean.
+pub fn describe() {
+    describe_histogram!(
+        REQUEST_SECONDS,
+        Unit::Seconds,
+        "Time from sending a request to the last byte of its answer, by source, endpoint and class of status."
+    );
+    describe_counter!(
+        CALLS,
+        Unit::Count,
+        "Calls made, by source and by the rate class that the account's quota counts."
+    );
+    describe_histogram!(
+        WAIT_SECONDS,
+        Unit::Seconds,
+        "Time for which a call waited for leave by the quota, or for a 429 to pass, by source and rate class."
+    );
+}
+
+/// Waits for leave to call.
+pub async fn waiting<T>(source: &'static str, class: &'static str, leave: impl Future<Output = T>) -> T {
+    let began = Instant::now();
+    let left = during(Doing::Quota, leave).await;
+    histogram!(WAIT_SECONDS, "source" => source, "class" => class).record(began.elapsed());
+    left
+}
+
+/// Makes a call of `endpoint`; `status` reads the answer's HTTP status, if there is an answer.
+pub async fn calling<T>(
+    source: &'static str,
+    class: &'static str,
+    endpoint: &'static str,
+    call: impl Future<Output = T>,
+    status: impl FnOnce(&T) -> Option<u16>,
+) -> T {
+    let began = Instant::now();
+    let answer = during(Doing::Call, call).await;
+    let status = match status(&answer) {
+        None => "none",
+        Some(429) => "429",
+        Some(200..=299) => "2xx",
+        Some(500..) => "5xx",
+        Some(400..) => "4xx",
+        Some(_) => "other",
+    };
+    let labels = [("source", source), ("endpoint", endpoint), ("status", status)];
+    histogram!(REQUEST_SECONDS, &labels).record(began.elapsed());
+    counter!(CALLS, "source" => source, "class" => class).increment(1);
+    answer
+}
