@@ -1,7 +1,10 @@
 //! The command line: what can be said, with help and examples. Types only; `commands` does the work.
 
+mod dev;
 mod dlq;
+mod health;
 mod misuse;
+mod paper;
 mod plan;
 mod quota;
 mod runs;
@@ -16,7 +19,10 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
+pub use dev::{Dev, DevCommand, DevDown, DevLogs, DevUp};
 pub use dlq::{Dlq, DlqChoice, DlqCommand, DlqDrop, DlqFilter, DlqList, DlqReplay, Since, WhichState};
+pub use health::Health;
+pub use paper::{Completions, Man};
 pub use plan::{Destination, Plan, Run, Selectors};
 pub(crate) use quota::settings;
 pub use quota::{OfAccount, Pause, Paused, Quota, QuotaCommand, Resume, Setting};
@@ -97,10 +103,18 @@ pub enum Command {
     /// nothing. Costs one medium call of the Zoom account. Exit codes: 0 nothing fails, 1 something out of ua's reach
     /// does, 2 something in the configuration does.
     Check(Json),
+    /// Asks the worker that serves on `UA_HTTP` whether it is well
+    Health(Health),
     /// Runs the whole pipeline against a simulated account
     Demo(Demo),
     /// Serves a simulated Zoom account over HTTP
     Simulate(Simulate),
+    /// Runs RabbitMQ and Elasticsearch in containers of this machine, to try things out with
+    Dev(Dev),
+    /// Writes manual pages
+    Man(Man),
+    /// Writes a shell's completions
+    Completions(Completions),
 }
 
 /// Machine-readable output.

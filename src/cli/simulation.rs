@@ -1,5 +1,6 @@
 //! `ua demo` and `ua simulate`.
 
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -51,7 +52,10 @@ pub struct World {
 /// `ua simulate`
 #[derive(Debug, Args)]
 pub struct Simulate {
-    /// The port on 127.0.0.1; 0 takes a free one
+    /// The address to listen on; another than this machine's own is for a container
+    #[arg(long, default_value_t = Ipv4Addr::LOCALHOST)]
+    pub address: Ipv4Addr,
+    /// The port there; 0 takes a free one
     #[arg(long, default_value_t = 8765)]
     pub port: u16,
     /// The world to simulate

@@ -3,7 +3,10 @@
 mod cancel;
 mod check;
 mod demo;
+mod dev;
 mod dlq;
+mod health;
+mod paper;
 mod plan;
 mod quota;
 mod run;
@@ -39,7 +42,11 @@ pub async fn execute(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Resume(words) => quota::resume(words, &config).await,
         Command::Setup(words) => setup::execute(&words, &config).await,
         Command::Check(words) => check::execute(&words, &config, &environment).await,
+        Command::Health(words) => health::execute(&words, &config).await,
         Command::Demo(words) => demo::execute(words, &config).await,
         Command::Simulate(words) => simulate::execute(words).await,
+        Command::Dev(words) => dev::execute(words, environment).await,
+        Command::Man(words) => paper::man(&words),
+        Command::Completions(words) => paper::completions(&words),
     }
 }

@@ -33,21 +33,24 @@ struct Migrated {
 
 pub(super) async fn execute(words: &Setup, config: &Config) -> anyhow::Result<Outcome> {
     let migrated = if words.migrate { Some(migrate(config).await?) } else { None };
-    let broker = assemble::broker(config, "setup").await?;
-    let store = assemble::store(config)?;
-    let loaded = store.setup().await?;
-    let report = Report {
-        queues: if config.amqp.is_some() { "RabbitMQ" } else { "local file" },
-        migrated,
-        templates: loaded.changes.iter().map(|(name, change)| format!("{name}: {change}")).collect(),
-    };
-    broker.close().await;
+    let templates = declare(config).await?;
+    let queues = if config.amqp.is_some() { "RabbitMQ" } else { "local file" };
+    let report = Report { queues, migrated, templates };
     if words.json {
         output::say_json(&report)?;
     } else {
         print(&report);
     }
     Ok(Outcome::Complete)
+}
+
+/// Declares the queues and loads the templates; a line per template says what became of it.
+pub(super) async fn declare(config: &Config) -> anyhow::Result<Vec<String>> {
+    let broker = assemble::broker(config, "setup").await?;
+    let store = assemble::store(config)?;
+    let loaded = store.setup().await?;
+    broker.close().await;
+    Ok(loaded.changes.iter().map(|(name, change)| format!("{name}: {change}")).collect())
 }
 
 fn print(report: &Report) {

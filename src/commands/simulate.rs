@@ -25,6 +25,7 @@ pub(super) fn settings(world: &World) -> Settings {
 
 pub(super) async fn execute(words: Simulate) -> anyhow::Result<Outcome> {
     let settings = Settings {
+        address: words.address,
         port: words.port,
         plan: words.plan,
         dashboard: !words.no_dashboard,

@@ -12,13 +12,17 @@ pub struct Environment {
 }
 
 impl Environment {
-    /// The process's environment over the `.env` of the current folder, if there is one.
+    /// The process's environment over the credential `ua.env` that systemd hands over, over the `.env` of the current
+    /// folder; each if there is one.
     ///
     /// # Errors
-    /// When there is a `.env` that cannot be read.
+    /// When there is one of the files and it cannot be read.
     #[expect(clippy::disallowed_methods, reason = "this is the place all others are sent to")]
     pub fn load() -> Result<Self, ConfigError> {
         let mut values = dotenv(Path::new(".env"))?;
+        if let Some(folder) = std::env::var_os("CREDENTIALS_DIRECTORY") {
+            values.extend(dotenv(&Path::new(&folder).join(CREDENTIAL))?);
+        }
         for variable in VARIABLES {
             if let Ok(value) = std::env::var(variable.name) {
                 values.insert(variable.name.to_owned(), value);
@@ -38,6 +42,13 @@ impl Environment {
     /// An environment of these variables alone: for tests and for the demo.
     pub fn of(values: impl IntoIterator<Item = (&'static str, String)>) -> Self {
         Self { values: values.into_iter().map(|(name, value)| (name.to_owned(), value)).collect() }
+    }
+
+    /// The same with another value of one variable.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: String) -> Self {
+        self.values.insert(name.to_owned(), value);
+        self
     }
 
     /// The value of a variable, unless it is unset or empty.
@@ -78,6 +89,9 @@ impl Environment {
     }
 }
 
+/// The name of systemd's credential (`LoadCredential=`): a file in the form of `.env`.
+const CREDENTIAL: &str = "ua.env";
+
 /// What the names of our variables begin with.
 const OURS: [&str; 4] = ["UA_", "ZOOM_", "ES_", "AMQP_"];
 /// Names of that kind that belong to others: the test suites, and Elasticsearch itself.
@@ -102,6 +116,7 @@ fn dotenv(path: &Path) -> Result<BTreeMap<String, String>, ConfigError> {
         _ => {}
     }
     let unreadable = |error: dotenvy::Error| ConfigError::Dotenv {
+        path: path.to_owned(),
         // A parse error quotes the line, which may hold a secret: say which line, not what it says.
         why: match error {
             dotenvy::Error::LineParse(_, at) => format!("a line cannot be parsed (near its character {at})"),
@@ -116,6 +131,7 @@ fn dotenv(path: &Path) -> Result<BTreeMap<String, String>, ConfigError> {
     let text = std::fs::read_to_string(path).map_err(|error| unreadable(dotenvy::Error::Io(error)))?;
     match text.lines().find_map(|line| vanishing(line, &values)) {
         Some(name) => Err(ConfigError::Dotenv {
+            path: path.to_owned(),
             why: format!(
                 "{name} has a $ that names no variable and would vanish; put the value into single quotes"
             ),

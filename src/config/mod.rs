@@ -35,9 +35,11 @@ pub enum ConfigError {
         /// The variables.
         names: Vec<&'static str>,
     },
-    /// `.env` cannot be read.
-    #[error("cannot read .env in the current folder: {why}")]
+    /// A `.env` cannot be read.
+    #[error("cannot read {}: {why}", path.display())]
     Dotenv {
+        /// Which one.
+        path: PathBuf,
         /// Why.
         why: String,
     },

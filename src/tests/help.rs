@@ -6,8 +6,24 @@ use crate::program::Program;
 fn every_command_explains_itself() {
     let program = Program::new().with("COLUMNS", "120");
     let commands = [
-        "plan", "run", "work", "status", "runs", "cancel", "dlq", "quota", "pause", "resume", "setup",
-        "check", "demo", "simulate",
+        "plan",
+        "run",
+        "work",
+        "status",
+        "runs",
+        "cancel",
+        "dlq",
+        "quota",
+        "pause",
+        "resume",
+        "setup",
+        "check",
+        "health",
+        "demo",
+        "simulate",
+        "dev",
+        "man",
+        "completions",
     ];
     let calls =
         std::iter::once(vec!["--help"]).chain(commands.iter().map(|command| vec![*command, "--help"]));

@@ -7,6 +7,7 @@ mod bad_input;
 mod causes;
 mod check;
 mod demo;
+mod deploy;
 mod dlq;
 mod drain;
 mod embedded;

@@ -1,5 +1,6 @@
 //! What a simulator can be told, with defaults that make a small and fault-free world.
 
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -9,7 +10,9 @@ use crate::faults::FaultRate;
 /// Everything a simulator is started with.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Port on 127.0.0.1; 0 takes any free one.
+    /// The address to listen on: 127.0.0.1, unless it is alone in a container.
+    pub address: Ipv4Addr,
+    /// The port there; 0 takes any free one.
     pub port: u16,
     /// Decides the world, together with the sizes below.
     pub seed: u64,
@@ -48,6 +51,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
+            address: Ipv4Addr::LOCALHOST,
             port: 0,
             seed: 1,
             hosts: 50,

@@ -1,6 +1,7 @@
 //! A running simulator: start, addresses, answers without HTTP, stop.
 
 use std::io;
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use jiff::civil::Date;
@@ -12,7 +13,7 @@ use crate::settings::{Credentials, Settings, SettingsError, Source};
 use crate::transport::Listening;
 use crate::truth::Truth;
 
-/// A fake Zoom on a port of 127.0.0.1. Dropping it stops it, without waiting.
+/// A fake Zoom on a port of 127.0.0.1, or where it is told. Dropping it stops it, without waiting.
 #[derive(Debug)]
 pub struct Simulator {
     shared: Arc<Shared>,
@@ -26,8 +27,10 @@ pub enum StartError {
     #[error(transparent)]
     Settings(#[from] SettingsError),
     /// The port is not to be had.
-    #[error("simulator cannot listen on 127.0.0.1:{port}: choose another port, or 0 for any free one")]
+    #[error("simulator cannot listen on {address}:{port}: choose another port, or 0 for any free one")]
     Listen {
+        /// The address asked for.
+        address: Ipv4Addr,
         /// The port asked for.
         port: u16,
         /// What the system said.
@@ -36,15 +39,15 @@ pub enum StartError {
 }
 
 impl Simulator {
-    /// Binds 127.0.0.1 and serves until stopped.
+    /// Binds the address and serves until stopped.
     ///
     /// # Errors
     /// When the settings are refused or the port is taken.
     pub async fn start(settings: Settings) -> Result<Self, StartError> {
         settings.check()?;
-        let (port, stop) = (settings.port, CancellationToken::new());
+        let (place, stop) = ((settings.address, settings.port), CancellationToken::new());
         let shared = Arc::new(Shared::new(settings, stop.clone()));
-        let listening = Listening::start(port, stop, router(Arc::clone(&shared))).await?;
+        let listening = Listening::start(place, stop, router(Arc::clone(&shared))).await?;
         Ok(Self { shared, listening })
     }
 

@@ -1,4 +1,4 @@
-//! What both fakes share of the way to the wire: listening on 127.0.0.1, and answers that break off or never come.
+//! What both fakes share of the way to the wire: listening, and answers that break off or never come.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -31,14 +31,14 @@ pub(crate) struct Listening {
 }
 
 impl Listening {
-    /// Binds the port, 0 for any free one, and serves until stopped. `stop` is cancelled by then.
+    /// Binds address and port, 0 for any free one, and serves until stopped. `stop` is cancelled by then.
     pub(crate) async fn start(
-        port: u16,
+        (address, port): (Ipv4Addr, u16),
         stop: CancellationToken,
         service: Router,
     ) -> Result<Self, StartError> {
-        let listen = |source| StartError::Listen { port, source };
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(listen)?;
+        let listen = |source| StartError::Listen { address, port, source };
+        let listener = TcpListener::bind((address, port)).await.map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
         let listener = listener.tap_io(|stream| {
             if let Err(error) = stream.set_nodelay(true) {

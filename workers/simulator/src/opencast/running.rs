@@ -1,5 +1,6 @@
 //! A running fake Opencast: start, address, answers without HTTP, stop.
 
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use jiff::civil::Date;
@@ -28,7 +29,8 @@ impl Opencast {
         settings.check()?;
         let (port, stop) = (settings.port, CancellationToken::new());
         let shared = Arc::new(Shared::new(settings, stop.clone()));
-        let listening = Listening::start(port, stop, router(Arc::clone(&shared))).await?;
+        let listening =
+            Listening::start((Ipv4Addr::LOCALHOST, port), stop, router(Arc::clone(&shared))).await?;
         Ok(Self { shared, listening })
     }
 

@@ -1,0 +1,315 @@
+#!/usr/bin/env bash
+# The composed stack, for real: builds the image, starts RabbitMQ, Elasticsearch, Prometheus, a simulated Zoom account,
+# 4 zoom and 2 index workers; runs a backfill of 20 dates, scales 4 -> 8 -> 1 -> 4 in its middle, kills a container of
+# each role, restarts RabbitMQ. At the end the index has to equal the truth, with no call over quota and everything
+# healthy. Takes it all down. Ends with the line `N passed, N failed`.
+#
+#   docker/compose-test.sh                   builds the image from the sources
+#   docker/compose-test.sh --binary FILE     puts a program into the image that was built outside
+#   docker/compose-test.sh --public          public images in place of stand-ins (docker/standins.sh)
+#
+# Without an engine that runs or can be started it fails where CI is set, and says so and ends with 0 elsewhere.
+set -euo pipefail
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+SERVICES=$ROOT/docker/services
+export UA_CACHE=${UA_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/ua}
+DATES=20
+# However slow the machine: a step that takes longer hangs.
+PATIENCE=300
+
+for part in process debian engine; do
+  # shellcheck source=/dev/null
+  . "$SERVICES/$part.sh"
+done
+
+passed=0 failed=0 work="" own_engine=false project="ua-test-$$" binary="" public=false
+
+main() {
+  while [ $# -gt 0 ]; do
+    case $1 in
+      --binary) binary=$(realpath "${2:?--binary takes a file}"); shift 2 ;;
+      --public) public=true; shift ;;
+      *) sed -n '2,11s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+    esac
+  done
+  cd "$ROOT"
+  work=$(mktemp -d "${TMPDIR:-/tmp}/ua-compose.XXXXXX")
+  engine
+  trap finish EXIT
+  trap 'exit 130' INT
+  trap 'exit 143' TERM HUP
+  step "stand-ins" images
+  step "image" image
+  step "files" files
+  step "stack of 4 zoom, 2 index" stack_up
+  step "ports are published on 127.0.0.1 only" ports
+  step "plan of $DATES dates" plan
+  step "zoom 4 -> 8" scale 8 5
+  step "zoom 8 -> 1" scale 1 20
+  step "zoom 1 -> 4" scale 4 25
+  step "a zoom container killed" killed zoom 30
+  step "an index container killed" killed index 40
+  step "the schedule container killed" killed schedule 45
+  step "RabbitMQ restarted" restarted 50
+  step "the guide's commands" guide
+  step "the backfill ends complete" complete
+  step "index equals truth, 0 over quota" truth
+  step "everything healthy" healthy
+  step "dashboard and alerts on Prometheus" observed
+}
+
+# Where no engine can be had, that is a failure only for who has promised one.
+engine() {
+  local status=0
+  ! docker info >/dev/null 2>&1 || { engine_up; return 0; }
+  (engine_up) || status=$?
+  if [ "$status" != 0 ]; then
+    rm -rf "$work"
+    [ -n "${CI-}" ] || { echo "left out: no container engine"; echo "0 passed, 0 failed"; exit 0; }
+    echo "0 passed, 1 failed"
+    exit 1
+  fi
+  engine_up
+  own_engine=true
+}
+
+images() {
+  if $public; then
+    echo "public images"
+    : >"$work/images"
+  else
+    docker/standins.sh >"$work/images"
+    sed 's/=/ is /' "$work/images"
+  fi
+}
+
+image() {
+  local arguments=() context=$ROOT base size
+  # shellcheck disable=SC1091
+  . "$work/images"
+  arguments=(--build-arg "RUST_IMAGE=${IMAGE_RUST:-rust:1.95-bookworm}" --build-arg "BASE_IMAGE=${IMAGE_BASE:-debian:bookworm-slim}")
+  if [ -n "$binary" ]; then
+    context=$work/context
+    mkdir -p "$context"
+    cp "$binary" "$context/ua"
+    arguments+=(--build-arg BUILD=prebuilt)
+  fi
+  docker build --progress plain -f docker/Dockerfile -t "$project" "${arguments[@]}" "$context" >"$work/build.log" 2>&1 ||
+    { tail -n 30 "$work/build.log"; return 1; }
+  base=$(docker image inspect -f '{{.Size}}' "${IMAGE_BASE:-debian:bookworm-slim}")
+  size=$(docker image inspect -f '{{.Size}}' "$project")
+  echo "image: $(((size - base) / 1000000)) MB over its base of $((base / 1000000)) MB"
+  # A program built for debugging is what it is.
+  [ -n "$binary" ] || [ $((size - base)) -le 60000000 ]
+}
+
+# What a user writes into .env, with free ports, and the simulated account in the place of Zoom.
+files() {
+  local name
+  mkdir -p "$work/ports"
+  choose_ports "$work/ports" RABBITMQ MANAGEMENT ELASTICSEARCH PROMETHEUS SIMULATOR KIBANA GRAFANA
+  {
+    cat "$work/images"
+    sed 's/^/PORT_/' "$work/ports/ports"
+    cat <<ENV
+IMAGE_UA=$project
+ENV_FILE=$work/env
+RABBITMQ_PASSWORD=$(tr -dc a-z0-9 </dev/urandom | head -c 16 || true)
+ZOOM_ACCOUNT_ID=simulated-account
+ZOOM_CLIENT_ID=simulated-client
+ZOOM_CLIENT_SECRET=simulated-secret
+ZOOM_API_URL=http://simulator:8765/v2
+ZOOM_OAUTH_URL=http://simulator:8765/oauth/token
+ZOOM_QUOTA_SPEED=1.5
+UA_SCHEDULE='30 4 * * *'
+UA_SCHEDULE_TZ=Europe/Zurich
+ENV
+  } >"$work/env"
+  compose config --quiet
+}
+
+compose() {
+  docker compose -p "$project" --env-file "$work/env" -f docker/docker-compose.yml -f docker/docker-compose.test.yml \
+    --profile deps --profile workers --profile observe --profile test "$@"
+}
+
+stack_up() {
+  local begin=$SECONDS
+  compose up -d --no-build --wait --wait-timeout "$PATIENCE" --scale zoom=4 --scale index=2 \
+    rabbitmq elasticsearch simulator schedule zoom index prometheus >"$work/up.log" 2>&1 || { tail -n 40 "$work/up.log"; return 1; }
+  echo "up in $((SECONDS - begin)) s: $(count zoom) zoom, $(count index) index, $(count schedule) schedule"
+  [ "$(count zoom) $(count index) $(count schedule)" = "4 2 1" ]
+}
+
+count() { # SERVICE
+  compose ps -q --status running "$1" | wc -l
+}
+
+ports() {
+  local published
+  published=$(compose ps -q | xargs docker inspect -f '{{range .NetworkSettings.Ports}}{{range .}}{{println .HostIp}}{{end}}{{end}}' | grep . | sort -u)
+  echo "published on: $published"
+  [ "$published" = 127.0.0.1 ]
+}
+
+ua() { # one command in a container of its own, as the guide says
+  compose run --rm -T ua "$@"
+}
+
+dates() {
+  local day
+  for ((day = DATES; day >= 1; day--)); do date -u -d "$day days ago" +%F; done
+}
+
+plan() {
+  local from to
+  from=$(date -u -d "$DATES days ago" +%F)
+  to=$(date -u -d yesterday +%F)
+  ua plan --from "$from" --to "$to" --dry-run
+  ua plan --from "$from" --to "$to" --yes --json >"$work/plan.json"
+  run=$(python3 -c 'import json, sys; print(json.load(sys.stdin)["run"])' <"$work/plan.json")
+  echo "run $run"
+}
+
+# progress: done and all jobs of the run, and how many are given up.
+progress() {
+  compose exec -T index ua runs --json --limit 1 2>/dev/null | python3 -c '
+import json, sys
+run = json.loads(sys.stdin.readline())
+ended = run["complete"] + run["incomplete"] + run["dead"] + run["cancelled"]
+print(ended, ended + run["waiting"], run["incomplete"] + run["dead"] + run["cancelled"])'
+}
+
+# Waits until so many percent of 1,220 jobs are done. A step that comes after the end proves nothing.
+reached() { # PERCENT
+  local begin=$SECONDS ended=0 all=1 wanted=$((DATES * 61 * $1 / 100))
+  while [ "$ended" -lt "$wanted" ]; do
+    read -r ended all _ <<<"$(progress || echo "$ended $all 0")"
+    [ $((SECONDS - begin)) -lt "$PATIENCE" ] || { echo "only $ended of $wanted jobs done in $PATIENCE s"; return 1; }
+    sleep 1
+  done
+  [ "$ended" -lt $((DATES * 61)) ] || { echo "all $ended jobs were done before this step"; return 1; }
+  echo "at $ended jobs"
+}
+
+scale() { # NUMBER PERCENT
+  reached "$2"
+  compose up -d --no-build --no-recreate --wait --wait-timeout "$PATIENCE" --scale "zoom=$1" --scale index=2 zoom index >"$work/scale.log" 2>&1 ||
+    { tail -n 20 "$work/scale.log"; return 1; }
+  echo "$(count zoom) zoom"
+  [ "$(count zoom)" = "$1" ]
+}
+
+# SIGKILL to the container's process, from outside: the restart policy has to bring it back.
+killed() { # SERVICE PERCENT
+  local container pid begin=$SECONDS before now
+  reached "$2"
+  container=$(compose ps -q "$1" | head -n 1)
+  before=$(docker inspect -f '{{.State.StartedAt}}' "$container")
+  pid=$(docker inspect -f '{{.State.Pid}}' "$container")
+  if tr '\0' ' ' 2>/dev/null <"/proc/$pid/cmdline" | grep -q '^ua work '; then
+    kill -KILL "$pid"
+  else
+    # The engine lives on another machine, and its own kill counts as a wish to stop.
+    docker kill "$container" >/dev/null
+    docker start "$container" >/dev/null
+  fi
+  until now=$(docker inspect -f '{{.State.StartedAt}} {{.State.Health.Status}}' "$container") && [ "${now% *}" != "$before" ] && [ "${now##* }" = healthy ]; do
+    [ $((SECONDS - begin)) -lt "$PATIENCE" ] || { echo "it did not come back: $now"; return 1; }
+    sleep 0.5
+  done
+  echo "healthy again"
+}
+
+restarted() { # PERCENT
+  reached "$1"
+  compose restart rabbitmq >/dev/null 2>&1
+}
+
+# The commands of docker/README.md, as they stand there.
+guide() {
+  ua status --run "$run"
+  ua status
+  ua quota set heavy=50%
+  ua quota set heavy=default
+  ua pause heavy --until 1m --why "the night"
+  ua resume heavy
+  ua dlq list
+  ua dlq replay --all --dry-run
+  ua check || [ $? = 1 ]
+}
+
+complete() {
+  local begin=$SECONDS ended=0 all=1 given_up=0
+  while [ "$ended" -lt $((DATES * 61)) ]; do
+    read -r ended all given_up <<<"$(progress || echo "$ended $all $given_up")"
+    [ $((SECONDS - begin)) -lt "$PATIENCE" ] || { echo "$ended of $all jobs after $PATIENCE s"; ua status || true; return 1; }
+    sleep 1
+  done
+  echo "$ended of $all jobs, $given_up given up"
+  [ "$ended" = "$all" ] && [ "$given_up" = 0 ]
+}
+
+truth() {
+  local list
+  mapfile -t list < <(dates)
+  python3 docker/compose_truth.py "http://127.0.0.1:$(port_of "$work/ports" ELASTICSEARCH)" \
+    "http://127.0.0.1:$(port_of "$work/ports" SIMULATOR)" "${list[@]}"
+}
+
+healthy() {
+  local begin=$SECONDS ill
+  while :; do
+    ill=$(compose ps -a --format '{{.Service}} {{.State}} {{.Health}}' | grep -vE '^(setup exited) *$|running healthy$' || true)
+    [ -n "$ill" ] || break
+    [ $((SECONDS - begin)) -lt 60 ] || { echo "$ill"; return 1; }
+    sleep 1
+  done
+  echo "$(compose ps -q | wc -l) containers: $(count zoom) zoom, $(count index) index"
+  [ "$(count zoom) $(count index) $(count schedule)" = "4 2 1" ]
+}
+
+observed() {
+  local begin=$SECONDS
+  until python3 docker/prometheus/ask.py "http://127.0.0.1:$(port_of "$work/ports" PROMETHEUS)" docker/grafana/dashboards/ua.json 7 >"$work/observed"; do
+    # It reads every 15 seconds.
+    [ $((SECONDS - begin)) -lt 40 ] || { cat "$work/observed"; return 1; }
+    sleep 2
+  done
+  cat "$work/observed"
+}
+
+step() { # NAME COMMAND...
+  local name=$1 begin=$SECONDS
+  shift
+  printf '\n== %s\n' "$name"
+  # Not in a condition: `set -e` holds inside. What comes after a step that failed would prove nothing.
+  failing=$name
+  "$@"
+  failing=""
+  passed=$((passed + 1))
+  echo "ok: $name ($((SECONDS - begin)) s)"
+}
+
+finish() {
+  local status=$? left
+  set +e
+  trap '' INT TERM HUP
+  [ "$status" = 0 ] || failed=$((failed + 1))
+  [ -z "${failing-}" ] || echo "FAILED: $failing"
+  if [ -f "$work/env" ]; then
+    [ "$status" = 0 ] || compose logs --no-color --tail 15 zoom index schedule setup 2>/dev/null | cut -c 1-300 | tail -n 60
+    compose down --volumes --remove-orphans --timeout 40 >/dev/null 2>&1
+    left=$(docker ps -aq --filter "label=com.docker.compose.project=$project"; docker volume ls -q --filter "label=com.docker.compose.project=$project"; docker network ls -q --filter "label=com.docker.compose.project=$project")
+    if [ -z "$left" ]; then echo "taken down"; else echo "FAILED: left behind: $left"; failed=$((failed + 1)); fi
+  fi
+  docker image rm "$project" >/dev/null 2>&1
+  if $own_engine; then engine_down; fi
+  rm -rf "$work"
+  printf '\n== in all (%s s)\n' "$SECONDS"
+  echo "$passed passed, $failed failed"
+  [ "$failed" = 0 ] || exit 1
+}
+
+main "$@"

@@ -1,0 +1,48 @@
+"""Puts the index beside the truth of a simulated account: compose_truth.py STORE SIMULATOR DATE...
+
+Exit code 0 when every meeting and every session of the dates is in the index, no other one is, and no call was over
+the quota.
+"""
+import json
+import sys
+import urllib.request
+
+OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+def ask(url, body=None):
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(url, data, {"content-type": "application/json"})
+    with OPENER.open(request, timeout=60) as answer:
+        return json.load(answer)
+
+
+def ids_of(store, kind):
+    ask(f"{store}/{kind}-*/_refresh", {})
+    found = set()
+    page = ask(f"{store}/{kind}-*/_search?scroll=1m", {"size": 5000, "_source": False, "sort": ["_doc"]})
+    while page["hits"]["hits"]:
+        found.update(hit["_id"] for hit in page["hits"]["hits"])
+        page = ask(f"{store}/_search/scroll", {"scroll": "1m", "scroll_id": page["_scroll_id"]})
+    return found
+
+
+def main():
+    store, simulator, *dates = sys.argv[1:]
+    truth = {"meetings": set(), "sessions": set()}
+    for date in dates:
+        day = ask(f"{simulator}/_truth?date={date}")
+        truth["meetings"].update(day["meeting_uuids"])
+        truth["sessions"].update(day["session_ids"])
+    ok = True
+    for kind, wanted in truth.items():
+        held = ids_of(store, kind)
+        print(f"{kind}: {len(held)} in the index, {len(wanted)} in truth; "
+              f"{len(wanted - held)} missing, {len(held - wanted)} unexpected")
+        ok = ok and held == wanted and wanted
+    ledger = ask(f"{simulator}/_ledger?summary=true")
+    print(f"calls: {json.dumps(ledger['calls'])}, {ledger['over']} over quota")
+    sys.exit(0 if ok and ledger["over"] == 0 else 1)
+
+
+main()

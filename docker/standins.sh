@@ -1,0 +1,134 @@
+#!/usr/bin/env bash
+# Images that stand in for public ones on a machine that reaches no image registry: made from Debian's packages, the
+# Rust toolchain that is installed here, and the servers the tests use. They have names of their own (ua-standin/...)
+# and never pass for the public ones; docker-compose.yml takes them through its IMAGE_ variables.
+#
+#   docker/standins.sh            makes what is missing, prints the variables
+#
+# Needs an engine that answers (docker/services/engine.sh starts one) and, as root, debootstrap.
+set -euo pipefail
+
+SERVICES=$(cd "$(dirname "${BASH_SOURCE[0]}")/services" && pwd)
+UA_CACHE=${UA_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/ua}
+for part in process debian java search; do
+  # shellcheck source=/dev/null
+  . "$SERVICES/$part.sh"
+done
+
+# A change of this file makes them anew.
+TAG=$(cksum <"${BASH_SOURCE[0]}" | cut -d' ' -f1)
+
+main() {
+  local rust
+  work=$(mktemp -d "${TMPDIR:-/tmp}/ua-standins.XXXXXX")
+  trap 'rm -rf "$work"' EXIT
+  rust=$(cd "$SERVICES/../.." && rustc --version | cut -d' ' -f2)
+  standin bookworm "$TAG" bookworm
+  standin trixie "$TAG" trixie
+  standin rust "$rust-$TAG" rust
+  standin rabbitmq "4.0-$TAG" rabbitmq
+  standin elasticsearch "9.2.0-$TAG" elasticsearch
+  standin prometheus "2.53-$TAG" prometheus
+  cat <<ENV
+IMAGE_BASE=ua-standin/bookworm:$TAG
+IMAGE_RUST=ua-standin/rust:$rust-$TAG
+IMAGE_RABBITMQ=ua-standin/rabbitmq:4.0-$TAG
+IMAGE_ELASTICSEARCH=ua-standin/elasticsearch:9.2.0-$TAG
+IMAGE_PROMETHEUS=ua-standin/prometheus:2.53-$TAG
+ENV
+}
+
+standin() { # NAME VERSION RECIPE
+  local image=ua-standin/$1:$2 begin=$SECONDS
+  ! docker image inspect "$image" >/dev/null 2>&1 || return 0
+  say "making $image"
+  mkdir -p "$work/$1"
+  "make_$3" "$image" "$work/$1" >"$work/$1.log" 2>&1 || fail_with_log "$work/$1.log" "$image could not be made"
+  rm -rf "${work:?}/$1"
+  say "made $image ($((SECONDS - begin)) s)"
+}
+
+make_bookworm() { # IMAGE FOLDER
+  ensure debootstrap debootstrap
+  debootstrap --variant=minbase bookworm "$2/tree"
+  rm -f "$2"/tree/var/cache/apt/archives/*.deb
+  import "$1" "$2/tree"
+}
+
+# The tree that the tests run RabbitMQ 4 in.
+make_trixie() {
+  ensure_tree trixie rabbitmq-server
+  import "$1" "$(tree_of trixie rabbitmq-server)"
+}
+
+import() { # IMAGE TREE
+  tar -C "$2" --exclude ./proc/* --exclude ./dev/* --exclude ./var/lib/rabbitmq/* -c . | docker import - "$1"
+}
+
+# The machine's CA bundle goes in, because cargo inside a build must trust what cargo outside trusts.
+make_rust() {
+  local toolchain
+  toolchain=$(cd "$SERVICES/../.." && rustc --print sysroot)
+  mkdir -p "$2/toolchain"
+  cp -r "$toolchain/bin" "$toolchain/lib" "$toolchain/libexec" "$2/toolchain/"
+  cp /etc/ssl/certs/ca-certificates.crt "$2/"
+  cat >"$2/Dockerfile" <<DOCKERFILE
+FROM ua-standin/bookworm:$TAG
+RUN apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev pkg-config ca-certificates && rm -rf /var/lib/apt/lists/*
+COPY toolchain /usr/local/rust
+COPY ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
+ENV PATH=/usr/local/rust/bin:\$PATH CARGO_HTTP_CAINFO=/etc/ssl/certs/ca-certificates.crt
+DOCKERFILE
+  docker build -t "$1" "$2"
+}
+
+make_rabbitmq() {
+  cat >"$2/Dockerfile" <<DOCKERFILE
+FROM ua-standin/trixie:$TAG
+RUN rabbitmq-plugins enable --offline rabbitmq_management && mkdir -p /var/lib/rabbitmq /var/log/rabbitmq && chown -R rabbitmq: /var/lib/rabbitmq /var/log/rabbitmq
+ENV HOME=/var/lib/rabbitmq LANG=C.UTF-8 RABBITMQ_LOGS=-
+USER rabbitmq
+VOLUME /var/lib/rabbitmq
+CMD ["/usr/lib/rabbitmq/bin/rabbitmq-server"]
+DOCKERFILE
+  docker build -t "$1" "$2"
+}
+
+# Settings are variables named like them, as in Elastic's own image.
+make_elasticsearch() {
+  search_fetch elasticsearch-9
+  cp -r "$(distribution_in "$(artifacts_of elasticsearch-9)")" "$2/elasticsearch"
+  cat >"$2/start" <<'START'
+#!/bin/bash
+while IFS= read -rd '' variable; do
+  [[ $variable != [a-z]*.*=* ]] || set -- "$@" "-E$variable"
+done < <(env -0)
+exec /usr/share/elasticsearch/bin/elasticsearch "$@"
+START
+  chmod 755 "$2/start"
+  cat >"$2/Dockerfile" <<DOCKERFILE
+FROM ua-standin/trixie:$TAG
+RUN mkdir -p /usr/share/man/man1 && apt-get update && apt-get install -y --no-install-recommends openjdk-21-jre-headless curl && rm -rf /var/lib/apt/lists/* && useradd --uid 1000 elasticsearch
+COPY --chown=1000 elasticsearch /usr/share/elasticsearch
+RUN install -d -o 1000 /usr/share/elasticsearch/data /usr/share/elasticsearch/logs
+COPY start /usr/local/bin/start
+ENV ES_JAVA_HOME=/usr/lib/jvm/java-21-openjdk-amd64
+WORKDIR /usr/share/elasticsearch
+USER 1000
+ENTRYPOINT ["start"]
+DOCKERFILE
+  docker build -t "$1" "$2"
+}
+
+make_prometheus() {
+  cat >"$2/Dockerfile" <<DOCKERFILE
+FROM ua-standin/trixie:$TAG
+RUN apt-get update && apt-get install -y --no-install-recommends prometheus && rm -rf /var/lib/apt/lists/* && install -d -o 65534 /prometheus
+USER 65534
+WORKDIR /prometheus
+ENTRYPOINT ["prometheus"]
+DOCKERFILE
+  docker build -t "$1" "$2"
+}
+
+main

@@ -1,0 +1,81 @@
+//! `ua health`: whether the worker that serves on `UA_HTTP` on this machine is well, as it says itself. For a container
+//! that has no other program to ask with.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use serde::Serialize;
+
+use crate::cli::Health;
+use crate::config::Config;
+use crate::exit::{Outcome, usage};
+use crate::output;
+
+/// How long the worker may take: what it asks itself takes three seconds at most.
+const PATIENCE: Duration = Duration::from_secs(4);
+/// An answer longer than this is cut.
+const LONGEST: usize = 500;
+
+#[derive(Serialize)]
+struct Report {
+    asked: String,
+    well: bool,
+    says: String,
+}
+
+pub(super) async fn execute(words: &Health, config: &Config) -> anyhow::Result<Outcome> {
+    let address = match config.http {
+        Some(address) if address.port() != 0 => reached(address),
+        Some(_) => {
+            return Err(usage("UA_HTTP has port 0, which is another one at each start: give it a fixed one"));
+        }
+        None => return Err(usage("UA_HTTP is not set: a worker says how it is only where it serves")),
+    };
+    let path = if words.ready { "readyz" } else { "healthz" };
+    let asked = format!("http://{address}/{path}");
+    let (well, says) = ask(&asked).await?;
+    if words.json {
+        output::say_json(&Report { asked, well, says })?;
+        return if well { Ok(Outcome::Complete) } else { bail!("{path} of {address} says no") };
+    }
+    if !well {
+        bail!("{path} of {address} says: {says}");
+    }
+    output::say(&says);
+    Ok(Outcome::Complete)
+}
+
+/// Where a server on `address` is reached from its own machine.
+fn reached(mut address: SocketAddr) -> SocketAddr {
+    match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
+        IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
+        _ => {}
+    }
+    address
+}
+
+/// Whether the answer is yes, and what it says.
+async fn ask(url: &str) -> anyhow::Result<(bool, String)> {
+    let client = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build()?;
+    let answer =
+        client.get(url).send().await.with_context(|| format!("nobody answers on {url} (UA_HTTP)"))?;
+    let well = answer.status().is_success();
+    let says = answer.text().await.unwrap_or_default();
+    Ok((well, output::plain(says.trim()).chars().take(LONGEST).collect()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_on_every_address_is_asked_on_this_machine() {
+        for (given, asked) in
+            [("0.0.0.0:9464", "127.0.0.1:9464"), ("[::]:9464", "[::1]:9464"), ("127.0.0.2:1", "127.0.0.2:1")]
+        {
+            assert_eq!(reached(given.parse().unwrap()).to_string(), asked);
+        }
+    }
+}
