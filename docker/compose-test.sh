@@ -46,12 +46,12 @@ main() {
   step "ports are published on 127.0.0.1 only" ports
   step "plan of $DATES dates" plan
   step "zoom 4 -> 8" scale 8 5
-  step "zoom 8 -> 1" scale 1 20
-  step "zoom 1 -> 4" scale 4 25
-  step "a zoom container killed" killed zoom 30
-  step "an index container killed" killed index 40
-  step "the schedule container killed" killed schedule 45
-  step "RabbitMQ restarted" restarted 50
+  step "zoom 8 -> 1" scale 1 10
+  step "zoom 1 -> 4" scale 4 15
+  step "a zoom container killed" killed zoom 20
+  step "an index container killed" killed index 25
+  step "the schedule container killed" killed schedule 30
+  step "RabbitMQ restarted" restarted 35
   step "the guide's commands" guide
   step "the backfill ends complete" complete
   step "index equals truth, 0 over quota" truth
@@ -121,7 +121,7 @@ ZOOM_CLIENT_ID=simulated-client
 ZOOM_CLIENT_SECRET=simulated-secret
 ZOOM_API_URL=http://simulator:8765/v2
 ZOOM_OAUTH_URL=http://simulator:8765/oauth/token
-ZOOM_QUOTA_SPEED=1.5
+ZOOM_QUOTA_SPEED=2
 UA_SCHEDULE='30 4 * * *'
 UA_SCHEDULE_TZ=Europe/Zurich
 ENV
@@ -237,7 +237,7 @@ guide() {
   ua resume heavy
   ua dlq list
   ua dlq replay --all --dry-run
-  ua check || [ $? = 1 ]
+  ua check
 }
 
 complete() {
@@ -261,7 +261,7 @@ truth() {
 healthy() {
   local begin=$SECONDS ill
   while :; do
-    ill=$(compose ps -a --format '{{.Service}} {{.State}} {{.Health}}' | grep -vE '^(setup exited) *$|running healthy$' || true)
+    ill=$(compose ps -a --format '{{.Service}} {{.State}} {{.Health}}' | grep -vE '^setup exited *$|running healthy$' || true)
     [ -n "$ill" ] || break
     [ $((SECONDS - begin)) -lt 60 ] || { echo "$ill"; return 1; }
     sleep 1
