@@ -23,7 +23,7 @@ for part in process debian engine; do
   . "$SERVICES/$part.sh"
 done
 
-passed=0 failed=0 work="" own_engine=false project="ua-test-$$" binary="" public=false
+passed=0 failed=0 work="" own_engine=false project="ua-test-$$" binary="" public=false run=""
 
 main() {
   while [ $# -gt 0 ]; do
@@ -121,7 +121,7 @@ ZOOM_CLIENT_ID=simulated-client
 ZOOM_CLIENT_SECRET=simulated-secret
 ZOOM_API_URL=http://simulator:8765/v2
 ZOOM_OAUTH_URL=http://simulator:8765/oauth/token
-ZOOM_QUOTA_SPEED=2
+ZOOM_QUOTA_SPEED=1
 UA_SCHEDULE='30 4 * * *'
 UA_SCHEDULE_TZ=Europe/Zurich
 ENV
@@ -129,9 +129,12 @@ ENV
   compose config --quiet
 }
 
+plain() { # the words that follow `docker compose` in README.md
+  docker compose -p "$project" --env-file "$work/env" -f docker/docker-compose.yml -f docker/docker-compose.test.yml "$@"
+}
+
 compose() {
-  docker compose -p "$project" --env-file "$work/env" -f docker/docker-compose.yml -f docker/docker-compose.test.yml \
-    --profile deps --profile workers --profile observe --profile test "$@"
+  plain --profile deps --profile workers --profile observe --profile test "$@"
 }
 
 stack_up() {
@@ -153,22 +156,30 @@ ports() {
   [ "$published" = 127.0.0.1 ]
 }
 
-ua() { # one command in a container of its own, as the guide says
-  compose run --rm -T ua "$@"
-}
-
 dates() {
   local day
   for ((day = DATES; day >= 1; day--)); do date -u -d "$day days ago" +%F; done
 }
 
-plan() {
-  local from to
+# Runs a part of the guide in README.md as it stands there, with the dates and the run of this test.
+guided() { # PART
+  local line from to said=0
   from=$(date -u -d "$DATES days ago" +%F)
   to=$(date -u -d yesterday +%F)
-  ua plan --from "$from" --to "$to" --dry-run
-  ua plan --from "$from" --to "$to" --yes --json >"$work/plan.json"
-  run=$(python3 -c 'import json, sys; print(json.load(sys.stdin)["run"])' <"$work/plan.json")
+  while read -r line; do
+    line=${line//2026-01-01/$from}
+    line=${line//2026-01-20/$to}
+    line=${line//RUN/$run}
+    echo "\$ docker compose $line"
+    eval "plain $line" </dev/null
+    said=$((said + 1))
+  done < <(sed -n "/<!-- guide: $1 -->/,/<!-- guide: end -->/s/^docker compose \([^#]*\).*/\1/p" docker/README.md)
+  [ "$said" -gt 0 ]
+}
+
+plan() {
+  guided start
+  run=$(compose exec -T index ua runs --json --limit 1 | python3 -c 'import json, sys; print(json.load(sys.stdin)["run"])')
   echo "run $run"
 }
 
@@ -194,11 +205,14 @@ reached() { # PERCENT
 }
 
 scale() { # NUMBER PERCENT
+  local begin=$SECONDS
   reached "$2"
-  compose up -d --no-build --no-recreate --wait --wait-timeout "$PATIENCE" --scale "zoom=$1" --scale index=2 zoom index >"$work/scale.log" 2>&1 ||
-    { tail -n 20 "$work/scale.log"; return 1; }
+  plain --profile workers up -d --no-build --scale "zoom=$1" --scale index=2 >"$work/scale.log" 2>&1 || { tail -n 20 "$work/scale.log"; return 1; }
+  until [ "$(compose ps --format '{{.Health}}' zoom | grep -cx healthy)" = "$1" ]; do
+    [ $((SECONDS - begin)) -lt "$PATIENCE" ] || { echo "$(count zoom) zoom"; return 1; }
+    sleep 1
+  done
   echo "$(count zoom) zoom"
-  [ "$(count zoom)" = "$1" ]
 }
 
 # SIGKILL to the container's process, from outside: the restart policy has to bring it back.
@@ -227,24 +241,16 @@ restarted() { # PERCENT
   compose restart rabbitmq >/dev/null 2>&1
 }
 
-# The commands of docker/README.md, as they stand there.
 guide() {
-  ua status --run "$run"
-  ua status
-  ua quota set heavy=50%
-  ua quota set heavy=default
-  ua pause heavy --until 1m --why "the night"
-  ua resume heavy
-  ua dlq list
-  ua dlq replay --all --dry-run
-  ua check
+  guided watch
+  plain run --rm ua check
 }
 
 complete() {
   local begin=$SECONDS ended=0 all=1 given_up=0
   while [ "$ended" -lt $((DATES * 61)) ]; do
     read -r ended all given_up <<<"$(progress || echo "$ended $all $given_up")"
-    [ $((SECONDS - begin)) -lt "$PATIENCE" ] || { echo "$ended of $all jobs after $PATIENCE s"; ua status || true; return 1; }
+    [ $((SECONDS - begin)) -lt "$PATIENCE" ] || { echo "$ended of $all jobs after $PATIENCE s"; compose exec -T index ua status || true; return 1; }
     sleep 1
   done
   echo "$ended of $all jobs, $given_up given up"
