@@ -7,6 +7,7 @@
 #   docker/compose-test.sh                   builds the image from the sources
 #   docker/compose-test.sh --binary FILE     puts a program into the image that was built outside
 #   docker/compose-test.sh --public          public images in place of stand-ins (docker/standins.sh)
+#   docker/compose-test.sh --dev             tries `ua dev` in place of all that
 #
 # Without an engine that runs or can be started it fails where CI is set, and says so and ends with 0 elsewhere.
 set -euo pipefail
@@ -23,14 +24,15 @@ for part in process debian engine; do
   . "$SERVICES/$part.sh"
 done
 
-passed=0 failed=0 work="" own_engine=false project="ua-test-$$" binary="" public=false run=""
+passed=0 failed=0 work="" own_engine=false project="ua-test-$$" binary="" public=false dev=false run=""
 
 main() {
   while [ $# -gt 0 ]; do
     case $1 in
       --binary) binary=$(realpath "${2:?--binary takes a file}"); shift 2 ;;
       --public) public=true; shift ;;
-      *) sed -n '2,11s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+      --dev) dev=true; shift ;;
+      *) sed -n '2,12s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
     esac
   done
   cd "$ROOT"
@@ -42,6 +44,10 @@ main() {
   step "stand-ins" images
   step "image" image
   step "files" files
+  if $dev; then
+    step "ua dev" developed
+    return
+  fi
   step "stack of 4 zoom, 2 index" stack_up
   step "ports are published on 127.0.0.1 only" ports
   step "plan of $DATES dates" plan
@@ -286,6 +292,48 @@ observed() {
   cat "$work/observed"
 }
 
+# `ua dev` on the ports and images of this test. Its project has one name on every machine: one that is there is not ours.
+developed() {
+  local program=$binary container status=0
+  [ -z "$(dev_left)" ] || { echo "servers of \`ua dev\` are on this machine: not touched"; return 1; }
+  if [ -z "$program" ]; then
+    program=$work/ua
+    container=$(docker create "$project")
+    docker cp "$container:/usr/local/bin/ua" "$program"
+    docker rm "$container" >/dev/null
+  fi
+  mkdir "$work/dev"
+  cd "$work/dev"
+  set -a
+  # shellcheck disable=SC1091
+  . "$work/images"
+  eval "$(sed 's/^/PORT_/' "$work/ports/ports")"
+  set +a
+  echo "$program" >"$work/developed"
+  "$program" dev up >exported
+  sed "s/:[^:@]*@/:...@/" exported
+  # Again: nothing is made anew, and the password still fits.
+  "$program" dev up >again 2>again.log || { cat again.log; return 1; }
+  cmp exported again
+  (eval "$(grep ^export exported)" && "$program" status)
+  [ "$(docker ps -q --filter label=com.docker.compose.project=ua-dev | xargs docker inspect -f '{{range .NetworkSettings.Ports}}{{range .}}{{println .HostIp}}{{end}}{{end}}' | grep . | sort -u)" = 127.0.0.1 ]
+  "$program" dev logs rabbitmq >log
+  grep -q rabbitmq log
+  "$program" dev down
+  [ "$(docker volume ls -q --filter label=com.docker.compose.project=ua-dev | wc -l)" = 2 ]
+  "$program" dev down --volumes </dev/null || status=$?
+  [ "$status" = 2 ]
+  "$program" dev down --volumes --yes
+  [ -z "$(dev_left)" ]
+  rm "$work/developed"
+  cd "$ROOT"
+}
+
+dev_left() {
+  docker ps -aq --filter label=com.docker.compose.project=ua-dev
+  docker volume ls -q --filter label=com.docker.compose.project=ua-dev
+}
+
 step() { # NAME COMMAND...
   local name=$1 begin=$SECONDS
   shift
@@ -304,6 +352,8 @@ finish() {
   trap '' INT TERM HUP
   [ "$status" = 0 ] || failed=$((failed + 1))
   [ -z "${failing-}" ] || echo "FAILED: $failing"
+  [ ! -f "$work/developed" ] || (cd "$work/dev" && "$(cat "$work/developed")" dev down --volumes --yes >/dev/null 2>&1)
+  cd "$ROOT" || exit 1
   if [ -f "$work/env" ]; then
     [ "$status" = 0 ] || compose logs --no-color --tail 15 zoom index schedule setup 2>/dev/null | cut -c 1-300 | tail -n 60
     compose down --volumes --remove-orphans --timeout 40 >/dev/null 2>&1
@@ -318,4 +368,4 @@ finish() {
   [ "$failed" = 0 ] || exit 1
 }
 
-main "$@"
+main "$@"; exit
