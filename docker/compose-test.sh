@@ -368,4 +368,4 @@ finish() {
   [ "$failed" = 0 ] || exit 1
 }
 
-main "$@"; exit
+main "$@"

@@ -237,4 +237,4 @@ check() { # NAME COMMAND...
   fi
 }
 
-main; exit
+main
