@@ -1,11 +1,12 @@
 //! `/usertracking/actions.json`: its shapes, its parameters and its oddities.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 use simulator::opencast::{Dialect, Settings};
 
-use crate::support::{Api, settings, text};
+use crate::support::{Api, DAY, settings, text};
 
 /// The names of all members, with the kinds of their values, in the order of the answer's own text.
 fn shape(value: &Value) -> Value {
@@ -186,9 +187,45 @@ async fn without_the_plugin_there_is_no_user_tracking() {
     for path in ["/usertracking/actions.json", "/usertracking/detailenabled"] {
         assert_eq!(api.ask(path).await.0, 404);
     }
+    assert_eq!(api.opencast.truth(DAY).actions, 0);
     let (_, components) = api.ask("/info/components.json").await;
     assert!(!components.to_string().contains("/usertracking"));
     let api = Api::start(Settings { detail: false, ..settings(17, Dialect::Upstream) }).await;
     assert_eq!(api.ask("/usertracking/detailenabled").await, (200, json!(false)));
     assert!(api.ask("/info/components.json").await.1.to_string().contains("\"/usertracking\""));
+}
+
+#[tokio::test]
+async fn players_tell_of_themselves_every_thirty_seconds() {
+    let api = Api::start(settings(5, Dialect::Dce)).await;
+    let (rows, _) = api.page("start=20260114000000&end=20260114235959&limit=9999").await;
+    let mut sessions: BTreeMap<String, Vec<(Timestamp, u64)>> = BTreeMap::new();
+    for row in &rows {
+        let created = text(&row["created"]).parse().unwrap();
+        let told = (created, row["inpoint"].as_u64().unwrap());
+        sessions.entry(text(&row["sessionId"]["sessionId"])).or_default().push(told);
+    }
+    let mut steps = 0;
+    for told in sessions.values() {
+        for pair in told.windows(2) {
+            let (seconds, on) = (pair[1].0.as_second() - pair[0].0.as_second(), pair[1].1 - pair[0].1);
+            assert_eq!(seconds, 30, "{told:?}");
+            assert!(on == 30 || on == 0, "a player goes on or stands still: {told:?}");
+            steps += 1;
+        }
+    }
+    assert!(steps > rows.len() / 2, "sessions hold several actions: {steps} of {}", rows.len());
+}
+
+#[tokio::test]
+async fn times_have_fractions_upstream_from_fifteen_on_and_an_offset_always() {
+    for (generation, dialect, fractions) in
+        [(5, Dialect::Dce, false), (12, Dialect::Upstream, false), (15, Dialect::Upstream, true)]
+    {
+        let api = Api::start(Settings { actions_per_day: 20_000, ..settings(generation, dialect) }).await;
+        let (rows, _) = api.page("day=20260114&limit=500").await;
+        let created: Vec<_> = rows.iter().map(|row| text(&row["created"])).collect();
+        assert!(created.iter().all(|time| time.ends_with("-05:00") && time.parse::<Timestamp>().is_ok()));
+        assert_eq!(created.iter().any(|time| time.contains('.')), fractions, "{generation}");
+    }
 }

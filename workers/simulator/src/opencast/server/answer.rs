@@ -28,7 +28,12 @@ impl Answer {
         if let Err(error) = serde_json::to_writer(&mut bytes, body) {
             tracing::error!(%error, "a value of the simulated world could not be serialised");
         }
-        Self::new(200, JSON, bytes)
+        Self::json_text(bytes)
+    }
+
+    /// JSON that is written already.
+    pub(super) fn json_text(body: Vec<u8>) -> Self {
+        Self::new(200, JSON, body)
     }
 
     pub(super) fn of_type(self, content_type: &'static str) -> Self {

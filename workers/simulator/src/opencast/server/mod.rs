@@ -10,7 +10,9 @@ mod episodes;
 mod info;
 mod mediapackage;
 mod params;
+mod rows;
 mod shared;
+mod table;
 mod workflows;
 
 use std::sync::Arc;

@@ -102,8 +102,9 @@ impl Shared {
     }
 
     pub(in super::super) fn truth(&self, date: Date, ids: bool) -> Truth {
-        let Settings { dialect, omitted, .. } = self.settings;
-        let now_ms = if date < self.first { i64::MIN } else { self.now_ms() };
+        let Settings { dialect, omitted, usertracking, .. } = self.settings;
+        let is_told = usertracking && date >= self.first;
+        let now_ms = if is_told { self.now_ms() } else { i64::MIN };
         truth(&self.world, Question { date, ids, now_ms, dialect, omitted })
     }
 

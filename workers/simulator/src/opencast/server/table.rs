@@ -1,0 +1,165 @@
+//! Which rows of the table of actions a call means, in either dialect. Nothing is stored: a table is a range of places.
+
+use std::cell::Cell;
+
+use jiff::civil::{Date, DateTime};
+use jiff::{Span, Timestamp};
+
+use super::super::settings::Dialect;
+use super::super::world::{Action, Day, date_at};
+use super::answer::Answer;
+use super::params::Params;
+use super::shared::Shared;
+
+/// Rows that are looked at for one answer when only looking tells which are meant.
+const MOST_LOOKED_AT: u64 = 5_000_000;
+const MINUTE_MS: i64 = 60_000;
+
+/// Consecutive places of consecutive dates: what a call means before types are looked at.
+pub(super) struct Table<'a> {
+    shared: &'a Shared,
+    first: Date,
+    /// Rows before the first one meant, counted from the beginning of the first date.
+    skipped: u64,
+    /// Rows of all dates up to the last one meant, counted likewise.
+    end: u64,
+    /// The date that was needed last, with its distance from the first.
+    day: Cell<Option<(u64, Day)>>,
+}
+
+impl<'a> Table<'a> {
+    /// The fork knows windows. The released server knows days, unless an id is asked for, and all else is everything.
+    pub(super) fn asked(shared: &'a Shared, params: &Params) -> Result<Self, Answer> {
+        let now_ms = shared.now_ms();
+        let (kind, day) = (params.get("type"), params.get("day"));
+        if shared.settings.dialect == Dialect::Dce {
+            let (start, end) = (params.get("start"), params.get("end"));
+            if start.is_some() || end.is_some() {
+                let start_ms = start.map_or(Ok(i64::MIN), |text| instant(shared, text))?;
+                let end_ms = end.map_or(Ok(i64::MAX), |text| instant(shared, text))?;
+                // Seconds, both inclusive.
+                return Ok(Self::window(shared, start_ms, end_ms.saturating_add(1_000), now_ms));
+            }
+        }
+        let by_id = params.get("id").is_some() && kind.is_some();
+        match day.filter(|_| !by_id) {
+            Some(day) => Self::day(shared, day, now_ms),
+            None => Ok(Self::window(shared, i64::MIN, i64::MAX, now_ms)),
+        }
+    }
+
+    fn day(shared: &'a Shared, text: &str, now_ms: i64) -> Result<Self, Answer> {
+        let date = Date::strptime("%Y%m%d", text).ok().filter(|_| text.len() == 8);
+        let date = date.ok_or_else(Answer::bad_request)?;
+        let (Some(day), Some(next)) =
+            (shared.world.day(date), date.tomorrow().ok().and_then(|next| shared.world.day(next)))
+        else {
+            return Err(Answer::bad_request());
+        };
+        let mut end_ms = next.start_ms;
+        if shared.settings.ragged_day_end {
+            // The end is taken to be 23:59, with the seconds that the clock shows just now.
+            end_ms = end_ms - MINUTE_MS + now_ms.rem_euclid(MINUTE_MS) / 1_000 * 1_000;
+        }
+        Ok(Self::window(shared, day.start_ms, end_ms, now_ms))
+    }
+
+    /// What was made from `start_ms` until before `end_ms`, and before now.
+    fn window(shared: &'a Shared, start_ms: i64, end_ms: i64, now_ms: i64) -> Self {
+        let zone = &shared.world.zone;
+        let end_ms = end_ms.min(now_ms.saturating_add(1));
+        let first =
+            if start_ms == i64::MIN { shared.first } else { date_at(start_ms, zone).max(shared.first) };
+        let last = date_at(end_ms, zone);
+        let before = |date: Date, ms| shared.world.day(date).map_or(0, |day| u64::from(day.before(ms)));
+        let skipped = before(first, start_ms);
+        let days = first.until(last).map_or(0, |span| span.get_days());
+        let end = match u64::try_from(days) {
+            Ok(days) => days * u64::from(shared.world.per_day()) + before(last, end_ms),
+            Err(_) => 0,
+        };
+        Self { shared, first, skipped: skipped.min(end), end, day: Cell::new(None) }
+    }
+
+    pub(super) fn date(&self) -> Date {
+        self.first
+    }
+
+    pub(super) fn len(&self) -> u64 {
+        self.end - self.skipped
+    }
+
+    /// `None` only beyond the end of the calendar.
+    pub(super) fn action(&self, place: u64) -> Option<Action> {
+        let per_day = u64::from(self.shared.world.per_day()).max(1);
+        let place = self.skipped + place;
+        let day = self.day_at(place / per_day)?;
+        Some(self.shared.world.action(&day, (place % per_day) as u32))
+    }
+
+    fn day_at(&self, distance: u64) -> Option<Day> {
+        if let Some((known, day)) = self.day.get()
+            && known == distance
+        {
+            return Some(day);
+        }
+        let date = self.first.checked_add(Span::new().try_days(distance as i64).ok()?).ok()?;
+        let day = self.shared.world.day(date)?;
+        self.day.set(Some((distance, day)));
+        Some(day)
+    }
+
+    /// What only looking at rows tells. An id alone is not looked at.
+    pub(super) fn filter<'p>(&self, params: &'p Params) -> Option<Filter<'p>> {
+        let kind = params.get("type")?;
+        Some(Filter { kind, mpid: params.get("id") })
+    }
+
+    pub(super) fn matching(&self, wanted: &Filter<'_>) -> Result<Rows, Answer> {
+        if self.len() > MOST_LOOKED_AT {
+            return Err(Answer::error(503, "Too many rows to be filtered"));
+        }
+        let is_wanted = |place: &u64| {
+            let Some(action) = self.action(*place) else { return false };
+            let world = &self.shared.world;
+            action.kind == wanted.kind && wanted.mpid.is_none_or(|mpid| action.session.mpid(world) == mpid)
+        };
+        Ok(Rows::Some((0..self.len()).filter(is_wanted).collect()))
+    }
+}
+
+/// What rows must be like.
+pub(super) struct Filter<'a> {
+    kind: &'a str,
+    mpid: Option<&'a str>,
+}
+
+/// Places of a table, all or picked.
+pub(super) enum Rows {
+    All(u64),
+    Some(Vec<u64>),
+}
+
+impl Rows {
+    pub(super) fn len(&self) -> u64 {
+        match self {
+            Self::All(count) => *count,
+            Self::Some(places) => places.len() as u64,
+        }
+    }
+
+    pub(super) fn place(&self, rank: u64) -> u64 {
+        match self {
+            Self::All(_) => rank,
+            Self::Some(places) => places.get(rank as usize).copied().unwrap_or_default(),
+        }
+    }
+}
+
+/// `YYYYMMDDHHmmss` on the server's clock, as Java reads it: of an hour that comes twice, the second.
+fn instant(shared: &Shared, text: &str) -> Result<i64, Answer> {
+    let time = DateTime::strptime("%Y%m%d%H%M%S", text).ok().filter(|_| text.len() == 14);
+    let time = time.ok_or_else(Answer::bad_request)?;
+    let instant = shared.world.zone.to_ambiguous_timestamp(time).later();
+    instant.map(Timestamp::as_millisecond).map_err(|_| Answer::bad_request())
+}
