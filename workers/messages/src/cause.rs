@@ -74,8 +74,8 @@ impl CauseClass {
                 "look at the object in the source's own console; replay once it shows data"
             }
             Self::PlanMissing => {
-                "choose what the plan or the server has (ZOOM_SOURCE, ZOOM_WEBINARS, Opencast's usertracking plugin), then replay"
-            },
+                "ask for what the plan or the server has (ZOOM_SOURCE, ZOOM_WEBINARS; opencast's usertracking), then replay"
+            }
             Self::HtmlBlocked => "look for a proxy or gateway between here and the API, then replay",
             Self::BadShape => "keep the message and report it: the API or a message has changed its shape",
             Self::MappingRefused => "run `ua setup`, correct the template named in the cause, then replay",

@@ -32,6 +32,11 @@ async fn every_kind_of_sign_in_is_let_in_where_it_is_accepted() {
                 by_auth.get(kind).is_some_and(|calls| *calls > 3),
                 "{accepted:?} {auth:?} {open}: {by_auth:?}"
             );
+            assert!(
+                !by_auth.contains_key("anonymous"),
+                "{accepted:?} {auth:?} {open}, nobody is given less: {:?}",
+                server.ledger_summary()
+            );
             let refused = by_auth.get("refused").copied().unwrap_or(0);
             assert!(refused <= 2, "one challenge per node, then its nonce is used again: {by_auth:?}");
         }
