@@ -1,5 +1,5 @@
 //! The source against a simulated Opencast of every generation, and against servers that say what no simulator says.
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "what goes wrong in a test ends it")]
+#![expect(clippy::unwrap_used, reason = "what goes wrong in a test ends it")]
 
 mod actions;
 mod bench;
