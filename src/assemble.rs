@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use indexer::{DeadLetterDesk, Indexer};
+use indexer::{DeadLetterDesk, Enricher, Indexer};
 use messages::{Family, Queue};
 use planner::Schedule;
 use runtime::broker::Amqp;
@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use zoom::{DetailWorker, ListWorker, Zoom};
 
-use crate::config::{AmqpConfig, Config};
+use crate::config::{AmqpConfig, Config, ConfigError};
 use crate::roster;
 use crate::scheduler::Scheduler;
 
@@ -100,6 +100,16 @@ pub fn store(config: &Config) -> anyhow::Result<Store> {
     }
 }
 
+/// What the index role adds to documents: places where `GEOLITE_PATH` names a file of them, and programs.
+///
+/// # Errors
+/// When the file cannot be read or is no database of places.
+pub fn enricher(config: &Config) -> Result<Enricher, ConfigError> {
+    let Some(path) = &config.geolite_path else { return Ok(Enricher::default()) };
+    Enricher::with_places(path)
+        .map_err(|error| ConfigError::invalid("GEOLITE_PATH", format!("must name a file of places: {error}")))
+}
+
 /// The Zoom source, with every account that is configured.
 ///
 /// # Errors
@@ -155,8 +165,8 @@ pub struct Parts {
     pub store: Store,
     /// Fetches from Zoom, if this process does.
     pub zoom: Option<Arc<Zoom>>,
-    /// Writes documents and dead letters, if this process does.
-    pub index: bool,
+    /// Adds to documents what it knows, writes them and dead letters, if this process does.
+    pub index: Option<Enricher>,
     /// Plans by the clock, if this process does.
     pub schedule: Option<Schedule>,
 }
@@ -194,8 +204,8 @@ impl Parts {
             );
             running.tasks.spawn(run(detail, Family::ZOOM_DETAIL));
         }
-        if self.index {
-            let indexer = Indexer::new(self.store.clone(), indexer_settings(config));
+        if let Some(enricher) = &self.index {
+            let indexer = Indexer::new(self.store.clone(), indexer_settings(config), enricher.clone());
             let index = self.role(indexer, 2, "index", &mut running, grace);
             running.tasks.spawn(run_batches(index, Queue::documents(), DOCUMENTS));
             let desk =

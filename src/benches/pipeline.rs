@@ -150,10 +150,16 @@ pub(crate) fn store(search: &str, prefix: &str) -> Store {
 async fn prebuilt(search: &str, pages: &[Vec<u8>]) -> f64 {
     let store = store(search, "bench-limit-");
     store.setup().await.expect("templates");
+    let enricher = indexer::Enricher::default();
     let mut batches = vec![Batch::new()];
     for page in pages {
         let Document::Raw(raw) = messages::decode(page).expect("a message") else { continue };
-        let target = indexer::Target { prefix: store.prefix(), split: Split::Month, ua_version: "bench" };
+        let target = indexer::Target {
+            prefix: store.prefix(),
+            split: Split::Month,
+            ua_version: "bench",
+            enricher: &enricher,
+        };
         indexer::encode_page(&raw, &target, batches.last_mut().expect("a batch"))
             .expect("a page that can be mapped");
         if batches.last().is_some_and(|batch| batch.len() >= BULK) {

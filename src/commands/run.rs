@@ -65,6 +65,7 @@ pub(super) async fn harvest(
     account: &Config,
     wait: Duration,
 ) -> anyhow::Result<(Summary, Store)> {
+    let enricher = assemble::enricher(config)?;
     super::check::credentials(&*assemble::zoom(config)?).await?;
     let began = runtime::clock::now();
     let broker = assemble::broker(config, "run").await?;
@@ -83,7 +84,7 @@ pub(super) async fn harvest(
         broker: broker.clone(),
         store: store.clone(),
         zoom: Some(zoom.clone()),
-        index: true,
+        index: Some(enricher),
         schedule: None,
     };
     let stop = CancellationToken::new();

@@ -38,7 +38,7 @@ pub(super) async fn execute(words: Work, config: &Config) -> anyhow::Result<Outc
         }
     };
     let (broker, zoom) = (parts.broker.clone(), parts.zoom.clone());
-    let store = (parts.index || parts.schedule.is_some()).then(|| parts.store.clone());
+    let store = (parts.index.is_some() || parts.schedule.is_some()).then(|| parts.store.clone());
     let stop = CancellationToken::new();
     let in_hand = words.grace.mul_f64(IN_HAND);
     let mut running = parts.start(config, &stop, in_hand);
@@ -96,10 +96,10 @@ async fn parts(words: &Work, config: &Config, site: &Site) -> anyhow::Result<Par
     let zoom = if has(RoleName::Zoom) { Some(assemble::zoom(config)?) } else { None };
     let schedule = schedule(words, config)?;
     let store = assemble::store(config)?;
-    let index = has(RoleName::Index);
+    let index = if has(RoleName::Index) { Some(assemble::enricher(config)?) } else { None };
     let broker = insist("the broker", site, || assemble::broker(config, "work"));
     let templates = async {
-        match index || schedule.is_some() {
+        match index.is_some() || schedule.is_some() {
             true => insist("the store", site, || super::check::current_templates(&store)).await.map(|_| ()),
             false => Ok(()),
         }

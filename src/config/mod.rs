@@ -114,6 +114,8 @@ pub struct Config {
     pub index_split: store::Split,
     /// Days for which answers are kept as received; 0: not at all.
     pub raw_days: u32,
+    /// A `MaxMind` DB file of places, if addresses are to have them.
+    pub geolite_path: Option<PathBuf>,
     /// The folder of the local file.
     pub data_dir: PathBuf,
     /// When the clock plans, if it does.
@@ -164,6 +166,7 @@ impl Config {
             index_prefix: environment.get_or_default("UA_INDEX_PREFIX").to_owned(),
             index_split: environment.parsed("UA_INDEX_SPLIT", "day, month or year")?,
             raw_days: environment.parsed("UA_RAW_DAYS", "a number of days, 0 for none")?,
+            geolite_path: path("GEOLITE_PATH"),
             data_dir: PathBuf::from(environment.get_or_default("UA_DATA_DIR")),
             schedule: schedule::schedule(environment)?,
             log: log(environment)?,

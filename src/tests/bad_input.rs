@@ -51,6 +51,21 @@ fn without_credentials_it_says_which_and_that_the_demo_needs_none() {
 }
 
 #[test]
+fn a_file_of_places_that_is_none_is_named_before_anything_is_done() {
+    let program = account();
+    let path = program.path().join("places.mmdb");
+    let program = program.with("GEOLITE_PATH", path.display());
+    for words in [&["run"][..], &["work", "index"]] {
+        refused(&program, words, &["GEOLITE_PATH must name a file of places", "cannot be read"]);
+    }
+    std::fs::write(&path, "<html>").unwrap();
+    for words in [&["run"][..], &["work", "index"]] {
+        refused(&program, words, &["GEOLITE_PATH", "places.mmdb", "no usable MaxMind database"]);
+    }
+    assert!(!program.path().join("ua-data").exists(), "nothing is left behind");
+}
+
+#[test]
 fn wrong_values_name_their_variable() {
     refused(&account().with("ZOOM_QUOTA_SHARE", "1.5"), &["run"], &["ZOOM_QUOTA_SHARE", "1.5"]);
     refused(&account().with("ZOOM_PLAN", "gold"), &["run"], &["ZOOM_PLAN", "gold"]);

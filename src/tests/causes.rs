@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use indexer::desk::{self, Filter};
-use indexer::{DeadLetterDesk, Indexer};
+use indexer::{DeadLetterDesk, Enricher, Indexer};
 use jiff::{SignedDuration, Timestamp};
 use messages::zoom::{Event, MeetingContext, Task};
 use messages::{CauseClass, DeadLetter, Document, Family, Job, Lane, Queue, RawDocument, RawKind, encode};
@@ -46,7 +46,8 @@ impl Site {
         let stop = CancellationToken::new();
         let mut site = Self { broker, store, roles: JoinSet::new(), stop, _folder: folder };
         let limits = Limits { linger: Duration::from_millis(20), ..Limits::default() };
-        let index = site.role(Indexer::new(site.store.clone(), indexer::Settings::new("0.1.0")));
+        let index =
+            site.role(Indexer::new(site.store.clone(), indexer::Settings::new("0.1.0"), Enricher::default()));
         site.roles.spawn(run_batches(index, Queue::documents(), limits));
         let desk = site.role(DeadLetterDesk::new(site.store.clone()));
         site.roles.spawn(run_batches(desk, Queue::dead(), limits));

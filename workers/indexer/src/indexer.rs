@@ -5,6 +5,7 @@ use runtime::{BatchWorker, Failure, Message, Outbox, clock};
 use store::{Split, Store, StoreError};
 use tracing::debug;
 
+use crate::enrich::Enricher;
 use crate::expiry::Expiry;
 use crate::figures;
 use crate::load::Load;
@@ -39,13 +40,14 @@ impl Settings {
 pub struct Indexer {
     store: Store,
     settings: Settings,
+    enricher: Enricher,
     expiry: Expiry,
 }
 
 impl Indexer {
-    /// An indexer that writes to `store`.
-    pub fn new(store: Store, settings: Settings) -> Self {
-        Self { store, settings, expiry: Expiry::default() }
+    /// An indexer that writes to `store` what `enricher` has added to.
+    pub fn new(store: Store, settings: Settings, enricher: Enricher) -> Self {
+        Self { store, settings, enricher, expiry: Expiry::default() }
     }
 
     /// Sends a load and settles the messages in it.
@@ -83,7 +85,8 @@ impl Indexer {
     ) -> Result<(), StoreError> {
         let mut load = Load::default();
         for (place, message) in messages.iter().enumerate() {
-            if let Err(cause) = load.add(place, message, self.store.prefix(), &self.settings) {
+            if let Err(cause) = load.add(place, message, self.store.prefix(), &self.settings, &self.enricher)
+            {
                 outcomes[place] = Some(Err(Failure::Reject { cause }));
             }
             if load.is_full(&self.settings) {
@@ -102,6 +105,7 @@ impl BatchWorker for Indexer {
     const NAME: &'static str = "index";
 
     async fn perform(&self, batch: &[Message], outbox: &mut Outbox) -> Vec<Result<(), Failure>> {
+        self.enricher.refresh().await;
         let mut outcomes: Outcomes = vec![None; batch.len()];
         let error = self.index(batch, &mut outcomes, outbox).await.err();
         if error.is_none() {

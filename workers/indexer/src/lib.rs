@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod desk;
+mod enrich;
 mod expiry;
 pub mod figures;
 mod filing;
@@ -9,6 +10,7 @@ mod load;
 mod map;
 mod settle;
 
+pub use enrich::{Enricher, PlacesError};
 pub use filing::DeadLetterDesk;
 pub use indexer::{Indexer, Settings};
 pub use map::{Encoded, Target, Unusable, encode_page};

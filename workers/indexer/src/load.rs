@@ -14,6 +14,7 @@ use serde_json::value::RawValue;
 use store::{Batch, Kind};
 
 use crate::Settings;
+use crate::enrich::Enricher;
 use crate::map::{Target, Unusable, encode_page};
 
 /// What is being gathered for one bulk. The items of a message are never divided among two loads.
@@ -47,6 +48,7 @@ impl Load {
         message: &Message,
         prefix: &str,
         settings: &Settings,
+        enricher: &Enricher,
     ) -> Result<(), Cause> {
         let first = self.batch.len();
         let mut part = Part { message: place, items: first..first, archived: false, unusable: Vec::new() };
@@ -56,7 +58,8 @@ impl Load {
                     archive(&raw, prefix, settings, &mut self.batch)?;
                     part.archived = true;
                 }
-                let target = Target { prefix, split: settings.split, ua_version: settings.ua_version };
+                let Settings { split, ua_version, .. } = *settings;
+                let target = Target { prefix, split, ua_version, enricher };
                 part.unusable = encode_page(&raw, &target, &mut self.batch)?.unusable;
             }
             Document::Receipts(receipts) => {

@@ -10,6 +10,7 @@ use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use super::scalar::{List, Text, TrackingField};
+use crate::enrich::Place;
 
 /// A meeting or webinar instance.
 #[derive(Debug, Serialize)]
@@ -162,6 +163,9 @@ pub(crate) struct Session<'a> {
     pub(crate) ip_address: Option<IpAddr>,
     #[serde(skip_serializing_if = "<[_]>::is_empty", serialize_with = "texts")]
     pub(crate) internal_ip_addresses: &'a [Text<'a>],
+    /// What the file of places says of the address; `location` is what Zoom says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) geoip: Option<Place<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) location: Option<Location<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -5,6 +5,8 @@ mod document;
 mod leave;
 mod location;
 mod meeting;
+mod only;
+mod opencast;
 mod page;
 mod report;
 mod rows;
@@ -18,8 +20,9 @@ use messages::zoom::{HostIds, MeetingContext};
 use messages::{Cause, CauseClass, RawDocument, RawKind};
 use store::{Batch, Split};
 
+use crate::enrich::Enricher;
+pub(crate) use only::{fnv, only_item};
 use page::Page;
-pub(crate) use page::{fnv, only_item};
 
 /// How documents are named and marked on their way into a store.
 #[derive(Debug, Clone, Copy)]
@@ -30,6 +33,8 @@ pub struct Target<'a> {
     pub split: Split,
     /// The version of this program, kept in every document.
     pub ua_version: &'a str,
+    /// Tells places and programs.
+    pub enricher: &'a Enricher,
 }
 
 /// What became of a page.
@@ -58,6 +63,7 @@ pub fn encode_page(raw: &RawDocument<'_>, target: &Target<'_>, batch: &mut Batch
     use RawKind as K;
     let harvest = page::harvest(raw, target)?;
     let event = page::event(raw);
+    let view = target.enricher.view();
     let mut page = Page::new(raw, target, batch);
     match raw.kind {
         K::ZoomMetricsMeetings | K::ZoomMetricsWebinars | K::ZoomMetricsMeeting => {
@@ -70,7 +76,9 @@ pub fn encode_page(raw: &RawDocument<'_>, target: &Target<'_>, batch: &mut Batch
         }
         K::ZoomMetricsParticipants | K::ZoomMetricsWebinarParticipants => {
             let of: MeetingContext = page::context(raw)?;
-            page.each(|page, row: session::Row<'_>| page.session(&of, &row.document(&of, event, &harvest)?))?;
+            page.each(|page, row: session::Row<'_>| {
+                page.session(&of, &row.document(&of, event, &harvest, &view)?)
+            })?;
         }
         K::ZoomReportParticipants | K::ZoomReportWebinarParticipants => {
             let of: MeetingContext = page::context(raw)?;
@@ -78,10 +86,8 @@ pub fn encode_page(raw: &RawDocument<'_>, target: &Target<'_>, batch: &mut Batch
                 page.session(&of, &row.document(&of, event, &harvest)?)
             })?;
         }
-        K::OpencastActions | K::OpencastEpisode => {
-            let text = format!("answers of {} are not mapped by this ua", raw.endpoint);
-            return Err(Cause::new(CauseClass::UnknownVersion, text));
-        }
+        K::OpencastActions => opencast::actions(&mut page, &page::context(raw)?, &harvest, &view)?,
+        K::OpencastEpisode => opencast::episode(&mut page, &page::context(raw)?, &harvest),
     }
     Ok(page.encoded())
 }

@@ -1,7 +1,5 @@
 //! One raw document being mapped: its rows on one side, the batch on the other.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 use messages::zoom::{Event, MeetingContext};
 use messages::{Cause, CauseClass, JobId, RawDocument, RawKind};
@@ -10,6 +8,8 @@ use serde_json::value::{RawValue, to_raw_value};
 use store::{Batch, Kind};
 
 use super::document::{Meeting, Session};
+use super::only::list_name;
+use super::opencast::{EpisodeDocument, UserAction};
 use super::{Encoded, Fault, Target, Unusable, rows};
 
 /// A page on its way into a batch.
@@ -34,10 +34,7 @@ impl<'p, 'a> Page<'p, 'a> {
     ) -> Result<(), Cause> {
         let raw = self.raw;
         let mut take = |position, row: Result<T, String>| {
-            let mapped = row.map_err(Fault).and_then(|row| map(self, row));
-            if let Err(fault) = mapped {
-                self.unusable.push(Unusable { position, cause: fault.into_cause(raw, position) });
-            }
+            self.row(position, |page| row.map_err(Fault).and_then(|row| map(page, row)));
         };
         let Some(list) = list_name(raw.kind) else {
             take(0, rows::single(raw.body));
@@ -48,6 +45,19 @@ impl<'p, 'a> Page<'p, 'a> {
                 format!("answer of {}: no list `{list}` in it (column {})", raw.endpoint, error.column());
             Cause::new(CauseClass::BadShape, text)
         })
+    }
+
+    /// Maps the row at `position` and notes it when nothing came of it.
+    pub(crate) fn row(&mut self, position: usize, map: impl FnOnce(&mut Self) -> Result<(), Fault>) {
+        if let Err(fault) = map(self) {
+            let cause = fault.into_cause(self.raw, position);
+            self.unusable.push(Unusable { position, cause });
+        }
+    }
+
+    /// The raw document being mapped.
+    pub(crate) fn raw(&self) -> &'p RawDocument<'a> {
+        self.raw
     }
 
     /// Adds a meeting, in the index of the day on which it began. Without a start it goes where the date of
@@ -63,6 +73,18 @@ impl<'p, 'a> Page<'p, 'a> {
         let index = self.index(Kind::Sessions, meeting.start_time, document.join_time);
         let id = [document.meeting_uuid, "/", document.user_id].concat();
         self.push(Kind::Sessions, index, id, document)
+    }
+
+    /// Adds a user action, in the index of the UTC day on which it happened.
+    pub(crate) fn action(&mut self, document: &UserAction<'_>) -> Result<(), Fault> {
+        let index = Kind::Useractions.index_at(self.target.split, document.timestamp);
+        self.push(Kind::Useractions, index, document.action_id.to_string(), document)
+    }
+
+    /// Adds an episode.
+    pub(crate) fn episode(&mut self, document: &EpisodeDocument<'_>) -> Result<(), Fault> {
+        let index = Kind::Episodes.name().to_owned();
+        self.push(Kind::Episodes, index, document.mpid.to_owned(), document)
     }
 
     /// What came of the page.
@@ -126,57 +148,4 @@ pub(crate) fn context<'a, T: Deserialize<'a>>(raw: &RawDocument<'a>) -> Result<T
         let text = format!("context of {} is of another shape (column {})", raw.endpoint, error.column());
         Cause::new(CauseClass::BadShape, text)
     })
-}
-
-/// One row cut out of its page.
-pub(crate) struct Only {
-    /// An answer like that of the page with this row alone.
-    pub(crate) body: String,
-    /// What tells this row from its neighbours: its id, or where it has none the hash of its text.
-    pub(crate) key: String,
-}
-
-/// The row at `position`, as a page of its own; the whole answer where the answer is one row.
-pub(crate) fn only_item(raw: &RawDocument<'_>, position: usize) -> Option<Only> {
-    let Some(list) = list_name(raw.kind) else {
-        return Some(Only { body: raw.body.get().to_owned(), key: key(raw.body) });
-    };
-    let row = rows::at(raw.body, list, position)?;
-    Some(Only { body: format!("{{\"{list}\":[{}]}}", row.get()), key: key(row) })
-}
-
-fn key(row: &RawValue) -> String {
-    let fields: BTreeMap<String, &RawValue> = serde_json::from_str(row.get()).unwrap_or_default();
-    let id = fields.get("user_id").or_else(|| fields.get("uuid")).map(|id| id.get().trim_matches('"'));
-    // Only what looks like an id may become part of a message's id: anything may stand in such a field.
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"+/=-_".contains(&byte);
-    match id {
-        Some(id) if !id.is_empty() && id.len() <= 64 && id != "null" && id.bytes().all(plain) => {
-            id.to_owned()
-        }
-        _ => format!("row-{:016x}", fnv(row.get().as_bytes())),
-    }
-}
-
-/// FNV-1a: the same on every machine and in every release, which the hashers of std do not promise.
-pub(crate) fn fnv(bytes: &[u8]) -> u64 {
-    bytes
-        .iter()
-        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
-}
-
-/// The list that holds the rows of an answer of `kind`; `None`: the answer itself is the row.
-fn list_name(kind: RawKind) -> Option<&'static str> {
-    match kind {
-        RawKind::ZoomMetricsMeetings | RawKind::ZoomReportMeetings => Some("meetings"),
-        RawKind::ZoomMetricsWebinars => Some("webinars"),
-        RawKind::ZoomMetricsParticipants
-        | RawKind::ZoomMetricsWebinarParticipants
-        | RawKind::ZoomReportParticipants
-        | RawKind::ZoomReportWebinarParticipants => Some("participants"),
-        RawKind::ZoomMetricsMeeting
-        | RawKind::ZoomReportMeeting
-        | RawKind::OpencastActions
-        | RawKind::OpencastEpisode => None,
-    }
 }

@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 use super::document::{Browser, Device, LeaveReason, Location, Session};
 use super::scalar::{Flag, List, Number, Text};
 use super::{Fault, device, leave, location, time};
+use crate::enrich::View;
 
 /// What is read of a participant row; every other field is left in the raw document.
 #[derive(Debug, Default, Deserialize)]
@@ -62,6 +63,7 @@ impl<'a> Row<'a> {
         meeting: &'a MeetingContext,
         event: Event,
         harvest: &'a RawValue,
+        view: &'a View<'_>,
     ) -> Result<Session<'a>, Fault> {
         let user_id = self.user_id.get().ok_or_else(|| Fault::missing("user_id"))?;
         let (join_time, leave_time) = (time::point(self.join_time.get()), time::point(self.leave_time.get()));
@@ -87,12 +89,13 @@ impl<'a> Row<'a> {
             breakout_room_id: self.bo_mtg_id.get(),
             source: Some(Api::Dashboard),
             harvest: Some(harvest),
-            ..self.machine()
+            ..self.machine(view)
         })
     }
 
     /// What was joined with and from where, and how that went.
-    fn machine(&self) -> Session<'_> {
+    fn machine(&'a self, view: &'a View<'_>) -> Session<'a> {
+        let ip_address = self.ip_address.get().and_then(first_address);
         Session {
             device: self.device(),
             os: self.os.get(),
@@ -100,7 +103,8 @@ impl<'a> Row<'a> {
             client: self.client.get(),
             client_version: self.version.get(),
             browser: self.browser(),
-            ip_address: self.ip_address.get().and_then(first_address),
+            ip_address,
+            geoip: ip_address.and_then(|address| view.place(address)),
             internal_ip_addresses: &self.internal_ip_addresses.0,
             location: self.location.get().map(place),
             network_type: self.network_type.get(),

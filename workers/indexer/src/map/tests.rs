@@ -6,13 +6,16 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use store::{Batch, Split};
 
+use super::opencast::tests::{ACTIONS, EPISODE};
 use super::{Target, Unusable, encode_page, only_item};
+use crate::enrich::Enricher;
+use crate::enrich::mmdb::{city, database};
 
 pub(crate) const HOSTS: &str =
     r#"{"host_ids":{"ada.example@example.edu":"AdaHostId"},"host_id":null,"listing":"past"}"#;
 pub(crate) const MEETING: &str = r#"{"meeting_uuid":"4444AAAiAAAAAiAiAiiAiA==","series_id":93201235621,"topic":"Linear Algebra","start_time":"2026-01-05T09:00:12Z","end_time":null,"host_id":"AdaHostId"}"#;
 
-fn raw<'a>(kind: RawKind, endpoint: &'a str, context: &'a str, body: &'a str) -> RawDocument<'a> {
+pub(super) fn raw<'a>(kind: RawKind, endpoint: &'a str, context: &'a str, body: &'a str) -> RawDocument<'a> {
     RawDocument::new(
         "job#1",
         "job".into(),
@@ -26,20 +29,28 @@ fn raw<'a>(kind: RawKind, endpoint: &'a str, context: &'a str, body: &'a str) ->
     )
 }
 
-fn map(raw: &RawDocument<'_>) -> Result<(Vec<Value>, Vec<Unusable>), messages::Cause> {
+pub(super) fn map(raw: &RawDocument<'_>) -> Result<(Vec<Value>, Vec<Unusable>), messages::Cause> {
+    map_with(raw, &Enricher::default())
+}
+
+pub(super) fn map_with(
+    raw: &RawDocument<'_>,
+    enricher: &Enricher,
+) -> Result<(Vec<Value>, Vec<Unusable>), messages::Cause> {
     let mut batch = Batch::new();
-    let target = Target { prefix: "", split: Split::Month, ua_version: "0.1.0" };
+    let target = Target { prefix: "", split: Split::Month, ua_version: "0.1.0", enricher };
     let encoded = encode_page(raw, &target, &mut batch)?;
     assert_eq!(encoded.items, 0..batch.len());
     let documents = batch.items().map(|item| {
         let source: Value = serde_json::from_slice(item.source).unwrap();
+        item.kind.check(item.source).unwrap();
         json!({"_index": item.index, "_id": item.id, "_version": item.version, "_source": source})
     });
     Ok((documents.collect(), encoded.unusable))
 }
 
 /// The documents of a fixture, and what was said of its unusable rows.
-fn mapped(kind: RawKind, endpoint: &str, context: &str, body: &str) -> Value {
+pub(super) fn mapped(kind: RawKind, endpoint: &str, context: &str, body: &str) -> Value {
     let (documents, unusable) = map(&raw(kind, endpoint, context, body)).unwrap();
     let unusable: Vec<_> = unusable.iter().map(|row| row.cause.to_string()).collect();
     json!({"documents": documents, "unusable": unusable})
@@ -110,6 +121,26 @@ fn nothing_that_names_a_persons_devices_gets_into_a_session() {
     {
         assert!(!found.contains(personal), "{personal}");
     }
+}
+
+#[test]
+fn a_session_has_the_place_of_its_address_beside_what_zoom_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("places.mmdb");
+    let record = city("London", "England", ("GB", "United Kingdom"), (51.5, -0.1));
+    std::fs::write(&path, database("DBIP-City-Lite", &[("81.2.69.0/24", record)])).unwrap();
+    let enricher = Enricher::with_places(&path).unwrap();
+    let body = r#"{"participants":[
+        {"user_id":"1","ip_address":"anonymous, 81.2.69.9","location":"San Jose (US)"},
+        {"user_id":"2","ip_address":"10.0.0.1"}, {"user_id":"3","ip_address":"none"}]}"#;
+    let page = raw(RawKind::ZoomMetricsParticipants, "GET x", MEETING, body);
+    let (documents, unusable) = map_with(&page, &enricher).unwrap();
+    assert!(unusable.is_empty());
+    let of = |row: usize| &documents[row]["_source"];
+    assert_eq!(of(0)["geoip"]["city_name"], "London");
+    assert_eq!(of(0)["geoip"]["ip"], "81.2.69.9");
+    assert_eq!(of(0)["location"], json!({"raw": "San Jose (US)", "city": "San Jose", "country": "US"}));
+    assert!(of(1).get("geoip").is_none() && of(2).get("geoip").is_none());
 }
 
 #[test]
@@ -208,11 +239,57 @@ mod arbitrary {
             "in_room_participants",
             "failover",
             "unheard_of",
+            "mediapackageId",
+            "sessionId",
+            "userId",
+            "userIp",
+            "userAgent",
+            "inpoint",
+            "isPlaying",
+            "created",
+            "mediapackage",
+            "dc",
+            "dcTitle",
+            "dcCreated",
+            "dcExtent",
         ]);
         let row = proptest::collection::btree_map(name, value(), 0..12).prop_map(|map| {
             Value::Object(map.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
         });
         proptest::collection::vec(prop_oneof![9 => row, 1 => value()], 0..6)
+    }
+
+    /// Actions that mostly are ones, with some fields that are anything.
+    fn actions() -> impl Strategy<Value = Vec<Value>> {
+        let name = prop::sample::select(vec![
+            "id",
+            "mediapackageId",
+            "sessionId",
+            "inpoint",
+            "type",
+            "isPlaying",
+            "created",
+        ]);
+        let session = proptest::collection::btree_map(
+            prop::sample::select(vec!["sessionId", "userId", "userIp", "userAgent"]),
+            value(),
+            0..4,
+        );
+        let odd = proptest::collection::btree_map(name, value(), 0..2);
+        let row = (any::<i64>(), session, odd).prop_map(|(id, session, odd)| {
+            let mut row = json!({"id": id, "mediapackageId": "m", "sessionId": session, "type": "PLAY",
+                "isPlaying": 2, "created": "2026-01-15T10:01:00-05:00"});
+            for (name, value) in odd {
+                row[name] = value;
+            }
+            row
+        });
+        proptest::collection::vec(row, 0..4)
+    }
+
+    /// True when no field of a document is null or empty.
+    fn whole(document: &Value) -> bool {
+        document["_source"].as_object().unwrap().values().all(|value| !value.is_null() && *value != "")
     }
 
     proptest! {
@@ -228,11 +305,25 @@ mod arbitrary {
                 let body = json!({list: rows}).to_string();
                 let (documents, unusable) = map(&raw(kind, "GET x", context, &body)).unwrap();
                 prop_assert_eq!(documents.len() + unusable.len(), rows.len());
-                for document in &documents {
-                    let holes = document["_source"].as_object().unwrap().values().any(|value| value.is_null() || value == "");
-                    prop_assert!(!holes, "{}", document);
-                }
+                prop_assert!(documents.iter().all(whole), "{:?}", documents);
             }
+            let body = json!({"actions": {"action": rows}}).to_string();
+            let (documents, unusable) = map(&raw(RawKind::OpencastActions, "GET x", ACTIONS, &body)).unwrap();
+            prop_assert_eq!(documents.len() + unusable.len(), rows.len());
+            prop_assert!(documents.iter().all(whole), "{:?}", documents);
+            for row in &rows {
+                let (documents, unusable) = map(&raw(RawKind::OpencastEpisode, "GET x", EPISODE, &row.to_string())).unwrap();
+                prop_assert_eq!(documents.len() + unusable.len(), 1);
+                prop_assert!(documents.iter().all(whole), "{:?}", documents);
+            }
+        }
+
+        #[test]
+        fn every_action_is_a_document_or_is_named(rows in actions()) {
+            let body = json!({"actions": {"total": rows.len(), "action": rows}}).to_string();
+            let (documents, unusable) = map(&raw(RawKind::OpencastActions, "GET x", ACTIONS, &body)).unwrap();
+            prop_assert_eq!(documents.len() + unusable.len(), rows.len());
+            prop_assert!(documents.iter().all(whole), "{:?}", documents);
         }
 
         #[test]

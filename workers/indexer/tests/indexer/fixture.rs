@@ -1,6 +1,6 @@
 //! A store and a broker in a folder of their own, and pages to put through them.
 
-use indexer::{Indexer, Settings};
+use indexer::{Enricher, Indexer, Settings};
 use jiff::Timestamp;
 use messages::{Document, JobId, Lane, Queue, RawDocument, RawKind, Receipt, ReceiptState, Source, encode};
 use runtime::broker::{Local as LocalBroker, Subscription, local};
@@ -36,7 +36,11 @@ impl Place {
     }
 
     pub(crate) fn indexer(&self, raw_days: u32) -> Indexer {
-        Indexer::new(self.store.clone(), Settings { raw_days, ..Settings::new("0.1.0") })
+        self.enriching(raw_days, Enricher::default())
+    }
+
+    pub(crate) fn enriching(&self, raw_days: u32, enricher: Enricher) -> Indexer {
+        Indexer::new(self.store.clone(), Settings { raw_days, ..Settings::new("0.1.0") }, enricher)
     }
 
     /// Puts messages through a worker; what it sends is published.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::http::StatusCode;
 use indexer::desk::{self, Archive, Choice, DeskError, Fate, Filter, Replaying};
-use indexer::{DeadLetterDesk, Indexer, Settings};
+use indexer::{DeadLetterDesk, Enricher, Indexer, Settings};
 use messages::{CauseClass, Queue};
 use runtime::{BatchWorker as _, Failure, Message};
 use serde_json::json;
@@ -58,7 +58,7 @@ impl Answer {
 }
 
 fn indexer(store: &Store) -> Indexer {
-    Indexer::new(store.clone(), Settings::new("0.1.0"))
+    Indexer::new(store.clone(), Settings::new("0.1.0"), Enricher::default())
 }
 
 fn pages(count: usize) -> Vec<Message> {
@@ -131,7 +131,8 @@ async fn raw_answers_that_cannot_be_removed_are_nobodys_outcome() {
     let url = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move { axum::serve(listener, Router::new().fallback(answer)).await });
     let store = Store::Elasticsearch(Elasticsearch::new(elasticsearch::Settings::new(url)).unwrap());
-    let indexer = Indexer::new(store, Settings { raw_days: 7, ..Settings::new("0.1.0") });
+    let indexer =
+        Indexer::new(store, Settings { raw_days: 7, ..Settings::new("0.1.0") }, Enricher::default());
     for _ in 0..2 {
         assert_eq!(place.perform(&indexer, &pages(1)).await, [Ok(())]);
     }

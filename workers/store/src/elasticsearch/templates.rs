@@ -23,15 +23,14 @@ pub(super) async fn load(store: &Elasticsearch) -> Result<SetupReport, StoreErro
         };
         // Written even when nothing changed: whoever runs it wants to know that it may.
         store.ask_json::<Value>(Method::Put, &format!("_index_template/{name}"), &wanted).await?;
-        if !kind.is_split() {
-            teach(store, kind, &wanted).await?;
-        }
+        teach(store, kind, &wanted).await?;
         changes.push((name, change));
     }
     Ok(SetupReport { changes })
 }
 
-/// Adds new fields to an index that is there for ever: a template reaches only indices that are made after it.
+/// Adds new fields to the indices there are: a template reaches only those that are made after it, and a strict one of
+/// this month would refuse every document with a new field until the month is over.
 async fn teach(store: &Elasticsearch, kind: Kind, wanted: &Value) -> Result<(), StoreError> {
     let path = format!("{}/_mapping?ignore_unavailable=true&allow_no_indices=true", store.indices(kind));
     let answer = store.ask(Method::Put, &path, wanted["template"]["mappings"].to_string()).await?;

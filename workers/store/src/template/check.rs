@@ -127,6 +127,7 @@ impl Value<'_> {
             Field::Date => "a date",
             Field::Day => "a day (2026-01-31)",
             Field::Long | Field::Integer => "a whole number",
+            Field::Float => "a number",
             Field::Boolean => "true or false",
             Field::Point => "a place (lat, lon)",
             Field::Object(_) | Field::List(_) => "an object",
@@ -170,7 +171,7 @@ impl<'de> Visitor<'de> for Value<'_> {
 
     fn visit_i64<E: Error>(self, number: i64) -> Result<(), E> {
         match self.field {
-            Field::Keyword | Field::Date | Field::Long => Ok(()),
+            Field::Keyword | Field::Date | Field::Long | Field::Float => Ok(()),
             Field::Integer => self.only(i32::try_from(number).is_ok(), "a number out of its range"),
             _ => self.refuse("a number"),
         }
@@ -179,12 +180,14 @@ impl<'de> Visitor<'de> for Value<'_> {
     fn visit_u64<E: Error>(self, number: u64) -> Result<(), E> {
         match i64::try_from(number) {
             Ok(number) => self.visit_i64(number),
-            Err(_) => self.only(matches!(self.field, Field::Keyword), "a number out of its range"),
+            Err(_) => {
+                self.only(matches!(self.field, Field::Keyword | Field::Float), "a number out of its range")
+            }
         }
     }
 
     fn visit_f64<E: Error>(self, _: f64) -> Result<(), E> {
-        self.only(matches!(self.field, Field::Keyword), "a number with a fraction")
+        self.only(matches!(self.field, Field::Keyword | Field::Float), "a number with a fraction")
     }
 
     fn visit_bool<E: Error>(self, _: bool) -> Result<(), E> {
@@ -232,9 +235,10 @@ mod tests {
             "start_time":"2026-01-02T03:04:05Z","tracking_fields":[{"field":"f","value":"v"}],"type":[2,8]}"#;
         check(&of(Kind::Meetings).fields, source).unwrap();
         check(&of(Kind::Raw).fields, r#"{"body":[{"any":{"thing":[1,"x"]}}],"date":"2026-01-02"}"#).unwrap();
-        check(&of(Kind::Useractions).fields, r#"{"unknown":{"x":1},"mpid":"m"}"#).unwrap();
-        check(&of(Kind::Sessions).fields, r#"{"geoip":{"location":{"lat":1.5,"lon":2}},"ip_address":"?"}"#)
-            .unwrap();
+        check(&of(Kind::Episodes).fields, r#"{"slides":[{"any":1}],"mpid":"m"}"#).unwrap();
+        let place =
+            r#"{"geoip":{"location":{"lat":1.5,"lon":2},"latitude":1.5,"longitude":2},"ip_address":"?"}"#;
+        check(&of(Kind::Sessions).fields, place).unwrap();
     }
 
     #[test]

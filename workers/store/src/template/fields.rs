@@ -27,6 +27,8 @@ pub(crate) enum Field {
     Long,
     /// 32 bits.
     Integer,
+    /// With a fraction.
+    Float,
     /// True or false.
     Boolean,
     /// Latitude and longitude.
@@ -105,6 +107,7 @@ impl Property {
             Some("date") => Field::Date,
             Some("long") => Field::Long,
             Some("integer") => Field::Integer,
+            Some("float") => Field::Float,
             Some("boolean") => Field::Boolean,
             Some("geo_point") => Field::Point,
             Some(other) => return Err(format!("field type {other} is not known here")),

@@ -44,7 +44,7 @@ contract! {
     mapping:
         a_mapping_error_names_the_field_and_spares_the_neighbours
         an_unknown_field_is_refused_where_the_template_is_strict
-        an_unknown_field_is_taken_where_the_template_is_open
+        a_user_action_and_an_episode_are_taken_with_all_their_fields
         missing_and_empty_values_are_taken
         receipts_dead_letters_and_raw_documents_fit;
     read:

@@ -1,0 +1,80 @@
+//! What follows from an address and from a user agent: where somebody was, and with which program. Must not know of
+//! documents, pages or sources.
+
+mod address;
+mod agent;
+#[cfg(test)]
+#[path = "../../tests/support/mmdb.rs"]
+pub(crate) mod mmdb;
+mod place;
+mod places;
+#[cfg(test)]
+mod tests;
+
+use std::net::IpAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use agent::Agents;
+use places::{Opened, Places};
+
+pub(crate) use agent::{Agent, agent_text};
+pub(crate) use place::Place;
+pub use places::PlacesError;
+
+/// Tells places and programs. Cheap to clone: all clones share one file of places and what they have read so far.
+///
+/// The default tells programs only.
+#[derive(Debug, Clone, Default)]
+pub struct Enricher {
+    places: Option<Arc<Places>>,
+    agents: Arc<Agents>,
+}
+
+impl Enricher {
+    /// One that tells places by a `MaxMind` DB file of cities or countries: `GeoLite2`, `GeoIP2`, DB-IP. The file is held
+    /// in memory as a whole; what of it changes later is seen by [`Enricher::refresh`].
+    ///
+    /// # Errors
+    /// When the file cannot be read, or is none of these.
+    pub fn with_places(path: &Path) -> Result<Self, PlacesError> {
+        let places = Places::open(path, Instant::now())?;
+        Ok(Self { places: Some(Arc::new(places)), agents: Arc::default() })
+    }
+
+    /// Looks, once a minute at most, whether the file of places has changed, and takes it then. A new file that
+    /// is none is told of once, and the one before stays in use.
+    pub async fn refresh(&self) {
+        let now = Instant::now();
+        let Some(places) = self.places.as_ref().filter(|places| places.is_due(now)) else { return };
+        let places = Arc::clone(places);
+        // Reading some ten megabytes would hold up what else runs on this thread. A panic in there is told by the
+        // runtime and costs no more than a look.
+        let _ = tokio::task::spawn_blocking(move || places.refresh(now)).await;
+    }
+
+    /// This enricher for the length of a page: all of it is told by one and the same file.
+    pub(crate) fn view(&self) -> View<'_> {
+        View { places: self.places.as_ref().map(|places| places.current()), agents: &self.agents }
+    }
+}
+
+/// An enricher at one moment.
+#[derive(Debug)]
+pub(crate) struct View<'e> {
+    places: Option<Arc<Opened>>,
+    agents: &'e Agents,
+}
+
+impl View<'_> {
+    /// Where an address is, if it is one of the public internet and the file knows it.
+    pub(crate) fn place(&self, address: IpAddr) -> Option<Place<'_>> {
+        self.places.as_deref()?.place(address)
+    }
+
+    /// The program behind a user agent that went through [`agent_text`].
+    pub(crate) fn agent(&self, text: &str) -> Option<Arc<Agent>> {
+        self.agents.agent(text)
+    }
+}

@@ -1,0 +1,116 @@
+//! A place, out of a record of the file and as a document holds it.
+
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+/// Where an address is, by the field names of Logstash's filter `geoip`, so that old dashboards read it.
+#[derive(Debug, PartialEq, Serialize)]
+pub(crate) struct Place<'a> {
+    ip: IpAddr,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    location: Option<Point>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    latitude: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    longitude: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    city_name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    region_name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    country_name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    country_code2: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    continent_code: Option<&'a str>,
+}
+
+/// Degrees, as `geo_point` takes them.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+struct Point {
+    lat: f64,
+    lon: f64,
+}
+
+/// What is read of a record of a file of cities or countries: names in English.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Record<'a> {
+    #[serde(borrow)]
+    city: Area<'a>,
+    subdivisions: Vec<Area<'a>>,
+    country: Area<'a>,
+    continent: Area<'a>,
+    location: Coordinates,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Area<'a> {
+    #[serde(borrow)]
+    names: Names<'a>,
+    iso_code: Option<&'a str>,
+    code: Option<&'a str>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Names<'a> {
+    en: Option<&'a str>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Coordinates {
+    latitude: Option<f64>,
+    longitude: Option<f64>,
+}
+
+impl<'a> Record<'a> {
+    /// The place of `ip`; `None` when the record says nothing of it.
+    pub(super) fn place(&self, ip: IpAddr) -> Option<Place<'a>> {
+        let location = self.location.point();
+        let place = Place {
+            ip,
+            location,
+            latitude: location.map(|point| point.lat),
+            longitude: location.map(|point| point.lon),
+            city_name: filled(self.city.names.en),
+            region_name: self.subdivisions.first().and_then(|region| filled(region.names.en)),
+            country_name: filled(self.country.names.en),
+            country_code2: filled(self.country.iso_code),
+            continent_code: filled(self.continent.code),
+        };
+        let empty = Place { ip, ..Place::nowhere(ip) };
+        (place != empty).then_some(place)
+    }
+}
+
+impl Place<'_> {
+    fn nowhere(ip: IpAddr) -> Self {
+        Self {
+            ip,
+            location: None,
+            latitude: None,
+            longitude: None,
+            city_name: None,
+            region_name: None,
+            country_name: None,
+            country_code2: None,
+            continent_code: None,
+        }
+    }
+}
+
+impl Coordinates {
+    /// A search engine refuses a whole document for degrees there are not.
+    fn point(&self) -> Option<Point> {
+        let (lat, lon) = (self.latitude?, self.longitude?);
+        ((-90.0..=90.0).contains(&lat) && (-180.0..=180.0).contains(&lon)).then_some(Point { lat, lon })
+    }
+}
+
+fn filled(text: Option<&str>) -> Option<&str> {
+    text.filter(|text| !text.is_empty())
+}

@@ -1,0 +1,73 @@
+//! One row alone: cut out of its page so that it can be replayed, and what it is called.
+
+use std::collections::BTreeMap;
+
+use messages::{RawDocument, RawKind};
+use serde_json::value::RawValue;
+
+use super::rows;
+
+/// One row cut out of its page.
+pub(crate) struct Only {
+    /// An answer like that of the page with this row alone.
+    pub(crate) body: String,
+    /// What tells this row from its neighbours: its id, or where it has none the hash of its text.
+    pub(crate) key: String,
+}
+
+/// The row at `position`, as a page of its own; the whole answer where the answer is one row.
+pub(crate) fn only_item(raw: &RawDocument<'_>, position: usize) -> Option<Only> {
+    if raw.kind == RawKind::OpencastActions {
+        let row = *opencast_wire::actions::page(raw.body).ok()?.rows.get(position)?;
+        return Some(Only {
+            body: format!("{{\"actions\":{{\"action\":{}}}}}", row.get()),
+            key: key(row, raw.kind),
+        });
+    }
+    let Some(list) = list_name(raw.kind) else {
+        return Some(Only { body: raw.body.get().to_owned(), key: key(raw.body, raw.kind) });
+    };
+    let row = rows::at(raw.body, list, position)?;
+    Some(Only { body: format!("{{\"{list}\":[{}]}}", row.get()), key: key(row, raw.kind) })
+}
+
+fn key(row: &RawValue, kind: RawKind) -> String {
+    let fields: BTreeMap<String, &RawValue> = serde_json::from_str(row.get()).unwrap_or_default();
+    // Zoom's `id` is a person's or a series'.
+    let names = match kind {
+        RawKind::OpencastActions | RawKind::OpencastEpisode => ["id", "id"],
+        _ => ["user_id", "uuid"],
+    };
+    let id = names.iter().find_map(|name| fields.get(*name)).map(|id| id.get().trim_matches('"'));
+    // Only what looks like an id may become part of a message's id: anything may stand in such a field.
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"+/=-_".contains(&byte);
+    match id {
+        Some(id) if !id.is_empty() && id.len() <= 64 && id != "null" && id.bytes().all(plain) => {
+            id.to_owned()
+        }
+        _ => format!("row-{:016x}", fnv(row.get().as_bytes())),
+    }
+}
+
+/// FNV-1a: the same on every machine and in every release, which the hashers of std do not promise.
+pub(crate) fn fnv(bytes: &[u8]) -> u64 {
+    bytes
+        .iter()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+/// The list that holds the rows of an answer of `kind`; `None`: the answer itself is the row.
+pub(super) fn list_name(kind: RawKind) -> Option<&'static str> {
+    match kind {
+        RawKind::ZoomMetricsMeetings | RawKind::ZoomReportMeetings => Some("meetings"),
+        RawKind::ZoomMetricsWebinars => Some("webinars"),
+        RawKind::ZoomMetricsParticipants
+        | RawKind::ZoomMetricsWebinarParticipants
+        | RawKind::ZoomReportParticipants
+        | RawKind::ZoomReportWebinarParticipants => Some("participants"),
+        RawKind::ZoomMetricsMeeting
+        | RawKind::ZoomReportMeeting
+        | RawKind::OpencastActions
+        | RawKind::OpencastEpisode => None,
+    }
+}

@@ -1,0 +1,148 @@
+//! An action of a player -> a document of `useractions`.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use messages::Mpid;
+use messages::opencast::{ActionsContext, EpisodeFacts};
+use opencast_wire::{Action, Playing};
+use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
+
+use super::addresses::Addresses;
+use super::series::Parts;
+use crate::enrich::{Agent, Place, View, agent_text};
+use crate::map::Fault;
+
+/// A user action as it is indexed.
+#[derive(Debug, Serialize)]
+pub(in crate::map) struct UserAction<'a> {
+    #[serde(rename = "@timestamp")]
+    pub(in crate::map) timestamp: Timestamp,
+    pub(in crate::map) action_id: i64,
+    mpid: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    session_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    huid: Option<&'a str>,
+    action: Event<'a>,
+    is_live: bool,
+    #[serde(flatten)]
+    addresses: Addresses,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    episode: Option<AboutEpisode<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    geoip: Option<Place<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    useragent: Option<Cow<'a, str>>,
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "agent")]
+    ua: Option<Arc<Agent>>,
+    harvest: &'a RawValue,
+}
+
+/// What the player did: points and length in seconds of the recording.
+#[derive(Debug, Serialize)]
+struct Event<'a> {
+    #[serde(rename = "type")]
+    kind: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    inpoint: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    outpoint: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    length: Option<i64>,
+    is_playing: bool,
+}
+
+/// What is known of the episode, as far as it is.
+#[derive(Debug, Serialize)]
+pub(super) struct AboutEpisode<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) title: Option<&'a str>,
+    /// Milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) duration: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) start: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) course: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) series: Option<&'a str>,
+    #[serde(flatten)]
+    pub(super) parts: Parts<'a>,
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    pub(super) kind: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) description: Option<&'a str>,
+}
+
+/// The document of an action. One of an episode that nobody knows is a document without it.
+pub(super) fn document<'a>(
+    action: &'a Action<'a>,
+    context: &'a ActionsContext,
+    harvest: &'a RawValue,
+    view: &'a View<'_>,
+) -> Result<UserAction<'a>, Fault> {
+    let addresses = Addresses::of(action.user_ip.as_deref());
+    let useragent = action.user_agent.as_deref().and_then(agent_text);
+    Ok(UserAction {
+        timestamp: plausible(action.created)?,
+        action_id: action.id,
+        mpid: &action.mpid,
+        session_id: action.session_id.as_deref(),
+        huid: action.user_id.as_deref(),
+        action: Event {
+            kind: &action.kind,
+            inpoint: action.inpoint,
+            outpoint: action.outpoint,
+            length: action.length,
+            is_playing: action.playing != Playing::No,
+        },
+        is_live: action.playing == Playing::Live,
+        episode: known(&action.mpid, context).map(about),
+        geoip: addresses.ip().and_then(|ip| view.place(ip)),
+        ua: useragent.as_deref().and_then(|text| view.agent(text)),
+        useragent,
+        addresses,
+        harvest,
+    })
+}
+
+fn known<'a>(mpid: &str, context: &'a ActionsContext) -> Option<&'a EpisodeFacts> {
+    let mpid: Mpid = mpid.parse().ok()?;
+    context.episodes.get(&mpid)
+}
+
+fn about(facts: &EpisodeFacts) -> AboutEpisode<'_> {
+    let series = filled(&facts.series);
+    AboutEpisode {
+        title: filled(&facts.title),
+        duration: facts.duration,
+        start: facts.start,
+        course: filled(&facts.course),
+        series,
+        parts: Parts::of(series),
+        kind: filled(&facts.kind),
+        description: filled(&facts.description),
+    }
+}
+
+pub(super) fn filled(text: &Option<String>) -> Option<&str> {
+    text.as_deref().filter(|text| !text.is_empty())
+}
+
+/// An action names its index by its time: one of the year 1 or 9999 would make an index of its own.
+fn plausible(created: Timestamp) -> Result<Timestamp, Fault> {
+    let year = TimeZone::UTC.to_datetime(created).year();
+    if (1990..2200).contains(&year) {
+        Ok(created)
+    } else {
+        Err(Fault("field `created` is no time at which there were players".to_owned()))
+    }
+}
+
+fn agent<S: Serializer>(agent: &Option<Arc<Agent>>, serializer: S) -> Result<S::Ok, S::Error> {
+    agent.as_deref().serialize(serializer)
+}

@@ -1,0 +1,58 @@
+//! Opencast's answers -> documents by the field names of the old index, so that old dashboards read them.
+
+mod action;
+mod addresses;
+mod episode;
+mod series;
+
+use messages::opencast::{ActionsContext, EpisodeContext};
+use messages::{Cause, CauseClass};
+use opencast_wire::{Action, Episode, actions};
+use serde_json::value::RawValue;
+
+pub(super) use action::UserAction;
+pub(super) use episode::EpisodeDocument;
+
+use super::Fault;
+use super::page::Page;
+use crate::enrich::View;
+
+/// Maps a page of user actions, in either dialect.
+///
+/// # Errors
+/// When the answer is no such page.
+pub(super) fn actions(
+    page: &mut Page<'_, '_>,
+    context: &ActionsContext,
+    harvest: &RawValue,
+    view: &View<'_>,
+) -> Result<(), Cause> {
+    let raw = page.raw();
+    let rows = actions::page(raw.body)
+        .map_err(|fault| Cause::new(CauseClass::BadShape, format!("answer of {}: {fault}", raw.endpoint)))?;
+    for (position, row) in rows.rows.into_iter().enumerate() {
+        page.row(position, |page| {
+            let action = Action::read(row)?;
+            page.action(&action::document(&action, context, harvest, view)?)
+        });
+    }
+    Ok(())
+}
+
+/// Maps one episode, of either generation.
+pub(super) fn episode(page: &mut Page<'_, '_>, context: &EpisodeContext, harvest: &RawValue) {
+    let body = page.raw().body;
+    page.row(0, |page| {
+        let episode = Episode::read(body)?;
+        page.episode(&episode::document(&episode, context, harvest))
+    });
+}
+
+impl From<opencast_wire::Fault> for Fault {
+    fn from(fault: opencast_wire::Fault) -> Self {
+        Self(fault.to_string())
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests;

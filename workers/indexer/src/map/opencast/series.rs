@@ -1,0 +1,54 @@
+//! Year, term and course number out of a series' id, where it is made of them: `20150333383` is 2015, 03, 33383.
+
+use serde::Serialize;
+
+/// The parts of a series' id. The course number is there under both of its old names: user actions called it `cdn`,
+/// episodes `crn`.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize)]
+pub(super) struct Parts<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    year: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    term: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cdn: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    crn: Option<&'a str>,
+}
+
+impl<'a> Parts<'a> {
+    /// The parts of `series`; none of an id of another form, such as a UUID: a year of `a1b2` is worse than none.
+    pub(super) fn of(series: Option<&'a str>) -> Self {
+        let Some(series) = series.filter(|series| is_made_of_parts(series)) else { return Self::default() };
+        let number = series.get(6..series.len().min(11)).filter(|number| !number.is_empty());
+        Self { year: series.get(..4), term: series.get(4..6), cdn: number, crn: number }
+    }
+}
+
+fn is_made_of_parts(series: &str) -> bool {
+    let year = series.starts_with("19") || series.starts_with("20");
+    year && series.len() >= 6 && series.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_parts_of_a_series_have_their_places() {
+        let of = |series| {
+            let Parts { year, term, cdn, crn } = Parts::of(Some(series));
+            assert_eq!(cdn, crn);
+            (year, term, crn)
+        };
+        assert_eq!(of("20150333383"), (Some("2015"), Some("03"), Some("33383")));
+        assert_eq!(of("2015033338399"), (Some("2015"), Some("03"), Some("33383")));
+        assert_eq!(of("201503"), (Some("2015"), Some("03"), None));
+        for other in
+            ["", "2015", "20150", "3f2b0c1e-7a54-4f0e-9a39-0c9b8d1f2a33", "2015é333383", "99990333383"]
+        {
+            assert_eq!(of(other), (None, None, None), "{other}");
+        }
+        assert_eq!(Parts::of(None), Parts::default());
+    }
+}

@@ -1,0 +1,202 @@
+use messages::RawKind;
+use serde_json::{Value, json};
+
+use crate::enrich::Enricher;
+use crate::enrich::mmdb::{city, database};
+use crate::map::only_item;
+use crate::map::tests::{map, map_with, mapped, raw};
+
+pub(crate) const ACTIONS: &str = r#"{"episodes":{"0a1b2c3d-0001-4000-8000-000000000001":{"title":"Lecture 7",
+    "duration":4160000,"start":"2026-01-10T15:00:00Z","course":"Linear Algebra","series":"20260133383",
+    "type":"L10","description":"Eigenvalues"}}}"#;
+pub(crate) const EPISODE: &str = r#"{"live_start":"2026-01-10T15:00:00Z","live_end":"2026-01-10T16:30:00Z",
+    "available":"2026-01-11T02:00:00Z"}"#;
+const UNKNOWN: &str = r#"{"live_start":null,"live_end":null,"available":null}"#;
+const ENDPOINT: &str = "GET /usertracking/actions.json";
+
+fn episode(context: &str, body: &str) -> Value {
+    mapped(RawKind::OpencastEpisode, "GET /search/episode.json", context, body)
+}
+
+/// The documents of a page with these actions.
+fn actions(rows: &Value) -> Vec<Value> {
+    let body = json!({"actions": {"total": 1, "action": rows}}).to_string();
+    let (documents, unusable) = map(&raw(RawKind::OpencastActions, ENDPOINT, ACTIONS, &body)).unwrap();
+    assert!(unusable.is_empty(), "{unusable:?}");
+    documents.into_iter().map(|document| document["_source"].clone()).collect()
+}
+
+fn action(change: impl Fn(&mut Value)) -> Value {
+    let mut row = json!({"id": 1, "mediapackageId": "m", "sessionId": {"sessionId": "s"}, "type": "HEARTBEAT",
+        "inpoint": 1, "outpoint": 1, "length": 0, "isPlaying": 1, "created": "2026-01-15T10:01:00-05:00"});
+    change(&mut row);
+    actions(&row).remove(0)
+}
+
+#[test]
+fn a_page_of_actions_of_the_old_fork() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("places.mmdb");
+    let record = city("London", "England", ("GB", "United Kingdom"), (51.5, -0.1));
+    std::fs::write(&path, database("GeoLite2-City", &[("81.2.69.0/24", record)])).unwrap();
+    let enricher = Enricher::with_places(&path).unwrap();
+    let body = include_str!("../../fixtures/opencast_actions_dce.json");
+    let page = raw(RawKind::OpencastActions, ENDPOINT, ACTIONS, body);
+    let (documents, unusable) = map_with(&page, &enricher).unwrap();
+    let unusable: Vec<_> = unusable.iter().map(|row| row.cause.to_string()).collect();
+    insta::assert_json_snapshot!(json!({"documents": documents, "unusable": unusable}));
+}
+
+#[test]
+fn a_page_of_one_action_of_upstream() {
+    let body = include_str!("../../fixtures/opencast_actions_upstream.json");
+    insta::assert_json_snapshot!(mapped(RawKind::OpencastActions, ENDPOINT, ACTIONS, body));
+}
+
+#[test]
+fn an_episode_of_the_old_search() {
+    insta::assert_json_snapshot!(episode(
+        EPISODE,
+        include_str!("../../fixtures/opencast_episode_wrapped.json")
+    ));
+}
+
+#[test]
+fn an_episode_of_the_new_search_without_start_and_attachments() {
+    insta::assert_json_snapshot!(episode(
+        UNKNOWN,
+        include_str!("../../fixtures/opencast_episode_plain.json")
+    ));
+}
+
+#[test]
+fn an_action_of_an_unknown_episode_is_indexed_without_it() {
+    for mpid in ["unknown", "with space", "lecture/7"] {
+        let found = action(|row| row["mediapackageId"] = mpid.into());
+        assert_eq!(found["mpid"], mpid);
+        assert!(found.get("episode").is_none(), "{found}");
+    }
+}
+
+#[test]
+fn a_person_is_a_text_or_absent_and_never_the_word_none() {
+    let huid = |user: Value| action(|row| row["sessionId"]["userId"] = user.clone()).get("huid").cloned();
+    assert_eq!(huid(json!(81_234_567)), Some(json!("81234567")));
+    assert_eq!(huid(json!("00123456")), Some(json!("00123456")));
+    assert_eq!(huid(json!("anonymous")), Some(json!("anonymous")));
+    for nobody in [Value::Null, json!(""), json!("-omitted-")] {
+        assert_eq!(huid(nobody.clone()), None, "{nobody}");
+    }
+}
+
+#[test]
+fn live_is_true_or_false_and_a_live_player_plays() {
+    for (playing, is_playing, is_live) in [
+        (json!(0), false, false),
+        (json!(false), false, false),
+        (json!(1), true, false),
+        (json!("true"), true, false),
+        (json!(2), true, true),
+        (json!("live"), true, true),
+    ] {
+        let found = action(|row| row["isPlaying"] = playing.clone());
+        assert_eq!(
+            (&found["action"]["is_playing"], &found["is_live"]),
+            (&json!(is_playing), &json!(is_live))
+        );
+    }
+}
+
+#[test]
+fn an_action_lies_in_the_index_of_its_utc_day_under_its_id() {
+    let rows = json!({"id": 101, "mediapackageId": "m", "type": "PLAY", "isPlaying": true,
+        "created": "2026-01-31T23:59:30-05:00"});
+    let body = json!({"actions": {"action": rows}}).to_string();
+    let (documents, _) = map(&raw(RawKind::OpencastActions, ENDPOINT, ACTIONS, &body)).unwrap();
+    assert_eq!(documents[0]["_index"], "useractions-2026.02");
+    assert_eq!(documents[0]["_id"], "101");
+    assert_eq!(documents[0]["_source"]["@timestamp"], "2026-02-01T04:59:30Z");
+}
+
+#[test]
+fn a_time_at_which_there_were_no_players_makes_no_index() {
+    for created in ["0001-01-01T00:00:00Z", "9999-12-30T00:00:00Z"] {
+        let row = json!({"id": 1, "mediapackageId": "m", "type": "PLAY", "created": created});
+        let body = json!({"actions": {"action": row}}).to_string();
+        let (documents, unusable) = map(&raw(RawKind::OpencastActions, ENDPOINT, ACTIONS, &body)).unwrap();
+        assert!(documents.is_empty() && unusable[0].cause.text.contains("`created`"), "{unusable:?}");
+    }
+}
+
+#[test]
+fn a_page_without_actions_is_nothing_and_one_that_is_none_is_refused() {
+    for body in
+        [r#"{"actions":{"total":0}}"#, r#"{"actions":""}"#, r#"{"actions":{"total":"0","action":""}}"#]
+    {
+        let (documents, unusable) = map(&raw(RawKind::OpencastActions, ENDPOINT, ACTIONS, body)).unwrap();
+        assert!(documents.is_empty() && unusable.is_empty(), "{body}");
+    }
+    for body in ["{}", "[]", "null", "\"<html>\"", r#"{"actions":{"action":7}}"#] {
+        let cause = map(&raw(RawKind::OpencastActions, ENDPOINT, ACTIONS, body)).unwrap_err();
+        assert!(cause.text.contains(ENDPOINT), "{cause}");
+    }
+}
+
+#[test]
+fn one_action_is_cut_out_of_its_page_and_keeps_its_name() {
+    let body = include_str!("../../fixtures/opencast_actions_dce.json");
+    let page = raw(RawKind::OpencastActions, ENDPOINT, ACTIONS, body);
+    let only = only_item(&page, 3).unwrap();
+    assert_eq!(only.key, "104");
+    let again = raw(RawKind::OpencastActions, ENDPOINT, ACTIONS, &only.body);
+    let (documents, unusable) = map(&again).unwrap();
+    assert!(documents.is_empty() && unusable[0].cause.text.contains("`outpoint`"), "{unusable:?}");
+    assert_eq!(only_item(&again, 0).unwrap().key, "104");
+    assert!(only_item(&page, 4).is_none());
+}
+
+#[test]
+fn an_episode_is_a_document_whatever_is_missing_in_it() {
+    for package in [
+        json!({"id": "m"}),
+        json!({"id": "m", "attachments": "", "media": "", "publications": ""}),
+        json!({"id": "m", "attachments": {"attachment": {"type": "presenter/player+preview", "url": "u"}}}),
+        json!({"id": "m", "start": "never", "duration": -1, "media": {"track": []}}),
+    ] {
+        let found = episode(UNKNOWN, &json!({"mediapackage": package}).to_string());
+        let document = &found["documents"][0];
+        assert_eq!((&document["_index"], &document["_id"]), (&json!("episodes"), &json!("m")), "{found}");
+        assert_eq!(document["_source"]["live_stream"], false);
+        assert!(document["_source"].get("duration").is_none());
+    }
+    let nameless = episode(UNKNOWN, r#"{"mediapackage":{"title":"x"}}"#);
+    assert!(nameless["unusable"][0].as_str().unwrap().contains("`id`"), "{nameless}");
+}
+
+#[test]
+fn an_end_of_a_stream_before_its_beginning_is_no_duration() {
+    let context = EPISODE.replace("2026-01-10T16:30:00Z", "2026-01-10T14:30:00Z");
+    let found = episode(&context, r#"{"mediapackage":{"id":"m"}}"#);
+    assert!(found["documents"][0]["_source"].get("live_duration").is_none(), "{found}");
+    assert_eq!(found["documents"][0]["_source"]["live_stream"], true);
+}
+
+#[test]
+fn the_course_number_has_both_of_its_old_names() {
+    let body = include_str!("../../fixtures/opencast_episode_wrapped.json");
+    let found = episode(EPISODE, body);
+    let of = &found["documents"][0]["_source"];
+    assert_eq!((&of["cdn"], &of["crn"]), (&json!("33383"), &json!("33383")));
+    let found = action(|row| row["mediapackageId"] = "0a1b2c3d-0001-4000-8000-000000000001".into());
+    assert_eq!((&found["episode"]["cdn"], &found["episode"]["crn"]), (&json!("33383"), &json!("33383")));
+}
+
+#[test]
+fn a_user_agent_is_kept_short_and_without_control_characters() {
+    let long = format!("Mozilla/5.0\r\n(X11; Linux x86_64) Firefox/121.0 {}", "x\u{1b}".repeat(300));
+    let found = action(|row| row["sessionId"]["userAgent"] = long.as_str().into());
+    let kept = found["useragent"].as_str().unwrap();
+    assert!(kept.chars().count() <= 255 && !kept.chars().any(char::is_control), "{kept:?}");
+    assert_eq!(found["ua"]["name"], "Firefox");
+    assert!(action(|row| row["sessionId"]["userAgent"] = "\u{0}".into()).get("ua").is_none());
+}
