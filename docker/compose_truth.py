@@ -18,7 +18,7 @@ def ask(url, body=None):
 
 
 def ids_of(store, kind):
-    ask(f"{store}/{kind}-*/_refresh", {})
+    ask(f"{store}/{kind}-*/_refresh")
     found = set()
     page = ask(f"{store}/{kind}-*/_search?scroll=1m", {"size": 5000, "_source": False, "sort": ["_doc"]})
     while page["hits"]["hits"]:

@@ -36,10 +36,13 @@ async fn a_worker_that_waits_is_alive_and_not_ready() {
         .with("AMQP_URL", "amqp://guest:guest@127.0.0.1:9/%2f")
         .with("UA_HTTP", format!("0.0.0.0:{}", free_port()));
     let worker = program.start(&["work", "index"], "work.log");
-    eventually("it is alive", 60, async || program.call(&["health"]).code == Some(0)).await;
-    let ended = program.call(&["health", "--ready"]);
-    assert_eq!(ended.code, Some(1), "{}", ended.out);
-    assert!(ended.err.contains("waiting for the broker"), "{}", ended.err);
+    eventually("it says what it waits for", 60, async || {
+        let ended = program.call(&["health", "--ready"]);
+        assert_eq!(ended.code, Some(1), "{}", ended.out);
+        ended.err.contains("waiting for the broker")
+    })
+    .await;
+    assert_eq!(program.call(&["health"]).code, Some(0), "waiting is no illness");
     assert_eq!(worker.terminate(), Some(0));
     simulator.stop().await;
 }
