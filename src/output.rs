@@ -1,16 +1,44 @@
 //! Results to stdout, remarks to stderr; nothing else in the program prints.
 
-use std::io::Write as _;
+use std::io::{self, ErrorKind, Stdout, Write};
 
 use comfy_table::{ContentArrangement, Table, presets};
 use serde::Serialize;
 
 /// Writes a result to stdout. A reader that has gone away (`| head`) is no error.
 pub(crate) fn say(text: &str) {
-    let mut out = std::io::stdout().lock();
+    let mut out = io::stdout().lock();
     if writeln!(out, "{text}").and_then(|()| out.flush()).is_err() {
         // Nobody reads: end as `head` wants its writers to end.
         std::process::exit(0);
+    }
+}
+
+/// Stdout for a result that is too long for [`say`]; a reader that has gone away is no error here either. Collects
+/// nothing: give it large pieces.
+#[derive(Debug)]
+pub(crate) struct Results(Stdout);
+
+impl Default for Results {
+    fn default() -> Self {
+        Self(io::stdout())
+    }
+}
+
+impl Write for Results {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        until_nobody_reads(self.0.write(bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        until_nobody_reads(self.0.flush())
+    }
+}
+
+fn until_nobody_reads<T>(written: io::Result<T>) -> io::Result<T> {
+    match written {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => std::process::exit(0),
+        written => written,
     }
 }
 

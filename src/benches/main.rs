@@ -1,10 +1,12 @@
-//! The figures of the README: `docker/bench.sh` runs all, `docker/bench.sh NAME` one of them.
+//! The figures of the README: `docker/bench.sh` runs all, `docker/bench.sh NAME` one of them (`export N`: with so many
+//! heartbeats).
 //! Prints ratios and rates taken in one run; judges nothing.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
 mod desk;
 mod embedded;
+mod export;
 mod lanes;
 mod pipeline;
 mod process;
@@ -42,6 +44,10 @@ fn main() -> ExitCode {
         }
         if wants("desk") {
             desk::at_scale().await;
+        }
+        if wants("export") {
+            let heartbeats = words.iter().find_map(|word| word.parse().ok()).unwrap_or(2_000_000);
+            export::attendance(heartbeats).await;
         }
         if wants("roles") {
             roles::memory(20).await;

@@ -2,6 +2,7 @@
 
 mod dev;
 mod dlq;
+mod export;
 mod health;
 mod misuse;
 mod paper;
@@ -21,6 +22,7 @@ use clap::{Args, Parser, Subcommand};
 
 pub use dev::{Dev, DevCommand, DevDown, DevLogs, DevUp};
 pub use dlq::{Dlq, DlqChoice, DlqCommand, DlqDrop, DlqFilter, DlqList, DlqReplay, Since, WhichState};
+pub use export::{Attendance, Export, Lectures, Meetings, OfLectures, OfMeetings, Report, Target};
 pub use health::Health;
 pub use paper::{Completions, Man};
 pub use plan::{Destination, Plan, Run, Selectors};
@@ -89,6 +91,8 @@ pub enum Command {
     Cancel(Cancel),
     /// Looks at messages nobody could use; replays or drops them
     Dlq(Dlq),
+    /// Writes a table for analysts, as CSV or JSON: attendance, viewing options, rolls, sessions, meetings, episodes
+    Export(Export),
     /// Shows an account's quota, or shares it otherwise, for every worker at once
     Quota(Quota),
     /// Makes no more calls of a kind, on every worker, until a time or until it is resumed

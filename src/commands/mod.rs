@@ -5,6 +5,7 @@ mod check;
 mod demo;
 mod dev;
 mod dlq;
+mod export;
 mod health;
 mod paper;
 mod plan;
@@ -37,6 +38,7 @@ pub async fn execute(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Runs(words) => runs::execute(&words, &config).await,
         Command::Cancel(words) => cancel::execute(words, &config).await,
         Command::Dlq(words) => dlq::execute(words.command, &config).await,
+        Command::Export(words) => export::execute(words, &config).await,
         Command::Quota(words) => quota::execute(words, &config).await,
         Command::Pause(words) => quota::pause(words, &config).await,
         Command::Resume(words) => quota::resume(words, &config).await,

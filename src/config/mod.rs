@@ -116,6 +116,8 @@ pub struct Config {
     pub raw_days: u32,
     /// A `MaxMind` DB file of places, if addresses are to have them.
     pub geolite_path: Option<PathBuf>,
+    /// Where the course list is, with what it may hold of a password.
+    pub banner: Option<SecretString>,
     /// The folder of the local file.
     pub data_dir: PathBuf,
     /// When the clock plans, if it does.
@@ -167,6 +169,7 @@ impl Config {
             index_split: environment.parsed("UA_INDEX_SPLIT", "day, month or year")?,
             raw_days: environment.parsed("UA_RAW_DAYS", "a number of days, 0 for none")?,
             geolite_path: path("GEOLITE_PATH"),
+            banner: banner(environment)?,
             data_dir: PathBuf::from(environment.get_or_default("UA_DATA_DIR")),
             schedule: schedule::schedule(environment)?,
             log: log(environment)?,
@@ -200,6 +203,18 @@ fn positive(environment: &Environment, name: &'static str) -> Result<usize, Conf
     match environment.parsed(name, "a whole number from 1")? {
         0 => Err(ConfigError::invalid(name, "takes a whole number from 1, not 0")),
         number => Ok(number),
+    }
+}
+
+fn banner(environment: &Environment) -> Result<Option<SecretString>, ConfigError> {
+    let Some(text) = environment.get("BANNER_ENDPOINT_BASE") else { return Ok(None) };
+    match zoom::is_address(text) {
+        true => Ok(Some(text.into())),
+        // Not shown: an address may hold a password.
+        false => Err(ConfigError::invalid(
+            "BANNER_ENDPOINT_BASE",
+            "takes an address that begins with http:// or https://",
+        )),
     }
 }
 
@@ -276,6 +291,7 @@ mod tests {
             ("ZOOM_WEBINARS", "perhaps"),
             ("UA_HTTP", "everywhere"),
             ("UA_HTTP", "70000"),
+            ("BANNER_ENDPOINT_BASE", "banner.example.edu"),
         ] {
             let error = Config::from(&Environment::of([(name, value.to_owned())])).unwrap_err().to_string();
             assert!(error.starts_with(name) && error.contains("takes"), "{error}");

@@ -43,6 +43,7 @@ pub const VARIABLES: &[Variable] = &[
     variable("UA_INDEX_SPLIT", Some("month")),
     variable("UA_RAW_DAYS", Some("30")),
     variable("GEOLITE_PATH", None),
+    variable("BANNER_ENDPOINT_BASE", None),
     variable("UA_DATA_DIR", Some("ua-data")),
     variable("UA_SCHEDULE", None),
     variable("UA_SCHEDULE_TZ", Some("UTC")),

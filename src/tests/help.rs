@@ -13,6 +13,7 @@ fn every_command_explains_itself() {
         "runs",
         "cancel",
         "dlq",
+        "export",
         "quota",
         "pause",
         "resume",
@@ -27,6 +28,8 @@ fn every_command_explains_itself() {
     ];
     let calls =
         std::iter::once(vec!["--help"]).chain(commands.iter().map(|command| vec![*command, "--help"]));
+    let tables = ["attendance", "viewing-options", "rollcall", "sessions", "meetings", "episodes"];
+    let calls = calls.chain(tables.iter().map(|table| vec!["export", *table, "--help"]));
     let texts: Vec<String> = calls
         .map(|words| {
             let ended = program.call(&words);

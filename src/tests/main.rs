@@ -11,6 +11,7 @@ mod deploy;
 mod dlq;
 mod drain;
 mod embedded;
+mod export;
 mod full_disk;
 mod help;
 mod program;

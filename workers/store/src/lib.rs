@@ -10,6 +10,7 @@ pub mod local;
 mod query;
 mod report;
 mod store;
+mod tally;
 mod template;
 
 pub use batch::{Batch, Item, Verdict};
@@ -20,3 +21,4 @@ pub use local::Local;
 pub use query::{Cursor, Hit, Order, Query, Span};
 pub use report::{Change, Findings, Health, Right, SetupReport, TemplateState};
 pub use store::Store;
+pub use tally::{Group, Grouping, Place};

@@ -3,8 +3,8 @@
 use jiff::civil::Date;
 
 use crate::{
-    Batch, Cursor, Elasticsearch, Findings, Health, Hit, Kind, Local, Query, SetupReport, Span, StoreError,
-    Verdict, id,
+    Batch, Cursor, Elasticsearch, Findings, Group, Grouping, Health, Hit, Kind, Local, Place, Query,
+    SetupReport, Span, StoreError, Verdict, id,
 };
 
 /// Where documents live. Clones share connections.
@@ -123,6 +123,24 @@ impl Store {
         time: &'static str,
     ) -> Result<Vec<Span>, StoreError> {
         each!(self, store => store.spans(query, field, time).await)
+    }
+
+    /// How many documents that fulfil the query there are for each combination of some fields' values, `page` by
+    /// `page` (up to 10,000 groups) in the order of these values. Begin with `None`, go on with the place of the
+    /// page before; no place means that this was the last page. Whatever is written meanwhile may or may not count.
+    ///
+    /// The search engine looks at every selected document again for each page: let the query select few.
+    ///
+    /// # Errors
+    /// When the store cannot be asked.
+    pub async fn tally(
+        &self,
+        query: &Query,
+        grouping: &Grouping,
+        page: usize,
+        after: Option<Place>,
+    ) -> Result<(Vec<Group>, Option<Place>), StoreError> {
+        each!(self, store => store.tally(query, grouping, page, after).await)
     }
 
     /// Removes the indices of a split kind of which everything is old: the whole period lies before the date

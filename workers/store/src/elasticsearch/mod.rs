@@ -8,6 +8,7 @@ mod fetch;
 mod groups;
 mod host;
 mod search;
+mod tally;
 mod templates;
 
 use std::fmt;
@@ -31,7 +32,10 @@ use serde::de::DeserializeOwned;
 
 use self::answer::Answer;
 use crate::store::check_prefix;
-use crate::{Batch, Cursor, Findings, Health, Hit, Kind, Query, SetupReport, Span, StoreError, Verdict};
+use crate::{
+    Batch, Cursor, Findings, Group, Grouping, Health, Hit, Kind, Place, Query, SetupReport, Span, StoreError,
+    Verdict,
+};
 
 /// How long a question whether the store is well may take.
 const HEALTH_TIMEOUT: Duration = Duration::from_secs(5);
@@ -185,6 +189,16 @@ impl Elasticsearch {
 
     pub(crate) async fn sum(&self, query: &Query, fields: &[&'static str]) -> Result<Vec<i64>, StoreError> {
         search::sum(self, query, fields).await
+    }
+
+    pub(crate) async fn tally(
+        &self,
+        query: &Query,
+        grouping: &Grouping,
+        page: usize,
+        after: Option<Place>,
+    ) -> Result<(Vec<Group>, Option<Place>), StoreError> {
+        tally::page(self, query, grouping, page, after).await
     }
 
     pub(crate) async fn expire(&self, kind: Kind, before: Date) -> Result<u64, StoreError> {

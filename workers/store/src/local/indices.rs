@@ -1,13 +1,14 @@
-//! Indices of the file for what is asked of very many rows: the desk of dead letters. They hold the fields it asks
-//! for, so that a million rows are counted and chosen from without reading one of them.
+//! Indices of the file for what is asked of very many rows: the desk of dead letters, and the exports of user actions.
+//! They hold the fields that are asked for, so that a million rows are counted and chosen from without reading one
+//! of them.
 
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 
-use super::sql::{compared, of_one_index, value};
+use super::sql::{compared, of_kind, value};
 use crate::Kind;
 
-/// Makes the indices that are not there, or not as they should be. Of a file with very many dead letters and none
-/// of these it takes a while, once.
+/// Makes the indices that are not there, or not as they should be. Of a file with very many documents and none of
+/// these it takes a while, once.
 pub(super) fn make(connection: &mut Connection, prefix: &str) -> rusqlite::Result<()> {
     let wanted = wanted(prefix);
     if wanted
@@ -38,16 +39,30 @@ fn found(connection: &Connection, name: &str) -> rusqlite::Result<Option<String>
 
 /// Name and statement of each index.
 fn wanted(prefix: &str) -> Vec<(String, String)> {
+    let mut wanted = of_the_desk(prefix);
+    wanted.push(of_user_actions(prefix));
+    wanted
+}
+
+fn index(prefix: &str, kind: Kind, what: &str, columns: &[&str]) -> (String, String) {
+    let name = format!("{prefix}{}_{what}", kind.name());
+    let (columns, condition) = (columns.join(", "), of_kind(prefix, kind));
+    let text = format!("CREATE INDEX \"{name}\" on documents ({columns}) where {condition}");
+    (name, text)
+}
+
+/// One for all: every action is written into it, and few questions are asked.
+fn of_user_actions(prefix: &str) -> (String, String) {
+    let fields = ["mpid", "action.type", "action.is_playing", "is_live", "huid", "action.inpoint"].map(value);
+    index(prefix, Kind::Useractions, "by_episode", &fields.each_ref().map(String::as_str))
+}
+
+fn of_the_desk(prefix: &str) -> Vec<(String, String)> {
     let kind = Kind::Deadletters;
     let [state, class, source, origin, meeting] =
         ["state", "cause.class", "source", "origin", "meeting_uuid"].map(value);
     let [died_at, date] = ["died_at", "date"].map(|field| compared(kind, field));
-    let index = |what: &str, columns: &[&str]| {
-        let name = format!("{prefix}{}_{what}", kind.name());
-        let (columns, condition) = (columns.join(", "), of_one_index(prefix, kind));
-        let text = format!("CREATE INDEX \"{name}\" on documents ({columns}) where {condition}");
-        (name, text)
-    };
+    let index = |what: &str, columns: &[&str]| index(prefix, kind, what, columns);
     vec![
         index("by_time", &[&state, &died_at]),
         index("by_class", &[&state, &class, &died_at, &source, &origin, &date, &meeting]),
@@ -62,7 +77,9 @@ fn wanted(prefix: &str) -> Vec<(String, String)> {
 mod tests {
     use super::*;
     use crate::local::sql::{Selection, shown};
-    use crate::{Order, Query};
+    use crate::local::tally;
+    use crate::query::Mark;
+    use crate::{Grouping, Order, Query};
 
     fn file() -> Connection {
         let mut connection = Connection::open_in_memory().unwrap();
@@ -81,6 +98,14 @@ mod tests {
         let values = rusqlite::params_from_iter(selection.values());
         let steps = statement.query_map(values, |row| row.get::<_, String>(3)).unwrap();
         steps.map(Result::unwrap).collect::<Vec<_>>().join("; ")
+    }
+
+    /// The operations of a statement.
+    fn steps(connection: &Connection, selection: &Selection, sql: &str) -> Vec<String> {
+        let mut statement = connection.prepare(&format!("explain {sql}")).unwrap();
+        let values = rusqlite::params_from_iter(selection.values());
+        let steps = statement.query_map(values, |row| row.get(1)).unwrap();
+        steps.map(Result::unwrap).collect()
     }
 
     fn dead() -> Query {
@@ -117,6 +142,31 @@ mod tests {
                     assert!(plan.contains(&format!("INDEX t-deadletters_{index}")), "{sql}\n{plan}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn user_actions_of_an_episode_are_tallied_from_their_index_alone() {
+        let connection = file();
+        let query = Query::all(Kind::Useractions)
+            .with("mpid", "m")
+            .with("action.type", "HEARTBEAT")
+            .with("action.is_playing", true)
+            .with("is_live", false);
+        let grouping = Grouping::by(&["huid"]).in_steps("action.inpoint", 300);
+        let marks = vec![Mark::Text("h".into()), Mark::Number(300)];
+        for marks in [None, Some(marks)] {
+            let mut selection = Selection::of("t-", &query).unwrap();
+            let fields = tally::fields(&grouping);
+            selection.only_groups(&fields, marks, true);
+            let (fields, conditions) = (fields.join(", "), selection.conditions());
+            let sql = format!("select {fields} from documents where {conditions} order by {fields}");
+            let plan = plan(&connection, &selection, &sql);
+            assert!(plan.contains("INDEX t-useractions_by_episode"), "{sql}\n{plan}");
+            assert!(!plan.contains("TEMP B-TREE"), "{sql}\n{plan}");
+            // What is in the index is not made again out of the document.
+            let steps = steps(&connection, &selection, &sql);
+            assert!(!steps.iter().any(|step| step == "Function"), "{sql}\n{steps:?}");
         }
     }
 

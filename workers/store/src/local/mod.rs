@@ -5,6 +5,7 @@ mod file;
 mod indices;
 mod rows;
 mod sql;
+mod tally;
 mod views;
 
 use std::path::{Path, PathBuf};
@@ -18,8 +19,10 @@ use self::file::Writer;
 use crate::query::Position;
 use crate::report::Change;
 use crate::store::check_prefix;
+use crate::tally::Spot;
 use crate::{
-    Batch, Cursor, Findings, Health, Hit, Kind, Query, Right, SetupReport, Span, StoreError, Verdict,
+    Batch, Cursor, Findings, Group, Grouping, Health, Hit, Kind, Place, Query, Right, SetupReport, Span,
+    StoreError, Verdict,
 };
 
 /// Where the local store keeps its documents.
@@ -164,6 +167,28 @@ impl Local {
         let selection = sql::Selection::of(self.prefix(), query)?;
         let fields = fields.to_vec();
         self.read(move |connection, _| rows::sum(connection, &selection, &fields)).await
+    }
+
+    pub(crate) async fn tally(
+        &self,
+        query: &Query,
+        grouping: &Grouping,
+        page: usize,
+        after: Option<Place>,
+    ) -> Result<(Vec<Group>, Option<Place>), StoreError> {
+        let mut selection = sql::Selection::of(self.prefix(), query)?;
+        let marks = match after {
+            None => None,
+            Some(Place(Spot::Behind(marks))) => Some(marks),
+            Some(Place(Spot::After(_))) => {
+                return Err(StoreError::Refused("this place belongs to another store".to_owned()));
+            }
+        };
+        selection.only_groups(&tally::fields(grouping), marks, grouping.steps.is_some());
+        let (grouping, page) = (grouping.clone(), page.clamp(1, 10_000));
+        let found = self.read(move |connection, _| tally::page(connection, &selection, &grouping, page));
+        let (groups, marks) = found.await?;
+        Ok((groups, marks.map(|marks| Place(Spot::Behind(marks)))))
     }
 
     pub(crate) async fn expire(&self, kind: Kind, before: Date) -> Result<u64, StoreError> {

@@ -164,7 +164,7 @@ pub(super) fn sum(
 }
 
 /// A value of a field as a text; what is declared as a word may be a number in the document.
-fn text(value: ValueRef<'_>) -> String {
+pub(super) fn text(value: ValueRef<'_>) -> String {
     match value {
         ValueRef::Integer(number) => number.to_string(),
         ValueRef::Real(number) => number.to_string(),

@@ -19,10 +19,14 @@ pub(super) fn range(prefix: &str, kind: Kind) -> (String, String) {
     }
 }
 
-/// The condition that holds for the documents of a kind with one index. Indices of the file are made with the
-/// same words.
-pub(super) fn of_one_index(prefix: &str, kind: Kind) -> String {
-    format!("index_name = '{prefix}{}'", kind.name())
+/// The condition that holds for the documents of a kind. Indices of the file are made with the same words.
+pub(super) fn of_kind(prefix: &str, kind: Kind) -> String {
+    if kind.is_split() {
+        let (first, behind) = range(prefix, kind);
+        format!("index_name >= '{first}' and index_name < '{behind}'")
+    } else {
+        format!("index_name = '{prefix}{}'", kind.name())
+    }
 }
 
 /// An expression for a field's value. Indices of the file are made with the same words.
@@ -85,14 +89,7 @@ impl Selection {
         let order = query.order.map(|(field, order)| (compared(query.kind, field), order));
         let body = body_without(&query.without);
         let mut selection = Self { conditions: Vec::new(), values: Vec::new(), order, body };
-        let indices = if query.kind.is_split() {
-            let (first, behind) = range(prefix, query.kind);
-            let (first, behind) = (selection.bind(Value::Text(first)), selection.bind(Value::Text(behind)));
-            format!("index_name >= {first} and index_name < {behind}")
-        } else {
-            of_one_index(prefix, query.kind)
-        };
-        selection.conditions.push(indices);
+        selection.conditions.push(of_kind(prefix, query.kind));
         for condition in conditions(query)? {
             let condition = selection.condition(query.kind, condition);
             selection.conditions.push(condition);
@@ -113,16 +110,27 @@ impl Selection {
         let key = format!("(index_name, id) > ({index}, {id})");
         let condition = match (self.order.clone(), mark) {
             (Some((value, order)), Some(mark)) => {
-                let mark = self.bind(match mark {
-                    Mark::Number(number) => Value::Integer(number),
-                    Mark::Text(text) => Value::Text(text),
-                });
+                let mark = self.bind(mark.into());
                 let beyond = if order == Order::Ascending { '>' } else { '<' };
                 format!("{value} {beyond}= {mark} and ({value} {beyond} {mark} or {key})")
             }
             _ => key,
         };
         self.conditions.push(condition);
+    }
+
+    /// Only documents that have every one of these fields, expressions, and with marks only those behind them: at
+    /// the marks or beyond where they are where a step begins, else beyond.
+    pub(super) fn only_groups(&mut self, fields: &[String], marks: Option<Vec<Mark>>, from_a_step: bool) {
+        self.conditions.extend(fields.iter().map(|field| format!("{field} is not null")));
+        let Some(marks) = marks else { return };
+        let marks: Vec<String> = marks.into_iter().map(|mark| self.bind(mark.into())).collect();
+        let sign = if from_a_step { ">=" } else { ">" };
+        self.conditions.push(format!("({}) {sign} ({})", fields.join(", "), marks.join(", ")));
+        if let (Some(field), Some(mark)) = (fields.first(), marks.first()) {
+            // Says nothing new, but an index understands it.
+            self.conditions.push(format!("{field} >= {mark}"));
+        }
     }
 
     /// An expression for a text.
@@ -199,6 +207,15 @@ impl Selection {
     fn bind(&mut self, value: Value) -> String {
         self.values.push(value);
         format!("?{}", self.values.len())
+    }
+}
+
+impl From<Mark> for Value {
+    fn from(mark: Mark) -> Self {
+        match mark {
+            Mark::Number(number) => Self::Integer(number),
+            Mark::Text(text) => Self::Text(text),
+        }
     }
 }
 

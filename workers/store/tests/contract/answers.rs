@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
-use store::{Elasticsearch, Kind, Query, Store, StoreError, Verdict, elasticsearch};
+use store::{Elasticsearch, Grouping, Kind, Query, Store, StoreError, Verdict, elasticsearch};
 
 use crate::documents::{Doc, batch, meeting, write};
 use crate::responder::{Request, Responder};
@@ -113,6 +113,7 @@ async fn questions(store: &Store) -> Vec<Result<(), StoreError>> {
         store.scan(&query, 10, None).await.map(drop),
         store.get(Kind::Meetings, "m").await.map(drop),
         store.group(&query, "topic").await.map(drop),
+        store.tally(&query, &Grouping::by(&["topic"]), 10, None).await.map(drop),
     ]
 }
 
@@ -132,7 +133,7 @@ async fn an_index_that_is_not_ready_yet_is_waited_for() {
         let answers = questions(&responder.store()).await;
         assert!(answers.iter().all(Result::is_ok), "{answers:?}");
         let requests = responder.requests.lock().unwrap();
-        assert_eq!(requests.len(), 15);
+        assert_eq!(requests.len(), 18);
         for request in requests.iter().filter(|request| request.line.contains("_search")) {
             assert!(request.line.contains("allow_partial_search_results=false"), "{}", request.line);
         }

@@ -64,6 +64,11 @@ contract! {
         an_empty_store_answers_with_nothing
         a_value_that_cannot_be_is_refused
         prefixes_are_apart;
+    tally:
+        documents_are_counted_by_words_and_steps
+        pages_of_groups_join_without_a_gap
+        more_groups_than_an_answer_holds_are_all_counted
+        what_lacks_a_field_counts_nowhere;
     expiry:
         only_whole_old_indices_of_a_split_kind_expire
         what_was_received_lately_keeps_its_index

@@ -1,0 +1,94 @@
+//! `ua export attendance`: who watched how much of which lecture. What was watched is known from heartbeats, which the
+//! store counts by student and piece.
+
+use store::{Group, Query, Store};
+
+use super::lectures::{self, Course, Lecture};
+use super::sheet::{Cell, Sheet};
+use super::students;
+use crate::cli::Attendance;
+use crate::exit::Outcome;
+use crate::{output, words};
+
+/// Seconds of a piece.
+const PIECE: u32 = 300;
+
+pub(super) async fn write(asked: &Attendance, store: &Store) -> anyhow::Result<Outcome> {
+    let Attendance { live, of } = asked;
+    let column = if *live { "live_attendance" } else { "vod_attendance" };
+    let lectures = lectures::chosen(store, &of.lectures).await?;
+    let mut sheet = Sheet::open(&of.target, &["mpid", "huid", column])?;
+    lectures::say_if_none(&lectures);
+    let mut course = Course::of("lectures", lectures.len(), &of.target);
+    let mut unknown = 0;
+    for lecture in &lectures {
+        match pieces(lecture, *live) {
+            None => unknown += 1,
+            Some(pieces) => {
+                let row = |huid: &str, percent| {
+                    sheet.row(&[(&*lecture.mpid).into(), huid.into(), Cell::Number(percent)])
+                };
+                watched(store, &beats(&lecture.mpid, *live), pieces, row).await?;
+            }
+        }
+        course.step();
+    }
+    drop(course);
+    sheet.close()?;
+    if unknown > 0 {
+        let what = if *live { "live stream" } else { "recording" };
+        output::remark(&format!(
+            "{} without rows: the length of the {what} is not known",
+            words::some(unknown, "lecture")
+        ));
+    }
+    Ok(Outcome::Complete)
+}
+
+/// How many pieces a lecture has; `None` when its length is not known.
+fn pieces(lecture: &Lecture, live: bool) -> Option<i64> {
+    let length = if live { lecture.live_duration } else { lecture.duration };
+    let piece = u64::from(PIECE) * 1_000;
+    let pieces = u64::try_from(length?).ok()?.div_ceil(piece);
+    i64::try_from(pieces).ok().filter(|pieces| *pieces > 0)
+}
+
+/// The heartbeats of players that were playing.
+fn beats(mpid: &str, live: bool) -> Query {
+    students::actions(mpid)
+        .with("action.type", "HEARTBEAT")
+        .with("action.is_playing", true)
+        .with("is_live", live)
+}
+
+/// Gives every student to `row`, with how much of the pieces was watched.
+async fn watched(
+    store: &Store,
+    beats: &Query,
+    pieces: i64,
+    mut row: impl FnMut(&str, i64) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let grouping = students::by_student(&[]).in_steps("action.inpoint", PIECE);
+    // The student whose groups are coming, and the pieces watched so far.
+    let mut current: Option<(String, i64)> = None;
+    let percent = |watched: i64| 100 * watched / pieces;
+    students::each(store, beats, &grouping, |Group { words, step, .. }| {
+        let Some(huid) = words.into_iter().next() else { return Ok(()) };
+        // A player may stand behind the end that the catalogue knows.
+        let within = i64::from((0..pieces).contains(&step));
+        match &mut current {
+            Some((student, watched)) if *student == huid => *watched += within,
+            other => {
+                if let Some((student, watched)) = other.replace((huid, within)) {
+                    row(&student, percent(watched))?;
+                }
+            }
+        }
+        Ok(())
+    })
+    .await?;
+    current.map_or(Ok(()), |(student, watched)| row(&student, percent(watched)))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,45 @@
+//! `ua export meetings`: Zoom meetings and webinars.
+
+use store::{Kind, Query, Store};
+
+use super::dates;
+use super::documents::{self, Column};
+use crate::cli::{Meetings, OfMeetings};
+use crate::exit::Outcome;
+
+const COLUMNS: [Column; 19] = [
+    ("meeting_uuid", "/meeting_uuid"),
+    ("series_id", "/series_id"),
+    ("event", "/event"),
+    ("topic", "/topic"),
+    ("type", "/type"),
+    ("host_id", "/host/id"),
+    ("host_name", "/host/name"),
+    ("host_email", "/host/email"),
+    ("host_department", "/host/department"),
+    ("start_time", "/start_time"),
+    ("end_time", "/end_time"),
+    ("duration", "/duration"),
+    ("participant_sessions", "/participant_sessions"),
+    ("has_video", "/has_video"),
+    ("has_screen_share", "/has_screen_share"),
+    ("has_recording", "/has_recording"),
+    ("has_chat", "/has_chat"),
+    ("has_poll", "/has_poll"),
+    ("source", "/source"),
+];
+
+pub(super) async fn write(asked: &OfMeetings, store: &Store) -> anyhow::Result<Outcome> {
+    let query = of_series(Query::all(Kind::Meetings), &asked.meetings);
+    let (from, to) = dates(asked.meetings.from, asked.meetings.to)?;
+    let query = Query { ranges: vec![("start_time", from, to)], ..query };
+    documents::write(store, &query, &COLUMNS, &asked.target).await
+}
+
+/// Only what is of the meeting number that was asked for.
+pub(super) fn of_series(query: Query, asked: &Meetings) -> Query {
+    match asked.series {
+        Some(series) => query.with("series_id", series),
+        None => query,
+    }
+}

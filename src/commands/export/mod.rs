@@ -1,0 +1,66 @@
+//! `ua export`: tables for analysts, written row by row as they are found. A file per table.
+
+mod attendance;
+mod course_list;
+mod documents;
+mod episodes;
+mod lectures;
+mod meetings;
+mod rollcall;
+mod sessions;
+mod sheet;
+mod students;
+mod viewing_options;
+
+use anyhow::bail;
+use jiff::civil::Date;
+use store::Store;
+
+use crate::assemble;
+use crate::cli::{Export, Report, Target};
+use crate::config::Config;
+use crate::exit::{Outcome, usage};
+use crate::signal::signalled;
+
+pub(super) async fn execute(words: Export, config: &Config) -> anyhow::Result<Outcome> {
+    let store = assemble::store(config)?;
+    // Without its templates a search engine finds nothing, or something else.
+    super::check::current_templates(&store).await?;
+    if target(&words.report).output.is_none() {
+        return write(&words.report, &store, config).await;
+    }
+    // What is written beside the file has to go when the program is stopped.
+    tokio::select! {
+        ended = write(&words.report, &store, config) => ended,
+        signal = signalled() => bail!("stopped by {signal}; the file was left as it was"),
+    }
+}
+
+async fn write(report: &Report, store: &Store, config: &Config) -> anyhow::Result<Outcome> {
+    match report {
+        Report::Attendance(words) => attendance::write(words, store).await,
+        Report::ViewingOptions(words) => viewing_options::write(words, store).await,
+        Report::Rollcall(words) => rollcall::write(words, store, config).await,
+        Report::Sessions(words) => sessions::write(words, store).await,
+        Report::Meetings(words) => meetings::write(words, store).await,
+        Report::Episodes(words) => episodes::write(words, store).await,
+    }
+}
+
+fn target(report: &Report) -> &Target {
+    match report {
+        Report::Attendance(words) => &words.of.target,
+        Report::ViewingOptions(words) | Report::Rollcall(words) | Report::Episodes(words) => &words.target,
+        Report::Sessions(words) | Report::Meetings(words) => &words.target,
+    }
+}
+
+/// Both ends of a range of dates as a query takes them.
+fn dates(from: Option<Date>, to: Option<Date>) -> anyhow::Result<(Option<String>, Option<String>)> {
+    if let (Some(from), Some(to)) = (from, to)
+        && from > to
+    {
+        return Err(usage(format!("--from {from} is later than --to {to}: nothing lies between")));
+    }
+    Ok((from.map(|date| date.to_string()), to.map(|date| date.to_string())))
+}

@@ -1,0 +1,39 @@
+//! `ua export sessions`: the participant sessions of Zoom meetings.
+
+use store::{Kind, Query, Store};
+
+use super::documents::{self, Column};
+use super::{dates, meetings};
+use crate::cli::OfMeetings;
+use crate::exit::Outcome;
+
+const COLUMNS: [Column; 21] = [
+    ("meeting_uuid", "/meeting_uuid"),
+    ("series_id", "/series_id"),
+    ("topic", "/topic"),
+    ("user_id", "/user_id"),
+    ("participant_user_id", "/participant_user_id"),
+    ("user_name", "/user_name"),
+    ("email", "/email"),
+    ("role", "/role"),
+    ("join_time", "/join_time"),
+    ("leave_time", "/leave_time"),
+    ("duration", "/duration"),
+    ("leave_reason", "/leave_reason/kind"),
+    ("device", "/device/family"),
+    ("os", "/os"),
+    ("client", "/client"),
+    ("network_type", "/network_type"),
+    ("city", "/location/city"),
+    ("country", "/location/country"),
+    ("data_center", "/data_center"),
+    ("recording", "/recording"),
+    ("source", "/source"),
+];
+
+pub(super) async fn write(asked: &OfMeetings, store: &Store) -> anyhow::Result<Outcome> {
+    let query = meetings::of_series(Query::all(Kind::Sessions), &asked.meetings);
+    let (from, to) = dates(asked.meetings.from, asked.meetings.to)?;
+    let query = Query { ranges: vec![("join_time", from, to)], ..query };
+    documents::write(store, &query, &COLUMNS, &asked.target).await
+}

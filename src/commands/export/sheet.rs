@@ -1,0 +1,313 @@
+//! A table on its way out: CSV or a JSON line per row, to stdout or to a file that is there only when it is complete.
+//! Must not know what is in it.
+
+use std::borrow::Cow;
+use std::fs::{File, OpenOptions, Permissions};
+use std::io::{self, BufWriter, Write};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use serde::{Serialize, Serializer};
+use tempfile::NamedTempFile;
+
+use crate::cli::Target;
+use crate::exit::usage;
+use crate::{output, words};
+
+/// What a file that is new may be read by, before the user's mask.
+const MODE: u32 = 0o666;
+
+/// One value of a row.
+#[derive(Debug)]
+pub(super) enum Cell<'a> {
+    /// Nothing is known.
+    Empty,
+    /// A text of others.
+    Text(Cow<'a, str>),
+    /// A whole number.
+    Number(i64),
+    /// True or false.
+    Flag(bool),
+}
+
+impl<'a> From<&'a str> for Cell<'a> {
+    fn from(text: &'a str) -> Self {
+        Self::Text(Cow::Borrowed(text))
+    }
+}
+
+impl<'a> From<Option<&'a str>> for Cell<'a> {
+    fn from(text: Option<&'a str>) -> Self {
+        text.map_or(Self::Empty, Self::from)
+    }
+}
+
+/// A table that is being written.
+pub(super) struct Sheet {
+    columns: Vec<&'static str>,
+    lines: Lines,
+    /// Where it goes, for errors.
+    name: String,
+    /// The file it becomes.
+    path: Option<PathBuf>,
+    rows: u64,
+}
+
+enum Lines {
+    Csv(Box<csv::Writer<Sink>>),
+    Json(BufWriter<Sink>),
+}
+
+enum Sink {
+    Stdout(output::Results),
+    /// Beside the file that it becomes.
+    Beside(NamedTempFile),
+    /// Something that is no file, as a pipe or a terminal.
+    Device(File),
+}
+
+impl Sheet {
+    /// Begins a table with these columns.
+    ///
+    /// # Errors
+    /// When the file cannot be made.
+    pub(super) fn open(target: &Target, columns: &[&'static str]) -> anyhow::Result<Self> {
+        let name =
+            target.output.as_ref().map_or_else(|| "stdout".to_owned(), |path| path.display().to_string());
+        let (sink, path) = match &target.output {
+            None => (Sink::Stdout(output::Results::default()), None),
+            Some(path) => beside(path).map_err(|error| {
+                usage(format!("cannot write {name}: {error}; name a file in a folder of yours (--output)"))
+            })?,
+        };
+        let lines = match target.json {
+            true => Lines::Json(BufWriter::new(sink)),
+            false => Lines::Csv(Box::new(csv::Writer::from_writer(sink))),
+        };
+        let mut sheet = Self { columns: columns.to_vec(), lines, name, path, rows: 0 };
+        if let Lines::Csv(csv) = &mut sheet.lines {
+            csv.write_record(columns).map_err(io::Error::from).with_context(|| failed(&sheet.name))?;
+        }
+        Ok(sheet)
+    }
+
+    /// Writes a row: a cell for each column.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub(super) fn row(&mut self, cells: &[Cell<'_>]) -> anyhow::Result<()> {
+        debug_assert_eq!(cells.len(), self.columns.len(), "a cell for each column");
+        let columns = &self.columns;
+        let written = match &mut self.lines {
+            Lines::Csv(csv) => record(csv, cells),
+            Lines::Json(json) => serde_json::to_writer(&mut *json, &Row { columns, cells })
+                .map_err(io::Error::from)
+                .and_then(|()| json.write_all(b"\n")),
+        };
+        self.rows += 1;
+        written.with_context(|| failed(&self.name))
+    }
+
+    /// Ends the table: only now is the file there.
+    ///
+    /// # Errors
+    /// When the rest cannot be written.
+    pub(super) fn close(self) -> anyhow::Result<()> {
+        let Self { lines, name, path, rows, .. } = self;
+        let sink = match lines {
+            Lines::Csv(csv) => csv.into_inner().map_err(|error| error.into_error()),
+            Lines::Json(json) => json.into_inner().map_err(|error| error.into_error()),
+        };
+        let ended = sink.and_then(|sink| match (sink, &path) {
+            (Sink::Beside(file), Some(path)) => {
+                file.as_file().sync_all()?;
+                file.persist(path).map(drop).map_err(|error| error.error)
+            }
+            (mut sink, _) => sink.flush(),
+        });
+        ended.with_context(|| failed(&name))?;
+        if path.is_some() {
+            output::remark(&format!("{} in {name}", words::some(rows, "row")));
+        }
+        Ok(())
+    }
+}
+
+fn failed(name: &str) -> String {
+    format!("cannot write {name}")
+}
+
+/// A file beside the one it becomes, and that one's path; or what is there, where it is no file.
+fn beside(path: &Path) -> io::Result<(Sink, Option<PathBuf>)> {
+    // Of a link the file is meant that it leads to.
+    let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let there = path.metadata().ok();
+    if there.as_ref().is_some_and(|there| !there.is_file() && !there.is_dir()) {
+        return Ok((Sink::Device(OpenOptions::new().write(true).open(&path)?), None));
+    }
+    if there.as_ref().is_some_and(std::fs::Metadata::is_dir) || path.file_name().is_none() {
+        return Err(io::ErrorKind::IsADirectory.into());
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let file = tempfile::Builder::new()
+        .prefix(".ua-export-")
+        .suffix(".part")
+        .permissions(Permissions::from_mode(MODE))
+        .tempfile_in(folder)
+        // Without the name of a file that nobody knows.
+        .map_err(|error| io::Error::from(error.kind()))?;
+    if let Some(there) = there {
+        file.as_file().set_permissions(there.permissions())?;
+    }
+    Ok((Sink::Beside(file), Some(path)))
+}
+
+impl Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Stdout(results) => results.write(bytes),
+            Self::Beside(file) => file.write(bytes),
+            Self::Device(file) => file.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Stdout(results) => results.flush(),
+            Self::Beside(file) => file.flush(),
+            Self::Device(file) => file.flush(),
+        }
+    }
+}
+
+fn record<W: Write>(csv: &mut csv::Writer<W>, cells: &[Cell<'_>]) -> io::Result<()> {
+    for cell in cells {
+        match cell {
+            Cell::Empty => csv.write_field(""),
+            Cell::Text(text) => csv.write_field(&*harmless(text)),
+            Cell::Number(number) => csv.write_field(number.to_string()),
+            Cell::Flag(flag) => csv.write_field(if *flag { "true" } else { "false" }),
+        }?;
+    }
+    Ok(csv.write_record(None::<&[u8]>)?)
+}
+
+/// A text that no spreadsheet takes for a formula.
+fn harmless(text: &str) -> Cow<'_, str> {
+    match text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']) {
+        true => Cow::Owned(format!("'{text}")),
+        false => Cow::Borrowed(text),
+    }
+}
+
+struct Row<'a> {
+    columns: &'a [&'static str],
+    cells: &'a [Cell<'a>],
+}
+
+impl Serialize for Row<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.columns.iter().zip(self.cells))
+    }
+}
+
+impl Serialize for Cell<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Empty => serializer.serialize_unit(),
+            Self::Text(text) => serializer.serialize_str(text),
+            Self::Number(number) => serializer.serialize_i64(*number),
+            Self::Flag(flag) => serializer.serialize_bool(*flag),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const COLUMNS: [&str; 3] = ["name", "number", "flag"];
+
+    fn target(folder: &Path, json: bool) -> Target {
+        Target { output: Some(folder.join("t.csv")), json }
+    }
+
+    fn written(json: bool, rows: &[[Cell<'_>; 3]]) -> String {
+        let folder = tempfile::tempdir().unwrap();
+        let target = target(folder.path(), json);
+        let mut sheet = Sheet::open(&target, &COLUMNS).unwrap();
+        rows.iter().for_each(|row| sheet.row(row).unwrap());
+        sheet.close().unwrap();
+        std::fs::read_to_string(target.output.unwrap()).unwrap()
+    }
+
+    fn names(folder: &Path) -> usize {
+        std::fs::read_dir(folder).unwrap().count()
+    }
+
+    #[test]
+    fn a_text_that_would_be_a_formula_is_made_harmless_and_a_number_is_left() {
+        for text in ["=1+1", "+1", "-1", "@a", "\ta", "\ra", "\na"] {
+            let row = [text.into(), Cell::Number(-1), Cell::Flag(true)];
+            let csv = written(false, std::slice::from_ref(&row));
+            let mut reader = csv::Reader::from_reader(csv.as_bytes());
+            let record = reader.records().next().unwrap().unwrap();
+            assert_eq!(&record[0], format!("'{text}"), "{csv:?}");
+            assert_eq!(&record[1], "-1", "a number is no formula");
+            let json: serde_json::Value = serde_json::from_str(&written(true, &[row])).unwrap();
+            assert_eq!(json["name"], text, "JSON has it as it is");
+        }
+        let csv = written(false, &[["a=1".into(), Cell::Empty, Cell::Empty]]);
+        assert_eq!(csv, "name,number,flag\na=1,,\n");
+    }
+
+    #[test]
+    fn any_text_comes_back_as_it_was() {
+        for text in ["a,b", "a\"b", "a\nb", "ä 😀", "", " a ", "a\0b"] {
+            let csv = written(false, &[[text.into(), Cell::Empty, Cell::Flag(false)]]);
+            let mut reader = csv::Reader::from_reader(csv.as_bytes());
+            assert_eq!(&reader.records().next().unwrap().unwrap()[0], text, "{csv:?}");
+        }
+    }
+
+    #[test]
+    fn json_has_the_columns_in_their_order() {
+        let rows = [["a".into(), Cell::Number(1), Cell::Flag(true)], ["b".into(), Cell::Empty, Cell::Empty]];
+        let wanted =
+            "{\"name\":\"a\",\"number\":1,\"flag\":true}\n{\"name\":\"b\",\"number\":null,\"flag\":null}\n";
+        assert_eq!(written(true, &rows), wanted);
+    }
+
+    #[test]
+    fn a_file_is_there_when_it_is_complete_and_not_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = target(folder.path(), false);
+        let path = target.output.clone().unwrap();
+        std::fs::write(&path, "before").unwrap();
+        std::fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
+        let mut sheet = Sheet::open(&target, &COLUMNS).unwrap();
+        sheet.row(&["a".into(), Cell::Empty, Cell::Empty]).unwrap();
+        drop(sheet);
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "before", "given up: all is as it was");
+        assert_eq!(names(folder.path()), 1, "and nothing lies about");
+        Sheet::open(&target, &COLUMNS).unwrap().close().unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "name,number,flag\n");
+        assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600, "nobody else may read it");
+        assert_eq!(names(folder.path()), 1);
+    }
+
+    #[test]
+    fn what_is_no_file_is_written_to_and_not_replaced() {
+        let target = Target { output: Some("/dev/null".into()), json: false };
+        let mut sheet = Sheet::open(&target, &COLUMNS).unwrap();
+        sheet.row(&["a".into(), Cell::Empty, Cell::Empty]).unwrap();
+        sheet.close().unwrap();
+        assert!(!Path::new("/dev/null").metadata().unwrap().is_file());
+        for path in ["/nowhere/t.csv", "/", "/dev", "/dev/null/t.csv"] {
+            let target = Target { output: Some(path.into()), json: false };
+            let error = Sheet::open(&target, &COLUMNS).map(drop).unwrap_err();
+            assert!(crate::exit::is_users(&error) && error.to_string().contains(path), "{error}");
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! Documents counted by several fields: a composite aggregation, whose pages have no bound in number.
+
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::Elasticsearch;
+use super::search::{LENIENT, MOST, WHOLE, read, selection};
+use crate::tally::Spot;
+use crate::{Group, Grouping, Place, Query, StoreError};
+
+/// The name of the source that holds the steps; those of the words are their positions.
+const STEP: &str = "step";
+
+#[derive(Deserialize)]
+struct Tallied {
+    aggregations: Option<Aggregations>,
+}
+
+#[derive(Deserialize)]
+struct Aggregations {
+    groups: Groups,
+}
+
+#[derive(Deserialize)]
+struct Groups {
+    after_key: Option<Value>,
+    buckets: Vec<Bucket>,
+}
+
+#[derive(Deserialize)]
+struct Bucket {
+    key: Map<String, Value>,
+    doc_count: u64,
+}
+
+pub(super) async fn page(
+    store: &Elasticsearch,
+    query: &Query,
+    grouping: &Grouping,
+    page: usize,
+    after: Option<Place>,
+) -> Result<(Vec<Group>, Option<Place>), StoreError> {
+    let page = page.clamp(1, MOST);
+    let mut composite = json!({"size": page, "sources": sources(grouping)});
+    match after {
+        None => {}
+        Some(Place(Spot::After(key))) => composite["after"] = key,
+        Some(Place(Spot::Behind(_))) => {
+            return Err(StoreError::Refused("this place belongs to another store".to_owned()));
+        }
+    }
+    let groups = json!({"groups": {"composite": composite}});
+    let body = json!({"size": 0, "track_total_hits": false, "query": selection(query)?, "aggs": groups});
+    let path = format!("{}/_search?{LENIENT}&{WHOLE}", store.indices(query.kind));
+    let tallied: Tallied = read(store, &path, &body).await?;
+    let Some(Aggregations { groups }) = tallied.aggregations else { return Ok((Vec::new(), None)) };
+    let next = groups.after_key.filter(|_| groups.buckets.len() == page);
+    let groups = groups.buckets.into_iter().map(|bucket| group(bucket, grouping)).collect();
+    Ok((groups, next.map(|key| Place(Spot::After(key)))))
+}
+
+fn sources(grouping: &Grouping) -> Vec<Value> {
+    let word = |(at, field): (usize, &&str)| json!({at.to_string(): {"terms": {"field": field}}});
+    let steps = grouping
+        .steps
+        .map(|(field, width)| json!({STEP: {"histogram": {"field": field, "interval": width}}}));
+    grouping.words.iter().enumerate().map(word).chain(steps).collect()
+}
+
+fn group(Bucket { mut key, doc_count }: Bucket, grouping: &Grouping) -> Group {
+    let mut word = |at: usize| match key.remove(&at.to_string()) {
+        Some(Value::String(text)) => text,
+        Some(other) => other.to_string(),
+        None => String::new(),
+    };
+    let words = (0..grouping.words.len()).map(&mut word).collect();
+    let start = key.get(STEP).and_then(Value::as_f64).unwrap_or(0.0);
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "the number of a step is whole and far from the bounds"
+    )]
+    let step = grouping.steps.map_or(0, |(_, width)| (start / f64::from(width)).round() as i64);
+    Group { words, step, count: doc_count }
+}
