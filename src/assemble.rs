@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use indexer::{DeadLetterDesk, Enricher, Indexer};
 use messages::{Family, Queue};
+use opencast::{Opencast, OpencastWorker};
 use planner::Schedule;
 use runtime::broker::Amqp;
 use runtime::quota::{Account, Allowance};
@@ -27,7 +28,7 @@ pub(crate) const SHELF_LIFE: Duration = Duration::from_secs(600);
 /// What the index role gathers: pages are some hundred kilobytes each and become several bulks, so that larger
 /// gatherings cost memory and win nothing.
 const DOCUMENTS: Limits =
-    Limits { prefetch: 32, messages: 1_000, bytes: 2 << 20, linger: Duration::from_secs(1) };
+    Limits { prefetch: 32, messages: 1_000, bytes: 1 << 20, linger: Duration::from_secs(1) };
 
 /// What the desk of dead letters gathers: mostly jobs of some hundred bytes, at times by the hundred thousand.
 const DEAD_LETTERS: Limits =
@@ -137,6 +138,14 @@ pub async fn fetcher(config: &Config, broker: &Broker) -> anyhow::Result<Arc<Zoo
     Ok(Arc::new(together(accounts)?))
 }
 
+/// The Opencast source.
+///
+/// # Errors
+/// When it is not configured, or not as it can be.
+pub fn opencast(config: &Config) -> anyhow::Result<Arc<Opencast>> {
+    Ok(Arc::new(Opencast::new(config.opencast()?.clone())?))
+}
+
 fn together(mut accounts: Vec<Zoom>) -> anyhow::Result<Zoom> {
     anyhow::ensure!(!accounts.is_empty(), "no account is configured");
     let first = accounts.remove(0);
@@ -165,6 +174,8 @@ pub struct Parts {
     pub store: Store,
     /// Fetches from Zoom, if this process does.
     pub zoom: Option<Arc<Zoom>>,
+    /// Fetches from Opencast, if this process does.
+    pub opencast: Option<Arc<Opencast>>,
     /// Adds to documents what it knows, writes them and dead letters, if this process does.
     pub index: Option<Enricher>,
     /// Plans by the clock, if this process does.
@@ -204,9 +215,14 @@ impl Parts {
             );
             running.tasks.spawn(run(detail, Family::ZOOM_DETAIL));
         }
+        if let Some(opencast) = &self.opencast {
+            let worker = OpencastWorker(Arc::clone(opencast));
+            let role = self.role(worker, config.opencast_permits, "opencast", &mut running, grace);
+            running.tasks.spawn(run(role, Family::OPENCAST));
+        }
         if let Some(enricher) = &self.index {
             let indexer = Indexer::new(self.store.clone(), indexer_settings(config), enricher.clone());
-            let index = self.role(indexer, 2, "index", &mut running, grace);
+            let index = self.role(indexer, 3, "index", &mut running, grace);
             running.tasks.spawn(run_batches(index, Queue::documents(), DOCUMENTS));
             let desk =
                 self.role(DeadLetterDesk::new(self.store.clone()), 2, "index.dead", &mut running, grace);

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use futures_util::future::join_all;
-use messages::{Family, JobHead, JobId, Queue, Receipt, RunId, decode};
+use messages::{Family, JobHead, JobId, Receipt, RunId, decode};
 use planner::{RunRecord, RunState, Taken};
-use runtime::{Broker, BrokerError, Delivery, Message, clock};
+use runtime::{Broker, BrokerError, Delivery, Message, Sift, clock};
 use store::{Kind, Store};
 use tracing::{debug, info};
 
@@ -24,10 +24,8 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 pub(crate) struct Cancelled {
     /// Jobs taken out.
     pub taken: u64,
-    /// Jobs that are neither done nor taken out: in workers' hands, or parked for another attempt.
+    /// Jobs that are neither done nor taken out: in workers' hands.
     pub left: u64,
-    /// Messages parked for another attempt, of all runs.
-    pub parked: u64,
 }
 
 /// Cancels a run: its record says so first, then its jobs are taken out until none is found any more.
@@ -44,15 +42,15 @@ pub(crate) async fn cancel(record: RunRecord, broker: &Broker, store: &Store) ->
         store.refresh().await?;
         let mut found = 0;
         for queue in Family::ALL.into_iter().flat_map(Family::queues) {
-            found += take_out(&queue, &run, broker, store).await?;
+            found += take_out(broker.sift(queue, of(&run)), store).await?;
         }
+        found += take_out(broker.sift_parked(of(&run)), store).await?;
         taken += found;
         let left = runs::waiting(store, &run).await?;
         debug!(%run, found, left, "took {found} jobs out, {left} are left");
         // A list that was in a worker's hands may have published more meanwhile.
         if found == 0 && (left == 0 || began.elapsed() >= PATIENCE) {
-            let parked = broker.parked().await?;
-            return Ok(Cancelled { taken, left, parked });
+            return Ok(Cancelled { taken, left });
         }
         if found == 0 {
             tokio::time::sleep(LOOK_AGAIN).await;
@@ -62,20 +60,20 @@ pub(crate) async fn cancel(record: RunRecord, broker: &Broker, store: &Store) ->
     }
 }
 
-/// Takes the run's jobs out of one queue; returns how many there were.
-async fn take_out(queue: &Queue, run: &RunId, broker: &Broker, store: &Store) -> anyhow::Result<u64> {
-    let wanted = run.clone();
-    let mut sift = broker.sift(queue.clone(), move |message| is_of(message, &wanted));
+/// Takes out what is picked; returns how many jobs there were.
+async fn take_out(mut sift: Sift, store: &Store) -> anyhow::Result<u64> {
     let mut taken = 0;
     while let Some(deliveries) = sift.next().await? {
         taken += deliveries.len() as u64;
-        settle(queue, deliveries, store).await?;
+        settle(deliveries, store).await?;
     }
     Ok(taken)
 }
 
-fn is_of(message: &Message, run: &RunId) -> bool {
-    head(message).is_some_and(|head| head.run == *run)
+/// Picks the jobs of a run.
+fn of(run: &RunId) -> impl Fn(&Message) -> bool + Send + Sync + 'static {
+    let run = run.clone();
+    move |message| head(message).is_some_and(|head| head.run == run)
 }
 
 /// `None` for a message that is no job: it is left to the workers, who make a dead letter of it.
@@ -84,7 +82,7 @@ fn head(message: &Message) -> Option<JobHead> {
 }
 
 /// Files the receipts of jobs, then removes the jobs.
-async fn settle(queue: &Queue, deliveries: Vec<Delivery>, store: &Store) -> anyhow::Result<()> {
+async fn settle(deliveries: Vec<Delivery>, store: &Store) -> anyhow::Result<()> {
     let heads: Vec<JobHead> = deliveries.iter().filter_map(|delivery| head(&delivery.message)).collect();
     let mut held = held(store, &heads).await?;
     let now = clock::now();
@@ -92,7 +90,7 @@ async fn settle(queue: &Queue, deliveries: Vec<Delivery>, store: &Store) -> anyh
         .iter()
         .zip(&heads)
         .filter_map(|(delivery, head)| {
-            let taken = Taken { queue, head, body: &delivery.message.body };
+            let taken = Taken { queue: &delivery.message.queue, head, body: &delivery.message.body };
             planner::taken_out(&taken, held.remove(&head.id), now)
         })
         .collect();

@@ -57,6 +57,7 @@ pub(crate) fn is_users(error: &anyhow::Error) -> bool {
         cause.is::<UsageError>()
             || cause.is::<ConfigError>()
             || cause.is::<zoom::ConfigError>()
+            || cause.is::<opencast::ConfigError>()
             || cause.is::<clap::Error>()
             || matches!(cause.downcast_ref(), Some(simulator::StartError::Settings(_)))
             || matches!(cause.downcast_ref(), Some(runtime::RunError::Halted(_)))

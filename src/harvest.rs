@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use messages::{Family, Queue, RunId};
+use messages::{Family, Queue, RunId, Source};
 use runtime::{Broker, Depth, Snapshot};
 use store::Store;
 use tracing::warn;
@@ -30,21 +30,22 @@ pub(crate) enum Ended {
 /// What a look at the queues found.
 #[derive(Debug, Default)]
 struct Look {
-    lists: Depth,
-    details: Depth,
+    /// By family, in the order of [`families`].
+    jobs: Vec<(Family, Depth)>,
     documents: Depth,
     dead: Depth,
     parked: u64,
 }
 
 impl Look {
-    async fn at(broker: &Broker) -> Result<Self, runtime::BrokerError> {
+    async fn at(broker: &Broker, source: Source) -> Result<Self, runtime::BrokerError> {
         let mut look = Self { parked: broker.parked().await?, ..Self::default() };
-        for queue in Family::ZOOM_LIST.queues() {
-            add(&mut look.lists, broker.depth(&queue).await?);
-        }
-        for queue in Family::ZOOM_DETAIL.queues() {
-            add(&mut look.details, broker.depth(&queue).await?);
+        for family in families(source) {
+            let mut sum = Depth::default();
+            for queue in family.queues() {
+                add(&mut sum, broker.depth(&queue).await?);
+            }
+            look.jobs.push((*family, sum));
         }
         look.documents = broker.depth(&Queue::documents()).await?;
         look.dead = broker.depth(&Queue::dead()).await?;
@@ -58,10 +59,16 @@ impl Look {
 
     /// Messages ready or in somebody's hands.
     fn moving(&self) -> u64 {
-        [self.lists, self.details, self.documents, self.dead]
-            .iter()
-            .map(|depth| depth.ready + depth.leased.unwrap_or(0))
-            .sum()
+        let jobs = self.jobs.iter().map(|(_, depth)| depth);
+        jobs.chain([&self.documents, &self.dead]).map(|depth| depth.ready + depth.leased.unwrap_or(0)).sum()
+    }
+}
+
+/// The families of a source's jobs, in the order in which they are done.
+fn families(source: Source) -> &'static [Family] {
+    match source {
+        Source::Zoom => &[Family::ZOOM_LIST, Family::ZOOM_DETAIL],
+        Source::Opencast => &[Family::OPENCAST],
     }
 }
 
@@ -80,10 +87,12 @@ pub(crate) async fn until_done(
     mut running: Running,
     broker: &Broker,
     store: &Store,
-    run: &RunId,
+    (source, run): (Source, &RunId),
     wait: Duration,
 ) -> anyhow::Result<Ended> {
-    let mut progress = Progress::new(&["lists", "details", "index"]);
+    let names: Vec<&'static str> =
+        families(source).iter().map(|family| stage_name(*family)).chain(["index"]).collect();
+    let mut progress = Progress::new(&names);
     let mut stuck = Stuck::new(wait);
     let mut idle = 0;
     let stopped = std::pin::pin!(signalled());
@@ -100,7 +109,7 @@ pub(crate) async fn until_done(
             signal = &mut stopped => break Ended::Waiting(vec![format!("stopped by {signal}")]),
             () = tokio::time::sleep(LOOK) => {}
         }
-        let away = match Look::at(broker).await {
+        let away = match Look::at(broker, source).await {
             Ok(seen) => {
                 look = seen;
                 false
@@ -191,7 +200,15 @@ fn said(name: &str, hold: &runtime::Hold) -> String {
     }
 }
 
-fn stages(look: &Look, roles: &[Snapshot]) -> [Stage; 3] {
+fn stage_name(family: Family) -> &'static str {
+    match family {
+        Family::ZOOM_LIST => "lists",
+        Family::ZOOM_DETAIL => "details",
+        other => other.name(),
+    }
+}
+
+fn stages(look: &Look, roles: &[Snapshot]) -> Vec<Stage> {
     let stage = |name, role: &str, depth: &Depth| {
         let role = roles.iter().find(|snapshot| snapshot.name == role);
         let done = role.map_or(0, |role| role.done + role.rejected);
@@ -203,9 +220,6 @@ fn stages(look: &Look, roles: &[Snapshot]) -> [Stage; 3] {
             note: role.and_then(|role| role.hold.as_ref()).map(|hold| hold.why.clone()),
         }
     };
-    [
-        stage("lists", "zoom.list", &look.lists),
-        stage("details", "zoom.detail", &look.details),
-        stage("index", "index", &look.documents),
-    ]
+    let jobs = look.jobs.iter().map(|(family, depth)| stage(stage_name(*family), family.name(), depth));
+    jobs.chain([stage("index", "index", &look.documents)]).collect()
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
-use messages::MeetingUuid;
+use messages::{MeetingUuid, Source};
 use planner::{Coverage, Origin, Schedule};
 use runtime::{Broker, RunError, clock};
 use store::Store;
@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::config::Config;
-use crate::planning::{self, By, Wish};
+use crate::planning::{self, By, Planned, Wish, lectures, meetings};
 use crate::{allowed, coverage, exit, runs};
 
 /// The name the schedulers stand for.
@@ -97,40 +97,76 @@ impl Scheduler {
     /// Plans for one firing. The plan that bears its time comes last: until it is published the firing counts as not
     /// done, and is made up.
     async fn fire(&self, now: Timestamp, slot: Timestamp, last: Option<Timestamp>) -> anyhow::Result<()> {
-        let known = self.coverage(now, last).await?;
+        let sources = self.config.sources();
+        if sources.contains(&Source::Opencast) {
+            let alone = (!sources.contains(&Source::Zoom)).then_some(slot);
+            let planned = lectures::plan(&Wish::default(), &self.config, &self.broker, &self.store).await?;
+            self.publish(planned, alone).await?;
+        }
+        if !sources.contains(&Source::Zoom) {
+            return Ok(());
+        }
+        let accounts = self.config.of_accounts(None)?;
+        for (left, account) in
+            accounts.iter().enumerate().map(|(place, account)| (accounts.len() - 1 - place, account))
+        {
+            self.fire_meetings(account, now, (left == 0).then_some(slot), last).await?;
+        }
+        Ok(())
+    }
+
+    async fn fire_meetings(
+        &self,
+        config: &Config,
+        now: Timestamp,
+        slot: Option<Timestamp>,
+        last: Option<Timestamp>,
+    ) -> anyhow::Result<()> {
+        let known = self.coverage(config, now, last).await?;
         let short = self.short(now, last, &known).await?;
         if !short.is_empty() {
             let wish = Wish { meeting_uuids: short, force: true, ..Wish::default() };
-            self.plan(&wish, None).await?;
+            self.plan(config, &wish, None).await?;
         }
         let (older, recent) = planner::by_age(now, &planner::scheduled(now, last, &known));
         if !older.is_empty() {
-            self.plan(&Wish { dates: older, ..Wish::default() }, None).await?;
+            self.plan(config, &Wish { dates: older, ..Wish::default() }, None).await?;
         }
-        self.plan(&Wish { dates: recent, ..Wish::default() }, Some(slot)).await
+        self.plan(config, &Wish { dates: recent, ..Wish::default() }, slot).await
     }
 
     /// Publishes what is missing of what is wished. With a slot a record is kept even where nothing is.
-    async fn plan(&self, wish: &Wish, slot: Option<Timestamp>) -> anyhow::Result<()> {
-        let Self { config, broker, store, .. } = self;
+    async fn plan(&self, config: &Config, wish: &Wish, slot: Option<Timestamp>) -> anyhow::Result<()> {
+        let Self { broker, store, .. } = self;
         let quota = allowed::now(config, broker).await?;
-        let planned = planning::plan(wish, config, &quota, broker, store).await?;
-        info!(run = %planned.wanted.run, "{}", planned.sentence());
+        let planned = meetings::plan(wish, config, &quota, broker, store).await?;
+        self.publish(planned, slot).await
+    }
+
+    async fn publish(&self, planned: Planned, slot: Option<Timestamp>) -> anyhow::Result<()> {
+        info!(run = %planned.asked.run, "{}", planned.sentence());
         if planned.plan.jobs.is_empty() && slot.is_none() {
             return Ok(());
         }
-        planning::publish(planned, By { origin: Origin::Schedule, slot }, broker, store).await
+        planning::publish(planned, By { origin: Origin::Schedule, slot }, &self.broker, &self.store).await
     }
 
     /// What is held of all dates that a firing may look at.
-    async fn coverage(&self, now: Timestamp, last: Option<Timestamp>) -> anyhow::Result<Coverage> {
+    async fn coverage(
+        &self,
+        config: &Config,
+        now: Timestamp,
+        last: Option<Timestamp>,
+    ) -> anyhow::Result<Coverage> {
         self.store.refresh().await?;
         let mut known = Coverage::default();
         let today = coverage::today_at(now);
         let weeks = planner::second_looks(now, last);
         let first =
             weeks.first().copied().unwrap_or(today).min(today.saturating_sub(jiff::Span::new().days(8)));
-        coverage::receipts(&self.store, first, today, |receipt| known.add(receipt)).await?;
+        let account = meetings::account(config);
+        coverage::receipts(&self.store, first, today, |receipt| meetings::add(&mut known, receipt, &account))
+            .await?;
         Ok(known)
     }
 

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
-use messages::{Calls, JobId, Receipt, ReceiptState};
+use messages::{Calls, Receipt, ReceiptState, Source};
+use planner::Asked;
 use serde::Serialize;
 use store::{Kind, Query, Store};
 
@@ -16,14 +17,9 @@ use crate::exit::Outcome;
 pub(crate) struct Summary {
     /// The dates harvested.
     pub dates: Vec<Date>,
-    /// Meetings whose sessions were asked for.
-    pub meetings: u64,
-    /// Sessions that came.
-    pub sessions: u64,
-    /// Sessions that the API promised.
-    pub expected_sessions: u64,
-    /// API calls of this process.
-    pub calls: Calls,
+    /// What came.
+    #[serde(flatten)]
+    pub came: Came,
     /// Messages and items that could not be used.
     pub dead: u64,
     /// Jobs not finished.
@@ -37,13 +33,49 @@ pub(crate) struct Summary {
     pub waits_for: Vec<String>,
 }
 
+/// What came of one source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub(crate) enum Came {
+    /// Of Zoom.
+    Zoom {
+        /// Meetings whose sessions were asked for.
+        meetings: u64,
+        /// Sessions that came.
+        sessions: u64,
+        /// Sessions that the API promised.
+        expected_sessions: u64,
+        /// API calls of this process.
+        calls: Calls,
+    },
+    /// Of Opencast.
+    Opencast {
+        /// Always `opencast`.
+        source: Source,
+        /// User actions that came.
+        actions: u64,
+        /// Calls that the jobs of these dates made.
+        calls: u64,
+    },
+}
+
+impl Came {
+    /// The API calls of a harvest of Zoom.
+    pub(crate) fn calls(&self) -> Calls {
+        match self {
+            Self::Zoom { calls, .. } => *calls,
+            Self::Opencast { calls, .. } => Calls { light: *calls, ..Calls::default() },
+        }
+    }
+}
+
 /// The summary of the harvest of `dates` and of the `picked` jobs, by the receipts in `store`.
 ///
 /// # Errors
 /// When the store is away.
 pub(crate) async fn of(
-    dates: &[Date],
-    picked: &[JobId],
+    source: Source,
+    Asked { dates, picked, .. }: &Asked,
     store: &Store,
     began: Timestamp,
     calls: Calls,
@@ -52,14 +84,15 @@ pub(crate) async fn of(
     for receipt in coverage::receipts_of(store, picked).await? {
         sums.add(&receipt);
     }
-    sums.unlisted = picked.len().saturating_sub(usize::try_from(sums.meetings).unwrap_or(usize::MAX));
+    sums.unlisted = picked.len().saturating_sub(usize::try_from(sums.jobs).unwrap_or(usize::MAX));
     if let (Some(first), Some(last)) = (dates.iter().min(), dates.iter().max()) {
         let mut listed = BTreeSet::new();
         coverage::receipts(store, *first, *last, |receipt| {
             let ours = receipt.date.is_some_and(|date| dates.contains(&date));
-            if ours && !picked.contains(&receipt.job_id) {
+            if ours && receipt.source == source && !picked.contains(&receipt.job_id) {
                 sums.add(&receipt);
-                listed.extend(receipt.date.filter(|_| receipt.kind == "meetings"));
+                let list = matches!(receipt.kind.as_str(), "meetings" | "actions");
+                listed.extend(receipt.date.filter(|_| list));
             }
         })
         .await?;
@@ -68,13 +101,16 @@ pub(crate) async fn of(
     let dead =
         Query::all(Kind::Deadletters).with("state", "dead").between("died_at", began, runtime::clock::now());
     let seconds = (runtime::clock::now().as_millisecond() - began.as_millisecond()) as f64 / 1_000.0;
-    Ok(sums.summary(dates.to_vec(), store.count(&dead).await?, calls, seconds))
+    Ok(sums.summary(source, dates.clone(), store.count(&dead).await?, calls, seconds))
 }
 
 /// What receipts add up to.
 #[derive(Debug, Default)]
 struct Sums {
+    jobs: u64,
     meetings: u64,
+    actions: u64,
+    light: u64,
     sessions: u64,
     expected: u64,
     planned: u64,
@@ -85,6 +121,11 @@ struct Sums {
 
 impl Sums {
     fn add(&mut self, receipt: &Receipt) {
+        self.jobs += 1;
+        self.light = self.light.saturating_add(receipt.calls.light);
+        if receipt.kind == "actions" {
+            self.actions = self.actions.saturating_add(receipt.got.unwrap_or(0));
+        }
         if receipt.kind == "participants" {
             self.meetings += 1;
             self.sessions = self.sessions.saturating_add(receipt.got.unwrap_or(0));
@@ -94,13 +135,19 @@ impl Sums {
         self.not_complete += u64::from(receipt.state != ReceiptState::Complete);
     }
 
-    fn summary(self, dates: Vec<Date>, dead: u64, calls: Calls, seconds: f64) -> Summary {
+    fn summary(self, source: Source, dates: Vec<Date>, dead: u64, calls: Calls, seconds: f64) -> Summary {
+        let came = match source {
+            Source::Zoom => Came::Zoom {
+                meetings: self.meetings,
+                sessions: self.sessions,
+                expected_sessions: self.expected,
+                calls,
+            },
+            Source::Opencast => Came::Opencast { source, actions: self.actions, calls: self.light },
+        };
         Summary {
             dates,
-            meetings: self.meetings,
-            sessions: self.sessions,
-            expected_sessions: self.expected,
-            calls,
+            came,
             dead,
             waiting: self.planned,
             seconds,
@@ -114,20 +161,17 @@ impl Summary {
     /// The summary as a sentence.
     pub(crate) fn sentence(&self) -> String {
         let state = if self.complete { "complete" } else { "incomplete" };
-        let calls = self.calls;
-        format!(
-            "{state}: {} meetings, {} of {} sessions in {:.1} s; calls: {} heavy, {} resource-intensive, {} medium, {} light; {} dead, {} waiting",
-            self.meetings,
-            self.sessions,
-            self.expected_sessions,
-            self.seconds,
-            calls.heavy,
-            calls.resource_intensive,
-            calls.medium,
-            calls.light,
-            self.dead,
-            self.waiting,
-        )
+        let Self { seconds, dead, waiting, .. } = self;
+        let came = match self.came {
+            Came::Zoom { meetings, sessions, expected_sessions, calls } => format!(
+                "{meetings} meetings, {sessions} of {expected_sessions} sessions in {seconds:.1} s; calls: {} heavy, {} resource-intensive, {} medium, {} light",
+                calls.heavy, calls.resource_intensive, calls.medium, calls.light,
+            ),
+            Came::Opencast { actions, calls, .. } => {
+                format!("{actions} user actions in {seconds:.1} s with {calls} calls to Opencast")
+            }
+        };
+        format!("{state}: {came}; {dead} dead, {waiting} waiting")
     }
 
     /// The command's outcome.

@@ -7,11 +7,13 @@ use std::time::{Duration, Instant};
 use crate::site::Program;
 
 /// What runs: its name and the words it is started with.
-const ROLES: [(&str, &[&str]); 4] = [
+const ROLES: [(&str, &[&str]); 6] = [
     ("zoom-1", &["work", "zoom"]),
     ("zoom-2", &["work", "zoom"]),
     ("index-1", &["work", "index"]),
     ("index-2", &["work", "index"]),
+    ("schedule-1", &["work", "schedule"]),
+    ("schedule-2", &["work", "schedule"]),
 ];
 /// How long a role may take to stop when it is asked to.
 const PATIENCE: Duration = Duration::from_secs(40);

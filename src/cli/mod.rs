@@ -30,7 +30,7 @@ pub(crate) use quota::settings;
 pub use quota::{OfAccount, Pause, Paused, Quota, QuotaCommand, Resume, Setting};
 pub use runs::{Cancel, Runs};
 pub use setup::Setup;
-pub use simulation::{Demo, Simulate, World};
+pub use simulation::{Demo, OpencastWorld, Simulate, Simulated, World};
 pub use status::Status;
 pub use work::{RoleName, Work};
 
@@ -111,7 +111,7 @@ pub enum Command {
     Health(Health),
     /// Runs the whole pipeline against a simulated account
     Demo(Demo),
-    /// Serves a simulated Zoom account over HTTP
+    /// Serves a simulated Zoom account, a simulated Opencast or both over HTTP
     Simulate(Simulate),
     /// Runs RabbitMQ and Elasticsearch in containers of this machine, to try things out with
     Dev(Dev),

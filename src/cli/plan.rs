@@ -4,27 +4,34 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use jiff::civil::Date;
-use messages::{Lane, MeetingUuid, Source};
+use messages::{Lane, MeetingUuid, Mpid, Source};
 
 use super::duration;
 
 /// What to harvest.
 #[derive(Debug, Args, Default)]
 pub struct Selectors {
-    /// One UTC date [default: yesterday, and the two days before while they are incomplete]
+    /// One date: UTC for Zoom, the server's zone for Opencast [default: yesterday, and the two days before while they
+    /// are incomplete; of Opencast the last days up to now]
     #[arg(long, value_name = "YYYY-MM-DD", conflicts_with_all = ["from", "to"])]
     pub date: Option<Date>,
-    /// The first UTC date of a range
+    /// The first date of a range
     #[arg(long, value_name = "YYYY-MM-DD", requires = "to")]
     pub from: Option<Date>,
-    /// The last UTC date of a range
+    /// The last date of a range
     #[arg(long, value_name = "YYYY-MM-DD", requires = "from")]
     pub to: Option<Date>,
     /// Single meetings, by uuid
     #[arg(long, value_name = "UUID", num_args = 1..)]
     pub meeting_uuid: Vec<MeetingUuid>,
-    /// Where to harvest from
-    #[arg(long, value_delimiter = ',', default_value = "zoom")]
+    /// Single episodes of Opencast, by media package id
+    #[arg(long, value_name = "MPID", num_args = 1..)]
+    pub episode: Vec<Mpid>,
+    /// Every episode of Opencast
+    #[arg(long)]
+    pub catalogue: bool,
+    /// Where to harvest from [default: every source that is configured]
+    #[arg(long, value_delimiter = ',', value_name = "zoom,opencast")]
     pub source: Vec<Source>,
     /// The lane [default: daily for the last three days, else backfill]
     #[arg(long)]

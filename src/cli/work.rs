@@ -11,11 +11,13 @@ use super::duration;
 pub enum RoleName {
     /// Fetches from Zoom
     Zoom,
+    /// Fetches from Opencast
+    Opencast,
     /// Writes documents and dead letters into the store
     Index,
     /// Plans by the clock (`UA_SCHEDULE`); of several, one leads
     Schedule,
-    /// All of them; Schedule only where `UA_SCHEDULE` is set
+    /// All of them; a source only where it is configured, Schedule only where `UA_SCHEDULE` is set
     All,
 }
 

@@ -17,7 +17,6 @@ struct Report<'a> {
     run: &'a RunId,
     taken: u64,
     left: u64,
-    parked: u64,
 }
 
 pub(super) async fn execute(asked: Cancel, config: &Config) -> anyhow::Result<Outcome> {
@@ -26,7 +25,7 @@ pub(super) async fn execute(asked: Cancel, config: &Config) -> anyhow::Result<Ou
     let record = runs::get(&store, &asked.run).await?;
     let waiting = runs::waiting(&store, &asked.run).await?;
     if record.state == RunState::Published && waiting == 0 {
-        return say(&asked, Cancelled { taken: 0, left: 0, parked: 0 });
+        return say(&asked, Cancelled { taken: 0, left: 0 });
     }
     if !asked.yes && record.state != RunState::Cancelled {
         let what = format!("{} of run {} wait", words::some(waiting, "job"), asked.run);
@@ -38,9 +37,9 @@ pub(super) async fn execute(asked: Cancel, config: &Config) -> anyhow::Result<Ou
     say(&asked, cancelled?)
 }
 
-fn say(asked: &Cancel, Cancelled { taken, left, parked }: Cancelled) -> anyhow::Result<Outcome> {
+fn say(asked: &Cancel, Cancelled { taken, left }: Cancelled) -> anyhow::Result<Outcome> {
     if asked.json {
-        output::say_json(&Report { run: &asked.run, taken, left, parked })?;
+        output::say_json(&Report { run: &asked.run, taken, left })?;
     } else {
         output::say(&format!("{} taken out of the queues", words::some(taken, "waiting job")));
     }
@@ -48,9 +47,8 @@ fn say(asked: &Cancel, Cancelled { taken, left, parked }: Cancelled) -> anyhow::
         return Ok(Outcome::Complete);
     }
     output::remark(&format!(
-        "{} left: in workers' hands, or parked for another attempt ({} of all runs parked, for 6 h at most); run the same command again to take out what has come back",
+        "{} left in workers' hands; run the same command again to take out what they do not finish",
         words::some(left, "job"),
-        words::some(parked, "message"),
     ));
     Ok(Outcome::Incomplete)
 }

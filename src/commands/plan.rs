@@ -1,24 +1,24 @@
 //! `ua plan`: prints the price of what is wished, then publishes the jobs.
 
 use jiff::civil::Date;
-use messages::{Lane, MAIN_ACCOUNT, RunId};
+use messages::{Lane, MAIN_ACCOUNT, RunId, Source};
 use planner::{Origin, Price};
-use runtime::Broker;
+use runtime::{Broker, clock};
 use serde::Serialize;
 use store::Store;
 
 use crate::assemble;
 use crate::cli::Plan;
 use crate::config::Config;
-use crate::coverage;
 use crate::exit::Outcome;
 use crate::output;
-use crate::planning::{self, By, Planned, Wish};
+use crate::planning::{self, By, Planned, Wish, lectures, meetings};
 use crate::words;
 use crate::{allowed, ask};
 
 #[derive(Serialize)]
 struct Report<'a> {
+    source: Source,
     run: &'a RunId,
     dates: &'a [Date],
     lane: Lane,
@@ -39,30 +39,36 @@ struct Priced<'a> {
 }
 
 pub(super) async fn execute(asked: Plan, config: &Config) -> anyhow::Result<Outcome> {
-    let wish = Wish::from(&asked.selectors, coverage::today())?;
+    let wish = Wish::from(&asked.selectors, config, clock::now())?;
+    let label = asked.selectors.account.as_deref();
     // Asked for first: a plan nobody could work on should not be made.
-    assemble::zoom(config)?;
-    config.of_accounts(asked.selectors.account.as_deref())?;
+    config.require(&wish.sources, label)?;
     let store = assemble::store(config)?;
     super::check::current_templates(&store).await?;
     let broker = assemble::broker(config, "plan").await?;
-    for account in &config.of_accounts(asked.selectors.account.as_deref())? {
-        one(&asked, &wish, account, &broker, &store).await?;
+    for source in &wish.sources {
+        match source {
+            Source::Zoom => {
+                for account in &config.of_accounts(label)? {
+                    let quota = allowed::now(account, &broker).await?;
+                    let planned = meetings::plan(&wish, account, &quota, &broker, &store).await?;
+                    one(&asked, planned, &broker, &store).await?;
+                }
+            }
+            Source::Opencast => {
+                one(&asked, lectures::plan(&wish, config, &broker, &store).await?, &broker, &store).await?;
+            }
+        }
     }
     broker.close().await;
     Ok(Outcome::Complete)
 }
 
-/// Plans for one account.
-async fn one(
-    asked: &Plan,
-    wish: &Wish,
-    config: &Config,
-    broker: &Broker,
-    store: &Store,
-) -> anyhow::Result<()> {
-    let quota = allowed::now(config, broker).await?;
-    let planned = planning::plan(wish, config, &quota, broker, store).await?;
+/// Says what one source's plan costs, and publishes it.
+async fn one(asked: &Plan, planned: Planned, broker: &Broker, store: &Store) -> anyhow::Result<()> {
+    if planned.source == Source::Opencast && !asked.json {
+        output::remark("opencast:");
+    }
     if planned.account != MAIN_ACCOUNT {
         output::remark(&format!("account {}:", planned.account));
     }
@@ -79,7 +85,7 @@ async fn one(
         }
     }
     if publishes {
-        let (run, jobs) = (planned.wanted.run.clone(), planned.plan.jobs.len() as u64);
+        let (run, jobs) = (planned.asked.run.clone(), planned.plan.jobs.len() as u64);
         planning::publish(planned, By::hand(Origin::Plan), broker, store).await?;
         output::remark(&format!(
             "{} published; `ua status --run {run}` shows how far they are, `ua cancel {run}` takes them out",
@@ -89,12 +95,13 @@ async fn one(
     Ok(())
 }
 
-fn say_json(Planned { wanted, plan, now, .. }: &Planned, published: bool) -> anyhow::Result<()> {
+fn say_json(Planned { asked, plan, source, .. }: &Planned, published: bool) -> anyhow::Result<()> {
     let price = &plan.price;
     output::say_json(&Report {
-        run: &wanted.run,
-        dates: &wanted.dates,
-        lane: wanted.lane(*now),
+        source: *source,
+        run: &asked.run,
+        dates: &asked.dates,
+        lane: asked.lane,
         jobs: plan.jobs.len(),
         price: Priced { price, share_of_day: price.share_of_day(), share_of_left: price.share_of_left() },
         covered: &plan.covered,
@@ -105,19 +112,32 @@ fn say_json(Planned { wanted, plan, now, .. }: &Planned, published: bool) -> any
 
 /// The price, before anything is published.
 fn say(planned: &Planned) {
-    let Planned { wanted, plan, now, .. } = planned;
+    let Planned { asked, plan, .. } = planned;
     if plan.jobs.is_empty() {
         output::say(&planned.sentence());
         return;
     }
     let price = &plan.price;
-    output::say(&format!("run      {}", wanted.run));
+    output::say(&format!("run      {}", asked.run));
     output::say(&format!(
         "jobs     {} in the lane {}{}",
         words::count(plan.jobs.len() as u64),
-        wanted.lane(*now),
+        asked.lane,
         planned.needless().map(|parts| format!("; {}", parts.join("; "))).unwrap_or_default()
     ));
+    let calls = match planned.source {
+        Source::Zoom => classes(price),
+        Source::Opencast => lectures_of(price, plan.jobs.len()),
+    };
+    output::say(&calls.to_string());
+    output::say(&format!("quota    {}; {}", price.share(), words::some(price.quota_days, "quota day")));
+    output::say(&format!("done     {}", price.finish()));
+    for (place, part) in price.basis.iter().enumerate() {
+        output::say(&format!("{:<8} {part}", if place == 0 { "basis" } else { "" }));
+    }
+}
+
+fn classes(price: &Price) -> comfy_table::Table {
     let lists = price.known + price.estimated + price.guessed;
     let mut calls = output::table(&["calls", "class", "for"]);
     calls.add_row([
@@ -126,12 +146,13 @@ fn say(planned: &Planned) {
         words::some(lists, "list"),
     ]);
     calls.add_row([words::count(price.heavy), "heavy".to_owned(), words::some(price.details, "detail")]);
-    output::say(&calls.to_string());
-    output::say(&format!("quota    {}; {}", price.share(), words::some(price.quota_days, "quota day")));
-    output::say(&format!("done     {}", price.finish()));
-    for (place, part) in price.basis.iter().enumerate() {
-        output::say(&format!("{:<8} {part}", if place == 0 { "basis" } else { "" }));
-    }
+    calls
+}
+
+fn lectures_of(price: &Price, jobs: usize) -> comfy_table::Table {
+    let mut calls = output::table(&["calls", "to", "for"]);
+    calls.add_row([words::count(price.other), "opencast".to_owned(), words::some(jobs as u64, "job")]);
+    calls
 }
 
 /// Asks before more than a day's quota is spent; without a terminal `--yes` has to say so.

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use messages::Source;
 use planner::Origin;
+use runtime::{Broker, clock};
 use serde::Serialize;
 use store::{Kind, Query, Store};
 use tokio_util::sync::CancellationToken;
@@ -11,30 +13,50 @@ use crate::allowed;
 use crate::assemble::{self, Parts};
 use crate::cli::{Destination, Run};
 use crate::config::Config;
-use crate::coverage;
 use crate::exit::Outcome;
 use crate::harvest::{self, Ended};
 use crate::output;
-use crate::planning::{self, By, Wish};
+use crate::planning::{self, By, Planned, Wish, lectures, meetings};
 use crate::summary::{self, Summary};
 
+/// One source and, of Zoom, one account: planned, fetched and summed up by itself.
+pub(super) struct Pass<'a> {
+    /// Where from.
+    pub source: Source,
+    /// The whole configuration: its accounts are all fetched with, since their jobs come from the same queues.
+    pub config: &'a Config,
+    /// The configuration of the account that is planned for.
+    pub account: &'a Config,
+    /// How long work that is parked or held is waited for.
+    pub wait: Duration,
+}
+
 pub(super) async fn execute(words: Run, config: &Config) -> anyhow::Result<Outcome> {
-    let wish = Wish::from(&words.selectors, coverage::today())?;
+    let wish = Wish::from(&words.selectors, config, clock::now())?;
+    let label = words.selectors.account.as_deref();
+    config.require(&wish.sources, label)?;
     let mut outcome = Outcome::Complete;
     // One after the other: each has its own dates to look at, and its own receipt.
-    for account in &config.of_accounts(words.selectors.account.as_deref())? {
-        if one(&words, &wish, config, account).await? == Outcome::Incomplete {
-            outcome = Outcome::Incomplete;
+    for source in wish.sources.iter().copied() {
+        let accounts = match source {
+            Source::Zoom => config.of_accounts(label)?,
+            Source::Opencast => vec![config.clone()],
+        };
+        for account in &accounts {
+            let pass = Pass { source, config, account, wait: words.wait };
+            if one(&words, &wish, pass).await? == Outcome::Incomplete {
+                outcome = Outcome::Incomplete;
+            }
         }
     }
     Ok(outcome)
 }
 
-/// The job of one account.
-async fn one(words: &Run, wish: &Wish, config: &Config, account: &Config) -> anyhow::Result<Outcome> {
+/// The job of one pass.
+async fn one(words: &Run, wish: &Wish, pass: Pass<'_>) -> anyhow::Result<Outcome> {
     match words.destination {
         Destination::Index => {
-            let (summary, _) = harvest(wish, config, account, words.wait).await?;
+            let (summary, _) = harvest(wish, &pass).await?;
             report(&summary, words.json)
         }
         Destination::Stdout => {
@@ -45,9 +67,9 @@ async fn one(words: &Run, wish: &Wish, config: &Config, account: &Config) -> any
                 search: None,
                 data_dir: folder.path().to_owned(),
                 raw_days: 0,
-                ..account.clone()
+                ..pass.account.clone()
             };
-            let (summary, store) = harvest(wish, &config, &config, words.wait).await?;
+            let (summary, store) = harvest(wish, &Pass { config: &config, account: &config, ..pass }).await?;
             print_documents(&store).await?;
             if words.json {
                 return report(&summary, true);
@@ -58,44 +80,59 @@ async fn one(words: &Run, wish: &Wish, config: &Config, account: &Config) -> any
     }
 }
 
-/// Plans what is wished for the one account of `account`, fetches and indexes with all of `config`; returns the summary and the store, for a look at it.
-pub(super) async fn harvest(
-    wish: &Wish,
-    config: &Config,
-    account: &Config,
-    wait: Duration,
-) -> anyhow::Result<(Summary, Store)> {
+/// Plans what is wished, fetches and indexes it; returns the summary and the store, for a look at it.
+pub(super) async fn harvest(wish: &Wish, pass: &Pass<'_>) -> anyhow::Result<(Summary, Store)> {
+    let Pass { source, config, .. } = *pass;
     let enricher = assemble::enricher(config)?;
-    super::check::credentials(&*assemble::zoom(config)?).await?;
-    let began = runtime::clock::now();
+    match source {
+        Source::Zoom => super::check::credentials(&*assemble::zoom(config)?).await.map(|_| ())?,
+        Source::Opencast => super::check::reachable(&*assemble::opencast(config)?).await?,
+    }
+    let began = clock::now();
     let broker = assemble::broker(config, "run").await?;
     let store = assemble::store(config)?;
     store.setup().await?;
-    // Nobody is asked how much of today is left: nothing hangs on this price.
-    let quota = allowed::configured(account)?;
-    let planned = planning::plan(wish, account, &quota, &broker, &store).await?;
+    let planned = plan(wish, pass, &broker, &store).await?;
     output::remark(&planned.sentence());
-    let (picked, wanted) = (planned.picked_jobs(), planned.wanted.clone());
+    let asked = planned.asked.clone();
     if !planned.plan.jobs.is_empty() {
         planning::publish(planned, By::hand(Origin::Run), &broker, &store).await?;
     }
-    let zoom = assemble::fetcher(config, &broker).await?;
+    let zoom = match source {
+        Source::Zoom => Some(assemble::fetcher(config, &broker).await?),
+        Source::Opencast => None,
+    };
     let parts = Parts {
         broker: broker.clone(),
         store: store.clone(),
-        zoom: Some(zoom.clone()),
+        zoom: zoom.clone(),
+        opencast: (source == Source::Opencast).then(|| assemble::opencast(config)).transpose()?,
         index: Some(enricher),
         schedule: None,
     };
     let stop = CancellationToken::new();
     let running = parts.start(config, &stop, Duration::from_secs(25));
-    let ended = harvest::until_done(running, &broker, &store, &wanted.run, wait).await;
-    zoom.close().await;
+    let ended = harvest::until_done(running, &broker, &store, (source, &asked.run), pass.wait).await;
+    if let Some(zoom) = &zoom {
+        zoom.close().await;
+    }
     broker.close().await;
     let ended = ended?;
     store.refresh().await?;
-    let summary = summary::of(&wanted.dates, &picked, &store, began, zoom.calls()).await?;
+    let calls = zoom.map(|zoom| zoom.calls()).unwrap_or_default();
+    let summary = summary::of(source, &asked, &store, began, calls).await?;
     Ok((summary.with(ended), store))
+}
+
+async fn plan(wish: &Wish, pass: &Pass<'_>, broker: &Broker, store: &Store) -> anyhow::Result<Planned> {
+    match pass.source {
+        Source::Zoom => {
+            // Nobody is asked how much of today is left: nothing hangs on this price.
+            let quota = allowed::configured(pass.account)?;
+            meetings::plan(wish, pass.account, &quota, broker, store).await
+        }
+        Source::Opencast => lectures::plan(wish, pass.config, broker, store).await,
+    }
 }
 
 pub(super) fn report(summary: &Summary, json: bool) -> anyhow::Result<Outcome> {
@@ -120,7 +157,7 @@ struct Line<'a> {
 
 /// One JSON line per document; receipts and dead letters are not documents.
 async fn print_documents(store: &Store) -> anyhow::Result<()> {
-    for kind in [Kind::Meetings, Kind::Sessions] {
+    for kind in [Kind::Meetings, Kind::Sessions, Kind::Useractions, Kind::Episodes] {
         let (query, mut after) = (Query::all(kind), None);
         loop {
             let (hits, next) = store.scan(&query, 1_000, after).await?;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use messages::{Lane, RunId};
+use messages::{Calls, Lane, RunId};
 use planner::{Origin, Progress, RunRecord, RunState};
 use runtime::clock;
 use serde::Serialize;
@@ -144,17 +144,18 @@ fn say_one(run: &RunRecord, progress: &Progress, now: jiff::Timestamp) {
     if run.meetings > 0 {
         output::say(&format!("meetings  {}", words::some(run.meetings, "meeting")));
     }
+    if run.episodes > 0 {
+        output::say(&format!("episodes  {}", words::some(run.episodes, "episode")));
+    }
     output::say(&format!("progress  {}", progressed(run, progress)));
     output::say(&format!("rate      {}", pace(run, progress, now)));
     let calls = progress.calls;
     let mut table = output::table(&["calls", "price", "used"]);
-    table.add_row([
-        "resource-intensive".to_owned(),
-        words::count(run.price.resource_intensive),
-        words::count(calls.resource_intensive),
-    ]);
-    table.add_row(["heavy".to_owned(), words::count(run.price.heavy), words::count(calls.heavy)]);
-    table.add_row(["medium and light".to_owned(), String::new(), words::count(calls.medium + calls.light)]);
+    if run.price.other > 0 {
+        table.add_row(["opencast".to_owned(), words::count(run.price.other), words::count(calls.light)]);
+    } else {
+        rows(&mut table, run, &calls);
+    }
     output::say(&table.to_string());
     output::say("used: the calls of the last attempt at each job; earlier attempts are not among them");
     match progress.taken_over(run) {
@@ -164,6 +165,16 @@ fn say_one(run: &RunRecord, progress: &Progress, now: jiff::Timestamp) {
             words::some(jobs, "job")
         )),
     }
+}
+
+fn rows(table: &mut comfy_table::Table, run: &RunRecord, calls: &Calls) {
+    table.add_row([
+        "resource-intensive".to_owned(),
+        words::count(run.price.resource_intensive),
+        words::count(calls.resource_intensive),
+    ]);
+    table.add_row(["heavy".to_owned(), words::count(run.price.heavy), words::count(calls.heavy)]);
+    table.add_row(["medium and light".to_owned(), String::new(), words::count(calls.medium + calls.light)]);
 }
 
 fn planned_by(origin: Origin, lane: Lane) -> String {

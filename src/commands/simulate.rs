@@ -1,15 +1,17 @@
-//! `ua simulate`: a simulated Zoom account on a port of this machine.
+//! `ua simulate`: a simulated Zoom account, a simulated Opencast or both, on ports of this machine.
 
 use anyhow::Context as _;
-use simulator::{Settings, Simulator};
+use futures_util::future::OptionFuture;
+use simulator::opencast::{self, Opencast};
+use simulator::{Fault, FaultRate, Settings, Simulator};
 use tokio_util::sync::CancellationToken;
 
-use crate::cli::{Simulate, World};
+use crate::cli::{OpencastWorld, Simulate, Simulated, World};
 use crate::exit::Outcome;
 use crate::output;
 use crate::signal::signalled;
 
-/// The simulator's settings for the words of the command line.
+/// The settings of the simulated Zoom for the words of the command line.
 pub(super) fn settings(world: &World) -> Settings {
     Settings {
         seed: world.seed,
@@ -23,7 +25,55 @@ pub(super) fn settings(world: &World) -> Settings {
     }
 }
 
+/// The settings of the simulated Opencast for the words of the command line.
+pub(super) fn opencast_settings(
+    seed: u64,
+    faults: Vec<FaultRate>,
+    world: &OpencastWorld,
+) -> opencast::Settings {
+    opencast::Settings {
+        seed,
+        faults,
+        generation: world.generation,
+        dialect: world.dialect,
+        auth: world.auth,
+        timezone: world.timezone.clone(),
+        episodes: world.episodes,
+        students: world.students,
+        actions_per_day: world.actions_per_day,
+        usertracking: !world.no_usertracking,
+        omitted: world.omitted,
+        ..opencast::Settings::default()
+    }
+}
+
 pub(super) async fn execute(words: Simulate) -> anyhow::Result<Outcome> {
+    let zoom = match words.source {
+        Simulated::Zoom | Simulated::Both => Some(zoom(&words).await?),
+        Simulated::Opencast => None,
+    };
+    let opencast = match words.source {
+        Simulated::Opencast | Simulated::Both => Some(opencast(&words).await?),
+        Simulated::Zoom => None,
+    };
+    let stop = CancellationToken::new();
+    let serving = async {
+        let zoom = OptionFuture::from(zoom.map(|zoom| zoom.run_until(stop.clone())));
+        let opencast = OptionFuture::from(opencast.map(|opencast| opencast.run_until(stop.clone())));
+        tokio::join!(zoom, opencast);
+    };
+    tokio::pin!(serving);
+    tokio::select! {
+        () = &mut serving => {}
+        _ = signalled() => {
+            stop.cancel();
+            serving.await;
+        }
+    }
+    Ok(Outcome::Complete)
+}
+
+async fn zoom(words: &Simulate) -> anyhow::Result<Simulator> {
     let settings = Settings {
         address: words.address,
         port: words.port,
@@ -48,11 +98,32 @@ pub(super) async fn execute(words: Simulate) -> anyhow::Result<Outcome> {
         "# the truth: {0}/_truth?date=YYYY-MM-DD   the calls: {0}/_ledger?summary=true",
         simulator.url()
     ));
-    let stop = CancellationToken::new();
-    let stopping = stop.clone();
-    tokio::select! {
-        () = simulator.run_until(stopping) => {}
-        _ = signalled() => stop.cancel(),
+    Ok(simulator)
+}
+
+async fn opencast(words: &Simulate) -> anyhow::Result<Opencast> {
+    let mut faults = words.world.fault.clone();
+    if words.source == Simulated::Both {
+        // The others are Zoom's.
+        faults.retain(|rate| Fault::of_opencast(rate.fault));
     }
-    Ok(Outcome::Complete)
+    let settings = opencast::Settings {
+        address: words.address,
+        port: words.opencast_port,
+        ..opencast_settings(words.world.seed, faults, &words.opencast)
+    };
+    let zone = words.opencast.timezone.iana_name().unwrap_or("UTC").to_owned();
+    let simulator = Opencast::start(settings).await.context("cannot start the simulated opencast")?;
+    let account = simulator.credentials();
+    output::say(&format!(
+        "# a simulated Opencast; stop with Ctrl-C. For another terminal:\nexport OPENCAST_ENGAGE_URL={0} OPENCAST_ADMIN_URL={0}",
+        simulator.url()
+    ));
+    output::say(&format!("export OPENCAST_USER={} OPENCAST_PASSWORD={}", account.user, account.password));
+    output::say(&format!("export OPENCAST_TIMEZONE={zone}"));
+    output::say(&format!(
+        "# the truth: {0}/_truth?date=YYYY-MM-DD   the calls: {0}/_ledger?summary=true",
+        simulator.url()
+    ));
+    Ok(simulator)
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use messages::Source;
 use planner::Schedule;
 use runtime::Broker;
 use tokio::time::Instant;
@@ -93,10 +94,21 @@ async fn wind_up(
 /// at once.
 async fn parts(words: &Work, config: &Config, site: &Site) -> anyhow::Result<Parts> {
     let has = |role| words.roles.contains(&RoleName::All) || words.roles.contains(&role);
-    let zoom = if has(RoleName::Zoom) { Some(assemble::zoom(config)?) } else { None };
+    // `all` does what is configured; a role that is named has to be.
+    let fetches = |source, role| match words.roles.contains(&role) {
+        true => true,
+        false => {
+            has(role)
+                && (config.sources().contains(&source)
+                    || config.sources().is_empty() && source == Source::Zoom)
+        }
+    };
+    let zoom = fetches(Source::Zoom, RoleName::Zoom).then(|| assemble::zoom(config)).transpose()?;
+    let opencast =
+        fetches(Source::Opencast, RoleName::Opencast).then(|| assemble::opencast(config)).transpose()?;
     let schedule = schedule(words, config)?;
-    let store = assemble::store(config)?;
     let index = if has(RoleName::Index) { Some(assemble::enricher(config)?) } else { None };
+    let store = assemble::store(config)?;
     let broker = insist("the broker", site, || assemble::broker(config, "work"));
     let templates = async {
         match index.is_some() || schedule.is_some() {
@@ -110,13 +122,19 @@ async fn parts(words: &Work, config: &Config, site: &Site) -> anyhow::Result<Par
             None => Ok(()),
         }
     };
-    let (broker, (), ()) = tokio::try_join!(broker, templates, credentials)?;
+    let lectures = async {
+        match &opencast {
+            Some(opencast) => insist("opencast", site, || super::check::reachable(opencast)).await,
+            None => Ok(()),
+        }
+    };
+    let (broker, (), (), ()) = tokio::try_join!(broker, templates, credentials, lectures)?;
     // Credentials are good: only now does this process take part in the quota.
     let zoom = match zoom {
         Some(_) => Some(insist("the quota", site, || assemble::fetcher(config, &broker)).await?),
         None => None,
     };
-    Ok(Parts { broker, store, zoom, index, schedule })
+    Ok(Parts { broker, store, zoom, opencast, index, schedule })
 }
 
 /// The schedule, if this process plans by it: `all` does where there is one.
@@ -127,8 +145,8 @@ fn schedule(words: &Work, config: &Config) -> anyhow::Result<Option<Schedule>> {
         None if named => {
             Err(usage("UA_SCHEDULE is not set: say when to plan, like \"30 4 * * *\"; see example.env"))
         }
-        // Prices rest on the account's quota: without an account nothing can be planned.
-        Some(_) => assemble::zoom(config).map(|_| schedule),
+        // Without a source nothing can be planned.
+        Some(_) => Ok(config.require(&config.sources(), None).map(|()| schedule)?),
         None => Ok(None),
     }
 }

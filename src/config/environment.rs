@@ -93,7 +93,7 @@ impl Environment {
 const CREDENTIAL: &str = "ua.env";
 
 /// What the names of our variables begin with.
-const OURS: [&str; 4] = ["UA_", "ZOOM_", "ES_", "AMQP_"];
+const OURS: [&str; 5] = ["UA_", "ZOOM_", "OPENCAST_", "ES_", "AMQP_"];
 /// Names of that kind that belong to others: the test suites, and Elasticsearch itself.
 const OTHERS: [&str; 5] = ["UA_TEST_", "UA_CACHE", "UA_SERVICES_", "ES_JAVA_", "ES_HOME"];
 

@@ -3,6 +3,7 @@
 
 mod accounts;
 mod environment;
+mod opencast;
 mod schedule;
 mod variables;
 mod zoom;
@@ -10,6 +11,7 @@ mod zoom;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
+use messages::Source;
 use secrecy::SecretString;
 
 pub use environment::Environment;
@@ -96,6 +98,10 @@ pub struct Config {
     pub zoom: Result<::zoom::Config, Vec<&'static str>>,
     /// Further Zoom accounts, where `ZOOM_ACCOUNTS_FILE` names them.
     pub more_accounts: Vec<::zoom::Config>,
+    /// Opencast, if it is configured.
+    pub opencast: Option<::opencast::Config>,
+    /// Opencast's jobs at once.
+    pub opencast_permits: usize,
     /// Webinars are planned, too.
     pub webinars: bool,
     /// List jobs at once.
@@ -159,6 +165,8 @@ impl Config {
         Ok(Self {
             zoom,
             more_accounts,
+            opencast: opencast::config(environment)?,
+            opencast_permits: positive(environment, "OPENCAST_PERMITS")?,
             webinars: environment.flag("ZOOM_WEBINARS")?,
             list_permits: positive(environment, "ZOOM_LIST_PERMITS")?,
             detail_permits: positive(environment, "ZOOM_DETAIL_PERMITS")?,
@@ -179,6 +187,34 @@ impl Config {
 }
 
 impl Config {
+    /// The sources that are configured.
+    pub fn sources(&self) -> Vec<Source> {
+        let zoom = self.zoom.is_ok().then_some(Source::Zoom);
+        zoom.into_iter().chain(self.opencast.is_some().then_some(Source::Opencast)).collect()
+    }
+
+    /// Says whether everything these sources need is configured.
+    ///
+    /// # Errors
+    /// When something is missing, or no source is meant at all.
+    pub fn require(&self, sources: &[Source], label: Option<&str>) -> Result<(), ConfigError> {
+        if sources.contains(&Source::Opencast) {
+            self.opencast()?;
+        }
+        match sources.contains(&Source::Zoom) || sources.is_empty() {
+            true => self.of_accounts(label).map(|_| ()),
+            false => Ok(()),
+        }
+    }
+
+    /// The configuration of Opencast.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn opencast(&self) -> Result<&::opencast::Config, ConfigError> {
+        self.opencast.as_ref().ok_or_else(|| ConfigError::Missing { names: vec!["OPENCAST_ENGAGE_URL"] })
+    }
+
     /// This configuration once for each account that `label` means, without one for each there is: with that
     /// account as its only one.
     ///

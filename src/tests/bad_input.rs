@@ -33,11 +33,10 @@ fn wrong_words_are_named_before_anything_is_done() {
     refused(&program, &["plan", "--from", "2026-02-02"], &["--to"]);
     refused(&program, &["run", "--meeting-uuid", "12345"], &["12345", "24 characters"]);
     refused(&program, &["run", "--source", "teams"], &["teams"]);
-    refused(
-        &program,
-        &["run", "--source", "opencast", "--date", &yesterday()],
-        &["opencast", "not built yet"],
-    );
+    refused(&program, &["run", "--source", "opencast", "--date", &yesterday()], &["OPENCAST_ENGAGE_URL"]);
+    let both = ["run", "--meeting-uuid", "4444AAAiAAAAAiAiAiiAiA==", "--source", "opencast"];
+    refused(&program, &both, &["--meeting-uuid", "--source leaves out"]);
+    refused(&program, &["plan", "--episode", "a b"], &["128 characters"]);
     refused(&program, &["work"], &["ROLES"]);
     assert!(!program.path().join("ua-data").exists(), "wrong words must leave nothing behind");
 }

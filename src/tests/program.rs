@@ -40,6 +40,16 @@ impl Program {
             .with("ZOOM_QUOTA_SPEED", speed)
     }
 
+    /// With the Opencast of a simulator, as its system account.
+    pub(crate) fn with_opencast(self, opencast: &simulator::opencast::Opencast) -> Self {
+        let system = opencast.credentials();
+        self.with("OPENCAST_ENGAGE_URL", opencast.url())
+            .with("OPENCAST_ADMIN_URL", opencast.url())
+            .with("OPENCAST_USER", system.user)
+            .with("OPENCAST_PASSWORD", system.password)
+            .with("OPENCAST_CALLS_PER_SECOND", 0)
+    }
+
     /// What a variable was last set to.
     pub(crate) fn value(&self, name: &str) -> &str {
         let found = self.environment.iter().rfind(|(known, _)| known == name);

@@ -29,13 +29,18 @@ pub(crate) fn unique(what: &str) -> String {
     format!("{what}-{}-{}", std::process::id(), now.as_nanos() % 1_000_000_000)
 }
 
-struct Site {
-    program: Program,
-    store: store::Store,
+pub(crate) struct Site {
+    pub(crate) program: Program,
+    pub(crate) store: store::Store,
 }
 
 impl Site {
     fn new(simulator: &Simulator, speed: f64, amqp: &str, search: &str) -> Self {
+        Self::with(Program::new().with_account(simulator, speed), amqp, search)
+    }
+
+    /// What `program` is told already, and the servers.
+    pub(crate) fn with(program: Program, amqp: &str, search: &str) -> Self {
         let (queues, indices) = (unique("t"), format!("{}-", unique("t")));
         let settings = store::elasticsearch::Settings {
             host: search.to_owned(),
@@ -47,8 +52,7 @@ impl Site {
             request_timeout: std::time::Duration::from_secs(30),
         };
         let store = store::Store::Elasticsearch(store::Elasticsearch::new(settings).unwrap());
-        let program = Program::new()
-            .with_account(simulator, speed)
+        let program = program
             .with("AMQP_URL", amqp)
             .with("UA_QUEUE_PREFIX", queues)
             .with("ES_HOST", search)
@@ -57,7 +61,7 @@ impl Site {
         Self { program, store }
     }
 
-    async fn ids(&self, kind: store::Kind) -> BTreeSet<String> {
+    pub(crate) async fn ids(&self, kind: store::Kind) -> BTreeSet<String> {
         for _ in 0..50 {
             match self.try_ids(kind).await {
                 Ok(ids) => return ids,
@@ -84,7 +88,7 @@ impl Site {
         }
     }
 
-    fn succeed(&self, words: &[&str]) -> String {
+    pub(crate) fn succeed(&self, words: &[&str]) -> String {
         let ended = self.program.call(words);
         assert_eq!(ended.code, Some(0), "{words:?}: {}\n{}", ended.out, ended.err);
         ended.out

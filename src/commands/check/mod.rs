@@ -6,6 +6,7 @@ mod configuration;
 mod finding;
 mod local;
 mod management;
+mod opencast;
 mod store;
 mod zoom;
 
@@ -15,6 +16,7 @@ use crate::config::{Config, Environment};
 use crate::exit::{Outcome, usage};
 use crate::output;
 
+pub(super) use self::opencast::reachable;
 pub(super) use self::store::current_templates;
 pub(super) use self::zoom::credentials;
 
@@ -37,7 +39,10 @@ pub(super) async fn execute(
     }
     say(broker::examine(config).await)?;
     say(store::examine(config).await)?;
-    say(zoom::examine(config).await)?;
+    if config.zoom.is_ok() || config.opencast.is_none() {
+        say(zoom::examine(config).await)?;
+    }
+    say(opencast::examine(config).await)?;
     verdict(&found)
 }
 

@@ -25,6 +25,7 @@ pub(super) struct Day {
     pub(super) cancelled: u64,
     pub(super) expected_sessions: u64,
     pub(super) sessions: u64,
+    pub(super) actions: u64,
 }
 
 /// The last days, the latest first.
@@ -50,10 +51,13 @@ fn count(day: &mut Day, receipt: &Receipt) {
         ReceiptState::Failed => day.failed += 1,
         ReceiptState::Cancelled => day.cancelled += 1,
     }
-    if receipt.kind == "participants" {
-        day.expected_sessions += receipt.expected.unwrap_or(0);
-        day.sessions += receipt.got.unwrap_or(0);
-    } else if receipt.state == ReceiptState::Complete {
-        day.listed = true;
+    match receipt.kind.as_str() {
+        "participants" => {
+            day.expected_sessions += receipt.expected.unwrap_or(0);
+            day.sessions += receipt.got.unwrap_or(0);
+        }
+        "actions" => day.actions += receipt.got.unwrap_or(0),
+        "meetings" => day.listed |= receipt.state == ReceiptState::Complete,
+        _ => {}
     }
 }

@@ -105,11 +105,14 @@ fn say_days(days: &[Day]) {
         output::say("nothing was harvested in the last days; start with `ua run` or `ua plan`");
         return;
     }
+    // Dates are UTC's for Zoom and the server's for Opencast; a site without Opencast need not hear of it.
+    let lectures = days.iter().any(|day| day.actions > 0);
     let header =
         ["date", "listed", "jobs", "waiting", "complete", "incomplete", "failed", "cancelled", "sessions"];
+    let header: Vec<&str> = header.into_iter().chain(lectures.then_some("user actions")).collect();
     let mut table = output::table(&header);
     for day in days {
-        table.add_row([
+        let row = [
             day.date.to_string(),
             if day.listed { "yes" } else { "no" }.to_owned(),
             words::count(day.jobs),
@@ -119,7 +122,8 @@ fn say_days(days: &[Day]) {
             words::count(day.failed),
             words::count(day.cancelled),
             format!("{} of {}", words::count(day.sessions), words::count(day.expected_sessions)),
-        ]);
+        ];
+        table.add_row(row.into_iter().chain(lectures.then(|| words::count(day.actions))));
     }
     output::say(&table.to_string());
 }

@@ -200,6 +200,15 @@ impl RunId {
         }
     }
 
+    /// The same of a source: sources are planned at once, and each has a run of its own. That of Zoom names none.
+    #[must_use]
+    pub fn of_source(self, source: crate::Source) -> Self {
+        match source {
+            crate::Source::Zoom => self,
+            source => Self(format!("{}-{source}", self.0)),
+        }
+    }
+
     /// The id as text.
     pub fn as_str(&self) -> &str {
         &self.0

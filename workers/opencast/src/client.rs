@@ -1,6 +1,7 @@
 //! The one way to the server: pace, sign, send, judge. Every request passes here.
 //! Must not know what the answers are for.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -10,7 +11,6 @@ use runtime::calls::{calling, waiting};
 use runtime::outage::{Leave, Outage};
 use runtime::{Failure, clock};
 use serde_json::value::RawValue;
-use tokio::sync::OnceCell;
 use tracing::debug;
 
 use crate::atlas::{self, Reason, Refusal, Verdict};
@@ -24,9 +24,13 @@ const MAX_BODY: usize = 64 << 20;
 const SIGN_OF_LIFE: Duration = Duration::from_secs(10);
 /// How often one request is signed anew: for Digest after Basic, and for a nonce that has just grown old.
 const MOST_CHALLENGES: u8 = 2;
-/// What only an administrator may see: the first call to a node, since most else is open to everybody, and whoever asks for
-/// it unsigned, or signs in a way that is not accepted, is not told so but given less.
+/// What only an administrator may see, so that Digest is asked for: most else is open to everybody, and whoever asks for
+/// it unsigned is not asked to sign but given less.
 const GUARDED: &str = "/services/hosts.json";
+
+/// Pauses before a call that came to nothing is made again. A job makes hundreds of calls: one that fails by chance must
+/// not throw away the others, or a job of many calls would never end on a server that fails one in a hundred.
+const AGAIN: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(1)];
 
 const SOURCE: &str = "opencast";
 /// Opencast knows no rate classes.
@@ -44,13 +48,13 @@ pub(crate) struct Answer {
 pub(crate) struct Site {
     url: String,
     sign: Sign,
-    /// Set once the server has had the opportunity to ask for Digest.
-    asked: OnceCell<()>,
+    /// Whether a challenge was asked for.
+    asked: AtomicBool,
 }
 
 impl Site {
     pub(crate) fn new(url: String, sign: Sign) -> Self {
-        Self { url, sign, asked: OnceCell::new() }
+        Self { url, sign, asked: AtomicBool::new(false) }
     }
 }
 
@@ -78,8 +82,20 @@ impl Client {
         self.admin.is_some()
     }
 
-    /// Asks for JSON; counts the calls made in `calls`.
+    /// Asks for JSON, again if need be; counts the calls made in `calls`.
     pub(crate) async fn get(&self, request: &Request, calls: &mut Calls) -> Result<Answer, Refusal> {
+        for pause in AGAIN {
+            match self.once(request, calls).await {
+                Err(Refusal { failure: Failure::Retry { after: None, .. }, .. }) => {
+                    tokio::time::sleep(pause).await;
+                }
+                outcome => return outcome,
+            }
+        }
+        self.once(request, calls).await
+    }
+
+    async fn once(&self, request: &Request, calls: &mut Calls) -> Result<Answer, Refusal> {
         let body = self.get_bytes(request, calls).await?;
         let received_at = clock::now();
         let text = String::from_utf8(body).ok();
@@ -98,10 +114,8 @@ impl Client {
         let mut challenges = 0;
         loop {
             let leave = self.outage.ask(clock::now())?;
-            if site.sign.may_be_digest() {
-                // Whoever comes meanwhile waits, or it would go unsigned.
-                let asking = site.asked.get_or_try_init(|| self.ask_to_be_asked(site, calls));
-                asking.await.map_err(|refusal| self.weigh(leave, refusal))?;
+            if site.sign.needs_challenge() && !site.asked.swap(true, Ordering::Relaxed) {
+                self.ask_to_be_asked(site, calls).await;
             }
             let sent = self.send(site, &request.path(), &request.query, name, calls).await;
             let received = sent.map_err(|refusal| self.weigh(leave, refusal))?;
@@ -137,11 +151,12 @@ impl Client {
     }
 
     /// Has the server ask for Digest. That it does not is no trouble: the request itself will show.
-    async fn ask_to_be_asked(&self, site: &Site, calls: &mut Calls) -> Result<(), Refusal> {
-        let received = self.send(site, GUARDED, &[], "GET /services/hosts.json", calls).await?;
-        let asks = received.status == 401 && site.sign.challenged(&received.headers) == Challenge::Again;
-        debug!(status = received.status, asks, "the server had the opportunity to ask for digest");
-        Ok(())
+    async fn ask_to_be_asked(&self, site: &Site, calls: &mut Calls) {
+        match self.send(site, GUARDED, &[], "GET /services/hosts.json", calls).await {
+            Ok(received) if received.status == 401 => drop(site.sign.challenged(&received.headers)),
+            Ok(received) => debug!(status = received.status, "opencast does not ask for digest"),
+            Err(_) => site.asked.store(false, Ordering::Relaxed),
+        }
     }
 
     async fn send(

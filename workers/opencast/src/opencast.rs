@@ -70,9 +70,8 @@ impl Opencast {
         *self.dialect.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Keeps the dialect that was found, or forgets it when it has turned out to be another.
-    pub(crate) fn decide(&self, dialect: Option<Dialect>) {
-        *self.dialect.lock().unwrap_or_else(PoisonError::into_inner) = dialect;
+    pub(crate) fn decide(&self, dialect: Dialect) {
+        *self.dialect.lock().unwrap_or_else(PoisonError::into_inner) = Some(dialect);
     }
 
     /// Where workflows are asked for, if it was found out.

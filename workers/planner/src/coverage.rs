@@ -120,6 +120,17 @@ impl Coverage {
         self.receipts.get(job)
     }
 
+    /// What complete jobs of a kind have cost, in calls of all classes.
+    pub(crate) fn complete_calls(&self, kind: &str) -> impl Iterator<Item = u64> {
+        let complete = self.receipts.values().filter(move |known| known.kind == kind);
+        let complete = complete.filter(|known| known.state == ReceiptState::Complete);
+        complete.map(|Known { calls, .. }| {
+            [calls.light, calls.medium, calls.heavy, calls.resource_intensive]
+                .into_iter()
+                .fold(0, u64::saturating_add)
+        })
+    }
+
     /// Every date of which there is any receipt.
     pub(crate) fn days(&self) -> BTreeMap<Date, Day<'_>> {
         let mut days: BTreeMap<Date, Day<'_>> = BTreeMap::new();

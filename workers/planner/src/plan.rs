@@ -7,11 +7,11 @@ use jiff::{SignedDuration, Timestamp, ToSpan};
 use messages::zoom::{Event, MeetingContext, Task};
 use messages::{JobId, Lane, MeetingUuid, Queue, Receipt, ReceiptState, RunId, encode};
 
-use crate::Coverage;
 use crate::coverage::{Day, Known};
 use crate::daily::today;
 use crate::details::{self, Detail};
 use crate::price::{self, Price, Quota};
+use crate::{Asked, Coverage};
 
 /// For how long a planned job counts as under way when no jobs wait ([`Coverage::with_jobs_waiting`]). After
 /// that its message is taken for lost and it is published again; if it was not lost, doing it twice changes
@@ -50,6 +50,18 @@ impl Wanted {
         let since = daily_since(now);
         let recent = self.dates.iter().all(|date| *date >= since);
         self.lane.unwrap_or(if recent { Lane::Daily } else { Lane::Backfill })
+    }
+
+    /// What is asked for, in words that every source has.
+    pub fn asked(&self, now: Timestamp) -> Asked {
+        Asked {
+            run: self.run.clone(),
+            lane: self.lane(now),
+            dates: self.dates.clone(),
+            meetings: self.meeting_uuids.len() as u64,
+            episodes: 0,
+            picked: self.picked_jobs(),
+        }
     }
 
     fn lists(&self, date: Date) -> impl Iterator<Item = (Event, Task)> {
@@ -124,6 +136,12 @@ pub(crate) fn is_final(date: Date, list: &Known) -> bool {
     let settled = over.and_then(|over| over.checked_add(SETTLED_AFTER).ok());
     let since = settled.zip(list.started_at).is_some_and(|(settled, started)| started >= settled);
     list.state == ReceiptState::Complete && since
+}
+
+/// True for a job that is planned and not lost, as far as one can tell.
+pub(crate) fn is_under_way(known: &Known, now: Timestamp, jobs_waiting: bool) -> bool {
+    let leased = jobs_waiting || now.duration_since(known.planned_at) < LEASE;
+    known.state == ReceiptState::Planned && leased
 }
 
 struct Planning<'a> {
@@ -217,8 +235,7 @@ impl Planning<'_> {
     }
 
     fn is_under_way(&self, known: &Known) -> bool {
-        let leased = self.jobs_waiting || self.now.duration_since(known.planned_at) < LEASE;
-        known.state == ReceiptState::Planned && leased
+        is_under_way(known, self.now, self.jobs_waiting)
     }
 
     fn finish(self, price: Price) -> Plan {

@@ -49,7 +49,10 @@ pub struct Price {
     pub heavy: u64,
     /// Detail jobs that the heavy calls are for.
     pub details: u64,
-    /// Calls of both classes that a day allows.
+    /// Calls to a server that has no quota: Opencast.
+    #[serde(default)]
+    pub other: u64,
+    /// Calls of both classes that a day allows; 0 where there is no quota.
     pub per_day: u64,
     /// How many of them were left when this was reckoned, where that was known.
     pub left_today: Option<u64>,
@@ -70,6 +73,26 @@ pub struct Price {
 }
 
 impl Price {
+    /// The price of calls that no quota counts.
+    pub(crate) fn without_quota(now: Timestamp, calls: u64, per_second: f64, basis: String) -> Self {
+        let seconds = if per_second > 0.0 { whole(float(calls) / per_second) } else { 0 };
+        Self {
+            resource_intensive: 0,
+            heavy: 0,
+            details: 0,
+            other: calls,
+            per_day: 0,
+            left_today: None,
+            quota_days: 1,
+            seconds,
+            finish_at: after(now, seconds),
+            known: 0,
+            estimated: 0,
+            guessed: 0,
+            basis: vec![basis],
+        }
+    }
+
     /// Calls of both classes.
     pub fn calls(&self) -> u64 {
         self.resource_intensive.saturating_add(self.heavy)
@@ -87,6 +110,9 @@ impl Price {
 
     /// The share of today's quota in words.
     pub fn share(&self) -> String {
+        if self.per_day == 0 {
+            return "none: nobody counts these calls".to_owned();
+        }
         match (self.left_today, self.share_of_left()) {
             (Some(left), Some(share)) if left > 0 => format!(
                 "{:.1} % of the {} calls left today ({} a day)",
@@ -109,6 +135,9 @@ impl Price {
 
 impl fmt::Display for Price {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.other > 0 {
+            return write!(f, "about {} to Opencast, done {}", counted(self.other, "call"), self.finish());
+        }
         let lists = counted(self.resource_intensive, "resource-intensive call");
         write!(f, "{lists} and {}: {}, ", counted(self.heavy, "heavy call"), self.share())?;
         if self.quota_days > 1 {
@@ -147,21 +176,26 @@ pub(crate) fn of(
     let (lists, heavy) = (whole(sum.lists), whole(sum.heavy));
     let calls = lists.saturating_add(heavy);
     let seconds = seconds(now, lists, heavy, quota);
-    let wait = SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX));
     Price {
         resource_intensive: lists,
         heavy,
         details: whole(sum.details),
+        other: 0,
         per_day: quota.per_day,
         left_today: quota.left_today(),
         quota_days: calls.div_ceil(quota.per_day.max(1)).max(1),
         seconds,
-        finish_at: now.checked_add(wait).unwrap_or(Timestamp::MAX),
+        finish_at: after(now, seconds),
         known: sum.known,
         estimated: sum.estimated(),
         guessed: sum.guessed,
         basis: sum.basis(&history),
     }
+}
+
+fn after(now: Timestamp, seconds: u64) -> Timestamp {
+    let wait = SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX));
+    now.checked_add(wait).unwrap_or(Timestamp::MAX)
 }
 
 /// The least time: at the rates, and not before the midnights at which enough quota has come back.

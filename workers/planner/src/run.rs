@@ -3,10 +3,10 @@
 
 use jiff::Timestamp;
 use jiff::civil::Date;
-use messages::{Lane, RunId};
+use messages::{JobId, Lane, RunId};
 use serde::{Deserialize, Serialize};
 
-use crate::{Plan, Price, Wanted};
+use crate::{Plan, Price};
 
 /// How far a run has come, as far as its plan goes; its jobs have receipts of their own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,6 +54,23 @@ impl Origin {
     }
 }
 
+/// What was asked for, whatever the source: what a run is known by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    /// The run.
+    pub run: RunId,
+    /// The lane of its jobs.
+    pub lane: Lane,
+    /// The dates.
+    pub dates: Vec<Date>,
+    /// How many single meetings.
+    pub meetings: u64,
+    /// How many single episodes.
+    pub episodes: u64,
+    /// Jobs that belong to none of the dates: their receipts are the run's all the same.
+    pub picked: Vec<JobId>,
+}
+
 /// A run. Not of a fixed shape for ever: a field that an older `ua` does not know is left aside by it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunRecord {
@@ -75,6 +92,9 @@ pub struct RunRecord {
     pub dates: u64,
     /// How many single meetings were wanted.
     pub meetings: u64,
+    /// How many single episodes were wanted.
+    #[serde(default)]
+    pub episodes: u64,
     /// Jobs that the plan published; lists publish more.
     pub jobs: u64,
     /// When it was planned.
@@ -87,23 +107,19 @@ pub struct RunRecord {
 
 impl RunRecord {
     /// The record of a plan that is about to be published.
-    pub fn new(
-        now: Timestamp,
-        wanted: &Wanted,
-        plan: &Plan,
-        origin: Origin,
-        slot: Option<Timestamp>,
-    ) -> Self {
+    pub fn new(now: Timestamp, asked: &Asked, plan: &Plan, origin: Origin, slot: Option<Timestamp>) -> Self {
+        let Asked { run, lane, dates, meetings, episodes, .. } = asked;
         Self {
-            run: wanted.run.clone(),
+            run: run.clone(),
             state: RunState::Publishing,
             origin,
             slot,
-            lane: wanted.lane(now),
-            from: wanted.dates.iter().min().copied(),
-            to: wanted.dates.iter().max().copied(),
-            dates: wanted.dates.len() as u64,
-            meetings: wanted.meeting_uuids.len() as u64,
+            lane: *lane,
+            from: dates.iter().min().copied(),
+            to: dates.iter().max().copied(),
+            dates: dates.len() as u64,
+            meetings: *meetings,
+            episodes: *episodes,
             jobs: plan.jobs.len() as u64,
             planned_at: now,
             changed_at: now,

@@ -11,7 +11,7 @@ use crate::meter::{Doing, during};
 use crate::{Broker, BrokerError, Failure, Message, PublishError, clock};
 
 /// Buffered bytes at which an outbox publishes by itself.
-const FLUSH_BYTES: usize = 4 << 20;
+const FLUSH_BYTES: usize = 1 << 20;
 /// Buffered messages at which an outbox publishes by itself.
 const FLUSH_MESSAGES: usize = 200;
 /// Pauses between two tries of a full queue: short at first, then about the linger of a batch.

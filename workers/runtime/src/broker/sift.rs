@@ -36,12 +36,14 @@ pub struct Sift(Kind);
 enum Kind {
     Local(local::Sift),
     Amqp(amqp::Sift),
+    Parked(amqp::Parked),
+    Nothing,
 }
 
 impl Broker {
     /// Looks once at every message that waits in `queue` now, and takes those that `picks` says yes to. Workers go
     /// on meanwhile; what they hold is not looked at. On the local file what is parked for another attempt is
-    /// looked at, too; on RabbitMQ it is not: rungs are shared.
+    /// looked at, too; on RabbitMQ it is not, since rungs are shared: [`Broker::sift_parked`] does that.
     ///
     /// On RabbitMQ a queue is looked through by going round it once: what is not picked is published again
     /// behind all else, as it was and in its order. Where workers take from the queue at the same time a few
@@ -51,6 +53,15 @@ impl Broker {
         Sift(match self {
             Self::Local(local) => Kind::Local(local.sift(queue, picks)),
             Self::Amqp(amqp) => Kind::Amqp(amqp.sift(queue, picks)),
+        })
+    }
+
+    /// Looks once at every message that is parked for another attempt in a place that no queue has for itself, whatever
+    /// the queue it came from: RabbitMQ's rungs. What is not picked stays parked, for as long as it would have been.
+    pub fn sift_parked(&self, picks: impl Fn(&Message) -> bool + Send + Sync + 'static) -> Sift {
+        Sift(match self {
+            Self::Local(_) => Kind::Nothing,
+            Self::Amqp(amqp) => Kind::Parked(amqp.sift_parked(Picks(Arc::new(picks)))),
         })
     }
 }
@@ -65,6 +76,8 @@ impl Sift {
         match &mut self.0 {
             Kind::Local(sift) => sift.next().await,
             Kind::Amqp(sift) => sift.next().await,
+            Kind::Parked(sift) => sift.next().await,
+            Kind::Nothing => Ok(None),
         }
     }
 }

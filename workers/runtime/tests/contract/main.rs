@@ -98,6 +98,7 @@ contract! {
     sift::what_was_picked_and_not_settled_goes_back,
     sift::a_crash_in_the_middle_loses_none,
     sift::workers_go_on_meanwhile_and_each_message_is_had_once,
+    sift::what_is_parked_comes_out_and_the_rest_comes_back_in_time,
     crash::a_crash_between_take_and_ack_redelivers,
     crash::a_crash_is_counted_across_retries,
     crash::a_message_that_crashes_its_workers_is_told_apart,

@@ -1,7 +1,7 @@
 //! Looking through a queue: what is picked comes out, all else stays as it was.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use messages::{Cause, CauseClass};
 use runtime::{Broker, Delivery, Message, Sift};
@@ -157,4 +157,36 @@ async fn on_the_local_file_what_is_parked_is_looked_at_too() {
         assert_eq!(sorted(drain(&mut consumer, 2).await), ["m1", "m2"]);
     })
     .await;
+}
+
+/// Parked messages of a queue, wherever the broker keeps them.
+pub(crate) async fn what_is_parked_comes_out_and_the_rest_comes_back_in_time(fixture: &Fixture) {
+    fixture.broker.publish(messages(&jobs(), 9)).await.unwrap();
+    let mut consumer = consume(&fixture.broker, &jobs(), 9).await;
+    let mut taken = 0;
+    while taken < 9 {
+        for delivery in consumer.take(9).await.unwrap() {
+            taken += 1;
+            delivery.retry(Some(RUNGS[2]), Cause::new(CauseClass::BadShape, "later")).await.unwrap();
+        }
+    }
+    let parked_at = Instant::now();
+    let third = |message: &Message| number(message).is_multiple_of(3);
+    let mut picked = all(fixture.broker.sift(jobs(), third)).await;
+    picked.extend(all(fixture.broker.sift_parked(third)).await);
+    let mut numbers: Vec<usize> = picked.iter().map(|delivery| number(&delivery.message)).collect();
+    numbers.sort_unstable();
+    assert_eq!(numbers, [0, 3, 6]);
+    assert!(
+        picked.iter().all(|delivery| delivery.message.queue == jobs()),
+        "each names the queue it came from"
+    );
+    for delivery in picked {
+        delivery.ack().await.unwrap();
+    }
+    let mut back = drain(&mut consumer, 6).await;
+    back.sort_unstable();
+    assert_eq!(back, ["m1", "m2", "m4", "m5", "m7", "m8"]);
+    assert!(parked_at.elapsed() < 4 * RUNGS[2] + PATIENCE, "parked no longer than they would have been");
+    assert_quiet(&mut consumer).await;
 }

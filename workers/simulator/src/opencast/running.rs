@@ -1,6 +1,5 @@
 //! A running fake Opencast: start, address, answers without HTTP, stop.
 
-use std::net::Ipv4Addr;
 use std::sync::Arc;
 
 use jiff::civil::Date;
@@ -21,16 +20,15 @@ pub struct Opencast {
 }
 
 impl Opencast {
-    /// Binds 127.0.0.1 and serves until stopped.
+    /// Binds the address and serves until stopped.
     ///
     /// # Errors
     /// When the settings are refused or the port is taken.
     pub async fn start(settings: Settings) -> Result<Self, StartError> {
         settings.check()?;
-        let (port, stop) = (settings.port, CancellationToken::new());
+        let (place, stop) = ((settings.address, settings.port), CancellationToken::new());
         let shared = Arc::new(Shared::new(settings, stop.clone()));
-        let listening =
-            Listening::start((Ipv4Addr::LOCALHOST, port), stop, router(Arc::clone(&shared))).await?;
+        let listening = Listening::start(place, stop, router(Arc::clone(&shared))).await?;
         Ok(Self { shared, listening })
     }
 

@@ -1,5 +1,6 @@
 //! What a fake Opencast can be told, with defaults that make a small and fault-free world.
 
+use std::net::Ipv4Addr;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -15,7 +16,9 @@ pub(super) const MOST_ACTIONS: u32 = 5_000_000;
 /// Everything a fake Opencast is started with.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Port on 127.0.0.1; 0 takes any free one.
+    /// The address to listen on: 127.0.0.1, unless it is alone in a container.
+    pub address: Ipv4Addr,
+    /// The port there; 0 takes any free one.
     pub port: u16,
     /// Decides the world, together with the sizes below.
     pub seed: u64,
@@ -70,6 +73,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
+            address: Ipv4Addr::LOCALHOST,
             port: 0,
             seed: 1,
             generation: 15,

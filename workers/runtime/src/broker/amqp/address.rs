@@ -11,6 +11,9 @@ use crate::BrokerError;
 
 /// Seconds between two signs of life; a broker that gives none for twice that long is away.
 const HEARTBEAT_SECONDS: u16 = 30;
+/// Bytes in a frame at most. lapin keeps room for 32 of them in each direction of a connection: at RabbitMQ's own limit
+/// of 128 KiB that were 8 MiB, and a process has two connections.
+const FRAME_MAX: u32 = 32 << 10;
 
 /// Where the broker is and how to be let in.
 #[derive(Clone)]
@@ -33,6 +36,7 @@ impl Address {
             "/".clone_into(&mut uri.vhost);
         }
         uri.query.heartbeat.get_or_insert(HEARTBEAT_SECONDS);
+        uri.query.frame_max.get_or_insert(FRAME_MAX);
         let authorities = authorities.map(read_authorities).transpose()?;
         Ok(Self { uri, authorities })
     }

@@ -18,7 +18,7 @@ use crate::BrokerError;
 /// Unconfirmed messages at once.
 const MESSAGES: usize = 200;
 /// Unconfirmed bytes at once; one message may be larger.
-const BYTES: usize = 4 << 20;
+const BYTES: usize = 1 << 20;
 
 /// How a pass ended.
 #[derive(Debug)]

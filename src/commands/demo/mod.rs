@@ -1,4 +1,7 @@
-//! `ua demo`: the whole pipeline against a simulated account, and the truth beside what was harvested.
+//! `ua demo`: the whole pipeline against a simulated Zoom account and a simulated Opencast, and the truth beside what
+//! was harvested.
+
+mod lectures;
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -13,6 +16,7 @@ use serde::Serialize;
 use simulator::{LedgerSummary, Settings, Simulator, Source, Truth};
 use store::{Kind, Query, Store};
 
+use self::lectures::Lectures;
 use super::{run, simulate};
 use crate::cli::Demo;
 use crate::config::{Config, Environment};
@@ -36,6 +40,7 @@ struct Report {
     over_quota: u64,
     dead: u64,
     seconds: f64,
+    opencast: Lectures,
     complete: bool,
 }
 
@@ -51,16 +56,23 @@ pub(super) async fn execute(words: Demo, config: &Config) -> anyhow::Result<Outc
     fresh_folder(&words.data_dir)?;
     let settings = Settings { now: Some(well_after(date)), ..simulate::settings(&words.world) };
     let simulator = Simulator::start(settings).await.context("cannot start the simulator")?;
-    let config = account(&words, &simulator, config)?;
+    let opencast = lectures::start(&words, well_after(date)).await?;
+    let config = account(&words, &simulator, &opencast, config)?;
     let wish = Wish { dates: vec![date], lane: Some(Lane::Daily), ..Wish::default() };
     output::remark(&format!(
-        "a simulated account with {} meetings on {date}; fetching it all",
-        words.world.meetings_per_day
+        "a simulated account with {} meetings on {date}, and lectures with {} user actions; fetching it all",
+        words.world.meetings_per_day,
+        lectures::ACTIONS,
     ));
-    let (summary, store) = run::harvest(&wish, &config, &config, WAIT).await?;
+    let pass = |source| run::Pass { source, config: &config, account: &config, wait: WAIT };
+    let (summary, store) = run::harvest(&wish, &pass(messages::Source::Zoom)).await?;
     let truth = simulator.truth(date, Source::Dashboard);
-    let report = compare(date, &truth, &store, &summary, &simulator.ledger_summary()).await?;
+    let mut report = compare(date, &truth, &store, &summary, &simulator.ledger_summary()).await?;
+    let (watched, store) = run::harvest(&wish, &pass(messages::Source::Opencast)).await?;
+    report.opencast = lectures::compare(&opencast.truth(date), &store, &watched).await?;
+    report.complete &= report.opencast.complete;
     simulator.stop().await;
+    opencast.stop().await;
     if words.json {
         output::say_json(&report)?;
     } else {
@@ -78,8 +90,13 @@ fn well_after(date: Date) -> Timestamp {
 }
 
 /// The configuration of the demo: the simulator's account, everything else in one folder.
-fn account(words: &Demo, simulator: &Simulator, config: &Config) -> anyhow::Result<Config> {
-    let account = simulator.credentials();
+fn account(
+    words: &Demo,
+    simulator: &Simulator,
+    opencast: &simulator::opencast::Opencast,
+    config: &Config,
+) -> anyhow::Result<Config> {
+    let (account, system) = (simulator.credentials(), opencast.credentials());
     let environment = Environment::of([
         ("ZOOM_ACCOUNT_ID", account.account_id),
         ("ZOOM_CLIENT_ID", account.client_id),
@@ -88,6 +105,11 @@ fn account(words: &Demo, simulator: &Simulator, config: &Config) -> anyhow::Resu
         ("ZOOM_OAUTH_URL", simulator.oauth_url()),
         ("ZOOM_QUOTA_SPEED", if words.world.speed > 0.0 { words.world.speed } else { 10_000.0 }.to_string()),
         ("ZOOM_WEBINARS", words.world.webinars.to_string()),
+        ("OPENCAST_ENGAGE_URL", opencast.url()),
+        ("OPENCAST_ADMIN_URL", opencast.url()),
+        ("OPENCAST_USER", system.user),
+        ("OPENCAST_PASSWORD", system.password),
+        ("OPENCAST_CALLS_PER_SECOND", "0".to_owned()),
         ("UA_DATA_DIR", words.data_dir.display().to_string()),
     ]);
     Ok(Config { log: config.log.clone(), ..Config::from(&environment)? })
@@ -146,15 +168,16 @@ async fn compare(
         harvested: Counts { meetings: meetings.len() as u64, sessions: sessions.len() as u64 },
         missing,
         unexpected,
-        calls: summary.calls,
+        calls: summary.came.calls(),
         over_quota: ledger.over,
         dead: summary.dead,
         seconds: summary.seconds,
+        opencast: Lectures::default(),
         complete: missing == 0 && unexpected == 0,
     })
 }
 
-async fn ids(store: &Store, kind: Kind) -> anyhow::Result<HashSet<String>> {
+pub(super) async fn ids(store: &Store, kind: Kind) -> anyhow::Result<HashSet<String>> {
     let (query, mut ids, mut after) = (Query::all(kind), HashSet::new(), None);
     loop {
         let (hits, next) = store.scan(&query, 2_000, after).await?;
@@ -172,21 +195,27 @@ fn print(report: &Report, folder: &Path) {
         |name: &str, truth: u64, harvested: u64| [name.to_owned(), truth.to_string(), harvested.to_string()];
     table.add_row(row("meetings", report.truth.meetings, report.harvested.meetings));
     table.add_row(row("participant sessions", report.truth.sessions, report.harvested.sessions));
+    let lectures = &report.opencast;
+    table.add_row(row("user actions", lectures.truth.actions, lectures.harvested.actions));
+    table.add_row(row("episodes", lectures.truth.episodes, lectures.harvested.episodes));
     table.add_row(row("calls over quota", 0, report.over_quota));
     output::say(&table.to_string());
     let Calls { light, medium, heavy, resource_intensive } = report.calls;
     output::say(&format!(
-        "{} {} in {:.1} s with {heavy} heavy, {resource_intensive} resource-intensive, {medium} medium and {light} light calls; {} dead letters",
+        "{} {} in {:.1} s with {heavy} heavy, {resource_intensive} resource-intensive, {medium} medium and {light} light calls to Zoom and {} to Opencast; {} dead letters",
         report.date,
         if report.complete { "is complete" } else { "is NOT complete" },
-        report.seconds,
-        report.dead,
+        report.seconds + lectures.seconds,
+        lectures.calls,
+        report.dead + lectures.dead,
     ));
-    if report.missing + report.unexpected > 0 {
-        output::say(&format!("{} documents are missing, {} unexpected", report.missing, report.unexpected));
+    let (missing, unexpected) = (report.missing + lectures.missing, report.unexpected + lectures.unexpected);
+    if missing + unexpected > 0 {
+        output::say(&format!("{missing} documents are missing, {unexpected} unexpected"));
     }
+    let date = report.date;
     let (db, dir) = (folder.join("ua.db").display().to_string(), folder.display().to_string());
     output::say(&format!(
-        "\nGo on with:\n  sqlite3 -box {db} \"select topic, count(*) sessions, sum(duration)/3600 hours from sessions group by topic order by 2 desc limit 5\"\n  sqlite3 -box {db} \"select device_family, count(*) from sessions group by 1 order by 2 desc\"\n  UA_DATA_DIR={dir} ua status",
+        "\nGo on with:\n  sqlite3 -box {db} \"select topic, count(*) sessions, sum(duration)/3600 hours from sessions group by topic order by 2 desc limit 5\"\n  sqlite3 -box {db} \"select device_family, count(*) from sessions group by 1 order by 2 desc\"\n  sqlite3 -box {db} \"select episode_title, count(distinct huid) students from useractions group by 1 order by 2 desc limit 5\"\n  UA_DATA_DIR={dir} ua export attendance --from {date} --to {date}\n  UA_DATA_DIR={dir} ua status",
     ));
 }

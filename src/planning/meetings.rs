@@ -1,0 +1,112 @@
+//! The plan for Zoom: lists and details of one account.
+
+use anyhow::Context as _;
+use jiff::civil::Date;
+use messages::zoom::Task;
+use messages::{Job, JobId, MAIN_ACCOUNT, Receipt, RunId, Source};
+use planner::{Coverage, Experience, PlannedJob, Quota, Wanted};
+use runtime::{Broker, clock};
+use store::{Kind, Query, Store};
+
+use super::{Planned, Wish, jobs_wait};
+use crate::config::Config;
+use crate::coverage;
+
+/// How many days of lists teach the planner what an unlisted date may cost: as many as Zoom lists.
+const EXPERIENCE_DAYS: i32 = 184;
+
+/// Compares what is wished with what the store's receipts say is held.
+///
+/// # Errors
+/// When the broker or the store is away.
+pub async fn plan(
+    wish: &Wish,
+    config: &Config,
+    quota: &Quota,
+    broker: &Broker,
+    store: &Store,
+) -> anyhow::Result<Planned> {
+    let account = account(config);
+    let now = clock::now();
+    store.refresh().await?;
+    let today = coverage::today();
+    let mut known = Coverage::default().with_jobs_waiting(jobs_wait(broker).await?);
+    let since = today.saturating_sub(jiff::Span::new().days(EXPERIENCE_DAYS));
+    coverage::lists(store, since, today, |receipt| add(&mut known, receipt, &account)).await?;
+    let mut known = known.with_experience(experience(store, since, today).await?);
+    let dates = if wish.dates.is_empty() && wish.meeting_uuids.is_empty() {
+        let week = today.saturating_sub(jiff::Span::new().days(7));
+        coverage::receipts(store, week, today, |receipt| add(&mut known, receipt, &account)).await?;
+        planner::standard(now, &known)
+    } else {
+        wish.dates.clone()
+    };
+    if let (Some(first), Some(last)) = (dates.iter().min(), dates.iter().max()) {
+        coverage::receipts(store, *first, *last, |receipt| add(&mut known, receipt, &account)).await?;
+    }
+    let window = dates.first().copied().zip(dates.last().copied());
+    let wanted = Wanted {
+        run: RunId::new(now, window),
+        dates,
+        meeting_uuids: wish.meeting_uuids.clone(),
+        lane: wish.lane,
+        force: wish.force,
+        webinars: config.webinars,
+    };
+    for receipt in coverage::receipts_of(store, &of_account(wanted.picked_jobs(), &account)).await? {
+        known.add_wanted(plain(receipt));
+    }
+    let mut plan = planner::plan(now, &wanted, &known, quota);
+    if account != MAIN_ACCOUNT {
+        plan.jobs =
+            plan.jobs.into_iter().map(|job| for_account(job, &account)).collect::<anyhow::Result<_>>()?;
+    }
+    let mut asked = wanted.asked(now);
+    asked.picked = of_account(asked.picked, &account);
+    Ok(Planned { asked, plan, now, source: Source::Zoom, account })
+}
+
+/// The label of the account that a configuration is for.
+pub(crate) fn account(config: &Config) -> String {
+    config.zoom.as_ref().map_or(MAIN_ACCOUNT, |zoom| zoom.label.as_str()).to_owned()
+}
+
+/// The planner knows one account: it is shown that one's receipts, as if there were no other.
+pub(crate) fn add(known: &mut Coverage, receipt: Receipt, account: &str) {
+    if receipt.source == Source::Zoom && receipt.job_id.account() == account {
+        known.add(plain(receipt));
+    }
+}
+
+fn plain(receipt: Receipt) -> Receipt {
+    Receipt { job_id: receipt.job_id.of_account(MAIN_ACCOUNT), ..receipt }
+}
+
+fn of_account(jobs: Vec<JobId>, account: &str) -> Vec<JobId> {
+    jobs.into_iter().map(|job| job.of_account(account)).collect()
+}
+
+fn for_account(job: PlannedJob, account: &str) -> anyhow::Result<PlannedJob> {
+    let queue = job.queue;
+    let job: Job<Task> = messages::decode(&job.body).context("a job that was just planned")?;
+    let job = job.of_account(account);
+    let (body, receipt) = (messages::encode(&job)?, job.planned()?);
+    Ok(PlannedJob { queue, id: job.id, body, receipt })
+}
+
+/// What complete details have cost so far.
+async fn experience(store: &Store, from: Date, to: Date) -> anyhow::Result<Experience> {
+    let kinds = ["participants", "host_meetings"].map(str::to_owned).into();
+    let details = Query::all(Kind::Harvests).with("state", "complete").with_any("kind", kinds);
+    let details = details.between("date", from, to);
+    let mut experience = Experience::default();
+    for (kind, count) in store.group(&details, "kind").await? {
+        match kind.as_str() {
+            "host_meetings" => experience.hosts = count,
+            _ => experience.meetings = count,
+        }
+    }
+    let heavy = store.sum(&details, &["calls.heavy"]).await?;
+    experience.heavy = heavy.first().and_then(|heavy| u64::try_from(*heavy).ok()).unwrap_or(0);
+    Ok(experience)
+}

@@ -1,0 +1,172 @@
+//! What is wished to be harvested: the words of the command line, checked before anything is done.
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use messages::{Lane, MeetingUuid, Mpid, Source};
+
+use crate::cli::Selectors;
+use crate::config::Config;
+use crate::coverage;
+use crate::exit::usage;
+
+/// So many dates are planned at once at most: ten years.
+const MOST_DATES: i64 = 3_660;
+
+/// What is wished to be harvested.
+#[derive(Debug, Clone, Default)]
+pub struct Wish {
+    /// Where from.
+    pub sources: Vec<Source>,
+    /// Dates: in UTC for Zoom, in the server's zone for Opencast. With nothing single either, the planner's own choice.
+    pub dates: Vec<Date>,
+    /// Single meetings.
+    pub meeting_uuids: Vec<MeetingUuid>,
+    /// Single episodes.
+    pub episodes: Vec<Mpid>,
+    /// Every episode there is.
+    pub catalogue: bool,
+    /// The lane, if one is wished.
+    pub lane: Option<Lane>,
+    /// Again what is complete.
+    pub force: bool,
+}
+
+impl Wish {
+    /// What the words of the command line wish for, of the sources that are configured unless the words name some.
+    ///
+    /// # Errors
+    /// When a date cannot be listed, the range is none, or a word is for a source that is not meant.
+    pub fn from(words: &Selectors, config: &Config, now: Timestamp) -> anyhow::Result<Self> {
+        let sources = sources(words, config)?;
+        let dates = dates(words)?;
+        let today = coverage::today_at(now);
+        for date in &dates {
+            if sources.contains(&Source::Zoom) {
+                zoom::window::check(*date, today).map_err(|error| usage(error.to_string()))?;
+            }
+            // A server east of Greenwich may have begun tomorrow.
+            if today.tomorrow().is_ok_and(|tomorrow| *date > tomorrow) {
+                return Err(usage(format!("{date} is in the future: nothing has happened on it yet")));
+            }
+        }
+        Ok(Self {
+            sources,
+            dates,
+            meeting_uuids: words.meeting_uuid.clone(),
+            episodes: words.episode.clone(),
+            catalogue: words.catalogue,
+            lane: words.lane,
+            force: words.force,
+        })
+    }
+}
+
+/// The sources that are meant. What is for one source alone means that one.
+fn sources(words: &Selectors, config: &Config) -> anyhow::Result<Vec<Source>> {
+    let lectures = !words.episode.is_empty() || words.catalogue;
+    let single = [(Source::Zoom, !words.meeting_uuid.is_empty(), "--meeting-uuid")].into_iter().chain([(
+        Source::Opencast,
+        lectures,
+        "--episode and --catalogue",
+    )]);
+    let single: Vec<_> = single.filter(|(_, is_named, _)| *is_named).collect();
+    let mut sources = words.source.clone();
+    sources.sort_unstable();
+    sources.dedup();
+    for (source, _, word) in &single {
+        if !sources.is_empty() && !sources.contains(source) {
+            return Err(usage(format!("{word} belong to {source}, which --source leaves out")));
+        }
+    }
+    if sources.is_empty() {
+        sources = match single[..] {
+            [] => config.sources(),
+            _ => single.iter().map(|(source, ..)| *source).collect(),
+        };
+    }
+    Ok(sources)
+}
+
+/// The dates of the words; checked as a range, not against any source.
+fn dates(words: &Selectors) -> anyhow::Result<Vec<Date>> {
+    match (words.date, words.from, words.to) {
+        (Some(date), ..) => Ok(vec![date]),
+        (None, Some(from), Some(to)) if from > to => Err(usage(reversed(from, to))),
+        (None, Some(from), Some(to)) if i64::from((to - from).get_days()) > MOST_DATES => {
+            Err(usage(format!("{from} to {to} are more than {MOST_DATES} dates: take a shorter range")))
+        }
+        (None, Some(from), Some(to)) => planner::days(from, to).map_err(|error| usage(error.to_string())),
+        _ => Ok(Vec::new()),
+    }
+}
+
+fn reversed(from: Date, to: Date) -> String {
+    format!("--from {from} is after --to {to}: swap the two dates")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Environment;
+
+    fn config(variables: &[(&'static str, &str)]) -> Config {
+        Config::from(&Environment::of(variables.iter().map(|(name, value)| (*name, (*value).to_owned()))))
+            .unwrap()
+    }
+
+    fn both() -> Config {
+        config(&[
+            ("ZOOM_ACCOUNT_ID", "a"),
+            ("ZOOM_CLIENT_ID", "b"),
+            ("ZOOM_CLIENT_SECRET", "c"),
+            ("OPENCAST_ENGAGE_URL", "http://h"),
+        ])
+    }
+
+    fn wish(config: &Config, change: impl FnOnce(&mut Selectors)) -> anyhow::Result<Wish> {
+        let mut words = Selectors::default();
+        change(&mut words);
+        Wish::from(&words, config, "2026-07-15T12:00:00Z".parse().unwrap())
+    }
+
+    fn date(text: &str) -> Option<Date> {
+        Some(text.parse().unwrap())
+    }
+
+    #[test]
+    fn dates_are_checked_before_anything_is_done() {
+        let config = both();
+        assert_eq!(wish(&config, |words| words.date = date("2026-07-14")).unwrap().dates.len(), 1);
+        assert!(wish(&config, |words| words.date = date("2026-07-16")).is_err());
+        assert!(wish(&config, |words| words.date = date("2026-01-14")).is_err());
+        let range = |from, to| wish(&config, |words| (words.from, words.to) = (date(from), date(to)));
+        assert_eq!(range("2026-06-01", "2026-06-30").unwrap().dates.len(), 30);
+        assert!(range("2026-06-30", "2026-06-01").is_err());
+        // Refused before a list of a million dates is made.
+        assert!(range("0001-01-01", "2026-06-01").is_err());
+    }
+
+    #[test]
+    fn opencast_holds_dates_that_zoom_lists_no_more() {
+        let alone = config(&[("OPENCAST_ENGAGE_URL", "http://h")]);
+        assert_eq!(
+            wish(&alone, |words| words.date = date("2019-02-01")).unwrap().sources,
+            [Source::Opencast]
+        );
+        let error = wish(&alone, |words| words.date = date("2026-07-17")).unwrap_err();
+        assert!(error.to_string().contains("in the future"), "{error}");
+    }
+
+    #[test]
+    fn what_is_for_one_source_means_that_one() {
+        let config = both();
+        assert_eq!(wish(&config, |_| {}).unwrap().sources, [Source::Zoom, Source::Opencast]);
+        let episode = |words: &mut Selectors| words.episode = vec!["a-1".parse().unwrap()];
+        assert_eq!(wish(&config, episode).unwrap().sources, [Source::Opencast]);
+        let error = wish(&config, |words| {
+            episode(words);
+            words.source = vec![Source::Zoom];
+        });
+        assert!(error.unwrap_err().to_string().contains("--source leaves out"));
+    }
+}

@@ -1,0 +1,186 @@
+//! Opencast from end to end: embedded against every generation and both dialects, and on real servers with faults and
+//! a `kill -9`.
+
+use std::collections::BTreeSet;
+
+use jiff::civil::Date;
+use messages::{MAIN_ACCOUNT, Receipt, ReceiptState};
+use serde_json::Value;
+use simulator::opencast::{Auth, Dialect, Opencast, Settings};
+use store::{Kind, Query, Store};
+
+use crate::bad_input::yesterday;
+use crate::program::{Program, eventually};
+use crate::servers::{Site, server};
+
+fn settings() -> Settings {
+    Settings { actions_per_day: 2_500, ..Settings::default() }
+}
+
+fn day() -> Date {
+    yesterday().parse().unwrap()
+}
+
+fn local(program: &Program) -> Store {
+    let settings = store::local::Settings { folder: program.path().join("data"), prefix: String::new() };
+    Store::Local(store::Local::open(settings).unwrap())
+}
+
+async fn ids(store: &Store, kind: Kind) -> BTreeSet<String> {
+    let (query, mut ids, mut after) = (Query::all(kind), BTreeSet::new(), None);
+    loop {
+        let (hits, next) = store.scan(&query, 2_000, after).await.unwrap();
+        ids.extend(hits.into_iter().map(|hit| hit.id));
+        match next {
+            Some(next) => after = Some(next),
+            None => return ids,
+        }
+    }
+}
+
+fn truth(opencast: &Opencast) -> (BTreeSet<String>, BTreeSet<String>) {
+    let truth = opencast.truth(day());
+    let actions = truth.ids.unwrap().action_ids.iter().map(ToString::to_string).collect();
+    (actions, truth.episodes.into_iter().collect())
+}
+
+async fn receipt(store: &Store, id: &str) -> Receipt {
+    let hit = store.get(Kind::Harvests, id).await.unwrap().unwrap();
+    let receipt: Receipt = serde_json::from_str(hit.source.get()).unwrap();
+    assert_eq!(receipt.job_id.account(), MAIN_ACCOUNT);
+    receipt
+}
+
+/// `ua run` of one date: the file ends equal to the truth.
+async fn embedded(settings: Settings) {
+    let dce = settings.dialect == Dialect::Dce;
+    let opencast = Opencast::start(settings).await.unwrap();
+    let program = Program::new().with_opencast(&opencast).with("UA_DATA_DIR", "data");
+    let ended = program.call(&["run", "--source", "opencast", "--date", &yesterday(), "--json"]);
+    assert_eq!(ended.code, Some(0), "{}\n{}", ended.out, ended.err);
+    let said: Value = serde_json::from_str(ended.out.lines().last().unwrap()).unwrap();
+    let (actions, episodes) = truth(&opencast);
+    assert_eq!((&said["source"], &said["complete"]), (&"opencast".into(), &true.into()), "{said}");
+    let store = local(&program);
+    let held = ids(&store, Kind::Useractions).await;
+    // A window's end is asked for as the next date's beginning: what lies on the border belongs to both.
+    let beyond = opencast.truth(day().tomorrow().unwrap()).ids.unwrap().action_ids;
+    let beyond: BTreeSet<String> = beyond.iter().map(ToString::to_string).collect();
+    let border: BTreeSet<String> = held.intersection(&beyond).cloned().collect();
+    assert!(border.is_empty() || dce && border.len() < 3, "{border:?}");
+    assert_eq!(held, actions.union(&border).cloned().collect());
+    assert_eq!(said["actions"], held.len(), "{said}");
+    assert!(ids(&store, Kind::Episodes).await.is_superset(&episodes));
+    let receipt = receipt(&store, &format!("opencast:actions:{}", yesterday())).await;
+    assert_eq!((receipt.state, receipt.got), (ReceiptState::Complete, Some(held.len() as u64)));
+    // Everything is held: planning again publishes nothing.
+    let again = program.call(&["plan", "--date", &yesterday(), "--json"]);
+    let plan: Value = serde_json::from_str(&again.out).unwrap();
+    assert_eq!((&plan["jobs"], &plan["covered"][0]), (&0.into(), &yesterday().into()), "{plan}");
+    opencast.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn upstream_of_every_generation_ends_equal_to_the_truth() {
+    for generation in [5, 12, 15, 16, 17] {
+        embedded(Settings { generation, ..settings() }).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_fork_with_windows_ends_equal_to_the_truth() {
+    embedded(Settings { generation: 5, dialect: Dialect::Dce, auth: Auth::Digest, ..settings() }).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_closes_everything_and_knows_basic_alone() {
+    embedded(Settings { auth: Auth::Basic, anonymous_reads: false, ..settings() }).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn faults_of_the_server_lose_nothing() {
+    let faults = ["500=0.03", "502-html=0.02", "reset=0.02", "truncated-json=0.02"];
+    embedded(Settings { faults: faults.map(|fault| fault.parse().unwrap()).into(), ..settings() }).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_day_without_actions_is_complete() {
+    embedded(Settings { actions_per_day: 0, ..settings() }).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn refused_credentials_are_told_and_exit_2() {
+    let opencast = Opencast::start(Settings { anonymous_reads: false, ..settings() }).await.unwrap();
+    let program = Program::new().with_opencast(&opencast).with("OPENCAST_PASSWORD", "canary-wrong");
+    for words in [&["run", "--date", &yesterday()][..], &["work", "opencast"], &["check"]] {
+        let ended = program.call(words);
+        assert_eq!(ended.code, Some(2), "{words:?}: {}{}", ended.out, ended.err);
+        let said = format!("{}{}", ended.out, ended.err);
+        assert!(said.contains("OPENCAST_USER") && !said.contains("canary"), "{words:?}: {said}");
+    }
+    opencast.stop().await;
+}
+
+/// Without user tracking actions are refused with a reason, and episodes are harvested all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn without_user_tracking_episodes_go_on() {
+    let opencast =
+        Opencast::start(Settings { usertracking: false, generation: 17, ..settings() }).await.unwrap();
+    let program = Program::new().with_opencast(&opencast).with("UA_DATA_DIR", "data");
+    let ended = program.call(&["run", "--date", &yesterday(), "--catalogue", "--source", "opencast"]);
+    assert_eq!(ended.code, Some(3), "{}\n{}", ended.out, ended.err);
+    let store = local(&program);
+    assert!(ids(&store, Kind::Episodes).await.len() > 10);
+    let receipt = receipt(&store, &format!("opencast:actions:{}", yesterday())).await;
+    assert_eq!(receipt.state, ReceiptState::Failed);
+    let checked = program.call(&["check"]);
+    assert!(checked.out.contains("user tracking"), "{}", checked.out);
+    opencast.stop().await;
+}
+
+/// Both sources in one plan and one worker, on real servers, with faults and a `kill -9` in the middle.
+#[tokio::test(flavor = "multi_thread")]
+async fn both_sources_on_rabbitmq_4_and_elasticsearch_9() {
+    let (Some(amqp), Some(search)) = (server("UA_TEST_AMQP4_URL"), server("UA_TEST_ES_9")) else { return };
+    let faults = ["500=0.02", "reset=0.02"].map(|fault| fault.parse().unwrap());
+    let watched = Settings { actions_per_day: 20_000, faults: faults.into(), ..settings() };
+    let opencast = Opencast::start(watched).await.unwrap();
+    let zoom = simulator::Settings {
+        meetings_per_day: 60,
+        participants: 6.0,
+        speed: 5.0,
+        faults: faults.into(),
+        ..simulator::Settings::default()
+    };
+    let zoom = simulator::Simulator::start(zoom).await.unwrap();
+    let program = Program::new().with_account(&zoom, 5.0).with_opencast(&opencast);
+    let site = Site::with(program.with("OPENCAST_CALLS_PER_SECOND", 20), &amqp, &search);
+    site.succeed(&["setup"]);
+    site.succeed(&["plan", "--date", &yesterday(), "--yes"]);
+    let worker = site.program.start(&["work", "all"], "first.log");
+    eventually("some actions are indexed", 60, async || !site.ids(Kind::Useractions).await.is_empty()).await;
+    worker.kill();
+    let worker = site.program.start(&["work", "all"], "second.log");
+    let (actions, episodes) = truth(&opencast);
+    let sessions = zoom.truth(day(), simulator::Source::Dashboard).ids.unwrap().session_ids;
+    eventually("the index holds every action", 120, async || site.ids(Kind::Useractions).await == actions)
+        .await;
+    eventually("the index holds every episode", 60, async || site.ids(Kind::Episodes).await == episodes)
+        .await;
+    eventually("the index holds every session", 120, async || {
+        site.ids(Kind::Sessions).await == sessions.iter().cloned().collect()
+    })
+    .await;
+    eventually("every receipt is complete", 30, async || {
+        site.store.refresh().await.unwrap();
+        let receipts = Query::all(Kind::Harvests);
+        let complete = site.store.count(&receipts.clone().with("state", "complete")).await.unwrap();
+        complete > 60 && site.store.count(&receipts).await.unwrap() == complete
+    })
+    .await;
+    assert_eq!(worker.terminate(), Some(0));
+    assert_eq!(zoom.ledger_summary().over, 0);
+    site.store.wipe_prefix().await.unwrap();
+    zoom.stop().await;
+    opencast.stop().await;
+}

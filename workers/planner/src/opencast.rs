@@ -1,0 +1,250 @@
+//! The plan for Opencast: a job for each date of the server's time zone whose actions are not all held yet, and jobs
+//! for episodes. Pure, as the plan for Zoom.
+
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp, ToSpan};
+use messages::opencast::Task;
+use messages::{Lane, Mpid, Queue, ReceiptState, RunId, encode};
+
+use crate::coverage::Known;
+use crate::plan::{PlannedJob, is_under_way};
+use crate::price::Price;
+use crate::{Asked, Coverage, Plan};
+
+/// How long after the end of a date all its actions are with the server: players send theirs every half minute.
+const SETTLED_AFTER: SignedDuration = SignedDuration::from_mins(10);
+/// Dates that are at most so many days ago are daily work, and looked at when nobody names a date.
+const DAILY_DAYS: i32 = 3;
+/// Calls that the actions of a date are taken for as long as no receipt says better.
+const GUESSED_CALLS: f64 = 20.0;
+
+/// What should be held of Opencast.
+#[derive(Debug, Clone)]
+pub struct Lectures {
+    /// The dates, in the server's zone, whose actions are wanted.
+    pub dates: Vec<Date>,
+    /// Single episodes.
+    pub episodes: Vec<Mpid>,
+    /// Every episode there is.
+    pub catalogue: bool,
+    /// The lane to publish in; `None`: daily if every date is of the last three days, else backfill.
+    pub lane: Option<Lane>,
+    /// Publish whatever the receipts say.
+    pub force: bool,
+    /// The run the jobs belong to.
+    pub run: RunId,
+    /// The server's time zone: its dates begin and end there.
+    pub zone: TimeZone,
+}
+
+impl Lectures {
+    /// The jobs that belong to no date's actions.
+    pub fn picked(&self, now: Timestamp) -> Vec<Task> {
+        let catalogue = self.catalogue.then(|| Task::Catalogue { date: crate::daily::today(now) });
+        self.episodes.iter().map(|mpid| Task::Episode { mpid: mpid.clone() }).chain(catalogue).collect()
+    }
+
+    /// What is asked for, in words that every source has.
+    pub fn asked(&self, now: Timestamp) -> Asked {
+        Asked {
+            run: self.run.clone(),
+            lane: self.lane(now),
+            dates: self.dates.clone(),
+            meetings: 0,
+            episodes: self.episodes.len() as u64,
+            picked: self.picked(now).iter().map(Task::job_id).collect(),
+        }
+    }
+
+    /// The lane the jobs go to.
+    pub fn lane(&self, now: Timestamp) -> Lane {
+        let since = today(now, &self.zone).saturating_sub(DAILY_DAYS.days());
+        let recent = self.dates.iter().all(|date| *date >= since);
+        self.lane.unwrap_or(if recent { Lane::Daily } else { Lane::Backfill })
+    }
+}
+
+/// The dates that are planned when nobody names one: today as far as it has come, and the three days before it.
+/// What of them is held already costs nothing.
+pub fn recent_dates(now: Timestamp, zone: &TimeZone) -> Vec<Date> {
+    let today = today(now, zone);
+    (0..=DAILY_DAYS).rev().filter_map(|back| today.checked_sub(back.days()).ok()).collect()
+}
+
+/// The date of `now` in a zone.
+pub fn today(now: Timestamp, zone: &TimeZone) -> Date {
+    zone.to_datetime(now).date()
+}
+
+/// Compares what is wanted with what is held. `calls_per_second` is what the server is asked at the most; 0 is no limit.
+pub fn plan_lectures(now: Timestamp, wanted: &Lectures, coverage: &Coverage, calls_per_second: f64) -> Plan {
+    let (lane, mut tasks) = (wanted.lane(now), Vec::new());
+    let (mut covered, mut in_flight) = (Vec::new(), Vec::new());
+    let mut dates = wanted.dates.clone();
+    dates.sort_unstable();
+    dates.dedup();
+    for date in dates {
+        let known = coverage.of(&Task::Actions { date, since: None }.job_id());
+        match known {
+            _ if wanted.force => tasks.push(Task::Actions { date, since: None }),
+            Some(known) if is_under_way(known, now, coverage.jobs_waiting) => in_flight.push(date),
+            Some(known) if is_final(known, date, &wanted.zone) => covered.push(date),
+            known => tasks.push(Task::Actions { date, since: since(known, date, now, &wanted.zone) }),
+        }
+    }
+    // Single episodes were asked for by hand: they are fetched anew unless they are on their way already.
+    let under_way = |task: &Task| {
+        let known = coverage.of(&task.job_id());
+        !wanted.force && known.is_some_and(|known| is_under_way(known, now, coverage.jobs_waiting))
+    };
+    tasks.extend(wanted.picked(now).into_iter().filter(|task| !under_way(task)));
+    let price = price(now, &tasks, coverage, calls_per_second);
+    let jobs = tasks.into_iter().filter_map(|task| planned(task, wanted.run.clone(), lane, now)).collect();
+    Plan { jobs, price, covered, in_flight, held: Vec::new(), failed: 0 }
+}
+
+/// True when a date was read whole, after it was over.
+fn is_final(known: &Known, date: Date, zone: &TimeZone) -> bool {
+    let settled = end(date, zone).and_then(|end| end.checked_add(SETTLED_AFTER).ok());
+    let after = settled.zip(known.started_at).is_some_and(|(settled, started)| started >= settled);
+    known.state == ReceiptState::Complete && after
+}
+
+/// Up to when a date is held, as long as it lasts. The date is read whole once more when it is over: then its receipt
+/// counts all of it. A job that failed has moved no mark, since its receipt is not complete.
+fn since(known: Option<&Known>, date: Date, now: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
+    let lasts =
+        end(date, zone).and_then(|end| end.checked_add(SETTLED_AFTER).ok()).is_some_and(|end| now < end);
+    let mark = known.filter(|known| known.state == ReceiptState::Complete)?.started_at?;
+    // A mark in the future was set by a clock that was wrong.
+    (lasts && mark <= now).then_some(mark)
+}
+
+/// When a date is over.
+fn end(date: Date, zone: &TimeZone) -> Option<Timestamp> {
+    zone.to_timestamp(date.tomorrow().ok()?.at(0, 0, 0, 0)).ok()
+}
+
+fn price(now: Timestamp, tasks: &[Task], coverage: &Coverage, calls_per_second: f64) -> Price {
+    let known: Vec<f64> = coverage.complete_calls("actions").map(crate::price::float).collect();
+    let mean = known.iter().sum::<f64>() / crate::price::float(known.len().max(1) as u64);
+    let per_date = if known.is_empty() { GUESSED_CALLS } else { mean.max(1.0) };
+    let calls = tasks.iter().map(|task| match task {
+        Task::Actions { .. } => per_date,
+        Task::Episode { .. } => 2.0,
+        Task::Catalogue { .. } => GUESSED_CALLS,
+    });
+    let basis = match known.len() as u64 {
+        0 => format!("a date guessed at {GUESSED_CALLS} calls: no date of this server is complete yet"),
+        dates => format!("a date at {per_date:.0} calls: the mean of {dates} complete ones"),
+    };
+    Price::without_quota(now, crate::price::whole(calls.sum()), calls_per_second, basis)
+}
+
+/// `None` only if a job could not be written as JSON, which no task is able to bring about.
+fn planned(task: Task, run: RunId, lane: Lane, now: Timestamp) -> Option<PlannedJob> {
+    let queue = Queue::jobs(task.family(), lane);
+    let job = task.into_job(run, lane, now);
+    let (body, receipt) = (encode(&job).ok()?, job.planned().ok()?);
+    Some(PlannedJob { queue, id: job.id, body, receipt })
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+    use messages::{Job, Receipt, decode};
+
+    use super::*;
+
+    const RUN: &str = "r";
+
+    fn zone() -> TimeZone {
+        TimeZone::get("America/New_York").unwrap()
+    }
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    fn wanted(dates: &[Date]) -> Lectures {
+        Lectures {
+            dates: dates.to_vec(),
+            episodes: Vec::new(),
+            catalogue: false,
+            lane: None,
+            force: false,
+            run: RUN.into(),
+            zone: zone(),
+        }
+    }
+
+    fn receipt(date: Date, state: ReceiptState, started_at: Option<&str>) -> Receipt {
+        let job =
+            Task::Actions { date, since: None }.into_job(RUN.into(), Lane::Daily, at("2026-03-01T00:00:00Z"));
+        let started_at = started_at.map(at);
+        Receipt { state, started_at, finished_at: started_at, ..job.planned().unwrap() }
+    }
+
+    fn tasks(plan: &Plan) -> Vec<Task> {
+        plan.jobs.iter().map(|job| decode::<Job<Task>>(&job.body).unwrap().task).collect()
+    }
+
+    #[test]
+    fn a_date_is_covered_when_it_was_read_after_its_end_in_the_servers_zone() {
+        let day = date(2026, 3, 8);
+        // The clocks go forward on this day: it ends at 04:00 UTC, not at 05:00.
+        for (started, is_covered) in [("2026-03-09T04:09:00Z", false), ("2026-03-09T04:10:00Z", true)] {
+            let coverage = Coverage::from_iter([receipt(day, ReceiptState::Complete, Some(started))]);
+            let plan = plan_lectures(at("2026-03-10T00:00:00Z"), &wanted(&[day]), &coverage, 5.0);
+            assert_eq!(plan.covered == [day], is_covered, "{started}");
+            assert_eq!(plan.jobs.is_empty(), is_covered);
+        }
+    }
+
+    #[test]
+    fn a_date_that_lasts_is_read_from_where_it_is_held_and_whole_when_it_is_over() {
+        let (day, mark) = (date(2026, 3, 10), "2026-03-10T15:00:00Z");
+        let coverage = Coverage::from_iter([receipt(day, ReceiptState::Complete, Some(mark))]);
+        let plan = |now: &str| tasks(&plan_lectures(at(now), &wanted(&[day]), &coverage, 5.0));
+        assert_eq!(plan("2026-03-10T16:00:00Z"), [Task::Actions { date: day, since: Some(at(mark)) }]);
+        assert_eq!(plan("2026-03-11T05:00:00Z"), [Task::Actions { date: day, since: None }]);
+        assert_eq!(
+            plan("2026-03-10T14:00:00Z"),
+            [Task::Actions { date: day, since: None }],
+            "a mark in the future"
+        );
+    }
+
+    #[test]
+    fn the_mark_never_passes_a_window_that_failed() {
+        let day = date(2026, 3, 10);
+        for state in [ReceiptState::Failed, ReceiptState::Incomplete, ReceiptState::Cancelled] {
+            let coverage = Coverage::from_iter([receipt(day, state, Some("2026-03-10T15:00:00Z"))]);
+            let plan = plan_lectures(at("2026-03-10T16:00:00Z"), &wanted(&[day]), &coverage, 5.0);
+            assert_eq!(tasks(&plan), [Task::Actions { date: day, since: None }], "{state:?}");
+        }
+    }
+
+    #[test]
+    fn planning_twice_publishes_nothing_the_second_time() {
+        let now = at("2026-03-10T16:00:00Z");
+        let mut wanted = wanted(&recent_dates(now, &zone()));
+        wanted.episodes = vec!["a-1".parse().unwrap()];
+        wanted.catalogue = true;
+        let first = plan_lectures(now, &wanted, &Coverage::default(), 5.0);
+        assert_eq!((first.jobs.len(), first.price.other), (6, 4 * 20 + 2 + 20));
+        let coverage = Coverage::from_iter(first.jobs.into_iter().map(|job| job.receipt));
+        let second = plan_lectures(now, &wanted, &coverage, 5.0);
+        assert!(second.jobs.is_empty() && second.in_flight.len() == 4);
+        wanted.force = true;
+        assert_eq!(plan_lectures(now, &wanted, &coverage, 5.0).jobs.len(), 6);
+    }
+
+    #[test]
+    fn old_dates_go_to_the_backfill() {
+        let now = at("2026-03-10T16:00:00Z");
+        assert_eq!(wanted(&[date(2026, 3, 7)]).lane(now), Lane::Daily);
+        assert_eq!(wanted(&[date(2026, 3, 6)]).lane(now), Lane::Backfill);
+    }
+}
