@@ -213,9 +213,8 @@ fn print(report: &Report, folder: &Path) {
     if missing + unexpected > 0 {
         output::say(&format!("{missing} documents are missing, {unexpected} unexpected"));
     }
-    let date = report.date;
     let (db, dir) = (folder.join("ua.db").display().to_string(), folder.display().to_string());
     output::say(&format!(
-        "\nGo on with:\n  sqlite3 -box {db} \"select topic, count(*) sessions, sum(duration)/3600 hours from sessions group by topic order by 2 desc limit 5\"\n  sqlite3 -box {db} \"select device_family, count(*) from sessions group by 1 order by 2 desc\"\n  sqlite3 -box {db} \"select episode_title, count(distinct huid) students from useractions group by 1 order by 2 desc limit 5\"\n  UA_DATA_DIR={dir} ua export attendance --from {date} --to {date}\n  UA_DATA_DIR={dir} ua status",
+        "\nGo on with:\n  sqlite3 -box {db} \"select topic, count(*) sessions, sum(duration)/3600 hours from sessions group by topic order by 2 desc limit 5\"\n  sqlite3 -box {db} \"select device_family, count(*) from sessions group by 1 order by 2 desc\"\n  sqlite3 -box {db} \"select episode_title, count(distinct huid) students from useractions group by 1 order by 2 desc limit 5\"\n  UA_DATA_DIR={dir} ua export attendance\n  UA_DATA_DIR={dir} ua status",
     ));
 }
