@@ -44,6 +44,7 @@ main() {
   tests
   $quick || check "snapshots that no test uses" unused_snapshots
   $quick || check "demo" shown env UA_DATA_DIR="$work/data" timeout --foreground 900 cargo run --release --locked -- demo
+  $quick || deployment_files
 }
 
 set_environment() {
@@ -122,6 +123,17 @@ gates() {
   fi
   check "clippy" cargo clippy --workspace --all-targets --locked -- -D warnings
   check "documentation" env RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
+}
+
+# Tools of others read what deploys `ua`; where they cannot be had that is said.
+deployment_files() {
+  if run "$work/validate.log" timeout --foreground 900 bash docker/validate.sh --install; then
+    check "deployment files" timeout --foreground 300 bash docker/validate.sh
+  else
+    heading "deployment files"
+    not_run+=("deployment files: a tool cannot be had: $(tail -n 1 "$work/validate.log")")
+    echo "NOT RUN ${not_run[-1]}"
+  fi
 }
 
 # The tests have noted which snapshots they looked at.

@@ -2,6 +2,7 @@
 # What deploys `ua`, put before the tools that will read it: Compose, promtool, kustomize, Kubernetes' and KEDA's
 # schemas, systemd. No engine and no cluster is needed. Ends with the line `N passed, N failed`.
 #
+#   --install    only installs what is missing
 #   UA_CACHE     where fetched things are kept (default ~/.cache/ua)
 set -euo pipefail
 
@@ -25,6 +26,7 @@ main() {
   trap 'rm -rf "$work"' EXIT
   cd "$ROOT"
   (install_missing)
+  [ "${1-}" != --install ] || return 0
   [ ! -d "$UA_CACHE/docker/config" ] || export DOCKER_CONFIG=$UA_CACHE/docker/config
   check "compose files" compose_files
   check "no worker of the composed stack may write or gain rights" composed_rights
@@ -237,4 +239,4 @@ check() { # NAME COMMAND...
   fi
 }
 
-main
+main "$@"
