@@ -4,6 +4,7 @@
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
+mod actions;
 mod desk;
 mod embedded;
 mod export;
@@ -29,6 +30,10 @@ fn main() -> ExitCode {
         }
         if wants("memory") {
             embedded::memory().await;
+        }
+        if wants("actions") {
+            actions::embedded().await;
+            actions::roles().await;
         }
         if wants("pipeline") {
             pipeline::ratio().await;

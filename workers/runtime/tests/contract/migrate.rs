@@ -3,7 +3,7 @@
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::FutureExt as _;
 use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions, QueueDeleteOptions};
@@ -62,8 +62,18 @@ impl Site {
     }
 
     async fn migrate(&self) -> Vec<Migrated> {
-        let amqp = Amqp::open(self.new.clone()).await.unwrap();
-        let migrated = amqp.migrate(|_, _, _| {}).await.unwrap();
+        let (amqp, begin) = (Amqp::open(self.new.clone()).await.unwrap(), Instant::now());
+        let migrated = loop {
+            match amqp.migrate(|_, _, _| {}).await {
+                // One that was interrupted holds its place until the broker has noticed.
+                Err(BrokerError::Refused(why))
+                    if why.contains("another migration") && begin.elapsed() < PATIENCE =>
+                {
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+                migrated => break migrated.unwrap(),
+            }
+        };
         Broker::Amqp(amqp).close().await;
         migrated
     }

@@ -1,0 +1,153 @@
+//! The one place where parts are built from the configuration and put together.
+
+mod roles;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use indexer::Enricher;
+use opencast::Opencast;
+use runtime::broker::Amqp;
+use runtime::quota::{Account, Allowance};
+use runtime::{Broker, Ladder};
+use secrecy::ExposeSecret as _;
+use store::Store;
+use zoom::Zoom;
+
+pub use self::roles::{Parts, Running};
+use crate::config::{AmqpConfig, Config, ConfigError};
+
+/// How long RabbitMQ's deliveries may wait here for a permit: far below its half hour of patience.
+pub(crate) const SHELF_LIFE: Duration = Duration::from_secs(600);
+
+/// Opens the broker that the configuration names.
+///
+/// # Errors
+/// When it cannot be reached or refuses.
+pub async fn broker(config: &Config, role: &str) -> anyhow::Result<Broker> {
+    let Some(amqp) = &config.amqp else { return local_broker(config) };
+    let settings = amqp_settings(amqp, config, role);
+    Ok(Broker::Amqp(Amqp::connect(settings).await.context("RabbitMQ (AMQP_URL)")?))
+}
+
+/// Opens the broker to look at it: declares nothing, so that no right to declare is needed.
+///
+/// # Errors
+/// As [`broker`].
+pub async fn reader(config: &Config, role: &str) -> anyhow::Result<Broker> {
+    let Some(amqp) = &config.amqp else { return local_broker(config) };
+    let settings = amqp_settings(amqp, config, role);
+    Ok(Broker::Amqp(Amqp::open(settings).await.context("RabbitMQ (AMQP_URL)")?))
+}
+
+fn local_broker(config: &Config) -> anyhow::Result<Broker> {
+    let settings = runtime::broker::local::Settings {
+        folder: config.data_dir.clone(),
+        ladder: Ladder::default(),
+        documents_limit: config.documents_limit,
+    };
+    Ok(Broker::Local(runtime::broker::Local::open(settings)?))
+}
+
+fn amqp_settings(amqp: &AmqpConfig, config: &Config, role: &str) -> runtime::broker::amqp::Settings {
+    runtime::broker::amqp::Settings {
+        url: amqp.url.clone(),
+        prefix: amqp.queue_prefix.clone(),
+        ladder: Ladder::default(),
+        documents_limit: config.documents_limit,
+        ca_cert: amqp.ca_cert.clone(),
+        connection_name: format!("ua {role}"),
+        shelf_life: SHELF_LIFE,
+    }
+}
+
+/// Opens the store that the configuration names.
+///
+/// # Errors
+/// When its settings are refused. A store that is away is found out by its first use.
+pub fn store(config: &Config) -> anyhow::Result<Store> {
+    let prefix = config.index_prefix.clone();
+    match &config.search {
+        None => {
+            let settings = store::local::Settings { folder: config.data_dir.clone(), prefix };
+            Ok(Store::Local(store::Local::open(settings)?))
+        }
+        Some(search) => {
+            let settings = store::elasticsearch::Settings {
+                host: search.host.expose_secret().to_owned(),
+                user: search.user.clone(),
+                password: search.password.clone(),
+                api_key: search.api_key.clone(),
+                ca_cert: search.ca_cert.clone(),
+                prefix,
+                request_timeout: Duration::from_secs(60),
+            };
+            Ok(Store::Elasticsearch(store::Elasticsearch::new(settings).context("Elasticsearch (ES_HOST)")?))
+        }
+    }
+}
+
+/// What the index role adds to documents: places where `GEOLITE_PATH` names a file of them, and programs.
+///
+/// # Errors
+/// When the file cannot be read or is no database of places.
+pub fn enricher(config: &Config) -> Result<Enricher, ConfigError> {
+    let Some(path) = &config.geolite_path else { return Ok(Enricher::default()) };
+    Enricher::with_places(path)
+        .map_err(|error| ConfigError::invalid("GEOLITE_PATH", format!("must name a file of places: {error}")))
+}
+
+/// The Zoom source, with every account that is configured.
+///
+/// # Errors
+/// When no account is configured; the error names what is missing.
+pub fn zoom(config: &Config) -> anyhow::Result<Arc<Zoom>> {
+    let accounts = config.of_accounts(None)?.into_iter().filter_map(|config| config.zoom.ok());
+    Ok(Arc::new(together(accounts.map(Zoom::new).collect::<Result<_, _>>()?)?))
+}
+
+/// The Zoom source of a process that fetches: it takes part in the accounts' quotas.
+///
+/// # Errors
+/// As [`fn@zoom`], and when another process fetches on the same local file.
+pub async fn fetcher(config: &Config, broker: &Broker) -> anyhow::Result<Arc<Zoom>> {
+    let mut accounts = Vec::new();
+    for zoom in config.of_accounts(None)?.into_iter().filter_map(|config| config.zoom.ok()) {
+        let account = zoom.account();
+        let allowance = match zoom.quota_speed {
+            // Nothing is limited: there is nothing to share.
+            0.0 => Allowance::of_this_process(account),
+            _ => Allowance::join(broker, account).await?,
+        };
+        accounts.push(Zoom::with_quota(zoom, zoom::Quota::new(allowance))?);
+    }
+    Ok(Arc::new(together(accounts)?))
+}
+
+/// The Opencast source.
+///
+/// # Errors
+/// When it is not configured, or not as it can be.
+pub fn opencast(config: &Config) -> anyhow::Result<Arc<Opencast>> {
+    Ok(Arc::new(Opencast::new(config.opencast()?.clone())?))
+}
+
+fn together(mut accounts: Vec<Zoom>) -> anyhow::Result<Zoom> {
+    anyhow::ensure!(!accounts.is_empty(), "no account is configured");
+    let first = accounts.remove(0);
+    Ok(first.with_others(accounts))
+}
+
+/// The accounts whose quota is meant by `label`; without one all of them.
+///
+/// # Errors
+/// When there is no such account, or none is configured.
+pub fn accounts(config: &Config, label: Option<&str>) -> anyhow::Result<Vec<Account>> {
+    Ok(config
+        .of_accounts(label)?
+        .into_iter()
+        .filter_map(|config| config.zoom.ok())
+        .map(|zoom| zoom.account())
+        .collect())
+}

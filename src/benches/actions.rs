@@ -1,0 +1,102 @@
+//! A million user actions of Opencast: into the local file, and with a process per role into Elasticsearch.
+
+use std::time::{Duration, Instant};
+
+use jiff::civil::Date;
+use simulator::opencast::{Disorder, Opencast, Settings};
+use store::{Kind, Query};
+
+use crate::process::Process;
+
+/// User actions on each date; that many dates.
+const PER_DAY: u32 = 100_000;
+const DAYS: i64 = 10;
+/// How long the harvest may take; what it has done by then is what is printed.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// Actions per second of one process into the local file, user agents taken apart, and its largest memory.
+pub(crate) async fn embedded() {
+    let (opencast, dates) = world().await;
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let began = Instant::now();
+    let words =
+        ["run", "--from", &dates[0].to_string(), "--to", &dates[dates.len() - 1].to_string(), "--json"];
+    let (used, complete) = Process::start(folder.path(), &environment(&opencast), &words).watch().await;
+    let seconds = began.elapsed().as_secs_f64();
+    assert!(complete, "the harvest is not complete");
+    let actions = u64::from(PER_DAY) * dates.len() as u64;
+    println!(
+        "user actions, embedded: {actions} in {seconds:.1} s = {:.0}/s; {:.1} cpu-seconds of ua, {} MiB peak",
+        actions as f64 / seconds,
+        used.cpu_seconds,
+        used.peak_mib
+    );
+    opencast.stop().await;
+}
+
+/// The same over RabbitMQ into Elasticsearch, with `ua work opencast` and `ua work index`.
+pub(crate) async fn roles() {
+    let Some((amqp, search)) = crate::pipeline::servers() else { return };
+    let (opencast, dates) = world().await;
+    let (folder, prefix) = (tempfile::tempdir().expect("a folder can be made"), "bench-actions-");
+    let mut environment = environment(&opencast);
+    environment.extend([
+        ("AMQP_URL", amqp),
+        ("UA_QUEUE_PREFIX", format!("bench{}", std::process::id())),
+        ("ES_HOST", search.clone()),
+        ("UA_INDEX_PREFIX", prefix.to_owned()),
+    ]);
+    let store = crate::pipeline::store(&search, prefix);
+    store.setup().await.expect("templates");
+    let words =
+        ["plan", "--from", &dates[0].to_string(), "--to", &dates[dates.len() - 1].to_string(), "--yes"];
+    let (_, planned) = Process::start(folder.path(), &environment, &words).watch().await;
+    assert!(planned, "the plan failed");
+    let (began, wanted) = (Instant::now(), u64::from(PER_DAY) * dates.len() as u64);
+    let fetch = Process::start(folder.path(), &environment, &["work", "opencast"]);
+    let index = Process::start(folder.path(), &environment, &["work", "index"]);
+    // Seldom: every look makes the index refresh.
+    let mut held = 0;
+    while began.elapsed() < PATIENCE && held < wanted {
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        let _ = store.refresh().await;
+        held = store.count(&Query::all(Kind::Useractions)).await.unwrap_or(held);
+    }
+    let seconds = began.elapsed().as_secs_f64();
+    println!(
+        "user actions, roles on RabbitMQ and Elasticsearch: {held} of {wanted} in {seconds:.1} s = {:.0}/s; opencast {} MiB, index {} MiB peak",
+        held as f64 / seconds,
+        fetch.used().peak_mib,
+        index.used().peak_mib
+    );
+    drop((fetch, index));
+    store.wipe_prefix().await.expect("the indices can be removed");
+    opencast.stop().await;
+}
+
+async fn world() -> (Opencast, Vec<Date>) {
+    let settings = Settings {
+        actions_per_day: PER_DAY,
+        episodes: 500,
+        students: 2_000,
+        disorder: Disorder::Stable,
+        ..Settings::default()
+    };
+    let opencast = Opencast::start(settings).await.expect("the simulator starts");
+    let yesterday = ua::coverage::today().saturating_sub(jiff::Span::new().days(1));
+    let first = yesterday.saturating_sub(jiff::Span::new().days(DAYS - 1));
+    (opencast, first.series(jiff::Span::new().days(1)).take_while(|date| *date <= yesterday).collect())
+}
+
+fn environment(opencast: &Opencast) -> Vec<(&'static str, String)> {
+    let system = opencast.credentials();
+    vec![
+        ("OPENCAST_ENGAGE_URL", opencast.url()),
+        ("OPENCAST_ADMIN_URL", opencast.url()),
+        ("OPENCAST_USER", system.user),
+        ("OPENCAST_PASSWORD", system.password),
+        ("OPENCAST_CALLS_PER_SECOND", "0".to_owned()),
+        ("UA_RAW_DAYS", "0".to_owned()),
+        ("UA_LOG", "warn".to_owned()),
+    ]
+}
