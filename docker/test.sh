@@ -6,7 +6,7 @@
 #   docker/test.sh --quick   gates and tests without servers and without the demo
 #
 #   UA_CACHE                 where fetched and built things are kept (default ~/.cache/ua)
-#   UA_TEST_SECONDS          how long the tests may take in all (default 1200)
+#   UA_TEST_SECONDS          how long the tests may take in all (default 1500)
 set -euo pipefail
 # Jobs get a process group each, so that Ctrl-C or a time-out ends all that a step has started.
 set -m
@@ -127,7 +127,7 @@ gates() {
 
 # Tools of others read what deploys `ua`; where they cannot be had that is said.
 deployment_files() {
-  if run "$work/validate.log" timeout --foreground 900 bash docker/validate.sh --install; then
+  if run "$work/validate.log" timeout --foreground 240 bash docker/validate.sh --install; then
     check "deployment files" timeout --foreground 300 bash docker/validate.sh
   else
     heading "deployment files"
@@ -151,7 +151,7 @@ tests() {
   local begin=$SECONDS status=0 good bad ignored cores
   cores=$(nproc)
   heading "tests"
-  run "$work/tests.log" shown timeout --foreground "${UA_TEST_SECONDS:-1200}" \
+  run "$work/tests.log" shown timeout --foreground "${UA_TEST_SECONDS:-1500}" \
     env RUST_TEST_THREADS="${RUST_TEST_THREADS:-$((cores > 2 ? cores : 2))}" INSTA_SNAPSHOT_REFERENCES_FILE="$work/snapshots" \
     cargo test --workspace --locked --no-fail-fast || status=$?
   read -r good bad ignored <<<"$(count_tests "$work/tests.log")"
