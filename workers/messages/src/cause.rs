@@ -73,7 +73,9 @@ impl CauseClass {
             Self::NotReadyExpired => {
                 "look at the object in the source's own console; replay once it shows data"
             }
-            Self::PlanMissing => "set ZOOM_SOURCE or ZOOM_WEBINARS to what the plan includes, then replay",
+            Self::PlanMissing => {
+                "ask for what the plan or the server has (ZOOM_SOURCE, ZOOM_WEBINARS; opencast's usertracking), then replay"
+            }
             Self::HtmlBlocked => "look for a proxy or gateway between here and the API, then replay",
             Self::BadShape => "keep the message and report it: the API or a message has changed its shape",
             Self::MappingRefused => "run `ua setup`, correct the template named in the cause, then replay",

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use messages::opencast::ActionsContext;
 use messages::{CauseClass, Mpid, RawKind};
 use opencast_wire::{Action, Fault, Page, actions};
@@ -26,7 +27,9 @@ use crate::window::{self, Window};
 use crate::worker::Errand;
 
 /// How often a list without an order is read until all of it came.
-pub(crate) const READINGS: u32 = 5;
+pub(crate) const READINGS: u32 = 8;
+/// A page travels as one message: it may not become larger than this.
+const PAGE_BYTES: u64 = 10 << 20;
 /// A window of more pages than this does not end.
 const MAX_PAGES: u64 = 100_000;
 
@@ -45,15 +48,12 @@ pub(crate) async fn fetch(
 ) -> Result<(), Refusal> {
     let opencast = errand.opencast;
     window::check(date, &opencast.timezone, clock::now()).map_err(Failure::reject)?;
-    let found = opencast
-        .find_dialect(&mut errand.errand.calls)
-        .await
-        .inspect_err(|refusal| say_absent(errand, refusal));
-    let tally = match found? {
+    let tally = match find_dialect(errand).await? {
         Some(Dialect::Dce { counts }) => {
             let whole = Window::of(date, &opencast.timezone).ok_or_else(unreachable)?;
             let part = since.map(|since| whole.since(since, &opencast.timezone, clock::now()));
-            read_window(errand, part.unwrap_or(whole), part.is_some(), counts).await?
+            let asked = Part { date, window: part.unwrap_or(whole), partial: part.is_some(), counts };
+            read_window(errand, asked).await?
         }
         Some(Dialect::Upstream) | None => read_day(errand, date).await?,
     };
@@ -62,88 +62,119 @@ pub(crate) async fn fetch(
     Ok(())
 }
 
-/// Says once in a process that there is no user tracking. The job that asked is a dead letter; others go on.
-fn say_absent(errand: &Errand<'_>, refusal: &Refusal) {
-    if refusal.reason == Reason::Absent && errand.opencast.is_first_to_say_absent() {
+/// The dialect in force. That there is no user tracking is said once in a process: the job that asked is a dead letter,
+/// and others go on, which they would not where a server refuses what it does not have as it refuses a stranger.
+async fn find_dialect(errand: &mut Errand<'_>) -> Result<Option<Dialect>, Refusal> {
+    let (opencast, calls) = (errand.opencast, &mut errand.errand.calls);
+    let Err(mut refusal) = opencast.find_dialect(calls).await else { return Ok(opencast.dialect()) };
+    if refusal.reason == Reason::Closed && opencast.lacks_tracking(calls).await {
+        refusal = Refusal::reject(Reason::Absent, CauseClass::PlanMissing, NO_TRACKING);
+    }
+    if refusal.reason == Reason::Absent && opencast.is_first_to_say_absent() {
         warn!("no user actions are fetched: {NO_TRACKING}");
     }
+    Err(refusal)
+}
+
+/// A date or a part of it, as DCE's dialect is asked for it.
+struct Part {
+    date: Date,
+    window: Window,
+    partial: bool,
+    /// Whether `total` counts what is in the window.
+    counts: bool,
 }
 
 /// DCE's dialect: a window, page by page until one is not full.
-async fn read_window(
-    errand: &mut Errand<'_>,
-    window: Window,
-    partial: bool,
-    counts: bool,
-) -> Result<Tally, Refusal> {
-    let (start, end) = (window::stamp(window.start), window::stamp(window.end));
+async fn read_window(errand: &mut Errand<'_>, part: Part) -> Result<Tally, Refusal> {
+    let (start, end) = (window::stamp(part.window.start), window::stamp(part.window.end));
     // A part of the date must not take the place of the whole date's pages in the archive.
-    let name = if partial { format!("from{start}") } else { "page".to_owned() };
+    let name = if part.partial { format!("from{start}") } else { "page".to_owned() };
     let asked = Request::of(Endpoint::Actions).with("start", &start).with("end", &end);
-    let (mut seen, mut offset, mut total, mut idle) = (Seen::default(), 0, None, false);
+    let (most, mut seen, mut offset) = (u64::from(errand.opencast.page_size), Seen::default(), 0);
+    let (mut total, mut idle) = (None, false);
     for number in 1..=MAX_PAGES {
-        let answer = errand
-            .get(&asked.clone().with("limit", errand.opencast.page_size).with("offset", offset))
-            .await?;
+        let answer = errand.get(&asked.clone().with("limit", most).with("offset", offset)).await?;
         let page = read_page(&answer)?;
         let rows = page.rows.len() as u64;
         total = page.total.or(total);
-        if rows == 0 {
-            break;
-        }
         let news = note(&mut seen, &page.rows);
-        if !news && idle {
+        if rows > 0 && !news && idle {
             return Err(endless());
         }
         idle = !news;
-        let full = rows
-            >= page
-                .limit
-                .filter(|limit| *limit > 0)
-                .unwrap_or(u64::MAX)
-                .min(u64::from(errand.opencast.page_size));
-        send_page(errand, &format!("{name}.{number}"), &answer, &page).await?;
-        offset += rows;
-        if !full {
-            break;
+        if rows > 0 {
+            send_page(errand, part.date, &format!("{name}.{number}"), &answer, &page).await?;
         }
-        if number == MAX_PAGES {
-            return Err(endless());
+        offset += rows;
+        // A server may give smaller pages than it is asked for.
+        if rows < page.limit.filter(|limit| *limit > 0).unwrap_or(most).min(most) || rows == 0 {
+            let got = seen.count();
+            return Ok(Tally { promised: total.filter(|_| part.counts).unwrap_or(got), got });
         }
     }
-    let got = seen.count();
-    Ok(Tally { promised: total.filter(|_| counts).unwrap_or(got), got })
+    Err(endless())
 }
 
-/// Upstream's dialect: a day, read until all of it came.
+/// Upstream's dialect: a day, read until all of it came. As many different actions as there are is all of them, so one
+/// reading may be enough; two that agree may both have missed the same.
 async fn read_day(errand: &mut Errand<'_>, date: Date) -> Result<Tally, Refusal> {
-    let asked = Request::of(Endpoint::Actions).with("day", window::day(date));
-    let (mut seen, mut promised) = (Seen::default(), 0);
+    let mut day = Day {
+        asked: Request::of(Endpoint::Actions).with("day", window::day(date)),
+        seen: Seen::default(),
+        date,
+        promised: 0,
+        row_bytes: 1,
+    };
+    let mut limit = u64::from(errand.opencast.page_size);
     for reading in 1..=READINGS {
+        day.read(errand, reading, limit).await?;
+        let (got, promised) = (day.seen.count(), day.promised);
+        if got >= promised {
+            break;
+        }
+        // On one page nothing can fall between two.
+        limit = day.on_one_page().max(limit);
+        info!(job.id = %errand.job.id, reading, "{got} of {promised} user actions of {date} came, the day is read again");
+    }
+    Ok(Tally { promised: day.promised, got: day.seen.count() })
+}
+
+/// A day being read.
+struct Day {
+    date: Date,
+    asked: Request,
+    seen: Seen,
+    promised: u64,
+    /// The most bytes that a row of a page took in the mean.
+    row_bytes: u64,
+}
+
+impl Day {
+    /// Reads the day once.
+    async fn read(&mut self, errand: &mut Errand<'_>, reading: u32, limit: u64) -> Result<(), Refusal> {
         let mut offset = 0;
         for number in 1..=MAX_PAGES {
-            let request = asked.clone().with("limit", errand.opencast.page_size).with("offset", offset);
-            let answer = errand.get(&request).await?;
+            let answer = errand.get(&self.asked.clone().with("limit", limit).with("offset", offset)).await?;
             let page = read_page(&answer)?;
             let rows = page.rows.len() as u64;
             offset += rows;
-            promised = page.total.unwrap_or(offset);
-            if note(&mut seen, &page.rows) {
-                send_page(errand, &format!("{reading}.{number}"), &answer, &page).await?;
+            self.promised = page.total.unwrap_or(offset);
+            self.row_bytes = self.row_bytes.max((answer.body.get().len() as u64).div_ceil(rows.max(1)));
+            if note(&mut self.seen, &page.rows) {
+                send_page(errand, self.date, &format!("{reading}.{number}"), &answer, &page).await?;
             }
-            if rows == 0 || offset >= promised {
-                break;
-            }
-            if number == MAX_PAGES {
-                return Err(endless());
+            if rows == 0 || offset >= self.promised {
+                return Ok(());
             }
         }
-        if seen.count() >= promised {
-            break;
-        }
-        info!(job.id = %errand.job.id, reading, "{} of {promised} user actions of {date} came, the day is read again", seen.count());
+        Err(endless())
     }
-    Ok(Tally { promised, got: seen.count() })
+
+    /// How many rows to ask for so that the day, and what is added meanwhile, is one page, if one may be so large.
+    fn on_one_page(&self) -> u64 {
+        (self.promised + self.promised / 10 + 100).min(PAGE_BYTES / self.row_bytes)
+    }
 }
 
 fn read_page(answer: &Answer) -> Result<Page<'_>, Refusal> {
@@ -163,12 +194,21 @@ fn note(seen: &mut Seen, rows: &[&RawValue]) -> bool {
 /// Sends a page as received, with what is known of the episodes it names.
 async fn send_page(
     errand: &mut Errand<'_>,
+    date: Date,
     part: &str,
     answer: &Answer,
     page: &Page<'_>,
 ) -> Result<(), Refusal> {
-    let actions = page.rows.iter().filter_map(|row| Action::read(row).ok());
-    let named: BTreeSet<Mpid> = actions.filter_map(|action| action.mpid.parse().ok()).collect();
+    let mut named = BTreeSet::new();
+    for action in page.rows.iter().filter_map(|row| Action::read(row).ok()) {
+        if is_of_another_date(&action, date, &errand.opencast.timezone) {
+            // A server that was changed under a running process: whatever it speaks now, it is found out anew.
+            errand.opencast.decide(None);
+            let text = format!("{} hands out actions of other dates than {date}", Endpoint::Actions.name());
+            return Err(Refusal::retry(Reason::Other, CauseClass::BadShape, text));
+        }
+        named.extend(action.mpid.parse::<Mpid>());
+    }
     let mut context = ActionsContext { episodes: BTreeMap::new() };
     for mpid in named {
         if let Some(facts) = episodes::look_up(errand, &mpid).await? {
@@ -184,6 +224,12 @@ async fn send_page(
         body: &answer.body,
     };
     Ok(errand.errand.send_raw(&raw).await?)
+}
+
+/// True when an action is so far from the date that no time zone explains it.
+fn is_of_another_date(action: &Action<'_>, date: Date, zone: &TimeZone) -> bool {
+    let of = zone.to_datetime(action.created).date();
+    of < date.yesterday().unwrap_or(date) || of > date.tomorrow().unwrap_or(date)
 }
 
 /// An answer that is not what its endpoint promises.

@@ -24,8 +24,8 @@ pub(crate) enum Reason {
     Absent,
     /// A parameter is refused.
     Parameter,
-    /// Another address is named, in place of an answer.
-    Redirect,
+    /// Another address is named in place of an answer, or the user may not have one.
+    Closed,
     /// The server, or something before it, is in trouble: this is no answer at all.
     Trouble,
     /// None of these.
@@ -111,7 +111,7 @@ pub(crate) fn classify(
         ),
         401 => return Verdict::Unauthorised,
         403 => Refusal::halt(
-            Reason::Other,
+            Reason::Closed,
             format!(
                 "{said}: the user may not do that, give it the role (ROLE_ADMIN, or the node's own) or another user"
             ),
@@ -155,7 +155,7 @@ fn redirected(said: &str, headers: &HeaderMap, endpoint: Endpoint) -> Refusal {
         ),
         false => format!("{said} and names another address: set {} to it", variable(endpoint)),
     };
-    Refusal::halt(Reason::Redirect, cause)
+    Refusal::halt(Reason::Closed, cause)
 }
 
 fn absent(said: &str, endpoint: Endpoint) -> Refusal {

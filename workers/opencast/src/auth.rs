@@ -51,9 +51,9 @@ impl Sign {
         Self { credentials, choice, state: Mutex::new(state) }
     }
 
-    /// True when Digest is wanted and the server has not been heard.
-    pub(crate) fn needs_challenge(&self) -> bool {
-        self.credentials.is_some() && matches!(*self.state(), State::Unasked)
+    /// True when it depends on the server whether Digest is what it wants.
+    pub(crate) fn may_be_digest(&self) -> bool {
+        self.credentials.is_some() && self.choice != Auth::Basic
     }
 
     /// Which way of asking to name in [`REQUESTED`].
@@ -122,7 +122,7 @@ mod tests {
     #[test]
     fn nobody_signs_in_without_a_user() {
         let sign = Sign::new(None, Auth::Auto);
-        assert_eq!((sent(&sign), sign.requested(), sign.needs_challenge()), (None, None, false));
+        assert_eq!((sent(&sign), sign.requested(), sign.may_be_digest()), (None, None, false));
         assert_eq!(sign.challenged(&headers(&[ASKED])), Challenge::Refused);
     }
 
@@ -130,7 +130,7 @@ mod tests {
     fn basic_stays_basic() {
         let sign = sign(Auth::Basic);
         assert_eq!(sent(&sign).unwrap(), format!("Basic {}", STANDARD.encode("us\u{e4}r:s\u{20ac}cret")));
-        assert_eq!(sign.requested(), Some("Basic"));
+        assert_eq!((sign.requested(), sign.may_be_digest()), (Some("Basic"), false));
         assert_eq!(sign.challenged(&headers(&[ASKED])), Challenge::Refused);
     }
 
@@ -154,9 +154,9 @@ mod tests {
     #[test]
     fn digest_waits_to_be_asked() {
         let sign = sign(Auth::Digest);
-        assert_eq!((sent(&sign), sign.needs_challenge()), (None, true));
+        assert_eq!((sent(&sign), sign.may_be_digest()), (None, true));
         assert_eq!(sign.challenged(&headers(&["Digest rubbish"])), Challenge::Refused);
         assert_eq!(sign.challenged(&headers(&[ASKED])), Challenge::Again);
-        assert!(!sign.needs_challenge());
+        assert!(sent(&sign).unwrap().starts_with("Digest "));
     }
 }

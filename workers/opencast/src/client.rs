@@ -1,7 +1,6 @@
 //! The one way to the server: pace, sign, send, judge. Every request passes here.
 //! Must not know what the answers are for.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -11,6 +10,7 @@ use runtime::calls::{calling, waiting};
 use runtime::outage::{Leave, Outage};
 use runtime::{Failure, clock};
 use serde_json::value::RawValue;
+use tokio::sync::OnceCell;
 use tracing::debug;
 
 use crate::atlas::{self, Reason, Refusal, Verdict};
@@ -24,8 +24,8 @@ const MAX_BODY: usize = 64 << 20;
 const SIGN_OF_LIFE: Duration = Duration::from_secs(10);
 /// How often one request is signed anew: for Digest after Basic, and for a nonce that has just grown old.
 const MOST_CHALLENGES: u8 = 2;
-/// What only an administrator may see, so that Digest is asked for: most else is open to everybody, and whoever asks for
-/// it unsigned is not asked to sign but given less.
+/// What only an administrator may see: the first call to a node, since most else is open to everybody, and whoever asks for
+/// it unsigned, or signs in a way that is not accepted, is not told so but given less.
 const GUARDED: &str = "/services/hosts.json";
 
 /// Pauses before a call that came to nothing is made again. A job makes hundreds of calls: one that fails by chance must
@@ -48,13 +48,13 @@ pub(crate) struct Answer {
 pub(crate) struct Site {
     url: String,
     sign: Sign,
-    /// Whether a challenge was asked for.
-    asked: AtomicBool,
+    /// Set once the server has had the opportunity to ask for Digest.
+    asked: OnceCell<()>,
 }
 
 impl Site {
     pub(crate) fn new(url: String, sign: Sign) -> Self {
-        Self { url, sign, asked: AtomicBool::new(false) }
+        Self { url, sign, asked: OnceCell::new() }
     }
 }
 
@@ -114,8 +114,10 @@ impl Client {
         let mut challenges = 0;
         loop {
             let leave = self.outage.ask(clock::now())?;
-            if site.sign.needs_challenge() && !site.asked.swap(true, Ordering::Relaxed) {
-                self.ask_to_be_asked(site, calls).await;
+            if site.sign.may_be_digest() {
+                // Whoever comes meanwhile waits, or it would go unsigned.
+                let asking = site.asked.get_or_try_init(|| self.ask_to_be_asked(site, calls));
+                asking.await.map_err(|refusal| self.weigh(leave, refusal))?;
             }
             let sent = self.send(site, &request.path(), &request.query, name, calls).await;
             let received = sent.map_err(|refusal| self.weigh(leave, refusal))?;
@@ -151,12 +153,11 @@ impl Client {
     }
 
     /// Has the server ask for Digest. That it does not is no trouble: the request itself will show.
-    async fn ask_to_be_asked(&self, site: &Site, calls: &mut Calls) {
-        match self.send(site, GUARDED, &[], "GET /services/hosts.json", calls).await {
-            Ok(received) if received.status == 401 => drop(site.sign.challenged(&received.headers)),
-            Ok(received) => debug!(status = received.status, "opencast does not ask for digest"),
-            Err(_) => site.asked.store(false, Ordering::Relaxed),
-        }
+    async fn ask_to_be_asked(&self, site: &Site, calls: &mut Calls) -> Result<(), Refusal> {
+        let received = self.send(site, GUARDED, &[], "GET /services/hosts.json", calls).await?;
+        let asks = received.status == 401 && site.sign.challenged(&received.headers) == Challenge::Again;
+        debug!(status = received.status, asks, "the server had the opportunity to ask for digest");
+        Ok(())
     }
 
     async fn send(

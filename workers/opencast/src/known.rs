@@ -9,8 +9,10 @@ use messages::opencast::EpisodeFacts;
 use moka::Expiry;
 use moka::sync::Cache;
 
-/// Episodes remembered at once.
-const MOST: u64 = 10_000;
+/// What is remembered at once, in bytes: some ten thousand episodes.
+const MOST: u64 = 16 << 20;
+/// What remembering an episode costs beside its texts.
+const EACH: usize = 512;
 
 /// What is known of an episode; `None`: that Opencast does not know it.
 pub(crate) type Facts = Option<Arc<EpisodeFacts>>;
@@ -31,7 +33,7 @@ impl Expiry<Mpid, Facts> for Life {
 impl Known {
     /// Nothing is known; what will be is forgotten after `life`.
     pub(crate) fn new(life: Duration) -> Self {
-        Self(Cache::builder().max_capacity(MOST).expire_after(Life(life)).build())
+        Self(Cache::builder().max_capacity(MOST).weigher(weight).expire_after(Life(life)).build())
     }
 
     pub(crate) fn get(&self, mpid: &Mpid) -> Option<Facts> {
@@ -46,6 +48,14 @@ impl Known {
     pub(crate) fn forget(&self, mpid: &Mpid) {
         self.0.invalidate(mpid);
     }
+}
+
+fn weight(mpid: &Mpid, facts: &Facts) -> u32 {
+    let texts = facts.iter().flat_map(|facts| {
+        [&facts.title, &facts.course, &facts.series, &facts.kind, &facts.description].into_iter().flatten()
+    });
+    let bytes = EACH + mpid.as_str().len() + texts.map(String::len).sum::<usize>();
+    u32::try_from(bytes).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]
@@ -64,6 +74,8 @@ mod tests {
         assert_eq!(known.get(&mpid), None);
         known.insert(mpid.clone(), None);
         assert_eq!(known.get(&mpid), Some(None));
+        let long = EpisodeFacts { description: Some("x".repeat(4_000)), ..EpisodeFacts::default() };
+        assert_eq!(weight(&mpid, &Some(Arc::new(long))), 4_513);
         known.forget(&mpid);
         assert_eq!(known.get(&mpid), None);
     }

@@ -70,8 +70,9 @@ impl Opencast {
         *self.dialect.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn decide(&self, dialect: Dialect) {
-        *self.dialect.lock().unwrap_or_else(PoisonError::into_inner) = Some(dialect);
+    /// Keeps the dialect that was found, or forgets it when it has turned out to be another.
+    pub(crate) fn decide(&self, dialect: Option<Dialect>) {
+        *self.dialect.lock().unwrap_or_else(PoisonError::into_inner) = dialect;
     }
 
     /// Where workflows are asked for, if it was found out.

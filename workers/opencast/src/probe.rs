@@ -175,7 +175,7 @@ impl Opencast {
             }
         };
         if let Some(dialect) = found {
-            self.decide(dialect);
+            self.decide(found);
             tracing::info!("opencast's user tracking speaks {dialect}");
         }
         Ok(found)
@@ -205,9 +205,15 @@ impl Opencast {
     /// Whether there is user tracking: by the list of endpoints, else by asking it.
     async fn has_tracking(&self, registered: Option<&[String]>, calls: &mut Calls) -> Result<bool, Refusal> {
         if let Some(paths) = registered.filter(|paths| !paths.is_empty()) {
-            return Ok(paths.iter().any(|path| path.trim_end_matches('/').ends_with("/usertracking")));
+            return Ok(lists_tracking(paths));
         }
         Ok(optional(self.client.get_bytes(&Request::of(Endpoint::Detail), calls).await)?.is_some())
+    }
+
+    /// True when the server lists its endpoints and user tracking is none of them.
+    pub(crate) async fn lacks_tracking(&self, calls: &mut Calls) -> bool {
+        let registered = self.registered(calls).await.ok().flatten().filter(|paths| !paths.is_empty());
+        registered.is_some_and(|paths| !lists_tracking(&paths))
     }
 
     async fn detail(&self, calls: &mut Calls) -> Result<Option<bool>, Refusal> {
@@ -284,11 +290,15 @@ impl Opencast {
     }
 }
 
+fn lists_tracking(paths: &[String]) -> bool {
+    paths.iter().any(|path| path.trim_end_matches('/').ends_with("/usertracking"))
+}
+
 /// An answer, or none where the endpoint is not there or not for this user.
 fn optional<T>(answer: Result<T, Refusal>) -> Result<Option<T>, Refusal> {
     match answer {
         Ok(answer) => Ok(Some(answer)),
-        Err(Refusal { reason: Reason::Absent | Reason::Redirect | Reason::Parameter, .. }) => Ok(None),
+        Err(Refusal { reason: Reason::Absent | Reason::Closed | Reason::Parameter, .. }) => Ok(None),
         Err(refusal) => Err(refusal),
     }
 }

@@ -49,8 +49,10 @@ impl Worker for OpencastWorker {
         let errand = errand::Errand::new(planned(&job)?, attempt, outbox);
         let mut errand = Errand { opencast, job: &job, errand, looked_up: Vec::new() };
         let Err(Refusal { failure, .. }) = fetch(&mut errand).await else { return Ok(()) };
-        // Their documents may be lost with this attempt: the next one is to send them.
-        errand.looked_up.iter().for_each(|mpid| opencast.known.forget(mpid));
+        // What was looked up is not looked up again by the next attempt, unless its documents are lost with this one.
+        if errand.errand.flush().await.is_err() {
+            errand.looked_up.iter().for_each(|mpid| opencast.known.forget(mpid));
+        }
         if let Some(cause) = errand.errand.end(&failure) {
             errand.errand.give_up(cause).await?;
         }

@@ -134,6 +134,14 @@ impl<'a> Errand<'a> {
         self.send_receipts("receipt", vec![receipt]).await
     }
 
+    /// Hands on what was sent so far, and returns when all of it is confirmed.
+    ///
+    /// # Errors
+    /// As [`Errand::send_raw`].
+    pub async fn flush(&mut self) -> Result<(), Failure> {
+        Ok(self.outbox.flush().await?)
+    }
+
     /// The cause for which this attempt, failed in this way, is the job's last.
     pub fn end(&self, failure: &Failure) -> Option<Cause> {
         match failure {

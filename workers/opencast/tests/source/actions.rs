@@ -1,0 +1,188 @@
+//! The job of a date's user actions, in both dialects.
+
+use std::collections::BTreeSet;
+
+use jiff::tz::TimeZone;
+use messages::opencast::Task;
+use messages::{CauseClass, ReceiptState};
+use opencast::{Choice, Config};
+use runtime::Failure;
+use simulator::opencast::{Dialect, Disorder, Opencast, Settings};
+
+use crate::bench::{Bench, config, date, first_attempt, settings, whole};
+
+const JOB: &str = "opencast:actions:2026-03-19";
+
+#[tokio::test]
+async fn a_date_of_every_generation_and_dialect_is_the_truth() {
+    for (generation, dialect) in [
+        (5, Dialect::Dce),
+        (5, Dialect::Upstream),
+        (12, Dialect::Upstream),
+        (15, Dialect::Dce),
+        (16, Dialect::Upstream),
+        (17, Dialect::Upstream),
+    ] {
+        let timezone = TimeZone::get("America/New_York").unwrap();
+        let server =
+            Opencast::start(Settings { generation, dialect, timezone: timezone.clone(), ..settings() })
+                .await
+                .unwrap();
+        let bench = Bench::new(Config { timezone, page_size: 150, ..config(&server) });
+        let harvest = bench.harvest(vec![whole(date())]).await;
+        assert!(harvest.failed.is_empty() && harvest.dead.is_empty(), "{:?}", harvest.failed);
+        let truth = server.truth(date());
+        let (ids, meant) = (harvest.action_ids(), truth.ids.unwrap().action_ids);
+        // A window of the fork holds its last second too: midnight of the next date.
+        let missing = meant.iter().filter(|id| !ids.contains(id)).count();
+        assert!(missing == 0 && ids.len() <= meant.len() + 2, "{generation} {dialect:?}: {missing} missing");
+        let (facts, known) = (harvest.facts(), truth.episodes.iter().cloned().collect::<BTreeSet<_>>());
+        assert!(known.is_subset(&facts), "{generation} {dialect:?}");
+        assert_eq!(
+            harvest.episodes().into_keys().collect::<BTreeSet<_>>(),
+            facts,
+            "each named episode comes too"
+        );
+        let receipt = harvest.receipt(JOB);
+        assert_eq!(receipt.state, ReceiptState::Complete, "{generation} {dialect:?}: {:?}", receipt.cause);
+        assert_eq!((receipt.expected, receipt.got), (Some(ids.len() as u64), Some(ids.len() as u64)));
+        assert!(receipt.calls.light > 5);
+    }
+}
+
+#[tokio::test]
+async fn an_order_that_is_none_at_all_loses_nothing() {
+    let server = Opencast::start(Settings { disorder: Disorder::Full, ..settings() }).await.unwrap();
+    let bench = Bench::new(Config { page_size: 150, ..config(&server) });
+    let harvest = bench.harvest(vec![whole(date())]).await;
+    let meant: BTreeSet<_> = server.truth(date()).ids.unwrap().action_ids.into_iter().collect();
+    assert_eq!(harvest.action_ids(), meant);
+    assert_eq!(harvest.receipt(JOB).state, ReceiptState::Complete);
+}
+
+#[tokio::test]
+async fn a_server_that_gives_smaller_pages_than_asked_for_is_read_to_its_end() {
+    for dialect in [Dialect::Dce, Dialect::Upstream] {
+        let server = Opencast::start(Settings { dialect, page_limit: Some(90), ..settings() }).await.unwrap();
+        let harvest = Bench::new(config(&server)).harvest(vec![whole(date())]).await;
+        let ids = harvest.action_ids();
+        let meant = server.truth(date()).ids.unwrap().action_ids;
+        assert!(meant.iter().all(|id| ids.contains(id)), "{dialect:?}");
+        assert_eq!(harvest.receipt(JOB).state, ReceiptState::Complete);
+    }
+}
+
+#[tokio::test]
+async fn a_date_without_actions_is_complete_and_so_is_a_server_without_any() {
+    for (dialect, per_day) in
+        [(Dialect::Dce, 0), (Dialect::Upstream, 0), (Dialect::Dce, 700), (Dialect::Upstream, 700)]
+    {
+        let server =
+            Opencast::start(Settings { dialect, actions_per_day: per_day, ..settings() }).await.unwrap();
+        let old = "2020-01-01".parse().unwrap();
+        let harvest = Bench::new(config(&server)).harvest(vec![whole(old)]).await;
+        let receipt = harvest.receipt("opencast:actions:2020-01-01");
+        assert_eq!(
+            (receipt.state, receipt.expected, receipt.got),
+            (ReceiptState::Complete, Some(0), Some(0))
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_part_of_a_date_is_asked_for_where_the_server_can_give_one() {
+    let since = Some("2026-03-19T15:00:00Z".parse().unwrap());
+    for (dialect, part) in [(Dialect::Dce, true), (Dialect::Upstream, false)] {
+        let server = Opencast::start(Settings { dialect, ..settings() }).await.unwrap();
+        let bench = Bench::new(config(&server));
+        let harvest = bench.harvest(vec![Task::Actions { date: date(), since }]).await;
+        let (got, all) = (harvest.action_ids().len(), server.truth(date()).actions as usize);
+        assert!(got > 0 && (got < all) == part, "{dialect:?}: {got} of {all}");
+        let name = if part { "#from20260319145800.1" } else { "#1.1" };
+        assert!(harvest.raw.contains_key(&format!("{JOB}{name}")), "{:?}", harvest.raw.keys());
+    }
+}
+
+#[tokio::test]
+async fn a_date_to_come_is_refused_before_any_call() {
+    let server = Opencast::start(settings()).await.unwrap();
+    let outcome =
+        Bench::new(config(&server)).perform(whole("9000-01-01".parse().unwrap()), first_attempt()).await;
+    let Err(Failure::Reject { cause }) = outcome else { panic!("{outcome:?}") };
+    assert!(cause.text.contains("has not begun"), "{cause}");
+    assert_eq!(server.ledger_summary().calls, 0);
+}
+
+#[tokio::test]
+async fn without_user_tracking_actions_are_dead_letters_and_episodes_go_on() {
+    let server =
+        Opencast::start(Settings { usertracking: false, generation: 17, ..settings() }).await.unwrap();
+    let bench = Bench::new(config(&server));
+    let catalogue = Task::Catalogue { date: date() };
+    let harvest = bench.harvest(vec![whole(date()), catalogue]).await;
+    let [Failure::Reject { cause }] = &harvest.failed[..] else { panic!("{:?}", harvest.failed) };
+    assert_eq!(cause.class, CauseClass::PlanMissing);
+    assert_eq!(harvest.receipt(JOB).state, ReceiptState::Failed);
+    assert!(harvest.episodes().len() > 20);
+}
+
+#[tokio::test]
+async fn a_dialect_that_is_not_the_server_s_is_refused_before_it_reads_everything() {
+    let server = Opencast::start(Settings { dialect: Dialect::Upstream, ..settings() }).await.unwrap();
+    let bench = Bench::new(Config { dialect: Choice::Dce, ..config(&server) });
+    let outcome = bench.perform(whole(date()), first_attempt()).await;
+    let Err(Failure::Halt { cause }) = outcome else { panic!("{outcome:?}") };
+    assert!(cause.contains("OPENCAST_DIALECT"), "{cause}");
+    assert_eq!(server.ledger_summary().by_path["/usertracking/actions.json"], 1);
+}
+
+#[tokio::test]
+async fn troubles_lose_nothing() {
+    let faults = ["500=0.04", "502-html=0.04", "reset=0.04", "truncated-json=0.04"];
+    let faults = faults.iter().map(|rate| rate.parse().unwrap()).collect();
+    let server = Opencast::start(Settings { faults, ..settings() }).await.unwrap();
+    let bench = Bench::new(Config { page_size: 150, ..config(&server) });
+    // A date is many calls, so that seven attempts may all be struck; what they have brought is kept.
+    let harvest = bench.harvest(vec![whole(date()); 6]).await;
+    assert!(
+        harvest.failed.iter().all(|failure| matches!(failure, Failure::Retry { .. })),
+        "{:?}",
+        harvest.failed
+    );
+    let meant: BTreeSet<_> = server.truth(date()).ids.unwrap().action_ids.into_iter().collect();
+    assert_eq!(harvest.action_ids(), meant);
+    for fault in ["500", "502-html", "reset", "truncated-json"] {
+        assert!(server.ledger_summary().by_fault.contains_key(fault), "{fault} did not strike");
+    }
+}
+
+#[tokio::test]
+async fn a_date_on_which_the_clocks_change_is_whole() {
+    for (day, now) in [("2026-03-08", "2026-03-10T12:00:00Z"), ("2025-11-02", "2025-11-04T12:00:00Z")] {
+        for dialect in [Dialect::Dce, Dialect::Upstream] {
+            let timezone = TimeZone::get("America/New_York").unwrap();
+            let now = Some(now.parse().unwrap());
+            let world = Settings { dialect, now, timezone: timezone.clone(), ..settings() };
+            let server = Opencast::start(world).await.unwrap();
+            let date = day.parse().unwrap();
+            let harvest = Bench::new(Config { timezone, ..config(&server) }).harvest(vec![whole(date)]).await;
+            let (ids, truth) = (harvest.action_ids(), server.truth(date).ids.unwrap().action_ids);
+            assert_eq!(truth.len(), 700);
+            assert!(truth.iter().all(|id| ids.contains(id)), "{day} {dialect:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn calls_come_no_faster_than_they_may() {
+    let server = Opencast::start(Settings { actions_per_day: 60, ..settings() }).await.unwrap();
+    let bench = Bench::new(Config { calls_per_second: 40.0, admin_url: None, ..config(&server) });
+    bench.perform(whole(date()), first_attempt()).await.unwrap();
+    bench.perform(Task::Catalogue { date: date() }, first_attempt()).await.unwrap();
+    for mpid in bench.harvest(vec![Task::Catalogue { date: date() }]).await.episodes().into_keys() {
+        bench.perform(Task::Episode { mpid: mpid.parse().unwrap() }, first_attempt()).await.unwrap();
+    }
+    let summary = server.ledger_summary();
+    // One more at either end of a second: a call may be late, the next one is not.
+    assert!(summary.calls >= 42 && summary.peak_per_second <= 42, "{summary:?}");
+}

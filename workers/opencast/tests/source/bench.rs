@@ -1,0 +1,191 @@
+//! A source, a broker, and what came out of the jobs done with them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::civil::Date;
+use messages::opencast::{ActionsContext, EpisodeContext, Task};
+use messages::{Document, Family, Job, Lane, Queue, RawKind, Receipt, ReceiptState, RunId, decode};
+use opencast::{Config, Opencast, OpencastWorker};
+use opencast_wire::{Action, Episode, actions};
+use runtime::broker::{Subscription, local};
+use runtime::{Attempt, Broker, Failure, Ladder, Message, Outbox, Worker as _, clock};
+use secrecy::SecretString;
+use serde_json::value::RawValue;
+use simulator::opencast as fake;
+use tokio_util::sync::CancellationToken;
+
+/// A raw document, read.
+pub(crate) struct Raw {
+    pub(crate) kind: RawKind,
+    pub(crate) context: Box<RawValue>,
+    pub(crate) body: Box<RawValue>,
+}
+
+/// What jobs have brought.
+#[derive(Default)]
+pub(crate) struct Harvest {
+    /// Raw documents by id; a later one takes the place of an earlier one, as in the store.
+    pub(crate) raw: BTreeMap<String, Raw>,
+    /// The last receipt of every job.
+    pub(crate) receipts: BTreeMap<String, Receipt>,
+    pub(crate) dead: Vec<Message>,
+    pub(crate) failed: Vec<Failure>,
+}
+
+impl Harvest {
+    /// The ids of all actions.
+    pub(crate) fn action_ids(&self) -> BTreeSet<i64> {
+        let pages = self.raw.values().filter(|raw| raw.kind == RawKind::OpencastActions);
+        let rows = pages.flat_map(|raw| actions::page(&raw.body).unwrap().rows);
+        rows.map(|row| Action::read(row).unwrap().id).collect()
+    }
+
+    /// The episodes that stand beside actions.
+    pub(crate) fn facts(&self) -> BTreeSet<String> {
+        let pages = self.raw.values().filter(|raw| raw.kind == RawKind::OpencastActions);
+        let contexts = pages.map(|raw| serde_json::from_str::<ActionsContext>(raw.context.get()).unwrap());
+        contexts.flat_map(|context| context.episodes.into_keys()).map(|mpid| mpid.to_string()).collect()
+    }
+
+    /// The episodes that came as documents of their own.
+    pub(crate) fn episodes(&self) -> BTreeMap<String, EpisodeContext> {
+        let raws = self.raw.values().filter(|raw| raw.kind == RawKind::OpencastEpisode);
+        let read = |raw: &Raw| {
+            let episode = Episode::read(&raw.body).unwrap();
+            (episode.mpid.to_string(), serde_json::from_str(raw.context.get()).unwrap())
+        };
+        raws.map(read).collect()
+    }
+
+    pub(crate) fn receipt(&self, id: &str) -> &Receipt {
+        self.receipts.get(id).unwrap_or_else(|| panic!("no receipt of {id}"))
+    }
+}
+
+/// A source, a broker, and the jobs under way.
+pub(crate) struct Bench {
+    pub(crate) opencast: Arc<Opencast>,
+    broker: Broker,
+    _folder: tempfile::TempDir,
+}
+
+pub(crate) fn config(server: &fake::Opencast) -> Config {
+    let credentials = server.credentials();
+    Config {
+        admin_url: Some(server.url()),
+        user: credentials.user,
+        password: SecretString::from(credentials.password),
+        calls_per_second: 0.0,
+        request_timeout: Duration::from_secs(10),
+        ..Config::new(server.url())
+    }
+}
+
+/// A small world.
+pub(crate) fn settings() -> fake::Settings {
+    let now = Some("2026-03-20T12:00:00Z".parse().unwrap());
+    fake::Settings {
+        seed: 7,
+        actions_per_day: 700,
+        episodes: 30,
+        history_days: 3,
+        now,
+        ..fake::Settings::default()
+    }
+}
+
+pub(crate) fn date() -> Date {
+    "2026-03-19".parse().unwrap()
+}
+
+pub(crate) fn whole(date: Date) -> Task {
+    Task::Actions { date, since: None }
+}
+
+pub(crate) fn first_attempt() -> Attempt {
+    Attempt { number: 1, last: false, started_at: clock::now() }
+}
+
+impl Bench {
+    pub(crate) fn new(config: Config) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = local::Settings {
+            folder: folder.path().to_owned(),
+            ladder: Ladder::default(),
+            documents_limit: 1_000_000,
+        };
+        let broker = Broker::Local(runtime::broker::Local::open(settings).unwrap());
+        Self { opencast: Arc::new(Opencast::new(config).unwrap()), broker, _folder: folder }
+    }
+
+    /// One attempt at a job.
+    pub(crate) async fn perform(&self, task: Task, attempt: Attempt) -> Result<(), Failure> {
+        let job = task.into_job(RunId::from("run"), Lane::Daily, clock::now());
+        let mut outbox = Outbox::new(self.broker.clone(), CancellationToken::new());
+        let outcome = OpencastWorker(Arc::clone(&self.opencast)).perform(job, attempt, &mut outbox).await;
+        outbox.flush().await.unwrap();
+        outcome
+    }
+
+    /// Carries out jobs and all that follow from them, seven attempts each with no time between, and reads what they sent.
+    pub(crate) async fn harvest(&self, mut tasks: Vec<Task>) -> Harvest {
+        let mut harvest = Harvest::default();
+        while !tasks.is_empty() {
+            for task in std::mem::take(&mut tasks) {
+                for number in 1..=7 {
+                    let attempt = Attempt { number, last: number == 7, started_at: clock::now() };
+                    match self.perform(task.clone(), attempt).await {
+                        Ok(()) => break,
+                        Err(Failure::Retry { .. }) if number < 7 => {}
+                        Err(failure) => {
+                            harvest.failed.push(failure);
+                            break;
+                        }
+                    }
+                }
+            }
+            for message in self.drain(Queue::jobs(Family::OPENCAST, Lane::Daily)).await {
+                tasks.push(decode::<Job<Task>>(&message.body).unwrap().task);
+            }
+        }
+        for message in self.drain(Queue::documents()).await {
+            harvest.take(&message);
+        }
+        harvest.dead = self.drain(Queue::dead()).await;
+        harvest
+    }
+
+    async fn drain(&self, queue: Queue) -> Vec<Message> {
+        let mut consumer =
+            self.broker.consume(vec![Subscription { queue: queue.clone(), prefetch: 500 }]).await.unwrap();
+        let mut messages = Vec::new();
+        while self.broker.depth(&queue).await.unwrap().ready > 0 {
+            for delivery in consumer.take(500).await.unwrap() {
+                messages.push(delivery.message.clone());
+                delivery.ack().await.unwrap();
+            }
+        }
+        messages
+    }
+}
+
+impl Harvest {
+    fn take(&mut self, message: &Message) {
+        match decode::<Document<'_>>(&message.body).unwrap() {
+            Document::Raw(raw) => {
+                assert_eq!(raw.id, message.headers.message_id);
+                let read = Raw { kind: raw.kind, context: raw.context.to_owned(), body: raw.body.to_owned() };
+                self.raw.insert(raw.id.to_string(), read);
+            }
+            Document::Receipts(receipts) => {
+                for receipt in receipts {
+                    if receipt.state != ReceiptState::Planned {
+                        self.receipts.insert(receipt.job_id.to_string(), receipt);
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! The source against a simulated Opencast of every generation, and against servers that say what no simulator says.
+#![expect(clippy::unwrap_used, reason = "what goes wrong in a test ends it")]
+
+mod actions;
+mod bench;
+mod capabilities;
+mod episodes;
+mod odd;
+mod signing;

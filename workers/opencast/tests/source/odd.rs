@@ -1,0 +1,175 @@
+//! Servers that say what no simulator says.
+
+use std::sync::{Arc, Mutex};
+
+use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::response::{IntoResponse as _, Response};
+use messages::opencast::Task;
+use messages::{CauseClass, ReceiptState};
+use opencast::{Choice, Config};
+use runtime::Failure;
+
+use crate::bench::{Bench, date, first_attempt, whole};
+
+/// A server that answers as a test tells it to, and what it was asked.
+struct Server {
+    url: String,
+    asked: Arc<Mutex<Vec<String>>>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Server {
+    async fn start(script: fn(&str) -> Option<Response>) -> Self {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let asked = Arc::new(Mutex::new(Vec::<String>::new()));
+        let noted = Arc::clone(&asked);
+        let app = axum::Router::new().fallback(move |uri: Uri| {
+            let path = uri.to_string();
+            noted.lock().unwrap().push(path.clone());
+            std::future::ready(script(&path).unwrap_or_else(|| StatusCode::NOT_FOUND.into_response()))
+        });
+        let task = tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+        Self { url, asked, task }
+    }
+
+    fn bench(&self, dialect: Choice) -> Bench {
+        Bench::new(Config { dialect, calls_per_second: 0.0, page_size: 2, ..Config::new(self.url.clone()) })
+    }
+
+    fn asked(&self, part: &str) -> usize {
+        self.asked.lock().unwrap().iter().filter(|path| path.contains(part)).count()
+    }
+}
+
+fn json(body: &str) -> Option<Response> {
+    Some(body.to_owned().into_response())
+}
+
+fn to_login() -> Option<Response> {
+    let headers = HeaderMap::from_iter([("location".parse().unwrap(), "/login.html".parse().unwrap())]);
+    Some((StatusCode::FOUND, headers).into_response())
+}
+
+fn row(id: u32, created: &str) -> String {
+    format!(r#"{{"id":{id},"mediapackageId":"e","type":"PLAY","isPlaying":1,"created":"{created}"}}"#)
+}
+
+/// A page of the fork for any window but the first second of 1970, which is empty.
+fn page(path: &str, total: u32, rows: &[String]) -> Option<Response> {
+    let rows = if path.contains("start=1970") { String::new() } else { rows.join(",") };
+    let total = if path.contains("start=1970") { 0 } else { total };
+    json(&format!(r#"{{"actions":{{"total":{total},"limit":2,"action":[{rows}]}}}}"#))
+}
+
+#[tokio::test]
+async fn a_server_that_sends_strangers_to_its_login_may_lack_user_tracking_all_the_same() {
+    let server = Server::start(|path| match path {
+        _ if path.starts_with("/usertracking") => to_login(),
+        "/info/components.json" => json(r#"{"rest":[{"path":"/search"},{"path":"/info"}]}"#),
+        _ => None,
+    })
+    .await;
+    for number in 1..=2 {
+        let outcome = server.bench(Choice::Auto).perform(whole(date()), first_attempt()).await;
+        let Err(Failure::Reject { cause }) = outcome else { panic!("{number}: {outcome:?}") };
+        assert_eq!(cause.class, CauseClass::PlanMissing);
+    }
+    assert_eq!(server.asked("login"), 0, "nobody is followed");
+    let honest = Server::start(|path| match path {
+        "/info/components.json" => json(r#"{"rest":[{"path":"/usertracking"}]}"#),
+        _ => to_login(),
+    })
+    .await;
+    let outcome = honest.bench(Choice::Auto).perform(whole(date()), first_attempt()).await;
+    assert!(matches!(&outcome, Err(Failure::Halt { cause }) if cause.contains("sign-in")), "{outcome:?}");
+}
+
+#[tokio::test]
+async fn a_page_for_people_in_the_place_of_an_episode_is_a_refused_sign_in() {
+    let server = Server::start(|_| Some(axum::response::Html("<html>canary</html>").into_response())).await;
+    let task = Task::Episode { mpid: "e".parse().unwrap() };
+    let outcome = server.bench(Choice::Auto).perform(task, first_attempt()).await;
+    assert!(matches!(&outcome, Err(Failure::Halt { cause }) if !cause.contains("canary")), "{outcome:?}");
+}
+
+#[tokio::test]
+async fn a_window_that_gives_the_same_page_for_ever_is_ended() {
+    let server = Server::start(|path| match path.contains("/search/") {
+        true => json(r#"{"total":0,"result":[]}"#),
+        false => page(path, 9, &[row(1, "2026-03-19T01:00:00Z"), row(2, "2026-03-19T02:00:00Z")]),
+    })
+    .await;
+    let outcome = server.bench(Choice::Dce).perform(whole(date()), first_attempt()).await;
+    let Err(Failure::Retry { cause, .. }) = outcome else { panic!("{outcome:?}") };
+    assert!(cause.text.contains("again and again"), "{cause}");
+    assert_eq!(server.asked("/usertracking/"), 5);
+}
+
+#[tokio::test]
+async fn a_day_of_which_less_comes_than_is_promised_is_incomplete() {
+    let server = Server::start(|path| match path {
+        _ if path.contains("/search/") => json(r#"{"total":0,"result":[]}"#),
+        _ if path.contains("day=1970") => json(r#"{"actions":{"total":0}}"#),
+        _ => json(&format!(
+            r#"{{"actions":{{"total":3,"action":[{},{}]}}}}"#,
+            row(1, "2026-03-19T01:00:00Z"),
+            row(2, "2026-03-19T02:00:00Z")
+        )),
+    })
+    .await;
+    let harvest = server.bench(Choice::Upstream).harvest(vec![whole(date())]).await;
+    assert!(harvest.failed.is_empty(), "{:?}", harvest.failed);
+    let receipt = harvest.receipt("opencast:actions:2026-03-19");
+    assert_eq!((receipt.state, receipt.expected, receipt.got), (ReceiptState::Incomplete, Some(3), Some(2)));
+    assert_eq!(harvest.raw.len(), 1, "a page that brings nothing new is not sent again");
+}
+
+#[tokio::test]
+async fn a_row_that_cannot_be_read_is_counted_and_sent_with_its_page() {
+    let server = Server::start(|path| match path.contains("/search/") {
+        true => json(r#"{"search-results":{"total":"0"}}"#),
+        false => page(path, 2, &[row(1, "2026-03-19T01:00:00Z"), r#"{"id":[],"odd":1}"#.to_owned()])
+            .filter(|_| !path.contains("offset=2"))
+            .or_else(|| page(path, 2, &[])),
+    })
+    .await;
+    let harvest = server.bench(Choice::Dce).harvest(vec![whole(date())]).await;
+    let receipt = harvest.receipt("opencast:actions:2026-03-19");
+    assert_eq!((receipt.state, receipt.got), (ReceiptState::Complete, Some(2)));
+    let page = &harvest.raw["opencast:actions:2026-03-19#page.1"];
+    assert!(page.body.get().contains(r#"{"id":[],"odd":1}"#) && harvest.facts().is_empty());
+}
+
+#[tokio::test]
+async fn actions_of_other_dates_are_not_taken_for_the_date_s() {
+    let server = Server::start(|path| match path.contains("/search/") {
+        true => json(r#"{"total":0,"result":[]}"#),
+        false => page(path, 1, &[row(1, "2019-01-01T00:00:00Z")]),
+    })
+    .await;
+    let bench = server.bench(Choice::Auto);
+    for _ in 0..2 {
+        let outcome = bench.perform(whole(date()), first_attempt()).await;
+        let Err(Failure::Retry { cause, .. }) = outcome else { panic!("{outcome:?}") };
+        assert!(cause.text.contains("other dates"), "{cause}");
+    }
+    assert_eq!(server.asked("start=1970"), 2, "the dialect is found out anew");
+}
+
+#[tokio::test]
+async fn a_lookup_that_fails_is_no_absence() {
+    let server = Server::start(|path| match path.contains("/search/") {
+        true => Some(StatusCode::INTERNAL_SERVER_ERROR.into_response()),
+        false => page(path, 1, &[row(1, "2026-03-19T01:00:00Z")]),
+    })
+    .await;
+    let outcome = server.bench(Choice::Auto).perform(whole(date()), first_attempt()).await;
+    assert!(matches!(outcome, Err(Failure::Retry { .. })), "{outcome:?}");
+}
