@@ -39,6 +39,10 @@ impl Answer {
             401 => Err(StoreError::Refused(format!(
                 "{name} does not accept the credentials (401); look at ES_USER and ES_PASSWORD, or ES_API_KEY"
             ))),
+            // Nobody lacks a right: the server takes nothing from anybody for a while, as it does with a full disk.
+            403 if self.reason().starts_with("cluster_block_exception") => {
+                Err(StoreError::Away(format!("{name} takes no writes (403): {}", self.reason())))
+            }
             403 => Err(StoreError::Refused(format!(
                 "{name} forbids this (403): {}; give the user the right to write and to manage the indices",
                 self.reason()
@@ -127,6 +131,11 @@ mod tests {
         let error =
             means(403, r#"{"error":{"type":"security_exception","reason":"no\npermissions"},"status":403}"#);
         assert!(error.to_string().contains("security_exception: no permissions"), "{error}");
+        let blocked = r#"{"error":{"type":"cluster_block_exception","reason":"blocked by: [FORBIDDEN/13/cluster read-only / allow delete (api)];"},"status":403}"#;
+        assert!(
+            matches!(means(403, blocked), StoreError::Away(_)),
+            "a cluster that is read-only for a while"
+        );
     }
 
     #[test]
