@@ -107,10 +107,10 @@ impl Scheduler {
             return Ok(());
         }
         let accounts = self.config.of_accounts(None)?;
-        for (left, account) in
-            accounts.iter().enumerate().map(|(place, account)| (accounts.len() - 1 - place, account))
-        {
-            self.fire_meetings(account, now, (left == 0).then_some(slot), last).await?;
+        // The last account's plan bears the firing's time.
+        for (place, account) in accounts.iter().enumerate() {
+            let slot = (place + 1 == accounts.len()).then_some(slot);
+            self.fire_meetings(account, now, slot, last).await?;
         }
         Ok(())
     }

@@ -95,14 +95,11 @@ async fn wind_up(
 async fn parts(words: &Work, config: &Config, site: &Site) -> anyhow::Result<Parts> {
     let has = |role| words.roles.contains(&RoleName::All) || words.roles.contains(&role);
     // `all` does what is configured; a role that is named has to be.
-    let fetches = |source, role| match words.roles.contains(&role) {
-        true => true,
-        false => {
-            has(role)
-                && (config.sources().contains(&source)
-                    || config.sources().is_empty() && source == Source::Zoom)
-        }
-    };
+    let configured = config.sources();
+    if words.roles.contains(&RoleName::All) {
+        config.require(&configured, None)?;
+    }
+    let fetches = |source, role| words.roles.contains(&role) || has(role) && configured.contains(&source);
     let zoom = fetches(Source::Zoom, RoleName::Zoom).then(|| assemble::zoom(config)).transpose()?;
     let opencast =
         fetches(Source::Opencast, RoleName::Opencast).then(|| assemble::opencast(config)).transpose()?;

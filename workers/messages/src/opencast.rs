@@ -5,9 +5,8 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
-use serde_json::value::to_raw_value;
 
-use crate::{Calls, Family, Job, JobId, Lane, Mpid, Queue, Receipt, ReceiptState, RunId, Source};
+use crate::{Family, Job, JobId, Lane, Mpid, Receipt, RunId, Source};
 
 /// What an Opencast job asks for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,27 +78,8 @@ impl Job<Task> {
     /// # Errors
     /// When the job cannot be written as JSON, which no task is able to bring about.
     pub fn planned(&self) -> serde_json::Result<Receipt> {
-        Ok(Receipt {
-            job_id: self.id.clone(),
-            run: self.run.clone(),
-            source: Source::Opencast,
-            kind: self.task.kind().to_owned(),
-            lane: self.lane,
-            date: self.task.date(),
-            meeting_uuid: None,
-            state: ReceiptState::Planned,
-            expected: None,
-            got: None,
-            jobs: None,
-            cause: None,
-            attempts: 0,
-            calls: Calls::default(),
-            planned_at: self.planned_at,
-            started_at: None,
-            finished_at: None,
-            queue: Some(Queue::jobs(self.task.family(), self.lane)),
-            job: Some(to_raw_value(self)?),
-        })
+        let task = &self.task;
+        Receipt::planned(self, (Source::Opencast, task.kind()), task.date(), task.family())
     }
 }
 

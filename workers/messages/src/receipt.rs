@@ -3,9 +3,9 @@
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
+use serde_json::value::{RawValue, to_raw_value};
 
-use crate::{Cause, JobId, Lane, MeetingUuid, Queue, RunId, Source, UnknownName};
+use crate::{Cause, Family, Job, JobId, Lane, MeetingUuid, Queue, RunId, Source, UnknownName};
 
 /// How far a job has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -117,6 +117,36 @@ pub struct Receipt {
 }
 
 impl Receipt {
+    /// The receipt of a job that is published and not begun. What only some sources know is left open.
+    pub(crate) fn planned<T: Serialize>(
+        job: &Job<T>,
+        (source, kind): (Source, &str),
+        date: Option<Date>,
+        family: Family,
+    ) -> serde_json::Result<Self> {
+        Ok(Self {
+            job_id: job.id.clone(),
+            run: job.run.clone(),
+            source,
+            kind: kind.to_owned(),
+            lane: job.lane,
+            date,
+            meeting_uuid: None,
+            state: ReceiptState::Planned,
+            expected: None,
+            got: None,
+            jobs: None,
+            cause: None,
+            attempts: 0,
+            calls: Calls::default(),
+            planned_at: job.planned_at,
+            started_at: None,
+            finished_at: None,
+            queue: Some(Queue::jobs(family, job.lane)),
+            job: Some(to_raw_value(job)?),
+        })
+    }
+
     /// The external version of the row: milliseconds at which this state was reached.
     pub fn version(&self) -> i64 {
         self.finished_at.unwrap_or(self.planned_at).as_millisecond()

@@ -5,11 +5,8 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
-use serde_json::value::to_raw_value;
 
-use crate::{
-    Calls, Family, Job, JobId, Lane, MeetingUuid, Queue, Receipt, ReceiptState, RunId, SeriesId, Source,
-};
+use crate::{Family, Job, JobId, Lane, MeetingUuid, Receipt, RunId, SeriesId, Source};
 
 /// Which list named a meeting; it is the `type` of every later call for that meeting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -183,27 +180,9 @@ impl Job<Task> {
     /// # Errors
     /// When the job cannot be written as JSON, which no task is able to bring about.
     pub fn planned(&self) -> serde_json::Result<Receipt> {
-        Ok(Receipt {
-            job_id: self.id.clone(),
-            run: self.run.clone(),
-            source: Source::Zoom,
-            kind: self.task.kind().to_owned(),
-            lane: self.lane,
-            date: self.task.date(),
-            meeting_uuid: self.task.meeting_uuid().cloned(),
-            state: ReceiptState::Planned,
-            expected: None,
-            got: None,
-            jobs: None,
-            cause: None,
-            attempts: 0,
-            calls: Calls::default(),
-            planned_at: self.planned_at,
-            started_at: None,
-            finished_at: None,
-            queue: Some(Queue::jobs(self.task.family(), self.lane)),
-            job: Some(to_raw_value(self)?),
-        })
+        let task = &self.task;
+        let receipt = Receipt::planned(self, (Source::Zoom, task.kind()), task.date(), task.family())?;
+        Ok(Receipt { meeting_uuid: task.meeting_uuid().cloned(), ..receipt })
     }
 }
 

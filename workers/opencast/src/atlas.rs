@@ -4,9 +4,9 @@
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use messages::{Cause, CauseClass};
+use messages::CauseClass;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, LOCATION, RETRY_AFTER};
-use runtime::{Failure, OutboxError};
+use runtime::Failure;
 
 use crate::endpoint::{Endpoint, Node};
 
@@ -18,7 +18,7 @@ const SLOW: Duration = Duration::from_secs(30);
 const SLOWEST: Duration = Duration::from_secs(3_600);
 
 /// Why a call brought nothing, as far as a caller may act on it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Reason {
     /// There is no such endpoint, or no such thing.
     Absent,
@@ -29,48 +29,12 @@ pub(crate) enum Reason {
     /// The server, or something before it, is in trouble: this is no answer at all.
     Trouble,
     /// None of these.
+    #[default]
     Other,
 }
 
 /// A call that brought nothing.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Refusal {
-    pub(crate) reason: Reason,
-    /// What befalls the job if nobody knows better.
-    pub(crate) failure: Failure,
-}
-
-impl Refusal {
-    fn halt(reason: Reason, cause: String) -> Self {
-        Self { reason, failure: Failure::Halt { cause } }
-    }
-
-    pub(crate) fn reject(reason: Reason, class: CauseClass, text: impl Into<String>) -> Self {
-        Self { reason, failure: Failure::reject(Cause::new(class, text)) }
-    }
-
-    pub(crate) fn retry(reason: Reason, class: CauseClass, text: impl Into<String>) -> Self {
-        Self { reason, failure: Failure::retry(Cause::new(class, text)) }
-    }
-}
-
-impl From<Failure> for Refusal {
-    fn from(failure: Failure) -> Self {
-        Self { reason: Reason::Other, failure }
-    }
-}
-
-impl From<OutboxError> for Refusal {
-    fn from(error: OutboxError) -> Self {
-        Failure::from(error).into()
-    }
-}
-
-impl From<Refusal> for Failure {
-    fn from(refusal: Refusal) -> Self {
-        refusal.failure
-    }
-}
+pub(crate) type Refusal = runtime::Refusal<Reason>;
 
 /// What an answer means.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,5 +1,5 @@
 //! The fake Opencast over HTTP: every service, both dialects, both serialisations, both kinds of credentials.
-#![allow(clippy::unwrap_used, reason = "tests, and the helpers they share")]
+#![expect(clippy::unwrap_used, reason = "tests, and the helpers they share")]
 
 #[path = "opencast/support.rs"]
 mod support;

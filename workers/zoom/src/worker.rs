@@ -139,9 +139,3 @@ fn check_window(task: &Task) -> Result<(), Failure> {
         Failure::reject(Cause::new(class, error.to_string()))
     })
 }
-
-impl From<Refusal> for Failure {
-    fn from(refusal: Refusal) -> Self {
-        refusal.failure
-    }
-}

@@ -1,10 +1,7 @@
-//! A refusal: what befalls the job if nobody knows better, and the reason by which somebody may.
-
-use messages::{Cause, CauseClass};
-use runtime::{Failure, OutboxError};
+//! Why a call to Zoom brought nothing, as far as a caller may act on it.
 
 /// Why a call brought nothing, as far as a caller may act on it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Reason {
     /// The token lacks the scopes of the call.
     Scopes,
@@ -21,39 +18,9 @@ pub(crate) enum Reason {
     /// The API, or something before it, is in trouble: this is no answer at all.
     Trouble,
     /// None of these.
+    #[default]
     Other,
 }
 
 /// A call that brought nothing.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Refusal {
-    pub(crate) reason: Reason,
-    /// What befalls the job if nobody knows better.
-    pub(crate) failure: Failure,
-}
-
-impl Refusal {
-    pub(crate) fn halt(reason: Reason, cause: String) -> Self {
-        Self { reason, failure: Failure::Halt { cause } }
-    }
-
-    pub(crate) fn reject(reason: Reason, class: CauseClass, text: impl Into<String>) -> Self {
-        Self { reason, failure: Failure::reject(Cause::new(class, text)) }
-    }
-
-    pub(crate) fn retry(reason: Reason, class: CauseClass, text: impl Into<String>) -> Self {
-        Self { reason, failure: Failure::retry(Cause::new(class, text)) }
-    }
-}
-
-impl From<Failure> for Refusal {
-    fn from(failure: Failure) -> Self {
-        Self { reason: Reason::Other, failure }
-    }
-}
-
-impl From<OutboxError> for Refusal {
-    fn from(error: OutboxError) -> Self {
-        Failure::from(error).into()
-    }
-}
+pub(crate) type Refusal = runtime::Refusal<Reason>;

@@ -1,15 +1,14 @@
 //! Looking through the rungs: what is parked for another attempt, of all queues.
 //!
 //! A rung is taken as a whole without an ack, since what goes back goes to its old place: RabbitMQ keeps the time that a
-//! message given back has left. One whose time is over meanwhile goes its way when it is given back.
+//! message given back has left. One whose time is over meanwhile goes its way when it is given back. Messages are asked
+//! for one by one: parked documents are large, and of one that is not picked no more than its number is kept.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::StreamExt as _;
-use lapin::options::{BasicCancelOptions, BasicConsumeOptions, BasicQosOptions};
-use lapin::types::{FieldTable, ShortString};
+use lapin::options::BasicGetOptions;
 use tracing::debug;
 
 use super::lease::Lease;
@@ -19,8 +18,8 @@ use crate::broker::Lease as AnyLease;
 use crate::broker::sift::Picks;
 use crate::{BrokerError, Delivery, clock};
 
-/// A rung that gives nothing more for so long has nothing more for us.
-const IDLE: Duration = Duration::from_millis(500);
+/// Messages handed out at once, about: their receipts are filed before more are looked for.
+const SOME: usize = 500;
 
 /// One look at every rung.
 #[derive(Debug)]
@@ -38,10 +37,13 @@ impl Amqp {
 }
 
 impl Parked {
-    /// What is picked of the next rung that holds any of it.
+    /// What is picked of the next rung that holds any of it, or some of that.
     pub(in crate::broker) async fn next(&mut self) -> Result<Option<Vec<Delivery>>, BrokerError> {
         while let Some(rung) = self.rungs.pop_front() {
             let picked = self.rung(rung).await?;
+            if picked.len() == SOME {
+                self.rungs.push_front(rung);
+            }
             if !picked.is_empty() {
                 return Ok(Some(picked));
             }
@@ -52,32 +54,23 @@ impl Parked {
     async fn rung(&self, rung: Duration) -> Result<Vec<Delivery>, BrokerError> {
         let (inner, physical) = (&self.inner, self.inner.names.rung(rung));
         let logical = inner.names.logical(physical.as_str());
-        // As many as AMQP can count without an ack; what is behind them is left for another look.
-        let wanted = u16::try_from(inner.look(&logical).await?.message_count()).unwrap_or(u16::MAX);
+        let wanted = inner.look(&logical).await?.message_count();
         if wanted == 0 {
             return Ok(Vec::new());
         }
-        let channel = inner.consuming.channel().await?;
-        channel.basic_qos(wanted, BasicQosOptions::default()).await.map_err(|error| fault::of(&error))?;
-        let options = BasicConsumeOptions::default();
-        let consumer =
-            channel.basic_consume(physical, ShortString::default(), options, FieldTable::default()).await;
-        let mut consumer = consumer.map_err(|error| missing_or(&logical, &error))?;
-        let line = Arc::new(Line::new(channel, inner.tasks.clone()));
+        let line = Arc::new(Line::new(inner.consuming.channel().await?, inner.tasks.clone()));
         let (mut picked, mut rest) = (Vec::new(), Vec::new());
-        while picked.len() + rest.len() < usize::from(wanted) {
-            match tokio::time::timeout(IDLE, consumer.next()).await {
-                Ok(Some(Ok(delivery))) => match self.pick(&line, delivery) {
-                    Ok(delivery) => picked.push(delivery),
-                    Err(tag) => rest.push(tag),
-                },
-                Ok(Some(Err(error))) => return Err(fault::of(&error)),
-                Ok(None) | Err(_) => break,
+        for _ in 0..wanted {
+            if picked.len() == SOME {
+                break;
+            }
+            let taken = line.channel().basic_get(physical.clone(), BasicGetOptions::default()).await;
+            let Some(taken) = taken.map_err(|error| missing_or(&logical, &error))? else { break };
+            match self.pick(&line, taken.delivery) {
+                Ok(delivery) => picked.push(delivery),
+                Err(tag) => rest.push(tag),
             }
         }
-        let tag = consumer.tag();
-        let told = line.channel().basic_cancel(tag, BasicCancelOptions::default()).await;
-        told.map_err(|error| fault::of(&error))?;
         debug!(picked = picked.len(), rest = rest.len(), "looked through the rung {logical}");
         for tag in rest {
             line.give_back(tag).await.map_err(|error| fault::of(&error))?;
