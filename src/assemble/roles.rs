@@ -19,14 +19,18 @@ use crate::config::Config;
 use crate::roster;
 use crate::scheduler::Scheduler;
 
+/// How long the first message of a batch waits for company, and how long it waits in vain.
+const LINGER: Duration = Duration::from_secs(1);
+const LULL: Duration = Duration::from_millis(100);
+
 /// What the index role gathers: pages are some hundred kilobytes each and become several bulks, so that larger
 /// gatherings cost memory and win nothing.
 const DOCUMENTS: Limits =
-    Limits { prefetch: 32, messages: 1_000, bytes: 1 << 20, linger: Duration::from_secs(1) };
+    Limits { prefetch: 32, messages: 1_000, bytes: 1 << 20, linger: LINGER, lull: LULL };
 
 /// What the desk of dead letters gathers: mostly jobs of some hundred bytes, at times by the hundred thousand.
 const DEAD_LETTERS: Limits =
-    Limits { prefetch: 512, messages: 256, bytes: 2 << 20, linger: Duration::from_secs(1) };
+    Limits { prefetch: 512, messages: 256, bytes: 2 << 20, linger: LINGER, lull: LULL };
 
 /// The roles that a process can play. A new source is registered here.
 #[derive(Debug, Clone)]

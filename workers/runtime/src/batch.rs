@@ -1,4 +1,4 @@
-//! The batch loop: messages are gathered by bytes, count or linger, done together, and settled each by its
+//! The batch loop: messages are gathered by bytes, count, linger or lull, done together, and settled each by its
 //! own verdict. Two batches may be under way, so that one is encoded while the other is sent.
 
 use std::sync::Arc;
@@ -29,14 +29,23 @@ pub struct Limits {
     pub messages: usize,
     /// Bytes of message bodies at most; one larger message makes a batch of its own.
     pub bytes: usize,
-    /// How long the first message waits for company.
+    /// How long the first message waits for company at the most.
     pub linger: Duration,
+    /// How long nothing may have come before the batch goes as it is: the tail of a queue does not wait for messages
+    /// that nobody has sent.
+    pub lull: Duration,
 }
 
 impl Default for Limits {
-    /// 1,000 messages, 8 MiB, one second, and 64 messages held.
+    /// 1,000 messages, 8 MiB, one second, a lull of a tenth of it, and 64 messages held.
     fn default() -> Self {
-        Self { prefetch: 64, messages: 1_000, bytes: 8 << 20, linger: Duration::from_secs(1) }
+        Self {
+            prefetch: 64,
+            messages: 1_000,
+            bytes: 8 << 20,
+            linger: Duration::from_secs(1),
+            lull: Duration::from_millis(100),
+        }
     }
 }
 
@@ -146,8 +155,8 @@ impl Drop for Gathered {
     }
 }
 
-/// The first delivery and what comes within the linger, up to the limits. Dropped half-way, the leases
-/// in it hand their messages back.
+/// The first delivery and what comes within the linger and without a lull, up to the limits. Dropped half-way, the
+/// leases in it hand their messages back.
 async fn gather(
     consumer: &mut Consumer,
     limits: Limits,
@@ -159,7 +168,8 @@ async fn gather(
     // What is held bounds what comes: with as much in hand as the broker lets out, waiting for more would be in vain.
     let bound = consumer.holds_at_most().unwrap_or(usize::MAX);
     while batch.deliveries.len() < bound && room(&batch.deliveries, limits) > 0 {
-        match tokio::time::timeout_at(deadline, consumer.take(room(&batch.deliveries, limits))).await {
+        let until = deadline.min(Instant::now() + limits.lull);
+        match tokio::time::timeout_at(until, consumer.take(room(&batch.deliveries, limits))).await {
             Ok(more) => batch.add(more?),
             Err(_) => break,
         }

@@ -250,9 +250,26 @@ async fn a_wrong_number_of_verdicts_settles_nothing_as_done() {
     assert_eq!((counts.done, counts.retried), (3, 3));
 }
 
+/// Longer than a test may take: who waits for it fails.
+const LONG: Duration = Duration::from_secs(600);
+
+#[tokio::test]
+async fn a_batch_is_closed_by_a_lull() {
+    let limits = Limits { linger: LONG, lull: Duration::from_millis(50), ..Limits::default() };
+    let (counts, _) = judged(Judge::default(), &[b"ok", b"ok", b"ok"], limits).await;
+    assert_eq!(counts.done, 3);
+}
+
+#[tokio::test]
+async fn a_batch_is_closed_by_its_linger() {
+    let limits = Limits { linger: Duration::from_millis(50), lull: LONG, ..Limits::default() };
+    let (counts, _) = judged(Judge::default(), &[b"ok", b"ok", b"ok"], limits).await;
+    assert_eq!(counts.done, 3);
+}
+
 #[tokio::test]
 async fn a_batch_is_closed_by_count() {
-    let limits = Limits { messages: 2, linger: Duration::from_secs(30), ..Limits::default() };
+    let limits = Limits { messages: 2, linger: LONG, lull: LONG, ..Limits::default() };
     let (_, batches) = judged(Judge::default(), &[&b"ok"[..]; 6], limits).await;
     assert_eq!(batches, 3);
 }
@@ -260,7 +277,7 @@ async fn a_batch_is_closed_by_count() {
 #[tokio::test]
 async fn a_batch_is_closed_by_bytes() {
     const BODY: &[u8] = &[b'x'; 4_096];
-    let limits = Limits { bytes: 3 * 4_096, linger: Duration::from_secs(30), ..Limits::default() };
+    let limits = Limits { bytes: 3 * 4_096, linger: LONG, lull: LONG, ..Limits::default() };
     let (counts, batches) = judged(Judge::default(), &[BODY; 16], limits).await;
     assert_eq!(counts.done, 16);
     assert!(batches >= 2, "{batches} batches");

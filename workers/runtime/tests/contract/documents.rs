@@ -150,7 +150,8 @@ pub(crate) async fn a_batch_of_all_that_may_be_held_does_not_linger(fixture: &Fi
         grace: PATIENCE,
     };
     // Longer than a case may take: who lingers fails.
-    let limits = Limits { prefetch: 4, linger: Duration::from_secs(600), ..Limits::default() };
+    let long = Duration::from_secs(600);
+    let limits = Limits { prefetch: 4, linger: long, lull: long, ..Limits::default() };
     let taking = tokio::spawn(run_batches(role, Queue::documents(), limits));
     fixture.broker.publish(messages(&Queue::documents(), 16)).await.unwrap();
     let begin = std::time::Instant::now();
