@@ -202,13 +202,13 @@ fn filed(verdict: &Verdict, now: Timestamp) -> Outcome {
 fn failure(error: &StoreError, now: Timestamp) -> Failure {
     match error {
         StoreError::Refused(_) => Failure::Halt { cause: error.to_string() },
-        StoreError::Away(_) => Failure::Hold { until: None, why: error.to_string() },
+        StoreError::Away(_) => Failure::hold(None, error.to_string()),
         StoreError::Busy => wait(now, &error.to_string()),
     }
 }
 
 fn wait(now: Timestamp, why: &str) -> Failure {
-    Failure::Hold { until: now.checked_add(PAUSE).ok(), why: why.to_owned() }
+    Failure::hold(now.checked_add(PAUSE).ok(), why.to_owned())
 }
 
 /// The row of a dead letter. A message that dies again after a replay has the same id, and so the same row.

@@ -55,7 +55,7 @@ pub(crate) fn outcome(message: &Message, part: &Part, verdicts: &[Verdict], now:
 /// What becomes of a message when the store could not answer as a whole.
 pub(crate) fn failure(message: &Message, error: &StoreError, now: Timestamp) -> Failure {
     match error {
-        StoreError::Away(_) => Failure::Hold { until: None, why: error.to_string() },
+        StoreError::Away(_) => Failure::hold(None, error.to_string()),
         StoreError::Refused(_) => Failure::Halt { cause: error.to_string() },
         StoreError::Busy => busy(message, now),
     }
@@ -65,7 +65,7 @@ fn busy(message: &Message, now: Timestamp) -> Failure {
     let why = "the store is overloaded and did not take every document";
     if message.headers.attempt >= ATTEMPTS_OF_BUSY {
         let until = now.checked_add(SignedDuration::from_secs(10)).ok();
-        return Failure::Hold { until, why: why.to_owned() };
+        return Failure::hold(until, why.to_owned());
     }
     Failure::retry_after(PAUSE, Cause::new(CauseClass::AttemptsSpent, why))
 }

@@ -161,8 +161,5 @@ fn slow(said: &str, headers: &HeaderMap, now: Timestamp) -> Failure {
         text.parse().map(Duration::from_secs).ok().or_else(date)
     });
     let wait = SignedDuration::try_from(wait.unwrap_or(SLOW).min(SLOWEST)).unwrap_or_default();
-    Failure::Hold {
-        until: now.checked_add(wait).ok(),
-        why: format!("{said}: the server asks to be let alone"),
-    }
+    Failure::hold(now.checked_add(wait).ok(), format!("{said}: the server asks to be let alone"))
 }

@@ -248,7 +248,7 @@ impl Client {
 /// No connection: the server is away and the job innocent. Anything later may be this call's own trouble.
 fn unanswered(error: &reqwest::Error, name: &str) -> Refusal {
     if error.is_connect() {
-        return Failure::Hold { until: None, why: "opencast cannot be reached".to_owned() }.into();
+        return Failure::hold(None, "opencast cannot be reached".to_owned()).into();
     }
     let what = if error.is_timeout() { "did not answer in time" } else { "broke off its answer" };
     Refusal::retry(Reason::Trouble, CauseClass::AttemptsSpent, format!("{name} {what}"))

@@ -26,6 +26,8 @@ pub enum Failure {
         until: Option<Timestamp>,
         /// Why, in words for the operator.
         why: String,
+        /// The meter of the account's quota whose pause this is, by its place; `None`: something else is the cause.
+        meter: Option<usize>,
     },
     /// The job is innocent, and others are not concerned: parked for a while, not counted.
     Defer {
@@ -52,6 +54,11 @@ impl Failure {
         Self::Retry { after: Some(after), cause }
     }
 
+    /// A hold for another reason than a pause of the quota.
+    pub fn hold(until: Option<Timestamp>, why: String) -> Self {
+        Self::Hold { until, why, meter: None }
+    }
+
     /// A failure that will not pass.
     pub fn reject(cause: Cause) -> Self {
         Self::Reject { cause }
@@ -63,8 +70,8 @@ impl std::fmt::Display for Failure {
         match self {
             Self::Retry { cause, .. } => write!(f, "will be tried again: {cause}"),
             Self::Reject { cause } => write!(f, "dead letter: {cause}"),
-            Self::Hold { until: Some(until), why } => write!(f, "on hold until {until}: {why}"),
-            Self::Hold { until: None, why } => write!(f, "on hold: {why}"),
+            Self::Hold { until: Some(until), why, .. } => write!(f, "on hold until {until}: {why}"),
+            Self::Hold { until: None, why, .. } => write!(f, "on hold: {why}"),
             Self::Defer { why, .. } => write!(f, "put off: {why}"),
             Self::Halt { cause } => write!(f, "stopped: {cause}"),
         }

@@ -130,7 +130,7 @@ impl Row {
     fn hold(&self, api: &str) -> Failure {
         let since = Offset::UTC.to_datetime(self.since).strftime("%H:%M").to_string();
         let why = format!("{api} answers nothing but errors ({}) since {since} UTC", self.what);
-        Failure::Hold { until: None, why }
+        Failure::hold(None, why)
     }
 }
 
@@ -160,11 +160,11 @@ mod tests {
         let outage = Outage::of("zoom");
         fail(&outage, 9);
         assert!(outage.gives_leave(at(0)));
-        let Failure::Hold { until: None, why } = outage.failed(Leave::Usual, trouble(), at(90)) else {
+        let Failure::Hold { until: None, why, .. } = outage.failed(Leave::Usual, trouble(), at(90)) else {
             panic!("no hold");
         };
         assert_eq!(why, "zoom answers nothing but errors (GET /users answered 503) since 03:04 UTC");
-        assert_eq!(outage.ask(at(91)), Err(Failure::Hold { until: None, why }));
+        assert_eq!(outage.ask(at(91)), Err(Failure::hold(None, why)));
         assert!(!outage.gives_leave(at(91)));
     }
 

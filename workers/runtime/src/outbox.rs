@@ -52,8 +52,8 @@ impl From<OutboxError> for Failure {
     /// A job is innocent of a broker that is away or full; a broker that refuses has to be put right.
     fn from(error: OutboxError) -> Self {
         match &error {
-            OutboxError::Stopped { .. } => Self::Hold { until: Some(clock::now()), why: error.to_string() },
-            OutboxError::Full { .. } => Self::Hold { until: None, why: error.to_string() },
+            OutboxError::Stopped { .. } => Self::hold(Some(clock::now()), error.to_string()),
+            OutboxError::Full { .. } => Self::hold(None, error.to_string()),
             OutboxError::Publish(refused) => match refused {
                 PublishError::Unroutable { .. } | PublishError::Broker(BrokerError::Refused(_)) => {
                     Self::Halt { cause: error.to_string() }
@@ -62,7 +62,7 @@ impl From<OutboxError> for Failure {
                     Self::reject(Cause::new(CauseClass::TooLarge, error.to_string()))
                 }
                 PublishError::Full { .. } | PublishError::Broker(_) => {
-                    Self::Hold { until: clock::now().checked_add(AWAY).ok(), why: error.to_string() }
+                    Self::hold(clock::now().checked_add(AWAY).ok(), error.to_string())
                 }
             },
         }

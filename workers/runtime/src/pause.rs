@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::future::OptionFuture;
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -18,14 +19,14 @@ const LOOK: Duration = Duration::from_secs(1);
 /// A hold is at least this long, so that a dependency that dies at once on every job is not hammered.
 const SHORTEST: Duration = Duration::from_millis(500);
 
-/// Waits until `hold` is over, `healthy` or, for a hold with an end, `lifted` says so, or `stop`. Returns the cause of
+/// Waits until `hold` is over, `healthy` or, for a pause of the quota, `lifted` says so, or `stop`. Returns the cause of
 /// a halt that came meanwhile from work still in hand; further holds are of the same time and pass with this one.
 pub(crate) async fn wait<H: Future<Output = bool>, L: Future<Output = bool>>(
     hold: Hold,
     status: &Status,
     stop: &CancellationToken,
     healthy: impl Fn() -> H,
-    lifted: impl Fn(String) -> L,
+    lifted: impl Fn(usize) -> L,
     signalled: &mut mpsc::Receiver<Signal>,
 ) -> Option<String> {
     let name = status.name();
@@ -33,14 +34,14 @@ pub(crate) async fn wait<H: Future<Output = bool>, L: Future<Output = bool>>(
         Some(until) => warn!("{name} is on hold until {until}: {}", hold.why),
         None => warn!("{name} is on hold: {}", hold.why),
     }
-    let (until, why) = (hold.until, hold.why.clone());
+    let (until, meter) = (hold.until, hold.meter);
     status.hold(Some(hold));
     let waiting = async {
         tokio::select! {
             biased;
             () = stop.cancelled() => None,
             cause = halted(signalled) => Some(cause),
-            () = over(until, healthy, || lifted(why.clone())) => {
+            () = over(until, healthy, || OptionFuture::from(meter.map(&lifted))) => {
                 info!("{name} goes on");
                 None
             }
@@ -51,7 +52,7 @@ pub(crate) async fn wait<H: Future<Output = bool>, L: Future<Output = bool>>(
     halt
 }
 
-async fn over<H: Future<Output = bool>, L: Future<Output = bool>>(
+async fn over<H: Future<Output = bool>, L: Future<Output = Option<bool>>>(
     until: Option<Timestamp>,
     healthy: impl Fn() -> H,
     lifted: impl Fn() -> L,
@@ -64,7 +65,7 @@ async fn over<H: Future<Output = bool>, L: Future<Output = bool>>(
                 Duration::from_millis(u64::try_from(left).unwrap_or(0))
             };
             tokio::time::sleep(left().clamp(SHORTEST, LOOK)).await;
-            while !left().is_zero() && !lifted().await {
+            while !left().is_zero() && lifted().await != Some(true) {
                 tokio::time::sleep(left().min(LOOK)).await;
             }
         }

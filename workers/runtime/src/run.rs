@@ -90,9 +90,9 @@ pub async fn run<W: Worker>(role: Role<W>, family: Family) -> Result<(), RunErro
                     let (worker, broker) = (Arc::clone(&role.worker), role.broker.clone());
                     async move { worker.healthy().await && broker.has_room().await }
                 };
-                let lifted = |why: String| {
+                let lifted = |meter| {
                     let worker = Arc::clone(&role.worker);
-                    async move { worker.lifted(&why).await }
+                    async move { worker.lifted(meter).await }
                 };
                 let waited = pause::wait(hold, &role.status, &role.stop, well, lifted, &mut signalled).await;
                 if let Some(cause) = waited {

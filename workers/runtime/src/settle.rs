@@ -36,9 +36,9 @@ pub(crate) async fn settle(
         Ok(()) => (Settled::Done, None, delivery.ack().await),
         Err(Failure::Retry { after, cause }) => retry(delivery, after, cause).await,
         Err(Failure::Reject { cause }) => reject(delivery, cause).await,
-        Err(Failure::Hold { until, why }) => {
+        Err(Failure::Hold { until, why, meter }) => {
             debug!(message.id = %id, "handed back {id}: {why}");
-            let hold = crate::status::Hold { until, why };
+            let hold = crate::status::Hold { until, why, meter };
             (Settled::HandedBack, Some(Signal::Hold(hold)), delivery.hand_back().await)
         }
         Err(Failure::Defer { until, why }) => {

@@ -35,6 +35,9 @@ pub struct Hold {
     pub until: Option<Timestamp>,
     /// Why, in words.
     pub why: String,
+    /// The meter of the account's quota whose pause this is: a matter between the role and its source.
+    #[serde(skip)]
+    pub meter: Option<usize>,
 }
 
 /// A picture of a role's [`Status`].

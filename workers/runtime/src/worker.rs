@@ -38,9 +38,9 @@ pub trait Worker: Send + Sync + 'static {
         std::future::ready(true)
     }
 
-    /// Says, during a hold with an end, whether its cause `why` is gone before its time: somebody has lifted it.
-    fn lifted(&self, why: &str) -> impl Future<Output = bool> + Send {
-        let _ = why;
+    /// Says, during a pause of `meter` of the quota, whether it is over before its time: somebody has lifted it.
+    fn lifted(&self, meter: usize) -> impl Future<Output = bool> + Send {
+        let _ = meter;
         std::future::ready(false)
     }
 }

@@ -49,7 +49,7 @@ impl Worker for Obedient {
             Ask::Retry => Err(Failure::retry(cause("not yet"))),
             Ask::Reject => Err(Failure::reject(Cause::new(CauseClass::Gone, "gone for good"))),
             Ask::Hold if self.well.load(Ordering::SeqCst) => Ok(()),
-            Ask::Hold => Err(Failure::Hold { until: None, why: "the sky is falling".to_owned() }),
+            Ask::Hold => Err(Failure::hold(None, "the sky is falling".to_owned())),
             Ask::Halt => Err(Failure::Halt { cause: "set X".to_owned() }),
             Ask::Panic if attempt.number > 1 => Ok(()),
             Ask::Panic => panic!("a fault in a worker"),

@@ -155,12 +155,12 @@ fn is_error_word(text: &str) -> bool {
 }
 
 fn trouble(why: String) -> Failure {
-    Failure::Hold { until: Some(clock::now() + TROUBLE), why }
+    Failure::hold(Some(clock::now() + TROUBLE), why)
 }
 
 fn unreachable(error: &reqwest::Error) -> Failure {
     let what = if error.is_timeout() { "does not answer in time" } else { "cannot be reached" };
-    Failure::Hold { until: None, why: format!("zoom's token endpoint {what}") }
+    Failure::hold(None, format!("zoom's token endpoint {what}"))
 }
 
 #[cfg(test)]

@@ -240,7 +240,7 @@ fn too_large(name: &str, most: usize) -> Refusal {
 /// No connection: the API is away and the job innocent. Anything later may be this call's own trouble.
 fn unanswered(error: &reqwest::Error, name: &str) -> Refusal {
     if error.is_connect() {
-        return Failure::Hold { until: None, why: "zoom's api cannot be reached".to_owned() }.into();
+        return Failure::hold(None, "zoom's api cannot be reached".to_owned()).into();
     }
     let what = if error.is_timeout() { "did not answer in time" } else { "broke off its answer" };
     Refusal::retry(Reason::Trouble, CauseClass::AttemptsSpent, format!("{name} {what}"))
@@ -249,7 +249,7 @@ fn unanswered(error: &reqwest::Error, name: &str) -> Refusal {
 fn refused_again(now: Timestamp) -> Failure {
     let why =
         "zoom refuses an access token granted a moment ago: another process may renew tokens of the same app";
-    Failure::Hold { until: Some(now + TOKEN_TROUBLE), why: why.to_owned() }
+    Failure::hold(Some(now + TOKEN_TROUBLE), why.to_owned())
 }
 
 /// How a 429 is waited out.
@@ -284,10 +284,7 @@ impl Patience {
             None => {
                 let wait = SignedDuration::try_from(wait).unwrap_or(SignedDuration::from_mins(1));
                 let until = now.saturating_add(wait).unwrap_or(Timestamp::MAX);
-                Err(Failure::Hold {
-                    until: Some(until),
-                    why: format!("{}: zoom answers 429 again and again", self.class),
-                })
+                Err(Failure::hold(Some(until), format!("{}: zoom answers 429 again and again", self.class)))
             }
         }
     }

@@ -106,9 +106,9 @@ impl Quota {
         self.allowance.spent(class.index(), until)
     }
 
-    /// True when `why`, the reason of a hold, was a pause of a class that is over by now.
-    pub(crate) fn lifted(&self, why: &str) -> bool {
-        paused_class(why).is_some_and(|class| self.allowance.held(class.index()).is_none())
+    /// True when the class of this index is not paused any more.
+    pub(crate) fn lifted(&self, index: usize) -> bool {
+        self.allowance.held(index).is_none()
     }
 
     /// True when no class is paused.
@@ -136,13 +136,6 @@ impl Quota {
             resource_intensive: count(RateClass::ResourceIntensive),
         }
     }
-}
-
-/// The class that a hold's reason says is paused: its sentence begins with the class.
-pub(crate) fn paused_class(why: &str) -> Option<RateClass> {
-    let paused =
-        |class: &RateClass| why.strip_prefix(class.name()).is_some_and(|rest| rest.starts_with(": paused"));
-    RateClass::ALL.into_iter().find(paused)
 }
 
 #[cfg(test)]
@@ -183,14 +176,14 @@ mod tests {
         quota.observe(&spent, None, clock::now());
         for class in [RateClass::Heavy, RateClass::ResourceIntensive] {
             let held = quota.acquire(class).await.unwrap_err();
-            let Failure::Hold { until: Some(until), why } = held else { panic!("{held}") };
+            let Failure::Hold { until: Some(until), why, meter } = held else { panic!("{held}") };
+            assert_eq!(meter, Some(class.index()));
             assert!(until > clock::now());
             assert!(why.contains("4,800,001 of 4,800,000 used"), "{why}");
-            assert!(!quota.lifted(&why) && !quota.is_open(&[class]), "{why}");
+            assert!(!quota.lifted(class.index()) && !quota.is_open(&[class]), "{why}");
         }
         quota.acquire(RateClass::Light).await.unwrap();
-        assert!(quota.lifted("light: paused until it is resumed (by hand)"));
-        assert!(!quota.lifted("zoom's api cannot be reached"), "no pause of a class");
+        assert!(quota.lifted(RateClass::Light.index()), "no pause of this class");
     }
 
     #[test]

@@ -11,7 +11,6 @@ use runtime::{Attempt, Failure, Outbox, Worker, clock};
 use crate::atlas::Refusal;
 use crate::detail::{self, Detail};
 use crate::errand::Errand;
-use crate::quota::paused_class;
 use crate::{RateClass, Zoom, list, report, window};
 
 /// When a job of an account that is not known is tried again.
@@ -35,8 +34,8 @@ impl Worker for ListWorker {
         self.0.is_well(&[RateClass::ResourceIntensive]).await
     }
 
-    async fn lifted(&self, why: &str) -> bool {
-        self.0.lifted(why)
+    async fn lifted(&self, meter: usize) -> bool {
+        self.0.lifted(meter)
     }
 }
 
@@ -52,8 +51,8 @@ impl Worker for DetailWorker {
         self.0.is_well(&[RateClass::Heavy]).await
     }
 
-    async fn lifted(&self, why: &str) -> bool {
-        self.0.lifted(why)
+    async fn lifted(&self, meter: usize) -> bool {
+        self.0.lifted(meter)
     }
 }
 
@@ -72,7 +71,7 @@ async fn perform(
     };
     match perform_with(zoom, job, attempt, outbox).await {
         // What holds one account must not hold the others: their jobs come from the same queues.
-        Err(Failure::Hold { until, why }) if accounts.has_others() && paused_class(&why).is_some() => {
+        Err(Failure::Hold { until, why, meter: Some(_) }) if accounts.has_others() => {
             Err(Failure::Defer { until, why: format!("account {account}, {why}") })
         }
         outcome => outcome,

@@ -114,10 +114,12 @@ impl Zoom {
     pub async fn examine(&self) -> Result<Examination, Failure> {
         let granted = self.check().await?;
         let request = (!granted.without_host_ids).then(|| request::users("active", "30"));
-        let silent = |_| Failure::Hold {
-            until: None,
-            why: "zoom's api did not answer within a quarter of a minute, or the quota gave no leave to ask"
-                .to_owned(),
+        let silent = |_| {
+            Failure::hold(
+                None,
+                "zoom's api did not answer within a quarter of a minute, or the quota gave no leave to ask"
+                    .to_owned(),
+            )
         };
         let sampling = self.client.sample(request.as_ref());
         let sample = tokio::time::timeout(EXAMINATION_TIME, sampling).await.map_err(silent)??;
@@ -181,9 +183,9 @@ impl Zoom {
         self.client.quota().is_open(classes) && self.client.reachable(&self.oauth_url).await
     }
 
-    /// True when the pause that `why` tells of is over before its time.
-    pub(crate) fn lifted(&self, why: &str) -> bool {
-        self.client.quota().lifted(why)
+    /// True when the class of this index is not paused any more.
+    pub(crate) fn lifted(&self, index: usize) -> bool {
+        self.client.quota().lifted(index)
     }
 }
 

@@ -128,7 +128,7 @@ async fn a_429_for_long_or_for_the_day_is_a_hold() {
     let bench = Bench::new(day.config());
     for _ in 0..2 {
         let outcome = bench.perform(job(meetings(yesterday())), first_attempt()).await;
-        let Err(Failure::Hold { until: Some(until), why }) = outcome else { panic!("{outcome:?}") };
+        let Err(Failure::Hold { until: Some(until), why, .. }) = outcome else { panic!("{outcome:?}") };
         assert!(until > clock::now() && why.contains("daily limit"), "{why}");
     }
     assert_eq!(day.asked("type=past&"), 1, "a spent day is not asked again");

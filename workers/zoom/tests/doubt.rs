@@ -119,7 +119,7 @@ async fn an_outage_holds_and_passes() {
     }
     for _ in 0..5 {
         let outcome = bench.perform(job(meetings(yesterday())), first_attempt()).await;
-        let Err(Failure::Hold { until: None, why }) = outcome else { panic!("{outcome:?}") };
+        let Err(Failure::Hold { until: None, why, .. }) = outcome else { panic!("{outcome:?}") };
         assert!(why.starts_with("zoom answers nothing but errors (GET /users answered 503"), "{why}");
         assert!(why.ends_with(" UTC"), "{why}");
     }

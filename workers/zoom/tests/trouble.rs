@@ -190,7 +190,7 @@ async fn a_token_refused_twice_is_a_hold() {
         Simulator::start(Settings { token_lifetime: Duration::ZERO, ..settings() }).await.unwrap();
     let bench = bench(&simulator, Choice::Dashboard);
     let outcome = bench.perform(job(meetings(yesterday())), first_attempt()).await;
-    let Err(Failure::Hold { until: Some(until), why }) = outcome else { panic!("{outcome:?}") };
+    let Err(Failure::Hold { until: Some(until), why, .. }) = outcome else { panic!("{outcome:?}") };
     assert!(until > clock::now() && why.contains("access token"), "{why}");
     assert_eq!(simulator.ledger_summary().tokens, 2, "renewed once, then no more");
 }

@@ -327,8 +327,9 @@ impl Ledger {
 }
 
 /// What a job is told that has to wait for a pause to end.
-pub(crate) fn hold(name: &str, pause: &Pause) -> crate::Failure {
-    crate::Failure::Hold { until: pause.until, why: paused(name, pause) }
+pub(crate) fn hold(account: &Account, meter: usize, pause: &Pause) -> crate::Failure {
+    let why = paused(account.meters[meter].name, pause);
+    crate::Failure::Hold { until: pause.until, why, meter: Some(meter) }
 }
 
 #[cfg(test)]

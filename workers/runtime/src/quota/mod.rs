@@ -142,8 +142,7 @@ impl Allowance {
             Kind::Here(till) => {
                 // What the API says is never refused.
                 let _ = till.obey(Order::Spent { until });
-                let later =
-                    || Failure::Hold { until: None, why: "the day is spent, says the API".to_owned() };
+                let later = || Failure::hold(None, "the day is spent, says the API".to_owned());
                 till.held(meter).unwrap_or_else(later)
             }
             Kind::Fleet(tap) => tap.spent(meter, until),

@@ -95,7 +95,7 @@ impl Tap {
 
     fn later(&self, why: String) -> Failure {
         let until = clock::now().checked_add(LATER).ok();
-        Failure::Hold { until, why: format!("{} account {}: {why}", self.account.source, self.account.label) }
+        Failure::hold(until, format!("{} account {}: {why}", self.account.source, self.account.label))
     }
 
     /// The hold on a meter, if it is on one.
@@ -103,7 +103,7 @@ impl Tap {
         let mut state = self.state();
         let over = |pause: &Pause| pause.until.is_some_and(|until| until <= clock::now());
         state.pauses[meter] = state.pauses[meter].take().filter(|pause| !over(pause));
-        state.pauses[meter].as_ref().map(|pause| ledger::hold(self.account.meters[meter].name, pause))
+        state.pauses[meter].as_ref().map(|pause| ledger::hold(&self.account, meter, pause))
     }
 
     /// Tells the leader with the next message.
@@ -118,7 +118,7 @@ impl Tap {
         let until_here = until.filter(|until| (clock::now()..=midnight).contains(until)).unwrap_or(midnight);
         let why = "daily limit, spent says the API".to_owned();
         let pause = Pause { until: Some(until_here), why };
-        let held = ledger::hold(self.account.meters[meter].name, &pause);
+        let held = ledger::hold(&self.account, meter, &pause);
         self.tell(Order::Spent { until });
         held
     }
@@ -222,7 +222,7 @@ impl Tap {
                 for (meter, told) in news.meters.iter().enumerate().take(self.account.meters.len()) {
                     state.pauses[meter].clone_from(&told.pause);
                     if let Some(pause) = &told.pause {
-                        let held = ledger::hold(self.account.meters[meter].name, pause);
+                        let held = ledger::hold(&self.account, meter, pause);
                         for caller in state.callers[meter].drain(..) {
                             // Whoever is gone need not be told.
                             let _ = caller.send(Err(held.clone()));

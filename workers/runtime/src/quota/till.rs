@@ -50,7 +50,7 @@ impl Till {
                 // Either way we look again.
                 Draw::Wait(wait) => _ = tokio::time::timeout(wait, changed).await,
                 Draw::Unkept => changed.await,
-                Draw::Held(pause) => return Err(ledger::hold(self.name(meter), &pause)),
+                Draw::Held(pause) => return Err(self.hold(meter, &pause)),
             }
         }
     }
@@ -66,7 +66,7 @@ impl Till {
     pub(crate) fn held(&self, meter: usize) -> Option<Failure> {
         let news = self.news(0);
         let pause = news.meters.get(meter)?.pause.as_ref()?;
-        Some(ledger::hold(self.name(meter), pause))
+        Some(self.hold(meter, pause))
     }
 
     pub(crate) fn news(&self, waiting: u64) -> News {
@@ -100,8 +100,8 @@ impl Till {
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn name(&self, meter: usize) -> &'static str {
-        self.ledger().account().meters[meter].name
+    fn hold(&self, meter: usize, pause: &super::Pause) -> Failure {
+        ledger::hold(self.ledger().account(), meter, pause)
     }
 }
 
@@ -164,7 +164,7 @@ mod tests {
         let pause = Pause { until: None, why: "moving house".into() };
         till.obey(Order::Pause { meters: vec!["heavy".into()], pause }).unwrap();
         let held = tokio::time::timeout(Duration::from_secs(20), waiting).await.expect("told at once");
-        let Err(Failure::Hold { until: None, why }) = held.unwrap() else { panic!("not held") };
+        let Err(Failure::Hold { until: None, why, .. }) = held.unwrap() else { panic!("not held") };
         assert!(why.contains("moving house"), "{why}");
         assert!(till.held(0).is_some());
         till.obey(Order::Resume { meters: vec!["heavy".into()] }).unwrap();
