@@ -7,12 +7,15 @@ use std::sync::{Arc, OnceLock};
 
 use moka::sync::Cache;
 use serde::Serialize;
-use ua_parser::{Extractor, Regexes, os};
+use ua_parser::{Regexes, device, os, user_agent};
+
+use super::rules::Rules;
 
 /// What a server keeps of a user agent, and so is looked at and kept here.
 const LONGEST: usize = 255;
 /// So many user agents are remembered; a term's players have some thousands.
 const REMEMBERED: u64 = 4_096;
+const RULES: &str = include_str!("agent_rules.json");
 /// What the rules call what they do not know.
 const OTHER: &str = "Other";
 
@@ -52,7 +55,7 @@ pub(crate) fn agent_text(text: &str) -> Option<Cow<'_, str>> {
 /// Takes user agents apart and remembers what it found.
 pub(super) struct Agents {
     /// Read when the first user agent comes: where none does, they cost nothing.
-    rules: OnceLock<Option<Extractor<'static>>>,
+    rules: OnceLock<Option<AllRules>>,
     known: Cache<Box<str>, Arc<Agent>>,
 }
 
@@ -73,21 +76,35 @@ impl Agents {
         if let Some(agent) = self.known.get(text) {
             return Some(agent);
         }
-        let rules = self.rules.get_or_init(rules).as_ref()?;
+        let rules = self.rules.get_or_init(AllRules::read).as_ref()?;
         let agent = Arc::new(apart(rules, text));
         self.known.insert(text.into(), Arc::clone(&agent));
         Some(agent)
     }
 }
 
-/// The rules, compiled. `None` cannot be: a test compiles the same ones.
-fn rules() -> Option<Extractor<'static>> {
-    let rules: Regexes<'static> = serde_json::from_str(include_str!("agent_rules.json")).ok()?;
-    rules.try_into().ok()
+struct AllRules {
+    programs: Rules<user_agent::Extractor<'static>>,
+    systems: Rules<os::Extractor<'static>>,
+    devices: Rules<device::Extractor<'static>>,
 }
 
-fn apart(rules: &Extractor<'_>, text: &str) -> Agent {
-    let (program, system, device) = rules.extract(text);
+impl AllRules {
+    /// `None` cannot be: a test reads the same ones.
+    fn read() -> Option<Self> {
+        let rules: Regexes<'static> = serde_json::from_str(RULES).ok()?;
+        Some(Self {
+            programs: Rules::new(rules.user_agent_parsers)?,
+            systems: Rules::new(rules.os_parsers)?,
+            devices: Rules::new(rules.device_parsers)?,
+        })
+    }
+}
+
+fn apart(rules: &AllRules, text: &str) -> Agent {
+    let program = rules.programs.first(text, |rule, text| rule.extract(text));
+    let system = rules.systems.first(text, |rule, text| rule.extract(text));
+    let device = rules.devices.first(text, |rule, text| rule.extract(text));
     let owned = |text: Option<&str>| text.filter(|text| !text.is_empty()).map(str::to_owned);
     let program = program.unwrap_or_default();
     let system = system.unwrap_or_default();

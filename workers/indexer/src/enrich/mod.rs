@@ -8,6 +8,7 @@ mod agent;
 pub(crate) mod mmdb;
 mod place;
 mod places;
+mod rules;
 #[cfg(test)]
 mod tests;
 
