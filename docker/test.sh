@@ -47,6 +47,7 @@ main() {
   $quick || check "snapshots that no test uses" unused_snapshots
   $quick || check "demo" shown env UA_DATA_DIR="$work/data" timeout --foreground 900 cargo run --release --locked -- demo
   $quick || deployment_files
+  $quick || check "quota of a fleet" shown timeout --foreground 300 cargo test --workspace --locked --bench figures -- --bench quota-short
   $quick || check "chaos, seed $CHAOS_SEED" shown timeout --foreground 600 cargo test --workspace --locked --test chaos -- --seconds 60 --seed "$CHAOS_SEED"
   $quick || composed_stack
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use messages::{CauseClass, DeadLetter};
+use messages::{CauseClass, DeadLetter, Queue};
 use simulator::Source;
 use store::{Kind, Query, StoreError};
 
@@ -19,6 +19,10 @@ struct Holdings {
     dead: BTreeMap<String, CauseClass>,
     /// Receipts that are neither complete nor failed.
     open: u64,
+    /// Documents whose id is in more than one index.
+    doubled: u64,
+    /// Messages in queues and on rungs, by RabbitMQ's word.
+    queued: u64,
 }
 
 /// What was found.
@@ -31,16 +35,25 @@ pub(crate) struct Found {
     ended_alone: Vec<String>,
 }
 
-/// Waits until everything is as it should be, or for `patience`.
+/// How long everything has to stay as it should be: what comes late must not come unseen.
+const STILL: Duration = Duration::from_secs(5);
+
+/// Waits until everything is as it should be and stays so, or for `patience`.
 pub(crate) async fn settle(site: &Site, fleet: &mut Fleet, poison: &[Poison], patience: Duration) -> Found {
     let wanted = wanted(site, poison);
     let deadline = Instant::now() + patience;
+    let mut right_since = None;
     let held = loop {
         fleet.supervise();
         match held(site).await {
-            Ok(held) if held == wanted => break held,
+            Ok(held) if held == wanted => {
+                if right_since.get_or_insert_with(Instant::now).elapsed() >= STILL {
+                    break held;
+                }
+            }
             Ok(held) if Instant::now() > deadline => break held,
-            Ok(_) | Err(StoreError::Away(_) | StoreError::Busy) => {}
+            Ok(_) => right_since = None,
+            Err(StoreError::Away(_) | StoreError::Busy) => {}
             Err(error) => panic!("{error}"),
         }
         tokio::time::sleep(Duration::from_millis(500)).await;
@@ -71,19 +84,33 @@ async fn held(site: &Site) -> Result<Holdings, StoreError> {
     site.store.refresh().await?;
     let receipts = Query::all(Kind::Harvests);
     let ended = receipts.clone().with_any("state", ["complete", "failed"].map(str::to_owned).into());
+    let mut doubled = 0;
     Ok(Holdings {
-        meetings: ids(site, Kind::Meetings).await?,
-        sessions: ids(site, Kind::Sessions).await?,
+        meetings: ids(site, Kind::Meetings, &mut doubled).await?,
+        sessions: ids(site, Kind::Sessions, &mut doubled).await?,
         dead: dead(site).await?,
         open: site.store.count(&receipts).await? - site.store.count(&ended).await?,
+        doubled,
+        queued: queued(site).await,
     })
 }
 
-async fn ids(site: &Site, kind: Kind) -> Result<BTreeSet<String>, StoreError> {
+/// Everything that RabbitMQ holds; more than anybody waits for where it does not answer.
+async fn queued(site: &Site) -> u64 {
+    let mut queued = site.broker.parked().await.unwrap_or(u64::MAX);
+    for queue in Queue::all() {
+        queued = queued.saturating_add(site.broker.depth(&queue).await.map_or(u64::MAX, |depth| depth.ready));
+    }
+    queued
+}
+
+async fn ids(site: &Site, kind: Kind, doubled: &mut u64) -> Result<BTreeSet<String>, StoreError> {
     let (query, mut ids, mut after) = (Query::all(kind), BTreeSet::new(), None);
     loop {
         let (hits, next) = site.store.scan(&query, 2_000, after).await?;
-        ids.extend(hits.into_iter().map(|hit| hit.id));
+        for hit in hits {
+            *doubled += u64::from(!ids.insert(hit.id));
+        }
         match next {
             Some(next) => after = Some(next),
             None => return Ok(ids),
@@ -123,9 +150,11 @@ impl Found {
         line("meetings lost", 0, wanted.meetings.difference(&held.meetings).count() as u64);
         line("sessions lost", 0, wanted.sessions.difference(&held.sessions).count() as u64);
         line("documents nobody sent", 0, self.unexpected());
+        line("documents doubled", 0, held.doubled);
         line("dead letters", wanted.dead.len() as u64, held.dead.len() as u64);
         line("dead letters as injected", wanted.dead.len() as u64, self.rightly_dead());
         line("receipts still open", 0, held.open);
+        line("messages still queued", 0, held.queued);
         line("calls over quota", 0, self.over);
         line("roles that ended alone", 0, self.ended_alone.len() as u64);
         println!("    calls in all                 {:>8}", self.calls);

@@ -39,5 +39,5 @@ const CANCEL_EXAMPLES: &str = "Example:
   ua cancel 20260103T040506789-2026-01-01..2026-06-30
 
 Jobs that wait in the queues are taken out and their receipts say `cancelled`; workers may go on meanwhile. What a
-worker has in its hands is finished. With RabbitMQ, what is parked for another attempt is not reached: the exit code is
-then 3, and the same command again takes it out later. `ua plan` of the same dates publishes again what is missing.";
+worker has in its hands is finished: the exit code is then 3, and the same command again says what became of it.
+`ua plan` of the same dates publishes again what is missing.";

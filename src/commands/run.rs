@@ -27,6 +27,9 @@ pub(super) struct Pass<'a> {
     pub config: &'a Config,
     /// The configuration of the account that is planned for.
     pub account: &'a Config,
+    /// The configuration whose broker keeps the quota, where that of `config` is there for this moment only: whoever
+    /// else fetches with these accounts keeps it there.
+    pub purse: Option<&'a Config>,
     /// How long work that is parked or held is waited for.
     pub wait: Duration,
 }
@@ -43,7 +46,7 @@ pub(super) async fn execute(words: Run, config: &Config) -> anyhow::Result<Outco
             Source::Opencast => vec![config.clone()],
         };
         for account in &accounts {
-            let pass = Pass { source, config, account, wait: words.wait };
+            let pass = Pass { source, config, account, purse: None, wait: words.wait };
             if one(&words, &wish, pass).await? == Outcome::Incomplete {
                 outcome = Outcome::Incomplete;
             }
@@ -60,7 +63,8 @@ async fn one(words: &Run, wish: &Wish, pass: Pass<'_>) -> anyhow::Result<Outcome
             report(&summary, words.json)
         }
         Destination::Stdout => {
-            // Queues and documents live in a folder of their own, gone at the end: nothing is left behind.
+            // Queues and documents live in a folder of their own, gone at the end. Only the calls are counted where
+            // they always are.
             let folder = tempfile::tempdir()?;
             let config = Config {
                 amqp: None,
@@ -69,7 +73,9 @@ async fn one(words: &Run, wish: &Wish, pass: Pass<'_>) -> anyhow::Result<Outcome
                 raw_days: 0,
                 ..pass.account.clone()
             };
-            let (summary, store) = harvest(wish, &Pass { config: &config, account: &config, ..pass }).await?;
+            let (summary, store) =
+                harvest(wish, &Pass { config: &config, account: &config, purse: Some(pass.account), ..pass })
+                    .await?;
             print_documents(&store).await?;
             if words.json {
                 return report(&summary, true);
@@ -92,16 +98,18 @@ pub(super) async fn harvest(wish: &Wish, pass: &Pass<'_>) -> anyhow::Result<(Sum
     let broker = assemble::broker(config, "run").await?;
     let store = assemble::store(config)?;
     store.setup().await?;
+    let purse = purse(pass, &broker).await?;
+    // Who may not fetch plans nothing, either.
+    let zoom = match source {
+        Source::Zoom => Some(assemble::fetcher(config, &purse).await?),
+        Source::Opencast => None,
+    };
     let planned = plan(wish, pass, &broker, &store).await?;
     output::remark(&planned.sentence());
     let asked = planned.asked.clone();
     if !planned.plan.jobs.is_empty() {
         planning::publish(planned, By::hand(Origin::Run), &broker, &store).await?;
     }
-    let zoom = match source {
-        Source::Zoom => Some(assemble::fetcher(config, &broker).await?),
-        Source::Opencast => None,
-    };
     let parts = Parts {
         broker: broker.clone(),
         store: store.clone(),
@@ -116,12 +124,21 @@ pub(super) async fn harvest(wish: &Wish, pass: &Pass<'_>) -> anyhow::Result<(Sum
     if let Some(zoom) = &zoom {
         zoom.close().await;
     }
+    purse.close().await;
     broker.close().await;
     let ended = ended?;
     store.refresh().await?;
     let calls = zoom.map(|zoom| zoom.calls()).unwrap_or_default();
     let summary = summary::of(source, &asked, &store, began, calls).await?;
     Ok((summary.with(ended), store))
+}
+
+/// The broker that keeps the quota: the one of the work itself, unless that one is of this moment only.
+async fn purse(pass: &Pass<'_>, broker: &Broker) -> anyhow::Result<Broker> {
+    match (pass.source, pass.purse) {
+        (Source::Zoom, Some(config)) => assemble::broker(config, "run").await,
+        _ => Ok(broker.clone()),
+    }
 }
 
 async fn plan(wish: &Wish, pass: &Pass<'_>, broker: &Broker, store: &Store) -> anyhow::Result<Planned> {

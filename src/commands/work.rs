@@ -81,7 +81,10 @@ async fn wind_up(
         Ok(())
     });
     if let Some(zoom) = zoom {
-        zoom.close().await;
+        let left = deadline.saturating_duration_since(Instant::now()).max(CLOSE);
+        if tokio::time::timeout(left, zoom.close()).await.is_err() {
+            warn!("the part in the quota was not given back in time; another process takes over");
+        }
     }
     let left = deadline.saturating_duration_since(Instant::now()).max(CLOSE);
     if tokio::time::timeout(left, broker.close()).await.is_err() {

@@ -94,7 +94,8 @@ impl Site {
         self.broker.publish(vec![message]).await.unwrap();
         let begun = Instant::now();
         let letter = loop {
-            if let Some(letter) = desk::list(&self.store, &Filter::default(), 10).await.unwrap().pop() {
+            if let Some(letter) = desk::list(&self.store, &Filter::default(), 10).await.unwrap().letters.pop()
+            {
                 break letter;
             }
             assert!(begun.elapsed() < Duration::from_secs(60), "it does not die");

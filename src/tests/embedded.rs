@@ -91,7 +91,7 @@ async fn one_meeting_is_harvested_by_its_uuid() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn documents_go_to_stdout_and_nothing_stays_behind() {
+async fn documents_go_to_stdout_and_only_the_calls_are_kept() {
     let simulator = world(small()).await;
     let program = Program::new().with_account(&simulator, 100.0);
     let ended = program.call(&["run", "--date", &yesterday(), "--destination", "stdout"]);
@@ -105,7 +105,11 @@ async fn documents_go_to_stdout_and_nothing_stays_behind() {
         .collect();
     assert_eq!(ids, true_sessions(&truth(&simulator)));
     assert!(lines.iter().all(|line| line["_version"].as_i64().unwrap() > 0 && line["_source"].is_object()));
-    assert!(!program.path().join("ua-data").exists());
+    let quota = program.call(&["quota", "--json"]);
+    let quota: serde_json::Value = serde_json::from_str(&quota.out).unwrap();
+    assert!(quota["meters"][2]["used"].as_u64().unwrap() > 0, "the calls count for the day: {quota}");
+    assert_eq!(program.call(&["runs", "--json"]).out.trim(), "", "no run is kept");
+    assert!(sessions_in(&program).is_empty(), "no document is kept");
     simulator.stop().await;
 }
 

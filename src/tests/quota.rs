@@ -130,6 +130,15 @@ async fn a_fleet_shares_one_quota_whoever_dies_or_stands_still() {
     fleet.push(program.start(&["work", "zoom"], "third.log"));
     goes_on(&simulator, "calls are made after a kill").await;
 
+    // Who fetches into a stream only is one of them.
+    let date = yesterday();
+    let listed =
+        program.start(&["run", "--date", &date, "--destination", "stdout", "--wait", "1s"], "stdout.log");
+    let lists = async || simulator.ledger_summary().calls.resource_intensive > 0;
+    eventually("the run fetches beside the workers", 40, lists).await;
+    goes_on(&simulator, "calls are made by workers and run").await;
+    listed.kill();
+
     // A smaller share is for all of them, at once.
     succeed(&program, &["quota", "set", "heavy=10%"]);
     tokio::time::sleep(Duration::from_secs(2)).await;
@@ -182,6 +191,13 @@ async fn on_a_local_file_one_process_fetches_and_keeps_the_count() {
         "{}",
         second.err
     );
+    // Nor does a run, wherever its documents go; and it plans nothing that it may not fetch.
+    for destination in ["index", "stdout"] {
+        let run = program.call(&["run", "--date", &yesterday(), "--destination", destination]);
+        assert_eq!(run.code, Some(2), "{destination}: {}", run.err);
+        assert!(run.err.contains("another process fetches"), "{destination}: {}", run.err);
+    }
+    assert_eq!(succeed(&program, &["runs", "--json"]).trim(), "", "nothing was planned");
 
     succeed(&program, &["pause", "zoom", "--until", "2h"]);
     tokio::time::sleep(Duration::from_secs(2)).await;

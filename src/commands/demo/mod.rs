@@ -64,7 +64,7 @@ pub(super) async fn execute(words: Demo, config: &Config) -> anyhow::Result<Outc
         words.world.meetings_per_day,
         lectures::ACTIONS,
     ));
-    let pass = |source| run::Pass { source, config: &config, account: &config, wait: WAIT };
+    let pass = |source| run::Pass { source, config: &config, account: &config, purse: None, wait: WAIT };
     let (summary, store) = run::harvest(&wish, &pass(messages::Source::Zoom)).await?;
     let truth = simulator.truth(date, Source::Dashboard);
     let mut report = compare(date, &truth, &store, &summary, &simulator.ledger_summary()).await?;

@@ -1,6 +1,6 @@
 //! `ua dlq list`: how many of which class and what to do about them; below them the newest.
 
-use indexer::desk::{self, Group};
+use indexer::desk::{self, Group, Listed};
 use jiff::Timestamp;
 use messages::{DeadLetter, DeadState};
 use serde::Serialize;
@@ -10,12 +10,15 @@ use crate::assemble;
 use crate::cli::DlqList;
 use crate::config::Config;
 use crate::exit::Outcome;
-use crate::output;
+use crate::{output, words};
 
 #[derive(Serialize)]
 struct Listing<'a> {
     groups: Vec<ClassLine<'a>>,
     letters: Vec<serde_json::Value>,
+    /// Rows that this version cannot read.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    unreadable: &'a [String],
 }
 
 #[derive(Serialize)]
@@ -32,15 +35,24 @@ pub(super) async fn execute(words: &DlqList, config: &Config) -> anyhow::Result<
     let filter = filter(&words.filter, words.state.0);
     let groups = desk::groups(&store, &filter).await?;
     let limit = usize::try_from(words.limit)?;
-    let letters = if limit == 0 { Vec::new() } else { desk::list(&store, &filter, limit).await? };
+    let Listed { letters, unreadable } =
+        if limit == 0 { Listed::default() } else { desk::list(&store, &filter, limit).await? };
     if words.json {
         let listing = Listing {
             groups: groups.iter().map(class_line).collect(),
             letters: letters.iter().map(without_body).collect::<Result<_, _>>()?,
+            unreadable: &unreadable,
         };
         output::say_json(&listing)?;
     } else {
         print(&groups, &letters, words.state.0);
+    }
+    if let Some(first) = unreadable.first() {
+        output::remark(&format!(
+            "{} of another version of ua, {} first: not shown; an ua as new as the one that wrote them reads them",
+            words::some(unreadable.len() as u64, "row"),
+            output::plain(first),
+        ));
     }
     Ok(Outcome::Complete)
 }

@@ -73,7 +73,9 @@ fn lane_of(lane: Lane, lines: &[&QueueLine]) -> Option<String> {
 fn say_workers(cards: &[runtime::Card], queues: &[QueueLine], now: Timestamp) {
     let silent = workers::silent(cards, queues);
     if cards.is_empty() && silent == 0 {
-        output::say("no worker is running; `ua work all` starts one");
+        output::say(
+            "no worker is running; `ua work all` starts one. What is used and paused says `ua quota`",
+        );
         return;
     }
     let header =

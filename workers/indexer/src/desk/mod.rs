@@ -159,21 +159,33 @@ impl Group {
     }
 }
 
-/// The dead letters that fit the filter, the latest first, `limit` at most; without their messages.
+/// What a list shows.
+#[derive(Debug, Default)]
+pub struct Listed {
+    /// The dead letters, the latest first, without their messages.
+    pub letters: Vec<DeadLetter>,
+    /// The ids of rows that this version cannot read.
+    pub unreadable: Vec<String>,
+}
+
+/// The dead letters that fit the filter, the latest first, `limit` at most. A row of another version hides no other.
 ///
 /// # Errors
-/// When the store cannot be asked, or a row cannot be read.
-pub async fn list(store: &Store, filter: &Filter, limit: usize) -> Result<Vec<DeadLetter>, DeskError> {
-    let mut letters = Vec::new();
+/// When the store cannot be asked.
+pub async fn list(store: &Store, filter: &Filter, limit: usize) -> Result<Listed, DeskError> {
+    let Listed { mut letters, mut unreadable } = Listed::default();
     for query in filter.queries() {
         let query = query.sorted("died_at", Order::Descending).without("body").limit(limit);
         for hit in store.search(&query).await? {
-            letters.push(row::read(&hit)?);
+            match row::read(&hit) {
+                Ok(letter) => letters.push(letter),
+                Err(_) => unreadable.push(hit.id),
+            }
         }
     }
     letters.sort_by(|one, other| other.died_at.cmp(&one.died_at).then_with(|| one.id.cmp(&other.id)));
     letters.truncate(limit);
-    Ok(letters)
+    Ok(Listed { letters, unreadable })
 }
 
 /// The dead letter with this id, message included.

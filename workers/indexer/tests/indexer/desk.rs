@@ -34,7 +34,7 @@ async fn filled() -> Place {
 }
 
 async fn ids(place: &Place, filter: Filter) -> Vec<String> {
-    let letters = desk::list(&place.store, &filter, 1_000).await.unwrap();
+    let letters = desk::list(&place.store, &filter, 1_000).await.unwrap().letters;
     assert!(letters.iter().all(|letter| letter.body.is_empty()), "lists carry no messages");
     let mut ids: Vec<String> = letters.into_iter().map(|letter| letter.id).collect();
     ids.sort();
@@ -86,7 +86,7 @@ async fn letters_are_filed_byte_for_byte_and_found_by_class_origin_and_state() {
         ids(&place, Filter { state: Some(DeadState::Dead), ..Filter::default() }).await,
         ["a", "b", "c"]
     );
-    assert_eq!(desk::list(&place.store, &Filter::default(), 2).await.unwrap().len(), 2);
+    assert_eq!(desk::list(&place.store, &Filter::default(), 2).await.unwrap().letters.len(), 2);
     let since = Filter { since: Some(letter.died_at), ..dead_ones() };
     assert_eq!(ids(&place, since.clone()).await, ["a", "b", "c"]);
     let later = Filter { since: Some(letter.died_at + jiff::SignedDuration::from_secs(1)), ..since };

@@ -221,5 +221,5 @@ async fn a_broker_that_is_away_leaves_every_letter_dead() {
     assert!(matches!(error, DeskError::Broker(_)), "{error}");
     assert_eq!(told, 0);
     let dead = Filter { state: Some(messages::DeadState::Dead), ..Filter::default() };
-    assert_eq!(desk::list(&place.store, &dead, 10).await.unwrap().len(), 2);
+    assert_eq!(desk::list(&place.store, &dead, 10).await.unwrap().letters.len(), 2);
 }
