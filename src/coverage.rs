@@ -65,6 +65,14 @@ pub async fn lists(store: &Store, from: Date, to: Date, each: impl FnMut(Receipt
     read(store, Query::all(Kind::Harvests).between("date", from, to).with_any("kind", kinds), each).await
 }
 
+/// As [`receipts`], of Opencast's user actions alone.
+///
+/// # Errors
+/// As [`receipts`].
+pub async fn lectures(store: &Store, from: Date, to: Date, each: impl FnMut(Receipt)) -> anyhow::Result<()> {
+    read(store, Query::all(Kind::Harvests).between("date", from, to).with("kind", "actions"), each).await
+}
+
 async fn read(store: &Store, query: Query, mut each: impl FnMut(Receipt)) -> anyhow::Result<()> {
     let mut after = None;
     loop {

@@ -100,8 +100,7 @@ impl Scheduler {
         let sources = self.config.sources();
         if sources.contains(&Source::Opencast) {
             let alone = (!sources.contains(&Source::Zoom)).then_some(slot);
-            let planned = lectures::plan(&Wish::default(), &self.config, &self.broker, &self.store).await?;
-            self.publish(planned, alone).await?;
+            self.fire_lectures(now, alone, last).await?;
         }
         if !sources.contains(&Source::Zoom) {
             return Ok(());
@@ -113,6 +112,20 @@ impl Scheduler {
             self.fire_meetings(account, now, slot, last).await?;
         }
         Ok(())
+    }
+
+    async fn fire_lectures(
+        &self,
+        now: Timestamp,
+        slot: Option<Timestamp>,
+        last: Option<Timestamp>,
+    ) -> anyhow::Result<()> {
+        let (config, broker, store) = (&self.config, &self.broker, &self.store);
+        let (older, recent) = lectures::due(now, last, config, store).await?;
+        if let Some(older) = older {
+            self.publish(lectures::plan(&older, config, broker, store).await?, None).await?;
+        }
+        self.publish(lectures::plan(&recent, config, broker, store).await?, slot).await
     }
 
     async fn fire_meetings(

@@ -1,11 +1,13 @@
 //! The plan for Opencast: the actions of dates, and episodes.
 
-use messages::{MAIN_ACCOUNT, RunId, Source};
+use jiff::Timestamp;
+use messages::opencast::Task;
+use messages::{MAIN_ACCOUNT, ReceiptState, RunId, Source};
 use planner::{Coverage, Lectures};
 use runtime::{Broker, clock};
 use store::Store;
 
-use super::{Planned, Wish, jobs_wait};
+use super::{Planned, Wish, awaited, jobs_wait};
 use crate::config::Config;
 use crate::coverage;
 
@@ -21,18 +23,15 @@ pub async fn plan(wish: &Wish, config: &Config, broker: &Broker, store: &Store) 
     let dates = if none_named { planner::recent_dates(now, &zone) } else { wish.dates.clone() };
     let mut known = Coverage::default().with_jobs_waiting(jobs_wait(broker).await?);
     if let (Some(first), Some(last)) = (dates.iter().min(), dates.iter().max()) {
-        let own = |receipt: messages::Receipt| match receipt.source {
-            Source::Opencast => known.add(receipt),
-            Source::Zoom => {}
-        };
-        coverage::receipts(store, *first, *last, own).await?;
+        coverage::lectures(store, *first, *last, |receipt| known.add(receipt)).await?;
     }
+    let catalogue = wish.catalogue || none_named && lists_all(&known, store, now).await?;
     let window = dates.first().copied().zip(dates.last().copied());
     let wanted = Lectures {
         run: RunId::new(now, window).of_source(Source::Opencast),
         dates,
         episodes: wish.episodes.clone(),
-        catalogue: wish.catalogue,
+        catalogue,
         lane: wish.lane,
         force: wish.force,
         zone,
@@ -41,4 +40,44 @@ pub async fn plan(wish: &Wish, config: &Config, broker: &Broker, store: &Store) 
     known.extend(coverage::receipts_of(store, &asked.picked).await?);
     let plan = planner::plan_lectures(now, &wanted, &known, opencast.calls_per_second);
     Ok(Planned { asked, plan, now, source: Source::Opencast, account: MAIN_ACCOUNT.to_owned() })
+}
+
+/// What a firing of the schedule wishes, whose last one was `last`: the older dates for themselves, so that what is old
+/// does not slow down what is new, and then the recent ones with the episodes that are awaited.
+///
+/// # Errors
+/// When Opencast is not configured, or the store is away.
+pub async fn due(
+    now: Timestamp,
+    last: Option<Timestamp>,
+    config: &Config,
+    store: &Store,
+) -> anyhow::Result<(Option<Wish>, Wish)> {
+    let opencast = config.opencast()?;
+    let zone = &opencast.timezone;
+    store.refresh().await?;
+    let mut known = Coverage::default();
+    let (oldest, today) = (planner::oldest_lectures(now, zone), planner::date_in(now, zone));
+    coverage::lectures(store, oldest, today, |receipt| known.add(receipt)).await?;
+    let dates = planner::scheduled_lectures(now, last, zone, &known);
+    let (older, recent) = planner::lectures_by_age(now, zone, &dates);
+    // Only workflows tell since when a recording is to be had.
+    let episodes = match opencast.admin_url {
+        Some(_) => awaited::episodes(store, today).await?,
+        None => Vec::new(),
+    };
+    let catalogue = lists_all(&known, store, now).await?;
+    let older = (!older.is_empty()).then(|| Wish { dates: older, ..Wish::default() });
+    Ok((older, Wish { dates: recent, episodes, catalogue, ..Wish::default() }))
+}
+
+/// True when the server keeps no user actions, by which its episodes would be known: then all there are are listed, once
+/// a day.
+async fn lists_all(known: &Coverage, store: &Store, now: Timestamp) -> anyhow::Result<bool> {
+    if !known.lacks_tracking() {
+        return Ok(false);
+    }
+    let todays = Task::Catalogue { date: coverage::today_at(now) }.job_id();
+    let listed = coverage::receipts_of(store, &[todays]).await?;
+    Ok(!listed.iter().any(|receipt| receipt.state == ReceiptState::Complete))
 }

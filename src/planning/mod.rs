@@ -1,6 +1,7 @@
 //! From what is wished to what is published: reads the coverage, lets the planner decide, publishes the
 //! difference, and files a receipt of state "planned" for each job.
 
+mod awaited;
 pub mod lectures;
 pub mod meetings;
 mod wish;

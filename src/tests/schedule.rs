@@ -163,6 +163,59 @@ async fn a_week_later_what_disagrees_is_looked_at_once_more() {
     simulator.stop().await;
 }
 
+/// What the store's receipt of a job says, once there is one.
+async fn receipt(store: &Store, job: &str) -> Option<Value> {
+    let hit = store.get(Kind::Harvests, job).await.unwrap()?;
+    Some(serde_json::from_str(hit.source.get()).unwrap())
+}
+
+/// After an outage of ten days every date of it is planned, what is old in a lane of its own; and a recording that was
+/// not to be had when its lecture's date was harvested has its time looked up once more.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outage_is_made_up_for_opencast_too_and_late_recordings_are_looked_up() {
+    let settings = simulator::opencast::Settings { actions_per_day: 400, ..Default::default() };
+    let opencast = simulator::opencast::Opencast::start(settings).await.unwrap();
+    let (missed, firing) = missed();
+    let program = Program::new().with_opencast(&opencast).with("UA_SCHEDULE", firing);
+    assert_eq!(program.call(&["run", "--date", &crate::bad_input::yesterday()]).code, Some(0));
+    let store = store_of(&program);
+    let with_time = |hit: &store::Hit| {
+        let episode: Value = serde_json::from_str(hit.source.get()).unwrap();
+        episode["available"].is_string().then_some(episode)
+    };
+    let hits = store.search(&Query::all(Kind::Episodes)).await.unwrap();
+    let (hit, mut episode) =
+        hits.into_iter().find_map(|hit| with_time(&hit).map(|episode| (hit, episode))).unwrap();
+    let mpid = episode["mpid"].as_str().unwrap().to_owned();
+    episode.as_object_mut().unwrap().remove("available");
+    let mut batch = Batch::new();
+    batch.push(store.prefix(), Kind::Episodes, hit.index, hit.id.clone(), hit.version, &episode).unwrap();
+    store.bulk(&batch).await.unwrap();
+    done(&store, ago(60 * 24 * 10)).await;
+    let worker = program.start(&["work", "all"], "all.log");
+    eventually("the firing is made up", 60, async || planned(&program, missed) == 1).await;
+    let of_schedule: Vec<Value> =
+        runs(&program).into_iter().filter(|run| run["origin"] == "schedule").collect();
+    let old = of_schedule.iter().find(|run| run["lane"] == "backfill").expect("the older dates have a run");
+    let new = of_schedule.iter().find(|run| run["lane"] == "daily" && run["dates"] == 4).unwrap();
+    assert!(old["dates"].as_u64() >= Some(9), "from the dates that were recent at the last firing: {old}");
+    assert!(new["episodes"].as_u64() >= Some(1), "{new}");
+    let long_ago = ua::coverage::today().saturating_sub(jiff::Span::new().days(9));
+    for job in [format!("opencast:actions:{long_ago}"), format!("opencast:episode:{mpid}")] {
+        eventually(&format!("{job} is done"), 60, async || {
+            receipt(&store, &job).await.is_some_and(|receipt| receipt["state"] == "complete")
+        })
+        .await;
+    }
+    assert_eq!(receipt(&store, &format!("opencast:episode:{mpid}")).await.unwrap()["run"], new["run"]);
+    eventually("the recording has its time again", 60, async || {
+        with_time(&store.get(Kind::Episodes, &hit.id).await.unwrap().unwrap()).is_some()
+    })
+    .await;
+    assert_eq!(worker.terminate(), Some(0));
+    opencast.stop().await;
+}
+
 #[test]
 fn a_schedule_that_is_none_is_said_so() {
     refused(&account(), &["work", "schedule"], &["UA_SCHEDULE is not set", "30 4 * * *"]);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use messages::zoom::Event;
-use messages::{Calls, JobId, Receipt, ReceiptState};
+use messages::{Calls, CauseClass, JobId, Receipt, ReceiptState};
 
 use crate::price::Experience;
 
@@ -28,6 +28,7 @@ pub(crate) struct Known {
     pub(crate) expected: Option<u64>,
     pub(crate) got: Option<u64>,
     pub(crate) jobs: Option<u64>,
+    pub(crate) cause: Option<CauseClass>,
     pub(crate) calls: Calls,
     /// The job, unless it is complete and nobody asked for it: then nobody publishes it again, and there are very
     /// many.
@@ -47,6 +48,7 @@ impl Known {
             expected: receipt.expected,
             got: receipt.got,
             jobs: receipt.jobs,
+            cause: receipt.cause.map(|cause| cause.class),
             calls: receipt.calls,
             job: receipt.job.filter(|_| keeps_job).map(|job| job.get().to_owned()),
             version,
@@ -118,6 +120,19 @@ impl Coverage {
     /// The receipt of a job.
     pub(crate) fn of(&self, job: &JobId) -> Option<&Known> {
         self.receipts.get(job)
+    }
+
+    /// The dates of jobs of a kind that are not complete.
+    pub(crate) fn unfinished(&self, kind: &str) -> impl Iterator<Item = Date> {
+        let known = self.receipts.values().filter(move |known| known.kind == kind);
+        known.filter(|known| known.state != ReceiptState::Complete).filter_map(|known| known.date)
+    }
+
+    /// True when the last job of user actions that was done found a server that keeps none.
+    pub fn lacks_tracking(&self) -> bool {
+        let actions = self.receipts.values().filter(|known| known.kind == "actions");
+        let last = actions.filter(|known| known.started_at.is_some()).max_by_key(|known| known.started_at);
+        last.is_some_and(|known| known.cause == Some(CauseClass::PlanMissing))
     }
 
     /// What complete jobs of a kind have cost, in calls of all classes.

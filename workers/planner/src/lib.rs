@@ -23,5 +23,7 @@ pub use plan::{LEASE, Plan, PlannedJob, SETTLED_AFTER, Wanted, plan};
 pub use price::{Experience, Price, Quota};
 pub use progress::Progress;
 pub use run::{Asked, Origin, RunRecord, RunState};
-pub use schedule::{Schedule, by_age, scheduled, second_looks, short};
+pub use schedule::{
+    Schedule, by_age, lectures_by_age, oldest_lectures, scheduled, scheduled_lectures, second_looks, short,
+};
 pub use window::{Window, WindowError, days, query_windows, windows};

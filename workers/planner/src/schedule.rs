@@ -8,12 +8,13 @@ use messages::{MeetingUuid, ReceiptState};
 use crate::Coverage;
 use crate::cron::{Cron, CronError};
 use crate::daily::{incomplete, today};
+use crate::opencast::{recent_dates, today as date_in};
 
 /// Days before yesterday that are looked at while something of them is missing.
 const LATE_DAYS: i32 = 3;
 /// After so many days a date is looked at once more.
 const SECOND_LOOK: i32 = 7;
-/// No list reaches further back: about six months.
+/// No list of Zoom's reaches further back: about six months. What is older of Opencast is planned by hand.
 const LISTED_DAYS: i32 = 180;
 /// Every expression that fires at all fires within eight years: on a 29th of February at the latest.
 const LONGEST: i32 = 366 * 8 + 1;
@@ -89,6 +90,37 @@ pub fn scheduled(now: Timestamp, last: Option<Timestamp>, coverage: &Coverage) -
     dates.sort_unstable();
     dates.dedup();
     dates
+}
+
+/// The dates of the server's zone that a firing plans of Opencast, in order: those that are planned when nobody names
+/// any, as they are now and as they were at `last`, the last firing that was done, and all between; and every date since
+/// [`oldest_lectures`] whose receipt is not complete. The plan publishes only what they need.
+pub fn scheduled_lectures(
+    now: Timestamp,
+    last: Option<Timestamp>,
+    zone: &TimeZone,
+    coverage: &Coverage,
+) -> Vec<Date> {
+    let oldest = oldest_lectures(now, zone);
+    let first = |now| recent_dates(now, zone).first().copied();
+    // What was recent at the last firing may have been read before it was over, and not since.
+    let begin = last.and_then(first).into_iter().chain(first(now)).min().unwrap_or(oldest);
+    let mut dates = span(begin.max(oldest), date_in(now, zone));
+    dates.extend(coverage.unfinished("actions").filter(|date| *date >= oldest));
+    dates.sort_unstable();
+    dates.dedup();
+    dates
+}
+
+/// The oldest date of Opencast's that a firing looks at.
+pub fn oldest_lectures(now: Timestamp, zone: &TimeZone) -> Date {
+    date_in(now, zone).saturating_sub(LISTED_DAYS.days())
+}
+
+/// Of dates that a scheduled plan of Opencast is about: the older ones, and those that are daily work.
+pub fn lectures_by_age(now: Timestamp, zone: &TimeZone, dates: &[Date]) -> (Vec<Date>, Vec<Date>) {
+    let since = recent_dates(now, zone).first().copied().unwrap_or(Date::MIN);
+    dates.iter().partition(|date| **date < since)
 }
 
 /// Of dates that a scheduled plan is about: the older ones, and those that are daily work.

@@ -4,9 +4,13 @@
 use jiff::civil::{Date, date};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan};
+use messages::opencast::Task as LectureTask;
 use messages::zoom::{Event, Listing, MeetingContext, Task};
 use messages::{Calls, Lane, MeetingUuid, Queue, Receipt, ReceiptState, Source};
-use planner::{Coverage, Schedule, by_age, scheduled, second_looks, short};
+use planner::{
+    Coverage, Schedule, by_age, lectures_by_age, plan_lectures, scheduled, scheduled_lectures, second_looks,
+    short,
+};
 use proptest::prelude::*;
 
 fn at(text: &str) -> Timestamp {
@@ -129,6 +133,78 @@ fn yesterday_and_what_is_missing_of_three_days_and_of_a_week_ago() {
     let caught_up = [3, 8, 9, 10, 11].map(|day| date(2026, 1, day));
     assert_eq!(after_downtime, caught_up, "and the second look that was missed");
     assert_eq!(scheduled(now, None, &Coverage::default()), [yesterday], "the first time ever");
+}
+
+/// The receipt of a date's user actions, read when the date was over for long.
+fn watched(date: Date, state: ReceiptState) -> Receipt {
+    let read = date.saturating_add(2.days()).to_datetime(jiff::civil::time(4, 30, 0, 0));
+    let read = zurich().to_timestamp(read).unwrap();
+    let job = LectureTask::Actions { date, since: None }.into_job("earlier".into(), Lane::Daily, read);
+    Receipt { state, started_at: Some(read), finished_at: Some(read), ..job.planned().unwrap() }
+}
+
+#[test]
+fn opencasts_dates_of_an_outage_are_made_up_and_what_is_not_complete_is_planned_again() {
+    let (now, zone) = (at("2026-01-12T04:30:00Z"), zurich());
+    let dates = |receipts: &[Receipt], last: Option<&str>| {
+        let coverage = Coverage::from_iter(receipts.iter().cloned());
+        scheduled_lectures(now, last.map(at), &zone, &coverage)
+    };
+    let january = |days: &[i8]| days.iter().map(|day| date(2026, 1, *day)).collect::<Vec<_>>();
+    let recent = january(&[9, 10, 11, 12]);
+    assert_eq!(dates(&[], None), recent, "the first time ever");
+    assert_eq!(dates(&[], Some("2026-01-11T04:30:00Z")), january(&[8, 9, 10, 11, 12]));
+    // A week without a firing: from the dates that were recent at the last one.
+    assert_eq!(dates(&[], Some("2026-01-04T04:30:00Z")), january(&[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]));
+    // A date that fails for longer than dates are recent.
+    for state in
+        [ReceiptState::Failed, ReceiptState::Incomplete, ReceiptState::Cancelled, ReceiptState::Planned]
+    {
+        let old = [watched(date(2025, 12, 1), state), watched(date(2025, 12, 2), ReceiptState::Complete)];
+        let wanted = [vec![date(2025, 12, 1)], recent.clone()].concat();
+        assert_eq!(dates(&old, None), wanted, "{state:?}");
+    }
+    assert_eq!(dates(&[watched(date(2024, 1, 1), ReceiptState::Failed)], None), recent, "long ago");
+    assert_eq!(dates(&[], Some("2020-01-01T00:00:00Z")).len(), 181, "an outage of years");
+    assert_eq!(dates(&[], Some("2027-01-01T00:00:00Z")), recent, "a clock that was wrong");
+}
+
+#[test]
+fn of_an_outage_only_what_is_missing_is_published_and_what_is_old_for_itself() {
+    let (now, zone) = (at("2026-01-12T04:30:00Z"), zurich());
+    let held: Vec<Receipt> =
+        [1, 2, 3, 5].map(|day| watched(date(2026, 1, day), ReceiptState::Complete)).into();
+    let coverage = Coverage::from_iter(held);
+    let dates = scheduled_lectures(now, Some(at("2026-01-04T04:30:00Z")), &zone, &coverage);
+    let (older, recent) = lectures_by_age(now, &zone, &dates);
+    assert_eq!(recent, [9, 10, 11, 12].map(|day| date(2026, 1, day)));
+    let wanted = planner::Lectures {
+        dates: older,
+        episodes: Vec::new(),
+        catalogue: false,
+        lane: None,
+        force: false,
+        run: "r".into(),
+        zone,
+    };
+    assert_eq!(wanted.lane(now), Lane::Backfill);
+    let plan = plan_lectures(now, &wanted, &coverage, 5.0);
+    let ids: Vec<&str> = plan.jobs.iter().map(|job| job.id.as_str()).collect();
+    assert_eq!(ids, [4, 6, 7, 8].map(|day| format!("opencast:actions:2026-01-0{day}")));
+}
+
+#[test]
+fn a_server_without_user_tracking_is_known_by_its_last_receipt() {
+    let absent = |day| {
+        let cause = messages::Cause::new(messages::CauseClass::PlanMissing, "none");
+        Receipt { cause: Some(cause), ..watched(date(2026, 1, day), ReceiptState::Complete) }
+    };
+    let lacks = |receipts: Vec<Receipt>| Coverage::from_iter(receipts).lacks_tracking();
+    assert!(!lacks(vec![]) && lacks(vec![absent(8)]));
+    let whole = |day| watched(date(2026, 1, day), ReceiptState::Complete);
+    assert!(lacks(vec![whole(7), absent(8)]), "it was there and is gone");
+    assert!(!lacks(vec![absent(8), whole(9)]), "it is there now");
+    assert!(!lacks(vec![watched(date(2026, 1, 9), ReceiptState::Failed)]), "that says nothing of it");
 }
 
 #[test]
