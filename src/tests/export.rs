@@ -61,8 +61,8 @@ async fn attendance_is_of_the_recording_or_of_the_live_stream() {
     world::fill(&local(&program), &term()).await;
     let ended = program.call(&["export", "attendance", "--term", "201601"]);
     assert_eq!(ended.code, Some(0), "{}", ended.err);
-    // Three of eight pieces: 0, 1 and 7. What lies behind the end is none of them.
-    assert_eq!(lines(&ended.out), ["mpid,huid,vod_attendance", "m1,81234567,37", "m2,'=cmd,50"]);
+    // Five pieces, of eight: 0, 1, 7, and what was watched behind the end, 8 and 30.
+    assert_eq!(lines(&ended.out), ["mpid,huid,vod_attendance", "m1,81234567,62", "m2,'=cmd,50"]);
     assert!(
         ended.err.contains("1 lecture without rows: the length of the recording is not known"),
         "{}",

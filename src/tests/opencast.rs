@@ -7,7 +7,7 @@ use jiff::civil::Date;
 use messages::{MAIN_ACCOUNT, Receipt, ReceiptState};
 use serde_json::Value;
 use simulator::opencast::{Auth, Dialect, Opencast, Settings};
-use store::{Kind, Query, Store};
+use store::{Batch, Kind, Query, Store};
 
 use crate::bad_input::yesterday;
 use crate::program::{Program, eventually};
@@ -38,8 +38,8 @@ async fn ids(store: &Store, kind: Kind) -> BTreeSet<String> {
     }
 }
 
-fn truth(opencast: &Opencast) -> (BTreeSet<String>, BTreeSet<String>) {
-    let truth = opencast.truth(day());
+fn truth(opencast: &Opencast, day: Date) -> (BTreeSet<String>, BTreeSet<String>) {
+    let truth = opencast.truth(day);
     let actions = truth.ids.unwrap().action_ids.iter().map(ToString::to_string).collect();
     (actions, truth.episodes.into_iter().collect())
 }
@@ -51,32 +51,74 @@ async fn receipt(store: &Store, id: &str) -> Receipt {
     receipt
 }
 
+/// What `ua export attendance` tells of what is held is what is true of the date.
+fn attendance_is_true(program: &Program, opencast: &Opencast, day: Date) {
+    for (live, column) in [(false, "vod_attendance"), (true, "live_attendance")] {
+        let words = ["export", "attendance", "--json", "--live"];
+        let ended = program.call(if live { &words } else { &words[..3] });
+        assert_eq!(ended.code, Some(0), "{}", ended.err);
+        let row = |line: &str| {
+            let row: Value = serde_json::from_str(line).unwrap();
+            let text = |name: &str| row[name].as_str().unwrap().to_owned();
+            (text("mpid"), text("huid"), row[column].as_u64().unwrap())
+        };
+        let told: BTreeSet<_> = ended.out.lines().map(row).collect();
+        let truth = opencast.truth(day).attendance.into_iter().filter_map(|one| {
+            let percent = if live { one.live } else { one.vod };
+            Some((one.mpid, one.huid, u64::from(percent?)))
+        });
+        assert_eq!(told, truth.collect(), "{column}");
+    }
+}
+
+/// Actions of the next date, on the border of this one: nobody's, so that they count for no attendance.
+async fn disown(store: &Store, border: &BTreeSet<String>) {
+    let mut batch = Batch::new();
+    for id in border {
+        let hit = store.get(Kind::Useractions, id).await.unwrap().unwrap();
+        let mut action: Value = serde_json::from_str(hit.source.get()).unwrap();
+        action["huid"] = "anonymous".into();
+        batch.push(store.prefix(), Kind::Useractions, hit.index, hit.id, hit.version, &action).unwrap();
+    }
+    store.bulk(&batch).await.unwrap();
+}
+
 /// `ua run` of one date: the file ends equal to the truth.
 async fn embedded(settings: Settings) {
     let dce = settings.dialect == Dialect::Dce;
     let opencast = Opencast::start(settings).await.unwrap();
     let program = Program::new().with_opencast(&opencast).with("UA_DATA_DIR", "data");
-    let ended = program.call(&["run", "--source", "opencast", "--date", &yesterday(), "--json"]);
+    let (day, date) = (day(), yesterday());
+    let ended = program.call(&["run", "--source", "opencast", "--date", &date, "--json"]);
     assert_eq!(ended.code, Some(0), "{}\n{}", ended.out, ended.err);
     let said: Value = serde_json::from_str(ended.out.lines().last().unwrap()).unwrap();
-    let (actions, episodes) = truth(&opencast);
+    let (actions, episodes) = truth(&opencast, day);
     assert_eq!((&said["source"], &said["complete"]), (&"opencast".into(), &true.into()), "{said}");
     let store = local(&program);
     let held = ids(&store, Kind::Useractions).await;
     // A window's end is asked for as the next date's beginning: what lies on the border belongs to both.
-    let beyond = opencast.truth(day().tomorrow().unwrap()).ids.unwrap().action_ids;
+    let beyond = opencast.truth(day.tomorrow().unwrap()).ids.unwrap().action_ids;
     let beyond: BTreeSet<String> = beyond.iter().map(ToString::to_string).collect();
     let border: BTreeSet<String> = held.intersection(&beyond).cloned().collect();
     assert!(border.is_empty() || dce && border.len() < 3, "{border:?}");
     assert_eq!(held, actions.union(&border).cloned().collect());
     assert_eq!(said["actions"], held.len(), "{said}");
     assert!(ids(&store, Kind::Episodes).await.is_superset(&episodes));
-    let receipt = receipt(&store, &format!("opencast:actions:{}", yesterday())).await;
+    let receipt = receipt(&store, &format!("opencast:actions:{date}")).await;
     assert_eq!((receipt.state, receipt.got), (ReceiptState::Complete, Some(held.len() as u64)));
     // Everything is held: planning again publishes nothing.
-    let again = program.call(&["plan", "--date", &yesterday(), "--json"]);
+    let again = program.call(&["plan", "--date", &date, "--json"]);
     let plan: Value = serde_json::from_str(&again.out).unwrap();
-    assert_eq!((&plan["jobs"], &plan["covered"][0]), (&0.into(), &yesterday().into()), "{plan}");
+    assert_eq!((&plan["jobs"], &plan["covered"][0]), (&0.into(), &(*date).into()), "{plan}");
+    let shown = program.call(&["status", "--json"]);
+    let status: Value = serde_json::from_str(&shown.out).unwrap();
+    let of_date = status["days"].as_array().unwrap().iter().find(|shown| shown["date"] == *date).unwrap();
+    let wanted: [Value; 3] = [true.into(), held.len().into(), held.len().into()];
+    assert_eq!(["listed", "expected_actions", "actions"].map(|name| of_date[name].clone()), wanted);
+    let shown = program.call(&["status"]).out;
+    assert!(shown.contains("user actions") && !shown.contains("sessions"), "{shown}");
+    disown(&store, &border).await;
+    attendance_is_true(&program, &opencast, day);
     opencast.stop().await;
 }
 
@@ -121,20 +163,34 @@ async fn refused_credentials_are_told_and_exit_2() {
     opencast.stop().await;
 }
 
-/// Without user tracking actions are refused with a reason, and episodes are harvested all the same.
+/// Without user tracking that is said once, the dates are complete of nothing, and the default plan takes the episodes.
 #[tokio::test(flavor = "multi_thread")]
-async fn without_user_tracking_episodes_go_on() {
+async fn without_user_tracking_nothing_is_dead_and_the_catalogue_is_taken() {
     let opencast =
         Opencast::start(Settings { usertracking: false, generation: 17, ..settings() }).await.unwrap();
     let program = Program::new().with_opencast(&opencast).with("UA_DATA_DIR", "data");
-    let ended = program.call(&["run", "--date", &yesterday(), "--catalogue", "--source", "opencast"]);
-    assert_eq!(ended.code, Some(3), "{}\n{}", ended.out, ended.err);
+    let run = || {
+        let ended = program.call(&["run", "--json"]);
+        assert_eq!(ended.code, Some(0), "{}\n{}", ended.out, ended.err);
+        ended.err.matches("no user actions are fetched").count()
+    };
+    let jobs = || {
+        let planned = program.call(&["plan", "--dry-run", "--json"]);
+        serde_json::from_str::<Value>(&planned.out).unwrap()["jobs"].as_u64()
+    };
+    assert_eq!(run(), 1, "said once, of four dates");
     let store = local(&program);
-    assert!(ids(&store, Kind::Episodes).await.len() > 10);
     let receipt = receipt(&store, &format!("opencast:actions:{}", yesterday())).await;
-    assert_eq!(receipt.state, ReceiptState::Failed);
+    assert_eq!((receipt.state, receipt.expected, receipt.got), (ReceiptState::Complete, Some(0), Some(0)));
+    assert_eq!(receipt.cause.unwrap().class, messages::CauseClass::PlanMissing);
+    assert!(ids(&store, Kind::Episodes).await.is_empty());
+    assert_eq!(run(), 1);
+    assert!(ids(&store, Kind::Episodes).await.len() > 10);
+    let after = jobs();
+    assert!(after <= Some(2), "the catalogue is held, and dates that are over: {after:?}");
+    assert!(ids(&store, Kind::Deadletters).await.is_empty());
     let checked = program.call(&["check"]);
-    assert!(checked.out.contains("user tracking"), "{}", checked.out);
+    assert!(checked.out.contains("dialect: none: there is no user tracking"), "{}", checked.out);
     opencast.stop().await;
 }
 
@@ -161,7 +217,7 @@ async fn both_sources_on_rabbitmq_4_and_elasticsearch_9() {
     eventually("some actions are indexed", 60, async || !site.ids(Kind::Useractions).await.is_empty()).await;
     worker.kill();
     let worker = site.program.start(&["work", "all"], "second.log");
-    let (actions, episodes) = truth(&opencast);
+    let (actions, episodes) = truth(&opencast, day());
     let sessions = zoom.truth(day(), simulator::Source::Dashboard).ids.unwrap().session_ids;
     eventually("the index holds every action", 120, async || site.ids(Kind::Useractions).await == actions)
         .await;

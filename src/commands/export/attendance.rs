@@ -71,15 +71,16 @@ async fn watched(
     let grouping = students::by_student(&[]).in_steps("action.inpoint", PIECE);
     // The student whose groups are coming, and the pieces watched so far.
     let mut current: Option<(String, i64)> = None;
-    let percent = |watched: i64| 100 * watched / pieces;
+    // A player may stand behind the end that the catalogue knows: what it shows there is watched as well, but nobody
+    // has watched more than all.
+    let percent = |watched: i64| (100 * watched / pieces).min(100);
     students::each(store, beats, &grouping, |Group { words, step, .. }| {
         let Some(huid) = words.into_iter().next() else { return Ok(()) };
-        // A player may stand behind the end that the catalogue knows.
-        let within = i64::from((0..pieces).contains(&step));
+        let piece = i64::from(step >= 0);
         match &mut current {
-            Some((student, watched)) if *student == huid => *watched += within,
+            Some((student, watched)) if *student == huid => *watched += piece,
             other => {
-                if let Some((student, watched)) = other.replace((huid, within)) {
+                if let Some((student, watched)) = other.replace((huid, piece)) {
                     row(&student, percent(watched))?;
                 }
             }
