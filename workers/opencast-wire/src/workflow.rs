@@ -9,6 +9,9 @@ use serde_json::value::RawValue;
 use crate::Fault;
 use crate::loose::{Empty, Many, Scalar, object};
 
+/// States of a workflow that did not do what it was to.
+const BROKEN: [&str; 3] = ["FAILED", "FAILING", "STOPPED"];
+
 /// One workflow.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Workflow {
@@ -89,7 +92,8 @@ pub fn workflows(body: &RawValue) -> Result<Vec<Workflow>, Fault> {
 }
 
 /// What an episode's document takes from its workflows: each from the newest that can say it, since a later workflow
-/// that only changes a title has no recording in it.
+/// that only changes a title has no recording in it. What did not succeed tells of nothing: a workflow that failed or was
+/// stopped has times that never came true, and so has an operation that is still to come.
 pub fn context(workflows: &[Workflow]) -> EpisodeContext {
     let capture = find(workflows, "capture", |operation| operation.started);
     let retracted = find(workflows, "retract-element", |operation| operation.completed);
@@ -105,8 +109,16 @@ fn find<'a>(
     name: &str,
     time: fn(&Operation) -> Option<Timestamp>,
 ) -> Option<&'a Operation> {
-    let operations = workflows.iter().flat_map(|workflow| &workflow.operations);
-    operations.into_iter().find(|operation| operation.name == name && time(operation).is_some())
+    let is_good = |workflow: &&Workflow| !matches!(&workflow.state, Some(state) if is_any(state, &BROKEN));
+    let operations = workflows.iter().filter(is_good).flat_map(|workflow| &workflow.operations);
+    let mut done = operations
+        .filter(|operation| operation.state.as_deref().is_some_and(|state| is_any(state, &["SUCCEEDED"])));
+    done.find(|operation| operation.name == name && time(operation).is_some())
+}
+
+/// The JSON of some endpoints has states in small letters.
+fn is_any(state: &str, states: &[&str]) -> bool {
+    states.iter().any(|one| state.eq_ignore_ascii_case(one))
 }
 
 impl Wire<'_> {

@@ -76,7 +76,7 @@ fn no_workflows_are_an_empty_text() {
 
 #[test]
 fn times_are_taken_from_the_newest_workflow_that_has_them() {
-    let operation = |name: &str, started: i64, completed: Value| json!({"id": 1, "template": name, "started": started, "completed": completed});
+    let operation = |name: &str, started: i64, completed: Value| json!({"id": 1, "template": name, "state": "SUCCEEDED", "started": started, "completed": completed});
     let workflows = json!({"workflows": {"workflow": [
         {"id": "9", "operations": {"operation": [operation("capture", 1_000, json!(2_000)),
             operation("retract-element", 1, json!("1430876015847"))]}},
@@ -91,4 +91,30 @@ fn times_are_taken_from_the_newest_workflow_that_has_them() {
     assert_eq!(shown(context.live_end).as_deref(), Some("2016-01-02T03:04:05Z"));
     assert_eq!(shown(context.available).as_deref(), Some("2015-05-06T01:33:35.847Z"));
     assert_eq!(workflow::context(&[]), messages::opencast::EpisodeContext::default());
+}
+
+#[test]
+fn what_did_not_succeed_tells_no_time() {
+    let workflow = |id: i64, state: &str, of_operations: &str| {
+        let operation = |name: &str| json!({"id": 1, "template": name, "state": of_operations, "started": id, "completed": id + 1});
+        json!({"id": id, "state": state, "operations":
+            {"operation": [operation("capture"), operation("retract-element")]}})
+    };
+    let context = |workflows: &[Value]| {
+        workflow::context(&read(&json!({"workflows": {"workflow": workflows}})).unwrap())
+    };
+    let nothing = messages::opencast::EpisodeContext::default();
+    for state in ["FAILED", "FAILING", "STOPPED", "failed"] {
+        assert_eq!(context(&[workflow(9, state, "SUCCEEDED")]), nothing, "{state}");
+    }
+    for state in ["INSTANTIATED", "RUNNING", "PAUSED", "SKIPPED", "FAILED", "RETRY", ""] {
+        assert_eq!(context(&[workflow(9, "RUNNING", state)]), nothing, "{state}");
+    }
+    // A newer one that failed does not hide what an older one did.
+    let older = context(&[workflow(5, "SUCCEEDED", "succeeded"), workflow(9, "FAILED", "SUCCEEDED")]);
+    let millis = |time: Option<Timestamp>| time.map(Timestamp::as_millisecond);
+    assert_eq!(
+        (millis(older.live_start), millis(older.live_end), millis(older.available)),
+        (Some(5), Some(6), Some(6))
+    );
 }

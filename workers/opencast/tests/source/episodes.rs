@@ -34,6 +34,30 @@ async fn the_catalogue_is_every_episode_with_or_without_an_admin_node() {
 }
 
 #[tokio::test]
+async fn live_times_are_those_that_came_true() {
+    for generation in [5, 11, 12, 17] {
+        let server = Opencast::start(Settings { generation, live_share: 0.6, ..settings() }).await.unwrap();
+        let streams = server.streams();
+        let late = streams.iter().filter(|stream| stream.available.is_none()).count();
+        assert!(streams.len() > 10 && late > 2, "some are not replaced by their recordings: {late}");
+        let harvest = Bench::new(config(&server)).harvest(vec![catalogue()]).await;
+        let mut found = harvest.episodes();
+        for stream in streams {
+            // What the catalogue does not show has no document.
+            let Some(context) = found.remove(&stream.mpid) else { continue };
+            let wanted = EpisodeContext {
+                live_start: Some(stream.start),
+                live_end: Some(stream.end),
+                available: stream.available,
+            };
+            assert_eq!(context, wanted, "{generation}: {}", stream.mpid);
+        }
+        // What is left was never live.
+        assert!(found.values().all(|context| *context == EpisodeContext::default()), "{generation}");
+    }
+}
+
+#[tokio::test]
 async fn an_id_with_a_slash_is_an_episode_like_others() {
     for generation in [11, 12] {
         let server = Opencast::start(Settings { generation, ..settings() }).await.unwrap();

@@ -13,4 +13,4 @@ mod world;
 pub use ledger::LedgerSummary;
 pub use running::Opencast;
 pub use settings::{Auth, Credentials, Dialect, Disorder, Settings};
-pub use truth::{Attendance, Truth, TruthIds};
+pub use truth::{Attendance, Stream, Truth, TruthIds};

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::ledger::LedgerSummary;
 use super::server::{Shared, router};
 use super::settings::{Credentials, Settings};
-use super::truth::Truth;
+use super::truth::{Stream, Truth};
 use crate::simulator::StartError;
 use crate::transport::Listening;
 
@@ -50,6 +50,11 @@ impl Opencast {
     /// As [`Opencast::truth`], without ids: for large worlds.
     pub fn truth_figures(&self, date: Date) -> Truth {
         self.shared.truth(date, false)
+    }
+
+    /// Every live stream, as it truly was.
+    pub fn streams(&self) -> Vec<Stream> {
+        self.shared.streams()
     }
 
     /// The ledger in figures.

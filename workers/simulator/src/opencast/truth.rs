@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
+use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::Serialize;
 
 use super::settings::Dialect;
-use super::world::{Action, Day, Playing, World, huid};
+use super::world::{Action, Day, Episode, Live, Playing, World, huid};
 
 /// Attendance is counted in pieces of so many seconds.
 const BUCKET_S: u32 = 300;
@@ -50,6 +51,27 @@ pub struct Attendance {
     pub vod: Option<u8>,
     /// Of the live stream; `None`: it was not watched, or there was none. The upstream dialect tells no live stream apart.
     pub live: Option<u8>,
+}
+
+/// The live stream of a lecture, as it truly was, whatever workflows that failed say of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Stream {
+    /// The episode.
+    pub mpid: String,
+    /// When it began.
+    pub start: Timestamp,
+    /// When it ended.
+    pub end: Timestamp,
+    /// Since when the recording stands in its place; `None`: not yet.
+    pub available: Option<Timestamp>,
+}
+
+pub(super) fn streams(world: &World) -> Vec<Stream> {
+    let stream = |episode: &Episode| {
+        let Live { start, end, available } = episode.live?;
+        Some(Stream { mpid: episode.mpid.clone(), start, end, available })
+    };
+    world.episodes().iter().filter_map(stream).collect()
 }
 
 /// What decides a truth beside the world.

@@ -13,7 +13,7 @@ use super::super::gate::Gate;
 use super::super::jettison::Style;
 use super::super::ledger::Ledger;
 use super::super::settings::Settings;
-use super::super::truth::{Question, Truth, truth};
+use super::super::truth::{Question, Stream, Truth, streams, truth};
 use super::super::world::{World, date_at};
 use crate::clock::Clock;
 use crate::faults::Faults;
@@ -106,6 +106,10 @@ impl Shared {
         let is_told = usertracking && date >= self.first;
         let now_ms = if is_told { self.now_ms() } else { i64::MIN };
         truth(&self.world, Question { date, ids, now_ms, dialect, omitted })
+    }
+
+    pub(in super::super) fn streams(&self) -> Vec<Stream> {
+        streams(&self.world)
     }
 
     pub(in super::super) fn ledger(&self) -> MutexGuard<'_, Ledger> {

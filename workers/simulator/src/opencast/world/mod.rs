@@ -13,7 +13,7 @@ use jiff::tz::TimeZone;
 
 pub(super) use action::{Action, Playing};
 pub(super) use calendar::{Day, date_at};
-pub(super) use episode::{Attachment, Episode};
+pub(super) use episode::{Attachment, Episode, Live};
 pub(super) use order::permuted;
 pub(super) use session::huid;
 
