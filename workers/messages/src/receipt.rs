@@ -98,7 +98,7 @@ pub struct Receipt {
     pub got: Option<u64>,
     /// Further jobs this job published.
     pub jobs: Option<u64>,
-    /// Why it is incomplete or failed.
+    /// Why it is incomplete or failed, or why nothing belongs to what is complete.
     pub cause: Option<Cause>,
     /// Attempts made, this one included.
     pub attempts: u32,

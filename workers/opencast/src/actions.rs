@@ -17,6 +17,7 @@ use runtime::{Failure, clock};
 use serde_json::value::RawValue;
 use tracing::{info, warn};
 
+use crate::Opencast;
 use crate::atlas::{NO_TRACKING, Reason, Refusal};
 use crate::client::Answer;
 use crate::endpoint::{Endpoint, Request};
@@ -48,22 +49,29 @@ pub(crate) async fn fetch(
 ) -> Result<(), Refusal> {
     let opencast = errand.opencast;
     window::check(date, &opencast.timezone, clock::now()).map_err(Failure::reject)?;
-    let tally = match find_dialect(errand).await? {
+    let dialect = match find_dialect(errand).await {
+        Err(Refusal { reason: Reason::Absent, failure: Failure::Reject { cause } }) => {
+            return Ok(errand.errand.finish_without(cause).await?);
+        }
+        found => found?,
+    };
+    let tally = match dialect {
         Some(Dialect::Dce { counts }) => {
             let whole = Window::of(date, &opencast.timezone).ok_or_else(unreachable)?;
             let part = since.map(|since| whole.since(since, &opencast.timezone, clock::now()));
             let asked = Part { date, window: part.unwrap_or(whole), partial: part.is_some(), counts };
-            read_window(errand, asked).await?
+            read_window(errand, asked).await
         }
-        Some(Dialect::Upstream) | None => read_day(errand, date).await?,
+        Some(Dialect::Upstream) | None => read_day(errand, date).await,
     };
+    let tally = tally.map_err(|refusal| forget(opencast, refusal))?;
     errand.errand.finish(Some(tally.promised), tally.got, None).await?;
     info!(job.id = %errand.job.id, got = tally.got, "fetched {} user actions of {date}", tally.got);
     Ok(())
 }
 
-/// The dialect in force. That there is no user tracking is said once in a process: the job that asked is a dead letter,
-/// and others go on, which they would not where a server refuses what it does not have as it refuses a stranger.
+/// The dialect in force. That there is no user tracking is said once in a process, and by the receipt of each job that
+/// asked; others go on, which they would not where a server refuses what it does not have as it refuses a stranger.
 async fn find_dialect(errand: &mut Errand<'_>) -> Result<Option<Dialect>, Refusal> {
     let (opencast, calls) = (errand.opencast, &mut errand.errand.calls);
     let Err(mut refusal) = opencast.find_dialect(calls).await else { return Ok(opencast.dialect()) };
@@ -174,6 +182,17 @@ impl Day {
     /// How many rows to ask for so that the day, and what is added meanwhile, is one page, if one may be so large.
     fn on_one_page(&self) -> u64 {
         (self.promised + self.promised / 10 + 100).min(PAGE_BYTES / self.row_bytes)
+    }
+}
+
+/// User tracking that was there and is gone: whoever asks next finds that out, and does not take it for the date's.
+fn forget(opencast: &Opencast, refusal: Refusal) -> Refusal {
+    match &refusal.failure {
+        Failure::Reject { cause } if cause.class == CauseClass::PlanMissing => {
+            opencast.decide(None);
+            Refusal::retry(Reason::Absent, CauseClass::PlanMissing, NO_TRACKING)
+        }
+        _ => refusal,
     }
 }
 

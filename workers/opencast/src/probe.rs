@@ -90,6 +90,7 @@ impl Capabilities {
         };
         let dialect = match self.dialect {
             Some(dialect) => dialect.to_string(),
+            None if !self.usertracking => "none: there is no user tracking".to_owned(),
             None => "cannot be told: there are no actions".to_owned(),
         };
         let search = match self.search {

@@ -54,6 +54,11 @@ impl Known {
             version,
         }
     }
+
+    /// True when the job found that what it asks for is not kept where it is asked for.
+    pub(crate) fn is_absent(&self) -> bool {
+        self.cause == Some(CauseClass::PlanMissing)
+    }
 }
 
 /// One date, as its receipts show it.
@@ -122,17 +127,21 @@ impl Coverage {
         self.receipts.get(job)
     }
 
-    /// The dates of jobs of a kind that are not complete.
-    pub(crate) fn unfinished(&self, kind: &str) -> impl Iterator<Item = Date> {
-        let known = self.receipts.values().filter(move |known| known.kind == kind);
-        known.filter(|known| known.state != ReceiptState::Complete).filter_map(|known| known.date)
+    /// The dates whose user actions are not complete, or were not kept when they were asked for and may be now.
+    pub(crate) fn unfinished_actions(&self) -> impl Iterator<Item = Date> {
+        let lacks_tracking = self.lacks_tracking();
+        let open = move |known: &&Known| {
+            let is_absent = known.is_absent() && !lacks_tracking;
+            known.kind == "actions" && (known.state != ReceiptState::Complete || is_absent)
+        };
+        self.receipts.values().filter(open).filter_map(|known| known.date)
     }
 
     /// True when the last job of user actions that was done found a server that keeps none.
     pub fn lacks_tracking(&self) -> bool {
         let actions = self.receipts.values().filter(|known| known.kind == "actions");
         let last = actions.filter(|known| known.started_at.is_some()).max_by_key(|known| known.started_at);
-        last.is_some_and(|known| known.cause == Some(CauseClass::PlanMissing))
+        last.is_some_and(Known::is_absent)
     }
 
     /// What complete jobs of a kind have cost, in calls of all classes.

@@ -81,6 +81,8 @@ pub fn today(now: Timestamp, zone: &TimeZone) -> Date {
 pub fn plan_lectures(now: Timestamp, wanted: &Lectures, coverage: &Coverage, calls_per_second: f64) -> Plan {
     let (lane, mut tasks) = (wanted.lane(now), Vec::new());
     let (mut covered, mut in_flight) = (Vec::new(), Vec::new());
+    // That a server keeps no actions is believed as long as it goes on to say so: it may have been starting.
+    let is_believed = |known: &Known| !known.is_absent() || coverage.lacks_tracking();
     let mut dates = wanted.dates.clone();
     dates.sort_unstable();
     dates.dedup();
@@ -89,7 +91,7 @@ pub fn plan_lectures(now: Timestamp, wanted: &Lectures, coverage: &Coverage, cal
         match known {
             _ if wanted.force => tasks.push(Task::Actions { date, since: None }),
             Some(known) if is_under_way(known, now, coverage.jobs_waiting) => in_flight.push(date),
-            Some(known) if is_final(known, date, &wanted.zone) => covered.push(date),
+            Some(known) if is_final(known, date, &wanted.zone) && is_believed(known) => covered.push(date),
             known => tasks.push(Task::Actions { date, since: since(known, date, now, &wanted.zone) }),
         }
     }
@@ -224,6 +226,24 @@ mod tests {
             let plan = plan_lectures(at("2026-03-10T16:00:00Z"), &wanted(&[day]), &coverage, 5.0);
             assert_eq!(tasks(&plan), [Task::Actions { date: day, since: None }], "{state:?}");
         }
+    }
+
+    #[test]
+    fn a_server_without_user_tracking_is_not_asked_again_until_it_has_some() {
+        let (before, day, now) = (date(2026, 3, 7), date(2026, 3, 8), at("2026-03-12T00:00:00Z"));
+        let absent = |day, started| {
+            let cause = messages::Cause::new(messages::CauseClass::PlanMissing, "none");
+            Receipt { cause: Some(cause), ..receipt(day, ReceiptState::Complete, Some(started)) }
+        };
+        let gone = absent(day, "2026-03-10T04:30:00Z");
+        let dates = [before, day];
+        let whole = |started| receipt(before, ReceiptState::Complete, Some(started));
+        let planned = |receipts: [Receipt; 2]| {
+            plan_lectures(now, &wanted(&dates), &Coverage::from_iter(receipts), 5.0).covered
+        };
+        assert_eq!(planned([whole("2026-03-09T04:30:00Z"), gone.clone()]), dates, "it was there before");
+        assert_eq!(planned([whole("2026-03-11T04:30:00Z"), gone.clone()]), [before], "it is there again");
+        assert_eq!(planned([absent(before, "2026-03-11T04:30:00Z"), gone]), dates);
     }
 
     #[test]

@@ -106,7 +106,7 @@ pub fn scheduled_lectures(
     // What was recent at the last firing may have been read before it was over, and not since.
     let begin = last.and_then(first).into_iter().chain(first(now)).min().unwrap_or(oldest);
     let mut dates = span(begin.max(oldest), date_in(now, zone));
-    dates.extend(coverage.unfinished("actions").filter(|date| *date >= oldest));
+    dates.extend(coverage.unfinished_actions().filter(|date| *date >= oldest));
     dates.sort_unstable();
     dates.dedup();
     dates

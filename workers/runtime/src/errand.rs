@@ -115,6 +115,20 @@ impl<'a> Errand<'a> {
     ) -> Result<(), Failure> {
         let state = if cause.is_some() { ReceiptState::Incomplete } else { ReceiptState::Complete };
         let receipt = Receipt { expected, got: Some(got), jobs, cause, ..self.receipt(state) };
+        self.end_with(receipt).await
+    }
+
+    /// Sends this job's receipt as one to which nothing belongs: what it asks for is not kept where it is asked for, and
+    /// `cause` says so. It is complete, since asking again would bring no more.
+    ///
+    /// # Errors
+    /// As [`Errand::send_raw`].
+    pub async fn finish_without(&mut self, cause: Cause) -> Result<(), Failure> {
+        let receipt = self.receipt(ReceiptState::Complete);
+        self.end_with(Receipt { expected: Some(0), got: Some(0), cause: Some(cause), ..receipt }).await
+    }
+
+    async fn end_with(&mut self, receipt: Receipt) -> Result<(), Failure> {
         self.send_receipts("receipt", vec![receipt]).await?;
         if !self.jobs.is_empty() {
             self.outbox.flush().await?;

@@ -1,5 +1,6 @@
 //! Servers that say what no simulator says.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use axum::http::{HeaderMap, StatusCode, Uri};
@@ -77,9 +78,10 @@ async fn a_server_that_sends_strangers_to_its_login_may_lack_user_tracking_all_t
     })
     .await;
     for number in 1..=2 {
-        let outcome = server.bench(Choice::Auto).perform(whole(date()), first_attempt()).await;
-        let Err(Failure::Reject { cause }) = outcome else { panic!("{number}: {outcome:?}") };
-        assert_eq!(cause.class, CauseClass::PlanMissing);
+        let harvest = server.bench(Choice::Auto).harvest(vec![whole(date())]).await;
+        assert!(harvest.failed.is_empty(), "{number}: {:?}", harvest.failed);
+        let receipt = harvest.receipt("opencast:actions:2026-03-19");
+        assert_eq!(receipt.cause.as_ref().unwrap().class, CauseClass::PlanMissing);
     }
     assert_eq!(server.asked("login"), 0, "nobody is followed");
     let honest = Server::start(|path| match path {
@@ -172,4 +174,27 @@ async fn a_lookup_that_fails_is_no_absence() {
     .await;
     let outcome = server.bench(Choice::Auto).perform(whole(date()), first_attempt()).await;
     assert!(matches!(outcome, Err(Failure::Retry { .. })), "{outcome:?}");
+}
+
+/// User tracking that goes while a process runs is noticed, and a date of which a part was read is not taken for read.
+#[tokio::test]
+async fn user_tracking_that_goes_away_is_found_out_by_the_next_attempt() {
+    static ASKED: AtomicUsize = AtomicUsize::new(0);
+    let server = Server::start(|path| match path {
+        _ if path.starts_with("/search") => json(r#"{"search-results":{"total":0}}"#),
+        _ if !path.starts_with("/usertracking/actions.json") => None,
+        // Two calls find the dialect, the third brings the first page.
+        _ if ASKED.fetch_add(1, Ordering::Relaxed) < 3 => {
+            page(path, 7, &[row(1, "2026-03-19T10:00:00Z"), row(2, "2026-03-19T10:00:00Z")])
+        }
+        _ => None,
+    })
+    .await;
+    let bench = server.bench(Choice::Auto);
+    let outcome = bench.perform(whole(date()), first_attempt()).await;
+    let Err(Failure::Retry { cause, .. }) = outcome else { panic!("{outcome:?}") };
+    assert_eq!(cause.class, CauseClass::PlanMissing);
+    let harvest = bench.harvest(vec![whole(date())]).await;
+    let receipt = harvest.receipt("opencast:actions:2026-03-19");
+    assert_eq!((receipt.state, receipt.got), (ReceiptState::Complete, Some(0)));
 }
