@@ -1,9 +1,9 @@
 //! What the receipts of the last days say.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
-use messages::{Receipt, ReceiptState};
+use messages::{Receipt, ReceiptState, Source};
 use serde::Serialize;
 use store::Store;
 
@@ -16,6 +16,7 @@ const DAYS: i32 = 14;
 #[derive(Debug, Default, Serialize)]
 pub(super) struct Day {
     pub(super) date: Date,
+    /// Every list of the date that was asked for is complete: Zoom's meetings, Opencast's user actions.
     pub(super) listed: bool,
     pub(super) jobs: u64,
     pub(super) planned: u64,
@@ -25,7 +26,15 @@ pub(super) struct Day {
     pub(super) cancelled: u64,
     pub(super) expected_sessions: u64,
     pub(super) sessions: u64,
+    pub(super) expected_actions: u64,
     pub(super) actions: u64,
+    /// The sources that have a job of this date.
+    #[serde(skip)]
+    pub(super) sources: BTreeSet<Source>,
+    #[serde(skip)]
+    lists: u64,
+    #[serde(skip)]
+    complete_lists: u64,
 }
 
 /// The last days, the latest first.
@@ -39,11 +48,22 @@ pub(super) async fn last(store: &Store) -> anyhow::Result<Vec<Day>> {
         }
     })
     .await?;
-    Ok(days.into_values().rev().collect())
+    Ok(days.into_values().rev().map(Day::closed).collect())
+}
+
+impl Day {
+    fn closed(self) -> Self {
+        Self { listed: self.lists > 0 && self.lists == self.complete_lists, ..self }
+    }
 }
 
 fn count(day: &mut Day, receipt: &Receipt) {
     day.jobs += 1;
+    day.sources.insert(receipt.source);
+    if matches!(receipt.kind.as_str(), "meetings" | "actions") {
+        day.lists += 1;
+        day.complete_lists += u64::from(receipt.state == ReceiptState::Complete);
+    }
     match receipt.state {
         ReceiptState::Planned => day.planned += 1,
         ReceiptState::Complete => day.complete += 1,
@@ -56,8 +76,10 @@ fn count(day: &mut Day, receipt: &Receipt) {
             day.expected_sessions += receipt.expected.unwrap_or(0);
             day.sessions += receipt.got.unwrap_or(0);
         }
-        "actions" => day.actions += receipt.got.unwrap_or(0),
-        "meetings" => day.listed |= receipt.state == ReceiptState::Complete,
+        "actions" => {
+            day.expected_actions += receipt.expected.unwrap_or(0);
+            day.actions += receipt.got.unwrap_or(0);
+        }
         _ => {}
     }
 }

@@ -1,7 +1,7 @@
 //! The report as an operator reads it.
 
 use jiff::Timestamp;
-use messages::{Family, Lane, Queue};
+use messages::{Family, Lane, Queue, Source};
 
 use super::days::Day;
 use super::gather::QueueLine;
@@ -107,11 +107,14 @@ fn say_days(days: &[Day]) {
         output::say("nothing was harvested in the last days; start with `ua run` or `ua plan`");
         return;
     }
-    // Dates are UTC's for Zoom and the server's for Opencast; a site without Opencast need not hear of it.
-    let lectures = days.iter().any(|day| day.actions > 0);
-    let header =
-        ["date", "listed", "jobs", "waiting", "complete", "incomplete", "failed", "cancelled", "sessions"];
-    let header: Vec<&str> = header.into_iter().chain(lectures.then_some("user actions")).collect();
+    // Dates are UTC's for Zoom and the server's for Opencast. What a site does not have it need not hear of.
+    let has = |source| days.iter().any(|day| day.sources.contains(&source));
+    let (meetings, lectures) = (has(Source::Zoom), has(Source::Opencast));
+    let mut header =
+        vec!["date", "listed", "jobs", "waiting", "complete", "incomplete", "failed", "cancelled"];
+    header.extend(meetings.then_some("sessions"));
+    header.extend(lectures.then_some("user actions"));
+    let of = |got, expected| format!("{} of {}", words::count(got), words::count(expected));
     let mut table = output::table(&header);
     for day in days {
         let row = [
@@ -123,9 +126,10 @@ fn say_days(days: &[Day]) {
             words::count(day.incomplete),
             words::count(day.failed),
             words::count(day.cancelled),
-            format!("{} of {}", words::count(day.sessions), words::count(day.expected_sessions)),
         ];
-        table.add_row(row.into_iter().chain(lectures.then(|| words::count(day.actions))));
+        let sessions = meetings.then(|| of(day.sessions, day.expected_sessions));
+        let actions = lectures.then(|| of(day.actions, day.expected_actions));
+        table.add_row(row.into_iter().chain(sessions).chain(actions));
     }
     output::say(&table.to_string());
 }
