@@ -61,6 +61,9 @@ fn a_file_of_places_that_is_none_is_named_before_anything_is_done() {
     for words in [&["run"][..], &["work", "index"]] {
         refused(&program, words, &["GEOLITE_PATH", "places.mmdb", "no usable MaxMind database"]);
     }
+    let checked = program.call(&["check"]);
+    assert_eq!(checked.code, Some(2), "{}", checked.out);
+    assert!(checked.out.contains("✘ places") && checked.out.contains("GEOLITE_PATH"), "{}", checked.out);
     assert!(!program.path().join("ua-data").exists(), "nothing is left behind");
 }
 

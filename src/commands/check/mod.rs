@@ -7,6 +7,7 @@ mod finding;
 mod local;
 mod management;
 mod opencast;
+mod places;
 mod store;
 mod zoom;
 
@@ -34,6 +35,7 @@ pub(super) async fn execute(
         Ok(())
     };
     say(configuration::examine(config, environment))?;
+    say(vec![places::examine(config)])?;
     if config.amqp.is_none() || config.search.is_none() {
         say(local::examine(config))?;
     }

@@ -44,6 +44,11 @@ impl Enricher {
         Ok(Self { places: Some(Arc::new(places)), agents: Arc::default() })
     }
 
+    /// What the file of places is, as in `GeoLite2-City of 2026-01-02`; `None` without one.
+    pub fn places(&self) -> Option<String> {
+        Some(self.places.as_ref()?.current().about())
+    }
+
     /// Looks, once a minute at most, whether the file of places has changed, and takes it then. A new file that
     /// is none is told of once, and the one before stays in use.
     pub async fn refresh(&self) {

@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant, SystemTime};
 
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use maxminddb::Reader;
 use tracing::{info, warn};
 
@@ -143,6 +145,19 @@ impl Opened {
             return Err(unusable("it holds something else".to_owned()));
         }
         Ok(Self { reader, told: AtomicBool::new(false) })
+    }
+
+    /// What the file is: its type, and the date on which it was made.
+    pub(super) fn about(&self) -> String {
+        let metadata = self.reader.metadata();
+        let made = i64::try_from(metadata.build_epoch).ok().and_then(|at| Timestamp::from_second(at).ok());
+        let made = made.map(|made| TimeZone::UTC.to_datetime(made).date());
+        // It is printed: nothing but what a type is made of.
+        let kind: String = metadata.database_type.chars().filter(char::is_ascii_graphic).take(64).collect();
+        match made {
+            Some(made) => format!("{kind} of {made}"),
+            None => kind,
+        }
     }
 
     /// Where an address is. A broken record is as good as none, and told of once for each file.

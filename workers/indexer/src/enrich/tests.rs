@@ -53,6 +53,8 @@ fn place(enricher: &Enricher, address: &str) -> Value {
 fn an_address_gets_its_place_by_the_names_of_the_old_index() {
     let file = File::new(&cities("London"));
     let enricher = Enricher::with_places(&file.path()).unwrap();
+    assert_eq!(enricher.places().as_deref(), Some("GeoLite2-City of 2026-01-01"));
+    assert_eq!(Enricher::default().places(), None);
     let london = json!({
         "ip": HERE, "location": {"lat": 51.5142, "lon": -0.0931}, "latitude": 51.5142, "longitude": -0.0931,
         "city_name": "London", "region_name": "England", "country_name": "United Kingdom", "country_code2": "GB",

@@ -1,0 +1,18 @@
+//! The file of places: what it is, or that documents go without.
+
+use super::finding::Finding;
+use crate::assemble;
+use crate::config::Config;
+
+pub(super) fn examine(config: &Config) -> Finding {
+    let Some(path) = &config.geolite_path else {
+        return Finding::well("places", "GEOLITE_PATH is not set: documents do not tell places");
+    };
+    match assemble::enricher(config) {
+        Ok(enricher) => {
+            let about = enricher.places().unwrap_or_default();
+            Finding::well("places", format!("{} (GEOLITE_PATH) is {about}", path.display()))
+        }
+        Err(error) => Finding::error("places", &error.into()),
+    }
+}
