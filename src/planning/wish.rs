@@ -92,7 +92,7 @@ fn dates(words: &Selectors) -> anyhow::Result<Vec<Date>> {
     match (words.date, words.from, words.to) {
         (Some(date), ..) => Ok(vec![date]),
         (None, Some(from), Some(to)) if from > to => Err(usage(reversed(from, to))),
-        (None, Some(from), Some(to)) if i64::from((to - from).get_days()) > MOST_DATES => {
+        (None, Some(from), Some(to)) if i64::from((to - from).get_days()) >= MOST_DATES => {
             Err(usage(format!("{from} to {to} are more than {MOST_DATES} dates: take a shorter range")))
         }
         (None, Some(from), Some(to)) => planner::days(from, to).map_err(|error| usage(error.to_string())),
@@ -144,6 +144,25 @@ mod tests {
         assert!(range("2026-06-30", "2026-06-01").is_err());
         // Refused before a list of a million dates is made.
         assert!(range("0001-01-01", "2026-06-01").is_err());
+    }
+
+    #[test]
+    fn a_range_is_bounded_by_all_its_dates() {
+        let alone = config(&[("OPENCAST_ENGAGE_URL", "http://h")]);
+        let range = |from: &str, dates: i64| {
+            let from: Date = from.parse().unwrap();
+            let to = from.checked_add(jiff::Span::new().days(dates - 1)).unwrap();
+            let wish = wish(&alone, |words| (words.from, words.to) = (Some(from), Some(to)));
+            wish.map(|wish| wish.dates.len() as i64).map_err(|error| error.to_string())
+        };
+        // Months, years and a 29th of February count with all their days.
+        for dates in [1, 28, 31, 32, 365, 366, 3_659, MOST_DATES] {
+            assert_eq!(range("2016-02-01", dates), Ok(dates));
+        }
+        for dates in [MOST_DATES + 1, MOST_DATES + 28, 2 * MOST_DATES] {
+            let error = range("2006-02-01", dates).unwrap_err();
+            assert!(error.contains("more than 3660 dates") && error.contains("2006-02-01"), "{error}");
+        }
     }
 
     #[test]
