@@ -16,6 +16,9 @@ use super::series::Parts;
 use crate::enrich::{Agent, Place, View, agent_text};
 use crate::map::Fault;
 
+/// The most bytes of a host's name.
+const LONGEST_NAME: usize = 253;
+
 /// A user action as it is indexed.
 #[derive(Debug, Serialize)]
 pub(in crate::map) struct UserAction<'a> {
@@ -29,6 +32,9 @@ pub(in crate::map) struct UserAction<'a> {
     huid: Option<&'a str>,
     action: Event<'a>,
     is_live: bool,
+    /// The viewer's address as it came: nobody asks for its name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hostname: Option<&'a str>,
     #[serde(flatten)]
     addresses: Addresses,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -101,6 +107,7 @@ pub(super) fn document<'a>(
             is_playing: action.playing != Playing::No,
         },
         is_live: action.playing == Playing::Live,
+        hostname: action.user_ip.as_deref().and_then(hostname),
         episode: known(&action.mpid, context).map(about),
         geoip: addresses.ip().and_then(|ip| view.place(ip)),
         ua: useragent.as_deref().and_then(|text| view.agent(text)),
@@ -108,6 +115,12 @@ pub(super) fn document<'a>(
         addresses,
         harvest,
     })
+}
+
+/// The first address of a list, whatever it looks like, as long as it is text of a name's length.
+fn hostname(list: &str) -> Option<&str> {
+    let first = list.split(',').next().map(str::trim).filter(|first| !first.is_empty())?;
+    (first.len() <= LONGEST_NAME && !first.contains(char::is_control)).then_some(first)
 }
 
 fn known<'a>(mpid: &str, context: &'a ActionsContext) -> Option<&'a EpisodeFacts> {

@@ -54,6 +54,19 @@ fn a_page_of_one_action_of_upstream() {
 }
 
 #[test]
+fn the_host_is_the_first_address_as_it_came() {
+    let host = |list: &str| {
+        let action = action(|row| row["sessionId"]["userIp"] = list.into());
+        action.get("hostname").map(|host| host.as_str().unwrap().to_owned())
+    };
+    assert_eq!(host("81.2.69.142:4711, 10.0.0.1").as_deref(), Some("81.2.69.142:4711"));
+    assert_eq!(host(" unknown ,10.0.0.1").as_deref(), Some("unknown"));
+    for none in ["-omitted-", "", ", 10.0.0.1", "a\u{0}b", &"x".repeat(254)] {
+        assert_eq!(host(none), None, "{none}");
+    }
+}
+
+#[test]
 fn an_episode_of_the_old_search() {
     insta::assert_json_snapshot!(episode(
         EPISODE,
