@@ -13,6 +13,8 @@ use crate::summary::Summary;
 
 /// User actions of the demo's date.
 pub(super) const ACTIONS: u32 = 5_000;
+/// The second of the minute at which the server begins.
+const SECOND: i64 = 56;
 
 /// What came of Opencast beside what is true.
 #[derive(Debug, Default, Serialize)]
@@ -33,10 +35,12 @@ pub(super) struct Counts {
     pub(super) episodes: u64,
 }
 
-/// A simulated Opencast as most are today: upstream's dialect, basic and digest.
+/// A simulated Opencast as most are today: upstream's dialect, basic and digest. A day is proven at the turn of a minute,
+/// so its clock is set to shortly before one: nobody who sees a demo wants to wait for it.
 pub(super) async fn start(words: &Demo, now: Timestamp) -> anyhow::Result<Opencast> {
-    let settings =
-        Settings { seed: words.world.seed, actions_per_day: ACTIONS, now: Some(now), ..Settings::default() };
+    let minute = now.as_second().div_euclid(60) * 60;
+    let now = Some(Timestamp::from_second(minute + SECOND)?);
+    let settings = Settings { seed: words.world.seed, actions_per_day: ACTIONS, now, ..Settings::default() };
     Opencast::start(settings).await.context("cannot start the simulated Opencast")
 }
 

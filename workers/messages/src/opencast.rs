@@ -2,11 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
 use jiff::civil::Date;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::{Family, Job, JobId, Lane, Mpid, Receipt, RunId, Source};
+
+/// How long after the end of a date what was done on it changes no more. Players send their actions within minutes, but a
+/// footprint grows as long as its viewer watches on, and one that was open at midnight does so into the next date. What
+/// was read before is read whole once more.
+pub const SETTLED_AFTER: SignedDuration = SignedDuration::from_hours(6);
 
 /// What an Opencast job asks for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,7 +22,8 @@ pub enum Task {
         /// The date.
         date: Date,
         /// Only what came after this time; `None`: the whole date. Set when an earlier job has read the date up to
-        /// there without a fault. A server that cannot be asked for a part is asked for the whole date.
+        /// there without a fault. A server that cannot be asked for a part is asked for the whole date, and so is any
+        /// when the date is settled ([`SETTLED_AFTER`]): the receipt is its last then.
         since: Option<Timestamp>,
     },
     /// One episode: its own document.

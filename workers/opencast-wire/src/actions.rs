@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use jiff::Timestamp;
+use jiff::tz::Offset;
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
@@ -65,6 +66,8 @@ pub struct Action<'a> {
     pub playing: Playing,
     /// When it happened, by the server's clock.
     pub created: Timestamp,
+    /// How far the server's local time was from UTC then; `None` when the time came without it.
+    pub offset: Option<Offset>,
 }
 
 #[derive(Default, Deserialize)]
@@ -159,6 +162,7 @@ impl<'a> Action<'a> {
             kind: needed(wire.kind, "type")?,
             playing: playing(&wire.is_playing)?,
             created: wire.created.instant("created")?.ok_or(Fault::Missing("created"))?,
+            offset: wire.created.offset(),
         })
     }
 }

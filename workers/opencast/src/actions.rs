@@ -1,8 +1,8 @@
 //! The job of a date's user actions: read page by page, each page sent as received with what is known of its episodes.
 //!
 //! Neither dialect promises an order, so what counts is which actions came, not how many rows: they are told apart by
-//! their ids. Upstream's pages may repeat one action and leave out another, so a date is read again until as many
-//! different actions came as there are, and the pages that brought nothing new are not sent again.
+//! their ids. A date is read again until it is known that all of them came, and the pages that brought nothing new are
+//! not sent again. How each dialect is read: [`crate::daily`], [`crate::windowed`].
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use messages::opencast::ActionsContext;
-use messages::{CauseClass, Mpid, RawKind};
+use messages::{Cause, CauseClass, Mpid, RawKind};
 use opencast_wire::{Action, Fault, Page, actions};
 use runtime::errand::Raw;
 use runtime::{Failure, clock};
@@ -20,35 +20,47 @@ use tracing::{info, warn};
 use crate::Opencast;
 use crate::atlas::{NO_TRACKING, Reason, Refusal};
 use crate::client::Answer;
-use crate::endpoint::{Endpoint, Request};
-use crate::episodes;
+use crate::endpoint::Endpoint;
 use crate::probe::Dialect;
-use crate::reading::{Seen, hash};
-use crate::window::{self, Window};
+use crate::reading::hash;
+use crate::window;
 use crate::worker::Errand;
+use crate::{daily, episodes, windowed};
 
 /// How often a list without an order is read until all of it came.
 pub(crate) const READINGS: u32 = 8;
 /// A page travels as one message: it may not become larger than this.
-const PAGE_BYTES: u64 = 10 << 20;
+pub(crate) const PAGE_BYTES: u64 = 10 << 20;
 /// A window of more pages than this does not end.
-const MAX_PAGES: u64 = 100_000;
+pub(crate) const MAX_PAGES: u64 = 100_000;
 
 /// What was promised and what came.
-#[derive(Debug, Clone, Copy)]
-struct Tally {
-    promised: u64,
-    got: u64,
+#[derive(Debug)]
+pub(crate) struct Tally {
+    /// `None` when nobody could say.
+    pub(crate) promised: Option<u64>,
+    pub(crate) got: u64,
+    /// What speaks against its being all, if it is not the number.
+    pub(crate) doubt: Option<Cause>,
 }
 
-/// Reads the date, or what of it came after `since`.
+impl Tally {
+    /// All there is.
+    pub(crate) fn all(got: u64) -> Self {
+        Self { promised: Some(got), got, doubt: None }
+    }
+}
+
+/// Reads the date, or what of it came after `since`. A date that is settled is read whole, whenever its job was planned:
+/// its receipt is the last.
 pub(crate) async fn fetch(
     errand: &mut Errand<'_>,
     date: Date,
     since: Option<Timestamp>,
 ) -> Result<(), Refusal> {
-    let opencast = errand.opencast;
-    window::check(date, &opencast.timezone, clock::now()).map_err(Failure::reject)?;
+    let (opencast, now) = (errand.opencast, clock::now());
+    window::check(date, &opencast.timezone, now).map_err(Failure::reject)?;
+    let since = since.filter(|_| !window::is_settled(date, &opencast.timezone, now));
     let dialect = match find_dialect(errand).await {
         Err(Refusal { reason: Reason::Absent, failure: Failure::Reject { cause } }) => {
             return Ok(errand.errand.finish_without(cause).await?);
@@ -56,17 +68,16 @@ pub(crate) async fn fetch(
         found => found?,
     };
     let tally = match dialect {
-        Some(Dialect::Dce { counts }) => {
-            let whole = Window::of(date, &opencast.timezone).ok_or_else(unreachable)?;
-            let part = since.map(|since| whole.since(since, &opencast.timezone, clock::now()));
-            let asked = Part { date, window: part.unwrap_or(whole), partial: part.is_some(), counts };
-            read_window(errand, asked).await
-        }
-        Some(Dialect::Upstream) | None => read_day(errand, date).await,
+        Some(Dialect::Dce { counts }) => windowed::read(errand, date, since, counts).await,
+        Some(Dialect::Upstream) => daily::read(errand, date, true).await,
+        None => daily::read(errand, date, false).await,
     };
-    let tally = tally.map_err(|refusal| forget(opencast, refusal))?;
-    errand.errand.finish(Some(tally.promised), tally.got, None).await?;
-    info!(job.id = %errand.job.id, got = tally.got, "fetched {} user actions of {date}", tally.got);
+    let Tally { promised, got, doubt } = tally.map_err(|refusal| forget(opencast, refusal))?;
+    match doubt {
+        Some(doubt) => errand.errand.finish_with(promised, got, None, Some(doubt)).await?,
+        None => errand.errand.finish(promised, got, None).await?,
+    }
+    info!(job.id = %errand.job.id, got, "fetched {got} user actions of {date}");
     Ok(())
 }
 
@@ -84,107 +95,6 @@ async fn find_dialect(errand: &mut Errand<'_>) -> Result<Option<Dialect>, Refusa
     Err(refusal)
 }
 
-/// A date or a part of it, as DCE's dialect is asked for it.
-struct Part {
-    date: Date,
-    window: Window,
-    partial: bool,
-    /// Whether `total` counts what is in the window.
-    counts: bool,
-}
-
-/// DCE's dialect: a window, page by page until one is not full.
-async fn read_window(errand: &mut Errand<'_>, part: Part) -> Result<Tally, Refusal> {
-    let (start, end) = (window::stamp(part.window.start), window::stamp(part.window.end));
-    // A part of the date must not take the place of the whole date's pages in the archive.
-    let name = if part.partial { format!("from{start}") } else { "page".to_owned() };
-    let asked = Request::of(Endpoint::Actions).with("start", &start).with("end", &end);
-    let (most, mut seen, mut offset) = (u64::from(errand.opencast.page_size), Seen::default(), 0);
-    let (mut total, mut idle) = (None, false);
-    for number in 1..=MAX_PAGES {
-        let answer = errand.get(&asked.clone().with("limit", most).with("offset", offset)).await?;
-        let page = read_page(&answer)?;
-        let rows = page.rows.len() as u64;
-        total = page.total.or(total);
-        let news = note(&mut seen, &page.rows);
-        if rows > 0 && !news && idle {
-            return Err(endless());
-        }
-        idle = !news;
-        if rows > 0 {
-            send_page(errand, part.date, &format!("{name}.{number}"), &answer, &page).await?;
-        }
-        offset += rows;
-        // A server may give smaller pages than it is asked for.
-        if rows < page.limit.filter(|limit| *limit > 0).unwrap_or(most).min(most) || rows == 0 {
-            let got = seen.count();
-            return Ok(Tally { promised: total.filter(|_| part.counts).unwrap_or(got), got });
-        }
-    }
-    Err(endless())
-}
-
-/// Upstream's dialect: a day, read until all of it came. As many different actions as there are is all of them, so one
-/// reading may be enough; two that agree may both have missed the same.
-async fn read_day(errand: &mut Errand<'_>, date: Date) -> Result<Tally, Refusal> {
-    let mut day = Day {
-        asked: Request::of(Endpoint::Actions).with("day", window::day(date)),
-        seen: Seen::default(),
-        date,
-        promised: 0,
-        row_bytes: 1,
-    };
-    let mut limit = u64::from(errand.opencast.page_size);
-    for reading in 1..=READINGS {
-        day.read(errand, reading, limit).await?;
-        let (got, promised) = (day.seen.count(), day.promised);
-        if got >= promised {
-            break;
-        }
-        // On one page nothing can fall between two.
-        limit = day.on_one_page().max(limit);
-        info!(job.id = %errand.job.id, reading, "{got} of {promised} user actions of {date} came, the day is read again");
-    }
-    Ok(Tally { promised: day.promised, got: day.seen.count() })
-}
-
-/// A day being read.
-struct Day {
-    date: Date,
-    asked: Request,
-    seen: Seen,
-    promised: u64,
-    /// The most bytes that a row of a page took in the mean.
-    row_bytes: u64,
-}
-
-impl Day {
-    /// Reads the day once.
-    async fn read(&mut self, errand: &mut Errand<'_>, reading: u32, limit: u64) -> Result<(), Refusal> {
-        let mut offset = 0;
-        for number in 1..=MAX_PAGES {
-            let answer = errand.get(&self.asked.clone().with("limit", limit).with("offset", offset)).await?;
-            let page = read_page(&answer)?;
-            let rows = page.rows.len() as u64;
-            offset += rows;
-            self.promised = page.total.unwrap_or(offset);
-            self.row_bytes = self.row_bytes.max((answer.body.get().len() as u64).div_ceil(rows.max(1)));
-            if note(&mut self.seen, &page.rows) {
-                send_page(errand, self.date, &format!("{reading}.{number}"), &answer, &page).await?;
-            }
-            if rows == 0 || offset >= self.promised {
-                return Ok(());
-            }
-        }
-        Err(endless())
-    }
-
-    /// How many rows to ask for so that the day, and what is added meanwhile, is one page, if one may be so large.
-    fn on_one_page(&self) -> u64 {
-        (self.promised + self.promised / 10 + 100).min(PAGE_BYTES / self.row_bytes)
-    }
-}
-
 /// User tracking that was there and is gone: whoever asks next finds that out, and does not take it for the date's.
 fn forget(opencast: &Opencast, refusal: Refusal) -> Refusal {
     match &refusal.failure {
@@ -196,22 +106,20 @@ fn forget(opencast: &Opencast, refusal: Refusal) -> Refusal {
     }
 }
 
-fn read_page(answer: &Answer) -> Result<Page<'_>, Refusal> {
+pub(crate) fn read_page(answer: &Answer) -> Result<Page<'_>, Refusal> {
     actions::page(&answer.body).map_err(|fault| odd(Endpoint::Actions, fault))
 }
 
-/// Notes the rows of a page; true when one of them is new or has changed. A row without an id is told by its text.
-fn note(seen: &mut Seen, rows: &[&RawValue]) -> bool {
-    let mut news = false;
-    for row in rows {
-        let id = Action::read(row).map_or_else(|_| hash(row.get()), |action| action.id.cast_unsigned());
-        news |= seen.note(id, row.get());
+/// By what a row is told from others, and when it was made. A row that cannot be read is told by its text.
+pub(crate) fn identify(row: &RawValue) -> (u64, Option<Timestamp>) {
+    match Action::read(row) {
+        Ok(action) => (action.id.cast_unsigned(), Some(action.created)),
+        Err(_) => (hash(row.get()), None),
     }
-    news
 }
 
 /// Sends a page as received, with what is known of the episodes it names.
-async fn send_page(
+pub(crate) async fn send_page(
     errand: &mut Errand<'_>,
     date: Date,
     part: &str,
@@ -220,6 +128,7 @@ async fn send_page(
 ) -> Result<(), Refusal> {
     let mut named = BTreeSet::new();
     for action in page.rows.iter().filter_map(|row| Action::read(row).ok()) {
+        check_zone(&action, &errand.opencast.timezone)?;
         if is_of_another_date(&action, date, &errand.opencast.timezone) {
             // A server that was changed under a running process: whatever it speaks now, it is found out anew.
             errand.opencast.decide(None);
@@ -245,6 +154,22 @@ async fn send_page(
     Ok(errand.errand.send_raw(&raw).await?)
 }
 
+/// Refuses to go on when the server's local time is not that of the zone it is said to be in: its dates would begin and
+/// end at other times than ours.
+pub(crate) fn check_zone(action: &Action<'_>, zone: &TimeZone) -> Result<(), Failure> {
+    let ours = zone.to_offset(action.created);
+    match action.offset.filter(|theirs| *theirs != ours) {
+        None => Ok(()),
+        Some(theirs) => {
+            let (name, at) = (zone.iana_name().unwrap_or("a zone without a name"), action.created);
+            let cause = format!(
+                "OPENCAST_TIMEZONE is {name}, which was at UTC{ours} on {at:.0}, but the server's own time was at UTC{theirs}: set OPENCAST_TIMEZONE to the server's zone"
+            );
+            Err(Failure::Halt { cause })
+        }
+    }
+}
+
 /// True when an action is so far from the date that no time zone explains it.
 fn is_of_another_date(action: &Action<'_>, date: Date, zone: &TimeZone) -> bool {
     let of = zone.to_datetime(action.created).date();
@@ -257,7 +182,7 @@ pub(crate) fn odd(endpoint: Endpoint, fault: Fault) -> Refusal {
     Refusal::retry(Reason::Other, CauseClass::BadShape, text)
 }
 
-fn endless() -> Refusal {
+pub(crate) fn endless() -> Refusal {
     let text = format!("{} gives the same actions again and again", Endpoint::Actions.name());
     Refusal::retry(Reason::Other, CauseClass::BadShape, text)
 }

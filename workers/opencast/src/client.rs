@@ -17,6 +17,7 @@ use crate::atlas::{self, Reason, Refusal, Verdict};
 use crate::auth::{Challenge, REQUESTED, Sign};
 use crate::endpoint::{Endpoint, Node, Request};
 use crate::pace::Pace;
+use crate::served::{Dates, Served};
 
 /// A body larger than this is not read to its end.
 const MAX_BODY: usize = 64 << 20;
@@ -42,6 +43,8 @@ pub(crate) struct Answer {
     /// The body, byte for byte.
     pub(crate) body: Box<RawValue>,
     pub(crate) received_at: Timestamp,
+    /// When the server took the request up; `None` when it does not say.
+    pub(crate) served: Option<Served>,
 }
 
 /// One of the server's nodes, and how it is signed in at.
@@ -50,11 +53,12 @@ pub(crate) struct Site {
     sign: Sign,
     /// Set once the server has had the opportunity to ask for Digest.
     asked: OnceCell<()>,
+    dates: Dates,
 }
 
 impl Site {
     pub(crate) fn new(url: String, sign: Sign) -> Self {
-        Self { url, sign, asked: OnceCell::new() }
+        Self { url, sign, asked: OnceCell::new(), dates: Dates::default() }
     }
 }
 
@@ -71,6 +75,7 @@ struct Received {
     status: u16,
     headers: HeaderMap,
     body: Vec<u8>,
+    served: Option<Served>,
 }
 
 impl Client {
@@ -96,7 +101,7 @@ impl Client {
     }
 
     async fn once(&self, request: &Request, calls: &mut Calls) -> Result<Answer, Refusal> {
-        let body = self.get_bytes(request, calls).await?;
+        let Received { body, served, .. } = self.receive(request, calls).await?;
         let received_at = clock::now();
         let text = String::from_utf8(body).ok();
         let body = text.and_then(|text| RawValue::from_string(text).ok());
@@ -104,11 +109,15 @@ impl Client {
             let text = format!("{} answered with broken text", request.endpoint.name());
             Refusal::retry(Reason::Other, CauseClass::BadShape, text)
         };
-        Ok(Answer { body: body.ok_or_else(broken)?, received_at })
+        Ok(Answer { body: body.ok_or_else(broken)?, received_at, served })
     }
 
     /// Asks until there is an answer or a refusal.
     pub(crate) async fn get_bytes(&self, request: &Request, calls: &mut Calls) -> Result<Vec<u8>, Refusal> {
+        self.receive(request, calls).await.map(|received| received.body)
+    }
+
+    async fn receive(&self, request: &Request, calls: &mut Calls) -> Result<Received, Refusal> {
         let site = self.site(request.endpoint)?;
         let name = request.endpoint.name();
         let mut challenges = 0;
@@ -125,7 +134,7 @@ impl Client {
             match atlas::classify(received.status, &received.headers, &received.body, request.endpoint, now) {
                 Verdict::Fine => {
                     self.outage.answered();
-                    return Ok(received.body);
+                    return Ok(received);
                 }
                 Verdict::Refused(refusal) => return Err(self.weigh(leave, refusal)),
                 Verdict::Unauthorised => {
@@ -194,7 +203,9 @@ impl Client {
         if let Some(kind) = site.sign.requested() {
             request.headers_mut().insert(REQUESTED, reqwest::header::HeaderValue::from_static(kind));
         }
+        let after = site.dates.last();
         let mut response = self.http.execute(request).await.map_err(trouble)?;
+        let served = site.dates.answered(after, response.headers());
         let expected = response.content_length().and_then(|length| usize::try_from(length).ok()).unwrap_or(0);
         let mut body = Vec::with_capacity(expected.min(MAX_BODY));
         while let Some(chunk) = response.chunk().await.map_err(trouble)? {
@@ -204,7 +215,8 @@ impl Client {
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(Received { status: response.status().as_u16(), headers: response.headers().clone(), body })
+        let status = response.status().as_u16();
+        Ok(Received { status, headers: response.headers().clone(), body, served })
     }
 
     /// What a refusal comes to in the light of the calls before it. A hold for want of a connection is one already.

@@ -5,14 +5,18 @@ mod atlas;
 mod auth;
 mod client;
 mod config;
+mod daily;
 mod endpoint;
 mod episodes;
 mod known;
+mod minute;
 mod opencast;
 mod pace;
 mod probe;
 mod reading;
+mod served;
 mod window;
+mod windowed;
 mod worker;
 
 pub use config::{Auth, Choice, Config, ConfigError, UnknownChoice};

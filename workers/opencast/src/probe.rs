@@ -3,13 +3,14 @@
 //! **The dialect.** Harvard DCE's servers take `start` and `end`; upstream never did and passes over parameters it does
 //! not know. So the first second of 1970 is asked for: a server that answers with actions has passed over the window and
 //! is upstream. One that answers with none is asked without a window: if it has actions after all, the window was
-//! honoured, and it is DCE's. If it has none at all, nothing can be told, and nothing has to be. A dialect that is
-//! configured is put to the same test, since the wrong one would read the whole table for every date.
+//! honoured, and it is DCE's. If it has none, it is asked for all time: a server that has actions for those only who name
+//! a window is DCE's too. If it has none at all, nothing can be told, and nothing has to be. A dialect that is configured
+//! is put to the same test, since the wrong one would read the whole table for every date.
 
 use std::fmt;
 
 use messages::{Calls, Mpid};
-use opencast_wire::{Shape, actions, episode};
+use opencast_wire::{Action, Shape, actions, episode};
 use runtime::Failure;
 use serde::Deserialize;
 
@@ -138,6 +139,10 @@ impl Opencast {
         let found = self.client.get(&Request::catalogue(0, 1), calls).await?;
         let search =
             episode::results(&found.body).map_err(|fault| fetched::odd(Endpoint::Search, fault))?.shape;
+        if usertracking {
+            // Whatever the dialect is: a zone that is not the server's is seen by any action.
+            self.first_page(Request::of(Endpoint::Actions), calls).await?;
+        }
         Ok(Capabilities {
             version: self.version(calls).await?,
             signed_in: self.signed_in(calls).await?,
@@ -163,7 +168,8 @@ impl Opencast {
                         wrong("dce", "start and end, and would hand out all actions for every date").into()
                     );
                 }
-                other => other,
+                // What was named is believed as long as nothing speaks against it.
+                other => other.or(Some(Dialect::Dce { counts: false })),
             },
             Choice::Upstream => {
                 let asked = Request::of(Endpoint::Actions).with("day", "19700101");
@@ -182,25 +188,37 @@ impl Opencast {
         Ok(found)
     }
 
+    /// Tells the dialect; `None` when there are no actions at all, in whichever way they are asked for.
     async fn tell_dialect(&self, calls: &mut Calls) -> Result<Option<Dialect>, Refusal> {
-        let narrow =
-            Request::of(Endpoint::Actions).with("start", "19700101000000").with("end", "19700101000001");
-        let (total, rows) = self.first_page(narrow, calls).await?;
+        let actions = || Request::of(Endpoint::Actions);
+        let window =
+            |start: &str, end: String| actions().with("start", format!("{start}000000")).with("end", end);
+        let (narrow, rows) = self.first_page(window("19700101", "19700101000001".into()), calls).await?;
         if rows > 0 {
             return Ok(Some(Dialect::Upstream));
         }
-        if total > 0 {
+        if narrow.is_some_and(|total| total > 0) {
             return Ok(Some(Dialect::Dce { counts: false }));
         }
-        let (_, rows) = self.first_page(Request::of(Endpoint::Actions), calls).await?;
-        Ok((rows > 0).then_some(Dialect::Dce { counts: true }))
+        let (all, rows) = self.first_page(actions(), calls).await?;
+        if rows > 0 {
+            // A total of 1 may be that of the page.
+            let counts = narrow == Some(0) && all.is_some_and(|total| total > 1);
+            return Ok(Some(Dialect::Dce { counts }));
+        }
+        // There may be actions for those only who name a window.
+        let (_, rows) = self.first_page(window("19700101", "20991231235959".into()), calls).await?;
+        Ok((rows > 0).then_some(Dialect::Dce { counts: false }))
     }
 
     /// The total and the number of rows of a page of one.
-    async fn first_page(&self, request: Request, calls: &mut Calls) -> Result<(u64, usize), Refusal> {
+    async fn first_page(&self, request: Request, calls: &mut Calls) -> Result<(Option<u64>, usize), Refusal> {
         let answer = self.client.get(&request.with("limit", 1).with("offset", 0), calls).await?;
         let page = actions::page(&answer.body).map_err(|fault| fetched::odd(Endpoint::Actions, fault))?;
-        Ok((page.total.unwrap_or(0), page.rows.len()))
+        for action in page.rows.iter().filter_map(|row| Action::read(row).ok()) {
+            fetched::check_zone(&action, &self.timezone)?;
+        }
+        Ok((page.total, page.rows.len()))
     }
 
     /// Whether there is user tracking: by the list of endpoints, else by asking it.

@@ -7,11 +7,12 @@
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
+use messages::opencast::SETTLED_AFTER;
 use messages::{Cause, CauseClass};
 
 /// How far a reading that goes on from an earlier one reaches back behind it: an action is written a moment after the
 /// time it bears.
-const OVERLAP: SignedDuration = SignedDuration::from_mins(2);
+pub(crate) const OVERLAP: SignedDuration = SignedDuration::from_mins(2);
 /// By so much may the clocks of two machines differ.
 const SKEW: SignedDuration = SignedDuration::from_mins(5);
 /// A step out of the hour that a clock change repeats.
@@ -70,6 +71,12 @@ pub(crate) fn check(date: Date, zone: &TimeZone, now: Timestamp) -> Result<(), C
             Err(Cause::new(CauseClass::BadShape, text))
         }
     }
+}
+
+/// True when nothing of a date changes any more.
+pub(crate) fn is_settled(date: Date, zone: &TimeZone, now: Timestamp) -> bool {
+    let end = date.tomorrow().ok().and_then(|next| zone.to_timestamp(next.at(0, 0, 0, 0)).ok());
+    end.and_then(|end| end.checked_add(SETTLED_AFTER).ok()).is_some_and(|settled| now >= settled)
 }
 
 /// The local time of an instant, moved by steps out of an hour that happens twice.
@@ -138,6 +145,14 @@ mod tests {
             "20261025000000",
             "a time that is not past counts for nothing"
         );
+    }
+
+    #[test]
+    fn a_date_is_settled_hours_after_its_end_where_the_server_is() {
+        let settled = |now: &str| {
+            is_settled("2026-03-08".parse().unwrap(), &zone("America/New_York"), now.parse().unwrap())
+        };
+        assert!(!settled("2026-03-09T09:59:59Z") && settled("2026-03-09T10:00:00Z"));
     }
 
     #[test]

@@ -3,8 +3,8 @@
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Timestamp, ToSpan};
-use messages::opencast::Task;
+use jiff::{Timestamp, ToSpan};
+use messages::opencast::{SETTLED_AFTER, Task};
 use messages::{Lane, Mpid, Queue, ReceiptState, RunId, encode};
 
 use crate::coverage::Known;
@@ -12,8 +12,6 @@ use crate::plan::{PlannedJob, is_under_way};
 use crate::price::Price;
 use crate::{Asked, Coverage, Plan};
 
-/// How long after the end of a date all its actions are with the server: players send theirs every half minute.
-const SETTLED_AFTER: SignedDuration = SignedDuration::from_mins(10);
 /// Dates that are at most so many days ago are daily work, and looked at when nobody names a date.
 const DAILY_DAYS: i32 = 3;
 /// Calls that the actions of a date are taken for as long as no receipt says better.
@@ -106,7 +104,7 @@ pub fn plan_lectures(now: Timestamp, wanted: &Lectures, coverage: &Coverage, cal
     Plan { jobs, price, covered, in_flight, held: Vec::new(), failed: 0 }
 }
 
-/// True when a date was read whole, after it was over.
+/// True when a date was read whole, after it was over and settled.
 fn is_final(known: &Known, date: Date, zone: &TimeZone) -> bool {
     let settled = end(date, zone).and_then(|end| end.checked_add(SETTLED_AFTER).ok());
     let after = settled.zip(known.started_at).is_some_and(|(settled, started)| started >= settled);
@@ -196,7 +194,7 @@ mod tests {
     fn a_date_is_covered_when_it_was_read_after_its_end_in_the_servers_zone() {
         let day = date(2026, 3, 8);
         // The clocks go forward on this day: it ends at 04:00 UTC, not at 05:00.
-        for (started, is_covered) in [("2026-03-09T04:09:00Z", false), ("2026-03-09T04:10:00Z", true)] {
+        for (started, is_covered) in [("2026-03-09T09:59:00Z", false), ("2026-03-09T10:00:00Z", true)] {
             let coverage = Coverage::from_iter([receipt(day, ReceiptState::Complete, Some(started))]);
             let plan = plan_lectures(at("2026-03-10T00:00:00Z"), &wanted(&[day]), &coverage, 5.0);
             assert_eq!(plan.covered == [day], is_covered, "{started}");
@@ -210,7 +208,8 @@ mod tests {
         let coverage = Coverage::from_iter([receipt(day, ReceiptState::Complete, Some(mark))]);
         let plan = |now: &str| tasks(&plan_lectures(at(now), &wanted(&[day]), &coverage, 5.0));
         assert_eq!(plan("2026-03-10T16:00:00Z"), [Task::Actions { date: day, since: Some(at(mark)) }]);
-        assert_eq!(plan("2026-03-11T05:00:00Z"), [Task::Actions { date: day, since: None }]);
+        assert_eq!(plan("2026-03-11T05:00:00Z"), [Task::Actions { date: day, since: Some(at(mark)) }]);
+        assert_eq!(plan("2026-03-11T10:00:00Z"), [Task::Actions { date: day, since: None }]);
         assert_eq!(
             plan("2026-03-10T14:00:00Z"),
             [Task::Actions { date: day, since: None }],

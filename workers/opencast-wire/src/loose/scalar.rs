@@ -5,6 +5,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
+use jiff::fmt::temporal::Pieces;
 use jiff::tz::Offset;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
@@ -94,6 +95,12 @@ impl<'a> Scalar<'a> {
             _ => self.number(field)?.and_then(|millis| Timestamp::from_millisecond(millis).ok()),
         };
         instant.map(Some).ok_or(Fault::Not { field, what: "time" })
+    }
+
+    /// The offset from UTC that a time was written with; `None` for any other value and for a time without one.
+    pub fn offset(&self) -> Option<Offset> {
+        let Self::Text(text) = self else { return None };
+        Pieces::parse(text.trim()).ok()?.to_numeric_offset()
     }
 }
 

@@ -1,6 +1,7 @@
 //! Pages of user actions.
 
 use jiff::Timestamp;
+use jiff::tz::Offset;
 use opencast_wire::{Action, Fault, Playing, actions};
 use proptest::option;
 use proptest::prelude::*;
@@ -17,7 +18,7 @@ struct Made {
     points: [i64; 3],
     kind: String,
     playing: (Playing, &'static str),
-    created: (Timestamp, String),
+    created: (Timestamp, Offset, String),
 }
 
 fn made() -> impl Strategy<Value = Made> {
@@ -31,8 +32,8 @@ fn made() -> impl Strategy<Value = Made> {
     ];
     let created = (0_i64..4_000_000_000_000, -12_i8..=12).prop_map(|(millis, hours)| {
         let instant = Timestamp::from_millisecond(millis).unwrap();
-        let offset = jiff::tz::Offset::constant(hours);
-        (instant, instant.display_with_offset(offset).to_string())
+        let offset = Offset::constant(hours);
+        (instant, offset, instant.display_with_offset(offset).to_string())
     });
     let session = prop::array::uniform4(option::of(tricky()));
     (1_i64..1 << 53, tricky(), session, prop::array::uniform3(-5_i64..100_000), tricky(), playing, created)
@@ -66,7 +67,7 @@ impl Made {
             .child("length", text(length))
             .child("type", text(&self.kind))
             .child("isPlaying", text(self.playing.1))
-            .child("created", text(&self.created.1))
+            .child("created", text(&self.created.2))
     }
 
     fn action(&self) -> Action<'_> {
@@ -86,6 +87,7 @@ impl Made {
             kind: self.kind.as_str().into(),
             playing: self.playing.0,
             created: self.created.0,
+            offset: Some(self.created.1),
         }
     }
 }

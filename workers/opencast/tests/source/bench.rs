@@ -85,7 +85,8 @@ pub(crate) fn config(server: &fake::Opencast) -> Config {
 
 /// A small world.
 pub(crate) fn settings() -> fake::Settings {
-    let now = Some("2026-03-20T12:00:00Z".parse().unwrap());
+    // Shortly before the turn of a minute, for which a whole day is waited for.
+    let now = Some("2026-03-20T12:00:57Z".parse().unwrap());
     fake::Settings {
         seed: 7,
         actions_per_day: 700,

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use messages::opencast::{EpisodeContext, Task};
 use messages::{CauseClass, ReceiptState};
 use opencast::Config;
-use simulator::opencast::{Opencast, Settings};
+use simulator::opencast::{Dialect, Opencast, Settings};
 
 use crate::bench::{Bench, config, date, settings, whole};
 
@@ -91,7 +91,7 @@ async fn an_episode_nobody_knows_is_said_to_be_missing() {
 
 #[tokio::test]
 async fn an_episode_is_looked_up_once_while_it_is_remembered() {
-    let server = Opencast::start(settings()).await.unwrap();
+    let server = Opencast::start(Settings { dialect: Dialect::Dce, ..settings() }).await.unwrap();
     let bench = Bench::new(config(&server));
     let searches = || server.ledger_summary().by_path["/search/episode.json"];
     let first = bench.harvest(vec![whole(date())]).await;

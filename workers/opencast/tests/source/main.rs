@@ -6,4 +6,5 @@ mod bench;
 mod capabilities;
 mod episodes;
 mod odd;
+mod proof;
 mod signing;

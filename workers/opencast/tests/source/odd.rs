@@ -13,8 +13,8 @@ use runtime::Failure;
 use crate::bench::{Bench, date, first_attempt, whole};
 
 /// A server that answers as a test tells it to, and what it was asked.
-struct Server {
-    url: String,
+pub(crate) struct Server {
+    pub(crate) url: String,
     asked: Arc<Mutex<Vec<String>>>,
     task: tokio::task::JoinHandle<()>,
 }
@@ -26,7 +26,7 @@ impl Drop for Server {
 }
 
 impl Server {
-    async fn start(script: fn(&str) -> Option<Response>) -> Self {
+    pub(crate) async fn start(script: fn(&str) -> Option<Response>) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let asked = Arc::new(Mutex::new(Vec::<String>::new()));
@@ -40,16 +40,16 @@ impl Server {
         Self { url, asked, task }
     }
 
-    fn bench(&self, dialect: Choice) -> Bench {
+    pub(crate) fn bench(&self, dialect: Choice) -> Bench {
         Bench::new(Config { dialect, calls_per_second: 0.0, page_size: 2, ..Config::new(self.url.clone()) })
     }
 
-    fn asked(&self, part: &str) -> usize {
+    pub(crate) fn asked(&self, part: &str) -> usize {
         self.asked.lock().unwrap().iter().filter(|path| path.contains(part)).count()
     }
 }
 
-fn json(body: &str) -> Option<Response> {
+pub(crate) fn json(body: &str) -> Option<Response> {
     Some(body.to_owned().into_response())
 }
 
@@ -58,7 +58,7 @@ fn to_login() -> Option<Response> {
     Some((StatusCode::FOUND, headers).into_response())
 }
 
-fn row(id: u32, created: &str) -> String {
+pub(crate) fn row(id: u32, created: &str) -> String {
     format!(r#"{{"id":{id},"mediapackageId":"e","type":"PLAY","isPlaying":1,"created":"{created}"}}"#)
 }
 

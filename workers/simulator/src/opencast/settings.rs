@@ -56,9 +56,11 @@ pub struct Settings {
     pub detail: bool,
     /// Whether the server keeps no users, addresses and sessions ("-omitted-").
     pub omitted: bool,
-    /// Whether actions of the last minute of a `day` are there only while the clock's seconds have reached theirs.
-    pub ragged_day_end: bool,
-    /// In which order the upstream dialect tells actions.
+    /// Whether a `day` begins and ends with the second of the minute that the clock shows when it is asked for: of its
+    /// first minute only what came at that second or later is there, of its last only what came up to it. So it is
+    /// upstream; here to the whole second.
+    pub ragged_day: bool,
+    /// In which order actions are told: nothing promises one, in either dialect.
     pub disorder: Disorder,
     /// The most actions in one answer, whatever the caller asks for; `None`: no such limit, as upstream.
     pub page_limit: Option<u32>,
@@ -93,7 +95,7 @@ impl Default for Settings {
             usertracking: true,
             detail: true,
             omitted: false,
-            ragged_day_end: false,
+            ragged_day: true,
             disorder: Disorder::Local,
             page_limit: None,
             faults: Vec::new(),
@@ -142,7 +144,7 @@ pub(super) fn check_faults(faults: &[FaultRate]) -> Result<(), SettingsError> {
 /// How user actions are asked for and told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dialect {
-    /// The fork with `start` and `end`, an order, and `isPlaying` as 0, 1 or 2.
+    /// The fork with `start` and `end`, and `isPlaying` as 0, 1 or 2.
     Dce,
     /// The released Opencast: `day`, no order, `isPlaying` as a bool.
     Upstream,

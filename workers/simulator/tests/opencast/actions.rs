@@ -171,14 +171,32 @@ async fn rows_are_as_odd_as_real_ones() {
 }
 
 #[tokio::test]
-async fn the_last_minute_of_a_day_can_depend_on_the_second_of_the_call() {
+async fn a_day_begins_and_ends_with_the_second_of_the_call() {
     let at = |second| Some(format!("2026-01-28T12:00:{second:02}Z").parse().unwrap());
-    let world = Settings { ragged_day_end: true, actions_per_day: 50_000, ..settings(15, Dialect::Upstream) };
-    let api = Api::start(Settings { now: at(0), ..world.clone() }).await;
-    let early = api.page("day=20260114").await.1;
-    let api = Api::start(Settings { now: at(20), ..world }).await;
-    let late = api.page("day=20260114").await.1;
-    assert!(early < late && late < 50_000, "{early} {late}");
+    let world = Settings { ragged_day: true, actions_per_day: 50_000, ..settings(15, Dialect::Upstream) };
+    for second in [0, 20, 40] {
+        let api = Api::start(Settings { now: at(second), ..world.clone() }).await;
+        let (rows, total) = api.page("day=20260114&limit=60000").await;
+        assert!(rows.len() as u64 == total && total < 50_000, "{total}");
+        let times: BTreeSet<Timestamp> =
+            rows.iter().map(|row| text(&row["created"]).parse().unwrap()).collect();
+        let midnight: Timestamp = "2026-01-14T05:00:00Z".parse().unwrap();
+        let first = times.first().unwrap().as_second() - midnight.as_second();
+        let last = times.last().unwrap().as_second() - midnight.as_second() - 86_340;
+        // The clock may have run on a little.
+        assert!((second..second + 9).contains(&first) && last < second + 9, "{second}: {first} {last}");
+    }
+    let api = Api::start(Settings { now: at(40), ragged_day: false, ..world }).await;
+    assert_eq!(api.page("day=20260114").await.1, 50_000);
+    assert_eq!(api.opencast.truth(DAY).actions, 50_000);
+}
+
+#[tokio::test]
+async fn answers_bear_the_time_of_the_fake() {
+    let api = Api::start(settings(15, Dialect::Upstream)).await;
+    let answer = api.get("/info/me.json").await;
+    let date = answer.headers()["date"].to_str().unwrap();
+    assert!(date.starts_with("Wed, 28 Jan 2026 12:00:0") && date.ends_with(" GMT"), "{date}");
 }
 
 #[tokio::test]

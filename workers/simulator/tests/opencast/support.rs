@@ -5,7 +5,7 @@ use jiff::tz::TimeZone;
 use reqwest::redirect::Policy;
 use reqwest::{Client, Response};
 use serde_json::Value;
-use simulator::opencast::{Dialect, Opencast, Settings};
+use simulator::opencast::{Dialect, Disorder, Opencast, Settings};
 
 /// The date the tests ask for; the fake's clock stands two weeks later.
 pub(crate) const DAY: Date = date(2026, 1, 14);
@@ -18,6 +18,8 @@ pub(crate) fn settings(generation: u8, dialect: Dialect) -> Settings {
         dialect,
         timezone: TimeZone::get("America/New_York").unwrap(),
         actions_per_day: 1_200,
+        ragged_day: false,
+        disorder: if dialect == Dialect::Dce { Disorder::Stable } else { Disorder::Local },
         now: Some("2026-01-28T12:00:00Z".parse().unwrap()),
         ..Settings::default()
     }

@@ -1,6 +1,6 @@
-//! `/usertracking/actions.json`: a page of rows, in the order of the dialect.
+//! `/usertracking/actions.json`: a page of rows, in the order that there is.
 
-use super::super::settings::{Dialect, Disorder};
+use super::super::settings::Disorder;
 use super::super::world::permuted;
 use super::answer::Answer;
 use super::params::Params;
@@ -28,14 +28,10 @@ pub(super) fn list(shared: &Shared, params: &Params) -> Result<Answer, Answer> {
     };
     let (from, to) = (u64::from(offset), u64::from(offset) + u64::from(limit));
     let key = mix(shared.settings.seed, shared.next_call());
-    let disorder = match shared.settings.dialect {
-        Dialect::Dce => Disorder::Stable,
-        Dialect::Upstream => shared.settings.disorder,
-    };
     let writer = Writer::new(shared, settled);
     let mut page = Page::new(shared.settings.attributes_are_text(), rows.len(), offset, limit);
     for rank in from..to.min(rows.len()) {
-        let place = rows.place(displaced(rank, rows.len(), key, disorder));
+        let place = rows.place(displaced(rank, rows.len(), key, shared.settings.disorder));
         if let Some(action) = table.action(place) {
             page.push(&writer.row(&action));
         }

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::header::HOST;
-use axum::http::{HeaderMap, Method, Uri};
+use axum::http::header::{DATE, HOST};
+use axum::http::{HeaderMap, HeaderValue, Method, Uri};
 use axum::response::Response;
+use jiff::Timestamp;
 
 use super::super::gate;
 use super::super::ledger::AuthKind;
@@ -35,7 +36,17 @@ pub(super) async fn call(
     };
     let status = if fault == Some(Fault::Timeout) { 0 } else { answer.status };
     shared.ledger().settle(place, auth, status, fault);
-    strike(&shared, answer, fault).await
+    let mut response = strike(&shared, answer, fault).await;
+    if let Some(date) = date(shared.now_ms()) {
+        response.headers_mut().insert(DATE, date);
+    }
+    response
+}
+
+/// The fake's own time, as every answer bears it.
+fn date(now_ms: i64) -> Option<HeaderValue> {
+    let now = Timestamp::from_millisecond(now_ms).ok()?;
+    HeaderValue::from_str(&now.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()).ok()
 }
 
 fn answer(

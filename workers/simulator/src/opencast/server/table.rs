@@ -14,6 +14,7 @@ use super::shared::Shared;
 /// Rows that are looked at for one answer when only looking tells which are meant.
 const MOST_LOOKED_AT: u64 = 5_000_000;
 const MINUTE_MS: i64 = 60_000;
+const SECOND_MS: i64 = 1_000;
 
 /// Consecutive places of consecutive dates: what a call means before types are looked at.
 pub(super) struct Table<'a> {
@@ -38,7 +39,7 @@ impl<'a> Table<'a> {
                 let start_ms = start.map_or(Ok(i64::MIN), |text| instant(shared, text))?;
                 let end_ms = end.map_or(Ok(i64::MAX), |text| instant(shared, text))?;
                 // Seconds, both inclusive.
-                return Ok(Self::window(shared, start_ms, end_ms.saturating_add(1_000), now_ms));
+                return Ok(Self::window(shared, start_ms, end_ms.saturating_add(SECOND_MS), now_ms));
             }
         }
         let by_id = params.get("id").is_some() && kind.is_some();
@@ -56,12 +57,14 @@ impl<'a> Table<'a> {
         else {
             return Err(Answer::bad_request());
         };
-        let mut end_ms = next.start_ms;
-        if shared.settings.ragged_day_end {
-            // The end is taken to be 23:59, with the seconds that the clock shows just now.
-            end_ms = end_ms - MINUTE_MS + now_ms.rem_euclid(MINUTE_MS) / 1_000 * 1_000;
+        let (mut start_ms, mut end_ms) = (day.start_ms, next.start_ms);
+        if shared.settings.ragged_day {
+            // From 00:00 to 23:59, both inclusive and both with the seconds that the clock shows just now.
+            let second_ms = now_ms.rem_euclid(MINUTE_MS) / SECOND_MS * SECOND_MS;
+            start_ms += second_ms;
+            end_ms = end_ms - MINUTE_MS + second_ms + SECOND_MS;
         }
-        Ok(Self::window(shared, day.start_ms, end_ms, now_ms))
+        Ok(Self::window(shared, start_ms, end_ms, now_ms))
     }
 
     /// What was made from `start_ms` until before `end_ms`, and before now.

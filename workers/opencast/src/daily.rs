@@ -1,0 +1,252 @@
+//! Upstream's dialect: a day, read until all of it came, and its two ends proven.
+//!
+//! Pages come in no order and may repeat one action and leave out another, so what counts is how many different actions
+//! came. And a day begins and ends with the second at which it is asked ([`crate::minute`]), so it is asked once more
+//! when the server's clock goes from one minute to the next: at second 59 for the end, at second 0 for the beginning.
+//! That is waited for, up to a minute: what was read meanwhile would be lost with any other way of waiting.
+
+use std::time::Duration;
+
+use jiff::civil::Date;
+use jiff::{SignedDuration, Timestamp};
+use messages::{Cause, CauseClass};
+use runtime::clock;
+use tokio::time::Instant;
+use tracing::{debug, info};
+
+use crate::actions::{
+    MAX_PAGES, PAGE_BYTES, READINGS, Tally, endless, identify, read_page, send_page, unreachable,
+};
+use crate::atlas::Refusal;
+use crate::client::Answer;
+use crate::endpoint::{Endpoint, Request};
+use crate::minute::{Ends, Proven};
+use crate::reading::Seen;
+use crate::window;
+use crate::worker::Errand;
+
+/// For how many turns of a minute the ends are waited for: the calls of other jobs may come between.
+const TURNS: u32 = 4;
+/// How many pages are read in one second.
+const LOOKS: u32 = 4;
+/// How often it is asked what time it is until a second has come.
+const PROBES: u32 = 60;
+/// The pause between.
+const PROBE: Duration = Duration::from_millis(100);
+/// What a `Date` leaves out.
+const FRACTION: SignedDuration = SignedDuration::from_secs(1);
+
+/// One end of a day, and the second at which it is whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    First,
+    Last,
+}
+
+impl End {
+    fn second(self) -> i64 {
+        if self == Self::First { 0 } else { 59 }
+    }
+}
+
+/// A day being read.
+struct Day {
+    date: Date,
+    asked: Request,
+    seen: Seen,
+    ends: Ends,
+    is_over: bool,
+    /// How many actions the last answer counted.
+    total: u64,
+    /// The most bytes that a row of a page took in the mean.
+    row_bytes: u64,
+    /// The server's time, in whole seconds, and when it was heard.
+    heard: Option<(Timestamp, Instant)>,
+    /// Pages that are sent when there is time for it.
+    unsent: Vec<(String, Answer)>,
+}
+
+/// Reads a day. As many different actions as there are is all of them, so one reading may be enough; two that agree may
+/// both have missed the same. `is_known` is false where nothing tells which dialect the server speaks, since it has no
+/// actions at all: if this day has none either, there is nothing whose ends would have to be proven.
+pub(crate) async fn read(errand: &mut Errand<'_>, date: Date, is_known: bool) -> Result<Tally, Refusal> {
+    let mut day = Day::of(errand, date)?;
+    let least = u64::from(errand.opencast.page_size);
+    let mut limit = least;
+    for reading in 1..=READINGS {
+        day.read(errand, reading, limit).await?;
+        if day.ends.missing(day.seen.count()) == 0 {
+            break;
+        }
+        // On one page nothing can fall between two.
+        limit = day.on_one_page().max(least);
+        info!(job.id = %errand.job.id, reading, "not all user actions of {date} came, the day is read again");
+    }
+    if !is_known && day.seen.count() == 0 {
+        return Ok(Tally::all(0));
+    }
+    for turn in 1..=TURNS {
+        if day.ends.missing(day.seen.count()) > 0 && turn == 1 || day.proven().is_whole(day.is_over) {
+            break;
+        }
+        debug!(job.id = %errand.job.id, turn, "the turn of the minute is waited for");
+        day.turn(errand, turn).await?;
+    }
+    Ok(day.tally())
+}
+
+impl Day {
+    fn of(errand: &Errand<'_>, date: Date) -> Result<Self, Refusal> {
+        let zone = &errand.opencast.timezone;
+        let midnight = |date: Date| zone.to_timestamp(date.at(0, 0, 0, 0)).ok();
+        let begin = midnight(date).ok_or_else(unreachable)?;
+        let end = date.tomorrow().ok().and_then(midnight).ok_or_else(unreachable)?;
+        Ok(Self {
+            date,
+            asked: Request::of(Endpoint::Actions).with("day", window::day(date)),
+            seen: Seen::default(),
+            ends: Ends::of(begin, end),
+            is_over: clock::now() >= end,
+            total: 0,
+            row_bytes: 1,
+            heard: None,
+            unsent: Vec::new(),
+        })
+    }
+
+    fn proven(&self) -> Proven {
+        self.ends.proven(self.seen.count())
+    }
+
+    /// Reads the day once.
+    async fn read(&mut self, errand: &mut Errand<'_>, reading: u32, limit: u64) -> Result<(), Refusal> {
+        let mut offset = 0;
+        for number in 1..=MAX_PAGES {
+            let rows = self.page(errand, format!("{reading}.{number}"), limit, offset).await?;
+            self.send(errand).await?;
+            offset += rows;
+            if rows == 0 || offset >= self.total {
+                return Ok(());
+            }
+        }
+        Err(endless())
+    }
+
+    /// Reads one page; returns how many rows it has. It is kept when it brings something new.
+    async fn page(
+        &mut self,
+        errand: &mut Errand<'_>,
+        part: String,
+        limit: u64,
+        offset: u64,
+    ) -> Result<u64, Refusal> {
+        let answer = self.ask(errand, limit, offset).await?;
+        let page = read_page(&answer)?;
+        let rows = page.rows.len() as u64;
+        self.total = page.total.unwrap_or(offset + rows);
+        self.ends.counted(answer.served, self.total);
+        self.row_bytes = self.row_bytes.max((answer.body.get().len() as u64).div_ceil(rows.max(1)));
+        let mut news = false;
+        for row in page.rows {
+            let (id, created) = identify(row);
+            if let Some(created) = created {
+                self.ends.note(id, created);
+            }
+            news |= self.seen.note(id, row.get());
+        }
+        if news {
+            self.unsent.push((part, answer));
+        }
+        Ok(rows)
+    }
+
+    async fn ask(&mut self, errand: &mut Errand<'_>, limit: u64, offset: u64) -> Result<Answer, Refusal> {
+        let answer = errand.get(&self.asked.clone().with("limit", limit).with("offset", offset)).await?;
+        self.heard = answer.served.map(|served| (served.before, Instant::now()));
+        Ok(answer)
+    }
+
+    async fn send(&mut self, errand: &mut Errand<'_>) -> Result<(), Refusal> {
+        for (part, answer) in std::mem::take(&mut self.unsent) {
+            send_page(errand, self.date, &part, &answer, &read_page(&answer)?).await?;
+        }
+        Ok(())
+    }
+
+    /// Waits for the turn of the minute, if the server tells the time, and reads the ends that are not proven. What they
+    /// bring is sent afterwards: a second is short.
+    async fn turn(&mut self, errand: &mut Errand<'_>, turn: u32) -> Result<(), Refusal> {
+        for end in [End::Last, End::First] {
+            let Proven { first, last } = self.proven();
+            let is_proven = match end {
+                End::First => first == End::First.second(),
+                End::Last => last == End::Last.second() || !self.is_over,
+            };
+            if !is_proven && self.wait(errand, end.second()).await? {
+                self.look(errand, end, turn).await?;
+            }
+        }
+        self.send(errand).await
+    }
+
+    /// Waits until the server's clock shows a second of its minute; false when it does not come to that.
+    async fn wait(&mut self, errand: &mut Errand<'_>, second: i64) -> Result<bool, Refusal> {
+        for _ in 0..PROBES {
+            let Some((said, at)) = self.heard else { return Ok(false) };
+            let left = (second - said.as_second()).rem_euclid(60);
+            if left == 0 {
+                return Ok(true);
+            }
+            // By now it is at least so late there, and at most a second later.
+            let gone = SignedDuration::try_from(at.elapsed()).unwrap_or_default();
+            let left = SignedDuration::from_secs(left) - FRACTION - gone;
+            tokio::time::sleep(Duration::try_from(left).unwrap_or_default().max(PROBE)).await;
+            let answer = self.ask(errand, 1, 0).await?;
+            self.total = read_page(&answer)?.total.unwrap_or(0);
+            self.ends.counted(answer.served, self.total);
+        }
+        Ok(false)
+    }
+
+    /// Reads one end as long as the server's clock shows its second: where it is when there is an order after all, and
+    /// then the whole day on one page, if it fits.
+    async fn look(&mut self, errand: &mut Errand<'_>, end: End, turn: u32) -> Result<(), Refusal> {
+        let least = u64::from(errand.opencast.page_size);
+        let mut limit = least;
+        for number in 1..=LOOKS {
+            let offset = if end == End::Last { self.total.saturating_sub(limit) } else { 0 };
+            self.page(errand, format!("{end:?}{turn}.{number}").to_lowercase(), limit, offset).await?;
+            let Proven { first, last } = self.proven();
+            let is_proven = end.second() == if end == End::First { first } else { last };
+            let shows = self.heard.map(|(said, _)| said.as_second().rem_euclid(60));
+            if is_proven || shows != Some(end.second()) {
+                break;
+            }
+            limit = self.on_one_page().max(least);
+        }
+        Ok(())
+    }
+
+    /// How many rows to ask for so that the day, and what is added meanwhile, is one page, if one may be so large.
+    fn on_one_page(&self) -> u64 {
+        (self.total + self.total / 10 + 100).min(PAGE_BYTES / self.row_bytes)
+    }
+
+    /// What came of what was counted, and what speaks against its being all.
+    fn tally(&self) -> Tally {
+        let (got, proven) = (self.seen.count(), self.proven());
+        let promised = Some(got + self.ends.missing(got));
+        if promised > Some(got) || proven.is_whole(self.is_over) {
+            return Tally { promised, got, doubt: None };
+        }
+        let text = match self.heard {
+            None => "a day begins and ends with the second it is asked at, and the server does not tell its own time (no header Date): up to a minute may be missing at either end".to_owned(),
+            Some(_) => format!(
+                "a day begins and ends with the second it is asked at: it is proven from 00:00:{:02} to 23:59:{:02} only",
+                proven.first,
+                proven.last.max(0)
+            ),
+        };
+        Tally { promised: None, got, doubt: Some(Cause::new(CauseClass::NotReadyExpired, text)) }
+    }
+}

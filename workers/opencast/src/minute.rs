@@ -1,0 +1,191 @@
+//! What the answers about one day prove of its two ends.
+//!
+//! Upstream takes a day from 00:00 to 23:59 and lets both keep the second at which it is asked: asked at second `s`, it
+//! counts and hands out 00:00:`s` to 23:59:`s`. So a day is whole when all of what it counted at second 0 came and all of
+//! what it counted at second 59. Pure: it is told what was counted when, and which actions came.
+
+use std::collections::{BTreeMap, HashMap};
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::served::Served;
+
+/// Seconds of a minute; 59 and the first of the next one.
+const MINUTE: i64 = 60;
+
+/// What was counted of a day, and which of its first and last minute came.
+#[derive(Debug)]
+pub(crate) struct Ends {
+    begin: Timestamp,
+    end: Timestamp,
+    /// The second of each action of the first minute, by the action.
+    early: HashMap<u64, i64>,
+    /// And of the last.
+    late: HashMap<u64, i64>,
+    /// The most that was counted, by the first second at which that may have been, and how many more may have it been.
+    counted: BTreeMap<(i64, i64), u64>,
+}
+
+/// The seconds for which a day is proven: from 00:00:`first` to 23:59:`last`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Proven {
+    pub(crate) first: i64,
+    pub(crate) last: i64,
+}
+
+impl Ends {
+    /// Nothing of a day yet, whose bounds these are.
+    pub(crate) fn of(begin: Timestamp, end: Timestamp) -> Self {
+        Self { begin, end, early: HashMap::new(), late: HashMap::new(), counted: BTreeMap::new() }
+    }
+
+    /// Notes an action that came.
+    pub(crate) fn note(&mut self, id: u64, created: Timestamp) {
+        let minute = SignedDuration::from_secs(MINUTE);
+        let from = |start: Timestamp| created.duration_since(start);
+        let within = |since: SignedDuration| !since.is_negative() && since < minute;
+        if within(from(self.begin)) {
+            self.early.insert(id, from(self.begin).as_secs());
+        }
+        let last = self.end.saturating_sub(minute).unwrap_or(self.end);
+        if within(from(last)) {
+            self.late.insert(id, from(last).as_secs());
+        }
+    }
+
+    /// Notes how many actions there were for a request.
+    pub(crate) fn counted(&mut self, served: Option<Served>, total: u64) {
+        let seconds = served.map(|served| (served.after.as_second(), served.before.as_second()));
+        let (first, more) = match seconds {
+            Some((after, before)) if before - after < MINUTE - 1 => {
+                (after.rem_euclid(MINUTE), before - after)
+            }
+            _ => (0, MINUTE - 1),
+        };
+        let most = self.counted.entry((first, more)).or_default();
+        *most = total.max(*most);
+    }
+
+    /// How many actions are surely missing when `came` of them came.
+    pub(crate) fn missing(&self, came: u64) -> u64 {
+        let lacking = |((first, more), total): (&(i64, i64), &u64)| {
+            let most = seconds(*first, *more).map(|second| self.within(second, came)).max();
+            total.saturating_sub(most.unwrap_or(0))
+        };
+        self.counted.iter().map(lacking).max().unwrap_or(0)
+    }
+
+    /// What is proven when `came` actions came. Whatever the second was, all that was counted must be there.
+    pub(crate) fn proven(&self, came: u64) -> Proven {
+        let mut proven = Proven { first: MINUTE, last: -1 };
+        for ((first, more), total) in &self.counted {
+            if seconds(*first, *more).all(|second| self.within(second, came) >= *total) {
+                proven.first =
+                    seconds(*first, *more).max().map_or(proven.first, |most| most.min(proven.first));
+                proven.last =
+                    seconds(*first, *more).min().map_or(proven.last, |least| least.max(proven.last));
+            }
+        }
+        proven
+    }
+
+    /// How many of the actions that came lie within what is counted at a second.
+    fn within(&self, second: i64, came: u64) -> u64 {
+        let before = self.early.values().filter(|early| **early < second).count();
+        let after = self.late.values().filter(|late| **late > second).count();
+        came.saturating_sub((before + after) as u64)
+    }
+}
+
+impl Proven {
+    /// True when nothing is left out; of a day that lasts the end is not yet asked for.
+    pub(crate) fn is_whole(self, is_over: bool) -> bool {
+        self.first == 0 && (self.last == MINUTE - 1 || !is_over)
+    }
+}
+
+fn seconds(first: i64, more: i64) -> impl Iterator<Item = i64> {
+    (first..=first + more).map(|second| second % MINUTE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        format!("2026-03-19T{text}Z").parse().unwrap()
+    }
+
+    fn ends() -> Ends {
+        Ends::of(at("00:00:00"), "2026-03-20T00:00:00Z".parse().unwrap())
+    }
+
+    fn served(after: &str, before: &str) -> Option<Served> {
+        Some(Served { after: at(after), before: at(before) })
+    }
+
+    /// An action every ten seconds of the first and of the last minute, and one at noon: as many as came by `ids`.
+    fn with(ids: std::ops::Range<u64>) -> Ends {
+        let mut ends = ends();
+        for id in ids {
+            let time = match id {
+                0..6 => format!("00:00:{:02}", id * 10),
+                6 => "12:00:00".to_owned(),
+                _ => format!("23:59:{:02}.9", (id - 7) * 10),
+            };
+            ends.note(id, at(&time));
+        }
+        ends
+    }
+
+    #[test]
+    fn one_second_proves_the_day_from_it_to_it() {
+        let mut ends = with(2..10);
+        // Counted at second 20: from 00:00:20 to 23:59:20.
+        ends.counted(served("12:00:20", "12:00:20"), 8);
+        assert_eq!((ends.missing(8), ends.proven(8)), (0, Proven { first: 20, last: 20 }));
+        assert_eq!((ends.missing(7), ends.proven(7)), (1, Proven { first: 60, last: -1 }));
+    }
+
+    #[test]
+    fn a_day_is_whole_when_all_came_that_was_counted_at_its_first_and_at_its_last_second() {
+        let mut ends = with(0..13);
+        ends.counted(served("12:00:59", "12:00:59"), 7);
+        assert!(!ends.proven(13).is_whole(true) && !ends.proven(13).is_whole(false));
+        ends.counted(served("12:01:00", "12:01:00"), 8);
+        assert_eq!(ends.proven(13), Proven { first: 0, last: 59 });
+        assert!(ends.proven(13).is_whole(true));
+        // One that nobody has seen was counted at second 59.
+        ends.counted(served("12:01:59", "12:01:59"), 8);
+        assert_eq!((ends.missing(13), ends.proven(13)), (1, Proven { first: 0, last: 0 }));
+        assert!(ends.proven(13).is_whole(false), "a day that lasts has no end yet");
+    }
+
+    #[test]
+    fn a_request_of_an_unknown_second_proves_the_middle_alone() {
+        for unknown in [None, served("11:00:00", "12:00:00"), served("12:00:00", "12:00:59")] {
+            let mut ends = with(0..13);
+            ends.counted(unknown, 1);
+            assert_eq!(ends.proven(13), Proven { first: 59, last: 0 });
+        }
+        // Between the 59th second and the next it may have been either.
+        let mut ends = with(0..13);
+        ends.counted(served("12:00:59", "12:01:00"), 7);
+        assert_eq!(ends.proven(13), Proven { first: 59, last: 0 });
+        ends.counted(served("12:00:59", "12:01:00"), 8);
+        assert_eq!(
+            (ends.missing(13), ends.proven(13)),
+            (0, Proven { first: 60, last: -1 }),
+            "too many for one"
+        );
+    }
+
+    #[test]
+    fn what_was_seen_twice_counts_once() {
+        let mut ends = with(0..13);
+        ends.note(0, at("00:00:00"));
+        ends.counted(served("12:00:30", "12:00:30"), 8);
+        assert_eq!(ends.missing(13), 0);
+        assert_eq!(ends.missing(12), 1);
+    }
+}

@@ -1,0 +1,107 @@
+//! DCE's dialect: a window of the server's local time, read page by page until one is empty.
+//!
+//! Where `total` counts what is in the window, as many different actions as it says are all of them. Where it does not,
+//! one reading proves nothing: two in a row must agree.
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use messages::{Cause, CauseClass};
+use runtime::clock;
+
+use crate::actions::{MAX_PAGES, READINGS, Tally, endless, identify, read_page, send_page, unreachable};
+use crate::atlas::Refusal;
+use crate::endpoint::{Endpoint, Request};
+use crate::reading::Seen;
+use crate::window::{self, OVERLAP, Window};
+use crate::worker::Errand;
+
+/// A date or a part of it, being read.
+struct Stretch {
+    date: Date,
+    asked: Request,
+    /// What its pages are called in the archive: a part of the date must not take the place of the whole date's.
+    name: String,
+    seen: Seen,
+    /// How many actions the last answer counted.
+    total: Option<u64>,
+    /// What came later than this is left out when two readings are compared: a date that lasts goes on.
+    settled: Timestamp,
+}
+
+/// Reads a date, or what of it came after `since`. `counts`: whether `total` counts what is in the window.
+pub(crate) async fn read(
+    errand: &mut Errand<'_>,
+    date: Date,
+    since: Option<Timestamp>,
+    counts: bool,
+) -> Result<Tally, Refusal> {
+    let mut stretch = Stretch::of(errand, date, since)?;
+    for reading in 1..=READINGS {
+        let news = stretch.read(errand, reading).await?;
+        let got = stretch.seen.count();
+        let agrees = reading > 1 && !news;
+        let is_all = stretch.total.filter(|_| counts).map_or(agrees, |total| got >= total);
+        if is_all {
+            return Ok(Tally::all(got));
+        }
+    }
+    let (got, promised) = (stretch.seen.count(), stretch.total.filter(|_| counts));
+    let text = "the server does not say how many actions there are, and no two readings agree";
+    let doubt = promised.is_none().then(|| Cause::new(CauseClass::NotReadyExpired, text));
+    Ok(Tally { promised, got, doubt })
+}
+
+impl Stretch {
+    fn of(errand: &Errand<'_>, date: Date, since: Option<Timestamp>) -> Result<Self, Refusal> {
+        let (zone, now) = (&errand.opencast.timezone, clock::now());
+        let whole = Window::of(date, zone).ok_or_else(unreachable)?;
+        let part = since.map(|since| whole.since(since, zone, now));
+        let window = part.unwrap_or(whole);
+        let (start, end) = (window::stamp(window.start), window::stamp(window.end));
+        Ok(Self {
+            date,
+            name: if part.is_some() { format!("from{start}") } else { "page".to_owned() },
+            asked: Request::of(Endpoint::Actions).with("start", start).with("end", end),
+            seen: Seen::default(),
+            total: None,
+            settled: now.saturating_sub(OVERLAP).unwrap_or(now),
+        })
+    }
+
+    /// Reads the window once; true when an action came that no reading before had, and that is not of just now.
+    async fn read(&mut self, errand: &mut Errand<'_>, reading: u32) -> Result<bool, Refusal> {
+        let most = u64::from(errand.opencast.page_size);
+        let (mut offset, mut idle, mut unknown) = (0, false, false);
+        for number in 1..=MAX_PAGES {
+            let answer = errand.get(&self.asked.clone().with("limit", most).with("offset", offset)).await?;
+            let page = read_page(&answer)?;
+            let rows = page.rows.len() as u64;
+            self.total = page.total.or(self.total);
+            if rows == 0 {
+                return Ok(unknown);
+            }
+            let before = self.seen.count();
+            let mut news = false;
+            for row in &page.rows {
+                let (id, created) = identify(row);
+                let known = self.seen.count();
+                news |= self.seen.note(id, row.get());
+                let is_new = self.seen.count() > known;
+                unknown |= is_new && created.is_none_or(|created| created <= self.settled);
+            }
+            // The same page again and again, whatever the offset.
+            let is_stuck = reading == 1 && self.seen.count() == before && idle;
+            if is_stuck || offset > 2 * self.seen.count() + 10 * most {
+                return Err(endless());
+            }
+            idle = self.seen.count() == before;
+            if news {
+                let part = if reading == 1 { String::new() } else { format!("{reading}.") };
+                let part = format!("{}.{part}{number}", self.name);
+                send_page(errand, self.date, &part, &answer, &page).await?;
+            }
+            offset += rows;
+        }
+        Err(endless())
+    }
+}

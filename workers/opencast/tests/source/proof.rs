@@ -1,0 +1,230 @@
+//! What a receipt may say: complete only where nothing can be missing.
+
+use std::collections::BTreeSet;
+
+use axum::response::{IntoResponse as _, Response};
+use jiff::tz::TimeZone;
+use messages::{Receipt, ReceiptState};
+use opencast::{Choice, Config};
+use opencast_wire::{Action, actions};
+use runtime::Failure;
+use simulator::opencast::{Dialect, Disorder, Opencast, Settings};
+
+use crate::bench::{Bench, Harvest, config, date, first_attempt, settings, whole};
+use crate::odd::{Server, json, row};
+
+const JOB: &str = "opencast:actions:2026-03-19";
+
+fn counted(receipt: &Receipt) -> (ReceiptState, Option<u64>, Option<u64>) {
+    (receipt.state, receipt.expected, receipt.got)
+}
+
+/// Both ends of a day depend on the second at which it is asked: the union of two readings is the day.
+#[tokio::test]
+async fn a_day_is_whole_whatever_second_it_is_asked_at() {
+    for (second, page_size, disorder) in
+        [(42, 5_000, Disorder::Local), (58, 900, Disorder::Full), (59, 900, Disorder::Stable)]
+    {
+        let now = Some(format!("2026-03-20T12:00:{second}Z").parse().unwrap());
+        let server =
+            Opencast::start(Settings { now, disorder, actions_per_day: 4_000, ..settings() }).await.unwrap();
+        let harvest = Bench::new(Config { page_size, ..config(&server) }).harvest(vec![whole(date())]).await;
+        let meant: BTreeSet<_> = server.truth(date()).ids.unwrap().action_ids.into_iter().collect();
+        assert_eq!(meant.len(), 4_000);
+        let ids = harvest.action_ids();
+        assert!(meant == ids, "{second}: {} missing", meant.difference(&ids).count());
+        let receipt = harvest.receipt(JOB);
+        let complete = (ReceiptState::Complete, Some(4_000), Some(4_000));
+        assert_eq!(counted(receipt), complete, "{second}: {:?}", receipt.cause);
+    }
+}
+
+/// A day of upstream's, answered with this `Date`.
+fn day_at(path: &str, time: &str) -> Option<Response> {
+    let body = match path {
+        _ if path.contains("/search/") => r#"{"total":0,"result":[]}"#.to_owned(),
+        _ if path.contains("day=1970") => r#"{"actions":{"total":0}}"#.to_owned(),
+        _ => format!(r#"{{"actions":{{"total":1,"action":{}}}}}"#, row(1, "2026-03-19T01:00:00Z")),
+    };
+    Some(([("date", time)], body).into_response())
+}
+
+#[tokio::test]
+async fn a_day_whose_ends_cannot_be_proven_is_incomplete() {
+    let server = Server::start(|path| day_at(path, "some day")).await;
+    let harvest = server.bench(Choice::Upstream).harvest(vec![whole(date())]).await;
+    let receipt = harvest.receipt(JOB);
+    assert_eq!(counted(receipt), (ReceiptState::Incomplete, None, Some(1)));
+    assert!(receipt.cause.as_ref().unwrap().text.contains("no header Date"), "{:?}", receipt.cause);
+    // Here the clock stands still, at a second that proves the end alone.
+    let server = Server::start(|path| day_at(path, "Fri, 20 Mar 2026 12:00:59 GMT")).await;
+    let harvest = server.bench(Choice::Upstream).harvest(vec![whole(date())]).await;
+    let receipt = harvest.receipt(JOB);
+    assert_eq!(counted(receipt), (ReceiptState::Incomplete, None, Some(1)));
+    let text = &receipt.cause.as_ref().unwrap().text;
+    assert!(text.contains("from 00:00:59 to 23:59:59 only"), "{text}");
+}
+
+/// Seven actions of the fork, two a page whatever is asked for, and only for those who name a window, if `closed`.
+fn capped(path: &str, total: &str, closed: bool) -> Option<Response> {
+    if path.contains("/search/") {
+        return json(r#"{"total":0,"result":[]}"#);
+    }
+    let value = |name: &str| path.split(['?', '&']).find_map(|pair| pair.strip_prefix(name));
+    let windowed = value("start=").is_some_and(|start| start.starts_with("2026")) || path.contains("=2099");
+    let open = !closed && value("start=").is_none() && value("day=").is_none();
+    let offset: u32 = value("offset=").map_or(0, |offset| offset.parse().unwrap());
+    let rows: Vec<_> = (offset + 1..=(offset + 2).min(7))
+        .filter(|_| windowed || open)
+        .map(|id| row(id, &format!("2026-03-19T0{id}:00:00Z")))
+        .collect();
+    let limit = value("limit=").unwrap_or("10");
+    json(&format!(r#"{{"actions":{{{total}"limit":{limit},"action":[{}]}}}}"#, rows.join(",")))
+}
+
+async fn of_the_fork(server: &Server, dialect: Choice) -> Harvest {
+    let bench = Bench::new(Config { dialect, calls_per_second: 0.0, ..Config::new(server.url.clone()) });
+    bench.harvest(vec![whole(date())]).await
+}
+
+#[tokio::test]
+async fn without_a_count_two_readings_to_an_empty_page_must_agree() {
+    for choice in [Choice::Auto, Choice::Dce] {
+        let server = Server::start(|path| capped(path, "", false)).await;
+        let harvest = of_the_fork(&server, choice).await;
+        assert_eq!(harvest.action_ids().len(), 7, "{choice:?}: {:?}", harvest.failed);
+        assert_eq!(counted(harvest.receipt(JOB)), (ReceiptState::Complete, Some(7), Some(7)));
+        assert_eq!(server.asked("offset=7"), 2, "each reading ends with an empty page");
+    }
+}
+
+#[tokio::test]
+async fn a_total_that_is_the_page_s_own_is_not_taken_for_the_window_s() {
+    let server = Server::start(|path| capped(path, r#""total":2,"#, false)).await;
+    let harvest = of_the_fork(&server, Choice::Auto).await;
+    assert_eq!(harvest.action_ids().len(), 7, "{:?}", harvest.failed);
+    assert_eq!(harvest.receipt(JOB).state, ReceiptState::Complete);
+}
+
+#[tokio::test]
+async fn a_fork_that_answers_only_those_who_name_a_window_is_read_by_windows() {
+    for choice in [Choice::Auto, Choice::Dce] {
+        let server = Server::start(|path| capped(path, "", true)).await;
+        let harvest = of_the_fork(&server, choice).await;
+        assert_eq!(harvest.action_ids().len(), 7, "{choice:?}: {:?}", harvest.failed);
+        assert_eq!(counted(harvest.receipt(JOB)), (ReceiptState::Complete, Some(7), Some(7)));
+    }
+}
+
+#[tokio::test]
+async fn readings_that_never_agree_are_incomplete() {
+    // Every answer has another action: more come than anybody reads.
+    static NEXT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(1);
+    let server = Server::start(|path| match path {
+        _ if path.contains("/search/") => json(r#"{"total":0,"result":[]}"#),
+        _ if path.contains("start=1970") => json(r#"{"actions":{"limit":1}}"#),
+        _ if !path.contains("offset=0") => json(r#"{"actions":{"limit":1}}"#),
+        _ => {
+            let id = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            json(&format!(r#"{{"actions":{{"action":{}}}}}"#, row(id, "2026-03-19T01:00:00Z")))
+        }
+    })
+    .await;
+    let receipt = of_the_fork(&server, Choice::Dce).await.receipt(JOB).clone();
+    assert_eq!((receipt.state, receipt.expected), (ReceiptState::Incomplete, None));
+    assert!(receipt.cause.as_ref().unwrap().text.contains("no two readings agree"), "{:?}", receipt.cause);
+}
+
+#[tokio::test]
+async fn windows_without_an_order_lose_nothing() {
+    for disorder in [Disorder::Local, Disorder::Full] {
+        let server =
+            Opencast::start(Settings { dialect: Dialect::Dce, disorder, ..settings() }).await.unwrap();
+        let bench = Bench::new(Config { page_size: 150, ..config(&server) });
+        let harvest = bench.harvest(vec![whole(date())]).await;
+        let (ids, meant) = (harvest.action_ids(), server.truth(date()).ids.unwrap().action_ids);
+        let missing = meant.iter().filter(|id| !ids.contains(id)).count() as u64;
+        let receipt = harvest.receipt(JOB);
+        assert_eq!(receipt.state == ReceiptState::Complete, missing == 0, "{missing}: {:?}", receipt.cause);
+        // Pages that are shuffled anew each time may not all come in eight readings; neighbours do.
+        assert!(missing == 0 || disorder == Disorder::Full, "{missing}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_passes_over_the_day_is_refused_as_upstream() {
+    let server = Server::start(|path| match path.contains("/search/") {
+        true => json(r#"{"total":0,"result":[]}"#),
+        false => json(&format!(r#"{{"actions":{{"total":9,"action":{}}}}}"#, row(1, "2019-01-01T00:00:00Z"))),
+    })
+    .await;
+    let outcome = server.bench(Choice::Upstream).perform(whole(date()), first_attempt()).await;
+    let Err(Failure::Halt { cause }) = outcome else { panic!("{outcome:?}") };
+    assert!(cause.contains("OPENCAST_DIALECT is upstream") && cause.contains("day"), "{cause}");
+    assert_eq!(server.asked("/usertracking/"), 1);
+}
+
+#[tokio::test]
+async fn a_zone_that_is_not_the_server_s_stops_the_worker_and_the_check() {
+    for dialect in [Dialect::Dce, Dialect::Upstream] {
+        let theirs = TimeZone::get("America/New_York").unwrap();
+        let server = Opencast::start(Settings { dialect, timezone: theirs, ..settings() }).await.unwrap();
+        for ours in ["Pacific/Kiritimati", "UTC"] {
+            let timezone = TimeZone::get(ours).unwrap();
+            let bench = Bench::new(Config { timezone, ..config(&server) });
+            let done = bench.perform(whole(date()), first_attempt()).await;
+            let probed = bench.opencast.probe().await.map(|_| ());
+            for outcome in [done, probed] {
+                let Err(Failure::Halt { cause }) = outcome else { panic!("{ours}: {outcome:?}") };
+                let named = format!("OPENCAST_TIMEZONE is {ours}");
+                assert!(cause.starts_with(&named) && cause.contains("UTC-04"), "{cause}");
+            }
+        }
+    }
+}
+
+/// The points of all footprints that came, by action.
+fn footprints(harvest: &Harvest) -> std::collections::BTreeMap<i64, (i64, i64)> {
+    let rows = harvest.raw.values().filter_map(|raw| actions::page(&raw.body).ok());
+    let read = rows.flat_map(|page| page.rows.into_iter().map(|row| Action::read(row).unwrap()));
+    let footprints = read.filter(|action| action.kind == "FOOTPRINT");
+    footprints.map(|action| (action.id, (action.inpoint.unwrap(), action.outpoint.unwrap()))).collect()
+}
+
+#[tokio::test]
+async fn a_footprint_that_grew_is_sent_again_by_the_next_reading() {
+    let server = Opencast::start(Settings { dialect: Dialect::Dce, ..settings() }).await.unwrap();
+    let bench = Bench::new(config(&server));
+    let first = footprints(&bench.harvest(vec![whole(date())]).await);
+    let second = footprints(&bench.harvest(vec![whole(date())]).await);
+    assert!(first.len() > 10 && first.len() == second.len(), "{} {}", first.len(), second.len());
+    for (id, (inpoint, outpoint)) in first {
+        let (same, later) = second[&id];
+        assert!(same == inpoint && later > outpoint, "{id}: {outpoint} {later}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_answer_in_time_is_tried_again() {
+    let faults = vec!["timeout=0.3".parse().unwrap()];
+    let server =
+        Opencast::start(Settings { dialect: Dialect::Dce, faults, actions_per_day: 40, ..settings() })
+            .await
+            .unwrap();
+    let request_timeout = std::time::Duration::from_millis(300);
+    let bench = Bench::new(Config { request_timeout, ..config(&server) });
+    let (mut harvest, mut said) = (Harvest::default(), Vec::new());
+    for _ in 0..20 {
+        harvest = bench.harvest(vec![whole(date())]).await;
+        if harvest.failed.is_empty() {
+            break;
+        }
+        said.append(&mut harvest.failed);
+    }
+    let (ids, meant) = (harvest.action_ids(), server.truth(date()).ids.unwrap().action_ids);
+    assert!(meant.iter().all(|id| ids.contains(id)), "{said:?}");
+    assert!(server.ledger_summary().by_fault["timeout"] > 0);
+    for failure in said {
+        assert!(format!("{failure:?}").contains("in time"), "{failure:?}");
+    }
+}
