@@ -86,11 +86,16 @@ pub(crate) async fn read(errand: &mut Errand<'_>, date: Date, is_known: bool) ->
         return Ok(Tally::all(0));
     }
     for turn in 1..=TURNS {
-        if day.ends.missing(day.seen.count()) > 0 && turn == 1 || day.proven().is_whole(day.is_over) {
+        let before = day.seen.count();
+        if day.ends.missing(before) == 0 && day.proven().is_whole(day.is_over) {
             break;
         }
         debug!(job.id = %errand.job.id, turn, "the turn of the minute is waited for");
         day.turn(errand, turn).await?;
+        // What an earlier second counted and a slow page lost may come at the turn; what does not will not.
+        if day.ends.missing(day.seen.count()) > 0 && day.seen.count() == before {
+            break;
+        }
     }
     Ok(day.tally())
 }
@@ -182,6 +187,7 @@ impl Day {
                 End::First => first == End::First.second(),
                 End::Last => last == End::Last.second() || !self.is_over,
             };
+            let is_proven = is_proven && self.ends.missing(self.seen.count()) == 0;
             if !is_proven && self.wait(errand, end.second()).await? {
                 self.look(errand, end, turn).await?;
             }

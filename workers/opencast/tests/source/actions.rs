@@ -177,7 +177,10 @@ async fn troubles_lose_nothing() {
         let again = |failure: &Failure| matches!(failure, Failure::Retry { .. });
         assert!(harvest.failed.iter().all(again), "{:?}", harvest.failed);
         let (ids, meant) = (harvest.action_ids(), server.truth(date()).ids.unwrap().action_ids);
-        assert!(meant.iter().all(|id| ids.contains(id)), "{dialect:?}");
+        let (missing, receipt) = (meant.iter().filter(|id| !ids.contains(id)).count(), harvest.receipt(JOB));
+        let is_complete = receipt.state == ReceiptState::Complete;
+        assert!(missing == 0 || !is_complete, "{dialect:?}: complete, and {missing} are missing");
+        assert!(missing == 0, "{dialect:?}: {missing} missing, {receipt:?}");
         let struck = server.ledger_summary().by_fault;
         assert!(!struck.is_empty() && (struck.len() == 4 || times == 1), "{struck:?}");
     }
