@@ -173,7 +173,13 @@ async fn receipt(store: &Store, job: &str) -> Option<Value> {
 /// not to be had when its lecture's date was harvested has its time looked up once more.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_outage_is_made_up_for_opencast_too_and_late_recordings_are_looked_up() {
-    let settings = simulator::opencast::Settings { actions_per_day: 400, ..Default::default() };
+    // In windows, since what a day without them takes to be proven is a minute each.
+    let settings = simulator::opencast::Settings {
+        actions_per_day: 400,
+        generation: 5,
+        dialect: simulator::opencast::Dialect::Dce,
+        ..Default::default()
+    };
     let opencast = simulator::opencast::Opencast::start(settings).await.unwrap();
     let (missed, firing) = missed();
     let program = Program::new().with_opencast(&opencast).with("UA_SCHEDULE", firing);
