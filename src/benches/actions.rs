@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use jiff::civil::Date;
-use simulator::opencast::{Disorder, Opencast, Settings};
+use simulator::opencast::{Dialect, Disorder, Opencast, Settings};
 use store::{Kind, Query};
 
 use crate::process::Process;
@@ -80,6 +80,9 @@ async fn world() -> (Opencast, Vec<Date>) {
         episodes: 500,
         students: 2_000,
         disorder: Disorder::Stable,
+        // In windows: days without them wait for the turn of a minute each, which says nothing of a rate.
+        generation: 5,
+        dialect: Dialect::Dce,
         ..Settings::default()
     };
     let opencast = Opencast::start(settings).await.expect("the simulator starts");
