@@ -13,7 +13,7 @@ use store::{Grouping, Hit, Kind, Query, Store};
 const YOUNG_DAYS: i32 = 14;
 /// Days for which one is waited for after it was watched, however old it is.
 const SEEN_DAYS: i32 = 2;
-/// Episodes looked up in one firing at most: the others come with the next.
+/// Episodes looked up in one firing at most: the others come with the next dates' firings.
 const MOST: usize = 5_000;
 /// Episodes, or names of some, in one answer of the store.
 const PAGE: usize = 500;
@@ -36,7 +36,19 @@ pub(super) async fn episodes(store: &Store, today: Date) -> anyhow::Result<Vec<M
     let mut awaited = BTreeSet::new();
     young(store, today, &mut awaited).await?;
     seen(store, today, &mut awaited).await?;
-    Ok(awaited.into_iter().take(MOST).collect())
+    Ok(share(awaited.into_iter().collect(), MOST, today))
+}
+
+/// Where there are more than `most`, other ones from date to date: those that will never be available do not keep the
+/// others waiting.
+fn share(mut awaited: Vec<Mpid>, most: usize, today: Date) -> Vec<Mpid> {
+    if awaited.len() > most {
+        let day = usize::try_from(today.day_of_year()).unwrap_or_default();
+        let first = (day * most) % awaited.len();
+        awaited.rotate_left(first);
+        awaited.truncate(most);
+    }
+    awaited
 }
 
 async fn young(store: &Store, today: Date, awaited: &mut BTreeSet<Mpid>) -> anyhow::Result<()> {
@@ -74,4 +86,32 @@ async fn seen(store: &Store, today: Date, awaited: &mut BTreeSet<Mpid>) -> anyho
 fn waits(hit: &Hit) -> Option<Mpid> {
     let held: Held = serde_json::from_str(hit.source.get()).ok()?;
     held.available.is_none().then_some(held.mpid)
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+
+    use super::*;
+
+    fn awaited(count: usize) -> Vec<Mpid> {
+        (0..count).map(|number| format!("{number:08}-0000-4000-8000-000000000000").parse().unwrap()).collect()
+    }
+
+    #[test]
+    fn all_have_their_turn_within_a_few_dates() {
+        let all = awaited(25);
+        let mut had = BTreeSet::new();
+        for day in 1..=3 {
+            let shared = share(all.clone(), 10, date(2026, 3, day));
+            assert_eq!(shared.len(), 10);
+            had.extend(shared);
+        }
+        assert_eq!(had.len(), all.len());
+    }
+
+    #[test]
+    fn few_are_looked_up_all() {
+        assert_eq!(share(awaited(10), 10, date(2026, 3, 1)), awaited(10));
+    }
 }

@@ -74,7 +74,7 @@ fn say_workers(cards: &[runtime::Card], queues: &[QueueLine], now: Timestamp) {
     let silent = workers::silent(cards, queues);
     if cards.is_empty() && silent == 0 {
         output::say(
-            "no worker is running; `ua work all` starts one. What is used and paused says `ua quota`",
+            "no worker is running; `ua work all` starts one; `ua quota` says what is used and paused",
         );
         return;
     }

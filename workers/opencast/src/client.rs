@@ -87,6 +87,11 @@ impl Client {
         self.admin.is_some()
     }
 
+    /// The clock of the node that has the user actions.
+    pub(crate) fn dates(&self) -> &Dates {
+        &self.engage.dates
+    }
+
     /// Asks for JSON, again if need be; counts the calls made in `calls`.
     pub(crate) async fn get(&self, request: &Request, calls: &mut Calls) -> Result<Answer, Refusal> {
         for pause in AGAIN {

@@ -3,7 +3,8 @@
 //! Pages come in no order and may repeat one action and leave out another, so what counts is how many different actions
 //! came. And a day begins and ends with the second at which it is asked ([`crate::minute`]), so it is asked once more
 //! when the server's clock goes from one minute to the next: at second 59 for the end, at second 0 for the beginning.
-//! That is waited for, up to a minute: what was read meanwhile would be lost with any other way of waiting.
+//! That is waited for, up to a minute: what was read meanwhile would be lost with any other way of waiting. Days that are
+//! read at once wait for the same turn, and one of them asks what time it is for all.
 
 use std::time::Duration;
 
@@ -11,7 +12,6 @@ use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use messages::{Cause, CauseClass};
 use runtime::clock;
-use tokio::time::Instant;
 use tracing::{debug, info};
 
 use crate::actions::{
@@ -35,6 +35,8 @@ const PROBES: u32 = 60;
 const PROBE: Duration = Duration::from_millis(100);
 /// What a `Date` leaves out.
 const FRACTION: SignedDuration = SignedDuration::from_secs(1);
+/// For how long the time that was heard is taken for the time it is.
+const FRESH: Duration = Duration::from_millis(500);
 
 /// One end of a day, and the second at which it is whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,8 +62,8 @@ struct Day {
     total: u64,
     /// The most bytes that a row of a page took in the mean.
     row_bytes: u64,
-    /// The server's time, in whole seconds, and when it was heard.
-    heard: Option<(Timestamp, Instant)>,
+    /// What the server's clock showed at the last answer; `None` when it does not tell.
+    heard: Option<Timestamp>,
     /// Pages that are sent when there is time for it.
     unsent: Vec<(String, Answer)>,
 }
@@ -78,8 +80,9 @@ pub(crate) async fn read(errand: &mut Errand<'_>, date: Date, is_known: bool) ->
         if day.ends.missing(day.seen.count()) == 0 {
             break;
         }
-        // On one page nothing can fall between two.
-        limit = day.on_one_page().max(least);
+        // On one page nothing can fall between two. Of a day too large for one, large pages would only take memory.
+        let page = day.on_one_page();
+        limit = if page >= day.total { page.max(least) } else { least };
         info!(job.id = %errand.job.id, reading, "not all user actions of {date} came, the day is read again");
     }
     if !is_known && day.seen.count() == 0 {
@@ -167,7 +170,7 @@ impl Day {
 
     async fn ask(&mut self, errand: &mut Errand<'_>, limit: u64, offset: u64) -> Result<Answer, Refusal> {
         let answer = errand.get(&self.asked.clone().with("limit", limit).with("offset", offset)).await?;
-        self.heard = answer.served.map(|served| (served.before, Instant::now()));
+        self.heard = answer.served.map(|served| served.before);
         Ok(answer)
     }
 
@@ -197,16 +200,21 @@ impl Day {
 
     /// Waits until the server's clock shows a second of its minute; false when it does not come to that.
     async fn wait(&mut self, errand: &mut Errand<'_>, second: i64) -> Result<bool, Refusal> {
+        let dates = errand.opencast.client.dates();
         for _ in 0..PROBES {
-            let Some((said, at)) = self.heard else { return Ok(false) };
+            let Some((said, at)) = dates.heard().filter(|_| self.heard.is_some()) else { return Ok(false) };
             let left = (second - said.as_second()).rem_euclid(60);
-            if left == 0 {
+            if left == 0 && at.elapsed() < FRESH {
                 return Ok(true);
             }
             // By now it is at least so late there, and at most a second later.
             let gone = SignedDuration::try_from(at.elapsed()).unwrap_or_default();
             let left = SignedDuration::from_secs(left) - FRACTION - gone;
             tokio::time::sleep(Duration::try_from(left).unwrap_or_default().max(PROBE)).await;
+            let _asking = dates.asking.lock().await;
+            if dates.heard().is_some_and(|(_, heard)| heard > at) {
+                continue;
+            }
             let answer = self.ask(errand, 1, 0).await?;
             self.total = read_page(&answer)?.total.unwrap_or(0);
             self.ends.counted(answer.served, self.total);
@@ -224,7 +232,7 @@ impl Day {
             self.page(errand, format!("{end:?}{turn}.{number}").to_lowercase(), limit, offset).await?;
             let Proven { first, last } = self.proven();
             let is_proven = end.second() == if end == End::First { first } else { last };
-            let shows = self.heard.map(|(said, _)| said.as_second().rem_euclid(60));
+            let shows = self.heard.map(|said| said.as_second().rem_euclid(60));
             if is_proven || shows != Some(end.second()) {
                 break;
             }

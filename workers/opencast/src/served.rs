@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use jiff::Timestamp;
 use reqwest::header::{DATE, HeaderMap};
+use tokio::time::Instant;
 
 /// Between which two whole seconds, both included, a request was taken up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,13 +14,21 @@ pub(crate) struct Served {
     pub(crate) before: Timestamp,
 }
 
-/// The `Date` of the answer that came last from a node.
+/// The `Date` of the answer that came last from a node: its time in whole seconds, and when it was heard.
 #[derive(Debug, Default)]
-pub(crate) struct Dates(Mutex<Option<Timestamp>>);
+pub(crate) struct Dates {
+    heard: Mutex<Option<(Timestamp, Instant)>>,
+    /// Held by whoever asks what time it is, for all that want to know.
+    pub(crate) asking: tokio::sync::Mutex<()>,
+}
 
 impl Dates {
     pub(crate) fn last(&self) -> Option<Timestamp> {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.heard().map(|(date, _)| date)
+    }
+
+    pub(crate) fn heard(&self) -> Option<(Timestamp, Instant)> {
+        *self.heard.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Notes an answer whose request was sent when `after` was the last date; `None` when it bears none, and when the
@@ -27,7 +36,7 @@ impl Dates {
     pub(crate) fn answered(&self, after: Option<Timestamp>, headers: &HeaderMap) -> Option<Served> {
         let date = headers.get(DATE)?.to_str().ok()?;
         let before = Timestamp::try_from(httpdate::parse_http_date(date).ok()?).ok()?;
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(before);
+        *self.heard.lock().unwrap_or_else(PoisonError::into_inner) = Some((before, Instant::now()));
         // Before the first answer it may have been any second.
         let after = after.unwrap_or(Timestamp::UNIX_EPOCH);
         (after <= before).then_some(Served { after, before })

@@ -1,5 +1,5 @@
 //! The batch loop: messages are gathered by bytes, count, linger or lull, done together, and settled each by its
-//! own verdict. Two batches may be under way, so that one is encoded while the other is sent.
+//! own verdict. Several may be under way, so that one is encoded while others are sent.
 
 use std::sync::Arc;
 use std::time::Duration;
