@@ -1,4 +1,5 @@
-//! A million user actions of Opencast: into the local file, and with a process per role into Elasticsearch.
+//! A million user actions of Opencast: into the local file in windows and as whole days, and with a process per role into
+//! Elasticsearch.
 
 use std::time::{Duration, Instant};
 
@@ -14,19 +15,28 @@ const DAYS: i64 = 10;
 /// How long the harvest may take; what it has done by then is what is printed.
 const PATIENCE: Duration = Duration::from_secs(600);
 
-/// Actions per second of one process into the local file, user agents taken apart, and its largest memory.
+/// In windows, and as whole days, of which as many share a turn of the minute as are read at once.
 pub(crate) async fn embedded() {
-    let (opencast, dates) = world().await;
+    harvest("in windows", Dialect::Dce, 2).await;
+    harvest("as days, two at once", Dialect::Upstream, 2).await;
+    harvest("as days, ten at once", Dialect::Upstream, 10).await;
+}
+
+/// Actions per second of one process into the local file, user agents taken apart, and its largest memory.
+async fn harvest(how: &str, dialect: Dialect, permits: u32) {
+    let (opencast, dates) = world(dialect).await;
+    let mut environment = environment(&opencast);
+    environment.push(("OPENCAST_PERMITS", permits.to_string()));
     let folder = tempfile::tempdir().expect("a folder can be made");
     let began = Instant::now();
     let words =
         ["run", "--from", &dates[0].to_string(), "--to", &dates[dates.len() - 1].to_string(), "--json"];
-    let (used, complete) = Process::start(folder.path(), &environment(&opencast), &words).watch().await;
+    let (used, complete) = Process::start(folder.path(), &environment, &words).watch().await;
     let seconds = began.elapsed().as_secs_f64();
     assert!(complete, "the harvest is not complete");
     let actions = u64::from(PER_DAY) * dates.len() as u64;
     println!(
-        "user actions, embedded: {actions} in {seconds:.1} s = {:.0}/s; {:.1} cpu-seconds of ua, {} MiB peak",
+        "user actions, embedded, {how}: {actions} in {seconds:.1} s = {:.0}/s; {:.1} cpu-seconds of ua, {} MiB peak",
         actions as f64 / seconds,
         used.cpu_seconds,
         used.peak_mib
@@ -37,7 +47,7 @@ pub(crate) async fn embedded() {
 /// The same over RabbitMQ into Elasticsearch, with `ua work opencast` and `ua work index`.
 pub(crate) async fn roles() {
     let Some((amqp, search)) = crate::pipeline::servers() else { return };
-    let (opencast, dates) = world().await;
+    let (opencast, dates) = world(Dialect::Dce).await;
     let (folder, prefix) = (tempfile::tempdir().expect("a folder can be made"), "bench-actions-");
     let mut environment = environment(&opencast);
     environment.extend([
@@ -74,15 +84,14 @@ pub(crate) async fn roles() {
     opencast.stop().await;
 }
 
-async fn world() -> (Opencast, Vec<Date>) {
+async fn world(dialect: Dialect) -> (Opencast, Vec<Date>) {
     let settings = Settings {
         actions_per_day: PER_DAY,
         episodes: 500,
         students: 2_000,
         disorder: Disorder::Stable,
-        // In windows: days without them wait for the turn of a minute each, which says nothing of a rate.
-        generation: 5,
-        dialect: Dialect::Dce,
+        generation: if dialect == Dialect::Dce { 5 } else { 15 },
+        dialect,
         ..Settings::default()
     };
     let opencast = Opencast::start(settings).await.expect("the simulator starts");

@@ -202,7 +202,7 @@ impl Day {
     async fn wait(&mut self, errand: &mut Errand<'_>, second: i64) -> Result<bool, Refusal> {
         let dates = errand.opencast.client.dates();
         for _ in 0..PROBES {
-            let Some((said, at)) = dates.heard().filter(|_| self.heard.is_some()) else { return Ok(false) };
+            let (Some(_), Some((said, at))) = (self.heard, dates.heard()) else { return Ok(false) };
             let left = (second - said.as_second()).rem_euclid(60);
             if left == 0 && at.elapsed() < FRESH {
                 return Ok(true);
@@ -212,6 +212,7 @@ impl Day {
             let left = SignedDuration::from_secs(left) - FRACTION - gone;
             tokio::time::sleep(Duration::try_from(left).unwrap_or_default().max(PROBE)).await;
             let _asking = dates.asking.lock().await;
+            // Another day has asked meanwhile.
             if dates.heard().is_some_and(|(_, heard)| heard > at) {
                 continue;
             }
@@ -223,7 +224,7 @@ impl Day {
     }
 
     /// Reads one end as long as the server's clock shows its second: where it is when there is an order after all, and
-    /// then the whole day on one page, if it fits.
+    /// then as much of the day as one page may hold.
     async fn look(&mut self, errand: &mut Errand<'_>, end: End, turn: u32) -> Result<(), Refusal> {
         let least = u64::from(errand.opencast.page_size);
         let mut limit = least;

@@ -1,9 +1,12 @@
 //! What a receipt may say: complete only where nothing can be missing.
 
 use std::collections::BTreeSet;
+use std::sync::{LazyLock, Mutex};
+use std::time::{Duration, Instant};
 
 use axum::response::{IntoResponse as _, Response};
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 use messages::{Receipt, ReceiptState};
 use opencast::{Choice, Config};
 use opencast_wire::{Action, actions};
@@ -63,6 +66,33 @@ async fn a_day_whose_ends_cannot_be_proven_is_incomplete() {
     assert_eq!(counted(receipt), (ReceiptState::Incomplete, None, Some(1)));
     let text = &receipt.cause.as_ref().unwrap().text;
     assert!(text.contains("from 00:00:59 to 23:59:59 only"), "{text}");
+}
+
+/// Days that wait for the same turn of the minute do not ask what time it is one by one: however many they are, there is
+/// a pause between two of them.
+#[tokio::test]
+async fn days_that_are_read_at_once_ask_for_the_time_once_for_all() {
+    static BEGAN: LazyLock<Instant> = LazyLock::new(Instant::now);
+    static LOOKS: Mutex<Vec<Instant>> = Mutex::new(Vec::new());
+    let server = Server::start(|path| {
+        let now = BEGAN.elapsed();
+        if path.contains("day=2026") && path.contains("limit=1&") {
+            LOOKS.lock().unwrap().push(*BEGAN + now);
+        }
+        // Not long before the turn.
+        let time: Timestamp = "2026-03-20T12:00:57Z".parse().unwrap();
+        let time = time + SignedDuration::try_from(now).unwrap();
+        day_at(path, &time.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string())
+    })
+    .await;
+    let bench = server.bench(Choice::Upstream);
+    let [before, day, after] =
+        [18, 19, 20].map(|day| bench.perform(whole(jiff::civil::date(2026, 3, day)), first_attempt()));
+    let outcomes = tokio::join!(before, day, after);
+    assert!(matches!(outcomes, (Ok(()), Ok(()), Ok(()))), "{outcomes:?}");
+    let looks = LOOKS.lock().unwrap();
+    let closest = looks.windows(2).map(|pair| pair[1] - pair[0]).min();
+    assert!(closest.is_some_and(|closest| closest >= Duration::from_millis(95)), "{looks:?}");
 }
 
 /// Seven actions of the fork, two a page whatever is asked for, and only for those who name a window, if `closed`.
@@ -211,7 +241,7 @@ async fn a_server_that_does_not_answer_in_time_is_tried_again() {
         Opencast::start(Settings { dialect: Dialect::Dce, faults, actions_per_day: 40, ..settings() })
             .await
             .unwrap();
-    let request_timeout = std::time::Duration::from_millis(300);
+    let request_timeout = Duration::from_millis(300);
     let bench = Bench::new(Config { request_timeout, ..config(&server) });
     let (mut harvest, mut said) = (Harvest::default(), Vec::new());
     for _ in 0..20 {

@@ -1,16 +1,15 @@
 //! Answers that are well-formed and not to be believed, and an API that gives none.
 
-mod support;
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use messages::{CauseClass, ReceiptState};
 use runtime::{Failure, Worker as _};
-use support::server::{Server, json};
-use support::{Bench, Harvest, first_attempt, job, meetings, yesterday};
 use zoom::{DetailWorker, ListWorker};
+
+use crate::support::server::{Server, json};
+use crate::support::{Bench, Harvest, first_attempt, job, meetings, yesterday};
 
 async fn harvest(server: &Server) -> Harvest {
     Bench::new(server.config()).harvest(vec![meetings(yesterday())]).await

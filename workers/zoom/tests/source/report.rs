@@ -1,7 +1,4 @@
 //! The Reports path, by choice and by the change-over of `auto`, against the simulator and its truth.
-#![expect(clippy::unwrap_used, reason = "what goes wrong in a test ends it")]
-
-mod support;
 
 use std::collections::BTreeSet;
 
@@ -9,8 +6,10 @@ use messages::zoom::{Api, Event, Listing, MeetingContext, Task};
 use messages::{CauseClass, RawKind, ReceiptState};
 use runtime::Failure;
 use simulator::{Settings, Simulator, Source};
-use support::{Bench, Harvest, bench, config, first_attempt, job, meetings, settings, yesterday};
 use zoom::{Choice, Config};
+
+use crate::support;
+use crate::support::{Bench, Harvest, bench, config, first_attempt, job, meetings, settings, yesterday};
 
 fn assert_is_the_truth(harvest: &Harvest, simulator: &Simulator) {
     let date = yesterday();

@@ -1,7 +1,4 @@
 //! Troubles the simulator makes: none loses data, none stops other jobs, each is named.
-#![expect(clippy::unwrap_used, reason = "what goes wrong in a test ends it")]
-
-mod support;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -11,8 +8,9 @@ use messages::zoom::{Event, Listing, MeetingContext, Task};
 use messages::{CauseClass, RawKind, ReceiptState};
 use runtime::{Attempt, Failure, clock};
 use simulator::{Settings, Simulator, Source};
-use support::{Bench, bench, config, first_attempt, job, meetings, settings, yesterday};
 use zoom::{Choice, Config};
+
+use crate::support::{Bench, bench, config, first_attempt, job, meetings, settings, yesterday};
 
 fn faults(rates: &[&str]) -> Settings {
     Settings { faults: rates.iter().map(|rate| rate.parse().unwrap()).collect(), ..settings() }

@@ -1,13 +1,11 @@
 //! Every fault does what it says, strikes only what it may, and leaves its mark in the ledger.
-#![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
-
-mod support;
 
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use simulator::{Fault, FaultRate, ParseFaultError, Settings, Source};
-use support::{Api, DAY, json as body_of, settings, text, twice};
+
+use crate::support::{Api, DAY, json as body_of, settings, text, twice};
 
 const LIST: &str = "/metrics/meetings?type=past&from=2026-01-14&to=2026-01-14&page_size=300";
 

@@ -1,9 +1,4 @@
 //! A small client for the tests: a token, paged reading, and worlds of a handy size.
-#![allow(
-    dead_code,
-    clippy::unwrap_used,
-    reason = "a helper of tests; each test file uses its own share of it"
-)]
 
 use jiff::civil::{Date, date};
 use reqwest::{Client, Response};

@@ -1,14 +1,12 @@
 //! Every answer of every operation fits the API's own schema: names, types, closed lists, time formats.
 //! The schemas are an extract (names and types) that is compared with the reference when that is at hand.
-#![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
-
-mod support;
 
 use std::path::Path;
 
 use jsonschema::Validator;
 use serde_json::{Map, Value, json};
-use support::{Api, DAY, settings, text, twice};
+
+use crate::support::{Api, DAY, settings, text, twice};
 
 const EXTRACT: &str = include_str!("openapi/zoom.json");
 /// Lists of values that the API does not keep to.

@@ -1,13 +1,11 @@
 //! The world is the same for the same seed and date, and it holds every odd thing it promises.
-#![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
-
-mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 use simulator::{Settings, Source};
-use support::{Api, DAY, settings, text, twice};
+
+use crate::support::{Api, DAY, settings, text, twice};
 
 const LIST: &str = "/metrics/meetings?type=past&from=2026-01-14&to=2026-01-14";
 

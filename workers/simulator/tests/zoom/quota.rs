@@ -1,13 +1,11 @@
 //! The quota over HTTP: refusals, their bodies and headers, and what the ledger says of it all.
-#![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
-
-mod support;
 
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use simulator::{Plan, Settings};
-use support::{Api, json as body_of, settings, text};
+
+use crate::support::{Api, json as body_of, settings, text};
 
 const LIST: &str = "/metrics/meetings?type=past&from=2026-01-14&to=2026-01-14";
 const HEAVY: &str = "/report/users?from=2026-01-14&to=2026-01-14";

@@ -1,14 +1,14 @@
 //! Dates and meetings by the Dashboard, against the simulator and its truth.
 
-mod support;
-
 use std::collections::BTreeSet;
 
 use messages::zoom::{Api, Event, MeetingContext, Task};
 use messages::{Lane, RawKind, ReceiptState};
 use simulator::{Settings, Simulator, Source};
-use support::{bench, meetings, settings, yesterday};
 use zoom::{Choice, Config};
+
+use crate::support;
+use crate::support::{bench, meetings, settings, yesterday};
 
 #[tokio::test]
 async fn a_date_is_harvested_as_it_is() {

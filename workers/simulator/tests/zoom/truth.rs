@@ -1,12 +1,11 @@
 //! The truth equals what the endpoints serve when every page is read, by either source.
 
-mod support;
-
 use std::collections::BTreeSet;
 
 use serde_json::Value;
 use simulator::{Source, TruthIds};
-use support::{Api, DAY, settings, text, twice};
+
+use crate::support::{Api, DAY, settings, text, twice};
 
 type Ids = BTreeSet<String>;
 

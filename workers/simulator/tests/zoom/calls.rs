@@ -1,9 +1,10 @@
 //! Tokens, scopes, windows, pages, uuids and walls: what a call is refused for, and how.
-mod support;
 
 use serde_json::{Value, json};
 use simulator::{Settings, Simulator};
-use support::{Api, DAY, once, settings, text, twice};
+
+use crate::support;
+use crate::support::{Api, DAY, once, settings, text, twice};
 
 const LIST: &str = "/metrics/meetings?type=past&from=2026-01-14&to=2026-01-14";
 

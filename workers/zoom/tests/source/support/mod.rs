@@ -1,5 +1,4 @@
 //! A harvest against a server, by hand: perform the list jobs, then every job they publish, and keep what came out.
-#![allow(dead_code, clippy::unwrap_used, reason = "a helper of tests; each test file uses a part of it")]
 
 pub(crate) mod server;
 

@@ -1,16 +1,15 @@
 //! Answers the simulator cannot give: a server that says what a test tells it to.
 
-mod support;
-
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Instant;
 
 use messages::{CauseClass, Document, RawKind, ReceiptState, decode};
 use runtime::{Failure, Worker as _, clock};
-use support::server::{SECRET, Server, TOKEN, json, with};
-use support::{Bench, first_attempt, job, meetings, yesterday};
 use zoom::{Config, ListWorker, Plan};
+
+use crate::support::server::{SECRET, Server, TOKEN, json, with};
+use crate::support::{Bench, first_attempt, job, meetings, yesterday};
 
 /// The outcome of the list job of yesterday.
 async fn list(server: &Server) -> Result<(), Failure> {

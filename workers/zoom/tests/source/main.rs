@@ -1,0 +1,9 @@
+//! The source against a simulated Zoom, and against servers that say what no simulator says.
+#![expect(clippy::unwrap_used, reason = "what goes wrong in a test ends it")]
+
+mod answers;
+mod dashboard;
+mod doubt;
+mod report;
+mod support;
+mod trouble;
