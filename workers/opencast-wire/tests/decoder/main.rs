@@ -5,5 +5,6 @@
 
 mod actions;
 mod episodes;
+mod jettison;
 mod serialiser;
 mod workflows;
