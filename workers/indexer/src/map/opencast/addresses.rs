@@ -2,31 +2,41 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
 
-/// The fields: the viewer, and as many proxies as are kept.
+/// The fields of one address each: the viewer, and the first proxies. Nobody has to search nine fields for the tenth.
 const FIELDS: [&str; 9] =
     ["ip", "proxy1", "proxy2", "proxy3", "proxy4", "proxy5", "proxy6", "proxy7", "proxy8"];
 
-/// Serialised as the fields `ip`, `proxy1` to `proxy8`. What is no address leaves its field out and its neighbours
-/// where they are.
+/// The field of all further proxies.
+const MORE: &str = "more_proxies";
+/// No more of them are kept: Opencast cuts a list at 255 characters.
+const MOST: usize = 64;
+
+/// Serialised as the fields `ip`, `proxy1` to `proxy8` and, of longer lists, `more_proxies`. What is no address leaves its
+/// field out and its neighbours where they are.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Addresses([Option<IpAddr>; FIELDS.len()]);
+pub(super) struct Addresses {
+    first: [Option<IpAddr>; FIELDS.len()],
+    more: Vec<IpAddr>,
+}
 
 impl Addresses {
     /// The addresses of a comma-separated list.
     pub(super) fn of(list: Option<&str>) -> Self {
         let mut addresses = Self::default();
-        let parts = list.into_iter().flat_map(|list| list.split(','));
-        for (field, part) in addresses.0.iter_mut().zip(parts) {
+        let mut parts = list.into_iter().flat_map(|list| list.split(','));
+        for (field, part) in addresses.first.iter_mut().zip(parts.by_ref()) {
             *field = address(part.trim());
         }
+        addresses.more = parts.take(MOST).filter_map(|part| address(part.trim())).collect();
         addresses
     }
 
     /// The viewer's.
     pub(super) fn ip(&self) -> Option<IpAddr> {
-        let [ip, ..] = self.0;
+        let [ip, ..] = self.first;
         ip
     }
 }
@@ -38,8 +48,16 @@ fn address(text: &str) -> Option<IpAddr> {
 
 impl Serialize for Addresses {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let known = FIELDS.iter().zip(&self.0).filter_map(|(field, address)| Some((field, (*address)?)));
-        serializer.collect_map(known)
+        let mut map = serializer.serialize_map(None)?;
+        for (field, address) in FIELDS.iter().zip(&self.first) {
+            if let Some(address) = address {
+                map.serialize_entry(field, address)?;
+            }
+        }
+        if !self.more.is_empty() {
+            map.serialize_entry(MORE, &self.more)?;
+        }
+        map.end()
     }
 }
 
@@ -72,7 +90,17 @@ mod tests {
         assert_eq!(written("-omitted-"), json!({}));
         assert_eq!(serde_json::to_value(Addresses::of(None)).unwrap(), json!({}));
         let many = written(&["10.0.0.1"; 300].join(","));
-        assert_eq!(many.as_object().unwrap().len(), 9);
-        assert!(many.get("proxy8").is_some());
+        assert_eq!(many.as_object().unwrap().len(), 10);
+        assert_eq!(many["more_proxies"].as_array().unwrap().len(), 64);
+    }
+
+    #[test]
+    fn the_ninth_proxy_and_all_after_it_are_kept_in_one_field() {
+        let list = |last: u8| (0..=last).map(|part| format!("10.0.0.{part}")).collect::<Vec<_>>().join(", ");
+        let eight = written(&list(8));
+        assert_eq!((&eight["proxy8"], eight.get("more_proxies")), (&json!("10.0.0.8"), None));
+        let more = written(&(list(10) + ", unknown, 2001:db8::1"));
+        assert_eq!(more["proxy8"], "10.0.0.8");
+        assert_eq!(more["more_proxies"], json!(["10.0.0.9", "10.0.0.10", "2001:db8::1"]));
     }
 }

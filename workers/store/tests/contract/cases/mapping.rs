@@ -78,6 +78,7 @@ pub(crate) async fn a_user_action_and_an_episode_are_taken_with_all_their_fields
         "@timestamp": "2026-01-15T15:00:30Z", "action_id": 7, "mpid": "m", "session_id": "s", "huid": "81234567",
         "action": {"type": "HEARTBEAT", "inpoint": 30, "outpoint": 30, "length": 0, "is_playing": true},
         "is_live": false, "ip": "81.2.69.142", "proxy1": "10.0.0.1", "proxy8": "unknown",
+        "more_proxies": ["10.0.0.9", "2001:db8::1"],
         "episode": {"title": "t", "duration": 4_160, "start": "2026-01-10T15:00:00Z", "series": "20260133383",
             "year": "2026", "term": "01", "cdn": "33383", "crn": "33383", "type": "L10", "description": "d"},
         "geoip": {"ip": "81.2.69.142", "location": {"lat": 51.5, "lon": -0.1}, "latitude": 51.5, "longitude": 1},
