@@ -62,8 +62,8 @@ impl Observed {
     pub fn with_quota(mut self, quota: &[News]) -> Self {
         for part in &mut self.fetch {
             let own = quota.iter().filter(|news| part.role.split('.').next() == Some(news.source.as_str()));
-            let meters =
-                own.flat_map(|news| &news.meters).filter(|meter| role_of(&meter.name) == Some(part.role));
+            let limits = own.flat_map(|news| &news.meters).filter(|meter| !meter.is_unlimited());
+            let meters = limits.filter(|meter| role_of(&meter.name) == Some(part.role));
             part.allowed = meters.map(|meter| meter.per_minute / 60.0).reduce(|one, other| one + other);
         }
         self
@@ -75,6 +75,7 @@ pub fn role_of(meter: &str) -> Option<&'static str> {
     match meter {
         "heavy" => Some(Family::ZOOM_DETAIL.name()),
         "resource-intensive" => Some(Family::ZOOM_LIST.name()),
+        "opencast" => Some(Family::OPENCAST.name()),
         _ => None,
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use indexer::Enricher;
+use messages::Source;
 use opencast::Opencast;
 use runtime::broker::Amqp;
 use runtime::quota::{Account, Allowance};
@@ -133,21 +134,39 @@ pub fn opencast(config: &Config) -> anyhow::Result<Arc<Opencast>> {
     Ok(Arc::new(Opencast::new(config.opencast()?.clone())?))
 }
 
+/// The Opencast source of a process that fetches: it takes its share of the calls that the whole fleet may make.
+///
+/// # Errors
+/// As [`fn@opencast`], and when another process fetches on the same local file.
+pub async fn lecturer(config: &Config, broker: &Broker) -> anyhow::Result<Arc<Opencast>> {
+    let opencast = config.opencast()?.clone();
+    let allowance = Allowance::join(broker, opencast.account()).await?;
+    Ok(Arc::new(Opencast::with_allowance(opencast, allowance)?))
+}
+
 fn together(mut accounts: Vec<Zoom>) -> anyhow::Result<Zoom> {
     anyhow::ensure!(!accounts.is_empty(), "no account is configured");
     let first = accounts.remove(0);
     Ok(first.with_others(accounts))
 }
 
-/// The accounts whose quota is meant by `label`; without one all of them.
+/// The accounts of these sources whose quota is meant by `label`; without one all of them. Opencast has none to choose.
 ///
 /// # Errors
-/// When there is no such account, or none is configured.
-pub fn accounts(config: &Config, label: Option<&str>) -> anyhow::Result<Vec<Account>> {
-    Ok(config
-        .of_accounts(label)?
-        .into_iter()
-        .filter_map(|config| config.zoom.ok())
-        .map(|zoom| zoom.account())
-        .collect())
+/// When there is no such account, or a source is not configured.
+pub fn accounts(
+    config: &Config,
+    sources: &[Source],
+    label: Option<&str>,
+) -> anyhow::Result<Vec<(Source, Account)>> {
+    config.require(sources, label)?;
+    let mut accounts = Vec::new();
+    if sources.contains(&Source::Zoom) {
+        let zoom = config.of_accounts(label)?.into_iter().filter_map(|config| config.zoom.ok());
+        accounts.extend(zoom.map(|zoom| (Source::Zoom, zoom.account())));
+    }
+    if sources.contains(&Source::Opencast) {
+        accounts.push((Source::Opencast, config.opencast()?.account()));
+    }
+    Ok(accounts)
 }

@@ -99,8 +99,11 @@ impl Parts {
             running.statuses.push(Arc::new(Status::new("schedule")));
             running.tasks.spawn(self.scheduler(schedule, config).run(stop.clone()));
         }
-        let zoom = self.zoom.clone();
-        let quota = move || zoom.iter().flat_map(|zoom| zoom.quotas()).collect();
+        let (zoom, opencast) = (self.zoom.clone(), self.opencast.clone());
+        let quota = move || {
+            let lectures = opencast.iter().filter_map(|opencast| opencast.quota());
+            zoom.iter().flat_map(|zoom| zoom.quotas()).chain(lectures).collect()
+        };
         let answering = roster::answer(self.broker.clone(), running.statuses.clone(), quota, stop.clone());
         running.answering = Some(AbortOnDropHandle::new(tokio::spawn(answering)));
         running

@@ -6,6 +6,7 @@ use clap::{Args, Subcommand};
 use jiff::civil::{DateTime, Time};
 use jiff::tz::Offset;
 use jiff::{Timestamp, ToSpan as _};
+use messages::Source;
 
 use super::{Json, duration};
 
@@ -26,7 +27,8 @@ const QUOTA_EXAMPLES: &str = "Examples:
   ua quota set heavy=50%                 half of the account's Heavy quota, from now on, for every worker
   ua quota set all=60% reserve=2000      60 % of every limit; 2,000 calls of the day are left to others
   ua quota set all=default reserve=default
-                                         back to ZOOM_QUOTA_SHARE and ZOOM_DAILY_RESERVE";
+                                         back to ZOOM_QUOTA_SHARE and ZOOM_DAILY_RESERVE
+  ua quota set opencast=50%              half of OPENCAST_CALLS_PER_SECOND";
 
 /// What to do with the quota.
 #[derive(Debug, Subcommand)]
@@ -35,7 +37,8 @@ pub enum QuotaCommand {
     Show(OfAccount),
     /// Shares the quota otherwise, for every worker at once
     Set {
-        /// light, medium, heavy, resource-intensive or all = a share (50%, 0.5) or default; reserve = calls a day
+        /// light, medium, heavy, resource-intensive, all (of Zoom) or opencast = a share (50%, 0.5) or default; reserve =
+        /// calls a day
         #[arg(required = true, value_name = "WHAT=VALUE", value_parser = setting)]
         settings: Vec<Setting>,
         /// Which account
@@ -47,7 +50,7 @@ pub enum QuotaCommand {
 /// Which account, and how to print.
 #[derive(Debug, Args)]
 pub struct OfAccount {
-    /// The account's label [default: every account]
+    /// The label of an account of Zoom [default: every account]
     #[arg(long, value_name = "LABEL")]
     pub account: Option<String>,
     /// How to print
@@ -58,21 +61,27 @@ pub struct OfAccount {
 /// One of the settings of `ua quota set`.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Setting {
-    /// A share of a limit; `None`: as configured. The limit `all` is every one.
+    /// A share of a limit; `None`: as configured. The limit `all` is every one of Zoom.
     Share(String, Option<f64>),
     /// Calls of the day that are left to others; `None`: as configured.
     Reserve(Option<u64>),
 }
 
 /// The limits of a source, by the names of this command.
-const LIMITS: [(&str, &str); 6] = [
+const LIMITS: [(&str, &str); 7] = [
     ("light", "light"),
     ("medium", "medium"),
     ("heavy", "heavy"),
     ("detail", "heavy"),
     ("resource-intensive", "resource-intensive"),
     ("list", "resource-intensive"),
+    ("opencast", "opencast"),
 ];
+
+/// The source that has a limit.
+fn source_of(limit: &str) -> Source {
+    if limit == "opencast" { Source::Opencast } else { Source::Zoom }
+}
 
 fn setting(text: &str) -> Result<Setting, String> {
     let Some((what, value)) = text.split_once('=') else {
@@ -90,7 +99,9 @@ fn setting(text: &str) -> Result<Setting, String> {
 fn limit(name: &str) -> Result<&'static str, String> {
     let found = LIMITS.iter().find(|(known, _)| *known == name).map(|(_, limit)| *limit);
     found.ok_or_else(|| {
-        format!("there is no limit {name:?}: light, medium, heavy, resource-intensive, list, detail")
+        format!(
+            "there is no limit {name:?}: light, medium, heavy, resource-intensive, list, detail, opencast"
+        )
     })
 }
 
@@ -105,13 +116,24 @@ fn share(text: &str) -> Result<f64, String> {
     }
 }
 
-/// What the settings come to: shares by limit, and the reserve.
+impl Setting {
+    /// The source it is for.
+    pub(crate) fn source(&self) -> Source {
+        match self {
+            Self::Share(limit, _) => source_of(limit),
+            Self::Reserve(_) => Source::Zoom,
+        }
+    }
+}
+
+/// What the settings come to for one source, whose limits these are: shares by limit, and the reserve.
 pub(crate) fn settings(
     settings: &[Setting],
+    source: Source,
     limits: &[&str],
 ) -> (BTreeMap<String, Option<f64>>, Option<Option<u64>>) {
     let (mut shares, mut reserve) = (BTreeMap::new(), None);
-    for setting in settings {
+    for setting in settings.iter().filter(|setting| setting.source() == source) {
         match setting {
             Setting::Share(limit, share) if limit == "all" => {
                 shares.extend(limits.iter().map(|limit| ((*limit).to_owned(), *share)));
@@ -127,7 +149,7 @@ pub(crate) fn settings(
 #[derive(Debug, Args)]
 #[command(after_help = PAUSE_EXAMPLES)]
 pub struct Pause {
-    /// zoom (all of it), light, medium, heavy, resource-intensive, list or detail
+    /// zoom (all of it), light, medium, heavy, resource-intensive, list, detail or opencast
     #[arg(required = true, value_parser = paused)]
     pub what: Vec<Paused>,
     /// Until when: 2h, 18:30 (UTC, the next one) or 2026-01-02T18:30 (UTC) [default: until `ua resume`]
@@ -144,7 +166,8 @@ pub struct Pause {
 const PAUSE_EXAMPLES: &str = "Jobs go back to their queues unharmed; nothing counts as an attempt.
 Examples:
   ua pause zoom --why \"maintenance\"      no call to Zoom until `ua resume zoom`
-  ua pause heavy --until 18:30           details wait until 18:30 UTC; lists go on";
+  ua pause heavy --until 18:30           details wait until 18:30 UTC; lists go on
+  ua pause opencast --until 2h           no call to Opencast for two hours, whoever would make it";
 
 /// `ua resume`
 #[derive(Debug, Args)]
@@ -152,7 +175,7 @@ Examples:
     after_help = "Examples:\n  ua resume zoom                         everything goes on that was paused by hand or by a spent day"
 )]
 pub struct Resume {
-    /// zoom (all of it), light, medium, heavy, resource-intensive, list or detail
+    /// zoom (all of it), light, medium, heavy, resource-intensive, list, detail or opencast
     #[arg(required = true, value_parser = paused)]
     pub what: Vec<Paused>,
     /// Which account
@@ -163,17 +186,25 @@ pub struct Resume {
 /// What can be paused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Paused {
-    /// Every limit.
+    /// Every limit of Zoom.
     Zoom,
     /// One limit.
     Limit(&'static str),
 }
 
 impl Paused {
-    /// The limits that this means.
-    pub(crate) fn limits(words: &[Self], all: &[&str]) -> Vec<String> {
+    /// The source that is meant.
+    pub(crate) fn source(self) -> Source {
+        match self {
+            Self::Zoom => Source::Zoom,
+            Self::Limit(limit) => source_of(limit),
+        }
+    }
+
+    /// The limits that this means of one source, whose limits are `all`.
+    pub(crate) fn limits(words: &[Self], source: Source, all: &[&str]) -> Vec<String> {
         let mut limits: Vec<String> = Vec::new();
-        for word in words {
+        for word in words.iter().filter(|word| word.source() == source) {
             match word {
                 Self::Zoom => limits.extend(all.iter().map(|limit| (*limit).to_owned())),
                 Self::Limit(limit) => limits.push((*limit).to_owned()),
@@ -248,8 +279,11 @@ mod tests {
             assert!(setting(bad).is_err(), "{bad}");
         }
         let both = [Setting::Share("all".into(), Some(0.6)), Setting::Share("heavy".into(), Some(0.5))];
-        let (shares, reserve) = settings(&both, &["heavy", "light"]);
+        let (shares, reserve) = settings(&both, Source::Zoom, &["heavy", "light"]);
         assert_eq!((shares["heavy"], shares["light"], reserve), (Some(0.5), Some(0.6), None));
+        let both = [setting("opencast=20%").unwrap(), setting("all=60%").unwrap(), Setting::Reserve(None)];
+        let (shares, reserve) = settings(&both, Source::Opencast, &["opencast"]);
+        assert_eq!((shares, reserve), ([("opencast".to_owned(), Some(0.2))].into(), None));
     }
 
     #[test]
@@ -271,9 +305,12 @@ mod tests {
     fn names_of_work_mean_their_limits() {
         let all = ["light", "heavy"];
         assert_eq!(
-            Paused::limits(&[paused("detail").unwrap(), paused("zoom").unwrap()], &all),
+            Paused::limits(&[paused("detail").unwrap(), paused("zoom").unwrap()], Source::Zoom, &all),
             ["heavy", "light"]
         );
-        assert!(paused("opencast").is_err());
+        let both = [paused("zoom").unwrap(), paused("opencast").unwrap()];
+        assert_eq!(Paused::limits(&both, Source::Opencast, &["opencast"]), ["opencast"]);
+        assert_eq!(both.map(Paused::source), [Source::Zoom, Source::Opencast]);
+        assert!(paused("netflix").is_err());
     }
 }

@@ -1,11 +1,12 @@
-//! `ua quota`, `ua pause`, `ua resume`: orders to whoever keeps the accounts' quota.
+//! `ua quota`, `ua pause`, `ua resume`: orders to whoever keeps the calls of an account, or of Opencast.
 
 use std::time::Duration;
 
+use messages::Source;
 use runtime::quota::{self, Account, Answer, News, Order};
 
 use crate::assemble;
-use crate::cli::{OfAccount, Pause, Paused, Quota, QuotaCommand, Resume, settings};
+use crate::cli::{OfAccount, Pause, Paused, Quota, QuotaCommand, Resume, Setting, settings};
 use crate::config::Config;
 use crate::exit::{Outcome, usage};
 use crate::output;
@@ -15,11 +16,12 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 pub(super) async fn execute(words: Quota, config: &Config) -> anyhow::Result<Outcome> {
     match words.command {
-        None => order(&words.of, config, |_| Order::Show).await,
-        Some(QuotaCommand::Show(of)) => order(&of, config, |_| Order::Show).await,
+        None => show(&words.of, config).await,
+        Some(QuotaCommand::Show(of)) => show(&of, config).await,
         Some(QuotaCommand::Set { settings: wished, of }) => {
-            order(&of, config, |limits| {
-                let (shares, reserve) = settings(&wished, limits);
+            let sources: Vec<Source> = wished.iter().map(Setting::source).collect();
+            order(&of, config, &sources, |source, limits| {
+                let (shares, reserve) = settings(&wished, source, limits);
                 Order::Set { shares, reserve }
             })
             .await
@@ -27,25 +29,46 @@ pub(super) async fn execute(words: Quota, config: &Config) -> anyhow::Result<Out
     }
 }
 
+/// Of every source that is configured; whoever names an account means Zoom.
+async fn show(of: &OfAccount, config: &Config) -> anyhow::Result<Outcome> {
+    let sources = if of.account.is_some() { vec![Source::Zoom] } else { config.sources() };
+    order(of, config, &sources, |_, _| Order::Show).await
+}
+
 pub(super) async fn pause(words: Pause, config: &Config) -> anyhow::Result<Outcome> {
-    order(&words.of, config, |limits| Order::Pause {
-        meters: Paused::limits(&words.what, limits),
+    order(&words.of, config, &sources(&words.what), |source, limits| Order::Pause {
+        meters: Paused::limits(&words.what, source, limits),
         pause: quota::Pause { until: words.until, why: words.why.clone() },
     })
     .await
 }
 
 pub(super) async fn resume(words: Resume, config: &Config) -> anyhow::Result<Outcome> {
-    order(&words.of, config, |limits| Order::Resume { meters: Paused::limits(&words.what, limits) }).await
+    order(&words.of, config, &sources(&words.what), |source, limits| Order::Resume {
+        meters: Paused::limits(&words.what, source, limits),
+    })
+    .await
 }
 
-/// Gives an order for every account that is meant, and says how its quota stands then.
-async fn order(of: &OfAccount, config: &Config, words: impl Fn(&[&str]) -> Order) -> anyhow::Result<Outcome> {
-    let accounts = assemble::accounts(config, of.account.as_deref())?;
+fn sources(what: &[Paused]) -> Vec<Source> {
+    what.iter().map(|what| what.source()).collect()
+}
+
+/// Gives an order for every account of these sources that is meant, and says how its quota stands then.
+async fn order(
+    of: &OfAccount,
+    config: &Config,
+    sources: &[Source],
+    words: impl Fn(Source, &[&str]) -> Order,
+) -> anyhow::Result<Outcome> {
+    if of.account.is_some() && sources.contains(&Source::Opencast) {
+        return Err(usage("--account names an account of Zoom: Opencast has none, leave it out"));
+    }
+    let accounts = assemble::accounts(config, sources, of.account.as_deref())?;
     let broker = assemble::broker(config, "quota").await?;
     let mut done = Ok(());
-    for account in &accounts {
-        done = one(&broker, account, &words, of.json.json).await;
+    for (source, account) in &accounts {
+        done = one(&broker, account, |limits| words(*source, limits), of.json.json).await;
         if done.is_err() {
             break;
         }
@@ -57,7 +80,7 @@ async fn order(of: &OfAccount, config: &Config, words: impl Fn(&[&str]) -> Order
 async fn one(
     broker: &runtime::Broker,
     account: &Account,
-    words: &impl Fn(&[&str]) -> Order,
+    words: impl Fn(&[&str]) -> Order,
     json: bool,
 ) -> anyhow::Result<()> {
     let limits: Vec<&str> = account.meters.iter().map(|meter| meter.name).collect();
@@ -81,7 +104,7 @@ fn say(news: &News) {
         0 => String::new(),
         calls => format!(", {calls} calls of the day are left to others"),
     };
-    output::say(&format!("{} account {}, {} UTC{reserve}{waiting}", news.source, news.account, news.day));
+    output::say(&format!("{}, {} UTC{reserve}{waiting}", news.title(), news.day));
     for meter in &news.meters {
         output::say(&format!("  {}", meter.sentence()));
     }

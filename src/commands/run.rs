@@ -100,9 +100,9 @@ pub(super) async fn harvest(wish: &Wish, pass: &Pass<'_>) -> anyhow::Result<(Sum
     store.setup().await?;
     let purse = purse(pass, &broker).await?;
     // Who may not fetch plans nothing, either.
-    let zoom = match source {
-        Source::Zoom => Some(assemble::fetcher(config, &purse).await?),
-        Source::Opencast => None,
+    let (zoom, opencast) = match source {
+        Source::Zoom => (Some(assemble::fetcher(config, &purse).await?), None),
+        Source::Opencast => (None, Some(assemble::lecturer(config, &purse).await?)),
     };
     let planned = plan(wish, pass, &broker, &store).await?;
     output::remark(&planned.sentence());
@@ -114,7 +114,7 @@ pub(super) async fn harvest(wish: &Wish, pass: &Pass<'_>) -> anyhow::Result<(Sum
         broker: broker.clone(),
         store: store.clone(),
         zoom: zoom.clone(),
-        opencast: (source == Source::Opencast).then(|| assemble::opencast(config)).transpose()?,
+        opencast: opencast.clone(),
         index: Some(enricher),
         schedule: None,
     };
@@ -123,6 +123,9 @@ pub(super) async fn harvest(wish: &Wish, pass: &Pass<'_>) -> anyhow::Result<(Sum
     let ended = harvest::until_done(running, &broker, &store, (source, &asked.run), pass.wait).await;
     if let Some(zoom) = &zoom {
         zoom.close().await;
+    }
+    if let Some(opencast) = &opencast {
+        opencast.close().await;
     }
     purse.close().await;
     broker.close().await;
@@ -135,9 +138,9 @@ pub(super) async fn harvest(wish: &Wish, pass: &Pass<'_>) -> anyhow::Result<(Sum
 
 /// The broker that keeps the quota: the one of the work itself, unless that one is of this moment only.
 async fn purse(pass: &Pass<'_>, broker: &Broker) -> anyhow::Result<Broker> {
-    match (pass.source, pass.purse) {
-        (Source::Zoom, Some(config)) => assemble::broker(config, "run").await,
-        _ => Ok(broker.clone()),
+    match pass.purse {
+        Some(config) => assemble::broker(config, "run").await,
+        None => Ok(broker.clone()),
     }
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use messages::Source;
+use opencast::Opencast;
 use planner::Schedule;
 use runtime::Broker;
 use tokio::time::Instant;
@@ -38,7 +39,7 @@ pub(super) async fn execute(words: Work, config: &Config) -> anyhow::Result<Outc
             return Ok(Outcome::Complete);
         }
     };
-    let (broker, zoom) = (parts.broker.clone(), parts.zoom.clone());
+    let (broker, fetchers) = (parts.broker.clone(), (parts.zoom.clone(), parts.opencast.clone()));
     let store = (parts.index.is_some() || parts.schedule.is_some()).then(|| parts.store.clone());
     let stop = CancellationToken::new();
     let in_hand = words.grace.mul_f64(IN_HAND);
@@ -56,7 +57,7 @@ pub(super) async fn execute(words: Work, config: &Config) -> anyhow::Result<Outc
     site.stops();
     stop.cancel();
     let outcome = tokio::select! {
-        outcome = wind_up(running, &broker, zoom.as_deref(), words.grace) => ended.and(outcome),
+        outcome = wind_up(running, &broker, fetchers, words.grace) => ended.and(outcome),
         again = signals.next() => {
             warn!("{again}: stopped at once; what was in hand is delivered again");
             std::process::exit(1);
@@ -72,7 +73,7 @@ pub(super) async fn execute(words: Work, config: &Config) -> anyhow::Result<Outc
 async fn wind_up(
     running: Running,
     broker: &Broker,
-    zoom: Option<&Zoom>,
+    (zoom, opencast): (Option<Arc<Zoom>>, Option<Arc<Opencast>>),
     grace: Duration,
 ) -> anyhow::Result<()> {
     let deadline = Instant::now() + grace;
@@ -80,11 +81,23 @@ async fn wind_up(
         warn!("not everything in hand could be handed back within {grace:?}; it is delivered again");
         Ok(())
     });
-    if let Some(zoom) = zoom {
-        let left = deadline.saturating_duration_since(Instant::now()).max(CLOSE);
-        if tokio::time::timeout(left, zoom.close()).await.is_err() {
-            warn!("the part in the quota was not given back in time; another process takes over");
-        }
+    let close = async {
+        tokio::join!(
+            async {
+                if let Some(zoom) = &zoom {
+                    zoom.close().await;
+                }
+            },
+            async {
+                if let Some(opencast) = &opencast {
+                    opencast.close().await;
+                }
+            },
+        )
+    };
+    let left = deadline.saturating_duration_since(Instant::now()).max(CLOSE);
+    if tokio::time::timeout(left, close).await.is_err() {
+        warn!("the part in the quota was not given back in time; another process takes over");
     }
     let left = deadline.saturating_duration_since(Instant::now()).max(CLOSE);
     if tokio::time::timeout(left, broker.close()).await.is_err() {
@@ -132,6 +145,10 @@ async fn parts(words: &Work, config: &Config, site: &Site) -> anyhow::Result<Par
     // Credentials are good: only now does this process take part in the quota.
     let zoom = match zoom {
         Some(_) => Some(insist("the quota", site, || assemble::fetcher(config, &broker)).await?),
+        None => None,
+    };
+    let opencast = match opencast {
+        Some(_) => Some(insist("the quota", site, || assemble::lecturer(config, &broker)).await?),
         None => None,
     };
     Ok(Parts { broker, store, zoom, opencast, index, schedule })

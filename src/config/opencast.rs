@@ -34,6 +34,7 @@ pub(super) fn config(environment: &Environment) -> Result<Option<::opencast::Con
         dialect: environment.parsed("OPENCAST_DIALECT", "auto, dce or upstream")?,
         timezone,
         calls_per_second,
+        ca_cert: environment.get("OPENCAST_CA_CERT").map(Into::into),
         ..::opencast::Config::new(engage_url)
     }))
 }

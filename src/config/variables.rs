@@ -37,6 +37,7 @@ pub const VARIABLES: &[Variable] = &[
     variable("OPENCAST_DIALECT", Some("auto")),
     variable("OPENCAST_TIMEZONE", Some("UTC")),
     variable("OPENCAST_CALLS_PER_SECOND", Some("5")),
+    variable("OPENCAST_CA_CERT", None),
     variable("OPENCAST_PERMITS", Some("2")),
     variable("AMQP_URL", None),
     variable("AMQP_CA_CERT", None),

@@ -15,6 +15,7 @@ mod export;
 mod full_disk;
 mod help;
 mod opencast;
+mod pause;
 mod program;
 mod proxy;
 mod quota;

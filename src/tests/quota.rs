@@ -227,7 +227,7 @@ fn what_cannot_be_ordered_is_refused() {
         &["quota", "--account", "nobody"],
         &["pause", "heavy", "--until", "2020-01-01T00:00"],
         &["pause", "heavy", "--until", "soon"],
-        &["pause", "opencast"],
+        &["pause", "netflix"],
         &["resume"],
     ] {
         let ended = program.call(words);

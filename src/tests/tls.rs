@@ -1,4 +1,4 @@
-//! TLS to both servers: verified, against the authority that is named, and never done without.
+//! TLS to the servers and to Opencast: verified, against the authority that is named, and never done without.
 
 use std::sync::Arc;
 
@@ -8,6 +8,9 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
+use simulator::opencast::{Dialect, Opencast, Settings};
+
+use crate::bad_input::yesterday;
 use crate::program::{Ended, Program};
 use crate::servers::{server, unique};
 
@@ -114,4 +117,38 @@ async fn elasticsearch_is_reached_over_tls_when_its_authority_is_trusted_and_onl
         &setup(program(&identity).with("ES_HOST", at("127.0.0.1")).with("ES_CA_CERT", "ca.pem")).await,
         "ES_HOST",
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn opencast_is_reached_over_tls_when_its_authority_is_trusted_and_only_then() {
+    let identity = Identity::new();
+    let settings = Settings { dialect: Dialect::Dce, actions_per_day: 200, ..Settings::default() };
+    let opencast = Opencast::start(settings).await.unwrap();
+    let port = identity.in_front_of(format!("127.0.0.1:{}", port_of(&opencast.url()))).await;
+    let run = |host: &str, authority: Option<&str>| {
+        let url = format!("https://{host}:{port}");
+        let program = program(&identity).with_opencast(&opencast);
+        let program = program.with("OPENCAST_ENGAGE_URL", &url).with("OPENCAST_ADMIN_URL", &url);
+        let program = match authority {
+            Some(file) => program.with("OPENCAST_CA_CERT", file),
+            None => program,
+        };
+        let words = ["run", "--source", "opencast", "--date", &yesterday()].map(str::to_owned);
+        tokio::task::spawn_blocking(move || program.call(&words.each_ref().map(String::as_str)))
+    };
+    let trusted = run("localhost", Some("ca.pem")).await.unwrap();
+    assert_eq!(trusted.code, Some(0), "{}", trusted.err);
+    assert!(opencast.ledger_summary().by_path["/usertracking/actions.json"] > 0, "{}", trusted.out);
+    refused(&run("localhost", None).await.unwrap(), "OPENCAST_CA_CERT");
+    // The certificate is for another name.
+    refused(&run("127.0.0.1", Some("ca.pem")).await.unwrap(), "OPENCAST_CA_CERT");
+    // There is no such file.
+    let nowhere = run("localhost", Some("nowhere.pem")).await.unwrap();
+    assert_eq!(nowhere.code, Some(2), "{}", nowhere.out);
+    assert!(
+        nowhere.err.contains("OPENCAST_CA_CERT") && nowhere.err.contains("nowhere.pem"),
+        "{}",
+        nowhere.err
+    );
+    opencast.stop().await;
 }

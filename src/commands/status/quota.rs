@@ -11,8 +11,11 @@ use crate::words;
 
 /// A sentence per meter that this program uses.
 pub(super) fn sentences(news: &News, queues: &[QueueLine], now: Timestamp) -> Vec<String> {
-    let of =
-        |meter: &MeterNews| format!("{} {}: {}", news.source, news.account, sentence(meter, queues, now));
+    let of = |meter: &MeterNews| match sentence(meter, queues, now) {
+        // The only one of its source: its own name says whose it is.
+        alone if meter.name == news.source => alone,
+        sentence => format!("{} {}: {sentence}", news.source, news.account),
+    };
     news.meters
         .iter()
         .filter(|meter| meter.pause.is_some() || role_of(&meter.name).is_some())

@@ -1,6 +1,7 @@
 //! The one way to the server: pace, sign, send, judge. Every request passes here.
 //! Must not know what the answers are for.
 
+use std::error::Error as _;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -16,7 +17,7 @@ use tracing::debug;
 use crate::atlas::{self, Reason, Refusal, Verdict};
 use crate::auth::{Challenge, REQUESTED, Sign};
 use crate::endpoint::{Endpoint, Node, Request};
-use crate::pace::Pace;
+use crate::pace::{Pace, SOURCE};
 use crate::served::{Dates, Served};
 
 /// A body larger than this is not read to its end.
@@ -33,7 +34,6 @@ const GUARDED: &str = "/services/hosts.json";
 /// not throw away the others, or a job of many calls would never end on a server that fails one in a hundred.
 const AGAIN: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(1)];
 
-const SOURCE: &str = "opencast";
 /// Opencast knows no rate classes.
 const CLASS: &str = "all";
 
@@ -80,11 +80,15 @@ struct Received {
 
 impl Client {
     pub(crate) fn new(http: reqwest::Client, engage: Site, admin: Option<Site>, pace: Pace) -> Self {
-        Self { http, engage, admin, pace, outage: Outage::of("opencast") }
+        Self { http, engage, admin, pace, outage: Outage::of(SOURCE) }
     }
 
     pub(crate) fn has_admin(&self) -> bool {
         self.admin.is_some()
+    }
+
+    pub(crate) fn pace(&self) -> &Pace {
+        &self.pace
     }
 
     /// The clock of the node that has the user actions.
@@ -182,7 +186,7 @@ impl Client {
         name: &'static str,
         calls: &mut Calls,
     ) -> Result<Received, Refusal> {
-        waiting(SOURCE, CLASS, self.pace.turn()).await;
+        waiting(SOURCE, CLASS, self.pace.turn()).await?;
         calls.light += 1;
         let status = |sent: &Result<Received, Refusal>| sent.as_ref().ok().map(|received| received.status);
         calling(SOURCE, CLASS, name, self.exchange(site, path, query, name), status).await
@@ -238,9 +242,9 @@ impl Client {
         }
     }
 
-    /// Whether work is worth trying: no outage is being sat out, and every node answers with anything but trouble.
+    /// Whether work is worth trying: calls are not paused, no outage is being sat out, and every node answers with anything but trouble.
     pub(crate) async fn reachable(&self) -> bool {
-        if !self.outage.gives_leave(clock::now()) {
+        if !self.pace.is_open() || !self.outage.gives_leave(clock::now()) {
             return false;
         }
         for site in std::iter::once(&self.engage).chain(&self.admin) {
@@ -265,10 +269,18 @@ impl Client {
 /// No connection: the server is away and the job innocent. Anything later may be this call's own trouble.
 fn unanswered(error: &reqwest::Error, name: &str) -> Refusal {
     if error.is_connect() {
-        return Failure::hold(None, "opencast cannot be reached".to_owned()).into();
+        let why = untrusted(error).unwrap_or_else(|| "opencast cannot be reached".to_owned());
+        return Failure::hold(None, why).into();
     }
     let what = if error.is_timeout() { "did not answer in time" } else { "broke off its answer" };
     Refusal::retry(Reason::Trouble, CauseClass::AttemptsSpent, format!("{name} {what}"))
+}
+
+/// What is wrong with the server's certificate, if it is that.
+fn untrusted(error: &reqwest::Error) -> Option<String> {
+    let causes = std::iter::successors(error.source(), |&cause| cause.source());
+    let said = causes.map(ToString::to_string).find(|said| said.contains("certificate"))?;
+    Some(format!("opencast is not trusted, is OPENCAST_CA_CERT its own authority's? ({said})"))
 }
 
 fn refused(name: &str, site: &Site) -> Failure {

@@ -1,6 +1,7 @@
 //! What the Opencast source is told. Plain values: the environment is read elsewhere.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -77,10 +78,12 @@ pub struct Config {
     pub dialect: Choice,
     /// The server's own time zone: what a date means there.
     pub timezone: TimeZone,
-    /// Calls per second over all workers of this process; 0: no limit.
+    /// Calls per second over all workers of the fleet; 0: no limit.
     pub calls_per_second: f64,
     /// Actions per page.
     pub page_size: u32,
+    /// A certificate authority to trust beside the public ones: a file of PEM certificates.
+    pub ca_cert: Option<PathBuf>,
     /// How long a call may take, answer included.
     pub request_timeout: Duration,
     /// How long connecting may take.
@@ -105,6 +108,7 @@ impl Config {
             timezone: TimeZone::UTC,
             calls_per_second: 5.0,
             page_size: 1_000,
+            ca_cert: None,
             request_timeout: Duration::from_secs(60),
             connect_timeout: Duration::from_secs(10),
             episode_life: Duration::from_secs(900),
@@ -162,6 +166,14 @@ pub enum ConfigError {
     PageSize {
         /// What was given.
         size: u32,
+    },
+    /// The file of a certificate authority is none.
+    #[error("OPENCAST_CA_CERT must name a file of PEM certificates: {path}: {why}")]
+    Authority {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
     },
     /// The HTTP client cannot be built.
     #[error("the http client cannot be built: {0}")]

@@ -1,9 +1,11 @@
 //! What the workers of one process share: client, known episodes, and what the server has turned out to be.
 
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use jiff::tz::TimeZone;
+use runtime::quota::{Allowance, News};
 
 use crate::auth::{Credentials, Sign};
 use crate::client::{Client, Site};
@@ -30,11 +32,20 @@ pub struct Opencast {
 }
 
 impl Opencast {
-    /// The source as configured. Nothing is asked yet.
+    /// The source as configured, with a rate of calls of this process alone. Nothing is asked yet.
     ///
     /// # Errors
     /// When an address is none, or a number is out of range.
     pub fn new(config: Config) -> Result<Self, ConfigError> {
+        let allowance = Allowance::of_this_process(config.account());
+        Self::with_allowance(config, allowance)
+    }
+
+    /// The source as configured, with leave to call from elsewhere, whose account is [`Config::account`].
+    ///
+    /// # Errors
+    /// As [`Opencast::new`].
+    pub fn with_allowance(config: Config, allowance: Allowance) -> Result<Self, ConfigError> {
         config.check()?;
         let signed = !config.user.is_empty();
         let credentials = signed.then(|| Credentials { user: config.user, password: config.password });
@@ -46,15 +57,17 @@ impl Opencast {
         };
         let engage = site(&config.engage_url, "OPENCAST_ENGAGE_URL")?;
         let admin = config.admin_url.as_deref().map(|url| site(url, "OPENCAST_ADMIN_URL")).transpose()?;
-        let http = reqwest::Client::builder()
+        let mut http = reqwest::Client::builder()
             .user_agent(concat!("ua/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(config.connect_timeout)
             .timeout(config.request_timeout)
             .redirect(reqwest::redirect::Policy::none())
-            .pool_max_idle_per_host(IDLE_CONNECTIONS)
-            .build()?;
+            .pool_max_idle_per_host(IDLE_CONNECTIONS);
+        for authority in config.ca_cert.as_deref().map(authorities).transpose()?.unwrap_or_default() {
+            http = http.add_root_certificate(authority);
+        }
         Ok(Self {
-            client: Client::new(http, engage, admin, Pace::new(config.calls_per_second)),
+            client: Client::new(http.build()?, engage, admin, Pace(allowance)),
             known: Known::new(config.episode_life),
             timezone: config.timezone,
             page_size: config.page_size,
@@ -63,6 +76,16 @@ impl Opencast {
             workflows: Mutex::default(),
             said_absent: AtomicBool::new(false),
         })
+    }
+
+    /// How the calls stand, as far as this process knows.
+    pub fn quota(&self) -> Option<News> {
+        self.client.pace().news()
+    }
+
+    /// Ends this process's part in the quota in good order; no call is made any more.
+    pub async fn close(&self) {
+        self.client.pace().close().await;
     }
 
     /// The dialect, if it was decided.
@@ -93,6 +116,16 @@ impl Opencast {
 impl std::fmt::Debug for Opencast {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Opencast").field("dialect", &self.dialect()).finish_non_exhaustive()
+    }
+}
+
+fn authorities(path: &Path) -> Result<Vec<reqwest::Certificate>, ConfigError> {
+    let wrong = |why: String| ConfigError::Authority { path: path.to_owned(), why };
+    let pem = std::fs::read(path).map_err(|error| wrong(error.to_string()))?;
+    match reqwest::Certificate::from_pem_bundle(&pem) {
+        Ok(authorities) if authorities.is_empty() => Err(wrong("there is none in it".to_owned())),
+        Ok(authorities) => Ok(authorities),
+        Err(error) => Err(wrong(error.to_string())),
     }
 }
 

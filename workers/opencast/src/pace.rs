@@ -1,34 +1,58 @@
-//! The rate limiter: every call of the process waits here for its turn, evenly spaced.
+//! The rate limiter that every call passes: so many calls a second, evenly, of all processes together. Opencast counts
+//! nobody's calls; the limit is our own, and so is the pause. How leave is shared out lies in `runtime::quota`.
 
 use std::time::Duration;
 
-use governor::clock::MonotonicClock;
-use governor::middleware::NoOpMiddleware;
-use governor::state::{InMemoryState, NotKeyed};
-use governor::{Quota, RateLimiter};
+use messages::MAIN_ACCOUNT;
+use runtime::Failure;
+use runtime::quota::{Account, Allowance, Meter, News, UNLIMITED};
 
-type Limiter = RateLimiter<NotKeyed, InMemoryState, MonotonicClock, NoOpMiddleware<std::time::Instant>>;
+use crate::Config;
 
-/// So many calls a second, or as many as there are.
-pub(crate) struct Pace(Option<Limiter>);
+/// The source's name, and that of its only meter.
+pub(crate) const SOURCE: &str = "opencast";
+/// The place of the meter.
+const METER: usize = 0;
+
+impl Config {
+    /// What may be called, in the words of those who share it out.
+    pub fn account(&self) -> Account {
+        let per_window = if self.calls_per_second == 0.0 { UNLIMITED } else { self.calls_per_second };
+        let window = Duration::from_secs(1);
+        Account {
+            source: SOURCE,
+            label: MAIN_ACCOUNT.to_owned(),
+            meters: vec![Meter { name: SOURCE, per_window, window, daily: false, strict: false }],
+            share: 1.0,
+            per_day: u64::MAX,
+            reserve: 0,
+        }
+    }
+}
+
+/// Where leave to make a call is asked for.
+pub(crate) struct Pace(pub(crate) Allowance);
 
 impl Pace {
-    /// `rate` calls per second; 0 is no limit.
-    pub(crate) fn new(rate: f64) -> Self {
-        let apart = (rate > 0.0).then(|| Duration::from_secs_f64(1.0 / rate));
-        // One call at a time: a burst would be a server's trouble, not a gain.
-        Self(
-            apart
-                .and_then(Quota::with_period)
-                .map(|quota| RateLimiter::direct_with_clock(quota, MonotonicClock)),
-        )
+    /// Waits for the turn.
+    ///
+    /// # Errors
+    /// [`Failure::Hold`] while calls are paused, or nobody gives leave.
+    pub(crate) async fn turn(&self) -> Result<(), Failure> {
+        self.0.acquire(METER).await
     }
 
-    /// Waits for the turn.
-    pub(crate) async fn turn(&self) {
-        if let Some(limiter) = &self.0 {
-            limiter.until_ready().await;
-        }
+    /// True unless calls are paused.
+    pub(crate) fn is_open(&self) -> bool {
+        self.0.held(METER).is_none()
+    }
+
+    pub(crate) fn news(&self) -> Option<News> {
+        self.0.news()
+    }
+
+    pub(crate) async fn close(&self) {
+        self.0.close().await;
     }
 }
 
@@ -38,21 +62,41 @@ mod tests {
 
     use super::*;
 
+    fn account(calls_per_second: f64) -> Account {
+        Config { calls_per_second, ..Config::new("http://127.0.0.1:8080".into()) }.account()
+    }
+
+    fn pace(calls_per_second: f64) -> Pace {
+        Pace(Allowance::of_this_process(account(calls_per_second)))
+    }
+
     #[tokio::test]
     async fn calls_are_spaced() {
-        let pace = Pace::new(50.0);
+        let pace = pace(10.0);
         let began = Instant::now();
         for _ in 0..6 {
-            pace.turn().await;
+            pace.turn().await.unwrap();
         }
-        // Five spaces; a busy machine only makes them longer.
-        assert!(began.elapsed() >= Duration::from_millis(95), "{:?}", began.elapsed());
+        // Six spaces, the first call's, too; a busy machine only makes them longer.
+        assert!(began.elapsed() >= Duration::from_millis(590), "{:?}", began.elapsed());
     }
 
     #[tokio::test]
     async fn without_a_limit_nothing_waits() {
-        let pace = Pace::new(0.0);
-        assert!(pace.0.is_none());
-        pace.turn().await;
+        let pace = pace(0.0);
+        for _ in 0..10_000 {
+            pace.turn().await.unwrap();
+        }
+        assert!(pace.news().unwrap().meters[METER].is_unlimited());
+    }
+
+    #[test]
+    fn the_rate_is_the_one_configured_and_its_keeper_has_a_name() {
+        let account = account(5.0);
+        assert_eq!(
+            (account.lead_name().as_str(), account.title().as_str()),
+            ("quota.opencast.main", "opencast")
+        );
+        assert_eq!(runtime::quota::Pace::new(&account.meters[METER], account.share).rate, 5.0);
     }
 }

@@ -62,6 +62,10 @@ impl Worker for OpencastWorker {
     async fn healthy(&self) -> bool {
         self.0.client.reachable().await
     }
+
+    async fn lifted(&self, _meter: usize) -> bool {
+        self.0.client.pace().is_open()
+    }
 }
 
 async fn fetch(errand: &mut Errand<'_>) -> Result<(), Refusal> {

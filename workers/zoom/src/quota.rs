@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use messages::Calls;
 use runtime::Failure;
-use runtime::quota::{Account, Allowance, Meter, News};
+use runtime::quota::{Account, Allowance, Meter, News, UNLIMITED};
 
 use crate::headers::{Limit, RateHeaders};
 use crate::{Config, RateClass};
@@ -19,8 +19,6 @@ const LOOK: Duration = Duration::from_secs(1);
 const AHEAD: u64 = 100;
 /// A clock that is off by less is not off: the API tells whole seconds.
 const SKEW_MS: i64 = 2_000;
-/// Calls a second, and a day, where no limit is kept: more than can be made.
-const UNLIMITED: f64 = 1e9;
 
 /// Where leave to make a call is asked for.
 pub struct Quota {
@@ -39,7 +37,7 @@ impl Config {
                 // As a server counts: whole calls.
                 speed => (f64::from(per_window) * speed + 1e-9).floor().max(1.0),
             };
-            Meter { name: class.name(), per_window, window, daily: class.has_daily_cap() }
+            Meter { name: class.name(), per_window, window, daily: class.has_daily_cap(), strict: true }
         };
         let per_day = match self.quota_speed {
             0.0 => UNLIMITED * 86_400.0,

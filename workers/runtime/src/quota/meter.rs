@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+/// Calls in a window, or in a day, where there is no limit: more than can be made.
+pub const UNLIMITED: f64 = 1e9;
+
 /// A limit of calls: so many in any window of time.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Meter {
@@ -13,6 +16,9 @@ pub struct Meter {
     pub window: Duration,
     /// True when the day's calls are counted, too.
     pub daily: bool,
+    /// True when the API counts, and refuses what is over: the rate leaves room for calls that come late. False: the rate
+    /// is our own rule, and held as it is.
+    pub strict: bool,
 }
 
 /// An account whose quota is shared out.
@@ -33,6 +39,11 @@ pub struct Account {
 }
 
 impl Account {
+    /// Whose quota it is, in words.
+    pub fn title(&self) -> String {
+        title(self.source, &self.label, self.meters.iter().map(|meter| meter.name))
+    }
+
     /// The name that this account's quota is led by.
     pub fn lead_name(&self) -> String {
         format!("quota.{}.{}", self.source, self.label)
@@ -42,4 +53,9 @@ impl Account {
     pub fn meter(&self, name: &str) -> Option<usize> {
         self.meters.iter().position(|meter| meter.name == name)
     }
+}
+
+/// `zoom account main`; a source that has no accounts has one meter of its own name.
+pub(super) fn title<'a>(source: &str, label: &str, meters: impl Iterator<Item = &'a str>) -> String {
+    if meters.eq([source]) { source.to_owned() } else { format!("{source} account {label}") }
 }

@@ -25,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
 pub use book::{Answer, Book, Order, Pause};
-pub use meter::{Account, Meter};
+pub use meter::{Account, Meter, UNLIMITED};
 pub use news::{MeterNews, News};
 pub use pace::Pace;
 
@@ -79,9 +79,9 @@ impl Allowance {
                 let lead = tokio::time::timeout(HANDOVER, broker.lead(&account.lead_name())).await;
                 let lead = lead.map_err(|_| {
                     BrokerError::Refused(format!(
-                        "another process fetches from {} account {} with this data folder (UA_DATA_DIR): let it do the \
-                         work, or stop it first; several at once need RabbitMQ (AMQP_URL)",
-                        account.source, account.label
+                        "another process fetches from {} with this data folder (UA_DATA_DIR): let it do the work, or \
+                         stop it first; several at once need RabbitMQ (AMQP_URL)",
+                        account.title()
                     ))
                 })??;
                 let office = Office::open(lead, account, false).await?;

@@ -7,7 +7,7 @@ use jiff::civil::Date;
 use jiff::tz::Offset;
 use serde::{Deserialize, Serialize};
 
-use super::Pause;
+use super::{Pause, UNLIMITED, meter};
 
 /// How an account's quota stands.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -49,6 +49,13 @@ pub struct MeterNews {
     pub pause: Option<Pause>,
 }
 
+impl News {
+    /// Whose quota it is, in words.
+    pub fn title(&self) -> String {
+        meter::title(&self.source, &self.account, self.meters.iter().map(|meter| meter.name.as_str()))
+    }
+}
+
 impl MeterNews {
     /// The meter in a sentence.
     pub fn sentence(&self) -> String {
@@ -56,12 +63,20 @@ impl MeterNews {
         if let Some(pause) = &self.pause {
             return paused(name, pause);
         }
+        if self.is_unlimited() {
+            return format!("{name}: no limit");
+        }
         let mut text =
             format!("{name}: {} calls a minute ({:.0} %)", rounded(self.per_minute), self.share * 100.0);
         if let (Some(used), Some(allowed)) = (self.used, self.allowed) {
             let _ = write!(text, ", {} of {} used today", grouped(used), grouped(allowed));
         }
         text
+    }
+
+    /// True when as many calls may be made as can be.
+    pub fn is_unlimited(&self) -> bool {
+        self.per_minute >= UNLIMITED
     }
 }
 
@@ -130,5 +145,7 @@ mod tests {
         assert_eq!(heavy.sentence(), "heavy: paused until it is resumed (moving house)");
         heavy.pause = Some(Pause { until: Some("2031-02-03T04:05:00Z".parse().unwrap()), why: "x".into() });
         assert_eq!(heavy.sentence(), "heavy: paused until 2031-02-03 04:05 UTC (x)");
+        let free = MeterNews { per_minute: 60.0 * UNLIMITED, pause: None, ..heavy };
+        assert_eq!(free.sentence(), "heavy: no limit");
     }
 }

@@ -28,10 +28,13 @@ impl Pace {
     ///
     /// Calls that are up to `late` seconds behind their tokens are at most `depth + rate * (window + late)` in a
     /// window. That is kept within the quota, with as much room for `late` as the share leaves. A share near 1 leaves
-    /// none: there the rate gives way.
+    /// none: there the rate gives way, unless nobody counts.
     pub fn new(meter: &Meter, share: f64) -> Self {
         let (full, window) = (meter.per_window, meter.window.as_secs_f64());
         let rate = share * full / window;
+        if !meter.strict {
+            return Self { rate, depth: 1.0 + rate * LATENESS, max_age: seconds(OLDEST) };
+        }
         let room = full - 1.0 - rate * window;
         let spare = (rate * LATENESS).min(room / 2.0);
         let late = (room - spare) / rate;
@@ -91,7 +94,7 @@ mod tests {
     use super::*;
 
     fn meter(per_window: f64, seconds: u64) -> Meter {
-        Meter { name: "m", per_window, window: Duration::from_secs(seconds), daily: false }
+        Meter { name: "m", per_window, window: Duration::from_secs(seconds), daily: false, strict: true }
     }
 
     #[test]
@@ -113,6 +116,16 @@ mod tests {
         assert!(pace.rate > 34.0 && pace.rate < 39.0, "{pace:?}");
         let one = Pace::new(&meter(1.0, 1), 1.0);
         assert!(one.rate > 0.5 && one.rate < 1.0 && one.depth == 1.0, "{one:?}");
+    }
+
+    #[test]
+    fn a_rate_that_nobody_counts_gives_way_to_nothing() {
+        let pace = |per_window| Pace::new(&Meter { strict: false, ..meter(per_window, 1) }, 1.0);
+        let five = pace(5.0);
+        assert_eq!((five.rate, five.depth.floor()), (5.0, 1.0), "one at a time");
+        assert_eq!(pace(0.01).rate, 0.01);
+        let times = given(&five, &[0.0], &[0.0; 50]);
+        assert!(times.windows(2).all(|pair| pair[1] - pair[0] >= 0.2 - 1e-6), "{times:?}");
     }
 
     /// Times at which a bucket gives tokens to somebody who is always waiting, or was away for a while, and whose

@@ -95,7 +95,7 @@ impl Tap {
 
     fn later(&self, why: String) -> Failure {
         let until = clock::now().checked_add(LATER).ok();
-        Failure::hold(until, format!("{} account {}: {why}", self.account.source, self.account.label))
+        Failure::hold(until, format!("{}: {why}", self.account.title()))
     }
 
     /// The hold on a meter, if it is on one.

@@ -114,7 +114,8 @@ mod tests {
     use crate::quota::{Meter, Pause};
 
     fn account(per_window: f64) -> Account {
-        let meter = Meter { name: "heavy", per_window, window: Duration::from_secs(1), daily: true };
+        let meter =
+            Meter { name: "heavy", per_window, window: Duration::from_secs(1), daily: true, strict: true };
         Account {
             source: "zoom",
             label: "main".into(),

@@ -8,7 +8,7 @@ use super::*;
 
 fn account() -> Account {
     let second = Duration::from_secs(1);
-    let meter = |name, per_window, window, daily| Meter { name, per_window, window, daily };
+    let meter = |name, per_window, window, daily| Meter { name, per_window, window, daily, strict: true };
     Account {
         source: "zoom",
         label: "main".into(),
