@@ -32,6 +32,7 @@ pub async fn plan(wish: &Wish, config: &Config, broker: &Broker, store: &Store) 
         dates,
         episodes: wish.episodes.clone(),
         catalogue,
+        or_catalogue: wish.or_catalogue,
         lane: wish.lane,
         force: wish.force,
         zone,
@@ -68,7 +69,7 @@ pub async fn due(
     };
     let catalogue = lists_all(&known, store, now).await?;
     let older = (!older.is_empty()).then(|| Wish { dates: older, ..Wish::default() });
-    Ok((older, Wish { dates: recent, episodes, catalogue, ..Wish::default() }))
+    Ok((older, Wish { dates: recent, episodes, catalogue, or_catalogue: true, ..Wish::default() }))
 }
 
 /// True when the server keeps no user actions, by which its episodes would be known: then all there are are listed, once

@@ -25,6 +25,8 @@ pub struct Wish {
     pub episodes: Vec<Mpid>,
     /// Every episode there is.
     pub catalogue: bool,
+    /// Every episode there is, if Opencast turns out to keep no user actions.
+    pub or_catalogue: bool,
     /// The lane, if one is wished.
     pub lane: Option<Lane>,
     /// Again what is complete.
@@ -55,6 +57,8 @@ impl Wish {
             meeting_uuids: words.meeting_uuid.clone(),
             episodes: words.episode.clone(),
             catalogue: words.catalogue,
+            // Whoever names a date wants that.
+            or_catalogue: words.date.is_none() && words.from.is_none() && words.episode.is_empty(),
             lane: words.lane,
             force: words.force,
         })

@@ -25,6 +25,10 @@ pub enum Task {
         /// there without a fault. A server that cannot be asked for a part is asked for the whole date, and so is any
         /// when the date is settled ([`SETTLED_AFTER`]): the receipt is its last then.
         since: Option<Timestamp>,
+        /// Whether all episodes are asked for when it turns out that the server keeps no user actions, by which they
+        /// would be known. Set in one job of the first plan: later ones know.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        or_catalogue: bool,
     },
     /// One episode: its own document.
     Episode {
@@ -39,6 +43,11 @@ pub enum Task {
 }
 
 impl Task {
+    /// The user actions of a date, or what of them came after `since`.
+    pub fn actions(date: Date, since: Option<Timestamp>) -> Self {
+        Self::Actions { date, since, or_catalogue: false }
+    }
+
     /// The queue family.
     pub fn family(&self) -> Family {
         Family::OPENCAST
@@ -145,8 +154,9 @@ mod tests {
     fn a_job_is_written_and_read_and_its_id_says_what_it_is() {
         let date: Date = "2026-01-02".parse().unwrap();
         let tasks = [
-            (Task::Actions { date, since: None }, "opencast:actions:2026-01-02"),
-            (Task::Actions { date, since: Some(Timestamp::UNIX_EPOCH) }, "opencast:actions:2026-01-02"),
+            (Task::actions(date, None), "opencast:actions:2026-01-02"),
+            (Task::actions(date, Some(Timestamp::UNIX_EPOCH)), "opencast:actions:2026-01-02"),
+            (Task::Actions { date, since: None, or_catalogue: true }, "opencast:actions:2026-01-02"),
             (Task::Catalogue { date }, "opencast:catalogue:2026-01-02"),
             (Task::Episode { mpid: "a-1".parse().unwrap() }, "opencast:episode:a-1"),
         ];

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use messages::opencast::ActionsContext;
+use messages::opencast::{ActionsContext, Task};
 use messages::{Cause, CauseClass, Mpid, RawKind};
 use opencast_wire::{Action, Fault, Page, actions};
 use runtime::errand::Raw;
@@ -52,17 +52,22 @@ impl Tally {
 }
 
 /// Reads the date, or what of it came after `since`. A date that is settled is read whole, whenever its job was planned:
-/// its receipt is the last.
+/// its receipt is the last. Where there is no user tracking, and `or_catalogue` says so, all episodes are asked for.
 pub(crate) async fn fetch(
     errand: &mut Errand<'_>,
     date: Date,
     since: Option<Timestamp>,
+    or_catalogue: bool,
 ) -> Result<(), Refusal> {
     let (opencast, now) = (errand.opencast, clock::now());
     window::check(date, &opencast.timezone, now).map_err(Failure::reject)?;
     let since = since.filter(|_| !window::is_settled(date, &opencast.timezone, now));
     let dialect = match find_dialect(errand).await {
         Err(Refusal { reason: Reason::Absent, failure: Failure::Reject { cause } }) => {
+            if or_catalogue {
+                let date = TimeZone::UTC.to_datetime(now).date();
+                errand.plan("catalogue", vec![Task::Catalogue { date }]).await?;
+            }
             return Ok(errand.errand.finish_without(cause).await?);
         }
         found => found?,

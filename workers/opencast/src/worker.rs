@@ -70,7 +70,9 @@ impl Worker for OpencastWorker {
 
 async fn fetch(errand: &mut Errand<'_>) -> Result<(), Refusal> {
     match errand.job.task.clone() {
-        Task::Actions { date, since } => actions::fetch(errand, date, since).await,
+        Task::Actions { date, since, or_catalogue } => {
+            actions::fetch(errand, date, since, or_catalogue).await
+        }
         Task::Episode { mpid } => episodes::fetch_one(errand, &mpid).await,
         Task::Catalogue { date } => episodes::fetch_all(errand, date).await,
     }

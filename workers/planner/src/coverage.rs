@@ -144,6 +144,12 @@ impl Coverage {
         last.is_some_and(Known::is_absent)
     }
 
+    /// True when no job of user actions was begun yet.
+    pub(crate) fn never_asked_for_actions(&self) -> bool {
+        let mut actions = self.receipts.values().filter(|known| known.kind == "actions");
+        actions.all(|known| known.started_at.is_none())
+    }
+
     /// What complete jobs of a kind have cost, in calls of all classes.
     pub(crate) fn complete_calls(&self, kind: &str) -> impl Iterator<Item = u64> {
         let complete = self.receipts.values().filter(move |known| known.kind == kind);

@@ -26,6 +26,8 @@ pub struct Lectures {
     pub episodes: Vec<Mpid>,
     /// Every episode there is.
     pub catalogue: bool,
+    /// Every episode there is, if it turns out that the server keeps no user actions; nobody who was asked before knows.
+    pub or_catalogue: bool,
     /// The lane to publish in; `None`: daily if every date is of the last three days, else backfill.
     pub lane: Option<Lane>,
     /// Publish whatever the receipts say.
@@ -85,13 +87,19 @@ pub fn plan_lectures(now: Timestamp, wanted: &Lectures, coverage: &Coverage, cal
     dates.sort_unstable();
     dates.dedup();
     for date in dates {
-        let known = coverage.of(&Task::Actions { date, since: None }.job_id());
+        let known = coverage.of(&Task::actions(date, None).job_id());
         match known {
-            _ if wanted.force => tasks.push(Task::Actions { date, since: None }),
+            _ if wanted.force => tasks.push(Task::actions(date, None)),
             Some(known) if is_under_way(known, now, coverage.jobs_waiting) => in_flight.push(date),
             Some(known) if is_final(known, date, &wanted.zone) && is_believed(known) => covered.push(date),
-            known => tasks.push(Task::Actions { date, since: since(known, date, now, &wanted.zone) }),
+            known => tasks.push(Task::actions(date, since(known, date, now, &wanted.zone))),
         }
+    }
+    if wanted.or_catalogue
+        && coverage.never_asked_for_actions()
+        && let Some(Task::Actions { or_catalogue, .. }) = tasks.last_mut()
+    {
+        *or_catalogue = true;
     }
     // Single episodes were asked for by hand: they are fetched anew unless they are on their way already.
     let under_way = |task: &Task| {
@@ -172,6 +180,7 @@ mod tests {
             dates: dates.to_vec(),
             episodes: Vec::new(),
             catalogue: false,
+            or_catalogue: false,
             lane: None,
             force: false,
             run: RUN.into(),
@@ -180,8 +189,7 @@ mod tests {
     }
 
     fn receipt(date: Date, state: ReceiptState, started_at: Option<&str>) -> Receipt {
-        let job =
-            Task::Actions { date, since: None }.into_job(RUN.into(), Lane::Daily, at("2026-03-01T00:00:00Z"));
+        let job = Task::actions(date, None).into_job(RUN.into(), Lane::Daily, at("2026-03-01T00:00:00Z"));
         let started_at = started_at.map(at);
         Receipt { state, started_at, finished_at: started_at, ..job.planned().unwrap() }
     }
@@ -207,14 +215,10 @@ mod tests {
         let (day, mark) = (date(2026, 3, 10), "2026-03-10T15:00:00Z");
         let coverage = Coverage::from_iter([receipt(day, ReceiptState::Complete, Some(mark))]);
         let plan = |now: &str| tasks(&plan_lectures(at(now), &wanted(&[day]), &coverage, 5.0));
-        assert_eq!(plan("2026-03-10T16:00:00Z"), [Task::Actions { date: day, since: Some(at(mark)) }]);
-        assert_eq!(plan("2026-03-11T05:00:00Z"), [Task::Actions { date: day, since: Some(at(mark)) }]);
-        assert_eq!(plan("2026-03-11T10:00:00Z"), [Task::Actions { date: day, since: None }]);
-        assert_eq!(
-            plan("2026-03-10T14:00:00Z"),
-            [Task::Actions { date: day, since: None }],
-            "a mark in the future"
-        );
+        assert_eq!(plan("2026-03-10T16:00:00Z"), [Task::actions(day, Some(at(mark)))]);
+        assert_eq!(plan("2026-03-11T05:00:00Z"), [Task::actions(day, Some(at(mark)))]);
+        assert_eq!(plan("2026-03-11T10:00:00Z"), [Task::actions(day, None)]);
+        assert_eq!(plan("2026-03-10T14:00:00Z"), [Task::actions(day, None)], "a mark in the future");
     }
 
     #[test]
@@ -223,7 +227,7 @@ mod tests {
         for state in [ReceiptState::Failed, ReceiptState::Incomplete, ReceiptState::Cancelled] {
             let coverage = Coverage::from_iter([receipt(day, state, Some("2026-03-10T15:00:00Z"))]);
             let plan = plan_lectures(at("2026-03-10T16:00:00Z"), &wanted(&[day]), &coverage, 5.0);
-            assert_eq!(tasks(&plan), [Task::Actions { date: day, since: None }], "{state:?}");
+            assert_eq!(tasks(&plan), [Task::actions(day, None)], "{state:?}");
         }
     }
 
@@ -243,6 +247,23 @@ mod tests {
         assert_eq!(planned([whole("2026-03-09T04:30:00Z"), gone.clone()]), dates, "it was there before");
         assert_eq!(planned([whole("2026-03-11T04:30:00Z"), gone.clone()]), [before], "it is there again");
         assert_eq!(planned([absent(before, "2026-03-11T04:30:00Z"), gone]), dates);
+    }
+
+    #[test]
+    fn one_job_of_the_first_plan_takes_the_episodes_of_a_server_that_keeps_no_actions() {
+        let (before, day, now) = (date(2026, 3, 7), date(2026, 3, 8), at("2026-03-09T12:00:00Z"));
+        let wanted = Lectures { or_catalogue: true, ..wanted(&[before, day]) };
+        let or_catalogue = |receipts: &[Receipt]| {
+            let plan = plan_lectures(now, &wanted, &Coverage::from_iter(receipts.to_vec()), 5.0);
+            let flags = tasks(&plan).into_iter().map(|task| match task {
+                Task::Actions { date, or_catalogue, .. } => (date, or_catalogue),
+                other => panic!("{other:?}"),
+            });
+            flags.collect::<Vec<_>>()
+        };
+        assert_eq!(or_catalogue(&[]), [(before, false), (day, true)]);
+        let begun = receipt(before, ReceiptState::Incomplete, Some("2026-03-08T12:00:00Z"));
+        assert_eq!(or_catalogue(&[begun]), [(before, false), (day, false)]);
     }
 
     #[test]

@@ -139,7 +139,7 @@ fn yesterday_and_what_is_missing_of_three_days_and_of_a_week_ago() {
 fn watched(date: Date, state: ReceiptState) -> Receipt {
     let read = date.saturating_add(2.days()).to_datetime(jiff::civil::time(4, 30, 0, 0));
     let read = zurich().to_timestamp(read).unwrap();
-    let job = LectureTask::Actions { date, since: None }.into_job("earlier".into(), Lane::Daily, read);
+    let job = LectureTask::actions(date, None).into_job("earlier".into(), Lane::Daily, read);
     Receipt { state, started_at: Some(read), finished_at: Some(read), ..job.planned().unwrap() }
 }
 
@@ -182,6 +182,7 @@ fn of_an_outage_only_what_is_missing_is_published_and_what_is_old_for_itself() {
         dates: older,
         episodes: Vec::new(),
         catalogue: false,
+        or_catalogue: false,
         lane: None,
         force: false,
         run: "r".into(),

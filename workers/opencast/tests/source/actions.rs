@@ -112,7 +112,7 @@ async fn a_part_of_a_date_is_asked_for_where_the_server_can_give_one() {
         let server = Opencast::start(world).await.unwrap();
         let since = Some(clock::now() - jiff::SignedDuration::from_hours(2));
         let bench = Bench::new(Config { timezone, ..config(&server) });
-        let harvest = bench.harvest(vec![Task::Actions { date: today, since }]).await;
+        let harvest = bench.harvest(vec![Task::actions(today, since)]).await;
         assert!(harvest.failed.is_empty(), "{:?}", harvest.failed);
         let (got, all) = (harvest.action_ids().len(), server.truth(today).actions as usize);
         assert!(got > 0 && (got < all) == part, "{dialect:?}: {got} of {all}");
@@ -126,7 +126,7 @@ async fn a_part_of_a_date_is_asked_for_where_the_server_can_give_one() {
 async fn a_date_that_has_settled_meanwhile_is_read_whole_whatever_its_job_says() {
     let since = Some("2026-03-19T15:00:00Z".parse().unwrap());
     let server = Opencast::start(Settings { dialect: Dialect::Dce, ..settings() }).await.unwrap();
-    let harvest = Bench::new(config(&server)).harvest(vec![Task::Actions { date: date(), since }]).await;
+    let harvest = Bench::new(config(&server)).harvest(vec![Task::actions(date(), since)]).await;
     let (ids, meant) = (harvest.action_ids(), server.truth(date()).ids.unwrap().action_ids);
     assert!(meant.len() == 700 && meant.iter().all(|id| ids.contains(id)), "{} came", ids.len());
 }

@@ -102,7 +102,7 @@ pub(crate) fn date() -> Date {
 }
 
 pub(crate) fn whole(date: Date) -> Task {
-    Task::Actions { date, since: None }
+    Task::actions(date, None)
 }
 
 pub(crate) fn first_attempt() -> Attempt {
