@@ -14,6 +14,7 @@ mod embedded;
 mod export;
 mod full_disk;
 mod help;
+mod lectures;
 mod opencast;
 mod pause;
 mod program;

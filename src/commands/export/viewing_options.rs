@@ -74,3 +74,6 @@ async fn one(store: &Store, mpid: &str, sheet: &mut Sheet) -> anyhow::Result<()>
     .await?;
     current.map_or(Ok(()), |counts| counts.write(mpid, sheet))
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,156 @@
+//! Opencast's jobs at the desk and under a cancel, and documents of odd servers, by the real binary.
+
+use std::collections::BTreeMap;
+
+use indexer::DeadLetterDesk;
+use jiff::civil::Date;
+use messages::opencast::Task;
+use messages::{Cause, CauseClass, Family, Lane, Queue, RunId};
+use runtime::{BatchWorker as _, Broker, Message, Outbox};
+use serde_json::Value;
+use simulator::opencast::{Dialect, Disorder, Opencast, Settings};
+use store::{Kind, Query, Store};
+use tokio_util::sync::CancellationToken;
+
+use crate::bad_input::yesterday;
+use crate::program::{Program, eventually};
+
+fn settings() -> Settings {
+    Settings { dialect: Dialect::Dce, actions_per_day: 300, ..Settings::default() }
+}
+
+fn json(program: &Program, words: &[&str]) -> Value {
+    let ended = program.call(words);
+    assert_eq!(ended.code, Some(0), "{words:?}: {}\n{}", ended.out, ended.err);
+    serde_json::from_str(ended.out.lines().last().unwrap()).unwrap()
+}
+
+fn local(program: &Program) -> Store {
+    let settings = store::local::Settings { folder: program.path().join("data"), prefix: String::new() };
+    Store::Local(store::Local::open(settings).unwrap())
+}
+
+fn ids(opencast: &Opencast, day: Date) -> Vec<String> {
+    opencast.truth(day).ids.unwrap().action_ids.iter().map(ToString::to_string).collect()
+}
+
+/// Every document of user actions by its id.
+async fn documents(store: &Store) -> BTreeMap<String, Value> {
+    let (query, mut documents, mut after) = (Query::all(Kind::Useractions), BTreeMap::new(), None);
+    loop {
+        let (hits, next) = store.scan(&query, 2_000, after).await.unwrap();
+        let read = hits.into_iter().map(|hit| (hit.id, serde_json::from_str(hit.source.get()).unwrap()));
+        documents.extend(read);
+        match next {
+            Some(next) => after = Some(next),
+            None => return documents,
+        }
+    }
+}
+
+/// A server that is told to log nobody: no user, no address, no session, and no place of any.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_server_leaves_out_is_in_no_document() {
+    let opencast = Opencast::start(Settings { omitted: true, ..settings() }).await.unwrap();
+    let program = Program::new().with_opencast(&opencast).with("UA_DATA_DIR", "data");
+    let date = yesterday();
+    let said = json(&program, &["run", "--source", "opencast", "--date", &date, "--json"]);
+    assert_eq!(said["complete"], true, "{said}");
+    let documents = documents(&local(&program)).await;
+    assert!(ids(&opencast, date.parse().unwrap()).iter().all(|id| documents.contains_key(id)));
+    for (id, document) in &documents {
+        for field in ["huid", "ip", "proxy1", "more_proxies", "hostname", "session_id", "geoip"] {
+            assert!(document.get(field).is_none(), "{id} has {field}: {document}");
+        }
+        assert!(!document.to_string().contains("-omitted-"), "{document}");
+    }
+    assert!(documents.values().any(|document| document["ua"]["name"].is_string()), "browsers are told");
+    let exported = program.call(&["export", "attendance", "--json"]);
+    assert_eq!((exported.code, exported.out.as_str()), (Some(0), ""), "nobody attended: {}", exported.err);
+    opencast.stop().await;
+}
+
+/// A footprint that has grown since it was read takes the place of what it was, in the store.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_footprint_that_grew_replaces_itself_in_the_store() {
+    let opencast =
+        Opencast::start(Settings { actions_per_day: 2_000, disorder: Disorder::Stable, ..settings() })
+            .await
+            .unwrap();
+    let program = Program::new().with_opencast(&opencast).with("UA_DATA_DIR", "data");
+    let date = yesterday();
+    let read = async || {
+        json(&program, &["run", "--source", "opencast", "--date", &date, "--force", "--json"]);
+        documents(&local(&program)).await
+    };
+    let (first, second) = (read().await, read().await);
+    assert_eq!(first.keys().collect::<Vec<_>>(), second.keys().collect::<Vec<_>>(), "none is doubled");
+    let mut grown = 0;
+    for (id, before) in first.iter().filter(|(_, document)| document["action"]["type"] == "FOOTPRINT") {
+        let point = |document: &Value, name: &str| document["action"][name].as_i64().unwrap();
+        let after = &second[id];
+        assert_eq!(point(before, "inpoint"), point(after, "inpoint"), "{id}");
+        // One that was read twice by the first run, as whoever looks for the dialect may, had grown by then.
+        assert!(point(before, "outpoint") <= point(after, "outpoint"), "{id}: {before} {after}");
+        grown += u32::from(point(before, "outpoint") < point(after, "outpoint"));
+    }
+    assert!(grown > 5, "{grown}");
+    opencast.stop().await;
+}
+
+/// A run of Opencast's is cancelled: its jobs are out of the queue, cost no call, and are planned again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_of_lectures_is_cancelled_and_planned_again() {
+    let opencast = Opencast::start(settings()).await.unwrap();
+    let program = Program::new().with_opencast(&opencast).with("UA_DATA_DIR", "data");
+    let to: Date = yesterday().parse().unwrap();
+    let from = to.saturating_sub(jiff::Span::new().days(2)).to_string();
+    let words = ["plan", "--source", "opencast", "--from", &from, "--to", &to.to_string(), "--yes", "--json"];
+    let run = json(&program, &words)["run"].as_str().unwrap().to_owned();
+    let cancelled = json(&program, &["cancel", &run, "--yes", "--json"]);
+    assert_eq!((&cancelled["taken"], &cancelled["left"]), (&3.into(), &0.into()), "{cancelled}");
+    let shown = json(&program, &["status", "--run", &run, "--json"]);
+    assert_eq!((&shown["progress"]["cancelled"], shown["state"].as_str()), (&3.into(), Some("cancelled")));
+    assert_eq!(opencast.ledger_summary().calls, 0);
+    assert_eq!(json(&program, &words)["jobs"], 3, "what was cancelled is not held");
+    opencast.stop().await;
+}
+
+/// A dead job of Opencast's is replayed from the desk, and done.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dead_job_of_lectures_is_replayed_and_done() {
+    let opencast = Opencast::start(settings()).await.unwrap();
+    let program = Program::new().with_opencast(&opencast).with("UA_DATA_DIR", "data");
+    let (store, day) = (local(&program), yesterday().parse().unwrap());
+    let settings = runtime::broker::local::Settings {
+        folder: program.path().join("data"),
+        ladder: runtime::Ladder::default(),
+        documents_limit: 1_000,
+    };
+    let broker = Broker::Local(runtime::broker::Local::open(settings).unwrap());
+    let now = runtime::clock::now();
+    let job = Task::actions(day, None).into_job(RunId::from("r"), Lane::Daily, now);
+    let queue = Queue::jobs(Family::OPENCAST, Lane::Daily);
+    let letter = Message::new(queue.clone(), job.id.as_str(), messages::encode(&job).unwrap(), now);
+    let letter = letter.into_dead(Cause::new(CauseClass::HtmlBlocked, "a page for people"));
+    let mut outbox = Outbox::new(broker.clone(), CancellationToken::new());
+    let filed = DeadLetterDesk::new(store.clone()).perform(&[letter], &mut outbox).await;
+    assert!(matches!(filed[..], [Ok(())]), "{filed:?}");
+    let listed = json(&program, &["dlq", "list", "--source", "opencast", "--json"]);
+    assert_eq!(listed["letters"][0]["id"], job.id.as_str(), "{listed}");
+    let replayed = program.call(&["dlq", "replay", "--class", "html-blocked"]);
+    assert_eq!(replayed.code, Some(0), "{}{}", replayed.out, replayed.err);
+    assert_eq!(broker.depth(&queue.replay_lane()).await.unwrap().ready, 1);
+    broker.close().await;
+    let worker = program.start(&["work", "opencast", "index"], "work.log");
+    eventually("the replayed job is done", 60, async || {
+        let complete = Query::all(Kind::Harvests).with("state", "complete").with("kind", "actions");
+        store.count(&complete).await.unwrap() == 1
+    })
+    .await;
+    assert_eq!(worker.terminate(), Some(0));
+    let held = documents(&store).await;
+    assert!(ids(&opencast, day).iter().all(|id| held.contains_key(id)));
+    assert_eq!(store.count(&Query::all(Kind::Deadletters).with("state", "replayed")).await.unwrap(), 1);
+    opencast.stop().await;
+}
