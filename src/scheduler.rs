@@ -17,7 +17,7 @@ use crate::planning::{self, By, Planned, Wish, lectures, meetings};
 use crate::{allowed, coverage, exit, runs};
 
 /// The name the schedulers stand for.
-const LEAD: &str = "schedule";
+pub(crate) const LEAD: &str = "schedule";
 /// How often the clock is looked at: it may be put forward or back.
 const LOOK: Duration = Duration::from_secs(30);
 /// The pause after a try that the world has made fail.

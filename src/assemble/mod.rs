@@ -57,10 +57,17 @@ fn amqp_settings(amqp: &AmqpConfig, config: &Config, role: &str) -> runtime::bro
         prefix: amqp.queue_prefix.clone(),
         ladder: Ladder::default(),
         documents_limit: config.documents_limit,
+        leads: leads(config),
         ca_cert: amqp.ca_cert.clone(),
         connection_name: format!("ua {role}"),
         shelf_life: SHELF_LIFE,
     }
+}
+
+/// Everything that processes of this installation lead.
+fn leads(config: &Config) -> Vec<String> {
+    let quotas = config.zoom.iter().chain(&config.more_accounts).map(|zoom| zoom.account().lead_name());
+    quotas.chain(std::iter::once(crate::scheduler::LEAD.to_owned())).collect()
 }
 
 /// Opens the store that the configuration names.

@@ -120,40 +120,62 @@ fn different(queue: &Surveyed) -> Vec<Finding> {
 fn rights(survey: &Survey) -> Vec<Finding> {
     let rights = &survey.rights;
     let refused = [
-        ("declare queues", "configure", &rights.declare),
-        ("publish", "write", &rights.publish),
+        ("declare", "configure", &rights.declare),
+        ("publish and bind", "write", &rights.publish),
         ("take messages", "read", &rights.take),
     ];
     let findings: Vec<Finding> = refused
         .into_iter()
         .filter_map(|(what, right, refusal)| {
-            let text = format!("the user may not {what} ({})", refusal.as_ref()?);
+            let text = format!("the user may not {what}: no right to {right} ({})", refusal.as_ref()?);
             let remedy = format!(
-                "give the user of AMQP_URL the right to {right} (rabbitmqctl set_permissions); until then \
-                 `ua status` and `ua check` work, and workers do not"
+                "run `{}` at the broker, USER being that of AMQP_URL; until then `ua status` and `ua check` work, and \
+                 workers do not",
+                permissions(survey)
             );
             Some(Finding::users("rights", text).remedy(remedy))
         })
         .collect();
     if findings.is_empty() && survey.blocked.is_none() {
-        return vec![Finding::well("rights", "the user may declare, publish and take")];
+        let text = "the user may declare, publish and take all that is needed";
+        return vec![match &rights.default_exchange {
+            None => Finding::well("rights", text),
+            Some(_) => Finding::well(
+                "rights",
+                format!(
+                    "{text}; not write to amq.default, by which alone who may not declare could see the workers"
+                ),
+            ),
+        }];
     }
     findings
 }
 
+/// The command that gives a user all the rights that are needed, and no others: to configure, to write, to read.
+fn permissions(survey: &Survey) -> String {
+    let Survey { vhost, pattern, .. } = survey;
+    format!("rabbitmqctl set_permissions -p '{vhost}' USER '{pattern}' '{pattern}' '{pattern}'")
+}
+
 /// What AMQP does not tell.
 async fn beside(amqp: &AmqpConfig, survey: &Survey) -> Vec<Finding> {
-    let minutes = assemble::SHELF_LIFE.as_secs() / 60;
-    match management::examine(amqp, survey).await {
-        Some(findings) => findings,
-        None => vec![Finding::well(
-            "timeout",
-            format!(
-                "RabbitMQ does not tell its consumer_timeout (usually 30 min); no delivery waits here for longer \
-                 than {minutes} min"
-            ),
-        )],
+    let mut findings = management::examine(amqp, survey).await.unwrap_or_default();
+    if !findings.iter().any(|finding| finding.what == "timeout") {
+        findings.push(timeout());
     }
+    findings
+}
+
+/// Neither AMQP nor the management API tells the broker's own consumer_timeout, only what policies make of it.
+fn timeout() -> Finding {
+    let minutes = assemble::SHELF_LIFE.as_secs() / 60;
+    let text = format!(
+        "RabbitMQ tells nobody its consumer_timeout (30 min unless set); a delivery waits here for up to {minutes} min \
+         before its work, so {} min or more are needed: `rabbitmqctl eval 'application:get_env(rabbit, \
+         consumer_timeout).'` at the broker shows it in ms",
+        minutes * 2
+    );
+    Finding::well("timeout", text)
 }
 
 #[cfg(test)]
@@ -169,6 +191,7 @@ mod tests {
             encrypted: false,
             same_machine: true,
             vhost: "/".to_owned(),
+            pattern: r"^ua(\..*)?$".to_owned(),
             queues,
             rights: Rights::default(),
             blocked: None,
@@ -205,7 +228,12 @@ mod tests {
         let blocked = Survey { blocked: Some("low on memory".to_owned()), ..survey(Vec::new()) };
         assert!(lines(&blocked)[0].contains("takes no messages: low on memory"));
         let rights = Rights { declare: Some("refused".to_owned()), ..Rights::default() };
-        assert!(lines(&Survey { rights, ..survey(Vec::new()) })[0].contains("may not declare queues"));
+        let rights = lines(&Survey { rights, ..survey(Vec::new()) });
+        let command = r"`rabbitmqctl set_permissions -p '/' USER '^ua(\..*)?$' '^ua(\..*)?$' '^ua(\..*)?$'`";
+        assert!(
+            rights[0].contains("no right to configure (refused)") && rights[0].contains(command),
+            "{rights:?}"
+        );
         let far = Survey { same_machine: false, ..survey(Vec::new()) };
         assert!(lines(&far)[0].contains("amqps://"));
         assert!(lines(&Survey { version: "5.0.1".to_owned(), ..survey(Vec::new()) })[0].contains("newer"));

@@ -6,13 +6,12 @@ use std::pin::Pin;
 
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
-use lapin::options::{
-    BasicConsumeOptions, BasicPublishOptions, ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions,
-};
-use lapin::types::{FieldTable, ShortString};
+use lapin::options::BasicPublishOptions;
+use lapin::types::ShortString;
 use lapin::{BasicProperties, Channel, Confirmation, ExchangeKind};
 
-use super::names::Names;
+use super::names::{Names, Way};
+use super::own::{self, Own};
 use super::{Amqp, Lead, fault, names, topology};
 use crate::BrokerError;
 
@@ -21,8 +20,9 @@ type Flight = Pin<Box<dyn Future<Output = lapin::Result<Confirmation>> + Send>>;
 /// The leader's end.
 pub(crate) struct Counter {
     channel: Channel,
+    names: Names,
     wants: lapin::Consumer,
-    news: ShortString,
+    news: Way,
     flying: FuturesUnordered<Flight>,
 }
 
@@ -38,79 +38,58 @@ pub(crate) enum Arrival {
 /// A process's end.
 pub(crate) struct Tap {
     channel: Channel,
-    wants: ShortString,
-    queue: ShortString,
-    notes: lapin::Consumer,
+    wants: Way,
+    own: Own,
 }
 
 impl Lead {
     /// Opens the leader's end of the way of tokens, over the leader's own connection.
     pub(crate) async fn counter(&self) -> Result<Counter, BrokerError> {
-        let channel = self.channel().await?;
-        let (wants, news) = declare(&channel, &self.inner().names, self.name()).await?;
-        let wants = consume(&channel, wants).await?;
-        Ok(Counter { channel, wants, news, flying: FuturesUnordered::new() })
+        let (channel, names) = (self.channel().await?, self.inner().names.clone());
+        let (wants, news) = declare(&channel, &names, self.name()).await?;
+        let wants = own::consume(&channel, wants.key).await?;
+        Ok(Counter { channel, names, wants, news, flying: FuturesUnordered::new() })
     }
 }
 
 impl Amqp {
     /// Opens a process's end of the way of tokens.
     pub(crate) async fn tap(&self, name: &str) -> Result<Tap, BrokerError> {
-        let channel = self.inner.publishing.insist(None, || self.inner.publishing.channel()).await?;
-        let (wants, news) = declare(&channel, &self.inner.names, name).await?;
-        let own = QueueDeclareOptions { exclusive: true, auto_delete: true, ..Default::default() };
-        let failed = |error: lapin::Error| fault::of(&error);
-        let queue = channel.queue_declare(ShortString::default(), own, FieldTable::default()).await;
-        let queue = queue.map_err(failed)?.name().clone();
-        let (key, options) = (ShortString::default(), QueueBindOptions::default());
-        let bound = channel.queue_bind(queue.clone(), news, key, options, FieldTable::default()).await;
-        bound.map_err(failed)?;
-        let notes = consume(&channel, queue.clone()).await?;
-        Ok(Tap { channel, wants, queue, notes })
+        let (link, names) = (&self.inner.publishing, &self.inner.names);
+        let channel = link.insist(None, || link.channel()).await?;
+        let (wants, news) = declare(&channel, names, name).await?;
+        let own = Own::open(&channel, names, "tokens").await?;
+        topology::bind(&channel, own.name.clone(), news.exchange, news.key).await?;
+        Ok(Tap { channel, wants, own })
     }
 }
 
-async fn declare(
-    channel: &Channel,
-    names: &Names,
-    name: &str,
-) -> Result<(ShortString, ShortString), BrokerError> {
-    let (wants, news) = (names.own("wants", name)?, names.own("news", name)?);
-    topology::declare_queue(channel, wants.clone(), topology::wants()).await?;
-    let options = ExchangeDeclareOptions { durable: true, ..Default::default() };
-    let declared =
-        channel.exchange_declare(news.clone(), ExchangeKind::Fanout, options, FieldTable::default()).await;
-    declared.map_err(|error| fault::of(&error))?;
-    Ok((wants, news))
-}
-
-async fn consume(channel: &Channel, queue: ShortString) -> Result<lapin::Consumer, BrokerError> {
-    let options = BasicConsumeOptions { no_ack: true, ..Default::default() };
-    let consumer = channel.basic_consume(queue, ShortString::default(), options, FieldTable::default()).await;
-    consumer.map_err(|error| fault::of(&error))
+/// The ways to the leader of a name, and to every process.
+async fn declare(channel: &Channel, names: &Names, name: &str) -> Result<(Way, Way), BrokerError> {
+    let wants = own::wants(names, name)?;
+    wants.declare(channel).await?;
+    let news = Way { exchange: names.own("news", name)?, key: ShortString::default() };
+    topology::declare_exchange(channel, news.exchange.clone(), ExchangeKind::Fanout).await?;
+    Ok((wants.way(), news))
 }
 
 impl Counter {
     /// Sends to one process.
     pub(crate) async fn send(&mut self, worker: &str, body: &[u8]) -> Result<(), BrokerError> {
         let Some(queue) = names::short(worker) else { return Ok(()) };
-        self.publish(ShortString::default(), queue, true, body).await
+        let way = self.names.way_to(&queue);
+        self.publish(way, true, body).await
     }
 
     /// Sends to every process.
     pub(crate) async fn broadcast(&mut self, body: &[u8]) -> Result<(), BrokerError> {
-        self.publish(self.news.clone(), ShortString::default(), false, body).await
+        self.publish(self.news.clone(), false, body).await
     }
 
-    async fn publish(
-        &mut self,
-        exchange: ShortString,
-        key: ShortString,
-        mandatory: bool,
-        body: &[u8],
-    ) -> Result<(), BrokerError> {
+    async fn publish(&mut self, way: Way, mandatory: bool, body: &[u8]) -> Result<(), BrokerError> {
         let options = BasicPublishOptions { mandatory, ..Default::default() };
-        let sent = self.channel.basic_publish(exchange, key, options, body, BasicProperties::default()).await;
+        let properties = BasicProperties::default();
+        let sent = self.channel.basic_publish(way.exchange, way.key, options, body, properties).await;
         let confirm = sent.map_err(|error| fault::of(&error))?;
         self.flying.push(Box::pin(confirm));
         Ok(())
@@ -143,25 +122,20 @@ impl Counter {
 impl Tap {
     /// The name of the process's own queue.
     pub(crate) fn name(&self) -> &str {
-        self.queue.as_str()
+        self.own.name.as_str()
     }
 
     /// Says what the process wants.
     pub(crate) async fn send(&self, body: &[u8]) -> Result<(), BrokerError> {
-        let (exchange, options) = (ShortString::default(), BasicPublishOptions::default());
-        let sent = self.channel.basic_publish(
-            exchange,
-            self.wants.clone(),
-            options,
-            body,
-            BasicProperties::default(),
-        );
+        let Way { exchange, key } = self.wants.clone();
+        let (options, properties) = (BasicPublishOptions::default(), BasicProperties::default());
+        let sent = self.channel.basic_publish(exchange, key, options, body, properties);
         sent.await.map(drop).map_err(|error| fault::of(&error))
     }
 
     /// Waits for what the leader says. Safe to cancel.
     pub(crate) async fn next(&mut self) -> Result<Vec<u8>, BrokerError> {
-        match self.notes.next().await {
+        match self.own.arriving.next().await {
             Some(Ok(note)) => Ok(note.data),
             Some(Err(error)) => Err(fault::of(&error)),
             None => Err(BrokerError::Away("it sends no more tokens".to_owned())),

@@ -10,19 +10,20 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use lapin::message::Delivery;
 use lapin::options::{
-    BasicAckOptions, BasicConsumeOptions, BasicGetOptions, BasicPublishOptions, BasicQosOptions,
-    ConfirmSelectOptions,
+    BasicAckOptions, BasicConsumeOptions, BasicGetOptions, BasicQosOptions, ConfirmSelectOptions,
 };
 use lapin::types::{AMQPValue, FieldTable, ShortString};
-use lapin::{BasicProperties, Channel, Confirmation, Connection};
+use lapin::{BasicProperties, Channel, Connection};
 use tokio::runtime::Handle;
 use tokio::sync::Mutex as AsyncMutex;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::debug;
 
 use super::link::{self, Link};
+use super::names::Way;
+use super::own::{self, put};
 use super::post::{Order, Post};
-use super::{Amqp, Inner, fault, topology};
+use super::{Amqp, Inner, fault};
 use crate::BrokerError;
 
 /// Seconds between two signs of life: a leader that gives none for about twice that long is deposed.
@@ -83,19 +84,20 @@ impl Amqp {
         );
         let connection = Own(Some(link.connect().await?));
         let channel = open(&connection).await?;
-        let seat = inner.names.lead(name)?;
-        topology::declare_queue(&channel, seat.clone(), topology::seat()).await?;
+        let queue = own::seat(&inner.names, name)?;
+        queue.declare(&channel).await?;
         let options = BasicConsumeOptions::default();
+        let seat = queue.way();
         let consumer =
-            channel.basic_consume(seat.clone(), ShortString::default(), options, FieldTable::default()).await;
+            channel.basic_consume(queue.name, ShortString::default(), options, FieldTable::default()).await;
         let mut consumer = consumer.map_err(|error| fault::of(&error))?;
         put(&channel, &seat, b"", BasicProperties::default()).await?;
         let Some(Ok(seated)) = consumer.next().await else {
             return Err(BrokerError::Away("the connection of a candidate was lost".to_owned()));
         };
         let keeping = open(&connection).await?;
-        topology::declare_queue(&keeping, inner.names.kept(name)?, topology::register()).await?;
-        let orders = Post::open(open(&connection).await?, inner.names.orders(name)?).await?;
+        own::kept(&inner.names, name)?.declare(&keeping).await?;
+        let orders = Post::open(open(&connection).await?, &inner.names, name).await?;
         let lost = CancellationToken::new();
         let stop = inner.stop.child_token();
         let watch = Watch { channel, seat, consumer, seated, lost: lost.clone() };
@@ -137,30 +139,10 @@ async fn open(connection: &Own) -> Result<Channel, BrokerError> {
     opening.await.map_err(|error: lapin::Error| fault::of(&error))
 }
 
-/// Publishes to a queue and waits for the confirm.
-pub(super) async fn put(
-    channel: &Channel,
-    queue: &ShortString,
-    body: &[u8],
-    properties: BasicProperties,
-) -> Result<(), BrokerError> {
-    let options = BasicPublishOptions { mandatory: true, ..Default::default() };
-    let properties = properties.with_delivery_mode(2);
-    let sent = channel.basic_publish(ShortString::default(), queue.clone(), options, body, properties).await;
-    let confirmed = match sent {
-        Ok(confirm) => confirm.await,
-        Err(error) => Err(error),
-    };
-    match confirmed.map_err(|error| fault::of(&error))? {
-        Confirmation::Ack(None) => Ok(()),
-        _ => Err(BrokerError::Away(format!("the queue {queue} takes no messages"))),
-    }
-}
-
 /// Sees to it that the leadership lasts, and tells when it does not.
 struct Watch {
     channel: Channel,
-    seat: ShortString,
+    seat: Way,
     consumer: lapin::Consumer,
     seated: Delivery,
     lost: CancellationToken,
@@ -225,14 +207,14 @@ impl Lead {
     }
 
     pub(in crate::broker) async fn keep(&self, state: Vec<u8>) -> Result<(), BrokerError> {
-        let queue = self.inner.names.kept(&self.name)?;
+        let way = self.inner.names.way_to(&self.inner.names.kept(&self.name)?);
         let mut taken = self.taken.lock().await;
         taken.serial += 1;
         let mut headers = FieldTable::default();
         headers.insert(SERIAL.into(), AMQPValue::LongLongInt(taken.serial));
         let properties = BasicProperties::default().with_headers(headers);
         // The queue holds one message: a newer one takes the place of the last.
-        self.while_leading(put(&self.keeping, &queue, &state, properties)).await?;
+        self.while_leading(put(&self.keeping, &way, &state, properties)).await?;
         for tag in std::mem::take(&mut taken.tags) {
             let acked = self.keeping.basic_ack(tag, BasicAckOptions::default()).await;
             acked.map_err(|error| fault::of(&error))?;

@@ -44,12 +44,15 @@ pub(super) type Told<'a> = &'a mut (dyn FnMut(&str, u64, u64) + Send);
 pub(super) async fn migrate(inner: &Arc<Inner>, told: Told<'_>) -> Result<Vec<Migrated>, BrokerError> {
     let _lock = lock(inner).await?;
     topology::declare_exchanges(&inner.channel().await?, &inner.names, &inner.ladder).await?;
-    let mut wanted = topology::wanted(&inner.names, &inner.ladder, inner.documents_limit)?;
+    let mut wanted = inner.wanted()?;
     // Rungs first, while every queue they lead to is bound: a rung keeps what it cannot pass on where nobody can
     // count it.
     wanted.sort_by_key(|wanted| !wanted.is_rung());
     let mut cases = Vec::new();
     for wanted in wanted {
+        cases.extend(Case::of(inner, wanted).await?);
+    }
+    for wanted in inner.wanted_by_leaders()? {
         cases.extend(Case::of(inner, wanted).await?);
     }
     // Refused as a whole, before anything is touched.

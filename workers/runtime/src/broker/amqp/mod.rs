@@ -16,9 +16,11 @@ mod link;
 mod migrate;
 mod mover;
 mod names;
+mod own;
 mod parked;
 mod post;
 mod publisher;
+mod rights;
 mod roll;
 mod shelf;
 mod sift;
@@ -52,14 +54,16 @@ pub(super) use self::lease::Lease;
 pub use self::migrate::Migrated;
 pub(super) use self::parked::Parked;
 pub use self::post::Order;
+pub use self::rights::Rights;
 pub(super) use self::sift::Sift;
-pub use self::survey::{QueueState, Rights, Survey, Surveyed};
+pub use self::survey::{QueueState, Survey, Surveyed};
 
 use self::address::Address;
 use self::lease::{Held, Holdings};
 use self::link::{Link, Outage};
 use self::names::Names;
 use self::publisher::{Publisher, Refusal};
+use self::topology::Wanted;
 use self::wire::Parcel;
 use super::{BrokerError, Depth, Ladder, PublishError, Subscription};
 use crate::{Card, Message};
@@ -80,6 +84,8 @@ pub struct Settings {
     pub ladder: Ladder,
     /// Messages that `ua.documents` takes at most.
     pub documents_limit: usize,
+    /// The names that processes lead here: their queues are surveyed and made anew with the others.
+    pub leads: Vec<String>,
     /// Certificate authorities (PEM) to trust besides the system's.
     pub ca_cert: Option<PathBuf>,
     /// What the broker's operator sees this process as.
@@ -97,6 +103,7 @@ impl Settings {
             prefix: "ua".to_owned(),
             ladder: Ladder::default(),
             documents_limit: 2_000,
+            leads: Vec::new(),
             ca_cert: None,
             connection_name: "ua".to_owned(),
             shelf_life: Duration::from_secs(600),
@@ -117,6 +124,7 @@ struct Inner {
     connection_name: String,
     ladder: Ladder,
     documents_limit: usize,
+    leads: Vec<String>,
     shelf_life: Duration,
     outage: Arc<Outage>,
     publishing: Arc<Link>,
@@ -180,6 +188,7 @@ impl Amqp {
             connection_name: settings.connection_name.clone(),
             ladder: settings.ladder,
             documents_limit: settings.documents_limit,
+            leads: settings.leads,
             shelf_life: settings.shelf_life,
             outage,
             publisher: Publisher::new(Arc::clone(&publishing)),
@@ -206,7 +215,8 @@ impl Amqp {
     }
 
     /// Compares what the broker has with what is needed, and finds out what the user may do. Changes nothing; needs
-    /// no rights, but can tell less without them.
+    /// no rights, but can tell less without them. Queues of a leadership are made by the first that leads: one that
+    /// is not there is not missing.
     ///
     /// # Errors
     /// When the broker is away.
@@ -347,6 +357,18 @@ impl Inner {
     /// A channel for one question: an error closes the channel it is asked on.
     async fn channel(&self) -> Result<Channel, BrokerError> {
         self.publishing.insist(Some(PATIENCE), || self.publishing.channel()).await
+    }
+
+    /// Every queue of work as it should be.
+    fn wanted(&self) -> Result<Vec<Wanted>, BrokerError> {
+        topology::wanted(&self.names, &self.ladder, self.documents_limit)
+    }
+
+    /// Every queue of a leadership as it should be, if it is there.
+    fn wanted_by_leaders(&self) -> Result<Vec<Wanted>, BrokerError> {
+        let of_each: Result<Vec<_>, _> =
+            self.leads.iter().map(|name| own::of_leadership(&self.names, name)).collect();
+        Ok(of_each?.into_iter().flatten().collect())
     }
 
     async fn look(&self, queue: &Queue) -> Result<lapin::Queue, BrokerError> {

@@ -1,6 +1,7 @@
 //! Names at the broker. Queues and exchanges carry a prefix there, so that several installations, or tests, share
 //! one broker; routing keys are the queues' own names.
 
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::time::Duration;
 
 use lapin::types::ShortString;
@@ -28,6 +29,13 @@ impl Route {
         let returned = self.back.then(|| returned(queue)).flatten();
         short(returned.as_ref().unwrap_or(queue).as_str())
     }
+}
+
+/// How a message gets straight to one queue, whatever is in it.
+#[derive(Debug, Clone)]
+pub(super) struct Way {
+    pub(super) exchange: ShortString,
+    pub(super) key: ShortString,
 }
 
 /// The second queue behind a bounded queue.
@@ -90,6 +98,31 @@ impl Names {
     pub(super) fn own(&self, what: &str, name: &str) -> Result<ShortString, BrokerError> {
         let text = format!("{}.{what}.{name}", self.prefix);
         short(&text).ok_or_else(|| BrokerError::Refused(format!("{text} is too long for a queue's name")))
+    }
+
+    /// A name that nobody else has, for a queue that ends with its connection.
+    pub(super) fn unique(&self, what: &str) -> Result<ShortString, BrokerError> {
+        self.own(what, &format!("{:016x}", RandomState::new().build_hasher().finish()))
+    }
+
+    /// The way to a queue by its name at the broker. Ours are bound to our own exchange by it: who works needs rights
+    /// on what begins with the prefix, and none on the exchange that leads everywhere. Only that one leads to others.
+    pub(super) fn way_to(&self, queue: &ShortString) -> Way {
+        let ours = queue.as_str().strip_prefix(&self.prefix).is_some_and(|rest| rest.starts_with('.'));
+        let exchange = if ours { self.exchange() } else { ShortString::default() };
+        Way { exchange, key: queue.clone() }
+    }
+
+    /// What RabbitMQ calls a permission: the pattern of all these names, and of no others.
+    pub(super) fn pattern(&self) -> String {
+        let mut pattern = String::from("^");
+        for c in self.prefix.chars() {
+            if c.is_ascii_punctuation() && !matches!(c, '-' | '_') {
+                pattern.push('\\');
+            }
+            pattern.push(c);
+        }
+        pattern + r"(\..*)?$"
     }
 
     /// The way to a message's queue.
@@ -159,6 +192,23 @@ mod tests {
         }
         assert_eq!(Names::new("ua").physical(&Queue::dead()).unwrap().as_str(), "ua.dead");
         assert_eq!(Names::new("x").physical(&Queue::named("u".repeat(300))), None);
+    }
+
+    #[test]
+    fn only_what_is_not_ours_is_reached_by_the_exchange_that_leads_everywhere() {
+        let names = Names::new("ua");
+        let exchange = |queue: &str| names.way_to(&queue.into()).exchange.to_string();
+        assert_eq!(exchange("ua.orders.quota.zoom.main"), "ua");
+        assert_eq!(exchange(names.unique("tokens").unwrap().as_str()), "ua");
+        assert_eq!(exchange("amq.rabbitmq.reply-to.g1h2"), "");
+        assert_eq!(exchange("uab.orders"), "");
+        assert_ne!(names.unique("tokens").unwrap(), names.unique("tokens").unwrap());
+    }
+
+    #[test]
+    fn a_pattern_is_of_our_names_alone() {
+        assert_eq!(Names::new("ua").pattern(), r"^ua(\..*)?$");
+        assert_eq!(Names::new("u.a-1_b+").pattern(), r"^u\.a-1_b\+(\..*)?$");
     }
 
     #[test]

@@ -1,19 +1,22 @@
 //! The roll call over RabbitMQ: a fanout exchange that every worker has a queue of its own at, and answers that go
-//! straight back to who asked. Nothing is said unasked, and who asks needs no right to declare anything.
+//! straight back to who asked. Nothing is said unasked.
+//!
+//! Who asks has a queue of its own for the answers. Who may not declare one has the broker's direct reply-to, which
+//! is reached only over the exchange that leads everywhere: workers who may not write to that are not seen then.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
-use lapin::options::{
-    BasicConsumeOptions, BasicPublishOptions, ConfirmSelectOptions, QueueBindOptions, QueueDeclareOptions,
-};
+use lapin::options::{BasicConsumeOptions, BasicPublishOptions, ConfirmSelectOptions};
 use lapin::types::{FieldTable, ShortString};
 use lapin::{BasicProperties, Channel, Confirmation};
 use tokio::time::Instant;
 use tracing::{debug, warn};
 
-use super::{Inner, fault, link, names};
+use super::names::Way;
+use super::own::{self, Own};
+use super::{Inner, fault, link, names, topology};
 use crate::{BrokerError, Card};
 
 /// The broker's own queue for answers: it belongs to the channel that takes from it and cannot pile up.
@@ -49,27 +52,42 @@ async fn session(inner: &Inner, card: &impl Fn() -> Card) -> Result<(), BrokerEr
     let mut calls = listen(inner, &channel, &card().id).await?;
     while let Some(call) = calls.next().await {
         let call = call.map_err(|error| fault::of(&error))?;
-        let Some(asker) = call.properties.reply_to().clone() else { continue };
+        let Some(asker) = call.properties.reply_to() else { continue };
         let Ok(body) = serde_json::to_vec(&card()) else { continue };
-        // Sent and forgotten: an asker who is gone has no queue any more.
-        let options = BasicPublishOptions::default();
-        let properties = BasicProperties::default().with_content_type("application/json".into());
-        let sent = channel.basic_publish(ShortString::default(), asker, options, &body, properties).await;
-        sent.map_err(|error| fault::of(&error))?;
+        let way = inner.names.way_to(asker);
+        if way.exchange.as_str().is_empty() {
+            // Over a channel for this alone: it may be refused, and is then lost.
+            let apart = link.channel().await?;
+            confirm(&apart).await?;
+            let sent = own::put(&apart, &way, &body, properties()).await;
+            if let Err(error @ BrokerError::Refused(_)) = sent {
+                debug!("cannot answer a roll call of one who may declare nothing: {error}");
+            }
+        } else {
+            // Sent and forgotten: an asker who is gone has no queue any more.
+            let (options, Way { exchange, key }) = (BasicPublishOptions::default(), way);
+            let sent = channel.basic_publish(exchange, key, options, &body, properties()).await;
+            sent.map_err(|error| fault::of(&error))?;
+        }
     }
     Ok(())
+}
+
+fn properties() -> BasicProperties {
+    BasicProperties::default().with_content_type("application/json".into())
+}
+
+async fn confirm(channel: &Channel) -> Result<(), BrokerError> {
+    let selected = channel.confirm_select(ConfirmSelectOptions::default()).await;
+    selected.map_err(|error| fault::of(&error))
 }
 
 async fn listen(inner: &Inner, channel: &Channel, id: &str) -> Result<lapin::Consumer, BrokerError> {
     // Another name each time: the queue of a lost connection may still be there, and is not ours any more.
     let unique = format!("{}.{id}.{}", inner.names.roll(), crate::clock::now().as_millisecond());
-    let queue = names::short(&unique).unwrap_or_default();
-    let options = QueueDeclareOptions { exclusive: true, auto_delete: true, ..Default::default() };
-    let declared = channel.queue_declare(queue.clone(), options, FieldTable::default()).await;
-    declared.map_err(|error| fault::of(&error))?;
-    let (key, options) = (ShortString::default(), QueueBindOptions::default());
-    let bound =
-        channel.queue_bind(queue.clone(), inner.names.roll(), key, options, FieldTable::default()).await;
+    let queue = names::short(&unique).map_or_else(|| inner.names.unique("roll"), Ok)?;
+    own::declare(channel, &queue).await.map_err(|error| fault::of(&error))?;
+    let bound = topology::try_bind(channel, queue.clone(), inner.names.roll(), ShortString::default()).await;
     bound.map_err(|error| undeclared_or(&error))?;
     let options = BasicConsumeOptions { no_ack: true, exclusive: true, ..Default::default() };
     let consumer = channel.basic_consume(queue, ShortString::default(), options, FieldTable::default()).await;
@@ -78,15 +96,10 @@ async fn listen(inner: &Inner, channel: &Channel, id: &str) -> Result<lapin::Con
 
 /// Calls, and returns the cards of those who answer within `patience`; at once when nobody listens.
 pub(super) async fn call(inner: &Inner, patience: Duration) -> Result<Vec<Card>, BrokerError> {
-    let channel = inner.channel().await?;
-    let selected = channel.confirm_select(ConfirmSelectOptions::default()).await;
-    selected.map_err(|error| fault::of(&error))?;
-    let options = BasicConsumeOptions { no_ack: true, ..Default::default() };
-    let answers =
-        channel.basic_consume(ANSWERS.into(), ShortString::default(), options, FieldTable::default()).await;
-    let mut answers = answers.map_err(|error| fault::of(&error))?;
+    let (channel, Own { name, mut arriving }) = answers(inner).await?;
+    confirm(&channel).await?;
     let options = BasicPublishOptions { mandatory: true, ..Default::default() };
-    let properties = BasicProperties::default().with_reply_to(ANSWERS.into());
+    let properties = BasicProperties::default().with_reply_to(name.clone());
     let (exchange, key) = (inner.names.roll(), ShortString::default());
     let published = channel.basic_publish(exchange, key, options, b"", properties).await;
     let confirmed = published.map_err(|error| undeclared_or(&error))?.await;
@@ -94,7 +107,7 @@ pub(super) async fn call(inner: &Inner, patience: Duration) -> Result<Vec<Card>,
         return Ok(Vec::new());
     }
     let (mut cards, deadline) = (Vec::new(), Instant::now() + patience);
-    while let Ok(Some(answer)) = tokio::time::timeout_at(deadline, answers.next()).await {
+    while let Ok(Some(answer)) = tokio::time::timeout_at(deadline, arriving.next()).await {
         let answer = answer.map_err(|error| fault::of(&error))?;
         if answer.data.len() > LARGEST {
             continue;
@@ -104,7 +117,28 @@ pub(super) async fn call(inner: &Inner, patience: Duration) -> Result<Vec<Card>,
             Err(error) => debug!("a worker of another version answered the roll call: {error}"),
         }
     }
+    if cards.is_empty() && name.as_str() == ANSWERS {
+        warn!(
+            "workers are there and do not answer: to one who may not declare queues they can only when their user \
+             may write to amq.default"
+        );
+    }
     Ok(cards)
+}
+
+/// Where answers come to.
+async fn answers(inner: &Inner) -> Result<(Channel, Own), BrokerError> {
+    let channel = inner.channel().await?;
+    match Own::open(&channel, &inner.names, "answers").await {
+        Ok(own) => Ok((channel, own)),
+        // The refusal took the channel with it.
+        Err(BrokerError::Refused(_)) => {
+            let (channel, name) = (inner.channel().await?, ShortString::from(ANSWERS));
+            let arriving = own::consume(&channel, name.clone()).await?;
+            Ok((channel, Own { name, arriving }))
+        }
+        Err(error) => Err(error),
+    }
 }
 
 fn undeclared_or(error: &lapin::Error) -> BrokerError {

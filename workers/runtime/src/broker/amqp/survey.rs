@@ -3,14 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use lapin::options::{
-    BasicConsumeOptions, BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions, QueueDeleteOptions,
-};
-use lapin::types::{AMQPValue, FieldTable, ShortString};
+use lapin::options::{BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions};
+use lapin::types::{FieldTable, ShortString};
 use lapin::{BasicProperties, Channel};
 
 use super::difference::Difference;
-use super::topology::{self, Wanted};
+use super::rights::{self, NOWHERE, Rights};
+use super::topology::Wanted;
 use super::{Inner, fault, names};
 use crate::BrokerError;
 
@@ -19,8 +18,6 @@ const MOST_DIFFERENCES: usize = 16;
 /// How long the broker may take to confirm one message when it is well.
 const CONFIRM_TIME: Duration = Duration::from_secs(10);
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
-/// A key that nothing is bound by.
-const NOWHERE: &str = "ua.check.nowhere";
 
 /// What the broker has, compared with what we need of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,7 +30,9 @@ pub struct Survey {
     pub same_machine: bool,
     /// The virtual host.
     pub vhost: String,
-    /// Every queue we need.
+    /// The pattern of names that the user needs every right on: to configure, to write, to read.
+    pub pattern: String,
+    /// Every queue we need, and those of leaderships that are there.
     pub queues: Vec<Surveyed>,
     /// Whether the user may declare, publish and take.
     pub rights: Rights,
@@ -69,39 +68,32 @@ pub enum QueueState {
     Untold,
 }
 
-/// What the user may do, with the broker's words where it refuses.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Rights {
-    /// Declaring: `None` when allowed.
-    pub declare: Option<String>,
-    /// Publishing: `None` when allowed.
-    pub publish: Option<String>,
-    /// Taking: `None` when allowed.
-    pub take: Option<String>,
-}
-
 /// Looks at everything.
 pub(super) async fn survey(inner: &Arc<Inner>) -> Result<Survey, BrokerError> {
     let mut rights = Rights::default();
     let mut queues = Vec::new();
-    for wanted in topology::wanted(&inner.names, &inner.ladder, inner.documents_limit)? {
+    for wanted in inner.wanted()? {
+        queues.push(look(inner, &wanted, &mut rights).await?);
+    }
+    for wanted in inner.wanted_by_leaders()? {
         let surveyed = look(inner, &wanted, &mut rights).await?;
-        if surveyed.state != QueueState::Missing && rights.take.is_none() {
-            rights.take = may_take(inner, wanted.name).await?;
+        if surveyed.state != QueueState::Missing || surveyed.left_apart.is_some() {
+            queues.push(surveyed);
         }
-        queues.push(surveyed);
     }
-    if rights.declare.is_none() {
-        rights.declare = may_declare(inner).await?;
-    }
+    rights::find_out(inner, &queues, &mut rights).await?;
     // Last: a broker that is short of memory or disk stops listening to whoever has published.
     let blocked = may_publish(inner, &mut rights).await?;
+    if blocked.is_none() {
+        rights.default_exchange = rights::publishes_everywhere(inner).await?;
+    }
     let address = &inner.address;
     Ok(Survey {
         version: inner.version.clone(),
         encrypted: address.is_encrypted(),
         same_machine: address.is_this_machine(),
         vhost: address.vhost(),
+        pattern: inner.names.pattern(),
         queues,
         rights,
         blocked,
@@ -172,32 +164,6 @@ pub(super) async fn differences(inner: &Inner, wanted: &Wanted) -> Result<Compar
     Ok(Compared::Told(found))
 }
 
-/// Whether the user may declare queues of our prefix: by deleting one that there never is.
-async fn may_declare(inner: &Inner) -> Result<Option<String>, BrokerError> {
-    let channel = inner.channel().await?;
-    match channel.queue_delete(inner.names.nothing(), QueueDeleteOptions::default()).await {
-        Err(error) if fault::is_forbidden(&error) => Ok(Some(fault::words(&error))),
-        Err(error) if !fault::is_missing(&error) => Err(fault::of(&error)),
-        _ => Ok(None),
-    }
-}
-
-/// Whether the user may take from a queue: asks for it in a way that is refused for another reason once the right
-/// is established, so that nothing is ever delivered.
-async fn may_take(inner: &Inner, name: ShortString) -> Result<Option<String>, BrokerError> {
-    let channel = inner.channel().await?;
-    let mut impossible = FieldTable::default();
-    impossible.insert("x-priority".into(), AMQPValue::LongString("none".into()));
-    let options = BasicConsumeOptions::default();
-    match channel.basic_consume(name, ShortString::default(), options, impossible).await {
-        Err(error) if fault::is_forbidden(&error) => Ok(Some(fault::words(&error))),
-        Err(error) if fault::is_differing(&error) || fault::is_missing(&error) => Ok(None),
-        Err(error) => Err(fault::of(&error)),
-        // Dropped with its channel.
-        Ok(_) => Ok(None),
-    }
-}
-
 /// Publishes messages that have nowhere to go and are thrown away; returns why the broker takes none, if it does not.
 async fn may_publish(inner: &Inner, rights: &mut Rights) -> Result<Option<String>, BrokerError> {
     let channel = inner.channel().await?;
@@ -214,7 +180,7 @@ async fn may_publish(inner: &Inner, rights: &mut Rights) -> Result<Option<String
     match published {
         Ok(Ok(())) => Ok(None),
         Ok(Err(error)) if fault::is_forbidden(&error) => {
-            rights.publish = Some(fault::words(&error));
+            rights.publish.get_or_insert(fault::words(&error));
             Ok(None)
         }
         // No exchange: nothing is set up, which the queues tell better.

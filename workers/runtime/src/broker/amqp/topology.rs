@@ -13,15 +13,15 @@ use lapin::{Channel, ExchangeKind};
 use messages::Queue;
 
 use super::fault;
-use super::names::{self, Names};
+use super::names::{self, Names, Way};
 use crate::{BrokerError, Ladder};
 
 /// Deliveries that end in a crash before the broker itself takes a message out of its queue: a net below our own
 /// limit of crashes, for workers that die before they can count.
 const DELIVERY_LIMIT: i64 = 100;
-/// Nobody is behind `ua.dead`: a message over its limit would be dropped, and one sent back to the same queue
-/// would be dropped as a cycle. So the limit is out of reach; whoever takes dead letters counts crashes itself.
-const DEAD_DELIVERY_LIMIT: i64 = 1_000_000_000;
+/// A limit out of reach. Nobody is behind `ua.dead`: a message over its limit would be dropped, and one sent back to
+/// the same queue would be dropped as a cycle. Whoever takes dead letters counts crashes itself.
+pub(super) const FOREVER: i64 = 1_000_000_000;
 
 /// A queue as it should be, and how messages get into it.
 #[derive(Debug, Clone)]
@@ -41,6 +41,11 @@ impl Wanted {
     /// True for a rung: an exchange and a queue of one name.
     pub(super) fn is_rung(&self) -> bool {
         self.exchange == self.name
+    }
+
+    /// How a message gets into it.
+    pub(super) fn way(&self) -> Way {
+        Way { exchange: self.exchange.clone(), key: self.key.clone() }
     }
 
     /// Declares and binds it.
@@ -129,7 +134,7 @@ fn queues() -> impl Iterator<Item = Queue> {
 
 fn queue_arguments(queue: &Queue, exchange: &ShortString, documents_limit: usize) -> FieldTable {
     if *queue == Queue::dead() {
-        return quorum(DEAD_DELIVERY_LIMIT);
+        return quorum(FOREVER);
     }
     let mut arguments = dead_lettering(exchange);
     set_text(&mut arguments, "x-dead-letter-routing-key", Queue::dead().as_str());
@@ -148,7 +153,7 @@ fn rung_arguments(delay: Duration, exchange: &ShortString) -> FieldTable {
 
 /// What a queue needs that messages are moved through: it takes all there is and never lets go of any by itself.
 pub(super) fn shelter_arguments() -> FieldTable {
-    quorum(DEAD_DELIVERY_LIMIT)
+    quorum(FOREVER)
 }
 
 /// At least once is what makes a dead-lettering safe; it needs `reject-publish`.
@@ -160,47 +165,19 @@ fn dead_lettering(exchange: &ShortString) -> FieldTable {
     arguments
 }
 
-fn quorum(delivery_limit: i64) -> FieldTable {
+/// A quorum queue.
+pub(super) fn quorum(delivery_limit: i64) -> FieldTable {
     let mut arguments = FieldTable::default();
     set_text(&mut arguments, "x-queue-type", "quorum");
     set_number(&mut arguments, "x-delivery-limit", delivery_limit);
     arguments
 }
 
-/// The queue that makes a leader: of its consumers one is active. It holds one message, which says nothing.
-pub(super) fn seat() -> FieldTable {
-    let mut arguments = register();
-    arguments.insert("x-single-active-consumer".into(), AMQPValue::Boolean(true));
-    arguments
-}
-
-/// A queue of one message, the last one. It has no dead letters, so its limit of deliveries is out of reach.
-pub(super) fn register() -> FieldTable {
-    let mut arguments = quorum(DEAD_DELIVERY_LIMIT);
-    set_number(&mut arguments, "x-max-length", 1);
-    set_text(&mut arguments, "x-overflow", "drop-head");
-    arguments
-}
-
-/// A queue of what processes want at the moment: kept by nobody, old after seconds, said again when lost.
-pub(super) fn wants() -> FieldTable {
-    let mut arguments = FieldTable::default();
-    set_text(&mut arguments, "x-queue-type", "classic");
-    set_number(&mut arguments, "x-message-ttl", 3_000);
-    set_number(&mut arguments, "x-max-length", 10_000);
-    arguments
-}
-
-/// A queue of orders.
-pub(super) fn orders() -> FieldTable {
-    quorum(DEAD_DELIVERY_LIMIT)
-}
-
-fn set_text(arguments: &mut FieldTable, name: &str, value: &str) {
+pub(super) fn set_text(arguments: &mut FieldTable, name: &str, value: &str) {
     arguments.insert(name.into(), AMQPValue::LongString(value.into()));
 }
 
-fn set_number(arguments: &mut FieldTable, name: &str, value: i64) {
+pub(super) fn set_number(arguments: &mut FieldTable, name: &str, value: i64) {
     arguments.insert(name.into(), AMQPValue::LongLongInt(value));
 }
 
@@ -231,9 +208,17 @@ pub(super) async fn bind(
     exchange: ShortString,
     key: ShortString,
 ) -> Result<(), BrokerError> {
-    let bound =
-        channel.queue_bind(queue, exchange, key, QueueBindOptions::default(), FieldTable::default()).await;
-    bound.map_err(|error| fault::of(&error))
+    try_bind(channel, queue, exchange, key).await.map_err(|error| fault::of(&error))
+}
+
+/// Binds, and leaves it to the caller what a refusal means.
+pub(super) async fn try_bind(
+    channel: &Channel,
+    queue: ShortString,
+    exchange: ShortString,
+    key: ShortString,
+) -> lapin::Result<()> {
+    channel.queue_bind(queue, exchange, key, QueueBindOptions::default(), FieldTable::default()).await
 }
 
 fn refuse(what: &str, name: &ShortString, error: &lapin::Error, remedy: &str) -> BrokerError {
