@@ -22,6 +22,7 @@ mod migrate;
 mod outbox;
 mod restart;
 mod retry;
+mod rights;
 mod roll;
 mod server;
 mod sift;
@@ -128,6 +129,9 @@ contract! {
     server::a_dropped_handle_leaves_nothing_behind,
     server::declaring_again_changes_nothing,
     roll::a_handle_that_only_looks_declares_nothing,
+    rights::rights_on_our_names_are_all_that_is_needed,
+    rights::a_right_that_is_missing_is_named,
+    rights::queues_of_a_leadership_are_surveyed_and_made_anew,
     documents::a_batch_of_all_that_may_be_held_does_not_linger,
     migrate::a_queue_is_made_anew_with_everything_in_its_order,
     migrate::what_exceeds_a_smaller_bound_is_kept,
