@@ -103,7 +103,7 @@ mod tests {
                 meter("resource-intensive", 6.0, Some((7_000, 30_000))),
             ],
             waiting: 0,
-            keeper: 1,
+            keeper: Some(1),
             skew_ms: 0,
         };
         let now = informed(configured, &news);

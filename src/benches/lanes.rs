@@ -100,7 +100,7 @@ impl Worker for Calls {
     const NAME: &'static str = "calls";
     type Job = Lane;
 
-    async fn perform(&self, lane: Lane, _: Attempt, _: &mut Outbox) -> Result<(), Failure> {
+    async fn perform(&self, lane: Lane, _: &mut Attempt, _: &mut Outbox) -> Result<(), Failure> {
         tokio::time::sleep(CALL).await;
         self.0[lane as usize].fetch_add(1, Ordering::Relaxed);
         Ok(())

@@ -245,7 +245,7 @@ impl Fleet {
         while begin.elapsed() < Duration::from_secs(seconds) {
             tokio::time::sleep(Duration::from_secs(2)).await;
             // The oldest process is the next to keep the quota: without a look nearly every kill would hit a keeper.
-            let keeper = self.news().await.map(|news| news.keeper);
+            let keeper = self.news().await.and_then(|news| news.keeper);
             let wants_keeper = kills % 5 == 2 && keepers < 2;
             let place =
                 self.processes.iter().position(|process| (Some(process.id()) == keeper) == wants_keeper);

@@ -157,7 +157,11 @@ fn say_one(run: &RunRecord, progress: &Progress, now: jiff::Timestamp) {
         rows(&mut table, run, &calls);
     }
     output::say(&table.to_string());
-    output::say("used: the calls of the last attempt at each job; earlier attempts are not among them");
+    if progress.waiting > 0 {
+        output::say(
+            "used: all calls of the jobs that have ended; those of the others come with their receipts",
+        );
+    }
     match progress.taken_over(run) {
         0 => {}
         jobs => output::say(&format!(

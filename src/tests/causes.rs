@@ -117,7 +117,7 @@ impl Worker for Odd {
     const NAME: &'static str = "odd";
     type Job = Value;
 
-    async fn perform(&self, job: Value, _: Attempt, outbox: &mut Outbox) -> Result<(), Failure> {
+    async fn perform(&self, job: Value, _: &mut Attempt, outbox: &mut Outbox) -> Result<(), Failure> {
         assert_ne!(job["do"], "crash", "as it was told");
         let body = vec![b'x'; runtime::broker::MAX_MESSAGE_BYTES + 1];
         outbox.send(Message::new(Queue::documents(), "large", body, clock::now())).await?;

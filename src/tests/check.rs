@@ -261,8 +261,27 @@ async fn the_management_api_tells_of_alarms_and_policies() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn templates_and_blocks_of_a_search_engine_are_named() {
-    let Some(search) = server("UA_TEST_ES_9") else { return };
+async fn templates_and_blocks_of_elasticsearch_7_are_named() {
+    templates_and_blocks_are_named("UA_TEST_ES_7").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn templates_and_blocks_of_elasticsearch_9_are_named() {
+    templates_and_blocks_are_named("UA_TEST_ES_9").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn templates_and_blocks_of_opensearch_2_are_named() {
+    templates_and_blocks_are_named("UA_TEST_OS_2").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn templates_and_blocks_of_opensearch_3_are_named() {
+    templates_and_blocks_are_named("UA_TEST_OS_3").await;
+}
+
+async fn templates_and_blocks_are_named(variable: &str) {
+    let Some(search) = server(variable) else { return };
     let (simulator, prefix) = (world(0, Plan::Business).await, format!("{}-", unique("t")));
     let program = Program::new()
         .with_account(&simulator, 1.0)

@@ -72,6 +72,11 @@ async fn a_pause_is_told_with_what_waits_behind_it() {
     assert_eq!(program.call(&["plan", "--date", &yesterday(), "--yes"]).code, Some(0));
     let paused = program.call(&["pause", "heavy", "--until", "2h", "--why", "moving house"]);
     assert_eq!(paused.code, Some(0), "{}", paused.err);
+    let left = program.call(&["status"]).out;
+    let line =
+        left.lines().find(|line| line.starts_with("zoom main: heavy: paused until ")).unwrap_or_default();
+    assert!(line.contains("(moving house)") && line.ends_with(", as it was left"), "{left}");
+    assert_eq!(status(&program)["quota"][0]["keeper"], Value::Null);
     let worker = program.start(&["work", "all"], "work.log");
     eventually("the pause and its jobs are told", 60, async || {
         let told = program.call(&["status"]).out;
@@ -149,6 +154,16 @@ async fn over_rabbitmq_status_needs_no_right_to_declare() {
         .await;
         assert_eq!(worker.terminate(), Some(0));
         assert_eq!(roll(&status(&looking)), []);
+        assert_eq!(working.call(&["pause", "heavy", "--why", "moving house"]).code, Some(0));
+        let looking = looking.with_account(&simulator, 2.0);
+        for _ in 0..3 {
+            let told = looking.call(&["status"]).out;
+            let line = "zoom main: heavy: paused until it is resumed (moving house); ";
+            assert!(
+                told.lines().any(|told| told.starts_with(line) && told.ends_with(", as it was left")),
+                "{told}"
+            );
+        }
         simulator.stop().await;
         reader.remove(&amqp, &prefix).await;
     }
@@ -186,6 +201,8 @@ impl Reader {
         assert!(delete.send().await.unwrap().status().is_success());
         let mut settings = runtime::broker::amqp::Settings::new(amqp.into());
         settings.prefix = prefix.to_owned();
-        runtime::broker::Amqp::open(settings).await.unwrap().remove().await.unwrap();
+        let sweeper = runtime::broker::Amqp::open(settings).await.unwrap();
+        sweeper.remove().await.unwrap();
+        sweeper.remove_lead("quota.zoom.main").await.unwrap();
     }
 }

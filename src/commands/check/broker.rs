@@ -166,7 +166,7 @@ async fn beside(amqp: &AmqpConfig, survey: &Survey) -> Vec<Finding> {
     findings
 }
 
-/// Neither AMQP nor the management API tells the broker's own consumer_timeout, only what policies make of it.
+/// Neither AMQP nor the management API tells the broker's own `consumer_timeout`, only what policies make of it.
 fn timeout() -> Finding {
     let minutes = assemble::SHELF_LIFE.as_secs() / 60;
     let text = format!(

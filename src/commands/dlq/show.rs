@@ -66,7 +66,7 @@ fn text(letter: &DeadLetter, message: &str) -> String {
 }
 
 fn told(event: &DeadEvent) -> String {
-    let DeadEvent { at, state, cause, queue } = event;
+    let DeadEvent { at, state, cause, queue, .. } = event;
     let mut text = format!("{at} {}", if *state == DeadState::Dead { "died" } else { state.name() });
     if let Some(queue) = queue {
         text += if *state == DeadState::Replayed { " to " } else { " in " };

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use anyhow::Context as _;
-use messages::Queue;
+use messages::{Queue, Source};
+use runtime::quota::{self, Account, News};
 use runtime::{Broker, Card, Depth, roll};
 use serde::Serialize;
 use store::{Kind, Query, Store};
@@ -31,6 +32,8 @@ struct Waiting {
     queues: Vec<QueueLine>,
     parked: u64,
     workers: anyhow::Result<Vec<Card>>,
+    /// How the quotas stand: as workers know, and of accounts of which none does, as they were left.
+    quota: anyhow::Result<Vec<News>>,
 }
 
 /// What the store knows.
@@ -48,12 +51,13 @@ pub(super) async fn report(config: &Config) -> Report {
     };
     let waiting = waiting.map_err(|error| known("broker", error)).ok();
     let held = held.map_err(|error| known("store", error)).ok();
-    let (queues, parked, workers) = match waiting {
+    let (queues, parked, workers, quota) = match waiting {
         Some(waiting) => {
             let workers = waiting.workers.map_err(|error| known("workers", error)).ok();
-            (Some(waiting.queues), Some(waiting.parked), workers)
+            let quota = waiting.quota.map_err(|error| known("quota", error)).ok();
+            (Some(waiting.queues), Some(waiting.parked), workers, quota)
         }
-        None => (None, None, None),
+        None => (None, None, None, None),
     };
     let ready = |queue: &Queue| {
         let line = queues.as_ref()?.iter().find(|line| line.queue == *queue)?;
@@ -67,9 +71,9 @@ pub(super) async fn report(config: &Config) -> Report {
         advice: queues.as_ref().zip(workers.as_ref()).map(|(queues, workers)| {
             let depths = queues.iter().map(|line| (line.queue.clone(), line.depth)).collect();
             let observed = Observed::of(depths, parked.unwrap_or(0), workers, config.documents_limit);
-            advice::advise(&observed.with_quota(&roll::quota(workers)))
+            advice::advise(&observed.with_quota(quota.as_deref().unwrap_or_default()))
         }),
-        quota: workers.as_deref().map(roll::quota),
+        quota,
         queues,
         parked,
         workers,
@@ -80,13 +84,17 @@ pub(super) async fn report(config: &Config) -> Report {
 
 async fn waiting(config: &Config) -> anyhow::Result<Waiting> {
     let broker = assemble::reader(config, "status").await?;
-    let found = ask(&broker).await;
+    // Whoever only looks need not know of any account.
+    let accounts = |source| assemble::accounts(config, &[source], None).unwrap_or_default();
+    let accounts: Vec<Account> =
+        [Source::Zoom, Source::Opencast].into_iter().flat_map(accounts).map(|(_, account)| account).collect();
+    let found = ask(&broker, &accounts).await;
     broker.close().await;
     let name = if config.amqp.is_some() { "RabbitMQ (AMQP_URL)" } else { "local file (UA_DATA_DIR)" };
     found.context(name)
 }
 
-async fn ask(broker: &Broker) -> anyhow::Result<Waiting> {
+async fn ask(broker: &Broker, accounts: &[Account]) -> anyhow::Result<Waiting> {
     let mut queues = Vec::new();
     for queue in Queue::all() {
         let depth = broker.depth(&queue).await?;
@@ -94,7 +102,19 @@ async fn ask(broker: &Broker) -> anyhow::Result<Waiting> {
     }
     let parked = broker.parked().await?;
     let workers = broker.call_roll(ROLL_CALL).await.context("cannot ask the workers");
-    Ok(Waiting { queues, parked, workers })
+    let told = workers.as_deref().map(roll::quota).unwrap_or_default();
+    let quota = quotas(broker, accounts, told).await.context("cannot look at the quota");
+    Ok(Waiting { queues, parked, workers, quota })
+}
+
+async fn quotas(broker: &Broker, accounts: &[Account], mut told: Vec<News>) -> anyhow::Result<Vec<News>> {
+    for account in accounts {
+        let is_it = |news: &News| news.source == account.source && news.account == account.label;
+        if !told.iter().any(is_it) {
+            told.extend(quota::look(broker, account).await?);
+        }
+    }
+    Ok(told)
 }
 
 async fn held(config: &Config) -> anyhow::Result<Held> {

@@ -11,9 +11,8 @@ use crate::words;
 
 pub(super) fn report(report: &Report, now: Timestamp) {
     let waiting = report.queues.as_deref().unwrap_or_default();
-    for news in report.quota.iter().flatten() {
-        quota::sentences(news, waiting, now).iter().for_each(|sentence| output::say(sentence));
-    }
+    let quota = report.quota.as_deref().unwrap_or_default();
+    quota::sentences(quota, waiting, now).iter().for_each(|sentence| output::say(sentence));
     if let Some(queues) = &report.queues {
         output::say(&queue_table(queues));
     }
@@ -73,9 +72,7 @@ fn lane_of(lane: Lane, lines: &[&QueueLine]) -> Option<String> {
 fn say_workers(cards: &[runtime::Card], queues: &[QueueLine], now: Timestamp) {
     let silent = workers::silent(cards, queues);
     if cards.is_empty() && silent == 0 {
-        output::say(
-            "no worker is running; `ua work all` starts one; `ua quota` says what is used and paused",
-        );
+        output::say("no worker is running; `ua work all` starts one");
         return;
     }
     let header =

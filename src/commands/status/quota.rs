@@ -1,4 +1,5 @@
-//! How quotas stand, in words: what is used, what is paused, what waits behind it and until when.
+//! How quotas stand, in words: what is used, what is paused, what waits behind it and until when. Queues are shared by
+//! the accounts of a source, so where there are several, what waits is told as that of all.
 
 use jiff::Timestamp;
 use messages::{Family, Queue};
@@ -9,25 +10,32 @@ use super::workers::resumes;
 use crate::advice::role_of;
 use crate::words;
 
-/// A sentence per meter that this program uses.
-pub(super) fn sentences(news: &News, queues: &[QueueLine], now: Timestamp) -> Vec<String> {
-    let of = |meter: &MeterNews| match sentence(meter, queues, now) {
-        // The only one of its source: its own name says whose it is.
-        alone if meter.name == news.source => alone,
-        sentence => format!("{} {}: {sentence}", news.source, news.account),
-    };
-    news.meters
-        .iter()
-        .filter(|meter| meter.pause.is_some() || role_of(&meter.name).is_some())
-        .map(of)
-        .collect()
+/// A sentence per account and meter that this program uses.
+pub(super) fn sentences(quota: &[News], queues: &[QueueLine], now: Timestamp) -> Vec<String> {
+    let mut said = Vec::new();
+    for news in quota {
+        let shares = quota.iter().filter(|other| other.source == news.source).count() > 1;
+        let whose = if shares { " of all accounts" } else { "" };
+        let told = news.meters.iter().filter(|meter| meter.pause.is_some() || role_of(&meter.name).is_some());
+        said.extend(told.map(|meter| {
+            let left = if news.keeper.is_none() { ", as it was left" } else { "" };
+            let sentence = sentence(meter, whose, queues, now);
+            // The only one of its source: its own name says whose it is.
+            let whose = match meter.name == news.source {
+                true => String::new(),
+                false => format!("{} {}: ", news.source, news.account),
+            };
+            format!("{whose}{sentence}{left}")
+        }));
+    }
+    said
 }
 
-fn sentence(meter: &MeterNews, queues: &[QueueLine], now: Timestamp) -> String {
+fn sentence(meter: &MeterNews, whose: &str, queues: &[QueueLine], now: Timestamp) -> String {
     let Some(pause) = &meter.pause else { return meter.sentence() };
     let mut text = meter.sentence();
     if let Some(role) = role_of(&meter.name) {
-        text.push_str(&format!("; {} waiting", words::some(waiting(role, queues), "job")));
+        text.push_str(&format!("; {}{whose} waiting", words::some(waiting(role, queues), "job")));
     }
     if let Some(until) = pause.until {
         text.push_str("; ");
@@ -75,7 +83,7 @@ mod tests {
                 meter("resource-intensive", None),
             ],
             waiting: 0,
-            keeper: 1,
+            keeper: Some(1),
             skew_ms: 0,
         };
         let line = |name: &str, ready| QueueLine {
@@ -83,7 +91,7 @@ mod tests {
             depth: Depth { ready, ..Depth::default() },
         };
         let queues = [line("ua.jobs.zoom.detail.daily", 340), line("ua.jobs.zoom.detail.backfill", 12_000)];
-        let said = sentences(&news, &queues, now);
+        let said = sentences(std::slice::from_ref(&news), &queues, now);
         assert_eq!(said.len(), 2, "nothing of what is not used: {said:?}");
         assert!(said[0].starts_with("zoom main: heavy: paused until "), "{said:?}");
         assert!(
@@ -96,5 +104,13 @@ mod tests {
             said[1].contains("resource-intensive: 1,920 calls a minute (80 %), 48,000 of 48,000"),
             "{said:?}"
         );
+        let left = News { keeper: None, account: "other".to_owned(), ..news.clone() };
+        let said = sentences(&[news, left], &queues, now);
+        assert!(said[0].contains("; 12,340 jobs of all accounts waiting; "), "{said:?}");
+        assert!(
+            said[2].starts_with("zoom other: heavy: paused") && said[2].ends_with(", as it was left"),
+            "{said:?}"
+        );
+        assert!(!said[0].contains("as it was left"), "{said:?}");
     }
 }

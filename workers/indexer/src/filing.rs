@@ -4,14 +4,13 @@ use std::collections::HashMap;
 
 use jiff::{SignedDuration, Timestamp};
 use messages::{Cause, CauseClass, DeadLetter, DeadState, Queue, Receipt, ReceiptState, Subject};
-use runtime::meter::{Doing, during};
 use runtime::{BatchWorker, Failure, Headers, Message, Outbox, clock};
 use serde::de::DeserializeOwned;
 use store::{Batch, Kind, Split, Store, StoreError, Verdict};
 use tracing::warn;
 
-use crate::desk;
 use crate::map::fnv;
+use crate::{desk, figures};
 
 /// How long a store that takes no dead letters is left alone. They are never counted or rejected: a dead
 /// letter of a dead letter would come back to this queue for ever.
@@ -114,7 +113,7 @@ impl DeadLetterDesk {
         if batch.is_empty() {
             return Ok(Vec::new());
         }
-        let mut verdicts = during(Doing::Store, self.store.bulk(batch)).await?;
+        let mut verdicts = figures::bulk(&self.store, batch).await?;
         // Without a verdict nothing is known: it is written again.
         verdicts.resize(batch.len(), Verdict::Busy);
         Ok(verdicts)
@@ -144,9 +143,8 @@ impl BatchWorker for DeadLetterDesk {
 fn succeed(letter: &mut DeadLetter, row: Option<&(i64, DeadLetter)>) -> i64 {
     let at = letter.died_at.as_millisecond();
     if let Some((_, row)) = row {
-        letter.history.clone_from(&row.history);
+        letter.follow(row);
     }
-    letter.enter(DeadState::Dead, letter.died_at, Some(letter.cause.clone()), Some(letter.origin.clone()));
     row.map_or(at, |(version, _)| desk::beyond(*version, at))
 }
 
@@ -183,6 +181,7 @@ fn failed(receipt: Receipt, letter: &DeadLetter) -> Option<Receipt> {
             state: ReceiptState::Failed,
             cause: Some(letter.cause.clone()),
             attempts: receipt.attempts.max(letter.attempts),
+            calls: letter.calls(),
             finished_at: Some(letter.died_at),
             ..receipt
         }),
@@ -213,13 +212,13 @@ fn wait(now: Timestamp, why: &str) -> Failure {
 
 /// The row of a dead letter. A message that dies again after a replay has the same id, and so the same row.
 fn letter(message: &Message, now: Timestamp) -> DeadLetter {
-    let Headers { message_id, attempt, origin, cause, replays, first_seen } = message.headers.clone();
+    let Headers { message_id, attempt, origin, cause, replays, first_seen, calls } = message.headers.clone();
     let id = if message_id.is_empty() { format!("unnamed-{:016x}", fnv(&message.body)) } else { message_id };
     let given_up =
         || Cause::new(CauseClass::CrashedWorker, "the broker gave it up: it was delivered too often");
     let origin = origin.unwrap_or_else(|| Queue::named("unknown"));
     let Subject { source, date, meeting_uuid } = Subject::of(&origin, &id, &message.body);
-    DeadLetter {
+    let mut letter = DeadLetter {
         id,
         state: DeadState::Dead,
         cause: cause.unwrap_or_else(given_up),
@@ -235,5 +234,7 @@ fn letter(message: &Message, now: Timestamp) -> DeadLetter {
         bytes: message.body.len() as u64,
         history: Vec::new(),
         body: DeadLetter::opaque(&message.body),
-    }
+    };
+    letter.die(calls);
+    letter
 }

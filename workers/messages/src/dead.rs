@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
-use crate::{Cause, MeetingUuid, Queue, Source, UnknownName};
+use crate::{Calls, Cause, MeetingUuid, Queue, Source, UnknownName};
 
 /// Events that a row keeps at most; the oldest are forgotten first.
 const HISTORY: usize = 50;
@@ -67,6 +67,9 @@ pub struct DeadEvent {
     /// Where it died, or where it was replayed to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub queue: Option<Queue>,
+    /// API calls made for the message until it died, so that a replay goes on counting.
+    #[serde(default, skip_serializing_if = "Calls::is_none")]
+    pub calls: Calls,
 }
 
 /// A row of the store's index `deadletters`.
@@ -117,8 +120,28 @@ impl DeadLetter {
     pub fn enter(&mut self, state: DeadState, now: Timestamp, cause: Option<Cause>, queue: Option<Queue>) {
         self.state = state;
         self.changed_at = now;
-        self.history.push(DeadEvent { at: now, state, cause, queue });
+        self.history.push(DeadEvent { at: now, state, cause, queue, calls: Calls::default() });
         self.history.drain(..self.history.len().saturating_sub(HISTORY));
+    }
+
+    /// Keeps the death of a new letter as history: its cause, where it died, and the calls made until then.
+    pub fn die(&mut self, calls: Calls) {
+        self.enter(DeadState::Dead, self.died_at, Some(self.cause.clone()), Some(self.origin.clone()));
+        if let Some(death) = self.history.last_mut() {
+            death.calls = calls;
+        }
+    }
+
+    /// Puts the history of the row that is there before this letter's own.
+    pub fn follow(&mut self, row: &Self) {
+        self.history.splice(..0, row.history.iter().cloned());
+        self.history.drain(..self.history.len().saturating_sub(HISTORY));
+    }
+
+    /// API calls made for the message until it last died.
+    pub fn calls(&self) -> Calls {
+        let death = self.history.iter().rfind(|event| event.state == DeadState::Dead);
+        death.map(|death| death.calls).unwrap_or_default()
     }
 
     /// The message as it was.

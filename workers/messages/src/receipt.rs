@@ -63,6 +63,13 @@ pub struct Calls {
     pub resource_intensive: u64,
 }
 
+impl Calls {
+    /// True when no call was made.
+    pub fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 impl std::ops::AddAssign for Calls {
     fn add_assign(&mut self, other: Self) {
         self.light += other.light;
@@ -102,7 +109,7 @@ pub struct Receipt {
     pub cause: Option<Cause>,
     /// Attempts made, this one included.
     pub attempts: u32,
-    /// API calls of the last attempt.
+    /// API calls of all attempts since the job was planned, by which it was replayed, too.
     pub calls: Calls,
     /// When it was planned.
     pub planned_at: Timestamp,

@@ -89,7 +89,7 @@ pub(crate) async fn fetch(
 /// The dialect in force. That there is no user tracking is said once in a process, and by the receipt of each job that
 /// asked; others go on, which they would not where a server refuses what it does not have as it refuses a stranger.
 async fn find_dialect(errand: &mut Errand<'_>) -> Result<Option<Dialect>, Refusal> {
-    let (opencast, calls) = (errand.opencast, &mut errand.errand.calls);
+    let (opencast, calls) = (errand.opencast, errand.errand.calls());
     let Err(mut refusal) = opencast.find_dialect(calls).await else { return Ok(opencast.dialect()) };
     if refusal.reason == Reason::Closed && opencast.lacks_tracking(calls).await {
         refusal = Refusal::reject(Reason::Absent, CauseClass::PlanMissing, NO_TRACKING);

@@ -134,7 +134,7 @@ async fn send(errand: &mut Errand<'_>, answer: &Answer, place: usize) -> Result<
     let found = episode::results(&answer.body).map_err(|fault| odd(Endpoint::Search, fault))?;
     let Some(result) = found.results.get(place) else { return Ok(None) };
     let episode = Episode::read(result).map_err(|fault| odd(Endpoint::Search, fault))?;
-    let context = workflows(errand.opencast, &episode.mpid, &mut errand.errand.calls).await?;
+    let context = workflows(errand.opencast, &episode.mpid, errand.errand.calls()).await?;
     send_result(errand, &episode.mpid, answer, result, &context).await?;
     Ok(Some(episode))
 }

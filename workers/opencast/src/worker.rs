@@ -27,7 +27,7 @@ pub(crate) struct Errand<'a> {
 impl Errand<'_> {
     /// Asks for one answer.
     pub(crate) async fn get(&mut self, request: &Request) -> Result<Answer, Refusal> {
-        self.opencast.client.get(request, &mut self.errand.calls).await
+        self.opencast.client.get(request, self.errand.calls()).await
     }
 
     /// Plans jobs in this job's lane.
@@ -44,7 +44,12 @@ impl Worker for OpencastWorker {
     type Job = Job<Task>;
 
     /// Does a job. One that is given up leaves a receipt that says so, or coverage would wait for it for ever.
-    async fn perform(&self, job: Self::Job, attempt: Attempt, outbox: &mut Outbox) -> Result<(), Failure> {
+    async fn perform(
+        &self,
+        job: Self::Job,
+        attempt: &mut Attempt,
+        outbox: &mut Outbox,
+    ) -> Result<(), Failure> {
         let opencast = &*self.0;
         let errand = errand::Errand::new(planned(&job)?, attempt, outbox);
         let mut errand = Errand { opencast, job: &job, errand, looked_up: Vec::new() };

@@ -28,7 +28,7 @@ pub struct Progress {
     pub listed: u64,
     /// Jobs that the plan itself published.
     pub planned: u64,
-    /// API calls of the last attempt at each job.
+    /// API calls of all attempts at each job.
     pub calls: Calls,
     /// Jobs finished in the last [`Progress::recent_seconds`].
     pub recent: u64,

@@ -15,9 +15,7 @@ use crate::{Attempt, Failure, Message, Outbox, clock};
 pub struct Errand<'a> {
     /// What the job says of itself as long as it is not begun.
     planned: Receipt,
-    attempt: Attempt,
-    /// API calls made.
-    pub calls: Calls,
+    attempt: &'a mut Attempt,
     outbox: &'a mut Outbox,
     /// Jobs to publish when all else of this one is safe.
     jobs: Vec<Message>,
@@ -42,13 +40,18 @@ pub struct Raw<'a, C> {
 
 impl<'a> Errand<'a> {
     /// An attempt at the job whose receipt before its beginning is `planned`.
-    pub fn new(planned: Receipt, attempt: Attempt, outbox: &'a mut Outbox) -> Self {
-        Self { planned, attempt, calls: Calls::default(), outbox, jobs: Vec::new() }
+    pub fn new(planned: Receipt, attempt: &'a mut Attempt, outbox: &'a mut Outbox) -> Self {
+        Self { planned, attempt, outbox, jobs: Vec::new() }
     }
 
     /// The job's id.
     pub fn job_id(&self) -> &JobId {
         &self.planned.job_id
+    }
+
+    /// The API calls made for the job, for those who make more of them.
+    pub fn calls(&mut self) -> &mut Calls {
+        &mut self.attempt.calls
     }
 
     /// Sends an answer as it was received.
@@ -171,7 +174,7 @@ impl<'a> Errand<'a> {
         Receipt {
             state,
             attempts: self.attempt.number,
-            calls: self.calls,
+            calls: self.attempt.calls,
             started_at: Some(self.attempt.started_at),
             finished_at: Some(clock::now()),
             ..self.planned.clone()

@@ -1,12 +1,12 @@
 //! A message as the broker sees it: opaque bytes for a queue, with what is known of their past.
 
 use jiff::Timestamp;
-use messages::{Cause, Queue};
+use messages::{Calls, Cause, Queue};
 
 use bytes::Bytes;
 
 /// What is known of a message's past. On RabbitMQ these are the headers `ua-attempt`, `ua-origin`,
-/// `ua-cause`, `ua-replays`, `ua-first-seen` and the property `message_id`.
+/// `ua-cause`, `ua-replays`, `ua-first-seen`, `ua-calls` and the property `message_id`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Headers {
     /// The message's id: a job's id, a raw document's id.
@@ -21,6 +21,8 @@ pub struct Headers {
     pub replays: u32,
     /// When it was first published.
     pub first_seen: Timestamp,
+    /// API calls made for it so far, by attempts that did not finish it.
+    pub calls: Calls,
 }
 
 /// A message to publish, or one that was delivered.
@@ -44,6 +46,7 @@ impl Message {
             cause: None,
             replays: 0,
             first_seen: now,
+            calls: Calls::default(),
         };
         Self { queue, headers, body: body.into() }
     }

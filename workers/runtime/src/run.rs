@@ -149,7 +149,7 @@ async fn one<W: Worker>(
     worker: Arc<W>,
     broker: Broker,
     status: Arc<Status>,
-    delivery: Delivery,
+    mut delivery: Delivery,
     stop: CancellationToken,
 ) -> Option<Signal> {
     let headers = &delivery.message.headers;
@@ -157,7 +157,7 @@ async fn one<W: Worker>(
     status.began(1);
     let work = async {
         let mut outbox = Outbox::new(broker, stop);
-        let outcome = attempt(worker.as_ref(), &delivery, &mut outbox).await;
+        let outcome = attempt(worker.as_ref(), &mut delivery, &mut outbox).await;
         let outcome = confirm(outcome, &mut outbox).await;
         settle::settle(delivery, outcome, &status).await
     };
@@ -168,18 +168,21 @@ async fn one<W: Worker>(
     signal
 }
 
-async fn attempt<W: Worker>(worker: &W, delivery: &Delivery, outbox: &mut Outbox) -> Result<(), Failure> {
+async fn attempt<W: Worker>(worker: &W, delivery: &mut Delivery, outbox: &mut Outbox) -> Result<(), Failure> {
     if let Some(cause) = delivery.crashed_too_often() {
         return Err(Failure::Reject { cause });
     }
     let job =
         messages::decode(&delivery.message.body).map_err(|error| Failure::Reject { cause: error.cause() })?;
-    let attempt = Attempt {
+    let mut attempt = Attempt {
         number: delivery.message.headers.attempt + 1,
         last: delivery.is_last_attempt(),
         started_at: clock::now(),
+        calls: delivery.message.headers.calls,
     };
-    caught(worker.perform(job, attempt, outbox)).await.unwrap_or_else(Err)
+    let outcome = caught(worker.perform(job, &mut attempt, outbox)).await.unwrap_or_else(Err);
+    delivery.message.headers.calls = attempt.calls;
+    outcome
 }
 
 /// Runs work that may panic; a panic is a failure that may pass.

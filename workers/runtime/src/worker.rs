@@ -3,12 +3,13 @@
 use std::future::Future;
 
 use jiff::Timestamp;
+use messages::Calls;
 use serde::de::DeserializeOwned;
 
 use crate::{Failure, Message, Outbox};
 
-/// What a worker may know about the attempt it makes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What a worker may know about the attempt it makes, and what it counts of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attempt {
     /// This attempt's number, from 1.
     pub number: u32,
@@ -16,6 +17,9 @@ pub struct Attempt {
     pub last: bool,
     /// When the attempt began.
     pub started_at: Timestamp,
+    /// API calls made for the job since it was published: those of earlier attempts, to which the worker adds its own.
+    /// They go on with the job however this attempt ends, unless its process dies with it.
+    pub calls: Calls,
 }
 
 /// Does one kind of work, one job at a time.
@@ -29,7 +33,7 @@ pub trait Worker: Send + Sync + 'static {
     fn perform(
         &self,
         job: Self::Job,
-        attempt: Attempt,
+        attempt: &mut Attempt,
         outbox: &mut Outbox,
     ) -> impl Future<Output = Result<(), Failure>> + Send;
 

@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use messages::{Cause, CauseClass, Family, Lane, Queue};
@@ -30,6 +30,8 @@ enum Ask {
 #[derive(Debug, Default)]
 struct Obedient {
     performed: AtomicU32,
+    /// Calls that second attempts know of.
+    known: AtomicU64,
     well: AtomicBool,
 }
 
@@ -37,8 +39,12 @@ impl Worker for Obedient {
     const NAME: &'static str = "obedient";
     type Job = Ask;
 
-    async fn perform(&self, job: Ask, attempt: Attempt, outbox: &mut Outbox) -> Result<(), Failure> {
+    async fn perform(&self, job: Ask, attempt: &mut Attempt, outbox: &mut Outbox) -> Result<(), Failure> {
         self.performed.fetch_add(1, Ordering::SeqCst);
+        if attempt.number > 1 {
+            self.known.fetch_add(attempt.calls.heavy, Ordering::SeqCst);
+        }
+        attempt.calls.heavy += 10;
         let cause = |text: &str| Cause::new(CauseClass::AttemptsSpent, text);
         match job {
             Ask::Succeed => {
@@ -128,7 +134,8 @@ async fn success_retry_reject_and_panic_are_settled_each_in_its_way() {
     let stage = Stage::new();
     stage.publish(&[Ask::Succeed, Ask::Retry, Ask::Reject, Ask::Panic]).await;
     stage.broker.publish(vec![Message::new(queue(), "rubbish", &b"\xff{"[..], clock::now())]).await.unwrap();
-    let (role, status) = stage.role(Arc::new(Obedient::default()), 2);
+    let worker = Arc::new(Obedient::default());
+    let (role, status) = stage.role(Arc::clone(&worker), 2);
     let running = tokio::spawn(run(role, Family::ZOOM_LIST));
     eventually("three done, two dead", || {
         let now = status.snapshot();
@@ -137,6 +144,7 @@ async fn success_retry_reject_and_panic_are_settled_each_in_its_way() {
     .await;
     stage.stop.cancel();
     running.await.unwrap().unwrap();
+    assert_eq!(worker.known.load(Ordering::SeqCst), 20, "what an attempt called goes on with its job");
     let made = stage.take_from(Queue::documents(), 10).await;
     assert_eq!(made.len(), 1);
     let mut dead: Vec<_> = stage

@@ -100,7 +100,7 @@ async fn host_ids(
     let mut context = HostIds { host_id: row.host_id.clone().text(), ..HostIds::default() };
     if api == Api::Dashboard {
         context.listing = Some(listing);
-        let ids = errand.zoom.hosts.get(&errand.zoom.client, &mut errand.calls).await?;
+        let ids = errand.zoom.hosts.get(&errand.zoom.client, errand.calls()).await?;
         let email = row.email.as_str().map(str::to_lowercase);
         let host = email.and_then(|email| ids.get_key_value(&email));
         context.host_ids.extend(host.map(|(email, id)| (email.clone(), id.clone())));
@@ -119,7 +119,7 @@ async fn fetch_participants(
         Pages::new(request::of_meeting(endpoint, &meeting.meeting_uuid, listing, meeting.end_time));
     let (mut tally, mut number) = (Tally::UNREAD, 0_u32);
     loop {
-        let page = match pages.next(&errand.zoom.client, &mut errand.calls).await? {
+        let page = match pages.next(&errand.zoom.client, errand.calls()).await? {
             Step::Page(page) => page,
             Step::Restarted => {
                 (tally, number) = (Tally::UNREAD, 0);

@@ -39,7 +39,7 @@ impl<'a> Errand<'a> {
     pub(crate) fn new(
         zoom: &'a Zoom,
         job: &'a Job<Task>,
-        attempt: Attempt,
+        attempt: &'a mut Attempt,
         outbox: &'a mut Outbox,
     ) -> Result<Self, Failure> {
         Ok(Self { zoom, job, errand: errand::Errand::new(planned(job)?, attempt, outbox) })
@@ -47,12 +47,12 @@ impl<'a> Errand<'a> {
 
     /// Asks for one answer.
     pub(crate) async fn get(&mut self, request: &Request) -> Result<Answer, Refusal> {
-        self.zoom.client.get(request, &mut self.errand.calls).await
+        self.zoom.client.get(request, self.errand.calls()).await
     }
 
     /// Reads a list to its end.
     pub(crate) async fn read_all(&mut self, request: Request) -> Result<Vec<Answer>, Refusal> {
-        pages::read_all(&self.zoom.client, request, &mut self.errand.calls).await
+        pages::read_all(&self.zoom.client, request, self.errand.calls()).await
     }
 
     /// Plans jobs in this job's lane and for its account.

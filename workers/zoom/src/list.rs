@@ -46,7 +46,7 @@ pub(crate) const WEBINARS: Kind = Kind {
 
 /// Reads the lists to their ends, then sends the pages and a detail job for each meeting.
 pub(crate) async fn fetch(errand: &mut Errand<'_>, kind: Kind, date: Date) -> Result<(), Refusal> {
-    let ids = errand.zoom.hosts.get(&errand.zoom.client, &mut errand.calls).await?;
+    let ids = errand.zoom.hosts.get(&errand.zoom.client, errand.calls()).await?;
     let mut lists = Vec::new();
     for &listing in kind.listings {
         let pages = errand.read_all(request::dated(kind.endpoint, listing.name(), date)).await?;

@@ -26,7 +26,12 @@ impl Worker for ListWorker {
     const NAME: &'static str = "zoom.list";
     type Job = Job<Task>;
 
-    async fn perform(&self, job: Self::Job, attempt: Attempt, outbox: &mut Outbox) -> Result<(), Failure> {
+    async fn perform(
+        &self,
+        job: Self::Job,
+        attempt: &mut Attempt,
+        outbox: &mut Outbox,
+    ) -> Result<(), Failure> {
         perform(&self.0, &job, attempt, outbox).await
     }
 
@@ -43,7 +48,12 @@ impl Worker for DetailWorker {
     const NAME: &'static str = "zoom.detail";
     type Job = Job<Task>;
 
-    async fn perform(&self, job: Self::Job, attempt: Attempt, outbox: &mut Outbox) -> Result<(), Failure> {
+    async fn perform(
+        &self,
+        job: Self::Job,
+        attempt: &mut Attempt,
+        outbox: &mut Outbox,
+    ) -> Result<(), Failure> {
         perform(&self.0, &job, attempt, outbox).await
     }
 
@@ -60,7 +70,7 @@ impl Worker for DetailWorker {
 async fn perform(
     accounts: &Zoom,
     job: &Job<Task>,
-    attempt: Attempt,
+    attempt: &mut Attempt,
     outbox: &mut Outbox,
 ) -> Result<(), Failure> {
     let account = job.id.account();
@@ -82,7 +92,7 @@ async fn perform(
 async fn perform_with(
     zoom: &Zoom,
     job: &Job<Task>,
-    attempt: Attempt,
+    attempt: &mut Attempt,
     outbox: &mut Outbox,
 ) -> Result<(), Failure> {
     let mut errand = Errand::new(zoom, job, attempt, outbox)?;

@@ -147,6 +147,7 @@ fn message(row: &Row, queue: &Queue) -> Option<Message> {
     let body = letter.body_bytes().ok()?;
     let mut message = Message::new(queue.clone(), letter.id.as_str(), body, letter.first_seen);
     message.headers.replays = letter.replays.saturating_add(1);
+    message.headers.calls = letter.calls();
     Some(message)
 }
 

@@ -4,19 +4,23 @@ use indexer::DeadLetterDesk;
 use indexer::desk::{self, Archive, Choice, Fate, Filter, Replaying};
 use messages::zoom::Task;
 use messages::{
-    Cause, CauseClass, DeadLetter, DeadState, Document, Family, JobId, Lane, Queue, Receipt, ReceiptState,
-    Source, encode,
+    Calls, Cause, CauseClass, DeadLetter, DeadState, Document, Family, JobId, Lane, Queue, Receipt,
+    ReceiptState, Source, encode,
 };
 use runtime::Message;
 use store::{Batch, Kind};
 
 use crate::fixture::{Place, receipt};
 
+/// Calls made for each of the dead.
+const CALLS: Calls = Calls { light: 1, medium: 0, heavy: 7, resource_intensive: 0 };
+
 fn dead(id: &str, class: CauseClass, queue: Queue) -> Message {
     let seen = "2026-01-05T00:00:00Z".parse().unwrap();
     let mut message =
         Message::new(queue, id, vec![0, 159, 146, 150], seen).into_dead(Cause::new(class, "why"));
     message.headers.attempt = 5;
+    message.headers.calls = CALLS;
     message
 }
 
@@ -144,6 +148,7 @@ async fn a_replay_goes_to_the_replay_lane_of_its_origin_once() {
     let message = place.drain(lane.clone()).await.remove(0);
     let headers = &message.headers;
     assert_eq!((headers.message_id.as_str(), headers.attempt, headers.replays), ("a", 0, 1));
+    assert_eq!(headers.calls, CALLS, "what the job has cost goes on with it");
     assert_eq!(message.body.as_ref(), [0, 159, 146, 150]);
     let row = desk::show(&place.store, "a").await.unwrap().unwrap();
     assert_eq!((row.state, row.replays), (DeadState::Replayed, 1));

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::civil::Date;
 use messages::opencast::{ActionsContext, EpisodeContext, Task};
-use messages::{Document, Family, Job, Lane, Queue, RawKind, Receipt, ReceiptState, RunId, decode};
+use messages::{Calls, Document, Family, Job, Lane, Queue, RawKind, Receipt, ReceiptState, RunId, decode};
 use opencast::{Config, Opencast, OpencastWorker};
 use opencast_wire::{Action, Episode, actions};
 use runtime::broker::{Subscription, local};
@@ -106,7 +106,11 @@ pub(crate) fn whole(date: Date) -> Task {
 }
 
 pub(crate) fn first_attempt() -> Attempt {
-    Attempt { number: 1, last: false, started_at: clock::now() }
+    attempt(1, Calls::default())
+}
+
+fn attempt(number: u32, calls: Calls) -> Attempt {
+    Attempt { number, last: number == 7, started_at: clock::now(), calls }
 }
 
 impl Bench {
@@ -122,7 +126,11 @@ impl Bench {
     }
 
     /// One attempt at a job.
-    pub(crate) async fn perform(&self, task: Task, attempt: Attempt) -> Result<(), Failure> {
+    pub(crate) async fn perform(&self, task: Task, mut attempt: Attempt) -> Result<(), Failure> {
+        self.perform_at(task, &mut attempt).await
+    }
+
+    async fn perform_at(&self, task: Task, attempt: &mut Attempt) -> Result<(), Failure> {
         let job = task.into_job(RunId::from("run"), Lane::Daily, clock::now());
         let mut outbox = Outbox::new(self.broker.clone(), CancellationToken::new());
         let outcome = OpencastWorker(Arc::clone(&self.opencast)).perform(job, attempt, &mut outbox).await;
@@ -135,9 +143,12 @@ impl Bench {
         let mut harvest = Harvest::default();
         while !tasks.is_empty() {
             for task in std::mem::take(&mut tasks) {
+                let mut calls = Calls::default();
                 for number in 1..=7 {
-                    let attempt = Attempt { number, last: number == 7, started_at: clock::now() };
-                    match self.perform(task.clone(), attempt).await {
+                    let mut attempt = attempt(number, calls);
+                    let outcome = self.perform_at(task.clone(), &mut attempt).await;
+                    calls = attempt.calls;
+                    match outcome {
                         Ok(()) => break,
                         Err(Failure::Retry { .. }) if number < 7 => {}
                         Err(failure) => {

@@ -114,6 +114,19 @@ impl Broker {
         }
     }
 
+    /// What the leader of `name` has kept last, as far as those may know who do not lead: after a crash it may be the
+    /// state before. `None` where nobody has kept any. Changes nothing.
+    ///
+    /// # Errors
+    /// When the broker is away or refuses.
+    pub async fn look(&self, name: &str) -> Result<Option<Vec<u8>>, BrokerError> {
+        check(name)?;
+        match self {
+            Self::Local(local) => local.look(name).await,
+            Self::Amqp(amqp) => amqp.look(name).await,
+        }
+    }
+
     /// Sends an order to whoever leads `name`, now or later; `None` when no answer came in time. The order stands:
     /// whoever leads next will find it.
     ///

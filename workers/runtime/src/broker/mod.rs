@@ -335,14 +335,14 @@ impl Delivery {
         self.bury(cause).await
     }
 
-    /// Back to its queue as it was: the attempt does not count.
+    /// Back to its queue as it was: the attempt does not count, but the calls it made are kept.
     ///
     /// # Errors
     /// As [`Delivery::ack`].
     pub async fn hand_back(self) -> Result<(), BrokerError> {
         match self.lease {
-            Lease::Local(lease) => lease.hand_back().await,
-            Lease::Amqp(lease) => lease.hand_back().await,
+            Lease::Local(lease) => lease.hand_back(self.message.headers).await,
+            Lease::Amqp(lease) => lease.hand_back(self.message.headers).await,
         }
     }
 

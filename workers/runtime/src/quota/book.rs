@@ -6,7 +6,8 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
-use super::News;
+use super::{Account, News};
+use crate::BrokerError;
 
 /// What survives everything: the day's count, and what was ordered.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -114,4 +115,14 @@ mod twice {
         let value: Option<i64> = Option::deserialize(from)?;
         Ok(value.map(|value| u64::try_from(value).ok()))
     }
+}
+
+/// Reads what was kept of an account's quota.
+pub(super) fn read(kept: &[u8], account: &Account) -> Result<Book, BrokerError> {
+    serde_json::from_slice(kept).map_err(|error| {
+        let name = account.lead_name();
+        BrokerError::Refused(format!(
+            "the state of {name} cannot be read ({error}): was it written by a newer ua?"
+        ))
+    })
 }

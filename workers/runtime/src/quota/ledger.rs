@@ -248,7 +248,7 @@ impl Ledger {
             reserve: self.reserve(),
             meters: meters.collect(),
             waiting,
-            keeper: std::process::id(),
+            keeper: Some(std::process::id()),
             skew_ms: self.book.skew_ms,
         }
     }

@@ -209,6 +209,17 @@ async fn stand(broker: Broker, account: Account, stop: CancellationToken) {
     }
 }
 
+/// How an account's quota was left by whoever kept it last; `None` where nobody has. Asks nobody and changes nothing.
+/// The calls are counted as a new keeper would count them: those that were reserved and perhaps not made, too.
+///
+/// # Errors
+/// When the broker is away or what was kept cannot be read.
+pub async fn look(broker: &Broker, account: &Account) -> Result<Option<News>, BrokerError> {
+    let Some(kept) = broker.look(&account.lead_name()).await? else { return Ok(None) };
+    let till = Till::new(account.clone(), book::read(&kept, account)?);
+    Ok(Some(News { keeper: None, ..till.news(0) }))
+}
+
 /// Gives an order to whoever keeps an account's quota; where nobody does, keeps it for this moment.
 ///
 /// # Errors

@@ -26,8 +26,8 @@ pub struct News {
     pub meters: Vec<MeterNews>,
     /// Processes that wait for a token.
     pub waiting: u64,
-    /// The process that keeps it, by its number on its machine.
-    pub keeper: u32,
+    /// The process that keeps it, by its number on its machine; `None` where nobody does, and this is what was kept.
+    pub keeper: Option<u32>,
     /// How far the API's clock is ahead of ours, in milliseconds.
     pub skew_ms: i64,
 }

@@ -11,7 +11,7 @@ use super::demand::Demand;
 use super::ledger::Draw;
 use super::till::Till;
 use super::wire::{Grant, Note, Want};
-use super::{Account, Answer, Book, News, Order};
+use super::{Account, Answer, Book, News, Order, book};
 use crate::broker::amqp::{Arrival, Counter};
 use crate::broker::{self, Lead};
 use crate::{BrokerError, clock};
@@ -54,15 +54,9 @@ type Answers = Vec<(broker::Order, Answer)>;
 impl Office {
     /// Goes on where the last leader ended.
     pub(crate) async fn open(lead: Lead, account: Account, serves: bool) -> Result<Self, BrokerError> {
-        let book = match lead.kept().await?.as_deref().map(serde_json::from_slice) {
-            Some(Ok(book)) => book,
-            // Counting from nought would go over the quota: better to wait for somebody who can read it.
-            Some(Err(error)) => {
-                return Err(BrokerError::Refused(format!(
-                    "the state of {} cannot be read ({error}): was it written by a newer ua?",
-                    account.lead_name()
-                )));
-            }
+        let book = match lead.kept().await? {
+            // Where it cannot be read: counting from nought would go over the quota, better to wait for somebody who can.
+            Some(kept) => book::read(&kept, &account)?,
             None => Book::default(),
         };
         let meters = account.meters.len();

@@ -104,7 +104,7 @@ impl Worker for Diary {
     const NAME: &'static str = "diary";
     type Job = Lane;
 
-    async fn perform(&self, lane: Lane, _: Attempt, _: &mut Outbox) -> Result<(), Failure> {
+    async fn perform(&self, lane: Lane, _: &mut Attempt, _: &mut Outbox) -> Result<(), Failure> {
         let number = {
             let mut begun = self.begun.lock().unwrap();
             begun.push(lane);

@@ -57,6 +57,15 @@ pub(crate) async fn what_a_leader_keeps_outlives_it(fixture: &Fixture) {
         first.keep(format!("state {number}").into_bytes()).await.unwrap();
     }
     first.release().await;
+    // To look at it takes nothing away, however often, and by several at once.
+    assert_eq!(fixture.broker.look("fleet.second").await.unwrap(), None, "nobody has led that");
+    for _ in 0..30 {
+        let both = tokio::join!(fixture.broker.look(NAME), fixture.broker.look(NAME));
+        assert_eq!(
+            (both.0.unwrap().unwrap(), both.1.unwrap().unwrap()),
+            (b"state 19".to_vec(), b"state 19".to_vec())
+        );
+    }
     // Read and not kept anew, again and again: a leader that dies in between takes nothing with it.
     for _ in 0..5 {
         let next = lead(&fixture.broker).await;

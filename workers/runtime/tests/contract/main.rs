@@ -67,6 +67,7 @@ contract! {
     retry::the_nearest_rung_is_taken,
     retry::attempts_climb_the_ladder,
     retry::a_retried_message_does_not_pass_for_ready,
+    retry::calls_made_go_on_with_a_message_however_an_attempt_ends,
     retry::handing_back_does_not_count_and_keeps_the_headers,
     retry::handing_back_many_loses_none,
     retry::a_dropped_delivery_comes_back,

@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use messages::{Cause, CauseClass};
+use messages::{Calls, Cause, CauseClass, Queue};
+use runtime::Consumer;
 
 use crate::fixture::*;
 
@@ -108,6 +109,24 @@ async fn wait_parked(fixture: &Fixture, count: u64) {
         assert!(begin.elapsed() < PATIENCE, "{parked} parked, not {count}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+}
+
+pub(crate) async fn calls_made_go_on_with_a_message_however_an_attempt_ends(fixture: &Fixture) {
+    fixture.broker.publish(messages(&jobs(), 1)).await.unwrap();
+    let mut consumer = consume(&fixture.broker, &jobs(), 10).await;
+    let one_more = async |consumer: &mut Consumer, before: u64| {
+        let mut delivery = take_one(consumer).await;
+        assert_eq!(delivery.message.headers.calls, Calls { heavy: before, ..Calls::default() });
+        delivery.message.headers.calls.heavy += 1;
+        delivery
+    };
+    let first = one_more(&mut consumer, 0).await;
+    first.retry(Some(RUNGS[0]), cause("again")).await.unwrap();
+    one_more(&mut consumer, 1).await.defer(RUNGS[0]).await.unwrap();
+    one_more(&mut consumer, 2).await.hand_back().await.unwrap();
+    one_more(&mut consumer, 3).await.reject(cause("for good")).await.unwrap();
+    let mut dead = consume(&fixture.broker, &Queue::dead(), 10).await;
+    one_more(&mut dead, 4).await.ack().await.unwrap();
 }
 
 pub(crate) async fn handing_back_does_not_count_and_keeps_the_headers(fixture: &Fixture) {

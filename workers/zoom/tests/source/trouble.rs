@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, ToSpan};
 use messages::zoom::{Event, Listing, MeetingContext, Task};
-use messages::{CauseClass, RawKind, ReceiptState};
-use runtime::{Attempt, Failure, clock};
+use messages::{Calls, CauseClass, RawKind, ReceiptState};
+use runtime::{Failure, clock};
 use simulator::{Settings, Simulator, Source};
 use zoom::{Choice, Config};
 
-use crate::support::{Bench, bench, config, first_attempt, job, meetings, settings, yesterday};
+use crate::support::{Bench, attempt, bench, config, first_attempt, job, meetings, settings, yesterday};
 
 fn faults(rates: &[&str]) -> Settings {
     Settings { faults: rates.iter().map(|rate| rate.parse().unwrap()).collect(), ..settings() }
@@ -27,7 +27,13 @@ async fn a_harvest_through_troubles_is_the_truth() {
     assert!(harvest.failed.is_empty(), "{:?}", harvest.failed);
     let sessions = harvest.sessions(RawKind::ZoomMetricsParticipants);
     assert_eq!(sessions, ids.session_ids.into_iter().collect::<BTreeSet<_>>());
-    let met = simulator.ledger_summary().by_fault;
+    let ledger = simulator.ledger_summary();
+    let mut used = Calls::default();
+    harvest.receipts.values().for_each(|receipt| used += receipt.calls);
+    let simulator::Calls { light, medium, heavy, resource_intensive } = ledger.calls;
+    let made = Calls { light, medium, heavy, resource_intensive };
+    assert_eq!(used, made, "the receipts know of every call, those of failed attempts among them");
+    let met = ledger.by_fault;
     for fault in ["429", "500", "502-html", "reset", "truncated-json"] {
         assert!(met.get(fault).is_some_and(|times| *times > 0), "{fault} did not strike: {met:?}");
     }
@@ -103,7 +109,7 @@ async fn a_meeting_that_just_ended_is_waited_for() {
     let Err(Failure::Retry { after: Some(after), cause }) = outcome else { panic!("{outcome:?}") };
     assert!((38 * 60..=40 * 60).contains(&after.as_secs()), "{after:?}");
     assert_eq!(cause.class, CauseClass::NotReadyExpired);
-    let last = Attempt { number: 7, last: true, started_at: clock::now() };
+    let last = attempt(7, Calls::default());
     let unknown =
         MeetingContext { meeting_uuid: "4444AAAiAAAAAiAiAiiAiA==".parse().unwrap(), ..meeting.clone() };
     let outcome = bench.perform(job(task(&unknown)), last).await;

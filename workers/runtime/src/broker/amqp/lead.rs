@@ -97,6 +97,7 @@ impl Amqp {
         };
         let keeping = open(&connection).await?;
         own::kept(&inner.names, name)?.declare(&keeping).await?;
+        own::shown(&inner.names, name)?.declare(&keeping).await?;
         let orders = Post::open(open(&connection).await?, &inner.names, name).await?;
         let lost = CancellationToken::new();
         let stop = inner.stop.child_token();
@@ -219,7 +220,8 @@ impl Lead {
             let acked = self.keeping.basic_ack(tag, BasicAckOptions::default()).await;
             acked.map_err(|error| fault::of(&error))?;
         }
-        Ok(())
+        let shown = self.inner.names.way_to(&self.inner.names.shown(&self.name)?);
+        self.while_leading(put(&self.keeping, &shown, &state, BasicProperties::default())).await
     }
 
     pub(in crate::broker) async fn order(&self) -> Result<Order, BrokerError> {

@@ -116,8 +116,9 @@ impl Lease {
         self.finish().await
     }
 
-    pub(crate) async fn hand_back(self) -> Result<(), BrokerError> {
-        let parcel = self.check()?.clone();
+    pub(crate) async fn hand_back(self, headers: Headers) -> Result<(), BrokerError> {
+        let mut parcel = self.check()?.clone();
+        parcel.message.headers = headers;
         self.inner.republish(vec![parcel]).await?;
         self.finish().await
     }

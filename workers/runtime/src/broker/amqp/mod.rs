@@ -13,6 +13,7 @@ mod lead;
 mod lease;
 mod line;
 mod link;
+mod look;
 mod migrate;
 mod mover;
 mod names;
@@ -253,7 +254,7 @@ impl Amqp {
     pub async fn remove_lead(&self, name: &str) -> Result<(), BrokerError> {
         let (channel, names) = (self.inner.channel().await?, &self.inner.names);
         let wants = names.own("wants", name)?;
-        for queue in [names.lead(name)?, names.kept(name)?, names.orders(name)?, wants] {
+        for queue in [names.lead(name)?, names.kept(name)?, names.shown(name)?, names.orders(name)?, wants] {
             let deleted = channel.queue_delete(queue, QueueDeleteOptions::default()).await;
             deleted.map_err(|error| fault::of(&error))?;
         }

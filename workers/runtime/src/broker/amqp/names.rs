@@ -89,6 +89,11 @@ impl Names {
         self.own("kept", name)
     }
 
+    /// The queue of a copy of that state, for those who only look.
+    pub(super) fn shown(&self, name: &str) -> Result<ShortString, BrokerError> {
+        self.own("shown", name)
+    }
+
     /// The queue of orders to the leader of `name`.
     pub(super) fn orders(&self, name: &str) -> Result<ShortString, BrokerError> {
         self.own("orders", name)

@@ -23,6 +23,16 @@ pub(super) fn kept(names: &Names, name: &str) -> Result<Wanted, BrokerError> {
     Ok(wanted(names, names.kept(name)?, register()))
 }
 
+/// The queue of a copy of that state, which anybody may take and put back. A classic one: it counts no deliveries, and
+/// a copy that is lost is made again.
+pub(super) fn shown(names: &Names, name: &str) -> Result<Wanted, BrokerError> {
+    let mut arguments = FieldTable::default();
+    topology::set_text(&mut arguments, "x-queue-type", "classic");
+    topology::set_number(&mut arguments, "x-max-length", 1);
+    topology::set_text(&mut arguments, "x-overflow", "drop-head");
+    Ok(wanted(names, names.shown(name)?, arguments))
+}
+
 /// The queue of orders to a leader.
 pub(super) fn orders(names: &Names, name: &str) -> Result<Wanted, BrokerError> {
     Ok(wanted(names, names.orders(name)?, topology::quorum(FOREVER)))
@@ -38,8 +48,9 @@ pub(super) fn wants(names: &Names, name: &str) -> Result<Wanted, BrokerError> {
 }
 
 /// Every queue that a leadership may have.
-pub(super) fn of_leadership(names: &Names, name: &str) -> Result<[Wanted; 4], BrokerError> {
-    Ok([seat(names, name)?, kept(names, name)?, orders(names, name)?, wants(names, name)?])
+pub(super) fn of_leadership(names: &Names, name: &str) -> Result<[Wanted; 5], BrokerError> {
+    let (seat, kept, shown) = (seat(names, name)?, kept(names, name)?, shown(names, name)?);
+    Ok([seat, kept, shown, orders(names, name)?, wants(names, name)?])
 }
 
 /// A queue of this process alone: nobody else may take from it, and it ends with the connection.

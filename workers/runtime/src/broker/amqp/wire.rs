@@ -13,6 +13,8 @@ const ORIGIN: &str = "ua-origin";
 const CAUSE: &str = "ua-cause";
 const REPLAYS: &str = "ua-replays";
 const FIRST_SEEN: &str = "ua-first-seen";
+/// As JSON; absent where there are none.
+const CALLS: &str = "ua-calls";
 /// Crashes of earlier lives: a republished message starts with the broker's count at nought.
 const CRASHES: &str = "ua-crashes";
 /// Takes the place of the property `message_id` for an id longer than 255 bytes.
@@ -48,6 +50,11 @@ pub(super) fn properties(parcel: &Parcel) -> BasicProperties {
     }
     if let Some(cause) = headers.cause.as_ref().and_then(|cause| serde_json::to_string(cause).ok()) {
         text(CAUSE, cause);
+    }
+    if !headers.calls.is_none()
+        && let Ok(calls) = serde_json::to_string(&headers.calls)
+    {
+        text(CALLS, calls);
     }
     let message_id = short(&headers.message_id);
     if message_id.is_none() {
@@ -101,6 +108,7 @@ pub(super) fn read(
         cause: text(table, CAUSE).and_then(|cause| serde_json::from_str(&cause).ok()),
         replays: count(table, REPLAYS),
         first_seen: first_seen.unwrap_or(now),
+        calls: text(table, CALLS).and_then(|calls| serde_json::from_str(&calls).ok()).unwrap_or_default(),
     };
     let mut crashes = crashes(table);
     if *queue == Queue::dead()
@@ -160,6 +168,7 @@ fn number(table: &FieldTable, name: &str) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use lapin::types::FieldArray;
+    use messages::Calls;
 
     use super::*;
 
@@ -178,6 +187,7 @@ mod tests {
         assert_eq!(there_and_back(&Parcel { message: message.clone(), crashes: 0 }).message, message);
         message.headers.message_id = "b".repeat(256);
         message.headers.attempt = u32::MAX;
+        message.headers.calls = Calls { heavy: u64::MAX, light: 1, ..Calls::default() };
         message.headers.cause = Some(Cause::new(CauseClass::Gone, "404 \"ä\""));
         message = message.into_dead(Cause::new(CauseClass::Gone, "404"));
         let parcel = Parcel { message, crashes: 19 };

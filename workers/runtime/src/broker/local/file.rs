@@ -5,13 +5,13 @@ use std::path::Path;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use rusqlite::{Connection, ErrorCode, OptionalExtension};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, TransactionBehavior};
 use tokio::sync::oneshot;
 
 use crate::BrokerError;
 
 /// The version of the broker's tables in the file.
-pub(super) const SCHEMA_VERSION: i64 = 1;
+pub(super) const SCHEMA_VERSION: i64 = 2;
 /// Calls that share a transaction at most.
 const GROUP: usize = 256;
 /// How often the owner looks for the dead, between two calls.
@@ -27,7 +27,7 @@ pub(super) fn open(path: &Path) -> Result<Connection, BrokerError> {
     };
     let mut connection = Connection::open(path).map_err(|error| refuse(&error))?;
     prepare(&mut connection).map_err(|error| refuse(&error))?;
-    let found = version(&connection).map_err(|error| refuse(&error))?;
+    let found = version(&mut connection).map_err(|error| refuse(&error))?;
     match found {
         Some(found) if found > SCHEMA_VERSION => Err(BrokerError::Refused(format!(
             "{} was written by a newer ua (queues version {found}, this ua knows {SCHEMA_VERSION}): upgrade this ua",
@@ -79,14 +79,21 @@ pub(super) fn sync(path: &Path) -> rusqlite::Result<()> {
     Connection::open(path)?.query_row("pragma wal_checkpoint(passive)", [], |_| Ok(()))
 }
 
-fn version(connection: &Connection) -> rusqlite::Result<Option<i64>> {
+/// Brings the tables to this program's version; returns the version that was found. A transaction of its own, begun
+/// as a writer: two processes that open an old file at once must not both change it.
+fn version(connection: &mut Connection) -> rusqlite::Result<Option<i64>> {
+    let change = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let query = "select version from ua_schema where part = 'queues'";
-    let found: Option<i64> = connection.query_row(query, [], |row| row.get(0)).optional()?;
+    let found: Option<i64> = change.query_row(query, [], |row| row.get(0)).optional()?;
     if found.is_none_or(|found| found <= SCHEMA_VERSION) {
-        connection.execute_batch(include_str!("schema.sql"))?;
+        change.execute_batch(include_str!("schema.sql"))?;
+        if found == Some(1) {
+            change.execute_batch("alter table messages add column calls text")?;
+        }
         let sql = "insert into ua_schema values ('queues', ?1) on conflict do update set version = excluded.version";
-        connection.execute(sql, [SCHEMA_VERSION])?;
+        change.execute(sql, [SCHEMA_VERSION])?;
     }
+    change.commit()?;
     Ok(found)
 }
 
@@ -204,5 +211,36 @@ fn commit_together(connection: &Connection, mut steps: Vec<Box<dyn Step>>) {
     }
     for step in steps {
         step.done(outcome.as_ref().copied().map_err(failed));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_of_the_first_version_is_brought_up_to_date_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ua.db");
+        let old = Connection::open(&path).unwrap();
+        old.execute_batch(
+            "create table ua_schema (part text primary key, version integer not null) strict;
+             insert into ua_schema values ('queues', 1);
+             create table messages (
+                 seq integer primary key, queue text not null, due_at integer not null, owner integer,
+                 message_id text not null, attempt integer not null, crashes integer not null,
+                 replays integer not null, first_seen integer not null, origin text, cause text
+             ) strict;
+             insert into messages values (1, 'ua.documents', 0, null, 'a', 2, 0, 0, 0, null, null);",
+        )
+        .unwrap();
+        drop(old);
+        for _ in 0..2 {
+            let file = open(&path).unwrap();
+            let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+            let query = "select version, message_id, calls from ua_schema, messages where part = 'queues'";
+            let found: (i64, String, Option<String>) = file.query_row(query, [], read).unwrap();
+            assert_eq!(found, (SCHEMA_VERSION, "a".to_owned(), None));
+        }
     }
 }

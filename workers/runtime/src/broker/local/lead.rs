@@ -53,6 +53,11 @@ impl Local {
         }
     }
 
+    pub(in crate::broker) async fn look(&self, name: &str) -> Result<Option<Vec<u8>>, BrokerError> {
+        let name = name.to_owned();
+        self.inner.writer.call(move |connection| kept(connection, &name)).await
+    }
+
     pub(in crate::broker) async fn ask(&self, name: &str, order: Vec<u8>) -> Result<Vec<u8>, BrokerError> {
         let (name, now) = (name.to_owned(), clock::now().as_millisecond());
         let seq = self.inner.writer.call(move |connection| {
@@ -71,6 +76,11 @@ impl Local {
             tokio::time::sleep(LOOK).await;
         }
     }
+}
+
+fn kept(connection: &Connection, name: &str) -> rusqlite::Result<Option<Vec<u8>>> {
+    let sql = "select state from kept where lead = ?1";
+    connection.query_row(sql, [name], |row| row.get(0)).optional()
 }
 
 fn take_answer(connection: &Connection, seq: i64) -> rusqlite::Result<Option<Vec<u8>>> {
@@ -107,8 +117,7 @@ impl Own {
 impl Lead {
     pub(in crate::broker) async fn kept(&self) -> Result<Option<Vec<u8>>, BrokerError> {
         let name = self.name.clone();
-        let sql = "select state from kept where lead = ?1";
-        self.file.call(move |connection| connection.query_row(sql, [name], |row| row.get(0)).optional()).await
+        self.file.call(move |connection| kept(connection, &name)).await
     }
 
     pub(in crate::broker) async fn keep(&self, state: Vec<u8>) -> Result<(), BrokerError> {

@@ -296,9 +296,11 @@ impl Lease {
         Ok(())
     }
 
-    pub(super) async fn hand_back(self) -> Result<(), BrokerError> {
+    pub(super) async fn hand_back(self, headers: Headers) -> Result<(), BrokerError> {
         let local = self.local.clone();
-        self.settle(rows::hand_back).await?;
+        let calls = headers.calls;
+        self.settle(move |connection, seq, owner| rows::hand_back_after(connection, seq, owner, &calls))
+            .await?;
         local.inner.published.notify_waiters();
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! The SQL of the queues: each function does one thing inside the caller's transaction.
 
 use jiff::Timestamp;
-use messages::{Cause, Queue};
+use messages::{Calls, Cause, Queue};
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
 use crate::{Depth, Headers, Message};
@@ -18,8 +18,9 @@ pub(super) fn insert(connection: &Connection, message: &Message, now: Timestamp)
     let headers = &message.headers;
     connection
         .prepare_cached(
-            "insert into messages (queue, due_at, message_id, attempt, crashes, replays, first_seen, origin, cause)
-             values (:queue, :due_at, :message_id, :attempt, 0, :replays, :first_seen, :origin, :cause)",
+            "insert into messages
+                 (queue, due_at, message_id, attempt, crashes, replays, first_seen, origin, cause, calls)
+             values (:queue, :due_at, :message_id, :attempt, 0, :replays, :first_seen, :origin, :cause, :calls)",
         )?
         .execute(named_params! {
             ":queue": message.queue.as_str(),
@@ -30,6 +31,7 @@ pub(super) fn insert(connection: &Connection, message: &Message, now: Timestamp)
             ":first_seen": headers.first_seen.as_millisecond(),
             ":origin": headers.origin.as_ref().map(Queue::as_str),
             ":cause": cause_text(headers.cause.as_ref()),
+            ":calls": calls_text(&headers.calls),
         })?;
     let seq = connection.last_insert_rowid();
     connection
@@ -56,7 +58,7 @@ pub(super) fn lease(
         .collect::<Result<_, _>>()?;
     let mut take = connection.prepare_cached("update messages set owner = ?1 where seq = ?2")?;
     let mut read = connection.prepare_cached(
-        "select seq, queue, message_id, attempt, crashes, replays, first_seen, origin, cause, body
+        "select seq, queue, message_id, attempt, crashes, replays, first_seen, origin, cause, calls, body
          from messages join bodies using (seq) where seq = ?1",
     )?;
     let mut leased = Vec::with_capacity(seqs.len());
@@ -86,7 +88,7 @@ pub(super) fn pick(
     let some = i64::try_from(some).unwrap_or(i64::MAX);
     // Along the rows, not along the index: that would sort all of them for each part.
     let mut read = connection.prepare_cached(
-        "select seq, queue, message_id, attempt, crashes, replays, first_seen, origin, cause, body
+        "select seq, queue, message_id, attempt, crashes, replays, first_seen, origin, cause, calls, body
          from messages not indexed join bodies using (seq)
          where seq > ?1 and seq <= ?2 and queue = ?3 and owner is null order by seq limit ?4",
     )?;
@@ -104,6 +106,7 @@ pub(super) fn pick(
 fn read_row(row: &Row<'_>) -> rusqlite::Result<Leased> {
     let millis: i64 = row.get("first_seen")?;
     let cause: Option<String> = row.get("cause")?;
+    let calls: Option<String> = row.get("calls")?;
     let headers = Headers {
         message_id: row.get("message_id")?,
         attempt: row.get("attempt")?,
@@ -111,6 +114,7 @@ fn read_row(row: &Row<'_>) -> rusqlite::Result<Leased> {
         cause: cause.and_then(|text| serde_json::from_str(&text).ok()),
         replays: row.get("replays")?,
         first_seen: Timestamp::from_millisecond(millis).unwrap_or(Timestamp::UNIX_EPOCH),
+        calls: calls.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default(),
     };
     let body: Vec<u8> = row.get("body")?;
     let queue = Queue::named(row.get::<_, String>("queue")?);
@@ -142,9 +146,17 @@ pub(super) fn park(
 ) -> rusqlite::Result<bool> {
     let parked = connection
         .prepare_cached(
-            "update messages set owner = null, due_at = ?3, attempt = ?4, cause = ?5 where seq = ?1 and owner = ?2",
+            "update messages set owner = null, due_at = ?3, attempt = ?4, cause = ?5, calls = ?6
+             where seq = ?1 and owner = ?2",
         )?
-        .execute(params![seq, owner, due.as_millisecond(), headers.attempt, cause_text(headers.cause.as_ref())])?;
+        .execute(params![
+            seq,
+            owner,
+            due.as_millisecond(),
+            headers.attempt,
+            cause_text(headers.cause.as_ref()),
+            calls_text(&headers.calls),
+        ])?;
     Ok(parked == 1)
 }
 
@@ -152,7 +164,7 @@ pub(super) fn park(
 pub(super) fn bury(connection: &Connection, seq: i64, owner: i64, dead: &Message) -> rusqlite::Result<bool> {
     let moved = connection
         .prepare_cached(
-            "update messages set owner = null, queue = ?3, attempt = ?4, origin = ?5, cause = ?6, crashes = 0
+            "update messages set owner = null, queue = ?3, attempt = ?4, origin = ?5, cause = ?6, calls = ?7, crashes = 0
              where seq = ?1 and owner = ?2",
         )?
         .execute(params![
@@ -162,8 +174,22 @@ pub(super) fn bury(connection: &Connection, seq: i64, owner: i64, dead: &Message
             dead.headers.attempt,
             dead.headers.origin.as_ref().map(Queue::as_str),
             cause_text(dead.headers.cause.as_ref()),
+            calls_text(&dead.headers.calls),
         ])?;
     Ok(moved == 1)
+}
+
+/// Gives a held message back with the calls that were made for it meanwhile; false when the lease was lost.
+pub(super) fn hand_back_after(
+    connection: &Connection,
+    seq: i64,
+    owner: i64,
+    calls: &Calls,
+) -> rusqlite::Result<bool> {
+    let back = connection
+        .prepare_cached("update messages set owner = null, calls = ?3 where seq = ?1 and owner = ?2")?
+        .execute(params![seq, owner, calls_text(calls)])?;
+    Ok(back == 1)
 }
 
 /// Gives a held message back as it was; false when the lease was lost.
@@ -292,4 +318,8 @@ pub(super) fn next_due(connection: &Connection, queue: &Queue) -> rusqlite::Resu
 
 fn cause_text(cause: Option<&Cause>) -> Option<String> {
     cause.and_then(|cause| serde_json::to_string(cause).ok())
+}
+
+fn calls_text(calls: &Calls) -> Option<String> {
+    (!calls.is_none()).then(|| serde_json::to_string(calls).ok()).flatten()
 }

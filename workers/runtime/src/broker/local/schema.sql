@@ -10,7 +10,8 @@ create table if not exists messages (
     replays    integer not null,
     first_seen integer not null, -- milliseconds
     origin     text,
-    cause      text
+    cause      text,
+    calls      text              -- API calls made for it, as JSON; null: none
 ) strict;
 create index if not exists messages_next on messages (queue, owner, due_at, seq);
 create index if not exists messages_held on messages (owner) where owner is not null;

@@ -226,6 +226,7 @@ fn dead_letter(now: Timestamp) -> DeadLetter {
             state: DeadState::Dead,
             cause: Some(Cause::new(CauseClass::TooLarge, "too large")),
             queue: None,
+            calls: Calls { heavy: 3, ..Calls::default() },
         }],
         body: DeadLetter::opaque(&vec![7; 100_000]),
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use jiff::civil::Date;
 use messages::zoom::Task;
-use messages::{Document, Family, Job, Lane, Queue, RawKind, Receipt, ReceiptState, RunId, decode};
+use messages::{Calls, Document, Family, Job, Lane, Queue, RawKind, Receipt, ReceiptState, RunId, decode};
 use runtime::broker::{Subscription, local};
 use runtime::{Attempt, Broker, Failure, Ladder, Message, Outbox, Worker as _, clock};
 use secrecy::SecretString;
@@ -112,7 +112,12 @@ pub(crate) fn job(task: Task) -> Job<Task> {
 }
 
 pub(crate) fn first_attempt() -> Attempt {
-    Attempt { number: 1, last: false, started_at: clock::now() }
+    attempt(1, Calls::default())
+}
+
+/// One of seven attempts, after calls that were made before.
+pub(crate) fn attempt(number: u32, calls: Calls) -> Attempt {
+    Attempt { number, last: number == 7, started_at: clock::now(), calls }
 }
 
 impl Bench {
@@ -132,7 +137,11 @@ impl Bench {
     }
 
     /// One attempt, by the worker of the job's family.
-    pub(crate) async fn perform(&self, job: Job<Task>, attempt: Attempt) -> Result<(), Failure> {
+    pub(crate) async fn perform(&self, job: Job<Task>, mut attempt: Attempt) -> Result<(), Failure> {
+        self.perform_at(job, &mut attempt).await
+    }
+
+    async fn perform_at(&self, job: Job<Task>, attempt: &mut Attempt) -> Result<(), Failure> {
         let mut outbox = self.outbox();
         let outcome = match job.task.family() {
             Family::ZOOM_LIST => ListWorker(Arc::clone(&self.zoom)).perform(job, attempt, &mut outbox).await,
@@ -144,9 +153,12 @@ impl Bench {
 
     /// Attempts until the job is done or given up, with no time between them.
     pub(crate) async fn carry_out(&self, job: Job<Task>, harvest: &mut Harvest) {
+        let mut calls = Calls::default();
         for number in 1..=7 {
-            let attempt = Attempt { number, last: number == 7, started_at: clock::now() };
-            match self.perform(job.clone(), attempt).await {
+            let mut attempt = attempt(number, calls);
+            let outcome = self.perform_at(job.clone(), &mut attempt).await;
+            calls = attempt.calls;
+            match outcome {
                 Ok(()) => return,
                 Err(Failure::Retry { .. }) if number < 7 => {}
                 Err(failure) => {
