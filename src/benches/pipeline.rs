@@ -224,13 +224,11 @@ async fn drain(
     let folder = tempfile::tempdir().expect("a folder can be made");
     let queue_prefix = format!("bench{}", std::process::id());
     let settings = runtime::broker::amqp::Settings {
-        url: amqp.into(),
         prefix: queue_prefix.clone(),
-        ladder: runtime::Ladder::default(),
         documents_limit: 10 * PAGES,
-        ca_cert: None,
         connection_name: "bench".to_owned(),
         shelf_life: Duration::from_secs(600),
+        ..runtime::broker::amqp::Settings::new(amqp.into())
     };
     let broker = Broker::Amqp(runtime::broker::Amqp::connect(settings).await.expect("RabbitMQ"));
     let mut outbox = Outbox::new(broker.clone(), CancellationToken::new());

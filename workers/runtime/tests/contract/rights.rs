@@ -65,7 +65,13 @@ impl User {
 }
 
 fn account() -> Account {
-    let meter = Meter { name: "heavy", per_window: 1_000.0, window: Duration::from_secs(1), daily: true };
+    let meter = Meter {
+        name: "heavy",
+        per_window: 1_000.0,
+        window: Duration::from_secs(1),
+        daily: true,
+        strict: true,
+    };
     Account {
         source: "zoom",
         label: "rights".to_owned(),
