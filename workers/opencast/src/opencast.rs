@@ -37,8 +37,8 @@ impl Opencast {
     /// # Errors
     /// When an address is none, or a number is out of range.
     pub fn new(config: Config) -> Result<Self, ConfigError> {
-        let allowance = Allowance::of_this_process(config.account());
-        Self::with_allowance(config, allowance)
+        let pace = Pace::alone(config.calls_per_second);
+        Self::with_pace(config, pace)
     }
 
     /// The source as configured, with leave to call from elsewhere, whose account is [`Config::account`].
@@ -46,6 +46,10 @@ impl Opencast {
     /// # Errors
     /// As [`Opencast::new`].
     pub fn with_allowance(config: Config, allowance: Allowance) -> Result<Self, ConfigError> {
+        Self::with_pace(config, Pace::Shared(allowance))
+    }
+
+    fn with_pace(config: Config, pace: Pace) -> Result<Self, ConfigError> {
         config.check()?;
         let signed = !config.user.is_empty();
         let credentials = signed.then(|| Credentials { user: config.user, password: config.password });
@@ -67,7 +71,7 @@ impl Opencast {
             http = http.add_root_certificate(authority);
         }
         Ok(Self {
-            client: Client::new(http.build()?, engage, admin, Pace(allowance)),
+            client: Client::new(http.build()?, engage, admin, pace),
             known: Known::new(config.episode_life),
             timezone: config.timezone,
             page_size: config.page_size,

@@ -1,7 +1,13 @@
 //! The rate limiter that every call passes: so many calls a second, evenly, of all processes together. Opencast counts
-//! nobody's calls; the limit is our own, and so is the pause. How leave is shared out lies in `runtime::quota`.
+//! nobody's calls; the limit is our own, and so is the pause. How leave is shared out lies in `runtime::quota`. Whoever
+//! has no part in that, because it only looks at the server, keeps the rate for itself.
 
 use std::time::Duration;
+
+use governor::clock::MonotonicClock;
+use governor::middleware::NoOpMiddleware;
+use governor::state::{InMemoryState, NotKeyed};
+use governor::{Quota, RateLimiter};
 
 use messages::MAIN_ACCOUNT;
 use runtime::Failure;
@@ -30,29 +36,59 @@ impl Config {
     }
 }
 
+type Limiter = RateLimiter<NotKeyed, InMemoryState, MonotonicClock, NoOpMiddleware<std::time::Instant>>;
+
 /// Where leave to make a call is asked for.
-pub(crate) struct Pace(pub(crate) Allowance);
+pub(crate) enum Pace {
+    /// In this process alone; without a limiter there is no limit.
+    Alone(Option<Limiter>),
+    /// Of whoever shares out the calls of all processes.
+    Shared(Allowance),
+}
 
 impl Pace {
+    /// The rate of this process alone: `rate` calls per second; 0 is no limit.
+    pub(crate) fn alone(rate: f64) -> Self {
+        let apart = (rate > 0.0).then(|| Duration::from_secs_f64(1.0 / rate));
+        // One call at a time: a burst would be a server's trouble, not a gain.
+        let quota = apart.and_then(Quota::with_period);
+        Self::Alone(quota.map(|quota| RateLimiter::direct_with_clock(quota, MonotonicClock)))
+    }
+
     /// Waits for the turn.
     ///
     /// # Errors
     /// [`Failure::Hold`] while calls are paused, or nobody gives leave.
     pub(crate) async fn turn(&self) -> Result<(), Failure> {
-        self.0.acquire(METER).await
+        match self {
+            Self::Alone(None) => Ok(()),
+            Self::Alone(Some(limiter)) => {
+                limiter.until_ready().await;
+                Ok(())
+            }
+            Self::Shared(allowance) => allowance.acquire(METER).await,
+        }
     }
 
     /// True unless calls are paused.
     pub(crate) fn is_open(&self) -> bool {
-        self.0.held(METER).is_none()
+        match self {
+            Self::Alone(_) => true,
+            Self::Shared(allowance) => allowance.held(METER).is_none(),
+        }
     }
 
     pub(crate) fn news(&self) -> Option<News> {
-        self.0.news()
+        match self {
+            Self::Alone(_) => None,
+            Self::Shared(allowance) => allowance.news(),
+        }
     }
 
     pub(crate) async fn close(&self) {
-        self.0.close().await;
+        if let Self::Shared(allowance) = self {
+            allowance.close().await;
+        }
     }
 }
 
@@ -66,28 +102,31 @@ mod tests {
         Config { calls_per_second, ..Config::new("http://127.0.0.1:8080".into()) }.account()
     }
 
-    fn pace(calls_per_second: f64) -> Pace {
-        Pace(Allowance::of_this_process(account(calls_per_second)))
+    fn shared(calls_per_second: f64) -> Pace {
+        Pace::Shared(Allowance::of_this_process(account(calls_per_second)))
     }
 
     #[tokio::test]
     async fn calls_are_spaced() {
-        let pace = pace(10.0);
-        let began = Instant::now();
-        for _ in 0..6 {
-            pace.turn().await.unwrap();
+        for pace in [shared(10.0), Pace::alone(10.0)] {
+            let began = Instant::now();
+            for _ in 0..6 {
+                pace.turn().await.unwrap();
+            }
+            // Five spaces at least; a busy machine only makes them longer.
+            assert!(began.elapsed() >= Duration::from_millis(490), "{:?}", began.elapsed());
         }
-        // Six spaces, the first call's, too; a busy machine only makes them longer.
-        assert!(began.elapsed() >= Duration::from_millis(590), "{:?}", began.elapsed());
     }
 
     #[tokio::test]
     async fn without_a_limit_nothing_waits() {
-        let pace = pace(0.0);
-        for _ in 0..10_000 {
-            pace.turn().await.unwrap();
+        for pace in [shared(0.0), Pace::alone(0.0)] {
+            for _ in 0..10_000 {
+                pace.turn().await.unwrap();
+            }
+            assert!(pace.news().is_none_or(|news| news.meters[METER].is_unlimited()));
+            assert!(pace.is_open());
         }
-        assert!(pace.news().unwrap().meters[METER].is_unlimited());
     }
 
     #[test]
