@@ -91,7 +91,9 @@ async fn settle(deliveries: Vec<Delivery>, store: &Store) -> anyhow::Result<()> 
         .zip(&heads)
         .filter_map(|(delivery, head)| {
             let taken = Taken { queue: &delivery.message.queue, head, body: &delivery.message.body };
-            planner::taken_out(&taken, held.remove(&head.id), now)
+            let receipt = planner::taken_out(&taken, held.remove(&head.id), now)?;
+            // What its attempts have cost was used all the same.
+            Some(Receipt { calls: delivery.message.headers.calls, ..receipt })
         })
         .collect();
     filing::receipts(store, &receipts).await.context("nothing of these jobs was removed")?;
