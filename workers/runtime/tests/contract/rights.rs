@@ -111,7 +111,7 @@ pub(crate) async fn rights_on_our_names_are_all_that_is_needed(fixture: &Fixture
     let survey = amqp.survey().await.unwrap();
     assert!(survey.queues.iter().all(|queue| queue.state == QueueState::Right), "{survey:?}");
     let led = survey.queues.iter().filter(|queue| queue.name.ends_with(&account().lead_name())).count();
-    assert_eq!(led, 4, "{survey:?}");
+    assert_eq!(led, 5, "{survey:?}");
     assert!(survey.rights.default_exchange.is_some(), "the exchange that leads everywhere is not ours");
     assert_eq!(Rights { default_exchange: None, ..survey.rights }, Rights::default());
     let migrated = amqp.migrate(|_, _, _| {}).await.unwrap();
