@@ -47,7 +47,8 @@ main() {
   $quick || await_servers
   tests
   $quick || check "snapshots that no test uses" unused_snapshots
-  $quick || check "demo" shown env UA_DATA_DIR="$work/data" timeout --foreground 900 cargo run --release --locked -- demo
+  # The program that the tests were built with: a release build takes longer than all gates together.
+  $quick || check "demo" shown env UA_DATA_DIR="$work/data" timeout --foreground 300 "${CARGO_TARGET_DIR:-target}/debug/ua" demo
   $quick || deployment_files
   $quick || check "quota of a fleet" shown timeout --foreground 300 cargo test --workspace --locked --bench figures -- --bench quota-short
   $quick || check "chaos, seed $CHAOS_SEED" shown timeout --foreground 600 cargo test --workspace --locked --test chaos -- --seconds 60 --seed "$CHAOS_SEED"
@@ -143,9 +144,11 @@ deployment_files() {
   fi
 }
 
-# The program of the demo in containers. Where CI is set an engine is expected; elsewhere its absence is said.
+# The program in containers. Where CI is set an engine is expected; elsewhere its absence is said.
 composed_stack() {
-  local begin=$SECONDS status=0
+  local begin status=0
+  check "release build" cargo build --release --locked
+  begin=$SECONDS
   heading "composed stack"
   run "$work/compose.log" shown timeout --foreground 900 bash docker/compose-test.sh --binary "${CARGO_TARGET_DIR:-target}/release/ua" || status=$?
   if [ "$status" = 0 ] && grep -q '^left out: ' "$work/compose.log"; then

@@ -5,6 +5,7 @@
 #![expect(clippy::print_stdout, reason = "a harness prints what it does and finds")]
 
 mod fleet;
+mod left;
 mod poison;
 mod site;
 mod storm;
@@ -20,7 +21,8 @@ use crate::fleet::Fleet;
 use crate::site::Site;
 use crate::storm::Storm;
 
-/// How long the calm after the storm may take: a job that failed three times waits two minutes for its fourth attempt.
+/// How long the calm after the storm may take: a job that failed three times waits two minutes for its fourth attempt,
+/// which is not struck again.
 const CALM: Duration = Duration::from_secs(400);
 
 #[tokio::main]
@@ -50,6 +52,9 @@ async fn run(seed: u64, length: Duration) -> bool {
     println!("calm: waiting for the rest");
     let found = verdict::settle(&site, &mut fleet, &poison, CALM).await;
     let well = found.print();
+    if !well {
+        left::print(&site).await;
+    }
     fleet.stop_all(well).await;
     site.clean(well).await;
     well

@@ -133,6 +133,8 @@ fn world(seed: u64, length: Duration) -> Settings {
         participants: 5.0,
         speed: SPEED,
         faults: FAULTS.iter().map(|fault| fault.parse().unwrap()).collect(),
+        // The fourth failure would wait ten minutes for its next attempt, longer than anybody looks on.
+        faults_in_a_row: Some(3),
         fault_timeout: Duration::from_secs(5),
         ..Settings::default()
     }

@@ -1,12 +1,14 @@
-//! A way to a server that can be cut, and mended again: for what happens to the program when a server vanishes that
-//! others need meanwhile.
+//! A way to a server that can be cut and mended again, or is a long one: for what happens to the program when a server
+//! vanishes that others need meanwhile, or is far away.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
-use tokio::io::copy_bidirectional;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
 
 /// What comes of the bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +40,24 @@ impl Proxy {
             }
         });
         Self { address, way }
+    }
+
+    /// A way to `target` on which every byte takes `late`, there and back alike, however many are under way.
+    pub(crate) async fn far(target: &str, late: Duration) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let target: Arc<str> = target.into();
+        tokio::spawn(async move {
+            while let Ok((incoming, _)) = listener.accept().await {
+                let target = Arc::clone(&target);
+                tokio::spawn(async move {
+                    let Ok(outgoing) = TcpStream::connect(&*target).await else { return };
+                    let (from, to) = (incoming.into_split(), outgoing.into_split());
+                    tokio::join!(carry(from.0, to.1, late), carry(to.0, from.1, late));
+                });
+            }
+        });
+        Self { address, way: watch::channel(Way::Open).0 }
     }
 
     /// The same URL by this way.
@@ -80,4 +100,30 @@ async fn pass(mut incoming: TcpStream, target: Arc<str>, mut way: watch::Receive
             return;
         }
     }
+}
+
+/// Passes bytes on, each of them `late`.
+async fn carry(mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin, late: Duration) {
+    let (sender, mut under_way) = mpsc::channel(10_000);
+    let reading = async move {
+        loop {
+            let mut bytes = vec![0; 64 << 10];
+            let Ok(read @ 1..) = from.read(&mut bytes).await else { return };
+            bytes.truncate(read);
+            if sender.send((Instant::now() + late, bytes)).await.is_err() {
+                return;
+            }
+        }
+    };
+    let writing = async move {
+        while let Some((due, bytes)) = under_way.recv().await {
+            tokio::time::sleep_until(due).await;
+            if to.write_all(&bytes).await.is_err() {
+                return;
+            }
+        }
+        // The other side is told that nothing more comes.
+        let _ = to.shutdown().await;
+    };
+    tokio::join!(reading, writing);
 }

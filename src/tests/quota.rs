@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::bad_input::yesterday;
 use crate::program::{Program, Running, eventually};
+use crate::proxy::{Proxy, host_of};
 use crate::servers::{server, unique};
 
 const SPEED: f64 = 5.0;
@@ -165,6 +166,50 @@ async fn a_fleet_shares_one_quota_whoever_dies_or_stands_still() {
     assert!(news(&program)["meters"][2]["used"].as_u64().unwrap() >= calls(&simulator));
     amqp.remove().await.unwrap();
     amqp.remove_lead("quota.zoom.main").await.unwrap();
+    broker.close().await;
+    simulator.stop().await;
+}
+
+/// A worker on another continent than RabbitMQ, beside one that is near.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_far_from_the_broker_has_its_part() {
+    let Some(amqp) = server("UA_TEST_AMQP_URL") else { return };
+    let simulator = simulator().await;
+    let far = Proxy::far(host_of(&amqp), Duration::from_millis(100)).await;
+    let program = Program::new()
+        .with_account(&simulator, SPEED)
+        .with("UA_QUEUE_PREFIX", unique("far"))
+        .with("UA_DOCUMENTS_LIMIT", 1_000_000)
+        .with("AMQP_URL", &amqp);
+    let settings = runtime::broker::amqp::Settings {
+        prefix: program.value("UA_QUEUE_PREFIX").to_owned(),
+        documents_limit: 1_000_000,
+        ..runtime::broker::amqp::Settings::new(amqp.as_str().into())
+    };
+    let connection = runtime::broker::Amqp::connect(settings).await.unwrap();
+    let broker = Broker::Amqp(connection.clone());
+    publish(&broker, &simulator, 12_000).await;
+    let mut fleet = vec![program.start(&["work", "zoom"], "near.log")];
+    let program = program.with("AMQP_URL", far.through(&amqp));
+    fleet.push(program.start(&["work", "zoom"], "far.log"));
+    let both = async || {
+        let by_token = simulator.ledger_summary().by_token;
+        by_token.values().filter(|calls| **calls > 150).count() == 2
+    };
+    eventually("both make calls", 60, both).await;
+    let program = program.with("AMQP_URL", &amqp);
+    let room = async || {
+        let a_minute = news(&program)["meters"][2]["per_minute"].as_f64().unwrap();
+        (7_000.0..9_500.0).contains(&a_minute)
+    };
+    eventually("the rate leaves room for the way", 20, room).await;
+    goes_on(&simulator, "calls are made").await;
+    assert_eq!(simulator.ledger_summary().over, 0, "no call over quota");
+    for process in fleet {
+        assert_eq!(process.terminate(), Some(0));
+    }
+    connection.remove().await.unwrap();
+    connection.remove_lead("quota.zoom.main").await.unwrap();
     broker.close().await;
     simulator.stop().await;
 }

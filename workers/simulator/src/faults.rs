@@ -171,6 +171,8 @@ pub(crate) struct Faults {
     rules: Rules,
     rng: SmallRng,
     asked: HashMap<MeetingUuid, u8>,
+    /// Faults in a row, by the request they struck.
+    streaks: HashMap<u64, u32>,
 }
 
 /// How the rows of one answer are damaged.
@@ -184,7 +186,7 @@ pub(crate) struct Damage {
 impl Faults {
     pub(crate) fn new(seed: u64, rates: Vec<FaultRate>) -> Self {
         let seed = mix(seed, 0xFA17);
-        Self { rules: Rules { seed, rates }, rng: SmallRng::seed_from_u64(seed), asked: HashMap::new() }
+        Self { rules: Rules { seed, rates }, rng: SmallRng::seed_from_u64(seed), asked: HashMap::new(), streaks: HashMap::new() }
     }
 
     pub(crate) fn replace(&mut self, rates: Vec<FaultRate>) {
@@ -206,6 +208,14 @@ impl Faults {
                 struck = struck.or(Some(rate.fault));
             }
         }
+        struck
+    }
+
+    /// The same fault, unless it would be one more than `most` in a row for this request.
+    pub(crate) fn at_most(&mut self, struck: Option<Fault>, request: &str, most: u32) -> Option<Fault> {
+        let streak = self.streaks.entry(hash(self.rules.seed, request.as_bytes())).or_default();
+        let struck = struck.filter(|_| *streak < most);
+        *streak = if struck.is_some() { *streak + 1 } else { 0 };
         struck
     }
 

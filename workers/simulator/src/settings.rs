@@ -34,6 +34,8 @@ pub struct Settings {
     pub speed: f64,
     /// Faults to inject on `/v2` calls.
     pub faults: Vec<FaultRate>,
+    /// How many faults in a row strike one and the same request at most; `None`: chance alone decides.
+    pub faults_in_a_row: Option<u32>,
     /// How long a call stricken by [`crate::Fault::Timeout`] hangs.
     pub fault_timeout: Duration,
     /// What the simulator's clock shows at the start; it runs on from there. `None` is the real time.
@@ -63,6 +65,7 @@ impl Default for Settings {
             plan: Plan::Business,
             speed: 1.0,
             faults: Vec::new(),
+            faults_in_a_row: None,
             fault_timeout: Duration::from_secs(60),
             now: None,
             scopes: None,

@@ -86,7 +86,7 @@ impl Quota {
         let skew_ms = served_at.map(|served| served.as_millisecond() + 500 - now.as_millisecond());
         let skew_ms = skew_ms.filter(|skew| (skew - news.skew_ms).abs() > SKEW_MS);
         if used.is_some() || skew_ms.is_some() {
-            self.allowance.observe(used.map(|(used, _)| used), skew_ms);
+            self.allowance.observe(used.map(|(used, _)| used), served_at, skew_ms);
         }
     }
 
@@ -172,12 +172,15 @@ mod tests {
             retry_at: None,
         };
         quota.observe(&spent, None, clock::now());
+        quota.acquire(RateClass::Heavy).await.expect("one answer alone is not believed");
+        tokio::time::sleep(LOOK).await;
+        quota.observe(&spent, None, clock::now());
         for class in [RateClass::Heavy, RateClass::ResourceIntensive] {
             let held = quota.acquire(class).await.unwrap_err();
             let Failure::Hold { until: Some(until), why, meter } = held else { panic!("{held}") };
             assert_eq!(meter, Some(class.index()));
             assert!(until > clock::now());
-            assert!(why.contains("4,800,001 of 4,800,000 used"), "{why}");
+            assert!(why.contains("4,800,001 of 4,800,000 used, "), "{why}");
             assert!(!quota.lifted(class.index()) && !quota.is_open(&[class]), "{why}");
         }
         quota.acquire(RateClass::Light).await.unwrap();

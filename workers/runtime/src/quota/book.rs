@@ -17,6 +17,8 @@ pub struct Book {
     pub day: Date,
     /// Its calls, never too few: what may follow in the next moment is counted already.
     pub used: u64,
+    /// Those of them that we did not count ourselves: the API said so. Other apps made them, or a count was lost.
+    pub uncounted: u64,
     /// Shares by meter, where they are not the account's.
     pub shares: BTreeMap<String, f64>,
     /// The reserve, where it is not the account's.
@@ -27,6 +29,8 @@ pub struct Book {
     pub spent_until: Option<Timestamp>,
     /// How far the API's clock is ahead of ours, in milliseconds.
     pub skew_ms: i64,
+    /// How long tokens may be under way for which the rate leaves room, in milliseconds, where the fleet is far away.
+    pub room_ms: u32,
 }
 
 impl Default for Book {
@@ -34,11 +38,13 @@ impl Default for Book {
         Self {
             day: Date::ZERO,
             used: 0,
+            uncounted: 0,
             shares: BTreeMap::new(),
             reserve: None,
             pauses: BTreeMap::new(),
             spent_until: None,
             skew_ms: 0,
+            room_ms: 0,
         }
     }
 }
@@ -80,8 +86,11 @@ pub enum Order {
     },
     /// To take note of what an answer's headers say.
     Observed {
-        /// Calls that the account has made today.
+        /// Calls that the account has made on the day of the answer.
         used: Option<u64>,
+        /// That day, in UTC by the API's clock, where the answer says when it was given.
+        #[serde(default)]
+        day: Option<Date>,
         /// How far the API's clock is ahead of ours.
         skew_ms: Option<i64>,
     },

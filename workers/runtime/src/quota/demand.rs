@@ -25,6 +25,8 @@ struct Worker {
     received: Vec<u64>,
     returned: Vec<u64>,
     waiting: Vec<u64>,
+    /// Its smallest round trip of late, in seconds.
+    way: Option<f64>,
 }
 
 /// Whose turn it is.
@@ -54,6 +56,7 @@ impl Demand {
         }
         (worker.serial, worker.heard) = (want.serial, now);
         worker.waiting.clone_from(&want.waiting);
+        worker.way = want.way_us.map(|micros| micros as f64 / 1e6);
         let mut back = vec![0; meters];
         if want.term == self.term {
             for (meter, back) in back.iter_mut().enumerate() {
@@ -99,6 +102,12 @@ impl Demand {
         self.workers.values().filter(wants).count() as u64
     }
 
+    /// The smallest round trip of the process that is farthest away, in seconds.
+    pub(crate) fn farthest(&self, now: f64) -> Option<f64> {
+        let here = self.workers.values().filter(|worker| now - worker.heard < SILENCE);
+        here.filter_map(|worker| worker.way).max_by(f64::total_cmp)
+    }
+
     /// Forgets who was not heard for long.
     pub(crate) fn forget(&mut self, now: f64) {
         // A process that wants nothing is silent, but its counts are needed when it gives back late.
@@ -127,6 +136,7 @@ impl Worker {
             received: zero.clone(),
             returned: zero.clone(),
             waiting: zero,
+            way: None,
         }
     }
 
@@ -149,6 +159,7 @@ mod tests {
             waiting: vec![waiting],
             received: vec![received],
             returned: vec![returned],
+            way_us: None,
             orders,
         }
     }
@@ -189,6 +200,18 @@ mod tests {
         let of_another_term = Want { term: 6, ..want("a", 3, 1, 9, 9) };
         assert_eq!(demand.hear(&of_another_term, 0.0), Some(vec![0]));
         assert_eq!(demand.hear(&Want { waiting: Vec::new(), ..want("a", 4, 1, 9, 9) }, 0.0), None);
+    }
+
+    #[test]
+    fn the_farthest_process_is_the_one_with_the_longest_way_that_was_heard_of_late() {
+        let mut demand = Demand::new(7, 1);
+        let from = |worker, way_us| Want { way_us, ..want(worker, 1, 1, 0, 0) };
+        demand.hear(&from("a", None), 0.0).unwrap();
+        assert_eq!(demand.farthest(0.0), None);
+        demand.hear(&from("b", Some(2_000)), 0.0).unwrap();
+        demand.hear(&from("c", Some(100_000)), -3.0).unwrap();
+        assert_eq!(demand.farthest(0.0), Some(0.1));
+        assert_eq!(demand.farthest(1.0), Some(0.002), "c has gone");
     }
 
     #[test]

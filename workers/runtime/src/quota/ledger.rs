@@ -1,22 +1,24 @@
 //! The state machine of an account's quota: rates, the day's count, shares, pauses. One and the same in a process
 //! of its own and for a fleet. Pure: both clocks are handed in.
 
+mod orders;
+mod told;
+
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use jiff::civil::Date;
 use jiff::tz::Offset;
 use jiff::{SignedDuration, Timestamp, ToSpan as _};
 
+use self::told::Doubts;
 use super::news::{grouped, paused};
 use super::pace::Bucket;
+use super::way::Way;
 use super::{Account, Book, Meter, MeterNews, News, Order, Pace, Pause};
 
 /// Seconds of calls that are counted ahead, so that a crash never leaves too low a count behind.
 const AHEAD: f64 = 1.0;
-/// A clock that is off by less is not off: the API tells whole seconds.
-const SKEW_MS: i64 = 2_000;
-/// A clock that is off by more is a mistake.
-const MOST_SKEW_MS: i64 = 2 * 86_400_000;
 
 /// The two clocks: one that never goes back, in seconds, and the time of day of this machine.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -49,17 +51,19 @@ pub(crate) struct Ledger {
     kept: Option<u64>,
     /// Something else than the count has changed since it was kept.
     changed: bool,
-    /// A skew that was told once; it counts when it is told again.
-    doubted_ms: i64,
+    /// What the API has said once; it counts when it is said again.
+    doubts: Doubts,
+    /// How far away the fleet is.
+    way: Way,
 }
 
 impl Ledger {
     /// Goes on with what was kept. The buckets are empty.
     pub(crate) fn new(account: Account, book: Book, now: Now) -> Self {
         let buckets = vec![Bucket::empty(now.seconds); account.meters.len()];
-        let kept = Some(book.used);
-        let mut ledger =
-            Self { kept, account, book, paces: Vec::new(), buckets, changed: true, doubted_ms: 0 };
+        let (kept, way) = (Some(book.used), Way::new(f64::from(book.room_ms) / 1e3));
+        let (paces, doubts) = (Vec::new(), Doubts::default());
+        let mut ledger = Self { kept, account, book, paces, buckets, changed: true, doubts, way };
         ledger.pace();
         ledger.turn(now);
         ledger
@@ -145,7 +149,10 @@ impl Ledger {
             Order::Set { shares, reserve } => self.set(shares, reserve)?,
             Order::Pause { meters, pause } => self.pause(meters, &pause, now)?,
             Order::Resume { meters } => self.resume(meters)?,
-            Order::Observed { used, skew_ms } => self.observe(used, skew_ms, now),
+            Order::Observed { used, day, skew_ms } => {
+                self.learn_skew(skew_ms, now);
+                self.learn_used(used, day, now);
+            }
             Order::Spent { until } => self.spend(until, now),
         }
         self.changed |= before != self.book;
@@ -153,80 +160,14 @@ impl Ledger {
         Ok(())
     }
 
-    fn set(
-        &mut self,
-        shares: std::collections::BTreeMap<String, Option<f64>>,
-        reserve: Option<Option<u64>>,
-    ) -> Result<(), String> {
-        for (name, share) in &shares {
-            self.known(name)?;
-            if share.is_some_and(|share| !(share > 0.0 && share <= 1.0)) {
-                return Err(format!("the share of {name} must be above 0 and at most 100 %"));
-            }
+    /// Takes note of how far away the farthest process is, in seconds there and back; `None` when none is known.
+    pub(crate) fn hear_way(&mut self, farthest: Option<f64>, now: Now) {
+        if self.way.note(farthest, now.seconds) {
+            let room_ms = (self.way.room * 1e3).ceil() as u32;
+            self.changed |= room_ms != self.book.room_ms;
+            self.book.room_ms = room_ms;
+            self.pace();
         }
-        if let Some(Some(reserve)) = reserve
-            && reserve >= self.account.per_day
-        {
-            return Err(format!(
-                "a reserve of {reserve} leaves nothing of {} calls a day",
-                self.account.per_day
-            ));
-        }
-        for (name, share) in shares {
-            match share {
-                Some(share) => self.book.shares.insert(name, share),
-                None => self.book.shares.remove(&name),
-            };
-        }
-        self.book.reserve = reserve.unwrap_or(self.book.reserve);
-        Ok(())
-    }
-
-    fn pause(&mut self, meters: Vec<String>, pause: &Pause, now: Now) -> Result<(), String> {
-        if pause.until.is_some_and(|until| until <= now.time) {
-            return Err("the pause would be over already".to_owned());
-        }
-        for name in meters {
-            self.known(&name)?;
-            self.book.pauses.insert(name, pause.clone());
-        }
-        Ok(())
-    }
-
-    fn resume(&mut self, meters: Vec<String>) -> Result<(), String> {
-        for name in meters {
-            let meter = self.known(&name)?;
-            self.book.pauses.remove(&name);
-            if self.account.meters[meter].daily {
-                self.book.spent_until = None;
-            }
-        }
-        Ok(())
-    }
-
-    fn known(&self, name: &str) -> Result<usize, String> {
-        let names = || self.account.meters.iter().map(|meter| meter.name).collect::<Vec<_>>().join(", ");
-        self.account.meter(name).ok_or_else(|| format!("there is no limit {name}: there are {}", names()))
-    }
-
-    fn observe(&mut self, used: Option<u64>, skew_ms: Option<i64>, now: Now) {
-        if let Some(told) = skew_ms.filter(|skew| skew.abs() < MOST_SKEW_MS) {
-            let is_news = (told - self.book.skew_ms).abs() > SKEW_MS;
-            if is_news && (told - self.doubted_ms).abs() <= SKEW_MS {
-                self.book.skew_ms = if told.abs() > SKEW_MS { told } else { 0 };
-                self.turn(now);
-            }
-            self.doubted_ms = told;
-        }
-        // Within the account's own limit: more is a mistake, and would hold the fleet all the same.
-        self.book.used = self.book.used.max(used.unwrap_or(0).min(self.account.per_day));
-    }
-
-    fn spend(&mut self, until: Option<Timestamp>, now: Now) {
-        // A time that has passed, or that is days away, is a mistake: the day ends at 00:00 UTC.
-        let (time, midnight) = (self.api(now.time), self.midnight());
-        self.book.spent_until =
-            Some(until.filter(|until| (time..=midnight).contains(until)).unwrap_or(midnight));
     }
 
     /// How things stand.
@@ -262,13 +203,16 @@ impl Ledger {
         if !daily {
             return None;
         }
-        let counts = (grouped(self.book.used), grouped(self.allowed(meter)));
+        let mut counts = format!("{} of {} used", grouped(self.book.used), grouped(self.allowed(meter)));
+        if self.book.uncounted > 0 {
+            let _ = write!(counts, ", {} of them by the API's word", grouped(self.book.uncounted));
+        }
         if self.book.used >= self.allowed(meter) {
-            let why = format!("daily limit, {} of {} used", counts.0, counts.1);
+            let why = format!("daily limit, {counts}");
             return Some(Pause { until: Some(self.local(self.midnight(), now)), why });
         }
         let until = self.book.spent_until?;
-        let why = format!("daily limit, spent says the API, {} of {} used by our count", counts.0, counts.1);
+        let why = format!("daily limit, spent says the API, by our count {counts}");
         Some(Pause { until: Some(self.local(until, now)), why })
     }
 
@@ -288,7 +232,8 @@ impl Ledger {
 
     fn pace(&mut self) {
         let paces = self.account.meters.iter().enumerate();
-        self.paces = paces.map(|(place, meter)| Pace::new(meter, self.share(place))).collect();
+        let pace = |(place, meter): (usize, &Meter)| Pace::new(meter, self.share(place)).for_way(meter, &self.way);
+        self.paces = paces.map(pace).collect();
     }
 
     fn ahead(&self) -> u64 {
@@ -302,7 +247,7 @@ impl Ledger {
         let yesterday = self.book.day.yesterday().unwrap_or(Date::MIN);
         // A clock that is put back by a little does not begin the day anew.
         if today > self.book.day || today < yesterday {
-            self.book = Book { day: today, used: 0, spent_until: None, ..self.book.clone() };
+            self.book = Book { day: today, used: 0, uncounted: 0, spent_until: None, ..self.book.clone() };
             (self.kept, self.changed) = (self.kept.map(|_| 0), true);
         }
         let time = self.api(now.time);
@@ -318,6 +263,11 @@ impl Ledger {
     /// A time by the API's clock by this machine's; never one that has passed.
     fn local(&self, time: Timestamp, now: Now) -> Timestamp {
         time.checked_sub(SignedDuration::from_millis(self.book.skew_ms)).unwrap_or(time).max(now.time)
+    }
+
+    /// When the day began, by the API's clock.
+    fn begin(&self) -> Timestamp {
+        Offset::UTC.to_timestamp(self.book.day.at(0, 0, 0, 0)).unwrap_or(Timestamp::MIN)
     }
 
     fn midnight(&self) -> Timestamp {

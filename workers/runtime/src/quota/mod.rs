@@ -13,6 +13,7 @@ mod office;
 mod pace;
 mod tap;
 mod till;
+mod way;
 mod wire;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -127,8 +128,10 @@ impl Allowance {
     }
 
     /// Takes note of what an answer says of the account's day, and of its clock.
-    pub fn observe(&self, used: Option<u64>, skew_ms: Option<i64>) {
-        let order = Order::Observed { used, skew_ms };
+    /// `served_at` is when it was given, by the API's clock.
+    pub fn observe(&self, used: Option<u64>, served_at: Option<Timestamp>, skew_ms: Option<i64>) {
+        let day = served_at.map(|served| Offset::UTC.to_datetime(served).date());
+        let order = Order::Observed { used, day, skew_ms };
         match &self.kind {
             // What is observed is never refused.
             Kind::Here(till) => _ = till.obey(order),

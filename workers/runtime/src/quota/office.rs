@@ -219,6 +219,8 @@ impl Service {
     }
 
     async fn tell(&mut self, till: &Till) -> Result<(), BrokerError> {
+        let now = till.now();
+        till.ledger().hear_way(self.demand.farthest(now.seconds), now);
         let news = self.news(till);
         self.told = news.meters.iter().map(|meter| meter.pause.is_some()).collect();
         self.counter.broadcast(&encode(&Note::News(Box::new(news)))?).await

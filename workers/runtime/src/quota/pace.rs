@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use super::Meter;
+use super::way::Way;
 
 /// Timers wake late, by tens of milliseconds on a busy machine. What comes due meanwhile is not lost.
 const LATENESS: f64 = 0.08;
@@ -46,6 +47,24 @@ impl Pace {
         let rate = ((full - 1.0) / (window + 2.0 * late)).max(0.9 / (window + 2.0 * late)).min(rate);
         let spare = if full > 2.0 { rate * late } else { 0.0 };
         Self { rate, depth: 1.0 + spare, max_age: seconds((late / 2.0).min(OLDEST)) }
+    }
+
+    /// The pace for a fleet that is farther away than the meter's own room allows: tokens may be older, and the rate
+    /// gives way by as much as that needs.
+    ///
+    /// `depth + rate * (window + way + own)` are the most calls in a window, where `own` is what is left for the call's
+    /// own way as before.
+    #[must_use]
+    pub(super) fn for_way(self, meter: &Meter, way: &Way) -> Self {
+        let own = self.max_age.as_secs_f64();
+        let max_age = seconds(way.reach.max(own));
+        if !meter.strict || way.room <= own {
+            return Self { max_age, ..self };
+        }
+        let late = meter.window.as_secs_f64() + way.room + own;
+        // As above: of a quota of one call only one token.
+        let rate = ((meter.per_window - self.depth) / late).max(0.9 / late).min(self.rate);
+        Self { rate, max_age, ..self }
     }
 }
 
@@ -119,6 +138,20 @@ mod tests {
     }
 
     #[test]
+    fn a_far_fleet_loses_little() {
+        let heavy = meter(40.0, 1);
+        let at = |trip: f64| {
+            let mut way = Way::new(0.0);
+            way.note(Some(trip), 0.0);
+            Pace::new(&heavy, 0.8).for_way(&heavy, &way)
+        };
+        assert_eq!(at(0.001), Pace::new(&heavy, 0.8));
+        let part = [0.05, 0.1, 0.2, 0.6].map(|trip| (at(trip).rate / 32.0 * 100.0).round());
+        assert_eq!(part, [99.0, 93.0, 83.0, 58.0], "per cent of the allowed rate at 50, 100, 200 and 600 ms");
+        assert!(at(0.2).max_age >= Duration::from_millis(300));
+    }
+
+    #[test]
     fn a_rate_that_nobody_counts_gives_way_to_nothing() {
         let pace = |per_window| Pace::new(&Meter { strict: false, ..meter(per_window, 1) }, 1.0);
         let five = pace(5.0);
@@ -167,6 +200,30 @@ mod tests {
             calls.sort_by(f64::total_cmp);
             let most = per_window as usize;
             let over = calls.windows(most + 1).find(|some| some[most] - some[0] < window - 1e-6);
+            prop_assert!(over.is_none(), "{pace:?} {over:?}");
+        }
+
+        /// The same of a fleet that is far away, each token and its call being as long under way as they like.
+        #[test]
+        fn no_window_holds_more_however_far_the_fleet_is(
+            per_window in 1_u32..500,
+            minute in any::<bool>(),
+            share in 0.01_f64..=1.0,
+            room in 0.0_f64..=1.0,
+            idle in prop::collection::vec(prop_oneof![Just(0.0), 0.0_f64..0.2], 1..20),
+            ways in prop::collection::vec((prop_oneof![Just(0.0), Just(1.0), 0.0_f64..=1.0], 0.0_f64..=1.0), 1..30),
+        ) {
+            let meter = meter(f64::from(per_window), if minute { 60 } else { 1 });
+            let near = Pace::new(&meter, share);
+            let pace = near.for_way(&meter, &Way::new(room));
+            let (oldest, own) = (pace.max_age.as_secs_f64(), near.max_age.as_secs_f64());
+            prop_assert!(pace.rate <= near.rate && oldest >= own);
+            let late = |turn: usize| ways[turn % ways.len()].0 * oldest + ways[turn % ways.len()].1 * own;
+            let mut calls: Vec<f64> =
+                given(&pace, &idle, &[0.0; 900]).iter().enumerate().map(|(turn, at)| at + late(turn)).collect();
+            calls.sort_by(f64::total_cmp);
+            let most = per_window as usize;
+            let over = calls.windows(most + 1).find(|some| some[most] - some[0] < meter.window.as_secs_f64() - 1e-6);
             prop_assert!(over.is_none(), "{pace:?} {over:?}");
         }
 

@@ -11,6 +11,7 @@ use tokio::sync::{Notify, oneshot};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
+use super::way::Smallest;
 use super::wire::{Grant, Note, Want};
 use super::{Account, News, Order, Pause, ledger};
 use crate::broker::amqp::{self, Amqp};
@@ -43,6 +44,9 @@ struct State {
     want: Want,
     /// When which message was sent.
     sent: VecDeque<(u64, Instant)>,
+    /// The smallest way to the leader and back, in seconds since the beginning.
+    way: Smallest,
+    began: Instant,
     news: Option<News>,
     pauses: Vec<Option<Pause>>,
     /// When the leader was last heard; at first the beginning.
@@ -58,6 +62,8 @@ impl Tap {
             callers: (0..meters).map(|_| VecDeque::new()).collect(),
             want,
             sent: VecDeque::new(),
+            way: Smallest::default(),
+            began: Instant::now(),
             news: None,
             pauses: vec![None; meters],
             heard: Instant::now(),
@@ -170,7 +176,7 @@ impl Tap {
     async fn say(&self, line: &amqp::Tap, news: bool) -> Result<(), BrokerError> {
         let (body, orders) = {
             let mut state = self.state();
-            let State { callers, want, sent, .. } = &mut *state;
+            let State { callers, want, sent, way, began, .. } = &mut *state;
             for (callers, waiting) in callers.iter_mut().zip(&mut want.waiting) {
                 callers.retain(|caller| !caller.is_closed());
                 *waiting = callers.len() as u64;
@@ -179,6 +185,7 @@ impl Tap {
                 return Ok(());
             }
             want.serial += 1;
+            want.way_us = way.get(began.elapsed().as_secs_f64()).map(|seconds| (seconds * 1e6) as u64);
             sent.push_back((want.serial, Instant::now()));
             while sent.front().is_some_and(|(_, at)| at.elapsed() > Duration::from_secs(10)) {
                 sent.pop_front();
@@ -254,12 +261,12 @@ impl State {
     }
 
     /// Whether a token may still be used: counted from when its leader had read our message, the way there included.
-    fn is_fresh(&self, grant: &Grant, now: Instant) -> bool {
+    fn is_fresh(&mut self, grant: &Grant, now: Instant) -> bool {
         let sent = self.sent.iter().rev().find(|(serial, _)| *serial == grant.serial);
-        sent.is_some_and(|(_, at)| {
-            let age = now.duration_since(*at).saturating_sub(Duration::from_micros(grant.held_us));
-            age <= Duration::from_micros(grant.max_age_us)
-        })
+        let Some((_, at)) = sent else { return false };
+        let age = now.duration_since(*at).saturating_sub(Duration::from_micros(grant.held_us));
+        self.way.note(age.as_secs_f64(), now.duration_since(self.began).as_secs_f64());
+        age <= Duration::from_micros(grant.max_age_us)
     }
 
     /// Hands tokens to callers; true when one is left over, or too old.

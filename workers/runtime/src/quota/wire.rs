@@ -25,6 +25,9 @@ pub(crate) struct Want {
     /// Of these, how many were not used.
     #[serde(rename = "r")]
     pub(crate) returned: Vec<u64>,
+    /// The smallest round trip of late to the leader, in microseconds; `None` where too few were seen.
+    #[serde(rename = "y", default, skip_serializing_if = "Option::is_none")]
+    pub(crate) way_us: Option<u64>,
     /// What the process has learnt.
     #[serde(rename = "o", default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) orders: Vec<Order>,

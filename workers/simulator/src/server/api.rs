@@ -93,7 +93,7 @@ fn authorise(shared: &Shared, endpoint: Endpoint, headers: &HeaderMap) -> (u32, 
 
 /// The answer to a call that was let through, and the fault that struck it.
 fn answer(shared: &Shared, endpoint: Endpoint, id: &str, uri: &Uri) -> (Answer, Option<Fault>) {
-    let (struck, refuses) = draw(shared);
+    let (struck, refuses) = draw(shared, uri);
     if let Some(instead) = struck.and_then(|fault| instead(fault, refuses)) {
         return (instead, struck);
     }
@@ -101,9 +101,14 @@ fn answer(shared: &Shared, endpoint: Endpoint, id: &str, uri: &Uri) -> (Answer, 
     (answer, struck.or(hidden))
 }
 
-fn draw(shared: &Shared) -> (Option<Fault>, bool) {
+fn draw(shared: &Shared, uri: &Uri) -> (Option<Fault>, bool) {
+    let most = shared.settings().faults_in_a_row;
     let mut faults = shared.faults();
     let struck = faults.draw();
+    let struck = match most {
+        Some(most) => faults.at_most(struck, uri.path_and_query().map_or("", |asked| asked.as_str()), most),
+        None => struck,
+    };
     (struck, struck == Some(Fault::MissingHeaders) && faults.refuses())
 }
 

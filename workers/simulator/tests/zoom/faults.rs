@@ -31,6 +31,17 @@ fn faults_are_written_kind_and_rate() {
 }
 
 #[tokio::test]
+async fn a_request_is_struck_so_many_times_in_a_row_at_most() {
+    let faults = vec![FaultRate { fault: Fault::InternalError, rate: 1.0 }];
+    let api = Api::start(Settings { faults, faults_in_a_row: Some(2), speed: 1_000.0, ..settings() }).await;
+    let mut answers = Vec::new();
+    for path in [LIST, LIST, "/users", LIST, "/users", LIST, "/users"] {
+        answers.push(api.get(path).await.status().as_u16());
+    }
+    assert_eq!(answers, [500, 500, 500, 200, 500, 500, 200], "each request has a count of its own");
+}
+
+#[tokio::test]
 async fn injected_429_looks_like_the_per_second_limit_but_is_not_over() {
     let api = with(Fault::TooManyRequests, 1.0).await;
     for (path, category) in [("/users", "Medium"), ("/report/users", "Heavy"), (LIST, "Resource-intensive")] {

@@ -77,13 +77,88 @@ fn a_token_that_came_back_is_not_counted() {
 #[test]
 fn the_accounts_count_wins_where_it_is_higher() {
     let mut ledger = Ledger::unkept(account(), at(0.0));
-    let told = |used| Order::Observed { used: Some(used), skew_ms: None };
-    ledger.obey(told(47_999), at(1.0)).unwrap();
-    ledger.obey(told(47_000), at(1.0)).unwrap();
-    assert_eq!(ledger.draw(HEAVY, at(2.0)), Draw::Granted);
-    assert_eq!(held(ledger.draw(HEAVY, at(3.0))).why, "daily limit, 48,000 of 48,000 used");
-    ledger.obey(told(u64::MAX), at(4.0)).unwrap();
-    assert_eq!(ledger.news(0, at(4.0)).meters[HEAVY].used, Some(60_000), "more than there is, is a mistake");
+    ledger.obey(used(47_999, None), at(1.0)).unwrap();
+    ledger.obey(used(47_999, None), at(2.0)).unwrap();
+    ledger.obey(used(47_000, None), at(2.0)).unwrap();
+    assert_eq!(ledger.draw(HEAVY, at(3.0)), Draw::Granted);
+    let why = held(ledger.draw(HEAVY, at(4.0))).why;
+    assert_eq!(why, "daily limit, 48,000 of 48,000 used, 47,999 of them by the API's word");
+    for _ in 0..2 {
+        ledger.obey(used(u64::MAX, None), at(5.0)).unwrap();
+    }
+    assert_eq!(ledger.news(0, at(5.0)).meters[HEAVY].used, Some(60_000), "more than there is, is a mistake");
+}
+
+fn used(used: u64, day: Option<&str>) -> Order {
+    Order::Observed { used: Some(used), day: day.map(|day| day.parse().unwrap()), skew_ms: None }
+}
+
+fn used_today(ledger: &mut Ledger, now: Now) -> u64 {
+    ledger.news(0, now).meters[HEAVY].used.unwrap()
+}
+
+#[test]
+fn one_answer_that_says_the_day_is_used_up_does_not_hold_it() {
+    let mut ledger = Ledger::unkept(account(), at(0.0));
+    // A lie, the truth, another lie; then two that agree, calls having gone on in between.
+    for (told, seen) in [(60_000, 0), (0, 0), (60_000, 0), (9_000, 0), (9_300, 9_300), (9_000, 9_300)] {
+        ledger.obey(used(told, None), at(1.0)).unwrap();
+        assert_eq!(used_today(&mut ledger, at(1.0)), seen, "{told}");
+    }
+}
+
+#[test]
+fn what_the_api_says_twice_is_overruled_by_hand_alone() {
+    let mut ledger = Ledger::unkept(account(), at(0.0));
+    assert_eq!(ledger.draw(HEAVY, at(1.0)), Draw::Granted);
+    for _ in 0..2 {
+        ledger.obey(used(60_000, None), at(1.0)).unwrap();
+    }
+    held(ledger.draw(HEAVY, at(2.0)));
+    ledger.obey(Order::Resume { meters: vec!["heavy".into()] }, at(3.0)).unwrap();
+    assert_eq!(used_today(&mut ledger, at(3.0)), 1, "our own count stands");
+    assert_eq!(ledger.draw(HEAVY, at(4.0)), Draw::Granted);
+}
+
+#[test]
+fn an_answer_of_yesterday_says_nothing_of_today() {
+    let mut ledger = Ledger::unkept(account(), time("2026-01-02T23:59:00Z", 0.0));
+    let past_midnight = time("2026-01-03T00:00:01Z", 61.0);
+    for order in [used(47_000, Some("2026-01-02")), used(47_000, None)] {
+        for _ in 0..2 {
+            ledger.obey(order.clone(), past_midnight).unwrap();
+        }
+        assert_eq!(used_today(&mut ledger, past_midnight), 0);
+    }
+    // Said before midnight and again after it.
+    ledger.obey(used(900, Some("2026-01-03")), past_midnight).unwrap();
+    assert_eq!(used_today(&mut ledger, past_midnight), 0);
+    ledger.obey(used(905, Some("2026-01-03")), past_midnight).unwrap();
+    assert_eq!(used_today(&mut ledger, past_midnight), 905);
+    let later = time("2026-01-03T00:03:00Z", 240.0);
+    for _ in 0..2 {
+        ledger.obey(used(2_000, None), later).unwrap();
+    }
+    assert_eq!(used_today(&mut ledger, later), 2_000, "by then it is of today, whoever does not say so");
+}
+
+#[test]
+fn a_new_leader_goes_on_with_the_room_of_the_last() {
+    let mut ledger = Ledger::new(account(), Book::default(), at(0.0));
+    ledger.has_kept(&ledger.to_keep().unwrap());
+    ledger.keeping();
+    ledger.hear_way(Some(0.2), at(1.0));
+    let far = ledger.pace_of(HEAVY);
+    assert!(far.rate < 30.0 && far.max_age == Duration::from_millis(300), "{far:?}");
+    let book = ledger.to_keep().expect("the room is kept");
+    let mut next = Ledger::new(account(), book, at(0.0));
+    assert_eq!(next.pace_of(HEAVY), far);
+    // The fleet came nearer: tokens are thrown away sooner first, and only then there are more of them.
+    next.hear_way(Some(0.001), at(10.0));
+    next.hear_way(Some(0.001), at(70.0));
+    assert!(next.pace_of(HEAVY).rate == far.rate && next.pace_of(HEAVY).max_age < far.max_age);
+    next.hear_way(Some(0.001), at(134.0));
+    assert_eq!(next.pace_of(HEAVY), Pace::new(&account().meters[HEAVY], 0.8));
 }
 
 #[test]
@@ -167,7 +242,7 @@ fn nothing_is_given_out_that_is_not_counted_in_what_is_kept() {
 fn the_apis_clock_decides_when_the_day_ends() {
     let mut ledger = short_day(1);
     assert_eq!(ledger.draw(HEAVY, at(10.0)), Draw::Granted);
-    let told = |skew_ms| Order::Observed { used: None, skew_ms: Some(skew_ms) };
+    let told = |skew_ms| Order::Observed { used: None, day: None, skew_ms: Some(skew_ms) };
     // Thirteen hours and fifty-nine minutes ahead: 23:59 there.
     let skew = (13 * 60 + 59) * 60_000;
     ledger.obey(told(skew), at(11.0)).unwrap();
@@ -201,7 +276,7 @@ proptest! {
                     ledger.give_back(HEAVY, false);
                     back += 1;
                 }
-                4 => ledger.obey(Order::Observed { used: Some(given - back), skew_ms: None }, now).unwrap(),
+                4 => ledger.obey(used(given - back, None), now).unwrap(),
                 _ => ledger.obey(Order::Resume { meters: vec!["heavy".into()] }, now).unwrap(),
             }
             prop_assert!(given - back <= 40, "{given} {back}");

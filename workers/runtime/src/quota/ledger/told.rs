@@ -1,0 +1,64 @@
+//! What the API says of the account: its clock, the day's calls, that the day is spent. It is doubted where it surprises:
+//! one answer of a confused server must not hold a fleet until midnight.
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+
+use super::{Ledger, Now};
+
+/// A clock that is off by less is not off: the API tells whole seconds.
+const SKEW_MS: i64 = 2_000;
+/// A clock that is off by more is a mistake.
+const MOST_SKEW_MS: i64 = 2 * 86_400_000;
+/// Two counts of the day that differ by less, as a part of its calls, say the same: calls go on meanwhile.
+const ALIKE: u64 = 100;
+/// For so many seconds of a new day a count whose day is not said may be that of the old one.
+const OLD_DAY: i64 = 120;
+
+/// What the API has said once. It counts when it is said again.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Doubts {
+    skew_ms: i64,
+    /// The day's calls, and of which day.
+    used: Option<(Date, u64)>,
+}
+
+impl Ledger {
+    /// Takes note of how far the API's clock is ahead of ours.
+    pub(super) fn learn_skew(&mut self, skew_ms: Option<i64>, now: Now) {
+        let Some(told) = skew_ms.filter(|skew| skew.abs() < MOST_SKEW_MS) else { return };
+        let is_news = (told - self.book.skew_ms).abs() > SKEW_MS;
+        if is_news && (told - self.doubts.skew_ms).abs() <= SKEW_MS {
+            self.book.skew_ms = if told.abs() > SKEW_MS { told } else { 0 };
+            self.turn(now);
+        }
+        self.doubts.skew_ms = told;
+    }
+
+    /// Takes note of the calls that the account has made on `day`, ours and those of others.
+    pub(super) fn learn_used(&mut self, used: Option<u64>, day: Option<Date>, now: Now) {
+        let begun = self.api(now.time).duration_since(self.begin()).as_secs();
+        let of_today = day.map_or(begun >= OLD_DAY, |day| day == self.book.day);
+        // More than the account may make is a mistake, and would hold the fleet all the same.
+        let Some(told) = used.map(|used| used.min(self.account.per_day)).filter(|_| of_today) else { return };
+        if told <= self.book.used {
+            self.doubts.used = None;
+            return;
+        }
+        let alike = self.account.per_day / ALIKE + 1;
+        let again = self.doubts.used.replace((self.book.day, told));
+        if again.is_some_and(|(day, before)| day == self.book.day && before.abs_diff(told) <= alike) {
+            self.book.uncounted += told - self.book.used;
+            self.book.used = told;
+            self.doubts.used = None;
+        }
+    }
+
+    /// Takes note that the day is spent, says the API.
+    pub(super) fn spend(&mut self, until: Option<Timestamp>, now: Now) {
+        // A time that has passed, or that is days away, is a mistake: the day ends at 00:00 UTC.
+        let (time, midnight) = (self.api(now.time), self.midnight());
+        self.book.spent_until =
+            Some(until.filter(|until| (time..=midnight).contains(until)).unwrap_or(midnight));
+    }
+}

@@ -1,0 +1,153 @@
+//! How far away the processes of a fleet are: the smallest round trip a process sees, and how much of the farthest one
+//! the leader leaves room for. Pure: the time is handed in, in seconds.
+
+/// A token may be this much longer under way than the smallest round trip of late.
+const MARGIN: f64 = 1.5;
+/// Ways are told apart by this much: a hair's breadth is no change.
+const STEP: f64 = 0.01;
+/// Seconds beyond which nobody is waited for.
+const FARTHEST: f64 = 1.0;
+/// Seconds for which all ways must have been much shorter before that counts.
+const CALM: f64 = 60.0;
+/// Seconds after which a token that could come late is no call of any window any more: the longest window, and as long
+/// as a token and its call may be under way.
+const DRAIN: f64 = 64.0;
+
+/// Round trips are looked at for so long, and half as long again.
+const TURN: f64 = 5.0;
+/// So many round trips at least: one may have been slow by chance.
+const ENOUGH: u32 = 5;
+
+/// The smallest round trip of late, as a process sees it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Smallest {
+    /// When the present turn began, the smallest of it and how many there were; then those of the turn before.
+    began: f64,
+    turns: [Option<(f64, u32)>; 2],
+}
+
+impl Smallest {
+    /// Takes note of a round trip of so many seconds.
+    pub(super) fn note(&mut self, trip: f64, now: f64) {
+        self.turn(now);
+        let (least, count) = self.turns[0].unwrap_or((trip, 0));
+        self.turns[0] = Some((least.min(trip), count + 1));
+    }
+
+    /// The smallest, if there were enough of them.
+    pub(super) fn get(&mut self, now: f64) -> Option<f64> {
+        self.turn(now);
+        let seen = self.turns.iter().flatten();
+        let (least, count) = seen.fold((f64::MAX, 0), |(least, count), turn| (least.min(turn.0), count + turn.1));
+        (count >= ENOUGH).then_some(least)
+    }
+
+    fn turn(&mut self, now: f64) {
+        let turns = ((now - self.began) / TURN).floor();
+        if turns >= 1.0 {
+            self.began += turns * TURN;
+            self.turns = [None, if turns < 2.0 { self.turns[0] } else { None }];
+        }
+    }
+}
+
+/// What the leader makes of the ways.
+///
+/// A rate that leaves room for late tokens may be lowered at once and is raised late: as long as a token may be under
+/// way that was given out while longer ways were allowed, the rate has to leave room for it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Way {
+    /// Seconds a token may be under way, where a meter's own room does not allow more.
+    pub(super) reach: f64,
+    /// Seconds the rate leaves room for.
+    pub(super) room: f64,
+    /// Since when all ways have been much shorter than `reach`.
+    short_since: Option<f64>,
+    /// When `reach` was last shortened.
+    shortened: f64,
+}
+
+impl Way {
+    /// Goes on with the room that the last leader left.
+    pub(super) fn new(room: f64) -> Self {
+        let room = if room.is_finite() { room.clamp(0.0, FARTHEST) } else { 0.0 };
+        Self { reach: room, room, short_since: None, shortened: 0.0 }
+    }
+
+    /// Takes note of the farthest process; `None` when none is known. True when anything has changed.
+    pub(super) fn note(&mut self, farthest: Option<f64>, now: f64) -> bool {
+        let before = *self;
+        let wanted = farthest.map(|trip| ((trip * MARGIN / STEP).ceil() * STEP).min(FARTHEST));
+        match wanted {
+            Some(wanted) if wanted > self.reach => {
+                (self.reach, self.room, self.short_since) = (wanted, self.room.max(wanted), None);
+            }
+            Some(wanted) if wanted <= self.reach / 2.0 => {
+                if now - *self.short_since.get_or_insert(now) >= CALM {
+                    (self.reach, self.shortened, self.short_since) = (wanted, now, None);
+                }
+            }
+            _ => self.short_since = None,
+        }
+        if self.room > self.reach && now - self.shortened >= DRAIN {
+            self.room = self.reach;
+        }
+        (before.reach, before.room) != (self.reach, self.room)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_smallest_of_late_counts_once_there_were_enough() {
+        let mut smallest = Smallest::default();
+        for (number, trip) in [0.3, 0.1, 0.2, 0.4].into_iter().enumerate() {
+            smallest.note(trip, number as f64 / 10.0);
+        }
+        assert_eq!(smallest.get(0.5), None, "four are not enough");
+        smallest.note(0.5, 6.0);
+        assert_eq!(smallest.get(6.0), Some(0.1));
+        for _ in 0..5 {
+            smallest.note(0.7, 11.0);
+        }
+        assert_eq!(smallest.get(11.0), Some(0.5), "what was earlier is forgotten");
+        assert_eq!(smallest.get(17.0), Some(0.7));
+        assert_eq!(smallest.get(40.0), None);
+    }
+
+    #[test]
+    fn a_longer_way_counts_at_once_and_a_shorter_one_late_and_in_two_steps() {
+        let mut way = Way::new(0.0);
+        assert!(way.note(Some(0.1), 10.0));
+        assert_eq!((way.reach, way.room), (0.15, 0.15));
+        assert!(!way.note(Some(0.099), 11.0) && !way.note(None, 12.0));
+        for (now, changed, room) in
+            [(20.0, false, 0.15), (79.0, false, 0.15), (80.0, true, 0.15), (143.0, false, 0.15), (144.0, true, 0.01)]
+        {
+            assert_eq!(way.note(Some(0.001), now), changed, "{now}");
+            assert_eq!(way.room, room, "{now}");
+        }
+        assert_eq!(way.reach, 0.01);
+    }
+
+    #[test]
+    fn a_way_that_is_long_again_in_between_begins_the_wait_anew() {
+        let mut way = Way::new(0.3);
+        assert!(!way.note(Some(0.01), 0.0) && !way.note(Some(0.2), 59.0) && !way.note(Some(0.01), 60.0));
+        assert!(!way.note(Some(0.01), 119.0) && way.note(Some(0.01), 120.0));
+        // Long again while the room for it is still left.
+        assert!(way.note(Some(0.2), 130.0));
+        assert_eq!((way.reach, way.room), (0.3, 0.3));
+    }
+
+    #[test]
+    fn nobody_is_waited_for_without_end() {
+        let mut way = Way::new(f64::NAN);
+        assert_eq!(way.room, 0.0);
+        assert!(way.note(Some(30.0), 0.0));
+        assert_eq!((way.reach, way.room), (FARTHEST, FARTHEST));
+        assert_eq!(Way::new(9.0).room, FARTHEST);
+    }
+}
