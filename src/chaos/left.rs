@@ -43,7 +43,11 @@ fn tell(how: &str, message: &Message, logs: &Path) {
         headers.message_id, message.queue, headers.attempt, headers.first_seen, headers.replays
     );
     let Ok(files) = fs::read_dir(logs) else { return };
-    for path in files.flatten().map(|file| file.path()).filter(|path| path.extension().is_some_and(|end| end == "log")) {
+    for path in files
+        .flatten()
+        .map(|file| file.path())
+        .filter(|path| path.extension().is_some_and(|end| end == "log"))
+    {
         let log = fs::read_to_string(&path).unwrap_or_default();
         let about: Vec<_> = log.lines().filter(|line| line.contains(&headers.message_id)).collect();
         for line in &about[about.len().saturating_sub(MOST)..] {

@@ -186,7 +186,12 @@ pub(crate) struct Damage {
 impl Faults {
     pub(crate) fn new(seed: u64, rates: Vec<FaultRate>) -> Self {
         let seed = mix(seed, 0xFA17);
-        Self { rules: Rules { seed, rates }, rng: SmallRng::seed_from_u64(seed), asked: HashMap::new(), streaks: HashMap::new() }
+        Self {
+            rules: Rules { seed, rates },
+            rng: SmallRng::seed_from_u64(seed),
+            asked: HashMap::new(),
+            streaks: HashMap::new(),
+        }
     }
 
     pub(crate) fn replace(&mut self, rates: Vec<FaultRate>) {

@@ -232,7 +232,8 @@ impl Ledger {
 
     fn pace(&mut self) {
         let paces = self.account.meters.iter().enumerate();
-        let pace = |(place, meter): (usize, &Meter)| Pace::new(meter, self.share(place)).for_way(meter, &self.way);
+        let pace =
+            |(place, meter): (usize, &Meter)| Pace::new(meter, self.share(place)).for_way(meter, &self.way);
         self.paces = paces.map(pace).collect();
     }
 

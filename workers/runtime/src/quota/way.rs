@@ -38,7 +38,8 @@ impl Smallest {
     pub(super) fn get(&mut self, now: f64) -> Option<f64> {
         self.turn(now);
         let seen = self.turns.iter().flatten();
-        let (least, count) = seen.fold((f64::MAX, 0), |(least, count), turn| (least.min(turn.0), count + turn.1));
+        let (least, count) =
+            seen.fold((f64::MAX, 0), |(least, count), turn| (least.min(turn.0), count + turn.1));
         (count >= ENOUGH).then_some(least)
     }
 
@@ -77,7 +78,7 @@ impl Way {
     /// Takes note of the farthest process; `None` when none is known. True when anything has changed.
     pub(super) fn note(&mut self, farthest: Option<f64>, now: f64) -> bool {
         let before = *self;
-        let wanted = farthest.map(|trip| ((trip * MARGIN / STEP).ceil() * STEP).min(FARTHEST));
+        let wanted = farthest.map(|trip| ((trip * MARGIN / STEP - 1e-6).ceil() * STEP).clamp(STEP, FARTHEST));
         match wanted {
             Some(wanted) if wanted > self.reach => {
                 (self.reach, self.room, self.short_since) = (wanted, self.room.max(wanted), None);
@@ -123,9 +124,13 @@ mod tests {
         assert!(way.note(Some(0.1), 10.0));
         assert_eq!((way.reach, way.room), (0.15, 0.15));
         assert!(!way.note(Some(0.099), 11.0) && !way.note(None, 12.0));
-        for (now, changed, room) in
-            [(20.0, false, 0.15), (79.0, false, 0.15), (80.0, true, 0.15), (143.0, false, 0.15), (144.0, true, 0.01)]
-        {
+        for (now, changed, room) in [
+            (20.0, false, 0.15),
+            (79.0, false, 0.15),
+            (80.0, true, 0.15),
+            (143.0, false, 0.15),
+            (144.0, true, 0.01),
+        ] {
             assert_eq!(way.note(Some(0.001), now), changed, "{now}");
             assert_eq!(way.room, room, "{now}");
         }

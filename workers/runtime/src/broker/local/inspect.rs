@@ -121,6 +121,12 @@ mod tests {
         assert_eq!((seen.version, seen.processes.len()), (Some(seen.known_version), 1));
         local.close().await;
         drop(local);
+        // The thread that wrote closes the file, and with it its log, in its own time.
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
+        while folder.path().join("ua.db-wal").exists() {
+            assert!(std::time::Instant::now() < deadline, "the file is not closed");
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
         let before = names();
         let seen = inspect(folder.path()).unwrap().unwrap();
         assert_eq!((seen.version, seen.processes), (Some(seen.known_version), Vec::new()));

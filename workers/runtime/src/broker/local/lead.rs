@@ -1,6 +1,7 @@
 //! Leadership on one machine: the lock of a file, a row for the state, rows for the orders.
 
 use std::fs::{File, OpenOptions, TryLockError};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -90,27 +91,30 @@ fn take_answer(connection: &Connection, seq: i64) -> rusqlite::Result<Option<Vec
 
 impl Local {
     fn seated(&self, name: &str, lock: File) -> Result<Lead, BrokerError> {
-        let connection = file::open(&self.inner.settings.folder.join("ua.db"))?;
-        let file = Own(Arc::new(Mutex::new(connection)));
+        let path = self.inner.settings.folder.join("ua.db");
+        let file = Own { connection: Arc::new(Mutex::new(file::open(&path)?)), path };
         Ok(Lead { file, name: name.to_owned(), last: AtomicI64::new(0), _lock: lock })
     }
 }
 
 /// A connection of the leader's own: what it keeps shares no transaction, and so no failure, with the queues.
 #[derive(Debug, Clone)]
-struct Own(Arc<Mutex<Connection>>);
+struct Own {
+    connection: Arc<Mutex<Connection>>,
+    path: PathBuf,
+}
 
 impl Own {
     async fn call<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, BrokerError> {
-        let connection = Arc::clone(&self.0);
+        let connection = Arc::clone(&self.connection);
         let done = tokio::task::spawn_blocking(move || {
             work(&connection.lock().unwrap_or_else(PoisonError::into_inner))
         });
         let done = done.await.map_err(|error| BrokerError::Away(format!("the local file: {error}")))?;
-        done.map_err(|error| file::failed(&error))
+        done.map_err(|error| file::failed(&error, &self.path))
     }
 }
 

@@ -74,12 +74,13 @@ impl Local {
             ))
         };
         std::fs::create_dir_all(folder).map_err(refuse)?;
-        let connection = file::open(&folder.join("ua.db"))?;
+        let path = folder.join("ua.db");
+        let connection = file::open(&path)?;
         let owner = Arc::new(Owner::register(&connection, &folder.join("owners")).map_err(refuse)?);
-        owner.bury_the_dead(&connection).map_err(|error| file::failed(&error))?;
+        owner.bury_the_dead(&connection).map_err(|error| file::failed(&error, &path))?;
         let alive = Arc::new(AtomicBool::new(true));
         let (watched, watcher) = (Arc::clone(&alive), Arc::clone(&owner));
-        let writer = Writer::start(connection, move |connection| {
+        let writer = Writer::start(connection, &path, move |connection| {
             let alive = watched.load(Ordering::Acquire);
             if alive && let Err(error) = watcher.bury_the_dead(connection) {
                 warn!(%error, "cannot look for crashed workers in the local file: {error}");
@@ -162,7 +163,7 @@ impl Local {
             Err(error) => warn!(%error, "cannot hand back what this process holds: {error}"),
         }
         let path = self.inner.settings.folder.join("ua.db");
-        let synced = tokio::task::spawn_blocking(move || file::sync(&path)).await;
+        let synced = tokio::task::spawn_blocking(move || onefile::sync(&path)).await;
         if !matches!(synced, Ok(Ok(()))) {
             warn!("cannot sync the local file; after a loss of power its last moment may be missing");
         }

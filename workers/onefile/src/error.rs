@@ -1,0 +1,38 @@
+//! What may be wrong with the file, and what to do about it.
+
+use std::path::Path;
+
+use rusqlite::ErrorCode;
+
+/// Why the file could not be read or written. The text names the file and the remedy.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FileError {
+    /// Another time it may go: the disk is full, somebody holds the file, the thread has ended.
+    #[error("{0}")]
+    Away(String),
+    /// It will not go until somebody does something: rights, damage, a file of a newer version.
+    #[error("{0}")]
+    Refused(String),
+}
+
+impl FileError {
+    /// What an error of SQLite means.
+    pub fn new(error: &rusqlite::Error, path: &Path) -> Self {
+        let path = path.display();
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DiskFull) => {
+                Self::Away(format!("the disk with {path} is full; free some space (UA_DATA_DIR)"))
+            }
+            Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => Self::Refused(
+                format!("cannot write {path}: {error}; look at the folder's rights (UA_DATA_DIR)"),
+            ),
+            Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => Self::Refused(format!(
+                "{path} is damaged ({error}): put a copy of it in its place, or move it away"
+            )),
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+                Self::Away(format!("{path} has been locked for minutes; end the program that holds it"))
+            }
+            _ => Self::Away(format!("{path}: {error}")),
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! Opening the file: how it is laid out, how long others are waited for, and whose version its tables have.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode, OptionalExtension as _, TransactionBehavior};
+
+use crate::FileError;
+
+/// A part of the program that has tables in the file.
+#[derive(Debug, Clone, Copy)]
+pub struct Part {
+    /// What the tables are of: `queues`.
+    pub name: &'static str,
+    /// The version of the tables that this program knows.
+    pub version: i64,
+    /// Whether a commit waits for the disk. Without that a crash of the process loses nothing either; after a loss of
+    /// power the file is as it was a moment before.
+    pub durable: bool,
+    /// Makes the tables, or changes those of an older version, which is given where there are some.
+    pub tables: fn(&Connection, Option<i64>) -> rusqlite::Result<()>,
+}
+
+/// Opens or makes the file and brings a part's tables to this program's version.
+///
+/// # Errors
+/// When the file cannot be written, is damaged, or was written by a newer program.
+pub fn open(path: &Path, part: &Part) -> Result<Connection, FileError> {
+    let mut connection = connect(path, part)?;
+    let found = bring_up(&mut connection, part).map_err(|error| FileError::new(&error, path))?;
+    match found {
+        Some(found) if found > part.version => Err(FileError::Refused(format!(
+            "{} was written by a newer ua ({} version {found}, this ua knows {}): upgrade this ua",
+            path.display(),
+            part.name,
+            part.version
+        ))),
+        _ => Ok(connection),
+    }
+}
+
+/// One more connection to a file that [`open`] has seen.
+///
+/// # Errors
+/// When the file cannot be written or is damaged.
+pub fn connect(path: &Path, part: &Part) -> Result<Connection, FileError> {
+    let prepared = Connection::open(path).and_then(|mut connection| {
+        prepare(&mut connection, part.durable)?;
+        Ok(connection)
+    });
+    prepared.map_err(|error| FileError::new(&error, path))
+}
+
+/// Brings everything committed so far to the disk; on a connection of its own, since others may be inside a
+/// transaction.
+///
+/// # Errors
+/// When the disk does not take it.
+pub fn sync(path: &Path) -> Result<(), FileError> {
+    let synced = Connection::open(path)
+        .and_then(|connection| connection.query_row("pragma wal_checkpoint(passive)", [], |_| Ok(())));
+    synced.map_err(|error| FileError::new(&error, path))
+}
+
+fn prepare(connection: &mut Connection, durable: bool) -> rusqlite::Result<()> {
+    // Several processes and threads write to one file: wait in small steps rather than SQLite's large ones.
+    connection.busy_handler(Some(|tries: i32| {
+        std::thread::sleep(Duration::from_micros(200 << tries.min(5)));
+        tries < 10_000
+    }))?;
+    // Of use only for a file that is made just now: bodies are large.
+    connection.pragma_update(None, "page_size", 8_192)?;
+    log_ahead(connection)?;
+    connection.pragma_update(None, "synchronous", if durable { "full" } else { "normal" })?;
+    connection.pragma_update(None, "cache_size", -8_000)?;
+    connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
+    // Many small transactions touch the same pages: let some come together before they are moved.
+    connection.pragma_update(None, "wal_autocheckpoint", 4_000)
+}
+
+/// Turns the write-ahead log on. The change of mode does not wait for others as other statements do: it fails at
+/// once when two processes make or leave the file at the same time.
+fn log_ahead(connection: &Connection) -> rusqlite::Result<()> {
+    let mut tries = 0;
+    loop {
+        match connection.pragma_update(None, "journal_mode", "wal") {
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) && tries < 200 => {
+                tries += 1;
+                std::thread::sleep(Duration::from_millis(25));
+            }
+            outcome => return outcome,
+        }
+    }
+}
+
+/// Brings the tables up to date; returns the version that was found. A transaction of its own, begun as a writer: two
+/// processes that open an old file at once must not both change it.
+fn bring_up(connection: &mut Connection, part: &Part) -> rusqlite::Result<Option<i64>> {
+    let change = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    change.execute_batch(
+        "create table if not exists ua_schema (part text primary key, version integer not null) strict;",
+    )?;
+    let query = "select version from ua_schema where part = ?1";
+    let found: Option<i64> = change.query_row(query, [part.name], |row| row.get(0)).optional()?;
+    if found.is_none_or(|found| found <= part.version) {
+        (part.tables)(&change, found)?;
+        let sql =
+            "insert into ua_schema values (?1, ?2) on conflict do update set version = excluded.version";
+        change.execute(sql, (part.name, part.version))?;
+    }
+    change.commit()?;
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PART: Part = Part { name: "things", version: 2, durable: false, tables };
+
+    fn tables(connection: &Connection, found: Option<i64>) -> rusqlite::Result<()> {
+        connection.execute_batch("create table if not exists things (thing text, note text) strict;")?;
+        if found == Some(1) {
+            connection.execute_batch("alter table things add column note text")?;
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn an_old_file_is_brought_up_to_date_once_and_a_newer_one_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ua.db");
+        let old = Connection::open(&path).unwrap();
+        old.execute_batch(
+            "create table ua_schema (part text primary key, version integer not null) strict;
+             insert into ua_schema values ('things', 1);
+             create table things (thing text) strict;
+             insert into things values ('a');",
+        )
+        .unwrap();
+        for _ in 0..2 {
+            let file = open(&path, &PART).unwrap();
+            let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+            let query = "select version, thing, note from ua_schema, things";
+            let found: (i64, String, Option<String>) = file.query_row(query, [], read).unwrap();
+            assert_eq!(found, (2, "a".to_owned(), None));
+        }
+        old.execute("update ua_schema set version = 3", []).unwrap();
+        let Err(FileError::Refused(why)) = open(&path, &PART) else { panic!("not refused") };
+        assert!(why.contains("newer ua (things version 3, this ua knows 2): upgrade this ua"), "{why}");
+    }
+
+    #[test]
+    fn what_is_no_database_is_said_to_be_damaged() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ua.db");
+        std::fs::write(&path, vec![7; 20_000]).unwrap();
+        let Err(FileError::Refused(why)) = open(&path, &PART) else { panic!("not refused") };
+        assert!(why.contains("ua.db is damaged") && why.contains("move it away"), "{why}");
+        let Err(FileError::Refused(why)) = open(&folder.path().join("no/ua.db"), &PART) else {
+            panic!("not refused")
+        };
+        assert!(why.contains("cannot write") && why.contains("UA_DATA_DIR"), "{why}");
+    }
+}
