@@ -3,6 +3,8 @@
 //! Must not know what is in a message.
 
 pub mod amqp;
+mod delivery;
+mod error;
 mod ladder;
 mod lanes;
 mod lead;
@@ -11,65 +13,21 @@ mod sift;
 
 use std::time::Duration;
 
-use messages::{Cause, CauseClass, Queue};
+use messages::Queue;
 
 pub use amqp::Amqp;
+pub use delivery::{Delivery, MAX_CRASHES};
+pub use error::{BrokerError, PublishError};
 pub use ladder::Ladder;
 pub use lead::{Lead, Order};
 pub use local::Local;
 pub use sift::Sift;
 
+use self::delivery::Lease;
 use crate::{Card, Message};
 
 /// A message larger than this is refused: RabbitMQ 4 takes 16 MiB by default, headers included.
 pub const MAX_MESSAGE_BYTES: usize = 15 << 20;
-/// Crashes and lost connections after which a message is a dead letter of class `crashed-worker`.
-pub const MAX_CRASHES: u32 = 20;
-
-/// Why messages were not published. What was not confirmed must be published again.
-#[derive(Debug, thiserror::Error)]
-pub enum PublishError {
-    /// A bounded queue is full. Every message not in `rest` is confirmed.
-    #[error("the queue {queue} is full")]
-    Full {
-        /// The full queue.
-        queue: Queue,
-        /// What was not taken, in order.
-        rest: Vec<Message>,
-    },
-    /// There is no such queue: the topology is not declared, or the message names a queue that is gone.
-    #[error("no queue {queue} at the broker: run `ua setup`")]
-    Unroutable {
-        /// The queue that is not there.
-        queue: Queue,
-    },
-    /// A message is larger than [`MAX_MESSAGE_BYTES`].
-    #[error("a message for {queue} has {bytes} bytes; the broker takes {MAX_MESSAGE_BYTES}")]
-    TooLarge {
-        /// Where it was bound.
-        queue: Queue,
-        /// Its size.
-        bytes: usize,
-    },
-    /// The broker is away or failed.
-    #[error(transparent)]
-    Broker(#[from] BrokerError),
-}
-
-/// Why the broker could not do what was asked.
-#[derive(Debug, thiserror::Error)]
-pub enum BrokerError {
-    /// The broker cannot be reached or the connection was lost; tried again by itself.
-    #[error("the broker is away: {0}")]
-    Away(String),
-    /// The broker refuses: credentials, rights, differing queue arguments, a file of a newer version.
-    #[error("the broker refuses: {0}")]
-    Refused(String),
-    /// The lease was lost: somebody else has the message now.
-    #[error("the lease of message {0} was lost; somebody else has it now")]
-    LeaseLost(String),
-}
-
 /// How much waits in a queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
 pub struct Depth {
@@ -251,114 +209,6 @@ impl Consumer {
         match self {
             Self::Local(_) => {}
             Self::Amqp(consumer) => consumer.pause().await,
-        }
-    }
-}
-
-/// A message held under a lease. Settling consumes it, so nothing can be settled twice.
-#[derive(Debug)]
-pub struct Delivery {
-    /// The message.
-    pub message: Message,
-    /// How often a worker crashed or lost its connection while holding it.
-    pub crashes: u32,
-    lease: Lease,
-    ladder: Ladder,
-}
-
-#[derive(Debug)]
-enum Lease {
-    Local(local::Lease),
-    Amqp(amqp::Lease),
-}
-
-impl Delivery {
-    fn new(message: Message, crashes: u32, lease: Lease, ladder: Ladder) -> Self {
-        Self { message, crashes, lease, ladder }
-    }
-
-    /// True when a retry of this delivery would be a dead letter.
-    pub fn is_last_attempt(&self) -> bool {
-        self.message.headers.attempt + 1 >= self.ladder.attempts
-    }
-
-    /// Done: the message is removed.
-    ///
-    /// # Errors
-    /// When the broker is away or the lease was lost; the message is then delivered again to somebody.
-    pub async fn ack(self) -> Result<(), BrokerError> {
-        match self.lease {
-            Lease::Local(lease) => lease.ack().await,
-            Lease::Amqp(lease) => lease.ack().await,
-        }
-    }
-
-    /// Counts the attempt and parks the message on the rung nearest to `after` (by attempts when `None`);
-    /// the attempts spent, it is rejected with the cause's class, `attempts-spent` in place of none better.
-    ///
-    /// # Errors
-    /// As [`Delivery::ack`].
-    pub async fn retry(mut self, after: Option<Duration>, cause: Cause) -> Result<(), BrokerError> {
-        let last = self.is_last_attempt();
-        self.message.headers.attempt += 1;
-        if last {
-            let attempts = self.message.headers.attempt;
-            let text = format!("{} (after {attempts} attempts)", cause.text);
-            return self.bury(Cause::new(cause.class, text)).await;
-        }
-        let delay = self.ladder.delay(after, self.message.headers.attempt);
-        self.message.headers.cause = Some(cause);
-        match self.lease {
-            Lease::Local(lease) => lease.park(self.message.headers, delay).await,
-            Lease::Amqp(lease) => lease.park(self.message.headers, delay).await,
-        }
-    }
-
-    /// Parks the message on the rung nearest to `after`: the attempt does not count.
-    ///
-    /// # Errors
-    /// As [`Delivery::ack`].
-    pub async fn defer(self, after: Duration) -> Result<(), BrokerError> {
-        let delay = self.ladder.delay(Some(after), 1);
-        match self.lease {
-            Lease::Local(lease) => lease.park(self.message.headers, delay).await,
-            Lease::Amqp(lease) => lease.park(self.message.headers, delay).await,
-        }
-    }
-
-    /// Will never work as it is: a dead letter at once, with its cause and origin.
-    ///
-    /// # Errors
-    /// As [`Delivery::ack`].
-    pub async fn reject(mut self, cause: Cause) -> Result<(), BrokerError> {
-        self.message.headers.attempt += 1;
-        self.bury(cause).await
-    }
-
-    /// Back to its queue as it was: the attempt does not count, but the calls it made are kept.
-    ///
-    /// # Errors
-    /// As [`Delivery::ack`].
-    pub async fn hand_back(self) -> Result<(), BrokerError> {
-        match self.lease {
-            Lease::Local(lease) => lease.hand_back(self.message.headers).await,
-            Lease::Amqp(lease) => lease.hand_back(self.message.headers).await,
-        }
-    }
-
-    /// What befalls a message whose workers crash again and again, if this is one.
-    pub fn crashed_too_often(&self) -> Option<Cause> {
-        (self.crashes > MAX_CRASHES).then(|| {
-            let text = format!("{} workers crashed or lost their connection while holding it", self.crashes);
-            Cause::new(CauseClass::CrashedWorker, text)
-        })
-    }
-
-    async fn bury(self, cause: Cause) -> Result<(), BrokerError> {
-        let dead = self.message.into_dead(cause);
-        match self.lease {
-            Lease::Local(lease) => lease.bury(dead).await,
-            Lease::Amqp(lease) => lease.bury(dead).await,
         }
     }
 }

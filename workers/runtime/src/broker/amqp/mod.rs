@@ -23,6 +23,7 @@ mod post;
 mod publisher;
 mod rights;
 mod roll;
+mod settings;
 mod shelf;
 mod sift;
 mod survey;
@@ -32,7 +33,6 @@ mod window;
 mod wire;
 
 use std::fmt;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -41,7 +41,6 @@ use lapin::Channel;
 use lapin::options::{ExchangeDeleteOptions, QueueDeclareOptions, QueueDeleteOptions, QueuePurgeOptions};
 use lapin::types::FieldTable;
 use messages::Queue;
-use secrecy::SecretString;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -56,6 +55,7 @@ pub use self::migrate::Migrated;
 pub(super) use self::parked::Parked;
 pub use self::post::Order;
 pub use self::rights::Rights;
+pub use self::settings::Settings;
 pub(super) use self::sift::Sift;
 pub use self::survey::{QueueState, Survey, Surveyed};
 
@@ -73,44 +73,6 @@ use crate::{Card, Message};
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How long everything held may take to go back when the handle is closed.
 const CLOSE_TIME: Duration = Duration::from_secs(10);
-
-/// Where RabbitMQ is, and the bounds of what we keep there.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    /// `amqp[s]://user:password@host:port/vhost`.
-    pub url: SecretString,
-    /// What the names of all our exchanges and queues begin with: `ua`.
-    pub prefix: String,
-    /// Rungs and attempts.
-    pub ladder: Ladder,
-    /// Messages that `ua.documents` takes at most.
-    pub documents_limit: usize,
-    /// The names that processes lead here: their queues are surveyed and made anew with the others.
-    pub leads: Vec<String>,
-    /// Certificate authorities (PEM) to trust besides the system's.
-    pub ca_cert: Option<PathBuf>,
-    /// What the broker's operator sees this process as.
-    pub connection_name: String,
-    /// How long a delivery may wait here for a worker before it is handed back; far below the half hour after
-    /// which the broker would close the channel.
-    pub shelf_life: Duration,
-}
-
-impl Settings {
-    /// The usual settings for a broker at `url`.
-    pub fn new(url: SecretString) -> Self {
-        Self {
-            url,
-            prefix: "ua".to_owned(),
-            ladder: Ladder::default(),
-            documents_limit: 2_000,
-            leads: Vec::new(),
-            ca_cert: None,
-            connection_name: "ua".to_owned(),
-            shelf_life: Duration::from_secs(600),
-        }
-    }
-}
 
 /// A handle on RabbitMQ; clones share it.
 #[derive(Clone)]
