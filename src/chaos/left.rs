@@ -42,6 +42,9 @@ fn tell(how: &str, message: &Message, logs: &Path) {
         "    {how}: {} for {}, attempt {}, first seen {}, {} replays",
         headers.message_id, message.queue, headers.attempt, headers.first_seen, headers.replays
     );
+    if let Some(cause) = &headers.cause {
+        println!("      its last failure: {} ({})", cause.text, cause.class);
+    }
     let Ok(files) = fs::read_dir(logs) else { return };
     for path in files
         .flatten()
