@@ -171,11 +171,12 @@ shell_scripts() {
 }
 
 tests() {
-  local begin=$SECONDS status=0 good bad ignored cores
-  cores=$(nproc)
+  local begin=$SECONDS status=0 good bad ignored threads
+  # Most tests wait for servers most of the time.
+  threads=${RUST_TEST_THREADS:-$(($(nproc) * 2 + 2))}
   heading "tests"
   run "$work/tests.log" shown timeout --foreground "${UA_TEST_SECONDS:-1500}" \
-    env RUST_TEST_THREADS="${RUST_TEST_THREADS:-$((cores > 2 ? cores : 2))}" INSTA_SNAPSHOT_REFERENCES_FILE="$work/snapshots" \
+    env RUST_TEST_THREADS="$threads" INSTA_SNAPSHOT_REFERENCES_FILE="$work/snapshots" \
     cargo test --workspace --locked --no-fail-fast || status=$?
   read -r good bad ignored <<<"$(count_tests "$work/tests.log")"
   passed=$((passed + good))
