@@ -143,6 +143,7 @@ mod tests {
         let at = |trip: f64| {
             let mut way = Way::new(0.0);
             way.note(Some(trip), 0.0);
+            way.note(Some(trip), 2.0);
             Pace::new(&heavy, 0.8).for_way(&heavy, &way)
         };
         assert_eq!(at(0.001), Pace::new(&heavy, 0.8));

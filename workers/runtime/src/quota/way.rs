@@ -5,7 +5,7 @@
 const MARGIN: f64 = 1.5;
 /// Ways are told apart by this much: a hair's breadth is no change.
 const STEP: f64 = 0.01;
-/// Seconds beyond which nobody is waited for.
+/// Seconds beyond which nobody is waited for: a process or a machine stood still, that is no way.
 const FARTHEST: f64 = 1.0;
 /// Seconds for which all ways must have been much shorter before that counts.
 const CALM: f64 = 60.0;
@@ -30,6 +30,9 @@ impl Smallest {
     /// Takes note of a round trip of so many seconds.
     pub(super) fn note(&mut self, trip: f64, now: f64) {
         self.turn(now);
+        if trip > FARTHEST {
+            return;
+        }
         let (least, count) = self.turns[0].unwrap_or((trip, 0));
         self.turns[0] = Some((least.min(trip), count + 1));
     }
@@ -54,7 +57,7 @@ impl Smallest {
 
 /// What the leader makes of the ways.
 ///
-/// A rate that leaves room for late tokens may be lowered at once and is raised late: as long as a token may be under
+/// A rate that leaves room for late tokens may be lowered at any time and is raised late: as long as a token may be under
 /// way that was given out while longer ways were allowed, the rate has to leave room for it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Way {
@@ -62,6 +65,8 @@ pub(super) struct Way {
     pub(super) reach: f64,
     /// Seconds the rate leaves room for.
     pub(super) room: f64,
+    /// What was wanted the last time, if it was more than `reach`: a longer way counts when it is seen again.
+    wider: Option<f64>,
     /// Since when all ways have been much shorter than `reach`.
     short_since: Option<f64>,
     /// When `reach` was last shortened.
@@ -72,16 +77,22 @@ impl Way {
     /// Goes on with the room that the last leader left.
     pub(super) fn new(room: f64) -> Self {
         let room = if room.is_finite() { room.clamp(0.0, FARTHEST) } else { 0.0 };
-        Self { reach: room, room, short_since: None, shortened: 0.0 }
+        Self { reach: room, room, wider: None, short_since: None, shortened: 0.0 }
     }
 
-    /// Takes note of the farthest process; `None` when none is known. True when anything has changed.
+    /// Takes note of the farthest process, about every second; `None` when none is known. True when anything has changed.
     pub(super) fn note(&mut self, farthest: Option<f64>, now: f64) -> bool {
         let before = *self;
         let wanted = farthest.map(|trip| ((trip * MARGIN / STEP - 1e-6).ceil() * STEP).clamp(STEP, FARTHEST));
+        let wider = wanted.filter(|wanted| *wanted > self.reach);
+        let again = std::mem::replace(&mut self.wider, wider);
         match wanted {
             Some(wanted) if wanted > self.reach => {
-                (self.reach, self.room, self.short_since) = (wanted, self.room.max(wanted), None);
+                self.short_since = None;
+                if let Some(again) = again {
+                    self.reach = wanted.min(again);
+                    self.room = self.room.max(self.reach);
+                }
             }
             Some(wanted) if wanted <= self.reach / 2.0 => {
                 if now - *self.short_since.get_or_insert(now) >= CALM {
@@ -116,11 +127,16 @@ mod tests {
         assert_eq!(smallest.get(11.0), Some(0.5), "what was earlier is forgotten");
         assert_eq!(smallest.get(17.0), Some(0.7));
         assert_eq!(smallest.get(40.0), None);
+        for _ in 0..9 {
+            smallest.note(1.1, 41.0);
+        }
+        assert_eq!(smallest.get(41.0), None, "whoever stood still is not far away");
     }
 
     #[test]
-    fn a_longer_way_counts_at_once_and_a_shorter_one_late_and_in_two_steps() {
+    fn a_longer_way_counts_soon_and_a_shorter_one_late_and_in_two_steps() {
         let mut way = Way::new(0.0);
+        assert!(!way.note(Some(0.9), 8.0), "once may be a stall");
         assert!(way.note(Some(0.1), 10.0));
         assert_eq!((way.reach, way.room), (0.15, 0.15));
         assert!(!way.note(Some(0.099), 11.0) && !way.note(None, 12.0));
@@ -143,7 +159,7 @@ mod tests {
         assert!(!way.note(Some(0.01), 0.0) && !way.note(Some(0.2), 59.0) && !way.note(Some(0.01), 60.0));
         assert!(!way.note(Some(0.01), 119.0) && way.note(Some(0.01), 120.0));
         // Long again while the room for it is still left.
-        assert!(way.note(Some(0.2), 130.0));
+        assert!(!way.note(Some(0.2), 130.0) && way.note(Some(0.2), 132.0));
         assert_eq!((way.reach, way.room), (0.3, 0.3));
     }
 
@@ -151,7 +167,7 @@ mod tests {
     fn nobody_is_waited_for_without_end() {
         let mut way = Way::new(f64::NAN);
         assert_eq!(way.room, 0.0);
-        assert!(way.note(Some(30.0), 0.0));
+        assert!(!way.note(Some(30.0), 0.0) && way.note(Some(30.0), 2.0));
         assert_eq!((way.reach, way.room), (FARTHEST, FARTHEST));
         assert_eq!(Way::new(9.0).room, FARTHEST);
     }

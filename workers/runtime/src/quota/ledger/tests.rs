@@ -148,6 +148,7 @@ fn a_new_leader_goes_on_with_the_room_of_the_last() {
     ledger.has_kept(&ledger.to_keep().unwrap());
     ledger.keeping();
     ledger.hear_way(Some(0.2), at(1.0));
+    ledger.hear_way(Some(0.2), at(3.0));
     let far = ledger.pace_of(HEAVY);
     assert!(far.rate < 30.0 && far.max_age == Duration::from_millis(300), "{far:?}");
     let book = ledger.to_keep().expect("the room is kept");
