@@ -6,6 +6,7 @@
 #
 #   docker/compose-test.sh                   builds the image from the sources
 #   docker/compose-test.sh --binary FILE     puts a program into the image that was built outside
+#   docker/compose-test.sh --opensearch      OpenSearch in the place of Elasticsearch, by the override file
 #   docker/compose-test.sh --public          public images in place of stand-ins (docker/standins.sh)
 #   docker/compose-test.sh --dev             tries `ua dev` in place of all that
 #
@@ -24,15 +25,16 @@ for part in process debian engine; do
   . "$SERVICES/$part.sh"
 done
 
-passed=0 failed=0 work="" own_engine=false project="ua-test-$$" binary="" public=false dev=false run="" mark=0
+passed=0 failed=0 work="" own_engine=false project="ua-test-$$" binary="" public=false opensearch=false dev=false run="" mark=0
 
 main() {
   while [ $# -gt 0 ]; do
     case $1 in
       --binary) binary=$(realpath "${2:?--binary takes a file}"); shift 2 ;;
       --public) public=true; shift ;;
+      --opensearch) opensearch=true; shift ;;
       --dev) dev=true; shift ;;
-      *) sed -n '2,12s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+      *) sed -n '2,13s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
     esac
   done
   cd "$ROOT"
@@ -81,11 +83,13 @@ engine() {
 }
 
 images() {
+  local others=()
+  ! $opensearch || others=(--opensearch)
   if $public; then
     echo "public images"
     : >"$work/images"
   else
-    docker/standins.sh ${binary:+--without-rust} >"$work/images"
+    docker/standins.sh ${binary:+--without-rust} "${others[@]}" >"$work/images"
     sed 's/=/ is /' "$work/images"
   fi
 }
@@ -137,7 +141,9 @@ ENV
 }
 
 plain() { # the words that follow `docker compose` in README.md
-  docker compose -p "$project" --env-file "$work/env" -f docker/docker-compose.yml -f docker/docker-compose.test.yml "$@"
+  local files=(-f docker/docker-compose.yml -f docker/docker-compose.test.yml)
+  ! $opensearch || files+=(-f docker/docker-compose.opensearch.yml)
+  docker compose -p "$project" --env-file "$work/env" "${files[@]}" "$@"
 }
 
 compose() {

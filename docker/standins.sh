@@ -5,6 +5,7 @@
 #
 #   docker/standins.sh                 makes what is missing, prints the variables
 #   docker/standins.sh --without-rust  leaves out the one that compiles
+#   docker/standins.sh --opensearch    makes OpenSearch in the place of Elasticsearch
 #
 # Needs an engine that answers (docker/services/engine.sh starts one) and, as root, debootstrap.
 set -euo pipefail
@@ -20,21 +21,34 @@ done
 TAG=1
 
 main() {
-  local rust=""
+  local rust=yes opensearch=false
+  while [ $# -gt 0 ]; do
+    case $1 in
+      --without-rust) rust="" ;;
+      --opensearch) opensearch=true ;;
+      *) sed -n '2,11s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+    esac
+    shift
+  done
   work=$(mktemp -d "${TMPDIR:-/tmp}/ua-standins.XXXXXX")
   trap 'rm -rf "$work"' EXIT
-  [ "${1-}" = --without-rust ] || rust=$(cd "$SERVICES/../.." && rustc --version | cut -d' ' -f2)
+  [ -z "$rust" ] || rust=$(cd "$SERVICES/../.." && rustc --version | cut -d' ' -f2)
   standin bookworm "$TAG" bookworm
   standin trixie "$TAG" trixie
   [ -z "$rust" ] || standin rust "$rust-$TAG" rust
   standin rabbitmq "4.0-$TAG" rabbitmq
-  standin elasticsearch "9.2.0-$TAG" elasticsearch
+  if $opensearch; then
+    standin opensearch "3.5.0-$TAG" opensearch
+    echo "IMAGE_OPENSEARCH=ua-standin/opensearch:3.5.0-$TAG"
+  else
+    standin elasticsearch "9.2.0-$TAG" elasticsearch
+    echo "IMAGE_ELASTICSEARCH=ua-standin/elasticsearch:9.2.0-$TAG"
+  fi
   standin prometheus "2.53-$TAG" prometheus
   [ -z "$rust" ] || echo "IMAGE_RUST=ua-standin/rust:$rust-$TAG"
   cat <<ENV
 IMAGE_BASE=ua-standin/bookworm:$TAG
 IMAGE_RABBITMQ=ua-standin/rabbitmq:4.0-$TAG
-IMAGE_ELASTICSEARCH=ua-standin/elasticsearch:9.2.0-$TAG
 IMAGE_PROMETHEUS=ua-standin/prometheus:2.53-$TAG
 ENV
 }
@@ -115,6 +129,37 @@ RUN install -d -o 1000 /usr/share/elasticsearch/data /usr/share/elasticsearch/lo
 COPY start /usr/local/bin/start
 ENV ES_JAVA_HOME=/usr/lib/jvm/java-21-openjdk-amd64
 WORKDIR /usr/share/elasticsearch
+USER 1000
+ENTRYPOINT ["start"]
+DOCKERFILE
+  docker build -t "$1" "$2"
+}
+
+# The jars of the tests with their small starter class, which counts ports from one; settings as above.
+make_opensearch() {
+  search_fetch opensearch-3
+  cp -rL "$(artifacts_of opensearch-3)" "$2/lib"
+  cat >"$2/start" <<'START'
+#!/bin/bash
+data=/usr/share/opensearch/data
+mkdir -p "$data/node_1/config"
+while IFS= read -rd '' variable; do
+  [[ $variable != [a-z]*.*=* ]] || echo "${variable%%=*}: ${variable#*=}"
+done < <(env -0) >"$data/node_1/config/opensearch.yml"
+# shellcheck disable=SC2086
+exec java ${OPENSEARCH_JAVA_OPTS-} --enable-native-access=ALL-UNNAMED \
+  --add-opens=java.base/java.lang=ALL-UNNAMED --add-opens=java.base/java.nio=ALL-UNNAMED --add-opens=java.base/sun.nio.ch=ALL-UNNAMED \
+  -cp '/usr/share/opensearch/lib/*' org.codelibs.opensearch.runner.OpenSearchRunner \
+  -basePath "$data" -clusterName ua -numOfNode 1 -baseHttpPort 9199
+START
+  chmod 755 "$2/start"
+  cat >"$2/Dockerfile" <<DOCKERFILE
+FROM ua-standin/trixie:$TAG
+RUN mkdir -p /usr/share/man/man1 && apt-get update && apt-get install -y --no-install-recommends openjdk-21-jre-headless curl && rm -rf /var/lib/apt/lists/* && useradd --uid 1000 opensearch
+COPY lib /usr/share/opensearch/lib
+RUN install -d -o 1000 /usr/share/opensearch/data
+COPY start /usr/local/bin/start
+WORKDIR /usr/share/opensearch
 USER 1000
 ENTRYPOINT ["start"]
 DOCKERFILE
