@@ -22,4 +22,6 @@ mod serving;
 mod signal;
 mod summary;
 mod telemetry;
+mod templates;
+mod view;
 mod words;

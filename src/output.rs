@@ -67,6 +67,15 @@ pub(crate) fn table(header: &[&str]) -> Table {
     table
 }
 
+/// Writes a table to stdout. What stands in it may come from others.
+pub(crate) fn say_table(shown: &crate::view::Table) {
+    let mut drawn = table(&shown.header);
+    for row in &shown.rows {
+        drawn.add_row(row.iter().map(|cell| plain(cell)));
+    }
+    say(&drawn.to_string());
+}
+
 #[cfg(test)]
 mod tests {
     #[test]

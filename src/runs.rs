@@ -22,14 +22,22 @@ const DONE: [&str; 3] = ["complete", "incomplete", "failed"];
 /// # Errors
 /// When there is no such run, or the store is away.
 pub(crate) async fn get(store: &Store, run: &RunId) -> anyhow::Result<RunRecord> {
+    find(store, run).await?.ok_or_else(|| missing(run))
+}
+
+/// The record of a run; `None` when there is no such run.
+///
+/// # Errors
+/// When the store is away.
+pub(crate) async fn find(store: &Store, run: &RunId) -> anyhow::Result<Option<RunRecord>> {
     store.refresh().await?;
-    match store.get(Kind::Runs, run.as_str()).await? {
-        Some(hit) => parse(&hit),
-        None => {
-            let shown: String = run.as_str().chars().take(64).collect();
-            Err(usage(format!("there is no run {shown:?}; `ua runs` lists them")))
-        }
-    }
+    store.get(Kind::Runs, run.as_str()).await?.as_ref().map(parse).transpose()
+}
+
+/// The error of whoever asks for a run that there is not.
+pub(crate) fn missing(run: &RunId) -> anyhow::Error {
+    let shown: String = run.as_str().chars().take(64).collect();
+    usage(format!("there is no run {shown:?}; `ua runs` lists them"))
 }
 
 /// The latest runs, the newest first.

@@ -21,7 +21,7 @@ struct Report<'a> {
 
 pub(super) async fn execute(asked: Cancel, config: &Config) -> anyhow::Result<Outcome> {
     let store = assemble::store(config)?;
-    super::check::current_templates(&store).await?;
+    crate::templates::current(&store).await?;
     let record = runs::get(&store, &asked.run).await?;
     let waiting = runs::waiting(&store, &asked.run).await?;
     if record.state == RunState::Published && waiting == 0 {

@@ -44,7 +44,7 @@ pub(super) async fn execute(asked: Plan, config: &Config) -> anyhow::Result<Outc
     // Asked for first: a plan nobody could work on should not be made.
     config.require(&wish.sources, label)?;
     let store = assemble::store(config)?;
-    super::check::current_templates(&store).await?;
+    crate::templates::current(&store).await?;
     let broker = assemble::broker(config, "plan").await?;
     for source in &wish.sources {
         match source {

@@ -125,7 +125,7 @@ async fn parts(words: &Work, config: &Config, site: &Site) -> anyhow::Result<Par
     let broker = insist("the broker", site, || assemble::broker(config, "work"));
     let templates = async {
         match index.is_some() || schedule.is_some() {
-            true => insist("the store", site, || super::check::current_templates(&store)).await.map(|_| ()),
+            true => insist("the store", site, || crate::templates::current(&store)).await.map(|_| ()),
             false => Ok(()),
         }
     };

@@ -18,7 +18,6 @@ use crate::exit::{Outcome, usage};
 use crate::output;
 
 pub(super) use self::opencast::reachable;
-pub(super) use self::store::current_templates;
 pub(super) use self::zoom::credentials;
 
 pub(super) async fn execute(

@@ -1,11 +1,10 @@
 //! The store: product and version, templates, blocks, rights.
 
-use store::{Findings, Health, Right, Store, TemplateState};
+use store::{Findings, Health, Right, TemplateState};
 
 use super::finding::Finding;
 use super::local;
 use crate::config::Config;
-use crate::exit::usage;
 use crate::{assemble, words};
 
 pub(super) async fn examine(config: &Config) -> Vec<Finding> {
@@ -28,17 +27,6 @@ pub(super) async fn examine(config: &Config) -> Vec<Finding> {
 async fn ask(config: &Config) -> anyhow::Result<(Health, Findings)> {
     let store = assemble::store(config)?;
     Ok((store.check().await?, store.examine().await?))
-}
-
-/// The number of templates, all of them present and current.
-///
-/// # Errors
-/// When one is not, since documents would be mapped wrongly, or when the store is away.
-pub(in crate::commands) async fn current_templates(store: &Store) -> anyhow::Result<usize> {
-    let health = store.check().await?;
-    let wrong = health.templates.iter().filter(|(_, state)| *state != TemplateState::Current);
-    let wrong: Vec<String> = wrong.map(|(name, state)| format!("{name} is {state}")).collect();
-    if wrong.is_empty() { Ok(health.templates.len()) } else { Err(usage(wrong.join(", "))) }
 }
 
 fn version(health: &Health) -> Finding {

@@ -4,13 +4,13 @@ mod act;
 mod list;
 mod show;
 
-use indexer::desk::{Choice, Filter};
+use indexer::desk::Choice;
 use messages::DeadState;
-use runtime::clock;
 
-use crate::cli::{DlqChoice, DlqCommand, DlqFilter};
+use crate::cli::{DlqChoice, DlqCommand};
 use crate::config::Config;
 use crate::exit::{Outcome, usage};
+use crate::view::dead::filter;
 
 pub(super) async fn execute(command: DlqCommand, config: &Config) -> anyhow::Result<Outcome> {
     match command {
@@ -18,18 +18,6 @@ pub(super) async fn execute(command: DlqCommand, config: &Config) -> anyhow::Res
         DlqCommand::Show { id, json } => show::execute(&id, json, config).await,
         DlqCommand::Replay(words) => act::replay(words, config).await,
         DlqCommand::Drop(words) => act::drop(words, config).await,
-    }
-}
-
-fn filter(words: &DlqFilter, state: Option<DeadState>) -> Filter {
-    Filter {
-        state,
-        class: words.class,
-        source: words.source,
-        origin: words.queue.clone(),
-        date: words.date,
-        meeting_uuid: words.uuid.clone(),
-        since: words.since.map(|since| since.before(clock::now())),
     }
 }
 

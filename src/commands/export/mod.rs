@@ -25,7 +25,7 @@ use crate::signal::signalled;
 pub(super) async fn execute(words: Export, config: &Config) -> anyhow::Result<Outcome> {
     let store = assemble::store(config)?;
     // Without its templates a search engine finds nothing, or something else.
-    super::check::current_templates(&store).await?;
+    crate::templates::current(&store).await?;
     if target(&words.report).output.is_none() {
         return write(&words.report, &store, config).await;
     }

@@ -14,23 +14,23 @@ const DAYS: i32 = 14;
 
 /// What the receipts of one date say.
 #[derive(Debug, Default, Serialize)]
-pub(super) struct Day {
-    pub(super) date: Date,
+pub(crate) struct Day {
+    pub(crate) date: Date,
     /// Every list of the date that was asked for is complete: Zoom's meetings, Opencast's user actions.
-    pub(super) listed: bool,
-    pub(super) jobs: u64,
-    pub(super) planned: u64,
-    pub(super) complete: u64,
-    pub(super) incomplete: u64,
-    pub(super) failed: u64,
-    pub(super) cancelled: u64,
-    pub(super) expected_sessions: u64,
-    pub(super) sessions: u64,
-    pub(super) expected_actions: u64,
-    pub(super) actions: u64,
+    pub(crate) listed: bool,
+    pub(crate) jobs: u64,
+    pub(crate) planned: u64,
+    pub(crate) complete: u64,
+    pub(crate) incomplete: u64,
+    pub(crate) failed: u64,
+    pub(crate) cancelled: u64,
+    pub(crate) expected_sessions: u64,
+    pub(crate) sessions: u64,
+    pub(crate) expected_actions: u64,
+    pub(crate) actions: u64,
     /// The sources that have a job of this date.
     #[serde(skip)]
-    pub(super) sources: BTreeSet<Source>,
+    pub(crate) sources: BTreeSet<Source>,
     #[serde(skip)]
     lists: u64,
     #[serde(skip)]

@@ -1,48 +1,73 @@
-//! The report as an operator reads it.
+//! The report as an operator reads it: tables and sentences.
 
 use jiff::Timestamp;
 use messages::{Family, Lane, Queue, Source};
+use runtime::Card;
 
 use super::days::Day;
 use super::gather::QueueLine;
 use super::{DeadCounts, Report, quota, workers};
-use crate::output;
+use crate::advice::Advice;
+use crate::view::Table;
 use crate::words;
 
-pub(super) fn report(report: &Report, now: Timestamp) {
-    let waiting = report.queues.as_deref().unwrap_or_default();
-    let quota = report.quota.as_deref().unwrap_or_default();
-    quota::sentences(quota, waiting, now).iter().for_each(|sentence| output::say(sentence));
-    if let Some(queues) = &report.queues {
-        output::say(&queue_table(queues));
+/// A part of the report: its table, if there is something to tabulate, and what is said below it.
+#[derive(Debug, Default)]
+pub(crate) struct Part {
+    pub(crate) table: Option<Table>,
+    pub(crate) sentences: Vec<String>,
+}
+
+/// The report in tables and sentences. A part of which nothing is known is `None`.
+#[derive(Debug)]
+pub(crate) struct Shown {
+    pub(crate) quota: Vec<String>,
+    pub(crate) queues: Option<Part>,
+    pub(crate) workers: Option<Part>,
+    pub(crate) days: Option<Part>,
+    pub(crate) dead: String,
+    pub(crate) advice: Vec<String>,
+}
+
+impl Report {
+    /// What is shown of it.
+    pub(crate) fn shown(&self, now: Timestamp) -> Shown {
+        let waiting = self.queues.as_deref().unwrap_or_default();
+        let table = |table| Part { table: Some(table), ..Part::default() };
+        Shown {
+            quota: quota::sentences(self.quota.as_deref().unwrap_or_default(), waiting, now),
+            queues: self.queues.as_deref().map(|queues| table(queue_table(queues))),
+            workers: self.workers.as_deref().map(|workers| who_works(workers, waiting, now)),
+            days: self.days.as_deref().map(harvested),
+            dead: self.dead(),
+            advice: self.advice.as_ref().map(Advice::sentences).unwrap_or_default(),
+        }
     }
-    if let Some(workers) = &report.workers {
-        say_workers(workers, report.queues.as_deref().unwrap_or_default(), now);
-    }
-    if let Some(days) = &report.days {
-        say_days(days);
-    }
-    say_dead(report);
-    for away in &report.away {
-        output::say(&format!("not known: what the {} knows: {}", away.what, away.why));
-    }
-    if let Some(advice) = &report.advice {
-        advice.sentences().iter().for_each(|sentence| output::say(sentence));
+
+    fn dead(&self) -> String {
+        let known = |number: Option<u64>| number.map_or("?".to_owned(), words::count);
+        let DeadCounts { on_the_desk, on_the_way } = self.dead;
+        format!(
+            "{} parked for another attempt, {} dead letters on the desk, {} on their way to it",
+            known(self.parked),
+            known(on_the_desk),
+            known(on_the_way),
+        )
     }
 }
 
-fn queue_table(queues: &[QueueLine]) -> String {
-    let mut table = output::table(&["queue", "waiting", "in hand", "later", "workers"]);
+fn queue_table(queues: &[QueueLine]) -> Table {
+    let mut table = Table::new(&["queue", "waiting", "in hand", "later", "workers"]);
     for family in Family::ALL {
         let lanes: Vec<&QueueLine> =
             queues.iter().filter(|line| family.queues().contains(&line.queue)).collect();
-        table.add_row(queue_row(&format!("jobs {}", family.name()), &lanes));
+        table.add(queue_row(&format!("jobs {}", family.name()), &lanes));
     }
     for queue in [Queue::documents(), Queue::dead()] {
         let lines: Vec<&QueueLine> = queues.iter().filter(|line| line.queue == queue).collect();
-        table.add_row(queue_row(queue.as_str().trim_start_matches("ua."), &lines));
+        table.add(queue_row(queue.as_str().trim_start_matches("ua."), &lines));
     }
-    table.to_string()
+    table
 }
 
 /// One row for the queues of a family: what waits in all lanes, and in which where it is not all in one.
@@ -69,40 +94,28 @@ fn lane_of(lane: Lane, lines: &[&QueueLine]) -> Option<String> {
     (line.depth.ready > 0).then(|| format!("{lane} {}", words::count(line.depth.ready)))
 }
 
-fn say_workers(cards: &[runtime::Card], queues: &[QueueLine], now: Timestamp) {
+fn who_works(cards: &[Card], queues: &[QueueLine], now: Timestamp) -> Part {
     let silent = workers::silent(cards, queues);
     if cards.is_empty() && silent == 0 {
-        output::say("no worker is running; `ua work all` starts one");
-        return;
+        let sentences = vec!["no worker is running; `ua work all` starts one".to_owned()];
+        return Part { sentences, ..Part::default() };
     }
     let header =
         ["worker", "role", "state", "in hand", "per minute", "done", "retried / dead", "running for"];
-    let mut table = output::table(&header);
-    workers::rows(cards, now).into_iter().for_each(|row| {
-        table.add_row(row);
-    });
-    output::say(&table.to_string());
+    let mut table = Table::new(&header);
+    workers::rows(cards, now).into_iter().for_each(|row| table.add(row));
+    let mut sentences = Vec::new();
     if silent > 0 {
-        output::say(&format!("{} did not answer", words::some(silent, "worker")));
+        sentences.push(format!("{} did not answer", words::some(silent, "worker")));
     }
-    workers::holds(cards, queues, now).iter().for_each(|sentence| output::say(sentence));
+    sentences.extend(workers::holds(cards, queues, now));
+    Part { table: Some(table), sentences }
 }
 
-fn say_dead(report: &Report) {
-    let known = |number: Option<u64>| number.map_or("?".to_owned(), words::count);
-    let DeadCounts { on_the_desk, on_the_way } = report.dead;
-    output::say(&format!(
-        "{} parked for another attempt, {} dead letters on the desk, {} on their way to it",
-        known(report.parked),
-        known(on_the_desk),
-        known(on_the_way),
-    ));
-}
-
-fn say_days(days: &[Day]) {
+fn harvested(days: &[Day]) -> Part {
     if days.is_empty() {
-        output::say("nothing was harvested in the last days; start with `ua run` or `ua plan`");
-        return;
+        let start = "nothing was harvested in the last days; start with `ua run` or `ua plan`";
+        return Part { sentences: vec![start.to_owned()], ..Part::default() };
     }
     // Dates are UTC's for Zoom and the server's for Opencast. What a site does not have it need not hear of.
     let has = |source| days.iter().any(|day| day.sources.contains(&source));
@@ -112,7 +125,7 @@ fn say_days(days: &[Day]) {
     header.extend(meetings.then_some("sessions"));
     header.extend(lectures.then_some("user actions"));
     let of = |got, expected| format!("{} of {}", words::count(got), words::count(expected));
-    let mut table = output::table(&header);
+    let mut table = Table::new(&header);
     for day in days {
         let row = [
             day.date.to_string(),
@@ -126,7 +139,7 @@ fn say_days(days: &[Day]) {
         ];
         let sessions = meetings.then(|| of(day.sessions, day.expected_sessions));
         let actions = lectures.then(|| of(day.actions, day.expected_actions));
-        table.add_row(row.into_iter().chain(sessions).chain(actions));
+        table.add(row.into_iter().chain(sessions).chain(actions));
     }
-    output::say(&table.to_string());
+    Part { table: Some(table), ..Part::default() }
 }

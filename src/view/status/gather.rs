@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 use messages::{Queue, Source};
 use runtime::quota::{self, Account, News};
 use runtime::{Broker, Card, Depth, roll};
@@ -21,10 +21,10 @@ const ROLL_CALL: Duration = Duration::from_millis(700);
 
 /// A queue and how much waits in it.
 #[derive(Debug, Clone, Serialize)]
-pub(super) struct QueueLine {
-    pub(super) queue: Queue,
+pub(crate) struct QueueLine {
+    pub(crate) queue: Queue,
     #[serde(flatten)]
-    pub(super) depth: Depth,
+    pub(crate) depth: Depth,
 }
 
 /// What the broker knows.
@@ -42,9 +42,9 @@ struct Held {
     days: Vec<Day>,
 }
 
-/// Everything that can be found out.
-pub(super) async fn report(config: &Config) -> Report {
-    let (waiting, held) = tokio::join!(waiting(config), held(config));
+/// Everything that can be found out. The broker and the store have `patience` each to tell.
+pub(crate) async fn report(config: &Config, patience: Duration) -> Report {
+    let (waiting, held) = tokio::join!(within(patience, waiting(config)), within(patience, held(config)));
     let mut away = Vec::new();
     let mut known = |what, error: anyhow::Error| {
         away.push(Away { what, why: sentence(&error), error });
@@ -80,6 +80,11 @@ pub(super) async fn report(config: &Config) -> Report {
         days: held.map(|held| held.days),
         away,
     }
+}
+
+async fn within<T>(patience: Duration, told: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    let late = |_| anyhow!("no answer within {} s", patience.as_secs());
+    tokio::time::timeout(patience, told).await.map_err(late)?
 }
 
 async fn waiting(config: &Config) -> anyhow::Result<Waiting> {

@@ -1,0 +1,54 @@
+//! `ua status`: what waits, who works and why not, what was harvested, what is dead; or how far one run is.
+
+use std::time::Duration;
+
+use crate::cli::Status;
+use crate::config::Config;
+use crate::exit::{self, Outcome};
+use crate::output;
+use crate::view::status::{self, Away, Part, Report};
+
+/// How long the broker and the store may take each, beyond what they allow themselves.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+pub(super) async fn execute(words: &Status, config: &Config) -> anyhow::Result<Outcome> {
+    if let Some(run) = &words.run {
+        return super::runs::show(run, words.json, config).await;
+    }
+    let report = status::report(config, PATIENCE).await;
+    if words.json {
+        output::say_json(&report)?;
+    } else if !report.knows_nothing() {
+        print(&report);
+    }
+    ended(report.away)
+}
+
+fn print(report: &Report) {
+    let shown = report.shown(runtime::clock::now());
+    say_all(&shown.quota);
+    [&shown.queues, &shown.workers, &shown.days].into_iter().flatten().for_each(say_part);
+    output::say(&shown.dead);
+    for away in &report.away {
+        output::say(&format!("not known: what the {} knows: {}", away.what, away.why));
+    }
+    say_all(&shown.advice);
+}
+
+fn say_part(part: &Part) {
+    part.table.iter().for_each(output::say_table);
+    say_all(&part.sentences);
+}
+
+fn say_all(sentences: &[String]) {
+    sentences.iter().for_each(|sentence| output::say(sentence));
+}
+
+/// The exit code is the user's error's, if there is one; every error is told.
+fn ended(mut away: Vec<Away>) -> anyhow::Result<Outcome> {
+    away.sort_by_key(|away| !exit::is_users(&away.error));
+    let mut errors = away.into_iter().map(|away| away.error);
+    let Some(first) = errors.next() else { return Ok(Outcome::Complete) };
+    errors.for_each(|error| exit::say(&error));
+    Err(first)
+}

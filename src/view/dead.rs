@@ -1,0 +1,205 @@
+//! The desk of dead letters: how many of which class and what to do about them, the newest, and one of them in full.
+
+use indexer::desk::{self, Filter, Group, Listed};
+use jiff::Timestamp;
+use messages::{DeadEvent, DeadLetter, DeadState};
+use serde::{Serialize, Serializer};
+
+use super::{Fact, Table};
+use crate::assemble;
+use crate::cli::{DlqFilter, DlqList};
+use crate::config::Config;
+
+/// Characters of a message that are shown.
+const EXCERPT: usize = 2_000;
+
+/// The desk, as far as it was asked for.
+#[derive(Debug, Serialize)]
+pub(crate) struct Listing {
+    #[serde(serialize_with = "class_lines")]
+    groups: Vec<Group>,
+    #[serde(serialize_with = "without_bodies")]
+    letters: Vec<DeadLetter>,
+    /// Rows that this version cannot read.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) unreadable: Vec<String>,
+    /// The only state that was asked for.
+    #[serde(skip)]
+    state: Option<DeadState>,
+}
+
+/// A letter in full.
+#[derive(Debug, Serialize)]
+pub(crate) struct Shown {
+    #[serde(flatten)]
+    letter: DeadLetter,
+    http_status: Option<u16>,
+    next_step: &'static str,
+    message: String,
+}
+
+/// The filter that these words mean.
+pub(crate) fn filter(words: &DlqFilter, state: Option<DeadState>) -> Filter {
+    Filter {
+        state,
+        class: words.class,
+        source: words.source,
+        origin: words.queue.clone(),
+        date: words.date,
+        meeting_uuid: words.uuid.clone(),
+        since: words.since.map(|since| since.before(runtime::clock::now())),
+    }
+}
+
+/// The letters that these words ask for.
+///
+/// # Errors
+/// When the store cannot be asked.
+pub(crate) async fn list(words: &DlqList, config: &Config) -> anyhow::Result<Listing> {
+    let store = assemble::store(config)?;
+    let filter = filter(&words.filter, words.state.0);
+    let groups = desk::groups(&store, &filter).await?;
+    let limit = usize::try_from(words.limit)?;
+    let Listed { letters, unreadable } =
+        if limit == 0 { Listed::default() } else { desk::list(&store, &filter, limit).await? };
+    Ok(Listing { groups, letters, unreadable, state: words.state.0 })
+}
+
+/// The letter with this id; `None` when there is none.
+///
+/// # Errors
+/// When the store cannot be asked, or the row cannot be read.
+pub(crate) async fn one(id: &str, config: &Config) -> anyhow::Result<Option<Shown>> {
+    let Some(letter) = desk::show(&assemble::store(config)?, id).await? else { return Ok(None) };
+    let message = String::from_utf8_lossy(&letter.body_bytes()?).into_owned();
+    let (http_status, next_step) = (letter.cause.http_status(), letter.cause.class.next_step());
+    Ok(Some(Shown { letter, http_status, next_step, message }))
+}
+
+impl Listing {
+    /// The classes, with the next step for each; the first column is the class. `None` when there are no letters.
+    pub(crate) fn classes(&self) -> Option<Table> {
+        let mut table = Table::new(&["class", "letters", "oldest", "newest", "next step"]);
+        for group in &self.groups {
+            table.add([
+                group.class.clone(),
+                group.count.to_string(),
+                moment(group.oldest),
+                moment(group.newest),
+                group.next_step().to_owned(),
+            ]);
+        }
+        (!self.groups.is_empty()).then_some(table)
+    }
+
+    /// The newest letters under a heading; the first column is the letter's id. `None` when none is listed.
+    pub(crate) fn newest(&self) -> Option<(String, Table)> {
+        let all: u64 = self.groups.iter().map(|group| group.count).sum();
+        let heading = format!("the newest {} of {all}", self.letters.len());
+        let mut table = Table::new(&["id", "class", "died", "attempts", "replays", "queue", "cause"]);
+        for letter in &self.letters {
+            let class = match self.state {
+                Some(_) => letter.cause.class.to_string(),
+                None => format!("{} ({})", letter.cause.class, letter.state),
+            };
+            table.add([
+                letter.id.clone(),
+                class,
+                moment(Some(letter.died_at)),
+                letter.attempts.to_string(),
+                letter.replays.to_string(),
+                letter.origin.to_string(),
+                letter.cause.text.clone(),
+            ]);
+        }
+        (!self.letters.is_empty()).then_some((heading, table))
+    }
+
+    /// What is to be said of rows that cannot be read.
+    pub(crate) fn remark(&self) -> Option<String> {
+        let first = self.unreadable.first()?;
+        Some(format!(
+            "{} of another version of ua, {first} first: not shown; an ua as new as the one that wrote them reads them",
+            crate::words::some(self.unreadable.len() as u64, "row"),
+        ))
+    }
+}
+
+impl Shown {
+    /// Its id.
+    pub(crate) fn id(&self) -> &str {
+        &self.letter.id
+    }
+
+    /// What is known of it. A history of several events has one fact each, all but the first without a name.
+    pub(crate) fn facts(&self) -> Vec<Fact> {
+        let or_unknown = |value: Option<String>| value.unwrap_or_else(|| "unknown".to_owned());
+        let DeadLetter { state, attempts, replays, died_at, origin, first_seen, cause, .. } = &self.letter;
+        let mut facts = vec![
+            ("state", format!("{state}, {attempts} attempts, {replays} replays")),
+            ("died", format!("{died_at} in {origin} (first seen {first_seen})")),
+            ("cause", cause.to_string()),
+        ];
+        facts.extend(self.http_status.map(|status| ("status", status.to_string())));
+        facts.push(("next step", self.next_step.to_owned()));
+        facts.push(("source", or_unknown(self.letter.source.map(|source| source.to_string()))));
+        facts.push(("date", or_unknown(self.letter.date.map(|date| date.to_string()))));
+        facts.push(("meeting", or_unknown(self.letter.meeting_uuid.as_ref().map(ToString::to_string))));
+        for (at, event) in self.letter.history.iter().enumerate() {
+            facts.push((if at == 0 { "history" } else { "" }, told(event)));
+        }
+        facts
+    }
+
+    /// The beginning of its message, and whether there is more.
+    pub(crate) fn excerpt(&self) -> (&str, bool) {
+        let end = self.message.char_indices().nth(EXCERPT).map_or(self.message.len(), |(at, _)| at);
+        (&self.message[..end], end < self.message.len())
+    }
+}
+
+#[derive(Serialize)]
+struct ClassLine<'a> {
+    class: &'a str,
+    count: u64,
+    oldest: Option<Timestamp>,
+    newest: Option<Timestamp>,
+    next_step: &'static str,
+}
+
+fn class_lines<S: Serializer>(groups: &[Group], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(groups.iter().map(|group| {
+        let Group { class, count, oldest, newest } = group;
+        ClassLine { class, count: *count, oldest: *oldest, newest: *newest, next_step: group.next_step() }
+    }))
+}
+
+/// The rows as JSON; their messages were not read.
+fn without_bodies<S: Serializer>(letters: &[DeadLetter], serializer: S) -> Result<S::Ok, S::Error> {
+    let without_body = |letter| {
+        let mut value = serde_json::to_value(letter)?;
+        if let Some(fields) = value.as_object_mut() {
+            fields.remove("body");
+        }
+        Ok(value)
+    };
+    let rows: Result<Vec<serde_json::Value>, serde_json::Error> = letters.iter().map(without_body).collect();
+    rows.map_err(serde::ser::Error::custom)?.serialize(serializer)
+}
+
+fn told(event: &DeadEvent) -> String {
+    let DeadEvent { at, state, cause, queue, .. } = event;
+    let mut text = format!("{at} {}", if *state == DeadState::Dead { "died" } else { state.name() });
+    if let Some(queue) = queue {
+        text += if *state == DeadState::Replayed { " to " } else { " in " };
+        text += queue.as_str();
+    }
+    if let Some(cause) = cause {
+        text += &format!(": {cause}");
+    }
+    text
+}
+
+fn moment(time: Option<Timestamp>) -> String {
+    time.map(|time| time.strftime("%Y-%m-%d %H:%M:%SZ").to_string()).unwrap_or_default()
+}

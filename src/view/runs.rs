@@ -1,0 +1,236 @@
+//! What was planned, and how far it is: the list, and one run in full.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use messages::{Calls, Lane, RunId};
+use planner::{Origin, Progress, RunRecord, RunState};
+use runtime::clock;
+use serde::Serialize;
+
+use super::{Fact, Table};
+use crate::assemble;
+use crate::config::Config;
+use crate::runs;
+use crate::templates;
+use crate::words;
+
+/// A run of the list.
+#[derive(Debug, Serialize)]
+pub(crate) struct Line {
+    #[serde(flatten)]
+    run: RunRecord,
+    waiting: u64,
+    complete: u64,
+    incomplete: u64,
+    dead: u64,
+    cancelled: u64,
+    #[serde(skip)]
+    progress: Progress,
+}
+
+/// One run in full.
+#[derive(Debug, Serialize)]
+pub(crate) struct Report {
+    #[serde(flatten)]
+    run: RunRecord,
+    progress: Progress,
+    expected: u64,
+    done: u64,
+    taken_over: u64,
+    per_minute: Option<f64>,
+    finished_at: Option<Timestamp>,
+    /// When it was gathered.
+    #[serde(skip)]
+    now: Timestamp,
+}
+
+/// The latest runs, the newest first.
+///
+/// # Errors
+/// When the store is away, or has other templates.
+pub(crate) async fn latest(config: &Config, limit: usize) -> anyhow::Result<Vec<Line>> {
+    let store = assemble::store(config)?;
+    templates::current(&store).await?;
+    let records = runs::latest(&store, limit).await?;
+    let mut counts = runs::counts(&store, &records).await?;
+    let line = |run: RunRecord| {
+        let progress = counts.remove(&run.run).unwrap_or_default();
+        let Progress { waiting, complete, incomplete, dead, cancelled, .. } = progress;
+        Line { run, waiting, complete, incomplete, dead, cancelled, progress }
+    };
+    Ok(records.into_iter().map(line).collect())
+}
+
+/// One run; `None` when there is no such run.
+///
+/// # Errors
+/// When the store is away, or has other templates.
+pub(crate) async fn one(config: &Config, run: &RunId) -> anyhow::Result<Option<Report>> {
+    let store = assemble::store(config)?;
+    templates::current(&store).await?;
+    let now = clock::now();
+    let Some(run) = runs::find(&store, run).await? else { return Ok(None) };
+    let progress = runs::progress(&store, &run, now).await?;
+    Ok(Some(Report {
+        expected: progress.expected(&run),
+        done: progress.done(),
+        taken_over: progress.taken_over(&run),
+        per_minute: progress.per_minute(),
+        finished_at: progress.finished_at(&run, now),
+        run,
+        progress,
+        now,
+    }))
+}
+
+/// The list as a table; the first column is the run's id.
+pub(crate) fn table(lines: &[Line]) -> Table {
+    let mut table = Table::new(&[
+        "run",
+        "by",
+        "lane",
+        "state",
+        "calls",
+        "jobs",
+        "waiting",
+        "complete",
+        "incomplete",
+        "dead",
+        "cancelled",
+    ]);
+    for Line { run, progress, .. } in lines {
+        table.add([
+            run.run.to_string(),
+            run.origin.name().to_owned(),
+            run.lane.to_string(),
+            state(run, progress).to_owned(),
+            words::count(run.price.calls()),
+            words::count(progress.jobs()),
+            words::count(progress.waiting),
+            words::count(progress.complete),
+            words::count(progress.incomplete),
+            words::count(progress.dead),
+            words::count(progress.cancelled),
+        ]);
+    }
+    table
+}
+
+impl Report {
+    /// True while jobs of it wait.
+    pub(crate) fn goes_on(&self) -> bool {
+        self.progress.waiting > 0
+    }
+
+    /// What it is and how far it is.
+    pub(crate) fn facts(&self) -> Vec<Fact> {
+        let Self { run, progress, now, .. } = self;
+        let what = planned_by(run.origin, run.lane);
+        let mut facts = vec![("run", format!("{}: {}, {what}", run.run, state(run, progress)))];
+        if let (Some(from), Some(to)) = (run.from, run.to) {
+            facts.push(("dates", format!("{from} to {to}: {}", words::some(run.dates, "date"))));
+        }
+        if run.meetings > 0 {
+            facts.push(("meetings", words::some(run.meetings, "meeting")));
+        }
+        if run.episodes > 0 {
+            facts.push(("episodes", words::some(run.episodes, "episode")));
+        }
+        facts.push(("progress", progressed(run, progress)));
+        facts.push(("rate", pace(run, progress, *now)));
+        facts
+    }
+
+    /// Its price beside what was used.
+    pub(crate) fn calls(&self) -> Table {
+        let Self { run, progress: Progress { calls, .. }, .. } = self;
+        let mut table = Table::new(&["calls", "price", "used"]);
+        if run.price.other > 0 {
+            table.add(["opencast".to_owned(), words::count(run.price.other), words::count(calls.light)]);
+        } else {
+            rows(&mut table, run, calls);
+        }
+        table
+    }
+
+    /// What is to be known of the figures.
+    pub(crate) fn remarks(&self) -> Vec<String> {
+        let mut remarks = Vec::new();
+        if self.goes_on() {
+            let used =
+                "used: all calls of the jobs that have ended; those of the others come with their receipts";
+            remarks.push(used.to_owned());
+        }
+        if self.taken_over > 0 {
+            remarks.push(format!(
+                "{} belong to a later run, which planned them again: their state and calls count there",
+                words::some(self.taken_over, "job")
+            ));
+        }
+        remarks
+    }
+}
+
+/// The state of a run in a word.
+fn state(run: &RunRecord, progress: &Progress) -> &'static str {
+    match (run.state, progress.waiting) {
+        (RunState::Publishing, _) => "publishing",
+        (RunState::Cancelled, 0) => "cancelled",
+        (RunState::Cancelled, _) => "being cancelled",
+        (RunState::Published, 0) => "done",
+        (RunState::Published, _) => "working",
+    }
+}
+
+fn rows(table: &mut Table, run: &RunRecord, calls: &Calls) {
+    table.add([
+        "resource-intensive".to_owned(),
+        words::count(run.price.resource_intensive),
+        words::count(calls.resource_intensive),
+    ]);
+    table.add(["heavy".to_owned(), words::count(run.price.heavy), words::count(calls.heavy)]);
+    table.add(["medium and light".to_owned(), String::new(), words::count(calls.medium + calls.light)]);
+}
+
+fn planned_by(origin: Origin, lane: Lane) -> String {
+    let who = match origin {
+        Origin::Plan => "planned with `ua plan`",
+        Origin::Run => "planned with `ua run`",
+        Origin::Schedule => "planned by the clock",
+    };
+    format!("{who} in the lane {lane}")
+}
+
+fn progressed(run: &RunRecord, progress: &Progress) -> String {
+    let (done, expected) = (progress.done(), progress.expected(run));
+    let share = if expected == 0 { 100.0 } else { done as f64 * 100.0 / expected as f64 };
+    let about = if expected > progress.jobs() { "about " } else { "" };
+    let mut text = format!(
+        "{} of {about}{} done ({share:.1} %); {} waiting, {} complete",
+        words::count(done),
+        words::some(expected, "job"),
+        words::count(progress.waiting),
+        words::count(progress.complete),
+    );
+    for (count, name) in
+        [(progress.incomplete, "incomplete"), (progress.dead, "dead"), (progress.cancelled, "cancelled")]
+    {
+        if count > 0 {
+            text.push_str(&format!(", {} {name}", words::count(count)));
+        }
+    }
+    text
+}
+
+fn pace(run: &RunRecord, progress: &Progress, now: Timestamp) -> String {
+    let window = words::span(Duration::from_secs(progress.recent_seconds));
+    let Some(rate) = progress.per_minute() else {
+        return format!("no job was finished in the last {window}");
+    };
+    let end = progress.finished_at(run, now).map(|end| {
+        let left = words::span(words::between(now, end));
+        format!("; done {} if it goes on so ({left})", end.strftime("%Y-%m-%d %H:%M UTC"))
+    });
+    format!("{rate:.1} jobs a minute in the last {window}{}", end.unwrap_or_default())
+}

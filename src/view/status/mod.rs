@@ -1,0 +1,69 @@
+//! What waits in the queues, who works and why not, what was harvested in the last days, what is dead. A server that
+//! is away hides only what it alone knows.
+
+mod days;
+mod gather;
+mod quota;
+mod shown;
+mod workers;
+
+use runtime::quota::News;
+use serde::Serialize;
+
+use crate::advice::Advice;
+
+use days::Day;
+use gather::QueueLine;
+
+pub(crate) use gather::report;
+pub(crate) use shown::{Part, Shown};
+
+/// Everything that could be found out. What is `None` was not: `away` says why.
+#[derive(Debug, Serialize)]
+pub(crate) struct Report {
+    quota: Option<Vec<News>>,
+    queues: Option<Vec<QueueLine>>,
+    parked: Option<u64>,
+    workers: Option<Vec<runtime::Card>>,
+    dead: DeadCounts,
+    days: Option<Vec<Day>>,
+    advice: Option<Advice>,
+    pub(crate) away: Vec<Away>,
+}
+
+impl Report {
+    /// True when neither the broker nor the store told anything.
+    pub(crate) fn knows_nothing(&self) -> bool {
+        self.queues.is_none() && self.days.is_none()
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct DeadCounts {
+    on_the_desk: Option<u64>,
+    on_the_way: Option<u64>,
+}
+
+/// A part that does not tell what it knows.
+#[derive(Debug, Serialize)]
+pub(crate) struct Away {
+    pub(crate) what: &'static str,
+    pub(crate) why: String,
+    #[serde(skip)]
+    pub(crate) error: anyhow::Error,
+}
+
+impl Away {
+    /// What an operator does next about it.
+    pub(crate) fn next_step(&self) -> &'static str {
+        match self.what {
+            "broker" => {
+                "nothing is lost: workers hold until it answers; see that it runs, then `ua check` says what it refuses"
+            }
+            "store" => {
+                "nothing is lost: documents and dead letters wait in the queues until it answers; see that it runs, then `ua check` says what it refuses"
+            }
+            _ => "look again in a moment; if it stays so, `ua check` says what is wrong",
+        }
+    }
+}
