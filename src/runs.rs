@@ -14,6 +14,8 @@ use crate::exit::usage;
 const RECENT: SignedDuration = SignedDuration::from_mins(10);
 /// Kinds of jobs of which more jobs come.
 const LISTS: [&str; 3] = ["meetings", "webinars", "host_meetings"];
+/// What is added up over a run's receipts.
+const USED: [&str; 5] = ["jobs", "calls.light", "calls.medium", "calls.heavy", "calls.resource_intensive"];
 /// States in which a job is finished.
 const DONE: [&str; 3] = ["complete", "incomplete", "failed"];
 
@@ -71,11 +73,15 @@ fn parse(hit: &Hit) -> anyhow::Result<RunRecord> {
     })
 }
 
-/// How many jobs of each of these runs are in which state: a question per state, however many runs and jobs.
+/// How far each of these runs is, but for what a later run took over: some questions, however many runs and jobs.
 ///
 /// # Errors
 /// When the store is away.
-pub(crate) async fn counts(store: &Store, runs: &[RunRecord]) -> anyhow::Result<BTreeMap<RunId, Progress>> {
+pub(crate) async fn overview(
+    store: &Store,
+    runs: &[RunRecord],
+    now: Timestamp,
+) -> anyhow::Result<BTreeMap<RunId, Progress>> {
     let ids: Vec<String> = runs.iter().map(|run| run.run.as_str().to_owned()).collect();
     let mut counts: BTreeMap<RunId, Progress> = BTreeMap::new();
     if ids.is_empty() {
@@ -87,7 +93,47 @@ pub(crate) async fn counts(store: &Store, runs: &[RunRecord]) -> anyhow::Result<
             counts.entry(run.as_str().into()).or_default().count(state, jobs);
         }
     }
+    for (run, sums) in store.sums(&theirs, "run", &USED).await? {
+        take(counts.entry(run.as_str().into()).or_default(), &sums);
+    }
+    for (run, lists) in store.group(&lists_waiting(&theirs), "run").await? {
+        counts.entry(run.as_str().into()).or_default().lists_waiting = lists;
+    }
+    for (run, jobs) in store.group(&done_since(&theirs, recently(now), now), "run").await? {
+        counts.entry(run.as_str().into()).or_default().recent = jobs;
+    }
+    for run in runs {
+        let progress = counts.entry(run.run.clone()).or_default();
+        progress.recent_seconds = seconds(recently(now).max(run.planned_at), now);
+    }
     Ok(counts)
+}
+
+fn lists_waiting(theirs: &Query) -> Query {
+    let waiting = theirs.clone().with("state", ReceiptState::Planned.name());
+    waiting.with_any("kind", LISTS.map(str::to_owned).into())
+}
+
+fn done_since(theirs: &Query, since: Timestamp, now: Timestamp) -> Query {
+    let done = theirs.clone().with_any("state", DONE.map(str::to_owned).into());
+    done.between("finished_at", since, now)
+}
+
+fn recently(now: Timestamp) -> Timestamp {
+    now.checked_sub(RECENT).unwrap_or(Timestamp::MIN)
+}
+
+fn seconds(since: Timestamp, now: Timestamp) -> u64 {
+    u64::try_from(now.duration_since(since).as_secs()).unwrap_or(0).max(1)
+}
+
+/// What jobs came of lists, and what was called.
+fn take(progress: &mut Progress, sums: &[i64]) {
+    let &[listed, light, medium, heavy, resource_intensive] = sums else { return };
+    let [listed, light, medium, heavy, resource_intensive] =
+        [listed, light, medium, heavy, resource_intensive].map(|sum| u64::try_from(sum).unwrap_or(0));
+    progress.listed = listed;
+    progress.calls = Calls { light, medium, heavy, resource_intensive };
 }
 
 /// How far one run is.
@@ -103,20 +149,12 @@ pub(crate) async fn progress(store: &Store, run: &RunRecord, now: Timestamp) -> 
             state.parse().context("a receipt is in a state that this ua does not know")?;
         progress.count(state, jobs);
     }
-    let fields = ["jobs", "calls.light", "calls.medium", "calls.heavy", "calls.resource_intensive"];
-    if let [listed, light, medium, heavy, resource_intensive] = store.sum(&theirs, &fields).await?[..] {
-        let [listed, light, medium, heavy, resource_intensive] =
-            [listed, light, medium, heavy, resource_intensive].map(|sum| u64::try_from(sum).unwrap_or(0));
-        progress.listed = listed;
-        progress.calls = Calls { light, medium, heavy, resource_intensive };
-    }
-    let waiting = theirs.clone().with("state", ReceiptState::Planned.name());
-    progress.lists_waiting = store.count(&waiting.with_any("kind", LISTS.map(str::to_owned).into())).await?;
+    take(&mut progress, &store.sum(&theirs, &USED).await?);
+    progress.lists_waiting = store.count(&lists_waiting(&theirs)).await?;
     progress.planned = store.count(&theirs.clone().with("planned_at", run.planned_at)).await?;
-    let since = now.checked_sub(RECENT).unwrap_or(Timestamp::MIN).max(run.planned_at);
-    let done = theirs.with_any("state", DONE.map(str::to_owned).into()).between("finished_at", since, now);
-    progress.recent = store.count(&done).await?;
-    progress.recent_seconds = u64::try_from(now.duration_since(since).as_secs()).unwrap_or(0).max(1);
+    let since = recently(now).max(run.planned_at);
+    progress.recent = store.count(&done_since(&theirs, since, now)).await?;
+    progress.recent_seconds = seconds(since, now);
     Ok(progress)
 }
 

@@ -25,6 +25,11 @@ pub(crate) struct Line {
     incomplete: u64,
     dead: u64,
     cancelled: u64,
+    expected: u64,
+    done: u64,
+    calls: Calls,
+    per_minute: Option<f64>,
+    finished_at: Option<Timestamp>,
     #[serde(skip)]
     progress: Progress,
 }
@@ -53,11 +58,27 @@ pub(crate) async fn latest(config: &Config, limit: usize) -> anyhow::Result<Vec<
     let store = assemble::store(config)?;
     templates::current(&store).await?;
     let records = runs::latest(&store, limit).await?;
-    let mut counts = runs::counts(&store, &records).await?;
+    let now = clock::now();
+    let mut counts = runs::overview(&store, &records, now).await?;
     let line = |run: RunRecord| {
         let progress = counts.remove(&run.run).unwrap_or_default();
-        let Progress { waiting, complete, incomplete, dead, cancelled, .. } = progress;
-        Line { run, waiting, complete, incomplete, dead, cancelled, progress }
+        let Progress { waiting, complete, incomplete, dead, cancelled, calls, .. } = progress;
+        let (expected, done) = (progress.expected(&run), progress.done());
+        let (per_minute, finished_at) = (progress.per_minute(), progress.finished_at(&run, now));
+        Line {
+            run,
+            waiting,
+            complete,
+            incomplete,
+            dead,
+            cancelled,
+            expected,
+            done,
+            calls,
+            per_minute,
+            finished_at,
+            progress,
+        }
     };
     Ok(records.into_iter().map(line).collect())
 }
@@ -91,27 +112,35 @@ pub(crate) fn table(lines: &[Line]) -> Table {
         "by",
         "lane",
         "state",
-        "calls",
-        "jobs",
+        "price",
+        "used",
+        "done",
         "waiting",
-        "complete",
         "incomplete",
         "dead",
         "cancelled",
+        "ends",
     ]);
-    for Line { run, progress, .. } in lines {
+    for Line { run, progress, expected, done, calls, finished_at, .. } in lines {
+        // What has a price is Opencast's calls, or Zoom's of the two classes with a daily limit.
+        let (price, used) = match run.price.other {
+            0 => (run.price.calls(), calls.heavy.saturating_add(calls.resource_intensive)),
+            other => (other, calls.light),
+        };
+        let ends = finished_at.map(|end| end.strftime("%Y-%m-%d %H:%M UTC").to_string());
         table.add([
             run.run.to_string(),
             run.origin.name().to_owned(),
             run.lane.to_string(),
             state(run, progress).to_owned(),
-            words::count(run.price.calls()),
-            words::count(progress.jobs()),
+            words::count(price),
+            words::count(used),
+            format!("{} of {}", words::count(*done), words::count(*expected)),
             words::count(progress.waiting),
-            words::count(progress.complete),
             words::count(progress.incomplete),
             words::count(progress.dead),
             words::count(progress.cancelled),
+            ends.unwrap_or_default(),
         ]);
     }
     table

@@ -112,6 +112,20 @@ impl Store {
         each!(self, store => store.sum(query, fields).await)
     }
 
+    /// As [`Store::sum`], for each value of the field `by`; 10,000 values at most, in no order. Documents without that
+    /// field do not count.
+    ///
+    /// # Errors
+    /// When the store cannot be asked.
+    pub async fn sums(
+        &self,
+        query: &Query,
+        by: &'static str,
+        fields: &[&'static str],
+    ) -> Result<Vec<(String, Vec<i64>)>, StoreError> {
+        each!(self, store => store.sums(query, by, fields).await)
+    }
+
     /// As [`Store::group`], with the earliest and the latest `time` (a field with a date or time) of each value.
     ///
     /// # Errors

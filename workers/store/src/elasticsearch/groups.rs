@@ -1,4 +1,6 @@
-//! Documents counted by the values of a field.
+//! Documents counted, and numbers added up, by the values of a field.
+
+use std::collections::HashMap;
 
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -30,6 +32,9 @@ struct Bucket {
     doc_count: u64,
     first: Option<Edge>,
     last: Option<Edge>,
+    /// Sums under the names of their fields.
+    #[serde(flatten)]
+    more: HashMap<String, Value>,
 }
 
 /// The first or the last time of a bucket, in milliseconds.
@@ -45,24 +50,61 @@ pub(super) async fn spans(
     field: &str,
     time: Option<&str>,
 ) -> Result<Vec<Span>, StoreError> {
-    let mut groups = json!({"terms": {"field": field, "size": MOST}});
-    if let Some(time) = time {
-        groups["aggs"] = json!({"first": {"min": {"field": time}}, "last": {"max": {"field": time}}});
-    }
-    let body = json!({"size": 0, "query": selection(query)?, "aggs": {"groups": groups}});
-    let path = format!("{}/_search?{LENIENT}&{WHOLE}", store.indices(query.kind));
-    let grouped: Grouped = read(store, &path, &body).await?;
-    let buckets = grouped.aggregations.map(|all| all.groups.buckets).unwrap_or_default();
-    let mut spans: Vec<Span> = buckets.into_iter().map(span).collect();
+    let edges = time.map_or(
+        json!({}),
+        |time| json!({"first": {"min": {"field": time}}, "last": {"max": {"field": time}}}),
+    );
+    let mut spans: Vec<Span> = buckets(store, query, field, edges).await?.into_iter().map(span).collect();
     spans.sort_by(|one, other| other.count.cmp(&one.count).then_with(|| one.value.cmp(&other.value)));
     Ok(spans)
 }
 
-fn span(Bucket { key, key_as_string, doc_count, first, last }: Bucket) -> Span {
-    let value = key_as_string.unwrap_or_else(|| match key {
-        Value::String(text) => text,
-        other => other.to_string(),
-    });
-    let time = |edge: Option<Edge>| Timestamp::from_millisecond(edge?.value? as i64).ok();
-    Span { value, count: doc_count, first: time(first), last: time(last) }
+/// The values of `by`, each with the sums of `fields`.
+pub(super) async fn sums(
+    store: &Elasticsearch,
+    query: &Query,
+    by: &str,
+    fields: &[&'static str],
+) -> Result<Vec<(String, Vec<i64>)>, StoreError> {
+    let sums: Value =
+        fields.iter().map(|field| ((*field).to_owned(), json!({"sum": {"field": field}}))).collect();
+    let summed = |bucket: Bucket| {
+        #[expect(clippy::cast_possible_truncation, reason = "whole numbers, added up as floats")]
+        let whole = |field: &&str| {
+            let sum = bucket.more.get(*field).and_then(|sum| sum["value"].as_f64());
+            sum.unwrap_or(0.0).round() as i64
+        };
+        let sums = fields.iter().map(whole).collect();
+        (bucket.value(), sums)
+    };
+    Ok(buckets(store, query, by, sums).await?.into_iter().map(summed).collect())
+}
+
+/// The values of `field`, each with what `more` asks for.
+async fn buckets(
+    store: &Elasticsearch,
+    query: &Query,
+    field: &str,
+    more: Value,
+) -> Result<Vec<Bucket>, StoreError> {
+    let groups = json!({"terms": {"field": field, "size": MOST}, "aggs": more});
+    let body = json!({"size": 0, "query": selection(query)?, "aggs": {"groups": groups}});
+    let path = format!("{}/_search?{LENIENT}&{WHOLE}", store.indices(query.kind));
+    let grouped: Grouped = read(store, &path, &body).await?;
+    Ok(grouped.aggregations.map(|all| all.groups.buckets).unwrap_or_default())
+}
+
+impl Bucket {
+    fn value(self) -> String {
+        self.key_as_string.unwrap_or_else(|| match self.key {
+            Value::String(text) => text,
+            other => other.to_string(),
+        })
+    }
+}
+
+fn span(bucket: Bucket) -> Span {
+    let time = |edge: Option<&Edge>| Timestamp::from_millisecond(edge?.value? as i64).ok();
+    let (count, first, last) = (bucket.doc_count, time(bucket.first.as_ref()), time(bucket.last.as_ref()));
+    Span { value: bucket.value(), count, first, last }
 }

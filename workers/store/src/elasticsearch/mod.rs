@@ -191,6 +191,15 @@ impl Elasticsearch {
         search::sum(self, query, fields).await
     }
 
+    pub(crate) async fn sums(
+        &self,
+        query: &Query,
+        by: &'static str,
+        fields: &[&'static str],
+    ) -> Result<Vec<(String, Vec<i64>)>, StoreError> {
+        groups::sums(self, query, by, fields).await
+    }
+
     pub(crate) async fn tally(
         &self,
         query: &Query,

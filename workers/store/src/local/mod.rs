@@ -169,6 +169,17 @@ impl Local {
         self.read(move |connection, _| rows::sum(connection, &selection, &fields)).await
     }
 
+    pub(crate) async fn sums(
+        &self,
+        query: &Query,
+        by: &'static str,
+        fields: &[&'static str],
+    ) -> Result<Vec<(String, Vec<i64>)>, StoreError> {
+        let selection = sql::Selection::of(self.prefix(), query)?;
+        let (by, fields) = (sql::shown(query.kind, by), fields.to_vec());
+        self.read(move |connection, _| rows::sums(connection, &selection, &by, &fields)).await
+    }
+
     pub(crate) async fn tally(
         &self,
         query: &Query,

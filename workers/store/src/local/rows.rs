@@ -154,13 +154,36 @@ pub(super) fn sum(
     if fields.is_empty() {
         return Ok(Vec::new());
     }
-    let sums: Vec<String> =
-        fields.iter().map(|field| format!("coalesce(sum(cast({} as integer)), 0)", value(field))).collect();
-    let sql = format!("select {} from documents where {}", sums.join(", "), selection.conditions());
+    let sql = format!("select {} from documents where {}", added(fields), selection.conditions());
     let mut statement = connection.prepare_cached(&sql)?;
     statement.query_row(params_from_iter(selection.values()), |row| {
         (0..fields.len()).map(|column| row.get(column)).collect()
     })
+}
+
+/// The values of `by`, each with the sums of some fields over the documents that have it.
+pub(super) fn sums(
+    connection: &Connection,
+    selection: &Selection,
+    by: &str,
+    fields: &[&'static str],
+) -> rusqlite::Result<Vec<(String, Vec<i64>)>> {
+    let sums = if fields.is_empty() { "null".to_owned() } else { added(fields) };
+    let sql = format!(
+        "select {by}, {sums} from documents where {} group by {by} having {by} is not null limit 10000",
+        selection.conditions()
+    );
+    let mut statement = connection.prepare_cached(&sql)?;
+    let rows = statement.query_map(params_from_iter(selection.values()), |row| {
+        let sums = (1..=fields.len()).map(|column| row.get(column));
+        Ok((text(row.get_ref(0)?), sums.collect::<Result<_, _>>()?))
+    })?;
+    rows.collect()
+}
+
+fn added(fields: &[&'static str]) -> String {
+    let sum = |field: &&'static str| format!("coalesce(sum(cast({} as integer)), 0)", value(field));
+    fields.iter().map(sum).collect::<Vec<_>>().join(", ")
 }
 
 /// A value of a field as a text; what is declared as a word may be a number in the document.

@@ -243,6 +243,13 @@ pub(crate) async fn numbers_are_summed(store: Store) {
     assert_eq!(store.sum(&done, &["calls.heavy", "got"]).await.unwrap(), [1_275 * 1_000_000_007, 1_275]);
     assert_eq!(store.sum(&all.with("state", "nothing"), &["got"]).await.unwrap(), [0]);
     assert!(store.sum(&Query::all(Kind::Harvests), &[]).await.unwrap().is_empty());
+    let mut sums = store.sums(&Query::all(Kind::Harvests), "state", &fields).await.unwrap();
+    sums.sort();
+    let of = |state: &str, got: i64| (state.to_owned(), vec![got, got * 1_000_000_007, 0, 0]);
+    assert_eq!(sums, [of("complete", 1_275), of("planned", 3_775)]);
+    let done = Query::all(Kind::Harvests).with_any("state", vec!["complete".to_owned(), "x".to_owned()]);
+    assert_eq!(store.sums(&done, "state", &["got"]).await.unwrap(), [("complete".to_owned(), vec![1_275])]);
+    assert_eq!(store.sums(&done, "state", &[]).await.unwrap(), [("complete".to_owned(), vec![])]);
 }
 
 pub(crate) async fn a_document_of_a_split_index_is_got_by_its_id(store: Store) {
@@ -287,6 +294,7 @@ pub(crate) async fn an_empty_store_answers_with_nothing(store: Store) {
         );
         assert!(store.group(&all, "source").await.unwrap().is_empty());
         assert_eq!(store.sum(&all, &["jobs"]).await.unwrap(), [0]);
+        assert!(store.sums(&all, "source", &["jobs"]).await.unwrap().is_empty());
         assert!(store.get(kind, "a").await.unwrap().is_none());
         let (hits, next) = store.scan(&all, 10, None).await.unwrap();
         assert!(hits.is_empty() && next.is_none());
