@@ -119,7 +119,7 @@ image() {
 files() {
   local name
   mkdir -p "$work/ports"
-  choose_ports "$work/ports" RABBITMQ MANAGEMENT ELASTICSEARCH PROMETHEUS SIMULATOR KIBANA GRAFANA
+  choose_ports "$work/ports" RABBITMQ MANAGEMENT ELASTICSEARCH PROMETHEUS SIMULATOR KIBANA GRAFANA CONSOLE
   {
     cat "$work/images"
     sed 's/^/PORT_/' "$work/ports/ports"

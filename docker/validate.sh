@@ -126,7 +126,7 @@ for name, service in services.items():
             wrong.append(f"{name}: port {port} is published beyond this machine")
     if "mem_limit" not in service or "no-new-privileges:true" not in service.get("security_opt", []):
         wrong.append(f"{name}: no memory limit, or it may gain rights")
-    if name in ("setup", "schedule", "zoom", "opencast", "index", "ua"):
+    if name in ("setup", "schedule", "zoom", "opencast", "index", "console", "ua"):
         if not service.get("read_only") or service.get("cap_drop") != ["ALL"]:
             wrong.append(f"{name}: may write or has capabilities")
 print("\n".join(wrong))
@@ -197,7 +197,7 @@ unit_root() {
   echo "$root"
 }
 
-UNITS=(ua.service ua-schedule.service ua-zoom@1.service ua-opencast@1.service ua-index@1.service)
+UNITS=(ua.service ua-schedule.service ua-zoom@1.service ua-opencast@1.service ua-index@1.service ua-console.service)
 
 units() {
   local said

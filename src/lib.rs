@@ -8,6 +8,7 @@ mod cancelling;
 pub mod cli;
 pub mod commands;
 pub mod config;
+mod console;
 pub mod coverage;
 pub mod exit;
 mod filing;

@@ -1,5 +1,6 @@
 //! The command line: what can be said, with help and examples. Types only; `commands` does the work.
 
+mod console;
 mod dev;
 mod dlq;
 mod export;
@@ -20,6 +21,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
+pub use console::Console;
 pub use dev::{Dev, DevCommand, DevDown, DevLogs, DevUp};
 pub use dlq::{Dlq, DlqChoice, DlqCommand, DlqDrop, DlqFilter, DlqList, DlqReplay, Since, WhichState};
 pub use export::{Attendance, Export, Lectures, Meetings, OfLectures, OfMeetings, Report, Target};
@@ -91,6 +93,8 @@ pub enum Command {
     Cancel(Cancel),
     /// Looks at messages nobody could use; replays or drops them
     Dlq(Dlq),
+    /// Serves status, runs and dead letters as web pages, to look at
+    Console(Console),
     /// Writes a table for analysts, as CSV or JSON: attendance, viewing options, rolls, sessions, meetings, episodes
     Export(Export),
     /// Shows an account's quota, or shares it otherwise, for every worker at once

@@ -2,6 +2,7 @@
 
 mod cancel;
 mod check;
+mod console;
 mod demo;
 mod dev;
 mod dlq;
@@ -38,6 +39,7 @@ pub async fn execute(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Runs(words) => runs::execute(&words, &config).await,
         Command::Cancel(words) => cancel::execute(words, &config).await,
         Command::Dlq(words) => dlq::execute(words.command, &config).await,
+        Command::Console(words) => console::execute(words, &config).await,
         Command::Export(words) => export::execute(words, &config).await,
         Command::Quota(words) => quota::execute(words, &config).await,
         Command::Pause(words) => quota::pause(words, &config).await,

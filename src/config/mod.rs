@@ -254,21 +254,22 @@ fn banner(environment: &Environment) -> Result<Option<SecretString>, ConfigError
     }
 }
 
-/// A port alone means this machine: whoever wants to be seen by others says so.
 fn http(environment: &Environment) -> Result<Option<SocketAddr>, ConfigError> {
     let Some(text) = environment.get("UA_HTTP") else { return Ok(None) };
-    let refuse = || {
-        ConfigError::invalid(
-            "UA_HTTP",
-            format!("takes a port, or address:port as in 127.0.0.1:9464, not {text:?}"),
-        )
-    };
+    listener(text).map(Some).map_err(|why| ConfigError::invalid("UA_HTTP", why))
+}
+
+/// Where to listen. A port alone means this machine: whoever wants to be seen by others says so.
+///
+/// # Errors
+/// With what it takes, when it is neither a port nor an address with a port.
+pub fn listener(text: &str) -> Result<SocketAddr, String> {
     let here = |port: &str| port.parse().map(|port: u16| SocketAddr::from((Ipv4Addr::LOCALHOST, port))).ok();
     let address = match text.strip_prefix("localhost:").or_else(|| text.strip_prefix(':')) {
         Some(port) => here(port),
         None => here(text).or_else(|| text.parse().ok()),
     };
-    address.map(Some).ok_or_else(refuse)
+    address.ok_or_else(|| format!("takes a port, or address:port as in 127.0.0.1:9464, not {text:?}"))
 }
 
 fn log(environment: &Environment) -> Result<LogConfig, ConfigError> {

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context as _;
+use axum::Router;
 use runtime::http::{Pages, Server};
 use runtime::telemetry::{self, Page};
 use runtime::{Broker, Status};
@@ -103,23 +104,41 @@ impl Site {
     }
 }
 
+/// Where a process serves, and what beside its figures and its health.
+#[derive(Debug)]
+pub(crate) struct Place {
+    /// The address.
+    pub(crate) address: SocketAddr,
+    /// Who said so, for whoever has to mend it.
+    pub(crate) said_by: &'static str,
+    /// What is served beside, in words and in deed.
+    pub(crate) more: Option<(&'static str, Router)>,
+}
+
 /// Serves `site` where `UA_HTTP` says, until `stop`; does nothing when it says nothing.
 ///
 /// # Errors
 /// When the port cannot be taken.
 pub(crate) async fn start(site: &Arc<Site>, config: &Config, stop: &CancellationToken) -> anyhow::Result<()> {
     let Some(address) = config.http else { return Ok(()) };
-    let server = bind(address).await?;
-    let page = telemetry::install().context("figures are kept already")?;
-    figures::describe();
-    info!("serving /metrics, /healthz and /readyz on http://{}", server.address());
-    tokio::spawn(tidy(page.clone()));
-    tokio::spawn(server.serve(pages(site, page), stop.clone()));
-    Ok(())
+    serve(site, Place { address, said_by: "UA_HTTP", more: None }, stop).await
 }
 
-async fn bind(address: SocketAddr) -> anyhow::Result<Server> {
-    Server::bind(address).await.with_context(|| format!("cannot listen on {address} (UA_HTTP)"))
+/// Serves `site` at this place, until `stop`.
+///
+/// # Errors
+/// When the port cannot be taken.
+pub(crate) async fn serve(site: &Arc<Site>, place: Place, stop: &CancellationToken) -> anyhow::Result<()> {
+    let Place { address, said_by, more } = place;
+    let server = Server::bind(address).await;
+    let server = server.with_context(|| format!("cannot listen on {address} ({said_by})"))?;
+    let page = telemetry::install().context("figures are kept already")?;
+    figures::describe();
+    let (what, more) = more.unwrap_or_default();
+    info!("serving {what}/metrics, /healthz and /readyz on http://{}", server.address());
+    tokio::spawn(tidy(page.clone()));
+    tokio::spawn(server.serve(pages(site, page), more, stop.clone()));
+    Ok(())
 }
 
 fn pages(site: &Arc<Site>, page: Page) -> Pages {

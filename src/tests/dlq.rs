@@ -18,14 +18,14 @@ use crate::servers::{server, unique};
 const UUID: &str = "4444AAAiAAAAAiAiAiiAiA==";
 
 /// A desk with a program that looks at it.
-struct Place {
-    program: Program,
+pub(crate) struct Place {
+    pub(crate) program: Program,
     store: Store,
     broker: Broker,
 }
 
 impl Place {
-    fn local() -> Self {
+    pub(crate) fn local() -> Self {
         let program = Program::new();
         let folder = program.path().join("ua-data");
         let store = store::local::Settings { folder: folder.clone(), prefix: String::new() };
@@ -68,7 +68,7 @@ impl Place {
         self.broker.close().await;
     }
 
-    async fn file(&self, letters: &[Message]) {
+    pub(crate) async fn file(&self, letters: &[Message]) {
         let desk = DeadLetterDesk::new(self.store.clone());
         for letters in letters.chunks(1_000) {
             let mut outbox = Outbox::new(self.broker.clone(), CancellationToken::new());

@@ -13,6 +13,7 @@ fn every_command_explains_itself() {
         "runs",
         "cancel",
         "dlq",
+        "console",
         "export",
         "quota",
         "pause",

@@ -9,7 +9,7 @@ use crate::bad_input::refused;
 use crate::program::{Program, eventually};
 
 /// The date so many days ago, in UTC.
-fn ago(days: i32) -> String {
+pub(crate) fn ago(days: i32) -> String {
     ua::coverage::today().saturating_sub(jiff::Span::new().days(days)).to_string()
 }
 

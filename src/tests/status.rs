@@ -170,14 +170,14 @@ async fn over_rabbitmq_status_needs_no_right_to_declare() {
 }
 
 /// A user of RabbitMQ's, made by its management API.
-struct Reader {
-    url: String,
+pub(crate) struct Reader {
+    pub(crate) url: String,
     name: String,
     management: String,
 }
 
 impl Reader {
-    async fn made(amqp: &str, management: &str, prefix: &str) -> Self {
+    pub(crate) async fn made(amqp: &str, management: &str, prefix: &str) -> Self {
         let name = format!("reader-{prefix}");
         let (_, host) = amqp.split_once('@').unwrap();
         let url = format!("amqp://{name}:looks@{host}");
@@ -195,7 +195,7 @@ impl Reader {
         assert!(answer.status().is_success(), "{what}: {}", answer.status());
     }
 
-    async fn remove(self, amqp: &str, prefix: &str) {
+    pub(crate) async fn remove(self, amqp: &str, prefix: &str) {
         let url = format!("{}/api/users/{}", self.management, self.name);
         let delete = reqwest::Client::builder().no_proxy().build().unwrap().delete(url);
         assert!(delete.send().await.unwrap().status().is_success());

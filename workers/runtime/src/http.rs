@@ -1,5 +1,5 @@
-//! The small HTTP server of a process at work: `/metrics`, `/healthz`, `/readyz`. Must not know what is asked of whom;
-//! whoever serves hands in the answers.
+//! The small HTTP server of a process at work: `/metrics`, `/healthz`, `/readyz`, and what else the process has to show.
+//! Must not know what is asked of whom; whoever serves hands in the answers.
 
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -55,16 +55,17 @@ impl Server {
         self.address
     }
 
-    /// Answers until `stop`.
+    /// Answers until `stop`; `more` answers whatever else is asked for.
     ///
     /// # Errors
     /// When the port is lost.
-    pub async fn serve(self, pages: Pages, stop: CancellationToken) -> std::io::Result<()> {
+    pub async fn serve(self, pages: Pages, more: Router, stop: CancellationToken) -> std::io::Result<()> {
         let router = Router::new()
             .route("/metrics", get(metrics))
             .route("/healthz", get(health))
             .route("/readyz", get(ready))
-            .with_state(Arc::new(pages));
+            .with_state(Arc::new(pages))
+            .merge(more);
         axum::serve(self.listener, router).with_graceful_shutdown(stop.cancelled_owned()).await
     }
 }

@@ -1,0 +1,62 @@
+//! `ua console`: serves what other commands print as web pages, until it is stopped.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use runtime::Broker;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::assemble;
+use crate::cli::Console;
+use crate::config::Config;
+use crate::console;
+use crate::exit::{self, Outcome};
+use crate::serving::{self, Place, Site};
+use crate::signal::Signals;
+
+/// Pause between two looks whether the broker is there.
+const PAUSE: Duration = Duration::from_secs(5);
+
+pub(super) async fn execute(words: Console, config: &Config) -> anyhow::Result<Outcome> {
+    let mut signals = Signals::listen();
+    let (site, stop) = (Arc::new(Site::default()), CancellationToken::new());
+    let store = assemble::store(config)?;
+    let pages = console::router(config.clone(), words.names);
+    let place = Place { address: words.listen, said_by: "--listen", more: Some(("the console, ", pages)) };
+    serving::serve(&site, place, &stop).await?;
+    let (signal, broker) = tokio::select! {
+        // The pages are there whether the broker is or not: they say what is known without it.
+        broker = broker(config, &site) => {
+            site.begins(broker.clone(), Some(store), Vec::new(), config.documents_limit);
+            (signals.next().await, Some(broker))
+        }
+        signal = signals.next() => (signal, None),
+    };
+    info!("{signal}: stopping");
+    site.stops();
+    stop.cancel();
+    if let Some(broker) = broker {
+        broker.close().await;
+    }
+    Ok(Outcome::Complete)
+}
+
+/// The broker to look at, once it is there. A refusal is waited for, too: who looks after the broker may mend it.
+async fn broker(config: &Config, site: &Site) -> Broker {
+    site.awaits("the broker");
+    let mut told = false;
+    loop {
+        match assemble::reader(config, "console").await {
+            Ok(broker) => {
+                site.has("the broker");
+                return broker;
+            }
+            Err(error) if !std::mem::replace(&mut told, true) => {
+                warn!("waiting for the broker: {}", exit::sentence(&error));
+            }
+            Err(_) => {}
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}

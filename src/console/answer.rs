@@ -1,0 +1,86 @@
+//! Answers: a page, JSON, or what is wrong and what to do about it in either form.
+
+use askama::Template;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+use super::asked::Form;
+use super::frame::Frame;
+use crate::exit;
+
+/// Something is wrong: what, and what to do about it.
+#[derive(Debug)]
+pub(super) struct Trouble {
+    pub(super) form: Form,
+    pub(super) status: StatusCode,
+    pub(super) what: String,
+    pub(super) next_step: &'static str,
+}
+
+#[derive(Template)]
+#[template(path = "trouble.html", config = "src/console/askama.toml")]
+struct TroublePage<'a> {
+    frame: Frame,
+    trouble: &'a Trouble,
+}
+
+#[derive(Serialize)]
+struct TroubleLine<'a> {
+    error: &'a str,
+    next_step: &'a str,
+}
+
+impl Trouble {
+    /// The store does not tell what the page is about.
+    pub(super) fn of_the_store(form: Form, error: &anyhow::Error) -> Self {
+        Self {
+            form,
+            status: StatusCode::SERVICE_UNAVAILABLE,
+            what: format!("what the store knows is not known: {}", exit::sentence(error)),
+            next_step: "nothing is lost: what is to be written waits in the queues; see that the store runs, then `ua check` says what it refuses",
+        }
+    }
+}
+
+impl IntoResponse for Trouble {
+    fn into_response(self) -> Response {
+        let Self { form, status, ref what, next_step } = self;
+        match form {
+            Form::Json => json(status, &TroubleLine { error: what, next_step }),
+            Form::Page => {
+                let title = status.canonical_reason().unwrap_or("Trouble");
+                page(status, &TroublePage { frame: Frame::new(title), trouble: &self })
+            }
+        }
+    }
+}
+
+/// A page.
+pub(super) fn page(status: StatusCode, template: &impl Template) -> Response {
+    match template.render() {
+        Ok(html) => (status, [(header::CONTENT_TYPE, "text/html; charset=utf-8")], html).into_response(),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+/// A value, as `--json` prints it.
+pub(super) fn json<T: Serialize>(status: StatusCode, value: &T) -> Response {
+    written(status, "application/json", std::slice::from_ref(value))
+}
+
+/// A line for each value, as `--json` prints them.
+pub(super) fn json_lines<T: Serialize>(values: &[T]) -> Response {
+    written(StatusCode::OK, "application/x-ndjson", values)
+}
+
+fn written<T: Serialize>(status: StatusCode, kind: &'static str, values: &[T]) -> Response {
+    let mut text = Vec::new();
+    for value in values {
+        if serde_json::to_writer(&mut text, value).is_err() {
+            return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+        }
+        text.push(b'\n');
+    }
+    (status, [(header::CONTENT_TYPE, kind)], text).into_response()
+}

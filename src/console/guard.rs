@@ -1,0 +1,147 @@
+//! Who may ask, how, and for how long; and what a browser may do with the answer. Nothing on these pages changes
+//! anything, and no other page may read them.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+use tokio::sync::Semaphore;
+
+use super::answer::Trouble;
+use super::asked::Form;
+use super::frame;
+
+/// How long an answer may take; the broker and the store have less each.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// Requests answered at once: each asks the broker and the store.
+const AT_ONCE: usize = 8;
+/// Characters of an address. The longest filter of dead letters is far below.
+const LONGEST: usize = 4_096;
+
+/// Admits requests.
+#[derive(Debug)]
+pub(super) struct Guard {
+    names: Vec<String>,
+    permits: Semaphore,
+    headers: [(HeaderName, HeaderValue); 6],
+}
+
+impl Guard {
+    pub(super) fn new(names: Vec<String>) -> Self {
+        let policy = format!(
+            "default-src 'none'; style-src '{}'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+            frame::style_hash()
+        );
+        // The hash is base64: a header takes it.
+        let policy = HeaderValue::try_from(policy).unwrap_or(HeaderValue::from_static("default-src 'none'"));
+        let fixed = HeaderValue::from_static;
+        let headers = [
+            (header::CONTENT_SECURITY_POLICY, policy),
+            (header::X_CONTENT_TYPE_OPTIONS, fixed("nosniff")),
+            (header::REFERRER_POLICY, fixed("no-referrer")),
+            (header::CACHE_CONTROL, fixed("no-store")),
+            (header::VARY, fixed("accept")),
+            (HeaderName::from_static("cross-origin-resource-policy"), fixed("same-origin")),
+        ];
+        Self { names, permits: Semaphore::new(AT_ONCE), headers }
+    }
+
+    async fn admit(&self, request: Request, next: Next) -> Result<Response, Trouble> {
+        let form = Form::of(request.uri(), request.headers());
+        if !matches!(*request.method(), Method::GET | Method::HEAD) {
+            return Err(Trouble {
+                form,
+                status: StatusCode::METHOD_NOT_ALLOWED,
+                what: "these pages are for looking only".to_owned(),
+                next_step: "what changes something is done with the commands of `ua`",
+            });
+        }
+        if !self.is_known(request.headers()) {
+            return Err(Trouble {
+                form,
+                status: StatusCode::MISDIRECTED_REQUEST,
+                what: "the console is not known by the name in the address".to_owned(),
+                next_step: "use localhost or an IP address, or start it with `ua console --name HOST`",
+            });
+        }
+        if request.uri().to_string().len() > LONGEST {
+            return Err(Trouble {
+                form,
+                status: StatusCode::URI_TOO_LONG,
+                what: format!("the address is longer than {LONGEST} characters"),
+                next_step: "ask for less at once",
+            });
+        }
+        let Ok(_permit) = self.permits.try_acquire() else {
+            return Err(Trouble {
+                form,
+                status: StatusCode::SERVICE_UNAVAILABLE,
+                what: format!("{AT_ONCE} pages are being made already"),
+                next_step: "look again in a moment",
+            });
+        };
+        tokio::time::timeout(PATIENCE, next.run(request)).await.map_err(|_| Trouble {
+            form,
+            status: StatusCode::GATEWAY_TIMEOUT,
+            what: format!("it was not found out within {} s", PATIENCE.as_secs()),
+            next_step: "the broker or the store is overloaded or away: the page status says which",
+        })
+    }
+
+    /// Whether the request names this host. Where a foreign page has its own name lead here, to read what is meant for
+    /// this machine, that name is in the request; a plain IP address and `localhost` are nobody's to lead anywhere.
+    fn is_known(&self, headers: &HeaderMap) -> bool {
+        let Some(host) = headers.get(header::HOST).and_then(|host| host.to_str().ok()) else { return false };
+        let name = match host.rsplit_once(':') {
+            Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+            _ => host,
+        };
+        let bare = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
+        name.eq_ignore_ascii_case("localhost")
+            || bare.parse::<IpAddr>().is_ok()
+            || self.names.iter().any(|known| name.eq_ignore_ascii_case(known))
+    }
+}
+
+/// Admits a request and gives its answer the headers that all have.
+pub(super) async fn guard(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
+    let mut response = guard.admit(request, next).await.unwrap_or_else(Trouble::into_response);
+    if response.status() == StatusCode::METHOD_NOT_ALLOWED {
+        response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
+    }
+    response.headers_mut().extend(guard.headers.iter().cloned());
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_foreign_name_is_refused_and_an_address_is_not() {
+        let guard = Guard::new(vec!["ua.example.org".to_owned()]);
+        let known = |host: &str| {
+            let headers = HeaderMap::from_iter([(header::HOST, HeaderValue::from_str(host).unwrap())]);
+            guard.is_known(&headers)
+        };
+        for host in [
+            "localhost",
+            "LocalHost:9465",
+            "127.0.0.1:9465",
+            "[::1]:9465",
+            "[::1]",
+            "10.1.2.3",
+            "UA.example.org",
+        ] {
+            assert!(known(host), "{host}");
+        }
+        for host in ["", "evil.example", "localhost.evil.example:9465", "127.0.0.1.evil.example", "a:b:c"] {
+            assert!(!known(host), "{host}");
+        }
+        assert!(!guard.is_known(&HeaderMap::new()));
+    }
+}

@@ -1,0 +1,45 @@
+//! The operator's web page: the values of `view` as HTML, and as the very JSON that the commands print. Must neither
+//! gather anything itself nor change anything.
+
+mod answer;
+mod asked;
+mod dead;
+mod frame;
+mod guard;
+mod runs;
+mod status;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::http::StatusCode;
+use axum::middleware;
+use axum::routing::get;
+
+use crate::config::Config;
+
+use answer::Trouble;
+use asked::Asked;
+use guard::Guard;
+
+/// The pages, which look at what `config` names. Browsers may call this host by `names`, too.
+pub(crate) fn router(config: Config, names: Vec<String>) -> Router {
+    Router::new()
+        .route("/", get(status::page))
+        .route("/runs", get(runs::list))
+        .route("/runs/{run}", get(runs::one))
+        .route("/dead", get(dead::list))
+        .route("/dead/{*id}", get(dead::one))
+        .fallback(nowhere)
+        .with_state(Arc::new(config))
+        .layer(middleware::from_fn_with_state(Arc::new(Guard::new(names)), guard::guard))
+}
+
+async fn nowhere(asked: Asked) -> Trouble {
+    Trouble {
+        form: asked.form,
+        status: StatusCode::NOT_FOUND,
+        what: "there is no such page".to_owned(),
+        next_step: "the pages are named above",
+    }
+}

@@ -1,0 +1,70 @@
+//! `/runs` and `/runs/RUN`: what `ua runs` and `ua status --run RUN` show.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use messages::RunId;
+
+use super::answer::{self, Trouble};
+use super::asked::{Asked, Form};
+use super::frame::Frame;
+use crate::cli::Runs;
+use crate::config::Config;
+use crate::view::{self, Fact, Table};
+
+/// Seconds after which a browser asks again for a run that goes on.
+const REFRESH: u32 = 30;
+
+#[derive(Template)]
+#[template(path = "runs.html", config = "src/console/askama.toml")]
+struct List {
+    frame: Frame,
+    table: Option<Table>,
+}
+
+#[derive(Template)]
+#[template(path = "run.html", config = "src/console/askama.toml")]
+struct One {
+    frame: Frame,
+    facts: Vec<Fact>,
+    calls: Table,
+    remarks: Vec<String>,
+}
+
+pub(super) async fn list(State(config): State<Arc<Config>>, asked: Asked) -> Result<Response, Trouble> {
+    let words: Runs = asked.words(&["limit"])?;
+    let limit = usize::try_from(words.limit).unwrap_or(usize::MAX);
+    let lines = view::runs::latest(&config, limit).await;
+    let lines = lines.map_err(|error| Trouble::of_the_store(asked.form, &error))?;
+    if asked.form == Form::Json {
+        return Ok(answer::json_lines(&lines));
+    }
+    let table = (!lines.is_empty()).then(|| view::runs::table(&lines));
+    Ok(answer::page(StatusCode::OK, &List { frame: Frame::of("runs", &asked), table }))
+}
+
+pub(super) async fn one(
+    State(config): State<Arc<Config>>,
+    Path(run): Path<String>,
+    asked: Asked,
+) -> Result<Response, Trouble> {
+    asked.no_words()?;
+    let run = RunId::from(run.as_str());
+    let report = view::runs::one(&config, &run).await;
+    let report = report.map_err(|error| Trouble::of_the_store(asked.form, &error))?;
+    let Some(report) = report else {
+        let what = crate::runs::missing(&run).to_string();
+        let next_step = "the page runs lists them";
+        return Err(Trouble { form: asked.form, status: StatusCode::NOT_FOUND, what, next_step });
+    };
+    if asked.form == Form::Json {
+        return Ok(answer::json(StatusCode::OK, &report));
+    }
+    let frame = Frame::of(format!("run {run}"), &asked);
+    let frame = if report.goes_on() { frame.refreshed(REFRESH) } else { frame };
+    let one = One { frame, facts: report.facts(), calls: report.calls(), remarks: report.remarks() };
+    Ok(answer::page(StatusCode::OK, &one))
+}
