@@ -45,6 +45,8 @@ async fn a_run_shows_its_price_beside_what_was_used() {
     let before = json(&program, &["status", "--run", &run, "--json"]);
     assert_eq!((&before["progress"]["waiting"], &before["done"]), (&1.into(), &0.into()), "{before}");
     assert!(before["expected"].as_u64().unwrap() > 1, "what the list will bring counts: {before}");
+    let listed = json(&program, &["runs", "--limit", "1", "--json"]);
+    assert_eq!((&listed["expected"], &listed["done"]), (&before["expected"], &0.into()), "{listed}");
     let calls = simulator.ledger_summary().calls;
     let worker = program.start(&["work", "all"], "work.log");
     eventually("the run is done", 60, async || {
@@ -68,6 +70,8 @@ async fn a_run_shows_its_price_beside_what_was_used() {
     let runs = program.call(&["runs", "--json"]);
     let newest: Value = serde_json::from_str(runs.out.lines().next().unwrap()).unwrap();
     assert_eq!((newest["run"].as_str(), &newest["waiting"]), (Some(run.as_str()), &0.into()), "{newest}");
+    assert_eq!(newest["calls"], after["progress"]["calls"], "the list says what was used, too");
+    assert_eq!((&newest["done"], &newest["expected"]), (&after["done"], &after["expected"]), "{newest}");
     assert_eq!(runs.out.lines().count(), 2, "{}", runs.out);
     // Planned by force the jobs are another run's, and this one says so.
     let again = json(&program, &["plan", "--date", &ago(2), "--force", "--json"]);
