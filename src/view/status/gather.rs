@@ -44,7 +44,10 @@ struct Held {
 
 /// Everything that can be found out. The broker and the store have `patience` each to tell.
 pub(crate) async fn report(config: &Config, patience: Duration) -> Report {
-    let (waiting, held) = tokio::join!(within(patience, waiting(config)), within(patience, held(config)));
+    let (waiting, held) = tokio::join!(
+        within(patience, broker_name(config), waiting(config)),
+        within(patience, store_name(config), held(config)),
+    );
     let mut away = Vec::new();
     let mut known = |what, error: anyhow::Error| {
         away.push(Away { what, why: sentence(&error), error });
@@ -82,9 +85,22 @@ pub(crate) async fn report(config: &Config, patience: Duration) -> Report {
     }
 }
 
-async fn within<T>(patience: Duration, told: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
-    let late = |_| anyhow!("no answer within {} s", patience.as_secs());
+/// What is told in time; who does not answer is named.
+async fn within<T>(
+    patience: Duration,
+    who: &str,
+    told: impl Future<Output = anyhow::Result<T>>,
+) -> anyhow::Result<T> {
+    let late = |_| anyhow!("{who}: no answer within {} s", patience.as_secs());
     tokio::time::timeout(patience, told).await.map_err(late)?
+}
+
+fn broker_name(config: &Config) -> &'static str {
+    if config.amqp.is_some() { "RabbitMQ (AMQP_URL)" } else { "local file (UA_DATA_DIR)" }
+}
+
+fn store_name(config: &Config) -> &'static str {
+    if config.search.is_some() { "Elasticsearch (ES_HOST)" } else { "local file (UA_DATA_DIR)" }
 }
 
 async fn waiting(config: &Config) -> anyhow::Result<Waiting> {
@@ -95,8 +111,7 @@ async fn waiting(config: &Config) -> anyhow::Result<Waiting> {
         [Source::Zoom, Source::Opencast].into_iter().flat_map(accounts).map(|(_, account)| account).collect();
     let found = ask(&broker, &accounts).await;
     broker.close().await;
-    let name = if config.amqp.is_some() { "RabbitMQ (AMQP_URL)" } else { "local file (UA_DATA_DIR)" };
-    found.context(name)
+    found.context(broker_name(config))
 }
 
 async fn ask(broker: &Broker, accounts: &[Account]) -> anyhow::Result<Waiting> {
@@ -130,4 +145,17 @@ async fn held(config: &Config) -> anyhow::Result<Held> {
 
 async fn dead(store: &Store) -> anyhow::Result<u64> {
     Ok(store.count(&Query::all(Kind::Deadletters).with("state", "dead")).await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn who_does_not_answer_in_time_is_named() {
+        let never = std::future::pending::<anyhow::Result<()>>();
+        let error = within(Duration::from_millis(1), "RabbitMQ (AMQP_URL)", never).await.unwrap_err();
+        assert_eq!(error.to_string(), "RabbitMQ (AMQP_URL): no answer within 0 s");
+        assert_eq!(within(Duration::from_secs(9), "x", async { Ok(7) }).await.unwrap(), 7);
+    }
 }
