@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use runtime::Failure;
+
 use crate::config::ConfigError;
 
 /// How a command that did not fail ended.
@@ -21,6 +23,15 @@ pub struct UsageError(pub String);
 /// Shorthand for an error of the user's.
 pub fn usage(text: impl Into<String>) -> anyhow::Error {
     UsageError(text.into()).into()
+}
+
+/// What a source could not do, as an error of the user's or of the world's.
+pub(crate) fn failed(failure: Failure) -> anyhow::Error {
+    match failure {
+        Failure::Halt { cause } => usage(cause),
+        Failure::Hold { why, .. } | Failure::Defer { why, .. } => anyhow::anyhow!(why),
+        Failure::Retry { cause, .. } | Failure::Reject { cause } => anyhow::anyhow!(cause.text),
+    }
 }
 
 /// Says on stderr what went wrong: one line, from what was being done to why it failed.

@@ -30,7 +30,7 @@ pub(crate) enum Ended {
 /// What a look at the queues found.
 #[derive(Debug, Default)]
 struct Look {
-    /// By family, in the order of [`families`].
+    /// By family, in the order of [`Source::families`].
     jobs: Vec<(Family, Depth)>,
     documents: Depth,
     dead: Depth,
@@ -40,7 +40,7 @@ struct Look {
 impl Look {
     async fn at(broker: &Broker, source: Source) -> Result<Self, runtime::BrokerError> {
         let mut look = Self { parked: broker.parked().await?, ..Self::default() };
-        for family in families(source) {
+        for family in source.families() {
             let mut sum = Depth::default();
             for queue in family.queues() {
                 add(&mut sum, broker.depth(&queue).await?);
@@ -64,14 +64,6 @@ impl Look {
     }
 }
 
-/// The families of a source's jobs, in the order in which they are done.
-fn families(source: Source) -> &'static [Family] {
-    match source {
-        Source::Zoom => &[Family::ZOOM_LIST, Family::ZOOM_DETAIL],
-        Source::Opencast => &[Family::OPENCAST],
-    }
-}
-
 fn add(sum: &mut Depth, depth: Depth) {
     let plus = |a: Option<u64>, b: Option<u64>| Some(a.unwrap_or(0) + b.unwrap_or(0));
     sum.ready += depth.ready;
@@ -91,7 +83,7 @@ pub(crate) async fn until_done(
     wait: Duration,
 ) -> anyhow::Result<Ended> {
     let names: Vec<&'static str> =
-        families(source).iter().map(|family| stage_name(*family)).chain(["index"]).collect();
+        source.families().iter().map(|family| stage_name(*family)).chain(["index"]).collect();
     let mut progress = Progress::new(&names);
     let mut stuck = Stuck::new(wait);
     let mut idle = 0;

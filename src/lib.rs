@@ -21,6 +21,7 @@ mod runs;
 mod scheduler;
 mod serving;
 mod signal;
+mod sources;
 mod summary;
 mod telemetry;
 mod templates;

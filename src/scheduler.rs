@@ -4,17 +4,16 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use jiff::civil::Date;
-use messages::{MeetingUuid, Source};
-use planner::{Coverage, Origin, Schedule};
+use messages::Source;
+use planner::{Origin, Schedule};
 use runtime::{Broker, RunError, clock};
 use store::Store;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::config::Config;
-use crate::planning::{self, By, Planned, Wish, lectures, meetings};
-use crate::{allowed, coverage, exit, runs};
+use crate::planning::{self, By, Means, Planned};
+use crate::{exit, runs, sources};
 
 /// The name the schedulers stand for.
 pub(crate) const LEAD: &str = "schedule";
@@ -97,63 +96,33 @@ impl Scheduler {
     /// Plans for one firing. The plan that bears its time comes last: until it is published the firing counts as not
     /// done, and is made up.
     async fn fire(&self, now: Timestamp, slot: Timestamp, last: Option<Timestamp>) -> anyhow::Result<()> {
-        let sources = self.config.sources();
-        if sources.contains(&Source::Opencast) {
-            let alone = (!sources.contains(&Source::Zoom)).then_some(slot);
-            self.fire_lectures(now, alone, last).await?;
+        let mut turns = Vec::new();
+        // The first source comes last: the plan that bears the time is its own wherever it is configured.
+        for source in self.config.sources().into_iter().rev() {
+            turns.extend(self.config.of_source(source, None)?.into_iter().map(|config| (source, config)));
         }
-        if !sources.contains(&Source::Zoom) {
-            return Ok(());
-        }
-        let accounts = self.config.of_accounts(None)?;
-        // The last account's plan bears the firing's time.
-        for (place, account) in accounts.iter().enumerate() {
-            let slot = (place + 1 == accounts.len()).then_some(slot);
-            self.fire_meetings(account, now, slot, last).await?;
+        for (place, (source, config)) in turns.iter().enumerate() {
+            let slot = (place + 1 == turns.len()).then_some(slot);
+            self.fire_one(*source, config, (now, last), slot).await?;
         }
         Ok(())
     }
 
-    async fn fire_lectures(
+    /// Plans what a firing wishes of one account of a source. With a slot a record is kept even where nothing is planned.
+    async fn fire_one(
         &self,
-        now: Timestamp,
-        slot: Option<Timestamp>,
-        last: Option<Timestamp>,
-    ) -> anyhow::Result<()> {
-        let (config, broker, store) = (&self.config, &self.broker, &self.store);
-        let (older, recent) = lectures::due(now, last, config, store).await?;
-        if let Some(older) = older {
-            self.publish(lectures::plan(&older, config, broker, store).await?, None).await?;
-        }
-        self.publish(lectures::plan(&recent, config, broker, store).await?, slot).await
-    }
-
-    async fn fire_meetings(
-        &self,
+        source: Source,
         config: &Config,
-        now: Timestamp,
+        (now, last): (Timestamp, Option<Timestamp>),
         slot: Option<Timestamp>,
-        last: Option<Timestamp>,
     ) -> anyhow::Result<()> {
-        let known = self.coverage(config, now, last).await?;
-        let short = self.short(now, last, &known).await?;
-        if !short.is_empty() {
-            let wish = Wish { meeting_uuids: short, force: true, ..Wish::default() };
-            self.plan(config, &wish, None).await?;
+        let (source, Self { broker, store, .. }) = (sources::of(source), self);
+        let wishes = source.due(now, last, config, store).await?;
+        for (place, wish) in wishes.iter().enumerate() {
+            let planned = source.plan(wish, Means { config, broker, store, asks_quota: true }).await?;
+            self.publish(planned, slot.filter(|_| place + 1 == wishes.len())).await?;
         }
-        let (older, recent) = planner::by_age(now, &planner::scheduled(now, last, &known));
-        if !older.is_empty() {
-            self.plan(config, &Wish { dates: older, ..Wish::default() }, None).await?;
-        }
-        self.plan(config, &Wish { dates: recent, ..Wish::default() }, slot).await
-    }
-
-    /// Publishes what is missing of what is wished. With a slot a record is kept even where nothing is.
-    async fn plan(&self, config: &Config, wish: &Wish, slot: Option<Timestamp>) -> anyhow::Result<()> {
-        let Self { broker, store, .. } = self;
-        let quota = allowed::now(config, broker).await?;
-        let planned = meetings::plan(wish, config, &quota, broker, store).await?;
-        self.publish(planned, slot).await
+        Ok(())
     }
 
     async fn publish(&self, planned: Planned, slot: Option<Timestamp>) -> anyhow::Result<()> {
@@ -162,41 +131,6 @@ impl Scheduler {
             return Ok(());
         }
         planning::publish(planned, By { origin: Origin::Schedule, slot }, &self.broker, &self.store).await
-    }
-
-    /// What is held of all dates that a firing may look at.
-    async fn coverage(
-        &self,
-        config: &Config,
-        now: Timestamp,
-        last: Option<Timestamp>,
-    ) -> anyhow::Result<Coverage> {
-        self.store.refresh().await?;
-        let mut known = Coverage::default();
-        let today = coverage::today_at(now);
-        let weeks = planner::second_looks(now, last);
-        let first =
-            weeks.first().copied().unwrap_or(today).min(today.saturating_sub(jiff::Span::new().days(8)));
-        let account = meetings::account(config);
-        coverage::receipts(&self.store, first, today, |receipt| meetings::add(&mut known, receipt, &account))
-            .await?;
-        Ok(known)
-    }
-
-    /// Meetings of a week ago of which the list counts more participants than sessions came.
-    async fn short(
-        &self,
-        now: Timestamp,
-        last: Option<Timestamp>,
-        known: &Coverage,
-    ) -> anyhow::Result<Vec<MeetingUuid>> {
-        let mut short = Vec::new();
-        let dates: Vec<Date> = planner::second_looks(now, last);
-        for date in dates {
-            let counts = coverage::participants(&self.store, date).await?;
-            short.extend(planner::short(counts.iter().map(|(uuid, count)| (uuid, *count)), known));
-        }
-        Ok(short)
     }
 
     fn until_next(&self) -> Duration {

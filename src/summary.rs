@@ -91,8 +91,7 @@ pub(crate) async fn of(
             let ours = receipt.date.is_some_and(|date| dates.contains(&date));
             if ours && receipt.source == source && !picked.contains(&receipt.job_id) {
                 sums.add(&receipt);
-                let list = matches!(receipt.kind.as_str(), "meetings" | "actions");
-                listed.extend(receipt.date.filter(|_| list));
+                listed.extend(receipt.date.filter(|_| receipt.kind == source.list_kind()));
             }
         })
         .await?;

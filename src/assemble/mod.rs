@@ -2,7 +2,6 @@
 
 mod roles;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -10,14 +9,15 @@ use indexer::Enricher;
 use messages::Source;
 use opencast::Opencast;
 use runtime::broker::Amqp;
-use runtime::quota::{Account, Allowance};
+use runtime::quota::Account;
 use runtime::{Broker, Ladder};
 use secrecy::ExposeSecret as _;
 use store::Store;
 use zoom::Zoom;
 
-pub use self::roles::{Parts, Running};
+pub use self::roles::{Parts, Roles, Running};
 use crate::config::{AmqpConfig, Config, ConfigError};
+use crate::sources;
 
 /// How long RabbitMQ's deliveries may wait here for a permit: far below its half hour of patience.
 pub(crate) const SHELF_LIFE: Duration = Duration::from_secs(600);
@@ -66,7 +66,8 @@ fn amqp_settings(amqp: &AmqpConfig, config: &Config, role: &str) -> runtime::bro
 
 /// Everything that processes of this installation lead.
 fn leads(config: &Config) -> Vec<String> {
-    let quotas = config.zoom.iter().chain(&config.more_accounts).map(|zoom| zoom.account().lead_name());
+    let quotas = accounts(config, &config.sources(), None).unwrap_or_default();
+    let quotas = quotas.into_iter().map(|(_, account)| account.lead_name());
     quotas.chain(std::iter::once(crate::scheduler::LEAD.to_owned())).collect()
 }
 
@@ -110,48 +111,24 @@ pub fn enricher(config: &Config) -> Result<Enricher, ConfigError> {
 ///
 /// # Errors
 /// When no account is configured; the error names what is missing.
-pub fn zoom(config: &Config) -> anyhow::Result<Arc<Zoom>> {
+pub fn zoom(config: &Config) -> anyhow::Result<Zoom> {
     let accounts = config.of_accounts(None)?.into_iter().filter_map(|config| config.zoom.ok());
-    Ok(Arc::new(together(accounts.map(Zoom::new).collect::<Result<_, _>>()?)?))
-}
-
-/// The Zoom source of a process that fetches: it takes part in the accounts' quotas.
-///
-/// # Errors
-/// As [`fn@zoom`], and when another process fetches on the same local file.
-pub async fn fetcher(config: &Config, broker: &Broker) -> anyhow::Result<Arc<Zoom>> {
-    let mut accounts = Vec::new();
-    for zoom in config.of_accounts(None)?.into_iter().filter_map(|config| config.zoom.ok()) {
-        let account = zoom.account();
-        let allowance = match zoom.quota_speed {
-            // Nothing is limited: there is nothing to share.
-            0.0 => Allowance::of_this_process(account),
-            _ => Allowance::join(broker, account).await?,
-        };
-        accounts.push(Zoom::with_quota(zoom, zoom::Quota::new(allowance))?);
-    }
-    Ok(Arc::new(together(accounts)?))
+    together(accounts.map(Zoom::new).collect::<Result<_, _>>()?)
 }
 
 /// The Opencast source.
 ///
 /// # Errors
 /// When it is not configured, or not as it can be.
-pub fn opencast(config: &Config) -> anyhow::Result<Arc<Opencast>> {
-    Ok(Arc::new(Opencast::new(config.opencast()?.clone())?))
+pub fn opencast(config: &Config) -> anyhow::Result<Opencast> {
+    Ok(Opencast::new(config.opencast()?.clone())?)
 }
 
-/// The Opencast source of a process that fetches: it takes its share of the calls that the whole fleet may make.
+/// Several accounts of Zoom as one source.
 ///
 /// # Errors
-/// As [`fn@opencast`], and when another process fetches on the same local file.
-pub async fn lecturer(config: &Config, broker: &Broker) -> anyhow::Result<Arc<Opencast>> {
-    let opencast = config.opencast()?.clone();
-    let allowance = Allowance::join(broker, opencast.account()).await?;
-    Ok(Arc::new(Opencast::with_allowance(opencast, allowance)?))
-}
-
-fn together(mut accounts: Vec<Zoom>) -> anyhow::Result<Zoom> {
+/// When there is none.
+pub(crate) fn together(mut accounts: Vec<Zoom>) -> anyhow::Result<Zoom> {
     anyhow::ensure!(!accounts.is_empty(), "no account is configured");
     let first = accounts.remove(0);
     Ok(first.with_others(accounts))
@@ -163,17 +140,15 @@ fn together(mut accounts: Vec<Zoom>) -> anyhow::Result<Zoom> {
 /// When there is no such account, or a source is not configured.
 pub fn accounts(
     config: &Config,
-    sources: &[Source],
+    meant: &[Source],
     label: Option<&str>,
 ) -> anyhow::Result<Vec<(Source, Account)>> {
-    config.require(sources, label)?;
+    config.require(meant, label)?;
     let mut accounts = Vec::new();
-    if sources.contains(&Source::Zoom) {
-        let zoom = config.of_accounts(label)?.into_iter().filter_map(|config| config.zoom.ok());
-        accounts.extend(zoom.map(|zoom| (Source::Zoom, zoom.account())));
-    }
-    if sources.contains(&Source::Opencast) {
-        accounts.push((Source::Opencast, config.opencast()?.account()));
+    for source in Source::ALL.into_iter().filter(|source| meant.contains(source)) {
+        for config in config.of_source(source, label)? {
+            accounts.push((source, sources::of(source).account(&config)?));
+        }
     }
     Ok(accounts)
 }

@@ -1,4 +1,4 @@
-//! The roles of a process: put together from parts, started, stopped. A new source is registered here.
+//! The roles of a process: put together from parts, started, stopped.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,18 +6,17 @@ use std::time::Duration;
 use anyhow::Context as _;
 use indexer::{DeadLetterDesk, Enricher, Indexer};
 use messages::{Family, Queue};
-use opencast::{Opencast, OpencastWorker};
 use planner::Schedule;
-use runtime::{Broker, Limits, Role, RunError, Snapshot, Status, run, run_batches};
+use runtime::{Broker, Limits, Role, RunError, Snapshot, Status, Worker, run, run_batches};
 use store::Store;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
-use zoom::{DetailWorker, ListWorker, Zoom};
 
 use crate::config::Config;
 use crate::roster;
 use crate::scheduler::Scheduler;
+use crate::sources::Fetcher;
 
 /// How long the first message of a batch waits for company, and how long it waits in vain.
 const LINGER: Duration = Duration::from_secs(1);
@@ -32,21 +31,28 @@ const DOCUMENTS: Limits =
 const DEAD_LETTERS: Limits =
     Limits { prefetch: 512, messages: 256, bytes: 2 << 20, linger: LINGER, lull: LULL };
 
-/// The roles that a process can play. A new source is registered here.
+/// The roles that a process can play.
 #[derive(Debug, Clone)]
 pub struct Parts {
     /// Where work comes from and goes to.
     pub broker: Broker,
     /// Where documents live.
     pub store: Store,
-    /// Fetches from Zoom, if this process does.
-    pub zoom: Option<Arc<Zoom>>,
-    /// Fetches from Opencast, if this process does.
-    pub opencast: Option<Arc<Opencast>>,
+    /// The sources that this process fetches from.
+    pub fetchers: Vec<Arc<dyn Fetcher>>,
     /// Adds to documents what it knows, writes them and dead letters, if this process does.
     pub index: Option<Enricher>,
     /// Plans by the clock, if this process does.
     pub schedule: Option<Schedule>,
+}
+
+/// Where a source starts the roles that do its jobs.
+#[derive(Debug)]
+pub struct Roles<'a> {
+    parts: &'a Parts,
+    config: &'a Config,
+    grace: Duration,
+    running: &'a mut Running,
 }
 
 /// Roles at work.
@@ -64,28 +70,9 @@ impl Parts {
     pub fn start(self, config: &Config, stop: &CancellationToken, grace: Duration) -> Running {
         let mut running =
             Running { statuses: Vec::new(), tasks: JoinSet::new(), stop: stop.clone(), answering: None };
-        if let Some(zoom) = &self.zoom {
-            let list = self.role(
-                ListWorker(Arc::clone(zoom)),
-                config.list_permits,
-                "zoom.list",
-                &mut running,
-                grace,
-            );
-            running.tasks.spawn(run(list, Family::ZOOM_LIST));
-            let detail = self.role(
-                DetailWorker(Arc::clone(zoom)),
-                config.detail_permits,
-                "zoom.detail",
-                &mut running,
-                grace,
-            );
-            running.tasks.spawn(run(detail, Family::ZOOM_DETAIL));
-        }
-        if let Some(opencast) = &self.opencast {
-            let worker = OpencastWorker(Arc::clone(opencast));
-            let role = self.role(worker, config.opencast_permits, "opencast", &mut running, grace);
-            running.tasks.spawn(run(role, Family::OPENCAST));
+        for fetcher in &self.fetchers {
+            let mut roles = Roles { parts: &self, config, grace, running: &mut running };
+            Arc::clone(fetcher).start(&mut roles);
         }
         if let Some(enricher) = &self.index {
             let indexer = Indexer::new(self.store.clone(), indexer_settings(config), enricher.clone());
@@ -99,11 +86,8 @@ impl Parts {
             running.statuses.push(Arc::new(Status::new("schedule")));
             running.tasks.spawn(self.scheduler(schedule, config).run(stop.clone()));
         }
-        let (zoom, opencast) = (self.zoom.clone(), self.opencast.clone());
-        let quota = move || {
-            let lectures = opencast.iter().filter_map(|opencast| opencast.quota());
-            zoom.iter().flat_map(|zoom| zoom.quotas()).chain(lectures).collect()
-        };
+        let fetchers = self.fetchers.clone();
+        let quota = move || fetchers.iter().flat_map(|fetcher| fetcher.quotas()).collect();
         let answering = roster::answer(self.broker.clone(), running.statuses.clone(), quota, stop.clone());
         running.answering = Some(AbortOnDropHandle::new(tokio::spawn(answering)));
         running
@@ -126,6 +110,19 @@ impl Parts {
         running.statuses.push(Arc::clone(&status));
         let (broker, stop) = (self.broker.clone(), running.stop.clone());
         Role { worker: Arc::new(worker), broker, permits, status, stop, grace }
+    }
+}
+
+impl<'a> Roles<'a> {
+    /// What is configured of them.
+    pub(crate) fn config(&self) -> &'a Config {
+        self.config
+    }
+
+    /// Starts a role, which bears the name of its family: so many of its jobs at once.
+    pub(crate) fn play<W: Worker>(&mut self, worker: W, permits: usize, family: Family) {
+        let role = self.parts.role(worker, permits, family.name(), self.running, self.grace);
+        self.running.tasks.spawn(run(role, family));
     }
 }
 

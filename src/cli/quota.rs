@@ -67,20 +67,21 @@ pub enum Setting {
     Reserve(Option<u64>),
 }
 
-/// The limits of a source, by the names of this command.
-const LIMITS: [(&str, &str); 7] = [
-    ("light", "light"),
-    ("medium", "medium"),
-    ("heavy", "heavy"),
-    ("detail", "heavy"),
-    ("resource-intensive", "resource-intensive"),
-    ("list", "resource-intensive"),
-    ("opencast", "opencast"),
+/// The limits there are, by the names of this command, and the source that has each.
+const LIMITS: [(&str, &str, Source); 7] = [
+    ("light", "light", Source::Zoom),
+    ("medium", "medium", Source::Zoom),
+    ("heavy", "heavy", Source::Zoom),
+    ("detail", "heavy", Source::Zoom),
+    ("resource-intensive", "resource-intensive", Source::Zoom),
+    ("list", "resource-intensive", Source::Zoom),
+    ("opencast", "opencast", Source::Opencast),
 ];
 
-/// The source that has a limit.
+/// The source that has a limit; `all` is every one of Zoom.
 fn source_of(limit: &str) -> Source {
-    if limit == "opencast" { Source::Opencast } else { Source::Zoom }
+    let found = LIMITS.iter().find(|(_, known, _)| *known == limit);
+    found.map_or(Source::Zoom, |(.., source)| *source)
 }
 
 fn setting(text: &str) -> Result<Setting, String> {
@@ -97,7 +98,7 @@ fn setting(text: &str) -> Result<Setting, String> {
 }
 
 fn limit(name: &str) -> Result<&'static str, String> {
-    let found = LIMITS.iter().find(|(known, _)| *known == name).map(|(_, limit)| *limit);
+    let found = LIMITS.iter().find(|(known, ..)| *known == name).map(|(_, limit, _)| *limit);
     found.ok_or_else(|| {
         format!(
             "there is no limit {name:?}: light, medium, heavy, resource-intensive, list, detail, opencast"

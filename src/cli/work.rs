@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use messages::Source;
 
 use super::duration;
 
@@ -19,6 +20,16 @@ pub enum RoleName {
     Schedule,
     /// All of them; a source only where it is configured, Schedule only where `UA_SCHEDULE` is set
     All,
+}
+
+impl RoleName {
+    /// The role that fetches from a source.
+    pub(crate) fn fetching(source: Source) -> Self {
+        match source {
+            Source::Zoom => Self::Zoom,
+            Source::Opencast => Self::Opencast,
+        }
+    }
 }
 
 /// `ua work`

@@ -12,9 +12,9 @@ use crate::cli::Plan;
 use crate::config::Config;
 use crate::exit::Outcome;
 use crate::output;
-use crate::planning::{self, By, Planned, Wish, lectures, meetings};
+use crate::planning::{self, By, Means, Planned, Wish};
 use crate::words;
-use crate::{allowed, ask};
+use crate::{ask, sources};
 
 #[derive(Serialize)]
 struct Report<'a> {
@@ -47,17 +47,10 @@ pub(super) async fn execute(asked: Plan, config: &Config) -> anyhow::Result<Outc
     crate::templates::current(&store).await?;
     let broker = assemble::broker(config, "plan").await?;
     for source in &wish.sources {
-        match source {
-            Source::Zoom => {
-                for account in &config.of_accounts(label)? {
-                    let quota = allowed::now(account, &broker).await?;
-                    let planned = meetings::plan(&wish, account, &quota, &broker, &store).await?;
-                    one(&asked, planned, &broker, &store).await?;
-                }
-            }
-            Source::Opencast => {
-                one(&asked, lectures::plan(&wish, config, &broker, &store).await?, &broker, &store).await?;
-            }
+        for config in &config.of_source(*source, label)? {
+            let by = Means { config, broker: &broker, store: &store, asks_quota: true };
+            let planned = sources::of(*source).plan(&wish, by).await?;
+            one(&asked, planned, &broker, &store).await?;
         }
     }
     broker.close().await;
@@ -66,8 +59,8 @@ pub(super) async fn execute(asked: Plan, config: &Config) -> anyhow::Result<Outc
 
 /// Says what one source's plan costs, and publishes it.
 async fn one(asked: &Plan, planned: Planned, broker: &Broker, store: &Store) -> anyhow::Result<()> {
-    if planned.source == Source::Opencast && !asked.json {
-        output::remark("opencast:");
+    if let Some(heading) = sources::of(planned.source).heading().filter(|_| !asked.json) {
+        output::remark(heading);
     }
     if planned.account != MAIN_ACCOUNT {
         output::remark(&format!("account {}:", planned.account));
@@ -125,34 +118,12 @@ fn say(planned: &Planned) {
         asked.lane,
         planned.needless().map(|parts| format!("; {}", parts.join("; "))).unwrap_or_default()
     ));
-    let calls = match planned.source {
-        Source::Zoom => classes(price),
-        Source::Opencast => lectures_of(price, plan.jobs.len()),
-    };
-    output::say(&calls.to_string());
+    output::say(&sources::of(planned.source).calls(price, plan.jobs.len()).to_string());
     output::say(&format!("quota    {}; {}", price.share(), words::some(price.quota_days, "quota day")));
     output::say(&format!("done     {}", price.finish()));
     for (place, part) in price.basis.iter().enumerate() {
         output::say(&format!("{:<8} {part}", if place == 0 { "basis" } else { "" }));
     }
-}
-
-fn classes(price: &Price) -> comfy_table::Table {
-    let lists = price.known + price.estimated + price.guessed;
-    let mut calls = output::table(&["calls", "class", "for"]);
-    calls.add_row([
-        words::count(price.resource_intensive),
-        "resource-intensive".to_owned(),
-        words::some(lists, "list"),
-    ]);
-    calls.add_row([words::count(price.heavy), "heavy".to_owned(), words::some(price.details, "detail")]);
-    calls
-}
-
-fn lectures_of(price: &Price, jobs: usize) -> comfy_table::Table {
-    let mut calls = output::table(&["calls", "to", "for"]);
-    calls.add_row([words::count(price.other), "opencast".to_owned(), words::some(jobs as u64, "job")]);
-    calls
 }
 
 /// Asks before more than a day's quota is spent; without a terminal `--yes` has to say so.

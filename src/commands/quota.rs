@@ -61,7 +61,7 @@ async fn order(
     sources: &[Source],
     words: impl Fn(Source, &[&str]) -> Order,
 ) -> anyhow::Result<Outcome> {
-    if of.account.is_some() && sources.contains(&Source::Opencast) {
+    if of.account.is_some() && sources.iter().any(|source| *source != Source::Zoom) {
         return Err(usage("--account names an account of Zoom: Opencast has none, leave it out"));
     }
     let accounts = assemble::accounts(config, sources, of.account.as_deref())?;

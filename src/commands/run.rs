@@ -1,5 +1,6 @@
 //! `ua run`: the whole job in this process: plan, fetch, index, and a receipt at the end.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use messages::Source;
@@ -9,14 +10,14 @@ use serde::Serialize;
 use store::{Kind, Query, Store};
 use tokio_util::sync::CancellationToken;
 
-use crate::allowed;
 use crate::assemble::{self, Parts};
 use crate::cli::{Destination, Run};
 use crate::config::Config;
 use crate::exit::Outcome;
 use crate::harvest::{self, Ended};
 use crate::output;
-use crate::planning::{self, By, Planned, Wish, lectures, meetings};
+use crate::planning::{self, By, Means, Wish};
+use crate::sources;
 use crate::summary::{self, Summary};
 
 /// One source and, of Zoom, one account: planned, fetched and summed up by itself.
@@ -41,11 +42,7 @@ pub(super) async fn execute(words: Run, config: &Config) -> anyhow::Result<Outco
     let mut outcome = Outcome::Complete;
     // One after the other: each has its own dates to look at, and its own receipt.
     for source in wish.sources.iter().copied() {
-        let accounts = match source {
-            Source::Zoom => config.of_accounts(label)?,
-            Source::Opencast => vec![config.clone()],
-        };
-        for account in &accounts {
+        for account in &config.of_source(source, label)? {
             let pass = Pass { source, config, account, purse: None, wait: words.wait };
             if one(&words, &wish, pass).await? == Outcome::Incomplete {
                 outcome = Outcome::Incomplete;
@@ -90,21 +87,17 @@ async fn one(words: &Run, wish: &Wish, pass: Pass<'_>) -> anyhow::Result<Outcome
 pub(super) async fn harvest(wish: &Wish, pass: &Pass<'_>) -> anyhow::Result<(Summary, Store)> {
     let Pass { source, config, .. } = *pass;
     let enricher = assemble::enricher(config)?;
-    match source {
-        Source::Zoom => super::check::credentials(&*assemble::zoom(config)?).await.map(|_| ())?,
-        Source::Opencast => super::check::reachable(&*assemble::opencast(config)?).await?,
-    }
+    sources::of(source).alone(config)?.greet().await?;
     let began = clock::now();
     let broker = assemble::broker(config, "run").await?;
     let store = assemble::store(config)?;
     store.setup().await?;
     let purse = purse(pass, &broker).await?;
     // Who may not fetch plans nothing, either.
-    let (zoom, opencast) = match source {
-        Source::Zoom => (Some(assemble::fetcher(config, &purse).await?), None),
-        Source::Opencast => (None, Some(assemble::lecturer(config, &purse).await?)),
-    };
-    let planned = plan(wish, pass, &broker, &store).await?;
+    let fetcher = sources::of(source).join(config, &purse).await?;
+    // Nobody is asked how much of today is left: nothing hangs on this price.
+    let by = Means { config: pass.account, broker: &broker, store: &store, asks_quota: false };
+    let planned = sources::of(source).plan(wish, by).await?;
     output::remark(&planned.sentence());
     let asked = planned.asked.clone();
     if !planned.plan.jobs.is_empty() {
@@ -113,26 +106,19 @@ pub(super) async fn harvest(wish: &Wish, pass: &Pass<'_>) -> anyhow::Result<(Sum
     let parts = Parts {
         broker: broker.clone(),
         store: store.clone(),
-        zoom: zoom.clone(),
-        opencast: opencast.clone(),
+        fetchers: vec![Arc::clone(&fetcher)],
         index: Some(enricher),
         schedule: None,
     };
     let stop = CancellationToken::new();
     let running = parts.start(config, &stop, Duration::from_secs(25));
     let ended = harvest::until_done(running, &broker, &store, (source, &asked.run), pass.wait).await;
-    if let Some(zoom) = &zoom {
-        zoom.close().await;
-    }
-    if let Some(opencast) = &opencast {
-        opencast.close().await;
-    }
+    fetcher.close().await;
     purse.close().await;
     broker.close().await;
     let ended = ended?;
     store.refresh().await?;
-    let calls = zoom.map(|zoom| zoom.calls()).unwrap_or_default();
-    let summary = summary::of(source, &asked, &store, began, calls).await?;
+    let summary = summary::of(source, &asked, &store, began, fetcher.calls()).await?;
     Ok((summary.with(ended), store))
 }
 
@@ -141,17 +127,6 @@ async fn purse(pass: &Pass<'_>, broker: &Broker) -> anyhow::Result<Broker> {
     match pass.purse {
         Some(config) => assemble::broker(config, "run").await,
         None => Ok(broker.clone()),
-    }
-}
-
-async fn plan(wish: &Wish, pass: &Pass<'_>, broker: &Broker, store: &Store) -> anyhow::Result<Planned> {
-    match pass.source {
-        Source::Zoom => {
-            // Nobody is asked how much of today is left: nothing hangs on this price.
-            let quota = allowed::configured(pass.account)?;
-            meetings::plan(wish, pass.account, &quota, broker, store).await
-        }
-        Source::Opencast => lectures::plan(wish, pass.config, broker, store).await,
     }
 }
 

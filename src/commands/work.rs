@@ -3,14 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::{join_all, try_join_all};
 use messages::Source;
-use opencast::Opencast;
 use planner::Schedule;
 use runtime::Broker;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
-use zoom::Zoom;
 
 use crate::assemble::{self, Parts, Running};
 use crate::cli::{RoleName, Work};
@@ -18,6 +17,7 @@ use crate::config::Config;
 use crate::exit::{self, Outcome, usage};
 use crate::serving::{self, Site};
 use crate::signal::Signals;
+use crate::sources::{self, Fetcher};
 
 /// The part of the grace that work in hand has; the rest is for handing back and for the broker's last acks.
 const IN_HAND: f64 = 0.8;
@@ -39,7 +39,7 @@ pub(super) async fn execute(words: Work, config: &Config) -> anyhow::Result<Outc
             return Ok(Outcome::Complete);
         }
     };
-    let (broker, fetchers) = (parts.broker.clone(), (parts.zoom.clone(), parts.opencast.clone()));
+    let (broker, fetchers) = (parts.broker.clone(), parts.fetchers.clone());
     let store = (parts.index.is_some() || parts.schedule.is_some()).then(|| parts.store.clone());
     let stop = CancellationToken::new();
     let in_hand = words.grace.mul_f64(IN_HAND);
@@ -57,7 +57,7 @@ pub(super) async fn execute(words: Work, config: &Config) -> anyhow::Result<Outc
     site.stops();
     stop.cancel();
     let outcome = tokio::select! {
-        outcome = wind_up(running, &broker, fetchers, words.grace) => ended.and(outcome),
+        outcome = wind_up(running, &broker, &fetchers, words.grace) => ended.and(outcome),
         again = signals.next() => {
             warn!("{again}: stopped at once; what was in hand is delivered again");
             std::process::exit(1);
@@ -73,7 +73,7 @@ pub(super) async fn execute(words: Work, config: &Config) -> anyhow::Result<Outc
 async fn wind_up(
     running: Running,
     broker: &Broker,
-    (zoom, opencast): (Option<Arc<Zoom>>, Option<Arc<Opencast>>),
+    fetchers: &[Arc<dyn Fetcher>],
     grace: Duration,
 ) -> anyhow::Result<()> {
     let deadline = Instant::now() + grace;
@@ -81,20 +81,7 @@ async fn wind_up(
         warn!("not everything in hand could be handed back within {grace:?}; it is delivered again");
         Ok(())
     });
-    let close = async {
-        tokio::join!(
-            async {
-                if let Some(zoom) = &zoom {
-                    zoom.close().await;
-                }
-            },
-            async {
-                if let Some(opencast) = &opencast {
-                    opencast.close().await;
-                }
-            },
-        )
-    };
+    let close = join_all(fetchers.iter().map(|fetcher| fetcher.close()));
     let left = deadline.saturating_duration_since(Instant::now()).max(CLOSE);
     if tokio::time::timeout(left, close).await.is_err() {
         warn!("the part in the quota was not given back in time; another process takes over");
@@ -115,10 +102,13 @@ async fn parts(words: &Work, config: &Config, site: &Site) -> anyhow::Result<Par
     if words.roles.contains(&RoleName::All) {
         config.require(&configured, None)?;
     }
-    let fetches = |source, role| words.roles.contains(&role) || has(role) && configured.contains(&source);
-    let zoom = fetches(Source::Zoom, RoleName::Zoom).then(|| assemble::zoom(config)).transpose()?;
-    let opencast =
-        fetches(Source::Opencast, RoleName::Opencast).then(|| assemble::opencast(config)).transpose()?;
+    let is_wanted = |source: &Source| {
+        let role = RoleName::fetching(*source);
+        words.roles.contains(&role) || has(role) && configured.contains(source)
+    };
+    let wanted: Vec<Source> = Source::ALL.into_iter().filter(is_wanted).collect();
+    let asked: Vec<_> =
+        wanted.iter().map(|source| sources::of(*source).alone(config)).collect::<Result<_, _>>()?;
     let schedule = schedule(words, config)?;
     let index = if has(RoleName::Index) { Some(assemble::enricher(config)?) } else { None };
     let store = assemble::store(config)?;
@@ -129,29 +119,18 @@ async fn parts(words: &Work, config: &Config, site: &Site) -> anyhow::Result<Par
             false => Ok(()),
         }
     };
-    let credentials = async {
-        match &zoom {
-            Some(zoom) => insist("zoom", site, || super::check::credentials(zoom)).await.map(|_| ()),
-            None => Ok(()),
-        }
-    };
-    let lectures = async {
-        match &opencast {
-            Some(opencast) => insist("opencast", site, || super::check::reachable(opencast)).await,
-            None => Ok(()),
-        }
-    };
-    let (broker, (), (), ()) = tokio::try_join!(broker, templates, credentials, lectures)?;
-    // Credentials are good: only now does this process take part in the quota.
-    let zoom = match zoom {
-        Some(_) => Some(insist("the quota", site, || assemble::fetcher(config, &broker)).await?),
-        None => None,
-    };
-    let opencast = match opencast {
-        Some(_) => Some(insist("the quota", site, || assemble::lecturer(config, &broker)).await?),
-        None => None,
-    };
-    Ok(Parts { broker, store, zoom, opencast, index, schedule })
+    let credentials =
+        try_join_all(wanted.iter().zip(&asked).map(|(source, fetcher)| async move {
+            insist(&source.to_string(), site, || fetcher.greet()).await
+        }));
+    let (broker, (), _) = tokio::try_join!(broker, templates, credentials)?;
+    // Credentials are good: only now does this process take part in the quotas.
+    let mut fetchers = Vec::new();
+    for source in wanted {
+        let joined = insist("the quota", site, || sources::of(source).join(config, &broker));
+        fetchers.push(joined.await?);
+    }
+    Ok(Parts { broker, store, fetchers, index, schedule })
 }
 
 /// The schedule, if this process plans by it: `all` does where there is one.

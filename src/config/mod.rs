@@ -189,8 +189,7 @@ impl Config {
 impl Config {
     /// The sources that are configured.
     pub fn sources(&self) -> Vec<Source> {
-        let zoom = self.zoom.is_ok().then_some(Source::Zoom);
-        zoom.into_iter().chain(self.opencast.is_some().then_some(Source::Opencast)).collect()
+        Source::ALL.into_iter().filter(|source| self.of_source(*source, None).is_ok()).collect()
     }
 
     /// Says whether everything these sources need is configured.
@@ -198,12 +197,20 @@ impl Config {
     /// # Errors
     /// When something is missing, or no source is meant at all.
     pub fn require(&self, sources: &[Source], label: Option<&str>) -> Result<(), ConfigError> {
-        if sources.contains(&Source::Opencast) {
-            self.opencast()?;
-        }
-        match sources.contains(&Source::Zoom) || sources.is_empty() {
-            true => self.of_accounts(label).map(|_| ()),
-            false => Ok(()),
+        // Whoever has nothing yet begins with Zoom.
+        let meant = if sources.is_empty() { &[Source::Zoom] } else { sources };
+        meant.iter().try_for_each(|source| self.of_source(*source, label).map(|_| ()))
+    }
+
+    /// This configuration once for each account of a source that `label` means: with that account as its only one.
+    ///
+    /// # Errors
+    /// When something that the source needs is not configured, or none of its accounts has this label.
+    pub fn of_source(&self, source: Source, label: Option<&str>) -> Result<Vec<Self>, ConfigError> {
+        match source {
+            Source::Zoom => self.of_accounts(label),
+            // It has one, without a label.
+            Source::Opencast => self.opencast().map(|_| vec![self.clone()]),
         }
     }
 

@@ -43,7 +43,7 @@ impl List {
     fn choices(&self, field: &str) -> Vec<(String, bool)> {
         let names: Vec<String> = match field {
             "class" => CauseClass::ALL.map(|class| class.to_string()).into(),
-            "source" => [Source::Zoom, Source::Opencast].map(|source| source.to_string()).into(),
+            "source" => Source::ALL.map(|source| source.to_string()).into(),
             // Dead is what it is when nothing is said.
             _ => vec![DeadState::Replayed.to_string(), DeadState::Dropped.to_string(), "all".to_owned()],
         };

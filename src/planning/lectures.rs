@@ -53,7 +53,7 @@ pub async fn due(
     last: Option<Timestamp>,
     config: &Config,
     store: &Store,
-) -> anyhow::Result<(Option<Wish>, Wish)> {
+) -> anyhow::Result<Vec<Wish>> {
     let opencast = config.opencast()?;
     let zone = &opencast.timezone;
     store.refresh().await?;
@@ -69,7 +69,8 @@ pub async fn due(
     };
     let catalogue = lists_all(&known, store, now).await?;
     let older = (!older.is_empty()).then(|| Wish { dates: older, ..Wish::default() });
-    Ok((older, Wish { dates: recent, episodes, catalogue, or_catalogue: true, ..Wish::default() }))
+    let recent = Wish { dates: recent, episodes, catalogue, or_catalogue: true, ..Wish::default() };
+    Ok(older.into_iter().chain([recent]).collect())
 }
 
 /// True when the server keeps no user actions, by which its episodes would be known: then all there are are listed, once

@@ -1,9 +1,10 @@
 //! The plan for Zoom: lists and details of one account.
 
 use anyhow::Context as _;
+use jiff::Timestamp;
 use jiff::civil::Date;
 use messages::zoom::Task;
-use messages::{Job, JobId, MAIN_ACCOUNT, Receipt, RunId, Source};
+use messages::{Job, JobId, MAIN_ACCOUNT, MeetingUuid, Receipt, RunId, Source};
 use planner::{Coverage, Experience, PlannedJob, Quota, Wanted};
 use runtime::{Broker, clock};
 use store::{Kind, Query, Store};
@@ -66,13 +67,67 @@ pub async fn plan(
     Ok(Planned { asked, plan, now, source: Source::Zoom, account })
 }
 
+/// What a firing of the schedule wishes, whose last one was `last`: meetings that came short, the older dates for
+/// themselves, so that what is old does not slow down what is new, and then the recent ones.
+///
+/// # Errors
+/// When the store is away.
+pub async fn due(
+    now: Timestamp,
+    last: Option<Timestamp>,
+    config: &Config,
+    store: &Store,
+) -> anyhow::Result<Vec<Wish>> {
+    let known = held(now, last, config, store).await?;
+    let short = short(now, last, &known, store).await?;
+    let short = Wish { meeting_uuids: short, force: true, ..Wish::default() };
+    let (older, recent) = planner::by_age(now, &planner::scheduled(now, last, &known));
+    let dates = |dates| Wish { dates, ..Wish::default() };
+    let mut wishes = vec![short, dates(older)];
+    wishes.retain(|wish| !wish.meeting_uuids.is_empty() || !wish.dates.is_empty());
+    wishes.push(dates(recent));
+    Ok(wishes)
+}
+
+/// What is held of all dates that a firing may look at.
+async fn held(
+    now: Timestamp,
+    last: Option<Timestamp>,
+    config: &Config,
+    store: &Store,
+) -> anyhow::Result<Coverage> {
+    store.refresh().await?;
+    let mut known = Coverage::default();
+    let today = coverage::today_at(now);
+    let weeks = planner::second_looks(now, last);
+    let first = weeks.first().copied().unwrap_or(today).min(today.saturating_sub(jiff::Span::new().days(8)));
+    let account = account(config);
+    coverage::receipts(store, first, today, |receipt| add(&mut known, receipt, &account)).await?;
+    Ok(known)
+}
+
+/// Meetings of a week ago of which the list counts more participants than sessions came.
+async fn short(
+    now: Timestamp,
+    last: Option<Timestamp>,
+    known: &Coverage,
+    store: &Store,
+) -> anyhow::Result<Vec<MeetingUuid>> {
+    let mut short = Vec::new();
+    for date in planner::second_looks(now, last) {
+        let counts = coverage::participants(store, date).await?;
+        short.extend(planner::short(counts.iter().map(|(uuid, count)| (uuid, *count)), known));
+    }
+    Ok(short)
+}
+
 /// The label of the account that a configuration is for.
-pub(crate) fn account(config: &Config) -> String {
+fn account(config: &Config) -> String {
     config.zoom.as_ref().map_or(MAIN_ACCOUNT, |zoom| zoom.label.as_str()).to_owned()
 }
 
 /// The planner knows one account: it is shown that one's receipts, as if there were no other.
-pub(crate) fn add(known: &mut Coverage, receipt: Receipt, account: &str) {
+fn add(known: &mut Coverage, receipt: Receipt, account: &str) {
     if receipt.source == Source::Zoom && receipt.job_id.account() == account {
         known.add(plain(receipt));
     }

@@ -14,6 +14,7 @@ use runtime::{Broker, Message, Outbox, clock};
 use store::Store;
 use tokio_util::sync::CancellationToken;
 
+use crate::config::Config;
 use crate::filing;
 use crate::words;
 
@@ -32,6 +33,19 @@ pub struct Planned {
     pub source: Source,
     /// The account it is for.
     pub account: String,
+}
+
+/// What a plan is made with.
+#[derive(Debug, Clone, Copy)]
+pub struct Means<'a> {
+    /// The configuration, with the account that is planned for.
+    pub config: &'a Config,
+    /// Where jobs wait.
+    pub broker: &'a Broker,
+    /// Where receipts are.
+    pub store: &'a Store,
+    /// Whoever keeps the quota is asked how much of today is left. For a price that nothing hangs on nobody is.
+    pub asks_quota: bool,
 }
 
 impl Planned {

@@ -8,6 +8,7 @@ use crate::cli::Selectors;
 use crate::config::Config;
 use crate::coverage;
 use crate::exit::usage;
+use crate::sources;
 
 /// So many dates are planned at once at most: ten years.
 const MOST_DATES: i64 = 3_660;
@@ -39,12 +40,12 @@ impl Wish {
     /// # Errors
     /// When a date cannot be listed, the range is none, or a word is for a source that is not meant.
     pub fn from(words: &Selectors, config: &Config, now: Timestamp) -> anyhow::Result<Self> {
-        let sources = sources(words, config)?;
+        let sources = meant(words, config)?;
         let dates = dates(words)?;
         let today = coverage::today_at(now);
         for date in &dates {
-            if sources.contains(&Source::Zoom) {
-                zoom::window::check(*date, today).map_err(|error| usage(error.to_string()))?;
+            for source in &sources {
+                sources::of(*source).check_date(*date, today)?;
             }
             // A server east of Greenwich may have begun tomorrow.
             if today.tomorrow().is_ok_and(|tomorrow| *date > tomorrow) {
@@ -66,14 +67,13 @@ impl Wish {
 }
 
 /// The sources that are meant. What is for one source alone means that one.
-fn sources(words: &Selectors, config: &Config) -> anyhow::Result<Vec<Source>> {
+fn meant(words: &Selectors, config: &Config) -> anyhow::Result<Vec<Source>> {
     let lectures = !words.episode.is_empty() || words.catalogue;
-    let single = [(Source::Zoom, !words.meeting_uuid.is_empty(), "--meeting-uuid")].into_iter().chain([(
-        Source::Opencast,
-        lectures,
-        "--episode and --catalogue",
-    )]);
-    let single: Vec<_> = single.filter(|(_, is_named, _)| *is_named).collect();
+    let single = [
+        (Source::Zoom, !words.meeting_uuid.is_empty(), "--meeting-uuid"),
+        (Source::Opencast, lectures, "--episode and --catalogue"),
+    ];
+    let single: Vec<_> = single.into_iter().filter(|(_, is_named, _)| *is_named).collect();
     let mut sources = words.source.clone();
     sources.sort_unstable();
     sources.dedup();

@@ -17,9 +17,6 @@ use crate::config::{Config, Environment};
 use crate::exit::{Outcome, usage};
 use crate::output;
 
-pub(super) use self::opencast::reachable;
-pub(super) use self::zoom::credentials;
-
 pub(super) async fn execute(
     words: &Json,
     config: &Config,

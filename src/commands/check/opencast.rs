@@ -1,18 +1,11 @@
 //! Opencast: what the server is and can, as it shows when it is asked.
 
-use std::time::Duration;
-
-use opencast::{Capabilities, Opencast};
-use runtime::Failure;
+use opencast::Capabilities;
 
 use super::finding::Finding;
 use crate::assemble;
 use crate::config::Config;
-use crate::exit::usage;
-
-/// Pauses between two tries to reach the server.
-const PAUSES: [Duration; 4] =
-    [Duration::from_millis(300), Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4)];
+use crate::exit::failed;
 
 pub(super) async fn examine(config: &Config) -> Vec<Finding> {
     if config.opencast.is_none() {
@@ -24,7 +17,7 @@ pub(super) async fn examine(config: &Config) -> Vec<Finding> {
     };
     match opencast.probe().await {
         Ok(seen) => found(&seen),
-        Err(failure) => vec![Finding::error("opencast", &understood(failure))],
+        Err(failure) => vec![Finding::error("opencast", &failed(failure))],
     }
 }
 
@@ -38,27 +31,4 @@ fn found(seen: &Capabilities) -> Vec<Finding> {
         }
     });
     lines.collect()
-}
-
-/// Asks the server for what it is: credentials are good, and it answers. Trouble that may pass is given some time.
-///
-/// # Errors
-/// When the credentials are refused or the server cannot be reached.
-pub(in crate::commands) async fn reachable(opencast: &Opencast) -> anyhow::Result<()> {
-    for pause in PAUSES {
-        match opencast.probe().await {
-            Ok(_) => return Ok(()),
-            Err(Failure::Retry { .. } | Failure::Hold { .. }) => tokio::time::sleep(pause).await,
-            Err(failure) => return Err(understood(failure)),
-        }
-    }
-    opencast.probe().await.map(|_| ()).map_err(understood)
-}
-
-fn understood(failure: Failure) -> anyhow::Error {
-    match failure {
-        Failure::Halt { cause } => usage(cause),
-        Failure::Hold { why, .. } | Failure::Defer { why, .. } => anyhow::anyhow!(why),
-        Failure::Retry { cause, .. } | Failure::Reject { cause } => anyhow::anyhow!(cause.text),
-    }
 }

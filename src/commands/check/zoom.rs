@@ -1,12 +1,11 @@
 //! Zoom: token and scopes, the clock against the API's, the plan that the API's limits tell of, the source in force.
 
 use jiff::SignedDuration;
-use runtime::Failure;
-use zoom::{Choice, Examination, Plan, RateClass, Zoom};
+use zoom::{Choice, Examination, Plan, RateClass};
 
 use super::finding::Finding;
 use crate::config::Config;
-use crate::exit::usage;
+use crate::exit::failed;
 use crate::{assemble, words};
 
 /// From this difference on, the clock is worth looking at.
@@ -22,7 +21,7 @@ pub(super) async fn examine(config: &Config) -> Vec<Finding> {
     let several = !config.more_accounts.is_empty();
     let mut findings = Vec::new();
     for (account, settings) in zoom.accounts().zip(config.zoom.iter().chain(&config.more_accounts)) {
-        let of_this = match account.examine().await.map_err(understood) {
+        let of_this = match account.examine().await.map_err(failed) {
             Ok(seen) => found(&seen, settings),
             Err(error) => vec![Finding::error("zoom", &error)],
         };
@@ -38,38 +37,6 @@ fn found(seen: &Examination, settings: &zoom::Config) -> Vec<Finding> {
     findings.extend(plan(seen, settings));
     findings.push(source(seen, settings));
     findings
-}
-
-/// Gets a token of every account and compares its scopes with those that are needed.
-///
-/// # Errors
-/// When the credentials are refused, scopes are missing, or Zoom cannot be reached.
-pub(in crate::commands) async fn credentials(zoom: &Zoom) -> anyhow::Result<Vec<zoom::Granted>> {
-    let mut granted = Vec::new();
-    for account in zoom.accounts() {
-        let of = |error: anyhow::Error| match zoom.accounts().count() {
-            1 => error,
-            _ => error.context(format!("account {}", account.label())),
-        };
-        granted.push(credentials_of(account).await.map_err(of)?);
-    }
-    Ok(granted)
-}
-
-async fn credentials_of(zoom: &Zoom) -> anyhow::Result<zoom::Granted> {
-    let granted = zoom.check().await.map_err(understood)?;
-    if granted.missing.is_empty() {
-        return Ok(granted);
-    }
-    Err(usage(format!("the Zoom app lacks scopes: add {} in Zoom's marketplace", granted.missing.join(", "))))
-}
-
-fn understood(failure: Failure) -> anyhow::Error {
-    match failure {
-        Failure::Halt { cause } => usage(cause),
-        Failure::Hold { why, .. } | Failure::Defer { why, .. } => anyhow::anyhow!(why),
-        Failure::Retry { cause, .. } | Failure::Reject { cause } => anyhow::anyhow!(cause.text),
-    }
 }
 
 fn scopes(seen: &Examination) -> Vec<Finding> {

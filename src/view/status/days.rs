@@ -60,7 +60,7 @@ impl Day {
 fn count(day: &mut Day, receipt: &Receipt) {
     day.jobs += 1;
     day.sources.insert(receipt.source);
-    if matches!(receipt.kind.as_str(), "meetings" | "actions") {
+    if receipt.kind == receipt.source.list_kind() {
         day.lists += 1;
         day.complete_lists += u64::from(receipt.state == ReceiptState::Complete);
     }

@@ -108,7 +108,7 @@ async fn waiting(config: &Config) -> anyhow::Result<Waiting> {
     // Whoever only looks need not know of any account.
     let accounts = |source| assemble::accounts(config, &[source], None).unwrap_or_default();
     let accounts: Vec<Account> =
-        [Source::Zoom, Source::Opencast].into_iter().flat_map(accounts).map(|(_, account)| account).collect();
+        Source::ALL.into_iter().flat_map(accounts).map(|(_, account)| account).collect();
     let found = ask(&broker, &accounts).await;
     broker.close().await;
     found.context(broker_name(config))

@@ -112,6 +112,15 @@ fn who_works(cards: &[Card], queues: &[QueueLine], now: Timestamp) -> Part {
     Part { table: Some(table), sentences }
 }
 
+/// What came of a date, and what was promised.
+type Records = fn(&Day) -> (u64, u64);
+
+/// What each source's records are called, and how many of them are said of a date.
+const RECORDS: [(Source, &str, Records); 2] = [
+    (Source::Zoom, "sessions", |day| (day.sessions, day.expected_sessions)),
+    (Source::Opencast, "user actions", |day| (day.actions, day.expected_actions)),
+];
+
 fn harvested(days: &[Day]) -> Part {
     if days.is_empty() {
         let start = "nothing was harvested in the last days; start with `ua run` or `ua plan`";
@@ -119,12 +128,11 @@ fn harvested(days: &[Day]) -> Part {
     }
     // Dates are UTC's for Zoom and the server's for Opencast. What a site does not have it need not hear of.
     let has = |source| days.iter().any(|day| day.sources.contains(&source));
-    let (meetings, lectures) = (has(Source::Zoom), has(Source::Opencast));
+    let records: Vec<_> = RECORDS.into_iter().filter(|(source, ..)| has(*source)).collect();
     let mut header =
         vec!["date", "listed", "jobs", "waiting", "complete", "incomplete", "failed", "cancelled"];
-    header.extend(meetings.then_some("sessions"));
-    header.extend(lectures.then_some("user actions"));
-    let of = |got, expected| format!("{} of {}", words::count(got), words::count(expected));
+    header.extend(records.iter().map(|(_, records, _)| *records));
+    let of = |(got, expected)| format!("{} of {}", words::count(got), words::count(expected));
     let mut table = Table::new(&header);
     for day in days {
         let row = [
@@ -137,9 +145,7 @@ fn harvested(days: &[Day]) -> Part {
             words::count(day.failed),
             words::count(day.cancelled),
         ];
-        let sessions = meetings.then(|| of(day.sessions, day.expected_sessions));
-        let actions = lectures.then(|| of(day.actions, day.expected_actions));
-        table.add(row.into_iter().chain(sessions).chain(actions));
+        table.add(row.into_iter().chain(records.iter().map(|(.., came)| of(came(day)))));
     }
     Part { table: Some(table), ..Part::default() }
 }

@@ -25,6 +25,27 @@ pub enum Source {
     Opencast,
 }
 
+impl Source {
+    /// Every source there is.
+    pub const ALL: [Self; 2] = [Self::Zoom, Self::Opencast];
+
+    /// The families of its jobs, in the order in which they are done.
+    pub fn families(self) -> &'static [Family] {
+        match self {
+            Self::Zoom => &[Family::ZOOM_LIST, Family::ZOOM_DETAIL],
+            Self::Opencast => &[Family::OPENCAST],
+        }
+    }
+
+    /// The kind of the jobs that list what there is of a date: once they are complete, the date is known.
+    pub fn list_kind(self) -> &'static str {
+        match self {
+            Self::Zoom => "meetings",
+            Self::Opencast => "actions",
+        }
+    }
+}
+
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -1,0 +1,118 @@
+//! Opencast in this program: one server, one account, one rate of calls.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use jiff::Timestamp;
+use jiff::civil::Date;
+use messages::{Calls, Family};
+use opencast::{Opencast, OpencastWorker};
+use planner::Price;
+use runtime::quota::{Account, Allowance, News};
+use runtime::{Broker, Failure};
+use store::Store;
+
+use super::{Fetcher, Wiring};
+use crate::assemble::{self, Roles};
+use crate::config::Config;
+use crate::exit::failed;
+use crate::planning::{Means, Planned, Wish, lectures};
+use crate::{output, words};
+
+/// Pauses between two tries to reach the server.
+const PAUSES: [Duration; 4] =
+    [Duration::from_millis(300), Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4)];
+
+/// How Opencast is put to work.
+pub(super) struct Wired;
+
+impl Wiring for Wired {
+    fn account(&self, config: &Config) -> anyhow::Result<Account> {
+        Ok(config.opencast()?.account())
+    }
+
+    fn alone(&self, config: &Config) -> anyhow::Result<Arc<dyn Fetcher>> {
+        Ok(Arc::new(assemble::opencast(config)?))
+    }
+
+    fn join<'a>(
+        &self,
+        config: &'a Config,
+        broker: &'a Broker,
+    ) -> BoxFuture<'a, anyhow::Result<Arc<dyn Fetcher>>> {
+        join(config, broker).boxed()
+    }
+
+    /// Which dates have begun is known where the server is.
+    fn check_date(&self, _date: Date, _today: Date) -> anyhow::Result<()> {
+        Ok(())
+    }
+
+    fn plan<'a>(&self, wish: &'a Wish, by: Means<'a>) -> BoxFuture<'a, anyhow::Result<Planned>> {
+        lectures::plan(wish, by.config, by.broker, by.store).boxed()
+    }
+
+    fn due<'a>(
+        &self,
+        now: Timestamp,
+        last: Option<Timestamp>,
+        config: &'a Config,
+        store: &'a Store,
+    ) -> BoxFuture<'a, anyhow::Result<Vec<Wish>>> {
+        lectures::due(now, last, config, store).boxed()
+    }
+
+    fn heading(&self) -> Option<&'static str> {
+        Some("opencast:")
+    }
+
+    fn calls(&self, price: &Price, jobs: usize) -> comfy_table::Table {
+        let mut calls = output::table(&["calls", "to", "for"]);
+        calls.add_row([words::count(price.other), "opencast".to_owned(), words::some(jobs as u64, "job")]);
+        calls
+    }
+}
+
+async fn join(config: &Config, broker: &Broker) -> anyhow::Result<Arc<dyn Fetcher>> {
+    let opencast = config.opencast()?.clone();
+    let allowance = Allowance::join(broker, opencast.account()).await?;
+    Ok(Arc::new(Opencast::with_allowance(opencast, allowance)?))
+}
+
+impl Fetcher for Opencast {
+    fn greet(&self) -> BoxFuture<'_, anyhow::Result<()>> {
+        reachable(self).boxed()
+    }
+
+    fn start(self: Arc<Self>, roles: &mut Roles<'_>) {
+        let permits = roles.config().opencast_permits;
+        roles.play(OpencastWorker(self), permits, Family::OPENCAST);
+    }
+
+    fn quotas(&self) -> Vec<News> {
+        self.quota().into_iter().collect()
+    }
+
+    /// Receipts tell them.
+    fn calls(&self) -> Calls {
+        Calls::default()
+    }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        Opencast::close(self).boxed()
+    }
+}
+
+/// Asks the server for what it is: credentials are good, and it answers. Trouble that may pass is given some time.
+async fn reachable(opencast: &Opencast) -> anyhow::Result<()> {
+    for pause in PAUSES {
+        match opencast.probe().await {
+            Ok(_) => return Ok(()),
+            Err(Failure::Retry { .. } | Failure::Hold { .. }) => tokio::time::sleep(pause).await,
+            Err(failure) => return Err(failed(failure)),
+        }
+    }
+    opencast.probe().await.map(|_| ()).map_err(failed)
+}
