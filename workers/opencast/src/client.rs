@@ -228,18 +228,10 @@ impl Client {
         Ok(Received { status, headers: response.headers().clone(), body, served })
     }
 
-    /// What a refusal comes to in the light of the calls before it. A hold for want of a connection is one already.
+    /// What a refusal comes to in the light of the calls before it.
     fn weigh(&self, leave: Leave, refusal: Refusal) -> Refusal {
-        match (&refusal.failure, refusal.reason) {
-            (Failure::Hold { .. }, _) => refusal,
-            (_, Reason::Trouble) => {
-                Refusal { failure: self.outage.failed(leave, refusal.failure, clock::now()), ..refusal }
-            }
-            _ => {
-                self.outage.answered();
-                refusal
-            }
-        }
+        let is_trouble = refusal.reason == Reason::Trouble;
+        self.outage.weigh(leave, refusal, is_trouble, clock::now())
     }
 
     /// Whether work is worth trying: calls are not paused, no outage is being sat out, and every node answers with anything but trouble.

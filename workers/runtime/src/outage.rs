@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use jiff::tz::Offset;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::Failure;
+use crate::{Failure, Refusal};
 
 /// From so many failures in a row on, the API is out and the jobs are innocent.
 const ENOUGH: u32 = 10;
@@ -104,6 +104,27 @@ impl Outage {
         }
     }
 
+    /// What a refusal comes to in the light of the calls before it; `is_trouble` where it was no answer at all. A hold for
+    /// want of a connection is one already.
+    pub fn weigh<R>(
+        &self,
+        leave: Leave,
+        refusal: Refusal<R>,
+        is_trouble: bool,
+        now: Timestamp,
+    ) -> Refusal<R> {
+        let Refusal { reason, failure } = refusal;
+        let failure = match failure {
+            Failure::Hold { .. } => failure,
+            _ if is_trouble => self.failed(leave, failure, now),
+            _ => {
+                self.answered();
+                failure
+            }
+        };
+        Refusal { reason, failure }
+    }
+
     fn row(&self) -> MutexGuard<'_, Row> {
         // A count survives the panic of somebody who held it.
         self.row.lock().unwrap_or_else(PoisonError::into_inner)
@@ -179,6 +200,23 @@ mod tests {
         assert!(outage.ask(at(0)).is_err());
         outage.answered();
         assert_eq!(outage.ask(at(0)), Ok(Leave::Usual));
+    }
+
+    #[test]
+    fn a_refusal_that_is_an_answer_ends_the_row_and_a_hold_is_left_as_it_is() {
+        let outage = Outage::of("zoom");
+        let weigh = |failure: Failure, is_trouble| {
+            let refusal = Refusal { reason: (), failure };
+            outage.weigh(Leave::Usual, refusal, is_trouble, at(0)).failure
+        };
+        let away = Failure::hold(None, "it cannot be reached".to_owned());
+        for _ in 0..20 {
+            assert_eq!(weigh(away.clone(), true), away);
+        }
+        fail(&outage, 9);
+        assert_eq!(weigh(trouble(), false), trouble());
+        fail(&outage, 9);
+        assert!(matches!(weigh(trouble(), true), Failure::Hold { until: None, .. }));
     }
 
     #[test]

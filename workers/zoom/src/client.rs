@@ -129,18 +129,10 @@ impl Client {
         }
     }
 
-    /// What a refusal comes to in the light of the calls before it. A hold for want of a connection is one already.
+    /// What a refusal comes to in the light of the calls before it.
     fn weigh(&self, leave: Leave, refusal: Refusal) -> Refusal {
-        match (&refusal.failure, refusal.reason) {
-            (Failure::Hold { .. }, _) => refusal,
-            (_, Reason::Trouble) => {
-                Refusal { failure: self.outage.failed(leave, refusal.failure, clock::now()), ..refusal }
-            }
-            _ => {
-                self.outage.answered();
-                refusal
-            }
-        }
+        let is_trouble = refusal.reason == Reason::Trouble;
+        self.outage.weigh(leave, refusal, is_trouble, clock::now())
     }
 
     /// Makes a call for the sake of its headers; whatever the answer, it is not judged. Without a request nothing is
