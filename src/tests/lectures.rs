@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::bad_input::yesterday;
 use crate::program::{Program, eventually};
+use crate::servers::{searched, server, unique};
 
 fn settings() -> Settings {
     Settings { dialect: Dialect::Dce, actions_per_day: 300, ..Settings::default() }
@@ -71,17 +72,20 @@ async fn what_a_server_leaves_out_is_in_no_document() {
 }
 
 /// A footprint that has grown since it was read takes the place of what it was, in the store.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_footprint_that_grew_replaces_itself_in_the_store() {
+async fn a_footprint_replaces_itself(program: Program, store: impl Fn(&Program) -> Store) {
     let opencast =
         Opencast::start(Settings { actions_per_day: 2_000, disorder: Disorder::Stable, ..settings() })
             .await
             .unwrap();
-    let program = Program::new().with_opencast(&opencast).with("UA_DATA_DIR", "data");
+    let program = program.with_opencast(&opencast).with("UA_DATA_DIR", "data");
     let date = yesterday();
     let read = async || {
         json(&program, &["run", "--source", "opencast", "--date", &date, "--force", "--json"]);
-        documents(&local(&program)).await
+        let store = store(&program);
+        let documents = documents(&store).await;
+        let count = store.count(&Query::all(Kind::Useractions)).await.unwrap();
+        assert_eq!(count, documents.len() as u64, "none is there twice, in whichever index");
+        documents
     };
     let (first, second) = (read().await, read().await);
     assert_eq!(first.keys().collect::<Vec<_>>(), second.keys().collect::<Vec<_>>(), "none is doubled");
@@ -96,6 +100,20 @@ async fn a_footprint_that_grew_replaces_itself_in_the_store() {
     }
     assert!(grown > 5, "{grown}");
     opencast.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_footprint_that_grew_replaces_itself_in_the_local_file() {
+    a_footprint_replaces_itself(Program::new(), local).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_footprint_that_grew_replaces_itself_in_elasticsearch() {
+    let Some(search) = server("UA_TEST_ES_9") else { return };
+    let prefix = format!("{}-", unique("footprint"));
+    let program = Program::new().with("ES_HOST", &search).with("UA_INDEX_PREFIX", &prefix);
+    a_footprint_replaces_itself(program, |program| searched(&search, program.value("UA_INDEX_PREFIX"))).await;
+    searched(&search, &prefix).wipe_prefix().await.unwrap();
 }
 
 /// A run of Opencast's is cancelled: its jobs are out of the queue, cost no call, and are planned again.

@@ -34,6 +34,20 @@ pub(crate) struct Site {
     pub(crate) store: store::Store,
 }
 
+/// The store of a program that writes there under a prefix of its own.
+pub(crate) fn searched(host: &str, prefix: &str) -> store::Store {
+    let settings = store::elasticsearch::Settings {
+        host: host.to_owned(),
+        user: None,
+        password: None,
+        api_key: None,
+        ca_cert: None,
+        prefix: prefix.to_owned(),
+        request_timeout: std::time::Duration::from_secs(30),
+    };
+    store::Store::Elasticsearch(store::Elasticsearch::new(settings).unwrap())
+}
+
 impl Site {
     fn new(simulator: &Simulator, speed: f64, amqp: &str, search: &str) -> Self {
         Self::with(Program::new().with_account(simulator, speed), amqp, search)
@@ -42,16 +56,7 @@ impl Site {
     /// What `program` is told already, and the servers.
     pub(crate) fn with(program: Program, amqp: &str, search: &str) -> Self {
         let (queues, indices) = (unique("t"), format!("{}-", unique("t")));
-        let settings = store::elasticsearch::Settings {
-            host: search.to_owned(),
-            user: None,
-            password: None,
-            api_key: None,
-            ca_cert: None,
-            prefix: indices.clone(),
-            request_timeout: std::time::Duration::from_secs(30),
-        };
-        let store = store::Store::Elasticsearch(store::Elasticsearch::new(settings).unwrap());
+        let store = searched(search, &indices);
         let program = program
             .with("AMQP_URL", amqp)
             .with("UA_QUEUE_PREFIX", queues)
