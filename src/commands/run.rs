@@ -87,7 +87,7 @@ async fn one(words: &Run, wish: &Wish, pass: Pass<'_>) -> anyhow::Result<Outcome
 pub(super) async fn harvest(wish: &Wish, pass: &Pass<'_>) -> anyhow::Result<(Summary, Store)> {
     let Pass { source, config, .. } = *pass;
     let enricher = assemble::enricher(config)?;
-    sources::of(source).alone(config)?.greet().await?;
+    sources::of(source).check(config).await?;
     let began = clock::now();
     let broker = assemble::broker(config, "run").await?;
     let store = assemble::store(config)?;
@@ -95,6 +95,10 @@ pub(super) async fn harvest(wish: &Wish, pass: &Pass<'_>) -> anyhow::Result<(Sum
     let purse = purse(pass, &broker).await?;
     // Who may not fetch plans nothing, either.
     let fetcher = sources::of(source).join(config, &purse).await?;
+    if let Err(error) = fetcher.greet().await {
+        fetcher.close().await;
+        return Err(error);
+    }
     // Nobody is asked how much of today is left: nothing hangs on this price.
     let by = Means { config: pass.account, broker: &broker, store: &store, asks_quota: false };
     let planned = sources::of(source).plan(wish, by).await?;

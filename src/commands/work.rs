@@ -107,8 +107,6 @@ async fn parts(words: &Work, config: &Config, site: &Site) -> anyhow::Result<Par
         words.roles.contains(&role) || has(role) && configured.contains(source)
     };
     let wanted: Vec<Source> = Source::ALL.into_iter().filter(is_wanted).collect();
-    let asked: Vec<_> =
-        wanted.iter().map(|source| sources::of(*source).alone(config)).collect::<Result<_, _>>()?;
     let schedule = schedule(words, config)?;
     let index = if has(RoleName::Index) { Some(assemble::enricher(config)?) } else { None };
     let store = assemble::store(config)?;
@@ -119,18 +117,31 @@ async fn parts(words: &Work, config: &Config, site: &Site) -> anyhow::Result<Par
             false => Ok(()),
         }
     };
-    let credentials =
-        try_join_all(wanted.iter().zip(&asked).map(|(source, fetcher)| async move {
-            insist(&source.to_string(), site, || fetcher.greet()).await
-        }));
+    let credentials = try_join_all(wanted.iter().map(|source| async move {
+        insist(&source.to_string(), site, || sources::of(*source).check(config)).await
+    }));
     let (broker, (), _) = tokio::try_join!(broker, templates, credentials)?;
     // Credentials are good: only now does this process take part in the quotas.
     let mut fetchers = Vec::new();
     for source in wanted {
-        let joined = insist("the quota", site, || sources::of(source).join(config, &broker));
-        fetchers.push(joined.await?);
+        fetchers.push(join(source, config, &broker, site).await?);
     }
     Ok(Parts { broker, store, fetchers, index, schedule })
+}
+
+/// A source that takes part in its quotas and has answered.
+async fn join(
+    source: Source,
+    config: &Config,
+    broker: &Broker,
+    site: &Site,
+) -> anyhow::Result<Arc<dyn Fetcher>> {
+    let joined = insist("the quota", site, || sources::of(source).join(config, broker)).await?;
+    let greeted = insist(&source.to_string(), site, || joined.greet()).await;
+    if greeted.is_err() {
+        joined.close().await;
+    }
+    greeted.map(|()| joined)
 }
 
 /// The schedule, if this process plans by it: `all` does where there is one.

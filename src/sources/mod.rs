@@ -30,16 +30,16 @@ pub(crate) trait Wiring: Sync {
     /// When it is not configured.
     fn account(&self, config: &Config) -> anyhow::Result<Account>;
 
-    /// The source with every account of the configuration, in no quota but its own: to ask whether it is well.
+    /// Says whether the source can be put together and its credentials are good, as far as no call tells that is counted.
     ///
     /// # Errors
-    /// When it is not configured, or not as it can be.
-    fn alone(&self, config: &Config) -> anyhow::Result<Arc<dyn Fetcher>>;
+    /// When it is not configured, or not as it can be; when credentials are refused, or who judges them is away.
+    fn check<'a>(&self, config: &'a Config) -> BoxFuture<'a, anyhow::Result<()>>;
 
     /// The source with every account of the configuration, taking part in the fleet's quotas.
     ///
     /// # Errors
-    /// As [`Wiring::alone`], and when another process fetches on the same local file.
+    /// When it is not configured, or not as it can be, and when another process fetches on the same local file.
     fn join<'a>(
         &self,
         config: &'a Config,
@@ -80,10 +80,11 @@ pub(crate) trait Wiring: Sync {
 
 /// A source that is put together and may be asked.
 pub trait Fetcher: fmt::Debug + Send + Sync {
-    /// Asks whether credentials are good and the source answers.
+    /// Makes the first calls, in turn with all others': whether the source answers, and is what it is said to be. Where
+    /// calls are paused nothing is asked; jobs find out by themselves.
     ///
     /// # Errors
-    /// When they are refused, or it is away.
+    /// When it refuses, or is away.
     fn greet(&self) -> BoxFuture<'_, anyhow::Result<()>>;
 
     /// Starts the roles that do its jobs.

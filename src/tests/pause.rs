@@ -105,6 +105,36 @@ async fn unharmed(program: &Program, opencast: &Opencast) {
     assert_eq!(store.count(&Query::all(Kind::Deadletters)).await.unwrap(), 0);
 }
 
+/// What a worker asks before its first job is in turn with everybody's calls, too.
+#[tokio::test(flavor = "multi_thread")]
+async fn workers_that_start_at_once_ask_what_opencast_is_at_the_rate_of_the_fleet() {
+    let Some(amqp) = server("UA_TEST_AMQP_URL") else { return };
+    let opencast = opencast().await;
+    let prefix = unique("start");
+    let program = Program::new()
+        .with_opencast(&opencast)
+        .with("OPENCAST_CALLS_PER_SECOND", RATE)
+        .with("AMQP_URL", &amqp)
+        .with("UA_QUEUE_PREFIX", &prefix)
+        .with("UA_DATA_DIR", "data");
+    succeed(&program, &["setup"]);
+    let fleet: Vec<Running> =
+        (0..4).map(|number| program.start(&["work", "opencast"], &format!("{number}.log"))).collect();
+    eventually("all work", 120, async || roles(&program).len() == fleet.len()).await;
+    let ledger = opencast.ledger_summary();
+    let asked = ledger.by_path["/info/components.json"];
+    assert!(asked == 4 && ledger.calls >= 4 * 8, "not all have asked: {ledger:?}");
+    let took = (ledger.last_us.unwrap() - ledger.first_us.unwrap()) as f64 / 1e6;
+    let most = RATE * (took + OLD) + AT_ONCE;
+    assert!((ledger.calls as f64) <= most, "{} calls in {took:.1} s, {most:.0} at the most", ledger.calls);
+    assert!(ledger.peak_per_second as f64 <= RATE + AT_ONCE, "{ledger:?}");
+    for process in fleet {
+        assert_eq!(process.terminate(), Some(0));
+    }
+    remove(prefix, &amqp).await;
+    opencast.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_fleet_has_one_rate_and_one_pause_for_opencast() {
     let Some(amqp) = server("UA_TEST_AMQP_URL") else { return };
@@ -136,15 +166,19 @@ async fn a_fleet_has_one_rate_and_one_pause_for_opencast() {
     for process in fleet {
         assert_eq!(process.terminate(), Some(0));
     }
+    remove(prefix, &amqp).await;
+    opencast.stop().await;
+}
+
+async fn remove(prefix: String, amqp: &str) {
     let settings = runtime::broker::amqp::Settings {
         prefix,
         documents_limit: 1_000,
-        ..runtime::broker::amqp::Settings::new(amqp.as_str().into())
+        ..runtime::broker::amqp::Settings::new(amqp.into())
     };
     let amqp = runtime::broker::Amqp::connect(settings).await.unwrap();
     amqp.remove().await.unwrap();
     amqp.remove_lead("quota.opencast.main").await.unwrap();
-    opencast.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -87,6 +87,11 @@ impl Opencast {
         self.client.pace().news()
     }
 
+    /// True while no call may be made.
+    pub fn is_paused(&self) -> bool {
+        !self.client.pace().is_open()
+    }
+
     /// Ends this process's part in the quota in good order; no call is made any more.
     pub async fn close(&self) {
         self.client.pace().close().await;

@@ -1,6 +1,6 @@
 //! The rate limiter that every call passes: so many calls a second, evenly, of all processes together. Opencast counts
 //! nobody's calls; the limit is our own, and so is the pause. How leave is shared out lies in `runtime::quota`. Whoever
-//! has no part in that, because it only looks at the server, keeps the rate for itself.
+//! has no part in that, because it only looks at the server and may do so without a broker, keeps the rate for itself.
 
 use std::time::Duration;
 
