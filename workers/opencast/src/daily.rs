@@ -1,7 +1,7 @@
 //! Upstream's dialect: a day, read until all of it came, and its two ends proven.
 //!
 //! Pages come in no order and may repeat one action and leave out another, so what counts is how many different actions
-//! came. And a day begins and ends with the second at which it is asked ([`crate::minute`]), so it is asked once more
+//! came ([`crate::proof`]). And a day begins and ends with the second at which it is asked ([`crate::minute`]), so it is asked once more
 //! when the server's clock goes from one minute to the next: at second 59 for the end, at second 0 for the beginning.
 //! That is waited for, up to a minute: what was read meanwhile would be lost with any other way of waiting. Days that are
 //! read at once wait for the same turn, and one of them asks what time it is for all.
@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
-use messages::{Cause, CauseClass};
 use runtime::clock;
 use tracing::{debug, info};
 
@@ -20,8 +19,7 @@ use crate::actions::{
 use crate::atlas::Refusal;
 use crate::client::Answer;
 use crate::endpoint::{Endpoint, Request};
-use crate::minute::{Ends, Proven};
-use crate::reading::Seen;
+use crate::proof::{End, Proof};
 use crate::window;
 use crate::worker::Errand;
 
@@ -38,30 +36,17 @@ const FRACTION: SignedDuration = SignedDuration::from_secs(1);
 /// For how long the time that was heard is taken for the time it is.
 const FRESH: Duration = Duration::from_millis(500);
 
-/// One end of a day, and the second at which it is whole.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum End {
-    First,
-    Last,
-}
-
-impl End {
-    fn second(self) -> i64 {
-        if self == Self::First { 0 } else { 59 }
-    }
-}
-
 /// A day being read.
 struct Day {
     date: Date,
     asked: Request,
-    seen: Seen,
-    ends: Ends,
-    is_over: bool,
+    proof: Proof,
     /// How many actions the last answer counted.
     total: u64,
     /// The most bytes that a row of a page took in the mean.
     row_bytes: u64,
+    /// How many rows the server gives at once, as far as it has shown.
+    most: u64,
     /// What the server's clock showed at the last answer; `None` when it does not tell.
     heard: Option<Timestamp>,
     /// Pages that are sent when there is time for it.
@@ -77,30 +62,32 @@ pub(crate) async fn read(errand: &mut Errand<'_>, date: Date, is_known: bool) ->
     let mut limit = least;
     for reading in 1..=READINGS {
         day.read(errand, reading, limit).await?;
-        if day.ends.missing(day.seen.count()) == 0 {
+        if day.proof.is_read() {
             break;
         }
-        // On one page nothing can fall between two. Of a day too large for one, large pages would only take memory.
-        let page = day.on_one_page();
-        limit = if page >= day.total { page.max(least) } else { least };
+        limit = day.limit(least);
         info!(job.id = %errand.job.id, reading, "not all user actions of {date} came, the day is read again");
     }
-    if !is_known && day.seen.count() == 0 {
+    if !is_known && day.proof.came() == 0 {
         return Ok(Tally::all(0));
     }
     for turn in 1..=TURNS {
-        let before = day.seen.count();
-        if day.ends.missing(before) == 0 && day.proven().is_whole(day.is_over) {
+        let before = day.proof.came();
+        if day.proof.is_whole() {
             break;
         }
         debug!(job.id = %errand.job.id, turn, "the turn of the minute is waited for");
         day.turn(errand, turn).await?;
+        if day.heard.is_some() && !day.proof.is_over() && !day.proof.is_whole() {
+            // What was added since the reading was counted at the turn, too.
+            day.read(errand, READINGS + turn, day.limit(least)).await?;
+        }
         // What an earlier second counted and a slow page lost may come at the turn; what does not will not.
-        if day.ends.missing(day.seen.count()) > 0 && day.seen.count() == before {
+        if day.heard.is_none() || day.proof.misses() && day.proof.came() == before {
             break;
         }
     }
-    Ok(day.tally())
+    Ok(day.proof.tally(day.heard.is_some()))
 }
 
 impl Day {
@@ -112,18 +99,20 @@ impl Day {
         Ok(Self {
             date,
             asked: Request::of(Endpoint::Actions).with("day", window::day(date)),
-            seen: Seen::default(),
-            ends: Ends::of(begin, end),
-            is_over: clock::now() >= end,
+            proof: Proof::of(begin, end, clock::now()),
             total: 0,
             row_bytes: 1,
+            most: u64::MAX,
             heard: None,
             unsent: Vec::new(),
         })
     }
 
-    fn proven(&self) -> Proven {
-        self.ends.proven(self.seen.count())
+    /// How many rows to ask for at once. On one page nothing can fall between two. Of a day too large for one, large pages
+    /// would only take memory.
+    fn limit(&self, least: u64) -> u64 {
+        let page = self.on_one_page();
+        if page >= self.total { page.max(least) } else { least }
     }
 
     /// Reads the day once.
@@ -152,15 +141,15 @@ impl Day {
         let page = read_page(&answer)?;
         let rows = page.rows.len() as u64;
         self.total = page.total.unwrap_or(offset + rows);
-        self.ends.counted(answer.served, self.total);
+        self.proof.counted(answer.served, self.total);
+        if rows < limit && offset + rows < self.total {
+            self.most = self.most.min(rows.max(1));
+        }
         self.row_bytes = self.row_bytes.max((answer.body.get().len() as u64).div_ceil(rows.max(1)));
         let mut news = false;
         for row in page.rows {
             let (id, created) = identify(row);
-            if let Some(created) = created {
-                self.ends.note(id, created);
-            }
-            news |= self.seen.note(id, row.get());
+            news |= self.proof.note(id, created, row.get());
         }
         if news {
             self.unsent.push((part, answer));
@@ -185,13 +174,7 @@ impl Day {
     /// bring is sent afterwards: a second is short.
     async fn turn(&mut self, errand: &mut Errand<'_>, turn: u32) -> Result<(), Refusal> {
         for end in [End::Last, End::First] {
-            let Proven { first, last } = self.proven();
-            let is_proven = match end {
-                End::First => first == End::First.second(),
-                End::Last => last == End::Last.second() || !self.is_over,
-            };
-            let is_proven = is_proven && self.ends.missing(self.seen.count()) == 0;
-            if !is_proven && self.wait(errand, end.second()).await? {
+            if (self.proof.misses() || !self.proof.has(end)) && self.wait(errand, end.second()).await? {
                 self.look(errand, end, turn).await?;
             }
         }
@@ -218,50 +201,32 @@ impl Day {
             }
             let answer = self.ask(errand, 1, 0).await?;
             self.total = read_page(&answer)?.total.unwrap_or(0);
-            self.ends.counted(answer.served, self.total);
+            self.proof.counted(answer.served, self.total);
         }
         Ok(false)
     }
 
-    /// Reads one end as long as the server's clock shows its second: where it is when there is an order after all, and
-    /// then as much of the day as one page may hold.
+    /// Reads one end as long as the server's clock shows its second: where it is when there is an order after all, oldest
+    /// first or newest first, and as much of the day as one page may hold.
     async fn look(&mut self, errand: &mut Errand<'_>, end: End, turn: u32) -> Result<(), Refusal> {
         let least = u64::from(errand.opencast.page_size);
-        let mut limit = least;
         for number in 1..=LOOKS {
-            let offset = if end == End::Last { self.total.saturating_sub(limit) } else { 0 };
+            let page = self.on_one_page().max(least);
+            let is_large = page < self.total;
+            let limit = if number == 1 || is_large && number == 2 { least } else { page };
+            let is_last = (end == End::Last) != (is_large && number % 2 == 0);
+            let offset = if is_last { self.total.saturating_sub(limit) } else { 0 };
             self.page(errand, format!("{end:?}{turn}.{number}").to_lowercase(), limit, offset).await?;
-            let Proven { first, last } = self.proven();
-            let is_proven = end.second() == if end == End::First { first } else { last };
             let shows = self.heard.map(|said| said.as_second().rem_euclid(60));
-            if is_proven || shows != Some(end.second()) {
+            if self.proof.has(end) || shows != Some(end.second()) {
                 break;
             }
-            limit = self.on_one_page().max(least);
         }
         Ok(())
     }
 
     /// How many rows to ask for so that the day, and what is added meanwhile, is one page, if one may be so large.
     fn on_one_page(&self) -> u64 {
-        (self.total + self.total / 10 + 100).min(PAGE_BYTES / self.row_bytes)
-    }
-
-    /// What came of what was counted, and what speaks against its being all.
-    fn tally(&self) -> Tally {
-        let (got, proven) = (self.seen.count(), self.proven());
-        let promised = Some(got + self.ends.missing(got));
-        if promised > Some(got) || proven.is_whole(self.is_over) {
-            return Tally { promised, got, doubt: None };
-        }
-        let text = match self.heard {
-            None => "a day begins and ends with the second it is asked at, and the server does not tell its own time (no header Date): up to a minute may be missing at either end".to_owned(),
-            Some(_) => format!(
-                "a day begins and ends with the second it is asked at: it is proven from 00:00:{:02} to 23:59:{:02} only",
-                proven.first,
-                proven.last.max(0)
-            ),
-        };
-        Tally { promised: None, got, doubt: Some(Cause::new(CauseClass::NotReadyExpired, text)) }
+        (self.total + self.total / 10 + 100).min(PAGE_BYTES / self.row_bytes).min(self.most)
     }
 }

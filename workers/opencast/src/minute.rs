@@ -90,7 +90,7 @@ impl Ends {
     }
 
     /// How many of the actions that came lie within what is counted at a second.
-    fn within(&self, second: i64, came: u64) -> u64 {
+    pub(crate) fn within(&self, second: i64, came: u64) -> u64 {
         let before = self.early.values().filter(|early| **early < second).count();
         let after = self.late.values().filter(|late| **late > second).count();
         came.saturating_sub((before + after) as u64)
@@ -98,9 +98,9 @@ impl Ends {
 }
 
 impl Proven {
-    /// True when nothing is left out; of a day that lasts the end is not yet asked for.
-    pub(crate) fn is_whole(self, is_over: bool) -> bool {
-        self.first == 0 && (self.last == MINUTE - 1 || !is_over)
+    /// True when nothing is left out.
+    pub(crate) fn is_whole(self) -> bool {
+        self.first == 0 && self.last == MINUTE - 1
     }
 }
 
@@ -151,14 +151,13 @@ mod tests {
     fn a_day_is_whole_when_all_came_that_was_counted_at_its_first_and_at_its_last_second() {
         let mut ends = with(0..13);
         ends.counted(served("12:00:59", "12:00:59"), 7);
-        assert!(!ends.proven(13).is_whole(true) && !ends.proven(13).is_whole(false));
+        assert!(!ends.proven(13).is_whole());
         ends.counted(served("12:01:00", "12:01:00"), 8);
         assert_eq!(ends.proven(13), Proven { first: 0, last: 59 });
-        assert!(ends.proven(13).is_whole(true));
+        assert!(ends.proven(13).is_whole());
         // One that nobody has seen was counted at second 59.
         ends.counted(served("12:01:59", "12:01:59"), 8);
         assert_eq!((ends.missing(13), ends.proven(13)), (1, Proven { first: 0, last: 0 }));
-        assert!(ends.proven(13).is_whole(false), "a day that lasts has no end yet");
     }
 
     #[test]

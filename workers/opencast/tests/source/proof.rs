@@ -258,3 +258,65 @@ async fn a_server_that_does_not_answer_in_time_is_tried_again() {
         assert!(format!("{failure:?}").contains("in time"), "{failure:?}");
     }
 }
+
+/// A world of a date that lasts, by the machine's clock, where it is twenty past one and half a minute before the turn of
+/// one: every few seconds an action is added. No page holds the date.
+fn growing() -> (Settings, TimeZone) {
+    let hour = TimeZone::UTC.to_datetime(runtime::clock::now()).hour();
+    let timezone = TimeZone::fixed(jiff::tz::Offset::constant(12 - hour));
+    let today = timezone.to_datetime(runtime::clock::now()).date();
+    let now = Some(timezone.to_timestamp(today.at(1, 20, 30, 0)).unwrap());
+    let world = Settings {
+        now,
+        timezone: timezone.clone(),
+        actions_per_day: 20_000,
+        page_limit: Some(60),
+        ..settings()
+    };
+    (world, timezone)
+}
+
+/// A reading takes four seconds, so that each misses what is added in front of what it has read.
+#[tokio::test]
+async fn a_date_that_grows_while_it_is_read_in_pages_is_complete_up_to_a_moment_of_the_reading() {
+    tokio::join!(grows(Disorder::Newest), grows(Disorder::Stable));
+}
+
+async fn grows(disorder: Disorder) {
+    let (world, timezone) = growing();
+    let server = Opencast::start(Settings { disorder, ..world }).await.unwrap();
+    let today = timezone.to_datetime(runtime::clock::now()).date();
+    let truth = || server.truth(today).ids.unwrap().action_ids;
+    let began = truth();
+    let bench = Bench::new(Config { timezone, page_size: 60, calls_per_second: 5.0, ..config(&server) });
+    let harvest = bench.harvest(vec![whole(today)]).await;
+    let (ids, ended) = (harvest.action_ids(), truth());
+    assert!(ended.len() > began.len(), "it did not grow");
+    let missing = began.iter().filter(|id| !ids.contains(id)).count();
+    assert_eq!(missing, 0, "of {} that were there when it began, {disorder:?}", began.len());
+    let receipt = harvest.receipt(&format!("opencast:actions:{today}"));
+    assert_eq!(receipt.state, ReceiptState::Complete, "{disorder:?}: {:?}", receipt.cause);
+}
+
+/// A day that is read again since a page has repeated a row: by then its footprints have grown, and come as they are.
+#[tokio::test]
+async fn rows_that_change_while_a_day_is_read_come_as_they_were_read_last() {
+    let server = Opencast::start(Settings { page_limit: Some(90), ..settings() }).await.unwrap();
+    let harvest = Bench::new(config(&server)).harvest(vec![whole(date())]).await;
+    let of = |reading: &str| {
+        let mut part = Harvest::default();
+        let named = harvest.raw.iter().filter(|(id, _)| id.contains(reading));
+        part.raw.extend(named.map(|(id, raw)| {
+            let (context, body) = (raw.context.clone(), raw.body.clone());
+            (id.clone(), crate::bench::Raw { kind: raw.kind, context, body })
+        }));
+        footprints(&part)
+    };
+    let (first, second) = (of("#1."), of("#2."));
+    let grown =
+        first.iter().filter(|(id, was)| second.get(id).is_some_and(|is| is.0 == was.0 && is.1 > was.1));
+    assert!(grown.count() > 10 && first.keys().all(|id| second.contains_key(id)), "{first:?} {second:?}");
+    let meant: BTreeSet<_> = server.truth(date()).ids.unwrap().action_ids.into_iter().collect();
+    assert_eq!(harvest.action_ids(), meant);
+    assert_eq!(counted(harvest.receipt(JOB)), (ReceiptState::Complete, Some(700), Some(700)));
+}

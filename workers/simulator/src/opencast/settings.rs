@@ -204,6 +204,8 @@ impl FromStr for Auth {
 pub enum Disorder {
     /// By id, always.
     Stable,
+    /// The newest first: what is added while pages are read shifts all that is behind.
+    Newest,
     /// Near their place, neighbours changing places with every call: some rows at the border of two pages come twice
     /// and others not at all, until the pages are read again.
     Local,
@@ -217,9 +219,10 @@ impl FromStr for Disorder {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text {
             "stable" => Ok(Self::Stable),
+            "newest" => Ok(Self::Newest),
             "local" => Ok(Self::Local),
             "full" => Ok(Self::Full),
-            _ => Err(SettingsError("the disorder must be stable, local or full")),
+            _ => Err(SettingsError("the disorder must be stable, newest, local or full")),
         }
     }
 }

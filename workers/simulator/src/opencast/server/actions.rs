@@ -43,6 +43,7 @@ pub(super) fn list(shared: &Shared, params: &Params) -> Result<Answer, Answer> {
 fn displaced(rank: u64, count: u64, key: u64, disorder: Disorder) -> u64 {
     match disorder {
         Disorder::Stable => rank,
+        Disorder::Newest => count - 1 - rank,
         Disorder::Full => permuted(rank, count, key),
         Disorder::Local => {
             let first = rank - rank % NEIGHBOURS;
