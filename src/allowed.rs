@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use planner::Quota;
-use runtime::Broker;
-use runtime::quota::{self, Answer, News, Order};
+use runtime::quota::{self, Account, Answer, News, Order};
+use runtime::{Broker, BrokerError};
 use tracing::debug;
 use zoom::RateClass;
 
@@ -40,17 +40,34 @@ pub(crate) fn configured(config: &Config) -> Result<Quota, ConfigError> {
 /// # Errors
 /// When the account is not configured.
 pub(crate) async fn now(config: &Config, broker: &Broker) -> Result<Quota, ConfigError> {
+    let asked = async |account: &Account| match quota::order(broker, account, &Order::Show, PATIENCE).await? {
+        Answer::Done(news) => Ok(Some(news)),
+        Answer::Refused(why) => Err(BrokerError::Refused(why)),
+    };
+    told(config, asked).await
+}
+
+/// As [`now`], as whoever keeps the quota has last left it: nobody is asked, and nothing is made for it.
+///
+/// # Errors
+/// When the account is not configured.
+pub(crate) async fn as_left(config: &Config, broker: &Broker) -> Result<Quota, ConfigError> {
+    told(config, async |account: &Account| quota::look(broker, account).await).await
+}
+
+/// The quota as `news` tells it of the account; what is configured, where it tells nothing.
+async fn told(
+    config: &Config,
+    news: impl AsyncFnOnce(&Account) -> Result<Option<News>, BrokerError>,
+) -> Result<Quota, ConfigError> {
     let quota = configured(config)?;
     let Ok(zoom) = &config.zoom else { return Ok(quota) };
     if zoom.quota_speed == 0.0 {
         return Ok(quota);
     }
-    Ok(match quota::order(broker, &zoom.account(), &Order::Show, PATIENCE).await {
-        Ok(Answer::Done(news)) => informed(quota, &news),
-        Ok(Answer::Refused(why)) => {
-            debug!("the quota of today is not known: {why}");
-            quota
-        }
+    Ok(match news(&zoom.account()).await {
+        Ok(Some(news)) => informed(quota, &news),
+        Ok(None) => quota,
         Err(error) => {
             debug!("the quota of today is not known: {error}");
             quota

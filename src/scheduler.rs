@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::config::Config;
-use crate::planning::{self, By, Means, Planned};
+use crate::planning::{self, By, Means, Planned, Today};
 use crate::{exit, runs, sources};
 
 /// The name the schedulers stand for.
@@ -119,7 +119,7 @@ impl Scheduler {
         let (source, Self { broker, store, .. }) = (sources::of(source), self);
         let wishes = source.due(now, last, config, store).await?;
         for (place, wish) in wishes.iter().enumerate() {
-            let planned = source.plan(wish, Means { config, broker, store, asks_quota: true }).await?;
+            let planned = source.plan(wish, Means { config, broker, store, today: Today::Asked }).await?;
             self.publish(planned, slot.filter(|_| place + 1 == wishes.len())).await?;
         }
         Ok(())

@@ -12,7 +12,7 @@ use crate::cli::Plan;
 use crate::config::Config;
 use crate::exit::Outcome;
 use crate::output;
-use crate::planning::{self, By, Means, Planned, Wish};
+use crate::planning::{self, By, Means, Planned, Today, Wish};
 use crate::words;
 use crate::{ask, sources};
 
@@ -45,10 +45,14 @@ pub(super) async fn execute(asked: Plan, config: &Config) -> anyhow::Result<Outc
     config.require(&wish.sources, label)?;
     let store = assemble::store(config)?;
     crate::templates::current(&store).await?;
-    let broker = assemble::broker(config, "plan").await?;
+    // Whoever only looks declares nothing.
+    let (broker, today) = match asked.dry_run {
+        true => (assemble::reader(config, "plan").await?, Today::AsLeft),
+        false => (assemble::broker(config, "plan").await?, Today::Asked),
+    };
     for source in &wish.sources {
         for config in &config.of_source(*source, label)? {
-            let by = Means { config, broker: &broker, store: &store, asks_quota: true };
+            let by = Means { config, broker: &broker, store: &store, today };
             let planned = sources::of(*source).plan(&wish, by).await?;
             one(&asked, planned, &broker, &store).await?;
         }

@@ -16,7 +16,7 @@ use crate::config::Config;
 use crate::exit::Outcome;
 use crate::harvest::{self, Ended};
 use crate::output;
-use crate::planning::{self, By, Means, Wish};
+use crate::planning::{self, By, Means, Today, Wish};
 use crate::sources;
 use crate::summary::{self, Summary};
 
@@ -100,7 +100,7 @@ pub(super) async fn harvest(wish: &Wish, pass: &Pass<'_>) -> anyhow::Result<(Sum
         return Err(error);
     }
     // Nobody is asked how much of today is left: nothing hangs on this price.
-    let by = Means { config: pass.account, broker: &broker, store: &store, asks_quota: false };
+    let by = Means { config: pass.account, broker: &broker, store: &store, today: Today::Unasked };
     let planned = sources::of(source).plan(wish, by).await?;
     output::remark(&planned.sentence());
     let asked = planned.asked.clone();

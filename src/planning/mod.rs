@@ -44,8 +44,19 @@ pub struct Means<'a> {
     pub broker: &'a Broker,
     /// Where receipts are.
     pub store: &'a Store,
-    /// Whoever keeps the quota is asked how much of today is left. For a price that nothing hangs on nobody is.
-    pub asks_quota: bool,
+    /// How it is learnt how much of today's quota is left.
+    pub today: Today,
+}
+
+/// How it is learnt how much of today's quota is left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Today {
+    /// From whoever keeps it.
+    Asked,
+    /// As it was last left: nobody is asked, and nothing is made for it.
+    AsLeft,
+    /// Not at all: nothing hangs on the price.
+    Unasked,
 }
 
 impl Planned {
@@ -76,13 +87,8 @@ impl Planned {
 
 /// What still waits in the queues is not lost, however old it is.
 async fn jobs_wait(broker: &Broker) -> anyhow::Result<bool> {
-    for queue in Family::ALL.into_iter().flat_map(Family::queues) {
-        let depth = broker.depth(&queue).await?;
-        if depth.ready + depth.leased.unwrap_or(0) + depth.delayed.unwrap_or(0) > 0 {
-            return Ok(true);
-        }
-    }
-    Ok(broker.parked().await? > 0)
+    let jobs: Vec<_> = Family::ALL.into_iter().flat_map(Family::queues).collect();
+    Ok(broker.holds_any(&jobs).await?)
 }
 
 /// Who publishes a plan, and for which firing of the schedule.

@@ -17,7 +17,7 @@ use super::{Fetcher, Wiring};
 use crate::assemble::{self, Roles};
 use crate::config::{Config, ConfigError};
 use crate::exit::{failed, usage};
-use crate::planning::{Means, Planned, Wish, meetings};
+use crate::planning::{Means, Planned, Today, Wish, meetings};
 use crate::{allowed, output, words};
 
 /// How Zoom is put to work.
@@ -92,9 +92,10 @@ async fn join(config: &Config, broker: &Broker) -> anyhow::Result<Arc<dyn Fetche
 }
 
 async fn plan(wish: &Wish, by: Means<'_>) -> anyhow::Result<Planned> {
-    let quota = match by.asks_quota {
-        true => allowed::now(by.config, by.broker).await?,
-        false => allowed::configured(by.config)?,
+    let quota = match by.today {
+        Today::Asked => allowed::now(by.config, by.broker).await?,
+        Today::AsLeft => allowed::as_left(by.config, by.broker).await?,
+        Today::Unasked => allowed::configured(by.config)?,
     };
     meetings::plan(wish, by.config, &quota, by.broker, by.store).await
 }

@@ -13,7 +13,7 @@ use crate::program::{Program, Running, eventually};
 use crate::runs::ago;
 use crate::servers::{Site, server};
 use crate::serving::{address, get};
-use crate::status::Reader;
+use crate::user::User;
 
 /// A console that serves on a free port of this machine.
 async fn serve(program: &Program) -> (Running, String) {
@@ -306,7 +306,8 @@ async fn over_rabbitmq_and_elasticsearch_the_console_only_looks() {
     site.succeed(&["setup"]);
     site.succeed(&["plan", "--from", &ago(4), "--to", &ago(2), "--yes"]);
     let prefix = working.value("UA_QUEUE_PREFIX").to_owned();
-    let reader = Reader::made(&amqp, &management, &prefix).await;
+    let write = format!(r"^{prefix}\.roll$");
+    let reader = User::made(&amqp, &management, &prefix, ["^$", &write, ".*"]).await;
     let looking = Program::new()
         .with("AMQP_URL", &reader.url)
         .with("UA_QUEUE_PREFIX", &prefix)
@@ -336,5 +337,5 @@ async fn over_rabbitmq_and_elasticsearch_the_console_only_looks() {
     assert!(!looking.path().join("ua-data").exists(), "with both servers nothing is written locally");
     simulator.stop().await;
     site.store.wipe_prefix().await.unwrap();
-    reader.remove(&amqp, &prefix).await;
+    reader.remove(&amqp).await;
 }

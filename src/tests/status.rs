@@ -6,6 +6,7 @@ use simulator::{Settings, Simulator};
 use crate::bad_input::yesterday;
 use crate::program::{Program, eventually};
 use crate::servers::{server, unique};
+use crate::user::User;
 
 fn status(program: &Program) -> Value {
     let ended = program.call(&["status", "--json"]);
@@ -133,7 +134,8 @@ async fn over_rabbitmq_status_needs_no_right_to_declare() {
     ] {
         let (Some(amqp), Some(management)) = (server(amqp), server(management)) else { continue };
         let prefix = unique("t");
-        let reader = Reader::made(&amqp, &management, &prefix).await;
+        let write = format!(r"^{prefix}\.roll$");
+        let reader = User::made(&amqp, &management, &prefix, ["^$", &write, ".*"]).await;
         let looking = Program::new().with("AMQP_URL", &reader.url).with("UA_QUEUE_PREFIX", &prefix);
         let ended = looking.call(&["status"]);
         assert_eq!(ended.code, Some(2), "{}", ended.err);
@@ -165,44 +167,6 @@ async fn over_rabbitmq_status_needs_no_right_to_declare() {
             );
         }
         simulator.stop().await;
-        reader.remove(&amqp, &prefix).await;
-    }
-}
-
-/// A user of RabbitMQ's, made by its management API.
-pub(crate) struct Reader {
-    pub(crate) url: String,
-    name: String,
-    management: String,
-}
-
-impl Reader {
-    pub(crate) async fn made(amqp: &str, management: &str, prefix: &str) -> Self {
-        let name = format!("reader-{prefix}");
-        let (_, host) = amqp.split_once('@').unwrap();
-        let url = format!("amqp://{name}:looks@{host}");
-        let reader = Self { url, name, management: management.to_owned() };
-        reader.put("users", r#"{"password":"looks","tags":""}"#.to_owned()).await;
-        let write = format!(r"^{prefix}\\.roll$");
-        reader.put("permissions/%2f", format!(r#"{{"configure":"^$","write":"{write}","read":".*"}}"#)).await;
-        reader
-    }
-
-    async fn put(&self, what: &str, body: String) {
-        let url = format!("{}/api/{what}/{}", self.management, self.name);
-        let put = reqwest::Client::builder().no_proxy().build().unwrap().put(url);
-        let answer = put.header("content-type", "application/json").body(body).send().await.unwrap();
-        assert!(answer.status().is_success(), "{what}: {}", answer.status());
-    }
-
-    pub(crate) async fn remove(self, amqp: &str, prefix: &str) {
-        let url = format!("{}/api/users/{}", self.management, self.name);
-        let delete = reqwest::Client::builder().no_proxy().build().unwrap().delete(url);
-        assert!(delete.send().await.unwrap().status().is_success());
-        let mut settings = runtime::broker::amqp::Settings::new(amqp.into());
-        settings.prefix = prefix.to_owned();
-        let sweeper = runtime::broker::Amqp::open(settings).await.unwrap();
-        sweeper.remove().await.unwrap();
-        sweeper.remove_lead("quota.zoom.main").await.unwrap();
+        reader.remove(&amqp).await;
     }
 }

@@ -109,6 +109,18 @@ impl Broker {
         }
     }
 
+    /// True when anything waits in one of these queues, is in somebody's hands there as far as the broker tells, or is
+    /// parked for whatever queue. A queue that is not there yet holds nothing.
+    ///
+    /// # Errors
+    /// When the broker is away, or the user may not look.
+    pub async fn holds_any(&self, queues: &[Queue]) -> Result<bool, BrokerError> {
+        match self {
+            Self::Local(local) => local.holds_any(queues).await,
+            Self::Amqp(amqp) => amqp.holds_any(queues).await,
+        }
+    }
+
     /// Answers roll calls with what `card` returns, until the broker is closed or this is dropped.
     pub async fn answer_roll(&self, card: impl Fn() -> Card) {
         match self {

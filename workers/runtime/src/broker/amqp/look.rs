@@ -1,18 +1,48 @@
-//! Looking at what the leader of a name has kept. The state itself is not touched: to look is to take and to put back,
-//! and that is not done to the only copy. What is looked at is a second one, which nobody would miss.
+//! Looking without making anything: at queues that may not be there, and at what the leader of a name has kept. That
+//! state itself is not touched: to look is to take and to put back, and that is not done to the only copy. What is
+//! looked at is a second one, which nobody would miss.
 
 use std::time::Duration;
 
-use lapin::options::{BasicGetOptions, BasicRejectOptions};
+use lapin::options::{BasicGetOptions, BasicRejectOptions, QueueDeclareOptions};
+use lapin::types::FieldTable;
+use messages::Queue;
 
-use super::{Amqp, fault};
+use super::{Amqp, Inner, fault, names};
 use crate::BrokerError;
 
 /// The copy is away while somebody else looks at it.
 const TRIES: u32 = 5;
 const PAUSE: Duration = Duration::from_millis(40);
 
+impl Inner {
+    /// A queue as it stands; `None` where there is none of that name.
+    pub(super) async fn look_if_there(&self, queue: &Queue) -> Result<Option<lapin::Queue>, BrokerError> {
+        let Some(name) = self.names.physical(queue) else { return Ok(None) };
+        let channel = self.channel().await?;
+        let passive = QueueDeclareOptions { passive: true, ..Default::default() };
+        match channel.queue_declare(name, passive, FieldTable::default()).await {
+            Ok(found) => Ok(Some(found)),
+            Err(error) if fault::is_missing(&error) => Ok(None),
+            Err(error) => Err(fault::of(&error)),
+        }
+    }
+}
+
 impl Amqp {
+    pub(in crate::broker) async fn holds_any(&self, queues: &[Queue]) -> Result<bool, BrokerError> {
+        let inner = &self.inner;
+        let rungs =
+            inner.ladder.rungs.iter().map(|rung| inner.names.logical(inner.names.rung(*rung).as_str()));
+        let returned = queues.iter().filter_map(names::returned);
+        for queue in queues.iter().cloned().chain(returned).chain(rungs) {
+            if inner.look_if_there(&queue).await?.is_some_and(|found| found.message_count() > 0) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     pub(in crate::broker) async fn look(&self, name: &str) -> Result<Option<Vec<u8>>, BrokerError> {
         let queue = self.inner.names.shown(name)?;
         let channel = self.inner.channel().await?;

@@ -38,8 +38,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use lapin::Channel;
-use lapin::options::{ExchangeDeleteOptions, QueueDeclareOptions, QueueDeleteOptions, QueuePurgeOptions};
-use lapin::types::FieldTable;
+use lapin::options::{ExchangeDeleteOptions, QueueDeleteOptions, QueuePurgeOptions};
 use messages::Queue;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -335,11 +334,7 @@ impl Inner {
     }
 
     async fn look(&self, queue: &Queue) -> Result<lapin::Queue, BrokerError> {
-        let name = self.names.physical(queue).ok_or_else(|| unknown(queue))?;
-        let channel = self.channel().await?;
-        let passive = QueueDeclareOptions { passive: true, ..Default::default() };
-        let found = channel.queue_declare(name, passive, FieldTable::default()).await;
-        found.map_err(|error| missing_or(queue, &error))
+        self.look_if_there(queue).await?.ok_or_else(|| unknown(queue))
     }
 
     async fn cut(&self) {

@@ -138,6 +138,16 @@ impl Local {
         self.inner.writer.call(move |connection| rows::depth(connection, &queue, clock::now())).await
     }
 
+    pub(super) async fn holds_any(&self, queues: &[Queue]) -> Result<bool, BrokerError> {
+        for queue in queues {
+            let Depth { ready, leased, delayed, .. } = self.depth(queue).await?;
+            if ready + leased.unwrap_or(0) + delayed.unwrap_or(0) > 0 {
+                return Ok(true);
+            }
+        }
+        Ok(self.parked().await? > 0)
+    }
+
     pub(super) async fn parked(&self) -> Result<u64, BrokerError> {
         self.inner.writer.call(|connection| rows::parked(connection, clock::now())).await
     }
