@@ -121,6 +121,11 @@ impl Quota {
         Verdict::Admitted { daily: false, limit, remaining: limit.saturating_sub(window.len() as u64) }
     }
 
+    /// So many calls of the day count by now, whoever made them.
+    pub(crate) fn use_today(&mut self, used: u64, today: Date) {
+        (self.day, self.used_today) = (today, used);
+    }
+
     /// The most calls ever admitted inside one window of a class.
     pub(crate) fn peak(&self, class: RateClass) -> u64 {
         self.peaks[class as usize] as u64

@@ -98,6 +98,8 @@ pub(super) struct Control {
     webinar_addon: Option<bool>,
     scopes: Option<Vec<String>>,
     now: Option<Timestamp>,
+    /// Calls of today that count against the daily limit, those of other apps among them.
+    used_today: Option<u64>,
     token_lifetime_s: Option<u64>,
     page_token_lifetime_s: Option<u64>,
     #[serde(default)]
@@ -135,6 +137,9 @@ fn apply(shared: &Shared, control: Control) -> Result<(), String> {
     }
     if let Some(now) = control.now {
         shared.clock.set(now);
+    }
+    if let Some(used) = control.used_today {
+        shared.use_today(used);
     }
     if control.expire_tokens {
         shared.tokens().expire_all();

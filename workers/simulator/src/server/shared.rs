@@ -105,6 +105,11 @@ impl Shared {
         Ticket { verdict, place }
     }
 
+    /// Other apps have made calls: so many count against the daily limit now.
+    pub(super) fn use_today(&self, used: u64) {
+        self.book().quota.use_today(used, self.clock.today());
+    }
+
     /// The verdict on a call that finds its window full, whether or not it is.
     pub(super) fn full_window(&self, class: RateClass) -> Verdict {
         let settings = self.settings();

@@ -62,6 +62,21 @@ async fn a_spent_day_says_when_it_ends() {
 }
 
 #[tokio::test]
+async fn calls_of_other_apps_count_against_the_day() {
+    let api = Api::start(Settings { speed: 1.0, ..settings() }).await;
+    api.control(json!({ "used_today": 59_999 })).await;
+    let last = api.get(HEAVY).await;
+    assert_eq!(
+        (last.status().as_u16(), &last.headers()["x-ratelimit-remaining"]),
+        (200, &"0".parse().unwrap())
+    );
+    let refused = api.get(HEAVY).await;
+    assert_eq!(refused.status(), 429);
+    assert_eq!(refused.headers()["x-ratelimit-type"], "Daily-limit");
+    assert_eq!(api.simulator.ledger_summary().over, 1);
+}
+
+#[tokio::test]
 async fn the_ledger_proves_that_no_window_held_too_many() {
     let api = Api::start(Settings { speed: 1.0, ..settings() }).await;
     for _ in 0..3 {
