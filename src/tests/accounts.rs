@@ -7,24 +7,22 @@ use simulator::{Credentials, Settings, Simulator, Source};
 use crate::bad_input::yesterday;
 use crate::program::Program;
 
-async fn account(label: &str, seed: u64) -> Simulator {
+/// An account of Zoom's with credentials of its own.
+pub(crate) async fn account(label: &str, settings: Settings) -> Simulator {
     let credentials = Credentials {
         account_id: format!("{label}-account"),
         client_id: format!("{label}-client"),
         client_secret: format!("{label}-canary"),
     };
-    let settings = Settings {
-        seed,
-        meetings_per_day: 30,
-        participants: 4.0,
-        speed: 100.0,
-        credentials,
-        ..Settings::default()
-    };
-    Simulator::start(settings).await.unwrap()
+    Simulator::start(Settings { credentials, ..settings }).await.unwrap()
 }
 
-fn table(label: &str, simulator: &Simulator) -> String {
+fn small(seed: u64) -> Settings {
+    Settings { seed, meetings_per_day: 30, participants: 4.0, speed: 100.0, ..Settings::default() }
+}
+
+/// The account's lines in the file of accounts.
+pub(crate) fn table(label: &str, simulator: &Simulator) -> String {
     let known = simulator.credentials();
     format!(
         "[[account]]\nlabel = {label:?}\naccount_id = {:?}\nclient_id = {:?}\nclient_secret = {:?}\napi_url = {:?}\noauth_url = {:?}\n\n",
@@ -48,7 +46,7 @@ fn sessions(simulator: &Simulator) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_accounts_are_harvested_side_by_side() {
-    let (main, clinic) = (account("main", 1).await, account("clinic", 2).await);
+    let (main, clinic) = (account("main", small(1)).await, account("clinic", small(2)).await);
     let program = Program::new().with("ZOOM_ACCOUNTS_FILE", "accounts.toml").with("ZOOM_QUOTA_SPEED", 100.0);
     let text = table("main", &main) + &table("clinic", &clinic);
     std::fs::write(program.path().join("accounts.toml"), text).unwrap();

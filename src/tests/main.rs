@@ -13,6 +13,7 @@ mod dlq;
 mod drain;
 mod embedded;
 mod export;
+mod fleet;
 mod full_disk;
 mod help;
 mod lectures;
