@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use messages::{CauseClass, DeadLetter, Queue};
+use runtime::Headers;
 use simulator::Source;
 use store::{Kind, Query, StoreError};
 
@@ -35,6 +36,10 @@ pub(crate) struct Found {
     ended_alone: Vec<String>,
 }
 
+/// After this time in the calm nobody waits any longer for rungs: a job that failed four times would be tried again after
+/// ten minutes only.
+const HURRY: Duration = Duration::from_secs(200);
+
 /// How long everything has to stay as it should be: what comes late must not come unseen.
 const STILL: Duration = Duration::from_secs(5);
 
@@ -42,9 +47,13 @@ const STILL: Duration = Duration::from_secs(5);
 pub(crate) async fn settle(site: &Site, fleet: &mut Fleet, poison: &[Poison], patience: Duration) -> Found {
     let wanted = wanted(site, poison);
     let deadline = Instant::now() + patience;
-    let mut right_since = None;
+    let (mut right_since, mut hurry) = (None, Instant::now() + HURRY);
     let held = loop {
         fleet.supervise();
+        if Instant::now() >= hurry {
+            hurry_on(site).await;
+            hurry += HURRY / 4;
+        }
         match held(site).await {
             Ok(held) if held == wanted => {
                 if right_since.get_or_insert_with(Instant::now).elapsed() >= STILL {
@@ -62,6 +71,21 @@ pub(crate) async fn settle(site: &Site, fleet: &mut Fleet, poison: &[Poison], pa
     let calls =
         ledger.calls.light + ledger.calls.medium + ledger.calls.heavy + ledger.calls.resource_intensive;
     Found { wanted, held, calls, over: ledger.over, ended_alone: std::mem::take(&mut fleet.ended_alone) }
+}
+
+/// Brings what is parked back to its queues, as it is: tried again at once in place of later.
+async fn hurry_on(site: &Site) {
+    let mut parked = site.broker.sift_parked(|_| true);
+    while let Ok(Some(deliveries)) = parked.next().await {
+        for delivery in deliveries {
+            let message = delivery.message.clone();
+            let Headers { message_id, attempt, cause, .. } = &message.headers;
+            let why = cause.as_ref().map_or("-", |cause| cause.text.as_str());
+            println!("  not waited for: attempt {} of {message_id}, after {why}", attempt + 1);
+            site.broker.publish(vec![message]).await.unwrap();
+            delivery.ack().await.unwrap();
+        }
+    }
 }
 
 fn wanted(site: &Site, poison: &[Poison]) -> Holdings {
