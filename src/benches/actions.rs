@@ -17,17 +17,38 @@ const PATIENCE: Duration = Duration::from_secs(600);
 
 /// In windows, and as whole days, of which as many share a turn of the minute as are read at once.
 pub(crate) async fn embedded() {
-    harvest("in windows", Dialect::Dce, 2).await;
-    harvest("as days, two at once", Dialect::Upstream, 2).await;
-    harvest("as days, ten at once", Dialect::Upstream, 10).await;
+    harvest("in windows", Dialect::Dce, 2, false).await;
+    harvest("in windows, with places", Dialect::Dce, 2, true).await;
+    harvest("as days, two at once", Dialect::Upstream, 2, false).await;
+    harvest("as days, ten at once", Dialect::Upstream, 10, false).await;
+}
+
+/// A file of places that knows every /15 below 224.0.0.0, each as another city.
+fn places() -> Vec<u8> {
+    let networks: Vec<_> = (1..224_u16)
+        .flat_map(|first| (0..256_u16).step_by(2).map(move |second| (first, second)))
+        .map(|(first, second)| {
+            let place = (f64::from(first) / 3.0, f64::from(second) / 2.0);
+            let city =
+                crate::mmdb::city(&format!("City {first} {second}"), "Region", ("CH", "Switzerland"), place);
+            (format!("{first}.{second}.0.0/15"), city)
+        })
+        .collect();
+    let networks: Vec<_> = networks.iter().map(|(network, city)| (network.as_str(), city.clone())).collect();
+    crate::mmdb::database("GeoLite2-City", &networks)
 }
 
 /// Actions per second of one process into the local file, user agents taken apart, and its largest memory.
-async fn harvest(how: &str, dialect: Dialect, permits: u32) {
+async fn harvest(how: &str, dialect: Dialect, permits: u32, with_places: bool) {
     let (opencast, dates) = world(dialect).await;
     let mut environment = environment(&opencast);
     environment.push(("OPENCAST_PERMITS", permits.to_string()));
     let folder = tempfile::tempdir().expect("a folder can be made");
+    if with_places {
+        let path = folder.path().join("places.mmdb");
+        std::fs::write(&path, places()).expect("the file of places can be written");
+        environment.push(("GEOLITE_PATH", path.display().to_string()));
+    }
     let began = Instant::now();
     let words =
         ["run", "--from", &dates[0].to_string(), "--to", &dates[dates.len() - 1].to_string(), "--json"];

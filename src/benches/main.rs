@@ -9,6 +9,8 @@ mod desk;
 mod embedded;
 mod export;
 mod lanes;
+#[path = "../../workers/indexer/tests/support/mmdb.rs"]
+mod mmdb;
 mod pipeline;
 mod process;
 mod quota;

@@ -10,16 +10,17 @@ use super::workers::resumes;
 use crate::advice::role_of;
 use crate::words;
 
-/// A sentence per account and meter that this program uses.
-pub(super) fn sentences(quota: &[News], queues: &[QueueLine], now: Timestamp) -> Vec<String> {
+/// A sentence per account and meter that this program uses. Where a source has several accounts, the jobs of one that
+/// is paused are put off, so that the others' come to their turn: of `parked` messages most are such.
+pub(super) fn sentences(quota: &[News], queues: &[QueueLine], parked: u64, now: Timestamp) -> Vec<String> {
     let mut said = Vec::new();
     for news in quota {
         let shares = quota.iter().filter(|other| other.source == news.source).count() > 1;
-        let whose = if shares { " of all accounts" } else { "" };
+        let (whose, put_off) = if shares { (" of all accounts", parked) } else { ("", 0) };
         let told = news.meters.iter().filter(|meter| meter.pause.is_some() || role_of(&meter.name).is_some());
         said.extend(told.map(|meter| {
             let left = if news.keeper.is_none() { ", as it was left" } else { "" };
-            let sentence = sentence(meter, whose, queues, now);
+            let sentence = sentence(meter, (whose, put_off), queues, now);
             // The only one of its source: its own name says whose it is.
             let whose = match meter.name == news.source {
                 true => String::new(),
@@ -31,11 +32,19 @@ pub(super) fn sentences(quota: &[News], queues: &[QueueLine], now: Timestamp) ->
     said
 }
 
-fn sentence(meter: &MeterNews, whose: &str, queues: &[QueueLine], now: Timestamp) -> String {
+fn sentence(
+    meter: &MeterNews,
+    (whose, put_off): (&str, u64),
+    queues: &[QueueLine],
+    now: Timestamp,
+) -> String {
     let Some(pause) = &meter.pause else { return meter.sentence() };
     let mut text = meter.sentence();
     if let Some(role) = role_of(&meter.name) {
         text.push_str(&format!("; {}{whose} waiting", words::some(waiting(role, queues), "job")));
+        if put_off > 0 {
+            text.push_str(&format!(", {} put off", words::count(put_off)));
+        }
     }
     if let Some(until) = pause.until {
         text.push_str("; ");
@@ -91,7 +100,7 @@ mod tests {
             depth: Depth { ready, ..Depth::default() },
         };
         let queues = [line("ua.jobs.zoom.detail.daily", 340), line("ua.jobs.zoom.detail.backfill", 12_000)];
-        let said = sentences(std::slice::from_ref(&news), &queues, now);
+        let said = sentences(std::slice::from_ref(&news), &queues, 9, now);
         assert_eq!(said.len(), 2, "nothing of what is not used: {said:?}");
         assert!(said[0].starts_with("zoom main: heavy: paused until "), "{said:?}");
         assert!(
@@ -105,8 +114,8 @@ mod tests {
             "{said:?}"
         );
         let left = News { keeper: None, account: "other".to_owned(), ..news.clone() };
-        let said = sentences(&[news, left], &queues, now);
-        assert!(said[0].contains("; 12,340 jobs of all accounts waiting; "), "{said:?}");
+        let said = sentences(&[news, left], &queues, 2_700, now);
+        assert!(said[0].contains("; 12,340 jobs of all accounts waiting, 2,700 put off; "), "{said:?}");
         assert!(
             said[2].starts_with("zoom other: heavy: paused") && said[2].ends_with(", as it was left"),
             "{said:?}"

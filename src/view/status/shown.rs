@@ -35,7 +35,12 @@ impl Report {
         let waiting = self.queues.as_deref().unwrap_or_default();
         let table = |table| Part { table: Some(table), ..Part::default() };
         Shown {
-            quota: quota::sentences(self.quota.as_deref().unwrap_or_default(), waiting, now),
+            quota: quota::sentences(
+                self.quota.as_deref().unwrap_or_default(),
+                waiting,
+                self.parked.unwrap_or(0),
+                now,
+            ),
             queues: self.queues.as_deref().map(|queues| table(queue_table(queues))),
             workers: self.workers.as_deref().map(|workers| who_works(workers, waiting, now)),
             days: self.days.as_deref().map(harvested),
