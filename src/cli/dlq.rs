@@ -115,7 +115,7 @@ pub struct DlqChoice {
     /// Which ones
     #[command(flatten)]
     pub filter: DlqFilter,
-    /// The oldest, so many at most
+    /// The oldest, so many at most; one to which it cannot be done does not count
     #[arg(long)]
     pub limit: Option<usize>,
     /// All that fit the filter; needed where there is neither id, filter nor limit

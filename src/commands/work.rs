@@ -19,10 +19,12 @@ use crate::serving::{self, Site};
 use crate::signal::Signals;
 use crate::sources::{self, Fetcher};
 
-/// The part of the grace that work in hand has; the rest is for handing back and for the broker's last acks.
+/// By which part of the grace work in hand is done; what is not is handed back.
 const IN_HAND: f64 = 0.8;
-/// What closing the broker has at least.
-const CLOSE: Duration = Duration::from_secs(2);
+/// By which part of it everything is handed back.
+const HANDED_BACK: f64 = 0.9;
+/// By which part of it the part in the quotas is given back. What is left then is for the broker's last acks.
+const GIVEN_BACK: f64 = 0.95;
 /// Pauses between two looks whether what is needed to begin is there.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LAST_PAUSE: Duration = Duration::from_secs(5);
@@ -76,18 +78,17 @@ async fn wind_up(
     fetchers: &[Arc<dyn Fetcher>],
     grace: Duration,
 ) -> anyhow::Result<()> {
-    let deadline = Instant::now() + grace;
-    let outcome = tokio::time::timeout_at(deadline, running.stop()).await.unwrap_or_else(|_| {
+    let begun = Instant::now();
+    let by = |part| begun + grace.mul_f64(part);
+    let outcome = tokio::time::timeout_at(by(HANDED_BACK), running.stop()).await.unwrap_or_else(|_| {
         warn!("not everything in hand could be handed back within {grace:?}; it is delivered again");
         Ok(())
     });
     let close = join_all(fetchers.iter().map(|fetcher| fetcher.close()));
-    let left = deadline.saturating_duration_since(Instant::now()).max(CLOSE);
-    if tokio::time::timeout(left, close).await.is_err() {
+    if tokio::time::timeout_at(by(GIVEN_BACK), close).await.is_err() {
         warn!("the part in the quota was not given back in time; another process takes over");
     }
-    let left = deadline.saturating_duration_since(Instant::now()).max(CLOSE);
-    if tokio::time::timeout(left, broker.close()).await.is_err() {
+    if tokio::time::timeout_at(by(1.0), broker.close()).await.is_err() {
         warn!("the broker did not close in time; what was in hand is delivered again");
     }
     outcome

@@ -28,7 +28,7 @@ struct List {
     asked: Asked,
     classes: Option<Table>,
     newest: Option<(String, Table)>,
-    remark: Option<String>,
+    remarks: Vec<String>,
 }
 
 #[derive(Template)]
@@ -66,7 +66,7 @@ pub(super) async fn list(State(config): State<Arc<Config>>, asked: Asked) -> Res
         frame: Frame::of("dead letters", &asked),
         classes: listing.classes(),
         newest: listing.newest(),
-        remark: listing.remark(),
+        remarks: listing.remarks(),
         asked,
     };
     Ok(answer::page(StatusCode::OK, &list))

@@ -34,7 +34,7 @@ pub async fn plan(
     let mut known = Coverage::default().with_jobs_waiting(jobs_wait(broker).await?);
     let since = today.saturating_sub(jiff::Span::new().days(EXPERIENCE_DAYS));
     coverage::lists(store, since, today, |receipt| add(&mut known, receipt, &account)).await?;
-    let mut known = known.with_experience(experience(store, since, today).await?);
+    let mut known = known.with_experience(experience(store, &account, since, today).await?);
     let dates = if wish.dates.is_empty() && wish.meeting_uuids.is_empty() {
         let week = today.saturating_sub(jiff::Span::new().days(7));
         coverage::receipts(store, week, today, |receipt| add(&mut known, receipt, &account)).await?;
@@ -149,11 +149,12 @@ fn for_account(job: PlannedJob, account: &str) -> anyhow::Result<PlannedJob> {
     Ok(PlannedJob { queue, id: job.id, body, receipt })
 }
 
-/// What complete details have cost so far.
-async fn experience(store: &Store, from: Date, to: Date) -> anyhow::Result<Experience> {
+/// What complete details of an account have cost so far.
+async fn experience(store: &Store, account: &str, from: Date, to: Date) -> anyhow::Result<Experience> {
     let kinds = ["participants", "host_meetings"].map(str::to_owned).into();
+    let (first, last) = JobId::all_of(Source::Zoom, account);
     let details = Query::all(Kind::Harvests).with("state", "complete").with_any("kind", kinds);
-    let details = details.between("date", from, to);
+    let details = details.between("date", from, to).between("job_id", first, last);
     let mut experience = Experience::default();
     for (kind, count) in store.group(&details, "kind").await? {
         match kind.as_str() {
@@ -164,4 +165,50 @@ async fn experience(store: &Store, from: Date, to: Date) -> anyhow::Result<Exper
     let heavy = store.sum(&details, &["calls.heavy"]).await?;
     experience.heavy = heavy.first().and_then(|heavy| u64::try_from(*heavy).ok()).unwrap_or(0);
     Ok(experience)
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+    use messages::zoom::{Event, MeetingContext};
+    use messages::{Calls, Lane, ReceiptState};
+
+    use super::*;
+    use crate::filing;
+
+    /// The receipt of a meeting's participants that took so many calls.
+    fn detail(number: u64, account: &str, heavy: u64) -> Receipt {
+        let meeting = MeetingContext {
+            meeting_uuid: format!("{number:022}==").parse().unwrap(),
+            series_id: None,
+            topic: None,
+            start_time: None,
+            end_time: None,
+            host_id: None,
+        };
+        let (event, date) = (Event::Meeting, Some(date(2026, 1, 2)));
+        let task = Task::Participants { meeting, event, listing: None, api: None, date, header: false };
+        let now: Timestamp = "2026-01-03T00:00:00Z".parse().unwrap();
+        let job = task.into_job("run".into(), Lane::Daily, now).of_account(account);
+        let calls = Calls { heavy, ..Calls::default() };
+        Receipt { state: ReceiptState::Complete, calls, finished_at: Some(now), ..job.planned().unwrap() }
+    }
+
+    #[tokio::test]
+    async fn each_account_learns_from_its_own_details() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::Local(store::Local::open(folder.path(), "").unwrap());
+        let receipts: Vec<Receipt> = [(1, MAIN_ACCOUNT, 2), (2, MAIN_ACCOUNT, 4), (3, "clinic", 9)]
+            .map(|(number, account, heavy)| detail(number, account, heavy))
+            .into();
+        filing::receipts(&store, &receipts).await.unwrap();
+        let of = async |account| {
+            let (from, to) = (date(2026, 1, 1), date(2026, 1, 31));
+            let Experience { meetings, heavy, .. } = experience(&store, account, from, to).await.unwrap();
+            (meetings, heavy)
+        };
+        assert_eq!(of(MAIN_ACCOUNT).await, (2, 6));
+        assert_eq!(of("clinic").await, (1, 9));
+        assert_eq!(of("law").await, (0, 0));
+    }
 }

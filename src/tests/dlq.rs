@@ -211,6 +211,13 @@ async fn a_desk_is_worked_at(place: Place) {
     assert_eq!(place.call(&["dlq", "list"], 0), "no dead letters\n");
     let all = place.json(&["dlq", "list", "--json", "--state", "all"], 0).remove(0);
     assert_eq!(all["letters"].as_array().unwrap().len(), 5);
+    assert_eq!(all["unfiled"], 0);
+
+    place.broker.publish(five().into()).await.unwrap();
+    let listed = place.program.call(&["dlq", "list"]);
+    assert_eq!((listed.code, listed.out.as_str()), (Some(0), "no dead letters\n"));
+    assert!(listed.err.contains("5 more dead letters in ua.dead, not filed yet"), "{}", listed.err);
+    assert_eq!(place.json(&["dlq", "list", "--json"], 0)[0]["unfiled"], 5);
     place.remove().await;
 }
 
@@ -245,12 +252,13 @@ fn wrong_words_are_named() {
     }
 }
 
-/// Lists and shows need no broker, as far as it was not asked for anything.
+/// Lists and shows need no broker; what it alone knows is then said to be unknown.
 #[test]
-fn looking_at_the_desk_asks_the_store_alone() {
+fn looking_at_the_desk_needs_the_store_alone() {
     let program = Program::new().with("AMQP_URL", "amqp://guest:guest@127.0.0.1:9/%2f");
     let ended = program.call(&["dlq", "list"]);
     assert_eq!((ended.code, ended.out.as_str()), (Some(0), "no dead letters\n"), "{}", ended.err);
+    assert!(ended.err.contains("did not say how many more wait in ua.dead"), "{}", ended.err);
     assert_eq!(program.call(&["dlq", "replay", "--all"]).code, Some(1));
 }
 

@@ -11,8 +11,8 @@ use crate::proxy::{Proxy, host_of};
 use crate::servers::{server, unique};
 use crate::serving::{address, get};
 
-/// What a stop may take beyond its grace: a busy machine, and the broker's close.
-const SLACK: u64 = 15;
+/// What a busy machine may take beyond the grace.
+const SLACK: u64 = 5;
 
 fn world(faults: &[&str]) -> Settings {
     Settings {

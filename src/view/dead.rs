@@ -1,15 +1,20 @@
 //! The desk of dead letters: how many of which class and what to do about them, the newest, and one of them in full.
 
+use std::time::Duration;
+
 use indexer::desk::{self, Filter, Group, Listed};
 use jiff::Timestamp;
-use messages::{DeadEvent, DeadLetter, DeadState};
+use messages::{DeadEvent, DeadLetter, DeadState, Queue};
 use serde::{Serialize, Serializer};
 
 use super::{Fact, Table};
 use crate::assemble;
 use crate::cli::{DlqFilter, DlqList};
 use crate::config::Config;
+use crate::words;
 
+/// How long the broker may take to say how many letters wait there.
+const PATIENCE: Duration = Duration::from_millis(1_500);
 /// Characters of a message that are shown.
 const EXCERPT: usize = 2_000;
 
@@ -20,6 +25,8 @@ pub(crate) struct Listing {
     groups: Vec<Group>,
     #[serde(serialize_with = "without_bodies")]
     letters: Vec<DeadLetter>,
+    /// Letters that wait on the broker to be filed, whatever their class; `None`: it did not say.
+    unfiled: Option<u64>,
     /// Rows that this version cannot read.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) unreadable: Vec<String>,
@@ -51,18 +58,33 @@ pub(crate) fn filter(words: &DlqFilter, state: Option<DeadState>) -> Filter {
     }
 }
 
-/// The letters that these words ask for.
+/// The letters that these words ask for, and how many are still on their way to the desk.
 ///
 /// # Errors
-/// When the store cannot be asked.
+/// When the store cannot be asked. A broker that is away keeps nobody from the desk.
 pub(crate) async fn list(words: &DlqList, config: &Config) -> anyhow::Result<Listing> {
+    let (listing, unfiled) = tokio::join!(filed(words, config), unfiled(config));
+    Ok(Listing { unfiled, ..listing? })
+}
+
+async fn filed(words: &DlqList, config: &Config) -> anyhow::Result<Listing> {
     let store = assemble::store(config)?;
     let filter = filter(&words.filter, words.state.0);
     let groups = desk::groups(&store, &filter).await?;
     let limit = usize::try_from(words.limit)?;
     let Listed { letters, unreadable } =
         if limit == 0 { Listed::default() } else { desk::list(&store, &filter, limit).await? };
-    Ok(Listing { groups, letters, unreadable, state: words.state.0 })
+    Ok(Listing { groups, letters, unfiled: None, unreadable, state: words.state.0 })
+}
+
+async fn unfiled(config: &Config) -> Option<u64> {
+    let asked = async {
+        let broker = assemble::reader(config, "dlq").await.ok()?;
+        let depth = broker.depth(&Queue::dead()).await;
+        broker.close().await;
+        depth.ok()
+    };
+    tokio::time::timeout(PATIENCE, asked).await.ok()?.map(|depth| depth.ready)
 }
 
 /// The letter with this id; `None` when there is none.
@@ -115,13 +137,27 @@ impl Listing {
         (!self.letters.is_empty()).then_some((heading, table))
     }
 
-    /// What is to be said of rows that cannot be read.
-    pub(crate) fn remark(&self) -> Option<String> {
-        let first = self.unreadable.first()?;
-        Some(format!(
-            "{} of another version of ua, {first} first: not shown; an ua as new as the one that wrote them reads them",
-            crate::words::some(self.unreadable.len() as u64, "row"),
-        ))
+    /// What the list does not show, and why.
+    pub(crate) fn remarks(&self) -> Vec<String> {
+        let unreadable = self.unreadable.first().map(|first| {
+            format!(
+                "{} of another version of ua, {first} first: not shown; an ua as new as the one that wrote them reads them",
+                words::some(self.unreadable.len() as u64, "row"),
+            )
+        });
+        let unfiled = match self.unfiled {
+            Some(0) => None,
+            Some(unfiled) => Some(format!(
+                "{} in {}, not filed yet: `ua work index` brings them here",
+                words::some(unfiled, "more dead letter"),
+                Queue::dead(),
+            )),
+            None => Some(format!(
+                "the broker did not say how many more wait in {}: see `ua status`",
+                Queue::dead()
+            )),
+        };
+        unreadable.into_iter().chain(unfiled).collect()
     }
 }
 

@@ -171,11 +171,12 @@ fn timeout() -> Finding {
     let minutes = assemble::SHELF_LIFE.as_secs() / 60;
     let text = format!(
         "RabbitMQ tells nobody its consumer_timeout (30 min unless set); a delivery waits here for up to {minutes} min \
-         before its work, so {} min or more are needed: `rabbitmqctl eval 'application:get_env(rabbit, \
-         consumer_timeout).'` at the broker shows it in ms",
+         before its work, so {} min or more are needed",
         minutes * 2
     );
-    Finding::well("timeout", text)
+    let remedy =
+        "`rabbitmqctl eval 'application:get_env(rabbit, consumer_timeout).'` at the broker shows it in ms";
+    Finding::unknown("timeout", text).remedy(remedy)
 }
 
 #[cfg(test)]

@@ -10,6 +10,8 @@ use serde::Serialize;
 pub(super) enum State {
     /// As it should be.
     Well,
+    /// Cannot be found out from here.
+    Unknown,
     /// Works, and is worth knowing.
     Notable,
     /// Does not work.
@@ -36,6 +38,10 @@ impl Finding {
 
     pub(super) fn notable(what: &'static str, text: impl Into<String>) -> Self {
         Self { state: State::Notable, ..Self::well(what, text) }
+    }
+
+    pub(super) fn unknown(what: &'static str, text: impl Into<String>) -> Self {
+        Self { state: State::Unknown, ..Self::well(what, text) }
     }
 
     /// Fails, and the user has to mend it.
@@ -67,6 +73,7 @@ impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mark = match self.state {
             State::Well => '✔',
+            State::Unknown => '?',
             State::Notable => '!',
             State::Failing => '✘',
         };
@@ -95,5 +102,6 @@ mod tests {
         });
         assert_eq!(json, wanted);
         assert_eq!(Finding::well("store", "fine").to_string(), "✔ store          fine");
+        assert_eq!(Finding::unknown("timeout", "untold").to_string(), "? timeout        untold");
     }
 }

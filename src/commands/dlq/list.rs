@@ -13,9 +13,7 @@ pub(super) async fn execute(words: &DlqList, config: &Config) -> anyhow::Result<
     } else {
         print(&listing);
     }
-    if let Some(remark) = listing.remark() {
-        output::remark(&output::plain(&remark));
-    }
+    listing.remarks().iter().for_each(|remark| output::remark(&output::plain(remark)));
     Ok(Outcome::Complete)
 }
 

@@ -160,6 +160,13 @@ impl JobId {
         head.split_once('@').map_or(MAIN_ACCOUNT, |(_, account)| account)
     }
 
+    /// The range of texts, both ends included, in which the ids of an account's jobs lie, and no others.
+    pub fn all_of(source: crate::Source, account: &str) -> (String, String) {
+        let first = Self(format!("{source}:")).of_account(account).0;
+        let last = format!("{first}{}", char::MAX);
+        (first, last)
+    }
+
     /// The source without the account, and what follows.
     fn parts(&self) -> (&str, &str) {
         let (head, rest) = self.0.split_once(':').unwrap_or((&self.0, ""));
@@ -239,6 +246,19 @@ mod tests {
         assert_eq!(clinic.as_str(), "zoom@clinic:host_meetings:2026-01-02:a@b:c");
         assert_eq!((clinic.account(), clinic.of_account("other").account()), ("clinic", "other"));
         assert_eq!(clinic.of_account(MAIN_ACCOUNT), plain);
+    }
+
+    #[test]
+    fn the_ids_of_an_account_are_a_range_of_their_own() {
+        let accounts = [MAIN_ACCOUNT, "clinic", "clinic2", "a"];
+        for account in accounts {
+            let (first, last) = JobId::all_of(crate::Source::Zoom, account);
+            for other in accounts {
+                let id = JobId::from("zoom:participants:zzzzÿ").of_account(other);
+                let is_in = (first.as_str()..=last.as_str()).contains(&id.as_str());
+                assert_eq!(is_in, other == account, "{id} in {first} to {last}");
+            }
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use jiff::civil::Date;
 
+use crate::query::Position;
 use crate::{
     Batch, Cursor, Elasticsearch, Findings, Group, Grouping, Health, Hit, Kind, Local, Place, Query,
     SetupReport, Span, StoreError, Verdict, id,
@@ -92,6 +93,15 @@ impl Store {
         after: Option<Cursor>,
     ) -> Result<(Vec<Hit>, Option<Cursor>), StoreError> {
         each!(self, store => store.scan(query, page, after).await)
+    }
+
+    /// Ends a [`Store::scan`] before its last page: a search engine need not keep its place. What cannot be told to it
+    /// it forgets by itself, in time.
+    pub async fn leave(&self, cursor: Cursor) {
+        match (self, cursor.0) {
+            (Self::Elasticsearch(store), Position::Scroll(place)) => store.leave(place).await,
+            (_, _) => {}
+        }
     }
 
     /// How many documents there are for each value of `field`, the most frequent value first; 10,000 values

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use messages::DeadState;
+use messages::{DeadLetter, DeadState};
 use store::{Cursor, Kind, Order, Store};
 
 use super::row::{self, Row};
@@ -22,19 +22,33 @@ const UNKNOWN: u64 = 200 << 10;
 pub enum Choice {
     /// Those with these ids.
     Ids(Vec<String>),
-    /// Those that fit the filter and are dead, the oldest first, so many at most.
+    /// Those that fit the filter and are dead, the oldest first. Something is done to so many at most: one to which
+    /// nothing can be done does not count.
     Fitting(Filter, Option<usize>),
 }
+
+/// Why nothing can be done to a letter, as far as its row without the message says.
+pub(super) type Hindrance<'a> = &'a (dyn Fn(&DeadLetter) -> Option<Fate> + Sync);
 
 /// Goes through a choice.
 pub(super) struct Walk<'a> {
     store: &'a Store,
     filter: Option<Filter>,
-    /// How many more may be taken from the store.
+    hindrance: Hindrance<'a>,
+    /// To how many more something may be done.
     left: usize,
-    cursor: Option<Cursor>,
+    place: Place,
     /// Ids and sizes of what comes next.
     next: VecDeque<(String, u64)>,
+    /// Those whose rows have said already that nothing can be done to them.
+    hindered: Vec<(String, Fate)>,
+}
+
+/// How far the store was looked through.
+enum Place {
+    Begin,
+    At(Cursor),
+    End,
 }
 
 /// Some letters of a choice.
@@ -47,72 +61,82 @@ pub(super) struct Handful {
 }
 
 impl<'a> Walk<'a> {
-    pub(super) fn new(store: &'a Store, choice: &Choice) -> Self {
-        let (filter, left, next) = match choice {
+    pub(super) fn new(store: &'a Store, choice: &Choice, hindrance: Hindrance<'a>) -> Self {
+        let (filter, left, place, next) = match choice {
             Choice::Ids(ids) => {
                 let mut seen = std::collections::HashSet::new();
                 let once = ids.iter().filter(|id| seen.insert(*id));
-                (None, 0, once.map(|id| (id.clone(), UNKNOWN)).collect())
+                (None, usize::MAX, Place::End, once.map(|id| (id.clone(), UNKNOWN)).collect())
             }
             Choice::Fitting(filter, limit) => {
-                (Some(filter.clone()), limit.unwrap_or(usize::MAX), VecDeque::new())
+                (Some(filter.clone()), limit.unwrap_or(usize::MAX), Place::Begin, VecDeque::new())
             }
         };
-        Self { store, filter, left, cursor: None, next }
+        Self { store, filter, hindrance, left, place, next, hindered: Vec::new() }
     }
 
     /// The next letters, as they are this moment; `None` when there are no more.
     pub(super) async fn some(&mut self) -> Result<Option<Handful>, DeskError> {
-        if self.next.is_empty() {
+        if self.left > 0 && self.next.is_empty() {
             self.look().await?;
         }
         let mut ids = Vec::new();
         let mut bytes = 0;
         while let Some((_, size)) = self.next.front()
-            && ids.len() < LETTERS
+            && ids.len() < LETTERS.min(self.left)
             && (ids.is_empty() || bytes + size <= BYTES)
         {
             bytes += size;
             ids.extend(self.next.pop_front().map(|(id, _)| id));
         }
-        if ids.is_empty() { Ok(None) } else { self.get(ids).await.map(Some) }
+        let others = std::mem::take(&mut self.hindered);
+        if ids.is_empty() && others.is_empty() {
+            self.leave().await;
+            return Ok(None);
+        }
+        let mut some = Handful { dead: Vec::with_capacity(ids.len()), others };
+        self.get(ids, &mut some).await?;
+        self.left -= some.dead.len();
+        Ok(Some(some))
+    }
+
+    /// Nothing could be done to so many of those that were handed out: others may come in their place.
+    pub(super) fn instead_of(&mut self, letters: usize) {
+        self.left = self.left.saturating_add(letters);
     }
 
     /// Looks for more that fit the filter.
     async fn look(&mut self) -> Result<(), DeskError> {
         let Some(filter) = &self.filter else { return Ok(()) };
-        if self.left == 0 {
-            return Ok(());
-        }
-        let query = filter.query(DeadState::Dead).sorted("died_at", Order::Ascending).without("body");
-        let first = self.cursor.is_none();
-        if first {
-            row::show(self.store).await;
-        }
-        let mut hits = if first && self.left <= PAGE {
-            // No more than a page: no need for the store to keep a place.
-            self.store.search(&query.limit(self.left)).await?
-        } else {
-            let (hits, cursor) = self.store.scan(&query, PAGE, self.cursor.take()).await?;
-            self.cursor = cursor;
-            hits
+        let cursor = match std::mem::replace(&mut self.place, Place::End) {
+            Place::Begin => {
+                row::show(self.store).await;
+                None
+            }
+            Place::At(cursor) => Some(cursor),
+            Place::End => return Ok(()),
         };
-        hits.truncate(self.left);
-        self.left = if self.cursor.is_some() { self.left - hits.len() } else { 0 };
+        let query = filter.query(DeadState::Dead).sorted("died_at", Order::Ascending).without("body");
+        let (hits, cursor) = self.store.scan(&query, PAGE, cursor).await?;
+        self.place = cursor.map_or(Place::End, Place::At);
         for hit in hits {
-            // A row that cannot be read is told of when it is read whole.
-            let size = row::read(&hit).map_or(0, |letter| letter.bytes);
-            self.next.push_back((hit.id, if size == 0 { UNKNOWN } else { size }));
+            match row::read(&hit) {
+                Ok(letter) => match (self.hindrance)(&letter) {
+                    Some(fate) => self.hindered.push((letter.id, fate)),
+                    None => self.next.push_back((hit.id, size(&letter))),
+                },
+                // It is told of when it is read whole.
+                Err(_) => self.next.push_back((hit.id, UNKNOWN)),
+            }
         }
         Ok(())
     }
 
-    async fn get(&self, ids: Vec<String>) -> Result<Handful, DeskError> {
+    async fn get(&self, ids: Vec<String>, some: &mut Handful) -> Result<(), DeskError> {
         let asked: Vec<&str> = ids.iter().map(String::as_str).collect();
         let hits = self.store.get_many(Kind::Deadletters, &asked).await?;
         let mut found: HashMap<String, store::Hit> =
             hits.into_iter().map(|hit| (hit.id.clone(), hit)).collect();
-        let mut some = Handful::default();
         for id in ids {
             let hit = match found.remove(&id) {
                 Some(hit) => Some(hit),
@@ -125,15 +149,27 @@ impl<'a> Walk<'a> {
                 continue;
             };
             match row::read(&hit) {
-                Ok(letter) if letter.state == DeadState::Dead => {
-                    some.dead.push(Row { letter, version: hit.version });
-                }
+                Ok(letter) if letter.state == DeadState::Dead => match (self.hindrance)(&letter) {
+                    Some(fate) => some.others.push((letter.id, fate)),
+                    None => some.dead.push(Row { letter, version: hit.version }),
+                },
                 // One that was looked for as dead is no longer among those that fit.
                 Ok(_) if self.filter.is_some() => {}
                 Ok(letter) => some.others.push((letter.id, Fate::NotDead(letter.state))),
                 Err(error) => some.others.push((id, Fate::Failed(error.to_string()))),
             }
         }
-        Ok(some)
+        Ok(())
     }
+
+    /// The store need not keep a place that nobody will come back to.
+    async fn leave(&mut self) {
+        if let Place::At(cursor) = std::mem::replace(&mut self.place, Place::End) {
+            self.store.leave(cursor).await;
+        }
+    }
+}
+
+fn size(letter: &DeadLetter) -> u64 {
+    if letter.bytes == 0 { UNKNOWN } else { letter.bytes }
 }

@@ -23,7 +23,7 @@ pub async fn drop(
     choice: &Choice,
     mut tell: impl FnMut(&str, Fate),
 ) -> Result<(), DeskError> {
-    let mut walk = Walk::new(store, choice);
+    let mut walk = Walk::new(store, choice, &|_| None);
     while let Some(some) = walk.some().await? {
         some.others.into_iter().for_each(|(id, fate)| tell(&id, fate));
         match &mut archive {

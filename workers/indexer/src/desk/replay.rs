@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::time::{Duration, Instant};
 
-use messages::{DeadState, Queue};
+use messages::{DeadLetter, DeadState, Queue};
 use runtime::broker::MAX_MESSAGE_BYTES;
 use runtime::{Broker, BrokerError, Message, PublishError, clock};
 use store::Store;
@@ -39,13 +39,17 @@ pub async fn replay(
     how: Replaying,
     mut tell: impl FnMut(&str, Fate),
 ) -> Result<(), DeskError> {
-    let mut walk = Walk::new(store, choice);
+    let hindrance = |letter: &DeadLetter| hindrance(letter, how);
+    let mut walk = Walk::new(store, choice, &hindrance);
     while let Some(some) = walk.some().await? {
         some.others.into_iter().for_each(|(id, fate)| tell(&id, fate));
-        let mut ready = Vec::new();
+        let mut ready = Vec::with_capacity(some.dead.len());
         for row in some.dead {
-            match hindrance(&row, how) {
-                Some(fate) => tell(&row.letter.id, fate),
+            match unsendable(&row.letter) {
+                Some(why) => {
+                    tell(&row.letter.id, Fate::Failed(why));
+                    walk.instead_of(1);
+                }
                 None => ready.push(row),
             }
         }
@@ -62,25 +66,26 @@ pub async fn replay(
     Ok(())
 }
 
-/// Why a letter cannot be replayed, if it cannot.
-fn hindrance(row: &Row, how: Replaying) -> Option<Fate> {
-    let letter = &row.letter;
-    let queue = letter.origin.replay_lane();
+/// Why a letter is not replayed, by what is known of it without its message.
+fn hindrance(letter: &DeadLetter, how: Replaying) -> Option<Fate> {
     if letter.replays >= how.max_replays {
         return Some(Fate::TooOften(letter.replays));
     }
-    if !Queue::all().contains(&queue) {
-        return Some(Fate::Failed(format!(
-            "no queue {queue} in this version of ua; drop it when it is of no use"
-        )));
-    }
+    let queue = letter.origin.replay_lane();
+    (!Queue::all().contains(&queue)).then(|| {
+        Fate::Failed(format!("no queue {queue} in this version of ua; drop it when it is of no use"))
+    })
+}
+
+/// Why the message of a letter cannot be sent, if it cannot.
+fn unsendable(letter: &DeadLetter) -> Option<String> {
     match letter.body_bytes() {
-        Err(_) => Some(Fate::Failed("its message is no longer base64".to_owned())),
+        Err(_) => Some("its message is no longer base64".to_owned()),
         Ok(body) if body.len() > MAX_MESSAGE_BYTES => {
-            Some(Fate::Failed(format!("{} bytes are more than the broker takes", body.len())))
+            Some(format!("{} bytes are more than the broker takes", body.len()))
         }
         Ok(body) if body.is_empty() && letter.bytes > 0 => {
-            Some(Fate::Failed("its message is missing in the row".to_owned()))
+            Some("its message is missing in the row".to_owned())
         }
         Ok(_) => None,
     }

@@ -233,7 +233,7 @@ async fn many_are_replayed_in_the_order_of_their_deaths_while_workers_run() {
     for some in letters.chunks(600) {
         place.perform(&desk, some).await;
     }
-    let choice = Choice::Fitting(dead_ones(), Some(2_202));
+    let choice = Choice::Fitting(dead_ones(), Some(2_200));
     let (fates, taken) = tokio::join!(replay_all(&place, &choice, 3), place.take(Queue::documents(), 2_200));
     let (odd, fates): (Fates, Fates) = fates.into_iter().partition(|(id, _)| id.len() == 1);
     assert_eq!((odd.len(), fates.len()), (2, 2_200));
@@ -245,6 +245,60 @@ async fn many_are_replayed_in_the_order_of_their_deaths_while_workers_run() {
     assert!(rest.iter().all(|message| message.headers.replays == 1));
     let left = desk::groups(&place.store, &dead_ones()).await.unwrap();
     assert_eq!(left[0].count, 102);
+}
+
+/// More than a page of letters that may not be replayed any more, or not at all, must not keep the others from it.
+#[tokio::test]
+async fn letters_that_are_not_replayed_are_in_nobodys_way() {
+    let place = Place::new();
+    let desk = DeadLetterDesk::new(place.store.clone());
+    let many = |name: &str, count: usize, replays: u32, queue: Queue| -> Vec<Message> {
+        let letter = |n| {
+            let mut letter = dead(&format!("{name}{n:04}"), CauseClass::TooLarge, queue.clone());
+            letter.headers.replays = replays;
+            letter
+        };
+        (0..count).map(letter).collect()
+    };
+    let gone = Queue::named("ua.jobs.no.such.queue");
+    for letters in [
+        many("often", 1_050, 3, Queue::documents()),
+        many("gone", 30, 0, gone),
+        many("good", 40, 0, Queue::documents()),
+    ] {
+        place.perform(&desk, &letters).await;
+    }
+    let fates = replay_all(&place, &Choice::Fitting(dead_ones(), Some(7)), 3).await;
+    let replayed: Vec<&str> =
+        fates.iter().filter(|(_, fate)| fate.is_done()).map(|(id, _)| id.as_str()).collect();
+    assert_eq!(
+        replayed,
+        ["good0000", "good0001", "good0002", "good0003", "good0004", "good0005", "good0006"]
+    );
+    let often = fates.iter().filter(|(_, fate)| *fate == Fate::TooOften(3)).count();
+    assert_eq!((often, fates.len()), (1_050, 1_050 + 30 + 7), "each is told of once");
+    let messages = place.drain(Queue::documents()).await;
+    assert_eq!(messages.len(), 7);
+    // One whose message is lost in its row is no other's place, either.
+    let mut letter = row(&place, "good0007").await;
+    letter.body = Default::default();
+    let mut batch = Batch::new();
+    let version = letter.died_at.as_millisecond() + 1;
+    batch
+        .push(
+            place.store.prefix(),
+            Kind::Deadletters,
+            "deadletters".into(),
+            letter.id.clone(),
+            version,
+            &letter,
+        )
+        .unwrap();
+    place.store.bulk(&batch).await.unwrap();
+    let good = Filter { origin: Some(Queue::documents()), ..dead_ones() };
+    let fates = replay_all(&place, &Choice::Fitting(good, Some(2)), 4).await;
+    let done = fates.iter().filter(|(_, fate)| fate.is_done()).count();
+    assert_eq!(done, 2, "{fates:?}");
 }
 
 #[tokio::test]

@@ -169,6 +169,10 @@ impl Elasticsearch {
         search::scan(self, query, page, after).await
     }
 
+    pub(crate) async fn leave(&self, place: String) {
+        search::leave(self, place).await;
+    }
+
     pub(crate) async fn group(
         &self,
         query: &Query,

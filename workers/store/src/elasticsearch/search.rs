@@ -142,12 +142,16 @@ pub(super) async fn scan(
     match place {
         Some(id) if hits.len() == page => Ok((hits, Some(Cursor(Position::Scroll(id))))),
         Some(id) => {
-            // Its place would otherwise be kept for nothing; it is forgotten in time anyway.
-            let _ = store.ask(Method::Delete, "_search/scroll", json!({"scroll_id": [id]}).to_string()).await;
+            leave(store, id).await;
             Ok((hits, None))
         }
         None => Ok((hits, None)),
     }
+}
+
+/// Its place would otherwise be kept for nothing; it is forgotten in time anyway.
+pub(super) async fn leave(store: &Elasticsearch, place: String) {
+    let _ = store.ask(Method::Delete, "_search/scroll", json!({"scroll_id": [place]}).to_string()).await;
 }
 
 /// What a question in the search engine's language finds.

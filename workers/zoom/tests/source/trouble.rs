@@ -48,6 +48,19 @@ async fn a_call_without_an_answer_is_given_up_in_time() {
     assert!(cause.text.contains("GET /users did not answer in time"), "{cause}");
 }
 
+/// Another worker may know the account; if none does, it becomes a dead letter that says what is missing.
+#[tokio::test]
+async fn a_job_of_an_unknown_account_makes_no_call_and_says_what_is_missing() {
+    let simulator = Simulator::start(settings()).await.unwrap();
+    let bench = bench(&simulator, Choice::Dashboard);
+    let calls = simulator.ledger_summary().calls;
+    let outcome = bench.perform(job(meetings(yesterday())).of_account("clinic"), first_attempt()).await;
+    let Err(Failure::Retry { after: Some(_), cause }) = outcome else { panic!("{outcome:?}") };
+    assert_eq!(cause.class, CauseClass::AttemptsSpent);
+    assert!(cause.text.contains("\"clinic\"") && cause.text.contains("ZOOM_ACCOUNTS_FILE"), "{cause}");
+    assert_eq!(simulator.ledger_summary().calls, calls);
+}
+
 #[tokio::test]
 async fn rows_without_times_or_fields_are_listed_all_the_same() {
     let simulator = Simulator::start(faults(&["empty-times=0.5", "null-fields=0.5"])).await.unwrap();
