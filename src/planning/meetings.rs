@@ -197,7 +197,8 @@ mod tests {
     #[tokio::test]
     async fn each_account_learns_from_its_own_details() {
         let folder = tempfile::tempdir().unwrap();
-        let store = Store::Local(store::Local::open(folder.path(), "").unwrap());
+        let settings = store::local::Settings { folder: folder.path().to_owned(), prefix: String::new() };
+        let store = Store::Local(store::Local::open(settings).unwrap());
         let receipts: Vec<Receipt> = [(1, MAIN_ACCOUNT, 2), (2, MAIN_ACCOUNT, 4), (3, "clinic", 9)]
             .map(|(number, account, heavy)| detail(number, account, heavy))
             .into();

@@ -7,7 +7,7 @@ use jiff::civil::Date;
 use messages::zoom::Event;
 use messages::{Calls, CauseClass, JobId, Receipt, ReceiptState};
 
-use crate::price::Experience;
+use crate::experience::Experience;
 
 /// What is held: the latest receipt of each job.
 #[derive(Debug, Clone, Default)]

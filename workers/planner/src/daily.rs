@@ -1,13 +1,13 @@
 //! Which dates are planned when nobody names any.
 
 use jiff::civil::Date;
-use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 use messages::ReceiptState;
 
 use crate::Coverage;
+use crate::calendar::today;
 use crate::coverage::Day;
-use crate::plan::is_final;
+use crate::settled::is_final;
 
 /// How many days before yesterday are looked at again.
 const LOOK_BACK: i32 = 2;
@@ -43,11 +43,6 @@ pub fn standard(now: Timestamp, coverage: &Coverage) -> Vec<Date> {
     let mut dates = look_back(now, coverage);
     dates.extend(daily(now));
     dates
-}
-
-/// The UTC date of `now`.
-pub(crate) fn today(now: Timestamp) -> Date {
-    TimeZone::UTC.to_datetime(now).date()
 }
 
 /// True when nothing of a date is missing, as far as its receipts know.

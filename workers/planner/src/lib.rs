@@ -1,10 +1,12 @@
 #![doc = include_str!("../README.md")]
 
+mod calendar;
 mod cancel;
 mod coverage;
 mod cron;
 mod daily;
 mod details;
+mod experience;
 pub mod figures;
 mod opencast;
 mod plan;
@@ -12,18 +14,21 @@ mod price;
 mod progress;
 mod run;
 mod schedule;
+mod settled;
 mod window;
 
 pub use cancel::{Taken, taken_out};
 pub use coverage::Coverage;
 pub use cron::CronError;
 pub use daily::{daily, look_back, standard};
+pub use experience::Experience;
 pub use opencast::{Lectures, plan_lectures, recent_dates, today as date_in};
-pub use plan::{LEASE, Plan, PlannedJob, SETTLED_AFTER, Wanted, plan};
-pub use price::{Experience, Price, Quota};
+pub use plan::{LEASE, Plan, PlannedJob, Wanted, plan};
+pub use price::{Price, Quota};
 pub use progress::Progress;
 pub use run::{Asked, Origin, RunRecord, RunState};
 pub use schedule::{
     Schedule, by_age, lectures_by_age, oldest_lectures, scheduled, scheduled_lectures, second_looks, short,
 };
+pub use settled::SETTLED_AFTER;
 pub use window::{Window, WindowError, days, query_windows, windows};

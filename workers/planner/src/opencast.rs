@@ -41,7 +41,7 @@ pub struct Lectures {
 impl Lectures {
     /// The jobs that belong to no date's actions.
     pub fn picked(&self, now: Timestamp) -> Vec<Task> {
-        let catalogue = self.catalogue.then(|| Task::Catalogue { date: crate::daily::today(now) });
+        let catalogue = self.catalogue.then(|| Task::Catalogue { date: crate::calendar::today(now) });
         self.episodes.iter().map(|mpid| Task::Episode { mpid: mpid.clone() }).chain(catalogue).collect()
     }
 

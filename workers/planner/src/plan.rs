@@ -7,18 +7,17 @@ use jiff::{SignedDuration, Timestamp, ToSpan};
 use messages::zoom::{Event, MeetingContext, Task};
 use messages::{JobId, Lane, MeetingUuid, Queue, Receipt, ReceiptState, RunId, encode};
 
+use crate::calendar::today;
 use crate::coverage::{Day, Known};
-use crate::daily::today;
 use crate::details::{self, Detail};
 use crate::price::{self, Price, Quota};
+use crate::settled::is_final;
 use crate::{Asked, Coverage};
 
 /// For how long a planned job counts as under way when no jobs wait ([`Coverage::with_jobs_waiting`]). After
 /// that its message is taken for lost and it is published again; if it was not lost, doing it twice changes
 /// nothing.
 pub const LEASE: SignedDuration = SignedDuration::from_hours(6);
-/// How long after the end of a date its list can be trusted to name every meeting.
-pub const SETTLED_AFTER: SignedDuration = SignedDuration::from_hours(1);
 /// Dates that are at most so many days ago are daily work.
 const DAILY_DAYS: i32 = 3;
 
@@ -128,14 +127,6 @@ pub fn plan(now: Timestamp, wanted: &Wanted, coverage: &Coverage, quota: &Quota)
 /// The first of the dates that are daily work.
 pub(crate) fn daily_since(now: Timestamp) -> Date {
     today(now).checked_sub(DAILY_DAYS.days()).unwrap_or(Date::MIN)
-}
-
-/// True when the list of `date` is complete and was read when nothing could be missing from it.
-pub(crate) fn is_final(date: Date, list: &Known) -> bool {
-    let over = date.tomorrow().ok().and_then(price::start_of);
-    let settled = over.and_then(|over| over.checked_add(SETTLED_AFTER).ok());
-    let since = settled.zip(list.started_at).is_some_and(|(settled, started)| started >= settled);
-    list.state == ReceiptState::Complete && since
 }
 
 /// True for a job that is planned and not lost, as far as one can tell.

@@ -7,16 +7,14 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use jiff::civil::Date;
-use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use messages::zoom::{Event, Task};
 use serde::{Deserialize, Serialize};
 
-pub use self::history::Experience;
 use self::history::History;
 use self::sum::Sum;
+use crate::calendar::{start_of, today};
 use crate::coverage::{Coverage, Day};
-use crate::daily::today;
 use crate::figures::{DAY, counted, duration, grouped};
 
 /// What may be called: the account's quota, the configured share of it.
@@ -216,11 +214,6 @@ fn seconds(now: Timestamp, lists: u64, heavy: u64, quota: &Quota) -> u64 {
 fn until_midnight(now: Timestamp) -> u64 {
     let midnight = today(now).tomorrow().ok().and_then(start_of);
     midnight.map_or(DAY, |midnight| u64::try_from(midnight.as_second() - now.as_second()).unwrap_or(0))
-}
-
-/// 00:00 UTC of a date.
-pub(crate) fn start_of(date: Date) -> Option<Timestamp> {
-    TimeZone::UTC.to_timestamp(date.to_datetime(jiff::civil::Time::midnight())).ok()
 }
 
 #[expect(clippy::cast_precision_loss, reason = "calls are far below 2^52")]

@@ -6,8 +6,9 @@ use jiff::{SignedDuration, Timestamp, ToSpan};
 use messages::{MeetingUuid, ReceiptState};
 
 use crate::Coverage;
+use crate::calendar::today;
 use crate::cron::{Cron, CronError};
-use crate::daily::{incomplete, today};
+use crate::daily::incomplete;
 use crate::opencast::{recent_dates, today as date_in};
 
 /// Days before yesterday that are looked at while something of them is missing.

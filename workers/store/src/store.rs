@@ -98,9 +98,8 @@ impl Store {
     /// Ends a [`Store::scan`] before its last page: a search engine need not keep its place. What cannot be told to it
     /// it forgets by itself, in time.
     pub async fn leave(&self, cursor: Cursor) {
-        match (self, cursor.0) {
-            (Self::Elasticsearch(store), Position::Scroll(place)) => store.leave(place).await,
-            (_, _) => {}
+        if let (Self::Elasticsearch(store), Position::Scroll(place)) = (self, cursor.0) {
+            store.leave(place).await;
         }
     }
 

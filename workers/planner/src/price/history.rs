@@ -7,24 +7,8 @@ use messages::zoom::Event;
 
 use super::float;
 use crate::coverage::{Day, Known};
-use crate::plan::is_final;
-
-/// What complete details have cost so far: sums over their receipts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Experience {
-    /// Complete details of meetings and webinars.
-    pub meetings: u64,
-    /// Complete lists of single hosts: the Reports path has them, the Dashboard does not.
-    pub hosts: u64,
-    /// Heavy calls of both together.
-    pub heavy: u64,
-}
-
-impl Experience {
-    fn details(self) -> u64 {
-        self.meetings.saturating_add(self.hosts)
-    }
-}
+use crate::experience::Experience;
+use crate::settled::is_final;
 
 /// What a list came to.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]

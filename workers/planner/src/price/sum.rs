@@ -9,7 +9,7 @@ use super::history::{self, Cost, History, Source};
 use super::{float, whole};
 use crate::coverage::Day;
 use crate::figures::{counted, grouped};
-use crate::plan::is_final;
+use crate::settled::is_final;
 
 /// Rows of a page of a list.
 const PAGE: u64 = 300;
