@@ -130,5 +130,8 @@ pub async fn publish(
     }
     outbox.flush().await?;
     filing::receipts(store, &receipts).await.context("the jobs are published, their receipts are not")?;
-    filing::record(store, &record.into_state(RunState::Published, clock::now())).await
+    filing::record(store, &record.into_state(RunState::Published, clock::now())).await?;
+    // Whoever looks now sees what was planned. Where that is not allowed it is seen a little later.
+    let _ = store.refresh().await;
+    Ok(())
 }
