@@ -1,0 +1,122 @@
+//! One quota for a fleet: processes of `ua work zoom` on real RabbitMQ, against the simulator, which counts every
+//! call in sliding windows. Rates, calls over, and how evenly the processes share; then the same while processes are
+//! killed, across a day change, across a restart of RabbitMQ, and with lists beside details.
+//!
+//! Servers by `UA_TEST_AMQP_URL` and `UA_TEST_AMQP_RESTART_URL`; `docker/bench.sh quota` starts them. Unlike the other
+//! benchmarks this one judges: what is promised of the quota has to hold.
+
+mod fleet;
+mod scenes;
+
+use self::fleet::Fleet;
+
+/// The part of the allowed rate that has to be held.
+const LEAST: f64 = 0.97;
+/// How far a process's share may be from the mean.
+const UNEVEN: f64 = 0.15;
+
+/// What was found in a scene.
+#[derive(Debug)]
+struct Found {
+    scene: String,
+    /// Times Zoom's quota.
+    speed: f64,
+    processes: usize,
+    /// Calls a second of the class that the scene is about.
+    rate: f64,
+    /// The same as a part of what is allowed.
+    of_allowed: f64,
+    /// The most calls admitted inside one window of that class, and how many it takes.
+    peak: (u64, f64),
+    /// Calls that the account refused, of any class.
+    over: u64,
+    /// The least and the most calls of a process, as parts of the mean.
+    shares: Option<(f64, f64)>,
+    /// What else the scene demands and was not so.
+    amiss: Option<String>,
+}
+
+impl Found {
+    /// What is not as promised. At more than Zoom's quota the machine may be the limit: then only that no call is over.
+    fn failings(&self) -> Vec<String> {
+        let mut failings: Vec<String> = self.amiss.iter().cloned().collect();
+        if self.over > 0 {
+            failings.push(format!("{} calls over", self.over));
+        }
+        if self.speed <= 1.0 && self.of_allowed < LEAST {
+            failings.push(format!("less than {:.0} % of what is allowed", 100.0 * LEAST));
+        }
+        let uneven = |(least, most): (f64, f64)| least < 1.0 - UNEVEN || most > 1.0 + UNEVEN;
+        if self.speed <= 1.0 && self.shares.is_some_and(uneven) {
+            failings.push(format!("shares differ by more than {:.0} %", 100.0 * UNEVEN));
+        }
+        failings
+    }
+
+    /// Prints the line; true when all is as promised.
+    fn print(&self) -> bool {
+        let Self { scene, speed, processes, rate, of_allowed, peak: (peak, limit), over, shares, .. } = self;
+        let shares = shares.map_or("-".to_owned(), |(least, most)| format!("{least:.2} {most:.2}"));
+        let failings = self.failings();
+        let verdict = if failings.is_empty() { "held".to_owned() } else { failings.join(", ") };
+        println!(
+            "{scene} | {speed} | {processes} | {rate:.2} | {:.1} % | {peak} of {limit:.0} | {over} | {shares} | {verdict}",
+            100.0 * of_allowed,
+        );
+        failings.is_empty()
+    }
+}
+
+/// The long form; true when everything that is promised was held.
+pub(crate) async fn all() -> bool {
+    let Some(amqp) = url("UA_TEST_AMQP_URL") else { return false };
+    println!("at 20 times Zoom's quota the machine may be the limit: there only calls over are judged");
+    heading();
+    let mut well = true;
+    for (speed, seconds) in [(1.0, 40), (20.0, 20)] {
+        for processes in [1, 2, 4, 8] {
+            well &= Fleet::start(&amqp, speed, processes).await.steady(seconds).await.print();
+        }
+        well &= Fleet::start(&amqp, speed, 4).await.killed(if speed > 1.0 { 24 } else { 40 }).await.print();
+        well &= Fleet::start(&amqp, speed, 4).await.across_midnight().await.print();
+    }
+    well &= Fleet::start(&amqp, 1.0, 4).await.lists_beside_details(90).await.print();
+    match (url("UA_TEST_AMQP_RESTART_URL"), url("UA_TEST_SERVICES")) {
+        (Some(amqp), Some(services)) => {
+            well &= Fleet::start(&amqp, 1.0, 4).await.restarted(&services).await.print();
+        }
+        _ => well = false,
+    }
+    told(well)
+}
+
+/// The short form, for the tests: one process and four at Zoom's own quota, from idle and under load.
+pub(crate) async fn short() -> bool {
+    let Some(amqp) = url("UA_TEST_AMQP_URL") else { return false };
+    heading();
+    let mut well = true;
+    for processes in [1, 4] {
+        well &= Fleet::start(&amqp, 1.0, processes).await.steady(20).await.print();
+    }
+    told(well)
+}
+
+fn heading() {
+    println!(
+        "quota | speed | processes | calls/s | of allowed | peak in a window | over | shares of the mean | verdict"
+    );
+}
+
+fn told(well: bool) -> bool {
+    println!("quota: {}", if well { "held" } else { "FAILED" });
+    well
+}
+
+#[expect(clippy::disallowed_methods, reason = "benchmarks learn from the environment where the servers are")]
+fn url(name: &str) -> Option<String> {
+    let found = std::env::var(name).ok();
+    if found.is_none() {
+        println!("left out: what needs {name}, which is not set");
+    }
+    found
+}

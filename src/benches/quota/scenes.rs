@@ -1,0 +1,168 @@
+//! The scenes: what a fleet goes through, and what is found meanwhile.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use super::Found;
+use super::fleet::{Fleet, SHARE};
+
+/// Seconds that are left out at the beginning of a measurement.
+const WARM_UP: Duration = Duration::from_secs(2);
+/// Resource-intensive calls a second that Zoom's own quota takes.
+const RESOURCE_INTENSIVE: f64 = 1.0;
+
+impl Fleet {
+    /// Every process works, and nothing happens.
+    pub(super) async fn steady(self, seconds: u64) -> Found {
+        self.busy(seconds + 5).await;
+        let before = self.simulator.ledger_summary().by_token;
+        let rate = self.rate(Duration::from_secs(seconds)).await;
+        let after = self.simulator.ledger_summary().by_token;
+        let shares = evenness(&before, &after, self.processes.len());
+        let found = Found { shares: Some(shares), ..self.found("steady", rate) };
+        self.end().await;
+        found
+    }
+
+    /// A process is killed every two seconds and started again, twice the one that keeps the quota.
+    pub(super) async fn killed(mut self, seconds: u64) -> Found {
+        self.busy(seconds + 5).await;
+        let (begin, before, mut kills, mut keepers) = (Instant::now(), self.calls(), 0, 0);
+        while begin.elapsed() < Duration::from_secs(seconds) {
+            tokio::time::sleep(Duration::from_secs(2)).await;
+            // The oldest process is the next to keep the quota: without a look nearly every kill would hit a keeper.
+            let keeper = self.news().await.and_then(|news| news.keeper);
+            let wants_keeper = kills % 5 == 2 && keepers < 2;
+            let place =
+                self.processes.iter().position(|process| (Some(process.id()) == keeper) == wants_keeper);
+            let process = self.processes.remove(place.unwrap_or(0));
+            keepers += u32::from(Some(process.id()) == keeper);
+            kills += 1;
+            drop(process);
+            self.add();
+        }
+        let rate = (self.calls() - before) as f64 / begin.elapsed().as_secs_f64();
+        let amiss = (keepers < 2).then(|| "fewer than two keepers were killed".to_owned());
+        let found = self.found(&format!("{kills} killed, {keepers} of them keepers"), rate);
+        self.end().await;
+        Found { amiss, ..found }
+    }
+
+    /// The day of the API ends: what was spent is free again, at the same rate.
+    pub(super) async fn across_midnight(self) -> Found {
+        self.set_clock("23:59:40").await;
+        self.busy(45).await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let before = self.news().await.expect("news");
+        let rate = self.rate(Duration::from_secs(24)).await;
+        let after = self.news().await.expect("news");
+        assert!(after.day > before.day, "the day did not change: {before:?} {after:?}");
+        let found = self.found(&format!("across midnight ({} to {})", before.day, after.day), rate);
+        self.end().await;
+        found
+    }
+
+    /// Lists are read beside the details: their own, much slower rate is held, too.
+    pub(super) async fn lists_beside_details(self, seconds: u64) -> Found {
+        self.publish_lists().await;
+        self.busy(seconds + 10).await;
+        let lists = |fleet: &Self| fleet.simulator.ledger_summary().calls.resource_intensive;
+        let (begin, before, details) = (Instant::now(), lists(&self), self.calls());
+        tokio::time::sleep(Duration::from_secs(seconds)).await;
+        let elapsed = begin.elapsed().as_secs_f64();
+        let rate = (lists(&self) - before) as f64 / elapsed;
+        let details = self.found("", (self.calls() - details) as f64 / elapsed);
+        let amiss = (!details.failings().is_empty())
+            .then(|| format!("the details beside them: {}", details.failings().join(", ")));
+        let peak = self.simulator.ledger_summary().peak.resource_intensive_per_minute;
+        let found = Found {
+            scene: format!(
+                "lists, beside {:.2} details/s ({:.1} %)",
+                details.rate,
+                100.0 * details.of_allowed
+            ),
+            rate,
+            of_allowed: rate / (RESOURCE_INTENSIVE * self.speed * SHARE),
+            peak: (peak, 60.0 * RESOURCE_INTENSIVE * self.speed),
+            amiss,
+            ..details
+        };
+        self.end().await;
+        found
+    }
+
+    /// RabbitMQ is stopped and started: the rate is back, and no call of the day is forgotten.
+    pub(super) async fn restarted(self, services: &str) -> Found {
+        self.busy(40).await;
+        let before = self.used_today().await;
+        service(services, "stop").await;
+        service(services, "start").await;
+        let (began, calls) = (Instant::now(), self.calls());
+        let again = self.wait(60, async |fleet| fleet.calls() > calls + 20).await;
+        assert!(again, "no calls after the restart: {}", self.folder.path().display());
+        let back = began.elapsed().as_secs_f64();
+        let rate = self.rate(Duration::from_secs(15)).await;
+        let made = self.calls();
+        let used = self.used_today().await;
+        let amiss = (used < before.max(made))
+            .then(|| format!("the day's count: {before} before, {used} after, {made} calls made until then"));
+        let scene =
+            format!("RabbitMQ restarted (calls again after {back:.1} s; {used} counted of {made} made)");
+        let found = Found { amiss, ..self.found(&scene, rate) };
+        self.end().await;
+        found
+    }
+
+    /// Gives the processes work for so many seconds, and waits until they are at it.
+    async fn busy(&self, seconds: u64) {
+        self.publish(seconds).await;
+        let busy = self.wait(30, async |fleet| fleet.calls() > 0).await;
+        assert!(busy, "no call was made: {}", self.folder.path().display());
+        tokio::time::sleep(WARM_UP).await;
+    }
+
+    /// The day's calls, as those who keep the quota count them.
+    async fn used_today(&self) -> u64 {
+        let news = self.news().await.expect("news");
+        news.meters.iter().find_map(|meter| meter.used).expect("a meter that counts the day")
+    }
+
+    /// Heavy calls per second over a time.
+    async fn rate(&self, time: Duration) -> f64 {
+        let (begin, before) = (Instant::now(), self.calls());
+        tokio::time::sleep(time).await;
+        (self.calls() - before) as f64 / begin.elapsed().as_secs_f64()
+    }
+
+    /// What is found at this moment, where so many heavy calls a second were made.
+    fn found(&self, scene: &str, rate: f64) -> Found {
+        let ledger = self.simulator.ledger_summary();
+        Found {
+            scene: scene.to_owned(),
+            speed: self.speed,
+            processes: self.processes.len(),
+            rate,
+            of_allowed: rate / (40.0 * self.speed * SHARE),
+            peak: (ledger.peak.heavy_per_second, 40.0 * self.speed),
+            over: ledger.over,
+            shares: None,
+            amiss: None,
+        }
+    }
+}
+
+async fn service(services: &str, command: &str) {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/docker/services/service.sh");
+    let mut service = tokio::process::Command::new("bash");
+    let output = service.args([script, command, services, "rabbitmq-restart"]).output().await;
+    assert!(output.is_ok_and(|output| output.status.success()), "{command} of RabbitMQ failed");
+}
+
+/// The least and the most calls of a process, as parts of the mean.
+fn evenness(before: &BTreeMap<u32, u64>, after: &BTreeMap<u32, u64>, processes: usize) -> (f64, f64) {
+    let made = after.iter().map(|(token, calls)| calls - before.get(token).unwrap_or(&0));
+    let made: Vec<f64> = made.filter(|calls| *calls > 0).map(|calls| calls as f64).collect();
+    let mean = made.iter().sum::<f64>() / processes as f64;
+    let least = if made.len() < processes { 0.0 } else { made.iter().copied().fold(f64::MAX, f64::min) };
+    (least / mean, made.iter().copied().fold(0.0, f64::max) / mean)
+}
