@@ -50,8 +50,16 @@ impl Fleet {
         }
     }
 
-    pub(crate) fn names(&self) -> Vec<&'static str> {
-        self.members.iter().map(|member| member.name).collect()
+    /// Those that run.
+    pub(crate) fn running(&self) -> Vec<&'static str> {
+        let running = self.members.iter().filter(|member| member.child.is_some() && member.thaw_at.is_none());
+        running.map(|member| member.name).collect()
+    }
+
+    /// The one with this number on its machine.
+    pub(crate) fn with_id(&self, id: u32) -> Option<&'static str> {
+        let has_it = |member: &&Member| member.child.as_ref().is_some_and(|child| child.id() == id);
+        self.members.iter().find(has_it).map(|member| member.name)
     }
 
     /// `kill -9`; it comes back after `pause`.

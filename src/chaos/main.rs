@@ -4,7 +4,9 @@
 #![expect(clippy::unwrap_used, reason = "a harness that cannot go on has failed")]
 #![expect(clippy::print_stdout, reason = "a harness prints what it does and finds")]
 
+mod blow;
 mod fleet;
+mod leader;
 mod left;
 mod poison;
 mod site;
@@ -37,20 +39,27 @@ async fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     };
     let seed = number("--seed").unwrap_or_else(|| u64::from(std::process::id()));
-    println!("chaos: seed {seed}, {seconds} s; again by: docker/chaos.sh --seconds {seconds} --seed {seed}");
-    if run(seed, Duration::from_secs(seconds)).await { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    let rabbitmq = number("--rabbitmq").unwrap_or(3);
+    println!(
+        "chaos: seed {seed}, {seconds} s; again by: docker/chaos.sh --seconds {seconds} --seed {seed} --rabbitmq {rabbitmq}"
+    );
+    if run(seed, Duration::from_secs(seconds), rabbitmq).await {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }
 
 /// One storm and the calm after it; true when nothing was lost, doubled or over quota.
-async fn run(seed: u64, length: Duration) -> bool {
+async fn run(seed: u64, length: Duration, rabbitmq: u64) -> bool {
     let mut rng = SmallRng::seed_from_u64(seed);
-    let site = Site::new(seed, length).await;
+    let site = Site::new(seed, length, rabbitmq).await;
     let mut fleet = Fleet::new(&site.program);
     site.plan();
     fleet.start_all();
-    let poison = Storm::new(&site, &mut fleet, &mut rng).rage(length).await;
+    let aftermath = Storm::new(&site, &mut fleet, &mut rng).rage(length).await;
     println!("calm: waiting for the rest");
-    let found = verdict::settle(&site, &mut fleet, &poison, CALM).await;
+    let found = verdict::settle(&site, &mut fleet, aftermath, CALM).await;
     let well = found.print();
     if !well {
         left::print(&site).await;

@@ -1,9 +1,10 @@
 //! Messages nobody can use, published among the others: each has to end as a dead letter of the right class.
 
+use messages::zoom::Task;
 use messages::{CauseClass, Family, Lane, Queue};
 use rand::Rng as _;
 use rand::rngs::SmallRng;
-use runtime::{Broker, Message, clock};
+use runtime::{Broker, Ladder, Message, clock};
 
 /// A message published, and what has to become of it.
 #[derive(Debug, Clone)]
@@ -15,7 +16,8 @@ pub(crate) struct Poison {
 /// Publishes one; `None` when the broker did not take it, which may be in such weather.
 pub(crate) async fn publish(broker: &Broker, number: usize, rng: &mut SmallRng) -> Option<Poison> {
     let jobs = Queue::jobs(Family::ZOOM_DETAIL, Lane::Daily);
-    let (queue, class, body) = match rng.random_range(0..4) {
+    let (queue, class, body) = match rng.random_range(0..5) {
+        4 => return unknown_account(broker, number).await,
         0 => (jobs, CauseClass::UnknownVersion, r#"{"version":99,"id":"x"}"#),
         1 => (jobs, CauseClass::BadShape, "neither a job nor JSON"),
         2 => (Queue::documents(), CauseClass::BadShape, r#"{"version":1,"what":"nothing"}"#),
@@ -23,6 +25,21 @@ pub(crate) async fn publish(broker: &Broker, number: usize, rng: &mut SmallRng) 
     };
     let id = format!("chaos-{number}");
     let message = Message::new(queue, id.as_str(), body.as_bytes().to_vec(), clock::now());
-    let published = broker.publish(vec![message]).await;
-    published.is_ok().then_some(Poison { id, class })
+    taken(broker, message, class).await
+}
+
+/// A job of an account that nobody here knows, for the last time.
+async fn unknown_account(broker: &Broker, number: usize) -> Option<Poison> {
+    let (now, date) = (clock::now(), ua::coverage::today());
+    let job = Task::Meetings { date }.into_job("chaos".into(), Lane::Daily, now);
+    let job = job.of_account(&format!("nobody-{number}"));
+    let queue = Queue::jobs(Family::ZOOM_LIST, Lane::Daily);
+    let mut message = Message::new(queue, job.id.as_str(), messages::encode(&job).ok()?, now);
+    message.headers.attempt = Ladder::default().attempts - 1;
+    taken(broker, message, CauseClass::AttemptsSpent).await
+}
+
+async fn taken(broker: &Broker, message: Message, class: CauseClass) -> Option<Poison> {
+    let id = message.headers.message_id.clone();
+    broker.publish(vec![message]).await.is_ok().then_some(Poison { id, class })
 }

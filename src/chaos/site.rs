@@ -52,6 +52,8 @@ pub(crate) struct Site {
     pub(crate) store: Store,
     pub(crate) broker: Broker,
     pub(crate) search: String,
+    /// RabbitMQ, by the name its script knows.
+    pub(crate) rabbitmq: &'static str,
     /// The folder of the servers' script.
     pub(crate) servers: String,
     folder: tempfile::TempDir,
@@ -63,9 +65,15 @@ fn variable(name: &str) -> String {
 }
 
 impl Site {
-    pub(crate) async fn new(seed: u64, length: Duration) -> Self {
+    /// A site on RabbitMQ 3 or 4.
+    pub(crate) async fn new(seed: u64, length: Duration, rabbitmq: u64) -> Self {
         let simulator = Simulator::start(world(seed, length)).await.unwrap();
-        let (amqp, search) = (variable("UA_TEST_AMQP_URL"), variable("UA_TEST_ES_9"));
+        let (rabbitmq, amqp) = match rabbitmq {
+            3 => ("rabbitmq-3", variable("UA_TEST_AMQP_URL")),
+            4 => ("rabbitmq-4", variable("UA_TEST_AMQP4_URL")),
+            other => panic!("--rabbitmq takes 3 or 4, not {other}"),
+        };
+        let search = variable("UA_TEST_ES_9");
         let (queues, indices) =
             (format!("chaos{}", std::process::id()), format!("chaos{}-", std::process::id()));
         let folder = tempfile::tempdir().unwrap();
@@ -102,6 +110,7 @@ impl Site {
             ),
             broker: broker(&amqp, queues).await,
             search,
+            rabbitmq,
             servers: variable("UA_TEST_SERVICES"),
             folder,
         }

@@ -6,47 +6,24 @@ use std::time::{Duration, Instant};
 use rand::Rng as _;
 use rand::rngs::SmallRng;
 
+use crate::blow::{Blow, Struck};
 use crate::fleet::Fleet;
+use crate::leader;
 use crate::poison::{self, Poison};
 use crate::site::Site;
 
 /// How long Elasticsearch refuses writes.
 const REFUSAL: Duration = Duration::from_secs(10);
 
-/// The servers, by the names their script knows.
-const BROKER: &str = "rabbitmq-3";
+/// How long a leader stands still that is to be deposed: its heartbeat is missed after about ten seconds.
+const FROZEN: std::ops::Range<u64> = 14..23;
+/// How long before it goes on it is asked who leads now.
+const BEFORE_THAW: Duration = Duration::from_millis(1_500);
+/// How much longer than planned the storm may last until every kind of blow was struck.
+const OVERTIME: Duration = Duration::from_secs(60);
+
+/// The server, by the name its script knows.
 const SEARCH: &str = "elasticsearch-9";
-
-/// What befalls the fleet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Blow {
-    Kill,
-    Freeze,
-    RestartBroker,
-    CrashBroker,
-    RestartSearch,
-    CrashSearch,
-    RefuseWrites,
-    FullDocuments,
-    Poison,
-}
-
-impl Blow {
-    /// Killing is cheap and common, servers come back slowly.
-    fn drawn(rng: &mut SmallRng) -> Self {
-        match rng.random_range(0..20) {
-            0..7 => Self::Kill,
-            7..11 => Self::Freeze,
-            11 => Self::RestartBroker,
-            12 => Self::CrashBroker,
-            13 => Self::RestartSearch,
-            14 => Self::CrashSearch,
-            15 => Self::RefuseWrites,
-            16 => Self::FullDocuments,
-            _ => Self::Poison,
-        }
-    }
-}
 
 /// The storm over a site and its fleet.
 pub(crate) struct Storm<'a> {
@@ -55,88 +32,167 @@ pub(crate) struct Storm<'a> {
     rng: &'a mut SmallRng,
     begin: Instant,
     poison: Vec<Poison>,
+    struck: Struck,
     /// Servers on their way down and up again.
     restarting: Vec<(&'static str, Child)>,
+    deposing: Option<Deposing>,
+}
+
+/// A leader that stands still.
+struct Deposing {
+    id: u32,
+    look_at: Instant,
+}
+
+/// What the storm has left behind.
+pub(crate) struct Aftermath {
+    pub(crate) poison: Vec<Poison>,
+    pub(crate) struck: Struck,
 }
 
 impl<'a> Storm<'a> {
     pub(crate) fn new(site: &'a Site, fleet: &'a mut Fleet, rng: &'a mut SmallRng) -> Self {
-        Self { site, fleet, rng, begin: Instant::now(), poison: Vec::new(), restarting: Vec::new() }
+        Self {
+            site,
+            fleet,
+            rng,
+            begin: Instant::now(),
+            poison: Vec::new(),
+            struck: Struck::default(),
+            restarting: Vec::new(),
+            deposing: None,
+        }
     }
 
-    /// Blow after blow for `length`, each kind at least once; returns the poison that was taken.
-    pub(crate) async fn rage(mut self, length: Duration) -> Vec<Poison> {
-        let mut due = vec![
-            Blow::Poison,
-            Blow::Kill,
-            Blow::Freeze,
-            Blow::FullDocuments,
-            Blow::RestartBroker,
-            Blow::RefuseWrites,
-            Blow::RestartSearch,
-        ];
-        while self.begin.elapsed() < length {
+    /// Blow after blow for `length`, and as long as one of those that are due could not be struck.
+    pub(crate) async fn rage(mut self, length: Duration) -> Aftermath {
+        loop {
+            let due = self.due();
+            let elapsed = self.begin.elapsed();
+            let is_over = due.is_empty() && self.deposing.is_none() && self.restarting.is_empty();
+            if elapsed > length && (is_over || elapsed > length + OVERTIME) {
+                break;
+            }
             let chosen = self.rng.random_range(0..due.len().max(1));
-            let blow = if due.is_empty() { Blow::drawn(self.rng) } else { due.swap_remove(chosen) };
-            self.strike(blow).await;
+            let blow = due.get(chosen).copied().unwrap_or_else(|| Blow::drawn(self.rng));
+            // What is due comes late rather than not at all; nothing else does.
+            if (elapsed <= length || !due.is_empty()) && self.strike(blow).await && blow != Blow::Depose {
+                self.struck.count(blow);
+            }
             let pause = Duration::from_millis(self.rng.random_range(500..3_000));
             self.wait(pause).await;
         }
         while !self.restarting.is_empty() {
             self.wait(Duration::from_millis(200)).await;
         }
-        self.poison
+        Aftermath { poison: self.poison, struck: self.struck }
     }
 
-    async fn strike(&mut self, blow: Blow) {
-        let names = self.fleet.names();
+    /// What is still to be struck.
+    fn due(&self) -> Vec<Blow> {
+        let mut due = self.struck.missing();
+        due.retain(|blow| *blow != Blow::Depose || self.deposing.is_none());
+        due
+    }
+
+    /// True when it could be struck.
+    async fn strike(&mut self, blow: Blow) -> bool {
+        let names = self.fleet.running();
+        if names.is_empty() {
+            return false;
+        }
         let name = names[self.rng.random_range(0..names.len())];
         let seconds = self.rng.random_range(1..8);
         let pause = Duration::from_secs(seconds);
-        let say = |text: String| println!("{:6.1} s  {text}", self.begin.elapsed().as_secs_f64());
         match blow {
             Blow::Kill => {
-                say(format!("kill -9 {name}, back in {} ms", seconds * 250));
+                self.say(&format!("kill -9 {name}, back in {} ms", seconds * 250));
                 self.fleet.kill(name, pause / 4);
+                true
             }
             Blow::Freeze => {
-                say(format!("freeze {name} for {seconds} s"));
+                self.say(&format!("freeze {name} for {seconds} s"));
                 self.fleet.freeze(name, pause);
+                true
             }
-            Blow::RestartBroker => self.restart("stop", BROKER),
-            Blow::CrashBroker => self.restart("crash", BROKER),
+            Blow::Depose => self.depose().await,
+            Blow::RestartBroker => self.restart("stop", self.site.rabbitmq),
+            Blow::CrashBroker => self.restart("crash", self.site.rabbitmq),
             Blow::RestartSearch => self.restart("stop", SEARCH),
             Blow::CrashSearch => self.restart("crash", SEARCH),
-            Blow::RefuseWrites if self.is_restarting(SEARCH) => {}
-            Blow::RefuseWrites => {
-                say(format!("Elasticsearch refuses writes for {} s", REFUSAL.as_secs()));
-                self.refuse_writes(true).await;
-                self.wait(REFUSAL).await;
-                self.refuse_writes(false).await;
-            }
+            Blow::RefuseWrites => self.refuse_for_a_while().await,
             Blow::FullDocuments => {
-                say(format!("nobody indexes for {} s", seconds + 4));
+                self.say(&format!("nobody indexes for {} s", seconds + 4));
                 let pause = pause + Duration::from_secs(4);
-                names
-                    .iter()
-                    .filter(|name| name.starts_with("index"))
-                    .for_each(|name| self.fleet.freeze(name, pause));
+                let indexers = names.iter().filter(|name| name.starts_with("index"));
+                indexers.for_each(|name| self.fleet.freeze(name, pause));
                 self.wait(pause).await;
+                true
             }
-            Blow::Poison => {
-                let published = poison::publish(&self.site.broker, self.poison.len(), self.rng).await;
-                if let Some(poison) = &published {
-                    say(format!("poison: {} ({})", poison.id, poison.class));
-                }
-                self.poison.extend(published);
-            }
+            Blow::Poison => self.poison().await,
         }
+    }
+
+    fn say(&self, text: &str) {
+        println!("{:6.1} s  {text}", self.begin.elapsed().as_secs_f64());
+    }
+
+    /// Freezes whoever keeps the quota. Only when another has taken over does it count.
+    async fn depose(&mut self) -> bool {
+        let seconds = self.rng.random_range(FROZEN);
+        if self.deposing.is_some() || self.is_restarting(self.site.rabbitmq) {
+            return false;
+        }
+        let Some(id) = leader::leader(self.site).await else { return false };
+        let Some(name) = self.fleet.with_id(id) else { return false };
+        self.say(&format!("freeze the leader, {name}, for {seconds} s"));
+        let pause = Duration::from_secs(seconds);
+        self.fleet.freeze(name, pause);
+        self.deposing = Some(Deposing { id, look_at: Instant::now() + pause - BEFORE_THAW });
+        true
+    }
+
+    async fn look_who_leads(&mut self) {
+        let Some(Deposing { id, .. }) = self.deposing.take_if(|frozen| frozen.look_at <= Instant::now())
+        else {
+            return;
+        };
+        let now = leader::leader(self.site).await.filter(|now| *now != id);
+        match now.and_then(|now| self.fleet.with_id(now)) {
+            Some(name) => {
+                self.say(&format!("{name} leads in its place"));
+                self.struck.count(Blow::Depose);
+            }
+            None => self.say("nobody says that another leads in its place"),
+        }
+    }
+
+    async fn refuse_for_a_while(&mut self) -> bool {
+        if self.is_restarting(SEARCH) {
+            return false;
+        }
+        self.say(&format!("Elasticsearch refuses writes for {} s", REFUSAL.as_secs()));
+        self.refuse_writes(true).await;
+        self.wait(REFUSAL).await;
+        self.refuse_writes(false).await;
+        true
+    }
+
+    async fn poison(&mut self) -> bool {
+        let published = poison::publish(&self.site.broker, self.poison.len(), self.rng).await;
+        if let Some(poison) = &published {
+            self.say(&format!("poison: {} ({})", poison.id, poison.class));
+        }
+        let is_published = published.is_some();
+        self.poison.extend(published);
+        is_published
     }
 
     /// Waits, and lets the supervisor look around.
     async fn wait(&mut self, pause: Duration) {
         let end = Instant::now() + pause;
         while Instant::now() < end {
+            self.look_who_leads().await;
             self.fleet.supervise();
             self.restarting.retain_mut(|(server, child)| {
                 let Some(status) = child.try_wait().unwrap() else { return true };
@@ -153,17 +209,18 @@ impl<'a> Storm<'a> {
     }
 
     /// Takes a server down and brings it up again, while the storm goes on.
-    fn restart(&mut self, verb: &str, server: &'static str) {
+    fn restart(&mut self, verb: &str, server: &'static str) -> bool {
         if self.is_restarting(server) {
-            return;
+            return false;
         }
-        println!("{:6.1} s  {verb} and start {server}", self.begin.elapsed().as_secs_f64());
+        self.say(&format!("{verb} and start {server}"));
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/docker/services/service.sh");
         let down_and_up = r#"bash "$1" "$2" "$3" "$4" && exec bash "$1" start "$3" "$4""#;
         let mut command = Command::new("bash");
         command.args(["-c", down_and_up, "chaos", script, verb, &self.site.servers, server]);
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
         self.restarting.push((server, child));
+        true
     }
 
     async fn refuse_writes(&self, refuse: bool) {

@@ -8,9 +8,11 @@ use runtime::Headers;
 use simulator::Source;
 use store::{Kind, Query, StoreError};
 
+use crate::blow::Struck;
 use crate::fleet::Fleet;
 use crate::poison::Poison;
 use crate::site::Site;
+use crate::storm::Aftermath;
 
 /// Ids and dead letters as they should be, or as they are.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -34,6 +36,7 @@ pub(crate) struct Found {
     calls: u64,
     over: u64,
     ended_alone: Vec<String>,
+    struck: Struck,
 }
 
 /// After this time in the calm nobody waits any longer for rungs: a job that failed four times would be tried again after
@@ -44,8 +47,13 @@ const HURRY: Duration = Duration::from_secs(200);
 const STILL: Duration = Duration::from_secs(5);
 
 /// Waits until everything is as it should be and stays so, or for `patience`.
-pub(crate) async fn settle(site: &Site, fleet: &mut Fleet, poison: &[Poison], patience: Duration) -> Found {
-    let wanted = wanted(site, poison);
+pub(crate) async fn settle(
+    site: &Site,
+    fleet: &mut Fleet,
+    Aftermath { poison, struck }: Aftermath,
+    patience: Duration,
+) -> Found {
+    let wanted = wanted(site, &poison);
     let deadline = Instant::now() + patience;
     let (mut right_since, mut hurry) = (None, Instant::now() + HURRY);
     let held = loop {
@@ -70,7 +78,8 @@ pub(crate) async fn settle(site: &Site, fleet: &mut Fleet, poison: &[Poison], pa
     let ledger = site.simulator.ledger_summary();
     let calls =
         ledger.calls.light + ledger.calls.medium + ledger.calls.heavy + ledger.calls.resource_intensive;
-    Found { wanted, held, calls, over: ledger.over, ended_alone: std::mem::take(&mut fleet.ended_alone) }
+    let ended_alone = std::mem::take(&mut fleet.ended_alone);
+    Found { wanted, held, calls, over: ledger.over, ended_alone, struck }
 }
 
 /// Brings what is parked back to its queues, as it is: tried again at once in place of later.
@@ -181,6 +190,10 @@ impl Found {
         line("messages still queued", 0, held.queued);
         line("calls over quota", 0, self.over);
         line("roles that ended alone", 0, self.ended_alone.len() as u64);
+        let missing = self.struck.missing();
+        line("kinds of blows missed", 0, missing.len() as u64);
+        println!("    blows: {}", self.struck);
+        missing.iter().for_each(|blow| println!("    never struck: {blow}"));
         println!("    calls in all                 {:>8}", self.calls);
         for text in &self.ended_alone {
             println!("    {text}");

@@ -53,6 +53,7 @@ contract! {
         hits_are_sorted_and_limited
         times_sort_as_times
         a_scan_gives_every_document_once
+        a_scan_that_is_left_keeps_no_place
         a_scan_keeps_the_order_asked_for
         hits_come_without_what_is_left_out
         groups_are_counted

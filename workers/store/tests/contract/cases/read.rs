@@ -37,6 +37,7 @@ pub(crate) async fn terms_ranges_and_choices_select(store: Store) {
         (all.clone().between("start_time", "2026-01-02T00:00:00Z", "2026-01-02T01:00:00Z"), 2),
         (all.clone().between("start_time", "2026-01-02T01:00:00+01:00", "2026-01-02T00:00:00Z"), 1),
         (all.clone().between("topic", "B", "C"), 33),
+        (all.clone().between("topic", "Bo", format!("Bo{}", char::MAX)), 33),
         (Query { ranges: vec![("duration", Some("90".into()), None)], ..all.clone() }, 10),
         (Query { ranges: vec![("start_time", None, Some("2026-01-01".into()))], ..all.clone() }, 24),
         (Query { ranges: vec![("duration", None, None)], ..all.clone() }, 100),
@@ -122,6 +123,21 @@ async fn scanned(store: &Store, query: &Query, page: usize) -> Vec<String> {
         if cursor.is_none() {
             return seen;
         }
+    }
+}
+
+pub(crate) async fn a_scan_that_is_left_keeps_no_place(store: Store) {
+    fill(&store, &meetings(30)).await;
+    let all = Query::all(Kind::Meetings);
+    let (hits, cursor) = store.scan(&all, 10, None).await.unwrap();
+    let (left, cursor) = (cursor.clone().unwrap(), cursor.unwrap());
+    assert_eq!(hits.len(), 10);
+    store.leave(cursor).await;
+    let again = store.scan(&all, 10, Some(left)).await;
+    match store {
+        // There is no place to be kept: the cursor says all.
+        Store::Local(_) => assert_eq!(again.unwrap().0.len(), 10),
+        Store::Elasticsearch(_) => assert!(again.is_err(), "{again:?}"),
     }
 }
 

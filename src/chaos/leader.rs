@@ -1,0 +1,20 @@
+//! Who keeps the quota, by the word of the workers.
+
+use std::time::Duration;
+
+use runtime::roll;
+
+use crate::site::Site;
+
+/// How long the workers may take to answer.
+const ROLL_CALL: Duration = Duration::from_millis(700);
+
+/// The number of the process that leads; `None` when nobody says so.
+pub(crate) async fn leader(site: &Site) -> Option<u32> {
+    let asked = async {
+        let cards = site.broker.call_roll(ROLL_CALL).await.ok()?;
+        roll::quota(&cards).into_iter().find_map(|news| news.keeper)
+    };
+    // A broker that is on its way down may not answer at all.
+    tokio::time::timeout(ROLL_CALL * 2, asked).await.ok().flatten()
+}
