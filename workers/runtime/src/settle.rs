@@ -11,6 +11,9 @@ use crate::{BrokerError, Delivery, Failure, clock, telemetry};
 
 /// The longest time for which a job is put off.
 const LONGEST: Duration = Duration::from_secs(120);
+/// What is far away: until then a job is put off for longer each time, since there may be very many of them.
+const FAR: Duration = Duration::from_secs(3_600);
+const LONGEST_IF_FAR: Duration = Duration::from_secs(600);
 
 /// What the loop has to know of an outcome beside its settlement.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,7 +46,7 @@ pub(crate) async fn settle(
         }
         Err(Failure::Defer { until, why }) => {
             debug!(message.id = %id, "put off {id}: {why}");
-            (Settled::HandedBack, None, delivery.defer(put_off(until)).await)
+            (Settled::HandedBack, None, delivery.defer(put_off(until, clock::now())).await)
         }
         Err(Failure::Halt { cause }) => {
             error!(message.id = %id, "stopping {}: {cause}", status.name());
@@ -66,9 +69,10 @@ fn count(status: &Status, settled: Settled, class: Option<CauseClass>) {
 }
 
 /// How long a job is put off: until its time, but often enough that it is not missed when that comes early.
-fn put_off(until: Option<Timestamp>) -> Duration {
-    let left = until.map(|until| until.as_millisecond() - clock::now().as_millisecond());
-    left.and_then(|left| u64::try_from(left).ok()).map_or(LONGEST, Duration::from_millis).min(LONGEST)
+fn put_off(until: Option<Timestamp>, now: Timestamp) -> Duration {
+    let left =
+        until.map_or(LONGEST, |until| Duration::try_from(until.duration_since(now)).unwrap_or_default());
+    left.min(if left >= FAR { LONGEST_IF_FAR } else { LONGEST })
 }
 
 type Settlement = (Settled, Option<Signal>, Result<(), BrokerError>);
@@ -90,4 +94,21 @@ async fn reject(delivery: Delivery, cause: Cause) -> Settlement {
     let id = delivery.message.headers.message_id.clone();
     warn!(message.id = %id, cause.class = %cause.class, "{id} is a dead letter: {cause}");
     (Settled::Rejected, None, delivery.reject(cause).await)
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::SignedDuration;
+
+    use super::*;
+
+    #[test]
+    fn a_job_is_put_off_until_its_time_and_looked_at_in_between() {
+        let now: Timestamp = "2026-01-02T03:04:05Z".parse().unwrap();
+        let of = |left: i64| put_off(Some(now + SignedDuration::from_secs(left)), now).as_secs();
+        assert_eq!([-5, 0, 7, 119].map(of), [0, 0, 7, 119]);
+        assert_eq!([121, 3_599].map(of), [120, 120]);
+        assert_eq!([3_600, 80_000].map(of), [600, 600]);
+        assert_eq!(put_off(None, now), LONGEST, "an end that nobody knows may come soon");
+    }
 }
