@@ -80,7 +80,7 @@ pub(crate) async fn all() -> bool {
         well &= Fleet::start(&amqp, speed, 4).await.killed(if speed > 1.0 { 24 } else { 40 }).await.print();
         well &= Fleet::start(&amqp, speed, 4).await.across_midnight().await.print();
     }
-    well &= Fleet::start(&amqp, 1.0, 4).await.lists_beside_details(90).await.print();
+    well &= Fleet::start(&amqp, 1.0, 4).await.lists_beside_details(180).await.print();
     match (url("UA_TEST_AMQP_RESTART_URL"), url("UA_TEST_SERVICES")) {
         (Some(amqp), Some(services)) => {
             well &= Fleet::start(&amqp, 1.0, 4).await.restarted(&services).await.print();

@@ -8,8 +8,8 @@ use super::fleet::{Fleet, SHARE};
 
 /// Seconds that are left out at the beginning of a measurement.
 const WARM_UP: Duration = Duration::from_secs(2);
-/// Resource-intensive calls a second that Zoom's own quota takes.
-const RESOURCE_INTENSIVE: f64 = 1.0;
+/// Resource-intensive calls a minute that Zoom's own quota takes.
+const RESOURCE_INTENSIVE: f64 = 20.0;
 
 impl Fleet {
     /// Every process works, and nothing happens.
@@ -82,8 +82,8 @@ impl Fleet {
                 100.0 * details.of_allowed
             ),
             rate,
-            of_allowed: rate / (RESOURCE_INTENSIVE * self.speed * SHARE),
-            peak: (peak, 60.0 * RESOURCE_INTENSIVE * self.speed),
+            of_allowed: 60.0 * rate / (RESOURCE_INTENSIVE * self.speed * SHARE),
+            peak: (peak, RESOURCE_INTENSIVE * self.speed),
             amiss,
             ..details
         };
