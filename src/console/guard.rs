@@ -27,6 +27,7 @@ const LONGEST: usize = 4_096;
 pub(super) struct Guard {
     names: Vec<String>,
     permits: Semaphore,
+    patience: Duration,
     headers: [(HeaderName, HeaderValue); 6],
 }
 
@@ -47,7 +48,7 @@ impl Guard {
             (header::VARY, fixed("accept")),
             (HeaderName::from_static("cross-origin-resource-policy"), fixed("same-origin")),
         ];
-        Self { names, permits: Semaphore::new(AT_ONCE), headers }
+        Self { names, permits: Semaphore::new(AT_ONCE), patience: PATIENCE, headers }
     }
 
     async fn admit(&self, request: Request, next: Next) -> Result<Response, Trouble> {
@@ -84,10 +85,10 @@ impl Guard {
                 next_step: "look again in a moment",
             });
         };
-        tokio::time::timeout(PATIENCE, next.run(request)).await.map_err(|_| Trouble {
+        tokio::time::timeout(self.patience, next.run(request)).await.map_err(|_| Trouble {
             form,
             status: StatusCode::GATEWAY_TIMEOUT,
-            what: format!("it was not found out within {} s", PATIENCE.as_secs()),
+            what: format!("it was not found out within {} s", self.patience.as_secs()),
             next_step: "the broker or the store is overloaded or away: the page status says which",
         })
     }
@@ -119,7 +120,49 @@ pub(super) async fn guard(State(guard): State<Arc<Guard>>, request: Request, nex
 
 #[cfg(test)]
 mod tests {
+    use axum::Router;
+    use axum::body::Body;
+    use axum::middleware;
+    use axum::routing::get;
+    use tower::ServiceExt as _;
+
     use super::*;
+
+    /// A console whose one page takes so long, and which waits so long for it.
+    fn slow(page: Duration, patience: Duration) -> Router {
+        let guard = Arc::new(Guard { patience, ..Guard::new(Vec::new()) });
+        Router::new()
+            .route("/", get(move || async move { tokio::time::sleep(page).await }))
+            .layer(middleware::from_fn_with_state(guard, super::guard))
+    }
+
+    async fn ask(console: Router) -> (u16, String) {
+        let request = Request::get("/?json").header(header::HOST, "localhost").body(Body::empty()).unwrap();
+        let answer = console.oneshot(request).await.unwrap();
+        assert!(answer.headers().contains_key(header::CONTENT_SECURITY_POLICY));
+        let status = answer.status().as_u16();
+        let text = axum::body::to_bytes(answer.into_body(), 10_000).await.unwrap();
+        (status, String::from_utf8(text.to_vec()).unwrap())
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_takes_too_long_is_given_up() {
+        let (status, text) = ask(slow(Duration::from_secs(60), Duration::from_secs(1))).await;
+        assert_eq!(status, 504);
+        assert!(text.contains("within 1 s") && text.contains("overloaded or away"), "{text}");
+    }
+
+    #[tokio::test]
+    async fn beyond_some_at_once_one_is_sent_away_and_admitted_when_there_is_room() {
+        let console = slow(Duration::from_millis(500), PATIENCE);
+        let asked = (0..=AT_ONCE).map(|_| ask(console.clone()));
+        let mut told: Vec<(u16, String)> = futures_util::future::join_all(asked).await;
+        let (last, text) = told.pop().unwrap();
+        assert!(told.len() == AT_ONCE && told.iter().all(|(status, _)| *status == 200), "{told:?}");
+        assert_eq!(last, 503);
+        assert!(text.contains("8 pages are being made already"), "{text}");
+        assert_eq!(ask(console).await.0, 200);
+    }
 
     #[test]
     fn a_foreign_name_is_refused_and_an_address_is_not() {

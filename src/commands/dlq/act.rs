@@ -1,23 +1,19 @@
-//! `ua dlq replay` and `ua dlq drop`: a line for each letter that was named, and for each that was not done.
+//! `ua dlq replay` and `ua dlq drop`: which letters, from where, to where. What is said of them is [`Account`]'s.
 
-use std::collections::BTreeMap;
 use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
 
-use indexer::desk::{self, Archive, Choice, DeskError, Fate, Replaying};
+use indexer::desk::{self, Archive, Choice, Replaying};
 use runtime::clock;
-use serde::Serialize;
 use store::Store;
 
+use super::account::Account;
 use super::choice;
 use crate::assemble;
 use crate::cli::{DlqDrop, DlqReplay};
 use crate::config::Config;
 use crate::exit::{Outcome, usage};
 use crate::output;
-
-/// Letters that were not done and are named one by one; the others are counted.
-const NAMED: u64 = 20;
 
 pub(super) async fn replay(words: DlqReplay, config: &Config) -> anyhow::Result<Outcome> {
     let choice = choice(&words.choice)?;
@@ -76,64 +72,5 @@ async fn confirm(store: &Store, choice: &Choice, archive: &Archive) -> anyhow::R
     match answer.trim() {
         "y" | "Y" | "yes" => Ok(()),
         _ => Err(usage("nothing was dropped")),
-    }
-}
-
-/// What became of the letters so far.
-struct Account {
-    json: bool,
-    /// The user named each letter, and is told of each.
-    named: bool,
-    counts: BTreeMap<&'static str, u64>,
-    undone: u64,
-}
-
-#[derive(Serialize)]
-struct Line<'a> {
-    id: &'a str,
-    outcome: &'static str,
-    text: String,
-}
-
-impl Account {
-    fn new(choice: &Choice, json: bool) -> Self {
-        let named = matches!(choice, Choice::Ids(_));
-        Self { json, named, counts: BTreeMap::new(), undone: 0 }
-    }
-
-    fn count(&self, name: &str) -> u64 {
-        self.counts.get(name).copied().unwrap_or(0)
-    }
-
-    fn tell(&mut self, id: &str, fate: &Fate) {
-        *self.counts.entry(fate.name()).or_default() += 1;
-        self.undone += u64::from(!fate.is_done());
-        if self.json {
-            // A line of these two texts and a word can always be written.
-            let _ = output::say_json(&Line { id, outcome: fate.name(), text: fate.to_string() });
-        } else if self.named || (!fate.is_done() && self.undone <= NAMED) {
-            output::say(&output::plain(&format!("{id}: {fate}")));
-        }
-    }
-
-    fn end(self, done: &str, ended: Result<(), DeskError>) -> anyhow::Result<Outcome> {
-        let all: u64 = self.counts.values().sum();
-        if !self.named || ended.is_err() {
-            let (count, would) = (self.count(done), self.count("would"));
-            let mut text = match (all, would) {
-                (0, _) => "no dead letter fits".to_owned(),
-                (_, 0) => format!("{done} {count} of {all} dead letters"),
-                _ => format!("{would} of {all} dead letters would be {done}"),
-            };
-            let others = self.counts.iter().filter(|(name, _)| **name != done && **name != "would");
-            others.for_each(|(name, count)| text += &format!(", {count} {name}"));
-            if ended.is_err() {
-                text += "; then it ended, the rest is as it was: say it again to go on";
-            }
-            // Not a result where results are lines of JSON.
-            if self.json || ended.is_err() { output::remark(&text) } else { output::say(&text) }
-        }
-        ended?;
-        Ok(if self.undone == 0 { Outcome::Complete } else { Outcome::Incomplete })
     }
 }

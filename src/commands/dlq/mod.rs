@@ -1,5 +1,6 @@
 //! `ua dlq`: the desk of dead letters.
 
+mod account;
 mod act;
 mod list;
 mod show;

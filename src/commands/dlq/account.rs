@@ -1,0 +1,103 @@
+//! What became of the letters that a command of the desk was about: a line for each that was named, and for each that
+//! was not done; how far a long work is; the sum at the end. Must not know what is done to a letter.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use indexer::desk::{Choice, DeskError, Fate};
+use serde::Serialize;
+
+use crate::exit::Outcome;
+use crate::{output, words};
+
+/// Letters that were not done and are named one by one; the others are counted.
+const NAMED: u64 = 20;
+/// How often a long work says how far it is.
+const EVERY: Duration = Duration::from_secs(10);
+
+/// What became of the letters so far.
+pub(super) struct Account {
+    json: bool,
+    /// The user named each letter, and is told of each.
+    named: bool,
+    counts: BTreeMap<&'static str, u64>,
+    undone: u64,
+    said: Instant,
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    id: &'a str,
+    outcome: &'static str,
+    text: String,
+}
+
+impl Account {
+    pub(super) fn new(choice: &Choice, json: bool) -> Self {
+        let named = matches!(choice, Choice::Ids(_));
+        Self { json, named, counts: BTreeMap::new(), undone: 0, said: Instant::now() }
+    }
+
+    pub(super) fn count(&self, name: &str) -> u64 {
+        self.counts.get(name).copied().unwrap_or(0)
+    }
+
+    pub(super) fn tell(&mut self, id: &str, fate: &Fate) {
+        *self.counts.entry(fate.name()).or_default() += 1;
+        self.undone += u64::from(!fate.is_done());
+        if self.json {
+            // A line of these two texts and a word can always be written.
+            let _ = output::say_json(&Line { id, outcome: fate.name(), text: fate.to_string() });
+        } else if self.named || (!fate.is_done() && self.undone <= NAMED) {
+            output::say(&output::plain(&format!("{id}: {fate}")));
+        }
+        if self.said.elapsed() >= EVERY {
+            self.said = Instant::now();
+            output::remark(&format!("so far: {}", self.so_far()));
+        }
+    }
+
+    fn so_far(&self) -> String {
+        let counts = self.counts.iter().map(|(name, count)| format!("{} {name}", words::count(*count)));
+        counts.collect::<Vec<_>>().join(", ")
+    }
+
+    pub(super) fn end(self, done: &str, ended: Result<(), DeskError>) -> anyhow::Result<Outcome> {
+        let all: u64 = self.counts.values().sum();
+        if !self.named || ended.is_err() {
+            let (count, would) = (self.count(done), self.count("would"));
+            let mut text = match (all, would) {
+                (0, _) => "no dead letter fits".to_owned(),
+                (_, 0) => format!("{done} {count} of {all} dead letters"),
+                _ => format!("{would} of {all} dead letters would be {done}"),
+            };
+            let others = self.counts.iter().filter(|(name, _)| **name != done && **name != "would");
+            others.for_each(|(name, count)| text += &format!(", {count} {name}"));
+            if ended.is_err() {
+                text += "; then it ended, the rest is as it was: say it again to go on";
+            }
+            // Not a result where results are lines of JSON.
+            if self.json || ended.is_err() { output::remark(&text) } else { output::say(&text) }
+        }
+        ended?;
+        Ok(if self.undone == 0 { Outcome::Complete } else { Outcome::Incomplete })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use indexer::desk::Filter;
+    use messages::Queue;
+
+    use super::*;
+
+    #[test]
+    fn what_was_done_so_far_is_counted_by_its_fate() {
+        let mut account = Account::new(&Choice::Fitting(Filter::default(), None), false);
+        for n in 0..1_200 {
+            account.tell(&n.to_string(), &Fate::Replayed(Queue::documents()));
+        }
+        account.tell("x", &Fate::TooOften(3));
+        assert_eq!(account.so_far(), "1,200 replayed, 1 too-often");
+    }
+}
