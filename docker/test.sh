@@ -7,7 +7,7 @@
 #   docker/test.sh --no-stack  everything but the composed stack in containers, which takes four minutes
 #
 #   UA_CACHE                 where fetched and built things are kept (default ~/.cache/ua)
-#   UA_TEST_SECONDS          how long the tests may take in all (default 1500)
+#   UA_TEST_SECONDS          how long the tests may take in all (default 2100)
 set -euo pipefail
 # Jobs get a process group each, so that Ctrl-C or a time-out ends all that a step has started.
 set -m

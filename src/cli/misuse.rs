@@ -1,36 +1,46 @@
 //! What is wrong with a command line, in one line: clap's own words fill several.
 
+use std::ffi::OsString;
+
+use clap::CommandFactory as _;
 use clap::error::ErrorKind;
 
-/// The error as a line that ends with where to look; `None` when it is no error but a wish for help or the version.
-pub(super) fn line(error: &clap::Error) -> Option<String> {
+use super::Cli;
+
+/// The error in these words as a line that ends with where to look; `None` when it is no error but a wish for help or
+/// the version.
+pub(super) fn line(error: &clap::Error, words: &[OsString]) -> Option<String> {
     let wish = matches!(
         error.kind(),
         ErrorKind::DisplayHelp
             | ErrorKind::DisplayVersion
             | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
     );
-    (!wish).then(|| folded(&error.render().to_string()))
+    (!wish).then(|| format!("{}; see `{} --help`", folded(&error.render().to_string()), meant(words)))
 }
 
 fn folded(text: &str) -> String {
     let mut line = String::new();
-    let mut command = "ua".to_owned();
     for part in text.lines().map(str::trim).filter(|part| !part.is_empty()) {
-        if let Some(usage) = part.strip_prefix("Usage: ") {
-            command =
-                usage.split_whitespace().take_while(|word| is_a_name(word)).collect::<Vec<_>>().join(" ");
-        } else if !part.starts_with("For more information") {
+        if !part.starts_with("Usage: ") && !part.starts_with("For more information") {
             let between = if line.is_empty() || line.ends_with(':') { " " } else { "; " };
             line.push_str(between);
             line.push_str(part.strip_prefix("error: ").unwrap_or(part));
         }
     }
-    format!("{}; see `{command} --help`", line.trim_start())
+    line.trim_start().to_owned()
 }
 
-fn is_a_name(word: &str) -> bool {
-    word.chars().all(|letter| letter.is_ascii_lowercase())
+/// The command that the words begin with, as far as there is one: clap names it for some errors only.
+fn meant(words: &[OsString]) -> String {
+    let mut command = &Cli::command();
+    let mut name = command.get_name().to_owned();
+    for word in words.iter().skip(1) {
+        let Some(next) = word.to_str().and_then(|word| command.find_subcommand(word)) else { break };
+        name = format!("{name} {}", next.get_name());
+        command = next;
+    }
+    name
 }
 
 #[cfg(test)]
@@ -38,10 +48,10 @@ mod tests {
     use clap::Parser as _;
 
     use super::*;
-    use crate::cli::Cli;
 
     fn said(words: &[&str]) -> Option<String> {
-        line(&Cli::try_parse_from(std::iter::once(&"ua").chain(words)).unwrap_err())
+        let words: Vec<OsString> = std::iter::once(&"ua").chain(words).map(OsString::from).collect();
+        line(&Cli::try_parse_from(&words).unwrap_err(), &words)
     }
 
     #[test]
@@ -52,8 +62,13 @@ mod tests {
         let missing = said(&["work"]).unwrap();
         assert!(missing.contains("not provided: <ROLES>..."), "{missing}");
         let value = said(&["plan", "--lane", "fast"]).unwrap();
-        assert!(value.contains("'fast'"), "{value}");
-        for line in [flag, missing, value] {
+        assert!(value.contains("'fast'") && value.ends_with("; see `ua plan --help`"), "{value}");
+        let limit = said(&["quota", "set", "nope=5%"]).unwrap();
+        assert!(
+            limit.contains("all, reserve, light") && limit.ends_with("; see `ua quota set --help`"),
+            "{limit}"
+        );
+        for line in [flag, missing, value, limit] {
             assert_eq!(line.lines().count(), 1, "{line}");
         }
     }

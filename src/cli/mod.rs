@@ -55,8 +55,9 @@ impl Cli {
     /// # Errors
     /// With the exit code, when there is nothing to be done.
     pub fn understand(words: impl IntoIterator<Item = OsString>) -> Result<Self, ExitCode> {
-        Self::try_parse_from(words).map_err(|error| {
-            if let Some(line) = misuse::line(&error) {
+        let words: Vec<OsString> = words.into_iter().collect();
+        Self::try_parse_from(&words).map_err(|error| {
+            if let Some(line) = misuse::line(&error, &words) {
                 crate::output::remark(&format!("error: {line}"));
             } else if error.print().is_err() {
                 // Nobody reads what was asked for: there is nobody to tell.

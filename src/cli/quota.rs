@@ -93,16 +93,17 @@ fn setting(text: &str) -> Result<Setting, String> {
             || value.parse().map_err(|_| format!("the reserve takes a number of calls, not {value:?}"));
         return Ok(Setting::Reserve(if value == "default" { None } else { Some(calls()?) }));
     }
-    let limit = if what == "all" { "all" } else { limit(what)? };
+    let limit = if what == "all" { "all" } else { limit(what, &["all", "reserve"])? };
     Ok(Setting::Share(limit.to_owned(), if value == "default" { None } else { Some(share(value)?) }))
 }
 
-fn limit(name: &str) -> Result<&'static str, String> {
+/// The limit of this name. `besides` are the other words that may stand in its place.
+fn limit(name: &str, besides: &[&str]) -> Result<&'static str, String> {
     let found = LIMITS.iter().find(|(known, ..)| *known == name).map(|(_, limit, _)| *limit);
     found.ok_or_else(|| {
-        format!(
-            "there is no limit {name:?}: light, medium, heavy, resource-intensive, list, detail, opencast"
-        )
+        let known: Vec<&str> =
+            besides.iter().copied().chain(LIMITS.iter().map(|(known, ..)| *known)).collect();
+        format!("there is no limit {name:?}: {}", known.join(", "))
     })
 }
 
@@ -218,7 +219,7 @@ impl Paused {
 }
 
 fn paused(text: &str) -> Result<Paused, String> {
-    if text == "zoom" { Ok(Paused::Zoom) } else { limit(text).map(Paused::Limit) }
+    if text == "zoom" { Ok(Paused::Zoom) } else { limit(text, &["zoom"]).map(Paused::Limit) }
 }
 
 /// A time to come.

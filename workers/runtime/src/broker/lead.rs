@@ -128,7 +128,7 @@ impl Broker {
     }
 
     /// Sends an order to whoever leads `name`, now or later; `None` when no answer came in time. The order stands:
-    /// whoever leads next will find it.
+    /// whoever leads next will find it. One that a leader took and did not answer may come behind later ones.
     ///
     /// # Errors
     /// When the broker is away or refuses.
