@@ -82,6 +82,8 @@ impl Quota {
         let known = news.meters.iter().filter_map(|meter| meter.used.zip(meter.allowed)).max();
         let used =
             used.zip(known).filter(|(used, (known, allowed))| *used > known + AHEAD.min(allowed / 100));
+        // Workers have clocks of their own; one alone decides when the day ends.
+        let now = self.allowance.keepers_time(now);
         // The header names a second: the middle of it is as good a guess as any.
         let skew_ms = served_at.map(|served| served.as_millisecond() + 500 - now.as_millisecond());
         let skew_ms = skew_ms.filter(|skew| (skew - news.skew_ms).abs() > SKEW_MS);

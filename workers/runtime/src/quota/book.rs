@@ -27,8 +27,12 @@ pub struct Book {
     pub pauses: BTreeMap<String, Pause>,
     /// The API said that the day is spent, until then.
     pub spent_until: Option<Timestamp>,
+    /// The count of the day that ended last: by the API's clock it may be going on.
+    pub before: Option<DayCount>,
     /// How far the API's clock is ahead of ours, in milliseconds.
     pub skew_ms: i64,
+    /// What tells the clock that this was measured by from others.
+    pub clock: String,
     /// How long tokens may be under way for which the rate leaves room, in milliseconds, where the fleet is far away.
     pub room_ms: u32,
 }
@@ -43,9 +47,30 @@ impl Default for Book {
             reserve: None,
             pauses: BTreeMap::new(),
             spent_until: None,
+            before: None,
             skew_ms: 0,
+            clock: String::new(),
             room_ms: 0,
         }
+    }
+}
+
+/// The calls of one day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DayCount {
+    /// The UTC day.
+    pub day: Date,
+    /// Its calls.
+    pub used: u64,
+    /// Those of them that we did not count ourselves.
+    pub uncounted: u64,
+}
+
+impl Book {
+    /// The book in the hands of a process with this clock: what was measured by another says nothing of this one.
+    pub(super) fn on(self, clock: String) -> Self {
+        let skew_ms = if self.clock == clock { self.skew_ms } else { 0 };
+        Self { skew_ms, clock, ..self }
     }
 }
 
@@ -91,7 +116,7 @@ pub enum Order {
         /// That day, in UTC by the API's clock, where the answer says when it was given.
         #[serde(default)]
         day: Option<Date>,
-        /// How far the API's clock is ahead of ours.
+        /// How far the API's clock is ahead of the keeper's.
         skew_ms: Option<i64>,
     },
     /// To take note that the API says the day is spent.

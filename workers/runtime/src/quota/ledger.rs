@@ -12,6 +12,7 @@ use jiff::tz::Offset;
 use jiff::{SignedDuration, Timestamp, ToSpan as _};
 
 use self::told::Doubts;
+use super::book::DayCount;
 use super::news::{grouped, paused};
 use super::pace::Bucket;
 use super::way::Way;
@@ -248,12 +249,30 @@ impl Ledger {
         let yesterday = self.book.day.yesterday().unwrap_or(Date::MIN);
         // A clock that is put back by a little does not begin the day anew.
         if today > self.book.day || today < yesterday {
-            self.book = Book { day: today, used: 0, uncounted: 0, spent_until: None, ..self.book.clone() };
-            (self.kept, self.changed) = (self.kept.map(|_| 0), true);
+            let Book { day, used, uncounted, .. } = self.book;
+            let before =
+                (day == today.yesterday().unwrap_or(today)).then_some(DayCount { day, used, uncounted });
+            self.begin_day(DayCount { day: today, used: 0, uncounted: 0 }, before);
         }
         let time = self.api(now.time);
         self.book.spent_until = self.book.spent_until.filter(|until| *until > time);
         self.book.pauses.retain(|_, pause| pause.until.is_none_or(|until| until > now.time));
+    }
+
+    /// The API's clock shows the day that has ended by ours: it goes on, with what was counted since.
+    fn take_back(&mut self, now: Now) {
+        let today = Offset::UTC.to_datetime(self.api(now.time)).date();
+        if let Some(before) = self.book.before.filter(|before| before.day == today) {
+            let used = before.used + self.book.used;
+            let uncounted = before.uncounted + self.book.uncounted;
+            self.begin_day(DayCount { used, uncounted, ..before }, None);
+        }
+    }
+
+    fn begin_day(&mut self, count: DayCount, before: Option<DayCount>) {
+        let DayCount { day, used, uncounted } = count;
+        self.book = Book { day, used, uncounted, before, spent_until: None, ..self.book.clone() };
+        (self.kept, self.changed) = (self.kept.map(|_| 0), true);
     }
 
     /// A time of this machine by the API's clock.

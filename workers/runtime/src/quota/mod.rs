@@ -5,6 +5,7 @@
 //! for a token before each call. Must not know whose quota it is, nor what the calls are for.
 
 mod book;
+mod clocks;
 mod demand;
 mod ledger;
 mod meter;
@@ -127,8 +128,17 @@ impl Allowance {
         }
     }
 
+    /// A time of this machine by the clock of whoever keeps the quota, which is that of its pauses and its news.
+    pub fn keepers_time(&self, here: Timestamp) -> Timestamp {
+        match &self.kind {
+            Kind::Here(_) => here,
+            Kind::Fleet(tap) => tap.keepers_time(here),
+        }
+    }
+
     /// Takes note of what an answer says of the account's day, and of its clock.
-    /// `served_at` is when it was given, by the API's clock.
+    /// `served_at` is when it was given, by the API's clock; `skew_ms` is how far that is ahead of the clock of
+    /// [`Self::keepers_time`].
     pub fn observe(&self, used: Option<u64>, served_at: Option<Timestamp>, skew_ms: Option<i64>) {
         let day = served_at.map(|served| Offset::UTC.to_datetime(served).date());
         let order = Order::Observed { used, day, skew_ms };

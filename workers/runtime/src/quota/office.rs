@@ -11,7 +11,7 @@ use super::demand::Demand;
 use super::ledger::Draw;
 use super::till::Till;
 use super::wire::{Grant, Note, Want};
-use super::{Account, Answer, Book, News, Order, book};
+use super::{Account, Answer, Book, News, Order, book, clocks};
 use crate::broker::amqp::{Arrival, Counter};
 use crate::broker::{self, Lead};
 use crate::{BrokerError, clock};
@@ -59,6 +59,7 @@ impl Office {
             Some(kept) => book::read(&kept, &account)?,
             None => Book::default(),
         };
+        let book = book.on(clocks::whose());
         let meters = account.meters.len();
         let counter = match &lead {
             Lead::Amqp(amqp) if serves => {

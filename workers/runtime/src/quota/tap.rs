@@ -6,11 +6,12 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{Notify, oneshot};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
+use super::clocks::Ahead;
 use super::way::Smallest;
 use super::wire::{Grant, Note, Want};
 use super::{Account, News, Order, Pause, ledger};
@@ -48,7 +49,10 @@ struct State {
     way: Smallest,
     began: Instant,
     news: Option<News>,
+    /// By our clock.
     pauses: Vec<Option<Pause>>,
+    /// How far the leader's clock is ahead of ours.
+    ahead: Ahead,
     /// When the leader was last heard; at first the beginning.
     heard: Instant,
 }
@@ -66,6 +70,7 @@ impl Tap {
             began: Instant::now(),
             news: None,
             pauses: vec![None; meters],
+            ahead: Ahead::default(),
             heard: Instant::now(),
         };
         Self { account, state: Mutex::new(state), changed: Notify::new() }
@@ -119,14 +124,24 @@ impl Tap {
     }
 
     /// The API says that the day is spent: nothing more is asked for until the leader says otherwise.
-    pub(crate) fn spent(&self, meter: usize, until: Option<jiff::Timestamp>) -> Failure {
-        let midnight = super::midnight(clock::now());
-        let until_here = until.filter(|until| (clock::now()..=midnight).contains(until)).unwrap_or(midnight);
+    pub(crate) fn spent(&self, meter: usize, until: Option<Timestamp>) -> Failure {
+        let api = {
+            let state = self.state();
+            state.ahead.and(state.news.as_ref().map_or(0, |news| news.skew_ms))
+        };
+        let now = api.there(clock::now());
+        let midnight = super::midnight(now);
+        let until_there = until.filter(|until| (now..=midnight).contains(until)).unwrap_or(midnight);
         let why = "daily limit, spent says the API".to_owned();
-        let pause = Pause { until: Some(until_here), why };
+        let pause = Pause { until: Some(api.here(until_there)), why };
         let held = ledger::hold(&self.account, meter, &pause);
         self.tell(Order::Spent { until });
         held
+    }
+
+    /// A time of this machine by the leader's clock, as far as that is known.
+    pub(crate) fn keepers_time(&self, here: Timestamp) -> Timestamp {
+        self.state().ahead.there(here)
     }
 
     /// How things stand, as far as it was told.
@@ -226,9 +241,15 @@ impl Tap {
                 self.changed.notify_one();
             }
             Note::News(news) => {
+                let ahead = Ahead::of(news.at, clock::now());
+                state.ahead = ahead;
                 for (meter, told) in news.meters.iter().enumerate().take(self.account.meters.len()) {
-                    state.pauses[meter].clone_from(&told.pause);
-                    if let Some(pause) = &told.pause {
+                    let by_our_clock = |pause: &Pause| Pause {
+                        until: pause.until.map(|until| ahead.here(until)),
+                        why: pause.why.clone(),
+                    };
+                    state.pauses[meter] = told.pause.as_ref().map(by_our_clock);
+                    if let Some(pause) = &state.pauses[meter] {
                         let held = ledger::hold(&self.account, meter, pause);
                         for caller in state.callers[meter].drain(..) {
                             // Whoever is gone need not be told.

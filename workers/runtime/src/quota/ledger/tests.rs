@@ -261,6 +261,45 @@ fn the_apis_clock_decides_when_the_day_ends() {
     held(ledger.draw(HEAVY, at(63.0)));
 }
 
+#[test]
+fn a_day_that_a_wrong_clock_began_too_early_is_taken_back_with_its_count() {
+    let mut ledger = Ledger::new(Account { per_day: 10, share: 1.0, ..account() }, Book::default(), at(0.0));
+    let keep = |ledger: &mut Ledger| {
+        let book = ledger.to_keep().expect("something to keep");
+        ledger.keeping();
+        ledger.has_kept(&book);
+    };
+    keep(&mut ledger);
+    for second in 0..8 {
+        assert_eq!(ledger.draw(HEAVY, at(10.0 + f64::from(second))), Draw::Granted);
+    }
+    // This clock is put an hour ahead of 23:05: by it, the next day has begun.
+    let early = |seconds| time("2026-01-03T00:05:00Z", seconds);
+    assert_eq!(ledger.draw(HEAVY, early(30.0)), Draw::Unkept, "of the new day nothing is kept");
+    keep(&mut ledger);
+    assert_eq!(ledger.draw(HEAVY, early(31.0)), Draw::Granted);
+    let behind = Order::Observed { used: None, day: None, skew_ms: Some(-3_600_000) };
+    ledger.obey(behind.clone(), early(32.0)).unwrap();
+    assert_eq!(used_today(&mut ledger, early(32.0)), 1, "once is not believed");
+    ledger.obey(behind.clone(), early(33.0)).unwrap();
+    let news = ledger.news(0, early(33.0));
+    assert_eq!((news.day.to_string().as_str(), news.meters[HEAVY].used), ("2026-01-02", Some(9)));
+    assert_eq!(ledger.draw(HEAVY, early(34.0)), Draw::Unkept, "what is kept is the other day's");
+    keep(&mut ledger);
+    assert_eq!(ledger.draw(HEAVY, early(35.0)), Draw::Granted);
+    let until = held(ledger.draw(HEAVY, early(36.0))).until;
+    assert_eq!(until, Some("2026-01-03T01:00:00Z".parse().unwrap()), "midnight there, by this clock");
+    assert_eq!(ledger.news(0, time("2026-01-03T01:00:00Z", 3_400.0)).meters[HEAVY].used, Some(0));
+}
+
+#[test]
+fn a_skew_that_another_clock_measured_says_nothing_of_this_one() {
+    let book = Book { skew_ms: 3_600_000, clock: "a".to_owned(), ..Book::default() };
+    assert_eq!(book.clone().on("a".to_owned()).skew_ms, 3_600_000);
+    let taken = book.on("b".to_owned());
+    assert_eq!((taken.skew_ms, taken.clock.as_str()), (0, "b"));
+}
+
 proptest! {
     /// Whatever happens in whatever order, no more is given out in a day than it allows.
     #[test]

@@ -24,12 +24,13 @@ pub(super) struct Doubts {
 }
 
 impl Ledger {
-    /// Takes note of how far the API's clock is ahead of ours.
+    /// Takes note of how far the API's clock is ahead of ours. A day that ours began too early is taken back.
     pub(super) fn learn_skew(&mut self, skew_ms: Option<i64>, now: Now) {
         let Some(told) = skew_ms.filter(|skew| skew.abs() < MOST_SKEW_MS) else { return };
         let is_news = (told - self.book.skew_ms).abs() > SKEW_MS;
         if is_news && (told - self.doubts.skew_ms).abs() <= SKEW_MS {
             self.book.skew_ms = if told.abs() > SKEW_MS { told } else { 0 };
+            self.take_back(now);
             self.turn(now);
         }
         self.doubts.skew_ms = told;

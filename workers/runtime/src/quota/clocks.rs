@@ -1,0 +1,81 @@
+//! Two machines have two clocks. What is told from one to the other in times of day is read with what is known of how
+//! far the one is ahead. Must not know what the times are for.
+
+use jiff::{SignedDuration, Timestamp};
+
+/// Clocks that differ by less agree, as far as times are shown to people.
+const ALIKE_MS: i64 = 2_000;
+
+/// How far the clock of another process is ahead of ours.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Ahead {
+    ms: i64,
+}
+
+impl Ahead {
+    /// The other clock showed `there` when ours showed `here`: less the message's way, which is short beside what
+    /// matters.
+    pub(crate) fn of(there: Timestamp, here: Timestamp) -> Self {
+        Self { ms: there.as_millisecond().saturating_sub(here.as_millisecond()) }
+    }
+
+    /// One that is ahead by so much more.
+    pub(crate) fn and(self, ms: i64) -> Self {
+        Self { ms: self.ms.saturating_add(ms) }
+    }
+
+    /// A time of ours by the other clock.
+    pub(crate) fn there(self, here: Timestamp) -> Timestamp {
+        here.checked_add(SignedDuration::from_millis(self.ms)).unwrap_or(here)
+    }
+
+    /// A time of the other clock by ours, in whole seconds off; the same where the clocks agree.
+    pub(crate) fn here(self, there: Timestamp) -> Timestamp {
+        let off = if self.ms.abs() < ALIKE_MS { 0 } else { (self.ms + self.ms.signum() * 500) / 1_000 };
+        there.checked_sub(SignedDuration::from_secs(off)).unwrap_or(there)
+    }
+}
+
+/// What tells one clock from another: all processes of a running kernel share one, containers, too. Empty where nothing
+/// tells.
+pub(crate) fn whose() -> String {
+    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    boot.trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn time(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_clock_an_hour_off_is_read_right_in_both_directions() {
+        for (there, here) in [
+            ("2026-01-02T12:00:00.2Z", "2026-01-02T11:00:00.5Z"),
+            ("2026-01-02T10:00:00.2Z", "2026-01-02T11:00:00.5Z"),
+        ] {
+            let ahead = Ahead::of(time(there), time(here));
+            assert_eq!(ahead.there(time(here)), time(there));
+            let off = time("2026-01-03T00:00:00Z").duration_since(ahead.here(time("2026-01-03T00:00:00Z")));
+            assert_eq!(off.as_secs().abs(), 3_600);
+            assert_eq!(off.subsec_nanos(), 0, "nobody wants to read of fractions");
+        }
+    }
+
+    #[test]
+    fn clocks_that_agree_leave_times_as_they_are() {
+        let ahead = Ahead::of(time("2026-01-02T12:00:00Z"), time("2026-01-02T12:00:01.4Z"));
+        assert_eq!(ahead.here(time("2026-01-03T00:00:00Z")), time("2026-01-03T00:00:00Z"));
+        assert_eq!(ahead.and(3_600_000).here(time("2026-01-03T01:00:00Z")), time("2026-01-03T00:00:01Z"));
+    }
+
+    #[test]
+    fn what_cannot_be_shown_by_the_other_clock_is_left_as_it_is() {
+        let ahead = Ahead::of(time("2026-01-02T12:00:00Z"), time("2026-01-02T11:00:00Z"));
+        assert_eq!(ahead.there(Timestamp::MAX), Timestamp::MAX);
+        assert_eq!(ahead.here(Timestamp::MIN), Timestamp::MIN);
+    }
+}
