@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use planner::Quota;
+use planner::{Opens, Quota};
 use runtime::quota::{self, Account, Answer, News, Order};
 use runtime::{Broker, BrokerError};
 use tracing::debug;
@@ -31,6 +31,7 @@ pub(crate) fn configured(config: &Config) -> Result<Quota, ConfigError> {
         resource_intensive_per_second: zoom.plan.per_second(RateClass::ResourceIntensive) * share,
         per_day: per_day.min(zoom.account().per_day.saturating_sub(zoom.daily_reserve)),
         used_today: None,
+        opens: Opens::Now,
     })
 }
 
@@ -87,6 +88,11 @@ fn informed(quota: Quota, news: &News) -> Quota {
         ),
         per_day: daily.and_then(|meter| meter.allowed).unwrap_or(quota.per_day),
         used_today: daily.and_then(|meter| meter.used),
+        opens: [RateClass::Heavy, RateClass::ResourceIntensive]
+            .into_iter()
+            .filter_map(|class| meter(class)?.pause.as_ref())
+            .map(|pause| pause.until.map_or(Opens::ByHand, Opens::At))
+            .fold(Opens::Now, Opens::and),
     }
 }
 
@@ -108,6 +114,7 @@ mod tests {
             resource_intensive_per_second: 0.25,
             per_day: 48_000,
             used_today: None,
+            opens: Opens::Now,
         };
         let mut news = News {
             source: "zoom".to_owned(),
@@ -125,7 +132,15 @@ mod tests {
         };
         let now = informed(configured, &news);
         assert_eq!((now.heavy_per_second, now.resource_intensive_per_second), (20.0, 0.1));
-        assert_eq!((now.per_day, now.used_today, now.left_today()), (30_000, Some(7_000), Some(23_000)));
+        let clock = runtime::clock::now();
+        assert_eq!((now.per_day, now.used_today, now.left_today(clock)), (30_000, Some(7_000), Some(23_000)));
+        assert_eq!(now.opens, Opens::Now);
+        let until = clock.checked_add(jiff::SignedDuration::from_hours(48)).ok();
+        news.meters[1].pause = Some(quota::Pause { until, why: "spent".to_owned() });
+        let spent = informed(configured, &news);
+        assert_eq!((Some(spent.opens), spent.left_today(clock)), (until.map(Opens::At), Some(0)));
+        news.meters[0].pause = Some(quota::Pause { until: None, why: "by hand".to_owned() });
+        assert_eq!(informed(configured, &news).opens, Opens::ByHand);
         news.meters.clear();
         assert_eq!(informed(configured, &news), configured);
     }

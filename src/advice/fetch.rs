@@ -14,10 +14,23 @@ const ALL_BUSY: f64 = 0.7;
 /// Permits beside those that are needed on average.
 const SPARE: f64 = 1.25;
 
-/// The advice for one role; `index` is that for the role behind it.
-pub(super) fn advise(part: &Part, index: &RoleAdvice) -> RoleAdvice {
-    let (bound, useful, sentence) = judge(part, index);
+/// The advice for one role; `index` is that for the role behind it, and `parked` messages wait for another attempt.
+pub(super) fn advise(part: &Part, parked: u64, index: &RoleAdvice) -> RoleAdvice {
+    let (bound, useful, sentence) = paused(part, parked).unwrap_or_else(|| judge(part, index));
     RoleAdvice { role: part.role, bound, waiting: part.waiting, workers: part.workers, useful, sentence }
+}
+
+/// The quota is paused and nothing goes on beside it: jobs of an account that is paused are put off, one by one.
+fn paused(part: &Part, parked: u64) -> Option<(Bound, u64, String)> {
+    let put_off = part.waiting == 0 && part.in_hand == 0 && parked > 0;
+    let why = part.paused.first().filter(|_| part.workers > 0 && (part.is_held() || put_off))?;
+    let waiting = match put_off {
+        true => format!("{} put off", words::some(parked, "message")),
+        false => format!("{} waiting", words::some(part.waiting, "job")),
+    };
+    let role = part.role;
+    let sentence = format!("the quota bounds {role} ({why}), {waiting}: more workers will not be faster");
+    Some((Bound::Quota, 1, sentence))
 }
 
 fn judge(part: &Part, index: &RoleAdvice) -> (Bound, u64, String) {
@@ -32,7 +45,9 @@ fn judge(part: &Part, index: &RoleAdvice) -> (Bound, u64, String) {
         return (Bound::NoWorkers, 1, sentence);
     }
     if part.is_held() {
-        let sentence = format!("{role} is on hold with {waiting} waiting: more workers will not be faster");
+        let why = part.why_held();
+        let sentence =
+            format!("{role} is on hold with {waiting} waiting ({why}): more workers will not be faster");
         return (Bound::Hold, 1, sentence);
     }
     if part.share(rates.waiting_for_room) >= WAITS {

@@ -30,8 +30,11 @@ fn judge(observed: &Observed) -> (Bound, u64, String) {
         return (Bound::Nothing, u64::from(fetching), "index has nothing to do".to_owned());
     }
     if part.is_held() {
-        let sentence = format!("index is on hold with {waiting} waiting: more workers will not be faster");
-        return (Bound::Hold, 1, sentence);
+        let why = part.why_held();
+        let sentence = format!(
+            "the store bounds the flow, index is on hold with {waiting} waiting ({why}): more workers will not be faster"
+        );
+        return (Bound::Store, 1, sentence);
     }
     if (part.waiting as f64) < observed.documents_limit as f64 * FILLED {
         return (Bound::Nothing, 1, format!("index keeps up: {}", enough(1, part.workers)));

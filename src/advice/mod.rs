@@ -114,7 +114,8 @@ impl Advice {
 /// The advice that follows from what was observed.
 pub fn advise(observed: &Observed) -> Advice {
     let index = index::advise(observed);
-    let mut roles: Vec<RoleAdvice> = observed.fetch.iter().map(|part| fetch::advise(part, &index)).collect();
+    let mut roles: Vec<RoleAdvice> =
+        observed.fetch.iter().map(|part| fetch::advise(part, observed.parked, &index)).collect();
     roles.push(index);
     let bound = Bound::ALL.into_iter().find(|bound| roles.iter().any(|role| role.bound == *bound));
     Advice { bound: bound.unwrap_or(Bound::Nothing), roles, parked: observed.parked }

@@ -37,6 +37,8 @@ pub struct Part {
     pub rates: Rates,
     /// Calls per second that the quota allows, where it is known.
     pub allowed: Option<f64>,
+    /// What is paused of its quota, in sentences: an account each.
+    pub paused: Vec<String>,
 }
 
 impl Observed {
@@ -64,6 +66,10 @@ impl Observed {
             let own = quota.iter().filter(|news| part.role.split('.').next() == Some(news.source.as_str()));
             let limits = own.flat_map(|news| &news.meters).filter(|meter| !meter.is_unlimited());
             let meters = limits.filter(|meter| role_of(&meter.name) == Some(part.role));
+            let meters: Vec<_> = meters.collect();
+            let paused = meters.iter().filter(|meter| meter.pause.is_some());
+            part.paused = paused.map(|meter| meter.sentence()).collect();
+            let meters = meters.into_iter();
             part.allowed = meters.map(|meter| meter.per_minute / 60.0).reduce(|one, other| one + other);
         }
         self
@@ -114,6 +120,11 @@ impl Part {
     /// True when every worker is on hold.
     pub(super) fn is_held(&self) -> bool {
         self.workers > 0 && self.holds.len() as u64 >= self.workers
+    }
+
+    /// Why they are, by the word of one of them.
+    pub(super) fn why_held(&self) -> &str {
+        self.holds.first().map_or("nobody says why", String::as_str)
     }
 
     /// The part of the busy permits that `permits` are.

@@ -108,9 +108,42 @@ fn a_hold_is_no_matter_of_workers() {
     part.holds = vec!["heavy: daily limit".to_owned(); 2];
     let (bound, useful, said) = told(part.clone(), index());
     assert_eq!((bound, useful[0]), (Bound::Hold, 1));
-    assert_eq!(said[0], "zoom.detail is on hold with 12,340 jobs waiting: more workers will not be faster");
+    assert_eq!(
+        said[0],
+        "zoom.detail is on hold with 12,340 jobs waiting (heavy: daily limit): more workers will not be faster"
+    );
     part.holds.pop();
     assert_ne!(told(part, index()).0, Bound::Hold, "one of two goes on");
+}
+
+#[test]
+fn a_pause_of_the_quota_is_named_as_the_quota_whether_jobs_wait_or_are_put_off() {
+    let mut part = detail(2, 12_340);
+    part.holds = vec!["heavy: daily limit".to_owned(); 2];
+    part.paused = vec!["heavy: paused until 00:00 UTC (daily limit)".to_owned()];
+    let (bound, useful, said) = told(part.clone(), index());
+    assert_eq!((bound, useful[0]), (Bound::Quota, 1));
+    assert_eq!(
+        said[0],
+        "the quota bounds zoom.detail (heavy: paused until 00:00 UTC (daily limit)), 12,340 jobs waiting: more workers \
+         will not be faster"
+    );
+    // One account of two is spent: its jobs are on the rungs, and nobody is on hold.
+    let put_off = Part { waiting: 0, in_hand: 0, holds: Vec::new(), ..part };
+    let observed =
+        |parked| Observed { fetch: vec![put_off.clone()], index: index(), documents_limit: 1_000, parked };
+    let advice = advise(&observed(500));
+    assert_eq!((advice.bound, advice.roles[0].useful), (Bound::Quota, 1));
+    assert!(advice.sentences()[0].contains("500 messages put off"), "{:?}", advice.sentences());
+    assert_eq!(advise(&observed(0)).bound, Bound::Nothing);
+}
+
+#[test]
+fn a_store_that_holds_the_index_role_bounds_the_flow() {
+    let held = Part { waiting: 40, holds: vec!["the store is away".to_owned()], ..index() };
+    let (bound, useful, said) = told(Part { workers: 0, ..detail(0, 0) }, held);
+    assert_eq!((bound, useful[1]), (Bound::Store, 1));
+    assert!(said[0].contains("40 pages waiting (the store is away)"), "{said:?}");
 }
 
 #[test]

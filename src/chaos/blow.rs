@@ -69,18 +69,39 @@ impl Blow {
     }
 }
 
+/// The roles, as the names of their processes begin. Each has to be killed once.
+const ROLES: [&str; 3] = ["zoom", "index", "schedule"];
+
 /// How often each was struck.
 #[derive(Debug, Default)]
-pub(crate) struct Struck(BTreeMap<Blow, u32>);
+pub(crate) struct Struck {
+    blows: BTreeMap<Blow, u32>,
+    killed: BTreeMap<&'static str, u32>,
+}
 
 impl Struck {
     pub(crate) fn count(&mut self, blow: Blow) {
-        *self.0.entry(blow).or_default() += 1;
+        *self.blows.entry(blow).or_default() += 1;
+    }
+
+    /// The process of this name was killed.
+    pub(crate) fn count_killed(&mut self, name: &str) {
+        let role = ROLES.into_iter().find(|role| name.starts_with(role));
+        role.into_iter().for_each(|role| *self.killed.entry(role).or_default() += 1);
+    }
+
+    /// True when no process of the role of this one was killed yet.
+    pub(crate) fn spared(&self, name: &str) -> bool {
+        ROLES.iter().any(|role| name.starts_with(role) && !self.killed.contains_key(role))
     }
 
     /// Those that had to be struck and were not.
     pub(crate) fn missing(&self) -> Vec<Blow> {
-        Blow::DUE.into_iter().filter(|blow| !self.0.contains_key(blow)).collect()
+        let is_struck = |blow: Blow| match blow {
+            Blow::Kill => ROLES.iter().all(|role| self.killed.contains_key(role)),
+            _ => self.blows.contains_key(&blow),
+        };
+        Blow::DUE.into_iter().filter(|blow| !is_struck(*blow)).collect()
     }
 }
 
@@ -92,7 +113,11 @@ impl fmt::Display for Blow {
 
 impl fmt::Display for Struck {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let all: Vec<String> = self.0.iter().map(|(blow, times)| format!("{blow} {times}")).collect();
-        f.write_str(&all.join(", "))
+        let killed: Vec<String> = self.killed.iter().map(|(role, times)| format!("{role} {times}")).collect();
+        let all = self.blows.iter().map(|(blow, times)| match blow {
+            Blow::Kill => format!("{blow} {times} ({})", killed.join(", ")),
+            _ => format!("{blow} {times}"),
+        });
+        f.write_str(&all.collect::<Vec<_>>().join(", "))
     }
 }

@@ -106,6 +106,10 @@ impl<'a> Storm<'a> {
         let pause = Duration::from_secs(seconds);
         match blow {
             Blow::Kill => {
+                // Every role has its turn before one has it twice.
+                let spared: Vec<_> = names.iter().filter(|name| self.struck.spared(name)).collect();
+                let name = spared.first().map_or(name, |name| **name);
+                self.struck.count_killed(name);
                 self.say(&format!("kill -9 {name}, back in {} ms", seconds * 250));
                 self.fleet.kill(name, pause / 4);
                 true

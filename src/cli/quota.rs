@@ -108,6 +108,10 @@ fn limit(name: &str, besides: &[&str]) -> Result<&'static str, String> {
 }
 
 fn share(text: &str) -> Result<f64, String> {
+    // Whoever forgets the sign of `1%` must not get the whole account.
+    if text == "1" {
+        return Err("1 could be 1 % or all of it: say 1% or 100%".to_owned());
+    }
     let number = match text.strip_suffix('%') {
         Some(percent) => percent.trim().parse().map(|percent: f64| percent / 100.0),
         None => text.parse(),
@@ -174,7 +178,7 @@ Examples:
 /// `ua resume`
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  ua resume zoom                         everything goes on that was paused by hand or by a spent day"
+    after_help = "Examples:\n  ua resume zoom                         everything goes on that was paused by hand, or because the API\n                                         says that the day is spent; what our own count has spent waits for\n                                         midnight, a larger share or a smaller reserve (`ua quota set`)"
 )]
 pub struct Resume {
     /// zoom (all of it), light, medium, heavy, resource-intensive, list, detail or opencast

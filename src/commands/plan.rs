@@ -36,6 +36,7 @@ struct Priced<'a> {
     price: &'a Price,
     share_of_day: f64,
     share_of_left: Option<f64>,
+    paused: Option<String>,
 }
 
 pub(super) async fn execute(asked: Plan, config: &Config) -> anyhow::Result<Outcome> {
@@ -100,7 +101,12 @@ fn say_json(Planned { asked, plan, source, .. }: &Planned, published: bool) -> a
         dates: &asked.dates,
         lane: asked.lane,
         jobs: plan.jobs.len(),
-        price: Priced { price, share_of_day: price.share_of_day(), share_of_left: price.share_of_left() },
+        price: Priced {
+            price,
+            share_of_day: price.share_of_day(),
+            share_of_left: price.share_of_left(),
+            paused: price.paused(),
+        },
         covered: &plan.covered,
         in_flight: &plan.in_flight,
         published,
@@ -124,6 +130,9 @@ fn say(planned: &Planned) {
     ));
     output::say(&sources::of(planned.source).calls(price, plan.jobs.len()).to_string());
     output::say(&format!("quota    {}; {}", price.share(), words::some(price.quota_days, "quota day")));
+    if let Some(paused) = price.paused() {
+        output::say(&format!("paused   {paused}: the jobs wait until then"));
+    }
     output::say(&format!("done     {}", price.finish()));
     for (place, part) in price.basis.iter().enumerate() {
         output::say(&format!("{:<8} {part}", if place == 0 { "basis" } else { "" }));

@@ -8,7 +8,7 @@ use runtime::quota::{self, Account, Answer, News, Order};
 use crate::assemble;
 use crate::cli::{OfAccount, Pause, Paused, Quota, QuotaCommand, Resume, Setting, settings};
 use crate::config::Config;
-use crate::exit::{Outcome, usage};
+use crate::exit::{self, Outcome, usage};
 use crate::output;
 
 /// How long whoever keeps the quota may take to answer.
@@ -66,15 +66,23 @@ async fn order(
     }
     let accounts = assemble::accounts(config, sources, of.account.as_deref())?;
     let broker = assemble::broker(config, "quota").await?;
-    let mut done = Ok(());
+    let mut failed = Vec::new();
     for (source, account) in &accounts {
-        done = one(&broker, account, |limits| words(*source, limits), of.json.json).await;
-        if done.is_err() {
-            break;
+        if let Err(error) = one(&broker, account, |limits| words(*source, limits), of.json.json).await {
+            failed.push((account.title(), error));
         }
     }
     broker.close().await;
-    done.map(|()| Outcome::Complete)
+    told(accounts.len(), failed)
+}
+
+/// How it ended with all of them; who was obeyed has been said.
+fn told(all: usize, mut failed: Vec<(String, anyhow::Error)>) -> anyhow::Result<Outcome> {
+    let Some((title, error)) = failed.pop() else { return Ok(Outcome::Complete) };
+    for (title, error) in failed {
+        output::remark(&format!("error: {title}: {}", exit::sentence(&error)));
+    }
+    Err(if all > 1 { error.context(title) } else { error })
 }
 
 async fn one(
@@ -84,14 +92,34 @@ async fn one(
     json: bool,
 ) -> anyhow::Result<()> {
     let limits: Vec<&str> = account.meters.iter().map(|meter| meter.name).collect();
-    match quota::order(broker, account, &words(&limits), PATIENCE).await? {
+    let order = words(&limits);
+    match quota::order(broker, account, &order, PATIENCE).await? {
         Answer::Refused(why) => Err(usage(why)),
-        Answer::Done(news) if json => output::say_json(&news),
         Answer::Done(news) => {
-            say(&news);
+            if json {
+                output::say_json(&news)?
+            } else {
+                say(&news)
+            }
+            if let Some(still) = still_paused(&order, &news) {
+                output::remark(&still);
+            }
             Ok(())
         }
     }
+}
+
+/// What an order to go on did not free: by our own count the day is spent.
+fn still_paused(order: &Order, news: &News) -> Option<String> {
+    let Order::Resume { meters } = order else { return None };
+    let held = news.meters.iter().filter(|meter| meter.pause.is_some() && meters.contains(&meter.name));
+    let names: Vec<&str> = held.map(|meter| meter.name.as_str()).collect();
+    (!names.is_empty()).then(|| {
+        format!(
+            "still paused: {}; a larger share or a smaller reserve allows more (`ua quota set`)",
+            names.join(", ")
+        )
+    })
 }
 
 fn say(news: &News) {

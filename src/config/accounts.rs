@@ -53,6 +53,16 @@ fn parse(text: &str, common: &zoom::Config) -> Result<Vec<zoom::Config>, String>
         if accounts.iter().any(|other| other.label == config.label) {
             return Err(account.wrong("label", "is the label of another account, too"));
         }
+        let is_same = |other: &&zoom::Config| {
+            (&other.account_id, &other.api_url) == (&config.account_id, &config.api_url)
+        };
+        if let Some(other) = accounts.iter().find(is_same) {
+            let why = format!(
+                "is that of {}, too: together they would call twice as often as it allows",
+                other.label
+            );
+            return Err(account.wrong("account_id", &why));
+        }
         accounts.push(config);
     }
     if accounts.is_empty() { Err("there is no [[account]] in it".to_owned()) } else { Ok(accounts) }
@@ -86,7 +96,7 @@ impl Account<'_> {
         if label.is_empty() || label.len() > 40 || !label.chars().all(fits) {
             return Err(self.wrong("label", &format!("takes {LABEL}")));
         }
-        Ok(zoom::Config {
+        let config = zoom::Config {
             label: label.to_owned(),
             account_id: self.text_of("account_id")?.to_owned(),
             client_id: self.text_of("client_id")?.to_owned(),
@@ -98,7 +108,11 @@ impl Account<'_> {
             api_url: self.address("api_url", &common.api_url)?,
             oauth_url: self.address("oauth_url", &common.oauth_url)?,
             ..common.clone()
-        })
+        };
+        match super::zoom::reserves_all(&config) {
+            Some(why) => Err(self.wrong("daily_reserve", &why)),
+            None => Ok(config),
+        }
     }
 
     fn value(&self, key: &str) -> Option<&Value> {
@@ -209,6 +223,8 @@ daily_reserve = 1000
             ("share = 0.5", "share = \"canary\"", 14, "share"),
             ("plan = \"pro\"", "plan = \"canary\"", 13, "plan"),
             ("daily_reserve = 1000", "daily_reserve = -1", 15, "daily_reserve"),
+            ("daily_reserve = 1000", "daily_reserve = 30000", 15, "leaves nothing of 30,000 calls"),
+            ("account_id = \"c\"", "account_id = \"a\"", 10, "account_id is that of main, too"),
         ] {
             let text = TWO.replace(from, to);
             let error = parse(&text, &common()).unwrap_err();

@@ -57,7 +57,7 @@ fn common(
     }
     let daily_reserve: u64 = environment.parsed("ZOOM_DAILY_RESERVE", "a number of calls, 0 for none")?;
     let base = ::zoom::Config::new(account_id, client_id, client_secret);
-    Ok(::zoom::Config {
+    let config = ::zoom::Config {
         api_url: url(environment, "ZOOM_API_URL")?,
         oauth_url: url(environment, "ZOOM_OAUTH_URL")?,
         plan: environment.parsed("ZOOM_PLAN", "pro or business")?,
@@ -67,7 +67,18 @@ fn common(
         source: environment.parsed("ZOOM_SOURCE", "auto, dashboard or report")?,
         webinars: environment.flag("ZOOM_WEBINARS")?,
         ..base
-    })
+    };
+    match reserves_all(&config) {
+        Some(why) => Err(ConfigError::invalid("ZOOM_DAILY_RESERVE", why)),
+        None => Ok(config),
+    }
+}
+
+/// What is wrong with the reserve, if it leaves no call of the day: nothing would ever be fetched, without a word.
+pub(super) fn reserves_all(config: &::zoom::Config) -> Option<String> {
+    let per_day = config.account().per_day;
+    (config.daily_reserve >= per_day)
+        .then(|| format!("leaves nothing of {} calls a day", crate::words::count(per_day)))
 }
 
 fn url(environment: &Environment, name: &'static str) -> Result<String, ConfigError> {

@@ -35,6 +35,7 @@ async fn done(store: &Store, slot: jiff::Timestamp) {
         estimated: 0,
         guessed: 0,
         basis: Vec::new(),
+        opens: planner::Opens::Now,
     };
     let record = RunRecord {
         run: RunId::new(slot, None),

@@ -83,7 +83,7 @@ async fn a_pause_is_told_with_what_waits_behind_it() {
         let told = program.call(&["status"]).out;
         let line = told.lines().find(|line| line.starts_with("zoom main: heavy: paused until "));
         // A worker's card is some moments old: its hold is told later than the pause.
-        let held = told.contains("zoom.detail is on hold with ");
+        let held = told.contains("the quota bounds zoom.detail (heavy: paused until ");
         held && line.is_some_and(|line| {
             // The jobs of the list, less those that are just being handed back.
             !line.contains(" 0 jobs waiting") && line.contains(" jobs waiting; resumes in 1 h 5")

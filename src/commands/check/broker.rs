@@ -11,7 +11,12 @@ use crate::{assemble, words};
 pub(super) async fn examine(config: &Config) -> Vec<Finding> {
     let Some(amqp) = &config.amqp else { return Vec::new() };
     match survey(config).await {
-        Err(error) => vec![Finding::error("broker", &error)],
+        Err(error) => {
+            let users = "see user, password, virtual host and scheme of AMQP_URL";
+            let worlds =
+                "see that RabbitMQ runs and AMQP_URL can be reached from here; jobs in its queues are kept";
+            vec![Finding::error("broker", &error, users, worlds)]
+        }
         Ok(survey) => {
             let mut findings = findings(&survey);
             findings.extend(beside(amqp, &survey).await);

@@ -54,9 +54,13 @@ impl Finding {
         Self { state: State::Failing, ..Self::well(what, text) }
     }
 
-    pub(super) fn error(what: &'static str, error: &anyhow::Error) -> Self {
-        let users = crate::exit::is_users(error);
-        Self { state: State::Failing, users, ..Self::well(what, crate::exit::sentence(error)) }
+    /// Fails with an error: what to do where that is the user's to mend, and where it is the world's.
+    pub(super) fn error(what: &'static str, error: &anyhow::Error, users: &str, worlds: &str) -> Self {
+        let text = crate::exit::sentence(error);
+        match crate::exit::is_users(error) {
+            true => Self::users(what, text).remedy(users),
+            false => Self::worlds(what, text).remedy(worlds),
+        }
     }
 
     /// With the name of the account it is about, where there are several.

@@ -37,7 +37,7 @@ pub(super) async fn execute(
     }
     say(broker::examine(config).await)?;
     say(store::examine(config).await)?;
-    if config.zoom.is_ok() || config.opencast.is_none() {
+    if config.opencast.is_none() || zoom::is_meant(config) {
         say(zoom::examine(config).await)?;
     }
     say(opencast::examine(config).await)?;

@@ -7,17 +7,21 @@ use crate::assemble;
 use crate::config::Config;
 use crate::exit::failed;
 
+const USERS: &str =
+    "see OPENCAST_USER, OPENCAST_PASSWORD, OPENCAST_AUTH and the addresses of engage and admin node";
+const WORLDS: &str = "see that OPENCAST_ENGAGE_URL can be reached from here and its server is up";
+
 pub(super) async fn examine(config: &Config) -> Vec<Finding> {
     if config.opencast.is_none() {
         return Vec::new();
     }
     let opencast = match assemble::opencast(config) {
         Ok(opencast) => opencast,
-        Err(error) => return vec![Finding::error("opencast", &error)],
+        Err(error) => return vec![Finding::error("opencast", &error, USERS, WORLDS)],
     };
     match opencast.probe().await {
         Ok(seen) => found(&seen),
-        Err(failure) => vec![Finding::error("opencast", &failed(failure))],
+        Err(failure) => vec![Finding::error("opencast", &failed(failure), USERS, WORLDS)],
     }
 }
 

@@ -13,6 +13,10 @@ pub(super) fn examine(config: &Config) -> Finding {
             let about = enricher.places().unwrap_or_default();
             Finding::well("places", format!("{} (GEOLITE_PATH) is {about}", path.display()))
         }
-        Err(error) => Finding::error("places", &error.into()),
+        Err(error) => {
+            let remedy =
+                "give GEOLITE_PATH a city database in MaxMind's format, or unset it to go without places";
+            Finding::error("places", &error.into(), remedy, remedy)
+        }
     }
 }

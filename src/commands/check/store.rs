@@ -13,7 +13,15 @@ pub(super) async fn examine(config: &Config) -> Vec<Finding> {
         return Vec::new();
     }
     match ask(config).await {
-        Err(error) => vec![Finding::error("store", &error)],
+        Err(error) if config.search.is_some() => {
+            let users = "see ES_HOST, its scheme, and the user or key that it is asked with";
+            let worlds = "see that the search engine runs and ES_HOST can be reached from here; documents wait in the queue";
+            vec![Finding::error("store", &error, users, worlds)]
+        }
+        Err(error) => {
+            let remedy = "see that UA_DATA_DIR can be written to and its disk has room";
+            vec![Finding::error("store", &error, remedy, remedy)]
+        }
         Ok((health, found)) => {
             let mut findings = vec![version(&health), templates(&health)];
             if config.search.is_some() {

@@ -8,22 +8,35 @@ use crate::config::Config;
 use crate::exit::failed;
 use crate::{assemble, words};
 
+/// Variables that an account needs.
+const CREDENTIALS: usize = 3;
+const CREDENTIALS_REMEDY: &str =
+    "compare account, client id and secret with the app in Zoom's marketplace, and see that it is activated";
+const WAY_REMEDY: &str = "see that ZOOM_OAUTH_URL and ZOOM_API_URL can be reached from here (HTTPS_PROXY?) and whether Zoom has an outage";
 /// From this difference on, the clock is worth looking at.
 const NOTABLE_SKEW: SignedDuration = SignedDuration::from_secs(30);
 /// From this difference on, days and pauses begin at the wrong time.
 const FAILING_SKEW: SignedDuration = SignedDuration::from_mins(5);
 
+/// True when anything is said of an account, if not all that is needed.
+pub(super) fn is_meant(config: &Config) -> bool {
+    config.zoom.as_ref().map_or_else(|missing| missing.len() < CREDENTIALS, |_| true)
+}
+
 pub(super) async fn examine(config: &Config) -> Vec<Finding> {
     let zoom = match assemble::zoom(config) {
         Ok(zoom) => zoom,
-        Err(error) => return vec![Finding::error("zoom", &error)],
+        Err(error) => {
+            let remedy = "Zoom's marketplace shows them in the server-to-server app of the account";
+            return vec![Finding::error("zoom", &error, remedy, remedy)];
+        }
     };
     let several = !config.more_accounts.is_empty();
     let mut findings = Vec::new();
     for (account, settings) in zoom.accounts().zip(config.zoom.iter().chain(&config.more_accounts)) {
         let of_this = match account.examine().await.map_err(failed) {
             Ok(seen) => found(&seen, settings),
-            Err(error) => vec![Finding::error("zoom", &error)],
+            Err(error) => vec![Finding::error("zoom", &error, CREDENTIALS_REMEDY, WAY_REMEDY)],
         };
         let named = |finding: Finding| if several { finding.of_account(account.label()) } else { finding };
         findings.extend(of_this.into_iter().map(named));

@@ -24,7 +24,7 @@ pub use daily::{daily, look_back, standard};
 pub use experience::Experience;
 pub use opencast::{Lectures, plan_lectures, recent_dates, today as date_in};
 pub use plan::{LEASE, Plan, PlannedJob, Wanted, plan};
-pub use price::{Price, Quota};
+pub use price::{Opens, Price, Quota};
 pub use progress::Progress;
 pub use run::{Asked, Origin, RunRecord, RunState};
 pub use schedule::{

@@ -1,6 +1,7 @@
 //! What a plan will cost: calls per class, share of the day's quota, time. An estimate that says what it rests on.
 
 mod history;
+mod quota;
 mod sum;
 
 use std::collections::BTreeMap;
@@ -12,30 +13,11 @@ use messages::zoom::{Event, Task};
 use serde::{Deserialize, Serialize};
 
 use self::history::History;
+pub use self::quota::{Opens, Quota};
 use self::sum::Sum;
 use crate::calendar::{start_of, today};
 use crate::coverage::{Coverage, Day};
 use crate::figures::{DAY, counted, duration, grouped};
-
-/// What may be called: the account's quota, the configured share of it.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Quota {
-    /// Heavy calls a second.
-    pub heavy_per_second: f64,
-    /// Resource-intensive calls a second.
-    pub resource_intensive_per_second: f64,
-    /// Heavy and Resource-intensive calls together a day, until 00:00 UTC.
-    pub per_day: u64,
-    /// How many of them were made today, where that is known.
-    pub used_today: Option<u64>,
-}
-
-impl Quota {
-    /// What may still be called today, where it is known.
-    pub fn left_today(&self) -> Option<u64> {
-        self.used_today.map(|used| self.per_day.saturating_sub(used))
-    }
-}
 
 /// The price of a plan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,6 +50,9 @@ pub struct Price {
     pub guessed: u64,
     /// What the figures rest on, part by part, in words.
     pub basis: Vec<String>,
+    /// From when on the calls may be made; not kept, since it changes.
+    #[serde(skip)]
+    pub opens: Opens,
 }
 
 impl Price {
@@ -88,6 +73,7 @@ impl Price {
             estimated: 0,
             guessed: 0,
             basis: vec![basis],
+            opens: Opens::Now,
         }
     }
 
@@ -125,8 +111,20 @@ impl Price {
         }
     }
 
+    /// Until when nothing may be called, in words; `None` where calls may be made.
+    pub fn paused(&self) -> Option<String> {
+        match self.opens {
+            Opens::Now => None,
+            Opens::At(at) => Some(format!("paused until {}", hour(at))),
+            Opens::ByHand => Some("paused until it is resumed (`ua resume`)".to_owned()),
+        }
+    }
+
     /// When it is done, in words.
     pub fn finish(&self) -> String {
+        if self.opens == Opens::ByHand {
+            return format!("{} after it is resumed, at the earliest", duration(self.seconds));
+        }
         format!("{} at the earliest ({})", hour(self.finish_at), duration(self.seconds))
     }
 }
@@ -140,6 +138,9 @@ impl fmt::Display for Price {
         write!(f, "{lists} and {}: {}, ", counted(self.heavy, "heavy call"), self.share())?;
         if self.quota_days > 1 {
             write!(f, "{} quota days, ", self.quota_days)?;
+        }
+        if let Some(paused) = self.paused() {
+            write!(f, "{paused}, ")?;
         }
         write!(f, "done {}", self.finish())
     }
@@ -180,7 +181,7 @@ pub(crate) fn of(
         details: whole(sum.details),
         other: 0,
         per_day: quota.per_day,
-        left_today: quota.left_today(),
+        left_today: quota.left_today(now),
         quota_days: calls.div_ceil(quota.per_day.max(1)).max(1),
         seconds,
         finish_at: after(now, seconds),
@@ -188,6 +189,7 @@ pub(crate) fn of(
         estimated: sum.estimated(),
         guessed: sum.guessed,
         basis: sum.basis(&history),
+        opens: quota.opens,
     }
 }
 
@@ -201,14 +203,27 @@ fn seconds(now: Timestamp, lists: u64, heavy: u64, quota: &Quota) -> u64 {
     let at = |calls: u64, rate: f64| if rate > 0.0 { whole(float(calls) / rate) } else { 0 };
     let by_rate = at(lists, quota.resource_intensive_per_second).max(at(heavy, quota.heavy_per_second));
     let per_day = quota.per_day.max(1);
-    let over = lists.saturating_add(heavy).saturating_sub(quota.left_today().unwrap_or(quota.per_day));
-    if over == 0 {
-        return by_rate;
+    let left = quota.left_today(now).unwrap_or(quota.per_day);
+    let by_day = match waited(now, lists.saturating_add(heavy), left, per_day) {
+        Some((waited, last_day)) => waited.saturating_add(at(last_day, quota.heavy_per_second).min(DAY)),
+        None => 0,
+    };
+    let paused = match quota.opens {
+        Opens::At(at) => u64::try_from(at.duration_since(now).as_secs()).unwrap_or(0),
+        Opens::Now | Opens::ByHand => 0,
+    };
+    by_rate.saturating_add(paused).max(by_day)
+}
+
+/// Seconds until the midnight with which the last of the days begins that so many calls need, and what is called on
+/// that day; `None` where today's are enough.
+pub(crate) fn waited(now: Timestamp, calls: u64, left_today: u64, per_day: u64) -> Option<(u64, u64)> {
+    let over = calls.saturating_sub(left_today);
+    if over == 0 || per_day == 0 {
+        return None;
     }
     let full_days = over.div_ceil(per_day) - 1;
-    let last_day = over - full_days * per_day;
-    let waited = until_midnight(now).saturating_add(full_days.saturating_mul(DAY));
-    by_rate.max(waited.saturating_add(at(last_day, quota.heavy_per_second).min(DAY)))
+    Some((until_midnight(now).saturating_add(full_days.saturating_mul(DAY)), over - full_days * per_day))
 }
 
 fn until_midnight(now: Timestamp) -> u64 {

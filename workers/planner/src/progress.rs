@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use messages::{Calls, ReceiptState};
 use serde::Serialize;
 
+use crate::price::{float, waited, whole};
 use crate::{RunRecord, RunState};
 
 /// What the receipts of a run add up to.
@@ -84,15 +85,33 @@ impl Progress {
     /// Jobs finished in a minute, lately; `None` when none was.
     pub fn per_minute(&self) -> Option<f64> {
         let known = self.recent > 0 && self.recent_seconds > 0;
-        known.then(|| crate::price::float(self.recent) * 60.0 / crate::price::float(self.recent_seconds))
+        known.then(|| float(self.recent) * 60.0 / float(self.recent_seconds))
     }
 
-    /// When all jobs are finished if it goes on as of late; `None` when nothing waits or nothing moves.
+    /// When all jobs are finished if it goes on as of late, or where nothing moved of late as since it was planned; not
+    /// before as many days have begun as the calls that are left need. `None` when nothing waits or nothing was done.
     pub fn finished_at(&self, run: &RunRecord, now: Timestamp) -> Option<Timestamp> {
         let left = self.expected(run).saturating_sub(self.done());
-        let rate = self.per_minute().filter(|_| left > 0)?;
-        let seconds = crate::price::whole(crate::price::float(left) * 60.0 / rate);
-        now.checked_add(SignedDuration::from_secs(i64::try_from(seconds).ok()?)).ok()
+        let rate = self.per_minute().or_else(|| self.mean_per_minute(run, now)).filter(|_| left > 0)?;
+        let by_rate = whole(float(left) * 60.0 / rate);
+        // What others have used of today is not known here: the least time, as if it were nothing.
+        let per_day = run.price.per_day;
+        let by_quota =
+            waited(now, self.calls_left(run, left), per_day, per_day).map_or(0, |(waited, _)| waited);
+        let seconds = i64::try_from(by_rate.max(by_quota)).ok()?;
+        now.checked_add(SignedDuration::from_secs(seconds)).ok()
+    }
+
+    /// Calls that `left` jobs need, by what the price says of all.
+    fn calls_left(&self, run: &RunRecord, left: u64) -> u64 {
+        whole(float(run.price.calls()) * float(left) / float(self.expected(run).max(1)))
+    }
+
+    /// Jobs finished in a minute, since the run was planned.
+    fn mean_per_minute(&self, run: &RunRecord, now: Timestamp) -> Option<f64> {
+        let seconds =
+            u64::try_from(now.duration_since(run.planned_at).as_secs()).ok().filter(|span| *span > 0)?;
+        (self.done() > 0).then(|| float(self.done()) * 60.0 / float(seconds))
     }
 }
 
@@ -123,6 +142,7 @@ mod tests {
             estimated: lists,
             guessed: 0,
             basis: Vec::new(),
+            opens: crate::Opens::Now,
         };
         RunRecord {
             run: "r".into(),
@@ -167,6 +187,26 @@ mod tests {
         assert_eq!(progress.finished_at(&run(5, 5, 0), at("2026-01-06T03:00:00Z")), None);
         let done = Progress { waiting: 0, recent: 5, ..progress };
         assert_eq!(done.finished_at(&run(5, 5, 0), at("2026-01-06T03:00:00Z")), None);
+    }
+
+    #[test]
+    fn a_backfill_of_many_days_does_not_end_before_they_have_begun() {
+        // 20 x 48,000 calls; 60,000 jobs are done, and 32 were every second of the last ten minutes.
+        let mut backfill = run(960_000, 960_000, 0);
+        backfill.price.heavy = 960_000;
+        let mut progress =
+            Progress { recent: 19_200, recent_seconds: 600, planned: 960_000, ..Progress::default() };
+        progress.count(ReceiptState::Complete, 60_000);
+        progress.count(ReceiptState::Planned, 900_000);
+        let now = at("2026-01-07T02:00:00Z");
+        let end = progress.finished_at(&backfill, now).unwrap();
+        assert_eq!(end, at("2026-01-25T00:00:00Z"), "48,000 today at most, then 17 full days, and a rest");
+        // The day is spent, nothing moves: as fast as in the 24 hours since it was planned.
+        let spent = Progress { recent: 0, ..progress };
+        assert_eq!(spent.finished_at(&backfill, now).unwrap(), at("2026-01-22T02:00:00Z").max(end));
+        // A run whose calls nobody counts.
+        backfill.price.per_day = 0;
+        assert_eq!(spent.finished_at(&backfill, now).unwrap(), at("2026-01-22T02:00:00Z"));
     }
 
     #[test]

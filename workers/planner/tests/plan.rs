@@ -15,6 +15,7 @@ const QUOTA: Quota = Quota {
     resource_intensive_per_second: 16.0 / 60.0,
     per_day: 48_000,
     used_today: None,
+    opens: planner::Opens::Now,
 };
 const DAY: Date = date(2026, 1, 5);
 

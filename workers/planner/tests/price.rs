@@ -5,7 +5,7 @@ use jiff::civil::{Date, date};
 use jiff::{SignedDuration, Timestamp};
 use messages::zoom::Task;
 use messages::{Calls, Lane, Queue, Receipt, ReceiptState, Source};
-use planner::{Coverage, Experience, Price, Quota, Wanted, days, plan};
+use planner::{Coverage, Experience, Opens, Price, Quota, Wanted, days, plan};
 use proptest::prelude::*;
 
 const QUOTA: Quota = Quota {
@@ -13,6 +13,7 @@ const QUOTA: Quota = Quota {
     resource_intensive_per_second: 16.0 / 60.0,
     per_day: 48_000,
     used_today: None,
+    opens: Opens::Now,
 };
 /// A Monday.
 const DAY: Date = date(2026, 1, 5);
@@ -142,6 +143,29 @@ fn what_is_left_of_today_decides_when_it_is_done() {
 }
 
 #[test]
+fn a_pause_is_part_of_the_price() {
+    let of = |opens| price(&[DAY], &[listed(DAY, 3_200, 34)], &Quota { used_today: Some(0), opens, ..QUOTA });
+    let open = of(Opens::Now);
+    assert_eq!((open.seconds, open.paused()), (128, None));
+    let later = of(Opens::At("2026-01-26T22:00:00Z".parse().unwrap()));
+    assert_eq!(later.seconds, 2 * 3_600 + 128);
+    assert!(
+        later.to_string().contains(", paused until 2026-01-26 22:00 UTC, done 2026-01-26 22:02"),
+        "{later}"
+    );
+    let spent = of(Opens::At("2026-01-27T00:00:00Z".parse().unwrap()));
+    assert_eq!((spent.left_today, spent.seconds), (Some(0), 4 * 3_600 + 128));
+    assert!(spent.to_string().contains("nothing is left of today's 48,000 calls"), "{spent}");
+    let by_hand = of(Opens::ByHand);
+    assert_eq!(by_hand.seconds, 128);
+    assert!(by_hand.to_string().ends_with("done 3 min after it is resumed, at the earliest"), "{by_hand}");
+    assert!(by_hand.to_string().contains("paused until it is resumed"), "{by_hand}");
+    let at = |text: &str| Opens::At(text.parse().unwrap());
+    let (early, late) = (at("2026-01-26T22:00:00Z"), at("2026-01-26T23:00:00Z"));
+    assert_eq!((early.and(late), late.and(Opens::Now), Opens::ByHand.and(late)), (late, late, Opens::ByHand));
+}
+
+#[test]
 fn nothing_costs_nothing() {
     let nothing = price(&[], &[], &QUOTA);
     assert_eq!((nothing.calls(), nothing.seconds, nothing.basis.len()), (0, 0, 0));
@@ -164,6 +188,7 @@ fn dates() -> impl Strategy<Value = Vec<Date>> {
 fn quotas() -> impl Strategy<Value = Quota> {
     let used = proptest::option::of(0..60_000_u64);
     (1..60_000_u64, used, 0.1..50.0_f64).prop_map(|(per_day, used_today, heavy_per_second)| Quota {
+        opens: Opens::Now,
         heavy_per_second,
         per_day,
         used_today,
@@ -207,7 +232,7 @@ proptest! {
         let waited = used.finish_at.duration_since(now());
         prop_assert_eq!(waited, SignedDuration::from_secs(i64::try_from(used.seconds).unwrap()));
         // Not before the midnight that brings what is missing.
-        let left = quota.left_today().unwrap_or(quota.per_day);
+        let left = quota.left_today(now()).unwrap_or(quota.per_day);
         prop_assert!(used.calls() <= left || used.finish_at >= "2026-01-27T00:00:00Z".parse().unwrap());
     }
 }

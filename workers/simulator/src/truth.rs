@@ -39,6 +39,8 @@ pub struct TruthIds {
     pub meeting_uuids: Vec<String>,
     /// `"<uuid>/<user_id>"` of all `sessions`.
     pub session_ids: Vec<String>,
+    /// How long they were in all, in seconds.
+    pub session_seconds: u64,
     /// Uuids of all `webinars`.
     pub webinar_uuids: Vec<String>,
     /// `"<uuid>/<user_id>"` of all `webinar_sessions`.
@@ -87,6 +89,7 @@ fn held(meeting: &Meeting, question: &Question<'_>, webinar: bool, ids: &mut Tru
             None => {}
         }
         let held = if none { Vec::new() } else { sessions(meeting) };
+        let seconds: u64 = held.iter().map(|session| u64::from(session.leave - session.join)).sum();
         let held = held.iter().map(|session| format!("{uuid}/{}", session.user_id));
         let (uuids, sessions) = if webinar {
             (&mut ids.webinar_uuids, &mut ids.webinar_session_ids)
@@ -95,6 +98,7 @@ fn held(meeting: &Meeting, question: &Question<'_>, webinar: bool, ids: &mut Tru
         };
         sessions.extend(held);
         uuids.push(uuid);
+        ids.session_seconds += if webinar { 0 } else { seconds };
     }
     if none { 0 } else { u64::from(meeting.sessions) }
 }
