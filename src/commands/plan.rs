@@ -51,45 +51,57 @@ pub(super) async fn execute(asked: Plan, config: &Config) -> anyhow::Result<Outc
         true => (assemble::reader(config, "plan").await?, Today::AsLeft),
         false => (assemble::broker(config, "plan").await?, Today::Asked),
     };
+    let mut all = Vec::new();
     for source in &wish.sources {
         for config in &config.of_source(*source, label)? {
             let by = Means { config, broker: &broker, store: &store, today };
-            let planned = sources::of(*source).plan(&wish, by).await?;
-            one(&asked, planned, &broker, &store).await?;
+            all.push(sources::of(*source).plan(&wish, by).await?);
+        }
+    }
+    // Asked once for all: whoever says no gets nothing, not a half.
+    let asks = || if asked.dry_run || asked.yes { Ok(()) } else { ask(&all) };
+    if asked.json {
+        asks()?;
+    }
+    all.iter().try_for_each(|planned| tell(&asked, planned))?;
+    if !asked.json {
+        asks()?;
+    }
+    for planned in all {
+        if publishes(&asked, &planned) {
+            publish(planned, &broker, &store).await?;
         }
     }
     broker.close().await;
     Ok(Outcome::Complete)
 }
 
-/// Says what one source's plan costs, and publishes it.
-async fn one(asked: &Plan, planned: Planned, broker: &Broker, store: &Store) -> anyhow::Result<()> {
+fn publishes(asked: &Plan, planned: &Planned) -> bool {
+    !asked.dry_run && !planned.plan.jobs.is_empty()
+}
+
+/// Says what one account's plan costs.
+fn tell(asked: &Plan, planned: &Planned) -> anyhow::Result<()> {
     if let Some(heading) = sources::of(planned.source).heading().filter(|_| !asked.json) {
         output::remark(heading);
     }
     if planned.account != MAIN_ACCOUNT {
         output::remark(&format!("account {}:", planned.account));
     }
-    let publishes = !asked.dry_run && !planned.plan.jobs.is_empty();
     if asked.json {
-        if publishes && !asked.yes {
-            ask(&planned)?;
-        }
-        say_json(&planned, publishes)?;
-    } else {
-        say(&planned);
-        if publishes && !asked.yes {
-            ask(&planned)?;
-        }
+        return say_json(planned, publishes(asked, planned));
     }
-    if publishes {
-        let (run, jobs) = (planned.asked.run.clone(), planned.plan.jobs.len() as u64);
-        planning::publish(planned, By::hand(Origin::Plan), broker, store).await?;
-        output::remark(&format!(
-            "{} published; `ua status --run {run}` shows how far they are, `ua cancel {run}` takes them out",
-            words::some(jobs, "job")
-        ));
-    }
+    say(planned);
+    Ok(())
+}
+
+async fn publish(planned: Planned, broker: &Broker, store: &Store) -> anyhow::Result<()> {
+    let (run, jobs) = (planned.asked.run.clone(), planned.plan.jobs.len() as u64);
+    planning::publish(planned, By::hand(Origin::Plan), broker, store).await?;
+    output::remark(&format!(
+        "{} published; `ua status --run {run}` shows how far they are, `ua cancel {run}` takes them out",
+        words::some(jobs, "job")
+    ));
     Ok(())
 }
 
@@ -139,11 +151,14 @@ fn say(planned: &Planned) {
     }
 }
 
-/// Asks before more than a day's quota is spent; without a terminal `--yes` has to say so.
-fn ask(planned: &Planned) -> anyhow::Result<()> {
-    if planned.plan.price.quota_days <= 1 {
+/// Asks before more than a day's quota of an account is spent; without a terminal `--yes` has to say so.
+fn ask(all: &[Planned]) -> anyhow::Result<()> {
+    let costly =
+        all.iter().filter(|planned| planned.plan.price.quota_days > 1 && !planned.plan.jobs.is_empty());
+    let costly: Vec<String> = costly.map(Planned::sentence).collect();
+    if costly.is_empty() {
         return Ok(());
     }
-    let what = format!("{}: this is more than a day's quota", planned.sentence());
+    let what = format!("{}: this is more than a day's quota", costly.join("; "));
     ask::or_yes(&what, "Publish?", "not published")
 }

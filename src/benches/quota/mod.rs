@@ -1,8 +1,8 @@
 //! One quota for a fleet: processes of `ua work zoom` on real RabbitMQ, against the simulator, which counts every
 //! call in sliding windows. Rates, calls over, and how evenly the processes share; then the same while processes are
-//! killed, across a day change, across a restart of RabbitMQ, and with lists beside details.
+//! killed, while the keeper stands still, across a day change, across a restart of RabbitMQ, and with lists beside details.
 //!
-//! Servers by `UA_TEST_AMQP_URL` and `UA_TEST_AMQP_RESTART_URL`; `docker/bench.sh quota` starts them. Unlike the other
+//! Servers by `UA_TEST_AMQP_URL` and `UA_TEST_AMQP_RESTART_URL`; `docker/bench.sh quota` starts them. Unlike most
 //! benchmarks this one judges: what is promised of the quota has to hold.
 
 mod fleet;
@@ -80,6 +80,12 @@ pub(crate) async fn all() -> bool {
         well &= Fleet::start(&amqp, speed, 4).await.killed(if speed > 1.0 { 24 } else { 40 }).await.print();
         well &= Fleet::start(&amqp, speed, 4).await.across_midnight().await.print();
     }
+    for processes in [1, 8] {
+        well &= Fleet::start(&amqp, 1.0, processes).await.from_idle(15).await.print();
+    }
+    well &= Fleet::start(&amqp, 1.0, 8).await.killed(40).await.print();
+    well &= Fleet::start(&amqp, 1.0, 8).await.across_midnight().await.print();
+    well &= Fleet::start(&amqp, 1.0, 4).await.frozen().await.print();
     well &= Fleet::start(&amqp, 1.0, 4).await.lists_beside_details(180).await.print();
     match (url("UA_TEST_AMQP_RESTART_URL"), url("UA_TEST_SERVICES")) {
         (Some(amqp), Some(services)) => {
@@ -90,7 +96,7 @@ pub(crate) async fn all() -> bool {
     told(well)
 }
 
-/// The short form, for the tests: one process and four at Zoom's own quota, from idle and under load.
+/// The short form, for the tests: one process and four at Zoom's own quota, under load and from idle.
 pub(crate) async fn short() -> bool {
     let Some(amqp) = url("UA_TEST_AMQP_URL") else { return false };
     heading();
@@ -98,6 +104,7 @@ pub(crate) async fn short() -> bool {
     for processes in [1, 4] {
         well &= Fleet::start(&amqp, 1.0, processes).await.steady(20).await.print();
     }
+    well &= Fleet::start(&amqp, 1.0, 4).await.from_idle(15).await.print();
     told(well)
 }
 

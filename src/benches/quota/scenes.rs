@@ -8,6 +8,10 @@ use super::fleet::{Fleet, SHARE};
 
 /// Seconds that are left out at the beginning of a measurement.
 const WARM_UP: Duration = Duration::from_secs(2);
+/// How long a keeper stands still: its heartbeats are missed after about ten seconds.
+const FROZEN: Duration = Duration::from_secs(16);
+/// The part of the allowed rate that is not gone beyond; what is in flight when it is counted makes a little of it.
+const MOST: f64 = 1.02;
 /// Resource-intensive calls a minute that Zoom's own quota takes.
 const RESOURCE_INTENSIVE: f64 = 20.0;
 
@@ -22,6 +26,38 @@ impl Fleet {
         let found = Found { shares: Some(shares), ..self.found("steady", rate) };
         self.end().await;
         found
+    }
+
+    /// From the first call on, after nothing was to be done: no moment is left out.
+    pub(super) async fn from_idle(self, seconds: u64) -> Found {
+        self.publish(seconds + 5).await;
+        let begun = self.wait(30, async |fleet| fleet.calls() > 0).await;
+        assert!(begun, "no call was made: {}", self.folder.path().display());
+        let rate = self.rate(Duration::from_secs(seconds)).await;
+        let found = self.found("from idle", rate);
+        self.end().await;
+        found
+    }
+
+    /// Whoever keeps the quota stands still until another has taken over, and then goes on: two together must not give
+    /// out more than one.
+    pub(super) async fn frozen(self) -> Found {
+        self.busy(60).await;
+        let keeper = self.news().await.and_then(|news| news.keeper).expect("a keeper");
+        signal(keeper, "-STOP").await;
+        tokio::time::sleep(FROZEN).await;
+        let next = self.news().await.and_then(|news| news.keeper);
+        signal(keeper, "-CONT").await;
+        let rate = self.rate(Duration::from_secs(15)).await;
+        let found = self.found("the keeper frozen, and thawed when another kept it", rate);
+        let amiss = match next {
+            None => Some("nobody kept it meanwhile".to_owned()),
+            Some(next) if next == keeper => Some("nobody took over".to_owned()),
+            Some(_) if found.of_allowed > MOST => Some("two gave out more than one may".to_owned()),
+            Some(_) => None,
+        };
+        self.end().await;
+        Found { amiss, ..found }
     }
 
     /// A process is killed every two seconds and started again, twice the one that keeps the quota.
@@ -149,6 +185,11 @@ impl Fleet {
             amiss: None,
         }
     }
+}
+
+async fn signal(process: u32, signal: &str) {
+    let sent = tokio::process::Command::new("kill").args([signal, &process.to_string()]).status().await;
+    assert!(sent.is_ok_and(|status| status.success()), "{signal} reaches the keeper");
 }
 
 async fn service(services: &str, command: &str) {
