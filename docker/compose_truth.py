@@ -19,10 +19,10 @@ def ask(url, body=None):
 
 def ids_of(store, kind):
     ask(f"{store}/{kind}-*/_refresh")
-    found = set()
+    found = []
     page = ask(f"{store}/{kind}-*/_search?scroll=1m", {"size": 5000, "_source": False, "sort": ["_doc"]})
     while page["hits"]["hits"]:
-        found.update(hit["_id"] for hit in page["hits"]["hits"])
+        found.extend(hit["_id"] for hit in page["hits"]["hits"])
         page = ask(f"{store}/_search/scroll", {"scroll": "1m", "scroll_id": page["_scroll_id"]})
     return found
 
@@ -36,10 +36,11 @@ def main():
         truth["sessions"].update(day["session_ids"])
     ok = True
     for kind, wanted in truth.items():
-        held = ids_of(store, kind)
+        found = ids_of(store, kind)
+        held = set(found)
         print(f"{kind}: {len(held)} in the index, {len(wanted)} in truth; "
-              f"{len(wanted - held)} missing, {len(held - wanted)} unexpected")
-        ok = ok and held == wanted and wanted
+              f"{len(wanted - held)} missing, {len(held - wanted)} unexpected, {len(found) - len(held)} doubled")
+        ok = ok and held == wanted and wanted and len(found) == len(held)
     ledger = ask(f"{simulator}/_ledger?summary=true")
     print(f"calls: {json.dumps(ledger['calls'])}, {ledger['over']} over quota")
     sys.exit(0 if ok and ledger["over"] == 0 else 1)

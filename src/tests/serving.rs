@@ -69,10 +69,14 @@ impl Page {
         *self.0.get(series).unwrap_or_else(|| panic!("no {series} among {:#?}", self.0.keys()))
     }
 
-    /// The sum over all series of a name that have these labels.
-    fn sum(&self, name: &str, label: &str) -> f64 {
+    /// All series of a name that have these labels.
+    fn values(&self, name: &str, label: &str) -> Vec<f64> {
         let of = |series: &&String| series.split('{').next() == Some(name) && series.contains(label);
-        self.0.keys().filter(of).map(|series| self.0[series]).sum()
+        self.0.keys().filter(of).map(|series| self.0[series]).collect()
+    }
+
+    fn sum(&self, name: &str, label: &str) -> f64 {
+        self.values(name, label).iter().sum()
     }
 }
 
@@ -193,9 +197,17 @@ async fn retries_and_dead_letters_are_counted_by_class() {
     let simulator = Simulator::start(Settings { faults, seed: 7, ..small() }).await.unwrap();
     let gone = truth(&simulator).ids.as_ref().unwrap().gone.len() as f64;
     let program = Program::new().with_account(&simulator, 100.0).with("UA_HTTP", "127.0.0.1:0");
-    assert_eq!(program.call(&["plan", "--date", &yesterday(), "--yes"]).code, Some(0));
     let worker = program.start(&["work", "all"], "work.log");
     let address = address(&program, "work.log").await;
+    eventually("every count is there at nought, or no alert would see its first rise", 60, async || {
+        let page = Page::read(&get(&address, "/metrics").await.1);
+        let dead = page.values("ua_dead_letters_total", "role=\"zoom.detail\"");
+        let verdicts = page.values("ua_documents_total", "");
+        (dead.len(), verdicts.len()) == (messages::CauseClass::ALL.len(), 5)
+            && dead.iter().chain(&verdicts).all(|value| *value == 0.0)
+    })
+    .await;
+    assert_eq!(program.call(&["plan", "--date", &yesterday(), "--yes"]).code, Some(0));
     eventually("all that is gone is dead, and something was tried again", 120, async || {
         let page = Page::read(&get(&address, "/metrics").await.1);
         page.sum("ua_dead_letters_total", "class=\"gone\"") == gone

@@ -102,6 +102,8 @@ impl Compose {
         command.args(["compose", "--project-name", PROJECT, "--profile", "deps", "--project-directory"]);
         command.arg(&self.folder).arg("--env-file").arg(self.folder.join(files::ENV));
         command.arg("--file").arg(self.folder.join(files::COMPOSE)).args(words).stdin(Stdio::null());
+        // The environment would go before the folder's .env, whose password is the one that is told and used.
+        command.env_remove("RABBITMQ_PASSWORD");
         command
     }
 }

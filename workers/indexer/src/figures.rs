@@ -10,6 +10,8 @@ const BULK_SECONDS: &str = "ua_bulk_duration_seconds";
 const BULK_DOCUMENTS: &str = "ua_bulk_documents";
 const BULK_BYTES: &str = "ua_bulk_bytes";
 const DOCUMENTS: &str = "ua_documents_total";
+/// The verdicts' names.
+const VERDICTS: [&str; 5] = ["indexed", "stale", "busy", "refused", "too_large"];
 
 /// Says what this crate's figures mean.
 pub fn describe() {
@@ -17,6 +19,8 @@ pub fn describe() {
     describe_histogram!(BULK_DOCUMENTS, Unit::Count, "Documents in a bulk.");
     describe_histogram!(BULK_BYTES, Unit::Bytes, "Bytes of a bulk.");
     describe_counter!(DOCUMENTS, Unit::Count, "Documents sent to the store, by its verdict.");
+    // There before the first refusal: a count that appears with a value has not risen for Prometheus.
+    VERDICTS.into_iter().for_each(|name| counter!(DOCUMENTS, "verdict" => name).increment(0));
 }
 
 /// Sends a bulk.
@@ -33,7 +37,6 @@ pub(crate) async fn bulk(store: &Store, batch: &Batch) -> Result<Vec<Verdict>, S
 }
 
 fn count(verdicts: &[Verdict]) {
-    let names = ["indexed", "stale", "busy", "refused", "too_large"];
     let mut counts = [0_u64; 5];
     for verdict in verdicts {
         let place = match verdict {
@@ -45,7 +48,7 @@ fn count(verdicts: &[Verdict]) {
         };
         counts[place] += 1;
     }
-    for (name, count) in names.into_iter().zip(counts).filter(|(_, count)| *count > 0) {
+    for (name, count) in VERDICTS.into_iter().zip(counts).filter(|(_, count)| *count > 0) {
         counter!(DOCUMENTS, "verdict" => name).increment(count);
     }
 }

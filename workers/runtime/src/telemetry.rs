@@ -102,6 +102,10 @@ pub fn show(now: &Snapshot, rates: &Rates) {
     gauge!(IN_FLIGHT, "role" => role.clone()).set(now.in_flight as f64);
     gauge!(PERMITS, "role" => role.clone()).set(now.permits as f64);
     gauge!(ON_HOLD, "role" => role.clone()).set(if now.hold.is_some() { 1.0 } else { 0.0 });
+    // There before the first death: a count that appears with a value has not risen for Prometheus.
+    for class in CauseClass::ALL {
+        counter!(DEAD, "role" => role.clone(), "class" => class.name()).increment(0);
+    }
     for (what, permits) in [
         ("all", rates.busy),
         ("quota", rates.waiting_for_quota),
