@@ -161,7 +161,8 @@ fn raw<'a>(
 }
 
 /// What the workflows of an episode say of it; nothing without an admin node. The first to ask finds out where to: the
-/// path of Opencast 12 and after, else that of 11 and before.
+/// path of Opencast 12 and after, else that of 11 and before. An id that the server, or what stands before it, does not
+/// take in a path has no workflows to be had: the episode and its actions are worth more than its times.
 pub(crate) async fn workflows(
     opencast: &Opencast,
     mpid: &Mpid,
@@ -177,7 +178,7 @@ pub(crate) async fn workflows(
     for path in paths {
         let answer = match opencast.client.get(&Request::workflows(mpid, path.endpoint()), calls).await {
             Ok(answer) => answer,
-            Err(Refusal { reason: Reason::Absent, .. }) => continue,
+            Err(Refusal { reason: Reason::Absent | Reason::Parameter, .. }) => continue,
             Err(refusal) => return Err(refusal),
         };
         let found = workflow::workflows(&answer.body).map_err(|fault| odd(path.endpoint(), fault))?;
