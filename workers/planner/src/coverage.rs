@@ -55,6 +55,12 @@ impl Known {
         }
     }
 
+    /// When the job was begun that brought what is held. A time in the future was set by a clock that was wrong, and
+    /// proves nothing.
+    pub(crate) fn mark(&self, now: Timestamp) -> Option<Timestamp> {
+        self.started_at.filter(|started| *started <= now)
+    }
+
     /// True when the job found that what it asks for is not kept where it is asked for.
     pub(crate) fn is_absent(&self) -> bool {
         self.cause == Some(CauseClass::PlanMissing)
@@ -127,12 +133,14 @@ impl Coverage {
         self.receipts.get(job)
     }
 
-    /// The dates whose user actions are not complete, or were not kept when they were asked for and may be now.
-    pub(crate) fn unfinished_actions(&self) -> impl Iterator<Item = Date> {
+    /// The dates whose user actions are not complete, were read at a time that is still to come, or were not kept when
+    /// they were asked for and may be now.
+    pub(crate) fn unfinished_actions(&self, now: Timestamp) -> impl Iterator<Item = Date> {
         let lacks_tracking = self.lacks_tracking();
         let open = move |known: &&Known| {
             let is_absent = known.is_absent() && !lacks_tracking;
-            known.kind == "actions" && (known.state != ReceiptState::Complete || is_absent)
+            let is_to_come = known.started_at != known.mark(now);
+            known.kind == "actions" && (known.state != ReceiptState::Complete || is_to_come || is_absent)
         };
         self.receipts.values().filter(open).filter_map(|known| known.date)
     }

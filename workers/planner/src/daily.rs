@@ -31,7 +31,7 @@ pub fn look_back(now: Timestamp, coverage: &Coverage) -> Vec<Date> {
 pub(crate) fn incomplete(now: Timestamp, coverage: &Coverage, back: i32) -> Vec<Date> {
     let days = coverage.days();
     let missing = |date: &Date| match days.get(date) {
-        Some(day) => !is_whole(*date, day),
+        Some(day) => !is_whole(*date, day, now),
         None => days.range(..*date).next().is_some(),
     };
     let candidates = (2..=1 + back).rev();
@@ -46,8 +46,8 @@ pub fn standard(now: Timestamp, coverage: &Coverage) -> Vec<Date> {
 }
 
 /// True when nothing of a date is missing, as far as its receipts know.
-pub(crate) fn is_whole(date: Date, day: &Day<'_>) -> bool {
+pub(crate) fn is_whole(date: Date, day: &Day<'_>, now: Timestamp) -> bool {
     let lists = [day.meetings, day.webinars];
-    let listed = day.meetings.is_some() && lists.into_iter().flatten().all(|list| is_final(date, list));
+    let listed = day.meetings.is_some() && lists.into_iter().flatten().all(|list| is_final(date, list, now));
     listed && day.details.iter().all(|detail| detail.state == ReceiptState::Complete)
 }

@@ -91,7 +91,9 @@ pub fn plan_lectures(now: Timestamp, wanted: &Lectures, coverage: &Coverage, cal
         match known {
             _ if wanted.force => tasks.push(Task::actions(date, None)),
             Some(known) if is_under_way(known, now, coverage.jobs_waiting) => in_flight.push(date),
-            Some(known) if is_final(known, date, &wanted.zone) && is_believed(known) => covered.push(date),
+            Some(known) if is_final(known, date, now, &wanted.zone) && is_believed(known) => {
+                covered.push(date)
+            }
             known => tasks.push(Task::actions(date, since(known, date, now, &wanted.zone))),
         }
     }
@@ -112,10 +114,11 @@ pub fn plan_lectures(now: Timestamp, wanted: &Lectures, coverage: &Coverage, cal
     Plan { jobs, price, covered, in_flight, held: Vec::new(), failed: 0 }
 }
 
-/// True when a date was read whole, after it was over and settled.
-fn is_final(known: &Known, date: Date, zone: &TimeZone) -> bool {
+/// True when a date was read whole, after it was over and settled. A mark in the future was set by a clock that was
+/// wrong: who knows when the date was read.
+fn is_final(known: &Known, date: Date, now: Timestamp, zone: &TimeZone) -> bool {
     let settled = end(date, zone).and_then(|end| end.checked_add(SETTLED_AFTER).ok());
-    let after = settled.zip(known.started_at).is_some_and(|(settled, started)| started >= settled);
+    let after = settled.zip(known.mark(now)).is_some_and(|(settled, started)| started >= settled);
     known.state == ReceiptState::Complete && after
 }
 
@@ -124,9 +127,7 @@ fn is_final(known: &Known, date: Date, zone: &TimeZone) -> bool {
 fn since(known: Option<&Known>, date: Date, now: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
     let lasts =
         end(date, zone).and_then(|end| end.checked_add(SETTLED_AFTER).ok()).is_some_and(|end| now < end);
-    let mark = known.filter(|known| known.state == ReceiptState::Complete)?.started_at?;
-    // A mark in the future was set by a clock that was wrong.
-    (lasts && mark <= now).then_some(mark)
+    known.filter(|known| lasts && known.state == ReceiptState::Complete)?.mark(now)
 }
 
 /// When a date is over.
@@ -208,6 +209,17 @@ mod tests {
             assert_eq!(plan.covered == [day], is_covered, "{started}");
             assert_eq!(plan.jobs.is_empty(), is_covered);
         }
+    }
+
+    #[test]
+    fn a_date_whose_mark_lies_in_the_future_is_read_again_as_a_whole() {
+        let (day, mark) = (date(2026, 3, 10), "2026-03-11T12:00:00Z");
+        let coverage = Coverage::from_iter([receipt(day, ReceiptState::Complete, Some(mark))]);
+        for now in ["2026-03-10T16:00:00Z", "2026-03-11T05:00:00Z", "2026-03-11T11:59:59Z"] {
+            let plan = plan_lectures(at(now), &wanted(&[day]), &coverage, 5.0);
+            assert_eq!((tasks(&plan), plan.covered), (vec![Task::actions(day, None)], vec![]), "{now}");
+        }
+        assert_eq!(plan_lectures(at(mark), &wanted(&[day]), &coverage, 5.0).covered, [day]);
     }
 
     #[test]

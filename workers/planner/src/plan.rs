@@ -158,7 +158,7 @@ impl Planning<'_> {
             match day.list(event) {
                 _ if self.wanted.force => self.tasks.push(task),
                 Some(list) if self.is_under_way(list) => under_way = true,
-                Some(list) if is_final(date, list) && !again => listed.push(event),
+                Some(list) if is_final(date, list, self.now) && !again => listed.push(event),
                 _ => self.tasks.push(task),
             }
         }

@@ -159,12 +159,12 @@ pub(crate) fn of(
     coverage: &Coverage,
     quota: &Quota,
 ) -> Price {
-    let history = History::new(days, coverage.experience());
+    let history = History::new(days, coverage.experience(), now);
     let mut sum = Sum::default();
     for task in tasks {
         match task {
-            Task::Meetings { date } => sum.list(Event::Meeting, *date, days.get(date), &history),
-            Task::Webinars { date } => sum.list(Event::Webinar, *date, days.get(date), &history),
+            Task::Meetings { date } => sum.list(Event::Meeting, *date, days.get(date), &history, now),
+            Task::Webinars { date } => sum.list(Event::Webinar, *date, days.get(date), &history, now),
             // Two lists of one host, a page each.
             Task::HostMeetings { .. } => sum.detail(2.0),
             Task::Participants { header, .. } => {

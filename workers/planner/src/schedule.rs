@@ -85,7 +85,8 @@ pub fn scheduled(now: Timestamp, last: Option<Timestamp>, coverage: &Coverage) -
     let mut dates: Vec<Date> = missed(now, last);
     dates.extend(incomplete(now, coverage, LATE_DAYS));
     let known = coverage.days();
-    let is_missing = |date: &Date| known.get(date).is_some_and(|day| !crate::daily::is_whole(*date, day));
+    let is_missing =
+        |date: &Date| known.get(date).is_some_and(|day| !crate::daily::is_whole(*date, day, now));
     dates.extend(second_looks(now, last).into_iter().filter(is_missing));
     dates.extend(today.yesterday());
     dates.sort_unstable();
@@ -95,7 +96,7 @@ pub fn scheduled(now: Timestamp, last: Option<Timestamp>, coverage: &Coverage) -
 
 /// The dates of the server's zone that a firing plans of Opencast, in order: those that are planned when nobody names
 /// any, as they are now and as they were at `last`, the last firing that was done, and all between; and every date since
-/// [`oldest_lectures`] whose receipt is not complete. The plan publishes only what they need.
+/// [`oldest_lectures`] whose receipt is not complete, or says that it was read at a time that is still to come. The plan publishes only what they need.
 pub fn scheduled_lectures(
     now: Timestamp,
     last: Option<Timestamp>,
@@ -107,7 +108,7 @@ pub fn scheduled_lectures(
     // What was recent at the last firing may have been read before it was over, and not since.
     let begin = last.and_then(first).into_iter().chain(first(now)).min().unwrap_or(oldest);
     let mut dates = span(begin.max(oldest), date_in(now, zone));
-    dates.extend(coverage.unfinished_actions().filter(|date| *date >= oldest));
+    dates.extend(coverage.unfinished_actions(now).filter(|date| *date >= oldest));
     dates.sort_unstable();
     dates.dedup();
     dates

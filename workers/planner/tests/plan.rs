@@ -152,6 +152,15 @@ fn a_list_is_final_only_when_it_was_read_an_hour_after_its_date() {
 }
 
 #[test]
+fn a_list_that_was_read_at_a_time_to_come_is_read_again() {
+    let later = now().checked_add(SignedDuration::from_secs(1)).unwrap();
+    for (read, jobs) in [(now(), 0), (later, 1)] {
+        let plan = planned(&wanted(&[DAY]), &[receipt(list(DAY), ReceiptState::Complete, read)]);
+        assert_eq!((plan.jobs.len(), plan.covered.is_empty()), (jobs, jobs == 1), "{read}");
+    }
+}
+
+#[test]
 fn what_is_under_way_is_left_alone_until_its_lease_is_over() {
     let fresh = receipt(list(DAY), ReceiptState::Planned, ago(LEASE - SignedDuration::from_secs(1)));
     let plan = planned(&wanted(&[DAY]), &[fresh]);

@@ -164,6 +164,10 @@ fn opencasts_dates_of_an_outage_are_made_up_and_what_is_not_complete_is_planned_
         let wanted = [vec![date(2025, 12, 1)], recent.clone()].concat();
         assert_eq!(dates(&old, None), wanted, "{state:?}");
     }
+    // One that was read by a clock that was wrong.
+    let mark = Some(at("2027-01-01T00:00:00Z"));
+    let read = Receipt { started_at: mark, ..watched(date(2025, 12, 1), ReceiptState::Complete) };
+    assert_eq!(dates(&[read], None), [vec![date(2025, 12, 1)], recent.clone()].concat());
     assert_eq!(dates(&[watched(date(2024, 1, 1), ReceiptState::Failed)], None), recent, "long ago");
     assert_eq!(dates(&[], Some("2020-01-01T00:00:00Z")).len(), 181, "an outage of years");
     assert_eq!(dates(&[], Some("2027-01-01T00:00:00Z")), recent, "a clock that was wrong");

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use jiff::civil::{Date, Weekday};
 use messages::zoom::Event;
 
@@ -54,10 +55,14 @@ pub(super) struct History {
 }
 
 impl History {
-    pub(super) fn new(days: &BTreeMap<Date, Day<'_>>, experience: Option<Experience>) -> Self {
+    pub(super) fn new(
+        days: &BTreeMap<Date, Day<'_>>,
+        experience: Option<Experience>,
+        now: Timestamp,
+    ) -> Self {
         let listed = |event| {
             let costs = days.iter().filter_map(|(date, day)| {
-                let list = day.list(event).filter(|list| is_final(*date, list))?;
+                let list = day.list(event).filter(|list| is_final(*date, list, now))?;
                 Some((date.weekday(), cost(list)?))
             });
             costs.collect()

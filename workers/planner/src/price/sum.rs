@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use jiff::civil::Date;
 use messages::zoom::Event;
 
@@ -39,10 +40,17 @@ impl Sum {
     }
 
     /// Adds a list, and the details that will come of it.
-    pub(super) fn list(&mut self, event: Event, date: Date, day: Option<&Day<'_>>, history: &History) {
+    pub(super) fn list(
+        &mut self,
+        event: Event,
+        date: Date,
+        day: Option<&Day<'_>>,
+        history: &History,
+        now: Timestamp,
+    ) {
         let list = day.and_then(|day| day.list(event));
         let seen = list.and_then(history::cost);
-        let whole_list = list.is_some_and(|list| is_final(date, list));
+        let whole_list = list.is_some_and(|list| is_final(date, list, now));
         let cost = match (seen, history.mean(event, date)) {
             (Some(seen), _) if whole_list => {
                 self.known += 1;
