@@ -45,7 +45,7 @@ impl Wish {
         let today = coverage::today_at(now);
         for date in &dates {
             for source in &sources {
-                sources::of(*source).check_date(*date, today)?;
+                sources::of(*source).check_date(*date, now, config)?;
             }
             // A server east of Greenwich may have begun tomorrow.
             if today.tomorrow().is_ok_and(|tomorrow| *date > tomorrow) {
@@ -178,6 +178,27 @@ mod tests {
         );
         let error = wish(&alone, |words| words.date = date("2026-07-17")).unwrap_err();
         assert!(error.to_string().contains("in the future"), "{error}");
+    }
+
+    #[test]
+    fn a_date_that_has_not_begun_where_the_server_is_is_refused() {
+        // Noon of the 15th in Greenwich.
+        for (zone, today, tomorrow) in [
+            ("America/New_York", "2026-07-15", "2026-07-16"),
+            ("Pacific/Kiritimati", "2026-07-16", "2026-07-17"),
+            ("Etc/GMT+12", "2026-07-15", "2026-07-16"),
+        ] {
+            let alone = config(&[("OPENCAST_ENGAGE_URL", "http://h"), ("OPENCAST_TIMEZONE", zone)]);
+            let asked = |day: &str| wish(&alone, |words| words.date = date(day));
+            assert_eq!(asked(today).unwrap().dates.len(), 1, "{zone}");
+            let error = asked(tomorrow).unwrap_err();
+            assert!(crate::exit::is_users(&error), "{error}");
+            let said =
+                format!("{tomorrow} is in the future (today is {today}, {zone}): choose {today} or earlier");
+            assert_eq!(error.to_string(), said);
+            let range = wish(&alone, |words| (words.from, words.to) = (date(today), date(tomorrow)));
+            assert!(range.is_err(), "{zone}");
+        }
     }
 
     #[test]

@@ -46,11 +46,11 @@ pub(crate) trait Wiring: Sync {
         broker: &'a Broker,
     ) -> BoxFuture<'a, anyhow::Result<Arc<dyn Fetcher>>>;
 
-    /// Says whether it can be asked about a date.
+    /// Says whether it can be asked about a date at `now`.
     ///
     /// # Errors
     /// When it cannot, with the reason in words for the user.
-    fn check_date(&self, date: Date, today: Date) -> anyhow::Result<()>;
+    fn check_date(&self, date: Date, now: Timestamp, config: &Config) -> anyhow::Result<()>;
 
     /// Compares what is wished with what the store's receipts say is held.
     ///

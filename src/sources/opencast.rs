@@ -17,7 +17,7 @@ use store::Store;
 use super::{Fetcher, Wiring};
 use crate::assemble::{self, Roles};
 use crate::config::Config;
-use crate::exit::failed;
+use crate::exit::{failed, usage};
 use crate::planning::{Means, Planned, Wish, lectures};
 use crate::{output, words};
 
@@ -46,9 +46,16 @@ impl Wiring for Wired {
         join(config, broker).boxed()
     }
 
-    /// Which dates have begun is known where the server is.
-    fn check_date(&self, _date: Date, _today: Date) -> anyhow::Result<()> {
-        Ok(())
+    /// A date begins when it does where the server is. That no server is configured is for others to say.
+    fn check_date(&self, date: Date, now: Timestamp, config: &Config) -> anyhow::Result<()> {
+        let Ok(opencast) = config.opencast() else { return Ok(()) };
+        let zone = &opencast.timezone;
+        let today = planner::date_in(now, zone);
+        if date <= today {
+            return Ok(());
+        }
+        let zone = zone.iana_name().unwrap_or("OPENCAST_TIMEZONE");
+        Err(usage(format!("{date} is in the future (today is {today}, {zone}): choose {today} or earlier")))
     }
 
     fn plan<'a>(&self, wish: &'a Wish, by: Means<'a>) -> BoxFuture<'a, anyhow::Result<Planned>> {

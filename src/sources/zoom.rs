@@ -18,7 +18,7 @@ use crate::assemble::{self, Roles};
 use crate::config::{Config, ConfigError};
 use crate::exit::{failed, usage};
 use crate::planning::{Means, Planned, Today, Wish, meetings};
-use crate::{allowed, output, words};
+use crate::{allowed, coverage, output, words};
 
 /// How Zoom is put to work.
 pub(super) struct Wired;
@@ -41,8 +41,8 @@ impl Wiring for Wired {
         join(config, broker).boxed()
     }
 
-    fn check_date(&self, date: Date, today: Date) -> anyhow::Result<()> {
-        zoom::window::check(date, today).map_err(|error| usage(error.to_string()))
+    fn check_date(&self, date: Date, now: Timestamp, _config: &Config) -> anyhow::Result<()> {
+        zoom::window::check(date, coverage::today_at(now)).map_err(|error| usage(error.to_string()))
     }
 
     fn plan<'a>(&self, wish: &'a Wish, by: Means<'a>) -> BoxFuture<'a, anyhow::Result<Planned>> {
