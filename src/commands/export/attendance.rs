@@ -1,7 +1,7 @@
 //! `ua export attendance`: who watched how much of which lecture. What was watched is known from heartbeats, which the
 //! store counts by student and piece.
 
-use store::{Group, Query, Store};
+use store::{Group, Kind, Query, Store};
 
 use super::lectures::{self, Course, Lecture};
 use super::sheet::{Cell, Sheet};
@@ -12,6 +12,11 @@ use crate::{output, words};
 
 /// Seconds of a piece.
 const PIECE: u32 = 300;
+/// The type of an action by which a player says that it is there.
+const BEAT: &str = "HEARTBEAT";
+/// Said where no table of attendance can have a row.
+const NO_BEATS: &str = "no rows: no heartbeats are held, from which attendance is computed; the server's player may send \
+    none, as Opencast's own do not";
 
 pub(super) async fn write(asked: &Attendance, store: &Store) -> anyhow::Result<Outcome> {
     let Attendance { live, of } = asked;
@@ -20,12 +25,13 @@ pub(super) async fn write(asked: &Attendance, store: &Store) -> anyhow::Result<O
     let mut sheet = Sheet::open(&of.target, &["mpid", "huid", column])?;
     lectures::say_if_none(&lectures);
     let mut course = Course::of("lectures", lectures.len(), &of.target);
-    let mut unknown = 0;
+    let (mut unknown, mut rows) = (0, 0_u64);
     for lecture in &lectures {
         match pieces(lecture, *live) {
             None => unknown += 1,
             Some(pieces) => {
                 let row = |huid: &str, percent| {
+                    rows += 1;
                     sheet.row(&[(&*lecture.mpid).into(), huid.into(), Cell::Number(percent)])
                 };
                 watched(store, &beats(&lecture.mpid, *live), pieces, row).await?;
@@ -35,6 +41,9 @@ pub(super) async fn write(asked: &Attendance, store: &Store) -> anyhow::Result<O
     }
     drop(course);
     sheet.close()?;
+    if rows == 0 && !lectures.is_empty() && has_no_beats(store).await? {
+        output::remark(NO_BEATS);
+    }
     if unknown > 0 {
         let what = if *live { "live stream" } else { "recording" };
         output::remark(&format!(
@@ -53,12 +62,15 @@ fn pieces(lecture: &Lecture, live: bool) -> Option<i64> {
     i64::try_from(pieces).ok().filter(|pieces| *pieces > 0)
 }
 
+/// True when nothing that is held is a heartbeat, whatever the lecture: then it is the player that sends none.
+async fn has_no_beats(store: &Store) -> anyhow::Result<bool> {
+    let beats = Query::all(Kind::Useractions).with("action.type", BEAT);
+    Ok(store.count(&beats).await? == 0)
+}
+
 /// The heartbeats of players that were playing.
 fn beats(mpid: &str, live: bool) -> Query {
-    students::actions(mpid)
-        .with("action.type", "HEARTBEAT")
-        .with("action.is_playing", true)
-        .with("is_live", live)
+    students::actions(mpid).with("action.type", BEAT).with("action.is_playing", true).with("is_live", live)
 }
 
 /// Gives every student to `row`, with how much of the pieces was watched.

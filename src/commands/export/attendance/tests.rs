@@ -142,6 +142,23 @@ proptest! {
     }
 }
 
+#[tokio::test]
+async fn a_server_whose_player_sends_no_heartbeats_is_told_from_lectures_nobody_watched() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = local::Settings { folder: folder.path().to_owned(), prefix: String::new() };
+    let store = Store::Local(Local::open(settings).unwrap());
+    let action =
+        |heartbeat, playing| Action { episode: 0, student: 0, inpoint: 0, heartbeat, playing, live: false };
+    let lengths = [(Some(900_000), None); EPISODES.len()];
+    fill(&store, &[action(false, true)], &lengths).await;
+    assert!(has_no_beats(&store).await.unwrap());
+    assert!(exported(&store, folder.path(), false).await.is_empty());
+    // A player that stands still sends them, too.
+    fill(&store, &[action(false, true), action(true, false)], &lengths).await;
+    assert!(!has_no_beats(&store).await.unwrap());
+    assert!(exported(&store, folder.path(), false).await.is_empty());
+}
+
 #[test]
 fn a_length_is_cut_into_pieces_of_which_the_last_may_be_short() {
     let of = |length| pieces(&Lecture { duration: length, ..Lecture::default() }, false);
