@@ -5,19 +5,18 @@ use std::sync::Arc;
 use jiff::civil::Date;
 use messages::opencast::{EpisodeContext, EpisodeFacts, Task};
 use messages::{Calls, Cause, CauseClass, Mpid, RawKind};
-use opencast_wire::{Episode, episode, workflow};
+use opencast_wire::{Episode, episode};
 use runtime::errand::Raw;
 use serde_json::value::RawValue;
-use tracing::{debug, info};
+use tracing::info;
 
-use crate::Opencast;
 use crate::actions::{READINGS, odd};
 use crate::atlas::{Reason, Refusal};
 use crate::client::Answer;
 use crate::endpoint::{Endpoint, Request};
-use crate::probe::WorkflowPath;
 use crate::reading::{Seen, hash};
 use crate::worker::Errand;
+use crate::workflows;
 
 /// Episodes per page of the catalogue.
 const PAGE: u32 = 100;
@@ -134,7 +133,7 @@ async fn send(errand: &mut Errand<'_>, answer: &Answer, place: usize) -> Result<
     let found = episode::results(&answer.body).map_err(|fault| odd(Endpoint::Search, fault))?;
     let Some(result) = found.results.get(place) else { return Ok(None) };
     let episode = Episode::read(result).map_err(|fault| odd(Endpoint::Search, fault))?;
-    let context = workflows(errand.opencast, &episode.mpid, errand.errand.calls()).await?;
+    let context = workflows::of(errand.opencast, &episode.mpid, errand.errand.calls()).await?;
     send_result(errand, &episode.mpid, answer, result, &context).await?;
     Ok(Some(episode))
 }
@@ -158,33 +157,4 @@ fn raw<'a>(
 ) -> Raw<'a, EpisodeContext> {
     let (kind, endpoint) = (RawKind::OpencastEpisode, Endpoint::Search.name());
     Raw { part, kind, endpoint, received_at: answer.received_at, context, body }
-}
-
-/// What the workflows of an episode say of it; nothing without an admin node. The first to ask finds out where to: the
-/// path of Opencast 12 and after, else that of 11 and before. An id that the server, or what stands before it, does not
-/// take in a path has no workflows to be had: the episode and its actions are worth more than its times.
-pub(crate) async fn workflows(
-    opencast: &Opencast,
-    mpid: &Mpid,
-    calls: &mut Calls,
-) -> Result<EpisodeContext, Refusal> {
-    if !opencast.client.has_admin() {
-        return Ok(EpisodeContext::default());
-    }
-    let paths = match opencast.workflow_path() {
-        Some(path) => vec![path],
-        None => vec![WorkflowPath::Episode, WorkflowPath::List],
-    };
-    for path in paths {
-        let answer = match opencast.client.get(&Request::workflows(mpid, path.endpoint()), calls).await {
-            Ok(answer) => answer,
-            Err(Refusal { reason: Reason::Absent | Reason::Parameter, .. }) => continue,
-            Err(refusal) => return Err(refusal),
-        };
-        let found = workflow::workflows(&answer.body).map_err(|fault| odd(path.endpoint(), fault))?;
-        opencast.found_workflows(path);
-        return Ok(workflow::context(&found));
-    }
-    debug!(%mpid, "no workflows of {mpid}");
-    Ok(EpisodeContext::default())
 }

@@ -20,8 +20,10 @@ mod served;
 mod window;
 mod windowed;
 mod worker;
+mod workflows;
 
 pub use config::{Auth, Choice, Config, ConfigError, UnknownChoice};
 pub use opencast::Opencast;
-pub use probe::{Capabilities, Dialect, WorkflowPath};
+pub use probe::{Capabilities, Dialect};
 pub use worker::OpencastWorker;
+pub use workflows::{WorkflowPath, Workflows};

@@ -12,7 +12,8 @@ use crate::client::{Client, Site};
 use crate::config::{Choice, Config, ConfigError};
 use crate::known::Known;
 use crate::pace::Pace;
-use crate::probe::{Dialect, WorkflowPath};
+use crate::probe::Dialect;
+use crate::workflows::WorkflowPath;
 
 /// Idle connections kept per host.
 const IDLE_CONNECTIONS: usize = 16;
@@ -29,6 +30,8 @@ pub struct Opencast {
     workflows: Mutex<Option<WorkflowPath>>,
     /// Whether it was said that the server has no user tracking.
     said_absent: AtomicBool,
+    /// Whether it was said that the admin node has no workflows.
+    said_no_workflows: AtomicBool,
 }
 
 impl Opencast {
@@ -79,6 +82,7 @@ impl Opencast {
             dialect: Mutex::default(),
             workflows: Mutex::default(),
             said_absent: AtomicBool::new(false),
+            said_no_workflows: AtomicBool::new(false),
         })
     }
 
@@ -112,13 +116,19 @@ impl Opencast {
         *self.workflows.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn found_workflows(&self, path: WorkflowPath) {
-        *self.workflows.lock().unwrap_or_else(PoisonError::into_inner) = Some(path);
+    /// Keeps the path that was found, or forgets it when there is none any more.
+    pub(crate) fn found_workflows(&self, path: Option<WorkflowPath>) {
+        *self.workflows.lock().unwrap_or_else(PoisonError::into_inner) = path;
     }
 
     /// True for whoever is to say that the server has no user tracking: once in a process.
     pub(crate) fn is_first_to_say_absent(&self) -> bool {
         !self.said_absent.swap(true, Ordering::Relaxed)
+    }
+
+    /// True for whoever is to say that the admin node has no workflows: once in a process.
+    pub(crate) fn is_first_to_say_no_workflows(&self) -> bool {
+        !self.said_no_workflows.swap(true, Ordering::Relaxed)
     }
 }
 

@@ -9,7 +9,7 @@
 
 use std::fmt;
 
-use messages::{Calls, Mpid};
+use messages::Calls;
 use opencast_wire::{Action, Shape, actions, episode};
 use runtime::Failure;
 use serde::Deserialize;
@@ -17,7 +17,8 @@ use serde::Deserialize;
 use crate::atlas::{NO_TRACKING, Reason, Refusal};
 use crate::config::Choice;
 use crate::endpoint::{Endpoint, Request};
-use crate::{Opencast, actions as fetched, episodes};
+use crate::workflows::{self, Workflows};
+use crate::{Opencast, actions as fetched};
 
 /// How user tracking is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,24 +30,6 @@ pub enum Dialect {
     },
     /// By `day`.
     Upstream,
-}
-
-/// Where the workflows of an episode are asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum WorkflowPath {
-    /// `/workflow/mediaPackage/{id}/instances.json`, since Opencast 12.
-    Episode,
-    /// `/workflow/instances.json`, up to 11.
-    List,
-}
-
-impl WorkflowPath {
-    pub(crate) fn endpoint(self) -> Endpoint {
-        match self {
-            Self::Episode => Endpoint::EpisodeWorkflows,
-            Self::List => Endpoint::Workflows,
-        }
-    }
 }
 
 /// What a server can do, as far as it could be found out.
@@ -66,8 +49,8 @@ pub struct Capabilities {
     pub dialect: Option<Dialect>,
     /// The generation of `search/episode.json`.
     pub search: Shape,
-    /// Where workflows are; `None` without an admin node.
-    pub workflows: Option<WorkflowPath>,
+    /// Where workflows are.
+    pub workflows: Workflows,
 }
 
 impl Capabilities {
@@ -98,11 +81,6 @@ impl Capabilities {
             Shape::Wrapped => "as in Opencast 15 and before",
             Shape::Plain => "as in Opencast 16 and after",
         };
-        let workflows = match self.workflows {
-            Some(WorkflowPath::Episode) => "by episode, as in Opencast 12 and after",
-            Some(WorkflowPath::List) => "by list, as in Opencast 11 and before",
-            None => "not asked: OPENCAST_ADMIN_URL is not set, episodes go without the times of live streams",
-        };
         let signed_in = yes_or_no(self.signed_in, "yes", "no: only what is open to everybody is seen");
         vec![
             ("version", version),
@@ -111,7 +89,7 @@ impl Capabilities {
             ("user tracking", tracking),
             ("dialect", dialect),
             ("search", search.to_owned()),
-            ("workflows", workflows.to_owned()),
+            ("workflows", self.workflows.to_string()),
         ]
     }
 }
@@ -151,7 +129,7 @@ impl Opencast {
             detail: if usertracking { self.detail(calls).await? } else { None },
             dialect: if usertracking { self.find_dialect(calls).await? } else { None },
             search,
-            workflows: self.find_workflows(calls).await?,
+            workflows: workflows::find(self, calls).await?,
         })
     }
 
@@ -296,16 +274,6 @@ impl Opencast {
         }
         let body = optional(self.client.get_bytes(&request, calls).await)?;
         Ok(body.and_then(|body| serde_json::from_slice(&body).ok()))
-    }
-
-    async fn find_workflows(&self, calls: &mut Calls) -> Result<Option<WorkflowPath>, Refusal> {
-        if !self.client.has_admin() {
-            return Ok(None);
-        }
-        let nobody: Mpid =
-            "00000000-0000-0000-0000-000000000000".parse().map_err(|_| fetched::unreachable())?;
-        episodes::workflows(self, &nobody, calls).await?;
-        Ok(self.workflow_path())
     }
 }
 

@@ -1,11 +1,12 @@
 //! What the probe finds of servers of every generation.
 
-use opencast::{Config, Dialect, WorkflowPath};
+use opencast::{Choice, Config, Dialect, WorkflowPath, Workflows};
 use opencast_wire::Shape;
 use runtime::Failure;
 use simulator::opencast::{Auth, Dialect as Spoken, Opencast, Settings};
 
 use crate::bench::{Bench, config, settings};
+use crate::odd::{Server, json};
 
 #[tokio::test]
 async fn the_probe_finds_dialect_shape_and_paths_of_every_generation() {
@@ -23,7 +24,7 @@ async fn the_probe_finds_dialect_shape_and_paths_of_every_generation() {
         assert_eq!(found.dialect, Some(spoken), "{generation}");
         assert_eq!(found.search, if generation < 16 { Shape::Wrapped } else { Shape::Plain });
         let path = if generation < 12 { WorkflowPath::List } else { WorkflowPath::Episode };
-        assert_eq!(found.workflows, Some(path), "{generation}");
+        assert_eq!(found.workflows, Workflows::At(path), "{generation}");
         assert!(found.endpoints.is_some_and(|count| count > 3));
     }
 }
@@ -34,13 +35,28 @@ async fn what_a_server_lacks_is_said_in_plain_words() {
     let server = Opencast::start(lacking).await.unwrap();
     let nobody = Config { user: String::new(), admin_url: None, ..config(&server) };
     let found = Bench::new(nobody).opencast.probe().await.unwrap();
-    assert!(!found.usertracking && found.dialect.is_none() && found.workflows.is_none());
+    assert!(!found.usertracking && found.dialect.is_none() && found.workflows == Workflows::Unasked);
     let lines = found.lines();
     let said = |about: &str| lines.iter().find(|(name, _)| *name == about).unwrap().1.as_str();
     assert!(said("user tracking").contains("no /usertracking"), "{lines:?}");
     assert!(said("signed in").starts_with("no"), "{lines:?}");
     assert!(said("workflows").contains("OPENCAST_ADMIN_URL"), "{lines:?}");
+    assert!(said("workflows").starts_with("not asked"), "{lines:?}");
     assert!(lines.iter().all(|(_, words)| !words.contains('\n') && !words.ends_with('.')), "{lines:?}");
+}
+
+#[tokio::test]
+async fn an_admin_node_without_workflows_is_told_from_none() {
+    let server = Server::start(|path| match path.starts_with("/search/") {
+        true => json(r#"{"total":0,"result":[]}"#),
+        false => None,
+    })
+    .await;
+    let found = server.bench_with_admin(Choice::Auto).opencast.probe().await.unwrap();
+    assert_eq!(found.workflows, Workflows::Absent);
+    let (_, said) = found.lines().into_iter().find(|(about, _)| *about == "workflows").unwrap();
+    assert!(said.starts_with("the node of OPENCAST_ADMIN_URL has no workflows"), "{said}");
+    assert_eq!(server.asked("/workflow/"), 2, "both paths were asked");
 }
 
 #[tokio::test]

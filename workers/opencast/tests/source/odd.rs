@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse as _, Response};
-use messages::opencast::Task;
+use messages::opencast::{EpisodeContext, Task};
 use messages::{CauseClass, ReceiptState};
 use opencast::{Choice, Config};
 use runtime::Failure;
@@ -45,7 +45,7 @@ impl Server {
     }
 
     /// The same with an admin node, which is the same server.
-    fn bench_with_admin(&self, dialect: Choice) -> Bench {
+    pub(crate) fn bench_with_admin(&self, dialect: Choice) -> Bench {
         let admin_url = Some(self.url.clone());
         let config = Config::new(self.url.clone());
         Bench::new(Config { admin_url, dialect, calls_per_second: 0.0, page_size: 2, ..config })
@@ -178,7 +178,8 @@ fn lecture(path: &str, id: &str) -> Option<Response> {
     match path.contains("/search/") {
         true => json(&format!(r#"{{"total":1,"result":[{{"mediapackage":{{"id":"{id}"}}}}]}}"#)),
         false if path.starts_with("/usertracking/actions") => {
-            page(path, 2, &[named(1, "2026-03-19T01:00:00Z"), named(2, "2026-03-19T02:00:00Z")])
+            let rows = [named(1, "2026-03-19T01:00:00Z"), named(2, "2026-03-19T02:00:00Z")];
+            page(path, 2, if path.contains("offset=2") { &[] } else { &rows })
         }
         false => None,
     }
@@ -199,6 +200,57 @@ async fn an_id_that_the_admin_node_does_not_take_costs_no_action_and_no_episode(
     assert!(harvest.action_ids().into_iter().eq([1, 2]));
     assert!(harvest.facts().into_iter().eq(["a/b"]) && harvest.episodes().into_keys().eq(["a/b"]));
     assert!(server.asked("/workflow/mediaPackage/a%2Fb/") > 0);
+}
+
+/// A workflow with the times of a live stream.
+fn streamed() -> Option<Response> {
+    json(
+        r#"{"workflows":{"workflow":{"id":1,"state":"SUCCEEDED","operations":{"operation":
+        {"id":"capture","state":"SUCCEEDED","started":1773882000000,"completed":1773885600000}}}}}"#,
+    )
+}
+
+/// The times of a stream that are held would be written over by none.
+#[tokio::test]
+async fn workflows_that_go_away_are_no_answer_and_are_looked_for_anew() {
+    static STAGE: AtomicUsize = AtomicUsize::new(0);
+    let server = Server::start(|path| match (path, STAGE.load(Ordering::Relaxed)) {
+        (path, 0) if path.starts_with("/workflow/mediaPackage/e/") => streamed(),
+        (path, 2) if path.starts_with("/workflow/instances.json") => streamed(),
+        _ => lecture(path, "e"),
+    })
+    .await;
+    let bench = server.bench_with_admin(Choice::Dce);
+    let episode = || Task::Episode { mpid: "e".parse().unwrap() };
+    for (stage, jobs_fail) in [(0, false), (1, true), (2, false)] {
+        STAGE.store(stage, Ordering::Relaxed);
+        let harvest = bench.harvest(vec![episode()]).await;
+        if jobs_fail {
+            let [Failure::Retry { cause, .. }] = &harvest.failed[..] else { panic!("{:?}", harvest.failed) };
+            assert!(cause.text.contains("OPENCAST_ADMIN_URL"), "{cause}");
+            assert!(harvest.episodes().is_empty(), "nothing is written over");
+        } else {
+            assert!(harvest.failed.is_empty(), "{stage}: {:?}", harvest.failed);
+            assert!(harvest.episodes()["e"].live_start.is_some(), "{stage}");
+        }
+    }
+    // A date that names the episode does not lose its actions, either.
+    STAGE.store(1, Ordering::Relaxed);
+    let outcome = server.bench_with_admin(Choice::Dce).perform(whole(date()), first_attempt()).await;
+    assert!(matches!(outcome, Err(Failure::Retry { .. })), "{outcome:?}");
+}
+
+#[tokio::test]
+async fn an_episode_without_a_workflow_has_no_times() {
+    let server = Server::start(|path| match path.starts_with("/workflow/mediaPackage/") {
+        true => json(r#"{"workflows":""}"#),
+        false => lecture(path, "e"),
+    })
+    .await;
+    let harvest = server.bench_with_admin(Choice::Dce).harvest(vec![whole(date())]).await;
+    assert!(harvest.failed.is_empty(), "{:?}", harvest.failed);
+    assert_eq!(harvest.episodes()["e"], EpisodeContext::default());
+    assert_eq!(harvest.receipt("opencast:actions:2026-03-19").state, ReceiptState::Complete);
 }
 
 #[tokio::test]
