@@ -114,6 +114,18 @@ mod tests {
     }
 
     #[test]
+    fn a_span_of_more_than_a_day_is_windows_of_whole_days_that_meet() {
+        // Over a month's end, and over both clock changes.
+        for first in ["2026-01-30", "2026-03-28", "2026-10-24"] {
+            let days = first.parse::<Date>().unwrap().series(jiff::Span::new().days(1));
+            let windows: Vec<_> =
+                days.take(3).map(|date| window(&date.to_string(), "Europe/Berlin")).collect();
+            assert!(windows.windows(2).all(|pair| pair[0].1 == pair[1].0), "{windows:?}");
+            assert!(windows.iter().all(|(start, _)| start.ends_with("000000")), "{windows:?}");
+        }
+    }
+
+    #[test]
     fn a_date_of_23_or_25_hours_is_whole() {
         assert_eq!(window("2026-03-08", "America/New_York"), pair("20260308000000", "20260309000000"));
         assert_eq!(window("2026-11-01", "America/New_York"), pair("20261101000000", "20261102000000"));

@@ -278,6 +278,19 @@ mod tests {
         assert_eq!(or_catalogue(&[begun]), [(before, false), (day, false)]);
     }
 
+    /// A length in seconds that forgets the days it has would take 24 hours and a minute for a minute.
+    #[test]
+    fn a_span_of_more_than_a_day_is_a_job_for_each_of_its_whole_days() {
+        // The second has 23 hours.
+        let (first, now) = (date(2026, 3, 7), at("2026-03-20T00:00:00Z"));
+        for length in [1, 2, 3, 8] {
+            let span = crate::days(first, first + (length - 1).days()).unwrap();
+            let each: Vec<Task> = (0..length).map(|day| Task::actions(first + day.days(), None)).collect();
+            let plan = plan_lectures(now, &wanted(&span), &Coverage::default(), 5.0);
+            assert_eq!(tasks(&plan), each, "{length} days");
+        }
+    }
+
     #[test]
     fn planning_twice_publishes_nothing_the_second_time() {
         let now = at("2026-03-10T16:00:00Z");
