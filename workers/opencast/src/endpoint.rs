@@ -84,9 +84,10 @@ impl Request {
         self
     }
 
-    /// One episode by its id.
-    pub(crate) fn episode(mpid: &Mpid) -> Self {
-        Self::of(Endpoint::Search).with("id", mpid).with("limit", 2)
+    /// One episode by its id; one that was deleted, too, where the server can be asked for those.
+    pub(crate) fn episode(mpid: &Mpid, deleted: bool) -> Self {
+        let request = Self::of(Endpoint::Search).with("id", mpid).with("limit", 2);
+        if deleted { request.with("includeDeleted", true) } else { request }
     }
 
     /// A page of all episodes.
@@ -120,7 +121,8 @@ mod tests {
         let mpid = "a/b ü?#%".replace(' ', "").parse().unwrap();
         let request = Request::workflows(&mpid, Endpoint::EpisodeWorkflows);
         assert_eq!(request.path(), "/workflow/mediaPackage/a%2Fb%C3%BC%3F%23%25/instances.json");
-        assert_eq!(Request::episode(&mpid).path(), "/search/episode.json");
-        assert_eq!(Request::episode(&mpid).query[0], ("id", "a/bü?#%".to_owned()));
+        let request = Request::episode(&mpid, false);
+        assert_eq!(request.path(), "/search/episode.json");
+        assert_eq!(request.query[0], ("id", "a/bü?#%".to_owned()));
     }
 }

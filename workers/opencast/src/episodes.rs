@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::civil::Date;
 use messages::opencast::{EpisodeContext, EpisodeFacts, Task};
-use messages::{Calls, Cause, CauseClass, Mpid, RawKind};
+use messages::{Cause, CauseClass, Mpid, RawKind};
 use opencast_wire::{Episode, episode};
 use runtime::errand::Raw;
 use serde_json::value::RawValue;
@@ -14,6 +14,7 @@ use crate::actions::{READINGS, odd};
 use crate::atlas::{Reason, Refusal};
 use crate::client::Answer;
 use crate::endpoint::{Endpoint, Request};
+use crate::probe::Dialect;
 use crate::reading::{Seen, hash};
 use crate::worker::Errand;
 use crate::workflows;
@@ -119,9 +120,11 @@ async fn take(
     Ok(jobs)
 }
 
-/// Asks for one episode; where it stands in the answer, unless it is unknown.
+/// Asks for one episode; where it stands in the answer, unless it is unknown. The fork is asked for deleted ones, too:
+/// they were watched before.
 async fn find(errand: &mut Errand<'_>, mpid: &Mpid) -> Result<Option<(Answer, usize)>, Refusal> {
-    let answer = errand.get(&Request::episode(mpid)).await?;
+    let is_fork = matches!(errand.opencast.dialect(), Some(Dialect::Dce { .. }));
+    let answer = errand.get(&Request::episode(mpid, is_fork)).await?;
     let found = episode::results(&answer.body).map_err(|fault| odd(Endpoint::Search, fault))?;
     let is_it = |result: &&RawValue| Episode::read(result).is_ok_and(|episode| episode.mpid == *mpid);
     let place = found.results.iter().position(is_it);

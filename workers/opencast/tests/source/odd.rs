@@ -254,6 +254,24 @@ async fn an_episode_without_a_workflow_has_no_times() {
 }
 
 #[tokio::test]
+async fn only_the_fork_is_asked_for_deleted_episodes() {
+    for (choice, deleted) in [(Choice::Dce, 1), (Choice::Upstream, 0)] {
+        let server = Server::start(|path| match path {
+            "/usertracking/detailenabled" => json("true"),
+            _ if path.contains("day=1970") => page(path, 0, &[]),
+            _ => lecture(path, "e"),
+        })
+        .await;
+        let bench = server.bench(choice);
+        bench.opencast.probe().await.unwrap();
+        let harvest = bench.harvest(vec![Task::Episode { mpid: "e".parse().unwrap() }]).await;
+        assert!(harvest.episodes().into_keys().eq(["e"]), "{choice:?}: {:?}", harvest.failed);
+        assert_eq!(server.asked("/search/episode.json?id=e&"), 1, "{choice:?}");
+        assert_eq!(server.asked("includeDeleted=true"), deleted, "{choice:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_lookup_that_fails_is_no_absence() {
     let server = Server::start(|path| match path.contains("/search/") {
         true => Some(StatusCode::INTERNAL_SERVER_ERROR.into_response()),
