@@ -97,9 +97,9 @@ async fn one(
         Answer::Refused(why) => Err(usage(why)),
         Answer::Done(news) => {
             if json {
-                output::say_json(&news)?
+                output::say_json(&news)?;
             } else {
-                say(&news)
+                say(&news);
             }
             if let Some(still) = still_paused(&order, &news) {
                 output::remark(&still);

@@ -81,7 +81,7 @@ pub(crate) async fn all() -> bool {
         well &= Fleet::start(&amqp, speed, 4).await.across_midnight().await.print();
     }
     for processes in [1, 8] {
-        well &= Fleet::start(&amqp, 1.0, processes).await.from_idle(15).await.print();
+        well &= Fleet::start(&amqp, 1.0, processes).await.idle_first(15).await.print();
     }
     well &= Fleet::start(&amqp, 1.0, 8).await.killed(40).await.print();
     well &= Fleet::start(&amqp, 1.0, 8).await.across_midnight().await.print();
@@ -104,7 +104,7 @@ pub(crate) async fn short() -> bool {
     for processes in [1, 4] {
         well &= Fleet::start(&amqp, 1.0, processes).await.steady(20).await.print();
     }
-    well &= Fleet::start(&amqp, 1.0, 4).await.from_idle(15).await.print();
+    well &= Fleet::start(&amqp, 1.0, 4).await.idle_first(15).await.print();
     told(well)
 }
 

@@ -29,7 +29,7 @@ impl Fleet {
     }
 
     /// From the first call on, after nothing was to be done: no moment is left out.
-    pub(super) async fn from_idle(self, seconds: u64) -> Found {
+    pub(super) async fn idle_first(self, seconds: u64) -> Found {
         self.publish(seconds + 5).await;
         let begun = self.wait(30, async |fleet| fleet.calls() > 0).await;
         assert!(begun, "no call was made: {}", self.folder.path().display());

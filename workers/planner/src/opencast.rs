@@ -92,7 +92,7 @@ pub fn plan_lectures(now: Timestamp, wanted: &Lectures, coverage: &Coverage, cal
             _ if wanted.force => tasks.push(Task::actions(date, None)),
             Some(known) if is_under_way(known, now, coverage.jobs_waiting) => in_flight.push(date),
             Some(known) if is_final(known, date, now, &wanted.zone) && is_believed(known) => {
-                covered.push(date)
+                covered.push(date);
             }
             known => tasks.push(Task::actions(date, since(known, date, now, &wanted.zone))),
         }
