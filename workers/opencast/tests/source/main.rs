@@ -8,3 +8,4 @@ mod episodes;
 mod odd;
 mod proof;
 mod signing;
+mod workflows;
