@@ -132,7 +132,7 @@ ZOOM_CLIENT_ID=simulated-client
 ZOOM_CLIENT_SECRET=simulated-secret
 ZOOM_API_URL=http://simulator:8765/v2
 ZOOM_OAUTH_URL=http://simulator:8765/oauth/token
-ZOOM_QUOTA_SPEED=1
+ZOOM_QUOTA_SPEED=6
 UA_SCHEDULE='30 4 * * *'
 UA_SCHEDULE_TZ=Europe/Zurich
 ENV
@@ -190,10 +190,9 @@ guided() { # PART
   [ "$said" -gt 0 ]
 }
 
-# At Zoom's own speed, and lists slower still until the steps in its middle are done, however long those take on this
-# machine. Four workers with such a quota each would be over it at once.
+# Lists go slowly until the steps in its middle are done, however long those take on this machine.
 plan() {
-  plain run --rm ua quota set resource-intensive=60% </dev/null
+  plain run --rm ua quota set resource-intensive=12% </dev/null
   guided start
   run=$(compose exec -T index ua runs --json --limit 1 | python3 -c 'import json, sys; print(json.load(sys.stdin)["run"])')
   echo "run $run"
