@@ -96,7 +96,8 @@ pub fn scheduled(now: Timestamp, last: Option<Timestamp>, coverage: &Coverage) -
 
 /// The dates of the server's zone that a firing plans of Opencast, in order: those that are planned when nobody names
 /// any, as they are now and as they were at `last`, the last firing that was done, and all between; and every date since
-/// [`oldest_lectures`] whose receipt is not complete, or says that it was read at a time that is still to come. The plan publishes only what they need.
+/// [`oldest_lectures`] whose receipt is not complete, or says that it was read at a time that is still to come. The plan
+/// publishes only what they need.
 pub fn scheduled_lectures(
     now: Timestamp,
     last: Option<Timestamp>,
