@@ -25,7 +25,7 @@ fn paused(part: &Part, parked: u64) -> Option<(Bound, u64, String)> {
     let put_off = part.waiting == 0 && part.in_hand == 0 && parked > 0;
     let why = part.paused.first().filter(|_| part.workers > 0 && (part.is_held() || put_off))?;
     let waiting = match put_off {
-        true => format!("{} put off", words::some(parked, "message")),
+        true => format!("{} parked for later", words::some(parked, "message")),
         false => format!("{} waiting", words::some(part.waiting, "job")),
     };
     let role = part.role;

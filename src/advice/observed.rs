@@ -65,12 +65,11 @@ impl Observed {
         for part in &mut self.fetch {
             let own = quota.iter().filter(|news| part.role.split('.').next() == Some(news.source.as_str()));
             let limits = own.flat_map(|news| &news.meters).filter(|meter| !meter.is_unlimited());
-            let meters = limits.filter(|meter| role_of(&meter.name) == Some(part.role));
-            let meters: Vec<_> = meters.collect();
+            let meters: Vec<_> = limits.filter(|meter| role_of(&meter.name) == Some(part.role)).collect();
             let paused = meters.iter().filter(|meter| meter.pause.is_some());
             part.paused = paused.map(|meter| meter.sentence()).collect();
-            let meters = meters.into_iter();
-            part.allowed = meters.map(|meter| meter.per_minute / 60.0).reduce(|one, other| one + other);
+            part.allowed =
+                meters.iter().map(|meter| meter.per_minute / 60.0).reduce(|one, other| one + other);
         }
         self
     }

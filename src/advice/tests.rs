@@ -134,7 +134,7 @@ fn a_pause_of_the_quota_is_named_as_the_quota_whether_jobs_wait_or_are_put_off()
         |parked| Observed { fetch: vec![put_off.clone()], index: index(), documents_limit: 1_000, parked };
     let advice = advise(&observed(500));
     assert_eq!((advice.bound, advice.roles[0].useful), (Bound::Quota, 1));
-    assert!(advice.sentences()[0].contains("500 messages put off"), "{:?}", advice.sentences());
+    assert!(advice.sentences()[0].contains("500 messages parked for later"), "{:?}", advice.sentences());
     assert_eq!(advise(&observed(0)).bound, Bound::Nothing);
 }
 
