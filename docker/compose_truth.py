@@ -43,6 +43,8 @@ def main():
         ok = ok and held == wanted and wanted and len(found) == len(held)
     ledger = ask(f"{simulator}/_ledger?summary=true")
     print(f"calls: {json.dumps(ledger['calls'])}, {ledger['over']} over quota")
+    for call in ledger["first_over"]:
+        print(f"over: a {call['class']} call {(call['at_us'] - ledger['first_us']) / 1e6:.3f} s after the first call")
     sys.exit(0 if ok and ledger["over"] == 0 else 1)
 
 

@@ -173,7 +173,7 @@ tests() {
   # Most tests wait for servers most of the time.
   threads=${RUST_TEST_THREADS:-$(($(nproc) * 2 + 2))}
   heading "tests"
-  run "$work/tests.log" shown timeout --foreground "${UA_TEST_SECONDS:-1500}" \
+  run "$work/tests.log" shown timeout --foreground "${UA_TEST_SECONDS:-2100}" \
     env RUST_TEST_THREADS="$threads" INSTA_SNAPSHOT_REFERENCES_FILE="$work/snapshots" \
     cargo test --workspace --locked --no-fail-fast || status=$?
   read -r good bad ignored <<<"$(count_tests "$work/tests.log")"

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use messages::{CauseClass, DeadLetter, Queue};
 use runtime::Headers;
-use simulator::Source;
+use simulator::{OverCall, Source};
 use store::{Kind, Query, StoreError};
 
 use crate::blow::Struck;
@@ -37,6 +37,7 @@ pub(crate) struct Found {
     held: Holdings,
     calls: u64,
     over: u64,
+    first_over: Vec<OverCall>,
     ended_alone: Vec<String>,
     struck: Struck,
 }
@@ -81,7 +82,7 @@ pub(crate) async fn settle(
     let calls =
         ledger.calls.light + ledger.calls.medium + ledger.calls.heavy + ledger.calls.resource_intensive;
     let ended_alone = std::mem::take(&mut fleet.ended_alone);
-    Found { wanted, held, calls, over: ledger.over, ended_alone, struck }
+    Found { wanted, held, calls, over: ledger.over, first_over: ledger.first_over, ended_alone, struck }
 }
 
 /// Brings what is parked back to its queues, as it is: tried again at once in place of later.
@@ -203,6 +204,7 @@ impl Found {
         println!("    blows: {}", self.struck);
         missing.iter().for_each(|blow| println!("    never struck: {blow}"));
         println!("    calls in all                 {:>8}", self.calls);
+        self.first_over.iter().for_each(|call| println!("    over quota: {call:?}"));
         for text in &self.ended_alone {
             println!("    {text}");
         }

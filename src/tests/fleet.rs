@@ -113,7 +113,7 @@ async fn a_spent_day_holds_the_fleet_until_it_ends_and_the_next_begins_at_nought
         json(&program, &["quota", "--json"])["skew_ms"].as_i64() != Some(0)
     })
     .await;
-    assert_eq!(simulator.ledger_summary().over, 0, "no call over quota");
+    assert_eq!(simulator.ledger_summary().first_over, [], "no call over quota");
     control(&simulator, serde_json::json!({ "used_today": (60_000.0 * SPEED) as u64 })).await;
     eventually("status tells of the spent day", 20, async || told_of_the_spent_day(&program, midnight)).await;
     let (over, made) = (simulator.ledger_summary().over, calls());
@@ -228,7 +228,7 @@ async fn accounts_have_quotas_of_their_own_and_lists_a_rate_beside_details() {
         let own = receipts.iter().filter(|receipt| receipt.job_id.account() == label);
         let told: u64 = own.map(|receipt| receipt.calls.heavy + receipt.calls.resource_intensive).sum();
         assert_eq!(told, daily(account), "{label}: its receipts tell of every call");
-        assert_eq!(account.ledger_summary().over, 0, "{label}: no call over quota");
+        assert_eq!(account.ledger_summary().first_over, [], "{label}: no call over quota");
         let news = json(&program, &["quota", "--account", label, "--json"]);
         assert_eq!(news["meters"][2]["used"], told, "{label}: {news}");
     }

@@ -242,7 +242,7 @@ async fn both_sources_on_rabbitmq_4_and_elasticsearch_9() {
     })
     .await;
     assert_eq!(worker.terminate(), Some(0));
-    assert_eq!(zoom.ledger_summary().over, 0);
+    assert_eq!(zoom.ledger_summary().first_over, []);
     site.store.wipe_prefix().await.unwrap();
     zoom.stop().await;
     opencast.stop().await;

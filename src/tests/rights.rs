@@ -45,7 +45,7 @@ async fn rights_on_our_names_are_enough_for_every_program_and_a_price_needs_none
     more_than_a_day_is_asked_for_and_taken_out_again(&program);
     let program = program.with("ZOOM_QUOTA_SPEED", SPEED);
     fetched_and_indexed(&program, &amqp, &prefix).await;
-    assert_eq!(simulator.ledger_summary().over, 0);
+    assert_eq!(simulator.ledger_summary().first_over, []);
     user.remove(&amqp).await;
     simulator.stop().await;
 }

@@ -137,7 +137,7 @@ async fn main_job(amqp: &str, search: &str) {
     let again = site.succeed(&["plan", "--date", &yesterday(), "--json"]);
     let price: serde_json::Value = serde_json::from_str(&again).unwrap();
     assert_eq!(price["jobs"], 0, "a covered date is not planned again: {price}");
-    assert_eq!(simulator.ledger_summary().over, 0, "no call over quota");
+    assert_eq!(simulator.ledger_summary().first_over, [], "no call over quota");
     assert!(!site.program.path().join("never-made").exists(), "with both servers nothing is written locally");
     site.store.wipe_prefix().await.unwrap();
     simulator.stop().await;

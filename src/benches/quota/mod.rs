@@ -30,6 +30,8 @@ struct Found {
     peak: (u64, f64),
     /// Calls that the account refused, of any class.
     over: u64,
+    /// The first of these: class and seconds since the first call.
+    first_over: Vec<(&'static str, f64)>,
     /// The least and the most calls of a process, as parts of the mean.
     shares: Option<(f64, f64)>,
     /// What else the scene demands and was not so.
@@ -41,7 +43,7 @@ impl Found {
     fn failings(&self) -> Vec<String> {
         let mut failings: Vec<String> = self.amiss.iter().cloned().collect();
         if self.over > 0 {
-            failings.push(format!("{} calls over", self.over));
+            failings.push(format!("{} calls over: {:.3?}", self.over, self.first_over));
         }
         if self.speed <= 1.0 && self.of_allowed < LEAST {
             failings.push(format!("less than {:.0} % of what is allowed", 100.0 * LEAST));

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use simulator::OverCall;
+
 use super::Found;
 use super::fleet::{Fleet, SHARE};
 
@@ -173,6 +175,8 @@ impl Fleet {
     /// What is found at this moment, where so many heavy calls a second were made.
     fn found(&self, scene: &str, rate: f64) -> Found {
         let ledger = self.simulator.ledger_summary();
+        let first_us = ledger.first_us.unwrap_or_default();
+        let over = |call: &OverCall| (call.class, (call.at_us - first_us) as f64 / 1e6);
         Found {
             scene: scene.to_owned(),
             speed: self.speed,
@@ -181,6 +185,7 @@ impl Fleet {
             of_allowed: rate / (40.0 * self.speed * SHARE),
             peak: (ledger.peak.heavy_per_second, 40.0 * self.speed),
             over: ledger.over,
+            first_over: ledger.first_over.iter().map(over).collect(),
             shares: None,
             amiss: None,
         }

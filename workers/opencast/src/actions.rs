@@ -78,7 +78,7 @@ pub(crate) async fn fetch(
         None => daily::read(errand, date, false).await,
     };
     let Tally { promised, got, doubt } = tally.map_err(|refusal| forget(opencast, refusal))?;
-    match doubt {
+    match doubt.or_else(|| unanswered(errand)) {
         Some(doubt) => errand.errand.finish_with(promised, got, None, Some(doubt)).await?,
         None => errand.errand.finish(promised, got, None).await?,
     }
@@ -98,6 +98,17 @@ async fn find_dialect(errand: &mut Errand<'_>) -> Result<Option<Dialect>, Refusa
         warn!("no user actions are fetched: {NO_TRACKING}");
     }
     Err(refusal)
+}
+
+/// What speaks against a date whose actions came, some of them without what is known of their episodes.
+fn unanswered(errand: &Errand<'_>) -> Option<Cause> {
+    let (mpid, cause) = errand.unanswered.first_key_value()?;
+    let others = match errand.unanswered.len() - 1 {
+        0 => String::new(),
+        others => format!(" and of {others} more"),
+    };
+    let text = format!("all actions came, but nothing of episode {mpid}{others}: {}", cause.text);
+    Some(Cause::new(cause.class, text))
 }
 
 /// User tracking that was there and is gone: whoever asks next finds that out, and does not take it for the date's.

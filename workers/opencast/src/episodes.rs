@@ -26,6 +26,9 @@ const MAX_PAGES: u32 = 100_000;
 
 /// What is known of an episode that an action names; `None` when Opencast does not know it. Whoever looks it up first
 /// sends the episode too.
+///
+/// Where Opencast has no answer for one episode, however often it is asked, the last attempt goes on without: the actions
+/// of a whole date are worth more than the title of one lecture. Its receipt says so, and the date is planned again.
 pub(crate) async fn look_up(
     errand: &mut Errand<'_>,
     mpid: &Mpid,
@@ -33,19 +36,32 @@ pub(crate) async fn look_up(
     if let Some(facts) = errand.opencast.known.get(mpid) {
         return Ok(facts);
     }
-    let facts = match find(errand, mpid).await {
-        Ok(Some((answer, place))) => {
-            let episode = send(errand, &answer, place).await?;
-            episode.map(|episode| Arc::new(episode.facts()))
+    if errand.unanswered.contains_key(mpid) {
+        return Ok(None);
+    }
+    let facts = match ask(errand, mpid).await {
+        Ok(facts) => facts,
+        Err(refusal) => {
+            let Some(cause) = errand.errand.end(&refusal.failure) else { return Err(refusal) };
+            errand.unanswered.insert(mpid.clone(), cause);
+            return Ok(None);
         }
-        Ok(None) => None,
-        // An id that the server does not take as one is not known to it.
-        Err(Refusal { reason: Reason::Parameter, .. }) => None,
-        Err(refusal) => return Err(refusal),
     };
     errand.looked_up.push(mpid.clone());
     errand.opencast.known.insert(mpid.clone(), facts.clone());
     Ok(facts)
+}
+
+async fn ask(errand: &mut Errand<'_>, mpid: &Mpid) -> Result<Option<Arc<EpisodeFacts>>, Refusal> {
+    match find(errand, mpid).await {
+        Ok(Some((answer, place))) => {
+            let episode = send(errand, &answer, place).await?;
+            Ok(episode.map(|episode| Arc::new(episode.facts())))
+        }
+        // An id that the server does not take as one is not known to it.
+        Ok(None) | Err(Refusal { reason: Reason::Parameter, .. }) => Ok(None),
+        Err(refusal) => Err(refusal),
+    }
 }
 
 /// The job of one episode.

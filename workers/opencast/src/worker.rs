@@ -1,9 +1,10 @@
 //! The worker, and the way of one job through it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use messages::opencast::Task;
-use messages::{Job, Mpid, Receipt};
+use messages::{Cause, Job, Mpid, Receipt};
 use runtime::{Attempt, Failure, Outbox, Worker, clock, errand};
 
 use crate::atlas::Refusal;
@@ -22,6 +23,8 @@ pub(crate) struct Errand<'a> {
     pub(crate) errand: errand::Errand<'a>,
     /// The episodes that this attempt has looked up, and whose documents it has sent.
     pub(crate) looked_up: Vec<Mpid>,
+    /// Those of which Opencast gives no answer, which the last attempt goes on without.
+    pub(crate) unanswered: BTreeMap<Mpid, Cause>,
 }
 
 impl Errand<'_> {
@@ -52,7 +55,8 @@ impl Worker for OpencastWorker {
     ) -> Result<(), Failure> {
         let opencast = &*self.0;
         let errand = errand::Errand::new(planned(&job)?, attempt, outbox);
-        let mut errand = Errand { opencast, job: &job, errand, looked_up: Vec::new() };
+        let mut errand =
+            Errand { opencast, job: &job, errand, looked_up: Vec::new(), unanswered: BTreeMap::new() };
         let Err(Refusal { failure, .. }) = fetch(&mut errand).await else { return Ok(()) };
         // What was looked up is not looked up again by the next attempt, unless its documents are lost with this one.
         if errand.errand.flush().await.is_err() {

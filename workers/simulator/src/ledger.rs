@@ -13,6 +13,8 @@ const MOST_ROWS: usize = 20_000_000;
 /// Rows grow by blocks, so that a long ledger is never copied.
 const BLOCK: usize = 65_536;
 const OVER: u8 = 1;
+/// So many calls over are named in a summary.
+const MOST_NAMED: usize = 20;
 
 /// One call as it is kept.
 #[derive(Debug, Clone, Copy)]
@@ -127,6 +129,8 @@ pub struct LedgerSummary {
     pub tokens: u64,
     /// Calls the quota refused.
     pub over: u64,
+    /// The first of them.
+    pub first_over: Vec<OverCall>,
     /// Calls per HTTP status; 0 stands for calls that have not been answered yet.
     pub by_status: BTreeMap<u16, u64>,
     /// Calls per injected fault.
@@ -141,6 +145,15 @@ pub struct LedgerSummary {
     pub peak: Peaks,
     /// Calls that are missing above because the ledger was full.
     pub dropped: u64,
+}
+
+/// A call that the quota refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct OverCall {
+    /// Its rate class.
+    pub class: &'static str,
+    /// Unix time of its arrival in microseconds.
+    pub at_us: u64,
 }
 
 /// Calls per rate class.
@@ -178,7 +191,11 @@ impl LedgerSummary {
             Some(RateClass::ResourceIntensive) => self.calls.resource_intensive += 1,
             None => self.tokens += 1,
         }
-        self.over += u64::from(row.flags & OVER);
+        if row.flags & OVER != 0 {
+            self.over += 1;
+            let class = row.endpoint.class().filter(|_| self.first_over.len() < MOST_NAMED);
+            self.first_over.extend(class.map(|class| OverCall { class: class.name(), at_us: row.at_us }));
+        }
         *self.by_status.entry(row.status).or_default() += 1;
         if row.endpoint.class().is_some() {
             *self.by_token.entry(row.token).or_default() += 1;
@@ -214,6 +231,8 @@ mod tests {
         let summary = ledger.summary(&Quota::new());
         assert_eq!((ledger.len(), summary.dropped), (BLOCK + 1, 2));
         assert_eq!((summary.calls.medium, summary.over), (BLOCK as u64 + 1, BLOCK as u64 / 2 + 1));
+        assert_eq!(summary.first_over.len(), MOST_NAMED);
+        assert_eq!(summary.first_over[1], OverCall { class: "medium", at_us: 2 });
         assert_eq!((summary.first_us, summary.last_us), (Some(0), Some(BLOCK as u64)));
         assert_eq!(summary.by_fault.get("reset"), Some(&1));
         let across: Vec<_> = ledger.entries(BLOCK - 1, 9).iter().map(|entry| entry.at_us).collect();

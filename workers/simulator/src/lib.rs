@@ -14,7 +14,7 @@ mod wire;
 mod world;
 
 pub use faults::{Fault, FaultRate, ParseFaultError};
-pub use ledger::{Calls, LedgerSummary, Peaks};
+pub use ledger::{Calls, LedgerSummary, OverCall, Peaks};
 pub use settings::{Credentials, Plan, Settings, SettingsError, Source};
 pub use simulator::{Simulator, StartError};
 pub use truth::{Truth, TruthIds};

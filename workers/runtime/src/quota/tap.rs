@@ -2,7 +2,8 @@
 //!
 //! How old a token is needs no common clock: the leader says which of our messages it had read, and how long before.
 
-use std::collections::VecDeque;
+mod state;
+
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -11,9 +12,9 @@ use tokio::sync::{Notify, oneshot};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
+use self::state::{Place, State, Token};
 use super::clocks::Ahead;
-use super::way::Smallest;
-use super::wire::{Grant, Note, Want};
+use super::wire::Note;
 use super::{Account, News, Order, Pause, ledger};
 use crate::broker::amqp::{self, Amqp};
 use crate::{BrokerError, Failure, clock};
@@ -39,40 +40,9 @@ pub(crate) struct Tap {
     changed: Notify,
 }
 
-#[derive(Debug)]
-struct State {
-    callers: Vec<VecDeque<oneshot::Sender<Result<(), Failure>>>>,
-    want: Want,
-    /// When which message was sent.
-    sent: VecDeque<(u64, Instant)>,
-    /// The smallest way to the leader and back, in seconds since the beginning.
-    way: Smallest,
-    began: Instant,
-    news: Option<News>,
-    /// By our clock.
-    pauses: Vec<Option<Pause>>,
-    /// How far the leader's clock is ahead of ours.
-    ahead: Ahead,
-    /// When the leader was last heard; at first the beginning.
-    heard: Instant,
-}
-
 impl Tap {
     pub(crate) fn new(account: Account) -> Self {
-        let meters = account.meters.len();
-        let zero = vec![0; meters];
-        let want = Want { waiting: zero.clone(), received: zero.clone(), returned: zero, ..Want::default() };
-        let state = State {
-            callers: (0..meters).map(|_| VecDeque::new()).collect(),
-            want,
-            sent: VecDeque::new(),
-            way: Smallest::default(),
-            began: Instant::now(),
-            news: None,
-            pauses: vec![None; meters],
-            ahead: Ahead::default(),
-            heard: Instant::now(),
-        };
+        let state = State::new(account.meters.len());
         Self { account, state: Mutex::new(state), changed: Notify::new() }
     }
 
@@ -81,11 +51,25 @@ impl Tap {
         if let Some(held) = self.held(meter) {
             return Err(held);
         }
+        let (begin, mut place) = (Instant::now(), Place::Last);
+        loop {
+            let token = self.token(meter, place, begin).await?;
+            if Instant::now() <= token.good_until {
+                return Ok(());
+            }
+            // The machine had no time for this task since the token came. A call as late as that would come on top of
+            // those of the next moment.
+            self.state().give_back(meter, token.term);
+            place = Place::First;
+        }
+    }
+
+    /// Waits for what is handed to a caller that began to wait at `begin`.
+    async fn token(&self, meter: usize, place: Place, begin: Instant) -> Result<Token, Failure> {
         let (caller, token) = oneshot::channel();
-        self.state().callers[meter].push_back(caller);
+        self.state().line_up(meter, caller, place);
         self.changed.notify_one();
         let leave = Leave(self);
-        let begin = Instant::now();
         tokio::pin!(token);
         loop {
             let waited = tokio::time::timeout(Duration::from_secs(5), &mut token).await;
@@ -191,23 +175,14 @@ impl Tap {
     async fn say(&self, line: &amqp::Tap, news: bool) -> Result<(), BrokerError> {
         let (body, orders) = {
             let mut state = self.state();
-            let State { callers, want, sent, way, began, .. } = &mut *state;
-            for (callers, waiting) in callers.iter_mut().zip(&mut want.waiting) {
-                callers.retain(|caller| !caller.is_closed());
-                *waiting = callers.len() as u64;
-            }
-            if !news && want.waiting.iter().all(|waiting| *waiting == 0) {
+            state.count_callers();
+            if !news && state.want.waiting.iter().all(|waiting| *waiting == 0) {
                 return Ok(());
             }
-            want.serial += 1;
-            want.way_us = way.get(began.elapsed().as_secs_f64()).map(|seconds| (seconds * 1e6) as u64);
-            sent.push_back((want.serial, Instant::now()));
-            while sent.front().is_some_and(|(_, at)| at.elapsed() > Duration::from_secs(10)) {
-                sent.pop_front();
-            }
-            let body = serde_json::to_vec(&*want);
+            state.number();
+            let body = serde_json::to_vec(&state.want);
             let body = body.map_err(|error| BrokerError::Refused(format!("what is wanted: {error}")))?;
-            (body, std::mem::take(&mut want.orders))
+            (body, std::mem::take(&mut state.want.orders))
         };
         let sent = line.send(&body).await;
         if sent.is_err() {
@@ -228,8 +203,7 @@ impl Tap {
         match note {
             Note::Grant(grant) => {
                 state.begin_term(grant.term);
-                let fresh = state.is_fresh(&grant, now);
-                let back = state.hand_out(&grant, fresh);
+                let back = state.hand_out(&grant, now);
                 drop(state);
                 if back {
                     self.changed.notify_one();
@@ -251,7 +225,7 @@ impl Tap {
                     state.pauses[meter] = told.pause.as_ref().map(by_our_clock);
                     if let Some(pause) = &state.pauses[meter] {
                         let held = ledger::hold(&self.account, meter, pause);
-                        for caller in state.callers[meter].drain(..) {
+                        for caller in state.dismiss(meter) {
                             // Whoever is gone need not be told.
                             let _ = caller.send(Err(held.clone()));
                         }
@@ -264,43 +238,11 @@ impl Tap {
 
     fn close(&self) {
         let mut state = self.state();
-        state.callers.iter_mut().for_each(VecDeque::clear);
+        (0..self.account.meters.len()).for_each(|meter| drop(state.dismiss(meter)));
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl State {
-    fn begin_term(&mut self, term: u64) {
-        if self.want.term != term {
-            self.want.term = term;
-            self.want.received.fill(0);
-            self.want.returned.fill(0);
-        }
-    }
-
-    /// Whether a token may still be used: counted from when its leader had read our message, the way there included.
-    fn is_fresh(&mut self, grant: &Grant, now: Instant) -> bool {
-        let sent = self.sent.iter().rev().find(|(serial, _)| *serial == grant.serial);
-        let Some((_, at)) = sent else { return false };
-        let age = now.duration_since(*at).saturating_sub(Duration::from_micros(grant.held_us));
-        self.way.note(age.as_secs_f64(), now.duration_since(self.began).as_secs_f64());
-        age <= Duration::from_micros(grant.max_age_us)
-    }
-
-    /// Hands tokens to callers; true when one is left over, or too old.
-    fn hand_out(&mut self, grant: &Grant, fresh: bool) -> bool {
-        let Some(received) = self.want.received.get_mut(grant.meter) else { return false };
-        *received += grant.count;
-        let mut left = grant.count;
-        while fresh && left > 0 {
-            let Some(caller) = self.callers[grant.meter].pop_front() else { break };
-            left -= u64::from(caller.send(Ok(())).is_ok());
-        }
-        self.want.returned[grant.meter] += left;
-        left > 0
     }
 }
 
@@ -312,3 +254,6 @@ impl Drop for Leave<'_> {
         self.0.changed.notify_one();
     }
 }
+
+#[cfg(test)]
+mod tests;
