@@ -17,6 +17,8 @@ ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 SERVICES=$ROOT/docker/services
 export UA_CACHE=${UA_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/ua}
 DATES=20
+# The last of them. A meeting of yesterday may end while this runs: some answers would have it and some not.
+LAST=$(date -u -d '2 days ago' +%F)
 # However slow the machine: a step that takes longer hangs.
 PATIENCE=300
 
@@ -133,7 +135,7 @@ ZOOM_CLIENT_SECRET=simulated-secret
 ZOOM_API_URL=http://simulator:8765/v2
 ZOOM_OAUTH_URL=http://simulator:8765/oauth/token
 ZOOM_QUOTA_SPEED=6
-UA_SCHEDULE='30 4 * * *'
+UA_SCHEDULE='30 $(date -u -d '6 hours' +%-H) * * *'
 UA_SCHEDULE_TZ=Europe/Zurich
 ENV
   } >"$work/env"
@@ -171,14 +173,14 @@ ports() {
 
 dates() {
   local day
-  for ((day = DATES; day >= 1; day--)); do date -u -d "$day days ago" +%F; done
+  for ((day = DATES - 1; day >= 0; day--)); do date -u -d "$LAST $day days ago" +%F; done
 }
 
 # Runs a part of the guide in README.md as it stands there, with the dates and the run of this test.
 guided() { # PART
   local line from to said=0
-  from=$(date -u -d "$DATES days ago" +%F)
-  to=$(date -u -d yesterday +%F)
+  read -r from < <(dates)
+  to=$LAST
   while read -r line; do
     line=${line//2026-01-01/$from}
     line=${line//2026-01-20/$to}
@@ -215,7 +217,7 @@ reached() {
     [ $((SECONDS - begin)) -lt "$PATIENCE" ] || { echo "still at $ended jobs after $PATIENCE s"; return 1; }
     sleep 1
   done
-  [ "$ended" -lt $((DATES * 61)) ] || { echo "all $ended jobs were done before this step"; return 1; }
+  [ "$ended" -lt "$all" ] || { echo "all $ended jobs were done before this step"; return 1; }
   mark=$ended
   echo "at $ended jobs"
 }
@@ -271,7 +273,7 @@ guide() {
 complete() {
   local begin=$SECONDS ended=0 all=1 given_up=0
   plain run --rm ua quota set resource-intensive=default </dev/null
-  while [ "$ended" -lt $((DATES * 61)) ]; do
+  while [ "$ended" -lt "$all" ]; do
     read -r ended all given_up <<<"$(progress || echo "$ended $all $given_up")"
     [ $((SECONDS - begin)) -lt "$PATIENCE" ] || { echo "$ended of $all jobs after $PATIENCE s"; compose exec -T index ua status || true; return 1; }
     sleep 1

@@ -1,6 +1,7 @@
 //! A million user actions of Opencast: into the local file in windows and as whole days, and with a process per role into
 //! Elasticsearch.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use jiff::civil::Date;
@@ -23,19 +24,25 @@ pub(crate) async fn embedded() {
     harvest("as days, ten at once", Dialect::Upstream, 10, false).await;
 }
 
-/// A file of places that knows every /15 below 224.0.0.0, each as another city.
+/// A file of places as large as the real ones of cities: every /20 below 224.0.0.0, each as another city.
 fn places() -> Vec<u8> {
-    let networks: Vec<_> = (1..224_u16)
-        .flat_map(|first| (0..256_u16).step_by(2).map(move |second| (first, second)))
-        .map(|(first, second)| {
-            let place = (f64::from(first) / 3.0, f64::from(second) / 2.0);
-            let city =
-                crate::mmdb::city(&format!("City {first} {second}"), "Region", ("CH", "Switzerland"), place);
-            (format!("{first}.{second}.0.0/15"), city)
-        })
-        .collect();
-    let networks: Vec<_> = networks.iter().map(|(network, city)| (network.as_str(), city.clone())).collect();
-    crate::mmdb::database("GeoLite2-City", &networks)
+    let networks = (1..224_u16).flat_map(|first| (0..4_096_u16).map(move |rest| (first, rest)));
+    let networks = networks.map(|(first, rest)| {
+        let (second, third) = (rest >> 4, (rest & 15) << 4);
+        let place = (f64::from(first) / 3.0, f64::from(second) / 2.0);
+        let name = format!("City {first} {second} {third}");
+        let city = crate::mmdb::city(&name, "Region", ("CH", "Switzerland"), place);
+        (format!("{first}.{second}.{third}.0/20"), city)
+    });
+    crate::mmdb::database("GeoLite2-City", networks)
+}
+
+/// Writes it and returns its path.
+fn places_in(folder: &Path) -> String {
+    let (path, places) = (folder.join("places.mmdb"), places());
+    std::fs::write(&path, &places).expect("the file of places can be written");
+    println!("user actions: a file of places of {} MiB", places.len() >> 20);
+    path.display().to_string()
 }
 
 /// Actions per second of one process into the local file, user agents taken apart, and its largest memory.
@@ -45,9 +52,7 @@ async fn harvest(how: &str, dialect: Dialect, permits: u32, with_places: bool) {
     environment.push(("OPENCAST_PERMITS", permits.to_string()));
     let folder = tempfile::tempdir().expect("a folder can be made");
     if with_places {
-        let path = folder.path().join("places.mmdb");
-        std::fs::write(&path, places()).expect("the file of places can be written");
-        environment.push(("GEOLITE_PATH", path.display().to_string()));
+        environment.push(("GEOLITE_PATH", places_in(folder.path())));
     }
     let began = Instant::now();
     let words =
@@ -67,6 +72,11 @@ async fn harvest(how: &str, dialect: Dialect, permits: u32, with_places: bool) {
 
 /// The same over RabbitMQ into Elasticsearch, with `ua work opencast` and `ua work index`.
 pub(crate) async fn roles() {
+    roles_with(false).await;
+    roles_with(true).await;
+}
+
+async fn roles_with(places: bool) {
     let Some((amqp, search)) = crate::pipeline::servers() else { return };
     let (opencast, dates) = world(Dialect::Dce).await;
     let (folder, prefix) = (tempfile::tempdir().expect("a folder can be made"), "bench-actions-");
@@ -77,6 +87,9 @@ pub(crate) async fn roles() {
         ("ES_HOST", search.clone()),
         ("UA_INDEX_PREFIX", prefix.to_owned()),
     ]);
+    if places {
+        environment.push(("GEOLITE_PATH", places_in(folder.path())));
+    }
     let store = crate::pipeline::store(&search, prefix);
     store.setup().await.expect("templates");
     let words =
@@ -95,7 +108,8 @@ pub(crate) async fn roles() {
     }
     let seconds = began.elapsed().as_secs_f64();
     println!(
-        "user actions, roles on RabbitMQ and Elasticsearch: {held} of {wanted} in {seconds:.1} s = {:.0}/s; opencast {} MiB, index {} MiB peak",
+        "user actions, roles on RabbitMQ and Elasticsearch{}: {held} of {wanted} in {seconds:.1} s = {:.0}/s; opencast {} MiB, index {} MiB peak",
+        if places { ", with places" } else { "" },
         held as f64 / seconds,
         fetch.used().peak_mib,
         index.used().peak_mib

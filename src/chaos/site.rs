@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use runtime::Broker;
 use simulator::{Settings, Simulator};
 use store::Store;
@@ -136,7 +137,10 @@ impl Site {
 }
 
 fn world(seed: u64, length: Duration) -> Settings {
+    // By then the last of yesterday's meetings has ended, those over midnight too: the truth stands still.
+    let noon = TimeZone::UTC.to_timestamp(ua::coverage::today().at(12, 0, 0, 0)).unwrap();
     Settings {
+        now: Some(noon.max(runtime::clock::now())),
         seed,
         meetings_per_day: u32::try_from(length.as_secs() * MEETINGS).unwrap(),
         participants: 5.0,

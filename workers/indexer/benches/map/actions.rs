@@ -19,7 +19,7 @@ pub(crate) fn enricher(folder: &Path) -> Enricher {
     let networks: Vec<(&str, Value)> =
         names.iter().enumerate().map(|(number, name)| (name.as_str(), record(number))).collect();
     let path = folder.join("places.mmdb");
-    let written = std::fs::write(&path, database("GeoLite2-City", &networks));
+    let written = std::fs::write(&path, database("GeoLite2-City", networks));
     assert!(written.is_ok(), "a file of places is written");
     Enricher::with_places(&path).unwrap_or_else(|error| unreachable!("{error}"))
 }

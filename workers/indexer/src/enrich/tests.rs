@@ -42,7 +42,7 @@ fn cities(name: &str) -> Vec<u8> {
         ("81.2.71.0/24", json!({"country": {"iso_code": "FR", "names": {"de": "Frankreich"}}})),
         ("81.2.72.0/24", json!({"city": "not a map"})),
     ];
-    database("GeoLite2-City", &records)
+    database("GeoLite2-City", records)
 }
 
 fn place(enricher: &Enricher, address: &str) -> Value {
@@ -99,7 +99,7 @@ fn a_changed_file_is_taken_once_a_minute_and_a_worse_one_never() {
 #[test]
 fn what_is_no_file_of_places_is_an_error_of_one_line_that_names_it() {
     let whole = cities("London");
-    let owners = database("GeoLite2-ASN", &[("81.2.69.0/24", json!({"autonomous_system_number": 1}))]);
+    let owners = database("GeoLite2-ASN", [("81.2.69.0/24", json!({"autonomous_system_number": 1}))]);
     let mut damaged = whole.clone();
     let marker = whole.len() - 200;
     damaged[marker..].fill(0xff);

@@ -128,7 +128,7 @@ fn a_session_has_the_place_of_its_address_beside_what_zoom_says() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("places.mmdb");
     let record = city("London", "England", ("GB", "United Kingdom"), (51.5, -0.1));
-    std::fs::write(&path, database("DBIP-City-Lite", &[("81.2.69.0/24", record)])).unwrap();
+    std::fs::write(&path, database("DBIP-City-Lite", [("81.2.69.0/24", record)])).unwrap();
     let enricher = Enricher::with_places(&path).unwrap();
     let body = r#"{"participants":[
         {"user_id":"1","ip_address":"anonymous, 81.2.69.9","location":"San Jose (US)"},

@@ -1,5 +1,6 @@
-//! Writes small `MaxMind` DB files, format 2.0, for tests and benchmarks: an IPv6 search tree with records of 24 bits, in
-//! which IPv4 lies below `::/96`, then the data, then what the file says of itself. No record is shared.
+//! Writes `MaxMind` DB files, format 2.0, for tests and benchmarks: an IPv6 search tree with records of 24 bits, or of 32
+//! where they do not suffice, in which IPv4 lies below `::/96`, then the data, then what the file says of itself. No
+//! record is shared.
 
 use std::net::IpAddr;
 
@@ -15,19 +16,23 @@ const ARRAY: u8 = 11;
 const TEXT: u8 = 2;
 
 /// A file of the type `database_type` that knows these networks, written as `81.2.69.0/24`.
-pub(crate) fn database(database_type: &str, networks: &[(&str, Value)]) -> Vec<u8> {
+pub(crate) fn database(
+    database_type: &str,
+    networks: impl IntoIterator<Item = (impl AsRef<str>, Value)>,
+) -> Vec<u8> {
     let mut tree = Tree { nodes: vec![[Record::Empty; 2]] };
     let mut data = Vec::new();
     for (network, value) in networks {
-        let (bits, length) = bits(network);
+        let (bits, length) = bits(network.as_ref());
         tree.insert(bits, length, data.len());
-        write(&mut data, "", value);
+        write(&mut data, "", &value);
     }
-    let mut file = tree.bytes();
+    let record_size = if tree.nodes.len() + 16 + data.len() < 1 << 24 { 24 } else { 32 };
+    let mut file = tree.bytes(record_size);
     let about = json!({
         "binary_format_major_version": 2, "binary_format_minor_version": 0, "build_epoch": 1_767_225_600,
         "database_type": database_type, "description": {"en": "written by a test"}, "ip_version": 6,
-        "languages": ["en"], "node_count": tree.nodes.len(), "record_size": 24,
+        "languages": ["en"], "node_count": tree.nodes.len(), "record_size": record_size,
     });
     file.extend([0; 16]);
     file.extend(data);
@@ -91,15 +96,18 @@ impl Tree {
 
     /// A record is the number of a node, the count of nodes for "nothing", or behind that and the 16 bytes between
     /// tree and data the place in the data.
-    fn bytes(&self) -> Vec<u8> {
+    fn bytes(&self, record_size: usize) -> Vec<u8> {
         let count = self.nodes.len();
         let number = |record: &Record| match record {
             Record::Empty => count,
             Record::Node(node) => *node,
             Record::Data(data) => count + 16 + data,
         };
-        let three = |record| (number(record) as u32).to_be_bytes()[1..].to_vec();
-        self.nodes.iter().flatten().flat_map(three).collect()
+        let mut bytes = Vec::with_capacity(count * record_size / 4);
+        for record in self.nodes.iter().flatten() {
+            bytes.extend_from_slice(&(number(record) as u32).to_be_bytes()[4 - record_size / 8..]);
+        }
+        bytes
     }
 }
 

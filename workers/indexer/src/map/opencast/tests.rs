@@ -38,7 +38,7 @@ fn a_page_of_actions_of_the_old_fork() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("places.mmdb");
     let record = city("London", "England", ("GB", "United Kingdom"), (51.5, -0.1));
-    std::fs::write(&path, database("GeoLite2-City", &[("81.2.69.0/24", record)])).unwrap();
+    std::fs::write(&path, database("GeoLite2-City", [("81.2.69.0/24", record)])).unwrap();
     let enricher = Enricher::with_places(&path).unwrap();
     let body = include_str!("../../fixtures/opencast_actions_dce.json");
     let page = raw(RawKind::OpencastActions, ENDPOINT, ACTIONS, body);
