@@ -61,6 +61,8 @@ main() {
   step "a zoom container killed" killed zoom
   step "an index container killed" killed index
   step "the schedule container killed" killed schedule
+  step "the opencast container killed" killed opencast
+  step "the console container killed" killed console
   step "RabbitMQ restarted" restarted
   step "the guide's commands" guide
   step "the backfill ends complete" complete
@@ -121,7 +123,7 @@ image() {
 files() {
   local name
   mkdir -p "$work/ports"
-  choose_ports "$work/ports" RABBITMQ MANAGEMENT ELASTICSEARCH PROMETHEUS SIMULATOR KIBANA GRAFANA CONSOLE
+  choose_ports "$work/ports" RABBITMQ MANAGEMENT ELASTICSEARCH PROMETHEUS SIMULATOR LECTURES KIBANA GRAFANA CONSOLE
   {
     cat "$work/images"
     sed 's/^/PORT_/' "$work/ports/ports"
@@ -135,6 +137,11 @@ ZOOM_CLIENT_SECRET=simulated-secret
 ZOOM_API_URL=http://simulator:8765/v2
 ZOOM_OAUTH_URL=http://simulator:8765/oauth/token
 ZOOM_QUOTA_SPEED=6
+OPENCAST_ENGAGE_URL=http://simulator:8766
+OPENCAST_ADMIN_URL=http://simulator:8766
+OPENCAST_USER=simulated_system_account
+OPENCAST_PASSWORD=simulated-password
+OPENCAST_CALLS_PER_SECOND=50
 UA_SCHEDULE='30 $(date -u -d '6 hours' +%-H) * * *'
 UA_SCHEDULE_TZ=Europe/Zurich
 ENV
@@ -149,13 +156,13 @@ plain() { # the words that follow `docker compose` in README.md
 }
 
 compose() {
-  plain --profile deps --profile workers --profile observe --profile test "$@"
+  plain --profile deps --profile workers --profile opencast --profile observe --profile test "$@"
 }
 
 stack_up() {
   local begin=$SECONDS
   compose up -d --no-build --wait --wait-timeout "$PATIENCE" --scale zoom=4 --scale index=2 \
-    rabbitmq elasticsearch simulator schedule zoom index prometheus >"$work/up.log" 2>&1 || { tail -n 40 "$work/up.log"; return 1; }
+    rabbitmq elasticsearch simulator schedule zoom opencast index console prometheus >"$work/up.log" 2>&1 || { tail -n 40 "$work/up.log"; return 1; }
   echo "up in $((SECONDS - begin)) s: $(count zoom) zoom, $(count index) index, $(count schedule) schedule"
   [ "$(count zoom) $(count index) $(count schedule)" = "4 2 1" ]
 }
@@ -194,7 +201,7 @@ guided() { # PART
 
 # Lists go slowly until the steps in its middle are done, however long those take on this machine.
 plan() {
-  plain run --rm ua quota set resource-intensive=12% </dev/null
+  plain run --rm ua quota set resource-intensive=8% </dev/null
   guided start
   run=$(compose exec -T index ua runs --json --limit 1 | python3 -c 'import json, sys; print(json.load(sys.stdin)["run"])')
   echo "run $run"
@@ -240,7 +247,7 @@ killed() { # SERVICE
   read -r container < <(compose ps -q "$1")
   before=$(docker inspect -f '{{.State.StartedAt}}' "$container")
   pid=$(docker inspect -f '{{.State.Pid}}' "$container")
-  if tr '\0' ' ' 2>/dev/null <"/proc/$pid/cmdline" | grep -q '^ua work '; then
+  if tr '\0' ' ' 2>/dev/null <"/proc/$pid/cmdline" | grep -q '^ua '; then
     kill -KILL "$pid"
   else
     # The engine lives on another machine, and its own kill counts as a wish to stop.
@@ -289,7 +296,7 @@ truth() {
   local list
   mapfile -t list < <(dates)
   python3 docker/compose_truth.py "http://127.0.0.1:$(port_of "$work/ports" ELASTICSEARCH)" \
-    "http://127.0.0.1:$(port_of "$work/ports" SIMULATOR)" "${list[@]}"
+    "http://127.0.0.1:$(port_of "$work/ports" SIMULATOR)" "http://127.0.0.1:$(port_of "$work/ports" LECTURES)" "${list[@]}"
 }
 
 healthy() {
@@ -306,7 +313,7 @@ healthy() {
 
 observed() {
   local begin=$SECONDS
-  until python3 docker/prometheus/ask.py "http://127.0.0.1:$(port_of "$work/ports" PROMETHEUS)" docker/grafana/dashboards/ua.json 7 >"$work/observed"; do
+  until python3 docker/prometheus/ask.py "http://127.0.0.1:$(port_of "$work/ports" PROMETHEUS)" docker/grafana/dashboards/ua.json 8 >"$work/observed"; do
     # It reads every 15 seconds.
     [ $((SECONDS - begin)) -lt 40 ] || { cat "$work/observed"; return 1; }
     sleep 2

@@ -1,7 +1,7 @@
-"""Puts the index beside the truth of a simulated account: compose_truth.py STORE SIMULATOR DATE...
+"""Puts the index beside the truth of a simulated account and Opencast: compose_truth.py STORE ZOOM OPENCAST DATE...
 
-Exit code 0 when every meeting and every session of the dates is in the index, no other one is, and no call was over
-the quota.
+Exit code 0 when every meeting, session and user action of the dates is in the index, no other one is, and no call was
+over the quota.
 """
 import json
 import sys
@@ -28,12 +28,14 @@ def ids_of(store, kind):
 
 
 def main():
-    store, simulator, *dates = sys.argv[1:]
-    truth = {"meetings": set(), "sessions": set()}
+    store, simulator, lectures, *dates = sys.argv[1:]
+    truth = {"meetings": set(), "sessions": set(), "useractions": set()}
     for date in dates:
         day = ask(f"{simulator}/_truth?date={date}")
         truth["meetings"].update(day["meeting_uuids"])
         truth["sessions"].update(day["session_ids"])
+        day = ask(f"{lectures}/_truth?date={date}")
+        truth["useractions"].update(map(str, day["action_ids"]))
     ok = True
     for kind, wanted in truth.items():
         found = ids_of(store, kind)
