@@ -27,7 +27,7 @@ for part in process debian engine; do
   . "$SERVICES/$part.sh"
 done
 
-passed=0 failed=0 work="" own_engine=false project="ua-test-$$" binary="" public=false opensearch=false dev=false run="" mark=0
+passed=0 failed=0 work="" own_engine=false project="ua-test-$$" binary="" public=false opensearch=false dev=false run="" runs=() mark=0
 
 main() {
   while [ $# -gt 0 ]; do
@@ -141,7 +141,7 @@ OPENCAST_ENGAGE_URL=http://simulator:8766
 OPENCAST_ADMIN_URL=http://simulator:8766
 OPENCAST_USER=simulated_system_account
 OPENCAST_PASSWORD=simulated-password
-OPENCAST_CALLS_PER_SECOND=50
+OPENCAST_CALLS_PER_SECOND=2
 UA_SCHEDULE='30 $(date -u -d '6 hours' +%-H) * * *'
 UA_SCHEDULE_TZ=Europe/Zurich
 ENV
@@ -203,17 +203,20 @@ guided() { # PART
 plan() {
   plain run --rm ua quota set resource-intensive=8% </dev/null
   guided start
-  run=$(compose exec -T index ua runs --json --limit 1 | python3 -c 'import json, sys; print(json.load(sys.stdin)["run"])')
-  echo "run $run"
+  # One for each source, Zoom's is the one that the guide is about.
+  mapfile -t runs < <(compose exec -T index ua runs --json --limit 2 | python3 -c 'import json, sys; print(*sorted(json.loads(line)["run"] for line in sys.stdin), sep="\n")')
+  run=${runs[0]}
+  echo "runs ${runs[*]}"
 }
 
 # progress: done and all jobs of the run, and how many are given up.
 progress() {
-  compose exec -T index ua runs --json --limit 1 2>/dev/null | python3 -c '
+  compose exec -T index ua runs --json --limit 10 2>/dev/null | python3 -c '
 import json, sys
-run = json.loads(sys.stdin.readline())
-ended = run["complete"] + run["incomplete"] + run["dead"] + run["cancelled"]
-print(ended, ended + run["waiting"], run["incomplete"] + run["dead"] + run["cancelled"])'
+runs = [run for run in map(json.loads, sys.stdin) if run["run"] in sys.argv[1:]]
+given_up = sum(run["incomplete"] + run["dead"] + run["cancelled"] for run in runs)
+ended = given_up + sum(run["complete"] for run in runs)
+print(ended, ended + sum(run["waiting"] for run in runs), given_up)' "${runs[@]}"
 }
 
 # Waits until more jobs are done than at the step before. A step that comes after the end would prove nothing.

@@ -141,7 +141,8 @@ fn say(planned: &Planned) {
         planned.needless().map(|parts| format!("; {}", parts.join("; "))).unwrap_or_default()
     ));
     output::say(&sources::of(planned.source).calls(price, plan.jobs.len()).to_string());
-    output::say(&format!("quota    {}; {}", price.share(), words::some(price.quota_days, "quota day")));
+    let days = (price.per_day > 0).then(|| format!("; {}", words::some(price.quota_days, "quota day")));
+    output::say(&format!("quota    {}{}", price.share(), days.unwrap_or_default()));
     if let Some(paused) = price.paused() {
         output::say(&format!("paused   {paused}: the jobs wait until then"));
     }
