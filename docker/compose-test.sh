@@ -285,7 +285,8 @@ complete() {
   plain run --rm ua quota set resource-intensive=default </dev/null
   while [ "$ended" -lt "$all" ]; do
     read -r ended all given_up <<<"$(progress || echo "$ended $all $given_up")"
-    [ $((SECONDS - begin)) -lt "$PATIENCE" ] || { echo "$ended of $all jobs after $PATIENCE s"; compose exec -T index ua status || true; return 1; }
+    # A job whose third attempt fails too waits five minutes for its fourth.
+    [ $((SECONDS - begin)) -lt $((PATIENCE * 2)) ] || { echo "$ended of $all jobs after $((PATIENCE * 2)) s"; compose exec -T index ua status || true; return 1; }
     sleep 1
   done
   echo "$ended of $all jobs, $given_up given up"
