@@ -136,7 +136,7 @@ ZOOM_CLIENT_ID=simulated-client
 ZOOM_CLIENT_SECRET=simulated-secret
 ZOOM_API_URL=http://simulator:8765/v2
 ZOOM_OAUTH_URL=http://simulator:8765/oauth/token
-ZOOM_QUOTA_SPEED=6
+ZOOM_QUOTA_SPEED=2
 OPENCAST_ENGAGE_URL=http://simulator:8766
 OPENCAST_ADMIN_URL=http://simulator:8766
 OPENCAST_USER=simulated_system_account
@@ -199,9 +199,10 @@ guided() { # PART
   [ "$said" -gt 0 ]
 }
 
-# Lists go slowly until the steps in its middle are done, however long those take on this machine.
+# Lists go slowly until the steps in its middle are done, however long those take on this machine; and not so slowly that
+# eight workers with such a quota each would keep within the account's.
 plan() {
-  plain run --rm ua quota set resource-intensive=8% </dev/null
+  plain run --rm ua quota set resource-intensive=25% </dev/null
   guided start
   # One for each source, Zoom's is the one that the guide is about.
   mapfile -t runs < <(compose exec -T index ua runs --json --limit 2 | python3 -c 'import json, sys; print(*sorted(json.loads(line)["run"] for line in sys.stdin), sep="\n")')
