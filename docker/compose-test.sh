@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# The composed stack, for real: builds the image, starts RabbitMQ, Elasticsearch, Prometheus, a simulated Zoom account,
-# 4 zoom and 2 index workers; runs a backfill of 20 dates, scales 4 -> 8 -> 1 -> 4 in its middle, kills a container of
-# each role, restarts RabbitMQ. At the end the index has to equal the truth, with no call over quota and everything
-# healthy. Takes it all down. Ends with the line `N passed, N failed`.
+# The composed stack, for real: builds the image, starts RabbitMQ, Elasticsearch, Prometheus, a simulated Zoom account and
+# a simulated Opencast, 4 zoom, 2 index and an opencast worker, a scheduler and the console; runs a backfill of 20 dates,
+# scales zoom 4 -> 8 -> 1 -> 4 in its middle, kills a container of each role, restarts RabbitMQ. At the end the index has
+# to equal the truth, with no call over quota and everything healthy. Takes it all down. Ends with the line
+# `N passed, N failed`.
 #
 #   docker/compose-test.sh                   builds the image from the sources
 #   docker/compose-test.sh --binary FILE     puts a program into the image that was built outside
@@ -215,6 +216,8 @@ progress() {
   compose exec -T index ua runs --json --limit 10 2>/dev/null | python3 -c '
 import json, sys
 runs = [run for run in map(json.loads, sys.stdin) if run["run"] in sys.argv[1:]]
+if len(runs) != len(sys.argv) - 1:
+    sys.exit(1)
 given_up = sum(run["incomplete"] + run["dead"] + run["cancelled"] for run in runs)
 ended = given_up + sum(run["complete"] for run in runs)
 print(ended, ended + sum(run["waiting"] for run in runs), given_up)' "${runs[@]}"
@@ -284,9 +287,10 @@ guide() {
 complete() {
   local begin=$SECONDS ended=0 all=1 given_up=0
   plain run --rm ua quota set resource-intensive=default </dev/null
-  while [ "$ended" -lt "$all" ]; do
+  # A list's receipt may be seen before those of its jobs.
+  while [ "$ended" -lt "$all" ] || [ "$all" -lt $((DATES * 62)) ]; do
     read -r ended all given_up <<<"$(progress || echo "$ended $all $given_up")"
-    # A job whose third attempt fails too waits five minutes for its fourth.
+    # A job whose third attempt fails too waits two minutes for its fourth.
     [ $((SECONDS - begin)) -lt $((PATIENCE * 2)) ] || { echo "$ended of $all jobs after $((PATIENCE * 2)) s"; compose exec -T index ua status || true; return 1; }
     sleep 1
   done
@@ -389,7 +393,7 @@ finish() {
   [ ! -f "$work/developed" ] || (cd "$work/dev" && "$(cat "$work/developed")" dev down --volumes --yes >/dev/null 2>&1)
   cd "$ROOT" || exit 1
   if [ -f "$work/env" ]; then
-    [ "$status" = 0 ] || compose logs --no-color --tail 15 zoom index schedule setup 2>/dev/null | cut -c 1-300 | tail -n 60
+    [ "$status" = 0 ] || compose logs --no-color --tail 15 zoom opencast index schedule console setup 2>/dev/null | cut -c 1-300 | tail -n 60
     compose down --volumes --remove-orphans --timeout 40 >/dev/null 2>&1
     left=$(docker ps -aq --filter "label=com.docker.compose.project=$project"; docker volume ls -q --filter "label=com.docker.compose.project=$project"; docker network ls -q --filter "label=com.docker.compose.project=$project")
     if [ -z "$left" ]; then echo "taken down"; else echo "FAILED: left behind: $left"; failed=$((failed + 1)); fi

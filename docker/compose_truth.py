@@ -41,8 +41,8 @@ def main():
         truth["sessions"].update(day["session_ids"])
         day = ask(f"{lectures}/_truth?date={date}")
         truth["useractions"].update(map(str, day["action_ids"]))
-    # The fork's windows hold both of their ends: what happened at midnight belongs to the day after.
-    midnight = set(map(str, ask(f"{lectures}/_truth?date={day_after(dates[-1])}")["action_ids"]))
+    # The fork's windows hold both of their ends: the first of the day after may come along.
+    midnight = set(map(str, ask(f"{lectures}/_truth?date={day_after(dates[-1])}")["action_ids"][:1]))
     ok = True
     for kind, wanted in truth.items():
         found = ids_of(store, kind)

@@ -148,7 +148,7 @@ deployment_files() {
 composed_stack() {
   local begin=$SECONDS status=0
   heading "composed stack"
-  run "$work/compose.log" shown timeout --foreground 900 bash docker/compose-test.sh --binary "${CARGO_TARGET_DIR:-target}/debug/ua" || status=$?
+  run "$work/compose.log" shown timeout --foreground 1500 bash docker/compose-test.sh --binary "${CARGO_TARGET_DIR:-target}/debug/ua" || status=$?
   if [ "$status" = 0 ] && grep -q '^left out: ' "$work/compose.log"; then
     not_run+=("composed stack: $(sed -n 's/^left out: //p' "$work/compose.log")")
     echo "NOT RUN ${not_run[-1]}"

@@ -31,6 +31,11 @@ pub(super) struct Fleet {
 impl Fleet {
     /// Processes that are ready and have nothing to do.
     pub(super) async fn start(amqp: &str, speed: f64, processes: usize) -> Self {
+        Self::start_far(amqp, speed, processes, Duration::ZERO).await
+    }
+
+    /// The same, each connection to the account taking so long before its first call arrives.
+    pub(super) async fn start_far(amqp: &str, speed: f64, processes: usize, connect_time: Duration) -> Self {
         let apart = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
         let apart = apart.expect("a runtime can be started");
         let settings = Settings {
@@ -38,6 +43,7 @@ impl Fleet {
             meetings_per_day: 30_000,
             participants: 2.0,
             hosts: 200,
+            connect_time,
             ..Settings::default()
         };
         let simulator =

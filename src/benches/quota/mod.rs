@@ -8,10 +8,14 @@
 mod fleet;
 mod scenes;
 
+use std::time::Duration;
+
 use self::fleet::Fleet;
 
 /// The part of the allowed rate that has to be held.
 const LEAST: f64 = 0.97;
+/// How long a connection to another continent takes.
+const FAR: Duration = Duration::from_millis(250);
 /// How far a process's share may be from the mean.
 const UNEVEN: f64 = 0.15;
 
@@ -82,8 +86,9 @@ pub(crate) async fn all() -> bool {
         well &= Fleet::start(&amqp, speed, 4).await.killed(if speed > 1.0 { 24 } else { 40 }).await.print();
         well &= Fleet::start(&amqp, speed, 4).await.across_midnight().await.print();
     }
-    for processes in [1, 8] {
-        well &= Fleet::start(&amqp, 1.0, processes).await.idle_first(15).await.print();
+    for (processes, connect_time) in [(1, Duration::ZERO), (8, Duration::ZERO), (1, FAR), (8, FAR)] {
+        let fleet = Fleet::start_far(&amqp, 1.0, processes, connect_time).await;
+        well &= fleet.idle_first(25, connect_time).await.print();
     }
     well &= Fleet::start(&amqp, 1.0, 8).await.killed(40).await.print();
     well &= Fleet::start(&amqp, 1.0, 8).await.across_midnight().await.print();
@@ -106,7 +111,7 @@ pub(crate) async fn short() -> bool {
     for processes in [1, 4] {
         well &= Fleet::start(&amqp, 1.0, processes).await.steady(20).await.print();
     }
-    well &= Fleet::start(&amqp, 1.0, 4).await.idle_first(15).await.print();
+    well &= Fleet::start_far(&amqp, 1.0, 4, FAR).await.idle_first(25, FAR).await.print();
     told(well)
 }
 

@@ -30,13 +30,14 @@ impl Fleet {
         found
     }
 
-    /// From the first call on, after nothing was to be done: no moment is left out.
-    pub(super) async fn idle_first(self, seconds: u64) -> Found {
+    /// From the first call on, after nothing was to be done: no moment is left out, and no connection is there yet.
+    pub(super) async fn idle_first(self, seconds: u64, connect_time: Duration) -> Found {
         self.publish(seconds + 5).await;
         let begun = self.wait(30, async |fleet| fleet.calls() > 0).await;
         assert!(begun, "no call was made: {}", self.folder.path().display());
         let rate = self.rate(Duration::from_secs(seconds)).await;
-        let found = self.found("from idle", rate);
+        let scene = format!("from idle, {} ms to connect", connect_time.as_millis());
+        let found = self.found(&scene, rate);
         self.end().await;
         found
     }

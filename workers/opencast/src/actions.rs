@@ -78,7 +78,8 @@ pub(crate) async fn fetch(
         None => daily::read(errand, date, false).await,
     };
     let Tally { promised, got, doubt } = tally.map_err(|refusal| forget(opencast, refusal))?;
-    match doubt.or_else(|| unanswered(errand)) {
+    let is_short = promised.is_none_or(|promised| got < promised);
+    match doubt.or_else(|| unanswered(errand).filter(|_| !is_short)) {
         Some(doubt) => errand.errand.finish_with(promised, got, None, Some(doubt)).await?,
         None => errand.errand.finish(promised, got, None).await?,
     }
@@ -103,10 +104,7 @@ async fn find_dialect(errand: &mut Errand<'_>) -> Result<Option<Dialect>, Refusa
 /// What speaks against a date whose actions came, some of them without what is known of their episodes.
 fn unanswered(errand: &Errand<'_>) -> Option<Cause> {
     let (mpid, cause) = errand.unanswered.first_key_value()?;
-    let others = match errand.unanswered.len() - 1 {
-        0 => String::new(),
-        others => format!(" and of {others} more"),
-    };
+    let others = if errand.unanswered.len() > 1 { " and others" } else { "" };
     let text = format!("all actions came, but nothing of episode {mpid}{others}: {}", cause.text);
     Some(Cause::new(cause.class, text))
 }

@@ -21,14 +21,18 @@ use crate::workflows;
 
 /// Episodes per page of the catalogue.
 const PAGE: u32 = 100;
+/// After so many episodes without an answer no further one is asked for: with more of them it would look as if the server
+/// were away.
+const MOST_UNANSWERED: usize = 2;
 /// A catalogue of more pages than this does not end.
 const MAX_PAGES: u32 = 100_000;
 
 /// What is known of an episode that an action names; `None` when Opencast does not know it. Whoever looks it up first
 /// sends the episode too.
 ///
-/// Where Opencast has no answer for one episode, however often it is asked, the last attempt goes on without: the actions
-/// of a whole date are worth more than the title of one lecture. Its receipt says so, and the date is planned again.
+/// Where Opencast has no answer for an episode, and will have none in this job, that goes on without: the actions of a
+/// whole date are worth more than the title of a lecture. Its receipt says so, and the date is planned again. After a few
+/// such episodes no further one is asked for: what is in trouble then is the server.
 pub(crate) async fn look_up(
     errand: &mut Errand<'_>,
     mpid: &Mpid,
@@ -36,11 +40,15 @@ pub(crate) async fn look_up(
     if let Some(facts) = errand.opencast.known.get(mpid) {
         return Ok(facts);
     }
-    if errand.unanswered.contains_key(mpid) {
+    if errand.unanswered.contains_key(mpid) || errand.unanswered.len() >= MOST_UNANSWERED {
         return Ok(None);
     }
     let facts = match ask(errand, mpid).await {
-        Ok(facts) => facts,
+        Ok(Some((answer, place, context))) => {
+            let episode = send_found(errand, &answer, place, &context).await?;
+            episode.map(|episode| Arc::new(episode.facts()))
+        }
+        Ok(None) => None,
         Err(refusal) => {
             let Some(cause) = errand.errand.end(&refusal.failure) else { return Err(refusal) };
             errand.unanswered.insert(mpid.clone(), cause);
@@ -52,11 +60,15 @@ pub(crate) async fn look_up(
     Ok(facts)
 }
 
-async fn ask(errand: &mut Errand<'_>, mpid: &Mpid) -> Result<Option<Arc<EpisodeFacts>>, Refusal> {
+/// Asks for an episode and its workflows: the answer, where the episode stands in it, and what its workflows say.
+async fn ask(
+    errand: &mut Errand<'_>,
+    mpid: &Mpid,
+) -> Result<Option<(Answer, usize, EpisodeContext)>, Refusal> {
     match find(errand, mpid).await {
         Ok(Some((answer, place))) => {
-            let episode = send(errand, &answer, place).await?;
-            Ok(episode.map(|episode| Arc::new(episode.facts())))
+            let context = workflows::of(errand.opencast, mpid, errand.errand.calls()).await?;
+            Ok(Some((answer, place, context)))
         }
         // An id that the server does not take as one is not known to it.
         Ok(None) | Err(Refusal { reason: Reason::Parameter, .. }) => Ok(None),
@@ -71,7 +83,8 @@ pub(crate) async fn fetch_one(errand: &mut Errand<'_>, mpid: &Mpid) -> Result<()
         let cause = Some(Cause::new(CauseClass::Gone, text));
         return Ok(errand.errand.finish_with(Some(1), 0, None, cause).await?);
     };
-    send(errand, &answer, place).await?;
+    let context = workflows::of(errand.opencast, mpid, errand.errand.calls()).await?;
+    send_found(errand, &answer, place, &context).await?;
     Ok(errand.errand.finish(Some(1), 1, None).await?)
 }
 
@@ -148,12 +161,16 @@ async fn find(errand: &mut Errand<'_>, mpid: &Mpid) -> Result<Option<(Answer, us
 }
 
 /// Sends one result of an answer as a document of its own, with what its workflows say.
-async fn send(errand: &mut Errand<'_>, answer: &Answer, place: usize) -> Result<Option<Episode>, Refusal> {
+async fn send_found(
+    errand: &mut Errand<'_>,
+    answer: &Answer,
+    place: usize,
+    context: &EpisodeContext,
+) -> Result<Option<Episode>, Refusal> {
     let found = episode::results(&answer.body).map_err(|fault| odd(Endpoint::Search, fault))?;
     let Some(result) = found.results.get(place) else { return Ok(None) };
     let episode = Episode::read(result).map_err(|fault| odd(Endpoint::Search, fault))?;
-    let context = workflows::of(errand.opencast, &episode.mpid, errand.errand.calls()).await?;
-    send_result(errand, &episode.mpid, answer, result, &context).await?;
+    send_result(errand, &episode.mpid, answer, result, context).await?;
     Ok(Some(episode))
 }
 

@@ -9,6 +9,7 @@ use crate::meter::{Doing, during};
 const REQUEST_SECONDS: &str = "ua_api_request_duration_seconds";
 const CALLS: &str = "ua_api_calls_total";
 const WAIT_SECONDS: &str = "ua_quota_wait_seconds";
+const LATE: &str = "ua_quota_tokens_late_total";
 
 /// Says what these figures mean.
 pub fn describe() {
@@ -27,6 +28,12 @@ pub fn describe() {
         Unit::Seconds,
         "Time for which a call waited for leave by the quota, or for a 429 to pass, by source and rate class."
     );
+    describe_counter!(
+        LATE,
+        Unit::Count,
+        "Tokens that came too late for a call and were given back, by source and rate class: with many of them the broker \
+         is far away or the machine short of processor time."
+    );
 }
 
 /// Waits for leave to call.
@@ -35,6 +42,11 @@ pub async fn waiting<T>(source: &'static str, class: &'static str, leave: impl F
     let left = during(Doing::Quota, leave).await;
     histogram!(WAIT_SECONDS, "source" => source, "class" => class).record(began.elapsed());
     left
+}
+
+/// Takes note of tokens that came too late for a call.
+pub(crate) fn late(source: &'static str, class: &'static str, tokens: u64) {
+    counter!(LATE, "source" => source, "class" => class).increment(tokens);
 }
 
 /// Makes a call of `endpoint`; `status` reads the answer's HTTP status, if there is an answer.

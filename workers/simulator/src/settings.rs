@@ -38,6 +38,8 @@ pub struct Settings {
     pub faults_in_a_row: Option<u32>,
     /// How long a call stricken by [`crate::Fault::Timeout`] hangs.
     pub fault_timeout: Duration,
+    /// How long a new connection takes before its first call arrives: what a way and handshakes would cost.
+    pub connect_time: Duration,
     /// What the simulator's clock shows at the start; it runs on from there. `None` is the real time.
     pub now: Option<Timestamp>,
     /// Scopes of the tokens; `None` grants all that are needed.
@@ -67,6 +69,7 @@ impl Default for Settings {
             faults: Vec::new(),
             faults_in_a_row: None,
             fault_timeout: Duration::from_secs(60),
+            connect_time: Duration::ZERO,
             now: None,
             scopes: None,
             credentials: Credentials::default(),

@@ -214,39 +214,37 @@ async fn a_lookup_that_fails_is_no_absence() {
     assert!(matches!(outcome, Err(Failure::Retry { .. })), "{outcome:?}");
 }
 
-/// One lecture that the server cannot show must not cost all others of its date.
+/// Lectures that the server cannot show must not cost the actions of their date, however many they are.
 #[tokio::test]
-async fn an_episode_of_which_there_is_never_an_answer_costs_its_facts_alone() {
-    let server = Server::start(|path| match path.contains("/search/") {
-        true if path.contains("id=broken") => Some(StatusCode::INTERNAL_SERVER_ERROR.into_response()),
-        true => json(r#"{"total":1,"result":[{"mediapackage":{"id":"e"}}]}"#),
-        false if !path.contains("/usertracking/actions") => None,
-        false if path.contains("offset=2") => {
-            page(path, 3, &[row(3, "2026-03-19T03:00:00Z").replace(r#""e""#, r#""broken""#)])
+async fn episodes_of_which_there_is_never_an_answer_cost_their_facts_alone() {
+    let server = Server::start(|path| {
+        let named =
+            |id: u32, mpid: &str| row(id, "2026-03-19T01:00:00Z").replace(r#""e""#, &format!(r#""{mpid}""#));
+        match path.contains("/search/") {
+            true if path.contains("id=broken") => Some(StatusCode::INTERNAL_SERVER_ERROR.into_response()),
+            true => json(r#"{"total":1,"result":[{"mediapackage":{"id":"a"}}]}"#),
+            false if !path.contains("/usertracking/actions") => None,
+            false if path.contains("offset=0") => page(path, 4, &[named(1, "a"), named(2, "broken1")]),
+            false if path.contains("offset=2") => page(path, 4, &[named(3, "broken2"), named(4, "broken3")]),
+            false => page(path, 4, &[]),
         }
-        false if path.contains("offset=0") => page(
-            path,
-            3,
-            &[
-                row(1, "2026-03-19T01:00:00Z").replace(r#""e""#, r#""broken""#),
-                row(2, "2026-03-19T02:00:00Z"),
-            ],
-        ),
-        false => page(path, 3, &[]),
     })
     .await;
     let harvest = server.bench(Choice::Dce).harvest(vec![whole(date())]).await;
     assert!(harvest.failed.is_empty(), "{:?}", harvest.failed);
-    assert!(harvest.action_ids().into_iter().eq([1, 2, 3]));
-    assert!(harvest.facts().into_iter().eq(["e"]) && harvest.episodes().into_keys().eq(["e"]));
+    assert!(harvest.action_ids().into_iter().eq([1, 2, 3, 4]));
+    assert!(harvest.facts().into_iter().eq(["a"]) && harvest.episodes().into_keys().eq(["a"]));
     let receipt = harvest.receipt("opencast:actions:2026-03-19");
-    assert_eq!((receipt.state, receipt.got), (ReceiptState::Incomplete, Some(3)));
+    assert_eq!((receipt.state, receipt.got), (ReceiptState::Incomplete, Some(4)));
     let cause = receipt.cause.as_ref().unwrap();
-    assert!(
-        cause.text.contains("nothing of episode broken: ") && cause.text.contains("answered 500"),
-        "{cause}"
+    assert!(cause.text.contains("nothing of episode broken1 and others: "), "{cause}");
+    assert!(cause.text.contains("answered 500"), "{cause}");
+    let asked = ["id=broken1", "id=broken2", "id=broken3"].map(|id| server.asked(id));
+    assert_eq!(
+        asked,
+        [7 * 3, 3, 0],
+        "once an attempt, with the tries of one call; then the server is let alone"
     );
-    assert_eq!(server.asked("id=broken"), 7 * 3, "once an attempt, with the tries of one call");
 }
 
 /// User tracking that goes while a process runs is noticed, and a date of which a part was read is not taken for read.

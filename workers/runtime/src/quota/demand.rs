@@ -45,12 +45,26 @@ impl Demand {
 
     /// Takes note of what a process wants; returns how many tokens it gave back, by meter. `None` when the message
     /// is not to be understood.
+    ///
+    /// A process counts from the beginning of the term on. Of one that is heard for the first time, or again after it was
+    /// forgotten, nobody knows what of that was taken note of: a call too many in the day's count is better than one too
+    /// few.
     pub(crate) fn hear(&mut self, want: &Want, now: f64) -> Option<Vec<u64>> {
         let meters = self.rings.len();
         if [&want.waiting, &want.received, &want.returned].iter().any(|counts| counts.len() != meters) {
             return None;
         }
-        let worker = self.workers.entry(want.worker.clone()).or_insert_with(|| Worker::new(meters));
+        let is_counted = want.term == self.term;
+        let worker = self.workers.entry(want.worker.clone());
+        let worker = worker.or_insert_with(|| match is_counted {
+            true => Worker {
+                received: want.received.clone(),
+                granted: want.received.clone(),
+                returned: want.returned.clone(),
+                ..Worker::new(meters)
+            },
+            false => Worker::new(meters),
+        });
         if want.serial <= worker.serial {
             return Some(vec![0; meters]);
         }
@@ -58,9 +72,11 @@ impl Demand {
         worker.waiting.clone_from(&want.waiting);
         worker.way = want.way_us.map(|micros| micros as f64 / 1e6);
         let mut back = vec![0; meters];
-        if want.term == self.term {
+        if is_counted {
             for (meter, back) in back.iter_mut().enumerate() {
                 *back = want.returned[meter].saturating_sub(worker.returned[meter]);
+                // What was under way to a process that nobody knew any more has arrived.
+                worker.granted[meter] = worker.granted[meter].max(want.received[meter]);
             }
             worker.received.clone_from(&want.received);
             worker.returned.clone_from(&want.returned);
@@ -195,11 +211,27 @@ mod tests {
     #[test]
     fn what_is_given_back_is_told_once() {
         let mut demand = Demand::new(7, 1);
-        assert_eq!(demand.hear(&want("a", 1, 1, 5, 2), 0.0), Some(vec![2]));
-        assert_eq!(demand.hear(&want("a", 2, 1, 6, 3), 0.0), Some(vec![1]));
-        let of_another_term = Want { term: 6, ..want("a", 3, 1, 9, 9) };
+        assert_eq!(demand.hear(&want("a", 1, 1, 0, 0), 0.0), Some(vec![0]));
+        assert_eq!(demand.hear(&want("a", 2, 1, 5, 2), 0.0), Some(vec![2]));
+        assert_eq!(demand.hear(&want("a", 3, 1, 6, 3), 0.0), Some(vec![1]));
+        let of_another_term = Want { term: 6, ..want("a", 4, 1, 9, 9) };
         assert_eq!(demand.hear(&of_another_term, 0.0), Some(vec![0]));
-        assert_eq!(demand.hear(&Want { waiting: Vec::new(), ..want("a", 4, 1, 9, 9) }, 0.0), None);
+        assert_eq!(demand.hear(&Want { waiting: Vec::new(), ..want("a", 5, 1, 9, 9) }, 0.0), None);
+    }
+
+    #[test]
+    fn what_was_given_back_before_a_process_was_forgotten_is_not_given_back_again() {
+        let mut demand = Demand::new(7, 1);
+        demand.hear(&want("a", 1, 0, 0, 0), 0.0).unwrap();
+        assert_eq!(demand.hear(&want("a", 2, 1, 5, 2), 0.0), Some(vec![2]));
+        demand.forget(1_000.0);
+        assert_eq!(demand.hear(&want("a", 3, 1, 5, 2), 1_000.0), Some(vec![0]), "it was silent for long");
+        assert_eq!(demand.hear(&want("a", 4, 1, 6, 3), 1_000.0), Some(vec![1]));
+        assert_eq!(turns(&mut demand, 5).len(), 1, "nothing of before is under way");
+        // Its connection was lost: it comes under another name, and what was under way under the old one says no more.
+        assert_eq!(demand.hear(&want("b", 5, 1, 6, 3), 1_000.0), Some(vec![0]));
+        demand.gone("a");
+        assert_eq!(demand.hear(&want("a", 4, 1, 6, 3), 1_000.0), Some(vec![0]));
     }
 
     #[test]

@@ -12,12 +12,22 @@ const LATENESS: f64 = 0.08;
 const LEAST_ROOM: f64 = 0.05;
 /// A token that is older is thrown away, whatever the room.
 const OLDEST: f64 = 2.0;
+/// Seconds for which a call waits that has no connection yet: a name to look up, and three ways there and back for TCP and
+/// TLS to another continent.
+const CONNECT: f64 = 0.3;
+/// Seconds from the first call on within which connections are made.
+const FIRST_CALLS: f64 = 1.5;
+/// Connections that nobody used for so many seconds may be closed.
+const IDLE: f64 = 5.0;
 
 /// The rate of a meter's tokens.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Pace {
     /// Tokens per second.
     pub rate: f64,
+    /// The same of the first calls after a pause. Those that wait for a connection arrive with those that find one: there
+    /// are as many as if the window were longer by that wait.
+    pub first_rate: f64,
     /// What a bucket holds at the most, a part of a token included.
     pub depth: f64,
     /// How old a token may become before it is used. As much again is left for the call's own way.
@@ -34,19 +44,22 @@ impl Pace {
         let (full, window) = (meter.per_window, meter.window.as_secs_f64());
         let rate = share * full / window;
         if !meter.strict {
-            return Self { rate, depth: 1.0 + rate * LATENESS, max_age: seconds(OLDEST) };
+            return Self { rate, first_rate: rate, depth: 1.0 + rate * LATENESS, max_age: seconds(OLDEST) };
         }
+        let first_rate = |rate: f64| rate * window / (window + CONNECT);
         let room = full - 1.0 - rate * window;
         let spare = (rate * LATENESS).min(room / 2.0);
         let late = (room - spare) / rate;
         if late >= LEAST_ROOM * window {
-            return Self { rate, depth: 1.0 + spare, max_age: seconds((late / 2.0).min(OLDEST)) };
+            let max_age = seconds((late / 2.0).min(OLDEST));
+            return Self { rate, first_rate: first_rate(rate), depth: 1.0 + spare, max_age };
         }
         let late = LEAST_ROOM * window;
         // With a quota of one call a window only one token may come in it.
         let rate = ((full - 1.0) / (window + 2.0 * late)).max(0.9 / (window + 2.0 * late)).min(rate);
         let spare = if full > 2.0 { rate * late } else { 0.0 };
-        Self { rate, depth: 1.0 + spare, max_age: seconds((late / 2.0).min(OLDEST)) }
+        let max_age = seconds((late / 2.0).min(OLDEST));
+        Self { rate, first_rate: first_rate(rate), depth: 1.0 + spare, max_age }
     }
 
     /// The pace for a fleet that is farther away than the meter's own room allows: tokens may be older, and the rate
@@ -64,7 +77,7 @@ impl Pace {
         let late = meter.window.as_secs_f64() + way.room + own;
         // As above: of a quota of one call only one token.
         let rate = ((meter.per_window - self.depth) / late).max(0.9 / late).min(self.rate);
-        Self { rate, max_age, ..self }
+        Self { rate, first_rate: rate * self.first_rate / self.rate, max_age, ..self }
     }
 }
 
@@ -78,18 +91,21 @@ pub(super) struct Bucket {
     tokens: f64,
     /// When that was so, on a clock of seconds that never goes back.
     at: f64,
+    /// Until when connections are being made; `None` before the first call.
+    first_until: Option<f64>,
 }
 
 impl Bucket {
     /// An empty bucket: the first token comes after a whole period, whatever was given out before.
     pub(super) fn empty(now: f64) -> Self {
-        Self { tokens: 0.0, at: now }
+        Self { tokens: 0.0, at: now, first_until: None }
     }
 
     /// Takes a token, or says how long until there is one.
     pub(super) fn take(&mut self, pace: &Pace, now: f64) -> Result<(), Duration> {
         let passed = (now - self.at).max(0.0);
-        self.tokens = (self.tokens + passed * pace.rate).min(pace.depth);
+        let rate = self.rate(pace, now, passed);
+        self.tokens = (self.tokens + passed * rate).min(pace.depth);
         self.at = self.at.max(now);
         // What is added in many steps may fall short of one by a rounding.
         if self.tokens >= 1.0 - 1e-9 {
@@ -97,7 +113,15 @@ impl Bucket {
             return Ok(());
         }
         // Never nought: whoever waits for less than the clock can tell would ask without end.
-        Err(Duration::from_secs_f64((1.0 - self.tokens) / pace.rate).max(Duration::from_micros(1)))
+        Err(Duration::from_secs_f64((1.0 - self.tokens) / rate).max(Duration::from_micros(1)))
+    }
+
+    /// The rate at this moment, when nobody has asked for so many seconds.
+    fn rate(&mut self, pace: &Pace, now: f64, passed: f64) -> f64 {
+        if passed > IDLE {
+            self.first_until = None;
+        }
+        if now < *self.first_until.get_or_insert(now + FIRST_CALLS) { pace.first_rate } else { pace.rate }
     }
 
     /// Puts back a token that came back at once, as if it had never been taken.
@@ -160,6 +184,29 @@ mod tests {
         assert_eq!(pace(0.01).rate, 0.01);
         let times = given(&five, &[0.0], &[0.0; 50]);
         assert!(times.windows(2).all(|pair| pair[1] - pair[0] >= 0.2 - 1e-6), "{times:?}");
+    }
+
+    /// How many tokens somebody gets in so many seconds who is always waiting.
+    fn taken(bucket: &mut Bucket, pace: &Pace, begin: f64, seconds: f64) -> i32 {
+        let (mut now, mut count) = (begin, 0);
+        while now < begin + seconds {
+            match bucket.take(pace, now) {
+                Ok(()) => count += 1,
+                Err(wait) => now += wait.as_secs_f64(),
+            }
+        }
+        count
+    }
+
+    #[test]
+    fn the_first_calls_come_more_slowly_and_so_do_those_after_a_pause() {
+        let pace = Pace::new(&meter(40.0, 1), 0.8);
+        let mut bucket = Bucket::empty(0.0);
+        assert_eq!(taken(&mut bucket, &pace, 100.0, FIRST_CALLS), 40, "what it held, and 24.6 a second");
+        assert_eq!(taken(&mut bucket, &pace, 100.0 + FIRST_CALLS, 10.0), 320);
+        let after = 110.0 + FIRST_CALLS;
+        assert_eq!(taken(&mut bucket, &pace, after + IDLE / 2.0, 1.0), 35, "what it held, and 32 a second");
+        assert_eq!(taken(&mut bucket, &pace, after + 1.0 + 2.0 * IDLE, 1.0), 28, "after a pause");
     }
 
     /// Times at which a bucket gives tokens to somebody who is always waiting, or was away for a while, and whose
@@ -228,14 +275,36 @@ mod tests {
             prop_assert!(over.is_none(), "{pace:?} {over:?}");
         }
 
+        /// Whatever waits for a connection to be made, and whatever does not.
+        #[test]
+        fn no_window_holds_more_while_connections_are_made(
+            per_window in 1_u32..500,
+            share in 0.01_f64..=1.0,
+            ways in prop::collection::vec((any::<bool>(), 0.0_f64..=1.0, 0.0_f64..=1.0), 1..30),
+        ) {
+            let meter = meter(f64::from(per_window), 1);
+            let pace = Pace::new(&meter, share);
+            let late = |turn: usize| {
+                let (connects, age, way) = ways[turn % ways.len()];
+                (age + way) * pace.max_age.as_secs_f64() + if connects { CONNECT } else { 0.0 }
+            };
+            let first = given(&pace, &[0.0], &[0.0; 900]).into_iter().take_while(|at| *at < FIRST_CALLS);
+            let mut calls: Vec<f64> = first.enumerate().map(|(turn, at)| at + late(turn)).collect();
+            calls.sort_by(f64::total_cmp);
+            let most = per_window as usize;
+            let over = calls.windows(most + 1).find(|some| some[most] - some[0] < 1.0 - 1e-6);
+            prop_assert!(over.is_none(), "{pace:?} {over:?}");
+        }
+
         #[test]
         fn the_rate_is_what_the_share_says(per_window in 10_u32..500, share in 0.05_f64..=0.8) {
             let meter = meter(f64::from(per_window), 1);
             let pace = Pace::new(&meter, share);
             prop_assert!((pace.rate - share * f64::from(per_window)).abs() < 1e-9);
-            let times = given(&pace, &[0.0], &vec![0.0; 500]);
-            let took = times[499];
-            prop_assert!((499.0 / took) >= pace.rate * 0.99, "{took}");
+            let times = given(&pace, &[0.0], &vec![0.0; 1_500]);
+            let first = times.iter().position(|at| *at >= FIRST_CALLS).expect("some come later");
+            let (count, took) = ((times.len() - 1 - first) as f64, times[times.len() - 1] - times[first]);
+            prop_assert!(count / took >= pace.rate * 0.99, "{count} in {took}");
         }
     }
 }

@@ -17,7 +17,7 @@ use super::clocks::Ahead;
 use super::wire::Note;
 use super::{Account, News, Order, Pause, ledger};
 use crate::broker::amqp::{self, Amqp};
-use crate::{BrokerError, Failure, clock};
+use crate::{BrokerError, Failure, calls, clock};
 
 /// How often it is said what is wanted while nothing changes.
 const AGAIN: Duration = Duration::from_millis(700);
@@ -46,7 +46,7 @@ impl Tap {
         Self { account, state: Mutex::new(state), changed: Notify::new() }
     }
 
-    /// Waits for a token. Safe to cancel: one that comes nevertheless is given back.
+    /// Waits for a token. Safe to cancel: one that comes nevertheless is given back, or counted without a call.
     pub(crate) async fn acquire(&self, meter: usize) -> Result<(), Failure> {
         if let Some(held) = self.held(meter) {
             return Err(held);
@@ -60,7 +60,17 @@ impl Tap {
             // The machine had no time for this task since the token came. A call as late as that would come on top of
             // those of the next moment.
             self.state().give_back(meter, token.term);
+            self.count_late(meter, 1);
+            if begin.elapsed() >= PATIENCE {
+                return Err(self.later("its tokens come too late".to_owned()));
+            }
             place = Place::First;
+        }
+    }
+
+    fn count_late(&self, meter: usize, tokens: u64) {
+        if let Some(meter) = self.account.meters.get(meter) {
+            calls::late(self.account.source, meter.name, tokens);
         }
     }
 
@@ -203,9 +213,12 @@ impl Tap {
         match note {
             Note::Grant(grant) => {
                 state.begin_term(grant.term);
-                let back = state.hand_out(&grant, now);
+                let left = state.hand_out(&grant, now);
                 drop(state);
-                if back {
+                if left.late {
+                    self.count_late(grant.meter, left.tokens);
+                }
+                if left.tokens > 0 {
                     self.changed.notify_one();
                 }
             }

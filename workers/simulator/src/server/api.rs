@@ -3,10 +3,11 @@
 
 use std::sync::Arc;
 
-use axum::extract::State;
+use axum::extract::{ConnectInfo, State};
 use axum::http::header::AUTHORIZATION;
 use axum::http::{HeaderMap, Method, Uri};
 use axum::response::Response;
+use tokio::time::Instant;
 
 use super::answer::Answer;
 use super::deliver::{date_header, deliver, instead, rate_headers, refusal, strike};
@@ -16,6 +17,7 @@ use super::query::Params;
 use super::shared::Shared;
 use super::{metrics, report, users};
 use crate::faults::{Damage, Fault};
+use crate::transport::Accepted;
 
 const NO_DASHBOARD: &str = "This API is only available for ZMP and Business or higher accounts that have enabled the Dashboard feature.";
 const NO_WEBINARS: &str = "Webinar plan is missing. You must subscribe to the webinar plan and enable webinars for this user in order to perform this action.";
@@ -40,10 +42,15 @@ impl Call<'_> {
 /// Everything below `/v2`, and all paths nobody knows.
 pub(super) async fn api(
     State(shared): State<Arc<Shared>>,
+    ConnectInfo(Accepted(accepted)): ConnectInfo<Accepted>,
     method: Method,
     uri: Uri,
     headers: HeaderMap,
 ) -> Response {
+    let connected = accepted + shared.settings().connect_time;
+    if connected > Instant::now() {
+        tokio::time::sleep_until(connected).await;
+    }
     let (mut endpoint, id) = route(uri.path());
     if method != Method::GET {
         endpoint = Endpoint::Unknown;

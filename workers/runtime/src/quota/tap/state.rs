@@ -23,6 +23,13 @@ pub(super) struct Token {
     pub(super) good_until: Instant,
 }
 
+/// What was not handed out of a grant.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Left {
+    pub(super) tokens: u64,
+    pub(super) late: bool,
+}
+
 /// How a caller is told.
 pub(super) type Caller = oneshot::Sender<Result<Token, Failure>>;
 
@@ -108,9 +115,9 @@ impl State {
         }
     }
 
-    /// Hands tokens to callers; true when one is left over, or too old.
-    pub(super) fn hand_out(&mut self, grant: &Grant, now: Instant) -> bool {
-        let Some(received) = self.want.received.get_mut(grant.meter) else { return false };
+    /// Hands tokens to callers; returns how many were left over, and whether they came too late.
+    pub(super) fn hand_out(&mut self, grant: &Grant, now: Instant) -> Left {
+        let Some(received) = self.want.received.get_mut(grant.meter) else { return Left::default() };
         *received += grant.count;
         let good_until = self.good_until(grant, now).filter(|until| now <= *until);
         let mut left = grant.count;
@@ -122,7 +129,7 @@ impl State {
             left -= u64::from(caller.send(Ok(token)).is_ok());
         }
         self.want.returned[grant.meter] += left;
-        left > 0
+        Left { tokens: left, late: good_until.is_none() }
     }
 
     /// A token of a term was not used.

@@ -4,7 +4,7 @@ use super::*;
 use crate::quota::wire::Grant;
 use crate::quota::{Meter, UNLIMITED};
 
-const MAX_AGE: Duration = Duration::from_millis(60);
+const MAX_AGE: Duration = Duration::from_millis(250);
 
 fn tap() -> Tap {
     let meter =
@@ -20,13 +20,13 @@ fn tap() -> Tap {
 }
 
 /// One token, in answer to a message that is sent now.
-fn grant(tap: &Tap) {
+fn grant(tap: &Tap, max_age: Duration) {
     let serial = {
         let mut state = tap.state();
         state.number();
         state.want.serial
     };
-    let max_age_us = MAX_AGE.as_micros() as u64;
+    let max_age_us = max_age.as_micros() as u64;
     let grant = Grant { term: 7, meter: 0, count: 1, serial, held_us: 0, max_age_us };
     tap.take(&serde_json::to_vec(&Note::Grant(grant)).unwrap());
 }
@@ -58,12 +58,13 @@ async fn a_caller_that_had_no_time_to_use_its_token_gives_it_back_and_is_the_nex
         while counts(&tap).0 < 2 {
             tokio::task::yield_now().await;
         }
-        grant(&tap);
+        grant(&tap, MAX_AGE);
+        assert_eq!(counts(&tap), (1, 1, 0), "handed to the first of the two");
         std::thread::sleep(MAX_AGE * 2);
         while counts(&tap) != (2, 1, 1) {
             tokio::task::yield_now().await;
         }
-        grant(&tap);
+        grant(&tap, Duration::from_secs(60));
     };
     let both = async { tokio::join!(calls, leads).0 };
     let first = tokio::time::timeout(Duration::from_secs(20), both).await.expect("a token that is used");
