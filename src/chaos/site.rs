@@ -12,6 +12,8 @@ use store::Store;
 
 /// Quota of the simulated account, as a multiple of Zoom's.
 const SPEED: f64 = 2.0;
+/// How long a run may take.
+const LONGEST: Duration = Duration::from_secs(600);
 /// Dates harvested.
 const DATES: i64 = 3;
 /// Meetings a date and second of storm: enough to keep the quota busy until the end.
@@ -68,6 +70,7 @@ fn variable(name: &str) -> String {
 impl Site {
     /// A site on RabbitMQ 3 or 4.
     pub(crate) async fn new(seed: u64, length: Duration, rabbitmq: u64) -> Self {
+        midnight_is_far().await;
         let simulator = Simulator::start(world(seed, length)).await.unwrap();
         let (rabbitmq, amqp) = match rabbitmq {
             3 => ("rabbitmq-3", variable("UA_TEST_AMQP_URL")),
@@ -133,6 +136,17 @@ impl Site {
         } else {
             println!("logs of the roles are left in {}", folder.keep().display());
         }
+    }
+}
+
+/// The schedule plans yesterday: were it another day at the end than at the beginning, a date too many would be planned.
+async fn midnight_is_far() {
+    let midnight =
+        TimeZone::UTC.to_timestamp(ua::coverage::today().tomorrow().unwrap().at(0, 0, 0, 0)).unwrap();
+    let left = Duration::try_from(midnight.duration_since(runtime::clock::now())).unwrap_or_default();
+    if left < LONGEST {
+        println!("chaos: midnight UTC is waited for, {} s", left.as_secs());
+        tokio::time::sleep(left + Duration::from_secs(1)).await;
     }
 }
 

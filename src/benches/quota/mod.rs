@@ -90,6 +90,7 @@ pub(crate) async fn all() -> bool {
         let fleet = Fleet::start_far(&amqp, 1.0, processes, connect_time).await;
         well &= fleet.idle_first(25, connect_time).await.print();
     }
+    well &= Fleet::start_far(&amqp, 1.0, 4, FAR).await.joined().await.print();
     well &= Fleet::start(&amqp, 1.0, 8).await.killed(40).await.print();
     well &= Fleet::start(&amqp, 1.0, 8).await.across_midnight().await.print();
     well &= Fleet::start(&amqp, 1.0, 4).await.frozen().await.print();

@@ -42,6 +42,21 @@ impl Fleet {
         found
     }
 
+    /// As many processes join those that work, and have their connections still to make.
+    pub(super) async fn joined(mut self) -> Found {
+        self.busy(30).await;
+        let (before, works) = (self.processes.len(), async |fleet: &Self| {
+            fleet.simulator.ledger_summary().by_token.len() >= fleet.processes.len()
+        });
+        (0..before).for_each(|_| self.add());
+        let joined = self.wait(30, works).await;
+        assert!(joined, "nobody joined: {}", self.folder.path().display());
+        let rate = self.rate(Duration::from_secs(15)).await;
+        let found = self.found(&format!("{before} more joined"), rate);
+        self.end().await;
+        found
+    }
+
     /// Whoever keeps the quota stands still until another has taken over, and then goes on: two together must not give
     /// out more than one.
     pub(super) async fn frozen(self) -> Found {
