@@ -24,15 +24,15 @@ pub(crate) async fn embedded() {
     harvest("as days, ten at once", Dialect::Upstream, 10, false).await;
 }
 
-/// A file of places as large as the real ones of cities: every /20 below 224.0.0.0, each as another city.
+/// A file of places as large as the real ones of cities: every /18 below 224.0.0.0, each as another city.
 fn places() -> Vec<u8> {
-    let networks = (1..224_u16).flat_map(|first| (0..4_096_u16).map(move |rest| (first, rest)));
+    let networks = (1..224_u16).flat_map(|first| (0..1_024_u16).map(move |rest| (first, rest)));
     let networks = networks.map(|(first, rest)| {
-        let (second, third) = (rest >> 4, (rest & 15) << 4);
+        let (second, third) = (rest >> 2, (rest & 3) << 6);
         let place = (f64::from(first) / 3.0, f64::from(second) / 2.0);
         let name = format!("City {first} {second} {third}");
         let city = crate::mmdb::city(&name, "Region", ("CH", "Switzerland"), place);
-        (format!("{first}.{second}.{third}.0/20"), city)
+        (format!("{first}.{second}.{third}.0/18"), city)
     });
     crate::mmdb::database("GeoLite2-City", networks)
 }

@@ -16,7 +16,7 @@ const OLDEST: f64 = 2.0;
 /// TLS to another continent.
 const CONNECT: f64 = 0.3;
 /// Seconds from the first call on within which connections are made.
-const FIRST_CALLS: f64 = 1.5;
+const FIRST_CALLS: f64 = 1.0;
 /// Connections that nobody used for so many seconds may be closed.
 const IDLE: f64 = 5.0;
 
@@ -202,7 +202,7 @@ mod tests {
     fn the_first_calls_come_more_slowly_and_so_do_those_after_a_pause() {
         let pace = Pace::new(&meter(40.0, 1), 0.8);
         let mut bucket = Bucket::empty(0.0);
-        assert_eq!(taken(&mut bucket, &pace, 100.0, FIRST_CALLS), 40, "what it held, and 24.6 a second");
+        assert_eq!(taken(&mut bucket, &pace, 100.0, FIRST_CALLS), 28, "what it held, and 24.6 a second");
         assert_eq!(taken(&mut bucket, &pace, 100.0 + FIRST_CALLS, 10.0), 320);
         let after = 110.0 + FIRST_CALLS;
         assert_eq!(taken(&mut bucket, &pace, after + IDLE / 2.0, 1.0), 35, "what it held, and 32 a second");
