@@ -4,7 +4,7 @@
 #
 #   docker/test.sh             everything
 #   docker/test.sh --quick     gates and tests without servers and without the demo
-#   docker/test.sh --no-stack  everything but the composed stack in containers, which takes four minutes
+#   docker/test.sh --no-stack  everything but the composed stack in containers, which takes six minutes
 #
 #   UA_CACHE                 where fetched and built things are kept (default ~/.cache/ua)
 #   UA_TEST_SECONDS          how long the tests may take in all (default 2100)
