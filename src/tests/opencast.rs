@@ -21,8 +21,13 @@ fn settings() -> Settings {
     Settings { actions_per_day: 2_500, now, ..Settings::default() }
 }
 
+/// A date that is settled whatever the time of day: one that has just ended may still change.
+fn date() -> String {
+    ua::coverage::today().saturating_sub(jiff::Span::new().days(2)).to_string()
+}
+
 fn day() -> Date {
-    yesterday().parse().unwrap()
+    date().parse().unwrap()
 }
 
 fn local(program: &Program) -> Store {
@@ -92,7 +97,7 @@ async fn embedded(settings: Settings) {
     let dce = settings.dialect == Dialect::Dce;
     let opencast = Opencast::start(settings).await.unwrap();
     let program = Program::new().with_opencast(&opencast).with("UA_DATA_DIR", "data");
-    let (day, date) = (day(), yesterday());
+    let (day, date) = (day(), date());
     let ended = program.call(&["run", "--source", "opencast", "--date", &date, "--json"]);
     assert_eq!(ended.code, Some(0), "{}\n{}", ended.out, ended.err);
     let said: Value = serde_json::from_str(ended.out.lines().last().unwrap()).unwrap();
@@ -219,7 +224,7 @@ async fn both_sources_on_rabbitmq_4_and_elasticsearch_9() {
     let program = Program::new().with_account(&zoom, 5.0).with_opencast(&opencast);
     let site = Site::with(program.with("OPENCAST_CALLS_PER_SECOND", 20), &amqp, &search);
     site.succeed(&["setup"]);
-    site.succeed(&["plan", "--date", &yesterday(), "--yes"]);
+    site.succeed(&["plan", "--date", &date(), "--yes"]);
     let worker = site.program.start(&["work", "all"], "first.log");
     eventually("some actions are indexed", 60, async || !site.ids(Kind::Useractions).await.is_empty()).await;
     worker.kill();

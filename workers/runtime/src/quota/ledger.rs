@@ -21,7 +21,7 @@ use super::{Account, Book, Meter, MeterNews, News, Order, Pace, Pause};
 /// Seconds of calls that are counted ahead, so that a crash never leaves too low a count behind.
 const AHEAD: f64 = 1.0;
 /// Seconds after midnight for which what is given back may be of the day before.
-const OF_YESTERDAY: f64 = 15.0;
+const OF_YESTERDAY: f64 = 3.0;
 
 /// The two clocks: one that never goes back, in seconds, and the time of day of this machine.
 #[derive(Debug, Clone, Copy, PartialEq)]
