@@ -394,7 +394,7 @@ finish() {
   cd "$ROOT" || exit 1
   if [ -f "$work/env" ]; then
     [ "$status" = 0 ] || compose logs --no-color --tail 15 zoom opencast index schedule console setup 2>/dev/null | cut -c 1-300 | tail -n 60
-    compose down --volumes --remove-orphans --timeout 40 >/dev/null 2>&1
+    plain --profile "*" down --volumes --remove-orphans --timeout 40 >/dev/null 2>&1
     left=$(docker ps -aq --filter "label=com.docker.compose.project=$project"; docker volume ls -q --filter "label=com.docker.compose.project=$project"; docker network ls -q --filter "label=com.docker.compose.project=$project")
     if [ -z "$left" ]; then echo "taken down"; else echo "FAILED: left behind: $left"; failed=$((failed + 1)); fi
   fi

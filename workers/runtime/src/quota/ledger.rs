@@ -20,8 +20,6 @@ use super::{Account, Book, Meter, MeterNews, News, Order, Pace, Pause};
 
 /// Seconds of calls that are counted ahead, so that a crash never leaves too low a count behind.
 const AHEAD: f64 = 1.0;
-/// Seconds after midnight for which what is given back may be of the day before.
-const OF_YESTERDAY: f64 = 3.0;
 
 /// The two clocks: one that never goes back, in seconds, and the time of day of this machine.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -58,8 +56,6 @@ pub(crate) struct Ledger {
     doubts: Doubts,
     /// How far away the fleet is.
     way: Way,
-    /// When the day ended that was counted before this one.
-    turned: Option<f64>,
 }
 
 impl Ledger {
@@ -68,8 +64,7 @@ impl Ledger {
         let buckets = vec![Bucket::empty(now.seconds); account.meters.len()];
         let (kept, way) = (Some(book.used), Way::new(f64::from(book.room_ms) / 1e3));
         let (paces, doubts) = (Vec::new(), Doubts::default());
-        let mut ledger =
-            Self { kept, account, book, paces, buckets, changed: true, doubts, way, turned: None };
+        let mut ledger = Self { kept, account, book, paces, buckets, changed: true, doubts, way };
         ledger.pace();
         ledger.turn(now);
         ledger
@@ -108,10 +103,8 @@ impl Ledger {
     }
 
     /// A token was not used. One that came `at_once` is given out again, as if it had never been.
-    pub(crate) fn give_back(&mut self, meter: usize, at_once: bool, now: Now) {
-        self.turn(now);
-        let of_today = self.turned.is_none_or(|turned| now.seconds - turned > OF_YESTERDAY);
-        if self.account.meters[meter].daily && of_today {
+    pub(crate) fn give_back(&mut self, meter: usize, at_once: bool) {
+        if self.account.meters[meter].daily {
             self.book.used = self.book.used.saturating_sub(1);
         }
         if at_once {
@@ -259,7 +252,6 @@ impl Ledger {
             let Book { day, used, uncounted, .. } = self.book;
             let before =
                 (day == today.yesterday().unwrap_or(today)).then_some(DayCount { day, used, uncounted });
-            self.turned = before.map(|_| now.seconds);
             self.begin_day(DayCount { day: today, used: 0, uncounted: 0 }, before);
         }
         let time = self.api(now.time);

@@ -243,7 +243,7 @@ impl Service {
                 };
                 let Some(back) = self.demand.hear(&want, till.now().seconds) else { return Ok(()) };
                 for (meter, count) in back.into_iter().enumerate() {
-                    (0..count).for_each(|_| till.ledger().give_back(meter, false, till.now()));
+                    (0..count).for_each(|_| till.ledger().give_back(meter, false));
                 }
                 for order in want.orders {
                     debug!("from a worker: {order:?}");
@@ -260,7 +260,7 @@ impl Service {
             Arrival::Undelivered { worker, body } => {
                 self.demand.gone(&worker);
                 if let Ok(Note::Grant(grant)) = serde_json::from_slice(&body) {
-                    (0..grant.count).for_each(|_| till.ledger().give_back(grant.meter, true, till.now()));
+                    (0..grant.count).for_each(|_| till.ledger().give_back(grant.meter, true));
                 }
             }
         }
