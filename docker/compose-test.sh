@@ -284,11 +284,18 @@ guide() {
   plain run --rm ua check
 }
 
+# Nobody has anything in hand, and nothing waits.
+idle() {
+  compose exec -T index ua status >"$work/status" 2>/dev/null || true
+  grep -q '^nothing to do: no job waits' "$work/status"
+}
+
 complete() {
   local begin=$SECONDS ended=0 all=1 given_up=0
   plain run --rm ua quota set resource-intensive=default </dev/null
-  # A list's receipt may be seen before those of its jobs.
-  while [ "$ended" -lt "$all" ] || [ "$all" -lt $((DATES * 62)) ]; do
+  # A list's receipt may be seen before those of its jobs; and a list that was in hand when RabbitMQ was restarted is read
+  # once more, and plans its jobs again.
+  until [ "$ended" = "$all" ] && [ "$all" -ge $((DATES * 62)) ] && idle; do
     read -r ended all given_up <<<"$(progress || echo "$ended $all $given_up")"
     # A job whose third attempt fails too waits two minutes for its fourth.
     [ $((SECONDS - begin)) -lt $((PATIENCE * 2)) ] || { echo "$ended of $all jobs after $((PATIENCE * 2)) s"; compose exec -T index ua status || true; return 1; }
@@ -296,7 +303,7 @@ complete() {
   done
   echo "$ended of $all jobs, $given_up given up"
   [ "$ended" = "$all" ] && [ "$given_up" = 0 ]
-  guided after >"$work/after"
+  guided after >"$work/after" || { cat "$work/after"; return 1; }
   cat "$work/after"
   grep -q "covered already" "$work/after"
 }
