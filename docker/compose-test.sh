@@ -48,6 +48,7 @@ main() {
   trap 'exit 143' TERM HUP
   step "stand-ins" images
   step "image" image
+  step "the image by itself" alone
   step "files" files
   if $dev; then
     step "ua dev" developed
@@ -56,13 +57,14 @@ main() {
   step "stack of 4 zoom, 2 index" stack_up
   step "ports are published on 127.0.0.1 only" ports
   step "plan of $DATES dates" plan
+  # First: its run is the shorter one.
+  step "the opencast container killed" killed_amid opencast
   step "zoom 4 -> 8" scale 8
   step "zoom 8 -> 1" scale 1
   step "zoom 1 -> 4" scale 4
   step "a zoom container killed" killed zoom
   step "an index container killed" killed index
   step "the schedule container killed" killed schedule
-  step "the opencast container killed" killed opencast
   step "the console container killed" killed console
   step "RabbitMQ restarted" restarted
   step "the guide's commands" guide
@@ -76,6 +78,8 @@ main() {
 engine() {
   local status=0
   ! docker info >/dev/null 2>&1 || { engine_up; return 0; }
+  # One that another call has left is not this script's to stop.
+  DOCKER_HOST=unix://$UA_CACHE/docker/engine.sock docker info >/dev/null 2>&1 || own_engine=true
   (engine_up) || status=$?
   if [ "$status" != 0 ]; then
     rm -rf "$work"
@@ -84,7 +88,6 @@ engine() {
     exit 1
   fi
   engine_up
-  own_engine=true
 }
 
 images() {
@@ -118,6 +121,26 @@ image() {
   echo "image: $(((size - base) / 1000000)) MB over its base of $((base / 1000000)) MB"
   # A program built for debugging is what it is.
   [ -n "$binary" ] || [ $((size - base)) -le 60000000 ]
+}
+
+# What the image promises whoever runs it without Compose.
+alone() {
+  local about container begin=$SECONDS health
+  about=$(docker image inspect -f '{{.Config.User}} {{json .Config.Entrypoint}} {{index .Config.Labels "org.opencontainers.image.title"}} {{index .Config.Labels "org.opencontainers.image.version"}}' "$project")
+  echo "user, entry point, labels: $about"
+  [[ $about =~ ^[1-9][0-9]*\ \[\"ua\"\]\ ua\ [0-9.]+$ ]]
+  # Without servers it works in the file of its volume; nothing else may be written.
+  container=$(docker run -d --read-only --cap-drop ALL -v /data "$project" work index)
+  until health=$(docker inspect -f '{{.State.Status}} {{.State.Health.Status}}' "$container") && [ "$health" = "running healthy" ]; do
+    [ $((SECONDS - begin)) -lt 60 ] || { echo "$health"; docker logs --tail 5 "$container"; docker rm -fv "$container" >/dev/null; return 1; }
+    sleep 0.5
+  done
+  begin=$SECONDS
+  docker stop --time 30 "$container" >/dev/null
+  health=$(docker inspect -f '{{.State.ExitCode}}' "$container")
+  docker rm -v "$container" >/dev/null
+  echo "healthy by its own check; told to stop it ended with $health after $((SECONDS - begin)) s"
+  [ "$health" = 0 ] && [ $((SECONDS - begin)) -lt 30 ]
 }
 
 # What a user writes into .env, with free ports, and the simulated account in the place of Zoom.
@@ -157,7 +180,7 @@ plain() { # the words that follow `docker compose` in README.md
 }
 
 compose() {
-  plain --profile deps --profile workers --profile opencast --profile observe --profile test "$@"
+  plain --profile deps --profile workers --profile observe --profile test "$@"
 }
 
 stack_up() {
@@ -196,8 +219,18 @@ guided() { # PART
     echo "\$ docker compose $line"
     eval "plain $line" </dev/null
     said=$((said + 1))
+    [[ $line != *" pause "* ]] || paused
   done < <(sed -n "/<!-- guide: $1 -->/,/<!-- guide: end -->/s/^docker compose \([^#]*\).*/\1/p" docker/README.md)
   [ "$said" -gt 0 ]
+}
+
+# Each class of calls of both sources stands still, as the guide has just wished.
+paused() {
+  compose exec -T index ua quota --json | python3 -c '
+import json, sys
+limits = [(news["source"], limit["name"], bool(limit.get("pause"))) for news in map(json.loads, sys.stdin) for limit in news["meters"]]
+print("paused:", *(f"{source} {name}" for source, name, pause in limits if pause))
+sys.exit(0 if {"zoom", "opencast"} == {source for source, _, _ in limits} and all(pause for _, _, pause in limits) else 1)'
 }
 
 # Lists go slowly until the steps in its middle are done, however long those take on this machine; and not so slowly that
@@ -211,8 +244,9 @@ plan() {
   echo "runs ${runs[*]}"
 }
 
-# progress: done and all jobs of the run, and how many are given up.
-progress() {
+# progress: done and all jobs of these runs, of all by default, and how many are given up.
+progress() { # RUN...
+  [ $# -gt 0 ] || set -- "${runs[@]}"
   compose exec -T index ua runs --json --limit 10 2>/dev/null | python3 -c '
 import json, sys
 runs = [run for run in map(json.loads, sys.stdin) if run["run"] in sys.argv[1:]]
@@ -220,7 +254,25 @@ if len(runs) != len(sys.argv) - 1:
     sys.exit(1)
 given_up = sum(run["incomplete"] + run["dead"] + run["cancelled"] for run in runs)
 ended = given_up + sum(run["complete"] for run in runs)
-print(ended, ended + sum(run["waiting"] for run in runs), given_up)' "${runs[@]}"
+print(ended, ended + sum(run["waiting"] for run in runs), given_up)' "$@"
+}
+
+# The run of a source in the middle of its work, whatever the others do.
+amid() { # SOURCE
+  local begin=$SECONDS ended=0 all=1 run
+  for run in "${runs[@]}"; do [[ $run != *-"$1" ]] || break; done
+  while [ "$ended" = 0 ]; do
+    read -r ended all _ <<<"$(progress "$run" || echo "0 1 0")"
+    [ $((SECONDS - begin)) -lt "$PATIENCE" ] || { echo "none of its jobs was done after $PATIENCE s"; return 1; }
+    sleep 0.5
+  done
+  echo "at $ended of $all jobs of $run"
+  [[ $run = *-"$1" ]] && [ "$ended" -lt "$all" ]
+}
+
+killed_amid() { # SERVICE, named like its source
+  amid "$1"
+  killed "$1"
 }
 
 # Waits until more jobs are done than at the step before. A step that comes after the end would prove nothing.
@@ -254,6 +306,7 @@ killed() { # SERVICE
   read -r container < <(compose ps -q "$1")
   before=$(docker inspect -f '{{.State.StartedAt}}' "$container")
   pid=$(docker inspect -f '{{.State.Pid}}' "$container")
+  # From this machine where the engine is on it.
   if tr '\0' ' ' 2>/dev/null <"/proc/$pid/cmdline" | grep -q '^ua '; then
     kill -KILL "$pid"
   else
@@ -356,16 +409,20 @@ developed() {
   set +a
   echo "$program" >"$work/developed"
   "$program" dev up >exported
+  dev_project=$(sed -n 's/^COMPOSE_PROJECT_NAME=//p' ua-dev/.env)
   sed "s/:[^:@]*@/:...@/" exported
   # Again: nothing is made anew, and the password still fits.
   "$program" dev up >again 2>again.log || { cat again.log; return 1; }
   cmp exported again
   (eval "$(grep ^export exported)" && "$program" status)
-  [ "$(docker ps -q --filter label=com.docker.compose.project=ua-dev | xargs docker inspect -f '{{range .NetworkSettings.Ports}}{{range .}}{{println .HostIp}}{{end}}{{end}}' | grep . | sort -u)" = 127.0.0.1 ]
+  [ "$(docker ps -q --filter label=com.docker.compose.project="$dev_project" | xargs docker inspect -f '{{range .NetworkSettings.Ports}}{{range .}}{{println .HostIp}}{{end}}{{end}}' | grep . | sort -u)" = 127.0.0.1 ]
   "$program" dev logs rabbitmq >log
   grep -q rabbitmq log
   "$program" dev down
-  [ "$(docker volume ls -q --filter label=com.docker.compose.project=ua-dev | wc -l)" = 2 ]
+  # Servers of another folder are others, with data and a password of their own.
+  "$program" dev --folder other up >/dev/null 2>other.log || { cat other.log; return 1; }
+  "$program" dev --folder other down --volumes --yes
+  [ "$(docker volume ls -q --filter label=com.docker.compose.project="$dev_project" | wc -l)" = 2 ]
   "$program" dev down --volumes </dev/null || status=$?
   [ "$status" = 2 ]
   "$program" dev down --volumes --yes
@@ -375,8 +432,8 @@ developed() {
 }
 
 dev_left() {
-  docker ps -aq --filter label=com.docker.compose.project=ua-dev
-  docker volume ls -q --filter label=com.docker.compose.project=ua-dev
+  docker ps -a --format '{{.Label "com.docker.compose.project"}}' | grep '^ua-dev-' || true
+  docker volume ls --format '{{.Label "com.docker.compose.project"}}' | grep '^ua-dev-' || true
 }
 
 step() { # NAME COMMAND...
@@ -406,7 +463,9 @@ finish() {
     if [ -z "$left" ]; then echo "taken down"; else echo "FAILED: left behind: $left"; failed=$((failed + 1)); fi
   fi
   docker image rm "$project" >/dev/null 2>&1
-  if $own_engine; then engine_down; fi
+  if $own_engine; then
+    if [ -z "$(docker ps -q)" ]; then engine_down; else echo "the engine goes on: others use it"; fi
+  fi
   rm -rf "$work"
   printf '\n== in all (%s s)\n' "$SECONDS"
   echo "$passed passed, $failed failed"

@@ -103,7 +103,7 @@ compose() {
 
 compose_files() {
   local profile
-  for profile in deps workers opencast observe tools '*'; do
+  for profile in deps workers observe tools '*'; do
     compose --profile "$profile" config --quiet || return
   done
   compose -f docker/docker-compose.opensearch.yml --profile deps config --quiet || return
@@ -126,6 +126,9 @@ for name, service in services.items():
             wrong.append(f"{name}: port {port} is published beyond this machine")
     if "mem_limit" not in service or "no-new-privileges:true" not in service.get("security_opt", []):
         wrong.append(f"{name}: no memory limit, or it may gain rights")
+    # Those that end: one that is disabled says so, one that is forgotten is absent.
+    if service.get("healthcheck", {}).get("disable", "test" not in service.get("healthcheck", {})) != (name in ("setup", "ua")):
+        wrong.append(f"{name}: a service that stays has a health check, one that ends has none")
     if name in ("setup", "schedule", "zoom", "opencast", "index", "console", "ua"):
         if not service.get("read_only") or service.get("cap_drop") != ["ALL"]:
             wrong.append(f"{name}: may write or has capabilities")
@@ -183,9 +186,14 @@ manifests() {
       "$(python)" docker/kubernetes/validate.py "$version" "$definitions" <"$work/$folder.yaml" || return
     done
   done
-  # The check itself can fail.
-  ! sed 's/pollingInterval/polingInterval/' "$work/base.yaml" | "$(python)" docker/kubernetes/validate.py "$version" "$definitions" >/dev/null || return
-  ! sed 's/terminationGracePeriodSeconds/terminationGrace/' "$work/base.yaml" | "$(python)" docker/kubernetes/validate.py "$version" "$definitions" >/dev/null
+  # The check itself can fail, for each of its reasons.
+  local change
+  for change in s/pollingInterval/polingInterval/ s/terminationGracePeriodSeconds/terminationGrace/ \
+    's/terminationGracePeriodSeconds: 60/terminationGracePeriodSeconds: 50/' '/scaleTargetRef:/{n;s/ua-/ub-/}' \
+    's/livenessProbe:/startupProbe:/' '/kind: PodDisruptionBudget/,/^---/s/component: zoom/component: zom/'; do
+    ! sed "$change" "$work/base.yaml" | "$(python)" docker/kubernetes/validate.py "$version" "$definitions" >"$work/unseen" ||
+      { echo "not seen: $change"; return 1; }
+  done
 }
 
 # A root folder with the units, what they refer to, and something executable in the place of the program.
@@ -204,8 +212,12 @@ units() {
   said=$(systemd-analyze verify --man=no --root="$(unit_root)" "${UNITS[@]}" 2>&1) || { echo "$said"; return 1; }
   # It says what it does not like and still ends with 0.
   [ -z "$said" ] || { echo "$said"; return 1; }
-  # A unit waits longer than the worker's own grace.
+  # A unit, like a container, waits longer than the worker's own grace.
+  local grace
+  grace=$(sed -n '/value_name = "DURATION", default_value = /s/.*default_value = "\([0-9]*\)s".*/\1/p' src/cli/work.rs)
+  [ "$grace" -gt 0 ] && [ "$grace" -le 30 ] || return
   grep -L '^TimeoutStopSec=40$' docker/systemd/*.service | (! grep .)
+  [ "$(grep -c '^  stop_grace_period: 40s$' docker/docker-compose.yml)" = 1 ]
 }
 
 units_confined() {

@@ -42,4 +42,8 @@ pub struct Work {
     /// handed back
     #[arg(long, value_name = "DURATION", default_value = "25s", value_parser = duration)]
     pub grace: Duration,
+    /// A role whose source is not configured at all is left out, where it would be refused; if no other is left the
+    /// process idles
+    #[arg(long)]
+    pub if_configured: bool,
 }

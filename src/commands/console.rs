@@ -12,7 +12,7 @@ use crate::cli::Console;
 use crate::config::Config;
 use crate::console;
 use crate::exit::{self, Outcome};
-use crate::serving::{self, Place, Site};
+use crate::serving::{self, BROKER, Place, Site};
 use crate::signal::Signals;
 
 /// Pause between two looks whether the broker is there.
@@ -44,12 +44,12 @@ pub(super) async fn execute(words: Console, config: &Config) -> anyhow::Result<O
 
 /// The broker to look at, once it is there. A refusal is waited for, too: who looks after the broker may mend it.
 async fn broker(config: &Config, site: &Site) -> Broker {
-    site.awaits("the broker");
+    site.awaits(BROKER);
     let mut told = false;
     loop {
         match assemble::reader(config, "console").await {
             Ok(broker) => {
-                site.has("the broker");
+                site.has(BROKER);
                 return broker;
             }
             Err(error) if !std::mem::replace(&mut told, true) => {

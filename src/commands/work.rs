@@ -15,7 +15,7 @@ use crate::assemble::{self, Parts, Running};
 use crate::cli::{RoleName, Work};
 use crate::config::Config;
 use crate::exit::{self, Outcome, usage};
-use crate::serving::{self, Site};
+use crate::serving::{self, BROKER, Site};
 use crate::signal::Signals;
 use crate::sources::{self, Fetcher};
 
@@ -34,6 +34,12 @@ pub(super) async fn execute(words: Work, config: &Config) -> anyhow::Result<Outc
     let site = Arc::new(Site::default());
     let served = CancellationToken::new();
     serving::start(&site, config, &served).await?;
+    if words.if_configured && is_idle(&words.roles, config) {
+        site.idles();
+        info!("idle: nothing of the source of this role is configured");
+        info!("{}: stopped", signals.next().await);
+        return Ok(Outcome::Complete);
+    }
     let parts = tokio::select! {
         parts = parts(&words, config, &site) => parts?,
         signal = signals.next() => {
@@ -68,6 +74,14 @@ pub(super) async fn execute(words: Work, config: &Config) -> anyhow::Result<Outc
     served.cancel();
     outcome?;
     Ok(Outcome::Complete)
+}
+
+/// Whether all these roles fetch from sources of which nothing is configured.
+fn is_idle(roles: &[RoleName], config: &Config) -> bool {
+    let idle = |source: &Source| config.has_nothing_of(*source);
+    let fetched =
+        |role: &RoleName| Source::ALL.into_iter().find(|source| RoleName::fetching(*source) == *role);
+    roles.iter().all(|role| fetched(role).as_ref().is_some_and(idle))
 }
 
 /// Has all roles finish or hand back what they have, and closes the broker, within `grace`. A broker or a store that
@@ -105,13 +119,14 @@ async fn parts(words: &Work, config: &Config, site: &Site) -> anyhow::Result<Par
     }
     let is_wanted = |source: &Source| {
         let role = RoleName::fetching(*source);
-        words.roles.contains(&role) || has(role) && configured.contains(source)
+        let skipped = words.if_configured && config.has_nothing_of(*source);
+        words.roles.contains(&role) && !skipped || has(role) && configured.contains(source)
     };
     let wanted: Vec<Source> = Source::ALL.into_iter().filter(is_wanted).collect();
     let schedule = schedule(words, config)?;
     let index = if has(RoleName::Index) { Some(assemble::enricher(config)?) } else { None };
     let store = assemble::store(config)?;
-    let broker = insist("the broker", site, || assemble::broker(config, "work"));
+    let broker = insist(BROKER, site, || assemble::broker(config, "work"));
     let templates = async {
         match index.is_some() || schedule.is_some() {
             true => insist("the store", site, || crate::templates::current(&store)).await.map(|_| ()),

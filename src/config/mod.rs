@@ -192,6 +192,14 @@ impl Config {
         Source::ALL.into_iter().filter(|source| self.of_source(*source, None).is_ok()).collect()
     }
 
+    /// True when not even a part of what a source needs is set.
+    pub fn has_nothing_of(&self, source: Source) -> bool {
+        match source {
+            Source::Zoom => self.zoom.as_ref().is_err_and(|missing| missing.len() == zoom::NEEDED.len()),
+            Source::Opencast => self.opencast.is_none(),
+        }
+    }
+
     /// Says whether everything these sources need is configured.
     ///
     /// # Errors

@@ -4,6 +4,9 @@ use secrecy::SecretString;
 
 use super::{ConfigError, Environment};
 
+/// What an account cannot do without.
+pub(super) const NEEDED: [&str; 3] = ["ZOOM_ACCOUNT_ID", "ZOOM_CLIENT_ID", "ZOOM_CLIENT_SECRET"];
+
 /// The accounts: those of the file, or the one of the variables.
 ///
 /// # Errors
@@ -27,10 +30,9 @@ pub(super) fn configs(environment: &Environment) -> Result<Vec<::zoom::Config>, 
 /// # Errors
 /// When credentials are missing or a value is not one its variable takes.
 fn config(environment: &Environment) -> Result<::zoom::Config, ConfigError> {
-    let needed = ["ZOOM_ACCOUNT_ID", "ZOOM_CLIENT_ID", "ZOOM_CLIENT_SECRET"];
-    let [Some(account_id), Some(client_id), Some(client_secret)] = needed.map(|name| environment.get(name))
+    let [Some(account_id), Some(client_id), Some(client_secret)] = NEEDED.map(|name| environment.get(name))
     else {
-        let names = needed.into_iter().filter(|name| environment.get(name).is_none()).collect();
+        let names = NEEDED.into_iter().filter(|name| environment.get(name).is_none()).collect();
         return Err(ConfigError::Missing { names });
     };
     common(environment, account_id.to_owned(), client_id.to_owned(), SecretString::from(client_secret))

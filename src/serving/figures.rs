@@ -8,7 +8,7 @@ use metrics::{Unit, describe_gauge, gauge};
 use runtime::quota::News;
 use runtime::{Broker, BrokerError, Depth, roll, telemetry};
 
-use super::{Site, Working};
+use super::{BROKER, Site, Working};
 use crate::advice::{self, Advice, Bound, Observed};
 
 const MESSAGES: &str = "ua_queue_messages";
@@ -75,7 +75,13 @@ pub(super) fn describe() {
 
 /// Brings everything that is looked up to its state of now.
 pub(super) async fn bring_up_to_date(site: &Site) {
-    let Some(working) = site.working() else { return };
+    let Some(working) = site.working() else {
+        // Workers that were started while it is away have no other figure that could tell of it.
+        if site.is_awaiting(BROKER) {
+            gauge!(REACHABLE).set(0.0);
+        }
+        return;
+    };
     for status in &working.statuses {
         telemetry::show(&status.snapshot(), &status.rates());
     }

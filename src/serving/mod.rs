@@ -23,6 +23,9 @@ const HANGS: Duration = Duration::from_secs(90);
 /// How often figures are brought into their buckets while nobody reads them.
 const TIDY: Duration = Duration::from_secs(5);
 
+/// The broker among what is waited for before work can begin.
+pub(crate) const BROKER: &str = "the broker";
+
 /// What the process is about, for whoever asks.
 #[derive(Debug, Default)]
 pub(crate) struct Site {
@@ -36,6 +39,8 @@ struct State {
     /// What is waited for before work begins.
     awaited: Vec<String>,
     stopping: bool,
+    /// There is nothing to do, and there will be nothing.
+    idle: bool,
     working: Option<Working>,
 }
 
@@ -74,6 +79,11 @@ impl Site {
         self.state().working = Some(Working { broker, store, statuses, documents_limit });
     }
 
+    /// There is no work, and that is well.
+    pub(crate) fn idles(&self) {
+        self.state().idle = true;
+    }
+
     /// Work ends.
     pub(crate) fn stops(&self) {
         self.state().stopping = true;
@@ -85,6 +95,11 @@ impl Site {
 
     fn working(&self) -> Option<Working> {
         self.state().working.clone()
+    }
+
+    /// Whether `what` is waited for.
+    fn is_awaiting(&self, what: &str) -> bool {
+        self.state().awaited.iter().any(|known| known == what)
     }
 
     /// Whether the loops turn, or which does not.

@@ -22,6 +22,9 @@ pub(super) async fn ready(site: &Site) -> Result<(), String> {
         if state.stopping {
             return Err("stopping".to_owned());
         }
+        if state.idle {
+            return Ok(());
+        }
         if !state.awaited.is_empty() {
             return Err(format!("waiting for {}", state.awaited.join(", ")));
         }

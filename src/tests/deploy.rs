@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 use simulator::{Settings, Simulator};
 
 use crate::program::{Program, eventually};
+use crate::serving::{address, get};
 
 /// A port that nobody listens on now.
 fn free_port() -> u16 {
@@ -43,8 +44,24 @@ async fn a_worker_that_waits_is_alive_and_not_ready() {
     })
     .await;
     assert_eq!(program.call(&["health"]).code, Some(0), "waiting is no illness");
+    let address = address(&program, "work.log").await;
+    let figures = get(&address, "/metrics").await.1;
+    assert!(figures.contains("\nua_broker_reachable 0\n"), "an alert has to see it: {figures}");
     assert_eq!(worker.terminate(), Some(0));
     simulator.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_whose_source_is_not_there_is_refused_or_idles_where_that_is_wished() {
+    let program = Program::new().with("UA_HTTP", free_port()).with("AMQP_URL", "amqp://127.0.0.1:9/%2f");
+    let refused = program.call(&["work", "opencast"]);
+    assert_eq!(refused.code, Some(2), "{}", refused.err);
+    let half = Program::new().with("ZOOM_ACCOUNT_ID", "x").call(&["work", "zoom", "--if-configured"]);
+    assert_eq!(half.code, Some(2), "{}", half.err);
+    assert!(half.err.contains("ZOOM_CLIENT_ID"), "{}", half.err);
+    let worker = program.start(&["work", "opencast", "zoom", "--if-configured"], "work.log");
+    eventually("it is ready", 60, async || program.call(&["health", "--ready"]).code == Some(0)).await;
+    assert_eq!(worker.terminate(), Some(0));
 }
 
 #[test]

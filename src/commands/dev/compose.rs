@@ -11,8 +11,6 @@ use super::files;
 
 /// What to do without an engine.
 const WITHOUT: &str = "`ua demo` shows the whole pipeline and needs no container";
-/// Under this name the servers are known to Docker.
-const PROJECT: &str = "ua-dev";
 /// The oldest Compose that reads the file.
 const OLDEST: (u32, u32) = (2, 24);
 
@@ -69,12 +67,12 @@ impl Compose {
 
     /// Calls it; what it says goes to stderr.
     pub(super) async fn run(&self, words: &[&str]) -> anyhow::Result<()> {
-        ended_well(words, self.command(words).stdout(Stdio::null()).status().await)
+        ended_well(words, self.command(words)?.stdout(Stdio::null()).status().await)
     }
 
     /// Calls it; what it shows is the result.
     pub(super) async fn show(&self, words: &[&str]) -> anyhow::Result<()> {
-        ended_well(words, self.command(words).status().await)
+        ended_well(words, self.command(words)?.status().await)
     }
 
     /// The containers there are, stopped ones included.
@@ -90,21 +88,22 @@ impl Compose {
     }
 
     async fn answer(&self, words: &[&str]) -> anyhow::Result<String> {
-        let answer = output(&mut self.command(words)).await?;
+        let answer = output(&mut self.command(words)?).await?;
         if !answer.status.success() {
             bail!("`docker compose {}` failed: {}", words.join(" "), one_line(&answer.stderr));
         }
         Ok(String::from_utf8_lossy(&answer.stdout).into_owned())
     }
 
-    fn command(&self, words: &[&str]) -> Command {
+    fn command(&self, words: &[&str]) -> anyhow::Result<Command> {
         let mut command = Command::new("docker");
-        command.args(["compose", "--project-name", PROJECT, "--profile", "deps", "--project-directory"]);
-        command.arg(&self.folder).arg("--env-file").arg(self.folder.join(files::ENV));
+        command.args(["compose", "--project-name", &files::project(&self.folder)?, "--profile", "deps"]);
+        command.arg("--project-directory").arg(&self.folder);
+        command.arg("--env-file").arg(self.folder.join(files::ENV));
         command.arg("--file").arg(self.folder.join(files::COMPOSE)).args(words).stdin(Stdio::null());
         // The environment would go before the folder's .env, whose password is the one that is told and used.
         command.env_remove("RABBITMQ_PASSWORD");
-        command
+        Ok(command)
     }
 }
 

@@ -16,17 +16,25 @@ pub(super) const ENV: &str = ".env";
 const COMPOSE_TEXT: &str = include_str!("../../../docker/docker-compose.yml");
 const ENV_TEXT: &str = include_str!("../../../docker/example.env");
 const PASSWORD: &str = "RABBITMQ_PASSWORD";
+const PROJECT: &str = "COMPOSE_PROJECT_NAME";
 
 /// Writes what is missing; a line for each file says what became of it.
 pub(super) fn init(folder: &Path) -> anyhow::Result<[String; 2]> {
     std::fs::create_dir_all(folder)
         .with_context(|| format!("cannot make the folder {}", folder.display()))?;
-    let empty = format!("{PASSWORD}=\n");
-    let filled = format!("{PASSWORD}={}\n", fresh_password().context("cannot make a password")?);
-    Ok([
-        write(&folder.join(COMPOSE), COMPOSE_TEXT, 0o644)?,
-        write(&folder.join(ENV), &ENV_TEXT.replacen(&empty, &filled, 1), 0o600)?,
-    ])
+    Ok([write(&folder.join(COMPOSE), COMPOSE_TEXT, 0o644)?, write(&folder.join(ENV), &env_text()?, 0o600)?])
+}
+
+/// The `.env` of new servers: their password, and their name beside it. RabbitMQ takes a password when its volume is new
+/// and never again, so servers of another folder, or of one that was removed, must have other volumes.
+fn env_text() -> anyhow::Result<String> {
+    let random = || random_digits().context("cannot make a password");
+    let (password, name) = (random()?, random()?);
+    let text = ENV_TEXT.replacen(&format!("{PASSWORD}=\n"), &format!("{PASSWORD}={password}\n"), 1);
+    Ok(format!(
+        "# The name of these servers for Docker; the password below is that of their volumes.\n{PROJECT}=ua-dev-{}\n\n{text}",
+        &name[..8]
+    ))
 }
 
 /// Returns when the files are there.
@@ -45,17 +53,26 @@ pub(super) fn must_be_there(folder: &Path) -> anyhow::Result<()> {
 
 /// RabbitMQ's password.
 pub(super) fn password(folder: &Path) -> anyhow::Result<String> {
+    value(folder, PASSWORD)
+}
+
+/// The name under which Docker knows the servers.
+pub(super) fn project(folder: &Path) -> anyhow::Result<String> {
+    value(folder, PROJECT)
+}
+
+fn value(folder: &Path, wanted: &str) -> anyhow::Result<String> {
     let path = folder.join(ENV);
     // The parser quotes the line it cannot read, which may hold the password.
     let unreadable = || usage(format!("cannot read {}", path.display()));
     let pairs = dotenvy::from_path_iter(&path).map_err(|_| unreadable())?;
     for pair in pairs {
         let (name, value) = pair.map_err(|_| unreadable())?;
-        if name == PASSWORD && !value.is_empty() {
+        if name == wanted && !value.is_empty() {
             return Ok(value);
         }
     }
-    Err(usage(format!("{PASSWORD} is not set in {}", path.display())))
+    Err(usage(format!("{wanted} is not set in {}", path.display())))
 }
 
 fn write(path: &Path, text: &str, mode: u32) -> anyhow::Result<String> {
@@ -69,7 +86,7 @@ fn write(path: &Path, text: &str, mode: u32) -> anyhow::Result<String> {
     }
 }
 
-fn fresh_password() -> std::io::Result<String> {
+fn random_digits() -> std::io::Result<String> {
     let mut bytes = [0; 16];
     File::open("/dev/urandom")?.read_exact(&mut bytes)?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
@@ -94,6 +111,20 @@ mod tests {
         assert!(init(&folder).unwrap().iter().all(|line| line.ends_with("stays as it is")));
         assert_eq!(password(&folder).unwrap(), first);
         must_be_there(&folder).unwrap();
+    }
+
+    #[test]
+    fn servers_of_another_folder_or_of_a_new_env_have_another_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let named = || {
+            init(folder.path()).unwrap();
+            project(folder.path()).unwrap()
+        };
+        let first = named();
+        assert!(first.starts_with("ua-dev-") && first.len() == 15, "{first}");
+        assert_eq!(named(), first);
+        std::fs::remove_file(folder.path().join(ENV)).unwrap();
+        assert_ne!(named(), first);
     }
 
     #[test]

@@ -88,7 +88,9 @@ async fn well(compose: &Compose, servers: &[&'static str], within: Duration) -> 
         let (of, left) = (servers.len() as u64, waiting.len() as u64);
         let note = Some(format!("waiting for {}", waiting.join(", ")));
         progress.show(&[Stage { name: "servers", done: of - left, of, note }]);
-        if let Some(gone) = services.iter().find(|one| one.has_ended()) {
+        // A server that was stopped by hand and is not asked for is nobody's concern.
+        let asked = services.iter().filter(|one| servers.contains(&one.service.as_str()));
+        if let Some(gone) = asked.into_iter().find(|one| one.has_ended()) {
             bail!("{} has ended: see `ua dev logs {}`", gone.service, gone.service);
         }
         if Instant::now() >= deadline {

@@ -15,6 +15,8 @@ use crate::{Rates, Snapshot};
 const SETTLED: &str = "ua_jobs_settled_total";
 const RETRIES: &str = "ua_retries_total";
 const DEAD: &str = "ua_dead_letters_total";
+/// Who is the role of a dead letter that the broker itself has made.
+const BROKER: &str = "broker";
 const JOB_SECONDS: &str = "ua_job_duration_seconds";
 const BATCH_MESSAGES: &str = "ua_batch_messages";
 const IN_FLIGHT: &str = "ua_jobs_in_flight";
@@ -106,6 +108,7 @@ pub fn show(now: &Snapshot, rates: &Rates) {
     for class in CauseClass::ALL {
         counter!(DEAD, "role" => role.clone(), "class" => class.name()).increment(0);
     }
+    counter!(DEAD, "role" => BROKER, "class" => CauseClass::CrashedWorker.name()).increment(0);
     for (what, permits) in [
         ("all", rates.busy),
         ("quota", rates.waiting_for_quota),
@@ -135,6 +138,11 @@ pub(crate) fn settled(role: &'static str, kind: Settled, cause: Option<CauseClas
     if let Some(class) = cause {
         counter!(name, "role" => role, "class" => class.name()).increment(1);
     }
+}
+
+/// The broker itself gave a message up, which no role could count.
+pub(crate) fn buried_by_broker() {
+    counter!(DEAD, "role" => BROKER, "class" => CauseClass::CrashedWorker.name()).increment(1);
 }
 
 /// A job of `role` took so long.

@@ -6,7 +6,7 @@ use lapin::types::{AMQPValue, FieldTable, LongString};
 use messages::{Cause, CauseClass, Queue};
 
 use super::names::{Names, short};
-use crate::{Headers, Message};
+use crate::{Headers, Message, telemetry};
 
 const ATTEMPT: &str = "ua-attempt";
 const ORIGIN: &str = "ua-origin";
@@ -117,6 +117,7 @@ pub(super) fn read(
         headers.origin = Some(origin);
         headers.cause = Some(Cause::new(CauseClass::CrashedWorker, limit));
         crashes = 0;
+        telemetry::buried_by_broker();
     }
     Parcel { message: Message { queue: queue.clone(), headers, body: body.into() }, crashes }
 }
@@ -239,7 +240,12 @@ mod tests {
         table.insert("x-death".into(), AMQPValue::FieldArray(deaths));
         table.insert("x-delivery-count".into(), AMQPValue::LongLongInt(101));
         let properties = BasicProperties::default().with_headers(table);
-        let dead = read(&properties, Vec::new(), &Queue::dead(), &Names::new("t"), now());
+        let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
+        let dead = metrics::with_local_recorder(&recorder, || {
+            read(&properties, Vec::new(), &Queue::dead(), &Names::new("t"), now())
+        });
+        let counted = "ua_dead_letters_total{role=\"broker\",class=\"crashed-worker\"} 1";
+        assert!(recorder.handle().render().contains(counted), "no role counts these");
         assert_eq!(dead.message.headers.origin, Some(Queue::named("ua.jobs.zoom.list.daily")));
         assert_eq!(dead.message.headers.cause.unwrap().class, CauseClass::CrashedWorker);
         assert_eq!(dead.crashes, 0);
