@@ -128,7 +128,7 @@ alone() {
   local about container begin=$SECONDS health
   about=$(docker image inspect -f '{{.Config.User}} {{json .Config.Entrypoint}} {{index .Config.Labels "org.opencontainers.image.title"}} {{index .Config.Labels "org.opencontainers.image.version"}}' "$project")
   echo "user, entry point, labels: $about"
-  [[ $about =~ ^[1-9][0-9]*\ \[\"ua\"\]\ ua\ [0-9.]+$ ]]
+  [[ $about =~ ^[1-9][0-9]*:[1-9][0-9]*\ \[\"ua\"\]\ ua\ [0-9.]+$ ]]
   # Without servers it works in the file of its volume; nothing else may be written.
   container=$(docker run -d --read-only --cap-drop ALL -v /data "$project" work index)
   until health=$(docker inspect -f '{{.State.Status}} {{.State.Health.Status}}' "$container") && [ "$health" = "running healthy" ]; do
