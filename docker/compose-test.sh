@@ -226,7 +226,7 @@ guided() { # PART
 
 # Each class of calls of both sources stands still, as the guide has just wished.
 paused() {
-  compose exec -T index ua quota --json | python3 -c '
+  compose exec -T index ua quota --json </dev/null | python3 -c '
 import json, sys
 limits = [(news["source"], limit["name"], bool(limit.get("pause"))) for news in map(json.loads, sys.stdin) for limit in news["meters"]]
 print("paused:", *(f"{source} {name}" for source, name, pause in limits if pause))

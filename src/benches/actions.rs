@@ -18,11 +18,18 @@ const PATIENCE: Duration = Duration::from_secs(600);
 
 /// In windows, and as whole days, of which as many share a turn of the minute as are read at once.
 pub(crate) async fn embedded() {
-    harvest("in windows", Dialect::Dce, 2, false).await;
-    harvest("in windows, with places", Dialect::Dce, 2, true).await;
-    harvest("as days, two at once", Dialect::Upstream, 2, false).await;
-    harvest("as days, ten at once", Dialect::Upstream, 10, false).await;
+    let (windows, days) = ((Dialect::Dce, Disorder::Stable), (Dialect::Upstream, Disorder::Stable));
+    harvest("in windows", windows, 2, false).await;
+    harvest("in windows, with places", windows, 2, true).await;
+    harvest("as days, two at once", days, 2, false).await;
+    harvest("as days, ten at once", days, 10, false).await;
+    let unordered = (Dialect::Upstream, Disorder::Local);
+    harvest("as days, ten at once, rows out of order", unordered, 10, false).await;
 }
+
+/// The share of documents that has to have a place, where there is a file of places: some addresses are private, broken or
+/// of IPv6.
+const PLACED: f64 = 0.5;
 
 /// A file of places as large as the real ones of cities: every /18 below 224.0.0.0, each as another city.
 fn places() -> Vec<u8> {
@@ -46,8 +53,8 @@ fn places_in(folder: &Path) -> String {
 }
 
 /// Actions per second of one process into the local file, user agents taken apart, and its largest memory.
-async fn harvest(how: &str, dialect: Dialect, permits: u32, with_places: bool) {
-    let (opencast, dates) = world(dialect).await;
+async fn harvest(how: &str, (dialect, disorder): (Dialect, Disorder), permits: u32, with_places: bool) {
+    let (opencast, dates) = world(dialect, disorder).await;
     let mut environment = environment(&opencast);
     environment.push(("OPENCAST_PERMITS", permits.to_string()));
     let folder = tempfile::tempdir().expect("a folder can be made");
@@ -67,7 +74,20 @@ async fn harvest(how: &str, dialect: Dialect, permits: u32, with_places: bool) {
         used.cpu_seconds,
         used.peak_mib
     );
+    if with_places {
+        let settings =
+            store::local::Settings { folder: folder.path().join("ua-data"), prefix: String::new() };
+        placed(&store::Store::Local(store::Local::open(settings).expect("the file opens")), actions).await;
+    }
     opencast.stop().await;
+}
+
+/// Looked up they have to be: without a place nothing was measured.
+async fn placed(store: &store::Store, actions: u64) {
+    let told = Query::all(Kind::Useractions).with("geoip.country_code2", "CH");
+    let placed = store.count(&told).await.expect("a count") as f64 / actions as f64;
+    println!("user actions: {:.0} % have a place", placed * 100.0);
+    assert!(placed >= PLACED, "the addresses were not looked up");
 }
 
 /// The same over RabbitMQ into Elasticsearch, with `ua work opencast` and `ua work index`.
@@ -78,7 +98,7 @@ pub(crate) async fn roles() {
 
 async fn roles_with(places: bool) {
     let Some((amqp, search)) = crate::pipeline::servers() else { return };
-    let (opencast, dates) = world(Dialect::Dce).await;
+    let (opencast, dates) = world(Dialect::Dce, Disorder::Stable).await;
     let (folder, prefix) = (tempfile::tempdir().expect("a folder can be made"), "bench-actions-");
     let mut environment = environment(&opencast);
     environment.extend([
@@ -119,12 +139,13 @@ async fn roles_with(places: bool) {
     opencast.stop().await;
 }
 
-async fn world(dialect: Dialect) -> (Opencast, Vec<Date>) {
+async fn world(dialect: Dialect, disorder: Disorder) -> (Opencast, Vec<Date>) {
     let settings = Settings {
         actions_per_day: PER_DAY,
         episodes: 500,
         students: 2_000,
-        disorder: Disorder::Stable,
+        disorder,
+        public_addresses: true,
         generation: if dialect == Dialect::Dce { 5 } else { 15 },
         dialect,
         ..Settings::default()

@@ -17,6 +17,10 @@ fn harvested_equals_truth_and_sqlite_reads_it() {
     assert_eq!(report["truth"], report["harvested"]);
     assert_eq!(report["over_quota"], 0);
     assert!(report["truth"]["meetings"].as_u64().unwrap() >= 40, "{report}");
+    let lectures = &report["opencast"];
+    assert_eq!(lectures["truth"], lectures["harvested"]);
+    assert_eq!(lectures["truth"]["actions"], 5_000, "{report}");
+    assert!(lectures["truth"]["episodes"].as_u64().unwrap() > 10, "{report}");
     let file = rusqlite::Connection::open(program.path().join("ua-data/demo/ua.db")).unwrap();
     let sessions: i64 = file
         .query_row("select count(*) from sessions join meetings using (meeting_uuid)", [], |row| row.get(0))

@@ -13,6 +13,7 @@ use store::{Kind, Query, Store};
 use tokio_util::sync::CancellationToken;
 
 use crate::bad_input::yesterday;
+use crate::mmdb::{city, database};
 use crate::program::{Program, eventually};
 use crate::servers::{searched, server, unique};
 
@@ -68,6 +69,38 @@ async fn what_a_server_leaves_out_is_in_no_document() {
     assert!(documents.values().any(|document| document["ua"]["name"].is_string()), "browsers are told");
     let exported = program.call(&["export", "attendance", "--json"]);
     assert_eq!((exported.code, exported.out.as_str()), (Some(0), ""), "nobody attended: {}", exported.err);
+    opencast.stop().await;
+}
+
+/// Whoever has an address of the public internet that the file knows has its place in the document, and nobody else.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_viewer_has_the_place_of_the_address() {
+    let opencast = Opencast::start(Settings { public_addresses: true, ..settings() }).await.unwrap();
+    let program = Program::new().with_opencast(&opencast).with("UA_DATA_DIR", "data");
+    let country = |first: u8| if first.is_multiple_of(2) { ("CH", "Switzerland") } else { ("AT", "Austria") };
+    let networks = (1..224).filter(|first| *first != 62).map(|first| {
+        (format!("{first}.0.0.0/8"), city(&format!("City {first}"), "Region", country(first), (47.0, 8.5)))
+    });
+    std::fs::write(program.path().join("places.mmdb"), database("GeoLite2-City", networks)).unwrap();
+    let program = program.with("GEOLITE_PATH", "places.mmdb");
+    let said = json(&program, &["run", "--source", "opencast", "--date", &yesterday(), "--json"]);
+    assert_eq!(said["complete"], true, "{said}");
+    let (mut placed, mut unknown) = (0, 0);
+    for (id, document) in documents(&local(&program)).await {
+        let ip = document["ip"].as_str().and_then(|ip| ip.parse::<std::net::Ipv4Addr>().ok());
+        match ip.filter(|ip| !ip.is_private()).map(|ip| ip.octets()[0]) {
+            Some(first) if first != 62 => {
+                placed += 1;
+                assert_eq!(document["geoip"]["city_name"], format!("City {first}"), "{id}: {document}");
+                assert_eq!(document["geoip"]["country_code2"], country(first).0, "{id}: {document}");
+            }
+            _ => {
+                unknown += 1;
+                assert!(document.get("geoip").is_none(), "{id}: {document}");
+            }
+        }
+    }
+    assert!(placed > 100 && unknown > 5, "{placed} {unknown}");
     opencast.stop().await;
 }
 

@@ -17,6 +17,8 @@ mod fleet;
 mod full_disk;
 mod help;
 mod lectures;
+#[path = "../../workers/indexer/tests/support/mmdb.rs"]
+mod mmdb;
 mod opencast;
 mod pause;
 mod program;

@@ -62,6 +62,6 @@ pub(super) async fn compare(truth: &Truth, store: &Store, summary: &Summary) -> 
         calls: summary.came.calls().light,
         dead: summary.dead,
         seconds: summary.seconds,
-        complete: missing == 0 && unexpected == 0,
+        complete: summary.complete && missing == 0 && unexpected == 0,
     })
 }

@@ -204,7 +204,12 @@ impl Opencast {
         if let Some(paths) = registered.filter(|paths| !paths.is_empty()) {
             return Ok(lists_tracking(paths));
         }
-        Ok(optional(self.client.get_bytes(&Request::of(Endpoint::Detail), calls).await)?.is_some())
+        match self.client.get_bytes(&Request::of(Endpoint::Detail), calls).await {
+            // It is there, and not for this user: whoever asks it for actions is told so.
+            Ok(_) | Err(Refusal { reason: Reason::Closed, .. }) => Ok(true),
+            Err(Refusal { reason: Reason::Absent | Reason::Parameter, .. }) => Ok(false),
+            Err(refusal) => Err(refusal),
+        }
     }
 
     /// True when the server lists its endpoints and user tracking is none of them.

@@ -10,11 +10,11 @@ use jiff::{SignedDuration, Timestamp};
 use messages::opencast::SETTLED_AFTER;
 use messages::{Cause, CauseClass};
 
-/// How far a reading that goes on from an earlier one reaches back behind it: an action is written a moment after the
-/// time it bears.
-pub(crate) const OVERLAP: SignedDuration = SignedDuration::from_mins(2);
 /// By so much may the clocks of two machines differ.
 const SKEW: SignedDuration = SignedDuration::from_mins(5);
+/// How far a reading that goes on from an earlier one reaches back behind it: the time of that one is of our clock, and
+/// those of actions are of the server's; and an action is written a moment after the time it bears.
+pub(crate) const OVERLAP: SignedDuration = SignedDuration::from_mins(5 + 2);
 /// A step out of the hour that a clock change repeats.
 const STEP: SignedDuration = SignedDuration::from_mins(30);
 /// No clock change repeats more than this.
@@ -146,12 +146,12 @@ mod tests {
         let whole = Window::of("2026-10-25".parse().unwrap(), &berlin).unwrap();
         let now = "2026-10-26T12:00:00Z".parse().unwrap();
         let start = |since: &str| stamp(whole.since(since.parse().unwrap(), &berlin, now).start);
-        assert_eq!(start("2026-10-25T10:00:00Z"), "20261025105800");
+        assert_eq!(start("2026-10-25T10:00:00Z"), "20261025105300");
         // 02:30 happens twice that night: both are asked for.
-        assert_eq!(start("2026-10-25T00:32:00Z"), "20261025013000");
-        assert_eq!(start("2026-10-25T01:32:00Z"), "20261025013000");
+        assert_eq!(start("2026-10-25T00:37:00Z"), "20261025013000");
+        assert_eq!(start("2026-10-25T01:37:00Z"), "20261025013000");
         assert_eq!(start("2020-01-01T00:00:00Z"), "20261025000000", "never before the date");
-        assert_eq!(start("2026-10-26T11:00:00Z"), "20261025235800", "never behind it");
+        assert_eq!(start("2026-10-26T11:00:00Z"), "20261025235300", "never behind it");
         assert_eq!(
             start("2030-01-01T00:00:00Z"),
             "20261025000000",

@@ -57,11 +57,13 @@ impl Worker for OpencastWorker {
         let errand = errand::Errand::new(planned(&job)?, attempt, outbox);
         let mut errand =
             Errand { opencast, job: &job, errand, looked_up: Vec::new(), unanswered: BTreeMap::new() };
-        let Err(Refusal { failure, .. }) = fetch(&mut errand).await else { return Ok(()) };
+        let fetched = fetch(&mut errand).await.map_err(|refusal| refusal.failure);
+        let flushed = errand.errand.flush().await;
         // What was looked up is not looked up again by the next attempt, unless its documents are lost with this one.
-        if errand.errand.flush().await.is_err() {
+        if errand.errand.has_lost() {
             errand.looked_up.iter().for_each(|mpid| opencast.known.forget(mpid));
         }
+        let Err(failure) = fetched.and(flushed) else { return Ok(()) };
         if let Some(cause) = errand.errand.end(&failure) {
             errand.errand.give_up(cause).await?;
         }

@@ -159,6 +159,11 @@ impl<'a> Errand<'a> {
         Ok(self.outbox.flush().await?)
     }
 
+    /// True when something that this attempt has sent is lost, and another attempt has to send it again.
+    pub fn has_lost(&self) -> bool {
+        self.outbox.has_lost()
+    }
+
     /// The cause for which this attempt, failed in this way, is the job's last.
     pub fn end(&self, failure: &Failure) -> Option<Cause> {
         match failure {

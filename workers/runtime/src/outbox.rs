@@ -76,12 +76,14 @@ pub struct Outbox {
     stop: CancellationToken,
     held: Vec<Message>,
     bytes: usize,
+    /// Messages were taken that the broker did not.
+    has_lost: bool,
 }
 
 impl Outbox {
     /// An empty outbox that gives up waiting for a full queue when `stop` is cancelled.
     pub fn new(broker: Broker, stop: CancellationToken) -> Self {
-        Self { broker, stop, held: Vec::new(), bytes: 0 }
+        Self { broker, stop, held: Vec::new(), bytes: 0, has_lost: false }
     }
 
     /// Takes a message; publishes what is held when that has become much.
@@ -97,11 +99,22 @@ impl Outbox {
         Ok(())
     }
 
+    /// True when not everything that was sent so far has been confirmed, or will be: a flush has failed.
+    pub fn has_lost(&self) -> bool {
+        self.has_lost
+    }
+
     /// Publishes everything held and returns when all of it is confirmed.
     ///
     /// # Errors
     /// When the broker is away or refuses, or when the worker stops while a queue is full.
     pub async fn flush(&mut self) -> Result<(), OutboxError> {
+        let flushed = self.publish_held().await;
+        self.has_lost |= flushed.is_err();
+        flushed
+    }
+
+    async fn publish_held(&mut self) -> Result<(), OutboxError> {
         let mut batch = std::mem::take(&mut self.held);
         self.bytes = 0;
         let began = Instant::now();

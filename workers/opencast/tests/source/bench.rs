@@ -1,6 +1,7 @@
 //! A source, a broker, and what came out of the jobs done with them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -113,15 +114,16 @@ fn attempt(number: u32, calls: Calls) -> Attempt {
     Attempt { number, last: number == 7, started_at: clock::now(), calls }
 }
 
+fn broker(folder: &Path, documents_limit: usize) -> Broker {
+    let (folder, ladder) = (folder.to_owned(), Ladder::default());
+    let settings = local::Settings { folder, ladder, documents_limit };
+    Broker::Local(runtime::broker::Local::open(settings).unwrap())
+}
+
 impl Bench {
     pub(crate) fn new(config: Config) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let settings = local::Settings {
-            folder: folder.path().to_owned(),
-            ladder: Ladder::default(),
-            documents_limit: 1_000_000,
-        };
-        let broker = Broker::Local(runtime::broker::Local::open(settings).unwrap());
+        let broker = broker(folder.path(), 1_000_000);
         Self { opencast: Arc::new(Opencast::new(config).unwrap()), broker, _folder: folder }
     }
 
@@ -136,6 +138,17 @@ impl Bench {
         let outcome = OpencastWorker(Arc::clone(&self.opencast)).perform(job, attempt, &mut outbox).await;
         outbox.flush().await.unwrap();
         outcome
+    }
+
+    /// One attempt at a job for whose documents the broker has no room, and which is stopped; the failure.
+    pub(crate) async fn perform_without_room(&self, task: Task) -> Failure {
+        let folder = tempfile::tempdir().unwrap();
+        let (broker, stop) = (broker(folder.path(), 1), CancellationToken::new());
+        stop.cancel();
+        let job = task.into_job(RunId::from("run"), Lane::Daily, clock::now());
+        let mut outbox = Outbox::new(broker, stop);
+        let worker = OpencastWorker(Arc::clone(&self.opencast));
+        worker.perform(job, &mut first_attempt(), &mut outbox).await.unwrap_err()
     }
 
     /// Carries out jobs and all that follow from them, seven attempts each with no time between, and reads what they sent.

@@ -6,7 +6,7 @@ use runtime::Failure;
 use simulator::opencast::{Auth, Dialect as Spoken, Opencast, Settings};
 
 use crate::bench::{Bench, config, settings};
-use crate::odd::{Server, json};
+use crate::odd::{Server, json, to_login};
 
 #[tokio::test]
 async fn the_probe_finds_dialect_shape_and_paths_of_every_generation() {
@@ -77,4 +77,17 @@ async fn a_refused_sign_in_is_what_the_probe_says() {
         matches!(&outcome, Err(Failure::Halt { cause }) if cause.contains("OPENCAST_USER")),
         "{outcome:?}"
     );
+}
+
+/// Nobody is signed in, and nothing but the search is open: that is no server without user tracking.
+#[tokio::test]
+async fn a_user_tracking_that_is_closed_is_not_taken_for_none() {
+    let server = Server::start(|path| match path {
+        _ if path.starts_with("/search/") => json(r#"{"total":0,"result":[]}"#),
+        _ if path.starts_with("/usertracking") || path.starts_with("/info") => to_login(),
+        _ => None,
+    })
+    .await;
+    let outcome = server.bench(Choice::Auto).opencast.probe().await;
+    assert!(matches!(&outcome, Err(Failure::Halt { cause }) if cause.contains("sign-in")), "{outcome:?}");
 }

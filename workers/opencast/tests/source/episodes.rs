@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use messages::opencast::{EpisodeContext, Task};
 use messages::{CauseClass, ReceiptState};
 use opencast::Config;
+use runtime::Failure;
 use simulator::opencast::{Dialect, Opencast, Settings};
 
 use crate::bench::{Bench, config, date, settings, whole};
@@ -101,4 +102,18 @@ async fn an_episode_is_looked_up_once_while_it_is_remembered() {
     assert_eq!(searches(), looked_up, "unknown episodes are remembered too");
     assert_eq!(second.facts(), first.facts());
     assert!(second.episodes().is_empty());
+}
+
+#[tokio::test]
+async fn episodes_whose_documents_the_broker_did_not_take_are_sent_by_the_next_attempt() {
+    let server = Opencast::start(Settings { dialect: Dialect::Dce, ..settings() }).await.unwrap();
+    // A whole date, whose documents are published at its end or in between.
+    for page_size in [5_000, 20] {
+        let bench = Bench::new(Config { page_size, ..config(&server) });
+        let failure = bench.perform_without_room(whole(date())).await;
+        assert!(!matches!(failure, Failure::Retry { .. } | Failure::Reject { .. }), "{failure:?}");
+        let harvest = bench.harvest(vec![whole(date())]).await;
+        let (facts, sent) = (harvest.facts(), harvest.episodes().into_keys().collect::<BTreeSet<_>>());
+        assert!(facts.len() > 10 && facts == sent, "{page_size}: {:?}", facts.difference(&sent));
+    }
 }

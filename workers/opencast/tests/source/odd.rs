@@ -60,7 +60,7 @@ pub(crate) fn json(body: &str) -> Option<Response> {
     Some(body.to_owned().into_response())
 }
 
-fn to_login() -> Option<Response> {
+pub(crate) fn to_login() -> Option<Response> {
     let headers = HeaderMap::from_iter([("location".parse().unwrap(), "/login.html".parse().unwrap())]);
     Some((StatusCode::FOUND, headers).into_response())
 }

@@ -112,6 +112,29 @@ fn capped(path: &str, total: &str, closed: bool) -> Option<Response> {
     json(&format!(r#"{{"actions":{{{total}"limit":{limit},"action":[{}]}}}}"#, rows.join(",")))
 }
 
+/// Seven actions of a day, two a page whatever is asked for, and no count of them.
+fn uncounted(path: &str) -> Option<Response> {
+    if path.contains("/search/") {
+        return json(r#"{"total":0,"result":[]}"#);
+    }
+    let offset = path.split("offset=").nth(1).and_then(|rest| rest.split('&').next()).unwrap();
+    let offset: u32 = offset.parse().unwrap();
+    let rows = (offset + 1..=(offset + 2).min(7)).filter(|_| path.contains("day=20260319"));
+    let rows: Vec<_> = rows.map(|id| row(id, &format!("2026-03-19T0{id}:00:00Z"))).collect();
+    json(&format!(r#"{{"actions":{{"action":[{}]}}}}"#, rows.join(",")))
+}
+
+#[tokio::test]
+async fn a_day_of_which_nobody_says_how_much_it_is_is_read_to_an_empty_page_and_is_not_complete() {
+    let server = Server::start(uncounted).await;
+    let harvest = of_the_fork(&server, Choice::Upstream).await;
+    assert_eq!(harvest.action_ids().len(), 7, "{:?}", harvest.failed);
+    let receipt = harvest.receipt(JOB);
+    assert_eq!(counted(receipt), (ReceiptState::Incomplete, None, Some(7)));
+    assert!(receipt.cause.as_ref().unwrap().text.contains("OPENCAST_DIALECT"), "{:?}", receipt.cause);
+    assert_eq!(server.asked("day=20260319&limit=1000&offset=7"), 2, "each reading ends with an empty page");
+}
+
 async fn of_the_fork(server: &Server, dialect: Choice) -> Harvest {
     let bench = Bench::new(Config { dialect, calls_per_second: 0.0, ..Config::new(server.url.clone()) });
     bench.harvest(vec![whole(date())]).await

@@ -50,6 +50,9 @@ pub struct Settings {
     pub live_share: f64,
     /// The share of sessions, and of episodes, that are odd in one way or another.
     pub odd_share: f64,
+    /// Whether viewers have addresses of the public internet, by chance. Otherwise all are private or of the ranges
+    /// reserved for documentation, of which no file of places knows anything.
+    pub public_addresses: bool,
     /// Whether the user tracking is there at all; without it its paths are unknown.
     pub usertracking: bool,
     /// What `/usertracking/detailenabled` answers.
@@ -92,6 +95,7 @@ impl Default for Settings {
             history_days: 200,
             live_share: 0.2,
             odd_share: 0.1,
+            public_addresses: false,
             usertracking: true,
             detail: true,
             omitted: false,

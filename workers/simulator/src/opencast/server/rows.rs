@@ -130,7 +130,7 @@ impl<'a> Writer<'a> {
             session_id: SessionRow {
                 session_id: kept(session.id()),
                 user_id: kept(session.huid()),
-                user_ip: kept(session.address()),
+                user_ip: kept(session.address(&self.shared.world)),
                 user_agent: session.agent().map(Text),
             },
             inpoint: action.inpoint,

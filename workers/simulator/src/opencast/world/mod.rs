@@ -29,6 +29,7 @@ pub(super) struct World {
     students: u32,
     live_share: f64,
     odd_share: f64,
+    public_addresses: bool,
     episodes: Vec<Episode>,
     /// Places of the live ones among the episodes.
     live: Vec<u32>,
@@ -46,6 +47,7 @@ impl World {
             students: settings.students,
             live_share: settings.live_share,
             odd_share: settings.odd_share,
+            public_addresses: settings.public_addresses,
             live: live.collect(),
             episodes,
         }

@@ -109,14 +109,18 @@ impl Session {
     }
 
     /// The address as the server noted it: one, or what proxies made of `X-Forwarded-For`.
-    /// All are private or of the ranges reserved for documentation.
-    pub(in super::super) fn address(&self) -> String {
+    pub(in super::super) fn address(&self, world: &World) -> String {
         let bits = self.bits(5);
         if self.odd == Some(Odd::BrokenAddress) {
             return pick(&texts::BROKEN_ADDRESSES, bits).to_owned();
         }
-        let net = pick(&["192.0.2", "198.51.100", "203.0.113"], bits);
-        let public = format!("{net}.{}", bits >> 16 & 0xFF);
+        let public = if world.public_addresses {
+            let net = pick(&[24_u64, 31, 62, 81, 93, 109, 129, 151, 178, 193, 212], bits);
+            format!("{net}.{}.{}.{}", bits >> 8 & 0xFF, bits >> 24 & 0xFF, bits >> 16 & 0xFF)
+        } else {
+            let net = pick(&["192.0.2", "198.51.100", "203.0.113"], bits);
+            format!("{net}.{}", bits >> 16 & 0xFF)
+        };
         match bits >> 32 & 15 {
             0 => format!("10.{}.0.{}, {public}", bits >> 40 & 0xFF, bits >> 48 & 0xFF),
             1 => format!("{public}, 10.0.0.7,203.0.113.9"),
