@@ -83,10 +83,10 @@ async fn join(config: &Config, broker: &Broker) -> anyhow::Result<Arc<dyn Fetche
         let account = zoom.account();
         let allowance = match zoom.quota_speed {
             // Nothing is limited: there is nothing to share.
-            0.0 => Allowance::of_this_process(account),
-            _ => Allowance::join(broker, account).await?,
+            0.0 => Allowance::of_this_process(account.clone()),
+            _ => Allowance::join(broker, account.clone()).await?,
         };
-        accounts.push(Zoom::with_quota(zoom, zoom::Quota::new(allowance))?);
+        accounts.push(Zoom::with_quota(zoom, zoom::Quota::new(allowance, &account))?);
     }
     Ok(Arc::new(assemble::together(accounts)?))
 }

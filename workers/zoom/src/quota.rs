@@ -25,6 +25,8 @@ pub struct Quota {
     allowance: Allowance,
     calls: [AtomicU64; 4],
     looked: Mutex<Option<Instant>>,
+    /// Calls that the account may make in a day.
+    per_day: u64,
 }
 
 impl Config {
@@ -55,9 +57,9 @@ impl Config {
 }
 
 impl Quota {
-    /// A limiter that asks `allowance`, whose account is [`Config::account`].
-    pub fn new(allowance: Allowance) -> Self {
-        Self { allowance, calls: Default::default(), looked: Mutex::default() }
+    /// A limiter that asks `allowance`, which is this account's, of [`Config::account`].
+    pub fn new(allowance: Allowance, account: &Account) -> Self {
+        Self { allowance, calls: Default::default(), looked: Mutex::default(), per_day: account.per_day }
     }
 
     /// Waits for leave to make one call.
@@ -76,8 +78,11 @@ impl Quota {
             return;
         }
         let Some(news) = self.allowance.news() else { return };
-        let told =
-            (headers.limit == Some(Limit::Day)).then_some(headers.allowed.zip(headers.remaining)).flatten();
+        let told = headers.allowed.zip(headers.remaining).filter(|(allowed, _)| match headers.limit {
+            Some(limit) => limit == Limit::Day,
+            // Which one is not always said: no other limit is of as many calls as the day's.
+            None => *allowed == self.per_day,
+        });
         let used = told.and_then(|(allowed, remaining)| allowed.checked_sub(remaining));
         let known = news.meters.iter().filter_map(|meter| meter.used.zip(meter.allowed)).max();
         let used =
@@ -151,7 +156,8 @@ mod tests {
             quota_speed: speed,
             ..Config::new("a".into(), "b".into(), "c".to_owned().into())
         };
-        Quota::new(Allowance::of_this_process(config.account()))
+        let account = config.account();
+        Quota::new(Allowance::of_this_process(account.clone()), &account)
     }
 
     #[tokio::test]
@@ -187,6 +193,20 @@ mod tests {
         }
         quota.acquire(RateClass::Light).await.unwrap();
         assert!(quota.lifted(RateClass::Light.index()), "no pause of this class");
+    }
+
+    #[tokio::test]
+    async fn a_limit_that_is_not_named_is_the_day_s_where_it_is_as_large() {
+        for (allowed, is_day) in [(6_000_000, true), (4_000, false)] {
+            let quota = quota(100.0);
+            let told =
+                RateHeaders { limit: None, allowed: Some(allowed), remaining: Some(1), retry_at: None };
+            for _ in 0..2 {
+                quota.observe(&told, None, clock::now());
+                tokio::time::sleep(LOOK).await;
+            }
+            assert_eq!(quota.acquire(RateClass::Heavy).await.is_err(), is_day, "{allowed}");
+        }
     }
 
     #[test]

@@ -56,7 +56,8 @@ impl Zoom {
     /// # Errors
     /// When a credential is missing, an address is none, or a number is out of range.
     pub fn new(config: Config) -> Result<Self, ConfigError> {
-        let quota = Quota::new(Allowance::of_this_process(config.account()));
+        let account = config.account();
+        let quota = Quota::new(Allowance::of_this_process(account.clone()), &account);
         Self::with_quota(config, quota)
     }
 
@@ -178,9 +179,16 @@ impl Zoom {
         }
     }
 
-    /// Whether work is worth trying: Zoom answers, and no class of these is paused. Costs no quota.
+    /// Whether work is worth trying: Zoom answers, and no class of these is paused, for one account at least. Costs no
+    /// quota.
     pub(crate) async fn is_well(&self, classes: &[RateClass]) -> bool {
-        self.client.quota().is_open(classes) && self.client.reachable(&self.oauth_url).await
+        for account in self.accounts() {
+            let client = &account.client;
+            if client.quota().is_open(classes) && client.reachable(&account.oauth_url).await {
+                return true;
+            }
+        }
+        false
     }
 
     /// True when the class of this index is not paused any more.

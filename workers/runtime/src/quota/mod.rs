@@ -21,7 +21,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::tz::Offset;
-use jiff::{Timestamp, ToSpan as _};
+use jiff::{SignedDuration, Timestamp, ToSpan as _};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
@@ -274,6 +274,25 @@ pub async fn order(
 async fn stand_in(broker: &Broker, account: &Account, stop: &CancellationToken) -> Result<(), BrokerError> {
     let Some(lead) = stop.run_until_cancelled(broker.lead(&account.lead_name())).await else { return Ok(()) };
     Office::open(lead?, account.clone(), false).await?.run(stop).await
+}
+
+/// A day that the API calls spent may be the one before: its answer was under way at midnight, or our clock is a moment
+/// ahead. For so long the new day is not believed to be spent.
+const OLD_DAY: SignedDuration = SignedDuration::from_secs(120);
+/// After this time it is asked again.
+const ASK_AGAIN: SignedDuration = SignedDuration::from_secs(10);
+
+/// How long a day is spent of which the API says so at `now`, and that it is over at `until`; all by the API's clock.
+fn spent_until(until: Option<Timestamp>, now: Timestamp) -> Timestamp {
+    let midnight = midnight(now);
+    let begin = midnight.saturating_sub(SignedDuration::from_hours(24)).unwrap_or(Timestamp::MIN);
+    if let Some(until) = until.filter(|until| (now..=midnight).contains(until)) {
+        return until;
+    }
+    // What was over at the begin of this day is over; any other time that has passed, or that is days away, is a mistake.
+    let is_old = until == Some(begin) || now.duration_since(begin) < OLD_DAY;
+    let again = now.saturating_add(ASK_AGAIN).unwrap_or(midnight).min(midnight);
+    if is_old { again } else { midnight }
 }
 
 /// The end of the UTC day.

@@ -123,9 +123,7 @@ impl Tap {
             let state = self.state();
             state.ahead.and(state.news.as_ref().map_or(0, |news| news.skew_ms))
         };
-        let now = api.there(clock::now());
-        let midnight = super::midnight(now);
-        let until_there = until.filter(|until| (now..=midnight).contains(until)).unwrap_or(midnight);
+        let until_there = super::spent_until(until, api.there(clock::now()));
         let why = "daily limit, spent says the API".to_owned();
         let pause = Pause { until: Some(api.here(until_there)), why };
         let held = ledger::hold(&self.account, meter, &pause);

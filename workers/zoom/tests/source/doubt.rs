@@ -5,8 +5,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use messages::{CauseClass, ReceiptState};
+use runtime::quota::Allowance;
 use runtime::{Failure, Worker as _};
-use zoom::{DetailWorker, ListWorker};
+use zoom::{Config, DetailWorker, ListWorker, Quota, Zoom};
 
 use crate::support::server::{Server, json};
 use crate::support::{Bench, Harvest, first_attempt, job, meetings, yesterday};
@@ -97,6 +98,22 @@ async fn an_answer_that_promises_nothing_proves_nothing() {
         let cause = receipt.cause.as_ref().unwrap();
         assert_eq!(cause.text, "the answer does not say how many records there are");
     }
+}
+
+#[tokio::test]
+async fn an_account_that_is_paused_does_not_hold_the_others() {
+    let server = Server::start(|_, _| None).await;
+    let config = |label: &str| Config { label: label.to_owned(), ..server.config() };
+    let paused = || {
+        let account = config("main").account();
+        let allowance = Allowance::of_this_process(account.clone());
+        let heavy = account.meter("heavy").unwrap();
+        assert!(matches!(allowance.spent(heavy, None), Failure::Hold { .. }));
+        Zoom::with_quota(config("main"), Quota::new(allowance, &account)).unwrap()
+    };
+    let others = || vec![Zoom::new(config("clinic")).unwrap()];
+    assert!(!DetailWorker(Arc::new(paused())).healthy().await);
+    assert!(DetailWorker(Arc::new(paused().with_others(others()))).healthy().await);
 }
 
 /// Whether the API of [`an_outage_holds_and_passes`] is out.

@@ -170,6 +170,8 @@ fn a_day_the_api_says_is_spent_is_held_until_the_time_it_names() {
         (Some("2020-05-31T00:00:00Z"), midnight),
         (Some("2026-02-01T00:00:00Z"), midnight),
         (None, midnight),
+        // The day that this ended is over: it was said a moment too late, or is told again long after.
+        (Some("2026-01-02T00:00:00Z"), "2026-01-02T10:00:11Z"),
     ] {
         let mut ledger = Ledger::unkept(account(), at(0.0));
         let until = named.map(|named| named.parse().unwrap());
@@ -177,6 +179,24 @@ fn a_day_the_api_says_is_spent_is_held_until_the_time_it_names() {
         assert_eq!(held(ledger.draw(HEAVY, at(2.0))).until, Some(kept.parse().unwrap()));
         assert_eq!(ledger.draw(HEAVY, time(kept, 70_000.0)), Draw::Granted);
     }
+}
+
+#[test]
+fn a_new_day_is_not_spent_because_the_old_one_was() {
+    for named in [Some("2026-01-03T00:00:00Z"), None] {
+        let mut ledger = Ledger::unkept(account(), at(0.0));
+        // Our clock is a moment ahead of the API's: there it is still the second before midnight.
+        let new_day = time("2026-01-03T00:00:00.1Z", 50_400.1);
+        ledger.obey(Order::Spent { until: named.map(|named| named.parse().unwrap()) }, new_day).unwrap();
+        let later = time("2026-01-03T00:00:01Z", 50_401.0);
+        assert_eq!(held(ledger.draw(HEAVY, later)).until, Some("2026-01-03T00:00:10.1Z".parse().unwrap()));
+        assert_eq!(ledger.draw(HEAVY, time("2026-01-03T00:00:11Z", 50_411.0)), Draw::Granted);
+    }
+    // Two minutes into it, it is what is meant.
+    let mut ledger = Ledger::unkept(account(), at(0.0));
+    ledger.obey(Order::Spent { until: None }, time("2026-01-03T00:02:00Z", 50_520.0)).unwrap();
+    let later = time("2026-01-03T00:02:01Z", 50_521.0);
+    assert_eq!(held(ledger.draw(HEAVY, later)).until, Some("2026-01-04T00:00:00Z".parse().unwrap()));
 }
 
 #[test]

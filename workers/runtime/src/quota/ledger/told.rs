@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 use super::{Ledger, Now};
+use crate::quota::spent_until;
 
 /// A clock that is off by less is not off: the API tells whole seconds.
 const SKEW_MS: i64 = 2_000;
@@ -57,9 +58,6 @@ impl Ledger {
 
     /// Takes note that the day is spent, says the API.
     pub(super) fn spend(&mut self, until: Option<Timestamp>, now: Now) {
-        // A time that has passed, or that is days away, is a mistake: the day ends at 00:00 UTC.
-        let (time, midnight) = (self.api(now.time), self.midnight());
-        self.book.spent_until =
-            Some(until.filter(|until| (time..=midnight).contains(until)).unwrap_or(midnight));
+        self.book.spent_until = Some(spent_until(until, self.api(now.time)));
     }
 }
