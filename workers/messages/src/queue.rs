@@ -166,9 +166,14 @@ impl Queue {
         Self(name.into())
     }
 
+    /// The lane of a queue of jobs.
+    pub fn lane(&self) -> Option<Lane> {
+        Lane::ALL.into_iter().find(|lane| self.0.ends_with(&format!(".{lane}")))
+    }
+
     /// Where a dead letter of this queue is replayed to: the replay lane of its family, or the queue itself.
     pub fn replay_lane(&self) -> Self {
-        match Lane::ALL.iter().find_map(|lane| self.0.strip_suffix(&format!(".{lane}"))) {
+        match self.lane().and_then(|lane| self.0.strip_suffix(&format!(".{lane}"))) {
             Some(family) if family.starts_with("ua.jobs.") => Self(format!("{family}.{}", Lane::Replay)),
             _ => self.clone(),
         }
@@ -200,6 +205,7 @@ mod tests {
     #[test]
     fn a_dead_job_is_replayed_in_the_replay_lane_of_its_family() {
         let daily = Queue::jobs(Family::ZOOM_DETAIL, Lane::Daily);
+        assert_eq!((daily.lane(), Queue::documents().lane()), (Some(Lane::Daily), None));
         assert_eq!(daily.replay_lane(), Queue::jobs(Family::ZOOM_DETAIL, Lane::Replay));
         assert_eq!(daily.replay_lane().replay_lane(), daily.replay_lane());
         assert_eq!(Queue::documents().replay_lane(), Queue::documents());

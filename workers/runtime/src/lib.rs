@@ -17,6 +17,7 @@ mod refusal;
 pub mod roll;
 mod run;
 mod settle;
+mod standing;
 mod status;
 pub mod telemetry;
 mod worker;

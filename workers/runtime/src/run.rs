@@ -13,6 +13,7 @@ use tracing::{Instrument as _, debug, info_span, warn};
 
 use crate::broker::Subscription;
 use crate::settle::{self, Signal};
+use crate::standing::Standing;
 use crate::status::Status;
 use crate::{
     Attempt, Broker, BrokerError, Consumer, Delivery, Failure, Outbox, Worker, clock, pause, telemetry,
@@ -154,6 +155,7 @@ async fn one<W: Worker>(
 ) -> Option<Signal> {
     let headers = &delivery.message.headers;
     let span = info_span!("job", job.id = %headers.message_id, attempt = headers.attempt + 1, role = W::NAME);
+    let standing = Standing::of(&delivery.message.queue);
     status.began(1);
     let work = async {
         let mut outbox = Outbox::new(broker, stop);
@@ -162,7 +164,7 @@ async fn one<W: Worker>(
         settle::settle(delivery, outcome, &status).await
     };
     let began = Instant::now();
-    let signal = status.book(work.instrument(span)).await;
+    let signal = status.book(standing.hold(work.instrument(span))).await;
     telemetry::job(status.name(), began.elapsed());
     status.ended(1);
     signal

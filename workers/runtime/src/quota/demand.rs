@@ -25,6 +25,8 @@ struct Worker {
     received: Vec<u64>,
     returned: Vec<u64>,
     waiting: Vec<u64>,
+    /// Of slow meters, its first caller's standing: a time by our clock, the earliest goes first.
+    first: Vec<Option<f64>>,
     /// Its smallest round trip of late, in seconds.
     way: Option<f64>,
 }
@@ -70,6 +72,7 @@ impl Demand {
         }
         (worker.serial, worker.heard) = (want.serial, now);
         worker.waiting.clone_from(&want.waiting);
+        worker.first = want.first.iter().map(|age| age.map(|age| now - age as f64 / 1e3)).collect();
         worker.way = want.way_us.map(|micros| micros as f64 / 1e6);
         let mut back = vec![0; meters];
         if is_counted {
@@ -130,15 +133,25 @@ impl Demand {
         self.workers.retain(|_, worker| now - worker.heard < SILENCE * 20.0);
     }
 
+    /// Whose turn it is: the next of those that take turns or, where jobs are served one after the other, the one with the
+    /// job that goes first. That one is in front of the ring then.
     fn first(&mut self, meter: usize, now: f64) -> Option<String> {
-        while let Some(name) = self.rings[meter].front() {
-            let worker = self.workers.get(name);
-            if worker.is_some_and(|worker| worker.wanted(meter) > 0 && now - worker.heard < SILENCE) {
-                return Some(name.clone());
-            }
-            self.rings[meter].pop_front();
+        let Self { workers, rings, .. } = self;
+        let ring = &mut rings[meter];
+        let wants = |name: &&String| {
+            let worker = workers.get(*name);
+            worker.filter(|worker| worker.wanted(meter) > 0 && now - worker.heard < SILENCE)
+        };
+        while ring.front().is_some_and(|name| wants(&name).is_none()) {
+            ring.pop_front();
         }
-        None
+        let standing = |name: &String| wants(&name).and_then(|worker| worker.standing(meter));
+        let ranked = ring.iter().enumerate().filter_map(|(place, name)| Some((place, standing(name)?)));
+        let first = ranked.min_by(|(_, one), (_, other)| one.total_cmp(other));
+        if let Some(name) = first.and_then(|(place, _)| ring.remove(place)) {
+            ring.push_front(name);
+        }
+        ring.front().cloned()
     }
 }
 
@@ -152,8 +165,13 @@ impl Worker {
             received: zero.clone(),
             returned: zero.clone(),
             waiting: zero,
+            first: Vec::new(),
             way: None,
         }
+    }
+
+    fn standing(&self, meter: usize) -> Option<f64> {
+        self.first.get(meter).copied().flatten()
     }
 
     /// Callers that no token is under way to.
@@ -173,6 +191,7 @@ mod tests {
             serial,
             term: 7,
             waiting: vec![waiting],
+            first: Vec::new(),
             received: vec![received],
             returned: vec![returned],
             way_us: None,
@@ -191,6 +210,21 @@ mod tests {
         demand.hear(&want("b", 1, 9, 0, 0), 0.5).unwrap();
         assert_eq!(turns(&mut demand, 6), ["a", "b", "a", "b", "b", "b"]);
         assert_eq!(demand.waiting(), 2);
+    }
+
+    #[test]
+    fn where_jobs_are_served_one_after_the_other_the_eldest_goes_first() {
+        let mut demand = Demand::new(7, 1);
+        let first = |worker, age| Want { first: vec![Some(age)], ..want(worker, 1, 2, 0, 0) };
+        demand.hear(&first("young", -400_000), 0.0).unwrap();
+        demand.hear(&first("old", -300_000), 0.0).unwrap();
+        demand.hear(&first("replay", -500_000), 0.0).unwrap();
+        assert_eq!(turns(&mut demand, 1), ["old"]);
+        demand.hear(&first("daily", 0), 0.5).unwrap();
+        assert_eq!(turns(&mut demand, 6), ["daily", "daily", "old", "young", "young", "replay"]);
+        // Its next job is younger than those of the others.
+        demand.hear(&Want { serial: 2, received: vec![2], ..first("old", -480_000) }, 1.0).unwrap();
+        assert_eq!(turns(&mut demand, 9), ["old", "old", "replay"]);
     }
 
     #[test]

@@ -21,6 +21,14 @@ pub struct Meter {
     pub strict: bool,
 }
 
+impl Meter {
+    /// True where whoever needs several calls waits for each of them: less than one a second. Then jobs are served one
+    /// after the other, and do not take turns.
+    pub(crate) fn is_slow(&self) -> bool {
+        self.per_window < self.window.as_secs_f64()
+    }
+}
+
 /// An account whose quota is shared out.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Account {

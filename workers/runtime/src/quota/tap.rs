@@ -42,7 +42,7 @@ pub(crate) struct Tap {
 
 impl Tap {
     pub(crate) fn new(account: Account) -> Self {
-        let state = State::new(account.meters.len());
+        let state = State::new(&account);
         Self { account, state: Mutex::new(state), changed: Notify::new() }
     }
 

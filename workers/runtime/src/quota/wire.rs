@@ -19,6 +19,9 @@ pub(crate) struct Want {
     /// Callers that wait, by meter.
     #[serde(rename = "c")]
     pub(crate) waiting: Vec<u64>,
+    /// Of slow meters the standing of the first that waits, in milliseconds: the greater goes first.
+    #[serde(rename = "f", default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) first: Vec<Option<i64>>,
     /// Tokens received in this term, by meter.
     #[serde(rename = "g")]
     pub(crate) received: Vec<u64>,

@@ -9,7 +9,8 @@ use crate::Failure;
 use crate::quota::clocks::Ahead;
 use crate::quota::way::Smallest;
 use crate::quota::wire::{Grant, Want};
-use crate::quota::{News, Pause};
+use crate::quota::{Account, Meter, News, Pause};
+use crate::standing::Standing;
 
 /// A message that was sent so long ago is not answered any more.
 const ANSWERED: Duration = Duration::from_secs(10);
@@ -33,6 +34,21 @@ pub(super) struct Left {
 /// How a caller is told.
 pub(super) type Caller = oneshot::Sender<Result<Token, Failure>>;
 
+/// Those that wait for tokens of one meter, the next in front.
+#[derive(Debug)]
+struct Row {
+    /// Jobs are served one after the other.
+    is_slow: bool,
+    callers: VecDeque<(Standing, Caller)>,
+}
+
+impl Row {
+    /// The standing of the next, where it matters.
+    fn first(&self) -> Option<i64> {
+        self.callers.front().filter(|_| self.is_slow).map(|(standing, _)| standing.age_ms())
+    }
+}
+
 /// Where a caller lines up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
@@ -43,7 +59,7 @@ pub(super) enum Place {
 
 #[derive(Debug)]
 pub(super) struct State {
-    callers: Vec<VecDeque<Caller>>,
+    rows: Vec<Row>,
     pub(super) want: Want,
     /// When which message was sent.
     sent: VecDeque<(u64, Instant)>,
@@ -60,11 +76,13 @@ pub(super) struct State {
 }
 
 impl State {
-    pub(super) fn new(meters: usize) -> Self {
+    pub(super) fn new(account: &Account) -> Self {
+        let meters = account.meters.len();
         let zero = vec![0; meters];
+        let row = |meter: &Meter| Row { is_slow: meter.is_slow(), callers: VecDeque::new() };
         let want = Want { waiting: zero.clone(), received: zero.clone(), returned: zero, ..Want::default() };
         Self {
-            callers: (0..meters).map(|_| VecDeque::new()).collect(),
+            rows: account.meters.iter().map(row).collect(),
             want,
             sent: VecDeque::new(),
             way: Smallest::default(),
@@ -77,23 +95,28 @@ impl State {
     }
 
     pub(super) fn line_up(&mut self, meter: usize, caller: Caller, place: Place) {
-        match place {
-            Place::First => self.callers[meter].push_front(caller),
-            Place::Last => self.callers[meter].push_back(caller),
-        }
+        let standing = Standing::current();
+        let Row { is_slow, callers } = &mut self.rows[meter];
+        let at = match place {
+            Place::First => 0,
+            Place::Last if *is_slow => callers.partition_point(|(other, _)| *other <= standing),
+            Place::Last => callers.len(),
+        };
+        callers.insert(at, (standing, caller));
     }
 
     /// All callers of a meter, who wait no longer.
-    pub(super) fn dismiss(&mut self, meter: usize) -> VecDeque<Caller> {
-        std::mem::take(&mut self.callers[meter])
+    pub(super) fn dismiss(&mut self, meter: usize) -> impl Iterator<Item = Caller> {
+        std::mem::take(&mut self.rows[meter].callers).into_iter().map(|(_, caller)| caller)
     }
 
     /// Brings what is wanted up to date; callers that gave up are no callers.
     pub(super) fn count_callers(&mut self) {
-        for (callers, waiting) in self.callers.iter_mut().zip(&mut self.want.waiting) {
-            callers.retain(|caller| !caller.is_closed());
-            *waiting = callers.len() as u64;
+        for (row, waiting) in self.rows.iter_mut().zip(&mut self.want.waiting) {
+            row.callers.retain(|(_, caller)| !caller.is_closed());
+            *waiting = row.callers.len() as u64;
         }
+        self.want.first = self.rows.iter().map(Row::first).collect();
     }
 
     /// Numbers the message that is sent now.
@@ -124,7 +147,7 @@ impl State {
         while let Some(good_until) = good_until
             && left > 0
         {
-            let Some(caller) = self.callers[grant.meter].pop_front() else { break };
+            let Some((_, caller)) = self.rows[grant.meter].callers.pop_front() else { break };
             let token = Token { term: grant.term, good_until };
             left -= u64::from(caller.send(Ok(token)).is_ok());
         }

@@ -3,12 +3,16 @@
 use super::*;
 use crate::quota::wire::Grant;
 use crate::quota::{Meter, UNLIMITED};
+use crate::standing::Standing;
 
 const MAX_AGE: Duration = Duration::from_millis(250);
 
 fn tap() -> Tap {
-    let meter =
-        Meter { name: "heavy", per_window: 40.0, window: Duration::from_secs(1), daily: true, strict: true };
+    tap_of(40.0, Duration::from_secs(1))
+}
+
+fn tap_of(per_window: f64, window: Duration) -> Tap {
+    let meter = Meter { name: "heavy", per_window, window, daily: true, strict: true };
     Tap::new(Account {
         source: "zoom",
         label: "main".to_owned(),
@@ -70,6 +74,46 @@ async fn a_caller_that_had_no_time_to_use_its_token_gives_it_back_and_is_the_nex
     let first = tokio::time::timeout(Duration::from_secs(20), both).await.expect("a token that is used");
     assert_eq!(first, "late", "who was first stays first");
     assert_eq!(counts(&tap), (0, 2, 1), "one used, one given back");
+}
+
+/// The names of jobs in the order in which each gets leave for its two calls, asked for one after the other.
+async fn served(tap: &Tap) -> Vec<&'static str> {
+    let (now, order) = (Instant::now(), Mutex::new(Vec::new()));
+    let job = |name, lane, age: u64| {
+        let standing = Standing::begun(now + Duration::from_secs(1_000 - age), lane);
+        let order = &order;
+        standing.hold(async move {
+            for _ in 0..2 {
+                tap.acquire(0).await.unwrap();
+                order.lock().unwrap().push(name);
+            }
+        })
+    };
+    let jobs = async {
+        tokio::join!(job("young", 1, 1), job("replay", 2, 470), job("old", 1, 60), job("daily", 0, 0))
+    };
+    let leads = async {
+        // All have lined up before the first token comes, and who has used one lines up again before the next.
+        for _ in 0..8 {
+            while counts(tap).0 == 0 {
+                tokio::task::yield_now().await;
+            }
+            grant(tap, Duration::from_secs(60));
+            for _ in 0..20 {
+                tokio::task::yield_now().await;
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), async { tokio::join!(jobs, leads) }).await.expect("tokens");
+    order.into_inner().unwrap()
+}
+
+#[tokio::test]
+async fn where_calls_are_few_jobs_are_served_one_after_the_other_and_elsewhere_they_take_turns() {
+    let slow = served(&tap_of(20.0, Duration::from_secs(60))).await;
+    assert_eq!(slow, ["daily", "daily", "old", "old", "young", "young", "replay", "replay"]);
+    let fast = served(&tap()).await;
+    assert_eq!(fast[..4], ["young", "replay", "old", "daily"]);
 }
 
 #[tokio::test]
