@@ -22,6 +22,9 @@ const LOOK: Duration = Duration::from_secs(30);
 /// The pause after a try that the world has made fail.
 const AGAIN: Duration = Duration::from_secs(30);
 
+/// A plan that takes longer hangs: what it has published by then is under way, and the next try publishes the rest.
+const HANGS: Duration = Duration::from_secs(3_600);
+
 /// What a scheduler works with.
 #[derive(Debug)]
 pub(crate) struct Scheduler {
@@ -68,7 +71,9 @@ impl Scheduler {
     /// Plans what is due, again and again; ends with an error only.
     async fn lead(&self, begun: Timestamp) -> anyhow::Result<()> {
         loop {
-            let pause = match self.look(begun).await {
+            let looked = tokio::time::timeout(HANGS, self.look(begun)).await;
+            let late = || Err(anyhow::anyhow!("it did not end within {} min", HANGS.as_secs() / 60));
+            let pause = match looked.unwrap_or_else(|_| late()) {
                 Ok(()) => LOOK.min(self.until_next()),
                 Err(error) if exit::is_users(&error) => return Err(error),
                 Err(error) => {

@@ -28,10 +28,11 @@ pub(crate) async fn publish(broker: &Broker, number: usize, rng: &mut SmallRng) 
     taken(broker, message, class).await
 }
 
-/// A job of an account that nobody here knows, for the last time.
+/// A job of an account that nobody here knows, planned days ago, for the last time.
 async fn unknown_account(broker: &Broker, number: usize) -> Option<Poison> {
     let (now, date) = (clock::now(), ua::coverage::today());
-    let job = Task::Meetings { date }.into_job("chaos".into(), Lane::Daily, now);
+    let planned = now - jiff::SignedDuration::from_hours(48);
+    let job = Task::Meetings { date }.into_job("chaos".into(), Lane::Daily, planned);
     let job = job.of_account(&format!("nobody-{number}"));
     let queue = Queue::jobs(Family::ZOOM_LIST, Lane::Daily);
     let mut message = Message::new(queue, job.id.as_str(), messages::encode(&job).ok()?, now);

@@ -94,6 +94,8 @@ impl Site {
             ("UA_DOCUMENTS_LIMIT", DOCUMENTS.to_string()),
             ("ES_HOST", search.clone()),
             ("UA_INDEX_PREFIX", indices.clone()),
+            // An id is the only one of its index: what is written twice shows where each date has one of its own.
+            ("UA_INDEX_SPLIT", "day".to_owned()),
             // Planned again and again in the middle of it all: what is held or under way must not be done twice.
             ("UA_SCHEDULE", "* * * * *".to_owned()),
         ];

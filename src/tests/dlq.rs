@@ -313,9 +313,7 @@ async fn a_replay_killed_on_servers_loses_nothing() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_drop_that_is_killed_loses_nothing() {
-    let place = Place::local();
+async fn a_drop_is_killed(place: Place) {
     filled(&place).await;
     let file = place.program.path().join("dropped");
     let in_file = || -> BTreeSet<String> {
@@ -332,4 +330,16 @@ async fn a_drop_that_is_killed_loses_nothing() {
     place.call(&words, 0);
     assert_eq!((in_file(), place.rows("dropped").await), (ids(), ids()));
     place.remove().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_drop_that_is_killed_loses_nothing() {
+    a_drop_is_killed(Place::local()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_drop_that_is_killed_loses_nothing_on_servers() {
+    if let Some(place) = Place::on_servers().await {
+        a_drop_is_killed(place).await;
+    }
 }

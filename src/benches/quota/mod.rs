@@ -52,7 +52,7 @@ impl Found {
         if self.speed <= 1.0 && self.of_allowed < LEAST {
             failings.push(format!("less than {:.0} % of what is allowed", 100.0 * LEAST));
         }
-        let uneven = |(least, most): (f64, f64)| least < 1.0 - UNEVEN || most > 1.0 + UNEVEN;
+        let uneven = |(least, most): (f64, f64)| most > least * (1.0 + UNEVEN);
         if self.speed <= 1.0 && self.shares.is_some_and(uneven) {
             failings.push(format!("shares differ by more than {:.0} %", 100.0 * UNEVEN));
         }

@@ -204,7 +204,7 @@ async fn one<W: BatchWorker>(
         }
         let messages: Vec<Message> =
             batch.deliveries.iter().map(|delivery| delivery.message.clone()).collect();
-        let mut outbox = Outbox::new(broker, stop);
+        let mut outbox = Outbox::new(broker, stop).of_role(W::NAME);
         let verdicts = perform(worker.as_ref(), &messages, &mut outbox).await;
         drop(messages);
         let count = batch.deliveries.len();

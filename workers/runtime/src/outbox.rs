@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
 use crate::meter::{Doing, during};
-use crate::{Broker, BrokerError, Failure, Message, PublishError, clock};
+use crate::{Broker, BrokerError, Failure, Message, PublishError, clock, telemetry};
 
 /// Buffered bytes at which an outbox publishes by itself.
 const FLUSH_BYTES: usize = 1 << 20;
@@ -78,12 +78,19 @@ pub struct Outbox {
     bytes: usize,
     /// Messages were taken that the broker did not.
     has_lost: bool,
+    /// Whose it is, for the count of dead letters.
+    role: &'static str,
 }
 
 impl Outbox {
     /// An empty outbox that gives up waiting for a full queue when `stop` is cancelled.
     pub fn new(broker: Broker, stop: CancellationToken) -> Self {
-        Self { broker, stop, held: Vec::new(), bytes: 0, has_lost: false }
+        Self { broker, stop, held: Vec::new(), bytes: 0, has_lost: false, role: "" }
+    }
+
+    /// The same, as that of a role.
+    pub(crate) fn of_role(self, role: &'static str) -> Self {
+        Self { role, ..self }
     }
 
     /// Takes a message; publishes what is held when that has become much.
@@ -109,8 +116,14 @@ impl Outbox {
     /// # Errors
     /// When the broker is away or refuses, or when the worker stops while a queue is full.
     pub async fn flush(&mut self) -> Result<(), OutboxError> {
+        let dead = self.held.iter().filter(|message| message.queue == Queue::dead());
+        let classes: Vec<_> = dead.filter_map(|letter| Some(letter.headers.cause.as_ref()?.class)).collect();
         let flushed = self.publish_held().await;
-        self.has_lost |= flushed.is_err();
+        match &flushed {
+            // One item of a message, whose neighbours went through: nobody settles it.
+            Ok(()) => classes.into_iter().for_each(|class| telemetry::buried(self.role, class)),
+            Err(_) => self.has_lost = true,
+        }
         flushed
     }
 
@@ -138,5 +151,32 @@ impl Outbox {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Ladder;
+    use crate::broker::{Local, local};
+
+    #[tokio::test]
+    async fn an_item_that_is_dead_counts_once_it_is_confirmed() {
+        let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
+        let _guard = metrics::set_default_local_recorder(&recorder);
+        let folder = tempfile::tempdir().unwrap();
+        let (folder, ladder) = (folder.path().to_owned(), Ladder::default());
+        let settings = local::Settings { folder, ladder, documents_limit: 10 };
+        let broker = Broker::Local(Local::open(settings).unwrap());
+        let mut outbox = Outbox::new(broker, CancellationToken::new()).of_role("index");
+        let document = Message::new(Queue::documents(), "a", Vec::new(), clock::now());
+        let cause = Cause::new(CauseClass::MappingRefused, "a date is none");
+        outbox.send(document.clone()).await.unwrap();
+        outbox.send(document.into_dead(cause)).await.unwrap();
+        let counted = "ua_dead_letters_total{role=\"index\",class=\"mapping-refused\"} 1";
+        assert!(!recorder.handle().render().contains("mapping-refused"));
+        outbox.flush().await.unwrap();
+        let page = recorder.handle().render();
+        assert!(page.contains(counted), "{page}");
     }
 }

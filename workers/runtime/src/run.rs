@@ -158,7 +158,7 @@ async fn one<W: Worker>(
     let standing = Standing::of(&delivery.message.queue);
     status.began(1);
     let work = async {
-        let mut outbox = Outbox::new(broker, stop);
+        let mut outbox = Outbox::new(broker, stop).of_role(W::NAME);
         let outcome = attempt(worker.as_ref(), &mut delivery, &mut outbox).await;
         let outcome = confirm(outcome, &mut outbox).await;
         settle::settle(delivery, outcome, &status).await

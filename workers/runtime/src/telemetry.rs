@@ -140,6 +140,11 @@ pub(crate) fn settled(role: &'static str, kind: Settled, cause: Option<CauseClas
     }
 }
 
+/// An item of `role`'s went to the dead letters, and the message it came with did not.
+pub(crate) fn buried(role: &'static str, class: CauseClass) {
+    counter!(DEAD, "role" => role, "class" => class.name()).increment(1);
+}
+
 /// The broker itself gave a message up, which no role could count.
 pub(crate) fn buried_by_broker() {
     counter!(DEAD, "role" => BROKER, "class" => CauseClass::CrashedWorker.name()).increment(1);

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use jiff::tz::Offset;
 use messages::zoom::{Api, Task};
 use messages::{Cause, CauseClass, Job};
@@ -15,6 +16,8 @@ use crate::{RateClass, Zoom, list, report, window};
 
 /// When a job of an account that is not known is tried again.
 const UNKNOWN: Duration = Duration::from_secs(600);
+/// For so long it costs no attempt: the account may be new, and not every process be started anew since.
+const NEW: SignedDuration = SignedDuration::from_hours(24);
 
 /// Does list jobs: Resource-intensive calls.
 pub struct ListWorker(pub Arc<Zoom>);
@@ -77,6 +80,10 @@ async fn perform(
     let Some(zoom) = accounts.of_account(account) else {
         // Another process may know it, or this one will after its next start.
         let text = format!("no account {account:?} is configured here (ZOOM_ACCOUNTS_FILE)");
+        let now = clock::now();
+        if now.duration_since(job.planned_at) < NEW {
+            return Err(Failure::Defer { until: now.checked_add(UNKNOWN).ok(), why: text });
+        }
         return Err(Failure::retry_after(UNKNOWN, Cause::new(CauseClass::AttemptsSpent, text)));
     };
     match perform_with(zoom, job, attempt, outbox).await {

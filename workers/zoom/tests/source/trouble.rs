@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use jiff::{SignedDuration, ToSpan};
 use messages::zoom::{Event, Listing, MeetingContext, Task};
 use messages::{Calls, CauseClass, RawKind, ReceiptState};
@@ -48,13 +49,19 @@ async fn a_call_without_an_answer_is_given_up_in_time() {
     assert!(cause.text.contains("GET /users did not answer in time"), "{cause}");
 }
 
-/// Another worker may know the account; if none does, it becomes a dead letter that says what is missing.
+/// Another worker may know the account, or this one after its next start: at first that costs no attempt. If none ever
+/// does, it becomes a dead letter that says what is missing.
 #[tokio::test]
 async fn a_job_of_an_unknown_account_makes_no_call_and_says_what_is_missing() {
     let simulator = Simulator::start(settings()).await.unwrap();
     let bench = bench(&simulator, Choice::Dashboard);
     let calls = simulator.ledger_summary().calls;
-    let outcome = bench.perform(job(meetings(yesterday())).of_account("clinic"), first_attempt()).await;
+    let mut unknown = job(meetings(yesterday())).of_account("clinic");
+    let outcome = bench.perform(unknown.clone(), first_attempt()).await;
+    let Err(Failure::Defer { until: Some(_), why }) = outcome else { panic!("{outcome:?}") };
+    assert!(why.contains("\"clinic\""), "{why}");
+    unknown.planned_at -= SignedDuration::from_hours(25);
+    let outcome = bench.perform(unknown, first_attempt()).await;
     let Err(Failure::Retry { after: Some(_), cause }) = outcome else { panic!("{outcome:?}") };
     assert_eq!(cause.class, CauseClass::AttemptsSpent);
     assert!(cause.text.contains("\"clinic\"") && cause.text.contains("ZOOM_ACCOUNTS_FILE"), "{cause}");
