@@ -3,6 +3,7 @@
 
 mod address;
 mod agent;
+mod database;
 #[cfg(test)]
 #[path = "../../tests/support/mmdb.rs"]
 pub(crate) mod mmdb;
@@ -16,6 +17,8 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
+
+use serde::{Serialize, Serializer};
 
 use agent::Agents;
 use places::{Opened, Places};
@@ -34,8 +37,9 @@ pub struct Enricher {
 }
 
 impl Enricher {
-    /// One that tells places by a `MaxMind` DB file of cities or countries: `GeoLite2`, `GeoIP2`, DB-IP. The file is held
-    /// in memory as a whole; what of it changes later is seen by [`Enricher::refresh`].
+    /// One that tells places by a `MaxMind` DB file of cities or countries: `GeoLite2`, `GeoIP2`, DB-IP. The file stays
+    /// open and is asked by position, so that it takes some megabytes of memory, however large it is. A new one over its
+    /// name is seen by [`Enricher::refresh`].
     ///
     /// # Errors
     /// When the file cannot be read, or is none of these.
@@ -49,14 +53,15 @@ impl Enricher {
         Some(self.places.as_ref()?.current().about())
     }
 
-    /// Looks, once a minute at most, whether the file of places has changed, and takes it then. A new file that
-    /// is none is told of once, and the one before stays in use.
+    /// Looks, once a minute, whether the file of places has changed, and takes it then; at once where an answer showed
+    /// that it was written over in place, which leaves no places until then. A new file that is none is told of once, and
+    /// the one before stays in use.
     pub async fn refresh(&self) {
         let now = Instant::now();
         let Some(places) = self.places.as_ref().filter(|places| places.is_due(now)) else { return };
         let places = Arc::clone(places);
-        // Reading some ten megabytes would hold up what else runs on this thread. A panic in there is told by the
-        // runtime and costs no more than a look.
+        // To open a file may wait for the disk and for the file's clock, which would hold up what else runs on this
+        // thread. A panic in there is told by the runtime and costs no more than a look.
         let _ = tokio::task::spawn_blocking(move || places.refresh(now)).await;
     }
 
@@ -75,7 +80,7 @@ pub(crate) struct View<'e> {
 
 impl View<'_> {
     /// Where an address is, if it is one of the public internet and the file knows it.
-    pub(crate) fn place(&self, address: IpAddr) -> Option<Place<'_>> {
+    pub(crate) fn place(&self, address: IpAddr) -> Option<Arc<Place>> {
         self.places.as_deref()?.place(address)
     }
 
@@ -83,4 +88,12 @@ impl View<'_> {
     pub(crate) fn agent(&self, text: &str) -> Option<Arc<Agent>> {
         self.agents.agent(text)
     }
+}
+
+/// Writes what documents share.
+pub(crate) fn shared<T: Serialize, S: Serializer>(
+    what: &Option<Arc<T>>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    what.as_deref().serialize(serializer)
 }

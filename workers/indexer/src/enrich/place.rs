@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// Where an address is, by the field names of Logstash's filter `geoip`, so that old dashboards read it.
 #[derive(Debug, PartialEq, Serialize)]
-pub(crate) struct Place<'a> {
+pub(crate) struct Place {
     ip: IpAddr,
     #[serde(skip_serializing_if = "Option::is_none")]
     location: Option<Point>,
@@ -15,15 +15,15 @@ pub(crate) struct Place<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     longitude: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    city_name: Option<&'a str>,
+    city_name: Option<Box<str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    region_name: Option<&'a str>,
+    region_name: Option<Box<str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    country_name: Option<&'a str>,
+    country_name: Option<Box<str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    country_code2: Option<&'a str>,
+    country_code2: Option<Box<str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    continent_code: Option<&'a str>,
+    continent_code: Option<Box<str>>,
 }
 
 /// Degrees, as `geo_point` takes them.
@@ -36,28 +36,26 @@ struct Point {
 /// What is read of a record of a file of cities or countries: names in English.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct Record<'a> {
-    #[serde(borrow)]
-    city: Area<'a>,
-    subdivisions: Vec<Area<'a>>,
-    country: Area<'a>,
-    continent: Area<'a>,
+pub(super) struct Record {
+    city: Area,
+    subdivisions: Vec<Area>,
+    country: Area,
+    continent: Area,
     location: Coordinates,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct Area<'a> {
-    #[serde(borrow)]
-    names: Names<'a>,
-    iso_code: Option<&'a str>,
-    code: Option<&'a str>,
+struct Area {
+    names: Names,
+    iso_code: Option<Box<str>>,
+    code: Option<Box<str>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct Names<'a> {
-    en: Option<&'a str>,
+struct Names {
+    en: Option<Box<str>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -67,9 +65,9 @@ struct Coordinates {
     longitude: Option<f64>,
 }
 
-impl<'a> Record<'a> {
+impl Record {
     /// The place of `ip`; `None` when the record says nothing of it.
-    pub(super) fn place(&self, ip: IpAddr) -> Option<Place<'a>> {
+    pub(super) fn place(self, ip: IpAddr) -> Option<Place> {
         let location = self.location.point();
         let place = Place {
             ip,
@@ -77,17 +75,16 @@ impl<'a> Record<'a> {
             latitude: location.map(|point| point.lat),
             longitude: location.map(|point| point.lon),
             city_name: filled(self.city.names.en),
-            region_name: self.subdivisions.first().and_then(|region| filled(region.names.en)),
+            region_name: self.subdivisions.into_iter().next().and_then(|region| filled(region.names.en)),
             country_name: filled(self.country.names.en),
             country_code2: filled(self.country.iso_code),
             continent_code: filled(self.continent.code),
         };
-        let empty = Place { ip, ..Place::nowhere(ip) };
-        (place != empty).then_some(place)
+        (place != Place::nowhere(ip)).then_some(place)
     }
 }
 
-impl Place<'_> {
+impl Place {
     fn nowhere(ip: IpAddr) -> Self {
         Self {
             ip,
@@ -111,6 +108,6 @@ impl Coordinates {
     }
 }
 
-fn filled(text: Option<&str>) -> Option<&str> {
+fn filled(text: Option<Box<str>>) -> Option<Box<str>> {
     text.filter(|text| !text.is_empty())
 }

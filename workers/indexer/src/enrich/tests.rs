@@ -1,4 +1,5 @@
 use std::path::PathBuf;
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -25,7 +26,15 @@ impl File {
         self.folder.path().join("places.mmdb")
     }
 
+    /// As geoipupdate does: a new file beside it, moved over it.
     fn write(&self, bytes: &[u8]) {
+        let new = self.folder.path().join("new.mmdb");
+        std::fs::write(&new, bytes).unwrap();
+        std::fs::rename(new, self.path()).unwrap();
+    }
+
+    /// In place, over the bytes there are.
+    fn write_over(&self, bytes: &[u8]) {
         std::fs::write(self.path(), bytes).unwrap();
     }
 }
@@ -46,7 +55,7 @@ fn cities(name: &str) -> Vec<u8> {
 }
 
 fn place(enricher: &Enricher, address: &str) -> Value {
-    serde_json::to_value(enricher.view().place(address.parse().unwrap())).unwrap()
+    serde_json::to_value(enricher.view().place(address.parse().unwrap()).as_deref()).unwrap()
 }
 
 #[test]
@@ -76,7 +85,8 @@ fn a_changed_file_is_taken_once_a_minute_and_a_worse_one_never() {
     let places = Places::open(&file.path(), began).unwrap();
     let name = || {
         let current = places.current();
-        serde_json::to_value(current.place(HERE.parse().unwrap())).unwrap()["city_name"].clone()
+        let place = current.place(HERE.parse().unwrap());
+        serde_json::to_value(place.as_deref()).unwrap()["city_name"].clone()
     };
     let look = |seconds| {
         let now = began + Duration::from_secs(seconds);
@@ -94,6 +104,81 @@ fn a_changed_file_is_taken_once_a_minute_and_a_worse_one_never() {
     assert_eq!(look(180), (true, json!("Londinium")), "nor does one that is gone");
     file.write(&cities("Trinovantum"));
     assert_eq!(look(240), (true, json!("Trinovantum")));
+}
+
+/// A file of 200 networks, in which no two names have the same block.
+fn many(name: &str) -> Vec<u8> {
+    let networks = (0..200_u8).map(|number| {
+        let mut record = city(name, "England", ("GB", "United Kingdom"), (51.5, -0.1));
+        record["padding"] = json!("x".repeat(8_192));
+        (format!("81.2.{number}.0/24"), record)
+    });
+    database("GeoLite2-City", networks)
+}
+
+#[test]
+fn a_file_that_is_written_over_is_taken_anew_at_once_and_tells_no_wrong_place() {
+    let warnings = Warnings::default();
+    let told = || warnings.0.lock().unwrap().clone();
+    let _heard = tracing::subscriber::set_default(warnings.clone());
+    let (file, began) = (File::new(&many("London")), Instant::now());
+    let places = Places::open(&file.path(), began).unwrap();
+    let name = |address: &str| {
+        let current = places.current();
+        let place = current.place(address.parse().unwrap());
+        serde_json::to_value(place.as_deref()).unwrap()["city_name"].clone()
+    };
+    let at = |milliseconds| began + Duration::from_millis(milliseconds);
+    assert_eq!(name("81.2.7.1"), "London");
+    file.write_over(&many("Berlin")[..1 << 20]);
+    assert!(!places.is_due(at(1)), "nobody knows yet");
+    assert_eq!((name("81.2.7.1"), name("81.2.8.1")), (json!("London"), Value::Null));
+    assert_eq!((name("81.2.9.1"), told().len()), (Value::Null, 1));
+    assert!(told()[0].contains("move a new file over the old one"), "{:?}", told());
+    // It is half a file still: that is told once, and looked at again after a second.
+    assert!(places.is_due(at(2)));
+    places.refresh(at(2));
+    assert!(!places.is_due(at(1_001)) && places.is_due(at(1_002)));
+    assert_eq!((name("81.2.7.1"), name("81.2.8.1")), (json!("London"), Value::Null));
+    file.write_over(&many("Berlin")[..1 << 19]);
+    places.refresh(at(1_002));
+    assert_eq!(told().len(), 2, "{:?}", told());
+    assert!(told()[1].contains("no usable MaxMind database"), "{:?}", told());
+    file.write_over(&many("Berlin"));
+    places.refresh(at(2_002));
+    assert_eq!((name("81.2.7.1"), name("81.2.8.1")), (json!("Berlin"), json!("Berlin")));
+    assert!(!places.is_due(at(62_001)) && places.is_due(at(62_002)), "from now on once a minute again");
+    // The next one is told of as the first one was.
+    file.write_over(&many("Vienna"));
+    assert_eq!((name("81.2.9.1"), told().len()), (Value::Null, 3));
+    assert!(places.is_due(at(2_003)));
+    places.refresh(at(2_003));
+    assert_eq!((name("81.2.9.1"), told().len()), (json!("Vienna"), 3));
+}
+
+/// What was warned of.
+#[derive(Debug, Clone, Default)]
+struct Warnings(Arc<Mutex<Vec<String>>>);
+
+impl tracing::Subscriber for Warnings {
+    fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
+        *metadata.level() == tracing::Level::WARN
+    }
+
+    fn event(&self, event: &tracing::Event<'_>) {
+        event.record(&mut |_: &tracing::field::Field, value: &dyn std::fmt::Debug| {
+            self.0.lock().unwrap().push(format!("{value:?}"));
+        });
+    }
+
+    fn new_span(&self, _span: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        tracing::span::Id::from_u64(1)
+    }
+
+    fn record(&self, _span: &tracing::span::Id, _values: &tracing::span::Record<'_>) {}
+    fn record_follows_from(&self, _span: &tracing::span::Id, _follows: &tracing::span::Id) {}
+    fn enter(&self, _span: &tracing::span::Id) {}
+    fn exit(&self, _span: &tracing::span::Id) {}
 }
 
 #[test]
@@ -127,11 +212,19 @@ fn what_is_no_file_of_places_is_an_error_of_one_line_that_names_it() {
 #[test]
 fn a_file_with_any_byte_broken_tells_a_place_or_none_and_never_panics() {
     let whole = cities("London");
-    for position in 0..whole.len() {
-        let mut broken = whole.clone();
-        broken[position] ^= 0xff;
-        let file = File::new(&broken);
-        if let Ok(enricher) = Enricher::with_places(&file.path()) {
+    let folder = tempfile::tempdir().unwrap();
+    // All are written first: to open a file waits until its clock has gone on.
+    let files: Vec<_> = (0..whole.len())
+        .map(|position| {
+            let mut broken = whole.clone();
+            broken[position] ^= 0xff;
+            let path = folder.path().join(position.to_string());
+            std::fs::write(&path, broken).unwrap();
+            path
+        })
+        .collect();
+    for (position, path) in files.iter().enumerate() {
+        if let Ok(enricher) = Enricher::with_places(path) {
             for address in [HERE, "2a02:8380::1", "8.8.8.8"] {
                 let place = place(&enricher, address);
                 assert!(place.is_null() || place["ip"] == address, "byte {position}: {place}");

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use messages::SeriesId;
@@ -10,7 +11,7 @@ use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use super::scalar::{List, Text, TrackingField};
-use crate::enrich::Place;
+use crate::enrich::{Place, shared};
 
 /// A meeting or webinar instance.
 #[derive(Debug, Serialize)]
@@ -164,8 +165,8 @@ pub(crate) struct Session<'a> {
     #[serde(skip_serializing_if = "<[_]>::is_empty", serialize_with = "texts")]
     pub(crate) internal_ip_addresses: &'a [Text<'a>],
     /// What the file of places says of the address; `location` is what Zoom says.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) geoip: Option<Place<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "shared")]
+    pub(crate) geoip: Option<Arc<Place>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) location: Option<Location<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]

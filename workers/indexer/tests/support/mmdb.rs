@@ -1,7 +1,7 @@
-//! Writes `MaxMind` DB files, format 2.0, for tests and benchmarks: an IPv6 search tree with records of 24 bits, or of 32
-//! where they do not suffice, in which IPv4 lies below `::/96`, then the data, then what the file says of itself. No
-//! record is shared.
+//! Writes `MaxMind` DB files, format 2.0, for tests and benchmarks: a search tree, then the data, then what the file says
+//! of itself.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 
 use serde_json::{Value, json};
@@ -11,33 +11,63 @@ const DOUBLE: u8 = 3;
 const UINT16: u8 = 5;
 const UINT32: u8 = 6;
 const MAP: u8 = 7;
+const INT32: u8 = 8;
 const UINT64: u8 = 9;
 const ARRAY: u8 = 11;
+const BOOL: u8 = 14;
 const TEXT: u8 = 2;
+
+/// How a file is written.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Shape {
+    /// Bits of a record; `None` for 24, or 32 where these do not suffice.
+    pub(crate) record_size: Option<usize>,
+    /// 4, or 6 with IPv4 below `::/96`.
+    pub(crate) ip_version: u16,
+    /// Whether a text, map or array that is there already is pointed to.
+    pub(crate) shares: bool,
+}
+
+impl Default for Shape {
+    fn default() -> Self {
+        Self { record_size: None, ip_version: 6, shares: false }
+    }
+}
 
 /// A file of the type `database_type` that knows these networks, written as `81.2.69.0/24`.
 pub(crate) fn database(
     database_type: &str,
     networks: impl IntoIterator<Item = (impl AsRef<str>, Value)>,
 ) -> Vec<u8> {
+    shaped(Shape::default(), database_type, networks)
+}
+
+/// The same in any shape. A network that lies in one before it takes the place of that as a whole.
+pub(crate) fn shaped(
+    shape: Shape,
+    database_type: &str,
+    networks: impl IntoIterator<Item = (impl AsRef<str>, Value)>,
+) -> Vec<u8> {
     let mut tree = Tree { nodes: vec![[Record::Empty; 2]] };
-    let mut data = Vec::new();
+    let mut data = Data { bytes: Vec::new(), known: shape.shares.then(HashMap::new) };
     for (network, value) in networks {
-        let (bits, length) = bits(network.as_ref());
-        tree.insert(bits, length, data.len());
-        write(&mut data, "", &value);
+        let (bits, length) = bits(network.as_ref(), shape.ip_version);
+        tree.insert(bits, length, data.place(&value));
     }
-    let record_size = if tree.nodes.len() + 16 + data.len() < 1 << 24 { 24 } else { 32 };
+    let fewest = if tree.nodes.len() + 16 + data.bytes.len() < 1 << 24 { 24 } else { 32 };
+    let record_size = shape.record_size.unwrap_or(fewest);
     let mut file = tree.bytes(record_size);
     let about = json!({
         "binary_format_major_version": 2, "binary_format_minor_version": 0, "build_epoch": 1_767_225_600,
-        "database_type": database_type, "description": {"en": "written by a test"}, "ip_version": 6,
+        "database_type": database_type, "description": {"en": "written by a test"}, "ip_version": shape.ip_version,
         "languages": ["en"], "node_count": tree.nodes.len(), "record_size": record_size,
     });
+    let mut metadata = Data { bytes: Vec::new(), known: None };
+    metadata.write("", &about);
     file.extend([0; 16]);
-    file.extend(data);
+    file.extend(data.bytes);
     file.extend(b"\xab\xcd\xefMaxMind.com");
-    write(&mut file, "", &about);
+    file.extend(metadata.bytes);
     file
 }
 
@@ -53,10 +83,11 @@ pub(crate) fn city(city: &str, region: &str, country: (&str, &str), place: (f64,
 }
 
 /// The first bits of a network and how many they are.
-fn bits(network: &str) -> (u128, u32) {
+fn bits(network: &str, ip_version: u16) -> (u128, u32) {
     let (address, length) = network.split_once('/').expect("a network");
     let length: u32 = length.parse().expect("a length");
     match address.parse().expect("an address") {
+        IpAddr::V4(address) if ip_version == 4 => (u128::from(address.to_bits()) << 96, length),
         IpAddr::V4(address) => (u128::from(address.to_bits()), length + 96),
         IpAddr::V6(address) => (address.to_bits(), length),
     }
@@ -104,55 +135,121 @@ impl Tree {
             Record::Data(data) => count + 16 + data,
         };
         let mut bytes = Vec::with_capacity(count * record_size / 4);
-        for record in self.nodes.iter().flatten() {
-            bytes.extend_from_slice(&(number(record) as u32).to_be_bytes()[4 - record_size / 8..]);
+        for [left, right] in &self.nodes {
+            let (left, right) = ((number(left) as u32).to_be_bytes(), (number(right) as u32).to_be_bytes());
+            bytes.extend_from_slice(&left[4 - record_size / 8..]);
+            if record_size == 28 {
+                bytes.push(left[0] << 4 | right[0]);
+            }
+            bytes.extend_from_slice(&right[4 - record_size / 8..]);
         }
         bytes
     }
 }
 
-/// Writes a value; `name` is that of its field, since numbers of the description have types of their own.
-fn write(out: &mut Vec<u8>, name: &str, value: &Value) {
-    match value {
-        Value::Object(fields) => {
-            control(out, MAP, fields.len());
-            for (name, value) in fields {
-                write(out, "", &Value::from(name.as_str()));
-                write(out, name, value);
+/// Values one after the other.
+struct Data {
+    bytes: Vec<u8>,
+    /// Where what was written lies, by its JSON.
+    known: Option<HashMap<String, usize>>,
+}
+
+impl Data {
+    /// Where a value lies, written unless it is there already.
+    fn place(&mut self, value: &Value) -> usize {
+        let shared = matches!(value, Value::Object(_) | Value::Array(_) | Value::String(_));
+        let Some(known) = self.known.as_mut().filter(|_| shared) else { return self.plain("", value) };
+        if let Some(place) = known.get(&value.to_string()) {
+            return *place;
+        }
+        let place = self.plain("", value);
+        self.known.as_mut().expect("it shares").insert(value.to_string(), place);
+        place
+    }
+
+    /// Writes a value here, or a pointer to it; `name` is that of its field.
+    fn write(&mut self, name: &str, value: &Value) {
+        match self.known.as_ref().and_then(|known| known.get(&value.to_string())) {
+            Some(place) => pointer(&mut self.bytes, *place),
+            None if self.known.is_some() => _ = self.place(value),
+            None => _ = self.plain(name, value),
+        }
+    }
+
+    /// Writes a value and tells where; numbers of the description have types of their own.
+    fn plain(&mut self, name: &str, value: &Value) -> usize {
+        let place = self.bytes.len();
+        match value {
+            Value::Object(fields) => {
+                control(&mut self.bytes, MAP, fields.len());
+                for (name, value) in fields {
+                    self.write("", &Value::from(name.as_str()));
+                    self.write(name, value);
+                }
             }
+            Value::Array(list) => {
+                control(&mut self.bytes, ARRAY, list.len());
+                list.iter().for_each(|value| self.write("", value));
+            }
+            Value::String(text) => {
+                control(&mut self.bytes, TEXT, text.len());
+                self.bytes.extend(text.as_bytes());
+            }
+            Value::Number(number) if number.is_f64() => {
+                control(&mut self.bytes, DOUBLE, 8);
+                self.bytes.extend(number.as_f64().unwrap_or_default().to_be_bytes());
+            }
+            Value::Number(number) => self.number(name, number.as_i64().expect("a number of 63 bits")),
+            Value::Bool(value) => control(&mut self.bytes, BOOL, usize::from(*value)),
+            Value::Null => unreachable!("the format has no such value"),
         }
-        Value::Array(list) => {
-            control(out, ARRAY, list.len());
-            list.iter().for_each(|value| write(out, "", value));
-        }
-        Value::String(text) => {
-            control(out, TEXT, text.len());
-            out.extend(text.as_bytes());
-        }
-        Value::Number(number) if number.is_f64() => {
-            control(out, DOUBLE, 8);
-            out.extend(number.as_f64().unwrap_or_default().to_be_bytes());
-        }
-        Value::Number(number) => {
-            let bytes = number.as_u64().expect("a whole number from 0").to_be_bytes();
-            let (kind, size) = match name {
-                "build_epoch" => (UINT64, 8),
-                "node_count" | "geoname_id" => (UINT32, 4),
-                _ => (UINT16, 2),
-            };
-            control(out, kind, size);
-            out.extend(&bytes[8 - size..]);
-        }
-        Value::Bool(_) | Value::Null => unreachable!("no such values are written"),
+        place
+    }
+
+    /// Without leading zeros, which the format allows.
+    fn number(&mut self, name: &str, number: i64) {
+        let kind = match (name, number) {
+            ("build_epoch", _) => UINT64,
+            ("node_count", _) => UINT32,
+            (_, ..0) => INT32,
+            (_, 0..0x1_0000) => UINT16,
+            (_, 0x1_0000..0x1_0000_0000) => UINT32,
+            _ => UINT64,
+        };
+        let bytes = if kind == INT32 {
+            (number as i32).to_be_bytes().to_vec()
+        } else {
+            number.to_be_bytes().to_vec()
+        };
+        let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
+        control(&mut self.bytes, kind, bytes.len() - zeros);
+        self.bytes.extend(&bytes[zeros..]);
     }
 }
 
-/// Type and size: types above 7 stand in a byte of their own, sizes from 29 on in one or two.
+/// A pointer of the fewest bytes that suffice, and now and then one of the most.
+fn pointer(out: &mut Vec<u8>, place: usize) {
+    let (kind, number, bytes) = match place {
+        _ if place % 5 == 4 => (3, place, 4),
+        0..2_048 => (0, place, 1),
+        2_048..526_336 => (1, place - 2_048, 2),
+        526_336..134_744_064 => (2, place - 526_336, 3),
+        _ => (3, place, 4),
+    };
+    let number = (number as u64).to_be_bytes();
+    // The first bits of the shorter ones are in the control byte.
+    let high = if kind == 3 { 0 } else { number[7 - bytes] };
+    out.push(1 << 5 | kind << 3 | high);
+    out.extend(&number[8 - bytes..]);
+}
+
+/// Type and size: types above 7 stand in a byte of their own, sizes from 29 on in one to three.
 fn control(out: &mut Vec<u8>, kind: u8, size: usize) {
     let (short, longer) = match size {
         0..29 => (size as u8, Vec::new()),
         29..285 => (29, vec![(size - 29) as u8]),
-        _ => (30, ((size - 285) as u16).to_be_bytes().to_vec()),
+        285..65_821 => (30, ((size - 285) as u16).to_be_bytes().to_vec()),
+        _ => (31, ((size - 65_821) as u32).to_be_bytes()[1..].to_vec()),
     };
     match kind {
         8.. => out.extend([short, kind - 7]),

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use jiff::SignedDuration;
 use jiff::{SignedDuration, ToSpan};
 use messages::zoom::{Event, Listing, MeetingContext, Task};
 use messages::{Calls, CauseClass, RawKind, ReceiptState};

@@ -8,12 +8,12 @@ use jiff::tz::TimeZone;
 use messages::Mpid;
 use messages::opencast::{ActionsContext, EpisodeFacts};
 use opencast_wire::{Action, Playing};
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::addresses::Addresses;
 use super::series::Parts;
-use crate::enrich::{Agent, Place, View, agent_text};
+use crate::enrich::{Agent, Place, View, agent_text, shared};
 use crate::map::Fault;
 
 /// The most bytes of a host's name.
@@ -39,11 +39,11 @@ pub(in crate::map) struct UserAction<'a> {
     addresses: Addresses,
     #[serde(skip_serializing_if = "Option::is_none")]
     episode: Option<AboutEpisode<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    geoip: Option<Place<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "shared")]
+    geoip: Option<Arc<Place>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     useragent: Option<Cow<'a, str>>,
-    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "agent")]
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "shared")]
     ua: Option<Arc<Agent>>,
     harvest: &'a RawValue,
 }
@@ -154,8 +154,4 @@ fn plausible(created: Timestamp) -> Result<Timestamp, Fault> {
     } else {
         Err(Fault("field `created` is no time at which there were players".to_owned()))
     }
-}
-
-fn agent<S: Serializer>(agent: &Option<Arc<Agent>>, serializer: S) -> Result<S::Ok, S::Error> {
-    agent.as_deref().serialize(serializer)
 }

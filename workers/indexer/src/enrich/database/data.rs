@@ -1,0 +1,192 @@
+//! The values of a data section (section "Output Data Section"), one after the other, within bounds: of the section, and of
+//! how much one record may be. Must not know what is made of them.
+
+use std::borrow::Cow;
+
+use super::blocks::Cursor;
+use super::fault::Fault;
+
+/// A record has so many values at most, those that are passed over included: pointers make a small file a large record.
+const VALUES: u32 = 16_384;
+/// The texts that are read of a record have so many bytes at most.
+const TEXTS: usize = 1 << 20;
+
+/// Where data lie in the file: pointers count from its beginning.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Section {
+    pub(super) begin: u64,
+    pub(super) end: u64,
+}
+
+/// What comes next.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Head {
+    /// The value lies elsewhere.
+    Pointer(u64),
+    Value(Kind, usize),
+}
+
+/// What a value is; a size are its bytes, but where said otherwise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Text,
+    Double,
+    Bytes,
+    /// Of 16, 32, 64 or 128 bits: that is the most of bytes.
+    Unsigned(usize),
+    Signed,
+    /// Its size are its pairs.
+    Map,
+    /// Its size are its values.
+    Array,
+    /// Its size is its value.
+    Bool,
+    Float,
+}
+
+/// A place in the data, and what may still be read of this record.
+pub(super) struct Data<'c, 'b> {
+    cursor: &'c mut Cursor<'b>,
+    section: Section,
+    at: u64,
+    values: u32,
+    texts: usize,
+}
+
+impl<'c, 'b> Data<'c, 'b> {
+    /// At `place`, counted from the beginning of the section.
+    pub(super) fn new(cursor: &'c mut Cursor<'b>, section: Section, place: u64) -> Result<Self, Fault> {
+        let mut data = Self { cursor, section, at: section.begin, values: VALUES, texts: TEXTS };
+        data.go(place)?;
+        Ok(data)
+    }
+
+    /// Goes to `place`, counted from the beginning of the section, and tells how to come back.
+    pub(super) fn go(&mut self, place: u64) -> Result<Back, Fault> {
+        let at = self.section.begin.saturating_add(place);
+        if at >= self.section.end {
+            return Err(Fault::broken("it points behind its end"));
+        }
+        Ok(Back(std::mem::replace(&mut self.at, at)))
+    }
+
+    /// Goes back to where a pointer was.
+    pub(super) fn back(&mut self, back: Back) {
+        self.at = back.0;
+    }
+
+    /// Reads the control bytes of the next value (section "Data Field Format").
+    pub(super) fn head(&mut self) -> Result<Head, Fault> {
+        self.values = self.values.checked_sub(1).ok_or(Fault::broken("a record is too large"))?;
+        let control = self.byte()?;
+        let kind = match control >> 5 {
+            // Extended: the next byte counts on from 7, and the types up to there are not written so.
+            0 => self.byte()?.checked_add(7).filter(|kind| *kind > 7).unwrap_or_default(),
+            1 => return self.pointer(control),
+            kind => kind,
+        };
+        let kind = match kind {
+            2 => Kind::Text,
+            3 => Kind::Double,
+            4 => Kind::Bytes,
+            5 => Kind::Unsigned(2),
+            6 => Kind::Unsigned(4),
+            7 => Kind::Map,
+            8 => Kind::Signed,
+            9 => Kind::Unsigned(8),
+            10 => Kind::Unsigned(16),
+            11 => Kind::Array,
+            14 => Kind::Bool,
+            15 => Kind::Float,
+            // 12 and 13 are of no file, others of none yet.
+            _ => return Err(Fault::broken("a value is of no known type")),
+        };
+        // From 29 on, the size is in the bytes that follow, and counts on from what fewer bytes can say.
+        let size = match control & 0x1f {
+            29 => 29 + self.number(1)?,
+            30 => 285 + self.number(2)?,
+            31 => 65_821 + self.number(3)?,
+            size => size.into(),
+        };
+        Ok(Head::Value(kind, size as usize))
+    }
+
+    /// A pointer's size is in the bits 3 and 4; below its last, it has three bits of the place (section "Pointer").
+    fn pointer(&mut self, control: u8) -> Result<Head, Fault> {
+        let high = u64::from(control & 0x7);
+        let place = match control >> 3 & 0x3 {
+            0 => high << 8 | self.number(1)? as u64,
+            1 => 2_048 + (high << 16 | self.number(2)? as u64),
+            2 => 526_336 + (high << 24 | self.number(3)? as u64),
+            _ => self.number(4)? as u64,
+        };
+        Ok(Head::Pointer(place))
+    }
+
+    fn byte(&mut self) -> Result<u8, Fault> {
+        let at = self.take(1)?;
+        let [byte] = self.cursor.bytes(at)?;
+        Ok(byte)
+    }
+
+    /// A number of `size` bytes, 16 at most; without its leading zeros it may have fewer than its type.
+    pub(super) fn number(&mut self, size: usize) -> Result<u128, Fault> {
+        let mut at = self.take(size)?;
+        let (end, mut number) = (self.at, 0);
+        while at < end {
+            let piece = self.cursor.piece(at, (end - at) as usize)?;
+            number = piece.iter().fold(number, |number, byte| number << 8 | u128::from(*byte));
+            at += piece.len() as u64;
+        }
+        Ok(number)
+    }
+
+    /// The next `size` bytes. What is not whole in a block is put together as it is read: no memory is taken for bytes
+    /// that a file only says it has.
+    pub(super) fn bytes(&mut self, size: usize) -> Result<Cow<'_, [u8]>, Fault> {
+        let mut at = self.take(size)?;
+        self.texts =
+            self.texts.checked_sub(size).ok_or(Fault::broken("the texts of a record are too large"))?;
+        if size == 0 {
+            return Ok(Cow::Borrowed(&[]));
+        }
+        if Cursor::is_piece(at, size) {
+            return Ok(Cow::Borrowed(self.cursor.piece(at, size)?));
+        }
+        let mut bytes = Vec::new();
+        while at < self.at {
+            let piece = self.cursor.piece(at, (self.at - at) as usize)?;
+            bytes.extend_from_slice(piece);
+            at += piece.len() as u64;
+        }
+        Ok(Cow::Owned(bytes))
+    }
+
+    /// Passes over so many values, without reading what they are nor what they point to.
+    pub(super) fn skip(&mut self, values: usize) -> Result<(), Fault> {
+        let mut left = values;
+        while left > 0 {
+            left -= 1;
+            match self.head()? {
+                Head::Pointer(_) | Head::Value(Kind::Bool, _) => {}
+                Head::Value(Kind::Map, pairs) => left = left.saturating_add(pairs.saturating_mul(2)),
+                Head::Value(Kind::Array, values) => left = left.saturating_add(values),
+                Head::Value(_, size) => _ = self.take(size)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Goes behind the next `size` bytes and tells where they begin.
+    fn take(&mut self, size: usize) -> Result<u64, Fault> {
+        let end = self.at.saturating_add(size as u64);
+        if end > self.section.end {
+            return Err(Fault::broken("a value is larger than the file"));
+        }
+        Ok(std::mem::replace(&mut self.at, end))
+    }
+}
+
+/// Where a pointer was followed.
+#[derive(Debug)]
+pub(super) struct Back(u64);
