@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The figures of the README, taken on this machine: starts RabbitMQ and Elasticsearch in a temporary folder, runs the
-# benchmarks, stops the servers. Names of figures may be given: embedded, memory, actions, pipeline, sink, lanes, quota, desk,
-# export, roles. The desk takes some minutes and 4 GB of disk.
+# benchmarks, stops the servers. Names of figures may be given: embedded, memory, actions, actions-roles, pipeline, sink, lanes,
+# quota, desk, export, roles. The desk takes some minutes and 4 GB of disk.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

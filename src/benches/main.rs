@@ -40,6 +40,8 @@ fn main() -> ExitCode {
         }
         if wants("actions") {
             actions::embedded().await;
+        }
+        if wants("actions-roles") {
             actions::roles().await;
         }
         if wants("pipeline") {

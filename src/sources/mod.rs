@@ -1,5 +1,6 @@
 //! What the program does with a source, whichever it is: one file per source says how, and [`of`] is where a source is
-//! registered. Who plans, works, prices or asks for quotas goes through here and names no source.
+//! registered. Who plans, works, prices or asks for quotas goes through here and names no source; the words of the command line
+//! and of what people are shown do.
 //! Must not know what a source's jobs are made of.
 
 mod opencast;
