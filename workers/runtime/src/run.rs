@@ -157,12 +157,13 @@ async fn one<W: Worker>(
     let span = info_span!("job", job.id = %headers.message_id, attempt = headers.attempt + 1, role = W::NAME);
     let standing = Standing::of(&delivery.message.queue);
     status.began(1);
-    let work = async {
+    // In a box: a job's work is large, and every future that is wrapped around it would be as large again.
+    let work = Box::pin(async {
         let mut outbox = Outbox::new(broker, stop).of_role(W::NAME);
         let outcome = attempt(worker.as_ref(), &mut delivery, &mut outbox).await;
         let outcome = confirm(outcome, &mut outbox).await;
         settle::settle(delivery, outcome, &status).await
-    };
+    });
     let began = Instant::now();
     let signal = status.book(standing.hold(work.instrument(span))).await;
     telemetry::job(status.name(), began.elapsed());
