@@ -36,7 +36,7 @@ pub(super) async fn execute(words: Work, config: &Config) -> anyhow::Result<Outc
     serving::start(&site, config, &served).await?;
     if words.if_configured && is_idle(&words.roles, config) {
         site.idles();
-        info!("idle: nothing of the source of this role is configured");
+        info!("idle: nothing of what this role fetches is configured (ZOOM_*, OPENCAST_*)");
         info!("{}: stopped", signals.next().await);
         return Ok(Outcome::Complete);
     }

@@ -8,7 +8,7 @@ use metrics::{Unit, describe_gauge, gauge};
 use runtime::quota::News;
 use runtime::{Broker, BrokerError, Depth, roll, telemetry};
 
-use super::{BROKER, Site, Working};
+use super::{Site, Working};
 use crate::advice::{self, Advice, Bound, Observed};
 
 const MESSAGES: &str = "ua_queue_messages";
@@ -76,9 +76,10 @@ pub(super) fn describe() {
 /// Brings everything that is looked up to its state of now.
 pub(super) async fn bring_up_to_date(site: &Site) {
     let Some(working) = site.working() else {
-        // Workers that were started while it is away have no other figure that could tell of it.
-        if site.is_awaiting(BROKER) {
-            gauge!(REACHABLE).set(0.0);
+        // Workers that were started while it is away have no other figure that could tell of it; and those that have it
+        // may wait for the store for long.
+        if let Some(there) = site.has_broker() {
+            gauge!(REACHABLE).set(if there { 1.0 } else { 0.0 });
         }
         return;
     };

@@ -41,6 +41,8 @@ struct State {
     stopping: bool,
     /// There is nothing to do, and there will be nothing.
     idle: bool,
+    /// Whether the broker is there, as far as that was seen before work begins.
+    has_broker: Option<bool>,
     working: Option<Working>,
 }
 
@@ -61,11 +63,18 @@ impl Site {
         if !state.awaited.iter().any(|known| known == what) {
             state.awaited.push(what.to_owned());
         }
+        if what == BROKER {
+            state.has_broker = Some(false);
+        }
     }
 
     /// Notes that `what` is there.
     pub(crate) fn has(&self, what: &str) {
-        self.state().awaited.retain(|known| known != what);
+        let mut state = self.state();
+        state.awaited.retain(|known| known != what);
+        if what == BROKER {
+            state.has_broker = Some(true);
+        }
     }
 
     /// Work begins.
@@ -93,13 +102,12 @@ impl Site {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn working(&self) -> Option<Working> {
-        self.state().working.clone()
+    fn has_broker(&self) -> Option<bool> {
+        self.state().has_broker
     }
 
-    /// Whether `what` is waited for.
-    fn is_awaiting(&self, what: &str) -> bool {
-        self.state().awaited.iter().any(|known| known == what)
+    fn working(&self) -> Option<Working> {
+        self.state().working.clone()
     }
 
     /// Whether the loops turn, or which does not.

@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 use simulator::{Settings, Simulator};
 
 use crate::program::{Program, eventually};
+use crate::servers::{server, unique};
 use crate::serving::{address, get};
 
 /// A port that nobody listens on now.
@@ -49,6 +50,26 @@ async fn a_worker_that_waits_is_alive_and_not_ready() {
     assert!(figures.contains("\nua_broker_reachable 0\n"), "an alert has to see it: {figures}");
     assert_eq!(worker.terminate(), Some(0));
     simulator.stop().await;
+}
+
+/// A store that is away is no broker that is away: nobody is to be woken for the wrong one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_waits_for_the_store_has_its_broker() {
+    let Some(amqp) = server("UA_TEST_AMQP_URL") else { return };
+    let program = Program::new()
+        .with("AMQP_URL", amqp)
+        .with("UA_QUEUE_PREFIX", unique("storeless"))
+        .with("ES_HOST", "http://127.0.0.1:9")
+        .with("UA_HTTP", "127.0.0.1:0");
+    let worker = program.start(&["work", "index"], "work.log");
+    let address = address(&program, "work.log").await;
+    eventually("it waits for the store", 60, async || {
+        get(&address, "/readyz").await == (503, "waiting for the store\n".to_owned())
+    })
+    .await;
+    let figures = get(&address, "/metrics").await.1;
+    assert!(figures.contains("\nua_broker_reachable 1\n"), "{figures}");
+    assert_eq!(worker.terminate(), Some(0));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -53,15 +53,16 @@ pub(super) fn must_be_there(folder: &Path) -> anyhow::Result<()> {
 
 /// RabbitMQ's password.
 pub(super) fn password(folder: &Path) -> anyhow::Result<String> {
-    value(folder, PASSWORD)
+    let missing = || usage(format!("{PASSWORD} is not set in {}", folder.join(ENV).display()));
+    value(folder, PASSWORD)?.ok_or_else(missing)
 }
 
-/// The name under which Docker knows the servers.
+/// The name under which Docker knows the servers. An `.env` of before they had names of their own has none.
 pub(super) fn project(folder: &Path) -> anyhow::Result<String> {
-    value(folder, PROJECT)
+    Ok(value(folder, PROJECT)?.unwrap_or_else(|| "ua-dev".to_owned()))
 }
 
-fn value(folder: &Path, wanted: &str) -> anyhow::Result<String> {
+fn value(folder: &Path, wanted: &str) -> anyhow::Result<Option<String>> {
     let path = folder.join(ENV);
     // The parser quotes the line it cannot read, which may hold the password.
     let unreadable = || usage(format!("cannot read {}", path.display()));
@@ -69,10 +70,10 @@ fn value(folder: &Path, wanted: &str) -> anyhow::Result<String> {
     for pair in pairs {
         let (name, value) = pair.map_err(|_| unreadable())?;
         if name == wanted && !value.is_empty() {
-            return Ok(value);
+            return Ok(Some(value));
         }
     }
-    Err(usage(format!("{wanted} is not set in {}", path.display())))
+    Ok(None)
 }
 
 fn write(path: &Path, text: &str, mode: u32) -> anyhow::Result<String> {
@@ -125,6 +126,8 @@ mod tests {
         assert_eq!(named(), first);
         std::fs::remove_file(folder.path().join(ENV)).unwrap();
         assert_ne!(named(), first);
+        std::fs::write(folder.path().join(ENV), "RABBITMQ_PASSWORD=x\n").unwrap();
+        assert_eq!(named(), "ua-dev");
     }
 
     #[test]

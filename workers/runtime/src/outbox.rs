@@ -116,8 +116,10 @@ impl Outbox {
     /// # Errors
     /// When the broker is away or refuses, or when the worker stops while a queue is full.
     pub async fn flush(&mut self) -> Result<(), OutboxError> {
-        let dead = self.held.iter().filter(|message| message.queue == Queue::dead());
-        let classes: Vec<_> = dead.filter_map(|letter| Some(letter.headers.cause.as_ref()?.class)).collect();
+        let dead = Queue::dead();
+        let letters = self.held.iter().filter(|message| message.queue == dead);
+        let classes: Vec<_> =
+            letters.filter_map(|letter| Some(letter.headers.cause.as_ref()?.class)).collect();
         let flushed = self.publish_held().await;
         match &flushed {
             // One item of a message, whose neighbours went through: nobody settles it.
