@@ -12,6 +12,7 @@ pub mod meter;
 pub mod outage;
 mod outbox;
 mod pause;
+mod permits;
 pub mod quota;
 mod refusal;
 pub mod roll;

@@ -1,23 +1,30 @@
-//! The worker loop: a permit, a delivery, a job, a settlement. As many jobs at once as there are permits.
+//! The worker loop: a permit, a delivery, a job, a settlement. As many jobs at once as there are permits, and one more
+//! that is urgent.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt as _;
+use futures_util::future::pending;
 use messages::{Cause, CauseClass, Family};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, debug, info_span, warn};
 
 use crate::broker::Subscription;
+use crate::permits::Permits;
 use crate::settle::{self, Signal};
 use crate::standing::Standing;
 use crate::status::Status;
 use crate::{
     Attempt, Broker, BrokerError, Consumer, Delivery, Failure, Outbox, Worker, clock, pause, telemetry,
 };
+
+/// Work that was in hand for so long is finished although its message goes to somebody else: what it has fetched is worth
+/// more than what is done twice, and a broker that is lost again and again would never see it done.
+const WORTH_FINISHING: Duration = Duration::from_secs(600);
 
 /// Why a worker loop ended before it was told to.
 #[derive(Debug, thiserror::Error)]
@@ -37,7 +44,7 @@ pub struct Role<W> {
     pub worker: Arc<W>,
     /// Where the work comes from and goes to.
     pub broker: Broker,
-    /// Jobs (or batches) at once.
+    /// Jobs (or batches) at once; of jobs one more, when it is urgent and all of these are at work.
     pub permits: usize,
     /// What the role says of itself.
     pub status: Arc<Status>,
@@ -58,7 +65,7 @@ pub async fn run<W: Worker>(role: Role<W>, family: Family) -> Result<(), RunErro
     let subscriptions = family.queues().map(|queue| Subscription { queue, prefetch });
     let mut consumer = role.broker.consume(subscriptions.into()).await?;
     role.status.runs_with(role.permits);
-    let permits = Arc::new(Semaphore::new(role.permits));
+    let permits = Permits::new(role.permits);
     let (signals, mut signalled) = mpsc::channel(role.permits.max(1));
     let mut jobs = JoinSet::new();
     let outcome = loop {
@@ -67,7 +74,7 @@ pub async fn run<W: Worker>(role: Role<W>, family: Family) -> Result<(), RunErro
             Next::Deliveries(deliveries) => {
                 for delivery in deliveries {
                     // `next` took no more than there are permits, and only this loop takes permits.
-                    let Ok(permit) = Arc::clone(&permits).try_acquire_owned() else { break };
+                    let Some(permit) = permits.hold() else { break };
                     let work = one(
                         Arc::clone(&role.worker),
                         role.broker.clone(),
@@ -120,32 +127,24 @@ enum Next {
 /// Waits for the next thing to do: a permit comes before a delivery, a signal and the stop before both.
 async fn next<W>(
     role: &Role<W>,
-    permits: &Semaphore,
+    permits: &Permits,
     consumer: &mut Consumer,
     signalled: &mut mpsc::Receiver<Signal>,
     jobs: &mut JoinSet<()>,
 ) -> Next {
     while jobs.try_join_next().is_some() {}
-    let deliveries = async {
-        // Waits for one permit; takes as many deliveries as there are permits then.
-        match permits.acquire().await {
-            Ok(permit) => drop(permit),
-            Err(_) => return Err(BrokerError::Away("the worker is closed".to_owned())),
-        }
-        consumer.take(permits.available_permits().max(1)).await
-    };
     tokio::select! {
         biased;
         () = role.stop.cancelled() => Next::Stop,
         Some(signal) = signalled.recv() => Next::Signal(signal),
-        taken = deliveries => match taken {
+        taken = permits.take(consumer) => match taken {
             Ok(deliveries) => Next::Deliveries(deliveries),
             Err(error) => Next::Refused(error),
         },
     }
 }
 
-/// Does one job from decoding to settlement.
+/// Does one job from decoding to settlement, or as far as its lease lasts: the jobs that a list plans would be done twice.
 async fn one<W: Worker>(
     worker: Arc<W>,
     broker: Broker,
@@ -157,6 +156,7 @@ async fn one<W: Worker>(
     let span = info_span!("job", job.id = %headers.message_id, attempt = headers.attempt + 1, role = W::NAME);
     let standing = Standing::of(&delivery.message.queue);
     status.began(1);
+    let (began, lapse, id) = (Instant::now(), delivery.lapse(), headers.message_id.clone());
     // In a box: a job's work is large, and every future that is wrapped around it would be as large again.
     let work = Box::pin(async {
         let mut outbox = Outbox::new(broker, stop).of_role(W::NAME);
@@ -164,8 +164,20 @@ async fn one<W: Worker>(
         let outcome = confirm(outcome, &mut outbox).await;
         settle::settle(delivery, outcome, &status).await
     });
-    let began = Instant::now();
-    let signal = status.book(standing.hold(work.instrument(span))).await;
+    let lost = async {
+        lapse.await;
+        if began.elapsed() >= WORTH_FINISHING {
+            pending::<()>().await;
+        }
+    };
+    let signal = tokio::select! {
+        biased;
+        signal = status.book(standing.hold(work.instrument(span))) => signal,
+        () = lost => {
+            debug!(message.id = %id, "left {id} as it was: its lease is lost, and somebody else does it");
+            None
+        }
+    };
     telemetry::job(status.name(), began.elapsed());
     status.ended(1);
     signal

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::future::{Either, pending};
 use messages::{Cause, CauseClass};
 
 use super::{BrokerError, Ladder, amqp, local};
@@ -35,6 +36,15 @@ impl Delivery {
     /// True when a retry of this delivery would be a dead letter.
     pub fn is_last_attempt(&self) -> bool {
         self.message.headers.attempt + 1 >= self.ladder.attempts
+    }
+
+    /// Returns when the lease is lost, soon after the broker is: it gives the message to somebody else, and what is done
+    /// for it here is done twice. A lease on the local file is lost with its process only.
+    pub fn lapse(&self) -> impl Future<Output = ()> + Send + use<> {
+        match &self.lease {
+            Lease::Local(_) => Either::Left(pending()),
+            Lease::Amqp(lease) => Either::Right(lease.lapse()),
+        }
     }
 
     /// Done: the message is removed.

@@ -1,5 +1,24 @@
 //! Which lane is asked first. Daily work goes first; every tenth turn the later lanes do, so that none starves.
 
+/// Which of the lanes are looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lanes {
+    /// All of them.
+    All,
+    /// The most urgent alone.
+    Urgent,
+}
+
+impl Lanes {
+    /// How many of `lanes` that are.
+    pub(crate) fn of(self, lanes: usize) -> usize {
+        match self {
+            Self::All => lanes,
+            Self::Urgent => lanes.min(1),
+        }
+    }
+}
+
 /// The order in which to ask `lanes` queues at turn number `turn`.
 pub(crate) fn order(turn: u64, lanes: usize) -> Vec<usize> {
     let first = match turn % 20 {

@@ -19,6 +19,7 @@ pub use amqp::Amqp;
 pub use delivery::{Delivery, MAX_CRASHES};
 pub use error::{BrokerError, PublishError};
 pub use ladder::Ladder;
+pub(crate) use lanes::Lanes;
 pub use lead::{Lead, Order};
 pub use local::Local;
 pub use sift::Sift;
@@ -202,9 +203,14 @@ impl Consumer {
     /// # Errors
     /// When the broker refuses; a broker that is away is waited for.
     pub async fn take(&mut self, max: usize) -> Result<Vec<Delivery>, BrokerError> {
+        self.take_of(Lanes::All, max).await
+    }
+
+    /// The same, of some of its queues.
+    pub(crate) async fn take_of(&mut self, lanes: Lanes, max: usize) -> Result<Vec<Delivery>, BrokerError> {
         match self {
-            Self::Local(consumer) => consumer.take(max).await,
-            Self::Amqp(consumer) => consumer.take(max).await,
+            Self::Local(consumer) => consumer.take(max, lanes).await,
+            Self::Amqp(consumer) => consumer.take(max, lanes).await,
         }
     }
 

@@ -90,6 +90,18 @@ pub(crate) async fn settling_after_a_crash_is_an_error(fixture: &Fixture) {
     assert_quiet(&mut survivor).await;
 }
 
+pub(crate) async fn a_lease_that_is_lost_says_so(fixture: &Fixture) {
+    fixture.broker.publish(messages(&jobs(), 1)).await.unwrap();
+    let doomed = fixture.another().await;
+    let held = take_one(&mut consume(&doomed, &jobs(), 1).await).await;
+    let lapse = tokio::spawn(held.lapse());
+    tokio::time::sleep(QUIET).await;
+    assert!(!lapse.is_finished(), "it is held, though nothing is taken any more");
+    doomed.crash().await;
+    tokio::time::timeout(PATIENCE, lapse).await.expect("nobody says so").unwrap();
+    take_one(&mut consume(&fixture.broker, &jobs(), 1).await).await.ack().await.unwrap();
+}
+
 pub(crate) async fn closing_hands_back_uncounted(fixture: &Fixture) {
     fixture.broker.publish(messages(&jobs(), 10)).await.unwrap();
     let leaving = fixture.another().await;

@@ -194,3 +194,56 @@ pub(crate) async fn later_lanes_do_not_starve_and_take_no_more_than_their_share(
     assert!(backfill + replay <= daily / 2, "they take more than a small share: {counts:?}");
     diarist.stop().await;
 }
+
+/// Jobs at work at once where lists are long.
+const LISTS: usize = 2;
+
+/// Jobs that last as long as anybody looks, as lists do whose calls are few.
+#[derive(Debug, Default)]
+struct Lists {
+    begun: Mutex<Vec<Lane>>,
+}
+
+impl Worker for Lists {
+    const NAME: &'static str = "lists";
+    type Job = Lane;
+
+    async fn perform(&self, lane: Lane, _: &mut Attempt, _: &mut Outbox) -> Result<(), Failure> {
+        self.begun.lock().unwrap().push(lane);
+        std::future::pending().await
+    }
+}
+
+pub(crate) async fn a_daily_job_has_a_permit_when_all_are_taken(fixture: &Fixture) {
+    publish(&fixture.broker, Lane::Backfill, 10).await;
+    let (lists, stop) = (Arc::<Lists>::default(), CancellationToken::new());
+    let role = Role {
+        worker: Arc::clone(&lists),
+        broker: fixture.broker.clone(),
+        permits: LISTS,
+        status: Arc::new(Status::new("lists")),
+        stop: stop.clone(),
+        grace: Duration::from_millis(100),
+    };
+    let running = tokio::spawn(run(role, Family::ZOOM_DETAIL));
+    let begun = async |count: usize| {
+        let all = || lists.begun.lock().unwrap().clone();
+        let waiting = async {
+            while all().len() < count {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, waiting).await.expect("nothing is begun");
+        tokio::time::sleep(QUIET).await;
+        all()
+    };
+    assert_eq!(
+        begun(LISTS).await,
+        [Lane::Backfill; LISTS],
+        "the permit that is left is for urgent jobs alone"
+    );
+    publish(&fixture.broker, Lane::Daily, 2).await;
+    assert_eq!(begun(LISTS + 1).await, [Lane::Backfill, Lane::Backfill, Lane::Daily], "one and no more");
+    stop.cancel();
+    running.await.unwrap().unwrap();
+}

@@ -93,6 +93,7 @@ contract! {
     lanes::daily_goes_before_backfill_before_replay,
     lanes::the_later_lanes_keep_a_share,
     lanes::a_daily_plan_does_not_wait_for_a_backfill,
+    lanes::a_daily_job_has_a_permit_when_all_are_taken,
     lanes::later_lanes_do_not_starve_and_take_no_more_than_their_share,
     sift::what_is_picked_comes_out_and_the_rest_keeps_its_order,
     sift::an_empty_queue_is_looked_through_at_once,
@@ -129,6 +130,7 @@ contract! {
     server::what_nobody_takes_is_handed_back_in_time,
     server::a_dropped_handle_leaves_nothing_behind,
     server::declaring_again_changes_nothing,
+    crash::a_lease_that_is_lost_says_so,
     roll::a_handle_that_only_looks_declares_nothing,
     rights::rights_on_our_names_are_all_that_is_needed,
     rights::a_right_that_is_missing_is_named,
@@ -149,7 +151,11 @@ contract! {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_broker_stopped_and_started_in_mid_flow_loses_nothing() {
-    fixture::run(Kind::AmqpRestart, async |fixture| restart::nothing_is_lost(fixture).await).await;
+    fixture::run(Kind::AmqpRestart, async |fixture| {
+        restart::nothing_is_lost(fixture).await;
+        restart::what_is_done_again_is_planned_once(fixture).await;
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

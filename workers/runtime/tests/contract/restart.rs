@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use messages::{Cause, CauseClass};
-use runtime::{Broker, BrokerError, PublishError};
-use tokio::sync::Mutex;
+use messages::{Cause, CauseClass, Family, Queue};
+use runtime::{Attempt, Broker, BrokerError, Failure, Message, Outbox, PublishError, Role, Status, Worker};
+use tokio::sync::{Mutex, Semaphore};
+use tokio_util::sync::CancellationToken;
 
 use crate::fixture::*;
 
@@ -51,6 +52,60 @@ pub(crate) async fn nothing_is_lost(fixture: &Fixture) {
     };
     wait_until("everything is seen", || all(Arc::clone(&flow))).await;
     consumer.abort();
+}
+
+/// Jobs that a list plans.
+const PLANNED: usize = 10;
+
+/// Plans jobs when it may, as a list does that has waited for its quota meanwhile.
+struct Lister {
+    begun: Semaphore,
+    may: Semaphore,
+}
+
+impl Worker for Lister {
+    const NAME: &'static str = "lister";
+    type Job = serde_json::Value;
+
+    async fn perform(
+        &self,
+        _job: Self::Job,
+        _attempt: &mut Attempt,
+        outbox: &mut Outbox,
+    ) -> Result<(), Failure> {
+        self.begun.add_permits(1);
+        drop(self.may.acquire().await.unwrap());
+        for planned in messages(&Queue::documents(), PLANNED) {
+            outbox.send(planned).await?;
+        }
+        Ok(())
+    }
+}
+
+pub(crate) async fn what_is_done_again_is_planned_once(fixture: &Fixture) {
+    let lister = Arc::new(Lister { begun: Semaphore::new(0), may: Semaphore::new(0) });
+    let (stop, list) = (CancellationToken::new(), Family::ZOOM_LIST.queues()[0].clone());
+    let role = Role {
+        worker: Arc::clone(&lister),
+        broker: fixture.another().await,
+        permits: 4,
+        status: Arc::new(Status::new("lister")),
+        stop: stop.clone(),
+        grace: PATIENCE,
+    };
+    let running = tokio::spawn(runtime::run(role, Family::ZOOM_LIST));
+    fixture.broker.publish(vec![Message::new(list, "list", "{}", now())]).await.unwrap();
+    wait_until("the list is begun", || async { lister.begun.available_permits() == 1 }).await;
+    service("stop").await;
+    service("start").await;
+    wait_until("the list is begun again", || async { lister.begun.available_permits() == 2 }).await;
+    // Both may go on now.
+    lister.may.add_permits(4);
+    wait_ready(&fixture.broker, &Queue::documents(), PLANNED as u64).await;
+    stop.cancel();
+    running.await.unwrap().unwrap();
+    let planned = fixture.broker.depth(&Queue::documents()).await.unwrap().ready;
+    assert_eq!(planned, PLANNED as u64, "planned by the one that holds the list, and by nobody else");
 }
 
 async fn wait_until<F: Future<Output = bool>>(what: &str, is_so: impl Fn() -> F) {

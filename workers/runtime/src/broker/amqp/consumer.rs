@@ -8,7 +8,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use super::Inner;
 use super::intake::Intake;
 use super::shelf::{Ended, Found, Shelf};
-use crate::broker::Subscription;
+use crate::broker::{Lanes, Subscription};
 use crate::{BrokerError, Delivery};
 
 /// Takes from the queues of one subscription.
@@ -33,10 +33,10 @@ impl Consumer {
     }
 
     /// Nothing is lost when this is cancelled: a delivery leaves the shelf only by being returned.
-    pub(crate) async fn take(&mut self, max: usize) -> Result<Vec<Delivery>, BrokerError> {
+    pub(crate) async fn take(&mut self, max: usize, of: Lanes) -> Result<Vec<Delivery>, BrokerError> {
         loop {
             let shelf = Arc::clone(&self.running().shelf);
-            match shelf.take(self.turn, max) {
+            match shelf.take(self.turn, max, of) {
                 Found::Some(taken) => {
                     self.turn += 1;
                     return Ok(taken);

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use tokio::sync::mpsc;
+use tokio::time::interval;
 use tracing::{debug, warn};
 
 use super::Inner;
@@ -15,6 +16,9 @@ use super::line::Line;
 use super::publisher::Refusal;
 use super::wire::Parcel;
 use crate::{BrokerError, Headers, Message};
+
+/// How often a lease is looked at by whoever wants to know that it is lost.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// A delivery that the broker waits to hear of.
 pub(super) struct Held {
@@ -121,6 +125,18 @@ impl Lease {
         parcel.message.headers = headers;
         self.inner.republish(vec![parcel]).await?;
         self.finish().await
+    }
+
+    /// Returns when the lease is lost.
+    pub(crate) fn lapse(&self) -> impl Future<Output = ()> + Send + use<> {
+        let (inner, held) = (Arc::clone(&self.inner), Arc::clone(&self.held));
+        async move {
+            // The library says that a channel is closed to whoever asks, and tells nobody.
+            let mut look = interval(LOOK);
+            while inner.holdings.still_has(&held) {
+                look.tick().await;
+            }
+        }
     }
 
     /// The delivery, given up to be handed back together with others.

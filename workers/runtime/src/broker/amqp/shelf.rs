@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
-use crate::broker::lanes;
+use crate::broker::{Lanes, lanes};
 use crate::{BrokerError, Delivery};
 
 /// After a start the lanes fill one after the other; for this long the first is waited for.
@@ -74,7 +74,7 @@ impl Shelf {
     }
 
     /// Takes up to `max` in the order of turn number `turn`.
-    pub(super) fn take(&self, turn: u64, max: usize) -> Found {
+    pub(super) fn take(&self, turn: u64, max: usize, of: Lanes) -> Found {
         let mut rows = self.rows();
         if let Some(ended) = rows.ended.take() {
             return Found::End(ended);
@@ -84,7 +84,7 @@ impl Shelf {
             return Found::Nothing(Some(SETTLING.saturating_sub(opened.elapsed())));
         }
         let mut taken = Vec::new();
-        for lane in lanes::order(turn, rows.lanes.len()) {
+        for lane in lanes::order(turn, of.of(rows.lanes.len())) {
             let row = &mut rows.lanes[lane];
             let count = row.len().min(max - taken.len());
             taken.extend(row.drain(..count).map(|(_, delivery)| delivery));

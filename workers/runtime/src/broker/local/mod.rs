@@ -25,7 +25,9 @@ pub use self::lead::{Lead, Order};
 use self::file::Writer;
 use self::owner::Owner;
 pub(super) use self::sift::Sift;
-use super::{BrokerError, Delivery, Depth, Ladder, Lease as AnyLease, PublishError, Subscription, lanes};
+use super::{
+    BrokerError, Delivery, Depth, Ladder, Lanes, Lease as AnyLease, PublishError, Subscription, lanes,
+};
 use crate::{Headers, Message, clock};
 
 /// How long an idle consumer waits before it looks for what another process published.
@@ -197,14 +199,14 @@ impl Drop for Consumer {
 }
 
 impl Consumer {
-    pub(super) async fn take(&mut self, max: usize) -> Result<Vec<Delivery>, BrokerError> {
+    pub(super) async fn take(&mut self, max: usize, of: Lanes) -> Result<Vec<Delivery>, BrokerError> {
         loop {
             let inner = Arc::clone(&self.local.inner);
             // Registered before the look, so that a publish between the look and the wait is not missed.
             let published = inner.published.notified();
             tokio::pin!(published);
             published.as_mut().enable();
-            let (leased, due) = match self.look(max).await {
+            let (leased, due) = match self.look(max, of).await {
                 Ok(found) => found,
                 Err(BrokerError::Away(why)) if inner.alive.load(Ordering::Acquire) => {
                     self.wait_out(&why).await;
@@ -231,9 +233,9 @@ impl Consumer {
         tokio::time::sleep(AWAY).await;
     }
 
-    async fn look(&self, max: usize) -> Result<(Vec<Delivery>, Option<Duration>), BrokerError> {
+    async fn look(&self, max: usize, of: Lanes) -> Result<(Vec<Delivery>, Option<Duration>), BrokerError> {
         let inner = &self.local.inner;
-        let order = lanes::order(self.turn, self.queues.len());
+        let order = lanes::order(self.turn, of.of(self.queues.len()));
         let queues: Vec<Queue> = order.into_iter().map(|lane| self.queues[lane].clone()).collect();
         let owner = inner.owner.id;
         // The leases are made where they cannot be lost: when this call is cancelled after the commit, the
