@@ -93,8 +93,9 @@ async fn read(store: &Store, query: Query, mut each: impl FnMut(Receipt)) -> any
 /// When the store is away or a row is not a receipt.
 pub async fn receipts_of(store: &Store, jobs: &[JobId]) -> anyhow::Result<Vec<Receipt>> {
     let mut receipts = Vec::new();
-    for job in jobs {
-        if let Some(hit) = store.get(Kind::Harvests, job.as_str()).await? {
+    for some in jobs.chunks(PAGE) {
+        let ids: Vec<&str> = some.iter().map(JobId::as_str).collect();
+        for hit in store.get_many(Kind::Harvests, &ids).await? {
             receipts.push(parse(&hit)?);
         }
     }

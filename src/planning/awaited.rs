@@ -1,13 +1,16 @@
 //! Episodes that are looked up once more: a recording that is to be had later than its lecture's date was harvested, and
 //! that nobody watches again, would never have its time.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
-use jiff::ToSpan as _;
 use jiff::civil::Date;
-use messages::Mpid;
+use jiff::{SignedDuration, Timestamp, ToSpan as _};
+use messages::opencast::Task;
+use messages::{JobId, Mpid, Receipt, ReceiptState};
 use serde::Deserialize;
 use store::{Grouping, Hit, Kind, Query, Store};
+
+use crate::coverage;
 
 /// Days for which an episode is waited for after its start.
 const YOUNG_DAYS: i32 = 14;
@@ -15,6 +18,8 @@ const YOUNG_DAYS: i32 = 14;
 const SEEN_DAYS: i32 = 2;
 /// Episodes looked up in one firing at most: the others come with the next dates' firings.
 const MOST: usize = 5_000;
+/// After this time one is looked up again: every night, however often the schedule fires.
+const AGAIN: SignedDuration = SignedDuration::from_hours(12);
 /// Episodes, or names of some, in one answer of the store.
 const PAGE: usize = 500;
 /// What is long in an episode, and of no use here.
@@ -32,11 +37,27 @@ struct Held {
 ///
 /// # Errors
 /// When the store is away.
-pub(super) async fn episodes(store: &Store, today: Date) -> anyhow::Result<Vec<Mpid>> {
+pub(super) async fn episodes(store: &Store, today: Date, now: Timestamp) -> anyhow::Result<Vec<Mpid>> {
     let mut awaited = BTreeSet::new();
     young(store, today, &mut awaited).await?;
     seen(store, today, &mut awaited).await?;
-    Ok(share(awaited.into_iter().collect(), MOST, today))
+    let mut awaited = share(awaited.into_iter().collect(), MOST, today);
+    let jobs: Vec<JobId> = awaited.iter().map(job).collect();
+    let receipts = coverage::receipts_of(store, &jobs).await?;
+    let lately = receipts.into_iter().filter(|receipt| is_recent(receipt, now)).map(|receipt| receipt.job_id);
+    let lately: HashSet<JobId> = lately.collect();
+    awaited.retain(|mpid| !lately.contains(&job(mpid)));
+    Ok(awaited)
+}
+
+fn job(mpid: &Mpid) -> JobId {
+    Task::Episode { mpid: mpid.clone() }.job_id()
+}
+
+/// True when an episode was looked up a short time ago. A time to come was set by a clock that was wrong.
+fn is_recent(receipt: &Receipt, now: Timestamp) -> bool {
+    let finished = receipt.finished_at.filter(|_| receipt.state == ReceiptState::Complete);
+    finished.is_some_and(|at| (SignedDuration::ZERO..AGAIN).contains(&now.duration_since(at)))
 }
 
 /// Where there are more than `most`, other ones from date to date: those that will never be available do not keep the
@@ -91,6 +112,7 @@ fn waits(hit: &Hit) -> Option<Mpid> {
 #[cfg(test)]
 mod tests {
     use jiff::civil::date;
+    use messages::{Job, Lane};
 
     use super::*;
 
@@ -108,6 +130,21 @@ mod tests {
             had.extend(shared);
         }
         assert_eq!(had.len(), all.len());
+    }
+
+    #[test]
+    fn what_was_looked_up_lately_is_not_looked_up_again() {
+        let now: Timestamp = "2026-03-02T04:30:00Z".parse().unwrap();
+        let task = Task::Episode { mpid: "a-1".parse().unwrap() };
+        let job = Job::new(task.job_id(), "r".into(), Lane::Daily, now, task);
+        let planned = job.planned().unwrap();
+        let after = |hours| {
+            let finished_at = Some(now - SignedDuration::from_hours(hours));
+            let receipt = Receipt { finished_at, state: ReceiptState::Complete, ..planned.clone() };
+            is_recent(&receipt, now)
+        };
+        assert_eq!([-1, 0, 11, 12, 24].map(after), [false, true, true, false, false]);
+        assert!(!is_recent(&planned, now), "it was not looked up yet");
     }
 
     #[test]

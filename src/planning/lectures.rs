@@ -64,7 +64,7 @@ pub async fn due(
     let (older, recent) = planner::lectures_by_age(now, zone, &dates);
     // Only workflows tell since when a recording is to be had.
     let episodes = match opencast.admin_url {
-        Some(_) => awaited::episodes(store, today).await?,
+        Some(_) => awaited::episodes(store, today, now).await?,
         None => Vec::new(),
     };
     let catalogue = lists_all(&known, store, now).await?;
