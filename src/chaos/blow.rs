@@ -70,7 +70,7 @@ impl Blow {
 }
 
 /// The roles, as the names of their processes begin. Each has to be killed once.
-const ROLES: [&str; 3] = ["zoom", "index", "schedule"];
+const ROLES: [&str; 4] = ["zoom", "opencast", "index", "schedule"];
 
 /// How often each was struck.
 #[derive(Debug, Default)]

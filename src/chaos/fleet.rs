@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 use crate::site::Program;
 
 /// What runs: its name and the words it is started with.
-const ROLES: [(&str, &[&str]); 6] = [
+const ROLES: [(&str, &[&str]); 7] = [
     ("zoom-1", &["work", "zoom"]),
     ("zoom-2", &["work", "zoom"]),
+    ("opencast-1", &["work", "opencast"]),
     ("index-1", &["work", "index"]),
     ("index-2", &["work", "index"]),
     ("schedule-1", &["work", "schedule"]),

@@ -1,7 +1,8 @@
-//! Who keeps the quota, by the word of the workers.
+//! Who keeps Zoom's quota, by the word of the workers.
 
 use std::time::Duration;
 
+use messages::Source;
 use runtime::roll;
 
 use crate::site::Site;
@@ -13,7 +14,8 @@ const ROLL_CALL: Duration = Duration::from_millis(700);
 pub(crate) async fn leader(site: &Site) -> Option<u32> {
     let asked = async {
         let cards = site.broker.call_roll(ROLL_CALL).await.ok()?;
-        roll::quota(&cards).into_iter().find_map(|news| news.keeper)
+        let of_zoom = roll::quota(&cards).into_iter().find(|news| news.source == Source::Zoom.to_string());
+        of_zoom.and_then(|news| news.keeper)
     };
     // A broker that is on its way down may not answer at all.
     tokio::time::timeout(ROLL_CALL * 2, asked).await.ok().flatten()

@@ -6,7 +6,9 @@
 
 mod blow;
 mod fleet;
+mod holdings;
 mod leader;
+mod lectures;
 mod left;
 mod poison;
 mod site;

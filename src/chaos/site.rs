@@ -1,4 +1,4 @@
-//! Where the harness runs: a simulated account, real servers, a folder, and the program's environment.
+//! Where the harness runs: a simulated account and Opencast, real servers, a folder, and the program's environment.
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -7,8 +7,11 @@ use std::time::Duration;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use runtime::Broker;
+use simulator::opencast::Opencast;
 use simulator::{Settings, Simulator};
 use store::Store;
+
+use crate::lectures;
 
 /// Quota of the simulated account, as a multiple of Zoom's.
 const SPEED: f64 = 2.0;
@@ -51,6 +54,7 @@ impl Program {
 pub(crate) struct Site {
     pub(crate) program: Program,
     pub(crate) simulator: Simulator,
+    pub(crate) opencast: Opencast,
     pub(crate) dates: Vec<Date>,
     pub(crate) store: Store,
     pub(crate) broker: Broker,
@@ -72,6 +76,7 @@ impl Site {
     pub(crate) async fn new(seed: u64, length: Duration, rabbitmq: u64) -> Self {
         midnight_is_far().await;
         let simulator = Simulator::start(world(seed, length)).await.unwrap();
+        let opencast = lectures::start(seed, length).await;
         let (rabbitmq, amqp) = match rabbitmq {
             3 => ("rabbitmq-3", variable("UA_TEST_AMQP_URL")),
             4 => ("rabbitmq-4", variable("UA_TEST_AMQP4_URL")),
@@ -82,7 +87,7 @@ impl Site {
             (format!("chaos{}", std::process::id()), format!("chaos{}-", std::process::id()));
         let folder = tempfile::tempdir().unwrap();
         let account = simulator.credentials();
-        let environment = vec![
+        let mut environment = vec![
             ("ZOOM_ACCOUNT_ID", account.account_id),
             ("ZOOM_CLIENT_ID", account.client_id),
             ("ZOOM_CLIENT_SECRET", account.client_secret),
@@ -99,6 +104,7 @@ impl Site {
             // Planned again and again in the middle of it all: what is held or under way must not be done twice.
             ("UA_SCHEDULE", "* * * * *".to_owned()),
         ];
+        environment.extend(lectures::environment(&opencast));
         let program = Program { folder: folder.path().to_owned(), environment };
         succeed(&program, &["setup"]);
         let yesterday = ua::coverage::today().saturating_sub(jiff::Span::new().days(1));
@@ -106,6 +112,7 @@ impl Site {
         Self {
             program,
             simulator,
+            opencast,
             dates: first.series(jiff::Span::new().days(1)).take_while(|date| *date <= yesterday).collect(),
             store: Store::Elasticsearch(
                 store::Elasticsearch::new(store::elasticsearch::Settings {
@@ -130,8 +137,9 @@ impl Site {
 
     /// Removes what the run has left; a failed run leaves its logs.
     pub(crate) async fn clean(self, well: bool) {
-        let Self { simulator, store, broker, folder, .. } = self;
+        let Self { simulator, opencast, store, broker, folder, .. } = self;
         simulator.stop().await;
+        opencast.stop().await;
         broker.close().await;
         if well {
             store.wipe_prefix().await.unwrap();

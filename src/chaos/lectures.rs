@@ -1,0 +1,82 @@
+//! The second source: an Opencast that fails now and then, and what should be held of it.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use jiff::civil::Date;
+use simulator::opencast::{Dialect, Opencast, Settings};
+
+/// Calls a second that it is asked for at the most: so few that it is asked as long as the storm lasts.
+pub(crate) const CALLS_PER_SECOND: u32 = 8;
+/// The most that arrive in one second: all of the limit is used, and of calls that leave a second apart the first may take
+/// longer on its way.
+pub(crate) const MOST_IN_A_SECOND: u64 = CALLS_PER_SECOND as u64 + 1;
+/// User actions a date and second of storm.
+const ACTIONS: u64 = 100;
+/// The most that it tells in one answer.
+const PAGE: u32 = 500;
+const FAULTS: [&str; 5] = ["500=0.02", "reset=0.02", "502-html=0.01", "truncated-json=0.01", "timeout=0.003"];
+
+/// Ids of documents.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Lectures {
+    pub(crate) actions: BTreeSet<String>,
+    /// Episodes that the actions name.
+    pub(crate) episodes: BTreeSet<String>,
+}
+
+/// Starts it: the fork by odd seeds, upstream by even ones.
+pub(crate) async fn start(seed: u64, length: Duration) -> Opencast {
+    let (dialect, generation) =
+        if seed.is_multiple_of(2) { (Dialect::Upstream, 16) } else { (Dialect::Dce, 5) };
+    let settings = Settings {
+        seed,
+        dialect,
+        generation,
+        actions_per_day: u32::try_from(length.as_secs() * ACTIONS).unwrap(),
+        page_limit: Some(PAGE),
+        faults: FAULTS.iter().map(|fault| fault.parse().unwrap()).collect(),
+        fault_timeout: Duration::from_secs(5),
+        ..Settings::default()
+    };
+    Opencast::start(settings).await.unwrap()
+}
+
+/// The variables by which the program finds it.
+pub(crate) fn environment(opencast: &Opencast) -> [(&'static str, String); 5] {
+    let system = opencast.credentials();
+    [
+        ("OPENCAST_ENGAGE_URL", opencast.url()),
+        ("OPENCAST_ADMIN_URL", opencast.url()),
+        ("OPENCAST_USER", system.user),
+        ("OPENCAST_PASSWORD", system.password),
+        ("OPENCAST_CALLS_PER_SECOND", CALLS_PER_SECOND.to_string()),
+    ]
+}
+
+/// What should be held of these dates.
+pub(crate) fn wanted(opencast: &Opencast, dates: &[Date]) -> Lectures {
+    let mut wanted = Lectures::default();
+    for date in dates {
+        let truth = opencast.truth(*date);
+        wanted.actions.extend(truth.ids.unwrap().action_ids.iter().map(ToString::to_string));
+        wanted.episodes.extend(truth.episodes);
+    }
+    wanted
+}
+
+/// Actions of the date after the last of these, which the schedule plans as well.
+pub(crate) fn beyond(opencast: &Opencast, dates: &[Date]) -> BTreeSet<String> {
+    let next = dates[dates.len() - 1].tomorrow().unwrap();
+    opencast.truth(next).ids.unwrap().action_ids.iter().map(ToString::to_string).collect()
+}
+
+impl Lectures {
+    /// Without what nobody asked for and is true nevertheless: actions from beyond, and episodes that no action names.
+    pub(crate) fn asked_for(self, wanted: &Self, beyond: &BTreeSet<String>) -> Self {
+        Self {
+            actions: self.actions.difference(beyond).cloned().collect(),
+            episodes: self.episodes.intersection(&wanted.episodes).cloned().collect(),
+        }
+    }
+}
