@@ -36,16 +36,20 @@ impl Fleet {
 
     /// The same, each connection to the account taking so long before its first call arrives.
     pub(super) async fn start_far(amqp: &str, speed: f64, processes: usize, connect_time: Duration) -> Self {
+        let world = Settings { meetings_per_day: 30_000, connect_time, ..Settings::default() };
+        Self::start_in(world, amqp, speed, processes).await
+    }
+
+    /// The same, at an account with so many meetings a day.
+    pub(super) async fn start_with_days_of(meetings: u32, amqp: &str, speed: f64, processes: usize) -> Self {
+        let world = Settings { meetings_per_day: meetings, ..Settings::default() };
+        Self::start_in(world, amqp, speed, processes).await
+    }
+
+    async fn start_in(world: Settings, amqp: &str, speed: f64, processes: usize) -> Self {
         let apart = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
         let apart = apart.expect("a runtime can be started");
-        let settings = Settings {
-            speed,
-            meetings_per_day: 30_000,
-            participants: 2.0,
-            hosts: 200,
-            connect_time,
-            ..Settings::default()
-        };
+        let settings = Settings { speed, participants: 2.0, hosts: 200, ..world };
         let simulator =
             apart.spawn(Simulator::start(settings)).await.expect("it starts").expect("the simulator starts");
         let prefix = format!("quota{}-{}", std::process::id(), runtime::clock::now().as_millisecond());
@@ -151,18 +155,24 @@ impl Fleet {
         outbox.flush().await.expect("a publish");
     }
 
-    /// Publishes two lists that take longer than any scene.
-    pub(super) async fn publish_lists(&self) {
+    /// Publishes the lists of dates that are so many days ago.
+    pub(super) async fn publish_lists(&self, lane: Lane, ago: std::ops::RangeInclusive<i64>) {
         let now = runtime::clock::now();
-        let queue = Queue::jobs(Family::ZOOM_LIST, Lane::Backfill);
+        let queue = Queue::jobs(Family::ZOOM_LIST, lane);
         let mut outbox = Outbox::new(self.broker.clone(), CancellationToken::new());
-        for ago in [2, 3] {
+        for ago in ago {
             let date = ua::coverage::today().saturating_sub(jiff::Span::new().days(ago));
-            let job = Task::Meetings { date }.into_job(RunId::from("quota"), Lane::Backfill, now);
+            let job = Task::Meetings { date }.into_job(RunId::from("quota"), lane, now);
             let body = messages::encode(&job).expect("a message");
             outbox.send(Message::new(queue.clone(), job.id.as_str(), body, now)).await.expect("a publish");
         }
         outbox.flush().await.expect("a publish");
+    }
+
+    /// Detail jobs of the daily lane that wait.
+    pub(super) async fn daily_details(&self) -> u64 {
+        let queue = Queue::jobs(Family::ZOOM_DETAIL, Lane::Daily);
+        self.broker.depth(&queue).await.map_or(0, |depth| depth.ready)
     }
 
     /// Heavy calls made so far.

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use messages::Lane;
 use simulator::OverCall;
 
-use super::Found;
 use super::fleet::{Fleet, SHARE};
+use super::{Found, LEAST};
 
 /// Seconds that are left out at the beginning of a measurement.
 const WARM_UP: Duration = Duration::from_secs(2);
@@ -16,6 +17,8 @@ const FROZEN: Duration = Duration::from_secs(16);
 const MOST: f64 = 1.02;
 /// Resource-intensive calls a minute that Zoom's own quota takes.
 const RESOURCE_INTENSIVE: f64 = 20.0;
+/// Calls of a small account's list: one page of meetings, and one of those of one person.
+const LIST_CALLS: f64 = 2.0;
 
 impl Fleet {
     /// Every process works, and nothing happens.
@@ -98,8 +101,10 @@ impl Fleet {
         let rate = (self.calls() - before) as f64 / begin.elapsed().as_secs_f64();
         let amiss = (keepers < 2).then(|| "fewer than two keepers were killed".to_owned());
         let found = self.found(&format!("{kills} killed, {keepers} of them keepers"), rate);
+        // While the only one comes back nobody is there to call.
+        let least = if self.processes.len() > 1 { LEAST } else { 0.0 };
         self.end().await;
-        Found { amiss, ..found }
+        Found { least, amiss, ..found }
     }
 
     /// The day of the API ends: what was spent is free again, at the same rate.
@@ -118,7 +123,8 @@ impl Fleet {
 
     /// Lists are read beside the details: their own, much slower rate is held, too.
     pub(super) async fn lists_beside_details(self, seconds: u64) -> Found {
-        self.publish_lists().await;
+        // Two that take longer than the scene.
+        self.publish_lists(Lane::Backfill, 2..=3).await;
         self.busy(seconds + 10).await;
         let lists = |fleet: &Self| fleet.simulator.ledger_summary().calls.resource_intensive;
         let (begin, before, details) = (Instant::now(), lists(&self), self.calls());
@@ -140,6 +146,37 @@ impl Fleet {
             peak: (peak, RESOURCE_INTENSIVE * self.speed),
             amiss,
             ..details
+        };
+        self.end().await;
+        found
+    }
+
+    /// A daily list that comes into a backfill of lists, all permits taken: it does not wait for those in hand.
+    pub(super) async fn daily_list_in_a_backfill(self) -> Found {
+        let lists = |fleet: &Self| fleet.simulator.ledger_summary().calls.resource_intensive;
+        self.publish_lists(Lane::Backfill, 2..=40).await;
+        let (begin, busy) = (Instant::now(), self.wait(60, async |fleet| lists(fleet) > 2).await);
+        assert!(busy, "no list was begun: {}", self.folder.path().display());
+        let came = Instant::now();
+        self.publish_lists(Lane::Daily, 1..=1).await;
+        let done = self.wait(300, async |fleet| fleet.daily_details().await > 0).await;
+        let seconds = came.elapsed().as_secs_f64();
+        assert!(done, "the daily list was not read: {}", self.folder.path().display());
+        let rate = lists(&self) as f64 / begin.elapsed().as_secs_f64();
+        // The token that another list has already, and one for each of its own calls.
+        let limit = (LIST_CALLS + 2.0) * 60.0 / (RESOURCE_INTENSIVE * self.speed * SHARE);
+        let amiss = (seconds > limit).then(|| format!("it should be done in {limit:.1} s"));
+        let found = Found {
+            scene: format!("a daily list among lists, {LIST_CALLS} calls, done in {seconds:.1} s"),
+            of_allowed: 60.0 * rate / (RESOURCE_INTENSIVE * self.speed * SHARE),
+            peak: (
+                self.simulator.ledger_summary().peak.resource_intensive_per_minute,
+                RESOURCE_INTENSIVE * self.speed,
+            ),
+            // It is over before a rate could be told.
+            least: 0.0,
+            amiss,
+            ..self.found("", rate)
         };
         self.end().await;
         found
@@ -199,6 +236,7 @@ impl Fleet {
             processes: self.processes.len(),
             rate,
             of_allowed: rate / (40.0 * self.speed * SHARE),
+            least: LEAST,
             peak: (ledger.peak.heavy_per_second, 40.0 * self.speed),
             over: ledger.over,
             first_over: ledger.first_over.iter().map(over).collect(),
