@@ -55,8 +55,7 @@ pub(crate) async fn look_up(
             return Ok(None);
         }
     };
-    errand.looked_up.push(mpid.clone());
-    errand.opencast.known.insert(mpid.clone(), facts.clone());
+    errand.looked_up.insert(mpid, facts.clone());
     Ok(facts)
 }
 

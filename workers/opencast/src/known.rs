@@ -40,13 +40,39 @@ impl Known {
         self.0.get(mpid)
     }
 
-    pub(crate) fn insert(&self, mpid: Mpid, facts: Facts) {
+    fn insert(&self, mpid: Mpid, facts: Facts) {
         self.0.insert(mpid, facts);
     }
+}
 
-    /// Forgets it: what was made of it is lost.
-    pub(crate) fn forget(&self, mpid: &Mpid) {
-        self.0.invalidate(mpid);
+/// The episodes that one attempt has looked up, whose documents it sends. Unless all it has sent is confirmed they are
+/// forgotten when it ends, in whatever way it does, dropped in the middle included: the next attempt has to send them
+/// again.
+pub(crate) struct LookedUp<'a> {
+    known: &'a Known,
+    mpids: Vec<Mpid>,
+}
+
+impl<'a> LookedUp<'a> {
+    pub(crate) fn new(known: &'a Known) -> Self {
+        Self { known, mpids: Vec::new() }
+    }
+
+    /// Remembers what was found.
+    pub(crate) fn insert(&mut self, mpid: &Mpid, facts: Facts) {
+        self.mpids.push(mpid.clone());
+        self.known.insert(mpid.clone(), facts);
+    }
+
+    /// Everything is confirmed.
+    pub(crate) fn keep(&mut self) {
+        self.mpids.clear();
+    }
+}
+
+impl Drop for LookedUp<'_> {
+    fn drop(&mut self) {
+        self.mpids.iter().for_each(|mpid| self.known.0.invalidate(mpid));
     }
 }
 
@@ -63,6 +89,19 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_an_attempt_has_not_seen_confirmed_is_forgotten_with_it() {
+        let known = Known::new(Duration::from_secs(900));
+        let mpids: [Mpid; 2] = ["a", "b"].map(|mpid| mpid.parse().unwrap());
+        let mut confirmed = LookedUp::new(&known);
+        confirmed.insert(&mpids[0], None);
+        confirmed.keep();
+        confirmed.insert(&mpids[1], None);
+        assert_eq!(mpids.each_ref().map(|mpid| known.get(mpid)), [Some(None), Some(None)]);
+        drop(confirmed);
+        assert_eq!(mpids.each_ref().map(|mpid| known.get(mpid)), [Some(None), None]);
+    }
+
+    #[test]
     fn what_is_unknown_is_remembered_for_a_shorter_time() {
         let life = Life(Duration::from_secs(900));
         let mpid: Mpid = "a".parse().unwrap();
@@ -76,7 +115,5 @@ mod tests {
         assert_eq!(known.get(&mpid), Some(None));
         let long = EpisodeFacts { description: Some("x".repeat(4_000)), ..EpisodeFacts::default() };
         assert_eq!(weight(&mpid, &Some(Arc::new(long))), 4_513);
-        known.forget(&mpid);
-        assert_eq!(known.get(&mpid), None);
     }
 }

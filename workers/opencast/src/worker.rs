@@ -10,6 +10,7 @@ use runtime::{Attempt, Failure, Outbox, Worker, clock, errand};
 use crate::atlas::Refusal;
 use crate::client::Answer;
 use crate::endpoint::Request;
+use crate::known::LookedUp;
 use crate::{Opencast, actions, episodes};
 
 /// Does Opencast's jobs: user actions and episodes.
@@ -22,7 +23,7 @@ pub(crate) struct Errand<'a> {
     pub(crate) job: &'a Job<Task>,
     pub(crate) errand: errand::Errand<'a>,
     /// The episodes that this attempt has looked up, and whose documents it has sent.
-    pub(crate) looked_up: Vec<Mpid>,
+    pub(crate) looked_up: LookedUp<'a>,
     /// Those of which Opencast gives no answer, which the last attempt goes on without.
     pub(crate) unanswered: BTreeMap<Mpid, Cause>,
 }
@@ -55,13 +56,13 @@ impl Worker for OpencastWorker {
     ) -> Result<(), Failure> {
         let opencast = &*self.0;
         let errand = errand::Errand::new(planned(&job)?, attempt, outbox);
-        let mut errand =
-            Errand { opencast, job: &job, errand, looked_up: Vec::new(), unanswered: BTreeMap::new() };
+        let looked_up = LookedUp::new(&opencast.known);
+        let mut errand = Errand { opencast, job: &job, errand, looked_up, unanswered: BTreeMap::new() };
         let fetched = fetch(&mut errand).await.map_err(|refusal| refusal.failure);
         let flushed = errand.errand.flush().await;
         // What was looked up is not looked up again by the next attempt, unless its documents are lost with this one.
-        if errand.errand.has_lost() {
-            errand.looked_up.iter().for_each(|mpid| opencast.known.forget(mpid));
+        if !errand.errand.has_lost() {
+            errand.looked_up.keep();
         }
         let Err(failure) = fetched.and(flushed) else { return Ok(()) };
         if let Some(cause) = errand.errand.end(&failure) {
