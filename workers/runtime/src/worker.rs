@@ -29,7 +29,8 @@ pub trait Worker: Send + Sync + 'static {
     /// The message it takes.
     type Job: DeserializeOwned + Send + 'static;
 
-    /// Does the job; what it produces goes to `outbox`, which is confirmed before the job is acked.
+    /// Does the job; what it produces goes to `outbox`, which is confirmed before the job is acked. It may be dropped at any
+    /// `await`, when the lease is lost or the stop's grace is over: then somebody does the job from its beginning.
     fn perform(
         &self,
         job: Self::Job,
