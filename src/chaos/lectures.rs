@@ -8,9 +8,6 @@ use simulator::opencast::{Dialect, Opencast, Settings};
 
 /// Calls a second that it is asked for at the most: so few that it is asked as long as the storm lasts.
 pub(crate) const CALLS_PER_SECOND: u32 = 8;
-/// The most that arrive in one second: all of the limit is used, and of calls that leave a second apart the first may take
-/// longer on its way.
-pub(crate) const MOST_IN_A_SECOND: u64 = CALLS_PER_SECOND as u64 + 1;
 /// User actions a date and second of storm.
 const ACTIONS: u64 = 100;
 /// The most that it tells in one answer.
@@ -69,6 +66,14 @@ pub(crate) fn wanted(opencast: &Opencast, dates: &[Date]) -> Lectures {
 pub(crate) fn beyond(opencast: &Opencast, dates: &[Date]) -> BTreeSet<String> {
     let next = dates[dates.len() - 1].tomorrow().unwrap();
     opencast.truth(next).ids.unwrap().action_ids.iter().map(ToString::to_string).collect()
+}
+
+/// Calls beyond those that the rate allows from the first to the last: it is our own rule, and not held in every second.
+pub(crate) fn hurried(opencast: &Opencast) -> u64 {
+    let ledger = opencast.ledger_summary();
+    let (first, last) = (ledger.first_us.unwrap_or(0), ledger.last_us.unwrap_or(0));
+    let seconds = (last - first).div_ceil(1_000_000) + 1;
+    ledger.calls.saturating_sub(u64::from(CALLS_PER_SECOND) * seconds)
 }
 
 impl Lectures {

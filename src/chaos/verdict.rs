@@ -23,8 +23,8 @@ pub(crate) struct Found {
     /// Calls to Zoom that are needed: one for each meeting, those for lists, and one more for each that was made to fail.
     needed: u64,
     over: u64,
-    /// The most calls to Opencast in one second, wherever it began.
-    peak: u64,
+    /// Calls to Opencast beyond what its rate allows in all the time.
+    hurried: u64,
     first_over: Vec<OverCall>,
     ended_alone: Vec<String>,
     struck: Struck,
@@ -79,9 +79,9 @@ pub(crate) async fn settle(
         ledger.by_fault.iter().filter(|(fault, _)| passing(fault)).map(|(_, times)| times).sum();
     let lists = ledger.calls.resource_intensive + ledger.calls.medium;
     let needed = wanted.meetings.len() as u64 + lists + faults;
-    let peak = site.opencast.ledger_summary().peak_per_second as u64;
+    let hurried = lectures::hurried(&site.opencast);
     let (over, first_over) = (ledger.over, ledger.first_over);
-    Found { wanted, held, calls, needed, over, peak, first_over, ended_alone, struck }
+    Found { wanted, held, calls, needed, over, hurried, first_over, ended_alone, struck }
 }
 
 /// Brings what is parked back to its queues, as it is: tried again at once in place of later.
@@ -128,7 +128,7 @@ impl Found {
         line("receipts still open", 0, held.open);
         line("messages still queued", 0, held.queued);
         line("calls over quota", 0, self.over);
-        line("calls to Opencast over", 0, self.peak.saturating_sub(lectures::MOST_IN_A_SECOND));
+        line("calls to Opencast over", 0, self.hurried);
         line("calls for nothing, too many", 0, self.for_nothing().saturating_sub(MAY_BE_TWICE));
         line("roles that ended alone", 0, self.ended_alone.len() as u64);
         let missing = self.struck.missing();

@@ -34,6 +34,12 @@ pub(crate) const PAGE_BYTES: u64 = 10 << 20;
 /// A window of more pages than this does not end.
 pub(crate) const MAX_PAGES: u64 = 100_000;
 
+/// By how many rows to go on after a page of so many, if the list is read `again` since some did not come. Then pages
+/// overlap by a quarter: rows that change places across the border of two pages are on one of both.
+pub(crate) fn stride(rows: u64, again: bool) -> u64 {
+    if again { rows - rows / 4 } else { rows }
+}
+
 /// What was promised and what came.
 #[derive(Debug)]
 pub(crate) struct Tally {

@@ -15,7 +15,7 @@ use runtime::clock;
 use tracing::{debug, info};
 
 use crate::actions::{
-    MAX_PAGES, PAGE_BYTES, READINGS, Tally, endless, identify, read_page, send_page, unreachable,
+    MAX_PAGES, PAGE_BYTES, READINGS, Tally, endless, identify, read_page, send_page, stride, unreachable,
 };
 use crate::atlas::Refusal;
 use crate::client::Answer;
@@ -130,12 +130,13 @@ impl Day {
             let before = self.proof.came();
             let rows = self.page(errand, format!("{reading}.{number}"), limit, offset).await?;
             self.send(errand).await?;
-            offset += rows;
+            let end = offset + rows;
+            offset += stride(rows, reading > 1);
             // Without a count, the same page again and again would never end.
             if self.is_silent && reading == 1 && rows > 0 && self.proof.came() == before {
                 return Err(endless());
             }
-            if rows == 0 || offset >= self.total {
+            if rows == 0 || end >= self.total {
                 return Ok(());
             }
         }

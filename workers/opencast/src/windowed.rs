@@ -8,7 +8,9 @@ use jiff::civil::Date;
 use messages::{Cause, CauseClass};
 use runtime::clock;
 
-use crate::actions::{MAX_PAGES, READINGS, Tally, endless, identify, read_page, send_page, unreachable};
+use crate::actions::{
+    MAX_PAGES, READINGS, Tally, endless, identify, read_page, send_page, stride, unreachable,
+};
 use crate::atlas::Refusal;
 use crate::endpoint::{Endpoint, Request};
 use crate::reading::Seen;
@@ -100,7 +102,8 @@ impl Stretch {
                 let part = format!("{}.{part}{number}", self.name);
                 send_page(errand, self.date, &part, &answer, &page).await?;
             }
-            offset += rows;
+            // The second reading has to agree with the first, and mostly does.
+            offset += stride(rows, reading > 2);
         }
         Err(endless())
     }

@@ -321,6 +321,20 @@ async fn grows(disorder: Disorder) {
     assert_eq!(receipt.state, ReceiptState::Complete, "{disorder:?}: {:?}", receipt.cause);
 }
 
+/// Of a day of many pages whose rows change places some are missed at the borders; the next reading's pages overlap.
+#[tokio::test]
+async fn a_day_of_many_pages_out_of_order_is_read_twice_and_not_more() {
+    let disorder = Disorder::Local;
+    let world = Settings { actions_per_day: 4_000, page_limit: Some(150), disorder, ..settings() };
+    let server = Opencast::start(world).await.unwrap();
+    let harvest = Bench::new(config(&server)).harvest(vec![whole(date())]).await;
+    let meant: BTreeSet<_> = server.truth(date()).ids.unwrap().action_ids.into_iter().collect();
+    assert_eq!(harvest.action_ids(), meant);
+    assert_eq!(counted(harvest.receipt(JOB)), (ReceiptState::Complete, Some(4_000), Some(4_000)));
+    let readings = ["#1.", "#2.", "#3."].map(|part| harvest.raw.iter().any(|(id, _)| id.contains(part)));
+    assert_eq!(readings, [true, true, false], "{:?}", harvest.raw.keys().collect::<Vec<_>>());
+}
+
 /// A day that is read again since a page has repeated a row: by then its footprints have grown, and come as they are.
 #[tokio::test]
 async fn rows_that_change_while_a_day_is_read_come_as_they_were_read_last() {
