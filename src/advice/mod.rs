@@ -9,7 +9,7 @@ mod tests;
 
 use serde::Serialize;
 
-pub use observed::{Observed, Part, role_of};
+pub use observed::{Observed, Part};
 
 use crate::words;
 

@@ -5,6 +5,8 @@ use runtime::quota::News;
 use runtime::roll::RoleCard;
 use runtime::{Card, Depth, Rates};
 
+use crate::sources::words::role_of;
+
 /// The whole installation at one moment.
 #[derive(Debug, Clone, Default)]
 pub struct Observed {
@@ -72,16 +74,6 @@ impl Observed {
                 meters.iter().map(|meter| meter.per_minute / 60.0).reduce(|one, other| one + other);
         }
         self
-    }
-}
-
-/// The role whose calls a meter counts.
-pub fn role_of(meter: &str) -> Option<&'static str> {
-    match meter {
-        "heavy" => Some(Family::ZOOM_DETAIL.name()),
-        "resource-intensive" => Some(Family::ZOOM_LIST.name()),
-        "opencast" => Some(Family::OPENCAST.name()),
-        _ => None,
     }
 }
 

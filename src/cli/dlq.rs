@@ -11,6 +11,7 @@ use jiff::tz::TimeZone;
 use messages::{CauseClass, DeadState, MeetingUuid, Queue, Source};
 
 use super::duration;
+use crate::sources::words;
 
 /// `ua dlq`
 #[derive(Debug, Args)]
@@ -129,8 +130,8 @@ pub struct DlqFilter {
     /// Of this cause class
     #[arg(long, value_parser = class)]
     pub class: Option<CauseClass>,
-    /// Of this source: zoom or opencast
-    #[arg(long)]
+    /// Of this source
+    #[arg(long, help = format!("Of this source: {}", words::choice(|words| words.role)))]
     pub source: Option<Source>,
     /// That died in this queue, for example ua.jobs.zoom.detail.daily
     #[arg(long, value_parser = queue)]

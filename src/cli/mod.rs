@@ -29,7 +29,7 @@ pub use health::Health;
 pub use paper::{Completions, Man};
 pub use plan::{Destination, Plan, Run, Selectors};
 pub(crate) use quota::settings;
-pub use quota::{OfAccount, Pause, Paused, Quota, QuotaCommand, Resume, Setting};
+pub use quota::{Meant, OfAccount, Pause, Quota, QuotaCommand, Resume, Setting};
 pub use runs::{Cancel, Runs};
 pub use setup::Setup;
 pub use simulation::{Demo, OpencastWorld, Simulate, Simulated, World};

@@ -9,6 +9,7 @@ use jiff::{Timestamp, ToSpan as _};
 use messages::Source;
 
 use super::{Json, duration};
+use crate::sources::words::{self, Words};
 
 /// `ua quota`
 #[derive(Debug, Args)]
@@ -37,9 +38,8 @@ pub enum QuotaCommand {
     Show(OfAccount),
     /// Shares the quota otherwise, for every worker at once
     Set {
-        /// light, medium, heavy, resource-intensive, all (of Zoom) or opencast = a share (50%, 0.5) or default; reserve =
-        /// calls a day
-        #[arg(required = true, value_name = "WHAT=VALUE", value_parser = setting)]
+        /// A limit, or all of a source = a share or default; reserve = calls a day
+        #[arg(required = true, value_name = "WHAT=VALUE", value_parser = setting, help = to_share())]
         settings: Vec<Setting>,
         /// Which account
         #[command(flatten)]
@@ -50,8 +50,8 @@ pub enum QuotaCommand {
 /// Which account, and how to print.
 #[derive(Debug, Args)]
 pub struct OfAccount {
-    /// The label of an account of Zoom [default: every account]
-    #[arg(long, value_name = "LABEL")]
+    /// The label of an account
+    #[arg(long, value_name = "LABEL", help = of_account())]
     pub account: Option<String>,
     /// How to print
     #[command(flatten)]
@@ -61,49 +61,62 @@ pub struct OfAccount {
 /// One of the settings of `ua quota set`.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Setting {
-    /// A share of a limit; `None`: as configured. The limit `all` is every one of Zoom.
-    Share(String, Option<f64>),
-    /// Calls of the day that are left to others; `None`: as configured.
-    Reserve(Option<u64>),
+    /// A share of limits; `None`: as configured.
+    Share(Meant, Option<f64>),
+    /// Calls of the day that a source leaves to others; `None`: as configured.
+    Reserve(Source, Option<u64>),
 }
 
-/// The limits there are, by the names of this command, and the source that has each.
-const LIMITS: [(&str, &str, Source); 7] = [
-    ("light", "light", Source::Zoom),
-    ("medium", "medium", Source::Zoom),
-    ("heavy", "heavy", Source::Zoom),
-    ("detail", "heavy", Source::Zoom),
-    ("resource-intensive", "resource-intensive", Source::Zoom),
-    ("list", "resource-intensive", Source::Zoom),
-    ("opencast", "opencast", Source::Opencast),
-];
+/// Limits of a source that a word means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Meant {
+    /// The source.
+    pub source: Source,
+    /// The one limit; `None`: every one.
+    pub limit: Option<&'static str>,
+}
 
-/// The source that has a limit; `all` is every one of Zoom.
-fn source_of(limit: &str) -> Source {
-    let found = LIMITS.iter().find(|(_, known, _)| *known == limit);
-    found.map_or(Source::Zoom, |(.., source)| *source)
+fn to_share() -> String {
+    let limits = words::choice(|words| words.limits.to_share);
+    format!("{limits} = a share (50%, 0.5) or default; reserve = calls a day")
+}
+
+fn of_account() -> String {
+    format!("The label of an account of {} [default: every account]", words::labelled())
+}
+
+fn to_pause() -> String {
+    words::choice(|words| words.limits.to_pause)
 }
 
 fn setting(text: &str) -> Result<Setting, String> {
     let Some((what, value)) = text.split_once('=') else {
         return Err("takes WHAT=VALUE, for example heavy=50% or reserve=2000".to_owned());
     };
-    if what == "reserve" {
+    if let Some(source) = whose(what, |words| words.limits.reserve) {
         let calls =
             || value.parse().map_err(|_| format!("the reserve takes a number of calls, not {value:?}"));
-        return Ok(Setting::Reserve(if value == "default" { None } else { Some(calls()?) }));
+        return Ok(Setting::Reserve(source, if value == "default" { None } else { Some(calls()?) }));
     }
-    let limit = if what == "all" { "all" } else { limit(what, &["all", "reserve"])? };
-    Ok(Setting::Share(limit.to_owned(), if value == "default" { None } else { Some(share(value)?) }))
+    let meant = match whose(what, |words| words.limits.all) {
+        Some(source) => Meant { source, limit: None },
+        None => limit(what, words::all().flat_map(|(_, words)| [words.limits.all, words.limits.reserve]))?,
+    };
+    Ok(Setting::Share(meant, if value == "default" { None } else { Some(share(value)?) }))
 }
 
-/// The limit of this name. `besides` are the other words that may stand in its place.
-fn limit(name: &str, besides: &[&str]) -> Result<&'static str, String> {
-    let found = LIMITS.iter().find(|(known, ..)| *known == name).map(|(_, limit, _)| *limit);
-    found.ok_or_else(|| {
-        let known: Vec<&str> =
-            besides.iter().copied().chain(LIMITS.iter().map(|(known, ..)| *known)).collect();
-        format!("there is no limit {name:?}: {}", known.join(", "))
+/// The source of which this is a word.
+fn whose(word: &str, of: impl Fn(&Words) -> Option<&'static str>) -> Option<Source> {
+    words::all().find(|(_, words)| of(words) == Some(word)).map(|(source, _)| source)
+}
+
+/// The limit that this word means. `besides` are the other words that may stand in its place.
+fn limit(word: &str, besides: impl Iterator<Item = Option<&'static str>>) -> Result<Meant, String> {
+    let found = words::limits().find(|(_, limit)| limit.words.contains(&word));
+    found.map(|(source, limit)| Meant { source, limit: Some(limit.meter) }).ok_or_else(|| {
+        let limits = words::limits().flat_map(|(_, limit)| limit.words).copied();
+        let known: Vec<&str> = besides.flatten().chain(limits).collect();
+        format!("there is no limit {word:?}: {}", known.join(", "))
     })
 }
 
@@ -126,9 +139,25 @@ impl Setting {
     /// The source it is for.
     pub(crate) fn source(&self) -> Source {
         match self {
-            Self::Share(limit, _) => source_of(limit),
-            Self::Reserve(_) => Source::Zoom,
+            Self::Share(Meant { source, .. }, _) | Self::Reserve(source, _) => *source,
         }
+    }
+}
+
+impl Meant {
+    /// The limits of one source that are meant, whose limits are `all`.
+    pub(crate) fn limits(words: &[Self], source: Source, all: &[&str]) -> Vec<String> {
+        let own = words.iter().filter(|word| word.source == source);
+        let mut limits: Vec<String> = own.flat_map(|word| word.of(all)).collect();
+        limits.sort();
+        limits.dedup();
+        limits
+    }
+
+    /// The names of what is meant of its source, whose limits are `all`.
+    fn of(self, all: &[&str]) -> Vec<String> {
+        let names = self.limit.as_ref().map_or(all, std::slice::from_ref);
+        names.iter().map(|limit| (*limit).to_owned()).collect()
     }
 }
 
@@ -141,11 +170,10 @@ pub(crate) fn settings(
     let (mut shares, mut reserve) = (BTreeMap::new(), None);
     for setting in settings.iter().filter(|setting| setting.source() == source) {
         match setting {
-            Setting::Share(limit, share) if limit == "all" => {
-                shares.extend(limits.iter().map(|limit| ((*limit).to_owned(), *share)));
+            Setting::Share(meant, share) => {
+                shares.extend(meant.of(limits).into_iter().map(|limit| (limit, *share)));
             }
-            Setting::Share(limit, share) => _ = shares.insert(limit.clone(), *share),
-            Setting::Reserve(calls) => reserve = Some(*calls),
+            Setting::Reserve(_, calls) => reserve = Some(*calls),
         }
     }
     (shares, reserve)
@@ -155,9 +183,9 @@ pub(crate) fn settings(
 #[derive(Debug, Args)]
 #[command(after_help = PAUSE_EXAMPLES)]
 pub struct Pause {
-    /// zoom (all of it), light, medium, heavy, resource-intensive, list, detail or opencast
-    #[arg(required = true, value_parser = paused)]
-    pub what: Vec<Paused>,
+    /// A source, or limits of one
+    #[arg(required = true, value_parser = paused, help = to_pause())]
+    pub what: Vec<Meant>,
     /// Until when: 2h, 18:30 (UTC, the next one) or 2026-01-02T18:30 (UTC) [default: until `ua resume`]
     #[arg(long, value_name = "TIME", value_parser = until)]
     pub until: Option<Timestamp>,
@@ -181,49 +209,21 @@ Examples:
     after_help = "Examples:\n  ua resume zoom                         everything goes on that was paused by hand, or because the API\n                                         says that the day is spent; what our own count has spent waits for\n                                         midnight, a larger share or a smaller reserve (`ua quota set`)"
 )]
 pub struct Resume {
-    /// zoom (all of it), light, medium, heavy, resource-intensive, list, detail or opencast
-    #[arg(required = true, value_parser = paused)]
-    pub what: Vec<Paused>,
+    /// A source, or limits of one
+    #[arg(required = true, value_parser = paused, help = to_pause())]
+    pub what: Vec<Meant>,
     /// Which account
     #[command(flatten)]
     pub of: OfAccount,
 }
 
-/// What can be paused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Paused {
-    /// Every limit of Zoom.
-    Zoom,
-    /// One limit.
-    Limit(&'static str),
-}
-
-impl Paused {
-    /// The source that is meant.
-    pub(crate) fn source(self) -> Source {
-        match self {
-            Self::Zoom => Source::Zoom,
-            Self::Limit(limit) => source_of(limit),
-        }
+/// A source's name means all of it.
+fn paused(text: &str) -> Result<Meant, String> {
+    if let Some((source, _)) = words::all().find(|(_, words)| words.role == text) {
+        return Ok(Meant { source, limit: None });
     }
-
-    /// The limits that this means of one source, whose limits are `all`.
-    pub(crate) fn limits(words: &[Self], source: Source, all: &[&str]) -> Vec<String> {
-        let mut limits: Vec<String> = Vec::new();
-        for word in words.iter().filter(|word| word.source() == source) {
-            match word {
-                Self::Zoom => limits.extend(all.iter().map(|limit| (*limit).to_owned())),
-                Self::Limit(limit) => limits.push((*limit).to_owned()),
-            }
-        }
-        limits.sort();
-        limits.dedup();
-        limits
-    }
-}
-
-fn paused(text: &str) -> Result<Paused, String> {
-    if text == "zoom" { Ok(Paused::Zoom) } else { limit(text, &["zoom"]).map(Paused::Limit) }
+    let is_limit = |name: &str| words::limits().any(|(_, limit)| limit.words.contains(&name));
+    limit(text, words::all().map(|(_, words)| Some(words.role).filter(|role| !is_limit(role))))
 }
 
 /// A time to come.
@@ -266,11 +266,12 @@ mod tests {
 
     #[test]
     fn shares_and_reserves_are_read() {
-        assert_eq!(setting("heavy=50%"), Ok(Setting::Share("heavy".into(), Some(0.5))));
-        assert_eq!(setting("list=0.3"), Ok(Setting::Share("resource-intensive".into(), Some(0.3))));
-        assert_eq!(setting("all=100%"), Ok(Setting::Share("all".into(), Some(1.0))));
-        assert_eq!(setting("heavy=default"), Ok(Setting::Share("heavy".into(), None)));
-        assert_eq!(setting("reserve=2000"), Ok(Setting::Reserve(Some(2_000))));
+        let zoom = |limit| Meant { source: Source::Zoom, limit };
+        assert_eq!(setting("heavy=50%"), Ok(Setting::Share(zoom(Some("heavy")), Some(0.5))));
+        assert_eq!(setting("list=0.3"), Ok(Setting::Share(zoom(Some("resource-intensive")), Some(0.3))));
+        assert_eq!(setting("all=100%"), Ok(Setting::Share(zoom(None), Some(1.0))));
+        assert_eq!(setting("heavy=default"), Ok(Setting::Share(zoom(Some("heavy")), None)));
+        assert_eq!(setting("reserve=2000"), Ok(Setting::Reserve(Source::Zoom, Some(2_000))));
         for bad in [
             "heavy",
             "heavy=0",
@@ -284,10 +285,10 @@ mod tests {
         ] {
             assert!(setting(bad).is_err(), "{bad}");
         }
-        let both = [Setting::Share("all".into(), Some(0.6)), Setting::Share("heavy".into(), Some(0.5))];
+        let both = ["all=60%", "heavy=50%"].map(|text| setting(text).unwrap());
         let (shares, reserve) = settings(&both, Source::Zoom, &["heavy", "light"]);
         assert_eq!((shares["heavy"], shares["light"], reserve), (Some(0.5), Some(0.6), None));
-        let both = [setting("opencast=20%").unwrap(), setting("all=60%").unwrap(), Setting::Reserve(None)];
+        let both = ["opencast=20%", "all=60%", "reserve=default"].map(|text| setting(text).unwrap());
         let (shares, reserve) = settings(&both, Source::Opencast, &["opencast"]);
         assert_eq!((shares, reserve), ([("opencast".to_owned(), Some(0.2))].into(), None));
     }
@@ -311,12 +312,19 @@ mod tests {
     fn names_of_work_mean_their_limits() {
         let all = ["light", "heavy"];
         assert_eq!(
-            Paused::limits(&[paused("detail").unwrap(), paused("zoom").unwrap()], Source::Zoom, &all),
+            Meant::limits(&[paused("detail").unwrap(), paused("zoom").unwrap()], Source::Zoom, &all),
             ["heavy", "light"]
         );
         let both = [paused("zoom").unwrap(), paused("opencast").unwrap()];
-        assert_eq!(Paused::limits(&both, Source::Opencast, &["opencast"]), ["opencast"]);
-        assert_eq!(both.map(Paused::source), [Source::Zoom, Source::Opencast]);
-        assert!(paused("netflix").is_err());
+        assert_eq!(Meant::limits(&both, Source::Opencast, &["opencast"]), ["opencast"]);
+        assert_eq!(both.map(|meant| meant.source), [Source::Zoom, Source::Opencast]);
+    }
+
+    #[test]
+    fn an_unknown_word_is_told_what_there_is() {
+        let limits = "light, medium, heavy, detail, resource-intensive, list, opencast";
+        let said = |beside| Err(format!("there is no limit \"netflix\": {beside}, {limits}"));
+        assert_eq!(paused("netflix"), said("zoom"));
+        assert_eq!(setting("netflix=50%").map(|_| paused("zoom").unwrap()), said("all, reserve"));
     }
 }

@@ -82,7 +82,7 @@ fn publishes(asked: &Plan, planned: &Planned) -> bool {
 
 /// Says what one account's plan costs.
 fn tell(asked: &Plan, planned: &Planned) -> anyhow::Result<()> {
-    if let Some(heading) = sources::of(planned.source).heading().filter(|_| !asked.json) {
+    if let Some(heading) = sources::of(planned.source).words().heading.filter(|_| !asked.json) {
         output::remark(heading);
     }
     if planned.account != MAIN_ACCOUNT {

@@ -1,4 +1,4 @@
-//! `ua quota`, `ua pause`, `ua resume`: orders to whoever keeps the calls of an account, or of Opencast.
+//! `ua quota`, `ua pause`, `ua resume`: orders to whoever keeps the calls of an account.
 
 use std::time::Duration;
 
@@ -6,10 +6,11 @@ use messages::Source;
 use runtime::quota::{self, Account, Answer, News, Order};
 
 use crate::assemble;
-use crate::cli::{OfAccount, Pause, Paused, Quota, QuotaCommand, Resume, Setting, settings};
+use crate::cli::{Meant, OfAccount, Pause, Quota, QuotaCommand, Resume, Setting, settings};
 use crate::config::Config;
 use crate::exit::{self, Outcome, usage};
 use crate::output;
+use crate::sources::{self, words};
 
 /// How long whoever keeps the quota may take to answer.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -29,29 +30,30 @@ pub(super) async fn execute(words: Quota, config: &Config) -> anyhow::Result<Out
     }
 }
 
-/// Of every source that is configured; whoever names an account means Zoom.
+/// Of every source that is configured; whoever names an account means those that have such names.
 async fn show(of: &OfAccount, config: &Config) -> anyhow::Result<Outcome> {
-    let sources = if of.account.is_some() { vec![Source::Zoom] } else { config.sources() };
+    let mut sources = config.sources();
+    sources.retain(|source| of.account.is_none() || sources::of(*source).words().has_labels);
     order(of, config, &sources, |_, _| Order::Show).await
 }
 
 pub(super) async fn pause(words: Pause, config: &Config) -> anyhow::Result<Outcome> {
-    order(&words.of, config, &sources(&words.what), |source, limits| Order::Pause {
-        meters: Paused::limits(&words.what, source, limits),
+    order(&words.of, config, &meant(&words.what), |source, limits| Order::Pause {
+        meters: Meant::limits(&words.what, source, limits),
         pause: quota::Pause { until: words.until, why: words.why.clone() },
     })
     .await
 }
 
 pub(super) async fn resume(words: Resume, config: &Config) -> anyhow::Result<Outcome> {
-    order(&words.of, config, &sources(&words.what), |source, limits| Order::Resume {
-        meters: Paused::limits(&words.what, source, limits),
+    order(&words.of, config, &meant(&words.what), |source, limits| Order::Resume {
+        meters: Meant::limits(&words.what, source, limits),
     })
     .await
 }
 
-fn sources(what: &[Paused]) -> Vec<Source> {
-    what.iter().map(|what| what.source()).collect()
+fn meant(what: &[Meant]) -> Vec<Source> {
+    what.iter().map(|what| what.source).collect()
 }
 
 /// Gives an order for every account of these sources that is meant, and says how its quota stands then.
@@ -61,8 +63,8 @@ async fn order(
     sources: &[Source],
     words: impl Fn(Source, &[&str]) -> Order,
 ) -> anyhow::Result<Outcome> {
-    if of.account.is_some() && sources.iter().any(|source| *source != Source::Zoom) {
-        return Err(usage("--account names an account of Zoom: Opencast has none, leave it out"));
+    if of.account.is_some() {
+        have_labels(sources)?;
     }
     let accounts = assemble::accounts(config, sources, of.account.as_deref())?;
     let broker = assemble::broker(config, "quota").await?;
@@ -74,6 +76,17 @@ async fn order(
     }
     broker.close().await;
     told(accounts.len(), failed)
+}
+
+/// Whoever names an account must mean sources whose accounts have names.
+fn have_labels(sources: &[Source]) -> anyhow::Result<()> {
+    let Some(without) =
+        sources.iter().map(|source| sources::of(*source).words()).find(|words| !words.has_labels)
+    else {
+        return Ok(());
+    };
+    let with = words::labelled();
+    Err(usage(format!("--account names an account of {with}: {} has none, leave it out", without.name)))
 }
 
 /// How it ended with all of them; who was obeyed has been said.

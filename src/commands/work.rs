@@ -17,7 +17,7 @@ use crate::config::Config;
 use crate::exit::{self, Outcome, usage};
 use crate::serving::{self, BROKER, Site};
 use crate::signal::Signals;
-use crate::sources::{self, Fetcher};
+use crate::sources::{self, Fetcher, words};
 
 /// By which part of the grace work in hand is done; what is not is handed back.
 const IN_HAND: f64 = 0.8;
@@ -36,7 +36,8 @@ pub(super) async fn execute(words: Work, config: &Config) -> anyhow::Result<Outc
     serving::start(&site, config, &served).await?;
     if words.if_configured && is_idle(&words.roles, config) {
         site.idles();
-        info!("idle: nothing of what this role fetches is configured (ZOOM_*, OPENCAST_*)");
+        let variables: Vec<&str> = words::all().map(|(_, words)| words.variables).collect();
+        info!("idle: nothing of what this role fetches is configured ({})", variables.join(", "));
         info!("{}: stopped", signals.next().await);
         return Ok(Outcome::Complete);
     }
@@ -78,10 +79,7 @@ pub(super) async fn execute(words: Work, config: &Config) -> anyhow::Result<Outc
 
 /// Whether all these roles fetch from sources of which nothing is configured.
 fn is_idle(roles: &[RoleName], config: &Config) -> bool {
-    let idle = |source: &Source| config.has_nothing_of(*source);
-    let fetched =
-        |role: &RoleName| Source::ALL.into_iter().find(|source| RoleName::fetching(*source) == *role);
-    roles.iter().all(|role| fetched(role).as_ref().is_some_and(idle))
+    roles.iter().all(|role| matches!(role, RoleName::Fetch(source) if config.has_nothing_of(*source)))
 }
 
 /// Has all roles finish or hand back what they have, and closes the broker, within `grace`. A broker or a store that
@@ -118,7 +116,7 @@ async fn parts(words: &Work, config: &Config, site: &Site) -> anyhow::Result<Par
         config.require(&configured, None)?;
     }
     let is_wanted = |source: &Source| {
-        let role = RoleName::fetching(*source);
+        let role = RoleName::Fetch(*source);
         let skipped = words.if_configured && config.has_nothing_of(*source);
         words.roles.contains(&role) && !skipped || has(role) && configured.contains(source)
     };

@@ -4,6 +4,8 @@
 //! Must not know what a source's jobs are made of.
 
 mod opencast;
+mod telling;
+pub(crate) mod words;
 mod zoom;
 
 use std::fmt;
@@ -13,18 +15,18 @@ use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use messages::{Calls, Source};
-use planner::Price;
 use runtime::Broker;
 use runtime::quota::{Account, News};
 use store::Store;
 
+pub(crate) use self::telling::Telling;
 use crate::assemble::Roles;
 use crate::config::Config;
 use crate::planning::{Means, Planned, Wish};
 
 /// How a source is put to work. Configurations have one account of the source each, as [`Config::of_source`] makes them,
 /// unless it says otherwise.
-pub(crate) trait Wiring: Sync {
+pub(crate) trait Wiring: Telling + Sync {
     /// The account whose quota its calls are counted against.
     ///
     /// # Errors
@@ -71,12 +73,6 @@ pub(crate) trait Wiring: Sync {
         config: &'a Config,
         store: &'a Store,
     ) -> BoxFuture<'a, anyhow::Result<Vec<Wish>>>;
-
-    /// What a plan is announced by, where there are several.
-    fn heading(&self) -> Option<&'static str>;
-
-    /// The calls of a price for so many jobs.
-    fn calls(&self, price: &Price, jobs: usize) -> comfy_table::Table;
 }
 
 /// A source that is put together and may be asked.

@@ -7,7 +7,7 @@ use runtime::quota::{MeterNews, News};
 
 use super::gather::QueueLine;
 use super::workers::resumes;
-use crate::advice::role_of;
+use crate::sources::words::role_of;
 use crate::words;
 
 /// A sentence per account and meter that this program uses. Where a source has several accounts, the jobs of one that

@@ -1,5 +1,8 @@
 //! Opencast in this program: one server, one account, one rate of calls.
 
+mod telling;
+mod words;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +12,6 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use messages::{Calls, Family};
 use opencast::{Opencast, OpencastWorker};
-use planner::Price;
 use runtime::quota::{Account, Allowance, News};
 use runtime::{Broker, Failure};
 use store::Store;
@@ -19,7 +21,6 @@ use crate::assemble::{self, Roles};
 use crate::config::Config;
 use crate::exit::{failed, usage};
 use crate::planning::{Means, Planned, Wish, lectures};
-use crate::{output, words};
 
 /// Pauses between two tries to reach the server.
 const PAUSES: [Duration; 4] =
@@ -70,16 +71,6 @@ impl Wiring for Wired {
         store: &'a Store,
     ) -> BoxFuture<'a, anyhow::Result<Vec<Wish>>> {
         lectures::due(now, last, config, store).boxed()
-    }
-
-    fn heading(&self) -> Option<&'static str> {
-        Some("opencast:")
-    }
-
-    fn calls(&self, price: &Price, jobs: usize) -> comfy_table::Table {
-        let mut calls = output::table(&["calls", "to", "for"]);
-        calls.add_row([words::count(price.other), "opencast".to_owned(), words::some(jobs as u64, "job")]);
-        calls
     }
 }
 

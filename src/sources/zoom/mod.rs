@@ -1,5 +1,8 @@
 //! Zoom in this program. Its accounts have their quotas each; their jobs come from the same queues.
 
+mod telling;
+mod words;
+
 use std::sync::Arc;
 
 use futures_util::FutureExt as _;
@@ -7,7 +10,6 @@ use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use messages::{Calls, Family};
-use planner::Price;
 use runtime::Broker;
 use runtime::quota::{Account, Allowance, News};
 use store::Store;
@@ -18,7 +20,7 @@ use crate::assemble::{self, Roles};
 use crate::config::{Config, ConfigError};
 use crate::exit::{failed, usage};
 use crate::planning::{Means, Planned, Today, Wish, meetings};
-use crate::{allowed, coverage, output, words};
+use crate::{allowed, coverage};
 
 /// How Zoom is put to work.
 pub(super) struct Wired;
@@ -57,23 +59,6 @@ impl Wiring for Wired {
         store: &'a Store,
     ) -> BoxFuture<'a, anyhow::Result<Vec<Wish>>> {
         meetings::due(now, last, config, store).boxed()
-    }
-
-    /// Its plans name their account where there are several.
-    fn heading(&self) -> Option<&'static str> {
-        None
-    }
-
-    fn calls(&self, price: &Price, _jobs: usize) -> comfy_table::Table {
-        let lists = price.known + price.estimated + price.guessed;
-        let mut calls = output::table(&["calls", "class", "for"]);
-        calls.add_row([
-            words::count(price.resource_intensive),
-            "resource-intensive".to_owned(),
-            words::some(lists, "list"),
-        ]);
-        calls.add_row([words::count(price.heavy), "heavy".to_owned(), words::some(price.details, "detail")]);
-        calls
     }
 }
 

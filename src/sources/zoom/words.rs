@@ -1,0 +1,30 @@
+//! The words of Zoom.
+
+use messages::Family;
+
+use crate::sources::words::{Limit, Limits, Words};
+
+pub(super) static WORDS: Words = Words {
+    name: "Zoom",
+    role: "zoom",
+    variables: "ZOOM_*",
+    // Its plans name their account where there are several.
+    heading: None,
+    has_labels: true,
+    limits: Limits {
+        each: &[
+            Limit { meter: "light", words: &["light"], family: None },
+            Limit { meter: "medium", words: &["medium"], family: None },
+            Limit { meter: "heavy", words: &["heavy", "detail"], family: Some(Family::ZOOM_DETAIL) },
+            Limit {
+                meter: "resource-intensive",
+                words: &["resource-intensive", "list"],
+                family: Some(Family::ZOOM_LIST),
+            },
+        ],
+        all: Some("all"),
+        reserve: Some("reserve"),
+        to_share: "light, medium, heavy, resource-intensive, all (of Zoom)",
+        to_pause: "zoom (all of it), light, medium, heavy, resource-intensive, list, detail",
+    },
+};
