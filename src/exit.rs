@@ -25,6 +25,11 @@ pub fn usage(text: impl Into<String>) -> anyhow::Error {
     UsageError(text.into()).into()
 }
 
+/// What is wrong with the settings of a part that was to be put together, as an error of the user's.
+pub(crate) fn refused(error: impl Into<anyhow::Error>) -> anyhow::Error {
+    usage(sentence(&error.into()))
+}
+
 /// What a source could not do, as an error of the user's or of the world's.
 pub(crate) fn failed(failure: Failure) -> anyhow::Error {
     match failure {
@@ -67,8 +72,6 @@ pub(crate) fn is_users(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
         cause.is::<UsageError>()
             || cause.is::<ConfigError>()
-            || cause.is::<zoom::ConfigError>()
-            || cause.is::<opencast::ConfigError>()
             || cause.is::<clap::Error>()
             || matches!(cause.downcast_ref(), Some(simulator::StartError::Settings(_)))
             || matches!(cause.downcast_ref(), Some(runtime::RunError::Halted(_)))

@@ -12,6 +12,7 @@ mod console;
 pub mod coverage;
 pub mod exit;
 mod filing;
+mod finding;
 mod harvest;
 mod output;
 pub mod planning;

@@ -7,13 +7,11 @@ use std::time::Duration;
 use anyhow::Context as _;
 use indexer::Enricher;
 use messages::Source;
-use opencast::Opencast;
 use runtime::broker::Amqp;
 use runtime::quota::Account;
 use runtime::{Broker, Ladder};
 use secrecy::ExposeSecret as _;
 use store::Store;
-use zoom::Zoom;
 
 pub use self::roles::{Parts, Roles, Running};
 use crate::config::{AmqpConfig, Config, ConfigError};
@@ -107,34 +105,7 @@ pub fn enricher(config: &Config) -> Result<Enricher, ConfigError> {
         .map_err(|error| ConfigError::invalid("GEOLITE_PATH", format!("must name a file of places: {error}")))
 }
 
-/// The Zoom source, with every account that is configured.
-///
-/// # Errors
-/// When no account is configured; the error names what is missing.
-pub fn zoom(config: &Config) -> anyhow::Result<Zoom> {
-    let accounts = config.of_accounts(None)?.into_iter().filter_map(|config| config.zoom.ok());
-    together(accounts.map(Zoom::new).collect::<Result<_, _>>()?)
-}
-
-/// The Opencast source.
-///
-/// # Errors
-/// When it is not configured, or not as it can be.
-pub fn opencast(config: &Config) -> anyhow::Result<Opencast> {
-    Ok(Opencast::new(config.opencast()?.clone())?)
-}
-
-/// Several accounts of Zoom as one source.
-///
-/// # Errors
-/// When there is none.
-pub(crate) fn together(mut accounts: Vec<Zoom>) -> anyhow::Result<Zoom> {
-    anyhow::ensure!(!accounts.is_empty(), "no account is configured");
-    let first = accounts.remove(0);
-    Ok(first.with_others(accounts))
-}
-
-/// The accounts of these sources whose quota is meant by `label`; without one all of them. Opencast has none to choose.
+/// The accounts of these sources whose quota is meant by `label`; without one all of them.
 ///
 /// # Errors
 /// When there is no such account, or a source is not configured.

@@ -11,7 +11,6 @@ mod zoom;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
-use messages::Source;
 use secrecy::SecretString;
 
 pub use environment::Environment;
@@ -183,70 +182,6 @@ impl Config {
             log: log(environment)?,
             http: http(environment)?,
         })
-    }
-}
-
-impl Config {
-    /// The sources that are configured.
-    pub fn sources(&self) -> Vec<Source> {
-        Source::ALL.into_iter().filter(|source| self.of_source(*source, None).is_ok()).collect()
-    }
-
-    /// True when not even a part of what a source needs is set.
-    pub fn has_nothing_of(&self, source: Source) -> bool {
-        match source {
-            Source::Zoom => self.zoom.as_ref().is_err_and(|missing| missing.len() == zoom::NEEDED.len()),
-            Source::Opencast => self.opencast.is_none(),
-        }
-    }
-
-    /// Says whether everything these sources need is configured.
-    ///
-    /// # Errors
-    /// When something is missing, or no source is meant at all.
-    pub fn require(&self, sources: &[Source], label: Option<&str>) -> Result<(), ConfigError> {
-        // Whoever has nothing yet begins with Zoom.
-        let meant = if sources.is_empty() { &[Source::Zoom] } else { sources };
-        meant.iter().try_for_each(|source| self.of_source(*source, label).map(|_| ()))
-    }
-
-    /// This configuration once for each account of a source that `label` means: with that account as its only one.
-    ///
-    /// # Errors
-    /// When something that the source needs is not configured, or none of its accounts has this label.
-    pub fn of_source(&self, source: Source, label: Option<&str>) -> Result<Vec<Self>, ConfigError> {
-        match source {
-            Source::Zoom => self.of_accounts(label),
-            // It has one, without a label.
-            Source::Opencast => self.opencast().map(|_| vec![self.clone()]),
-        }
-    }
-
-    /// The configuration of Opencast.
-    ///
-    /// # Errors
-    /// When there is none.
-    pub fn opencast(&self) -> Result<&::opencast::Config, ConfigError> {
-        self.opencast.as_ref().ok_or_else(|| ConfigError::Missing { names: vec!["OPENCAST_ENGAGE_URL"] })
-    }
-
-    /// This configuration once for each account that `label` means, without one for each there is: with that
-    /// account as its only one.
-    ///
-    /// # Errors
-    /// When no account is configured, or none has this label.
-    pub fn of_accounts(&self, label: Option<&str>) -> Result<Vec<Self>, ConfigError> {
-        let first = self.zoom.as_ref().map_err(|names| ConfigError::Missing { names: names.clone() })?;
-        let accounts = || std::iter::once(first).chain(&self.more_accounts);
-        let meant: Vec<Self> = accounts()
-            .filter(|account| label.is_none_or(|label| account.label == label))
-            .map(|account| Self { zoom: Ok(account.clone()), more_accounts: Vec::new(), ..self.clone() })
-            .collect();
-        if meant.is_empty() {
-            let known: Vec<&str> = accounts().map(|account| account.label.as_str()).collect();
-            return Err(ConfigError::invalid("--account", format!("takes one of {}", known.join(", "))));
-        }
-        Ok(meant)
     }
 }
 

@@ -3,7 +3,17 @@
 use jiff::tz::TimeZone;
 
 use super::zoom::is_address;
-use super::{ConfigError, Environment};
+use super::{Config, ConfigError, Environment};
+
+impl Config {
+    /// The configuration of Opencast.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn opencast(&self) -> Result<&::opencast::Config, ConfigError> {
+        self.opencast.as_ref().ok_or_else(|| ConfigError::Missing { names: vec!["OPENCAST_ENGAGE_URL"] })
+    }
+}
 
 /// The server of the variables; `None` when no address is set.
 ///

@@ -2,10 +2,36 @@
 
 use secrecy::SecretString;
 
-use super::{ConfigError, Environment};
+use super::{Config, ConfigError, Environment};
 
 /// What an account cannot do without.
-pub(super) const NEEDED: [&str; 3] = ["ZOOM_ACCOUNT_ID", "ZOOM_CLIENT_ID", "ZOOM_CLIENT_SECRET"];
+const NEEDED: [&str; 3] = ["ZOOM_ACCOUNT_ID", "ZOOM_CLIENT_ID", "ZOOM_CLIENT_SECRET"];
+
+impl Config {
+    /// True when not even a part of a Zoom account is set.
+    pub(crate) fn has_nothing_of_zoom(&self) -> bool {
+        self.zoom.as_ref().is_err_and(|missing| missing.len() == NEEDED.len())
+    }
+
+    /// This configuration once for each Zoom account that `label` means, without one for each there is: with that
+    /// account as its only one.
+    ///
+    /// # Errors
+    /// When no account is configured, or none has this label.
+    pub fn of_accounts(&self, label: Option<&str>) -> Result<Vec<Self>, ConfigError> {
+        let first = self.zoom.as_ref().map_err(|names| ConfigError::Missing { names: names.clone() })?;
+        let accounts = || std::iter::once(first).chain(&self.more_accounts);
+        let meant: Vec<Self> = accounts()
+            .filter(|account| label.is_none_or(|label| account.label == label))
+            .map(|account| Self { zoom: Ok(account.clone()), more_accounts: Vec::new(), ..self.clone() })
+            .collect();
+        if meant.is_empty() {
+            let known: Vec<&str> = accounts().map(|account| account.label.as_str()).collect();
+            return Err(ConfigError::invalid("--account", format!("takes one of {}", known.join(", "))));
+        }
+        Ok(meant)
+    }
+}
 
 /// The accounts: those of the file, or the one of the variables.
 ///

@@ -3,13 +3,14 @@
 
 use std::time::{Duration, Instant};
 
-use messages::Queue;
+use messages::{Queue, Source};
 use metrics::{Unit, describe_gauge, gauge};
 use runtime::quota::News;
 use runtime::{Broker, BrokerError, Depth, roll, telemetry};
 
 use super::{Site, Working};
 use crate::advice::{self, Advice, Bound, Observed};
+use crate::sources;
 
 const MESSAGES: &str = "ua_queue_messages";
 const CONSUMERS: &str = "ua_queue_consumers";
@@ -38,7 +39,9 @@ pub(super) struct Facts(Option<Instant>);
 
 /// Says what these figures mean, and sets those that do not change.
 pub(super) fn describe() {
-    zoom::figures::describe();
+    for source in Source::ALL {
+        sources::of(source).describe_figures();
+    }
     indexer::figures::describe();
     describe_gauge!(MESSAGES, Unit::Count, "Messages in a queue, by state; the same from every process.");
     describe_gauge!(CONSUMERS, Unit::Count, "Workers that take from a queue; the same from every process.");

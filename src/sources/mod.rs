@@ -3,7 +3,9 @@
 //! and of what people are shown do.
 //! Must not know what a source's jobs are made of.
 
+mod configured;
 mod opencast;
+mod planning;
 mod telling;
 pub(crate) mod words;
 mod zoom;
@@ -12,21 +14,29 @@ use std::fmt;
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
-use jiff::Timestamp;
-use jiff::civil::Date;
 use messages::{Calls, Source};
 use runtime::Broker;
 use runtime::quota::{Account, News};
-use store::Store;
 
+pub(crate) use self::planning::Planning;
 pub(crate) use self::telling::Telling;
 use crate::assemble::Roles;
-use crate::config::Config;
-use crate::planning::{Means, Planned, Wish};
+use crate::config::{Config, ConfigError};
+use crate::finding::Finding;
 
 /// How a source is put to work. Configurations have one account of the source each, as [`Config::of_source`] makes them,
 /// unless it says otherwise.
-pub(crate) trait Wiring: Telling + Sync {
+pub(crate) trait Wiring: Planning + Telling + Sync {
+    /// True when not even a part of what it needs is set.
+    fn is_unset(&self, config: &Config) -> bool;
+
+    /// The configuration once for each account that `label` means, without one for each there is: with that account as
+    /// its only one.
+    ///
+    /// # Errors
+    /// When something that it needs is not configured, or none of its accounts has this label.
+    fn each_account(&self, config: &Config, label: Option<&str>) -> Result<Vec<Config>, ConfigError>;
+
     /// The account whose quota its calls are counted against.
     ///
     /// # Errors
@@ -39,6 +49,9 @@ pub(crate) trait Wiring: Telling + Sync {
     /// When it is not configured, or not as it can be; when credentials are refused, or who judges them is away.
     fn check<'a>(&self, config: &'a Config) -> BoxFuture<'a, anyhow::Result<()>>;
 
+    /// What `ua check` finds, with a look at the server itself, where it is configured in part or not at all, too.
+    fn examine<'a>(&self, config: &'a Config) -> BoxFuture<'a, Vec<Finding>>;
+
     /// The source with every account of the configuration, taking part in the fleet's quotas.
     ///
     /// # Errors
@@ -49,30 +62,8 @@ pub(crate) trait Wiring: Telling + Sync {
         broker: &'a Broker,
     ) -> BoxFuture<'a, anyhow::Result<Arc<dyn Fetcher>>>;
 
-    /// Says whether it can be asked about a date at `now`.
-    ///
-    /// # Errors
-    /// When it cannot, with the reason in words for the user.
-    fn check_date(&self, date: Date, now: Timestamp, config: &Config) -> anyhow::Result<()>;
-
-    /// Compares what is wished with what the store's receipts say is held.
-    ///
-    /// # Errors
-    /// When it is not configured, or the broker or the store is away.
-    fn plan<'a>(&self, wish: &'a Wish, by: Means<'a>) -> BoxFuture<'a, anyhow::Result<Planned>>;
-
-    /// What a firing of the schedule wishes, whose last one was `last`, to be planned one after the other. The last wish
-    /// is always there.
-    ///
-    /// # Errors
-    /// When it is not configured, or the store is away.
-    fn due<'a>(
-        &self,
-        now: Timestamp,
-        last: Option<Timestamp>,
-        config: &'a Config,
-        store: &'a Store,
-    ) -> BoxFuture<'a, anyhow::Result<Vec<Wish>>>;
+    /// Says what figures of its own mean, if it has any.
+    fn describe_figures(&self) {}
 }
 
 /// A source that is put together and may be asked.

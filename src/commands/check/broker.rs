@@ -3,9 +3,9 @@
 use runtime::Broker;
 use runtime::broker::amqp::{QueueState, Survey, Surveyed};
 
-use super::finding::Finding;
 use super::management;
 use crate::config::{AmqpConfig, Config};
+use crate::finding::Finding;
 use crate::{assemble, words};
 
 pub(super) async fn examine(config: &Config) -> Vec<Finding> {
@@ -189,7 +189,7 @@ mod tests {
     use runtime::broker::amqp::{Difference, Rights};
 
     use super::*;
-    use crate::commands::check::finding::State;
+    use crate::finding::State;
 
     fn survey(queues: Vec<Surveyed>) -> Survey {
         Survey {

@@ -1,7 +1,7 @@
 //! The configuration itself: what is in force, and variables that nobody reads.
 
-use super::finding::Finding;
 use crate::config::{Config, Environment, VARIABLES};
+use crate::finding::Finding;
 
 pub(super) fn examine(config: &Config, environment: &Environment) -> Vec<Finding> {
     let mut findings = vec![Finding::well("configuration", in_force(config))];

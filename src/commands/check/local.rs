@@ -5,8 +5,8 @@ use std::path::Path;
 
 use runtime::broker::local;
 
-use super::finding::Finding;
 use crate::config::Config;
+use crate::finding::Finding;
 use crate::words;
 
 /// Less free space than this is worth knowing.
@@ -104,7 +104,7 @@ fn file(folder: &Path) -> Option<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::commands::check::finding::State;
+    use crate::finding::State;
 
     #[test]
     fn looking_at_a_folder_leaves_it_as_it_was() {

@@ -10,9 +10,9 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::finding::Finding;
 use crate::config::AmqpConfig;
 use crate::exit::usage;
+use crate::finding::Finding;
 use crate::{assemble, words};
 
 const WHAT: &str = "management";
@@ -173,7 +173,7 @@ fn policies(queues: &[Queue], policies: &[Policy]) -> Vec<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::commands::check::finding::State;
+    use crate::finding::State;
 
     fn read<T: DeserializeOwned>(json: &str) -> T {
         serde_json::from_str(json).unwrap()

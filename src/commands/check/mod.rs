@@ -3,19 +3,16 @@
 
 mod broker;
 mod configuration;
-mod finding;
 mod local;
 mod management;
-mod opencast;
 mod places;
 mod store;
-mod zoom;
 
-use self::finding::{Finding, State};
 use crate::cli::Json;
 use crate::config::{Config, Environment};
 use crate::exit::{Outcome, usage};
-use crate::output;
+use crate::finding::{Finding, State};
+use crate::{output, sources};
 
 pub(super) async fn execute(
     words: &Json,
@@ -37,10 +34,9 @@ pub(super) async fn execute(
     }
     say(broker::examine(config).await)?;
     say(store::examine(config).await)?;
-    if config.opencast.is_none() || zoom::is_meant(config) {
-        say(zoom::examine(config).await)?;
+    for source in config.begun() {
+        say(sources::of(source).examine(config).await)?;
     }
-    say(opencast::examine(config).await)?;
     verdict(&found)
 }
 

@@ -1,8 +1,8 @@
 //! The file of places: what it is, or that documents go without.
 
-use super::finding::Finding;
 use crate::assemble;
 use crate::config::Config;
+use crate::finding::Finding;
 
 pub(super) fn examine(config: &Config) -> Finding {
     let Some(path) = &config.geolite_path else {

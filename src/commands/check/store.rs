@@ -2,9 +2,9 @@
 
 use store::{Findings, Health, Right, TemplateState};
 
-use super::finding::Finding;
 use super::local;
 use crate::config::Config;
+use crate::finding::Finding;
 use crate::{assemble, words};
 
 pub(super) async fn examine(config: &Config) -> Vec<Finding> {
@@ -135,7 +135,7 @@ fn rights(found: &Findings) -> Vec<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::commands::check::finding::State;
+    use crate::finding::State;
 
     fn health(product: &str, version: &str) -> Health {
         Health { product: product.to_owned(), version: version.to_owned(), templates: Vec::new() }

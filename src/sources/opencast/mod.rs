@@ -1,5 +1,7 @@
 //! Opencast in this program: one server, one account, one rate of calls.
 
+mod examine;
+mod planning;
 mod telling;
 mod words;
 
@@ -8,19 +10,16 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
-use jiff::Timestamp;
-use jiff::civil::Date;
 use messages::{Calls, Family};
 use opencast::{Opencast, OpencastWorker};
 use runtime::quota::{Account, Allowance, News};
 use runtime::{Broker, Failure};
-use store::Store;
 
 use super::{Fetcher, Wiring};
-use crate::assemble::{self, Roles};
-use crate::config::Config;
-use crate::exit::{failed, usage};
-use crate::planning::{Means, Planned, Wish, lectures};
+use crate::assemble::Roles;
+use crate::config::{Config, ConfigError};
+use crate::exit::{failed, refused};
+use crate::finding::Finding;
 
 /// Pauses between two tries to reach the server.
 const PAUSES: [Duration; 4] =
@@ -30,13 +29,26 @@ const PAUSES: [Duration; 4] =
 pub(super) struct Wired;
 
 impl Wiring for Wired {
+    fn is_unset(&self, config: &Config) -> bool {
+        config.opencast.is_none()
+    }
+
+    /// It has one, without a label.
+    fn each_account(&self, config: &Config, _label: Option<&str>) -> Result<Vec<Config>, ConfigError> {
+        config.opencast().map(|_| vec![config.clone()])
+    }
+
     fn account(&self, config: &Config) -> anyhow::Result<Account> {
         Ok(config.opencast()?.account())
     }
 
     /// Every call is one of those that the fleet shares: the sign-in shows when it is joined.
     fn check<'a>(&self, config: &'a Config) -> BoxFuture<'a, anyhow::Result<()>> {
-        async { assemble::opencast(config).map(drop) }.boxed()
+        async { put_together(config).map(drop) }.boxed()
+    }
+
+    fn examine<'a>(&self, config: &'a Config) -> BoxFuture<'a, Vec<Finding>> {
+        examine::examine(config).boxed()
     }
 
     fn join<'a>(
@@ -46,38 +58,17 @@ impl Wiring for Wired {
     ) -> BoxFuture<'a, anyhow::Result<Arc<dyn Fetcher>>> {
         join(config, broker).boxed()
     }
+}
 
-    /// A date begins when it does where the server is. That no server is configured is for others to say.
-    fn check_date(&self, date: Date, now: Timestamp, config: &Config) -> anyhow::Result<()> {
-        let Ok(opencast) = config.opencast() else { return Ok(()) };
-        let zone = &opencast.timezone;
-        let today = planner::date_in(now, zone);
-        if date <= today {
-            return Ok(());
-        }
-        let zone = zone.iana_name().unwrap_or("OPENCAST_TIMEZONE");
-        Err(usage(format!("{date} is in the future (today is {today}, {zone}): choose {today} or earlier")))
-    }
-
-    fn plan<'a>(&self, wish: &'a Wish, by: Means<'a>) -> BoxFuture<'a, anyhow::Result<Planned>> {
-        lectures::plan(wish, by.config, by.broker, by.store).boxed()
-    }
-
-    fn due<'a>(
-        &self,
-        now: Timestamp,
-        last: Option<Timestamp>,
-        config: &'a Config,
-        store: &'a Store,
-    ) -> BoxFuture<'a, anyhow::Result<Vec<Wish>>> {
-        lectures::due(now, last, config, store).boxed()
-    }
+/// The server, with calls that nobody shares.
+fn put_together(config: &Config) -> anyhow::Result<Opencast> {
+    Opencast::new(config.opencast()?.clone()).map_err(refused)
 }
 
 async fn join(config: &Config, broker: &Broker) -> anyhow::Result<Arc<dyn Fetcher>> {
     let opencast = config.opencast()?.clone();
     let allowance = Allowance::join(broker, opencast.account()).await?;
-    Ok(Arc::new(Opencast::with_allowance(opencast, allowance)?))
+    Ok(Arc::new(Opencast::with_allowance(opencast, allowance).map_err(refused)?))
 }
 
 impl Fetcher for Opencast {

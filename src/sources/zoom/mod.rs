@@ -1,5 +1,7 @@
 //! Zoom in this program. Its accounts have their quotas each; their jobs come from the same queues.
 
+mod examine;
+mod planning;
 mod telling;
 mod words;
 
@@ -7,32 +9,40 @@ use std::sync::Arc;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
-use jiff::Timestamp;
-use jiff::civil::Date;
 use messages::{Calls, Family};
 use runtime::Broker;
 use runtime::quota::{Account, Allowance, News};
-use store::Store;
 use zoom::{DetailWorker, Granted, ListWorker, Zoom};
 
 use super::{Fetcher, Wiring};
-use crate::assemble::{self, Roles};
+use crate::assemble::Roles;
 use crate::config::{Config, ConfigError};
-use crate::exit::{failed, usage};
-use crate::planning::{Means, Planned, Today, Wish, meetings};
-use crate::{allowed, coverage};
+use crate::exit::{failed, refused, usage};
+use crate::finding::Finding;
 
 /// How Zoom is put to work.
 pub(super) struct Wired;
 
 impl Wiring for Wired {
+    fn is_unset(&self, config: &Config) -> bool {
+        config.has_nothing_of_zoom()
+    }
+
+    fn each_account(&self, config: &Config, label: Option<&str>) -> Result<Vec<Config>, ConfigError> {
+        config.of_accounts(label)
+    }
+
     fn account(&self, config: &Config) -> anyhow::Result<Account> {
         let missing = |names: &Vec<_>| ConfigError::Missing { names: names.clone() };
         Ok(config.zoom.as_ref().map_err(missing)?.account())
     }
 
     fn check<'a>(&self, config: &'a Config) -> BoxFuture<'a, anyhow::Result<()>> {
-        async { credentials(&assemble::zoom(config)?).await }.boxed()
+        async { credentials(&put_together(config)?).await }.boxed()
+    }
+
+    fn examine<'a>(&self, config: &'a Config) -> BoxFuture<'a, Vec<Finding>> {
+        examine::examine(config).boxed()
     }
 
     fn join<'a>(
@@ -43,23 +53,21 @@ impl Wiring for Wired {
         join(config, broker).boxed()
     }
 
-    fn check_date(&self, date: Date, now: Timestamp, _config: &Config) -> anyhow::Result<()> {
-        zoom::window::check(date, coverage::today_at(now)).map_err(|error| usage(error.to_string()))
+    fn describe_figures(&self) {
+        zoom::figures::describe();
     }
+}
 
-    fn plan<'a>(&self, wish: &'a Wish, by: Means<'a>) -> BoxFuture<'a, anyhow::Result<Planned>> {
-        plan(wish, by).boxed()
-    }
+/// Every account that is configured, each with calls of its own to share.
+fn put_together(config: &Config) -> anyhow::Result<Zoom> {
+    let accounts = config.of_accounts(None)?.into_iter().filter_map(|config| config.zoom.ok());
+    together(accounts.map(Zoom::new).collect::<Result<_, _>>().map_err(refused)?)
+}
 
-    fn due<'a>(
-        &self,
-        now: Timestamp,
-        last: Option<Timestamp>,
-        config: &'a Config,
-        store: &'a Store,
-    ) -> BoxFuture<'a, anyhow::Result<Vec<Wish>>> {
-        meetings::due(now, last, config, store).boxed()
-    }
+fn together(mut accounts: Vec<Zoom>) -> anyhow::Result<Zoom> {
+    anyhow::ensure!(!accounts.is_empty(), "no account is configured");
+    let first = accounts.remove(0);
+    Ok(first.with_others(accounts))
 }
 
 async fn join(config: &Config, broker: &Broker) -> anyhow::Result<Arc<dyn Fetcher>> {
@@ -71,18 +79,9 @@ async fn join(config: &Config, broker: &Broker) -> anyhow::Result<Arc<dyn Fetche
             0.0 => Allowance::of_this_process(account.clone()),
             _ => Allowance::join(broker, account.clone()).await?,
         };
-        accounts.push(Zoom::with_quota(zoom, zoom::Quota::new(allowance, &account))?);
+        accounts.push(Zoom::with_quota(zoom, zoom::Quota::new(allowance, &account)).map_err(refused)?);
     }
-    Ok(Arc::new(assemble::together(accounts)?))
-}
-
-async fn plan(wish: &Wish, by: Means<'_>) -> anyhow::Result<Planned> {
-    let quota = match by.today {
-        Today::Asked => allowed::now(by.config, by.broker).await?,
-        Today::AsLeft => allowed::as_left(by.config, by.broker).await?,
-        Today::Unasked => allowed::configured(by.config)?,
-    };
-    meetings::plan(wish, by.config, &quota, by.broker, by.store).await
+    Ok(Arc::new(together(accounts)?))
 }
 
 impl Fetcher for Zoom {

@@ -1,4 +1,5 @@
-//! One line of the doctor's.
+//! One line of the doctor's, `ua check`.
+//! Must not know what is looked at, nor how.
 
 use std::fmt;
 
@@ -7,7 +8,7 @@ use serde::Serialize;
 /// How it is with something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum State {
+pub(crate) enum State {
     /// As it should be.
     Well,
     /// Cannot be found out from here.
@@ -20,42 +21,42 @@ pub(super) enum State {
 
 /// What was looked at and how it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(super) struct Finding {
-    pub(super) what: &'static str,
-    pub(super) state: State,
-    pub(super) text: String,
+pub(crate) struct Finding {
+    pub(crate) what: &'static str,
+    pub(crate) state: State,
+    pub(crate) text: String,
     /// What to do about it.
-    pub(super) remedy: Option<String>,
+    pub(crate) remedy: Option<String>,
     /// True when it is the user's to mend, not the world's.
     #[serde(skip)]
-    pub(super) users: bool,
+    pub(crate) users: bool,
 }
 
 impl Finding {
-    pub(super) fn well(what: &'static str, text: impl Into<String>) -> Self {
+    pub(crate) fn well(what: &'static str, text: impl Into<String>) -> Self {
         Self { what, state: State::Well, text: text.into(), remedy: None, users: false }
     }
 
-    pub(super) fn notable(what: &'static str, text: impl Into<String>) -> Self {
+    pub(crate) fn notable(what: &'static str, text: impl Into<String>) -> Self {
         Self { state: State::Notable, ..Self::well(what, text) }
     }
 
-    pub(super) fn unknown(what: &'static str, text: impl Into<String>) -> Self {
+    pub(crate) fn unknown(what: &'static str, text: impl Into<String>) -> Self {
         Self { state: State::Unknown, ..Self::well(what, text) }
     }
 
     /// Fails, and the user has to mend it.
-    pub(super) fn users(what: &'static str, text: impl Into<String>) -> Self {
+    pub(crate) fn users(what: &'static str, text: impl Into<String>) -> Self {
         Self { state: State::Failing, users: true, ..Self::well(what, text) }
     }
 
     /// Fails, and nothing in the configuration would mend it.
-    pub(super) fn worlds(what: &'static str, text: impl Into<String>) -> Self {
+    pub(crate) fn worlds(what: &'static str, text: impl Into<String>) -> Self {
         Self { state: State::Failing, ..Self::well(what, text) }
     }
 
     /// Fails with an error: what to do where that is the user's to mend, and where it is the world's.
-    pub(super) fn error(what: &'static str, error: &anyhow::Error, users: &str, worlds: &str) -> Self {
+    pub(crate) fn error(what: &'static str, error: &anyhow::Error, users: &str, worlds: &str) -> Self {
         let text = crate::exit::sentence(error);
         match crate::exit::is_users(error) {
             true => Self::users(what, text).remedy(users),
@@ -64,11 +65,11 @@ impl Finding {
     }
 
     /// With the name of the account it is about, where there are several.
-    pub(super) fn of_account(self, label: &str) -> Self {
+    pub(crate) fn of_account(self, label: &str) -> Self {
         Self { text: format!("account {label}: {}", self.text), ..self }
     }
 
-    pub(super) fn remedy(self, remedy: impl Into<String>) -> Self {
+    pub(crate) fn remedy(self, remedy: impl Into<String>) -> Self {
         Self { remedy: Some(remedy.into()), ..self }
     }
 }

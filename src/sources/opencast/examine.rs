@@ -2,10 +2,10 @@
 
 use opencast::{Capabilities, Workflows};
 
-use super::finding::Finding;
-use crate::assemble;
+use super::put_together;
 use crate::config::Config;
 use crate::exit::failed;
+use crate::finding::Finding;
 
 const USERS: &str =
     "see OPENCAST_USER, OPENCAST_PASSWORD, OPENCAST_AUTH and the addresses of engage and admin node";
@@ -14,10 +14,7 @@ const ADMIN: &str = "see OPENCAST_ADMIN_URL: episodes are not fetched until work
     without the times of live streams";
 
 pub(super) async fn examine(config: &Config) -> Vec<Finding> {
-    if config.opencast.is_none() {
-        return Vec::new();
-    }
-    let opencast = match assemble::opencast(config) {
+    let opencast = match put_together(config) {
         Ok(opencast) => opencast,
         Err(error) => return vec![Finding::error("opencast", &error, USERS, WORLDS)],
     };
@@ -47,7 +44,7 @@ mod tests {
     use opencast_wire::Shape;
 
     use super::*;
-    use crate::commands::check::finding::State;
+    use crate::finding::State;
 
     #[test]
     fn an_admin_node_without_workflows_fails_and_none_does_not() {

@@ -3,13 +3,12 @@
 use jiff::SignedDuration;
 use zoom::{Choice, Examination, Plan, RateClass};
 
-use super::finding::Finding;
+use super::put_together;
 use crate::config::Config;
 use crate::exit::failed;
-use crate::{assemble, words};
+use crate::finding::Finding;
+use crate::words;
 
-/// Variables that an account needs.
-const CREDENTIALS: usize = 3;
 const CREDENTIALS_REMEDY: &str =
     "compare account, client id and secret with the app in Zoom's marketplace, and see that it is activated";
 const WAY_REMEDY: &str = "see that ZOOM_OAUTH_URL and ZOOM_API_URL can be reached from here (HTTPS_PROXY?) and whether Zoom has an outage";
@@ -18,13 +17,8 @@ const NOTABLE_SKEW: SignedDuration = SignedDuration::from_secs(30);
 /// From this difference on, days and pauses begin at the wrong time.
 const FAILING_SKEW: SignedDuration = SignedDuration::from_mins(5);
 
-/// True when anything is said of an account, if not all that is needed.
-pub(super) fn is_meant(config: &Config) -> bool {
-    config.zoom.as_ref().map_or_else(|missing| missing.len() < CREDENTIALS, |_| true)
-}
-
 pub(super) async fn examine(config: &Config) -> Vec<Finding> {
-    let zoom = match assemble::zoom(config) {
+    let zoom = match put_together(config) {
         Ok(zoom) => zoom,
         Err(error) => {
             let remedy = "Zoom's marketplace shows them in the server-to-server app of the account";
@@ -125,7 +119,7 @@ mod tests {
     use secrecy::SecretString;
 
     use super::*;
-    use crate::commands::check::finding::State;
+    use crate::finding::State;
 
     fn seen(medium_per_second: Option<u64>) -> Examination {
         let granted = zoom::Granted::default();

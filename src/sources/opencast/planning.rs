@@ -1,0 +1,41 @@
+//! How Opencast is planned.
+
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use jiff::Timestamp;
+use jiff::civil::Date;
+use store::Store;
+
+use super::Wired;
+use crate::config::Config;
+use crate::exit::usage;
+use crate::planning::{Means, Planned, Wish, lectures};
+use crate::sources::planning::Planning;
+
+impl Planning for Wired {
+    /// A date begins when it does where the server is. That no server is configured is for others to say.
+    fn check_date(&self, date: Date, now: Timestamp, config: &Config) -> anyhow::Result<()> {
+        let Ok(opencast) = config.opencast() else { return Ok(()) };
+        let zone = &opencast.timezone;
+        let today = planner::date_in(now, zone);
+        if date <= today {
+            return Ok(());
+        }
+        let zone = zone.iana_name().unwrap_or("OPENCAST_TIMEZONE");
+        Err(usage(format!("{date} is in the future (today is {today}, {zone}): choose {today} or earlier")))
+    }
+
+    fn plan<'a>(&self, wish: &'a Wish, by: Means<'a>) -> BoxFuture<'a, anyhow::Result<Planned>> {
+        lectures::plan(wish, by.config, by.broker, by.store).boxed()
+    }
+
+    fn due<'a>(
+        &self,
+        now: Timestamp,
+        last: Option<Timestamp>,
+        config: &'a Config,
+        store: &'a Store,
+    ) -> BoxFuture<'a, anyhow::Result<Vec<Wish>>> {
+        lectures::due(now, last, config, store).boxed()
+    }
+}
