@@ -11,6 +11,9 @@ use store::{Kind, Query, Store};
 
 use crate::coverage;
 use crate::exit::Outcome;
+use crate::sources;
+use crate::sources::tally::Tally;
+use crate::sources::telling::{Came, Harvest};
 
 /// The last line of `ua run --json`.
 #[derive(Debug, Serialize)]
@@ -31,42 +34,6 @@ pub(crate) struct Summary {
     /// What is waited for, in words.
     #[serde(skip)]
     pub waits_for: Vec<String>,
-}
-
-/// What came of one source.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(untagged)]
-pub(crate) enum Came {
-    /// Of Zoom.
-    Zoom {
-        /// Meetings whose sessions were asked for.
-        meetings: u64,
-        /// Sessions that came.
-        sessions: u64,
-        /// Sessions that the API promised.
-        expected_sessions: u64,
-        /// API calls of this process.
-        calls: Calls,
-    },
-    /// Of Opencast.
-    Opencast {
-        /// Always `opencast`.
-        source: Source,
-        /// User actions that came.
-        actions: u64,
-        /// Calls that the jobs of these dates made.
-        calls: u64,
-    },
-}
-
-impl Came {
-    /// The API calls of a harvest of Zoom.
-    pub(crate) fn calls(&self) -> Calls {
-        match self {
-            Self::Zoom { calls, .. } => *calls,
-            Self::Opencast { calls, .. } => Calls { light: *calls, ..Calls::default() },
-        }
-    }
 }
 
 /// The summary of the harvest of `dates` and of the `picked` jobs, by the receipts in `store`.
@@ -100,18 +67,17 @@ pub(crate) async fn of(
     let dead =
         Query::all(Kind::Deadletters).with("state", "dead").between("died_at", began, runtime::clock::now());
     let seconds = (runtime::clock::now().as_millisecond() - began.as_millisecond()) as f64 / 1_000.0;
-    Ok(sums.summary(source, dates.clone(), store.count(&dead).await?, calls, seconds))
+    let harvest = Harvest { tally: sums.tally, of_jobs: sums.calls, of_process: calls };
+    let came = sources::of(source).came(harvest);
+    Ok(sums.summary(came, dates.clone(), store.count(&dead).await?, seconds))
 }
 
 /// What receipts add up to.
 #[derive(Debug, Default)]
 struct Sums {
     jobs: u64,
-    meetings: u64,
-    actions: u64,
-    light: u64,
-    sessions: u64,
-    expected: u64,
+    tally: Tally,
+    calls: Calls,
     planned: u64,
     not_complete: u64,
     /// Dates without a list, and picked meetings without a receipt.
@@ -121,29 +87,13 @@ struct Sums {
 impl Sums {
     fn add(&mut self, receipt: &Receipt) {
         self.jobs += 1;
-        self.light = self.light.saturating_add(receipt.calls.light);
-        if receipt.kind == "actions" {
-            self.actions = self.actions.saturating_add(receipt.got.unwrap_or(0));
-        }
-        if receipt.kind == "participants" {
-            self.meetings += 1;
-            self.sessions = self.sessions.saturating_add(receipt.got.unwrap_or(0));
-            self.expected = self.expected.saturating_add(receipt.expected.unwrap_or(0));
-        }
+        self.tally.add(receipt);
+        self.calls += receipt.calls;
         self.planned += u64::from(receipt.state == ReceiptState::Planned);
         self.not_complete += u64::from(receipt.state != ReceiptState::Complete);
     }
 
-    fn summary(self, source: Source, dates: Vec<Date>, dead: u64, calls: Calls, seconds: f64) -> Summary {
-        let came = match source {
-            Source::Zoom => Came::Zoom {
-                meetings: self.meetings,
-                sessions: self.sessions,
-                expected_sessions: self.expected,
-                calls,
-            },
-            Source::Opencast => Came::Opencast { source, actions: self.actions, calls: self.light },
-        };
+    fn summary(self, came: Came, dates: Vec<Date>, dead: u64, seconds: f64) -> Summary {
         Summary {
             dates,
             came,
@@ -160,17 +110,8 @@ impl Summary {
     /// The summary as a sentence.
     pub(crate) fn sentence(&self) -> String {
         let state = if self.complete { "complete" } else { "incomplete" };
-        let Self { seconds, dead, waiting, .. } = self;
-        let came = match self.came {
-            Came::Zoom { meetings, sessions, expected_sessions, calls } => format!(
-                "{meetings} meetings, {sessions} of {expected_sessions} sessions in {seconds:.1} s; calls: {} heavy, {} resource-intensive, {} medium, {} light",
-                calls.heavy, calls.resource_intensive, calls.medium, calls.light,
-            ),
-            Came::Opencast { actions, calls, .. } => {
-                format!("{actions} user actions in {seconds:.1} s with {calls} calls to Opencast")
-            }
-        };
-        format!("{state}: {came}; {dead} dead, {waiting} waiting")
+        let Self { came: Came { what, cost, .. }, seconds, dead, waiting, .. } = self;
+        format!("{state}: {what} in {seconds:.1} s{cost}; {dead} dead, {waiting} waiting")
     }
 
     /// The command's outcome.

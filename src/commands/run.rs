@@ -7,7 +7,7 @@ use messages::Source;
 use planner::Origin;
 use runtime::{Broker, clock};
 use serde::Serialize;
-use store::{Kind, Query, Store};
+use store::{Query, Store};
 use tokio_util::sync::CancellationToken;
 
 use crate::assemble::{self, Parts};
@@ -17,7 +17,7 @@ use crate::exit::Outcome;
 use crate::harvest::{self, Ended};
 use crate::output;
 use crate::planning::{self, By, Means, Today, Wish};
-use crate::sources;
+use crate::sources::{self, words};
 use crate::summary::{self, Summary};
 
 /// One source and, of Zoom, one account: planned, fetched and summed up by itself.
@@ -156,8 +156,8 @@ struct Line<'a> {
 
 /// One JSON line per document; receipts and dead letters are not documents.
 async fn print_documents(store: &Store) -> anyhow::Result<()> {
-    for kind in [Kind::Meetings, Kind::Sessions, Kind::Useractions, Kind::Episodes] {
-        let (query, mut after) = (Query::all(kind), None);
+    for kind in words::all().flat_map(|(_, words)| words.documents) {
+        let (query, mut after) = (Query::all(*kind), None);
         loop {
             let (hits, next) = store.scan(&query, 1_000, after).await?;
             for hit in &hits {

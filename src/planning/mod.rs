@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::filing;
-use crate::words;
+use crate::{sources, words};
 
 pub use wish::Wish;
 
@@ -64,7 +64,10 @@ impl Planned {
     pub fn sentence(&self) -> String {
         let first = match self.plan.jobs.len() {
             0 => "nothing to publish".to_owned(),
-            count => format!("{}: {}", words::some(count as u64, "job"), self.plan.price),
+            count => {
+                let price = self.plan.price.sentence(sources::of(self.source).words().name);
+                format!("{}: {price}", words::some(count as u64, "job"))
+            }
         };
         std::iter::once(first).chain(self.needless().into_iter().flatten()).collect::<Vec<_>>().join("; ")
     }

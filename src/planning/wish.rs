@@ -68,24 +68,23 @@ impl Wish {
 
 /// The sources that are meant. What is for one source alone means that one.
 fn meant(words: &Selectors, config: &Config) -> anyhow::Result<Vec<Source>> {
-    let lectures = !words.episode.is_empty() || words.catalogue;
-    let single = [
-        (Source::Zoom, !words.meeting_uuid.is_empty(), "--meeting-uuid"),
-        (Source::Opencast, lectures, "--episode and --catalogue"),
-    ];
-    let single: Vec<_> = single.into_iter().filter(|(_, is_named, _)| *is_named).collect();
+    let single: Vec<_> = sources::words::all()
+        .map(|(source, of)| (source, &of.selectors))
+        .filter(|(_, own)| (own.are_said)(words))
+        .collect();
     let mut sources = words.source.clone();
     sources.sort_unstable();
     sources.dedup();
-    for (source, _, word) in &single {
+    for (source, own) in &single {
         if !sources.is_empty() && !sources.contains(source) {
-            return Err(usage(format!("{word} belong to {source}, which --source leaves out")));
+            let flags = own.flags;
+            return Err(usage(format!("{flags} belong to {source}, which --source leaves out")));
         }
     }
     if sources.is_empty() {
         sources = match single[..] {
             [] => config.sources(),
-            _ => single.iter().map(|(source, ..)| *source).collect(),
+            _ => single.iter().map(|(source, _)| *source).collect(),
         };
     }
     Ok(sources)

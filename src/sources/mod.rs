@@ -6,7 +6,8 @@
 mod configured;
 mod opencast;
 mod planning;
-mod telling;
+pub(crate) mod tally;
+pub(crate) mod telling;
 pub(crate) mod words;
 mod zoom;
 

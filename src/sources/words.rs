@@ -3,8 +3,10 @@
 //! Must not know how a source is put to work.
 
 use messages::{Family, Source};
+use store::Kind;
 
 use super::of;
+use crate::cli::Selectors;
 
 /// The words of a source.
 #[derive(Debug)]
@@ -21,6 +23,12 @@ pub(crate) struct Words {
     pub(crate) has_labels: bool,
     /// What bounds its calls.
     pub(crate) limits: Limits,
+    /// What of `ua plan` and `ua run` is for it alone.
+    pub(crate) selectors: Own,
+    /// What is harvested of it and counted.
+    pub(crate) records: Records,
+    /// The kinds of its documents.
+    pub(crate) documents: &'static [Kind],
 }
 
 /// What the limits of a source's calls are called.
@@ -47,6 +55,28 @@ pub(crate) struct Limit {
     pub(crate) words: &'static [&'static str],
     /// The jobs that make these calls, if they are more than an odd one.
     pub(crate) family: Option<Family>,
+}
+
+/// The words of `ua plan` and `ua run` that are for one source alone: who says them means that source.
+#[derive(Debug)]
+pub(crate) struct Own {
+    /// The flags, as the subject of a sentence.
+    pub(crate) flags: &'static str,
+    /// Whether any of them is said.
+    pub(crate) are_said: fn(&Selectors) -> bool,
+}
+
+/// The records of a source: its receipts say how many of them were promised and how many came.
+#[derive(Debug)]
+pub(crate) struct Records {
+    /// What people call them.
+    pub(crate) name: &'static str,
+    /// The kind of the receipts that count them.
+    pub(crate) kind: &'static str,
+    /// The figure of a date that says how many came.
+    pub(crate) came: &'static str,
+    /// The figure of a date that says how many were promised.
+    pub(crate) promised: &'static str,
 }
 
 /// The words of every source, in the order in which people are told of sources.

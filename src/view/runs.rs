@@ -11,9 +11,8 @@ use serde::Serialize;
 use super::{Fact, Table};
 use crate::assemble;
 use crate::config::Config;
-use crate::runs;
-use crate::templates;
-use crate::words;
+use crate::sources::telling::Spent;
+use crate::{runs, sources, templates, words};
 
 /// A run of the list.
 #[derive(Debug, Serialize)]
@@ -122,11 +121,7 @@ pub(crate) fn table(lines: &[Line]) -> Table {
         "ends",
     ]);
     for Line { run, progress, expected, done, calls, finished_at, .. } in lines {
-        // What has a price is Opencast's calls, or Zoom's of the two classes with a daily limit.
-        let (price, used) = match run.price.other {
-            0 => (run.price.calls(), calls.heavy.saturating_add(calls.resource_intensive)),
-            other => (other, calls.light),
-        };
+        let (price, used) = priced(&sources::of(run.run.source()).spent(&run.price, calls));
         let ends = finished_at.map(|end| end.strftime("%Y-%m-%d %H:%M UTC").to_string());
         table.add([
             run.run.to_string(),
@@ -175,10 +170,9 @@ impl Report {
     pub(crate) fn calls(&self) -> Table {
         let Self { run, progress: Progress { calls, .. }, .. } = self;
         let mut table = Table::new(&["calls", "price", "used"]);
-        if run.price.other > 0 {
-            table.add(["opencast".to_owned(), words::count(run.price.other), words::count(calls.light)]);
-        } else {
-            rows(&mut table, run, calls);
+        for Spent { calls, price, used } in sources::of(run.run.source()).spent(&run.price, calls) {
+            let price = price.map(words::count).unwrap_or_default();
+            table.add([calls.to_owned(), price, words::count(used)]);
         }
         table
     }
@@ -201,6 +195,12 @@ impl Report {
     }
 }
 
+/// What has a price, and what was used of that.
+fn priced(spent: &[Spent]) -> (u64, u64) {
+    let priced = spent.iter().filter_map(|spent| Some((spent.price?, spent.used)));
+    priced.fold((0, 0), |sum, (price, used)| (sum.0.saturating_add(price), sum.1.saturating_add(used)))
+}
+
 /// The state of a run in a word.
 fn state(run: &RunRecord, progress: &Progress) -> &'static str {
     match (run.state, progress.waiting) {
@@ -210,16 +210,6 @@ fn state(run: &RunRecord, progress: &Progress) -> &'static str {
         (RunState::Published, 0) => "done",
         (RunState::Published, _) => "working",
     }
-}
-
-fn rows(table: &mut Table, run: &RunRecord, calls: &Calls) {
-    table.add([
-        "resource-intensive".to_owned(),
-        words::count(run.price.resource_intensive),
-        words::count(calls.resource_intensive),
-    ]);
-    table.add(["heavy".to_owned(), words::count(run.price.heavy), words::count(calls.heavy)]);
-    table.add(["medium and light".to_owned(), String::new(), words::count(calls.medium + calls.light)]);
 }
 
 fn planned_by(origin: Origin, lane: Lane) -> String {

@@ -59,7 +59,7 @@ pub(super) async fn compare(truth: &Truth, store: &Store, summary: &Summary) -> 
         harvested: Counts { actions: actions.len() as u64, episodes: episodes.len() as u64 },
         missing,
         unexpected,
-        calls: summary.came.calls().light,
+        calls: summary.came.calls.light,
         dead: summary.dead,
         seconds: summary.seconds,
         complete: summary.complete && missing == 0 && unexpected == 0,

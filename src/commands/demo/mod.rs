@@ -168,7 +168,7 @@ async fn compare(
         harvested: Counts { meetings: meetings.len() as u64, sessions: sessions.len() as u64 },
         missing,
         unexpected,
-        calls: summary.came.calls(),
+        calls: summary.came.calls,
         over_quota: ledger.over,
         dead: summary.dead,
         seconds: summary.seconds,

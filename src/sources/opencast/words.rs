@@ -1,8 +1,9 @@
 //! The words of Opencast.
 
 use messages::Family;
+use store::Kind;
 
-use crate::sources::words::{Limit, Limits, Words};
+use crate::sources::words::{Limit, Limits, Own, Records, Words};
 
 pub(super) static WORDS: Words = Words {
     name: "Opencast",
@@ -18,4 +19,10 @@ pub(super) static WORDS: Words = Words {
         to_share: "opencast",
         to_pause: "opencast",
     },
+    selectors: Own {
+        flags: "--episode and --catalogue",
+        are_said: |words| !words.episode.is_empty() || words.catalogue,
+    },
+    records: Records { name: "user actions", kind: "actions", came: "actions", promised: "expected_actions" },
+    documents: &[Kind::Useractions, Kind::Episodes],
 };

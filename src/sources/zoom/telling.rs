@@ -1,9 +1,11 @@
 //! What people are told of Zoom's work.
 
+use messages::Calls;
 use planner::Price;
 
 use super::{Wired, words::WORDS};
-use crate::sources::telling::Telling;
+use crate::sources::tally::Tally;
+use crate::sources::telling::{Came, Figure, Harvest, Spent, Telling};
 use crate::sources::words::Words;
 use crate::{output, words};
 
@@ -22,5 +24,36 @@ impl Telling for Wired {
         ]);
         calls.add_row([words::count(price.heavy), "heavy".to_owned(), words::some(price.details, "detail")]);
         calls
+    }
+
+    /// What has a price is what has a daily limit.
+    fn spent(&self, price: &Price, used: &Calls) -> Vec<Spent> {
+        vec![
+            Spent {
+                calls: "resource-intensive",
+                price: Some(price.resource_intensive),
+                used: used.resource_intensive,
+            },
+            Spent { calls: "heavy", price: Some(price.heavy), used: used.heavy },
+            Spent { calls: "medium and light", price: None, used: used.medium + used.light },
+        ]
+    }
+
+    fn came(&self, Harvest { tally, of_process: calls, .. }: Harvest) -> Came {
+        let Tally { receipts: meetings, promised, came: sessions } = tally;
+        Came {
+            figures: vec![
+                ("meetings", Figure::Count(meetings)),
+                ("sessions", Figure::Count(sessions)),
+                ("expected_sessions", Figure::Count(promised)),
+                ("calls", Figure::Calls(calls)),
+            ],
+            what: format!("{meetings} meetings, {sessions} of {promised} sessions"),
+            cost: format!(
+                "; calls: {} heavy, {} resource-intensive, {} medium, {} light",
+                calls.heavy, calls.resource_intensive, calls.medium, calls.light,
+            ),
+            calls,
+        }
     }
 }

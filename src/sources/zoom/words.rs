@@ -1,8 +1,9 @@
 //! The words of Zoom.
 
 use messages::Family;
+use store::Kind;
 
-use crate::sources::words::{Limit, Limits, Words};
+use crate::sources::words::{Limit, Limits, Own, Records, Words};
 
 pub(super) static WORDS: Words = Words {
     name: "Zoom",
@@ -27,4 +28,12 @@ pub(super) static WORDS: Words = Words {
         to_share: "light, medium, heavy, resource-intensive, all (of Zoom)",
         to_pause: "zoom (all of it), light, medium, heavy, resource-intensive, list, detail",
     },
+    selectors: Own { flags: "--meeting-uuid", are_said: |words| !words.meeting_uuid.is_empty() },
+    records: Records {
+        name: "sessions",
+        kind: "participants",
+        came: "sessions",
+        promised: "expected_sessions",
+    },
+    documents: &[Kind::Meetings, Kind::Sessions],
 };

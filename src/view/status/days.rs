@@ -1,13 +1,14 @@
 //! What the receipts of the last days say.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use jiff::civil::Date;
-use messages::{Receipt, ReceiptState, Source};
+use messages::{Receipt, ReceiptState};
 use serde::Serialize;
 use store::Store;
 
 use crate::coverage;
+use crate::sources::tally::Tallies;
 
 /// Days shown.
 const DAYS: i32 = 14;
@@ -16,7 +17,7 @@ const DAYS: i32 = 14;
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct Day {
     pub(crate) date: Date,
-    /// Every list of the date that was asked for is complete: Zoom's meetings, Opencast's user actions.
+    /// Every list of the date that was asked for is complete, whatever its source lists.
     pub(crate) listed: bool,
     pub(crate) jobs: u64,
     pub(crate) planned: u64,
@@ -24,13 +25,9 @@ pub(crate) struct Day {
     pub(crate) incomplete: u64,
     pub(crate) failed: u64,
     pub(crate) cancelled: u64,
-    pub(crate) expected_sessions: u64,
-    pub(crate) sessions: u64,
-    pub(crate) expected_actions: u64,
-    pub(crate) actions: u64,
-    /// The sources that have a job of this date.
-    #[serde(skip)]
-    pub(crate) sources: BTreeSet<Source>,
+    /// What was promised and what came, of each source.
+    #[serde(flatten)]
+    pub(crate) tallies: Tallies,
     #[serde(skip)]
     lists: u64,
     #[serde(skip)]
@@ -59,7 +56,7 @@ impl Day {
 
 fn count(day: &mut Day, receipt: &Receipt) {
     day.jobs += 1;
-    day.sources.insert(receipt.source);
+    day.tallies.add(receipt);
     if receipt.kind == receipt.source.list_kind() {
         day.lists += 1;
         day.complete_lists += u64::from(receipt.state == ReceiptState::Complete);
@@ -70,16 +67,5 @@ fn count(day: &mut Day, receipt: &Receipt) {
         ReceiptState::Incomplete => day.incomplete += 1,
         ReceiptState::Failed => day.failed += 1,
         ReceiptState::Cancelled => day.cancelled += 1,
-    }
-    match receipt.kind.as_str() {
-        "participants" => {
-            day.expected_sessions += receipt.expected.unwrap_or(0);
-            day.sessions += receipt.got.unwrap_or(0);
-        }
-        "actions" => {
-            day.expected_actions += receipt.expected.unwrap_or(0);
-            day.actions += receipt.got.unwrap_or(0);
-        }
-        _ => {}
     }
 }

@@ -1,15 +1,16 @@
 //! The report as an operator reads it: tables and sentences.
 
 use jiff::Timestamp;
-use messages::{Family, Lane, Queue, Source};
+use messages::{Family, Lane, Queue};
 use runtime::Card;
 
 use super::days::Day;
 use super::gather::QueueLine;
 use super::{DeadCounts, Report, quota, workers};
 use crate::advice::Advice;
+use crate::sources::tally::Tally;
 use crate::view::Table;
-use crate::words;
+use crate::{sources, words};
 
 /// A part of the report: its table, if there is something to tabulate, and what is said below it.
 #[derive(Debug, Default)]
@@ -117,27 +118,18 @@ fn who_works(cards: &[Card], queues: &[QueueLine], now: Timestamp) -> Part {
     Part { table: Some(table), sentences }
 }
 
-/// What came of a date, and what was promised.
-type Records = fn(&Day) -> (u64, u64);
-
-/// What each source's records are called, and how many of them are said of a date.
-const RECORDS: [(Source, &str, Records); 2] = [
-    (Source::Zoom, "sessions", |day| (day.sessions, day.expected_sessions)),
-    (Source::Opencast, "user actions", |day| (day.actions, day.expected_actions)),
-];
-
 fn harvested(days: &[Day]) -> Part {
     if days.is_empty() {
         let start = "nothing was harvested in the last days; start with `ua run` or `ua plan`";
         return Part { sentences: vec![start.to_owned()], ..Part::default() };
     }
-    // Dates are UTC's for Zoom and the server's for Opencast. What a site does not have it need not hear of.
-    let has = |source| days.iter().any(|day| day.sources.contains(&source));
-    let records: Vec<_> = RECORDS.into_iter().filter(|(source, ..)| has(*source)).collect();
+    // Dates are those of each source's own zone. What a site does not have it need not hear of.
+    let has = |source| days.iter().any(|day| day.tallies.of(source).is_some());
+    let shown: Vec<_> = sources::words::all().filter(|(source, _)| has(*source)).collect();
     let mut header =
         vec!["date", "listed", "jobs", "waiting", "complete", "incomplete", "failed", "cancelled"];
-    header.extend(records.iter().map(|(_, records, _)| *records));
-    let of = |(got, expected)| format!("{} of {}", words::count(got), words::count(expected));
+    header.extend(shown.iter().map(|(_, words)| words.records.name));
+    let of = |Tally { promised, came, .. }| format!("{} of {}", words::count(came), words::count(promised));
     let mut table = Table::new(&header);
     for day in days {
         let row = [
@@ -150,7 +142,8 @@ fn harvested(days: &[Day]) -> Part {
             words::count(day.failed),
             words::count(day.cancelled),
         ];
-        table.add(row.into_iter().chain(records.iter().map(|(.., came)| of(came(day)))));
+        let came = shown.iter().map(|(source, _)| of(day.tallies.of(*source).unwrap_or_default()));
+        table.add(row.into_iter().chain(came));
     }
     Part { table: Some(table), ..Part::default() }
 }

@@ -216,6 +216,14 @@ impl RunId {
         }
     }
 
+    /// The source whose run it is: Zoom's, if it names none.
+    pub fn source(&self) -> crate::Source {
+        let named = |source: &crate::Source| {
+            self.0.strip_suffix(&source.to_string()).is_some_and(|rest| rest.ends_with('-'))
+        };
+        crate::Source::ALL.into_iter().find(named).unwrap_or(crate::Source::Zoom)
+    }
+
     /// The id as text.
     pub fn as_str(&self) -> &str {
         &self.0

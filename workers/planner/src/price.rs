@@ -5,7 +5,6 @@ mod quota;
 mod sum;
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
@@ -29,7 +28,7 @@ pub struct Price {
     pub heavy: u64,
     /// Detail jobs that the heavy calls are for.
     pub details: u64,
-    /// Calls to a server that has no quota: Opencast.
+    /// Calls to a server that has no quota.
     #[serde(default)]
     pub other: u64,
     /// Calls of both classes that a day allows; 0 where there is no quota.
@@ -127,22 +126,21 @@ impl Price {
         }
         format!("{} at the earliest ({})", hour(self.finish_at), duration(self.seconds))
     }
-}
 
-impl fmt::Display for Price {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    /// All of it in a sentence; `whom` is called, by name.
+    pub fn sentence(&self, whom: &str) -> String {
         if self.other > 0 {
-            return write!(f, "about {} to Opencast, done {}", counted(self.other, "call"), self.finish());
+            return format!("about {} to {whom}, done {}", counted(self.other, "call"), self.finish());
         }
         let lists = counted(self.resource_intensive, "resource-intensive call");
-        write!(f, "{lists} and {}: {}, ", counted(self.heavy, "heavy call"), self.share())?;
+        let mut text = format!("{lists} and {}: {}, ", counted(self.heavy, "heavy call"), self.share());
         if self.quota_days > 1 {
-            write!(f, "{} quota days, ", self.quota_days)?;
+            text.push_str(&format!("{} quota days, ", self.quota_days));
         }
         if let Some(paused) = self.paused() {
-            write!(f, "{paused}, ")?;
+            text.push_str(&format!("{paused}, "));
         }
-        write!(f, "done {}", self.finish())
+        text + "done " + &self.finish()
     }
 }
 

@@ -132,14 +132,14 @@ fn what_is_left_of_today_decides_when_it_is_done() {
     let tight = of(Some(45_000));
     assert_eq!((tight.left_today, tight.quota_days), (Some(3_000), 1));
     assert!(tight.share().starts_with("167.8 % of the 3,000 calls left today"), "{}", tight.share());
-    assert_eq!(tight.finish_at, "2026-01-27T00:01:04Z".parse().unwrap(), "2,034 after midnight: {tight}");
+    assert_eq!(tight.finish_at, "2026-01-27T00:01:04Z".parse().unwrap(), "2,034 after midnight: {tight:?}");
     assert_eq!(of(Some(99_000)).share(), "nothing is left of today's 48,000 calls");
     let month = days(date(2025, 12, 1), date(2025, 12, 30)).unwrap();
     let backfill = price(&month, &[listed(DAY, 5_000, 34)], &QUOTA);
     assert_eq!((backfill.resource_intensive, backfill.heavy), (30 * 34, 150_000));
     assert_eq!(backfill.quota_days, 4);
     // Today 48,000, then two whole days, then 7,020 calls at 32/s.
-    assert_eq!(backfill.finish_at, "2026-01-29T00:03:40Z".parse().unwrap(), "{backfill}");
+    assert_eq!(backfill.finish_at, "2026-01-29T00:03:40Z".parse().unwrap(), "{backfill:?}");
 }
 
 #[test]
@@ -150,16 +150,19 @@ fn a_pause_is_part_of_the_price() {
     let later = of(Opens::At("2026-01-26T22:00:00Z".parse().unwrap()));
     assert_eq!(later.seconds, 2 * 3_600 + 128);
     assert!(
-        later.to_string().contains(", paused until 2026-01-26 22:00 UTC, done 2026-01-26 22:02"),
-        "{later}"
+        later.sentence("Zoom").contains(", paused until 2026-01-26 22:00 UTC, done 2026-01-26 22:02"),
+        "{later:?}"
     );
     let spent = of(Opens::At("2026-01-27T00:00:00Z".parse().unwrap()));
     assert_eq!((spent.left_today, spent.seconds), (Some(0), 4 * 3_600 + 128));
-    assert!(spent.to_string().contains("nothing is left of today's 48,000 calls"), "{spent}");
+    assert!(spent.sentence("Zoom").contains("nothing is left of today's 48,000 calls"), "{spent:?}");
     let by_hand = of(Opens::ByHand);
     assert_eq!(by_hand.seconds, 128);
-    assert!(by_hand.to_string().ends_with("done 3 min after it is resumed, at the earliest"), "{by_hand}");
-    assert!(by_hand.to_string().contains("paused until it is resumed"), "{by_hand}");
+    assert!(
+        by_hand.sentence("Zoom").ends_with("done 3 min after it is resumed, at the earliest"),
+        "{by_hand:?}"
+    );
+    assert!(by_hand.sentence("Zoom").contains("paused until it is resumed"), "{by_hand:?}");
     let at = |text: &str| Opens::At(text.parse().unwrap());
     let (early, late) = (at("2026-01-26T22:00:00Z"), at("2026-01-26T23:00:00Z"));
     assert_eq!((early.and(late), late.and(Opens::Now), Opens::ByHand.and(late)), (late, late, Opens::ByHand));
