@@ -1,15 +1,12 @@
 //! `ua quota`, `ua pause` and `ua resume`.
 
-use std::collections::BTreeMap;
-
 use clap::{Args, Subcommand};
 use jiff::civil::{DateTime, Time};
 use jiff::tz::Offset;
 use jiff::{Timestamp, ToSpan as _};
-use messages::Source;
 
+use super::limits::{Meant, Setting, of_account, paused, setting, to_pause, to_share};
 use super::{Json, duration};
-use crate::sources::words::{self, Words};
 
 /// `ua quota`
 #[derive(Debug, Args)]
@@ -58,127 +55,6 @@ pub struct OfAccount {
     pub json: Json,
 }
 
-/// One of the settings of `ua quota set`.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Setting {
-    /// A share of limits; `None`: as configured.
-    Share(Meant, Option<f64>),
-    /// Calls of the day that a source leaves to others; `None`: as configured.
-    Reserve(Source, Option<u64>),
-}
-
-/// Limits of a source that a word means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Meant {
-    /// The source.
-    pub source: Source,
-    /// The one limit; `None`: every one.
-    pub limit: Option<&'static str>,
-}
-
-fn to_share() -> String {
-    let limits = words::choice(|words| words.limits.to_share);
-    format!("{limits} = a share (50%, 0.5) or default; reserve = calls a day")
-}
-
-fn of_account() -> String {
-    format!("The label of an account of {} [default: every account]", words::labelled())
-}
-
-fn to_pause() -> String {
-    words::choice(|words| words.limits.to_pause)
-}
-
-fn setting(text: &str) -> Result<Setting, String> {
-    let Some((what, value)) = text.split_once('=') else {
-        return Err("takes WHAT=VALUE, for example heavy=50% or reserve=2000".to_owned());
-    };
-    if let Some(source) = whose(what, |words| words.limits.reserve) {
-        let calls =
-            || value.parse().map_err(|_| format!("the reserve takes a number of calls, not {value:?}"));
-        return Ok(Setting::Reserve(source, if value == "default" { None } else { Some(calls()?) }));
-    }
-    let meant = match whose(what, |words| words.limits.all) {
-        Some(source) => Meant { source, limit: None },
-        None => limit(what, words::all().flat_map(|(_, words)| [words.limits.all, words.limits.reserve]))?,
-    };
-    Ok(Setting::Share(meant, if value == "default" { None } else { Some(share(value)?) }))
-}
-
-/// The source of which this is a word.
-fn whose(word: &str, of: impl Fn(&Words) -> Option<&'static str>) -> Option<Source> {
-    words::all().find(|(_, words)| of(words) == Some(word)).map(|(source, _)| source)
-}
-
-/// The limit that this word means. `besides` are the other words that may stand in its place.
-fn limit(word: &str, besides: impl Iterator<Item = Option<&'static str>>) -> Result<Meant, String> {
-    let found = words::limits().find(|(_, limit)| limit.words.contains(&word));
-    found.map(|(source, limit)| Meant { source, limit: Some(limit.meter) }).ok_or_else(|| {
-        let limits = words::limits().flat_map(|(_, limit)| limit.words).copied();
-        let known: Vec<&str> = besides.flatten().chain(limits).collect();
-        format!("there is no limit {word:?}: {}", known.join(", "))
-    })
-}
-
-fn share(text: &str) -> Result<f64, String> {
-    // Whoever forgets the sign of `1%` must not get the whole account.
-    if text == "1" {
-        return Err("1 could be 1 % or all of it: say 1% or 100%".to_owned());
-    }
-    let number = match text.strip_suffix('%') {
-        Some(percent) => percent.trim().parse().map(|percent: f64| percent / 100.0),
-        None => text.parse(),
-    };
-    match number {
-        Ok(share) if share > 0.0 && share <= 1.0 => Ok(share),
-        _ => Err(format!("a share is above 0 and at most 100 %, like 50% or 0.5, not {text:?}")),
-    }
-}
-
-impl Setting {
-    /// The source it is for.
-    pub(crate) fn source(&self) -> Source {
-        match self {
-            Self::Share(Meant { source, .. }, _) | Self::Reserve(source, _) => *source,
-        }
-    }
-}
-
-impl Meant {
-    /// The limits of one source that are meant, whose limits are `all`.
-    pub(crate) fn limits(words: &[Self], source: Source, all: &[&str]) -> Vec<String> {
-        let own = words.iter().filter(|word| word.source == source);
-        let mut limits: Vec<String> = own.flat_map(|word| word.of(all)).collect();
-        limits.sort();
-        limits.dedup();
-        limits
-    }
-
-    /// The names of what is meant of its source, whose limits are `all`.
-    fn of(self, all: &[&str]) -> Vec<String> {
-        let names = self.limit.as_ref().map_or(all, std::slice::from_ref);
-        names.iter().map(|limit| (*limit).to_owned()).collect()
-    }
-}
-
-/// What the settings come to for one source, whose limits these are: shares by limit, and the reserve.
-pub(crate) fn settings(
-    settings: &[Setting],
-    source: Source,
-    limits: &[&str],
-) -> (BTreeMap<String, Option<f64>>, Option<Option<u64>>) {
-    let (mut shares, mut reserve) = (BTreeMap::new(), None);
-    for setting in settings.iter().filter(|setting| setting.source() == source) {
-        match setting {
-            Setting::Share(meant, share) => {
-                shares.extend(meant.of(limits).into_iter().map(|limit| (limit, *share)));
-            }
-            Setting::Reserve(_, calls) => reserve = Some(*calls),
-        }
-    }
-    (shares, reserve)
-}
-
 /// `ua pause`
 #[derive(Debug, Args)]
 #[command(after_help = PAUSE_EXAMPLES)]
@@ -215,15 +91,6 @@ pub struct Resume {
     /// Which account
     #[command(flatten)]
     pub of: OfAccount,
-}
-
-/// A source's name means all of it.
-fn paused(text: &str) -> Result<Meant, String> {
-    if let Some((source, _)) = words::all().find(|(_, words)| words.role == text) {
-        return Ok(Meant { source, limit: None });
-    }
-    let is_limit = |name: &str| words::limits().any(|(_, limit)| limit.words.contains(&name));
-    limit(text, words::all().map(|(_, words)| Some(words.role).filter(|role| !is_limit(role))))
 }
 
 /// A time to come.
@@ -265,35 +132,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn shares_and_reserves_are_read() {
-        let zoom = |limit| Meant { source: Source::Zoom, limit };
-        assert_eq!(setting("heavy=50%"), Ok(Setting::Share(zoom(Some("heavy")), Some(0.5))));
-        assert_eq!(setting("list=0.3"), Ok(Setting::Share(zoom(Some("resource-intensive")), Some(0.3))));
-        assert_eq!(setting("all=100%"), Ok(Setting::Share(zoom(None), Some(1.0))));
-        assert_eq!(setting("heavy=default"), Ok(Setting::Share(zoom(Some("heavy")), None)));
-        assert_eq!(setting("reserve=2000"), Ok(Setting::Reserve(Source::Zoom, Some(2_000))));
-        for bad in [
-            "heavy",
-            "heavy=0",
-            "heavy=0%",
-            "heavy=101%",
-            "heavy=1.5",
-            "heavy=-1",
-            "heavy=NaN",
-            "huge=50%",
-            "reserve=-1",
-        ] {
-            assert!(setting(bad).is_err(), "{bad}");
-        }
-        let both = ["all=60%", "heavy=50%"].map(|text| setting(text).unwrap());
-        let (shares, reserve) = settings(&both, Source::Zoom, &["heavy", "light"]);
-        assert_eq!((shares["heavy"], shares["light"], reserve), (Some(0.5), Some(0.6), None));
-        let both = ["opencast=20%", "all=60%", "reserve=default"].map(|text| setting(text).unwrap());
-        let (shares, reserve) = settings(&both, Source::Opencast, &["opencast"]);
-        assert_eq!((shares, reserve), ([("opencast".to_owned(), Some(0.2))].into(), None));
-    }
-
-    #[test]
     fn times_are_read_and_must_be_to_come() {
         let now: Timestamp = "2026-01-02T12:00:00Z".parse().unwrap();
         let read = |text| time(text, now).map(|time| time.to_string());
@@ -306,25 +144,5 @@ mod tests {
             assert_eq!(read(bad), None, "{bad}");
         }
         assert!(until("2020-01-01T00:00").unwrap_err().contains("over already"));
-    }
-
-    #[test]
-    fn names_of_work_mean_their_limits() {
-        let all = ["light", "heavy"];
-        assert_eq!(
-            Meant::limits(&[paused("detail").unwrap(), paused("zoom").unwrap()], Source::Zoom, &all),
-            ["heavy", "light"]
-        );
-        let both = [paused("zoom").unwrap(), paused("opencast").unwrap()];
-        assert_eq!(Meant::limits(&both, Source::Opencast, &["opencast"]), ["opencast"]);
-        assert_eq!(both.map(|meant| meant.source), [Source::Zoom, Source::Opencast]);
-    }
-
-    #[test]
-    fn an_unknown_word_is_told_what_there_is() {
-        let limits = "light, medium, heavy, detail, resource-intensive, list, opencast";
-        let said = |beside| Err(format!("there is no limit \"netflix\": {beside}, {limits}"));
-        assert_eq!(paused("netflix"), said("zoom"));
-        assert_eq!(setting("netflix=50%").map(|_| paused("zoom").unwrap()), said("all, reserve"));
     }
 }
