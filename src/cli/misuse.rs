@@ -65,7 +65,7 @@ mod tests {
         assert!(value.contains("'fast'") && value.ends_with("; see `ua plan --help`"), "{value}");
         let limit = said(&["quota", "set", "nope=5%"]).unwrap();
         assert!(
-            limit.contains("all, reserve, light") && limit.ends_with("; see `ua quota set --help`"),
+            limit.contains(": all, reserve, ") && limit.ends_with("; see `ua quota set --help`"),
             "{limit}"
         );
         for line in [flag, missing, value, limit] {

@@ -1,6 +1,6 @@
-//! What the program does with a source, whichever it is: one file per source says how, and [`of`] is where a source is
-//! registered. Who plans, works, prices or asks for quotas goes through here and names no source; the words of the command line
-//! and of what people are shown do.
+//! What the program does with a source, whichever it is: one folder per source says how it is put to work ([`Wiring`]),
+//! planned ([`Planning`]), named ([`words`]) and told of ([`Telling`]), and [`of`] is where a source is registered. Who
+//! plans, works, prices, checks, pauses, sums up or shows goes through here and names none.
 //! Must not know what a source's jobs are made of.
 
 mod configured;
@@ -8,6 +8,8 @@ mod opencast;
 mod planning;
 pub(crate) mod tally;
 pub(crate) mod telling;
+#[cfg(test)]
+mod tests;
 pub(crate) mod words;
 mod zoom;
 

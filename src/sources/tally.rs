@@ -67,7 +67,7 @@ mod tests {
     #[test]
     fn every_source_has_its_figures_in_the_order_of_sources() {
         let figures = serde_json::to_string(&Tallies::default()).unwrap();
-        let wanted = r#"{"expected_sessions":0,"sessions":0,"expected_actions":0,"actions":0}"#;
-        assert_eq!(figures, wanted);
+        let wanted = r#"{"expected_sessions":0,"sessions":0,"expected_actions":0,"actions":0"#;
+        assert!(figures.starts_with(wanted), "{figures}");
     }
 }

@@ -270,6 +270,20 @@ mod tests {
     }
 
     #[test]
+    fn a_run_names_its_source_unless_it_is_the_first_there_was() {
+        let now = "2026-01-03T04:05:06.789Z".parse().unwrap();
+        let date = "2026-01-02".parse().unwrap();
+        for (window, named) in [(None, "picked"), (Some((date, date)), "2026-01-02")] {
+            let plain = RunId::new(now, window);
+            assert_eq!(plain.as_str(), format!("20260103T040506789-{named}"));
+            for source in crate::Source::ALL {
+                assert_eq!(plain.clone().of_source(source).source(), source);
+            }
+        }
+        assert_eq!(RunId::from("opencast").source(), crate::Source::Zoom);
+    }
+
+    #[test]
     fn a_meeting_uuid_is_base64_of_sixteen_bytes() {
         for good in [
             "4444AAAiAAAAAiAiAiiAiA==",

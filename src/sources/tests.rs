@@ -1,0 +1,141 @@
+//! What holds of every source there is: whoever adds one and forgets a part of it is told so here.
+
+use std::collections::BTreeSet;
+
+use clap::ValueEnum as _;
+use jiff::Timestamp;
+use messages::{Calls, Source};
+use planner::Price;
+use store::Kind;
+
+use super::telling::Harvest;
+use super::{of, words};
+use crate::cli::{RoleName, Selectors};
+use crate::config::{Config, Environment, VARIABLES};
+
+/// Every source is configured.
+fn configured() -> Config {
+    let variables = [
+        ("ZOOM_ACCOUNT_ID", "a"),
+        ("ZOOM_CLIENT_ID", "b"),
+        ("ZOOM_CLIENT_SECRET", "c"),
+        ("OPENCAST_ENGAGE_URL", "http://h"),
+    ];
+    Config::from(&Environment::of(variables.map(|(name, value)| (name, value.to_owned())))).unwrap()
+}
+
+/// All of these, of which no two may be the same.
+fn different<T: Ord + std::fmt::Debug>(all: impl IntoIterator<Item = T>) -> BTreeSet<T> {
+    let mut seen = BTreeSet::new();
+    for one in all {
+        let text = format!("{one:?}");
+        assert!(seen.insert(one), "{text} is there twice");
+    }
+    seen
+}
+
+#[test]
+fn each_has_a_role_of_its_own_name() {
+    let roles = RoleName::value_variants().iter();
+    let names = different(roles.map(|role| role.to_possible_value().unwrap().get_name().to_owned()));
+    for (source, words) in words::all() {
+        assert_eq!(words.role, source.to_string());
+        assert!(names.contains(words.role), "{source}");
+        assert_eq!(RoleName::from_str(words.role, false), Ok(RoleName::Fetch(source)));
+    }
+    different(words::all().map(|(_, words)| words.name));
+}
+
+#[test]
+fn a_word_means_one_limit_of_one_source() {
+    let limits = words::limits().flat_map(|(_, limit)| limit.words).copied();
+    let others = words::all().flat_map(|(_, words)| [words.limits.all, words.limits.reserve]);
+    let mut taken = different(limits.chain(others.flatten()));
+    for (source, words) in words::all() {
+        // A source's name means all of it, and so may be a word of its only limit.
+        let is_only = matches!(words.limits.each, [limit] if limit.words.contains(&words.role));
+        assert!(taken.insert(words.role) || is_only, "{source}");
+    }
+    different(words::limits().map(|(_, limit)| limit.meter));
+}
+
+#[test]
+fn every_limit_of_its_account_is_reached_by_a_word() {
+    let config = configured();
+    for (source, words) in words::all() {
+        let account = of(source).account(&config).unwrap();
+        assert_eq!(account.source, source.to_string());
+        let named: Vec<&str> = words.limits.each.iter().map(|limit| limit.meter).collect();
+        assert_eq!(named, account.meters.iter().map(|meter| meter.name).collect::<Vec<_>>(), "{source}");
+        for limit in words.limits.each {
+            assert!(words.limits.to_share.contains(limit.meter), "{source}: {}", limit.meter);
+            for word in limit.words {
+                assert!(words.limits.to_pause.contains(word), "{source}: {word}");
+            }
+        }
+        let bounded: BTreeSet<_> = words.limits.each.iter().filter_map(|limit| limit.family).collect();
+        assert_eq!(bounded, source.families().iter().copied().collect(), "{source}");
+    }
+}
+
+#[test]
+fn what_is_harvested_has_names_of_its_own() {
+    let records: Vec<_> = words::all().map(|(_, words)| &words.records).collect();
+    different(records.iter().map(|records| records.name));
+    different(records.iter().flat_map(|records| [records.came, records.promised]));
+    assert!(words::all().all(|(_, words)| !words.documents.is_empty()));
+    let documents = different(words::all().flat_map(|(_, words)| words.documents).map(|kind| kind.name()));
+    let of_no_source = [Kind::Deadletters, Kind::Harvests, Kind::Raw, Kind::Runs].map(Kind::name);
+    let all = documents.into_iter().chain(of_no_source);
+    assert_eq!(different(all), Kind::ALL.into_iter().map(Kind::name).collect());
+}
+
+#[test]
+fn it_is_there_by_its_own_variables_alone() {
+    let (none, all) = (Config::from(&Environment::of([])).unwrap(), configured());
+    assert_eq!(none.sources(), []);
+    assert_eq!(all.sources(), Source::ALL);
+    // Whoever has nothing is told what the first one needs.
+    assert_eq!(none.begun(), Source::ALL[..1]);
+    assert_eq!(all.begun(), Source::ALL);
+    for (source, words) in words::all() {
+        assert!(none.has_nothing_of(source) && !all.has_nothing_of(source), "{source}");
+        assert!(none.require(&[source], None).is_err(), "{source}");
+        let prefix = words.variables.strip_suffix('*').unwrap();
+        assert!(VARIABLES.iter().any(|variable| variable.name.starts_with(prefix)), "{source}");
+        // Only where accounts have labels does one that nobody has mean none.
+        assert_eq!(all.of_source(source, Some("nobody")).is_err(), words.has_labels, "{source}");
+        assert!(!(words.selectors.are_said)(&Selectors::default()), "{source}");
+    }
+}
+
+#[test]
+fn what_is_told_of_it_takes_nobody_elses_place() {
+    let price = || Price {
+        resource_intensive: 1,
+        heavy: 2,
+        details: 2,
+        other: 4,
+        per_day: 0,
+        left_today: None,
+        quota_days: 1,
+        seconds: 0,
+        finish_at: Timestamp::UNIX_EPOCH,
+        known: 1,
+        estimated: 0,
+        guessed: 0,
+        basis: Vec::new(),
+        opens: planner::Opens::Now,
+    };
+    for source in Source::ALL {
+        // The other fields of `ua run --json`.
+        let others = ["dates", "dead", "waiting", "seconds", "complete"];
+        let came = of(source).came(Harvest::default());
+        different(came.figures.iter().map(|(name, _)| *name).chain(others));
+        assert!(!came.what.is_empty(), "{source}");
+        let spent = of(source).spent(&price(), &Calls::default());
+        different(spent.iter().map(|spent| spent.calls));
+        assert!(spent.iter().any(|spent| spent.price > Some(0)), "{source}");
+        assert!(price().sentence(of(source).words().name).contains("call"), "{source}");
+    }
+}
