@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::codec::Version;
-use crate::{JobId, Lane, RunId};
+use crate::{JobId, Lane, Receipt, RunId, Source, decode, opencast, zoom};
 
 /// A job with its task `T`, for example [`crate::zoom::Task`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +33,17 @@ impl<T> Job<T> {
     /// A job of this program's version.
     pub fn new(id: JobId, run: RunId, lane: Lane, planned_at: Timestamp, task: T) -> Self {
         Self { version: Version, id, run, lane, planned_at, task }
+    }
+}
+
+impl Source {
+    /// The receipt of a job of this source as long as it is not begun, from the job as it was published; `None` for what
+    /// is no job of it.
+    pub fn planned(self, job: &[u8]) -> Option<Receipt> {
+        match self {
+            Self::Zoom => decode::<Job<zoom::Task>>(job).ok()?.planned().ok(),
+            Self::Opencast => decode::<Job<opencast::Task>>(job).ok()?.planned().ok(),
+        }
     }
 }
 

@@ -2,8 +2,7 @@
 //! how jobs are taken.
 
 use jiff::{SignedDuration, Timestamp};
-use messages::zoom::Task;
-use messages::{Job, JobHead, Queue, Receipt, ReceiptState, decode};
+use messages::{JobHead, Queue, Receipt, ReceiptState, Source};
 
 /// A job that was taken out, as its message has it.
 #[derive(Debug)]
@@ -40,16 +39,16 @@ pub fn taken_out(taken: &Taken<'_>, held: Option<Receipt>, now: Timestamp) -> Op
     Some(Receipt { state: ReceiptState::Cancelled, finished_at: Some(now.max(after(known))), ..receipt })
 }
 
-/// A receipt made from the job alone. None of a source that is not planned here: a job without a receipt is
-/// published again all the same.
+/// A receipt made from the job alone.
 fn written(Taken { queue, body, .. }: &Taken<'_>) -> Option<Receipt> {
-    let receipt = decode::<Job<Task>>(body).ok()?.planned().ok()?;
+    let receipt = Source::ALL.into_iter().find_map(|source| source.planned(body))?;
     Some(Receipt { queue: Some((*queue).clone()), ..receipt })
 }
 
 #[cfg(test)]
 mod tests {
-    use messages::{Lane, encode};
+    use messages::zoom::Task;
+    use messages::{Lane, decode, encode, opencast};
 
     use super::*;
 
@@ -84,6 +83,19 @@ mod tests {
         let failed = of("mine", Some((ReceiptState::Failed, "mine"))).unwrap();
         assert_eq!(failed.state, ReceiptState::Cancelled);
         assert!(failed.version() > at("2026-01-03T00:00:09Z").as_millisecond(), "newer than what is held");
+    }
+
+    #[test]
+    fn a_job_of_another_source_is_cancelled_alike() {
+        let task = opencast::Task::Episode { mpid: "a-1".parse().unwrap() };
+        let job = task.clone().into_job("mine".into(), Lane::Backfill, at("2026-01-03T00:00:00Z"));
+        let body = encode(&job).unwrap();
+        let head: JobHead = decode(&body).unwrap();
+        let queue = Queue::jobs(task.family(), Lane::Backfill);
+        let taken = Taken { queue: &queue, head: &head, body: &body };
+        let receipt = taken_out(&taken, None, at("2026-01-03T00:00:05Z")).unwrap();
+        assert_eq!((receipt.state, receipt.source), (ReceiptState::Cancelled, Source::Opencast));
+        assert_eq!((receipt.job_id, receipt.queue), (job.id, Some(queue)));
     }
 
     #[test]
