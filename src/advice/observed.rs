@@ -130,6 +130,7 @@ impl Part {
 
     /// Workers that have something in hand each when all that is left is spread.
     pub(super) fn worth(&self) -> u64 {
-        ((self.waiting + self.in_hand) as f64 / self.permits_each()).ceil().max(1.0) as u64
+        // The urgent job that a worker takes beside its permits is no work for another.
+        ((self.waiting + self.in_hand.min(self.permits)) as f64 / self.permits_each()).ceil().max(1.0) as u64
     }
 }

@@ -49,9 +49,10 @@ pub(crate) fn wanted(site: &Site, poison: &[Poison]) -> Holdings {
 /// What is held.
 pub(crate) async fn held(site: &Site, wanted: &Holdings) -> Result<Holdings, StoreError> {
     site.store.refresh().await?;
-    // In one question: between two, receipts would change.
-    let open = ["planned", "incomplete", "cancelled"].map(str::to_owned);
-    let open = Query::all(Kind::Harvests).with_any("state", open.into());
+    // Of dates that are over: the schedule plans this one, too, and again every minute.
+    let states = ["planned", "incomplete", "cancelled"].map(str::to_owned);
+    let open = Query::all(Kind::Harvests).with_any("state", states.into());
+    let lasts = open.clone().with("date", ua::coverage::today().to_string());
     let seconds = site.store.sum(&Query::all(Kind::Sessions), &["duration"]).await?;
     let mut doubled = 0;
     let lectures = Lectures {
@@ -65,7 +66,7 @@ pub(crate) async fn held(site: &Site, wanted: &Holdings) -> Result<Holdings, Sto
         sessions: ids(site, Kind::Sessions, &mut doubled).await?,
         seconds: seconds.into_iter().sum::<i64>().try_into().unwrap_or(0),
         dead: dead(site).await?,
-        open: site.store.count(&open).await?,
+        open: site.store.count(&open).await?.saturating_sub(site.store.count(&lasts).await?),
         doubled,
         queued: queued(site).await,
     })

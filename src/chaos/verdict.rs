@@ -20,8 +20,12 @@ pub(crate) struct Found {
     wanted: Holdings,
     held: Holdings,
     calls: u64,
-    /// Calls to Zoom that are needed: one for each meeting, those for lists, and one more for each that was made to fail.
-    needed: u64,
+    /// Calls for lists.
+    lists: u64,
+    /// Calls for details that brought what is held: for jobs that were in hand, or not yet acknowledged, when their worker
+    /// or RabbitMQ was struck.
+    twice: u64,
+    dates: u64,
     over: u64,
     /// Calls to Opencast beyond what its rate allows in all the time.
     hurried: u64,
@@ -34,8 +38,11 @@ pub(crate) struct Found {
 /// ten minutes only.
 const HURRY: Duration = Duration::from_secs(200);
 
-/// Calls for nothing that a storm may cost: every job in hand at every blow, and not a list's details once more.
-const MAY_BE_TWICE: u64 = 400;
+/// The part of a date's meetings that may be asked for twice: every job in hand at every blow, and not a list's details
+/// once more.
+const MAY_BE_TWICE: u64 = 2;
+/// Calls for lists that a date may take: some pages of two kinds of meetings, read again after a blow.
+const LIST_CALLS: u64 = 20;
 
 /// How long everything has to stay as it should be: what comes late must not come unseen.
 const STILL: Duration = Duration::from_secs(5);
@@ -69,7 +76,7 @@ pub(crate) async fn settle(
         }
         tokio::time::sleep(Duration::from_millis(500)).await;
     };
-    let ledger = site.simulator.ledger_summary();
+    let (dates, ledger) = (site.dates.len() as u64, site.simulator.ledger_summary());
     let calls =
         ledger.calls.light + ledger.calls.medium + ledger.calls.heavy + ledger.calls.resource_intensive;
     let ended_alone = std::mem::take(&mut fleet.ended_alone);
@@ -77,11 +84,12 @@ pub(crate) async fn settle(
     let passing = |fault: &&str| !["gone", "forbidden"].contains(fault);
     let faults: u64 =
         ledger.by_fault.iter().filter(|(fault, _)| passing(fault)).map(|(_, times)| times).sum();
-    let lists = ledger.calls.resource_intensive + ledger.calls.medium;
-    let needed = wanted.meetings.len() as u64 + lists + faults;
+    // One for each meeting, and one more for each that was made to fail.
+    let needed = wanted.meetings.len() as u64 + faults;
+    let (lists, twice) = (ledger.calls.resource_intensive, ledger.calls.heavy.saturating_sub(needed));
     let hurried = lectures::hurried(&site.opencast);
     let (over, first_over) = (ledger.over, ledger.first_over);
-    Found { wanted, held, calls, needed, over, hurried, first_over, ended_alone, struck }
+    Found { wanted, held, calls, lists, twice, dates, over, hurried, first_over, ended_alone, struck }
 }
 
 /// Brings what is parked back to its queues, as it is: tried again at once in place of later.
@@ -129,16 +137,17 @@ impl Found {
         line("messages still queued", 0, held.queued);
         line("calls over quota", 0, self.over);
         line("calls to Opencast over", 0, self.hurried);
-        line("calls for nothing, too many", 0, self.for_nothing().saturating_sub(MAY_BE_TWICE));
+        let of_a_date = wanted.meetings.len() as u64 / self.dates;
+        line("details asked for too often", 0, self.twice.saturating_sub(of_a_date / MAY_BE_TWICE));
+        line("lists asked for too often", 0, self.lists.saturating_sub(self.dates * LIST_CALLS));
         line("roles that ended alone", 0, self.ended_alone.len() as u64);
         let missing = self.struck.missing();
         line("kinds of blows missed", 0, missing.len() as u64);
         println!("    blows: {}", self.struck);
         missing.iter().for_each(|blow| println!("    never struck: {blow}"));
+        let Self { calls, lists, twice, .. } = self;
         println!(
-            "    calls in all                 {:>8}, {} of them for nothing",
-            self.calls,
-            self.for_nothing()
+            "    calls in all                 {calls:>8}, {lists} for lists, {twice} for details a second time"
         );
         self.first_over.iter().for_each(|call| println!("    over quota: {call:?}"));
         for text in &self.ended_alone {
@@ -157,12 +166,6 @@ impl Found {
         }
         println!("{}", if well { "chaos: nothing lost, nothing doubled" } else { "chaos: FAILED" });
         well
-    }
-
-    /// Calls that brought what is held: for jobs that were in hand, or not yet acknowledged, when their worker or
-    /// RabbitMQ was struck.
-    fn for_nothing(&self) -> u64 {
-        self.calls.saturating_sub(self.needed)
     }
 
     fn unexpected(&self) -> u64 {

@@ -18,7 +18,7 @@ const YOUNG_DAYS: i32 = 14;
 const SEEN_DAYS: i32 = 2;
 /// Episodes looked up in one firing at most: the others come with the next dates' firings.
 const MOST: usize = 5_000;
-/// After this time one is looked up again: every night, however often the schedule fires.
+/// After this time one is looked up again: twice a day at the most, however often the schedule fires.
 const AGAIN: SignedDuration = SignedDuration::from_hours(12);
 /// Episodes, or names of some, in one answer of the store.
 const PAGE: usize = 500;
@@ -54,9 +54,10 @@ fn job(mpid: &Mpid) -> JobId {
     Task::Episode { mpid: mpid.clone() }.job_id()
 }
 
-/// True when an episode was looked up a short time ago. A time to come was set by a clock that was wrong.
+/// True when an episode was looked up a short time ago, whatever came of it. A time to come was set by a clock that was
+/// wrong.
 fn is_recent(receipt: &Receipt, now: Timestamp) -> bool {
-    let finished = receipt.finished_at.filter(|_| receipt.state == ReceiptState::Complete);
+    let finished = receipt.finished_at.filter(|_| receipt.state != ReceiptState::Cancelled);
     finished.is_some_and(|at| (SignedDuration::ZERO..AGAIN).contains(&now.duration_since(at)))
 }
 
@@ -138,12 +139,14 @@ mod tests {
         let task = Task::Episode { mpid: "a-1".parse().unwrap() };
         let job = Job::new(task.job_id(), "r".into(), Lane::Daily, now, task);
         let planned = job.planned().unwrap();
-        let after = |hours| {
+        let ended = |state, hours| {
             let finished_at = Some(now - SignedDuration::from_hours(hours));
-            let receipt = Receipt { finished_at, state: ReceiptState::Complete, ..planned.clone() };
-            is_recent(&receipt, now)
+            is_recent(&Receipt { finished_at, state, ..planned.clone() }, now)
         };
-        assert_eq!([-1, 0, 11, 12, 24].map(after), [false, true, true, false, false]);
+        let complete = |hours| ended(ReceiptState::Complete, hours);
+        assert_eq!([-1, 0, 11, 12, 24].map(complete), [false, true, true, false, false]);
+        assert!(ended(ReceiptState::Failed, 1) && ended(ReceiptState::Incomplete, 1));
+        assert!(!ended(ReceiptState::Cancelled, 1), "it was not looked up");
         assert!(!is_recent(&planned, now), "it was not looked up yet");
     }
 

@@ -17,6 +17,8 @@ const FROZEN: Duration = Duration::from_secs(16);
 const MOST: f64 = 1.02;
 /// Resource-intensive calls a minute that Zoom's own quota takes.
 const RESOURCE_INTENSIVE: f64 = 20.0;
+/// What a process that is killed every two seconds, and is alone, has to hold of the allowed rate.
+const LEAST_ALONE: f64 = 0.3;
 /// Calls of a small account's list: one page of meetings, and one of those of one person.
 const LIST_CALLS: f64 = 2.0;
 
@@ -102,7 +104,7 @@ impl Fleet {
         let amiss = (keepers < 2).then(|| "fewer than two keepers were killed".to_owned());
         let found = self.found(&format!("{kills} killed, {keepers} of them keepers"), rate);
         // While the only one comes back nobody is there to call.
-        let least = if self.processes.len() > 1 { LEAST } else { 0.0 };
+        let least = if self.processes.len() > 1 { LEAST } else { LEAST_ALONE };
         self.end().await;
         Found { least, amiss, ..found }
     }
@@ -157,17 +159,24 @@ impl Fleet {
         self.publish_lists(Lane::Backfill, 2..=40).await;
         let (begin, busy) = (Instant::now(), self.wait(60, async |fleet| lists(fleet) > 2).await);
         assert!(busy, "no list was begun: {}", self.folder.path().display());
-        let came = Instant::now();
-        self.publish_lists(Lane::Daily, 1..=1).await;
-        let done = self.wait(300, async |fleet| fleet.daily_details().await > 0).await;
-        let seconds = came.elapsed().as_secs_f64();
-        assert!(done, "the daily list was not read: {}", self.folder.path().display());
+        let mut seconds: f64 = 0.0;
+        // By chance the list in hand where it comes may be the next to end: not three times.
+        for ago in [1, 41, 42] {
+            let nothing = self.wait(120, async |fleet| fleet.daily_details().await == 0).await;
+            let came = Instant::now();
+            self.publish_lists(Lane::Daily, ago..=ago).await;
+            let done = self.wait(300, async |fleet| fleet.daily_details().await > 0).await;
+            assert!(nothing && done, "the daily list was not read: {}", self.folder.path().display());
+            seconds = seconds.max(came.elapsed().as_secs_f64());
+        }
         let rate = lists(&self) as f64 / begin.elapsed().as_secs_f64();
         // The token that another list has already, and one for each of its own calls.
         let limit = (LIST_CALLS + 2.0) * 60.0 / (RESOURCE_INTENSIVE * self.speed * SHARE);
         let amiss = (seconds > limit).then(|| format!("it should be done in {limit:.1} s"));
         let found = Found {
-            scene: format!("a daily list among lists, {LIST_CALLS} calls, done in {seconds:.1} s"),
+            scene: format!(
+                "three daily lists among lists, {LIST_CALLS} calls each, done in {seconds:.1} s or less"
+            ),
             of_allowed: 60.0 * rate / (RESOURCE_INTENSIVE * self.speed * SHARE),
             peak: (
                 self.simulator.ledger_summary().peak.resource_intensive_per_minute,

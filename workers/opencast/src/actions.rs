@@ -35,7 +35,7 @@ pub(crate) const PAGE_BYTES: u64 = 10 << 20;
 pub(crate) const MAX_PAGES: u64 = 100_000;
 
 /// By how many rows to go on after a page of so many, if the list is read `again` since some did not come. Then pages
-/// overlap by a quarter: rows that change places across the border of two pages are on one of both.
+/// overlap by a quarter: a row that changes its place by less than that across a border of two pages is on one of both.
 pub(crate) fn stride(rows: u64, again: bool) -> u64 {
     if again { rows - rows / 4 } else { rows }
 }

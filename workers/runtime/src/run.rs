@@ -59,14 +59,15 @@ pub struct Role<W> {
 /// # Errors
 /// When the worker halts or the broker refuses.
 pub async fn run<W: Worker>(role: Role<W>, family: Family) -> Result<(), RunError> {
-    // Twice the permits: with every permit at work on a lane the next of its jobs lie here already. Else a permit
+    // Twice as many as are at work: with every permit on one lane the next of its jobs lie here already. Else a permit
     // that comes free finds but those of later lanes, and daily work goes no faster than they do.
-    let prefetch = u16::try_from(role.permits.saturating_mul(2)).unwrap_or(u16::MAX);
+    let at_work = role.permits.saturating_add(1);
+    let prefetch = u16::try_from(at_work.saturating_mul(2)).unwrap_or(u16::MAX);
     let subscriptions = family.queues().map(|queue| Subscription { queue, prefetch });
     let mut consumer = role.broker.consume(subscriptions.into()).await?;
     role.status.runs_with(role.permits);
     let permits = Permits::new(role.permits);
-    let (signals, mut signalled) = mpsc::channel(role.permits.max(1));
+    let (signals, mut signalled) = mpsc::channel(at_work);
     let mut jobs = JoinSet::new();
     let outcome = loop {
         let next = next(&role, &permits, &mut consumer, &mut signalled, &mut jobs);

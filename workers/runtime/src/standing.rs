@@ -10,8 +10,9 @@ tokio::task_local! {
     static STANDING: Standing;
 }
 
-/// By so much a job goes before those of the next lane. Less than anybody waits for a turn: no lane waits for ever.
-pub(crate) const ADVANTAGE: Duration = Duration::from_secs(480);
+/// By so much a job goes before those of the next lane. From the first lane to the last that is less than anybody waits for a
+/// turn (ten minutes): no lane waits for ever, however many urgent jobs there are.
+pub(crate) const ADVANTAGE: Duration = Duration::from_secs(240);
 
 /// A job's place in the row; the smaller goes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

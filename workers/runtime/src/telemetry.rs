@@ -85,7 +85,11 @@ fn describe() {
     );
     describe_histogram!(BATCH_MESSAGES, Unit::Count, "Messages in a batch, by role.");
     describe_gauge!(IN_FLIGHT, Unit::Count, "Messages being worked on, by role.");
-    describe_gauge!(PERMITS, Unit::Count, "Jobs (or batches) that may be under way at once, by role.");
+    describe_gauge!(
+        PERMITS,
+        Unit::Count,
+        "Jobs (or batches) that may be under way at once, by role; of those who fetch one more that is urgent."
+    );
     describe_gauge!(
         BUSY,
         Unit::Count,

@@ -25,7 +25,7 @@ const AGAIN: Duration = Duration::from_millis(700);
 const SILENCE: Duration = Duration::from_secs(60);
 /// How long a caller waits for its turn: far below the half hour after which RabbitMQ takes its job away.
 const PATIENCE: Duration = Duration::from_secs(600);
-/// How long work is held after that.
+/// How long work is held, or a job put off, after that.
 const LATER: SignedDuration = SignedDuration::from_secs(10);
 /// A connection that was lost is made again after this time.
 const RECONNECT: Duration = Duration::from_millis(100);
@@ -93,7 +93,9 @@ impl Tap {
                 return Err(self.later(why));
             }
             if begin.elapsed() >= PATIENCE {
-                return Err(self.later("its turn does not come".to_owned()));
+                // Others have theirs: the job comes again, and the worker goes on meanwhile.
+                let why = format!("{}: its turn does not come", self.account.title());
+                return Err(Failure::Defer { until: clock::now().checked_add(LATER).ok(), why });
             }
         }
     }

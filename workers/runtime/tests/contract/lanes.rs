@@ -125,11 +125,15 @@ struct Diarist {
 
 impl Diarist {
     fn start(broker: &Broker) -> Self {
+        Self::start_with(broker, PERMITS)
+    }
+
+    fn start_with(broker: &Broker, permits: usize) -> Self {
         let (diary, stop) = (Arc::<Diary>::default(), CancellationToken::new());
         let role = Role {
             worker: Arc::clone(&diary),
             broker: broker.clone(),
-            permits: PERMITS,
+            permits,
             status: Arc::new(Status::new("diary")),
             stop: stop.clone(),
             grace: Duration::from_secs(10),
@@ -192,6 +196,21 @@ pub(crate) async fn later_lanes_do_not_starve_and_take_no_more_than_their_share(
     let [daily, backfill, replay] = counts;
     assert!(backfill >= daily / 100 && replay >= daily / 100, "some starve: {counts:?}");
     assert!(backfill + replay <= daily / 2, "they take more than a small share: {counts:?}");
+    diarist.stop().await;
+}
+
+/// Of few permits every other job may be one that is urgent and beside them: turns of the later lanes are not lost to it.
+pub(crate) async fn later_lanes_have_their_turns_where_permits_are_few(fixture: &Fixture) {
+    for lane in [Lane::Backfill, Lane::Replay, Lane::Daily] {
+        publish(&fixture.broker, lane, 100).await;
+    }
+    wait_ready(&fixture.broker, &Queue::jobs(Family::ZOOM_DETAIL, Lane::Daily), 100).await;
+    let diarist = Diarist::start_with(&fixture.broker, 1);
+    diarist.wait_for("most of the daily work is begun", |diary| diary.count(Lane::Daily) >= 80).await;
+    diarist.stop.cancel();
+    let counts = Lane::ALL.map(|lane| diarist.diary.count(lane));
+    let [_, backfill, replay] = counts;
+    assert!(backfill >= 1 && replay >= 1, "some starve: {counts:?}");
     diarist.stop().await;
 }
 

@@ -93,6 +93,7 @@ contract! {
     lanes::daily_goes_before_backfill_before_replay,
     lanes::the_later_lanes_keep_a_share,
     lanes::a_daily_plan_does_not_wait_for_a_backfill,
+    lanes::later_lanes_have_their_turns_where_permits_are_few,
     lanes::a_daily_job_has_a_permit_when_all_are_taken,
     lanes::later_lanes_do_not_starve_and_take_no_more_than_their_share,
     sift::what_is_picked_comes_out_and_the_rest_keeps_its_order,

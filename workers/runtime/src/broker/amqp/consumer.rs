@@ -38,7 +38,8 @@ impl Consumer {
             let shelf = Arc::clone(&self.running().shelf);
             match shelf.take(self.turn, max, of) {
                 Found::Some(taken) => {
-                    self.turn += 1;
+                    // A turn of the later lanes is not used up where they have none.
+                    self.turn += u64::from(of == Lanes::All);
                     return Ok(taken);
                 }
                 Found::Nothing(None) => shelf.changed().await,

@@ -216,7 +216,8 @@ impl Consumer {
             };
             self.away = false;
             if !leased.is_empty() {
-                self.turn += 1;
+                // A turn of the later lanes is not used up where they have none.
+                self.turn += u64::from(of == Lanes::All);
                 return Ok(leased);
             }
             let wait = due.map_or(LOOK_AGAIN, |due| due.min(LOOK_AGAIN));

@@ -90,7 +90,7 @@ async fn served(tap: &Tap) -> Vec<&'static str> {
         })
     };
     let jobs = async {
-        tokio::join!(job("young", 1, 1), job("replay", 2, 470), job("old", 1, 60), job("daily", 0, 0))
+        tokio::join!(job("young", 1, 1), job("replay", 2, 120), job("old", 1, 60), job("daily", 0, 0))
     };
     let leads = async {
         // All have lined up before the first token comes, and who has used one lines up again before the next.
