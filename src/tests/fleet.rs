@@ -181,9 +181,9 @@ async fn accounts_have_quotas_of_their_own_and_lists_a_rate_beside_details() {
         .with("UA_DOCUMENTS_LIMIT", 1_000_000);
     let text = table("main", &main) + &table("clinic", &clinic);
     std::fs::write(program.path().join("accounts.toml"), text).unwrap();
-    // By some dates each: one account's lists wait in the queue behind the other's.
-    for first in (2..=DATES + 1).step_by(4) {
-        let (from, to) = (ago(first + 3).to_string(), ago(first).to_string());
+    // By two dates each: one account's lists wait in the queue behind the other's, and both have some in hand.
+    for first in (2..=DATES + 1).step_by(2) {
+        let (from, to) = (ago(first + 1).to_string(), ago(first).to_string());
         succeed(&program, &["plan", "--from", &from, "--to", &to, "--yes"]);
     }
     let fleet = fleet(&program);
