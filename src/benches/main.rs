@@ -50,8 +50,10 @@ fn main() -> ExitCode {
         if wants("sink") {
             pipeline::into_a_sink().await;
         }
-        if wants("quota") {
-            well &= quota::all().await;
+        let parts = quota::Part::ALL.into_iter().filter(|(name, _)| wants("quota") || wants(name));
+        let parts: Vec<_> = parts.map(|(_, part)| part).collect();
+        if !parts.is_empty() {
+            well &= quota::long(&parts).await;
         }
         if wants("lanes") {
             lanes::daily_in_a_backfill().await;

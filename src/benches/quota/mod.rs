@@ -75,40 +75,87 @@ impl Found {
     }
 }
 
-/// The long form; true when everything that is promised was held.
-pub(crate) async fn all() -> bool {
+/// Some scenes of the long form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// Under load, at Zoom's quota and at twenty times that.
+    Rate,
+    /// From idle, and joined by others.
+    Idle,
+    /// Lists beside details, and a daily list among lists.
+    Lists,
+    /// Killed, frozen, across midnight, and with RabbitMQ restarted.
+    Struck,
+}
+
+impl Part {
+    /// All of them, by the names of this program's words.
+    pub(crate) const ALL: [(&'static str, Self); 4] = [
+        ("quota-rate", Self::Rate),
+        ("quota-idle", Self::Idle),
+        ("quota-lists", Self::Lists),
+        ("quota-struck", Self::Struck),
+    ];
+}
+
+/// Parts of the long form; true when everything that is promised was held.
+pub(crate) async fn long(parts: &[Part]) -> bool {
     let Some(amqp) = url("UA_TEST_AMQP_URL") else { return false };
     println!("at 20 times Zoom's quota the machine may be the limit: there only calls over are judged");
     heading();
     let mut well = true;
-    for (speed, seconds) in [(1.0, 40), (20.0, 20)] {
-        for processes in [1, 2, 4, 8] {
-            well &= Fleet::start(&amqp, speed, processes).await.steady(seconds).await.print();
-        }
-        well &= Fleet::start(&amqp, speed, 4).await.killed(if speed > 1.0 { 24 } else { 40 }).await.print();
-        well &= Fleet::start(&amqp, speed, 4).await.across_midnight().await.print();
-    }
-    for (processes, connect_time) in [(1, Duration::ZERO), (8, Duration::ZERO), (1, FAR), (8, FAR)] {
-        let fleet = Fleet::start_far(&amqp, 1.0, processes, connect_time).await;
-        well &= fleet.idle_first(25, connect_time).await.print();
-    }
-    well &= Fleet::start_far(&amqp, 1.0, 4, FAR).await.joined().await.print();
-    for processes in [1, 2, 8] {
-        well &= Fleet::start(&amqp, 1.0, processes).await.killed(40).await.print();
-        well &= Fleet::start(&amqp, 1.0, processes).await.across_midnight().await.print();
-    }
-    well &= Fleet::start(&amqp, 1.0, 4).await.frozen().await.print();
-    well &= Fleet::start(&amqp, 1.0, 4).await.lists_beside_details(180).await.print();
-    well &= Fleet::start_with_days_of(250, &amqp, 1.0, 4).await.daily_list_in_a_backfill().await.print();
-    match (url("UA_TEST_AMQP_RESTART_URL"), url("UA_TEST_SERVICES")) {
-        (Some(amqp), Some(services)) => {
-            for processes in [1, 2, 4, 8] {
-                well &= Fleet::start(&amqp, 1.0, processes).await.restarted(&services).await.print();
-            }
-        }
-        _ => well = false,
+    for part in parts {
+        well &= match part {
+            Part::Rate => rate(&amqp).await,
+            Part::Idle => idle(&amqp).await,
+            Part::Lists => lists(&amqp).await,
+            Part::Struck => struck(&amqp).await,
+        };
     }
     told(well)
+}
+
+async fn rate(amqp: &str) -> bool {
+    let mut well = true;
+    for (speed, seconds) in [(1.0, 40), (20.0, 20)] {
+        for processes in [1, 2, 4, 8] {
+            well &= Fleet::start(amqp, speed, processes).await.steady(seconds).await.print();
+        }
+    }
+    well
+}
+
+async fn idle(amqp: &str) -> bool {
+    let mut well = true;
+    for (processes, connect_time) in [(1, Duration::ZERO), (8, Duration::ZERO), (1, FAR), (8, FAR)] {
+        let fleet = Fleet::start_far(amqp, 1.0, processes, connect_time).await;
+        well &= fleet.idle_first(25, connect_time).await.print();
+    }
+    well & Fleet::start_far(amqp, 1.0, 4, FAR).await.joined().await.print()
+}
+
+async fn lists(amqp: &str) -> bool {
+    let beside = Fleet::start(amqp, 1.0, 4).await.lists_beside_details(180).await.print();
+    let daily = Fleet::start_with_days_of(250, amqp, 1.0, 4).await.daily_list_in_a_backfill().await.print();
+    beside & daily
+}
+
+async fn struck(amqp: &str) -> bool {
+    let mut well = true;
+    for processes in [1, 2, 4, 8] {
+        well &= Fleet::start(amqp, 1.0, processes).await.killed(40).await.print();
+        well &= Fleet::start(amqp, 1.0, processes).await.across_midnight().await.print();
+    }
+    well &= Fleet::start(amqp, 1.0, 4).await.frozen().await.print();
+    well &= Fleet::start(amqp, 20.0, 4).await.killed(24).await.print();
+    well &= Fleet::start(amqp, 20.0, 4).await.across_midnight().await.print();
+    let (Some(amqp), Some(services)) = (url("UA_TEST_AMQP_RESTART_URL"), url("UA_TEST_SERVICES")) else {
+        return false;
+    };
+    for processes in [1, 2, 4, 8] {
+        well &= Fleet::start(&amqp, 1.0, processes).await.restarted(&services).await.print();
+    }
+    well
 }
 
 /// The short form, for the tests: one process and four at Zoom's own quota, under load and from idle.
