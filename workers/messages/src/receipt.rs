@@ -72,10 +72,10 @@ impl Calls {
 
 impl std::ops::AddAssign for Calls {
     fn add_assign(&mut self, other: Self) {
-        self.light += other.light;
-        self.medium += other.medium;
-        self.heavy += other.heavy;
-        self.resource_intensive += other.resource_intensive;
+        self.light = self.light.saturating_add(other.light);
+        self.medium = self.medium.saturating_add(other.medium);
+        self.heavy = self.heavy.saturating_add(other.heavy);
+        self.resource_intensive = self.resource_intensive.saturating_add(other.resource_intensive);
     }
 }
 

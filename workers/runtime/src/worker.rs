@@ -18,8 +18,8 @@ pub struct Attempt {
     /// When the attempt began.
     pub started_at: Timestamp,
     /// API calls made for the job since it was published: those of earlier attempts, to which the worker adds its own.
-    /// They go on with the job however this attempt ends, unless its process dies or its lease is lost
-    /// with it.
+    /// They go on with the job however this attempt ends, unless its process dies or its lease is lost:
+    /// then those of this attempt are known to the API alone.
     pub calls: Calls,
 }
 
