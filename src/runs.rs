@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use anyhow::Context as _;
 use jiff::{SignedDuration, Timestamp};
-use messages::{Calls, ReceiptState, RunId};
+use messages::{Calls, Receipt, ReceiptState, RunId};
 use planner::{Origin, Progress, RunRecord, RunState};
 use store::{Hit, Kind, Order, Query, Store};
 
 use crate::exit::usage;
+use crate::summary::Findings;
 
 /// What a rate is the mean of.
 const RECENT: SignedDuration = SignedDuration::from_mins(10);
@@ -156,6 +157,32 @@ pub(crate) async fn progress(store: &Store, run: &RunRecord, now: Timestamp) -> 
     progress.recent = store.count(&done_since(&theirs, since, now)).await?;
     progress.recent_seconds = seconds(since, now);
     Ok(progress)
+}
+
+/// How many jobs of each of these runs have a finding.
+///
+/// # Errors
+/// When the store is away.
+pub(crate) async fn with_findings(store: &Store, runs: &[RunRecord]) -> anyhow::Result<BTreeMap<RunId, u64>> {
+    if runs.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let ids: Vec<String> = runs.iter().map(|run| run.run.as_str().to_owned()).collect();
+    let found = Query::all(Kind::Harvests).with_any("run", ids).filled("findings");
+    let counts = store.group(&found, "run").await?;
+    Ok(counts.into_iter().map(|(run, jobs)| (run.as_str().into(), jobs)).collect())
+}
+
+/// The findings of a run's jobs; of very many jobs those of the first 10,000.
+///
+/// # Errors
+/// When the store is away.
+pub(crate) async fn findings(store: &Store, run: &RunId) -> anyhow::Result<Findings> {
+    let found = Query::all(Kind::Harvests).with("run", run).filled("findings").without("job");
+    let hits = store.search(&found).await?;
+    let receipts: Vec<Receipt> =
+        hits.iter().filter_map(|hit| serde_json::from_str(hit.source.get()).ok()).collect();
+    Ok(Findings::of(&receipts))
 }
 
 /// Jobs of a run that are published and not finished.

@@ -1,19 +1,19 @@
 //! What a run says at its end: what was promised, what came, what it cost, what is missing.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use jiff::civil::Date;
-use messages::{Calls, Receipt, ReceiptState, Source};
+use messages::{Calls, Receipt, ReceiptFinding, ReceiptState, Source};
 use planner::Asked;
 use serde::Serialize;
 use store::{Kind, Query, Store};
 
 use crate::coverage;
 use crate::exit::Outcome;
-use crate::sources;
 use crate::sources::tally::Tally;
 use crate::sources::telling::{Came, Harvest};
+use crate::{sources, words};
 
 /// The last line of `ua run --json`.
 #[derive(Debug, Serialize)]
@@ -31,6 +31,10 @@ pub(crate) struct Summary {
     pub seconds: f64,
     /// Everything promised came, and nothing is dead or waiting.
     pub complete: bool,
+    /// What is worth knowing of jobs that are done.
+    pub findings: Findings,
+    /// Values that documents go without, by field.
+    pub dropped_fields: BTreeMap<&'static str, u64>,
     /// What is waited for, in words.
     #[serde(skip)]
     pub waits_for: Vec<String>,
@@ -72,6 +76,38 @@ pub(crate) async fn of(
     Ok(sums.summary(came, dates.clone(), store.count(&dead).await?, seconds))
 }
 
+/// Findings of receipts, each once with the number of jobs that have it.
+#[derive(Debug, Clone, Default, Serialize)]
+#[serde(transparent)]
+pub(crate) struct Findings(Vec<Found>);
+
+/// A finding of some jobs.
+#[derive(Debug, Clone, Serialize)]
+struct Found {
+    #[serde(flatten)]
+    finding: ReceiptFinding,
+    jobs: u64,
+}
+
+impl Findings {
+    /// Different findings that are kept; each further one is left out.
+    const MOST: usize = 100;
+
+    /// The findings of these receipts.
+    pub(crate) fn of<'a>(receipts: impl IntoIterator<Item = &'a Receipt>) -> Self {
+        let mut sums = Sums::default();
+        receipts.into_iter().for_each(|receipt| sums.find(receipt));
+        sums.findings()
+    }
+
+    /// A line for each finding.
+    pub(crate) fn lines(&self) -> impl Iterator<Item = String> {
+        self.0.iter().map(|Found { finding: ReceiptFinding { code, text }, jobs }| {
+            format!("{code} ({}): {text}", words::some(*jobs, "job"))
+        })
+    }
+}
+
 /// What receipts add up to.
 #[derive(Debug, Default)]
 struct Sums {
@@ -82,6 +118,7 @@ struct Sums {
     not_complete: u64,
     /// Dates without a list, and picked meetings without a receipt.
     unlisted: usize,
+    found: BTreeMap<ReceiptFinding, u64>,
 }
 
 impl Sums {
@@ -91,10 +128,28 @@ impl Sums {
         self.calls += receipt.calls;
         self.planned += u64::from(receipt.state == ReceiptState::Planned);
         self.not_complete += u64::from(receipt.state != ReceiptState::Complete);
+        self.find(receipt);
+    }
+
+    fn find(&mut self, receipt: &Receipt) {
+        for finding in &receipt.findings {
+            if let Some(jobs) = self.found.get_mut(finding) {
+                *jobs += 1;
+            } else if self.found.len() < Findings::MOST {
+                self.found.insert(finding.clone(), 1);
+            }
+        }
+    }
+
+    fn findings(&self) -> Findings {
+        let found = self.found.iter().map(|(finding, jobs)| Found { finding: finding.clone(), jobs: *jobs });
+        Findings(found.collect())
     }
 
     fn summary(self, came: Came, dates: Vec<Date>, dead: u64, seconds: f64) -> Summary {
         Summary {
+            findings: self.findings(),
+            dropped_fields: indexer::figures::dropped_fields().iter().collect(),
             dates,
             came,
             dead,

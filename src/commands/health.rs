@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use runtime::body;
 use serde::Serialize;
 
 use crate::cli::Health;
@@ -14,6 +15,8 @@ use crate::output;
 
 /// How long the worker may take: what it asks itself takes three seconds at most.
 const PATIENCE: Duration = Duration::from_secs(4);
+/// The largest answer that is read.
+const MAX_BODY: usize = 64 << 10;
 /// An answer longer than this is cut.
 const LONGEST: usize = 500;
 
@@ -58,12 +61,15 @@ fn reached(mut address: SocketAddr) -> SocketAddr {
 
 /// Whether the answer is yes, and what it says.
 async fn ask(url: &str) -> anyhow::Result<(bool, String)> {
-    let client = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build()?;
+    let client = body::client().no_proxy().timeout(PATIENCE).build()?;
     let answer =
         client.get(url).send().await.with_context(|| format!("nobody answers on {url} (UA_HTTP)"))?;
     let well = answer.status().is_success();
-    let says = answer.text().await.unwrap_or_default();
-    Ok((well, output::plain(says.trim()).chars().take(LONGEST).collect()))
+    if let Some(target) = body::redirected(&answer) {
+        bail!("{url} (UA_HTTP) answers with a redirect to {target}: another program listens there");
+    }
+    let says = body::read(answer, MAX_BODY).await.with_context(|| format!("{url} (UA_HTTP)"))?;
+    Ok((well, output::plain(String::from_utf8_lossy(&says).trim()).chars().take(LONGEST).collect()))
 }
 
 #[cfg(test)]

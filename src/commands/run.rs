@@ -140,6 +140,15 @@ pub(super) fn report(summary: &Summary, json: bool) -> anyhow::Result<Outcome> {
     } else {
         output::say(&summary.sentence());
     }
+    for line in summary.findings.lines() {
+        output::remark(&format!("finding: {line}"));
+    }
+    for (field, values) in &summary.dropped_fields {
+        output::remark(&format!(
+            "dropped: {} of the field {field}: of another type, or not readable",
+            crate::words::some(*values, "value")
+        ));
+    }
     for line in &summary.waits_for {
         output::remark(&format!("waiting: {line}"));
     }

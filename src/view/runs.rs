@@ -12,6 +12,7 @@ use super::{Fact, Table};
 use crate::assemble;
 use crate::config::Config;
 use crate::sources::telling::Spent;
+use crate::summary::Findings;
 use crate::{runs, sources, templates, words};
 
 /// A run of the list.
@@ -24,6 +25,7 @@ pub(crate) struct Line {
     incomplete: u64,
     dead: u64,
     cancelled: u64,
+    findings: u64,
     expected: u64,
     done: u64,
     calls: Calls,
@@ -44,6 +46,7 @@ pub(crate) struct Report {
     taken_over: u64,
     per_minute: Option<f64>,
     finished_at: Option<Timestamp>,
+    findings: Findings,
     /// When it was gathered.
     #[serde(skip)]
     now: Timestamp,
@@ -59,11 +62,13 @@ pub(crate) async fn latest(config: &Config, limit: usize) -> anyhow::Result<Vec<
     let records = runs::latest(&store, limit).await?;
     let now = clock::now();
     let mut counts = runs::overview(&store, &records, now).await?;
+    let found = runs::with_findings(&store, &records).await?;
     let line = |run: RunRecord| {
         let progress = counts.remove(&run.run).unwrap_or_default();
         let Progress { waiting, complete, incomplete, dead, cancelled, calls, .. } = progress;
         let (expected, done) = (progress.expected(&run), progress.done());
         let (per_minute, finished_at) = (progress.per_minute(), progress.finished_at(&run, now));
+        let findings = found.get(&run.run).copied().unwrap_or(0);
         Line {
             run,
             waiting,
@@ -71,6 +76,7 @@ pub(crate) async fn latest(config: &Config, limit: usize) -> anyhow::Result<Vec<
             incomplete,
             dead,
             cancelled,
+            findings,
             expected,
             done,
             calls,
@@ -98,6 +104,7 @@ pub(crate) async fn one(config: &Config, run: &RunId) -> anyhow::Result<Option<R
         taken_over: progress.taken_over(&run),
         per_minute: progress.per_minute(),
         finished_at: progress.finished_at(&run, now),
+        findings: runs::findings(&store, &run.run).await?,
         run,
         progress,
         now,
@@ -118,9 +125,10 @@ pub(crate) fn table(lines: &[Line]) -> Table {
         "incomplete",
         "dead",
         "cancelled",
+        "findings",
         "ends",
     ]);
-    for Line { run, progress, expected, done, calls, finished_at, .. } in lines {
+    for Line { run, progress, findings, expected, done, calls, finished_at, .. } in lines {
         let (price, used) = priced(&sources::of(run.run.source()).spent(&run.price, calls));
         let ends = finished_at.map(|end| end.strftime("%Y-%m-%d %H:%M UTC").to_string());
         table.add([
@@ -135,6 +143,7 @@ pub(crate) fn table(lines: &[Line]) -> Table {
             words::count(progress.incomplete),
             words::count(progress.dead),
             words::count(progress.cancelled),
+            words::count(*findings),
             ends.unwrap_or_default(),
         ]);
     }
@@ -191,6 +200,7 @@ impl Report {
                 words::some(self.taken_over, "job")
             ));
         }
+        remarks.extend(self.findings.lines().map(|line| format!("finding: {line}")));
         remarks
     }
 }

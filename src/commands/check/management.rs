@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use runtime::body;
 use runtime::broker::amqp::Survey;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
@@ -16,6 +17,8 @@ use crate::finding::Finding;
 use crate::{assemble, words};
 
 const WHAT: &str = "management";
+/// The largest answer that is read: some thousand queues and policies.
+const MAX_BODY: usize = 16 << 20;
 const ANSWER_TIME: Duration = Duration::from_secs(10);
 /// Flags without which quorum queues do not dead-letter at least once; brokers from 4.0 on have them for good.
 const NEEDED_FLAGS: [&str; 2] = ["quorum_queue", "stream_queue"];
@@ -90,7 +93,7 @@ impl Api {
         let refused = || usage("AMQP_MANAGEMENT_URL is not of the form http[s]://user:password@host:port");
         let base: reqwest::Url = url.expose_secret().parse().map_err(|_| refused())?;
         let host = base.host_str().ok_or_else(refused)?;
-        let mut builder = reqwest::Client::builder().timeout(ANSWER_TIME);
+        let mut builder = body::client().timeout(ANSWER_TIME);
         if matches!(host, "localhost" | "127.0.0.1" | "[::1]") {
             // A proxy cannot reach this machine's own servers.
             builder = builder.no_proxy();
@@ -106,7 +109,15 @@ impl Api {
         let answer = self.http.get(url).send().await.and_then(reqwest::Response::error_for_status);
         // The URL may hold a password.
         let answer = answer.map_err(reqwest::Error::without_url)?;
-        let body = answer.bytes().await.map_err(reqwest::Error::without_url)?;
+        if answer.status().is_redirection() {
+            let target =
+                body::redirected(&answer).unwrap_or_else(|| "another address of the same host".to_owned());
+            anyhow::bail!(
+                "it answers {}, a redirect to {target}, which is not followed",
+                answer.status().as_u16()
+            );
+        }
+        let body = body::read(answer, MAX_BODY).await?;
         serde_json::from_slice(&body)
             .map_err(|_| anyhow::anyhow!("what answers is no management API of RabbitMQ"))
     }

@@ -7,7 +7,8 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use opencast_wire::Fault;
 use opencast_wire::loose::{Scalar, rows};
-use reqwest::{Client, Response, Url};
+use reqwest::{Client, Url};
+use runtime::body;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -69,8 +70,7 @@ impl CourseList {
         let refused = || usage("BANNER_ENDPOINT_BASE is no address of the form https://host/path/");
         let base: Url = base.expose_secret().parse().map_err(|_| refused())?;
         let endpoint = base.join(ENDPOINT).map_err(|_| refused())?;
-        // A page to sign in on is no answer, so that its redirect is none either.
-        let mut builder = Client::builder().timeout(ANSWER_TIME).redirect(reqwest::redirect::Policy::none());
+        let mut builder = body::client().timeout(ANSWER_TIME);
         if matches!(endpoint.host_str(), Some("localhost" | "127.0.0.1" | "[::1]")) {
             // A proxy cannot reach this machine's own servers.
             builder = builder.no_proxy();
@@ -91,19 +91,7 @@ impl CourseList {
         if !answer.status().is_success() {
             bail!("the course list answers {}", answer.status());
         }
-        Ok(decode(&bounded(answer).await?)?)
-    }
-}
-
-async fn bounded(mut answer: Response) -> anyhow::Result<Vec<u8>> {
-    let mut body = Vec::new();
-    loop {
-        let chunk = answer.chunk().await.map_err(reqwest::Error::without_url);
-        let Some(chunk) = chunk.context("the answer of the course list broke off")? else { return Ok(body) };
-        if body.len() + chunk.len() > LARGEST {
-            bail!("the answer of the course list is larger than {} MiB", LARGEST >> 20);
-        }
-        body.extend_from_slice(&chunk);
+        Ok(decode(&body::read(answer, LARGEST).await.context("the course list")?)?)
     }
 }
 

@@ -1,15 +1,22 @@
 //! What is measured of the store: how long bulks take, how large they are, and what becomes of their documents.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use metrics::{Unit, counter, describe_counter, describe_histogram, histogram};
 use runtime::meter::{self, Doing, during};
 use store::{Batch, Store, StoreError, Verdict};
+use tracing::warn;
+
+use crate::map::Dropped;
 
 const BULK_SECONDS: &str = "ua_bulk_duration_seconds";
 const BULK_DOCUMENTS: &str = "ua_bulk_documents";
 const BULK_BYTES: &str = "ua_bulk_bytes";
+const FIELDS_DROPPED: &str = "ua_fields_dropped_total";
 const DOCUMENTS: &str = "ua_documents_total";
+/// For the summary of a process that indexes what it fetches itself.
+static DROPPED: Mutex<Dropped> = Mutex::new(Dropped::NONE);
 /// The verdicts' names.
 const VERDICTS: [&str; 5] = ["indexed", "stale", "busy", "refused", "too_large"];
 
@@ -18,9 +25,37 @@ pub fn describe() {
     describe_histogram!(BULK_SECONDS, Unit::Seconds, "Time the store took for a bulk.");
     describe_histogram!(BULK_DOCUMENTS, Unit::Count, "Documents in a bulk.");
     describe_histogram!(BULK_BYTES, Unit::Bytes, "Bytes of a bulk.");
+    describe_counter!(
+        FIELDS_DROPPED,
+        Unit::Count,
+        "Values of a wrong type or with broken text that documents go without, by field; their rows are indexed."
+    );
     describe_counter!(DOCUMENTS, Unit::Count, "Documents sent to the store, by its verdict.");
     // There before the first refusal: a count that appears with a value has not risen for Prometheus.
     VERDICTS.into_iter().for_each(|name| counter!(DOCUMENTS, "verdict" => name).increment(0));
+}
+
+/// Values that this process has left out of documents since its start, by field.
+pub fn dropped_fields() -> Dropped {
+    DROPPED.lock().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
+/// Counts values that documents go without; each field is named in the log once.
+pub(crate) fn dropped(fields: &Dropped) {
+    if fields.is_empty() {
+        return;
+    }
+    let mut all = DROPPED.lock().unwrap_or_else(PoisonError::into_inner);
+    for (field, values) in fields.iter() {
+        counter!(FIELDS_DROPPED, "field" => field).increment(values);
+        if !all.has(field) {
+            warn!(
+                field,
+                "an answer has a value of the field {field} that cannot be used: documents go without it"
+            );
+        }
+    }
+    *all += fields;
 }
 
 /// Sends a bulk.

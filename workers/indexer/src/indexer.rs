@@ -66,6 +66,10 @@ impl Indexer {
             let own = verdicts.get(part.items.clone()).unwrap_or_default();
             let outcome = settle::outcome(message, part, own, clock::now());
             let mut result = outcome.result;
+            if result.is_ok() {
+                // Not before: a message that is tried again is mapped again.
+                figures::dropped(&part.dropped);
+            }
             for letter in outcome.dead {
                 if let Err(error) = outbox.send(letter).await {
                     result = Err(error.into());

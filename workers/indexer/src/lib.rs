@@ -13,4 +13,4 @@ mod settle;
 pub use enrich::{Enricher, PlacesError};
 pub use filing::DeadLetterDesk;
 pub use indexer::{Indexer, Settings};
-pub use map::{Encoded, Target, Unusable, encode_page};
+pub use map::{Dropped, Encoded, Target, Unusable, encode_page};

@@ -15,7 +15,7 @@ use store::{Batch, Kind};
 
 use crate::Settings;
 use crate::enrich::Enricher;
-use crate::map::{Target, Unusable, encode_page};
+use crate::map::{Dropped, Target, Unusable, encode_page};
 
 /// What is being gathered for one bulk. The items of a message are never divided among two loads.
 #[derive(Debug, Default)]
@@ -35,6 +35,8 @@ pub(crate) struct Part {
     pub(crate) archived: bool,
     /// Rows that are no documents.
     pub(crate) unusable: Vec<Unusable>,
+    /// Values that its documents go without.
+    pub(crate) dropped: Dropped,
 }
 
 impl Load {
@@ -51,7 +53,13 @@ impl Load {
         enricher: &Enricher,
     ) -> Result<(), Cause> {
         let first = self.batch.len();
-        let mut part = Part { message: place, items: first..first, archived: false, unusable: Vec::new() };
+        let mut part = Part {
+            message: place,
+            items: first..first,
+            archived: false,
+            unusable: Vec::new(),
+            dropped: Dropped::default(),
+        };
         match decode::<Document<'_>>(&message.body).map_err(|error| undecodable(&error))? {
             Document::Raw(raw) => {
                 if settings.raw_days > 0 {
@@ -60,7 +68,8 @@ impl Load {
                 }
                 let Settings { split, ua_version, .. } = *settings;
                 let target = Target { prefix, split, ua_version, enricher };
-                part.unusable = encode_page(&raw, &target, &mut self.batch)?.unusable;
+                let encoded = encode_page(&raw, &target, &mut self.batch)?;
+                (part.unusable, part.dropped) = (encoded.unusable, encoded.dropped);
             }
             Document::Receipts(receipts) => {
                 for receipt in &receipts {

@@ -19,5 +19,5 @@ pub use document::{Document, RawDocument, RawKind};
 pub use id::{IdError, JobId, MAIN_ACCOUNT, MeetingUuid, Mpid, RunId, SeriesId};
 pub use job::{Job, JobHead};
 pub use queue::{Family, Lane, Queue, Source, UnknownName};
-pub use receipt::{Calls, Receipt, ReceiptState};
+pub use receipt::{Calls, Receipt, ReceiptFinding, ReceiptState};
 pub use subject::Subject;

@@ -5,6 +5,7 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 
+use crate::zoom::Api;
 use crate::{Cause, Family, Job, JobId, Lane, MeetingUuid, Queue, RunId, Source, UnknownName};
 
 /// How far a job has come.
@@ -79,6 +80,29 @@ impl std::ops::AddAssign for Calls {
     }
 }
 
+/// Something worth knowing about a job that is done, for example a field that no document of it has.
+///
+/// Neither part ever holds a name, an address, a body or a secret.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReceiptFinding {
+    /// What kind of finding it is: a fixed word to filter by, for example `host-ids`.
+    pub code: String,
+    /// What was found, in one line.
+    pub text: String,
+}
+
+impl ReceiptFinding {
+    /// A finding explained by `text`, cut at 1,000 characters.
+    pub fn new(code: impl Into<String>, text: impl Into<String>) -> Self {
+        let mut text = text.into();
+        if let Some((end, _)) = text.char_indices().nth(1_000) {
+            text.truncate(end);
+        }
+        Self { code: code.into(), text }
+    }
+}
+
 /// What a job asked for, how many records were promised, how many came.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -105,8 +129,14 @@ pub struct Receipt {
     pub got: Option<u64>,
     /// Further jobs this job published.
     pub jobs: Option<u64>,
+    /// Which of Zoom's two families of endpoints answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api: Option<Api>,
     /// Why it is incomplete or failed, or why nothing belongs to what is complete.
     pub cause: Option<Cause>,
+    /// What is worth knowing of a job that is done.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<ReceiptFinding>,
     /// Attempts made, this one included.
     pub attempts: u32,
     /// API calls of all attempts since the job was planned, by which it was replayed, too.
@@ -143,7 +173,9 @@ impl Receipt {
             expected: None,
             got: None,
             jobs: None,
+            api: None,
             cause: None,
+            findings: Vec::new(),
             attempts: 0,
             calls: Calls::default(),
             planned_at: job.planned_at,
@@ -163,6 +195,20 @@ impl Receipt {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn findings_are_written_where_there_are_any_and_may_be_missing() {
+        let date = "2026-01-02".parse().unwrap();
+        let task = crate::zoom::Task::Meetings { date };
+        let mut receipt = task.into_job("r".into(), Lane::Daily, Timestamp::UNIX_EPOCH).planned().unwrap();
+        let written = serde_json::to_string(&receipt).unwrap();
+        assert!(!written.contains("findings"), "{written}");
+        assert!(serde_json::from_str::<Receipt>(&written).unwrap().findings.is_empty());
+        receipt.findings.push(ReceiptFinding::new("host-ids", "ä".repeat(2_000)));
+        let read: Receipt = serde_json::from_str(&serde_json::to_string(&receipt).unwrap()).unwrap();
+        assert_eq!(read.findings, receipt.findings);
+        assert_eq!(read.findings[0].text.chars().count(), 1_000);
+    }
 
     #[test]
     fn every_state_is_written_and_read_by_its_name() {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use messages::{Calls, CauseClass};
 use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap};
+use runtime::body::{self, BodyError};
 use runtime::calls::{calling, waiting};
 use runtime::outage::{Leave, Outage};
 use runtime::{Failure, clock};
@@ -213,19 +214,17 @@ impl Client {
             request.headers_mut().insert(REQUESTED, reqwest::header::HeaderValue::from_static(kind));
         }
         let after = site.dates.last();
-        let mut response = self.http.execute(request).await.map_err(trouble)?;
+        let response = self.http.execute(request).await.map_err(trouble)?;
         let served = site.dates.answered(after, response.headers());
-        let expected = response.content_length().and_then(|length| usize::try_from(length).ok()).unwrap_or(0);
-        let mut body = Vec::with_capacity(expected.min(MAX_BODY));
-        while let Some(chunk) = response.chunk().await.map_err(trouble)? {
-            if body.len() + chunk.len() > MAX_BODY {
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let body = body::read(response, MAX_BODY).await.map_err(|error| match error {
+            BodyError::TooLarge { .. } => {
                 let text = format!("{name} answered with more than {} MB", MAX_BODY >> 20);
-                return Err(Refusal::reject(Reason::Other, CauseClass::TooLarge, text));
+                Refusal::reject(Reason::Other, CauseClass::TooLarge, text)
             }
-            body.extend_from_slice(&chunk);
-        }
-        let status = response.status().as_u16();
-        Ok(Received { status, headers: response.headers().clone(), body, served })
+            BodyError::Broken(error) => trouble(error),
+        })?;
+        Ok(Received { status, headers, body, served })
     }
 
     /// What a refusal comes to in the light of the calls before it.

@@ -64,11 +64,10 @@ impl Opencast {
         };
         let engage = site(&config.engage_url, "OPENCAST_ENGAGE_URL")?;
         let admin = config.admin_url.as_deref().map(|url| site(url, "OPENCAST_ADMIN_URL")).transpose()?;
-        let mut http = reqwest::Client::builder()
+        let mut http = runtime::body::client()
             .user_agent(concat!("ua/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(config.connect_timeout)
             .timeout(config.request_timeout)
-            .redirect(reqwest::redirect::Policy::none())
             .pool_max_idle_per_host(IDLE_CONNECTIONS);
         for authority in config.ca_cert.as_deref().map(authorities).transpose()?.unwrap_or_default() {
             http = http.add_root_certificate(authority);

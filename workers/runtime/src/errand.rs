@@ -2,13 +2,18 @@
 //! job are made here and nowhere else. Must not know what the job asks for.
 
 use jiff::Timestamp;
+use messages::zoom::Api;
 use messages::{
-    Calls, Cause, CauseClass, Document, JobId, Queue, RawDocument, RawKind, Receipt, ReceiptState, encode,
+    Calls, Cause, CauseClass, Document, JobId, Queue, RawDocument, RawKind, Receipt, ReceiptFinding,
+    ReceiptState, encode,
 };
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
 use crate::{Attempt, Failure, Message, Outbox, clock};
+
+/// Findings of one job at most.
+const MOST_FINDINGS: usize = 20;
 
 /// One attempt at one job.
 #[derive(Debug)]
@@ -19,6 +24,9 @@ pub struct Errand<'a> {
     outbox: &'a mut Outbox,
     /// Jobs to publish when all else of this one is safe.
     jobs: Vec<Message>,
+    findings: Vec<ReceiptFinding>,
+    /// Which of two families of endpoints answered, where a source has two.
+    api: Option<Api>,
 }
 
 /// A raw document to be sent, beside what the job says of itself.
@@ -41,7 +49,7 @@ pub struct Raw<'a, C> {
 impl<'a> Errand<'a> {
     /// An attempt at the job whose receipt before its beginning is `planned`.
     pub fn new(planned: Receipt, attempt: &'a mut Attempt, outbox: &'a mut Outbox) -> Self {
-        Self { planned, attempt, outbox, jobs: Vec::new() }
+        Self { planned, attempt, outbox, jobs: Vec::new(), findings: Vec::new(), api: None }
     }
 
     /// The job's id.
@@ -52,6 +60,20 @@ impl<'a> Errand<'a> {
     /// The API calls made for the job, for those who make more of them.
     pub fn calls(&mut self) -> &mut Calls {
         &mut self.attempt.calls
+    }
+
+    /// Notes which family of endpoints answers; the receipt says it.
+    pub fn answered_by(&mut self, api: Api) {
+        self.api = Some(api);
+    }
+
+    /// Notes something worth knowing of a job that gets done all the same; the receipt says it. A finding that is there
+    /// already is not repeated.
+    pub fn find(&mut self, code: &'static str, text: impl Into<String>) {
+        let finding = ReceiptFinding::new(code, text);
+        if self.findings.len() < MOST_FINDINGS && !self.findings.contains(&finding) {
+            self.findings.push(finding);
+        }
     }
 
     /// Sends an answer as it was received.
@@ -178,6 +200,8 @@ impl<'a> Errand<'a> {
     fn receipt(&self, state: ReceiptState) -> Receipt {
         Receipt {
             state,
+            findings: self.findings.clone(),
+            api: self.api,
             attempts: self.attempt.number,
             calls: self.attempt.calls,
             started_at: Some(self.attempt.started_at),

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod batch;
+pub mod body;
 pub mod broker;
 pub mod calls;
 pub mod clock;

@@ -24,6 +24,8 @@ pub(crate) enum Test {
     Times(Option<i64>, Option<i64>),
     /// A text in this range, byte by byte.
     Texts(Option<String>, Option<String>),
+    /// A list of objects that is not empty.
+    Filled,
 }
 
 /// The conditions of a query, every one of which has to hold.
@@ -45,6 +47,7 @@ pub(crate) fn conditions(query: &Query) -> Result<Vec<Condition>, StoreError> {
             all.push(Condition { field, tests: vec![range(kind, field, from.as_deref(), to.as_deref())?] });
         }
     }
+    all.extend(query.filled.iter().map(|field| Condition { field, tests: vec![Test::Filled] }));
     Ok(all)
 }
 

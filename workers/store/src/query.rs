@@ -7,7 +7,8 @@ use crate::Kind;
 
 /// Documents of one kind that fulfil every condition.
 ///
-/// Conditions look at fields and at fields of objects, not into lists of objects (`tracking_fields`).
+/// Conditions look at fields and at fields of objects, not into lists of objects (`tracking_fields`): of a list, only
+/// whether it is empty.
 #[derive(Debug, Clone)]
 pub struct Query {
     /// The kind asked for.
@@ -19,6 +20,8 @@ pub struct Query {
     /// Fields whose value must lie in `[from, to]`, both ends included; dates and times as text. A date without
     /// a time stands for the whole day.
     pub ranges: Vec<(&'static str, Option<String>, Option<String>)>,
+    /// Lists of objects that must not be empty (`findings`).
+    pub filled: Vec<&'static str>,
     /// The order of the hits, documents without the field last; `None`: by id, where the limit leaves none out.
     pub order: Option<(&'static str, Order)>,
     /// Hits wanted at most, up to 10,000.
@@ -44,6 +47,7 @@ impl Query {
             terms: Vec::new(),
             any_of: Vec::new(),
             ranges: Vec::new(),
+            filled: Vec::new(),
             order: None,
             limit: 10_000,
             without: Vec::new(),
@@ -68,6 +72,13 @@ impl Query {
     #[must_use]
     pub fn between(mut self, field: &'static str, from: impl ToString, to: impl ToString) -> Self {
         self.ranges.push((field, Some(from.to_string()), Some(to.to_string())));
+        self
+    }
+
+    /// Only documents whose list of objects `field` is not empty.
+    #[must_use]
+    pub fn filled(mut self, field: &'static str) -> Self {
+        self.filled.push(field);
         self
     }
 

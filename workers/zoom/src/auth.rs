@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use reqwest::StatusCode;
 use reqwest::header::HeaderValue;
+use runtime::body::{self, BodyError};
 use runtime::{Failure, clock};
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::Mutex;
@@ -20,6 +21,8 @@ const AHEAD: Duration = Duration::from_secs(5 * 60);
 const USUAL_LIFE: u64 = 3_600;
 /// What is believed of a life: a shorter one would ask for a token per call, a longer one is a mistake.
 const LIVES: RangeInclusive<u64> = 60..=86_400;
+/// The largest answer that is read: a token has some kilobytes.
+const MAX_BODY: usize = 256 << 10;
 /// How long work is held, or a renewal put off, when the token endpoint is in trouble.
 const TROUBLE: Duration = Duration::from_secs(30);
 
@@ -108,7 +111,13 @@ impl Tokens {
             self.http.post(oauth_url).basic_auth(client_id, Some(client_secret.expose_secret())).form(&form);
         let response = request.send().await.map_err(|error| unreachable(&error))?;
         let status = response.status();
-        let body = response.bytes().await.map_err(|error| unreachable(&error))?;
+        if status.is_redirection() {
+            return Err(redirected(&response));
+        }
+        let body = body::read(response, MAX_BODY).await.map_err(|error| match error {
+            BodyError::Broken(error) => unreachable(&error),
+            large @ BodyError::TooLarge { .. } => trouble(format!("the token endpoint: {large}")),
+        })?;
         let answer: TokenAnswer = serde_json::from_slice(&body).unwrap_or_default();
         if !status.is_success() {
             return Err(refused(status, &answer));
@@ -128,6 +137,15 @@ fn token(answer: TokenAnswer, asked_at: Instant) -> Option<Token> {
     header.set_sensitive(true);
     let renew_at = asked_at + life.saturating_sub(AHEAD.min(life / 10));
     Some(Token { header, scopes, renew_at, expires_at: asked_at + life })
+}
+
+/// A redirect is not followed: it would lead the credentials to another host.
+fn redirected(response: &reqwest::Response) -> Failure {
+    let target = body::redirected(response).unwrap_or_else(|| "another address of the same host".to_owned());
+    let status = response.status().as_u16();
+    trouble(format!(
+        "the token endpoint answered {status}, a redirect to {target}: check ZOOM_OAUTH_URL, and the proxy between"
+    ))
 }
 
 fn refused(status: StatusCode, answer: &TokenAnswer) -> Failure {
@@ -172,7 +190,7 @@ mod tests {
     #[tokio::test]
     async fn a_renewal_that_fails_is_put_off_while_the_old_token_is_good() {
         let asked = Arc::new(AtomicUsize::new(0));
-        let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(5)).build().unwrap();
+        let http = body::client().no_proxy().timeout(Duration::from_secs(5)).build().unwrap();
         let tokens = Tokens::new(http, grants_once(Arc::clone(&asked)).await);
         let first = tokens.get().await.unwrap();
         renew_now(&tokens).await;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use messages::{Calls, CauseClass};
 use reqwest::header::{AUTHORIZATION, HeaderMap};
+use runtime::body::{self, BodyError};
 use runtime::broker::MAX_MESSAGE_BYTES;
 use runtime::outage::{Leave, Outage};
 use runtime::{Failure, clock};
@@ -25,8 +26,8 @@ const PATIENCE: Duration = Duration::from_secs(90);
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// The shortest first wait, with a quota that is faster than Zoom's or lifted.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
-/// A body larger than this is not read to its end.
-const MAX_BODY: usize = 64 << 20;
+/// The largest body that is read. A page goes on as one message, which the broker takes up to a limit of its own.
+const MAX_BODY: usize = MAX_MESSAGE_BYTES - (64 << 10);
 /// How long a host may take to show that it is there.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(10);
 /// How long work is held when a token is refused that was granted a moment ago.
@@ -157,16 +158,16 @@ impl Client {
         let url = format!("{}{}", self.api_url, endpoint.path(&request.segment));
         let sent =
             self.http.get(url).query(&request.query).header(AUTHORIZATION, token.header.clone()).send();
-        let mut response = sent.await.map_err(trouble)?;
-        let expected = response.content_length().and_then(|length| usize::try_from(length).ok()).unwrap_or(0);
-        let mut body = Vec::with_capacity(expected.min(MAX_BODY));
-        while let Some(chunk) = response.chunk().await.map_err(trouble)? {
-            if body.len() + chunk.len() > MAX_BODY {
-                return Err(too_large(endpoint.name(), MAX_BODY));
-            }
-            body.extend_from_slice(&chunk);
+        let response = sent.await.map_err(trouble)?;
+        if response.status().is_redirection() {
+            return Err(redirected(endpoint.name(), &response));
         }
-        Ok(Received { status: response.status().as_u16(), headers: response.headers().clone(), body })
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let body = body::read(response, MAX_BODY).await.map_err(|error| match error {
+            BodyError::TooLarge { .. } => too_large(endpoint.name()),
+            BodyError::Broken(error) => trouble(error),
+        })?;
+        Ok(Received { status, headers, body })
     }
 
     /// Whether work is worth trying: no outage is being sat out, the token endpoint answers at all, and the API
@@ -213,10 +214,6 @@ struct Received {
 
 fn answer(head: Head, body: Vec<u8>, request: &Request, received_at: Timestamp) -> Result<Answer, Refusal> {
     let name = request.call.endpoint.name();
-    // A page goes on as one message: one the broker would refuse is refused here, alone.
-    if body.len() > MAX_MESSAGE_BYTES - (64 << 10) {
-        return Err(too_large(name, MAX_MESSAGE_BYTES));
-    }
     let text = String::from_utf8(body).ok();
     let body = text.and_then(|text| RawValue::from_string(text).ok());
     let broken =
@@ -224,9 +221,19 @@ fn answer(head: Head, body: Vec<u8>, request: &Request, received_at: Timestamp) 
     Ok(Answer { head, body: body.ok_or_else(broken)?, received_at })
 }
 
-fn too_large(name: &str, most: usize) -> Refusal {
-    let text = format!("{name} answered with more than {} MB", most >> 20);
+fn too_large(name: &str) -> Refusal {
+    let text = format!("{name} answered with more than {} MB", MAX_MESSAGE_BYTES >> 20);
     Refusal::reject(Reason::Other, CauseClass::TooLarge, text)
+}
+
+/// A redirect is not followed: it would lead the token to another host.
+fn redirected(name: &str, response: &reqwest::Response) -> Refusal {
+    let status = response.status().as_u16();
+    let target = body::redirected(response).unwrap_or_else(|| "another address of the same host".to_owned());
+    let text = format!(
+        "{name} answered {status}, a redirect to {target}: check ZOOM_API_URL, and the proxy between"
+    );
+    Refusal::retry(Reason::Trouble, CauseClass::HtmlBlocked, text)
 }
 
 /// No connection: the API is away and the job innocent. Anything later may be this call's own trouble.

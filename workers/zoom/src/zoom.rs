@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use messages::Calls;
-use runtime::Failure;
 use runtime::quota::{Allowance, News};
+use runtime::{Failure, body};
 
 use crate::auth::{Credentials, Tokens};
 use crate::client::Client;
@@ -69,11 +69,10 @@ impl Zoom {
         config.check()?;
         let api_url = address(&config.api_url, "ZOOM_API_URL")?;
         let oauth_url = address(&config.oauth_url, "ZOOM_OAUTH_URL")?;
-        let http = reqwest::Client::builder()
+        let http = body::client()
             .user_agent(concat!("ua/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(config.connect_timeout)
             .timeout(config.request_timeout)
-            .redirect(reqwest::redirect::Policy::none())
             .pool_max_idle_per_host(IDLE_CONNECTIONS)
             .build()?;
         let credentials = Credentials {

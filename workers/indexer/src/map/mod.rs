@@ -2,6 +2,7 @@
 
 mod device;
 mod document;
+mod dropped;
 mod leave;
 mod location;
 mod meeting;
@@ -21,6 +22,7 @@ use messages::{Cause, CauseClass, RawDocument, RawKind};
 use store::{Batch, Split};
 
 use crate::enrich::Enricher;
+pub use dropped::Dropped;
 pub(crate) use only::{fnv, only_item};
 use page::Page;
 
@@ -44,6 +46,8 @@ pub struct Encoded {
     pub items: Range<usize>,
     /// The rows that are no documents, in the order of the page.
     pub unusable: Vec<Unusable>,
+    /// Values that were left out of the documents.
+    pub dropped: Dropped,
 }
 
 /// A row that is no document.

@@ -10,7 +10,7 @@ use store::{Batch, Kind};
 use super::document::{Meeting, Session};
 use super::only::list_name;
 use super::opencast::{EpisodeDocument, UserAction};
-use super::{Encoded, Fault, Target, Unusable, rows};
+use super::{Dropped, Encoded, Fault, Target, Unusable, rows};
 
 /// A page on its way into a batch.
 pub(crate) struct Page<'p, 'a> {
@@ -19,12 +19,13 @@ pub(crate) struct Page<'p, 'a> {
     batch: &'p mut Batch,
     first: usize,
     unusable: Vec<Unusable>,
+    dropped: Dropped,
 }
 
 impl<'p, 'a> Page<'p, 'a> {
     pub(crate) fn new(raw: &'p RawDocument<'a>, target: &'p Target<'p>, batch: &'p mut Batch) -> Self {
         let first = batch.len();
-        Self { raw, target, batch, first, unusable: Vec::new() }
+        Self { raw, target, batch, first, unusable: Vec::new(), dropped: Dropped::default() }
     }
 
     /// Hands every row of the page to `map` and notes those of which nothing came.
@@ -53,6 +54,11 @@ impl<'p, 'a> Page<'p, 'a> {
             let cause = fault.into_cause(self.raw, position);
             self.unusable.push(Unusable { position, cause });
         }
+    }
+
+    /// Counts a value of `field` that a document of the page goes without.
+    pub(crate) fn dropped(&mut self, field: &'static str) {
+        self.dropped.add(field);
     }
 
     /// The raw document being mapped.
@@ -89,7 +95,7 @@ impl<'p, 'a> Page<'p, 'a> {
 
     /// What came of the page.
     pub(crate) fn encoded(self) -> Encoded {
-        Encoded { items: self.first..self.batch.len(), unusable: self.unusable }
+        Encoded { items: self.first..self.batch.len(), unusable: self.unusable, dropped: self.dropped }
     }
 
     fn index(&self, kind: Kind, own: Option<Timestamp>, next: Option<Timestamp>) -> String {

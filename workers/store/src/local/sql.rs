@@ -31,8 +31,11 @@ pub(super) fn of_kind(prefix: &str, kind: Kind) -> String {
 
 /// An expression for a field's value. Indices of the file are made with the same words.
 pub(super) fn value(field: &str) -> String {
-    let path = field.split('.').fold("$".to_owned(), |path, name| format!("{path}.\"{name}\""));
-    format!("json_extract(body, '{path}')")
+    format!("json_extract(body, '{}')", path(field))
+}
+
+fn path(field: &str) -> String {
+    field.split('.').fold("$".to_owned(), |path, name| format!("{path}.\"{name}\""))
 }
 
 /// An expression for a field's value in the form in which it is compared: dates as milliseconds.
@@ -177,6 +180,10 @@ impl Selection {
         let (mut equal, mut either) = (Vec::new(), Vec::new());
         for test in tests {
             let (from, to) = match test {
+                Test::Filled => {
+                    either.push(format!("json_array_length(body, '{}') > 0", path(field)));
+                    continue;
+                }
                 Test::Is(text) => (Some(Value::Text(text.clone())), Some(Value::Text(text))),
                 Test::IsTrue(wanted) => (Some(i64::from(wanted).into()), Some(i64::from(wanted).into())),
                 Test::Numbers(from, to) => (from.map(Value::Integer), to.map(Value::Integer)),

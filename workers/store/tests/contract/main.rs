@@ -50,6 +50,7 @@ contract! {
     read:
         what_is_refreshed_is_counted
         terms_ranges_and_choices_select
+        lists_of_objects_are_filled_or_empty
         hits_are_sorted_and_limited
         times_sort_as_times
         a_scan_gives_every_document_once

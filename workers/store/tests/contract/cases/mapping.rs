@@ -2,7 +2,8 @@
 
 use jiff::Timestamp;
 use messages::{
-    Calls, Cause, CauseClass, DeadEvent, DeadLetter, DeadState, Queue, RawKind, Receipt, ReceiptState,
+    Calls, Cause, CauseClass, DeadEvent, DeadLetter, DeadState, Queue, RawKind, Receipt, ReceiptFinding,
+    ReceiptState,
 };
 use serde_json::{Value, json};
 use store::{Kind, Query, Store, Verdict};
@@ -195,7 +196,9 @@ fn receipt(now: Timestamp) -> Receipt {
         expected: Some(7),
         got: Some(0),
         jobs: Some(1),
+        api: Some(messages::zoom::Api::Report),
         cause: Some(Cause::new(CauseClass::Gone, "x".repeat(900))),
+        findings: vec![ReceiptFinding::new("host-ids", "x".repeat(900)), ReceiptFinding::new("api", "y")],
         attempts: 3,
         calls: Calls { heavy: 3, ..Calls::default() },
         planned_at: now,

@@ -48,6 +48,24 @@ pub(crate) async fn terms_ranges_and_choices_select(store: Store) {
     }
 }
 
+pub(crate) async fn lists_of_objects_are_filled_or_empty(store: Store) {
+    let found = |codes: &[&str]| {
+        let findings: Vec<_> = codes.iter().map(|code| json!({"code": code, "text": "t"})).collect();
+        json!({"run": "r", "findings": findings})
+    };
+    let docs = [
+        doc(Kind::Harvests, "2026-01-02", "none", 1, json!({"run": "r"})),
+        doc(Kind::Harvests, "2026-01-02", "empty", 1, found(&[])),
+        doc(Kind::Harvests, "2026-01-02", "one", 1, found(&["host-ids"])),
+        doc(Kind::Harvests, "2026-01-02", "two", 1, found(&["host-ids", "api"])),
+    ];
+    fill(&store, &docs).await;
+    let filled = Query::all(Kind::Harvests).filled("findings");
+    assert_eq!(ids(&store.search(&filled).await.unwrap()), ["one", "two"]);
+    assert_eq!(store.group(&filled, "run").await.unwrap(), [("r".to_owned(), 2)]);
+    assert_eq!(store.count(&filled.with("run", "another")).await.unwrap(), 0);
+}
+
 pub(crate) async fn hits_are_sorted_and_limited(store: Store) {
     fill(&store, &meetings(30)).await;
     fill(&store, &[meeting("none", 1, json!({"topic": "Zoology"}))]).await;
