@@ -2,7 +2,8 @@
 
 use std::process::ExitCode;
 
-use runtime::Failure;
+use runtime::{BrokerError, Failure};
+use store::StoreError;
 
 use crate::config::ConfigError;
 
@@ -20,6 +21,11 @@ pub enum Outcome {
 #[error("{0}")]
 pub struct UsageError(pub String);
 
+/// What a peer refuses: it may be another time, and is exit code 2 once the command gives up.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct RefusedError(pub String);
+
 /// Shorthand for an error of the user's.
 pub fn usage(text: impl Into<String>) -> anyhow::Error {
     UsageError(text.into()).into()
@@ -34,6 +40,7 @@ pub(crate) fn refused(error: impl Into<anyhow::Error>) -> anyhow::Error {
 pub(crate) fn failed(failure: Failure) -> anyhow::Error {
     match failure {
         Failure::Halt { cause } => usage(cause),
+        Failure::Refused { cause } => RefusedError(cause).into(),
         Failure::Hold { why, .. } | Failure::Defer { why, .. } => anyhow::anyhow!(why),
         Failure::Retry { cause, .. } | Failure::Reject { cause } => anyhow::anyhow!(cause.text),
     }
@@ -62,12 +69,12 @@ pub fn code(result: &anyhow::Result<Outcome>) -> ExitCode {
     match result {
         Ok(Outcome::Complete) => ExitCode::SUCCESS,
         Ok(Outcome::Incomplete) => ExitCode::from(3),
-        Err(error) if is_users(error) => ExitCode::from(2),
+        Err(error) if is_users(error) || is_refusal(error) => ExitCode::from(2),
         Err(_) => ExitCode::from(1),
     }
 }
 
-/// True when the user has to mend it, not the world.
+/// True when our own configuration is wrong: waiting does not help.
 pub(crate) fn is_users(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
         cause.is::<UsageError>()
@@ -75,14 +82,22 @@ pub(crate) fn is_users(error: &anyhow::Error) -> bool {
             || cause.is::<clap::Error>()
             || matches!(cause.downcast_ref(), Some(simulator::StartError::Settings(_)))
             || matches!(cause.downcast_ref(), Some(runtime::RunError::Halted(_)))
-            || broker_refusal(cause).is_some_and(|error| matches!(error, runtime::BrokerError::Refused(_)))
-            || store_refusal(cause).is_some_and(|error| matches!(error, store::StoreError::Refused(_)))
+            || broker_error(cause).is_some_and(|error| matches!(error, BrokerError::Misconfigured(_)))
+    })
+}
+
+/// True when a peer refuses: credentials, rights, a scope or a licence.
+pub(crate) fn is_refusal(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        cause.is::<RefusedError>()
+            || broker_error(cause).is_some_and(|error| matches!(error, BrokerError::Refused(_)))
+            || store_error(cause).is_some_and(|error| matches!(error, StoreError::Refused(_)))
     })
 }
 
 /// The broker's error in an error that says the same as its source, and so hides it from the chain.
-fn broker_refusal<'a>(cause: &'a (dyn std::error::Error + 'static)) -> Option<&'a runtime::BrokerError> {
-    use runtime::{BrokerError, OutboxError, PublishError, RunError};
+fn broker_error<'a>(cause: &'a (dyn std::error::Error + 'static)) -> Option<&'a BrokerError> {
+    use runtime::{OutboxError, PublishError, RunError};
     match (cause.downcast_ref(), cause.downcast_ref(), cause.downcast_ref()) {
         (Some(RunError::Broker(error)), ..) => Some(error),
         (_, Some(OutboxError::Publish(PublishError::Broker(error))), _) => Some(error),
@@ -94,7 +109,7 @@ fn broker_refusal<'a>(cause: &'a (dyn std::error::Error + 'static)) -> Option<&'
     }
 }
 
-fn store_refusal<'a>(cause: &'a (dyn std::error::Error + 'static)) -> Option<&'a store::StoreError> {
+fn store_error<'a>(cause: &'a (dyn std::error::Error + 'static)) -> Option<&'a StoreError> {
     match cause.downcast_ref() {
         Some(indexer::desk::DeskError::Store(error)) => Some(error),
         _ => cause.downcast_ref(),
@@ -106,11 +121,31 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_refusal_is_waited_for_and_a_wrong_setting_is_not() {
+        let peers: [anyhow::Error; 3] = [
+            failed(Failure::refused("the token endpoint answered 401")),
+            anyhow::Error::from(BrokerError::Refused("x".into())).context("RabbitMQ (AMQP_URL)"),
+            StoreError::Refused("x".into()).into(),
+        ];
+        for error in peers {
+            assert!(is_refusal(&error) && !is_users(&error), "{error:?}");
+        }
+        let ours = [
+            failed(Failure::Halt { cause: "OPENCAST_DIALECT is dce".to_owned() }),
+            BrokerError::Misconfigured("AMQP_URL is not of the form".into()).into(),
+            usage("no"),
+        ];
+        for error in ours {
+            assert!(is_users(&error) && !is_refusal(&error), "{error:?}");
+        }
+    }
+
+    #[test]
     fn the_users_errors_are_two_and_the_worlds_are_one() {
         let of = |error: anyhow::Error| format!("{:?}", code(&Err(error)));
         assert_eq!(of(usage("no")), format!("{:?}", ExitCode::from(2)));
         assert_eq!(of(ConfigError::Missing { names: vec!["X"] }.into()), format!("{:?}", ExitCode::from(2)));
-        assert_eq!(of(runtime::BrokerError::Away("x".into()).into()), format!("{:?}", ExitCode::from(1)));
-        assert_eq!(of(runtime::BrokerError::Refused("x".into()).into()), format!("{:?}", ExitCode::from(2)));
+        assert_eq!(of(BrokerError::Away("x".into()).into()), format!("{:?}", ExitCode::from(1)));
+        assert_eq!(of(BrokerError::Refused("x".into()).into()), format!("{:?}", ExitCode::from(2)));
     }
 }

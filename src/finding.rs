@@ -58,7 +58,7 @@ impl Finding {
     /// Fails with an error: what to do where that is the user's to mend, and where it is the world's.
     pub(crate) fn error(what: &'static str, error: &anyhow::Error, users: &str, worlds: &str) -> Self {
         let text = crate::exit::sentence(error);
-        match crate::exit::is_users(error) {
+        match crate::exit::is_users(error) || crate::exit::is_refusal(error) {
             true => Self::users(what, text).remedy(users),
             false => Self::worlds(what, text).remedy(worlds),
         }

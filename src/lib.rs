@@ -23,6 +23,7 @@ mod scheduler;
 mod serving;
 mod signal;
 mod sources;
+mod start;
 mod summary;
 mod telemetry;
 mod templates;

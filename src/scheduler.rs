@@ -42,7 +42,7 @@ impl Scheduler {
     /// Waits to lead, and plans at every firing while it does, until it is stopped.
     ///
     /// # Errors
-    /// When the configuration, the broker or the store refuses. What is away is waited for.
+    /// When the configuration is wrong. A peer that is away or refuses is waited for.
     pub(crate) async fn run(self, stop: CancellationToken) -> Result<(), RunError> {
         self.stand(stop).await.map_err(|error| RunError::Halted(exit::sentence(&error)))
     }

@@ -46,7 +46,7 @@ fn say_all(sentences: &[String]) {
 
 /// The exit code is the user's error's, if there is one; every error is told.
 fn ended(mut away: Vec<Away>) -> anyhow::Result<Outcome> {
-    away.sort_by_key(|away| !exit::is_users(&away.error));
+    away.sort_by_key(|away| !(exit::is_users(&away.error) || exit::is_refusal(&away.error)));
     let mut errors = away.into_iter().map(|away| away.error);
     let Some(first) = errors.next() else { return Ok(Outcome::Complete) };
     errors.for_each(|error| exit::say(&error));

@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::future::{join_all, try_join_all};
 use messages::Source;
 use planner::Schedule;
-use runtime::Broker;
+use runtime::{Broker, Policy};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -14,10 +14,11 @@ use tracing::{info, warn};
 use crate::assemble::{self, Parts, Running};
 use crate::cli::{RoleName, Work};
 use crate::config::Config;
-use crate::exit::{self, Outcome, usage};
+use crate::exit::{Outcome, usage};
 use crate::serving::{self, BROKER, Site};
 use crate::signal::Signals;
 use crate::sources::{self, Fetcher, words};
+use crate::start;
 
 /// By which part of the grace work in hand is done; what is not is handed back.
 const IN_HAND: f64 = 0.8;
@@ -25,9 +26,6 @@ const IN_HAND: f64 = 0.8;
 const HANDED_BACK: f64 = 0.9;
 /// By which part of it the part in the quotas is given back. What is left then is for the broker's last acks.
 const GIVEN_BACK: f64 = 0.95;
-/// Pauses between two looks whether what is needed to begin is there.
-const FIRST_PAUSE: Duration = Duration::from_millis(500);
-const LAST_PAUSE: Duration = Duration::from_secs(5);
 
 pub(super) async fn execute(words: Work, config: &Config) -> anyhow::Result<Outcome> {
     let mut signals = Signals::listen();
@@ -106,8 +104,7 @@ async fn wind_up(
     outcome
 }
 
-/// The parts of the roles, once everything they need is there. What is away is waited for; what refuses is an error
-/// at once.
+/// The parts of the roles, once everything they need is there.
 async fn parts(words: &Work, config: &Config, site: &Site) -> anyhow::Result<Parts> {
     let has = |role| words.roles.contains(&RoleName::All) || words.roles.contains(&role);
     // `all` does what is configured; a role that is named has to be.
@@ -172,30 +169,15 @@ fn schedule(words: &Work, config: &Config) -> anyhow::Result<Option<Schedule>> {
     }
 }
 
-/// Does `work` until it succeeds, or fails by the user's doing.
+/// Does `work` until it succeeds. A peer that is away is waited for, and so is one that refuses, for as long as the failure
+/// policy says; an error in our own configuration is final.
 async fn insist<T, F: Future<Output = anyhow::Result<T>>>(
     what: &str,
     site: &Site,
     work: impl Fn() -> F,
 ) -> anyhow::Result<T> {
-    let (mut pause, mut told) = (FIRST_PAUSE, false);
     site.awaits(what);
-    loop {
-        match work().await {
-            Err(error) if !exit::is_users(&error) => {
-                if !std::mem::replace(&mut told, true) {
-                    warn!("waiting for {what}: {}", exit::sentence(&error));
-                }
-            }
-            outcome => {
-                if told && outcome.is_ok() {
-                    info!("{what} is there");
-                }
-                site.has(what);
-                return outcome;
-            }
-        }
-        tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(LAST_PAUSE);
-    }
+    let outcome = start::insist(what, Policy::ROLE, work).await;
+    site.has(what);
+    outcome
 }

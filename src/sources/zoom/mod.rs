@@ -17,7 +17,7 @@ use zoom::{DetailWorker, Granted, ListWorker, Zoom};
 use super::{Fetcher, Wiring};
 use crate::assemble::Roles;
 use crate::config::{Config, ConfigError};
-use crate::exit::{failed, refused, usage};
+use crate::exit::{RefusedError, failed, refused};
 use crate::finding::Finding;
 
 /// How Zoom is put to work.
@@ -119,7 +119,8 @@ async fn credentials(zoom: &Zoom) -> anyhow::Result<()> {
         let Granted { missing, .. } = account.check().await.map_err(|failure| of(failed(failure)))?;
         if !missing.is_empty() {
             let scopes = missing.join(", ");
-            return Err(of(usage(format!("the Zoom app lacks scopes: add {scopes} in Zoom's marketplace"))));
+            let text = format!("the Zoom app lacks scopes: add {scopes} in Zoom's marketplace");
+            return Err(of(RefusedError(text).into()));
         }
     }
     Ok(())

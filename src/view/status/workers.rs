@@ -116,8 +116,8 @@ mod tests {
     fn holds_are_said_with_their_reason_and_their_end() {
         let now = at("2026-01-02T20:48:00Z");
         let why = "heavy: daily limit, 48,000 of 48,000 used".to_owned();
-        let spent = Hold { until: Some(at("2026-01-03T00:00:00Z")), why, meter: None };
-        let away = Hold { until: None, why: "the store is away".to_owned(), meter: None };
+        let spent = Hold::new(Some(at("2026-01-03T00:00:00Z")), why);
+        let away = Hold::new(None, "the store is away".to_owned());
         let mut twin = card("zoom.detail", Some(spent.clone()));
         twin.pid = 8;
         let workers = [card("zoom.detail", Some(spent)), card("index", Some(away)), twin, card("x", None)];

@@ -200,7 +200,7 @@ fn filed(verdict: &Verdict, now: Timestamp) -> Outcome {
 
 fn failure(error: &StoreError, now: Timestamp) -> Failure {
     match error {
-        StoreError::Refused(_) => Failure::Halt { cause: error.to_string() },
+        StoreError::Refused(_) => Failure::Refused { cause: error.to_string() },
         StoreError::Away(_) => Failure::hold(None, error.to_string()),
         StoreError::Busy => wait(now, &error.to_string()),
     }

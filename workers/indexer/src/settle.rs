@@ -56,7 +56,7 @@ pub(crate) fn outcome(message: &Message, part: &Part, verdicts: &[Verdict], now:
 pub(crate) fn failure(message: &Message, error: &StoreError, now: Timestamp) -> Failure {
     match error {
         StoreError::Away(_) => Failure::hold(None, error.to_string()),
-        StoreError::Refused(_) => Failure::Halt { cause: error.to_string() },
+        StoreError::Refused(_) => Failure::Refused { cause: error.to_string() },
         StoreError::Busy => busy(message, now),
     }
 }

@@ -57,7 +57,7 @@ pub(crate) fn classify(
 ) -> Verdict {
     let said = format!("{} answered {status}", endpoint.name());
     let refusal = match status {
-        200..=299 if is_page(headers, body) => Refusal::halt(
+        200..=299 if is_page(headers, body) => Refusal::refused(
             Reason::Other,
             format!(
                 "{said} with a page for people: the sign-in is refused, check OPENCAST_USER and OPENCAST_PASSWORD"
@@ -74,7 +74,7 @@ pub(crate) fn classify(
             format!("{said}: a parameter is refused"),
         ),
         401 => return Verdict::Unauthorised,
-        403 => Refusal::halt(
+        403 => Refusal::refused(
             Reason::Closed,
             format!(
                 "{said}: the user may not do that, give it the role (ROLE_ADMIN, or the node's own) or another user"
@@ -119,7 +119,7 @@ fn redirected(said: &str, headers: &HeaderMap, endpoint: Endpoint) -> Refusal {
         ),
         false => format!("{said} and names another address: set {} to it", variable(endpoint)),
     };
-    Refusal::halt(Reason::Closed, cause)
+    Refusal::refused(Reason::Closed, cause)
 }
 
 fn absent(said: &str, endpoint: Endpoint) -> Refusal {
@@ -130,7 +130,7 @@ fn absent(said: &str, endpoint: Endpoint) -> Refusal {
             CauseClass::Gone,
             format!("{said}: there are no workflows there, check {}", variable(endpoint)),
         ),
-        _ => Refusal::halt(
+        _ => Refusal::refused(
             Reason::Absent,
             format!(
                 "{said}: the endpoint is not there, check {} (it is the node that players use)",

@@ -283,5 +283,5 @@ fn refused(name: &str, site: &Site) -> Failure {
             "{name} answered 401: the sign-in is refused, check OPENCAST_USER, OPENCAST_PASSWORD and OPENCAST_AUTH"
         ),
     };
-    Failure::Halt { cause }
+    Failure::Refused { cause }
 }

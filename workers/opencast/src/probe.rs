@@ -108,7 +108,7 @@ impl Opencast {
     /// Finds out what the server can do: about ten light calls.
     ///
     /// # Errors
-    /// [`Failure::Halt`] when the sign-in or an address is refused, [`Failure::Hold`] when the server is away,
+    /// [`Failure::Refused`] when the sign-in or an address is refused, [`Failure::Halt`] when a setting is wrong, [`Failure::Hold`] when the server is away,
     /// [`Failure::Retry`] when it is in trouble.
     pub async fn probe(&self) -> Result<Capabilities, Failure> {
         let calls = &mut Calls::default();

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, info_span};
 
 use crate::broker::Subscription;
-use crate::run::{Role, RunError, caught, confirm, finish};
+use crate::run::{Role, RunError, caught, confirm, finish, refusal};
 use crate::settle::{self, Signal};
 use crate::status::Status;
 use crate::{
@@ -55,7 +55,7 @@ const AT_ONCE: usize = 64;
 /// Runs `role` on `queue` until it is stopped; `role.permits` batches at once.
 ///
 /// # Errors
-/// When the worker halts or the broker refuses.
+/// When the worker halts, is refused from its start on, or the broker is closed.
 pub async fn run_batches<W: BatchWorker>(
     role: Role<W>,
     queue: Queue,
@@ -100,7 +100,14 @@ pub async fn run_batches<W: BatchWorker>(
             }
             batch = role.status.turning(gather(&mut consumer, limits, &role.status)) => match batch {
                 Ok(batch) => batch,
-                Err(error) => break Err(error.into()),
+                Err(error) => match refusal(error) {
+                    Ok(hold) => {
+                        // The slot is free: see above.
+                        let _ = signals.try_send(Signal::Hold(hold));
+                        continue;
+                    }
+                    Err(error) => break Err(error.into()),
+                },
             },
         };
         let work = one(
@@ -252,11 +259,5 @@ async fn settle_all(
         .zip(verdicts)
         .map(|(delivery, verdict)| settle::settle(delivery, verdict, status));
     let signals = futures_util::future::join_all(settling).await;
-    let mut worst = None;
-    for signal in signals.into_iter().flatten() {
-        if worst.is_none() || matches!(signal, Signal::Halt(_)) {
-            worst = Some(signal);
-        }
-    }
-    worst
+    signals.into_iter().flatten().max_by_key(Signal::weight)
 }

@@ -191,9 +191,11 @@ impl<'a> Errand<'a> {
         match failure {
             Failure::Reject { cause } => Some(cause.clone()),
             Failure::Retry { cause, .. } if self.attempt.last => Some(cause.clone()),
-            Failure::Retry { .. } | Failure::Hold { .. } | Failure::Defer { .. } | Failure::Halt { .. } => {
-                None
-            }
+            Failure::Retry { .. }
+            | Failure::Hold { .. }
+            | Failure::Defer { .. }
+            | Failure::Refused { .. }
+            | Failure::Halt { .. } => None,
         }
     }
 

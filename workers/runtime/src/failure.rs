@@ -1,4 +1,4 @@
-//! The five ways in which work does not succeed. Decided where the knowledge is, settled by the runtime.
+//! The six ways in which work does not succeed. Decided where the knowledge is, settled by the runtime.
 
 use std::time::Duration;
 
@@ -36,9 +36,15 @@ pub enum Failure {
         /// Why, in words for the operator.
         why: String,
     },
-    /// Configuration is refused: handed back, not counted, and the worker ends.
+    /// A peer refuses credentials, rights, a scope or a licence: handed back, not counted. The worker holds with growing
+    /// delays. It ends only when everything was refused for 5 minutes from its start; see [`crate::Policy`].
+    Refused {
+        /// What was refused, the likely causes, and what to do next.
+        cause: String,
+    },
+    /// Our own configuration is wrong: handed back, not counted, and the worker ends at once.
     Halt {
-        /// What was refused and how to mend it.
+        /// What is wrong and how to correct it.
         cause: String,
     },
 }
@@ -59,6 +65,11 @@ impl Failure {
         Self::Hold { until, why, meter: None }
     }
 
+    /// A refusal by a peer, which may pass.
+    pub fn refused(cause: impl Into<String>) -> Self {
+        Self::Refused { cause: cause.into() }
+    }
+
     /// A failure that will not pass.
     pub fn reject(cause: Cause) -> Self {
         Self::Reject { cause }
@@ -73,6 +84,7 @@ impl std::fmt::Display for Failure {
             Self::Hold { until: Some(until), why, .. } => write!(f, "on hold until {until}: {why}"),
             Self::Hold { until: None, why, .. } => write!(f, "on hold: {why}"),
             Self::Defer { why, .. } => write!(f, "put off: {why}"),
+            Self::Refused { cause } => write!(f, "refused: {cause}"),
             Self::Halt { cause } => write!(f, "stopped: {cause}"),
         }
     }

@@ -49,14 +49,15 @@ pub enum OutboxError {
 }
 
 impl From<OutboxError> for Failure {
-    /// A job is innocent of a broker that is away or full; a broker that refuses has to be put right.
+    /// A job is innocent of a broker that is away or full; one that refuses is asked again.
     fn from(error: OutboxError) -> Self {
         match &error {
             OutboxError::Stopped { .. } => Self::hold(Some(clock::now()), error.to_string()),
             OutboxError::Full { .. } => Self::hold(None, error.to_string()),
             OutboxError::Publish(refused) => match refused {
-                PublishError::Unroutable { .. } | PublishError::Broker(BrokerError::Refused(_)) => {
-                    Self::Halt { cause: error.to_string() }
+                PublishError::Unroutable { .. }
+                | PublishError::Broker(BrokerError::Refused(_) | BrokerError::Misconfigured(_)) => {
+                    Self::refused(error.to_string())
                 }
                 PublishError::TooLarge { .. } => {
                     Self::reject(Cause::new(CauseClass::TooLarge, error.to_string()))

@@ -3,24 +3,22 @@
 use std::time::Duration;
 
 use futures_util::future::OptionFuture;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::warn;
 
 use crate::clock;
+use crate::holds::Begun;
 use crate::settle::Signal;
 use crate::status::{Hold, Status};
 
-/// How often the dependency's health is asked during a hold without an end.
-const ASK_AGAIN: Duration = Duration::from_secs(2);
-/// How often it is looked whether a hold with an end was lifted before.
+/// Interval at which a hold with an end is checked for an order that lifts it.
 const LOOK: Duration = Duration::from_secs(1);
-/// A hold is at least this long, so that a dependency that dies at once on every job is not hammered.
-const SHORTEST: Duration = Duration::from_millis(500);
 
-/// Waits until `hold` is over, `healthy` or, for a pause of the quota, `lifted` says so, or `stop`. Returns the cause of
-/// a halt that came meanwhile from work still in hand; further holds are of the same time and pass with this one.
+/// Waits until `hold` is over, `healthy` or, for a pause of the quota, `lifted` says so, or `stop`. Returns the cause of a
+/// halt: one that came meanwhile from work in progress, or a refusal that has lasted too long. Further holds are of the
+/// same time and pass with this one.
 pub(crate) async fn wait<H: Future<Output = bool>, L: Future<Output = bool>>(
     hold: Hold,
     status: &Status,
@@ -29,10 +27,12 @@ pub(crate) async fn wait<H: Future<Output = bool>, L: Future<Output = bool>>(
     lifted: impl Fn(usize) -> L,
     signalled: &mut mpsc::Receiver<Signal>,
 ) -> Option<String> {
-    let name = status.name();
-    match hold.until {
-        Some(until) => warn!("{name} is on hold until {until}: {}", hold.why),
-        None => warn!("{name} is on hold: {}", hold.why),
+    let (delay, news) = match status.holds_for(hold.reason()) {
+        Begun::Hold { delay, news } => (delay, news),
+        Begun::End => return Some(format!("{} (refused since the start)", hold.why)),
+    };
+    if news {
+        say(status.name(), &hold);
     }
     let (until, meter) = (hold.until, hold.meter);
     status.hold(Some(hold));
@@ -41,10 +41,7 @@ pub(crate) async fn wait<H: Future<Output = bool>, L: Future<Output = bool>>(
             biased;
             () = stop.cancelled() => None,
             cause = halted(signalled) => Some(cause),
-            () = over(until, healthy, || OptionFuture::from(meter.map(&lifted))) => {
-                info!("{name} goes on");
-                None
-            }
+            () = over(status, (until, delay), healthy, || OptionFuture::from(meter.map(&lifted))) => None,
         }
     };
     let halt = status.turning(waiting).await;
@@ -52,30 +49,44 @@ pub(crate) async fn wait<H: Future<Output = bool>, L: Future<Output = bool>>(
     halt
 }
 
+fn say(name: &str, hold: &Hold) {
+    let why = &hold.why;
+    match hold.until {
+        Some(until) => warn!("{name} is on hold until {until}: {why}"),
+        None if hold.refused => warn!("{name} is on hold: {why}; it tries again with growing delays"),
+        None => warn!("{name} is on hold: {why}"),
+    }
+}
+
 async fn over<H: Future<Output = bool>, L: Future<Output = Option<bool>>>(
-    until: Option<Timestamp>,
+    status: &Status,
+    (until, mut delay): (Option<Timestamp>, Duration),
     healthy: impl Fn() -> H,
     lifted: impl Fn() -> L,
 ) {
-    match until {
-        Some(until) => {
-            // Looked at again and again: the machine may sleep meanwhile, or its clock be set.
-            let left = || {
-                let left = until.as_millisecond() - clock::now().as_millisecond();
-                Duration::from_millis(u64::try_from(left).unwrap_or(0))
-            };
-            tokio::time::sleep(left().clamp(SHORTEST, LOOK)).await;
-            while !left().is_zero() && lifted().await != Some(true) {
-                tokio::time::sleep(left().min(LOOK)).await;
+    let Some(until) = until else {
+        loop {
+            status.tries_again(at(delay));
+            tokio::time::sleep(delay).await;
+            if healthy().await {
+                return;
             }
+            delay = status.grows();
         }
-        None => {
-            tokio::time::sleep(SHORTEST).await;
-            while !healthy().await {
-                tokio::time::sleep(ASK_AGAIN).await;
-            }
-        }
+    };
+    // A dependency that names an end and is in trouble again and again is not believed.
+    let until = until.max(at(delay));
+    status.tries_again(until);
+    // Checked again and again: the machine may sleep meanwhile, or its clock be set.
+    let left = || Duration::try_from(until.duration_since(clock::now())).unwrap_or_default();
+    while !left().is_zero() && lifted().await != Some(true) {
+        tokio::time::sleep(left().min(LOOK)).await;
     }
+}
+
+fn at(delay: Duration) -> Timestamp {
+    let now = clock::now();
+    SignedDuration::try_from(delay).ok().and_then(|delay| now.checked_add(delay).ok()).unwrap_or(now)
 }
 
 /// Ends with the next halt; holds are taken off the channel and forgotten.

@@ -15,9 +15,9 @@ pub struct Refusal<R> {
 }
 
 impl<R> Refusal<R> {
-    /// Configuration is refused.
-    pub fn halt(reason: R, cause: String) -> Self {
-        Self { reason, failure: Failure::Halt { cause } }
+    /// The peer refuses credentials, rights, a scope or a licence.
+    pub fn refused(reason: R, cause: String) -> Self {
+        Self { reason, failure: Failure::Refused { cause } }
     }
 
     /// A failure that will not pass.

@@ -17,7 +17,7 @@ use crate::broker::Subscription;
 use crate::permits::Permits;
 use crate::settle::{self, Signal};
 use crate::standing::Standing;
-use crate::status::Status;
+use crate::status::{Hold, Status};
 use crate::{
     Attempt, Broker, BrokerError, Consumer, Delivery, Failure, Outbox, Worker, clock, pause, telemetry,
 };
@@ -29,10 +29,10 @@ const WORTH_FINISHING: Duration = Duration::from_secs(600);
 /// Why a worker loop ended before it was told to.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
-    /// The worker's configuration is refused by what it depends on.
+    /// The worker's configuration is wrong, or was refused from the start on by a peer.
     #[error("{0}")]
     Halted(String),
-    /// The broker refuses.
+    /// The broker is closed.
     #[error(transparent)]
     Broker(#[from] BrokerError),
 }
@@ -57,7 +57,7 @@ pub struct Role<W> {
 /// Runs `role` on the queues of `family` until it is stopped.
 ///
 /// # Errors
-/// When the worker halts or the broker refuses.
+/// When the worker halts, is refused from its start on, or the broker is closed.
 pub async fn run<W: Worker>(role: Role<W>, family: Family) -> Result<(), RunError> {
     // Twice as many as are at work: with every permit on one lane the next of its jobs lie here already. Else a permit
     // that comes free finds but those of later lanes, and daily work goes no faster than they do.
@@ -110,7 +110,7 @@ pub async fn run<W: Worker>(role: Role<W>, family: Family) -> Result<(), RunErro
             }
             Next::Signal(Signal::Halt(cause)) => break Err(RunError::Halted(cause)),
             Next::Stop => break Ok(()),
-            Next::Refused(error) => break Err(error.into()),
+            Next::Closed(error) => break Err(error.into()),
         }
     };
     consumer.pause().await;
@@ -122,7 +122,7 @@ enum Next {
     Deliveries(Vec<Delivery>),
     Signal(Signal),
     Stop,
-    Refused(BrokerError),
+    Closed(BrokerError),
 }
 
 /// Waits for the next thing to do: a permit comes before a delivery, a signal and the stop before both.
@@ -140,8 +140,19 @@ async fn next<W>(
         Some(signal) = signalled.recv() => Next::Signal(signal),
         taken = permits.take(consumer) => match taken {
             Ok(deliveries) => Next::Deliveries(deliveries),
-            Err(error) => Next::Refused(error),
+            Err(error) => match refusal(error) {
+                Ok(hold) => Next::Signal(Signal::Hold(hold)),
+                Err(error) => Next::Closed(error),
+            },
         },
+    }
+}
+
+/// The hold for a broker that refuses; any other error as it is.
+pub(crate) fn refusal(error: BrokerError) -> Result<Hold, BrokerError> {
+    match error {
+        BrokerError::Refused(_) | BrokerError::Misconfigured(_) => Ok(Hold::refused(error.to_string())),
+        other => Err(other),
     }
 }
 
@@ -212,7 +223,12 @@ pub(crate) async fn caught<T>(work: impl Future<Output = T>) -> Result<T, Failur
 /// Everything sent is confirmed before a job is settled, its failure's receipts included.
 pub(crate) async fn confirm(outcome: Result<(), Failure>, outbox: &mut Outbox) -> Result<(), Failure> {
     match outcome {
-        Err(failure @ (Failure::Hold { .. } | Failure::Defer { .. } | Failure::Halt { .. })) => Err(failure),
+        Err(
+            failure @ (Failure::Hold { .. }
+            | Failure::Defer { .. }
+            | Failure::Refused { .. }
+            | Failure::Halt { .. }),
+        ) => Err(failure),
         outcome => outbox.flush().await.map_err(Failure::from).and(outcome),
     }
 }

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use messages::{Cause, CauseClass};
 use tracing::{debug, error, warn};
 
-use crate::status::{Settled, Status};
+use crate::status::{Hold, Settled, Status};
 use crate::{BrokerError, Delivery, Failure, clock, telemetry};
 
 /// The longest time for which a job is put off.
@@ -19,9 +19,19 @@ const LONGEST_IF_FAR: Duration = Duration::from_secs(600);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Signal {
     /// Stop taking until the time, or until the worker is healthy.
-    Hold(crate::status::Hold),
+    Hold(Hold),
     /// Stop for good.
     Halt(String),
+}
+
+impl Signal {
+    /// The more the higher: of several signals of one batch the loop obeys the highest.
+    pub(crate) fn weight(&self) -> u8 {
+        match self {
+            Self::Hold(hold) => u8::from(hold.refused),
+            Self::Halt(_) => 2,
+        }
+    }
 }
 
 /// Settles one delivery by its outcome; returns what the loop has to do about it.
@@ -33,7 +43,10 @@ pub(crate) async fn settle(
     let id = delivery.message.headers.message_id.clone();
     let class = match &outcome {
         Err(Failure::Retry { cause, .. } | Failure::Reject { cause }) => Some(cause.class),
-        Ok(()) | Err(Failure::Hold { .. } | Failure::Defer { .. } | Failure::Halt { .. }) => None,
+        Ok(())
+        | Err(
+            Failure::Hold { .. } | Failure::Defer { .. } | Failure::Refused { .. } | Failure::Halt { .. },
+        ) => None,
     };
     let (settled, signal, result) = match outcome {
         Ok(()) => (Settled::Done, None, delivery.ack().await),
@@ -41,12 +54,16 @@ pub(crate) async fn settle(
         Err(Failure::Reject { cause }) => reject(delivery, cause).await,
         Err(Failure::Hold { until, why, meter }) => {
             debug!(message.id = %id, "handed back {id}: {why}");
-            let hold = crate::status::Hold { until, why, meter };
+            let hold = Hold { meter, ..Hold::new(until, why) };
             (Settled::HandedBack, Some(Signal::Hold(hold)), delivery.hand_back().await)
         }
         Err(Failure::Defer { until, why }) => {
             debug!(message.id = %id, "put off {id}: {why}");
             (Settled::HandedBack, None, delivery.defer(put_off(until, clock::now())).await)
+        }
+        Err(Failure::Refused { cause }) => {
+            debug!(message.id = %id, "handed back {id}: {cause}");
+            (Settled::HandedBack, Some(Signal::Hold(Hold::refused(cause))), delivery.hand_back().await)
         }
         Err(Failure::Halt { cause }) => {
             error!(message.id = %id, "stopping {}: {cause}", status.name());

@@ -2,12 +2,14 @@
 
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use tracing::info;
 
+use crate::holds::{Begun, Holds, Policy, Reason};
 use crate::meter::{Meter, Rates};
 
 /// How often a loop turns at least.
@@ -24,6 +26,7 @@ pub struct Status {
     in_flight: AtomicU64,
     permits: AtomicUsize,
     hold: Mutex<Option<Hold>>,
+    holds: Mutex<Holds>,
     turned: Mutex<Option<Instant>>,
     meter: Arc<Meter>,
 }
@@ -38,6 +41,32 @@ pub struct Hold {
     /// The meter of the account's quota whose pause this is: a matter between the role and its source.
     #[serde(skip)]
     pub meter: Option<usize>,
+    /// True when a peer refuses: credentials, rights, a scope or a licence.
+    #[serde(default)]
+    pub refused: bool,
+    /// When the role tries again.
+    #[serde(default)]
+    pub next: Option<Timestamp>,
+}
+
+impl Hold {
+    /// A hold until a time, or until the dependency is well.
+    pub fn new(until: Option<Timestamp>, why: String) -> Self {
+        Self { until, why, meter: None, refused: false, next: None }
+    }
+
+    /// A hold because a peer refuses.
+    pub fn refused(why: String) -> Self {
+        Self { refused: true, ..Self::new(None, why) }
+    }
+
+    pub(crate) fn reason(&self) -> Reason {
+        match (self.refused, self.meter) {
+            (true, _) => Reason::Refused,
+            (false, Some(_)) => Reason::Paused,
+            (false, None) => Reason::Trouble,
+        }
+    }
 }
 
 /// A picture of a role's [`Status`].
@@ -62,8 +91,13 @@ pub struct Snapshot {
 }
 
 impl Status {
-    /// Counters at zero for the role `name`.
+    /// Counters at zero for the role `name`, which runs until it is stopped.
     pub fn new(name: &'static str) -> Self {
+        Self::with_policy(name, Policy::ROLE)
+    }
+
+    /// The same with another failure policy.
+    pub fn with_policy(name: &'static str, policy: Policy) -> Self {
         let zero = || AtomicU64::new(0);
         Self {
             name,
@@ -74,6 +108,7 @@ impl Status {
             in_flight: zero(),
             permits: AtomicUsize::new(0),
             hold: Mutex::new(None),
+            holds: Mutex::new(Holds::new(policy)),
             turned: Mutex::new(None),
             meter: Arc::default(),
         }
@@ -125,6 +160,7 @@ impl Status {
         let mut waiting = std::pin::pin!(waiting);
         loop {
             *self.turned.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+            self.calm();
             if let Ok(value) = tokio::time::timeout(TURN, waiting.as_mut()).await {
                 return value;
             }
@@ -157,10 +193,46 @@ impl Status {
             Settled::HandedBack => &self.handed_back,
         };
         counter.fetch_add(1, Ordering::Relaxed);
+        if kind == Settled::Done {
+            self.holds().worked();
+        }
     }
 
+    /// Begins a hold for `reason`, or ends the role.
+    pub(crate) fn holds_for(&self, reason: Reason) -> Begun {
+        self.holds().begin(reason, Instant::now())
+    }
+
+    /// Delay before the next probe, after one that failed.
+    pub(crate) fn grows(&self) -> Duration {
+        self.holds().grow()
+    }
+
+    /// Shows the hold; `None` ends it.
     pub(crate) fn hold(&self, hold: Option<Hold>) {
+        if hold.is_none() {
+            self.holds().resume(Instant::now());
+        }
         *self.hold.lock().unwrap_or_else(PoisonError::into_inner) = hold;
+    }
+
+    /// Shows when the role tries again.
+    pub(crate) fn tries_again(&self, next: Timestamp) {
+        if let Some(hold) = self.hold.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+            hold.next = Some(next);
+        }
+    }
+
+    /// Says so once when trouble is over.
+    fn calm(&self) {
+        let is_idle = self.in_flight.load(Ordering::Relaxed) == 0;
+        if self.holds().calm(Instant::now(), is_idle) {
+            info!("{} goes on", self.name);
+        }
+    }
+
+    fn holds(&self) -> MutexGuard<'_, Holds> {
+        self.holds.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -9,8 +9,8 @@ use std::time::Duration;
 use messages::{Cause, CauseClass, Family, Lane, Queue};
 use runtime::broker::{Subscription, local};
 use runtime::{
-    Attempt, BatchWorker, Broker, Failure, Ladder, Limits, Message, Outbox, Role, RunError, Status, Worker,
-    clock, run, run_batches,
+    Attempt, BatchWorker, Broker, Failure, Ladder, Limits, Message, Outbox, Policy, Role, RunError, Status,
+    Worker, clock, run, run_batches,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -21,6 +21,7 @@ enum Ask {
     Retry,
     Reject,
     Hold,
+    Refuse,
     Halt,
     Panic,
     TakeLong,
@@ -33,6 +34,7 @@ struct Obedient {
     /// Calls that second attempts know of.
     known: AtomicU64,
     well: AtomicBool,
+    accepts: AtomicBool,
 }
 
 impl Worker for Obedient {
@@ -56,6 +58,8 @@ impl Worker for Obedient {
             Ask::Reject => Err(Failure::reject(Cause::new(CauseClass::Gone, "gone for good"))),
             Ask::Hold if self.well.load(Ordering::SeqCst) => Ok(()),
             Ask::Hold => Err(Failure::hold(None, "the sky is falling".to_owned())),
+            Ask::Refuse if self.accepts.load(Ordering::SeqCst) => Ok(()),
+            Ask::Refuse => Err(Failure::refused("the store does not accept the credentials (401)")),
             Ask::Halt => Err(Failure::Halt { cause: "set X".to_owned() }),
             Ask::Panic if attempt.number > 1 => Ok(()),
             Ask::Panic => panic!("a fault in a worker"),
@@ -101,7 +105,11 @@ impl Stage {
     }
 
     fn role<W>(&self, worker: Arc<W>, permits: usize) -> (Role<W>, Arc<Status>) {
-        let status = Arc::new(Status::new("test"));
+        self.role_with(worker, permits, Policy::ROLE)
+    }
+
+    fn role_with<W>(&self, worker: Arc<W>, permits: usize, policy: Policy) -> (Role<W>, Arc<Status>) {
+        let status = Arc::new(Status::with_policy("test", policy));
         let role = Role {
             worker,
             broker: self.broker.clone(),
@@ -189,6 +197,66 @@ async fn a_halt_ends_the_worker_and_the_job_is_still_there() {
     assert!(matches!(&error, RunError::Halted(cause) if cause == "set X"), "{error}");
     let left = stage.take_from(queue(), 1).await;
     assert_eq!(left[0].message.headers.attempt, 0);
+}
+
+/// The policy of roles with minutes of milliseconds.
+const QUICK: Policy = Policy {
+    first: Duration::from_millis(1),
+    longest: Duration::from_millis(8),
+    refused_for: Duration::from_millis(50),
+    answers: 5,
+};
+
+fn accepting(accepts: bool) -> Arc<Obedient> {
+    Arc::new(Obedient { well: true.into(), accepts: accepts.into(), ..Obedient::default() })
+}
+
+#[tokio::test]
+async fn a_refusal_is_held_said_and_over_without_a_restart() {
+    let stage = Stage::new();
+    stage.publish(&[Ask::Refuse]).await;
+    let worker = accepting(false);
+    let (role, status) = stage.role(Arc::clone(&worker), 1);
+    let running = tokio::spawn(run(role, Family::ZOOM_LIST));
+    eventually("the refusal is said", || status.snapshot().hold.is_some_and(|hold| hold.next.is_some()))
+        .await;
+    let hold = status.snapshot().hold.unwrap();
+    assert!(hold.refused && hold.why.contains("(401)"), "{hold:?}");
+    worker.accepts.store(true, Ordering::SeqCst);
+    eventually("done", || status.snapshot().done == 1).await;
+    assert_eq!((status.snapshot().retried, status.snapshot().rejected), (0, 0));
+    stage.stop.cancel();
+    running.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_role_that_is_refused_from_its_start_ends_and_keeps_the_job() {
+    let stage = Stage::new();
+    stage.publish(&[Ask::Refuse]).await;
+    let worker = accepting(false);
+    let (role, _) = stage.role_with(Arc::clone(&worker), 1, QUICK);
+    let error = run(role, Family::ZOOM_LIST).await.unwrap_err();
+    assert!(matches!(&error, RunError::Halted(cause) if cause.contains("(401)")), "{error}");
+    assert!(worker.performed.load(Ordering::SeqCst) >= QUICK.answers);
+    assert_eq!(stage.take_from(queue(), 1).await[0].message.headers.attempt, 0);
+}
+
+#[tokio::test]
+async fn after_the_first_success_a_refusal_is_always_a_hold() {
+    let stage = Stage::new();
+    let worker = accepting(false);
+    let (role, status) = stage.role_with(Arc::clone(&worker), 1, QUICK);
+    let running = tokio::spawn(run(role, Family::ZOOM_LIST));
+    stage.publish(&[Ask::Succeed]).await;
+    eventually("one is done", || status.snapshot().done == 1).await;
+    stage.publish(&[Ask::Refuse]).await;
+    let many = u64::from(QUICK.answers) * 10;
+    eventually("it is refused far longer than at a start", || status.snapshot().handed_back > many).await;
+    assert!(!running.is_finished());
+    worker.accepts.store(true, Ordering::SeqCst);
+    eventually("it goes on", || status.snapshot().done == 2).await;
+    stage.stop.cancel();
+    running.await.unwrap().unwrap();
 }
 
 #[tokio::test]

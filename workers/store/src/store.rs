@@ -214,7 +214,7 @@ impl Store {
         each!(self, store => store.examine().await)
     }
 
-    /// True when the store answers; cheap, for asking again and again while work is on hold.
+    /// True when the store answers, be it with a refusal; cheap, for asking again and again while work is on hold.
     pub async fn healthy(&self) -> bool {
         each!(self, store => store.healthy().await)
     }

@@ -79,7 +79,7 @@ impl Tokens {
             }
             // Renewal is ahead of time: until the old one expires, trouble can be waited out, but not by every caller.
             Err(failure) => match cached.as_mut().filter(|held| now < held.token.expires_at) {
-                Some(held) if !matches!(failure, Failure::Halt { .. }) => {
+                Some(held) if !matches!(failure, Failure::Refused { .. }) => {
                     warn!(%failure, "cannot renew the access token yet: {failure}");
                     held.renew_at = (now + TROUBLE).min(held.token.expires_at);
                     Ok(Arc::clone(&held.token))
@@ -156,9 +156,9 @@ fn refused(status: StatusCode, answer: &TokenAnswer) -> Failure {
     match status.as_u16() {
         429 | 500.. => trouble(format!("the token endpoint answered {what}")),
         404 | 405 => {
-            Failure::Halt { cause: format!("the token endpoint answered {what}: check ZOOM_OAUTH_URL") }
+            Failure::Refused { cause: format!("the token endpoint answered {what}: check ZOOM_OAUTH_URL") }
         }
-        _ => Failure::Halt {
+        _ => Failure::Refused {
             cause: format!(
                 "the token endpoint refuses the credentials ({what}): check ZOOM_ACCOUNT_ID, ZOOM_CLIENT_ID and \
                  ZOOM_CLIENT_SECRET, and that the app is activated"

@@ -75,7 +75,8 @@ async fn read_status(client: &Client, status: &str, calls: &mut Calls) -> Result
 }
 
 fn may_not(refusal: &Refusal) -> bool {
-    refusal.reason == Reason::Scopes || matches!(refusal.failure, Failure::Halt { .. })
+    refusal.reason == Reason::Scopes
+        || matches!(refusal.failure, Failure::Refused { .. } | Failure::Halt { .. })
 }
 
 /// A list job is not to be given up for want of host ids.

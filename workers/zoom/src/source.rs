@@ -64,7 +64,7 @@ mod tests {
 
     #[test]
     fn auto_changes_over_once_and_the_others_never() {
-        let wall = Refusal::halt(Reason::Wall, "no Dashboard".into());
+        let wall = Refusal::refused(Reason::Wall, "no Dashboard".into());
         let auto = Source::new(Choice::Auto);
         assert_eq!(auto.api(None), Api::Dashboard);
         assert_eq!(auto.api(Some(Api::Report)), Api::Report);
@@ -80,7 +80,7 @@ mod tests {
 
     #[test]
     fn missing_dashboard_scopes_are_a_wall_when_the_reports_are_granted() {
-        let scopes = Refusal::halt(Reason::Scopes, "the token lacks a scope".into());
+        let scopes = Refusal::refused(Reason::Scopes, "the token lacks a scope".into());
         let pro = vec!["report:read:admin".to_owned()];
         let other = vec!["user:read:admin".to_owned()];
         assert!(Source::new(Choice::Auto).changes_over(&scopes, Api::Dashboard, &pro));

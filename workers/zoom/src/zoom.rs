@@ -97,7 +97,7 @@ impl Zoom {
     /// Gets a token and compares its scopes with those that are needed.
     ///
     /// # Errors
-    /// [`Failure::Halt`] when the credentials are refused, [`Failure::Hold`] when the endpoint is in trouble.
+    /// [`Failure::Refused`] when the credentials are refused, [`Failure::Hold`] when the endpoint is in trouble.
     pub async fn check(&self) -> Result<Granted, Failure> {
         let token = self.client.token().await?;
         let scopes = token.scopes.clone();

@@ -111,10 +111,10 @@ async fn refused_credentials_stop_the_worker() {
     let place = Place::new();
     let store = engine(vec![Answer::Whole(401); 2]).await;
     let outcomes = place.perform(&indexer(&store), &pages(2)).await;
-    assert!(outcomes.iter().all(|outcome| matches!(outcome, Err(Failure::Halt { .. }))), "{outcomes:?}");
+    assert!(outcomes.iter().all(|outcome| matches!(outcome, Err(Failure::Refused { .. }))), "{outcomes:?}");
     let dead = Message::new(Queue::dead(), "a", "x", AT.parse().unwrap());
     let outcomes = place.perform(&DeadLetterDesk::new(store), &[dead]).await;
-    assert!(matches!(outcomes[0], Err(Failure::Halt { .. })), "{outcomes:?}");
+    assert!(matches!(outcomes[0], Err(Failure::Refused { .. })), "{outcomes:?}");
 }
 
 #[tokio::test]

@@ -24,7 +24,9 @@ fn refused(verdict: Verdict) -> Refusal {
 }
 
 fn halted(verdict: Verdict) -> (Reason, String) {
-    let Refusal { reason, failure: Failure::Halt { cause } } = refused(verdict) else { panic!("not halted") };
+    let Refusal { reason, failure: Failure::Refused { cause } } = refused(verdict) else {
+        panic!("not halted")
+    };
     assert!(!cause.contains("canary") && !cause.contains('\n'), "{cause}");
     (reason, cause)
 }

@@ -74,7 +74,7 @@ async fn a_refused_sign_in_is_what_the_probe_says() {
     let wrong = Config { user: "somebody".into(), ..config(&server) };
     let outcome = Bench::new(wrong).opencast.probe().await;
     assert!(
-        matches!(&outcome, Err(Failure::Halt { cause }) if cause.contains("OPENCAST_USER")),
+        matches!(&outcome, Err(Failure::Refused { cause }) if cause.contains("OPENCAST_USER")),
         "{outcome:?}"
     );
 }
@@ -89,5 +89,5 @@ async fn a_user_tracking_that_is_closed_is_not_taken_for_none() {
     })
     .await;
     let outcome = server.bench(Choice::Auto).opencast.probe().await;
-    assert!(matches!(&outcome, Err(Failure::Halt { cause }) if cause.contains("sign-in")), "{outcome:?}");
+    assert!(matches!(&outcome, Err(Failure::Refused { cause }) if cause.contains("sign-in")), "{outcome:?}");
 }

@@ -97,7 +97,7 @@ async fn a_server_that_sends_strangers_to_its_login_may_lack_user_tracking_all_t
     })
     .await;
     let outcome = honest.bench(Choice::Auto).perform(whole(date()), first_attempt()).await;
-    assert!(matches!(&outcome, Err(Failure::Halt { cause }) if cause.contains("sign-in")), "{outcome:?}");
+    assert!(matches!(&outcome, Err(Failure::Refused { cause }) if cause.contains("sign-in")), "{outcome:?}");
 }
 
 #[tokio::test]
@@ -105,7 +105,7 @@ async fn a_page_for_people_in_the_place_of_an_episode_is_a_refused_sign_in() {
     let server = Server::start(|_| Some(axum::response::Html("<html>canary</html>").into_response())).await;
     let task = Task::Episode { mpid: "e".parse().unwrap() };
     let outcome = server.bench(Choice::Auto).perform(task, first_attempt()).await;
-    assert!(matches!(&outcome, Err(Failure::Halt { cause }) if !cause.contains("canary")), "{outcome:?}");
+    assert!(matches!(&outcome, Err(Failure::Refused { cause }) if !cause.contains("canary")), "{outcome:?}");
 }
 
 #[tokio::test]

@@ -68,7 +68,7 @@ async fn a_wrong_password_stops_the_worker_and_says_what_to_mend() {
         let password = SecretString::from("canary-password");
         let bench = Bench::new(Config { auth, password, ..config(&server) });
         let outcome = bench.perform(whole(date()), first_attempt()).await;
-        let Err(Failure::Halt { cause }) = outcome else { panic!("{accepted:?} {auth:?}: {outcome:?}") };
+        let Err(Failure::Refused { cause }) = outcome else { panic!("{accepted:?} {auth:?}: {outcome:?}") };
         assert!(cause.contains("OPENCAST_PASSWORD") && !cause.contains("canary"), "{cause}");
         assert!(server.ledger_summary().calls <= 4, "{:?}", server.ledger_summary());
     }
@@ -81,7 +81,7 @@ async fn nobody_is_let_in_where_it_is_open_and_told_where_it_is_not() {
     Bench::new(nobody(&open)).perform(whole(date()), first_attempt()).await.unwrap();
     let closed = Opencast::start(small(Accepted::Both, false)).await.unwrap();
     let outcome = Bench::new(nobody(&closed)).perform(whole(date()), first_attempt()).await;
-    let Err(Failure::Halt { cause }) = outcome else { panic!("{outcome:?}") };
+    let Err(Failure::Refused { cause }) = outcome else { panic!("{outcome:?}") };
     assert!(cause.contains("OPENCAST_USER"), "{cause}");
 }
 

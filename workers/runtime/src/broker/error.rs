@@ -41,9 +41,12 @@ pub enum BrokerError {
     /// The broker cannot be reached or the connection was lost; tried again by itself.
     #[error("the broker is away: {0}")]
     Away(String),
-    /// The broker refuses: credentials, rights, differing queue arguments, a file of a newer version.
+    /// The broker refuses: credentials, rights, differing queue arguments. It may be another time.
     #[error("the broker refuses: {0}")]
     Refused(String),
+    /// Our own side is wrong: an address that cannot be read, a folder that cannot be written, a file of a newer version.
+    #[error("{0}")]
+    Misconfigured(String),
     /// The lease was lost: somebody else has the message now.
     #[error("the lease of message {0} was lost; somebody else has it now")]
     LeaseLost(String),

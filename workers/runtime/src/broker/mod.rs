@@ -95,8 +95,12 @@ impl Broker {
             Self::Local(local) => local.documents_limit(),
             Self::Amqp(amqp) => amqp.documents_limit(),
         };
-        let depth = self.depth(&Queue::documents()).await;
-        depth.is_ok_and(|depth| depth.ready + depth.leased.unwrap_or(0) < limit as u64)
+        match self.depth(&Queue::documents()).await {
+            Ok(depth) => depth.ready + depth.leased.unwrap_or(0) < limit as u64,
+            // A refusal is counted where work is taken, not here.
+            Err(BrokerError::Refused(_) | BrokerError::Misconfigured(_)) => true,
+            Err(BrokerError::Away(_) | BrokerError::LeaseLost(_)) => false,
+        }
     }
 
     /// Messages parked on rungs, for whatever queue.

@@ -80,7 +80,7 @@ impl Allowance {
             Broker::Local(_) => {
                 let lead = tokio::time::timeout(HANDOVER, broker.lead(&account.lead_name())).await;
                 let lead = lead.map_err(|_| {
-                    BrokerError::Refused(format!(
+                    BrokerError::Misconfigured(format!(
                         "another process fetches from {} with this data folder (UA_DATA_DIR): let it do the work, or \
                          stop it first; several at once need RabbitMQ (AMQP_URL)",
                         account.title()

@@ -238,8 +238,10 @@ impl Elasticsearch {
 
     pub(crate) async fn healthy(&self) -> bool {
         let answer = self.ask_within(Method::Get, "", (), Some(HEALTH_TIMEOUT)).await;
-        // A user who may write need not be allowed to ask what the server is.
-        answer.is_ok_and(|answer| answer.status.is_success() || answer.status == StatusCode::FORBIDDEN)
+        // A refusal is an answer: whether work is accepted, only work can tell.
+        answer.is_ok_and(|answer| {
+            !answer.status.is_server_error() && answer.status != StatusCode::TOO_MANY_REQUESTS
+        })
     }
 
     pub(crate) async fn wipe_prefix(&self) -> Result<(), StoreError> {

@@ -277,7 +277,7 @@ async fn a_server_that_says_nothing_is_away_in_time() {
 
 #[tokio::test]
 async fn health_is_asked_from_the_server() {
-    for (status, wanted) in [(200, true), (403, true), (401, false), (503, false)] {
+    for (status, wanted) in [(200, true), (403, true), (401, true), (429, false), (503, false)] {
         let responder = Responder::start(move |_| (status, "{}".to_owned())).await;
         assert_eq!(responder.store().healthy().await, wanted, "{status}");
         assert!(responder.requests.lock().unwrap()[0].line.starts_with("GET / "));

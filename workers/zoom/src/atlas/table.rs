@@ -109,7 +109,7 @@ fn scopes(said: &str, head: &Head, call: &Call) -> Refusal {
     let names = named.unwrap_or_else(|| call.endpoint.scopes().join(" or "));
     let cause =
         format!("{said}: the token lacks the scope {names}: add it to the OAuth app, then start again");
-    Refusal::halt(Reason::Scopes, cause)
+    Refusal::refused(Reason::Scopes, cause)
 }
 
 /// The scopes in `...does not contain scopes:[a, b].`, if that is what the text holds and nothing else.
@@ -136,12 +136,12 @@ fn no_permission(said: &str, head: &Head, call: &Call) -> Refusal {
             "{said}: the plan has no Dashboard (Business and above have it), or the app's owner may not see it: \
              set ZOOM_SOURCE to auto or report"
         );
-        return Refusal::halt(Reason::Wall, cause);
+        return Refusal::refused(Reason::Wall, cause);
     }
     let cause = format!(
         "{said}: the app's owner has no permission, or the plan is not paid: mend the role or the plan"
     );
-    Refusal::halt(Reason::Other, cause)
+    Refusal::refused(Reason::Other, cause)
 }
 
 fn not_recognised(said: &str, call: &Call) -> Refusal {
@@ -149,7 +149,7 @@ fn not_recognised(said: &str, call: &Call) -> Refusal {
         let text = format!("{said}: the endpoint is not recognised with this id");
         return Refusal::reject(Reason::Other, CauseClass::BadShape, text);
     }
-    Refusal::halt(Reason::Other, format!("{said}: the endpoint is not recognised: check ZOOM_API_URL"))
+    Refusal::refused(Reason::Other, format!("{said}: the endpoint is not recognised: check ZOOM_API_URL"))
 }
 
 fn forbidden(said: &str, call: &Call) -> Refusal {
@@ -157,7 +157,7 @@ fn forbidden(said: &str, call: &Call) -> Refusal {
         let text = format!("{said}: the api refuses this meeting to the account");
         return Refusal::reject(Reason::Other, CauseClass::Forbidden, text);
     }
-    Refusal::halt(
+    Refusal::refused(
         Reason::Other,
         format!("{said}: the api refuses the account or its group: ask the account's owner"),
     )

@@ -83,7 +83,7 @@ fn retried(verdict: Verdict) -> (Reason, Option<Duration>, CauseClass) {
 fn halted(verdict: Verdict) -> (Reason, String) {
     let Refusal { reason, failure } = refused(verdict);
     match failure {
-        Failure::Halt { cause } => (reason, cause),
+        Failure::Refused { cause } => (reason, cause),
         other => panic!("not halted: {other}"),
     }
 }

@@ -182,7 +182,7 @@ async fn refused_credentials_stop_the_worker_and_trouble_there_holds_it() {
     })
     .await;
     let outcome = list(&refused).await;
-    let Err(Failure::Halt { cause }) = outcome else { panic!("{outcome:?}") };
+    let Err(Failure::Refused { cause }) = outcome else { panic!("{outcome:?}") };
     assert!(cause.contains("invalid_client") && cause.contains("ZOOM_CLIENT_SECRET"), "{cause}");
     assert!(!cause.contains("canary"), "{cause}");
 

@@ -93,7 +93,7 @@ async fn without_auto_the_wall_stops_the_worker() {
     let simulator = Simulator::start(Settings { dashboard: false, ..settings() }).await.unwrap();
     let failure =
         bench(&simulator, Choice::Dashboard).perform(job(meetings(yesterday())), first_attempt()).await;
-    let Err(Failure::Halt { cause }) = failure else { panic!("{failure:?}") };
+    let Err(Failure::Refused { cause }) = failure else { panic!("{failure:?}") };
     assert!(cause.contains("Dashboard") && cause.contains("ZOOM_SOURCE"), "{cause}");
 }
 

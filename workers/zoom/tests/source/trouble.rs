@@ -160,7 +160,7 @@ async fn a_missing_scope_stops_the_worker_and_is_named() {
     for choice in [Choice::Dashboard, Choice::Auto] {
         let bench = bench(&simulator, choice);
         let outcome = bench.perform(job(meetings(yesterday())), first_attempt()).await;
-        let Err(Failure::Halt { cause }) = outcome else { panic!("{outcome:?}") };
+        let Err(Failure::Refused { cause }) = outcome else { panic!("{outcome:?}") };
         assert!(cause.contains("dashboard:read:list_meetings:admin"), "{cause}");
         let missing = bench.zoom.check().await.unwrap().missing;
         assert_eq!(missing.len(), 2, "{missing:?}");

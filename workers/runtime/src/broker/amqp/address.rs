@@ -27,7 +27,7 @@ impl Address {
     pub(super) fn parse(url: &SecretString, authorities: Option<&Path>) -> Result<Self, BrokerError> {
         // The parser's error may quote the URL, so it is not passed on.
         let mut uri: AMQPUri = url.expose_secret().parse().map_err(|_| {
-            BrokerError::Refused(
+            BrokerError::Misconfigured(
                 "AMQP_URL is not of the form amqp[s]://user:password@host:port/vhost".to_owned(),
             )
         })?;
@@ -72,7 +72,10 @@ impl Address {
 
 fn read_authorities(path: &Path) -> Result<String, BrokerError> {
     let refuse = |why: &str| {
-        BrokerError::Refused(format!("cannot use the certificate authorities in {}: {why}", path.display()))
+        BrokerError::Misconfigured(format!(
+            "cannot use the certificate authorities in {}: {why}",
+            path.display()
+        ))
     };
     let text = std::fs::read_to_string(path).map_err(|error| refuse(&error.to_string()))?;
     if text.contains("-----BEGIN CERTIFICATE-----") {

@@ -102,7 +102,8 @@ impl Names {
     /// A name that belongs to no queue of work.
     pub(super) fn own(&self, what: &str, name: &str) -> Result<ShortString, BrokerError> {
         let text = format!("{}.{what}.{name}", self.prefix);
-        short(&text).ok_or_else(|| BrokerError::Refused(format!("{text} is too long for a queue's name")))
+        short(&text)
+            .ok_or_else(|| BrokerError::Misconfigured(format!("{text} is too long for a queue's name")))
     }
 
     /// A name that nobody else has, for a queue that ends with its connection.

@@ -77,7 +77,11 @@ impl Publisher {
                 }
                 // A channel that had something returned may still have more to say; it is not used again.
                 End::Unroutable(queue) => return Err(Refusal::Unroutable(queue)),
-                End::Lost(error @ (BrokerError::Refused(_) | BrokerError::LeaseLost(_))) => {
+                End::Lost(
+                    error @ (BrokerError::Refused(_)
+                    | BrokerError::Misconfigured(_)
+                    | BrokerError::LeaseLost(_)),
+                ) => {
                     return Err(error.into());
                 }
                 End::Lost(error) => self.wait_out(error, begin, &mut pauses).await?,

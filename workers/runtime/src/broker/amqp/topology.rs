@@ -65,7 +65,7 @@ pub(super) fn wanted(
     let mut all = Vec::new();
     for queue in queues() {
         let name = names.physical(&queue).ok_or_else(|| {
-            BrokerError::Refused(format!("the prefix of {queue} is too long for a queue's name"))
+            BrokerError::Misconfigured(format!("the prefix of {queue} is too long for a queue's name"))
         })?;
         let arguments = queue_arguments(&queue, &exchange, documents_limit);
         let overflow = names::returned(&queue).and_then(|returned| names::short(returned.as_str()));

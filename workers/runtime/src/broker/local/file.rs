@@ -38,7 +38,7 @@ impl From<FileError> for BrokerError {
     fn from(error: FileError) -> Self {
         match error {
             FileError::Away(why) => Self::Away(why),
-            FileError::Refused(why) => Self::Refused(why),
+            FileError::Refused(why) => Self::Misconfigured(why),
         }
     }
 }

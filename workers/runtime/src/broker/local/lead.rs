@@ -38,7 +38,10 @@ impl Local {
     pub(in crate::broker) async fn lead(&self, name: &str) -> Result<Lead, BrokerError> {
         let folder = self.inner.settings.folder.join("leads");
         let refuse = |error: std::io::Error| {
-            BrokerError::Refused(format!("cannot lock a file in {}: {error} (UA_DATA_DIR)", folder.display()))
+            BrokerError::Misconfigured(format!(
+                "cannot lock a file in {}: {error} (UA_DATA_DIR)",
+                folder.display()
+            ))
         };
         std::fs::create_dir_all(&folder).map_err(refuse)?;
         let path = folder.join(format!("{name}.lock"));

@@ -70,7 +70,7 @@ impl Local {
     pub fn open(settings: Settings) -> Result<Self, BrokerError> {
         let folder = &settings.folder;
         let refuse = |error: std::io::Error| {
-            BrokerError::Refused(format!(
+            BrokerError::Misconfigured(format!(
                 "cannot write to the data folder {}: {error} (UA_DATA_DIR)",
                 folder.display()
             ))

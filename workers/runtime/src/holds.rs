@@ -1,0 +1,286 @@
+//! The failure policy as a state machine: how long a hold lasts, when it is worth a log line, and when refusals end a role.
+//! Pure: the time is passed in.
+
+use std::time::{Duration, Instant};
+
+/// The numbers of the failure policy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Policy {
+    /// Delay before the first new attempt; doubles with each further one.
+    pub first: Duration,
+    /// Longest delay between two attempts.
+    pub longest: Duration,
+    /// How long a peer must have refused everything before the role ends.
+    pub refused_for: Duration,
+    /// Number of refusals in that time before the role ends.
+    pub answers: u32,
+}
+
+impl Policy {
+    /// Of roles that run until they are stopped: they end when refused for 5 minutes, with at least 5 answers.
+    pub const ROLE: Self = Self {
+        first: Duration::from_millis(500),
+        longest: Duration::from_secs(60),
+        refused_for: Duration::from_secs(300),
+        answers: 5,
+    };
+    /// Of commands that do one thing and end: 5 attempts in 15 seconds.
+    pub const COMMAND: Self =
+        Self { first: Duration::from_secs(1), refused_for: Duration::ZERO, ..Self::ROLE };
+
+    /// Delay before attempt number `attempt` after the first one, counted from 0.
+    pub fn delay(&self, attempt: u32) -> Duration {
+        self.first.saturating_mul(1_u32.checked_shl(attempt).unwrap_or(u32::MAX)).min(self.longest)
+    }
+}
+
+/// Counts the refusals of a peer that has never accepted anything.
+///
+/// A peer that is starting refuses for a while, and so does a load balancer before it. Only a peer that does nothing else is
+/// taken at its word, and only before its first success: afterwards the configuration is known to be good.
+#[derive(Debug, Clone)]
+pub struct Refusals {
+    policy: Policy,
+    since: Option<Instant>,
+    answers: u32,
+    accepted: bool,
+}
+
+impl Refusals {
+    /// No answers yet.
+    pub fn new(policy: Policy) -> Self {
+        Self { policy, since: None, answers: 0, accepted: false }
+    }
+
+    /// Notes a success: no later refusal ends the role.
+    pub fn accepted(&mut self) {
+        self.accepted = true;
+        self.interrupted();
+    }
+
+    /// Notes another trouble than a refusal: the peer does not refuse without interruption.
+    pub fn interrupted(&mut self) {
+        (self.since, self.answers) = (None, 0);
+    }
+
+    /// Counts a refusal; true when the role must end.
+    pub fn refused(&mut self, now: Instant) -> bool {
+        let since = *self.since.get_or_insert(now);
+        self.answers = self.answers.saturating_add(1);
+        let enough =
+            self.answers >= self.policy.answers && now.duration_since(since) >= self.policy.refused_for;
+        enough && !self.accepted
+    }
+}
+
+/// Why a role holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reason {
+    /// A pause of the quota: it ends at its time, or by order.
+    Paused,
+    /// A dependency is away, full or in trouble.
+    Trouble,
+    /// A peer refuses.
+    Refused,
+}
+
+/// What follows from a hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Begun {
+    /// Wait; `news` when the state has changed.
+    Hold { delay: Duration, news: bool },
+    /// End the role.
+    End,
+}
+
+/// The holds of one role. A spell of trouble consists of many holds, each longer than the one before it: it is over when
+/// the role has worked for as long as it was last held.
+#[derive(Debug)]
+pub(crate) struct Holds {
+    policy: Policy,
+    refusals: Refusals,
+    /// Holds of this spell so far.
+    level: u32,
+    /// The state that was announced.
+    told: Option<Reason>,
+    /// When the last hold of this spell ended; `None` during one, and without a spell.
+    resumed: Option<Instant>,
+    /// A message was done since then.
+    worked: bool,
+}
+
+impl Holds {
+    pub(crate) fn new(policy: Policy) -> Self {
+        Self { policy, refusals: Refusals::new(policy), level: 0, told: None, resumed: None, worked: false }
+    }
+
+    /// A hold begins.
+    pub(crate) fn begin(&mut self, reason: Reason, now: Instant) -> Begun {
+        self.calm(now, false);
+        if reason == Reason::Refused {
+            if self.refusals.refused(now) {
+                return Begun::End;
+            }
+        } else {
+            self.refusals.interrupted();
+        }
+        let news = self.told.replace(reason) != Some(reason);
+        self.resumed = None;
+        // A pause has its own end, however often it comes.
+        let delay = if reason == Reason::Paused { self.policy.first } else { self.grow() };
+        Begun::Hold { delay, news }
+    }
+
+    /// A probe during a hold failed; returns the delay before the next one.
+    pub(crate) fn grow(&mut self) -> Duration {
+        let delay = self.policy.delay(self.level);
+        self.level = self.level.saturating_add(1);
+        delay
+    }
+
+    /// A hold ends, and work begins.
+    pub(crate) fn resume(&mut self, now: Instant) {
+        (self.resumed, self.worked) = (Some(now), false);
+    }
+
+    /// A message was done.
+    pub(crate) fn worked(&mut self) {
+        self.worked = true;
+        self.refusals.accepted();
+    }
+
+    /// Ends the spell of trouble if the role has worked, or had nothing to do, for as long as it was last held; true when
+    /// an announced state is over.
+    pub(crate) fn calm(&mut self, now: Instant, is_idle: bool) -> bool {
+        let last = self.policy.delay(self.level.saturating_sub(1));
+        let quiet = self.resumed.is_some_and(|resumed| now.duration_since(resumed) >= last);
+        let over = self.told == Some(Reason::Paused) && self.resumed.is_some();
+        if !over && !(quiet && (self.worked || is_idle)) {
+            return false;
+        }
+        (self.level, self.resumed) = (0, None);
+        self.told.take().is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seconds(count: u64) -> Duration {
+        Duration::from_secs(count)
+    }
+
+    #[test]
+    fn delays_double_up_to_a_minute() {
+        let delays: Vec<u64> = (0..9).map(|n| Policy::ROLE.delay(n).as_millis() as u64).collect();
+        assert_eq!(delays, [500, 1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000]);
+        assert_eq!(Policy::ROLE.delay(u32::MAX), seconds(60));
+        let all: Duration = (0..4).map(|n| Policy::COMMAND.delay(n)).sum();
+        assert_eq!(all, seconds(15), "five attempts");
+    }
+
+    #[test]
+    fn a_role_that_is_refused_from_its_start_ends_after_five_minutes() {
+        let (mut holds, start) = (Holds::new(Policy::ROLE), Instant::now());
+        let (mut now, mut answers) = (start, 0);
+        loop {
+            answers += 1;
+            match holds.begin(Reason::Refused, now) {
+                Begun::Hold { delay, news } => {
+                    assert_eq!(news, answers == 1, "said once");
+                    now += delay;
+                    holds.resume(now);
+                }
+                Begun::End => break,
+            }
+        }
+        assert!(now - start >= seconds(300) && now - start <= seconds(360), "{:?}", now - start);
+        assert_eq!(answers, 11);
+    }
+
+    #[test]
+    fn five_minutes_with_fewer_than_five_answers_are_not_enough() {
+        let (mut refusals, start) = (Refusals::new(Policy::ROLE), Instant::now());
+        for minute in [0, 10, 20, 30] {
+            assert!(!refusals.refused(start + seconds(60 * minute)));
+        }
+        assert!(refusals.refused(start + seconds(60 * 31)));
+        let mut refusals = Refusals::new(Policy::ROLE);
+        assert!((0..300).all(|second| !refusals.refused(start + seconds(second))));
+        assert!(refusals.refused(start + seconds(300)));
+    }
+
+    #[test]
+    fn after_a_success_or_another_trouble_refusals_do_not_end_the_role() {
+        let start = Instant::now();
+        let mut refusals = Refusals::new(Policy::ROLE);
+        assert!(!refusals.refused(start));
+        refusals.accepted();
+        assert!((0..100).all(|minute| !refusals.refused(start + seconds(60 * minute))));
+        let mut refusals = Refusals::new(Policy::ROLE);
+        for minute in 0..100 {
+            assert!(!refusals.refused(start + seconds(60 * minute)));
+            if minute % 4 == 3 {
+                refusals.interrupted();
+            }
+        }
+    }
+
+    #[test]
+    fn a_command_asks_five_times() {
+        let (mut refusals, now) = (Refusals::new(Policy::COMMAND), Instant::now());
+        assert_eq!([(); 5].map(|()| refusals.refused(now)), [false, false, false, false, true]);
+    }
+
+    fn delay(holds: &mut Holds, reason: Reason, now: Instant) -> Duration {
+        match holds.begin(reason, now) {
+            Begun::Hold { delay, .. } => delay,
+            Begun::End => panic!("ended"),
+        }
+    }
+
+    #[test]
+    fn holds_grow_although_the_probe_says_that_all_is_well() {
+        let (mut holds, mut now) = (Holds::new(Policy::ROLE), Instant::now());
+        holds.worked();
+        for wanted in [500, 1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000] {
+            let delay = delay(&mut holds, Reason::Trouble, now);
+            assert_eq!(delay.as_millis(), wanted);
+            now += delay;
+            holds.resume(now);
+            // Other messages go through meanwhile.
+            holds.worked();
+            now += Duration::from_millis(100);
+        }
+        assert!(!holds.calm(now, true), "a moment is not enough");
+        assert!(holds.calm(now + seconds(60), false), "said once");
+        assert!(!holds.calm(now + seconds(61), false));
+        assert_eq!(delay(&mut holds, Reason::Trouble, now + seconds(61)).as_millis(), 500);
+    }
+
+    #[test]
+    fn work_that_was_not_done_is_no_success_and_an_empty_queue_is_calm() {
+        let (mut holds, now) = (Holds::new(Policy::ROLE), Instant::now());
+        delay(&mut holds, Reason::Trouble, now);
+        holds.resume(now);
+        assert!(!holds.calm(now + seconds(3_600), false), "one long job is under way");
+        assert_eq!(delay(&mut holds, Reason::Trouble, now + seconds(3_600)), seconds(1));
+        holds.resume(now);
+        assert!(holds.calm(now + seconds(1), true));
+    }
+
+    #[test]
+    fn each_state_is_news_once() {
+        let (mut holds, now) = (Holds::new(Policy::ROLE), Instant::now());
+        let mut news = |reason| match holds.begin(reason, now) {
+            Begun::Hold { news, .. } => news,
+            Begun::End => panic!("ended"),
+        };
+        use Reason::{Paused, Refused, Trouble};
+        let reasons = [Refused, Refused, Trouble, Trouble, Refused, Paused];
+        assert_eq!(reasons.map(&mut news), [true, false, true, false, true, true]);
+        holds.resume(now);
+        assert!(holds.calm(now, false), "a pause is over when it ends");
+    }
+}
