@@ -5,6 +5,8 @@ mod enrich;
 mod expiry;
 pub mod figures;
 mod filing;
+#[doc(hidden)]
+pub mod fuzz;
 mod indexer;
 mod load;
 mod map;

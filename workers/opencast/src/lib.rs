@@ -8,6 +8,8 @@ mod config;
 mod daily;
 mod endpoint;
 mod episodes;
+#[doc(hidden)]
+pub mod fuzz;
 mod growth;
 mod known;
 mod minute;

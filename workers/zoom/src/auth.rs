@@ -167,6 +167,15 @@ fn refused(status: StatusCode, answer: &TokenAnswer) -> Failure {
     }
 }
 
+/// Entry for the fuzz targets.
+pub(crate) fn fuzz(status: u16, answer: TokenAnswer) -> Result<usize, String> {
+    let status = StatusCode::from_u16(status).unwrap_or_default();
+    if !status.is_success() {
+        return Err(refused(status, &answer).to_string());
+    }
+    token(answer, Instant::now()).map(|token| token.scopes.len()).ok_or_else(|| "no token".to_owned())
+}
+
 /// An error word such as `invalid_client`; whatever else stands there is not repeated.
 fn is_error_word(text: &str) -> bool {
     text.len() <= 40 && text.chars().all(|char| char.is_ascii_lowercase() || char == '_')

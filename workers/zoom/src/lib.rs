@@ -9,6 +9,8 @@ mod encode;
 mod endpoint;
 mod errand;
 pub mod figures;
+#[doc(hidden)]
+pub mod fuzz;
 mod headers;
 mod hosts;
 mod list;

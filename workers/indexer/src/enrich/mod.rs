@@ -90,6 +90,18 @@ impl View<'_> {
     }
 }
 
+/// Entry for the fuzz targets: the places of some addresses by a file that nobody writes meanwhile.
+#[doc(hidden)]
+pub fn fuzz(path: &Path, addresses: &[IpAddr]) -> Result<Vec<String>, String> {
+    let database = database::Database::of_settled(path).map_err(|fault| fault.to_string())?;
+    let _ = database.about();
+    let record = |address: &IpAddr| database.lookup::<place::Record>(*address).transpose();
+    let found = addresses.iter().filter_map(record);
+    found
+        .map(|record| record.map(|record| format!("{record:?}")).map_err(|fault| fault.to_string()))
+        .collect()
+}
+
 /// Writes what documents share.
 pub(crate) fn shared<T: Serialize, S: Serializer>(
     what: &Option<Arc<T>>,

@@ -20,7 +20,7 @@ pub(crate) fn only_item(raw: &RawDocument<'_>, position: usize) -> Option<Only> 
     if raw.kind == RawKind::OpencastActions {
         let row = *opencast_wire::actions::page(raw.body).ok()?.rows.get(position)?;
         return Some(Only {
-            body: format!("{{\"actions\":{{\"action\":{}}}}}", row.get()),
+            body: format!("{{\"actions\":{{\"action\":[{}]}}}}", row.get()),
             key: key(row, raw.kind),
         });
     }

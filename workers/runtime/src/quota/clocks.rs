@@ -31,8 +31,11 @@ impl Ahead {
 
     /// A time of the other clock by ours, in whole seconds off; the same where the clocks agree.
     pub(crate) fn here(self, there: Timestamp) -> Timestamp {
-        let off =
-            if self.ms.abs() < ALIKE_MS { 0 } else { self.ms.saturating_add(self.ms.signum() * 500) / 1_000 };
+        let off = if self.ms.unsigned_abs() < ALIKE_MS.unsigned_abs() {
+            0
+        } else {
+            self.ms.saturating_add(self.ms.signum() * 500) / 1_000
+        };
         there.checked_sub(SignedDuration::from_secs(off)).unwrap_or(there)
     }
 }

@@ -101,7 +101,7 @@ impl Demand {
     pub(crate) fn grant(&mut self, meter: usize, now: f64) -> Option<Turn> {
         let name = self.first(meter, now)?;
         let worker = self.workers.get_mut(&name)?;
-        worker.granted[meter] += 1;
+        worker.granted[meter] = worker.granted[meter].saturating_add(1);
         let turn = Turn { worker: name.clone(), serial: worker.serial, since: now - worker.heard };
         self.rings[meter].pop_front();
         if worker.wanted(meter) > 0 {

@@ -95,28 +95,33 @@ impl Ledger {
         }
         match self.buckets[meter].take(&self.paces[meter], now.seconds) {
             Ok(()) => {
-                self.book.used += u64::from(daily);
+                self.book.used = self.book.used.saturating_add(u64::from(daily));
                 Draw::Granted
             }
             Err(wait) => Draw::Wait(wait),
         }
     }
 
-    /// A token was not used. One that came `at_once` is given out again, as if it had never been.
-    pub(crate) fn give_back(&mut self, meter: usize, at_once: bool) {
-        if self.account.meters[meter].daily {
-            self.book.used = self.book.used.saturating_sub(1);
+    /// Tokens were not used. Those that came back `at_once` are given out again, as if they had never been. Other processes
+    /// name the numbers: they may be any.
+    pub(crate) fn give_back(&mut self, meter: usize, count: u64, at_once: bool) {
+        let (Some(of), Some(bucket)) = (self.account.meters.get(meter), self.buckets.get_mut(meter)) else {
+            return;
+        };
+        if of.daily {
+            self.book.used = self.book.used.saturating_sub(count);
         }
         if at_once {
-            self.buckets[meter].put_back(&self.paces[meter]);
+            bucket.put_back(&self.paces[meter], count);
         }
     }
 
     /// What has to be kept now, if anything: the book, with the count of the next moment added.
     pub(crate) fn to_keep(&self) -> Option<Book> {
         let ahead = self.ahead();
-        let short = self.kept? < self.book.used + ahead / 2;
-        (self.changed || short).then(|| Book { used: self.book.used + ahead, ..self.book.clone() })
+        let short = self.kept? < self.book.used.saturating_add(ahead / 2);
+        (self.changed || short)
+            .then(|| Book { used: self.book.used.saturating_add(ahead), ..self.book.clone() })
     }
 
     /// `book` is being kept: what changes from now on has to be kept again.
@@ -263,8 +268,8 @@ impl Ledger {
     fn take_back(&mut self, now: Now) {
         let today = Offset::UTC.to_datetime(self.api(now.time)).date();
         if let Some(before) = self.book.before.filter(|before| before.day == today) {
-            let used = before.used + self.book.used;
-            let uncounted = before.uncounted + self.book.uncounted;
+            let used = before.used.saturating_add(self.book.used);
+            let uncounted = before.uncounted.saturating_add(self.book.uncounted);
             self.begin_day(DayCount { used, uncounted, ..before }, None);
         }
     }

@@ -7,6 +7,8 @@
 mod book;
 mod clocks;
 mod demand;
+#[doc(hidden)]
+pub mod fuzz;
 mod ledger;
 mod meter;
 mod news;

@@ -199,7 +199,7 @@ async fn answer_all(answers: Answers) -> Result<(), BrokerError> {
     Ok(())
 }
 
-fn obey(till: &Till, body: &[u8], waiting: u64) -> Answer {
+pub(super) fn obey(till: &Till, body: &[u8], waiting: u64) -> Answer {
     let order: Order = match serde_json::from_slice(body) {
         Ok(order) => order,
         Err(error) => return Answer::Refused(format!("the order cannot be read: {error}")),
@@ -211,6 +211,24 @@ fn obey(till: &Till, body: &[u8], waiting: u64) -> Answer {
         Ok(()) => Answer::Done(till.news(waiting)),
         Err(why) => Answer::Refused(why),
     }
+}
+
+/// Takes in what a process wants; `None` when it cannot be read, or says nothing new.
+pub(super) fn heed(demand: &mut Demand, till: &Till, body: &[u8]) -> Option<Want> {
+    let Ok(mut want) = serde_json::from_slice::<Want>(body) else {
+        warn!("a process says what it wants in words that cannot be read: is it of another version?");
+        return None;
+    };
+    let back = demand.hear(&want, till.now().seconds)?;
+    for (meter, count) in back.into_iter().enumerate() {
+        till.ledger().give_back(meter, count, false);
+    }
+    for order in std::mem::take(&mut want.orders) {
+        debug!("from a worker: {order:?}");
+        // It tells what it was told by the API; there is nothing in it to refuse.
+        let _ = till.obey(order);
+    }
+    Some(want)
 }
 
 impl Service {
@@ -235,21 +253,7 @@ impl Service {
     async fn take(&mut self, arrival: Arrival, till: &Till) -> Result<(), BrokerError> {
         match arrival {
             Arrival::Want(body) => {
-                let Ok(want) = serde_json::from_slice::<Want>(&body) else {
-                    warn!(
-                        "a process says what it wants in words that cannot be read: is it of another version?"
-                    );
-                    return Ok(());
-                };
-                let Some(back) = self.demand.hear(&want, till.now().seconds) else { return Ok(()) };
-                for (meter, count) in back.into_iter().enumerate() {
-                    (0..count).for_each(|_| till.ledger().give_back(meter, false));
-                }
-                for order in want.orders {
-                    debug!("from a worker: {order:?}");
-                    // It tells what it was told by the API; there is nothing in it to refuse.
-                    let _ = till.obey(order);
-                }
+                let Some(want) = heed(&mut self.demand, till, &body) else { return Ok(()) };
                 let news = self.news(till);
                 let paused =
                     |(waiting, meter): (&u64, &super::MeterNews)| *waiting > 0 && meter.pause.is_some();
@@ -260,7 +264,7 @@ impl Service {
             Arrival::Undelivered { worker, body } => {
                 self.demand.gone(&worker);
                 if let Ok(Note::Grant(grant)) = serde_json::from_slice(&body) {
-                    (0..grant.count).for_each(|_| till.ledger().give_back(grant.meter, true));
+                    till.ledger().give_back(grant.meter, grant.count, true);
                 }
             }
         }

@@ -113,7 +113,8 @@ impl Bucket {
             return Ok(());
         }
         // Never nought: whoever waits for less than the clock can tell would ask without end.
-        Err(Duration::from_secs_f64((1.0 - self.tokens) / rate).max(Duration::from_micros(1)))
+        let wait = Duration::try_from_secs_f64((1.0 - self.tokens) / rate).unwrap_or(Duration::MAX);
+        Err(wait.max(Duration::from_micros(1)))
     }
 
     /// The rate at this moment, when nobody has asked for so many seconds.
@@ -124,9 +125,9 @@ impl Bucket {
         if now < *self.first_until.get_or_insert(now + FIRST_CALLS) { pace.first_rate } else { pace.rate }
     }
 
-    /// Puts back a token that came back at once, as if it had never been taken.
-    pub(super) fn put_back(&mut self, pace: &Pace) {
-        self.tokens = (self.tokens + 1.0).min(pace.depth);
+    /// Puts back tokens that came back at once, as if they had never been taken.
+    pub(super) fn put_back(&mut self, pace: &Pace, count: u64) {
+        self.tokens = (self.tokens + count as f64).min(pace.depth);
     }
 }
 

@@ -203,7 +203,7 @@ impl Tap {
     }
 
     /// Takes in what the leader says.
-    fn take(&self, note: &[u8]) {
+    pub(super) fn take(&self, note: &[u8]) {
         let now = Instant::now();
         let Ok(note) = serde_json::from_slice::<Note>(note) else {
             return debug!("the leader of the quota says what cannot be read: is it of another version?");

@@ -32,12 +32,17 @@ impl Blocks {
         if !std::fs::metadata(path)?.is_file() {
             return Err(io::Error::other("it is no file").into());
         }
-        let file = File::open(path)?;
-        let stamp = Stamp::of(&file.metadata()?);
-        if stamp.is_fresh() {
+        let blocks = Self::of(File::open(path)?)?;
+        if blocks.stamp.is_fresh() {
             // From here on no change can leave the stamp as it is.
             thread::sleep(TICK);
         }
+        Ok(blocks)
+    }
+
+    /// Of a file that did not change of late.
+    pub(super) fn of(file: File) -> Result<Self, Fault> {
+        let stamp = Stamp::of(&file.metadata()?);
         Ok(Self { file, stamp, cache: Cache::default() })
     }
 

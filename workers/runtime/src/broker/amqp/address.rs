@@ -25,12 +25,17 @@ pub(super) struct Address {
 impl Address {
     /// Reads the URL and, for TLS, a file of certificate authorities to trust besides the system's.
     pub(super) fn parse(url: &SecretString, authorities: Option<&Path>) -> Result<Self, BrokerError> {
-        // The parser's error may quote the URL, so it is not passed on.
-        let mut uri: AMQPUri = url.expose_secret().parse().map_err(|_| {
+        let refused = || {
             BrokerError::Misconfigured(
                 "AMQP_URL is not of the form amqp[s]://user:password@host:port/vhost".to_owned(),
             )
-        })?;
+        };
+        // A slash too many, and the password would be part of the virtual host, which is shown.
+        if url.expose_secret().splitn(4, '/').nth(3).is_some_and(|path| path.contains('@')) {
+            return Err(refused());
+        }
+        // The parser's error may quote the URL, so it is not passed on.
+        let mut uri: AMQPUri = url.expose_secret().parse().map_err(|_| refused())?;
         if uri.vhost.is_empty() {
             // Nobody means the virtual host without a name by a slash at the end.
             "/".clone_into(&mut uri.vhost);
@@ -128,9 +133,13 @@ mod tests {
 
     #[test]
     fn what_is_no_address_is_not_repeated() {
-        for url in
-            ["http://harvester:canary-81@host", "canary-81", "amqp://harvester:canary-81@host:port/", ""]
-        {
+        for url in [
+            "http://harvester:canary-81@host",
+            "canary-81",
+            "amqp://harvester:canary-81@host:port/",
+            "amqp:///harvester:canary-81@host/",
+            "",
+        ] {
             let error = parse(url).unwrap_err().to_string();
             assert!(error.contains("AMQP_URL") && !error.contains("canary"), "{error}");
         }

@@ -8,6 +8,8 @@ mod consumer;
 mod counter;
 mod difference;
 mod fault;
+#[doc(hidden)]
+pub mod fuzz;
 mod intake;
 mod lead;
 mod lease;

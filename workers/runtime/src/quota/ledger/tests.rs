@@ -68,7 +68,7 @@ fn a_day_that_is_used_up_holds_until_midnight_and_begins_anew() {
 fn a_token_that_came_back_is_not_counted() {
     let mut ledger = short_day(2);
     assert_eq!(ledger.draw(HEAVY, at(10.0)), Draw::Granted);
-    ledger.give_back(HEAVY, false);
+    ledger.give_back(HEAVY, 1, false);
     assert_eq!(ledger.draw(HEAVY, at(20.0)), Draw::Granted);
     assert_eq!(ledger.draw(HEAVY, at(30.0)), Draw::Granted);
     held(ledger.draw(HEAVY, at(40.0)));
@@ -333,7 +333,7 @@ proptest! {
                 0 | 1 => given += u64::from(ledger.draw(HEAVY, now) == Draw::Granted),
                 2 => given += u64::from(ledger.draw(LISTS, now) == Draw::Granted),
                 3 if back < given => {
-                    ledger.give_back(HEAVY, false);
+                    ledger.give_back(HEAVY, 1, false);
                     back += 1;
                 }
                 4 => ledger.obey(used(given - back, None), now).unwrap(),

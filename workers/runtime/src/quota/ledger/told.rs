@@ -27,8 +27,8 @@ pub(super) struct Doubts {
 impl Ledger {
     /// Takes note of how far the API's clock is ahead of ours. A day that ours began too early is taken back.
     pub(super) fn learn_skew(&mut self, skew_ms: Option<i64>, now: Now) {
-        let Some(told) = skew_ms.filter(|skew| skew.abs() < MOST_SKEW_MS) else { return };
-        let is_news = (told - self.book.skew_ms).abs() > SKEW_MS;
+        let Some(told) = skew_ms.filter(|skew| (-MOST_SKEW_MS..MOST_SKEW_MS).contains(skew)) else { return };
+        let is_news = told.abs_diff(self.book.skew_ms) > SKEW_MS.unsigned_abs();
         if is_news && (told - self.doubts.skew_ms).abs() <= SKEW_MS {
             self.book.skew_ms = if told.abs() > SKEW_MS { told } else { 0 };
             self.take_back(now);
@@ -50,7 +50,7 @@ impl Ledger {
         let alike = self.account.per_day / ALIKE + 1;
         let again = self.doubts.used.replace((self.book.day, told));
         if again.is_some_and(|(day, before)| day == self.book.day && before.abs_diff(told) <= alike) {
-            self.book.uncounted += told - self.book.used;
+            self.book.uncounted = self.book.uncounted.saturating_add(told - self.book.used);
             self.book.used = told;
             self.doubts.used = None;
         }

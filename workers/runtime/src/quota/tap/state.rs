@@ -141,7 +141,7 @@ impl State {
     /// Hands tokens to callers; returns how many were left over, and whether they came too late.
     pub(super) fn hand_out(&mut self, grant: &Grant, now: Instant) -> Left {
         let Some(received) = self.want.received.get_mut(grant.meter) else { return Left::default() };
-        *received += grant.count;
+        *received = received.saturating_add(grant.count);
         let good_until = self.good_until(grant, now).filter(|until| now <= *until);
         let mut left = grant.count;
         while let Some(good_until) = good_until
@@ -151,7 +151,8 @@ impl State {
             let token = Token { term: grant.term, good_until };
             left -= u64::from(caller.send(Ok(token)).is_ok());
         }
-        self.want.returned[grant.meter] += left;
+        let returned = &mut self.want.returned[grant.meter];
+        *returned = returned.saturating_add(left);
         Left { tokens: left, late: good_until.is_none() }
     }
 

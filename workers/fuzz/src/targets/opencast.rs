@@ -1,0 +1,113 @@
+//! Opencast's answers in every dialect: every row is read, or has a fault that names a field.
+
+use opencast_wire::{Action, Episode, actions, episode, workflow};
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use super::{bounded, fixtures, said_well, target};
+use crate::driver::Target;
+use crate::mutate::Form;
+
+pub(super) fn targets() -> Vec<Target> {
+    let pages =
+        [fixtures("opencast-wire", &["actions"]), fixtures("indexer", &["opencast_actions"])].concat();
+    let episodes = fixtures("indexer", &["opencast_episode"]);
+    let answers = fixtures("opencast-wire", &["workflows"]);
+    vec![
+        target("opencast-actions", Form::Json, pages, || Box::new(page)),
+        target("opencast-episodes", Form::Json, episodes, || Box::new(results)),
+        target("opencast-workflows", Form::Json, answers, || Box::new(workflows)),
+        target("opencast-answer", Form::Json, vec![b"<html>".to_vec(), b"{}".to_vec()], || Box::new(answer)),
+    ]
+}
+
+/// The answer as the client reads it.
+fn body(bytes: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(bytes);
+    serde_json::from_str::<&RawValue>(&text).ok().map(|body| body.get().to_owned())
+}
+
+/// How many rows stand at a place, where the text has no member twice.
+fn rows(text: &str, place: &str) -> Option<usize> {
+    let value: Value = serde_json::from_str(text).ok()?;
+    // A member that comes twice may be read by either.
+    if serde_json::to_string(&value).ok()?.len() + 8 < text.split_whitespace().map(str::len).sum() {
+        return None;
+    }
+    match value.pointer(place)? {
+        Value::Array(rows) => Some(rows.len()),
+        Value::Object(_) => Some(1),
+        _ => None,
+    }
+}
+
+fn page(bytes: &[u8]) -> bool {
+    let Some(text) = body(bytes) else { return false };
+    let body: &RawValue = serde_json::from_str(&text).unwrap();
+    match actions::page(body) {
+        Ok(page) => {
+            if let Some(rows) = rows(&text, "/actions/action") {
+                assert_eq!(page.rows.len(), rows, "rows of the page");
+            }
+            for row in page.rows {
+                match Action::read(row) {
+                    Ok(action) => bounded(format!("{action:?}").len(), row.get().as_bytes()),
+                    Err(fault) => said_well(&fault.to_string()),
+                }
+            }
+            true
+        }
+        Err(fault) => {
+            said_well(&fault.to_string());
+            false
+        }
+    }
+}
+
+fn results(bytes: &[u8]) -> bool {
+    let Some(text) = body(bytes) else { return false };
+    let body: &RawValue = serde_json::from_str(&text).unwrap();
+    let found = match episode::results(body) {
+        Ok(found) => found,
+        Err(fault) => {
+            said_well(&fault.to_string());
+            // One result alone is what the indexer reads.
+            return Episode::read(body).is_ok();
+        }
+    };
+    if let Some(rows) = rows(&text, "/search-results/result").or_else(|| rows(&text, "/result")) {
+        assert_eq!(found.results.len(), rows, "results of the answer");
+    }
+    for result in found.results {
+        match Episode::read(result) {
+            Ok(episode) => {
+                bounded(serde_json::to_vec(&episode.facts()).unwrap().len(), result.get().as_bytes());
+            }
+            Err(fault) => said_well(&fault.to_string()),
+        }
+    }
+    true
+}
+
+fn workflows(bytes: &[u8]) -> bool {
+    let Some(text) = body(bytes) else { return false };
+    let body: &RawValue = serde_json::from_str(&text).unwrap();
+    match workflow::workflows(body) {
+        Ok(workflows) => {
+            assert!(workflows.is_sorted_by(|one, next| one.id >= next.id), "the newest first");
+            bounded(serde_json::to_vec(&workflow::context(&workflows)).unwrap().len(), bytes);
+            true
+        }
+        Err(fault) => {
+            said_well(&fault.to_string());
+            false
+        }
+    }
+}
+
+fn answer(bytes: &[u8]) -> bool {
+    let chance = crate::driver::hash(bytes);
+    let (status, headers) = super::zoom::frame(chance);
+    let judged = ::opencast::fuzz::judge(chance as usize, status, &headers, bytes);
+    judged.map(|said| said_well(&said)).is_none()
+}

@@ -1,0 +1,174 @@
+//! The search engine's answers, over HTTP: never more is counted as written than an answer says, and every question ends.
+
+use std::sync::{Arc, Mutex};
+
+use axum::http::StatusCode;
+use serde_json::{Value, json};
+use store::{Batch, Elasticsearch, Kind, Query, Store, StoreError, Verdict};
+use tokio::runtime::Runtime;
+
+use super::{bounded, target};
+use crate::driver::{Check, Target, hash};
+use crate::mutate::Form;
+
+/// Documents in a batch.
+const ITEMS: usize = 3;
+
+pub(super) fn targets() -> Vec<Target> {
+    let seeds =
+        |values: &[Value]| values.iter().map(|value| value.to_string().into_bytes()).collect::<Vec<_>>();
+    vec![
+        target("store-bulk", Form::Json, seeds(&bulks()), || asked(bulk)),
+        target("store-search", Form::Json, seeds(&searches()), || asked(search)),
+        target("store-doctor", Form::Json, seeds(&reports()), || asked(doctor)),
+    ]
+}
+
+fn bulks() -> [Value; 3] {
+    let item = |status: u16, result: &str| json!({"index": {"_index": "p-meetings-2026.01", "_id": "a", "status": status, "result": result}});
+    let bad = |status: u16, kind: &str| json!({"index": {"_index": "x", "_id": "a", "status": status, "error": {"type": kind, "reason": "r"}}});
+    [
+        json!({"took": 1, "errors": false, "items": [item(201, "created"), item(200, "updated"), item(200, "noop")]}),
+        json!({"took": 1, "errors": true, "items": [item(201, "created"), bad(409, "version_conflict_engine_exception"), bad(400, "mapper_parsing_exception")]}),
+        json!({"took": 1, "errors": true, "items": [bad(429, "es_rejected_execution_exception"), bad(403, "cluster_block_exception"), bad(404, "index_not_found_exception")]}),
+    ]
+}
+
+fn searches() -> [Value; 3] {
+    let hit = json!({"_index": "meetings-2026.01", "_id": "a", "_version": 1_767_322_800_000_i64, "_source": {"a": 1}, "sort": [1, "a"]});
+    [
+        json!({"_scroll_id": "s",
+            "hits": {"total": {"value": 2, "relation": "eq"}, "hits": [hit, hit]},
+            "aggregations": {"sum": {"value": 7.0}, "groups": {"buckets": [{"key": "a", "doc_count": 2, "first": {"value": 1.0}}]}}}),
+        json!({"docs": [{"_index": "meetings", "_id": "a", "_version": 3, "found": true, "_source": {}}], "count": 5}),
+        json!({"error": {"type": "search_phase_execution_exception", "reason": "all shards failed"}, "status": 503}),
+    ]
+}
+
+fn reports() -> [Value; 5] {
+    [
+        json!({"version": {"number": "9.2.0", "distribution": "opensearch"}, "tagline": "You Know, for Search"}),
+        json!({"status": "red", "persistent": {"cluster.blocks.read_only": "true"}, "transient": {}}),
+        json!({"meetings-2026.01": {"settings": {"index.blocks.write": "true"}, "mappings": {"properties": {}}, "aliases": {}}}),
+        json!({"index_templates": [{"name": "meetings", "index_template": {"index_patterns": ["meetings-*"], "priority": 100, "template": {"settings": {}, "mappings": {}}, "_meta": {}}}]}),
+        json!([{"index": "meetings-2026.01", "status": "open", "health": "green", "name": "x"}]),
+    ]
+}
+
+/// What answers, and a client that asks it.
+struct Bench {
+    runtime: Runtime,
+    store: Store,
+    answer: Arc<Mutex<(StatusCode, Vec<u8>)>>,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let answer = Arc::new(Mutex::new((StatusCode::OK, Vec::new())));
+        let given = Arc::clone(&answer);
+        let app = axum::Router::new().fallback(move || {
+            let (status, body) = given.lock().unwrap().clone();
+            std::future::ready((
+                status,
+                [("content-type", "application/json"), ("x-elastic-product", "Elasticsearch")],
+                body,
+            ))
+        });
+        let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
+        let host = format!("http://{}", listener.local_addr().unwrap());
+        runtime.spawn(async move { axum::serve(listener, app).await.unwrap() });
+        let settings = store::elasticsearch::Settings {
+            prefix: "p-".to_owned(),
+            ..store::elasticsearch::Settings::new(host)
+        };
+        Self { runtime, store: Store::Elasticsearch(Elasticsearch::new(settings).unwrap()), answer }
+    }
+
+    /// Answers all that is asked from now on; returns the status, which the body decides.
+    fn answers(&self, bytes: &[u8]) -> StatusCode {
+        const STATUSES: [u16; 16] =
+            [200, 200, 200, 200, 200, 200, 200, 200, 200, 201, 200, 404, 403, 429, 503, 400];
+        let status = StatusCode::from_u16(STATUSES[(hash(bytes) >> 8) as usize % STATUSES.len()]).unwrap();
+        *self.answer.lock().unwrap() = (status, bytes.to_vec());
+        status
+    }
+}
+
+fn asked(ask: fn(&Bench, &[u8]) -> bool) -> Check {
+    let bench = Bench::new();
+    Box::new(move |bytes| ask(&bench, bytes))
+}
+
+/// An error of a few words.
+fn refused(error: &StoreError) -> bool {
+    assert!(error.to_string().len() <= 2_000, "{} bytes are said", error.to_string().len());
+    false
+}
+
+fn bulk(bench: &Bench, bytes: &[u8]) -> bool {
+    let mut batch = Batch::new();
+    for id in 0..ITEMS {
+        batch
+            .push("p-", Kind::Meetings, "meetings-2026.01".to_owned(), id.to_string(), 1, &json!({"a": id}))
+            .unwrap();
+    }
+    let status = bench.answers(bytes);
+    let verdicts = match bench.runtime.block_on(bench.store.bulk(&batch)) {
+        Ok(verdicts) => verdicts,
+        Err(error) => return refused(&error),
+    };
+    assert_eq!(verdicts.len(), ITEMS, "a verdict for each document");
+    let written = verdicts.iter().filter(|verdict| matches!(verdict, Verdict::Indexed)).count();
+    if let Ok(answer) = serde_json::from_slice::<Value>(bytes) {
+        let items = answer.get("items").and_then(Value::as_array).map_or(0, Vec::len);
+        assert!(
+            written == 0 || (status.is_success() && items == ITEMS),
+            "{written} written by {items} items"
+        );
+    }
+    for verdict in &verdicts {
+        bounded(format!("{verdict:?}").len(), bytes);
+    }
+    true
+}
+
+fn search(bench: &Bench, bytes: &[u8]) -> bool {
+    bench.answers(bytes);
+    let (store, query) = (&bench.store, Query::all(Kind::Meetings));
+    let length = |result: Result<usize, StoreError>| match result {
+        Ok(length) => {
+            assert!(length <= bytes.len(), "{length} of {} bytes", bytes.len());
+            true
+        }
+        Err(error) => refused(&error),
+    };
+    let answer = bench.runtime.block_on(async {
+        match hash(bytes) % 7 {
+            0 => store.search(&query).await.map(|hits| hits.len()),
+            1 => store.count(&query).await.map(|_| 0),
+            2 => store.scan(&query, 100, None).await.map(|(hits, _)| hits.len()),
+            3 => store.group(&query, "topic").await.map(|groups| groups.len()),
+            4 => store.sum(&query, &["duration"]).await.map(|_| 0),
+            5 => store.get_many(Kind::Meetings, &["a", "b"]).await.map(|hits| hits.len()),
+            _ => store.get(Kind::Harvests, "a").await.map(|hit| usize::from(hit.is_some())),
+        }
+    });
+    length(answer)
+}
+
+fn doctor(bench: &Bench, bytes: &[u8]) -> bool {
+    bench.answers(bytes);
+    let (is_well, said) = bench
+        .runtime
+        .block_on(async {
+            match hash(bytes) % 3 {
+                0 => bench.store.check().await.map(|health| format!("{health:?}")),
+                1 => bench.store.examine().await.map(|findings| format!("{findings:?}")),
+                _ => bench.store.refresh().await.map(|()| String::new()),
+            }
+        })
+        .map_or_else(|error| (refused(&error), String::new()), |said| (true, said));
+    bounded(said.len(), &[bytes, &[0; 4_096]].concat());
+    is_well
+}

@@ -1,0 +1,34 @@
+//! Entries for the fuzz targets: what an answer means, judged without a server.
+
+use jiff::Timestamp;
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+
+use crate::atlas::{Verdict, classify};
+use crate::endpoint::Endpoint;
+use crate::served::Dates;
+
+const ENDPOINTS: [Endpoint; 8] = [
+    Endpoint::Actions,
+    Endpoint::Detail,
+    Endpoint::Search,
+    Endpoint::EpisodeWorkflows,
+    Endpoint::Workflows,
+    Endpoint::Version,
+    Endpoint::Components,
+    Endpoint::Me,
+];
+
+/// What is said of an answer of one of the endpoints; `None` when it is what was asked for.
+pub fn judge(endpoint: usize, status: u16, headers: &[(&str, &str)], body: &[u8]) -> Option<String> {
+    let pairs = headers.iter().filter_map(|(name, value)| {
+        Some((name.parse::<HeaderName>().ok()?, HeaderValue::from_str(value).ok()?))
+    });
+    let headers: HeaderMap = pairs.collect();
+    let now: Timestamp = Timestamp::UNIX_EPOCH;
+    let _ = Dates::default().answered(Some(now), &headers);
+    match classify(status, &headers, body, ENDPOINTS[endpoint % ENDPOINTS.len()], now) {
+        Verdict::Fine => None,
+        Verdict::Unauthorised => Some("unauthorised".to_owned()),
+        Verdict::Refused(refusal) => Some(refusal.failure.to_string()),
+    }
+}
