@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The figures of the README, taken on this machine: starts RabbitMQ and Elasticsearch in a temporary folder, runs the
+# The figures of docker/FIGURES.md, taken on this machine: starts RabbitMQ and Elasticsearch in a temporary folder, runs the
 # benchmarks, stops the servers. Names of figures may be given: embedded, memory, actions, actions-roles, pipeline, sink, lanes,
 # quota (or a part of it: quota-rate, quota-idle, quota-lists, quota-struck), desk, export, roles. The desk takes some
 # minutes and 4 GB of disk.

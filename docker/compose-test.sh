@@ -173,7 +173,7 @@ ENV
   compose config --quiet
 }
 
-plain() { # the words that follow `docker compose` in README.md
+plain() { # the arguments of `docker compose` in docker/README.md
   local files=(-f docker/docker-compose.yml -f docker/docker-compose.test.yml)
   ! $opensearch || files+=(-f docker/docker-compose.opensearch.yml)
   docker compose -p "$project" --env-file "$work/env" "${files[@]}" "$@"
@@ -207,7 +207,7 @@ dates() {
   for ((day = DATES - 1; day >= 0; day--)); do date -u -d "$LAST $day days ago" +%F; done
 }
 
-# Runs a part of the guide in README.md as it stands there, with the dates and the run of this test.
+# Runs one part of the guide in docker/README.md, with the dates and the run of this test.
 guided() { # PART
   local line from to said=0
   read -r from < <(dates)

@@ -1,4 +1,4 @@
-//! The figures of the README: `docker/bench.sh` runs all, `docker/bench.sh NAME` one of them (`export N`: with so many
+//! The figures of docker/FIGURES.md: `docker/bench.sh` runs all, `docker/bench.sh NAME` one of them (`export N`: with so many
 //! heartbeats).
 //! Prints ratios and rates taken in one run and judges nothing, but for the quota and the desk: what is promised of them is held, or the run has failed.
 //! Its short form, `quota-short`, is one of the tests and runs when it is named.

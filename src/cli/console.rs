@@ -10,26 +10,26 @@ use crate::config::listener;
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Console {
-    /// Where to serve: a port (then on 127.0.0.1), or address:port. There is no sign-in: whoever reaches the address
-    /// reads the pages, messages of dead letters with names and addresses of people among them
+    /// Address to listen on: a port (on 127.0.0.1) or address:port. There is no sign-in: everyone who reaches the
+    /// address can read the pages, including names and addresses in dead letters
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9465", value_parser = listener)]
     pub listen: SocketAddr,
-    /// A name by which browsers reach it, beside localhost and plain IP addresses; several by giving it again. Any
-    /// other name is refused, as it may be that of a page which wants to read this one
+    /// Accept this host name, in addition to localhost and IP addresses; repeatable. Other names are refused, to
+    /// prevent DNS rebinding
     #[arg(long = "name", value_name = "HOST")]
     pub names: Vec<String>,
 }
 
 const EXAMPLES: &str = "Examples:
   ua console                             then open http://127.0.0.1:9465 in a browser
-  ssh -L 9465:127.0.0.1:9465 host        and the same address, where it runs on another machine
+  ssh -L 9465:127.0.0.1:9465 host        reach a console on another machine, at the same address
   ua console --listen 0.0.0.0:9465 --name ua.example.org
-                                         for others: behind a proxy that asks who they are
+                                         serve other machines, behind a proxy that authenticates users
   curl 'http://127.0.0.1:9465/dead?class=gone&json'
-                                         what `ua dlq list --class gone --json` prints
+                                         the output of `ua dlq list --class gone --json`
 
 Pages: / (ua status), /runs and /runs/RUN (ua runs, ua status --run RUN), /dead and /dead/ID (ua dlq list, ua dlq show
-ID); as JSON with ?json or `Accept: application/json`. Beside them /metrics, /healthz and /readyz. It only looks.";
+ID); as JSON with ?json or `Accept: application/json`; /metrics, /healthz and /readyz. The console is read-only.";
 
 #[cfg(test)]
 mod tests {

@@ -11,44 +11,44 @@ use super::duration;
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Dev {
-    /// Where the compose file and its .env lie
+    /// Folder of the compose file and its .env
     #[arg(long, global = true, value_name = "FOLDER", default_value = "ua-dev")]
     pub folder: PathBuf,
-    /// What to do with the servers
+    /// Action
     #[command(subcommand)]
     pub command: DevCommand,
 }
 
 const EXAMPLES: &str = "Examples:
-  ua dev up              RabbitMQ and Elasticsearch on this machine, set up for ua; says what to export
+  ua dev up              start RabbitMQ and Elasticsearch; print the variables to export
   ua dev logs --follow rabbitmq
-  ua dev down            stops them and keeps their data; with --volumes it is gone
+  ua dev down            stop them and keep the data; --volumes deletes it
 
 Needs Docker with Compose 2.24 or newer. `ua demo` needs no server at all.";
 
-/// What to do with the servers.
+/// An action on the servers.
 #[derive(Debug, Subcommand)]
 pub enum DevCommand {
-    /// Writes the compose file, and a .env with a password made for it; changes nothing that is there
+    /// Write the compose file and a .env with a generated password; keep existing files
     Init,
-    /// Starts the servers, waits until they are well, declares queues and loads index templates
+    /// Start the servers, wait until they are healthy, declare queues and load index templates
     Up(DevUp),
-    /// Stops the servers
+    /// Stop the servers
     Down(DevDown),
-    /// Shows what the servers log
+    /// Show the servers' logs
     Logs(DevLogs),
 }
 
 /// `ua dev up`
 #[derive(Debug, Args)]
 pub struct DevUp {
-    /// Starts Kibana, too
+    /// Start Kibana as well
     #[arg(long)]
     pub kibana: bool,
-    /// How long the servers may take once their images are there
+    /// Startup timeout, after the images are pulled
     #[arg(long, value_name = "DURATION", default_value = "3m", value_parser = duration)]
     pub within: Duration,
-    /// Prints the addresses as JSON
+    /// Print the addresses as JSON
     #[arg(long)]
     pub json: bool,
 }
@@ -56,10 +56,10 @@ pub struct DevUp {
 /// `ua dev down`
 #[derive(Debug, Args)]
 pub struct DevDown {
-    /// Deletes their data, too
+    /// Delete the data as well
     #[arg(long)]
     pub volumes: bool,
-    /// Does not ask
+    /// Skip the confirmation prompt
     #[arg(long)]
     pub yes: bool,
 }
@@ -67,9 +67,9 @@ pub struct DevDown {
 /// `ua dev logs`
 #[derive(Debug, Args)]
 pub struct DevLogs {
-    /// Goes on with what comes
+    /// Follow the logs
     #[arg(long, short)]
     pub follow: bool,
-    /// Of these servers alone: rabbitmq, elasticsearch, kibana
+    /// Only these servers: rabbitmq, elasticsearch, kibana
     pub servers: Vec<String>,
 }

@@ -17,55 +17,55 @@ use crate::sources::words;
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Dlq {
-    /// What to do with dead letters
+    /// Action
     #[command(subcommand)]
     pub command: DlqCommand,
 }
 
 const EXAMPLES: &str = "Examples:
-  ua dlq list                            how many of which class, what to do about them, and the newest
+  ua dlq list                            count by class, show the next step, list the newest
   ua dlq list --class gone --since 2d --limit 100
   ua dlq show zoom:participants:4444AAAiAAAAAiAiAiiAiA==
-                                         one with its message, its cause and its history
-  ua dlq replay --class html-blocked     once the proxy is mended
-  ua dlq replay --all --dry-run          what a replay of everything would do
+                                         show message, cause and history
+  ua dlq replay --class html-blocked     replay after the proxy is fixed
+  ua dlq replay --all --dry-run          show what a replay of all would do
   ua dlq drop --class gone --date 2026-01-02 --to gone.ndjson
 
 Classes: gone, forbidden, not-ready-expired, plan-missing, html-blocked, bad-shape, mapping-refused, too-large,
-crashed-worker, attempts-spent, unknown-version. A letter that was replayed or dropped stays as history.";
+crashed-worker, attempts-spent, unknown-version. Replayed and dropped letters stay as history.";
 
-/// What to do with dead letters.
+/// An action on dead letters.
 #[derive(Debug, Subcommand)]
 pub enum DlqCommand {
-    /// Counts dead letters by class, says what to do about them, and lists the newest
+    /// Count dead letters by class, show the next step, and list the newest
     List(DlqList),
-    /// Shows one: its message, cause, attempts and history
+    /// Show one dead letter: message, cause, attempts and history
     Show {
-        /// Its id
+        /// Id of the dead letter
         id: String,
-        /// Prints JSON
+        /// Print JSON
         #[arg(long)]
         json: bool,
     },
-    /// Publishes dead letters again, the oldest first, each to the replay lane of the queue it died in
+    /// Publish dead letters again, oldest first, to the replay lane of their origin queue
     Replay(DlqReplay),
-    /// Gives dead letters up, after appending them to a file
+    /// Drop dead letters, after appending them to a file
     Drop(DlqDrop),
 }
 
 /// `ua dlq list`
 #[derive(Debug, Args)]
 pub struct DlqList {
-    /// Which ones
+    /// Filter
     #[command(flatten)]
     pub filter: DlqFilter,
-    /// In this state: dead, replayed, dropped or all
+    /// List letters in this state: dead, replayed, dropped or all
     #[arg(long, default_value = "dead")]
     pub state: WhichState,
-    /// Lists the newest, so many at most; classes are counted whatever the limit
+    /// Maximum number of listed letters; counts include all
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(0..=10_000))]
     pub limit: u64,
-    /// Prints JSON
+    /// Print JSON
     #[arg(long)]
     pub json: bool,
 }
@@ -73,16 +73,16 @@ pub struct DlqList {
 /// `ua dlq replay`
 #[derive(Debug, Args)]
 pub struct DlqReplay {
-    /// Which ones
+    /// Filter
     #[command(flatten)]
     pub choice: DlqChoice,
-    /// Leaves those that were replayed so often before
+    /// Skip letters that were replayed this many times
     #[arg(long, default_value_t = 3)]
     pub max_replays: u32,
-    /// Says what would be replayed and does nothing
+    /// Show what would be replayed, without replaying
     #[arg(long)]
     pub dry_run: bool,
-    /// Prints JSON
+    /// Print JSON
     #[arg(long)]
     pub json: bool,
 }
@@ -90,64 +90,64 @@ pub struct DlqReplay {
 /// `ua dlq drop`
 #[derive(Debug, Args)]
 pub struct DlqDrop {
-    /// Which ones
+    /// Filter
     #[command(flatten)]
     pub choice: DlqChoice,
-    /// Appends them to this file, one JSON line each [default: dropped-TIME.ndjson in the data folder]
+    /// Append the letters to this file as JSON lines [default: dropped-TIME.ndjson in the data folder]
     #[arg(long, value_name = "FILE")]
     pub to: Option<PathBuf>,
-    /// Does not ask
+    /// Skip the confirmation prompt
     #[arg(long)]
     pub yes: bool,
-    /// Says what would be dropped and does nothing
+    /// Show what would be dropped, without dropping
     #[arg(long)]
     pub dry_run: bool,
-    /// Prints JSON
+    /// Print JSON
     #[arg(long)]
     pub json: bool,
 }
 
-/// Dead letters by their ids, or by what they have in common.
+/// Dead letters selected by id or by filter.
 #[derive(Debug, Args)]
 pub struct DlqChoice {
-    /// Their ids; or choose by filter
+    /// Ids of dead letters, instead of a filter
     #[arg(conflicts_with_all = ["class", "source", "queue", "date", "uuid", "since", "limit", "all"])]
     pub ids: Vec<String>,
-    /// Which ones
+    /// Filter
     #[command(flatten)]
     pub filter: DlqFilter,
-    /// The oldest, so many at most; one to which it cannot be done does not count
+    /// Maximum number of letters, oldest first; skipped letters do not count
     #[arg(long)]
     pub limit: Option<usize>,
-    /// All that fit the filter; needed where there is neither id, filter nor limit
+    /// All letters that match the filter; required without id, filter and limit
     #[arg(long)]
     pub all: bool,
 }
 
-/// Which dead letters.
+/// A filter for dead letters.
 #[derive(Debug, Args)]
 pub struct DlqFilter {
-    /// Of this cause class
+    /// Only this cause class
     #[arg(long, value_parser = class)]
     pub class: Option<CauseClass>,
-    /// Of this source
-    #[arg(long, help = format!("Of this source: {}", words::choice(|words| words.role)))]
+    /// Only this source
+    #[arg(long, help = format!("Only this source: {}", words::choice(|words| words.role)))]
     pub source: Option<Source>,
-    /// That died in this queue, for example ua.jobs.zoom.detail.daily
+    /// Only this origin queue, for example ua.jobs.zoom.detail.daily
     #[arg(long, value_parser = queue)]
     pub queue: Option<Queue>,
-    /// Of this UTC date: the one listed, or on which the meeting was
+    /// Only this UTC date: the listed date, or the date of the meeting
     #[arg(long, value_name = "YYYY-MM-DD")]
     pub date: Option<Date>,
-    /// About this meeting
+    /// Only this meeting
     #[arg(long)]
     pub uuid: Option<MeetingUuid>,
-    /// That died since then: a time, a date, or so long ago (90m, 12h, 3d)
+    /// Only letters that died since: a time, a date, or an age (90m, 12h, 3d)
     #[arg(long, value_name = "TIME")]
     pub since: Option<Since>,
 }
 
-/// The state of the letters to be listed.
+/// The state of the listed letters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WhichState(pub Option<DeadState>);
 
@@ -165,12 +165,12 @@ impl FromStr for WhichState {
     }
 }
 
-/// A point in time, or how long ago it was.
+/// A point in time, or an age.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Since {
-    /// Then.
+    /// A point in time.
     At(Timestamp),
-    /// So long ago.
+    /// An age.
     Ago(Duration),
 }
 

@@ -1,4 +1,4 @@
-//! `ua export`: which table, of what, and where to.
+//! `ua export`: tables, filters, output.
 
 use std::path::PathBuf;
 
@@ -9,33 +9,33 @@ use jiff::civil::Date;
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Export {
-    /// Which table
+    /// Table
     #[command(subcommand)]
     pub report: Report,
 }
 
 const EXAMPLES: &str = "Examples:
   ua export attendance --term 202601 --output attendance.csv
-                                         who watched how much of the recorded lectures of a term
+                                         share of each recorded lecture that each student watched
   ua export attendance --term 202601 --live
-                                         the same of the live streams
+                                         the same for live streams
   ua export sessions --from 2026-01-01 --to 2026-01-31 --json
-                                         the participant sessions of a month, a JSON line each
+                                         participant sessions of a month as JSON lines
 
-CSV has a header. A text in it that begins with = + - @, a tab or a line's end gets a ' in front, so that no spreadsheet
-takes it for a formula; JSON has every text as it is. What is missing is an empty cell, or null. A file is there when it
-is complete, and not before.";
+CSV has a header. A text that begins with = + - @, a tab or a line break gets a leading ', so that a spreadsheet does
+not run it as a formula; JSON texts are unchanged. A missing value is an empty cell, or null. The output file appears
+when it is complete.";
 
 /// A table.
 #[derive(Debug, Subcommand)]
 pub enum Report {
-    /// Who watched how much of which lecture, in per cent
+    /// Share of each lecture that each student watched, in percent
     #[command(after_help = ATTENDANCE)]
     Attendance(Attendance),
-    /// How often which student used captions, playback speed and view mode
+    /// Use of captions, playback speed and view mode per student
     #[command(after_help = VIEWING_OPTIONS)]
     ViewingOptions(OfLectures),
-    /// Who is on the roll of the courses of a term, asked from the course list
+    /// Course rolls of a term, from the course list service
     #[command(after_help = ROLLCALL)]
     Rollcall(OfLectures),
     /// Participant sessions of Zoom meetings
@@ -51,33 +51,33 @@ pub enum Report {
 
 const ATTENDANCE: &str = "Columns: mpid,huid,vod_attendance or, with --live, mpid,huid,live_attendance
 
-A lecture is cut into pieces of five minutes, the last of which may be shorter. A piece counts as watched when a
-heartbeat came from within it while the player was playing; the number is the watched pieces in per cent of all,
-rounded down. With --live only heartbeats of the live stream count, against the length of the live stream; without it
-only those of the recording, against the length of the recording. Every student with such a heartbeat has a row;
-anonymous ones have none. Lectures of unknown length have no rows: stderr says how many these are.";
+A lecture is divided into intervals of five minutes; the last may be shorter. An interval is watched if it has a
+heartbeat while the player was playing. The value is the percentage of watched intervals, rounded down. With --live only
+heartbeats of the live stream count, divided by its length; otherwise only those of the recording. Each student with
+such a heartbeat has a row; anonymous viewers have none. Lectures of unknown length have no rows; stderr shows their
+number.";
 
 const VIEWING_OPTIONS: &str = "Columns: mpid,huid,captions,playback_speed,view_mode
 
-How often captions were switched on, and the buttons for speed and view mode were used. Every student with an action in
-the lecture has a row; anonymous ones have none.";
+Number of times that captions were switched on, and that the speed and view buttons were used. Each student with an
+action in the lecture has a row; anonymous viewers have none.";
 
 const ROLLCALL: &str = "Columns: series,huid,status,first_name,mi,last_name,reg_level
 
-Asks the course list at BANNER_ENDPOINT_BASE for each series that has an episode, one a second. The first six characters
-of a series are year and term, the others its number in the course list. A course that cannot be read is named on
-stderr, the others are written, and the exit code is 3.";
+Queries the course list at BANNER_ENDPOINT_BASE for each series that has an episode, one per second. The first six
+characters of a series are year and term, the rest its number in the course list. Courses that cannot be read are named
+on stderr, the others are written, and the exit code is 3.";
 
 const SESSIONS: &str =
     "Columns: meeting_uuid,series_id,topic,user_id,participant_user_id,user_name,email,role,join_time,
 leave_time,duration (s),leave_reason,device,os,client,network_type,city,country,data_center,recording,source
 
---from and --to are about the time at which a session began.";
+--from and --to refer to the start of the session.";
 
 const MEETINGS: &str = "Columns: meeting_uuid,series_id,event,topic,type,host_id,host_name,host_email,host_department,
 start_time,end_time,duration (s),participant_sessions,has_video,has_screen_share,has_recording,has_chat,has_poll,source
 
---from and --to are about the time at which a meeting began.";
+--from and --to refer to the start of the meeting.";
 
 const EPISODES: &str =
     "Columns: mpid,title,course,series,year,term,crn,type,start,duration (ms),live_stream,live_start,
@@ -86,10 +86,10 @@ live_end,live_duration (ms),available";
 /// `ua export attendance`
 #[derive(Debug, Args)]
 pub struct Attendance {
-    /// Of the live streams in place of the recordings
+    /// Live streams instead of recordings
     #[arg(long)]
     pub live: bool,
-    /// Of which lectures
+    /// Lectures
     #[command(flatten)]
     pub of: OfLectures,
 }
@@ -97,27 +97,27 @@ pub struct Attendance {
 /// A table about lectures.
 #[derive(Debug, Args)]
 pub struct OfLectures {
-    /// Which ones
+    /// Filter
     #[command(flatten)]
     pub lectures: Lectures,
-    /// Where to
+    /// Output
     #[command(flatten)]
     pub target: Target,
 }
 
-/// Episodes of Opencast: those to which everything applies that is said, or all.
+/// A filter for Opencast episodes; all conditions must hold.
 #[derive(Debug, Args, Default)]
 pub struct Lectures {
-    /// Of the series that begin with this, for example 202601
+    /// Only series that begin with this, for example 202601
     #[arg(long, value_parser = word)]
     pub term: Option<String>,
-    /// Of this series
+    /// Only this series
     #[arg(long, value_parser = word)]
     pub series: Option<String>,
-    /// That began on this UTC date or later
+    /// Only episodes that began on this UTC date or later
     #[arg(long, value_name = "YYYY-MM-DD")]
     pub from: Option<Date>,
-    /// That began on this UTC date or earlier
+    /// Only episodes that began on this UTC date or earlier
     #[arg(long, value_name = "YYYY-MM-DD")]
     pub to: Option<Date>,
 }
@@ -125,40 +125,40 @@ pub struct Lectures {
 /// A table about Zoom meetings.
 #[derive(Debug, Args)]
 pub struct OfMeetings {
-    /// Which ones
+    /// Filter
     #[command(flatten)]
     pub meetings: Meetings,
-    /// Where to
+    /// Output
     #[command(flatten)]
     pub target: Target,
 }
 
-/// Meetings of Zoom: those to which everything applies that is said, or all.
+/// A filter for Zoom meetings; all conditions must hold.
 #[derive(Debug, Args, Default)]
 pub struct Meetings {
-    /// Of this meeting number
+    /// Only this meeting number
     #[arg(long, value_name = "SERIES_ID")]
     pub series: Option<u64>,
-    /// On this UTC date or later
+    /// Only from this UTC date
     #[arg(long, value_name = "YYYY-MM-DD")]
     pub from: Option<Date>,
-    /// On this UTC date or earlier
+    /// Only up to this UTC date
     #[arg(long, value_name = "YYYY-MM-DD")]
     pub to: Option<Date>,
 }
 
-/// Where a table goes, and in which form.
+/// Output file and format.
 #[derive(Debug, Args, Default)]
 pub struct Target {
-    /// Writes to this file in place of stdout
+    /// Write to this file instead of stdout
     #[arg(long, value_name = "FILE")]
     pub output: Option<PathBuf>,
-    /// Writes a JSON line per row in place of CSV
+    /// Write JSON lines instead of CSV
     #[arg(long)]
     pub json: bool,
 }
 
-/// What a series is called, or begins with.
+/// A series or its prefix.
 fn word(text: &str) -> Result<String, String> {
     match text.trim() {
         "" => Err("it is empty".to_owned()),

@@ -6,15 +6,15 @@ use clap::Args;
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Health {
-    /// Asks whether it can work now, not only whether it is alive
+    /// Check whether the worker can work now, not only whether it is alive
     #[arg(long)]
     pub ready: bool,
-    /// Prints JSON
+    /// Print JSON
     #[arg(long)]
     pub json: bool,
 }
 
 const EXAMPLES: &str = "Examples:
-  ua health              in the container of a worker: as HEALTHCHECK, or by hand
+  ua health              as HEALTHCHECK in a worker's container, or by hand
   UA_HTTP=9464 ua health --ready
-                         exit code 0 when it is, 1 when it is not or does not answer";
+                         exit code 0: ready; 1: not ready or no answer";

@@ -1,5 +1,4 @@
-//! The words for limits: those of `ua quota set`, and those of `ua pause` and `ua resume`. Which there are each source
-//! says.
+//! Names of limits in `ua quota set`, `ua pause` and `ua resume`. Each source defines its own.
 
 use std::collections::BTreeMap;
 
@@ -28,12 +27,12 @@ pub struct Meant {
 /// What `ua quota set` takes.
 pub(super) fn to_share() -> String {
     let limits = words::choice(|words| words.limits.to_share);
-    format!("{limits} = a share (50%, 0.5) or default; reserve = calls a day")
+    format!("{limits} = a share (50%, 0.5) or default; reserve = calls per day")
 }
 
 /// Whose label an account has.
 pub(super) fn of_account() -> String {
-    format!("The label of an account of {} [default: every account]", words::labelled())
+    format!("Account label of {} [default: all accounts]", words::labelled())
 }
 
 /// What `ua pause` and `ua resume` take.

@@ -1,4 +1,4 @@
-//! What is wrong with a command line, in one line: clap's own words fill several.
+//! Usage errors in one line; clap's own texts take several.
 
 use std::ffi::OsString;
 

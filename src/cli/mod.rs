@@ -1,4 +1,4 @@
-//! The command line: what can be said, with help and examples. Types only; `commands` does the work.
+//! The command line with help and examples. Types only; `commands` does the work.
 
 mod console;
 mod dev;
@@ -38,31 +38,31 @@ pub use simulation::{Demo, OpencastWorld, Simulate, Simulated, World};
 pub use status::Status;
 pub use work::{RoleName, Work};
 
-/// Harvests the usage data of Zoom and Opencast: complete, and within the account's quota.
+/// Harvest the usage data of Zoom and Opencast, completely and within the account's quota.
 ///
-/// Without any server, queues and documents live in one SQLite file (`UA_DATA_DIR`). `AMQP_URL` brings RabbitMQ,
-/// `ES_HOST` brings Elasticsearch or OpenSearch. Variables are read from the environment and from .env; see
+/// Without servers, queues and documents are in one SQLite file (`UA_DATA_DIR`). `AMQP_URL` selects RabbitMQ,
+/// `ES_HOST` selects Elasticsearch or OpenSearch. Variables are read from the environment and from .env; see
 /// example.env. Exit codes: 0 complete, 1 failed, 2 wrong usage or configuration, 3 finished but incomplete.
 #[derive(Debug, Parser)]
 #[command(name = "ua", version, arg_required_else_help = true, after_help = EXAMPLES)]
 pub struct Cli {
-    /// What to do
+    /// Command
     #[command(subcommand)]
     pub command: Command,
 }
 
 impl Cli {
-    /// The command line as it was meant; help and version are printed, what cannot be meant is said in one line.
+    /// Parses the command line. Prints help and version; prints a usage error in one line.
     ///
     /// # Errors
-    /// With the exit code, when there is nothing to be done.
+    /// The exit code, if there is no command to run.
     pub fn understand(words: impl IntoIterator<Item = OsString>) -> Result<Self, ExitCode> {
         let words: Vec<OsString> = words.into_iter().collect();
         Self::try_parse_from(&words).map_err(|error| {
             if let Some(line) = misuse::line(&error, &words) {
                 crate::output::remark(&format!("error: {line}"));
             } else if error.print().is_err() {
-                // Nobody reads what was asked for: there is nobody to tell.
+                // stdout is closed: the help cannot be shown.
                 return ExitCode::FAILURE;
             }
             ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
@@ -71,67 +71,67 @@ impl Cli {
 }
 
 const EXAMPLES: &str = "Examples:
-  ua demo                                the whole pipeline against a simulated account; needs nothing
-  ua check                               is everything reachable and allowed
-  ua run --date 2026-01-02               one day, in this process
+  ua demo                                run the whole pipeline against a simulated account
+  ua check                               test servers, permissions and settings
+  ua run --date 2026-01-02               harvest one date in this process
   ua plan --from 2026-01-01 --to 2026-01-31 --dry-run
-                                         what a month would cost
-  ua work all                            keep working on what is planned
-  ua status                              what waits, what is done, what is dead";
+                                         show what a month would cost
+  ua work all                            work on planned jobs
+  ua status                              show queues, progress and dead letters";
 
 /// A command.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Publishes jobs for dates or meetings, after printing their price
+    /// Publish jobs for dates or meetings, after printing their price
     Plan(Plan),
-    /// Plans, fetches and indexes in this process, then exits with a receipt
+    /// Plan, fetch and index in this process, then exit with a receipt
     Run(Run),
-    /// Works on what is planned, until it is stopped
+    /// Work on planned jobs until stopped
     Work(Work),
-    /// Shows what waits, what was harvested in the last days, and what is dead
+    /// Show queues, workers, quota, recent dates and dead letters
     Status(Status),
-    /// Lists what was planned, the newest first, and how far it is
+    /// List runs, newest first, with their progress
     Runs(Runs),
-    /// Takes the waiting jobs of a run out of the queues
+    /// Remove the waiting jobs of a run from the queues
     Cancel(Cancel),
-    /// Looks at messages nobody could use; replays or drops them
+    /// List, replay or drop dead letters
     Dlq(Dlq),
-    /// Serves status, runs and dead letters as web pages, to look at
+    /// Serve status, runs and dead letters as read-only web pages
     Console(Console),
-    /// Writes a table for analysts, as CSV or JSON: attendance, viewing options, rolls, sessions, meetings, episodes
+    /// Export a table as CSV or JSON: attendance, viewing options, rolls, sessions, meetings, episodes
     Export(Export),
-    /// Shows an account's quota, or shares it otherwise, for every worker at once
+    /// Show an account's quota, or change its share for all workers at once
     Quota(Quota),
-    /// Makes no more calls of a kind, on every worker, until a time or until it is resumed
+    /// Pause calls of a kind on all workers, until a time or until resumed
     Pause(Pause),
-    /// Goes on with what was paused
+    /// Resume paused calls
     Resume(Resume),
-    /// Declares queues and loads index templates
+    /// Declare queues and load index templates
     Setup(Setup),
-    /// Checks that everything is reachable, allowed and as it should be
+    /// Test servers, permissions and settings
     ///
-    /// A line each, with a mark: ✔ well, ! worth knowing, ✘ failing; what to do stands below. Makes nothing and changes
-    /// nothing. Costs one medium call of the Zoom account. Exit codes: 0 nothing fails, 1 something out of ua's reach
-    /// does, 2 something in the configuration does.
+    /// Prints one line per check: ✔ passed, ! notable, ✘ failed, with the next step. Changes nothing. Costs one medium
+    /// call of the Zoom account. Exit codes: 0 nothing failed, 1 something outside the configuration failed, 2 the
+    /// configuration is wrong.
     Check(Json),
-    /// Asks the worker that serves on `UA_HTTP` whether it is well
+    /// Query the health of the worker that serves on `UA_HTTP`
     Health(Health),
-    /// Runs the whole pipeline against a simulated account
+    /// Run the whole pipeline against a simulated account
     Demo(Demo),
-    /// Serves a simulated Zoom account, a simulated Opencast or both over HTTP
+    /// Serve a simulated Zoom, a simulated Opencast or both over HTTP
     Simulate(Simulate),
-    /// Runs RabbitMQ and Elasticsearch in containers of this machine, to try things out with
+    /// Run RabbitMQ and Elasticsearch in local containers, to try things out
     Dev(Dev),
-    /// Writes manual pages
+    /// Write manual pages
     Man(Man),
-    /// Writes a shell's completions
+    /// Write shell completions
     Completions(Completions),
 }
 
 /// Machine-readable output.
 #[derive(Debug, Args)]
 pub struct Json {
-    /// Prints JSON
+    /// Print JSON
     #[arg(long)]
     pub json: bool,
 }

@@ -9,20 +9,20 @@ use clap_complete::Shell;
 #[derive(Debug, Args)]
 #[command(after_help = MAN_EXAMPLES)]
 pub struct Man {
-    /// Writes a page per command into this folder, which must be there, in place of the first page to stdout
+    /// Write one page per command to this existing folder, instead of the first page to stdout
     #[arg(long, value_name = "FOLDER")]
     pub to: Option<PathBuf>,
 }
 
 const MAN_EXAMPLES: &str = "Examples:
-  ua man | man -l -                      reads the page
-  ua man --to /usr/local/share/man/man1  puts all of them where `man ua-plan` finds them";
+  ua man | man -l -                      read the page
+  ua man --to /usr/local/share/man/man1  install all pages for `man ua-plan`";
 
 /// `ua completions`
 #[derive(Debug, Args)]
 #[command(after_help = COMPLETIONS_EXAMPLES)]
 pub struct Completions {
-    /// The shell
+    /// Shell
     #[arg(value_enum)]
     pub shell: Shell,
 }

@@ -1,4 +1,4 @@
-//! `ua plan` and `ua run`: what to harvest, and what to do with it.
+//! `ua plan` and `ua run`: selection and options.
 
 use std::time::Duration;
 
@@ -11,35 +11,35 @@ use super::duration;
 /// What to harvest.
 #[derive(Debug, Args, Default)]
 pub struct Selectors {
-    /// One date: UTC for Zoom, the server's zone for Opencast [default: yesterday, and the two days before while they
-    /// are incomplete; of Opencast the last days up to now]
+    /// One date: UTC for Zoom, the server's zone for Opencast [default: yesterday, and the two days before if
+    /// incomplete; for Opencast the last days up to now]
     #[arg(long, value_name = "YYYY-MM-DD", conflicts_with_all = ["from", "to"])]
     pub date: Option<Date>,
-    /// The first date of a range
+    /// First date of a range
     #[arg(long, value_name = "YYYY-MM-DD", requires = "to")]
     pub from: Option<Date>,
-    /// The last date of a range
+    /// Last date of a range
     #[arg(long, value_name = "YYYY-MM-DD", requires = "from")]
     pub to: Option<Date>,
-    /// Single meetings, by uuid
+    /// Meeting uuids
     #[arg(long, value_name = "UUID", num_args = 1..)]
     pub meeting_uuid: Vec<MeetingUuid>,
-    /// Single episodes of Opencast, by media package id
+    /// Opencast media package ids
     #[arg(long, value_name = "MPID", num_args = 1..)]
     pub episode: Vec<Mpid>,
-    /// Every episode of Opencast
+    /// All Opencast episodes
     #[arg(long)]
     pub catalogue: bool,
-    /// Where to harvest from [default: every source that is configured]
+    /// Sources [default: all configured sources]
     #[arg(long, value_delimiter = ',', value_name = "zoom,opencast")]
     pub source: Vec<Source>,
-    /// The lane [default: daily for the last three days, else backfill]
+    /// Lane [default: daily for the last three days, otherwise backfill]
     #[arg(long)]
     pub lane: Option<Lane>,
-    /// The account's label [default: every account]
+    /// Account label [default: all accounts]
     #[arg(long, value_name = "LABEL")]
     pub account: Option<String>,
-    /// Harvests again what is complete
+    /// Harvest complete dates again
     #[arg(long)]
     pub force: bool,
 }
@@ -50,23 +50,23 @@ pub struct Plan {
     /// What to harvest
     #[command(flatten)]
     pub selectors: Selectors,
-    /// Prints the price and publishes nothing
+    /// Print the price without publishing
     #[arg(long)]
     pub dry_run: bool,
-    /// Does not ask, whatever the price
+    /// Skip the confirmation prompt
     #[arg(long)]
     pub yes: bool,
-    /// Prints JSON
+    /// Print JSON
     #[arg(long)]
     pub json: bool,
 }
 
-/// Where documents go.
+/// Destination of documents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Destination {
-    /// Into the store
+    /// Write to the store
     Index,
-    /// One JSON line per document to stdout; queues and receipts live in a temporary folder
+    /// Write JSON lines to stdout; keep queues and receipts in a temporary folder
     Stdout,
 }
 
@@ -76,13 +76,13 @@ pub struct Run {
     /// What to harvest
     #[command(flatten)]
     pub selectors: Selectors,
-    /// Where documents go
+    /// Destination of documents
     #[arg(long, value_enum, default_value = "index")]
     pub destination: Destination,
-    /// How long to wait for work that is parked or held before giving up with exit code 3
+    /// Timeout for parked or held work; then exit with code 3
     #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = duration)]
     pub wait: Duration,
-    /// Ends with one line of JSON
+    /// Print one line of JSON at the end
     #[arg(long)]
     pub json: bool,
 }

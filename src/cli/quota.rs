@@ -12,45 +12,45 @@ use super::{Json, duration};
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true, after_help = QUOTA_EXAMPLES)]
 pub struct Quota {
-    /// What to do with the quota [default: show]
+    /// Action [default: show]
     #[command(subcommand)]
     pub command: Option<QuotaCommand>,
-    /// Which account
+    /// Account
     #[command(flatten)]
     pub of: OfAccount,
 }
 
 const QUOTA_EXAMPLES: &str = "Examples:
-  ua quota                               what may be called, what was called today, what is paused
-  ua quota set heavy=50%                 half of the account's Heavy quota, from now on, for every worker
-  ua quota set all=60% reserve=2000      60 % of every limit; 2,000 calls of the day are left to others
+  ua quota                               show limits, today's calls and pauses
+  ua quota set heavy=50%                 use half of the account's Heavy quota, for all workers
+  ua quota set all=60% reserve=2000      use 60 % of every limit; leave 2,000 calls of each day to other apps
   ua quota set all=default reserve=default
-                                         back to ZOOM_QUOTA_SHARE and ZOOM_DAILY_RESERVE
-  ua quota set opencast=50%              half of OPENCAST_CALLS_PER_SECOND";
+                                         reset to ZOOM_QUOTA_SHARE and ZOOM_DAILY_RESERVE
+  ua quota set opencast=50%              use half of OPENCAST_CALLS_PER_SECOND";
 
-/// What to do with the quota.
+/// An action on the quota.
 #[derive(Debug, Subcommand)]
 pub enum QuotaCommand {
-    /// Shows how the quota stands
+    /// Show the quota
     Show(OfAccount),
-    /// Shares the quota otherwise, for every worker at once
+    /// Change the share of the quota for all workers at once
     Set {
-        /// A limit, or all of a source = a share or default; reserve = calls a day
+        /// LIMIT=SHARE, LIMIT=default or reserve=CALLS per day
         #[arg(required = true, value_name = "WHAT=VALUE", value_parser = setting, help = to_share())]
         settings: Vec<Setting>,
-        /// Which account
+        /// Account
         #[command(flatten)]
         of: OfAccount,
     },
 }
 
-/// Which account, and how to print.
+/// Account and output format.
 #[derive(Debug, Args)]
 pub struct OfAccount {
-    /// The label of an account
+    /// Account label
     #[arg(long, value_name = "LABEL", help = of_account())]
     pub account: Option<String>,
-    /// How to print
+    /// Output format
     #[command(flatten)]
     pub json: Json,
 }
@@ -59,25 +59,25 @@ pub struct OfAccount {
 #[derive(Debug, Args)]
 #[command(after_help = PAUSE_EXAMPLES)]
 pub struct Pause {
-    /// A source, or limits of one
+    /// Source or limit
     #[arg(required = true, value_parser = paused, help = to_pause())]
     pub what: Vec<Meant>,
-    /// Until when: 2h, 18:30 (UTC, the next one) or 2026-01-02T18:30 (UTC) [default: until `ua resume`]
+    /// End of the pause: 2h, 18:30 (UTC, next occurrence) or 2026-01-02T18:30 (UTC) [default: until `ua resume`]
     #[arg(long, value_name = "TIME", value_parser = until)]
     pub until: Option<Timestamp>,
-    /// Why, for everybody who looks
+    /// Reason, shown in `ua status`
     #[arg(long, value_name = "TEXT", default_value = "by hand")]
     pub why: String,
-    /// Which account
+    /// Account
     #[command(flatten)]
     pub of: OfAccount,
 }
 
-const PAUSE_EXAMPLES: &str = "Jobs go back to their queues unharmed; nothing counts as an attempt.
+const PAUSE_EXAMPLES: &str = "Jobs are requeued; attempts are not counted.
 Examples:
-  ua pause zoom --why \"maintenance\"      no call to Zoom until `ua resume zoom`
-  ua pause heavy --until 18:30           details wait until 18:30 UTC; lists go on
-  ua pause opencast --until 2h           no call to Opencast for two hours, whoever would make it";
+  ua pause zoom --why \"maintenance\"      pause all calls to Zoom until `ua resume zoom`
+  ua pause heavy --until 18:30           pause details until 18:30 UTC; lists continue
+  ua pause opencast --until 2h           pause all calls to Opencast for two hours, on all workers";
 
 /// `ua resume`
 #[derive(Debug, Args)]
@@ -85,15 +85,15 @@ Examples:
     after_help = "Examples:\n  ua resume zoom                         everything goes on that was paused by hand, or because the API\n                                         says that the day is spent; what our own count has spent waits for\n                                         midnight, a larger share or a smaller reserve (`ua quota set`)"
 )]
 pub struct Resume {
-    /// A source, or limits of one
+    /// Source or limit
     #[arg(required = true, value_parser = paused, help = to_pause())]
     pub what: Vec<Meant>,
-    /// Which account
+    /// Account
     #[command(flatten)]
     pub of: OfAccount,
 }
 
-/// A time to come.
+/// A future time.
 fn until(text: &str) -> Result<Timestamp, String> {
     let now = runtime::clock::now();
     let time = time(text, now).ok_or_else(|| {

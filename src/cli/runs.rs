@@ -7,30 +7,30 @@ use messages::RunId;
 #[derive(Debug, Args)]
 #[command(after_help = RUNS_EXAMPLES)]
 pub struct Runs {
-    /// At most so many
+    /// Maximum number of runs
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub limit: u32,
-    /// Prints JSON, a line per run
+    /// Print JSON, one line per run
     #[arg(long)]
     pub json: bool,
 }
 
 const RUNS_EXAMPLES: &str = "Examples:
-  ua runs                                what was planned lately, and how far it is
+  ua runs                                list recent runs and their progress
   ua status --run 20260103T040506789-2026-01-02
-                                         one of them: price beside what was used, rate, end";
+                                         show one run: price, calls used, rate, expected end";
 
 /// `ua cancel`
 #[derive(Debug, Args)]
 #[command(after_help = CANCEL_EXAMPLES)]
 pub struct Cancel {
-    /// The run, as `ua plan` and `ua runs` name it
+    /// Run id, as shown by `ua plan` and `ua runs`
     #[arg(value_name = "RUN")]
     pub run: RunId,
-    /// Does not ask
+    /// Skip the confirmation prompt
     #[arg(long)]
     pub yes: bool,
-    /// Prints JSON
+    /// Print JSON
     #[arg(long)]
     pub json: bool,
 }

@@ -6,15 +6,15 @@ use clap::Args;
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Setup {
-    /// Makes queues anew that are there with other arguments; their messages are kept, with order and headers
+    /// Declare queues with changed arguments again; keep their messages, order and headers
     #[arg(long)]
     pub migrate: bool,
-    /// Prints JSON
+    /// Print JSON
     #[arg(long)]
     pub json: bool,
 }
 
 const EXAMPLES: &str = "Examples:
-  ua setup               declare what is missing, load the index templates
-  ua setup --migrate     after UA_DOCUMENTS_LIMIT was changed, or an upgrade that `ua check` tells of: stop the
-                         workers first. It may be interrupted at any point; running it again goes on";
+  ua setup               declare missing queues, load the index templates
+  ua setup --migrate     after a change of UA_DOCUMENTS_LIMIT, or when `ua check` reports changed queues. Stop the
+                         workers first. An interrupted migration continues when run again";

@@ -11,16 +11,16 @@ use simulator::opencast::{Auth, Dialect};
 /// `ua demo`
 #[derive(Debug, Args)]
 pub struct Demo {
-    /// The day to simulate [default: yesterday]
+    /// Date to simulate [default: yesterday]
     #[arg(long, value_name = "YYYY-MM-DD")]
     pub date: Option<Date>,
-    /// The world to simulate
+    /// Simulated world
     #[command(flatten)]
     pub world: World,
-    /// Where the demo's file goes; an earlier demo there is replaced
+    /// Folder of the demo's file; an earlier demo there is replaced
     #[arg(long, default_value = "ua-data/demo")]
     pub data_dir: PathBuf,
-    /// Ends with one line of JSON
+    /// Print one line of JSON at the end
     #[arg(long)]
     pub json: bool,
 }
@@ -28,25 +28,25 @@ pub struct Demo {
 /// A simulated world.
 #[derive(Debug, Args)]
 pub struct World {
-    /// The seed; the same seed is the same world
+    /// Seed; the same seed produces the same world
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
-    /// Hosts of the account
+    /// Number of hosts
     #[arg(long, default_value_t = 40)]
     pub hosts: u32,
-    /// Meetings a day
+    /// Meetings per day
     #[arg(long, default_value_t = 200)]
     pub meetings_per_day: u32,
-    /// Participants of a meeting, on average
+    /// Average number of participants per meeting
     #[arg(long, default_value_t = 12)]
     pub participants: u32,
-    /// Serves webinars, too
+    /// Serve webinars as well
     #[arg(long)]
     pub webinars: bool,
-    /// Multiplies the quota; 0 lifts it
+    /// Factor of the quota; 0 removes the quota
     #[arg(long, default_value_t = 20.0)]
     pub speed: f64,
-    /// A fault and its rate, for example 429=0.02; may be given more than once
+    /// Fault and rate, for example 429=0.02; repeatable
     #[arg(long, value_name = "KIND=RATE")]
     pub fault: Vec<simulator::FaultRate>,
 }
@@ -55,31 +55,31 @@ pub struct World {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Opencast")]
 pub struct OpencastWorld {
-    /// The major version, 5 to 17
+    /// Major version, 5 to 17
     #[arg(long, default_value_t = 15, value_parser = clap::value_parser!(u8).range(5..=17))]
     pub generation: u8,
-    /// How it tells user actions: upstream (by day, in no order) or dce (by start and end)
+    /// Dialect of user actions: upstream (by day, unordered) or dce (by start and end)
     #[arg(long, default_value = "upstream")]
     pub dialect: Dialect,
-    /// The credentials it accepts: anonymous (needs none), basic, digest or both
+    /// Accepted credentials: anonymous (none), basic, digest or both
     #[arg(long, default_value = "both")]
     pub auth: Auth,
-    /// The server's time zone
+    /// Time zone of the server
     #[arg(long, default_value = "UTC", value_name = "ZONE", value_parser = timezone)]
     pub timezone: TimeZone,
-    /// Recorded lectures
+    /// Number of recorded lectures
     #[arg(long, default_value_t = 60)]
     pub episodes: u32,
-    /// People who watch
+    /// Number of viewers
     #[arg(long, default_value_t = 150)]
     pub students: u32,
-    /// User actions a day
+    /// User actions per day
     #[arg(long, default_value_t = 5_000)]
     pub actions_per_day: u32,
-    /// A server without the user tracking, as those after version 17
+    /// Serve without the user-tracking plugin
     #[arg(long)]
     pub no_usertracking: bool,
-    /// A server that keeps no users, addresses and sessions
+    /// Omit users, addresses and sessions
     #[arg(long)]
     pub omitted: bool,
 }
@@ -88,7 +88,7 @@ fn timezone(name: &str) -> Result<TimeZone, String> {
     TimeZone::get(name).map_err(|_| format!("{name:?} is not a time zone such as UTC or America/New_York"))
 }
 
-/// What to simulate.
+/// A simulated API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Simulated {
     /// Zoom
@@ -102,28 +102,28 @@ pub enum Simulated {
 /// `ua simulate`
 #[derive(Debug, Args)]
 pub struct Simulate {
-    /// What to simulate: zoom, opencast or both
+    /// API to simulate: zoom, opencast or both
     #[arg(long, value_enum, default_value = "zoom", hide_possible_values = true)]
     pub source: Simulated,
-    /// The address to listen on; another than this machine's own is for a container
+    /// Address to listen on; use another than 127.0.0.1 only in a container
     #[arg(long, default_value_t = Ipv4Addr::LOCALHOST)]
     pub address: Ipv4Addr,
-    /// Zoom's port there; 0 takes a free one
+    /// Port of the simulated Zoom; 0 selects a free port
     #[arg(long, default_value_t = 8765)]
     pub port: u16,
-    /// Opencast's port there; 0 takes a free one
+    /// Port of the simulated Opencast; 0 selects a free port
     #[arg(long, default_value_t = 8766)]
     pub opencast_port: u16,
-    /// The world to simulate
+    /// Simulated world
     #[command(flatten)]
     pub world: World,
-    /// The account's plan
+    /// Plan of the account
     #[arg(long, default_value = "business")]
     pub plan: simulator::Plan,
-    /// An account without the Dashboard: every /metrics call meets the entitlement wall
+    /// Refuse the Dashboard: every /metrics call answers 400 with code 200
     #[arg(long)]
     pub no_dashboard: bool,
-    /// The Opencast to simulate
+    /// Simulated Opencast
     #[command(flatten)]
     pub opencast: OpencastWorld,
 }

@@ -6,10 +6,10 @@ use messages::RunId;
 /// `ua status`
 #[derive(Debug, Args)]
 pub struct Status {
-    /// Shows one run: how far it is, and its price beside what was used
+    /// Show one run: progress, price and calls used
     #[arg(long, value_name = "RUN")]
     pub run: Option<RunId>,
-    /// Prints JSON
+    /// Print JSON
     #[arg(long)]
     pub json: bool,
 }

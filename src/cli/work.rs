@@ -13,13 +13,13 @@ use crate::sources;
 /// A role of `ua work`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RoleName {
-    /// Fetches from a source
+    /// Fetch from a source
     Fetch(Source),
-    /// Writes documents and dead letters into the store
+    /// Write documents and dead letters to the store
     Index,
-    /// Plans by the clock (`UA_SCHEDULE`); of several, one leads
+    /// Plan by the clock (`UA_SCHEDULE`); one of several processes leads
     Schedule,
-    /// All of them; a source only where it is configured, Schedule only where `UA_SCHEDULE` is set
+    /// All roles; configured sources only, schedule only if `UA_SCHEDULE` is set
     All,
 }
 
@@ -29,7 +29,7 @@ static ROLES: LazyLock<Vec<RoleName>> = LazyLock::new(|| {
     fetching.chain([RoleName::Index, RoleName::Schedule, RoleName::All]).collect()
 });
 
-/// By hand, since a source's role is called as the source says.
+/// Implemented by hand, because each source names its role.
 impl ValueEnum for RoleName {
     fn value_variants<'a>() -> &'a [Self] {
         &ROLES
@@ -39,16 +39,13 @@ impl ValueEnum for RoleName {
         Some(match self {
             Self::Fetch(source) => {
                 let words = sources::of(*source).words();
-                PossibleValue::new(words.role).help(format!("Fetches from {}", words.name))
+                PossibleValue::new(words.role).help(format!("Fetch from {}", words.name))
             }
-            Self::Index => {
-                PossibleValue::new("index").help("Writes documents and dead letters into the store")
-            }
+            Self::Index => PossibleValue::new("index").help("Write documents and dead letters to the store"),
             Self::Schedule => PossibleValue::new("schedule")
-                .help("Plans by the clock (`UA_SCHEDULE`); of several, one leads"),
-            Self::All => PossibleValue::new("all").help(
-                "All of them; a source only where it is configured, Schedule only where `UA_SCHEDULE` is set",
-            ),
+                .help("Plan by the clock (`UA_SCHEDULE`); one of several processes leads"),
+            Self::All => PossibleValue::new("all")
+                .help("All roles; configured sources only, schedule only if `UA_SCHEDULE` is set"),
         })
     }
 }
@@ -56,15 +53,13 @@ impl ValueEnum for RoleName {
 /// `ua work`
 #[derive(Debug, Args)]
 pub struct Work {
-    /// The roles of this process
+    /// Roles of this process
     #[arg(value_enum, required = true)]
     pub roles: Vec<RoleName>,
-    /// Within this time after the first signal the process ends: work in hand has four fifths of it, then it is
-    /// handed back
+    /// Shutdown timeout after the first signal: jobs in progress have four fifths of it, then they are requeued
     #[arg(long, value_name = "DURATION", default_value = "25s", value_parser = duration)]
     pub grace: Duration,
-    /// A role whose source is not configured at all is left out, where it would be refused; if no other is left the
-    /// process idles
+    /// Skip roles whose source is not configured, instead of an error; idle if none is left
     #[arg(long)]
     pub if_configured: bool,
 }

@@ -10,6 +10,7 @@ mod console;
 mod demo;
 mod deploy;
 mod dlq;
+mod documents;
 mod drain;
 mod embedded;
 mod export;

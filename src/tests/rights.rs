@@ -39,7 +39,7 @@ async fn rights_on_our_names_are_enough_for_every_program_and_a_price_needs_none
         .with("AMQP_URL", &user.url)
         .with("UA_QUEUE_PREFIX", &prefix);
     a_price_makes_nothing(&program, &user).await;
-    // As the README says.
+    // The permissions of docker/README.md.
     let pattern = format!(r"^{prefix}(\..*)?$");
     user.may([&pattern, &pattern, &pattern]).await;
     more_than_a_day_is_asked_for_and_taken_out_again(&program);
