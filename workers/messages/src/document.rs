@@ -83,9 +83,22 @@ pub struct RawDocument<'a> {
     /// What the mapping needs and the answer does not say; its type is fixed by `kind`.
     #[serde(borrow)]
     pub context: &'a RawValue,
-    /// The answer, byte for byte.
+    /// The answer as JSON: what the mapping reads.
     #[serde(borrow)]
     pub body: &'a RawValue,
+    /// The answer as received, where `body` differs from it; see [`RawDocument::answer`].
+    #[serde(default, borrow, skip_serializing_if = "Option::is_none")]
+    received: Option<Received<'a>>,
+}
+
+/// How the received bytes differ from the JSON in a message.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Received<'a> {
+    /// White space before and after the JSON.
+    Spaced(#[serde(borrow)] Cow<'a, str>, #[serde(borrow)] Cow<'a, str>),
+    /// All bytes, as base64: they are no JSON, or no UTF-8.
+    Base64(#[serde(borrow)] Cow<'a, str>),
 }
 
 impl<'a> RawDocument<'a> {
@@ -103,7 +116,47 @@ impl<'a> RawDocument<'a> {
         body: &'a RawValue,
     ) -> Self {
         let (id, endpoint) = (id.into(), endpoint.into());
-        Self { version: Version, id, job_id, run, kind, endpoint, fetched_at, date, context, body }
+        let received = None;
+        Self { version: Version, id, job_id, run, kind, endpoint, fetched_at, date, context, body, received }
+    }
+
+    /// Keeps the answer as received, where the JSON in `body` differs from it. A mapping never reads these bytes;
+    /// the raw archive stores them.
+    #[must_use]
+    pub fn with_received(mut self, bytes: &'a [u8]) -> Self {
+        self.received = (bytes != self.body.get().as_bytes()).then(|| Received::of(bytes, self.body.get()));
+        self
+    }
+
+    /// The answer, byte for byte as received.
+    ///
+    /// # Errors
+    /// When the message was altered and its bytes are no longer base64.
+    pub fn answer(&self) -> Result<Cow<'_, [u8]>, base64::DecodeError> {
+        use base64::Engine as _;
+        let body = self.body.get();
+        Ok(match &self.received {
+            None => Cow::Borrowed(body.as_bytes()),
+            Some(Received::Spaced(before, after)) => Cow::Owned([before, body, after].concat().into_bytes()),
+            Some(Received::Base64(bytes)) => {
+                Cow::Owned(base64::engine::general_purpose::STANDARD.decode(bytes.as_ref())?)
+            }
+        })
+    }
+}
+
+impl<'a> Received<'a> {
+    fn of(bytes: &'a [u8], body: &str) -> Self {
+        use base64::Engine as _;
+        let around = str::from_utf8(bytes).ok().and_then(|text| {
+            let trimmed = text.trim_ascii_start();
+            let (before, after) = (&text[..text.len() - trimmed.len()], trimmed.strip_prefix(body)?);
+            after.trim_ascii().is_empty().then_some((before, after))
+        });
+        match around {
+            Some((before, after)) => Self::Spaced(before.into(), after.into()),
+            None => Self::Base64(base64::engine::general_purpose::STANDARD.encode(bytes).into()),
+        }
     }
 }
 
@@ -131,6 +184,31 @@ mod tests {
         let Document::Raw(read) = decode(&bytes).unwrap() else { panic!("a raw document was written") };
         assert_eq!(read.body.get(), body.get());
         assert!(matches!(read.id, Cow::Borrowed("j#1")));
+    }
+
+    #[test]
+    fn the_answer_is_kept_as_received_whatever_its_bytes() {
+        let context: &RawValue = serde_json::from_str("{}").unwrap();
+        let deep = format!("{}{}", "[".repeat(5_000), "]".repeat(5_000));
+        let cases: [(&[u8], &str, usize); 5] = [
+            (br#"{"a":1,"a":2}"#, r#"{"a":1,"a":2}"#, 0),
+            (deep.as_bytes(), &deep, 0),
+            (b"\r\n {\"a\":1}\n", r#"{"a":1}"#, 40),
+            (b"{\"a\":\"\xe4\"}", "{\"a\":\"\u{fffd}\"}", 50),
+            (b"\xef\xbb\xbf{}", "{}", 50),
+        ];
+        for (bytes, body, more) in cases {
+            let body = RawValue::from_string(body.to_owned()).unwrap();
+            let (kind, at) = (RawKind::ZoomMetricsMeetings, Timestamp::UNIX_EPOCH);
+            let make =
+                || RawDocument::new("j#1", "j".into(), "r".into(), kind, "GET", at, None, context, &body);
+            let plain = encode(&Document::Raw(make())).unwrap();
+            let message = encode(&Document::Raw(make().with_received(bytes))).unwrap();
+            assert!(message.len() - plain.len() <= more, "{more}: {}", String::from_utf8_lossy(&message));
+            let Document::Raw(read) = decode(&message).unwrap() else { panic!("a raw document was written") };
+            assert_eq!(read.answer().unwrap().as_ref(), bytes);
+            assert_eq!(read.body.get(), body.get());
+        }
     }
 
     #[test]

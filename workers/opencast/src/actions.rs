@@ -170,6 +170,7 @@ pub(crate) async fn send_page(
         received_at: answer.received_at,
         context: &context,
         body: &answer.body,
+        received: None,
     };
     Ok(errand.errand.send_raw(&raw).await?)
 }

@@ -191,5 +191,5 @@ fn raw<'a>(
     context: &'a EpisodeContext,
 ) -> Raw<'a, EpisodeContext> {
     let (kind, endpoint) = (RawKind::OpencastEpisode, Endpoint::Search.name());
-    Raw { part, kind, endpoint, received_at: answer.received_at, context, body }
+    Raw { part, kind, endpoint, received_at: answer.received_at, context, body, received: None }
 }

@@ -42,8 +42,10 @@ pub struct Raw<'a, C> {
     pub received_at: Timestamp,
     /// What the mapping needs and the answer does not say.
     pub context: &'a C,
-    /// The answer, byte for byte.
+    /// The answer as JSON.
     pub body: &'a RawValue,
+    /// The answer as received, where `body` may differ from it.
+    pub received: Option<&'a [u8]>,
 }
 
 impl<'a> Errand<'a> {
@@ -232,6 +234,10 @@ impl<'a> Errand<'a> {
             &context,
             raw.body,
         );
+        let document = match raw.received {
+            Some(bytes) => document.with_received(bytes),
+            None => document,
+        };
         let body = encoded(&Document::Raw(document))?;
         Ok(Message::new(Queue::documents(), id, body, clock::now()))
     }

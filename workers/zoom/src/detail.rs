@@ -78,6 +78,7 @@ async fn fetch_header(errand: &mut Errand<'_>, detail: &mut Detail) -> Result<()
             received_at: answer.received_at,
             context: &hosts,
             body: &answer.body,
+            received: None,
         };
         errand.send_raw(&raw).await?;
         let host_id = hosts.host_ids.into_values().next().or(hosts.host_id);
@@ -136,6 +137,7 @@ async fn fetch_participants(
             received_at: page.received_at,
             context: meeting,
             body: &page.body,
+            received: None,
         };
         errand.send_raw(&raw).await?;
     }

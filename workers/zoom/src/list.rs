@@ -90,6 +90,7 @@ async fn send_page(
         received_at: page.received_at,
         context: &context,
         body: &page.body,
+        received: None,
     };
     errand.send_raw(&raw).await?;
     for (place, row) in sorted.unusable {
@@ -124,5 +125,5 @@ pub(crate) async fn bury_row(
     let body = std::collections::BTreeMap::from([(member, [row])]);
     let body = serde_json::value::to_raw_value(&body).map_err(|_| runtime::errand::unwritable(&part))?;
     let text = format!("row {place} of {} has no usable uuid", page.endpoint);
-    Ok(errand.bury_raw(&Raw { part: &part, body: &body, ..*page }, &text).await?)
+    Ok(errand.bury_raw(&Raw { part: &part, body: &body, received: None, ..*page }, &text).await?)
 }

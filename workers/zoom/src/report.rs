@@ -72,6 +72,7 @@ pub(crate) async fn fetch_host(errand: &mut Errand<'_>, date: Date, host_id: &st
                 received_at: page.received_at,
                 context: &context,
                 body: &page.body,
+                received: None,
             };
             errand.send_raw(&raw).await?;
             let sorted = rows::sort(&page.body, &ByEmail::new(), &mut seen);
