@@ -16,6 +16,28 @@ pub enum FileError {
 }
 
 impl FileError {
+    /// What it means that the operating system refuses the file.
+    pub(crate) fn unwritable(path: &Path, error: &std::io::Error) -> Self {
+        let path = path.display();
+        match error.kind() {
+            std::io::ErrorKind::StorageFull => {
+                Self::Away(format!("the disk with {path} is full; free some space (UA_DATA_DIR)"))
+            }
+            _ => Self::Refused(format!(
+                "cannot write {path}: {error}; look at the folder's rights (UA_DATA_DIR)"
+            )),
+        }
+    }
+
+    /// The file that is open is no longer the one with its name.
+    pub(crate) fn replaced(path: &Path) -> Self {
+        let path = path.display();
+        Self::Refused(format!(
+            "{path} was deleted or replaced while this process had it open; what it wrote since is lost with the \
+             old file: put the old file back if there is a copy, then start again"
+        ))
+    }
+
     /// What an error of SQLite means.
     pub fn new(error: &rusqlite::Error, path: &Path) -> Self {
         let path = path.display();

@@ -4,9 +4,11 @@
 //! Must not know what is in the tables: each part of the program brings its own.
 
 mod error;
+mod identity;
 mod open;
+pub mod private;
 mod writer;
 
 pub use error::FileError;
-pub use open::{Part, connect, open, sync};
+pub use open::{Part, connect, open, sync, truncate_log};
 pub use writer::{Thread, Writer};

@@ -4,8 +4,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OptionalExtension as _, TransactionBehavior};
+use tracing::warn;
 
-use crate::FileError;
+use crate::{FileError, private};
 
 /// A part of the program that has tables in the file.
 #[derive(Debug, Clone, Copy)]
@@ -26,6 +27,12 @@ pub struct Part {
 /// # Errors
 /// When the file cannot be written, is damaged, or was written by a newer program.
 pub fn open(path: &Path, part: &Part) -> Result<Connection, FileError> {
+    // SQLite gives the log the mode of the file.
+    let own = |error: std::io::Error| FileError::unwritable(path, &error);
+    private::touch(path).map_err(own)?;
+    for log in [path.with_extension("db-wal"), path.with_extension("db-shm")] {
+        private::repair_file(&log).map_err(own)?;
+    }
     let mut connection = connect(path, part)?;
     let found = bring_up(&mut connection, part).map_err(|error| FileError::new(&error, path))?;
     match found {
@@ -35,8 +42,31 @@ pub fn open(path: &Path, part: &Part) -> Result<Connection, FileError> {
             part.name,
             part.version
         ))),
-        _ => Ok(connection),
+        _ => {
+            if let Err(error) = clean(&connection) {
+                warn!(
+                    "rows that an older ua deleted may be left in free pages of {}: {error}",
+                    path.display()
+                );
+            }
+            Ok(connection)
+        }
     }
+}
+
+/// Says in the file that deleted rows are overwritten.
+const CLEAN: i64 = 1;
+
+/// Rewrites the file once if an older version may have left deleted rows in free pages.
+fn clean(connection: &Connection) -> rusqlite::Result<()> {
+    let number = |pragma| connection.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
+    if number("user_version")? >= CLEAN {
+        return Ok(());
+    }
+    if number("freelist_count")? > 0 {
+        connection.execute_batch("vacuum")?;
+    }
+    connection.pragma_update(None, "user_version", CLEAN)
 }
 
 /// One more connection to a file that [`open`] has seen.
@@ -62,6 +92,28 @@ pub fn sync(path: &Path) -> Result<(), FileError> {
     synced.map_err(|error| FileError::new(&error, path))
 }
 
+/// Moves the whole log into the file and empties it: what was deleted is then in neither. Does nothing where another
+/// connection reads or writes at this moment; true when the log is empty.
+///
+/// # Errors
+/// When the file cannot be written.
+pub fn truncate_log(path: &Path) -> Result<bool, FileError> {
+    let log = path.with_extension("db-wal");
+    if log.metadata().is_ok_and(|log| log.len() == 0) {
+        return Ok(true);
+    }
+    // A connection of its own: those that work wait for locks, and this one must not.
+    let truncated = Connection::open(path).and_then(|connection| {
+        connection.busy_timeout(Duration::ZERO)?;
+        connection.query_row("pragma wal_checkpoint(truncate)", [], |row| row.get::<_, i64>(0))
+    });
+    match truncated {
+        Ok(busy) => Ok(busy == 0),
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => Ok(false),
+        Err(error) => Err(FileError::new(&error, path)),
+    }
+}
+
 fn prepare(connection: &mut Connection, durable: bool) -> rusqlite::Result<()> {
     // Several processes and threads write to one file: wait in small steps rather than SQLite's large ones.
     connection.busy_handler(Some(|tries: i32| {
@@ -71,6 +123,8 @@ fn prepare(connection: &mut Connection, durable: bool) -> rusqlite::Result<()> {
     // Of use only for a file that is made just now: bodies are large.
     connection.pragma_update(None, "page_size", 8_192)?;
     log_ahead(connection)?;
+    // What is deleted is overwritten: rows hold names and addresses.
+    connection.pragma_update(None, "secure_delete", true)?;
     connection.pragma_update(None, "synchronous", if durable { "full" } else { "normal" })?;
     connection.pragma_update(None, "cache_size", -8_000)?;
     connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
@@ -148,6 +202,69 @@ mod tests {
         old.execute("update ua_schema set version = 3", []).unwrap();
         let Err(FileError::Refused(why)) = open(&path, &PART) else { panic!("not refused") };
         assert!(why.contains("newer ua (things version 3, this ua knows 2): upgrade this ua"), "{why}");
+    }
+
+    fn secret_is_in(folder: &Path) -> bool {
+        let files =
+            std::fs::read_dir(folder).unwrap().map(|entry| std::fs::read(entry.unwrap().path()).unwrap());
+        let secret = b"9f31-device";
+        files.into_iter().any(|bytes| bytes.windows(secret.len()).any(|some| some == secret))
+    }
+
+    fn fill_and_delete(file: &Connection) {
+        file.execute_batch("begin").unwrap();
+        for number in 0..1_000 {
+            let thing = format!("9f31-device {number} {}", "x".repeat(number));
+            file.execute("insert into things values (?1, null)", [thing]).unwrap();
+        }
+        file.execute_batch("commit; delete from things").unwrap();
+    }
+
+    #[test]
+    fn what_is_deleted_leaves_no_bytes_while_the_file_is_open() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ua.db");
+        let file = open(&path, &PART).unwrap();
+        fill_and_delete(&file);
+        assert!(secret_is_in(folder.path()), "in the log");
+        assert!(truncate_log(&path).unwrap());
+        assert!(!secret_is_in(folder.path()));
+        assert!(path.with_extension("db-wal").exists(), "the file is open all the while");
+        let insert = "insert into things values ('a', null)";
+        file.execute_batch(&format!("{insert}; begin immediate; {insert}")).unwrap();
+        assert!(!truncate_log(&path).unwrap(), "a writer is not waited for");
+    }
+
+    #[test]
+    fn free_pages_of_an_older_version_are_cleaned_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ua.db");
+        let old = Connection::open(&path).unwrap();
+        old.execute_batch("pragma secure_delete = off; create table things (thing text, note text) strict")
+            .unwrap();
+        fill_and_delete(&old);
+        drop(old);
+        assert!(secret_is_in(folder.path()));
+        let file = open(&path, &PART).unwrap();
+        truncate_log(&path).unwrap();
+        assert!(!secret_is_in(folder.path()));
+        let version: i64 = file.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
+        assert_eq!(version, CLEAN);
+    }
+
+    #[test]
+    fn file_and_log_are_their_owners_only() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ua.db");
+        std::fs::write(&path, "").unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+        let file = open(&path, &PART).unwrap();
+        file.execute("insert into things values ('a', null)", []).unwrap();
+        for name in ["ua.db", "ua.db-wal", "ua.db-shm"] {
+            let mode = std::fs::metadata(folder.path().join(name)).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600, "{name}");
+        }
     }
 
     #[test]

@@ -7,10 +7,13 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
-use crate::FileError;
+use crate::identity::Identity;
+use crate::{FileError, truncate_log};
 
 /// How often housekeeping comes between two calls.
 const HOUSEKEEPING: Duration = Duration::from_secs(1);
+/// How often the log is emptied: until then it holds what was deleted.
+const EMPTY_LOG: Duration = Duration::from_secs(10);
 
 /// How a writing thread is run.
 #[derive(Debug, Clone, Copy)]
@@ -39,7 +42,8 @@ impl Writer {
         housekeeping: impl FnMut(&Connection) -> bool + Send + 'static,
     ) -> std::io::Result<Self> {
         let (calls, queue) = mpsc::channel();
-        let serving = Serving { connection, path: path.to_owned(), group: thread.group };
+        let identity = Identity::of(path)?;
+        let serving = Serving { connection, path: path.to_owned(), identity, group: thread.group };
         std::thread::Builder::new()
             .name(thread.name.to_owned())
             .spawn(move || serving.serve(&queue, housekeeping))?;
@@ -98,12 +102,13 @@ impl<T: Send, F: FnOnce(&Connection) -> rusqlite::Result<T> + Send> Step for Cal
 struct Serving {
     connection: Connection,
     path: PathBuf,
+    identity: Identity,
     group: usize,
 }
 
 impl Serving {
     fn serve(self, queue: &Receiver<Box<dyn Step>>, mut housekeeping: impl FnMut(&Connection) -> bool) {
-        let mut looked = Instant::now();
+        let (mut looked, mut emptied) = (Instant::now(), Instant::now());
         loop {
             match queue.recv_timeout(HOUSEKEEPING) {
                 Ok(first) => {
@@ -111,6 +116,11 @@ impl Serving {
                 }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
+            }
+            if emptied.elapsed() >= EMPTY_LOG && self.identity.is_still_at(&self.path) {
+                emptied = Instant::now();
+                // A log that cannot be emptied now is emptied later.
+                let _ = truncate_log(&self.path);
             }
             if looked.elapsed() >= HOUSEKEEPING {
                 looked = Instant::now();
@@ -122,6 +132,9 @@ impl Serving {
     }
 
     fn commit(&self, mut steps: Vec<Box<dyn Step>>) {
+        if !self.identity.is_still_at(&self.path) {
+            return steps.into_iter().for_each(|step| step.done(Err(FileError::replaced(&self.path))));
+        }
         let connection = &self.connection;
         let outcome = (|| {
             connection.execute_batch("begin immediate")?;
@@ -166,6 +179,27 @@ mod tests {
         let left =
             writer.call(move |connection| connection.query_row(things, [], |row| row.get::<_, String>(0)));
         assert_eq!(left.await, Ok("1".to_owned()));
+    }
+
+    #[tokio::test]
+    async fn a_file_that_is_deleted_or_replaced_takes_no_more_calls() {
+        for replace in [false, true] {
+            let (writer, folder) = start(|_| true);
+            let path = folder.path().join("ua.db");
+            assert_eq!(writer.call(insert(1)).await, Ok(1));
+            let kept = folder.path().join("kept.db");
+            std::fs::rename(&path, &kept).unwrap();
+            if replace {
+                std::fs::copy(&kept, &path).unwrap();
+            }
+            let refused = writer.call(insert(2)).await;
+            assert!(
+                matches!(&refused, Err(FileError::Refused(why)) if why.contains("ua.db was deleted or replaced")),
+                "{refused:?}"
+            );
+            std::fs::rename(&kept, &path).unwrap();
+            assert_eq!(writer.call(insert(2)).await, Ok(1), "the file is back");
+        }
     }
 
     #[tokio::test]

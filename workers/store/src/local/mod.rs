@@ -63,7 +63,7 @@ impl Local {
                 folder.display()
             ))
         };
-        std::fs::create_dir_all(&folder).map_err(refuse)?;
+        onefile::private::folder(&folder).map_err(refuse)?;
         let path = folder.join("ua.db");
         let mut connection = file::open(&path)?;
         make(&mut connection, &prefix).map_err(|error| file::failed(&error, &path))?;

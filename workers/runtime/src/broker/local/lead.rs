@@ -1,6 +1,6 @@
 //! Leadership on one machine: the lock of a file, a row for the state, rows for the orders.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -43,9 +43,9 @@ impl Local {
                 folder.display()
             ))
         };
-        std::fs::create_dir_all(&folder).map_err(refuse)?;
+        onefile::private::folder(&folder).map_err(refuse)?;
         let path = folder.join(format!("{name}.lock"));
-        let file = OpenOptions::new().create(true).truncate(false).write(true).open(path).map_err(refuse)?;
+        let file = onefile::private::file(&path).map_err(refuse)?;
         loop {
             match file.try_lock() {
                 Ok(()) => {

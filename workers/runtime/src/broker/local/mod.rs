@@ -75,7 +75,7 @@ impl Local {
                 folder.display()
             ))
         };
-        std::fs::create_dir_all(folder).map_err(refuse)?;
+        onefile::private::folder(folder).map_err(refuse)?;
         let path = folder.join("ua.db");
         let connection = file::open(&path)?;
         let owner = Arc::new(Owner::register(&connection, &folder.join("owners")).map_err(refuse)?);

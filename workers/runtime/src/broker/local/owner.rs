@@ -1,7 +1,7 @@
 //! Who is alive: every process that has the file open holds a lock on a small file of its own, so that the
 //! others see at once, and without any clock, when it has died.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
@@ -20,7 +20,7 @@ impl Owner {
     /// Registers this process in the file and takes its lock, in one transaction: nobody sees an owner without
     /// its lock and takes it for dead.
     pub(super) fn register(connection: &Connection, folder: &Path) -> std::io::Result<Self> {
-        std::fs::create_dir_all(folder)?;
+        onefile::private::folder(folder)?;
         let other = std::io::Error::other;
         connection.execute_batch("begin immediate").map_err(other)?;
         let registered = Self::insert(connection, folder);
@@ -33,8 +33,7 @@ impl Owner {
         loop {
             connection.execute("insert into owners default values", []).map_err(std::io::Error::other)?;
             let id = connection.last_insert_rowid();
-            let file =
-                OpenOptions::new().create(true).truncate(false).write(true).open(lock_path(folder, id))?;
+            let file = onefile::private::file(&lock_path(folder, id))?;
             match file.try_lock() {
                 Ok(()) => return Ok(Self { id, file, folder: folder.to_owned() }),
                 // `ua.db` was replaced while its owners live on: their numbers are taken.
