@@ -1,19 +1,13 @@
 //! A load: the documents of several messages in one batch, and which item is whose. Pure.
 
-use std::borrow::Cow;
 use std::ops::Range;
 
-use jiff::Timestamp;
-use jiff::civil::Date;
-use messages::{
-    Cause, CauseClass, DecodeError, Document, JobId, RawDocument, RawKind, Receipt, RunId, decode,
-};
+use messages::{Cause, CauseClass, DecodeError, Document, Receipt, decode};
 use runtime::Message;
-use serde::Serialize;
-use serde_json::value::RawValue;
 use store::{Batch, Kind};
 
 use crate::Settings;
+use crate::archive;
 use crate::enrich::Enricher;
 use crate::map::{Dropped, Target, Unusable, encode_page};
 
@@ -63,7 +57,7 @@ impl Load {
         match decode::<Document<'_>>(&message.body).map_err(|error| undecodable(&error))? {
             Document::Raw(raw) => {
                 if settings.raw_days > 0 {
-                    archive(&raw, prefix, settings, &mut self.batch)?;
+                    archive::push(&raw, prefix, settings.split, &mut self.batch)?;
                     part.archived = true;
                 }
                 let Settings { split, ua_version, .. } = *settings;
@@ -101,45 +95,6 @@ pub(crate) fn undecodable(error: &DecodeError) -> Cause {
         DecodeError::Malformed { .. } => CauseClass::BadShape,
     };
     Cause::new(class, error.to_string())
-}
-
-/// A raw document as it is archived.
-#[derive(Serialize)]
-struct Archived<'a> {
-    id: &'a str,
-    job_id: &'a JobId,
-    run: &'a RunId,
-    kind: RawKind,
-    endpoint: &'a Cow<'a, str>,
-    fetched_at: Timestamp,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    date: Option<Date>,
-    context: &'a RawValue,
-    body: &'a RawValue,
-}
-
-fn archive(raw: &RawDocument<'_>, prefix: &str, settings: &Settings, batch: &mut Batch) -> Result<(), Cause> {
-    let RawDocument { id, job_id, run, kind, endpoint, fetched_at, date, context, body, .. } = raw;
-    let row = Archived {
-        id,
-        job_id,
-        run,
-        kind: *kind,
-        endpoint,
-        fetched_at: *fetched_at,
-        date: *date,
-        context,
-        body,
-    };
-    // By the job's date where it has one: the same answer, fetched again next month, then is the same row.
-    let index = raw.date.map_or_else(
-        || Kind::Raw.index_at(settings.split, raw.fetched_at),
-        |date| Kind::Raw.index(settings.split, date),
-    );
-    let version = raw.fetched_at.as_millisecond();
-    batch
-        .push(prefix, Kind::Raw, index, id.to_string(), version, &row)
-        .map_err(|_| unwritable("raw document"))
 }
 
 fn file(receipt: &Receipt, prefix: &str, settings: &Settings, batch: &mut Batch) -> Result<(), Cause> {

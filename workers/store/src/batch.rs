@@ -1,10 +1,13 @@
 //! A batch of documents on its way into the store: encoded once, as the NDJSON that a bulk request takes.
 
+use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 
+use base64::Engine as _;
 use bytes::Bytes;
 use serde::Serialize;
+use serde::ser::Error as _;
 
 use crate::{Kind, id};
 
@@ -53,6 +56,9 @@ struct Entry {
     /// Action line and source line, newlines included.
     lines: Range<usize>,
     source: Range<usize>,
+    /// The base64 text of the last field, where it holds an answer.
+    answer: Option<Range<usize>>,
+    is_deletion: bool,
 }
 
 /// One item of a batch.
@@ -68,11 +74,30 @@ pub struct Item<'a> {
     pub version: i64,
     /// The document as JSON.
     pub source: &'a [u8],
+    /// The base64 text of the field [`ANSWER`], which is then the document's last.
+    pub(crate) answer: Option<&'a [u8]>,
+    /// The document is to be deleted, and `source` is empty.
+    pub(crate) is_deletion: bool,
+}
+
+/// The field of the bytes that come with a document: `binary` in a search engine, a blob in the local file.
+pub(crate) const ANSWER: &str = "answer";
+
+impl Item<'_> {
+    /// The document without its answer.
+    pub(crate) fn without_answer(&self) -> Cow<'_, [u8]> {
+        let Some(answer) = self.answer else { return Cow::Borrowed(self.source) };
+        let field = ANSWER.len() + r#","":"""#.len();
+        let kept = self.source.len().saturating_sub(answer.len() + field + 1);
+        Cow::Owned([&self.source[..kept], b"}"].concat())
+    }
 }
 
 #[derive(Serialize)]
-struct Action<'a> {
-    index: ActionMeta<'a>,
+#[serde(rename_all = "lowercase")]
+enum Action<'a> {
+    Index(ActionMeta<'a>),
+    Delete(ActionMeta<'a>),
 }
 
 #[derive(Serialize)]
@@ -116,7 +141,7 @@ impl Batch {
         let id = id::shortened(&id).unwrap_or(id);
         let meta =
             ActionMeta { _index: Prefixed(prefix, &index), _id: &id, version, version_type: "external_gte" };
-        let written = serde_json::to_writer(&mut *buffer, &Action { index: meta }).and_then(|()| {
+        let written = serde_json::to_writer(&mut *buffer, &Action::Index(meta)).and_then(|()| {
             buffer.push(b'\n');
             let source = buffer.len();
             serde_json::to_writer(&mut *buffer, document)?;
@@ -125,7 +150,17 @@ impl Batch {
         match written {
             Ok(source) => {
                 buffer.push(b'\n');
-                items.push(Entry { kind, index, id, version, lines: start..buffer.len(), source });
+                let lines = start..buffer.len();
+                items.push(Entry {
+                    kind,
+                    index,
+                    id,
+                    version,
+                    lines,
+                    source,
+                    answer: None,
+                    is_deletion: false,
+                });
                 Ok(())
             }
             Err(error) => {
@@ -133,6 +168,69 @@ impl Batch {
                 Err(error)
             }
         }
+    }
+
+    /// As [`Batch::push`], with bytes in the field `answer`: base64 in a search engine, a blob in the local file. The
+    /// document is an object with at least one field.
+    ///
+    /// # Errors
+    /// When the document cannot be serialised as such an object; the batch is then as it was.
+    #[expect(clippy::too_many_arguments, reason = "as `push`, and the bytes")]
+    pub fn push_with_answer<T: Serialize + ?Sized>(
+        &mut self,
+        prefix: &str,
+        kind: Kind,
+        index: String,
+        id: String,
+        version: i64,
+        document: &T,
+        answer: &[u8],
+    ) -> Result<(), serde_json::Error> {
+        self.push(prefix, kind, index, id, version, document)?;
+        let Contents { buffer, items } = Arc::make_mut(&mut self.contents);
+        let Some(entry) = items.last_mut() else { return Ok(()) };
+        if !(buffer.ends_with(b"}\n") && entry.source.len() > 2) {
+            buffer.truncate(entry.lines.start);
+            items.pop();
+            return Err(serde_json::Error::custom("the document is no object with a field"));
+        }
+        buffer.truncate(buffer.len() - 2);
+        buffer.extend_from_slice(format!(",\"{ANSWER}\":\"").as_bytes());
+        let start = buffer.len();
+        let text = base64::engine::general_purpose::STANDARD.encode(answer);
+        buffer.extend_from_slice(text.as_bytes());
+        entry.answer = Some(start..buffer.len());
+        buffer.extend_from_slice(b"\"}");
+        entry.source.end = buffer.len();
+        buffer.push(b'\n');
+        entry.lines.end = buffer.len();
+        Ok(())
+    }
+
+    /// Adds a deletion. A document of a newer version stays, with the verdict [`Verdict::Stale`]; where there is none,
+    /// the verdict is [`Verdict::Indexed`].
+    ///
+    /// # Errors
+    /// When the action cannot be serialised; the batch is then as it was.
+    pub fn push_deletion(
+        &mut self,
+        prefix: &str,
+        kind: Kind,
+        index: String,
+        id: String,
+        version: i64,
+    ) -> Result<(), serde_json::Error> {
+        let Contents { buffer, items } = Arc::make_mut(&mut self.contents);
+        let start = buffer.len();
+        let id = id::shortened(&id).unwrap_or(id);
+        let meta =
+            ActionMeta { _index: Prefixed(prefix, &index), _id: &id, version, version_type: "external_gte" };
+        let action = serde_json::to_vec(&Action::Delete(meta))?;
+        buffer.extend_from_slice(&action);
+        buffer.push(b'\n');
+        let (lines, source) = (start..buffer.len(), buffer.len()..buffer.len());
+        items.push(Entry { kind, index, id, version, lines, source, answer: None, is_deletion: true });
+        Ok(())
     }
 
     /// The number of documents.
@@ -159,6 +257,8 @@ impl Batch {
             id: &entry.id,
             version: entry.version,
             source: &buffer[entry.source.clone()],
+            answer: entry.answer.clone().map(|range| &buffer[range]),
+            is_deletion: entry.is_deletion,
         })
     }
 
@@ -233,6 +333,29 @@ mod tests {
         assert_eq!(batch.items().nth(1).unwrap().source, br#"{"n":"b/\"1\""}"#);
         assert!(batch.ndjson(2..2).is_empty());
     }
+    #[test]
+    fn an_answer_is_the_last_field_of_its_document() {
+        let mut batch = Batch::new();
+        let push = |batch: &mut Batch, document: &serde_json::Value, answer: &[u8]| {
+            batch.push_with_answer("", Kind::Raw, "raw-2026.01".into(), "a".into(), 1, document, answer)
+        };
+        push(&mut batch, &serde_json::json!({"id": "a"}), b"\xff\x00{").unwrap();
+        push(&mut batch, &serde_json::json!({"id": "b"}), b"").unwrap();
+        for no_object in [serde_json::json!({}), serde_json::json!([1, 2, 3])] {
+            push(&mut batch, &no_object, b"x").unwrap_err();
+        }
+        let items: Vec<Item<'_>> = batch.items().collect();
+        assert_eq!(items.len(), 2);
+        assert_eq!(items[0].source, br#"{"id":"a","answer":"/wB7"}"#);
+        assert_eq!(
+            (items[0].answer, &*items[0].without_answer()),
+            (Some(&b"/wB7"[..]), &br#"{"id":"a"}"#[..])
+        );
+        assert_eq!((items[1].source, items[1].answer), (&br#"{"id":"b","answer":""}"#[..], Some(&b""[..])));
+        assert_eq!(&*items[1].without_answer(), br#"{"id":"b"}"#);
+        assert!(batch.ndjson(0..2).ends_with(b"\"answer\":\"\"}\n"));
+    }
+
     #[test]
     fn a_shared_batch_is_not_changed_by_later_pushes() {
         let mut batch = Batch::new();

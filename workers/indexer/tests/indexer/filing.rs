@@ -101,3 +101,56 @@ async fn a_letter_with_an_id_of_any_length_is_filed_and_replayed() {
     assert_eq!(replay(&place, &[&id]).await, [(id.clone(), Fate::Replayed(Queue::documents()))]);
     assert_eq!(desk::show(&place.store, &hit.id).await.unwrap().unwrap().state, DeadState::Replayed);
 }
+
+/// A message that does not fit into one document, of bytes that do not repeat.
+fn large(id: &str, length: u32) -> Message {
+    let bytes: Vec<u8> = (0..length / 4).flat_map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes()).collect();
+    let mut message = dead(id, CauseClass::TooLarge, Queue::jobs(Family::ZOOM_DETAIL, Lane::Daily));
+    message.body = bytes.into();
+    message
+}
+
+#[tokio::test]
+async fn a_large_message_lies_in_pieces_until_it_is_dropped() {
+    let place = filled().await;
+    let desk = DeadLetterDesk::new(place.store.clone());
+    let message = large("large", 15 << 20);
+    let bytes = message.body.clone();
+    assert_eq!(place.perform(&desk, &[message.clone()]).await, [Ok(())]);
+    let kept = place.source(Kind::Deadletters, "large").await;
+    assert_eq!((&kept["pieces"], &kept["body"], &kept["bytes"]), (&5.into(), &"".into(), &(15 << 20).into()));
+    assert!(row(&place, "large").await.body_bytes().unwrap() == bytes);
+    let listed = desk::list(&place.store, &desk::Filter::default(), 100).await.unwrap();
+    assert_eq!((listed.letters.len(), listed.unreadable.len()), (4, 0), "pieces are no letters");
+
+    let fates = replay(&place, &["large"]).await;
+    assert!(matches!(&fates[..], [(_, Fate::Replayed(_))]), "{fates:?}");
+    let again = place.drain(Queue::jobs(Family::ZOOM_DETAIL, Lane::Replay)).await.remove(0);
+    assert!(again.body == bytes, "byte for byte");
+    assert_eq!(place.source(Kind::Deadletters, "large").await["body"], "", "its row stays small");
+
+    let died = again.into_dead(Cause::new(CauseClass::TooLarge, "again"));
+    assert_eq!(place.perform(&desk, &[died]).await, [Ok(())]);
+    let mut archive = desk::Archive::new(place.folder().join("dropped.ndjson"));
+    let choice = desk::Choice::Ids(vec!["large".to_owned()]);
+    desk::drop(&place.store, Some(&mut archive), &choice, |_, fate| assert_eq!(fate, Fate::Dropped))
+        .await
+        .unwrap();
+    let file = std::fs::read_to_string(archive.path()).unwrap();
+    let dropped: messages::DeadLetter = serde_json::from_str(file.trim_end()).unwrap();
+    assert!(dropped.body_bytes().unwrap() == bytes);
+    assert_eq!(place.count(Kind::Deadletters).await, 4, "the pieces are gone, the row is history");
+    assert_eq!(row(&place, "large").await.body, "");
+}
+
+#[tokio::test]
+async fn a_letter_with_a_piece_missing_is_shown_and_not_replayed() {
+    let place = Place::new();
+    let desk = DeadLetterDesk::new(place.store.clone());
+    assert_eq!(place.perform(&desk, &[large("large", 13 << 20)]).await, [Ok(())]);
+    let file = rusqlite::Connection::open(place.folder().join("ua.db")).unwrap();
+    assert_eq!(file.execute("delete from documents where id = 'large#piece.1'", []).unwrap(), 1);
+    assert_eq!(row(&place, "large").await.pieces, 5);
+    let fates = replay(&place, &["large"]).await;
+    assert!(matches!(&fates[..], [(_, Fate::Failed(why))] if why.contains("5 pieces")), "{fates:?}");
+}

@@ -16,7 +16,7 @@ pub(crate) const UUID: &str = "4444AAAiAAAAAiAiAiiAiA==";
 pub(crate) struct Place {
     pub(crate) store: Store,
     pub(crate) broker: Broker,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl Place {
@@ -31,8 +31,13 @@ impl Place {
         Self {
             store: Store::Local(store::Local::open(store).unwrap()),
             broker: Broker::Local(LocalBroker::open(broker).unwrap()),
-            _folder: folder,
+            folder,
         }
+    }
+
+    /// The data folder.
+    pub(crate) fn folder(&self) -> &std::path::Path {
+        self.folder.path()
     }
 
     pub(crate) fn indexer(&self, raw_days: u32) -> Indexer {
@@ -142,9 +147,27 @@ pub(crate) fn receipt(
 
 /// The message of one answer.
 pub(crate) fn raw(number: usize, kind: RawKind, fetched_at: &str, body: &Value) -> Message {
+    raw_bytes(number, kind, fetched_at, &body.to_string(), None)
+}
+
+/// A message without what the fetch side said beside the answer.
+pub(crate) fn without_context(message: &str) -> String {
+    let (before, rest) = message.split_once("\"context\":{").unwrap();
+    let (_, after) = rest.split_once('}').unwrap();
+    format!("{before}\"context\":{{\"host_ids\":{{}},\"host_id\":null,\"listing\":null}}{after}")
+}
+
+/// The message of an answer, and of its bytes where they differ.
+pub(crate) fn raw_bytes(
+    number: usize,
+    kind: RawKind,
+    fetched_at: &str,
+    body: &str,
+    received: Option<&[u8]>,
+) -> Message {
     let context = json!({"meeting_uuid": UUID, "series_id": 93_201_235_621_u64, "topic": "Linear Algebra",
         "start_time": "2026-01-05T09:00:00Z", "end_time": null, "host_id": null});
-    let (context, body) = (context.to_string(), body.to_string());
+    let context = context.to_string();
     let id = format!("zoom:participants:{UUID}#{number}");
     let fetched_at: Timestamp = fetched_at.parse().unwrap();
     let raw = RawDocument::new(
@@ -156,8 +179,12 @@ pub(crate) fn raw(number: usize, kind: RawKind, fetched_at: &str, body: &Value) 
         fetched_at,
         Some("2026-01-05".parse().unwrap()),
         serde_json::from_str::<&RawValue>(&context).unwrap(),
-        serde_json::from_str::<&RawValue>(&body).unwrap(),
+        serde_json::from_str::<&RawValue>(body).unwrap(),
     );
+    let raw = match received {
+        Some(bytes) => raw.with_received(bytes),
+        None => raw,
+    };
     let body = encode(&Document::Raw(raw)).unwrap();
     Message::new(Queue::documents(), id, body, fetched_at)
 }

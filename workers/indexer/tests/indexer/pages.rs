@@ -6,7 +6,7 @@ use runtime::{BatchWorker as _, Failure, Message};
 use serde_json::json;
 use store::Kind;
 
-use crate::fixture::{Place, UUID, page, raw, receipt};
+use crate::fixture::{Place, UUID, page, raw, raw_bytes, receipt, without_context};
 
 const EARLY: &str = "2026-01-06T02:00:00Z";
 const LATE: &str = "2026-01-06T03:00:00Z";
@@ -122,7 +122,7 @@ async fn raw_answers_are_archived_only_when_asked() {
     });
     assert_eq!(place.perform(&place.indexer(KEPT), &[bad]).await, [Ok(())]);
     let archived = place.source(Kind::Raw, &format!("zoom:participants:{UUID}#2")).await;
-    assert_eq!(archived["body"]["participants"].as_array().unwrap().len(), 2);
+    assert_eq!(archived["bytes"], answer_of(&place, &format!("zoom:participants:{UUID}#2")).await.len());
     let dead = place.drain(Queue::dead()).await;
     let key = 16_778_240 + 2_000 * 1_024;
     assert_eq!(
@@ -132,6 +132,65 @@ async fn raw_answers_are_archived_only_when_asked() {
     );
     place.perform(&place.indexer(KEPT), &[Message { queue: Queue::documents(), ..dead[0].clone() }]).await;
     assert_eq!(place.source(Kind::Raw, &format!("zoom:participants:{UUID}#2")).await, archived);
+}
+
+/// An archived answer.
+async fn answer_of(place: &Place, id: &str) -> Vec<u8> {
+    let hit = place.store.get(Kind::Raw, id).await.unwrap().unwrap();
+    indexer::archive::answer(&hit.source).unwrap()
+}
+
+#[tokio::test]
+async fn an_answer_is_archived_byte_for_byte_whatever_it_holds() {
+    let place = Place::new();
+    let deep = format!(r#"{{"participants":[],"deep":{}{}}}"#, "[".repeat(5_000), "]".repeat(5_000));
+    let answers: [(&[u8], &str); 4] = [
+        (br#"{"participants":[{"user_id":"1","user_id":"2"}],"a" : 1,"a":2}"#, ""),
+        (deep.as_bytes(), ""),
+        (b"{\"participants\":[{\"user_id\":\"3\",\"user_name\":\"J\xf6rg\"}]}", "{\"participants\":[]}"),
+        (b"\n{\"participants\":[]}\r\n", "{\"participants\":[]}"),
+    ];
+    for (number, (bytes, parsed)) in answers.into_iter().enumerate() {
+        let parsed = if parsed.is_empty() { std::str::from_utf8(bytes).unwrap() } else { parsed };
+        let message = raw_bytes(number, RawKind::ZoomMetricsParticipants, EARLY, parsed, Some(bytes));
+        place.perform(&place.indexer(KEPT), &[message]).await;
+        assert_eq!(answer_of(&place, &format!("zoom:participants:{UUID}#{number}")).await, bytes, "{number}");
+    }
+    let file = rusqlite::Connection::open(place.folder().join("ua.db")).unwrap();
+    let sizes = "select sum(bytes), count(answer), count(date) from raw";
+    let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+    let (sum, rows, dates): (i64, i64, i64) = file.query_row(sizes, [], read).unwrap();
+    assert_eq!((sum, rows, dates), (answers.iter().map(|(bytes, _)| bytes.len() as i64).sum(), 4, 4));
+}
+
+#[tokio::test]
+async fn a_page_with_sixty_thousand_implausible_times_makes_one_index() {
+    let place = Place::new();
+    let rows: Vec<_> = (0..60_000_u64)
+        .map(|row| {
+            let (year, month, day) = (1 + row * 7 % 9_000, 1 + row % 12, 1 + row % 28);
+            json!({"uuid": format!("{row:022}=="), "start_time": format!("{year:04}-{month:02}-{day:02}T01:02:03Z")})
+        })
+        .filter(|row| !row["start_time"].as_str().unwrap().starts_with("2026-01"))
+        .collect();
+    let page = raw(1, RawKind::ZoomReportMeetings, EARLY, &json!({"meetings": rows}));
+    let hosts = String::from_utf8(page.body.to_vec()).unwrap();
+    let page = Message { body: without_context(&hosts).into(), ..page };
+    assert_eq!(place.perform(&place.indexer(0), &[page]).await, [Ok(())]);
+    assert_eq!(place.count(Kind::Meetings).await, rows.len() as u64);
+    let file = rusqlite::Connection::open(place.folder().join("ua.db")).unwrap();
+    let indices: Vec<String> = file
+        .prepare("select distinct _index from meetings")
+        .unwrap()
+        .query_map([], |row| row.get(0))
+        .unwrap()
+        .map(Result::unwrap)
+        .collect();
+    assert_eq!(indices, ["meetings-2026.01"]);
+    let flagged = store::Query::all(Kind::Meetings).with("time_implausible", true);
+    assert_eq!(place.store.count(&flagged).await.unwrap(), rows.len() as u64);
+    let kept = place.source(Kind::Meetings, rows[0]["uuid"].as_str().unwrap()).await;
+    assert_eq!(kept["start_time"], rows[0]["start_time"], "the field keeps what was received");
 }
 
 #[tokio::test]

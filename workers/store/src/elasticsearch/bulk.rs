@@ -69,8 +69,10 @@ struct Items {
 }
 
 #[derive(Deserialize)]
-struct Action {
-    index: Item,
+#[serde(rename_all = "lowercase")]
+enum Action {
+    Index(Item),
+    Delete(Item),
 }
 
 #[derive(Deserialize)]
@@ -92,7 +94,12 @@ fn verdicts(answer: &Answer, wanted: usize) -> Result<Vec<Verdict>, StoreError> 
             "{name} answers for {found} of {wanted} documents; is a proxy in between?"
         )));
     }
-    items.into_iter().map(|action| verdict(action.index, &answer.name)).collect()
+    let verdict = |action| match action {
+        // What is to go is not there.
+        Action::Delete(Item { status: 404, error }) if error.kind.is_empty() => Ok(Verdict::Indexed),
+        Action::Index(item) | Action::Delete(item) => verdict(item, &answer.name),
+    };
+    items.into_iter().map(verdict).collect()
 }
 
 fn verdict(item: Item, name: &str) -> Result<Verdict, StoreError> {

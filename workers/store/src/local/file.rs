@@ -6,9 +6,10 @@ use std::path::Path;
 use onefile::{FileError, Part, Thread};
 use rusqlite::Connection;
 
+use super::rows::without_nul;
 use crate::StoreError;
 
-const PART: Part = Part { name: "documents", version: 1, durable: true, tables };
+const PART: Part = Part { name: "documents", version: 2, durable: true, tables };
 const THREAD: Thread = Thread { name: "ua-documents", group: 64 };
 
 // With rowids: rows of this size in the key's own tree would make random ids rewrite the whole of it.
@@ -18,11 +19,29 @@ const SCHEMA: &str = "
         id         text    not null,
         version    integer not null, -- milliseconds at which the answer was received
         body       text    not null, -- the document, as JSON
+        answer     blob,             -- the bytes of its field `answer`
         primary key (index_name, id)
     ) strict;";
 
-fn tables(connection: &Connection, _found: Option<i64>) -> rusqlite::Result<()> {
-    connection.execute_batch(SCHEMA)
+fn tables(connection: &Connection, found: Option<i64>) -> rusqlite::Result<()> {
+    connection.execute_batch(SCHEMA)?;
+    if found == Some(1) {
+        connection.execute_batch("alter table documents add column answer blob")?;
+        replace_nuls(connection)?;
+    }
+    Ok(())
+}
+
+/// Rows of the first version may hold NULs.
+fn replace_nuls(connection: &Connection) -> rusqlite::Result<()> {
+    let mut rows = connection.prepare(r"select rowid, body from documents where instr(body, '\u0000')")?;
+    let rows = rows.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    for (rowid, body) in rows.collect::<rusqlite::Result<Vec<(i64, String)>>>()? {
+        let body = without_nul(body.into_bytes().into());
+        let text = String::from_utf8_lossy(&body);
+        connection.execute("update documents set body = ?2 where rowid = ?1", (rowid, text))?;
+    }
+    Ok(())
 }
 
 /// Opens the file and brings the documents' table to this program's version.

@@ -222,7 +222,14 @@ impl Local {
                 }
             }
         }
+        self.forget().await;
         Ok(gone)
+    }
+
+    /// Empties the log, which holds what was deleted. Where others read at this moment, the writer does it later.
+    async fn forget(&self) {
+        let path = self.inner.path.clone();
+        let _ = blocking(move || Ok(onefile::truncate_log(&path)?)).await;
     }
 
     pub(crate) async fn refresh(&self) -> Result<(), StoreError> {

@@ -1,15 +1,19 @@
 //! Documents as rows: written newest-wins, read back as hits.
 
+use super::indices;
+use super::sql::{Selection, range, value};
+use crate::batch::ANSWER;
+use crate::query::Mark;
+use crate::{Batch, Hit, Item, Kind, Span, Verdict};
+use std::borrow::Cow;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use jiff::Timestamp;
 use rusqlite::Error::FromSqlConversionFailure;
 use rusqlite::types::{ToSqlOutput, Type, ValueRef};
 use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
 use serde_json::value::RawValue;
-
-use super::indices;
-use super::sql::{Selection, range, value};
-use crate::query::Mark;
-use crate::{Batch, Hit, Item, Kind, Span, Verdict};
 
 /// Rows that are deleted in one transaction.
 const SOME: i64 = 1_000;
@@ -30,6 +34,9 @@ pub(super) fn refused(batch: &Batch) -> Vec<Option<Verdict>> {
 }
 
 fn refusal(item: &Item<'_>) -> Option<Verdict> {
+    if item.is_deletion {
+        return None;
+    }
     let size = item.source.len();
     if size > LARGEST {
         return Some(Verdict::TooLarge {
@@ -47,8 +54,9 @@ pub(super) fn write(
     verdicts: Vec<Option<Verdict>>,
 ) -> rusqlite::Result<Vec<Verdict>> {
     let mut upsert = connection.prepare_cached(
-        "insert into documents (index_name, id, version, body) values (?1, ?2, ?3, ?4)
-         on conflict (index_name, id) do update set version = excluded.version, body = excluded.body
+        "insert into documents (index_name, id, version, body, answer) values (?1, ?2, ?3, ?4, ?5)
+         on conflict (index_name, id) do update
+         set version = excluded.version, body = excluded.body, answer = excluded.answer
          where excluded.version >= documents.version",
     )?;
     let mut index = String::new();
@@ -59,11 +67,48 @@ pub(super) fn write(
         index.clear();
         index.push_str(prefix);
         index.push_str(item.index);
-        let body = ToSqlOutput::Borrowed(ValueRef::Text(item.source));
-        let written = upsert.execute(params![index, item.id, item.version, body])?;
+        if item.is_deletion {
+            return delete(connection, &index, &item);
+        }
+        let document = without_nul(item.without_answer());
+        let body = ToSqlOutput::Borrowed(ValueRef::Text(&document));
+        let answer = item.answer.map(|text| BASE64.decode(text)).transpose();
+        let answer = answer.map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
+        let written = upsert.execute(params![index, item.id, item.version, body, answer])?;
         Ok(if written == 1 { Verdict::Indexed } else { Verdict::Stale })
     };
     batch.items().zip(verdicts).map(write).collect()
+}
+
+/// A document with U+FFFD for NUL: versions of SQLite differ in what follows a NUL in JSON, and indices hold such values.
+pub(super) fn without_nul(document: Cow<'_, [u8]>) -> Cow<'_, [u8]> {
+    const NUL: &[u8] = br"\u0000";
+    if !document.windows(NUL.len()).any(|some| some == NUL) {
+        return document;
+    }
+    let mut document = document.into_owned();
+    let mut at = 0;
+    while at + NUL.len() <= document.len() {
+        at += match &document[at..at + NUL.len()] {
+            NUL => {
+                document[at + 2..at + NUL.len()].copy_from_slice(b"fffd");
+                NUL.len()
+            }
+            // An escaped backslash begins no other escape.
+            [b'\\', ..] => 2,
+            _ => 1,
+        };
+    }
+    Cow::Owned(document)
+}
+
+/// Deletes a document, unless a newer version is there.
+fn delete(connection: &Connection, index: &str, item: &Item<'_>) -> rusqlite::Result<Verdict> {
+    let sql = "delete from documents where index_name = ?1 and id = ?2 and version <= ?3";
+    connection.prepare_cached(sql)?.execute(params![index, item.id, item.version])?;
+    let sql = "select exists (select 1 from documents where index_name = ?1 and id = ?2)";
+    let is_there = connection.prepare_cached(sql)?.query_row([index, item.id], |row| row.get(0))?;
+    Ok(if is_there { Verdict::Stale } else { Verdict::Indexed })
 }
 
 /// The document with this id in whichever index of its kind.
@@ -74,7 +119,7 @@ pub(super) fn get(
     id: &str,
 ) -> rusqlite::Result<Option<Hit>> {
     let sql = format!(
-        "{INDICES} select index_name, id, version, body from indices join documents on index_name = name and id = ?3"
+        "{INDICES} select index_name, id, version, body, answer from indices join documents on index_name = name and id = ?3"
     );
     let (first, behind) = range(prefix, kind);
     let mut statement = connection.prepare_cached(&sql)?;
@@ -91,10 +136,11 @@ pub(super) fn hits(
 ) -> rusqlite::Result<(Vec<Hit>, Option<Mark>)> {
     // First which ones, for which an index of the file may be enough, and then these alone.
     let sql = format!(
-        "select index_name, id, version, {}, {} from documents where rowid in
+        "select index_name, id, version, {}, {}, {} from documents where rowid in
              (select rowid from documents where {} order by {order} limit {limit})
          order by {order}",
         selection.body,
+        selection.answer,
         selection.sorted_by(),
         selection.conditions(),
     );
@@ -103,7 +149,7 @@ pub(super) fn hits(
     let (mut hits, mut last) = (Vec::new(), None);
     while let Some(row) = rows.next()? {
         hits.push(hit(row, prefix)?);
-        last = match row.get_ref(4)? {
+        last = match row.get_ref(5)? {
             ValueRef::Integer(number) => Some(Mark::Number(number)),
             value @ ValueRef::Text(_) => Some(Mark::Text(text(value))),
             _ => None,
@@ -247,7 +293,14 @@ pub(super) fn touch(connection: &Connection) -> rusqlite::Result<()> {
 
 fn hit(row: &Row<'_>, prefix: &str) -> rusqlite::Result<Hit> {
     let index: String = row.get(0)?;
-    let body: String = row.get(3)?;
+    let mut body: String = row.get(3)?;
+    if let Some(answer) = row.get_ref(4)?.as_blob_or_null()? {
+        // The field is the last of its document, as in a search engine.
+        body.truncate(body.trim_end().len().saturating_sub(1));
+        body.push_str(&format!(",\"{ANSWER}\":\""));
+        BASE64.encode_string(answer, &mut body);
+        body.push_str("\"}");
+    }
     let damaged = |error: serde_json::Error| FromSqlConversionFailure(3, Type::Text, Box::new(error));
     Ok(Hit {
         index: index.strip_prefix(prefix).map_or_else(|| index.clone(), str::to_owned),
@@ -255,4 +308,21 @@ fn hit(row: &Row<'_>, prefix: &str) -> rusqlite::Result<Hit> {
         version: row.get(2)?,
         source: RawValue::from_string(body).map_err(damaged)?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_nul_is_replaced_and_an_escaped_backslash_is_none() {
+        for (text, wanted) in [
+            (r#"{"a":"x\u0000y\u0000"}"#, r#"{"a":"x\ufffdy\ufffd"}"#),
+            (r#"{"a":"\\u0000"}"#, r#"{"a":"\\u0000"}"#),
+            (r#"{"a":"\\\u0000\u001b"}"#, r#"{"a":"\\\ufffd\u001b"}"#),
+            (r#"{"a":"0000"}"#, r#"{"a":"0000"}"#),
+        ] {
+            assert_eq!(without_nul(text.as_bytes().into()), wanted.as_bytes(), "{text}");
+        }
+    }
 }

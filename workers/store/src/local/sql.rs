@@ -3,6 +3,7 @@
 
 use rusqlite::types::Value;
 
+use crate::batch::ANSWER;
 use crate::condition::{Condition, Test, conditions};
 use crate::query::Mark;
 use crate::template::{self, Field};
@@ -42,9 +43,12 @@ fn path(field: &str) -> String {
 pub(super) fn compared(kind: Kind, field: &str) -> String {
     let value = value(field);
     match template::of(kind).fields.find(field) {
+        // Indices hold this expression, so SQLite 3.40 must compute the same: `unixepoch` knows no fraction there, and
+        // rounds it otherwise. The fraction follows the seconds, at the 20th character.
         Some(Field::Date | Field::Day) => format!(
-            "case typeof({value}) when 'integer' then {value}
-             else cast(round(unixepoch({value}, 'subsec') * 1000) as integer) end"
+            "case typeof({value}) when 'integer' then {value} when 'text' then
+             unixepoch(substr({value}, 1, 19) || ltrim(substr({value}, 20), '.0123456789')) * 1000
+             + cast(round(cast('0' || substr({value}, 20, 4) as real) * 1000) as integer) end"
         ),
         _ => value,
     }
@@ -84,6 +88,8 @@ pub(super) struct Selection {
     order: Option<(String, Order)>,
     /// The document as it is to be given back, an expression.
     pub(super) body: String,
+    /// Its answer, an expression.
+    pub(super) answer: &'static str,
 }
 
 impl Selection {
@@ -91,7 +97,8 @@ impl Selection {
     pub(super) fn of(prefix: &str, query: &Query) -> Result<Self, StoreError> {
         let order = query.order.map(|(field, order)| (compared(query.kind, field), order));
         let body = body_without(&query.without);
-        let mut selection = Self { conditions: Vec::new(), values: Vec::new(), order, body };
+        let answer = if query.without.contains(&ANSWER) { "null" } else { "answer" };
+        let mut selection = Self { conditions: Vec::new(), values: Vec::new(), order, body, answer };
         selection.conditions.push(of_kind(prefix, query.kind));
         for condition in conditions(query)? {
             let condition = selection.condition(query.kind, condition);

@@ -4,6 +4,7 @@ use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 
 use super::sql::range;
 use crate::Kind;
+use crate::batch::ANSWER;
 use crate::report::{Change, TemplateState};
 use crate::template::{self, Field, Fields};
 
@@ -56,17 +57,29 @@ fn text(prefix: &str, kind: Kind) -> String {
     let (first, behind) = range(prefix, kind);
     let mut columns = Vec::new();
     flatten(&template::of(kind).fields, "", "$", &mut columns);
-    let columns: String = columns
-        .iter()
-        .map(|(name, path)| format!(",\n  json_extract(body, '{path}') as \"{name}\""))
-        .collect();
+    let columns: String =
+        columns.iter().map(|(name, path)| format!(",\n  {} as \"{name}\"", column(kind, path))).collect();
+    // Parts of large messages are no dead letters.
+    let only =
+        if kind == Kind::Deadletters { " and json_extract(body, '$.\"piece_of\"') is null" } else { "" };
     // Without the limit SQLite would put the columns' expressions into the asking statement, where it can make
     // no index for a join: two views of 10,000 rows would be compared row by row.
     format!(
         "CREATE VIEW \"{prefix}{}\" as select index_name as _index, id as _id, version as _version{columns}\n\
-         from documents where index_name >= '{first}' and index_name < '{behind}' limit -1",
+         from documents where index_name >= '{first}' and index_name < '{behind}'{only} limit -1",
         kind.name()
     )
+}
+
+/// The expression of a column.
+fn column(kind: Kind, path: &str) -> String {
+    let extracted = format!("json_extract(body, '{path}')");
+    match kind {
+        _ if path == format!("$.\"{ANSWER}\"") => ANSWER.to_owned(),
+        // Older rows hold the answer itself, which may nest deeper than SQLite reads: one such row must not hide the others.
+        Kind::Raw => format!("case when json_valid(body) then {extracted} end"),
+        _ => extracted,
+    }
 }
 
 /// Names and JSON paths of the columns: fields in objects are joined by underscores.

@@ -132,6 +132,7 @@ impl Value<'_> {
             Field::Point => "a place (lat, lon)",
             Field::Object(_) | Field::List(_) => "an object",
             Field::Opaque => "anything",
+            Field::Binary => "base64",
         };
         Err(E::custom(format_args!("field {} must be {wanted}, and holds {holds}", self.at)))
     }
@@ -161,7 +162,7 @@ impl<'de> Visitor<'de> for Value<'_> {
 
     fn visit_str<E: Error>(self, text: &str) -> Result<(), E> {
         match self.field {
-            Field::Keyword | Field::Point => Ok(()),
+            Field::Keyword | Field::Point | Field::Binary => Ok(()),
             Field::Date => self.only(is_date(text.as_bytes()), "a text that is none"),
             Field::Day => self.only(is_day(text.as_bytes()), "a text that is none"),
             Field::Boolean => self.only(matches!(text, "true" | "false" | ""), "another text"),

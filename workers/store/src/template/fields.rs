@@ -39,6 +39,8 @@ pub(crate) enum Field {
     List(Fields),
     /// Kept, never looked into.
     Opaque,
+    /// Bytes, as base64 in JSON.
+    Binary,
 }
 
 impl Fields {
@@ -110,6 +112,7 @@ impl Property {
             Some("float") => Field::Float,
             Some("boolean") => Field::Boolean,
             Some("geo_point") => Field::Point,
+            Some("binary") => Field::Binary,
             Some(other) => return Err(format!("field type {other} is not known here")),
         })
     }

@@ -151,6 +151,126 @@ async fn queues_and_documents_share_the_file() {
     assert_eq!(parts, 2);
 }
 
+/// Every form of a time that the template allows, with fractions that other versions of SQLite round otherwise.
+fn odd_times() -> Vec<serde_json::Value> {
+    let times = [
+        "2026-01-02",
+        "2026-01-02T03:04Z",
+        "2026-01-02T03:04+05:30",
+        "2026-01-02T03:04:05",
+        "2026-01-02T03:04:05Z",
+        "2026-01-02T03:04:59.9996Z",
+        "2026-01-02T03:04:05.123456789Z",
+        "2026-01-02T03:04:05.5+01:00",
+        "2026-01-02T03:04:05.9999-03:30",
+        "0001-01-01T00:00:00Z",
+        "9999-12-31T23:59:59.999999999Z",
+    ];
+    times.into_iter().map(|time| json!(time)).chain([json!(1_767_322_445_678_i64), json!(null)]).collect()
+}
+
+/// The tool of Debian 12 is version 3.40; an index with a function that it does not know looks damaged to it.
+#[tokio::test]
+async fn an_older_sqlite_finds_the_file_sound() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path()).unwrap();
+    let docs: Vec<Doc> = odd_times()
+        .into_iter()
+        .enumerate()
+        .flat_map(|(n, time)| {
+            let letter = json!({"id": n.to_string(), "state": "dead", "cause": {"class": "gone"}, "died_at": time,
+                "source": "zoom", "origin": "ua.documents", "meeting_uuid": "\u{0}a\u{1b}\u{ffff}\u{1f600}"});
+            let action = json!({"@timestamp": time, "mpid": format!("m\u{0}{n}"), "huid": "\u{7f}\u{2028}",
+                "action": {"type": "HEARTBEAT", "is_playing": true, "inpoint": i64::MAX}, "is_live": false});
+            [
+                doc(Kind::Deadletters, "2026-01-15", &n.to_string(), 1, letter),
+                doc(Kind::Useractions, "2026-01-15", &n.to_string(), 1, action),
+            ]
+        })
+        .collect();
+    fill(&store, &docs).await;
+    let ask = |question: &str| {
+        let asked = Command::new("sqlite3").arg(folder.path().join("ua.db")).arg(question).output();
+        asked.map(|said| String::from_utf8(said.stdout).unwrap().trim().to_owned())
+    };
+    match ask("pragma integrity_check") {
+        Ok(said) => assert_eq!(said, "ok", "{}", ask("select sqlite_version()").unwrap()),
+        // Not by a macro: what those print is kept back where a test passes.
+        Err(_) => std::io::stderr().write_all(b"left out: there is no sqlite3 on this machine\n").unwrap(),
+    }
+    let sound: String = sql(folder.path()).query_row("pragma integrity_check", [], |row| row.get(0)).unwrap();
+    assert_eq!(sound, "ok");
+    let found = |from: &str, to: &str| {
+        let (store, query) = (store.clone(), Query::all(Kind::Deadletters).between("died_at", from, to));
+        async move { store.count(&query).await.unwrap() }
+    };
+    assert_eq!(found("2026-01-02T03:04:59.999Z", "2026-01-02T03:04:59.999Z").await, 1);
+    assert_eq!(found("2026-01-02T03:04:05.123Z", "2026-01-02T03:04:05.123Z").await, 1);
+    assert_eq!(found("2026-01-02T06:34:05.999Z", "2026-01-02T06:34:05.999Z").await, 1, "an offset");
+    assert_eq!(found("2026-01-02T02:04:05.5Z", "2026-01-02T02:04:05.5Z").await, 1, "an offset");
+}
+
+#[tokio::test]
+async fn what_has_expired_leaves_no_bytes_in_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path()).unwrap();
+    let device = |n: i32| format!("device-7c1f-{n}");
+    let answer = |n: i32| {
+        let body = json!({"id": device(n), "body": {"participants": [{"hardware": device(n), "x": "y".repeat(900)}]}});
+        doc(Kind::Raw, "2025-06-01", &n.to_string(), 1, body)
+    };
+    fill(&store, &(0..2_000).map(answer).collect::<Vec<_>>()).await;
+    fill(&store, &[meeting("kept", 1, json!({}))]).await;
+    let is_found = || {
+        let files = ["ua.db", "ua.db-wal", "ua.db-shm"].map(|name| std::fs::read(folder.path().join(name)));
+        let device = b"device-7c1f";
+        let has = |bytes: Vec<u8>| bytes.windows(device.len()).any(|some| some == device);
+        files.into_iter().any(|file| has(file.unwrap()))
+    };
+    assert!(is_found());
+    assert_eq!(store.expire(Kind::Raw, "2026-01-01".parse().unwrap()).await.unwrap(), 2_000);
+    assert!(!is_found());
+    assert_eq!(store.count(&Query::all(Kind::Meetings)).await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn a_row_of_an_older_version_that_nests_deeply_hides_no_other_from_its_view() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(open(folder.path()).unwrap());
+    let file = sql(folder.path());
+    let deep = format!(r#"{{"id":"deep","body":{}{}}}"#, "[".repeat(5_000), "]".repeat(5_000));
+    file.execute_batch("alter table documents drop column answer; update ua_schema set version = 1")
+        .unwrap_or_else(|_| {
+            // The views name the column.
+            file.execute_batch(
+                "drop view raw; alter table documents drop column answer; update ua_schema set version = 1",
+            )
+            .unwrap();
+        });
+    let insert = "insert into documents (index_name, id, version, body) values ('raw-2026.01', ?1, 1, ?2)";
+    file.execute(insert, ["deep", &deep]).unwrap();
+    file.execute(insert, ["old", r#"{"id":"old","body":{"a":1}}"#]).unwrap();
+    let store = open(folder.path()).unwrap();
+    fill(&store, &[doc(Kind::Raw, "2026-01-15", "new", 1, json!({"id": "new"}))]).await;
+    let list =
+        "select group_concat(_id || ':' || coalesce(id, '-'), ' ') from (select * from raw order by _id)";
+    let listed: String = file.query_row(list, [], |row| row.get(0)).unwrap();
+    assert_eq!(listed, "deep:- new:new old:old");
+}
+
+#[tokio::test]
+async fn a_file_that_is_deleted_during_work_is_refused_with_the_reason() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path()).unwrap();
+    fill(&store, &[meeting("a", 1, json!({}))]).await;
+    assert!(store.healthy().await);
+    std::fs::remove_file(folder.path().join("ua.db")).unwrap();
+    let batch = crate::documents::batch(&store, &[meeting("b", 1, json!({}))]);
+    let error = store.bulk(&batch).await.unwrap_err();
+    assert!(matches!(&error, StoreError::Refused(why) if why.contains("deleted or replaced")), "{error}");
+    assert!(!store.healthy().await);
+}
+
 #[tokio::test]
 async fn two_processes_writing_at_once_lose_nothing() {
     if let Some(task) = variable_of("UA_TEST_CHILD") {

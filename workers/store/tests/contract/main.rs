@@ -40,6 +40,8 @@ contract! {
         odd_ids_are_kept
         a_long_id_is_shortened_and_found_by_either
         a_large_answer_is_kept_byte_for_byte
+        an_answer_of_any_bytes_is_kept_and_can_be_left_out
+        a_deletion_removes_all_but_a_newer_version
         documents_land_in_the_index_of_their_own_date;
     mapping:
         a_mapping_error_names_the_field_and_spares_the_neighbours

@@ -224,6 +224,7 @@ fn dead_letter(now: Timestamp) -> DeadLetter {
         date: Some("2026-01-02".parse().unwrap()),
         meeting_uuid: Some("4444AAAiAAAAAiAiAiiAiA==".parse().unwrap()),
         bytes: 100_000,
+        pieces: 0,
         history: vec![DeadEvent {
             at: now,
             state: DeadState::Dead,

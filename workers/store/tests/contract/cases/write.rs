@@ -1,7 +1,8 @@
 //! Writing: verdicts, versions, ids, places.
 
+use base64::Engine as _;
 use serde_json::{Value, json};
-use store::{Kind, Query, Split, Store, Verdict};
+use store::{Batch, Kind, Query, Split, Store, Verdict};
 
 use crate::documents::{Doc, batch, doc, fill, got, meeting, write};
 
@@ -138,6 +139,47 @@ pub(crate) async fn a_large_answer_is_kept_byte_for_byte(store: Store) {
         let hit = store.get(Kind::Raw, &doc.id).await.unwrap().unwrap();
         assert_eq!(hit.source.get(), serde_json::to_string(&doc.body).unwrap());
     }
+}
+
+pub(crate) async fn an_answer_of_any_bytes_is_kept_and_can_be_left_out(store: Store) {
+    let bytes: Vec<u8> =
+        (0..300_000_u32).flat_map(|n| (n.wrapping_mul(2_654_435_761) >> 7).to_le_bytes()).collect();
+    let answers: [&[u8]; 3] = [&bytes, b"{\"a\":1,\"a\":2,\"b\":\"\xff\"", b""];
+    let mut batch = Batch::new();
+    for (n, answer) in answers.into_iter().enumerate() {
+        let (index, id) = ("raw-2026.01".to_owned(), format!("j#{n}"));
+        let row = json!({"id": id, "bytes": answer.len(), "fetched_at": "2026-01-15T00:00:00Z"});
+        batch.push_with_answer(store.prefix(), Kind::Raw, index, id, 1, &row, answer).unwrap();
+    }
+    assert_eq!(store.bulk(&batch).await.unwrap(), vec![Verdict::Indexed; answers.len()]);
+    store.refresh().await.unwrap();
+    for (n, answer) in answers.into_iter().enumerate() {
+        let source = got(&store, Kind::Raw, &format!("j#{n}")).await.unwrap();
+        let kept =
+            base64::engine::general_purpose::STANDARD.decode(source["answer"].as_str().unwrap()).unwrap();
+        assert!(kept == answer, "{n}");
+        assert_eq!(source["bytes"], answer.len());
+    }
+    let query = Query::all(Kind::Raw).sorted("fetched_at", store::Order::Ascending).without("answer");
+    let hits = store.search(&query).await.unwrap();
+    assert_eq!(hits.len(), answers.len());
+    assert!(hits.iter().all(|hit| !hit.source.get().contains("answer")), "{hits:?}");
+}
+
+pub(crate) async fn a_deletion_removes_all_but_a_newer_version(store: Store) {
+    fill(&store, &["a", "b", "c", "d"].map(|id| meeting(id, 5, json!({})))).await;
+    let mut batch = Batch::new();
+    for (id, version) in [("a", 5), ("b", 4), ("c", 6), ("none", 5)] {
+        let index = "meetings-2026.01".to_owned();
+        batch.push_deletion(store.prefix(), Kind::Meetings, index, id.to_owned(), version).unwrap();
+    }
+    let wanted = [Verdict::Indexed, Verdict::Stale, Verdict::Indexed, Verdict::Indexed];
+    assert_eq!(store.bulk(&batch).await.unwrap(), wanted);
+    store.refresh().await.unwrap();
+    let left = store.search(&Query::all(Kind::Meetings)).await.unwrap();
+    assert_eq!(left.iter().map(|hit| hit.id.as_str()).collect::<Vec<_>>(), ["b", "d"]);
+    let pages = [Doc { version: 7, ..meeting("a", 7, json!({})) }];
+    assert_eq!(write(&store, &pages).await, [Verdict::Indexed], "a newer one may come back");
 }
 
 pub(crate) async fn documents_land_in_the_index_of_their_own_date(store: Store) {
