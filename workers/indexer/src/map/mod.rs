@@ -9,6 +9,7 @@ mod meeting;
 mod only;
 mod opencast;
 mod page;
+mod period;
 mod report;
 mod rows;
 mod scalar;

@@ -10,6 +10,7 @@ use store::{Batch, Kind};
 use super::document::{Meeting, Session};
 use super::only::list_name;
 use super::opencast::{EpisodeDocument, UserAction};
+use super::period::{Period, Place};
 use super::{Dropped, Encoded, Fault, Target, Unusable, rows};
 
 /// A page on its way into a batch.
@@ -19,13 +20,22 @@ pub(crate) struct Page<'p, 'a> {
     batch: &'p mut Batch,
     first: usize,
     unusable: Vec<Unusable>,
+    period: Period,
     dropped: Dropped,
 }
 
 impl<'p, 'a> Page<'p, 'a> {
     pub(crate) fn new(raw: &'p RawDocument<'a>, target: &'p Target<'p>, batch: &'p mut Batch) -> Self {
         let first = batch.len();
-        Self { raw, target, batch, first, unusable: Vec::new(), dropped: Dropped::default() }
+        Self {
+            raw,
+            target,
+            batch,
+            first,
+            unusable: Vec::new(),
+            period: Period::of(raw),
+            dropped: Dropped::default(),
+        }
     }
 
     /// Hands every row of the page to `map` and notes those of which nothing came.
@@ -69,22 +79,22 @@ impl<'p, 'a> Page<'p, 'a> {
     /// Adds a meeting, in the index of the day on which it began. Without a start it goes where the date of
     /// the job says, which is the same UTC day.
     pub(crate) fn meeting(&mut self, document: &Meeting<'_>) -> Result<(), Fault> {
-        let index = self.index(Kind::Meetings, document.start_time, None);
-        self.push(Kind::Meetings, index, document.meeting_uuid.to_owned(), document)
+        let id = document.meeting_uuid.to_owned();
+        self.push_by_time(Kind::Meetings, document.start_time, id, document)
     }
 
     /// Adds a session, in the index of the day on which its **meeting** began: a session's own times may be
     /// blank in one answer and known in the next, and it must not then lie in two indices.
     pub(crate) fn session(&mut self, meeting: &MeetingContext, document: &Session<'_>) -> Result<(), Fault> {
-        let index = self.index(Kind::Sessions, meeting.start_time, document.join_time);
+        let own = meeting.start_time.or(document.join_time.filter(|_| self.raw.date.is_none()));
         let id = [document.meeting_uuid, "/", document.user_id].concat();
-        self.push(Kind::Sessions, index, id, document)
+        self.push_by_time(Kind::Sessions, own, id, document)
     }
 
     /// Adds a user action, in the index of the UTC day on which it happened.
     pub(crate) fn action(&mut self, document: &UserAction<'_>) -> Result<(), Fault> {
-        let index = Kind::Useractions.index_at(self.target.split, document.timestamp);
-        self.push(Kind::Useractions, index, document.action_id.to_string(), document)
+        let id = document.action_id.to_string();
+        self.push_by_time(Kind::Useractions, Some(document.timestamp), id, document)
     }
 
     /// Adds an episode.
@@ -98,12 +108,18 @@ impl<'p, 'a> Page<'p, 'a> {
         Encoded { items: self.first..self.batch.len(), unusable: self.unusable, dropped: self.dropped }
     }
 
-    fn index(&self, kind: Kind, own: Option<Timestamp>, next: Option<Timestamp>) -> String {
-        let split = self.target.split;
-        match (own, self.raw.date, next) {
-            (Some(time), _, _) | (None, None, Some(time)) => kind.index_at(split, time),
-            (None, Some(date), _) => kind.index(split, date),
-            (None, None, None) => kind.index_at(split, self.raw.fetched_at),
+    /// Adds a document, in the index of its own time where that is plausible.
+    fn push_by_time<T: Serialize>(
+        &mut self,
+        kind: Kind,
+        own: Option<Timestamp>,
+        id: String,
+        document: &T,
+    ) -> Result<(), Fault> {
+        let Place { index, is_implausible } = self.period.place(kind, self.target.split, own);
+        match is_implausible {
+            false => self.push(kind, index, id, document),
+            true => self.push(kind, index, id, &Flagged { document, time_implausible: true }),
         }
     }
 
@@ -118,6 +134,14 @@ impl<'p, 'a> Page<'p, 'a> {
         let pushed = self.batch.push(self.target.prefix, kind, index, id, version, document);
         pushed.map_err(|_| Fault("its document cannot be written as JSON".to_owned()))
     }
+}
+
+/// A document that does not lie in the index of its own time.
+#[derive(Serialize)]
+struct Flagged<'a, T> {
+    #[serde(flatten)]
+    document: &'a T,
+    time_implausible: bool,
 }
 
 /// Where a document comes from; the same for all of a page, so it is encoded once.

@@ -146,14 +146,24 @@ fn a_session_has_the_place_of_its_address_beside_what_zoom_says() {
 #[test]
 fn a_session_follows_its_meeting_into_the_index() {
     let kind = RawKind::ZoomMetricsParticipants;
-    let body = r#"{"participants":[{"user_id":"1","join_time":"2026-02-01T00:00:01Z"}]}"#;
+    let body = r#"{"participants":[{"user_id":"1","join_time":"2025-12-31T00:00:01Z"}]}"#;
     let index = |context: &str| mapped(kind, "GET x", context, body)["documents"][0]["_index"].clone();
-    assert_eq!(index(&MEETING.replace("2026-01-05T09", "2026-03-05T09")), "sessions-2026.03");
+    let began = MEETING.replace("2026-01-05T09", "2026-03-05T09");
+    let mut later = raw(kind, "GET x", &began, body);
+    later.date = Some("2026-03-04".parse().unwrap());
+    let document = map(&later).unwrap().0.remove(0);
+    assert_eq!(document["_index"], "sessions-2026.03");
+    assert_eq!(document["_source"].get("time_implausible"), None);
+    let far = mapped(kind, "GET x", &began, body)["documents"][0].clone();
+    assert_eq!(
+        (&far["_index"], &far["_source"]["time_implausible"]),
+        (&json!("sessions-2026.01"), &json!(true))
+    );
     let unknown = MEETING.replace("\"2026-01-05T09:00:12Z\"", "null");
     assert_eq!(index(&unknown), "sessions-2026.01", "the date of the job");
     let mut dateless = raw(kind, "GET x", &unknown, body);
     dateless.date = None;
-    assert_eq!(map(&dateless).unwrap().0[0]["_index"], "sessions-2026.02", "its own start");
+    assert_eq!(map(&dateless).unwrap().0[0]["_index"], "sessions-2025.12", "its own start");
     let mut blank = raw(kind, "GET x", &unknown, r#"{"participants":[{"user_id":"1"}]}"#);
     blank.date = None;
     assert_eq!(map(&blank).unwrap().0[0]["_index"], "sessions-2026.01", "the time of the answer");

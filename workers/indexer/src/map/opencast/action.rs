@@ -94,7 +94,7 @@ pub(super) fn document<'a>(
     let addresses = Addresses::of(action.user_ip.as_deref());
     let useragent = action.user_agent.as_deref().and_then(agent_text);
     Ok(UserAction {
-        timestamp: plausible(action.created)?,
+        timestamp: storable(action.created)?,
         action_id: action.id,
         mpid: &action.mpid,
         session_id: action.session_id.as_deref(),
@@ -146,12 +146,10 @@ pub(super) fn filled(text: &Option<String>) -> Option<&str> {
     text.as_deref().filter(|text| !text.is_empty())
 }
 
-/// An action names its index by its time: one of the year 1 or 9999 would make an index of its own.
-fn plausible(created: Timestamp) -> Result<Timestamp, Fault> {
-    let year = TimeZone::UTC.to_datetime(created).year();
-    if (1990..2200).contains(&year) {
-        Ok(created)
-    } else {
-        Err(Fault("field `created` is no time at which there were players".to_owned()))
+/// A store takes years of four digits.
+fn storable(created: Timestamp) -> Result<Timestamp, Fault> {
+    match TimeZone::UTC.to_datetime(created).year() {
+        0.. => Ok(created),
+        _ => Err(Fault("field `created` is before the year 0".to_owned())),
     }
 }

@@ -1,0 +1,147 @@
+//! In which index a document of a page belongs. Its own time decides, as long as that is plausible: a peer that sends
+//! other times must not make an index for each of them.
+
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+use messages::RawDocument;
+use store::{Kind, Split};
+
+/// How far a document's time may be from the date of its job, or behind the fetch.
+const NEAR: SignedDuration = SignedDuration::from_hours(48);
+/// How long before the fetch a document's time may be, where the job has no date.
+const LONG: SignedDuration = SignedDuration::from_hours(400 * 24);
+const DAY: SignedDuration = SignedDuration::from_hours(24);
+/// Indices that one page fills at most, beside that of its job.
+const INDICES: usize = 8;
+
+/// The plausible times of a page.
+#[derive(Debug)]
+pub(crate) struct Period {
+    first: Timestamp,
+    last: Timestamp,
+    /// The date of the job, or of the fetch.
+    date: Date,
+    /// The indices that its documents are in so far.
+    indices: Vec<String>,
+}
+
+/// Where a document goes.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) index: String,
+    /// The document's own time did not decide, since it cannot be right.
+    pub(crate) is_implausible: bool,
+}
+
+impl Period {
+    pub(crate) fn of(raw: &RawDocument<'_>) -> Self {
+        let (from, to, date) = match raw.date {
+            Some(date) => {
+                let midnight = TimeZone::UTC.to_timestamp(date.at(0, 0, 0, 0)).unwrap_or(raw.fetched_at);
+                (less(midnight, NEAR), more(more(midnight, DAY), NEAR), date)
+            }
+            None => {
+                let fetched_on = TimeZone::UTC.to_datetime(raw.fetched_at).date();
+                (less(raw.fetched_at, LONG), more(raw.fetched_at, NEAR), fetched_on)
+            }
+        };
+        Self { first: from, last: to, date, indices: Vec::new() }
+    }
+
+    /// The place of a document whose time is `own`. Without a time it goes where the job's date says.
+    pub(crate) fn place(&mut self, kind: Kind, split: Split, own: Option<Timestamp>) -> Place {
+        let of_the_job = kind.index(split, self.date);
+        let Some(own) = own else { return Place { index: of_the_job, is_implausible: false } };
+        let is_plausible = (self.first..=self.last).contains(&own);
+        let index = if is_plausible { kind.index_at(split, own) } else { of_the_job.clone() };
+        if index == of_the_job || self.indices.contains(&index) {
+            return Place { index, is_implausible: !is_plausible };
+        }
+        if self.indices.len() == INDICES {
+            return Place { index: of_the_job, is_implausible: true };
+        }
+        self.indices.push(index.clone());
+        Place { index, is_implausible: false }
+    }
+}
+
+fn less(time: Timestamp, by: SignedDuration) -> Timestamp {
+    time.checked_sub(by).unwrap_or(Timestamp::MIN)
+}
+
+fn more(time: Timestamp, by: SignedDuration) -> Timestamp {
+    time.checked_add(by).unwrap_or(Timestamp::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use messages::RawKind;
+    use serde_json::value::RawValue;
+
+    use super::*;
+
+    fn period(date: Option<&str>) -> Period {
+        let nothing: &RawValue = serde_json::from_str("{}").unwrap();
+        let fetched_at = "2026-03-10T12:00:00Z".parse().unwrap();
+        let date = date.map(|date| date.parse().unwrap());
+        let kind = RawKind::ZoomMetricsMeetings;
+        Period::of(&RawDocument::new(
+            "j#1",
+            "j".into(),
+            "r".into(),
+            kind,
+            "GET",
+            fetched_at,
+            date,
+            nothing,
+            nothing,
+        ))
+    }
+
+    #[test]
+    fn a_time_near_the_date_decides_and_another_one_does_not() {
+        let mut period = period(Some("2026-01-31"));
+        for (time, index, is_implausible) in [
+            ("2026-01-29T00:00:00Z", "meetings-2026.01", false),
+            ("2026-02-03T00:00:00Z", "meetings-2026.02", false),
+            ("2026-02-03T00:00:01Z", "meetings-2026.01", true),
+            ("2026-01-28T23:59:59Z", "meetings-2026.01", true),
+            ("0001-01-01T00:00:00Z", "meetings-2026.01", true),
+            ("9999-12-30T00:00:00Z", "meetings-2026.01", true),
+        ] {
+            let place = period.place(Kind::Meetings, Split::Month, Some(time.parse().unwrap()));
+            assert_eq!(place, Place { index: index.to_owned(), is_implausible }, "{time}");
+        }
+        let unknown = Place { index: "meetings-2026.01".to_owned(), is_implausible: false };
+        assert_eq!(period.place(Kind::Meetings, Split::Month, None), unknown);
+    }
+
+    #[test]
+    fn without_a_date_the_fetch_decides() {
+        let mut period = period(None);
+        for (time, index, is_implausible) in [
+            ("2025-02-04T00:00:00Z", "sessions-2025", false),
+            ("2025-02-03T11:59:59Z", "sessions-2026", true),
+            ("2026-03-12T12:00:00Z", "sessions-2026", false),
+            ("2026-03-12T12:00:01Z", "sessions-2026", true),
+        ] {
+            let place = period.place(Kind::Sessions, Split::Year, Some(time.parse().unwrap()));
+            assert_eq!(place, Place { index: index.to_owned(), is_implausible }, "{time}");
+        }
+    }
+
+    #[test]
+    fn a_page_fills_few_indices_whatever_its_times() {
+        let mut period = period(None);
+        let first: Timestamp = "2025-06-01T00:00:00Z".parse().unwrap();
+        let mut places: Vec<Place> = (0..400)
+            .map(|day| period.place(Kind::Useractions, Split::Day, Some(first + DAY * day)))
+            .collect();
+        let plausible = places.iter().filter(|place| !place.is_implausible);
+        assert_eq!(plausible.count(), INDICES + 1, "those, and that of the job");
+        places.sort_by(|one, other| one.index.cmp(&other.index));
+        places.dedup_by(|one, other| one.index == other.index);
+        assert_eq!(places.len(), INDICES + 1);
+    }
+}
