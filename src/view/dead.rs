@@ -181,6 +181,10 @@ impl Shown {
         facts.push(("source", or_unknown(self.letter.source.map(|source| source.to_string()))));
         facts.push(("date", or_unknown(self.letter.date.map(|date| date.to_string()))));
         facts.push(("meeting", or_unknown(self.letter.meeting_uuid.as_ref().map(ToString::to_string))));
+        if self.letter.pieces > 0 {
+            let pieces = words::some(self.letter.pieces.into(), "piece");
+            facts.push(("stored in", format!("{pieces}, {} bytes in all", words::count(self.letter.bytes))));
+        }
         for (at, event) in self.letter.history.iter().enumerate() {
             facts.push((if at == 0 { "history" } else { "" }, told(event)));
         }

@@ -16,6 +16,9 @@ use crate::{desk, figures};
 /// letter of a dead letter would come back to this queue for ever.
 const PAUSE: SignedDuration = SignedDuration::from_secs(30);
 
+/// Bytes in a request at which it is sent.
+const BULK: usize = 8 << 20;
+
 /// Moves dead letters from `ua.dead` into the store.
 #[derive(Debug)]
 pub struct DeadLetterDesk {
@@ -42,16 +45,36 @@ impl DeadLetterDesk {
             }
             if known == Known::No {
                 let version = succeed(letter, row);
+                if let Err(why) = desk::part(&self.store, letter, version).await? {
+                    outcomes[place] = Err(apart(now, &why));
+                    continue;
+                }
                 desk::push(&mut batch, &self.store, letter, version)?;
                 written.push(place);
             }
+            if batch.bytes() >= BULK {
+                self.write_rows(&mut batch, &mut written, &mut outcomes, now).await?;
+            }
         }
-        for (place, verdict) in written.iter().zip(self.write(&batch).await?) {
-            outcomes[*place] = filed(&verdict, now);
-        }
+        self.write_rows(&mut batch, &mut written, &mut outcomes, now).await?;
         dead.retain(|place| outcomes[*place].is_ok());
         self.close_receipts(letters, &dead, &mut outcomes, now).await?;
         Ok(outcomes)
+    }
+
+    /// Writes rows of letters at these places, and empties the batch.
+    async fn write_rows(
+        &self,
+        batch: &mut Batch,
+        places: &mut Vec<usize>,
+        outcomes: &mut [Outcome],
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        for (place, verdict) in places.drain(..).zip(self.write(batch).await?) {
+            outcomes[place] = filed(&verdict, now);
+        }
+        batch.clear();
+        Ok(())
     }
 
     /// The rows of these letters that are there already, by id, with their versions.
@@ -193,9 +216,14 @@ fn filed(verdict: &Verdict, now: Timestamp) -> Outcome {
         Verdict::Indexed | Verdict::Stale => Ok(()),
         Verdict::Busy => Err(wait(now, "the store is overloaded and did not take a dead letter")),
         Verdict::Refused { reason } | Verdict::TooLarge { reason } => {
-            Err(wait(now, &format!("the store refuses a dead letter: {reason}; run `ua setup`")))
+            Err(apart(now, &format!("the store refuses a dead letter: {reason}; run `ua setup`")))
         }
     }
+}
+
+/// This letter alone waits: others are filed meanwhile.
+fn apart(now: Timestamp, why: &str) -> Failure {
+    Failure::Defer { until: now.checked_add(PAUSE).ok(), why: why.to_owned() }
 }
 
 fn failure(error: &StoreError, now: Timestamp) -> Failure {
@@ -232,6 +260,7 @@ fn letter(message: &Message, now: Timestamp) -> DeadLetter {
         date,
         meeting_uuid,
         bytes: message.body.len() as u64,
+        pieces: 0,
         history: Vec::new(),
         body: DeadLetter::opaque(&message.body),
     };

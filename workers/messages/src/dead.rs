@@ -106,6 +106,9 @@ pub struct DeadLetter {
     /// The message's size; 0 in rows of before sizes were kept.
     #[serde(default)]
     pub bytes: u64,
+    /// Documents that hold the message instead of `body`; 0: it is in `body`.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub pieces: u32,
     /// What befell it, the oldest first; of its last 50 events.
     #[serde(default)]
     pub history: Vec<DeadEvent>,
@@ -113,6 +116,10 @@ pub struct DeadLetter {
     /// read without it.
     #[serde(default)]
     pub body: String,
+}
+
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 impl DeadLetter {

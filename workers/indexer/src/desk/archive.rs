@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use messages::DeadLetter;
+use onefile::private;
 
 /// The file cannot be written.
 #[derive(Debug, thiserror::Error)]
@@ -63,10 +64,12 @@ impl Archive {
 
 /// Messages hold names and addresses: the file is its owner's only. A name is on the disk when its folder is.
 fn open(path: &Path) -> std::io::Result<File> {
-    use std::os::unix::fs::OpenOptionsExt as _;
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    std::fs::create_dir_all(folder)?;
-    let mut file = OpenOptions::new().create(true).append(true).read(true).mode(0o600).open(path)?;
+    // A folder that is there may hold other things, and keeps its mode.
+    if !folder.try_exists()? {
+        private::folder(folder)?;
+    }
+    let mut file = private::file_with(path, OpenOptions::new().append(true))?;
     end_line(&mut file)?;
     File::open(folder)?.sync_all()?;
     Ok(file)

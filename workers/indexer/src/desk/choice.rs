@@ -5,6 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use messages::{DeadLetter, DeadState};
 use store::{Cursor, Kind, Order, Store};
 
+use super::pieces;
 use super::row::{self, Row};
 use super::{DeskError, Fate, Filter};
 
@@ -151,12 +152,23 @@ impl<'a> Walk<'a> {
             match row::read(&hit) {
                 Ok(letter) if letter.state == DeadState::Dead => match (self.hindrance)(&letter) {
                     Some(fate) => some.others.push((letter.id, fate)),
-                    None => some.dead.push(Row { letter, version: hit.version }),
+                    None => self.join(letter, hit.version, some).await?,
                 },
                 // One that was looked for as dead is no longer among those that fit.
                 Ok(_) if self.filter.is_some() => {}
                 Ok(letter) => some.others.push((letter.id, Fate::NotDead(letter.state))),
                 Err(error) => some.others.push((id, Fate::Failed(error.to_string()))),
+            }
+        }
+        Ok(())
+    }
+
+    async fn join(&self, mut letter: DeadLetter, version: i64, some: &mut Handful) -> Result<(), DeskError> {
+        match pieces::join(self.store, &mut letter).await? {
+            true => some.dead.push(Row { letter, version }),
+            false => {
+                let why = format!("one of the {} pieces of its message is missing", letter.pieces);
+                some.others.push((letter.id, Fate::Failed(why)));
             }
         }
         Ok(())

@@ -6,6 +6,7 @@ use store::Store;
 
 use super::archive::Archive;
 use super::choice::{Choice, Walk};
+use super::pieces;
 use super::row::{self, Noted, Row};
 use super::{DeskError, Fate};
 
@@ -52,7 +53,10 @@ async fn give_up(
     for (at, row) in rows.iter().enumerate() {
         let fate = match &noted {
             Ok(noted) => match noted.get(at) {
-                Some(Noted::Yes) => Fate::Dropped,
+                Some(Noted::Yes) => match pieces::remove(store, &row.letter, row::after(row.version)).await {
+                    Ok(()) => Fate::Dropped,
+                    Err(why) => Fate::RowBehind(None, format!("pieces of its message are left: {why}")),
+                },
                 Some(Noted::Overtaken) => Fate::Overtaken,
                 Some(Noted::No(why)) => Fate::RowBehind(None, why.clone()),
                 None => Fate::RowBehind(None, "the store did not answer for it".to_owned()),

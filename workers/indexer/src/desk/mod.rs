@@ -8,6 +8,7 @@ mod archive;
 mod choice;
 mod drop;
 mod filter;
+mod pieces;
 mod replay;
 mod row;
 
@@ -22,6 +23,7 @@ pub use archive::{Archive, ArchiveError};
 pub use choice::Choice;
 pub use drop::drop;
 pub use filter::Filter;
+pub(crate) use pieces::part;
 pub use replay::{Replaying, replay};
 pub(crate) use row::{beyond, push};
 
@@ -193,5 +195,9 @@ pub async fn list(store: &Store, filter: &Filter, limit: usize) -> Result<Listed
 /// # Errors
 /// When the store cannot be asked, or the row cannot be read.
 pub async fn show(store: &Store, id: &str) -> Result<Option<DeadLetter>, DeskError> {
-    store.get(Kind::Deadletters, id).await?.as_ref().map(row::read).transpose()
+    let Some(hit) = store.get(Kind::Deadletters, id).await? else { return Ok(None) };
+    let mut letter = row::read(&hit)?;
+    // Pieces are missing where the letter was dropped: the message is in the file then.
+    pieces::join(store, &mut letter).await?;
+    Ok(Some(letter))
 }

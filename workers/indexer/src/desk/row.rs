@@ -54,13 +54,17 @@ pub(super) async fn note(store: &Store, rows: &[Row]) -> Result<Vec<Noted>, Stor
     let mut verdicts = store.bulk(&batch).await?;
     // Without a verdict nothing is known.
     verdicts.resize(rows.len(), Verdict::Busy);
-    let noted = |verdict| match verdict {
+    Ok(verdicts.into_iter().map(noted).collect())
+}
+
+/// What a verdict says of a note.
+pub(super) fn noted(verdict: Verdict) -> Noted {
+    match verdict {
         Verdict::Indexed => Noted::Yes,
         Verdict::Stale => Noted::Overtaken,
         Verdict::Refused { reason } | Verdict::TooLarge { reason } => Noted::No(reason),
         Verdict::Busy => Noted::No("the store is overloaded".to_owned()),
-    };
-    Ok(verdicts.into_iter().map(noted).collect())
+    }
 }
 
 /// Has lists show what was done so far. Where that is not allowed they show it a little later.
@@ -76,7 +80,11 @@ pub(crate) fn push(
     version: i64,
 ) -> Result<(), StoreError> {
     let index = Kind::Deadletters.index(Split::default(), jiff::civil::Date::default());
-    let pushed = batch.push(store.prefix(), Kind::Deadletters, index, letter.id.clone(), version, letter);
+    // A message that lies in pieces may be in the letter, too: it was brought back to be sent.
+    let short = (letter.pieces > 0 && !letter.body.is_empty())
+        .then(|| DeadLetter { body: String::new(), ..letter.clone() });
+    let row = short.as_ref().unwrap_or(letter);
+    let pushed = batch.push(store.prefix(), Kind::Deadletters, index, letter.id.clone(), version, row);
     pushed.map_err(|_| StoreError::Refused("a dead letter cannot be written as JSON".to_owned()))
 }
 
