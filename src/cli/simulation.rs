@@ -17,9 +17,9 @@ pub struct Demo {
     /// Simulated world
     #[command(flatten)]
     pub world: World,
-    /// Folder of the demo's file; an earlier demo there is replaced
-    #[arg(long, default_value = "ua-data/demo")]
-    pub data_dir: PathBuf,
+    /// Folder of the demo's file; an earlier demo there is replaced [default: demo in `UA_DATA_DIR`]
+    #[arg(long)]
+    pub data_dir: Option<PathBuf>,
     /// Print one line of JSON at the end
     #[arg(long)]
     pub json: bool,

@@ -1,5 +1,9 @@
 //! `ua demo`: needs nothing, harvests everything, says so.
 
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::process::Command;
+
 use crate::program::Program;
 
 fn demo(words: &[&str]) -> (serde_json::Value, Program) {
@@ -49,4 +53,40 @@ fn another_seed_is_another_world_and_the_same_seed_the_same() {
     let (other, _) = demo(&["--seed", "6", "--date", &crate::bad_input::yesterday()]);
     assert_eq!(one["truth"], again["truth"]);
     assert_ne!(one["truth"], other["truth"]);
+}
+
+fn modes(folder: &Path) -> Vec<(String, u32)> {
+    let mut modes =
+        vec![(folder.display().to_string(), folder.metadata().unwrap().permissions().mode() & 0o777)];
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let (path, metadata) = entry.map(|entry| (entry.path(), entry.metadata().unwrap())).unwrap();
+        match metadata.is_dir() {
+            true => modes.extend(self::modes(&path)),
+            false => modes.push((path.display().to_string(), metadata.permissions().mode() & 0o777)),
+        }
+    }
+    modes
+}
+
+#[test]
+fn a_demo_lies_in_the_data_folder_and_only_its_owner_reads_it() {
+    let program = Program::new().with("UA_DATA_DIR", "elsewhere");
+    let mut command = Command::new("sh");
+    let script = r#"umask 000; exec "$0" demo --meetings-per-day 5 --speed 0 --json"#;
+    command.args(["-c", script, env!("CARGO_BIN_EXE_ua")]);
+    program.prepare(&mut command);
+    let ended = command.output().unwrap();
+    assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
+    let folder = program.path().join("elsewhere");
+    assert!(folder.join("demo/ua.db").exists() && !program.path().join("ua-data").exists());
+    for (path, mode) in modes(&folder) {
+        assert!([0o600, 0o700].contains(&mode), "{path} has mode {mode:o}");
+    }
+    let mut command = Command::new("sh");
+    let script = r#"umask 000; exec "$0" export sessions --output table.csv"#;
+    command.args(["-c", script, env!("CARGO_BIN_EXE_ua")]);
+    program.prepare(&mut command);
+    assert!(command.env("UA_DATA_DIR", "elsewhere/demo").status().unwrap().success());
+    let mode = program.path().join("table.csv").metadata().unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
 }

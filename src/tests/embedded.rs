@@ -159,3 +159,20 @@ async fn a_killed_worker_loses_nothing() {
     assert_eq!(worker.terminate(), Some(0));
     simulator.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_ends_with_the_reason_when_its_file_is_deleted() {
+    let program = Program::new();
+    let role = program.start(&["work", "index"], "index.log");
+    let (folder, log) = (program.path().join("ua-data"), program.path().join("index.log"));
+    let owners = || std::fs::read_dir(folder.join("owners")).is_ok_and(|mut owners| owners.next().is_some());
+    eventually("the role has the file open", 60, async || owners() && folder.join("ua.db-wal").exists())
+        .await;
+    for name in ["ua.db", "ua.db-wal", "ua.db-shm"] {
+        std::fs::remove_file(folder.join(name)).unwrap();
+    }
+    let code = role.ended_within(60);
+    let said = std::fs::read_to_string(log).unwrap();
+    assert!(code.is_some_and(|code| code != 0), "{code:?}: {said}");
+    assert!(said.contains("ua.db was deleted or replaced"), "{said}");
+}

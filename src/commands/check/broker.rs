@@ -60,17 +60,7 @@ fn version(version: &str, vhost: &str) -> Finding {
 }
 
 fn encryption(survey: &Survey) -> Option<Finding> {
-    match (survey.encrypted, survey.same_machine) {
-        (true, _) => Some(Finding::well("broker", "the connection is encrypted")),
-        (false, true) => None,
-        (false, false) => Some(
-            Finding::notable(
-                "broker",
-                "the connection is not encrypted: names and addresses pass in the clear",
-            )
-            .remedy("use amqps:// in AMQP_URL, unless nobody else is on that network"),
-        ),
-    }
+    survey.encrypted.then(|| Finding::well("broker", "the connection is encrypted"))
 }
 
 fn queues(queues: &[Surveyed]) -> Vec<Finding> {
@@ -240,8 +230,6 @@ mod tests {
             rights[0].contains("no right to configure (refused)") && rights[0].contains(command),
             "{rights:?}"
         );
-        let far = Survey { same_machine: false, ..survey(Vec::new()) };
-        assert!(lines(&far)[0].contains("amqps://"));
         assert!(lines(&Survey { version: "5.0.1".to_owned(), ..survey(Vec::new()) })[0].contains("newer"));
     }
 }

@@ -6,6 +6,7 @@ mod configuration;
 mod local;
 mod management;
 mod places;
+mod secrets;
 mod store;
 
 use crate::cli::Json;
@@ -28,6 +29,7 @@ pub(super) async fn execute(
         Ok(())
     };
     say(configuration::examine(config, environment))?;
+    say(secrets::examine(config, environment))?;
     say(vec![places::examine(config)])?;
     if config.amqp.is_none() || config.search.is_none() {
         say(local::examine(config))?;

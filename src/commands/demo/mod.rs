@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use messages::{Calls, Lane};
+use onefile::private;
 use serde::Serialize;
 use simulator::{LedgerSummary, Settings, Simulator, Source, Truth};
 use store::{Kind, Query, Store};
@@ -53,11 +54,12 @@ struct Counts {
 pub(super) async fn execute(words: Demo, config: &Config) -> anyhow::Result<Outcome> {
     let date = words.date.unwrap_or_else(|| coverage::today().saturating_sub(jiff::Span::new().days(1)));
     zoom::window::check(date, coverage::today()).map_err(|error| usage(error.to_string()))?;
-    fresh_folder(&words.data_dir)?;
+    let folder = words.data_dir.clone().unwrap_or_else(|| config.data_dir.join("demo"));
+    fresh_folder(&folder)?;
     let settings = Settings { now: Some(well_after(date)), ..simulate::settings(&words.world) };
     let simulator = Simulator::start(settings).await.context("cannot start the simulator")?;
     let opencast = lectures::start(&words, well_after(date)).await?;
-    let config = account(&words, &simulator, &opencast, config)?;
+    let config = account(&words, &folder, &simulator, &opencast, config)?;
     let wish = Wish { dates: vec![date], lane: Some(Lane::Daily), ..Wish::default() };
     output::remark(&format!(
         "a simulated account with {} meetings on {date}, and lectures with {} user actions; fetching it all",
@@ -76,7 +78,7 @@ pub(super) async fn execute(words: Demo, config: &Config) -> anyhow::Result<Outc
     if words.json {
         output::say_json(&report)?;
     } else {
-        print(&report, &words.data_dir);
+        print(&report, &folder);
     }
     Ok(if report.complete { Outcome::Complete } else { Outcome::Incomplete })
 }
@@ -92,6 +94,7 @@ fn well_after(date: Date) -> Timestamp {
 /// The configuration of the demo: the simulator's account, everything else in one folder.
 fn account(
     words: &Demo,
+    folder: &Path,
     simulator: &Simulator,
     opencast: &simulator::opencast::Opencast,
     config: &Config,
@@ -110,7 +113,7 @@ fn account(
         ("OPENCAST_USER", system.user),
         ("OPENCAST_PASSWORD", system.password),
         ("OPENCAST_CALLS_PER_SECOND", "0".to_owned()),
-        ("UA_DATA_DIR", words.data_dir.display().to_string()),
+        ("UA_DATA_DIR", folder.display().to_string()),
     ]);
     Ok(Config { log: config.log.clone(), ..Config::from(&environment)? })
 }
@@ -134,7 +137,7 @@ fn fresh_folder(folder: &Path) -> anyhow::Result<()> {
             _ => {}
         }
     }
-    let made = std::fs::create_dir_all(folder).and_then(|()| std::fs::write(&mark, ""));
+    let made = private::folder(folder).and_then(|()| private::touch(&mark));
     made.map_err(|error| {
         usage(format!("cannot write to {}: {error}; choose another --data-dir", folder.display()))
     })

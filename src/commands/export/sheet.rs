@@ -15,8 +15,8 @@ use crate::cli::Target;
 use crate::exit::usage;
 use crate::{output, words};
 
-/// What a file that is new may be read by, before the user's mask.
-const MODE: u32 = 0o666;
+/// The mode of a file: rows name persons.
+const MODE: u32 = 0o600;
 
 /// One value of a row.
 #[derive(Debug)]
@@ -157,8 +157,9 @@ fn beside(path: &Path) -> io::Result<(Sink, Option<PathBuf>)> {
         .tempfile_in(folder)
         // Without the name of a file that nobody knows.
         .map_err(|error| io::Error::from(error.kind()))?;
-    if let Some(there) = there {
-        file.as_file().set_permissions(there.permissions())?;
+    file.as_file().set_permissions(Permissions::from_mode(MODE))?;
+    if there.is_some_and(|there| there.permissions().mode() & 0o077 != 0) {
+        output::remark(&format!("others could read {}: its mode becomes {MODE:04o}", path.display()));
     }
     Ok((Sink::Beside(file), Some(path)))
 }
@@ -285,7 +286,7 @@ mod tests {
         let target = target(folder.path(), false);
         let path = target.output.clone().unwrap();
         std::fs::write(&path, "before").unwrap();
-        std::fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
+        std::fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
         let mut sheet = Sheet::open(&target, &COLUMNS).unwrap();
         sheet.row(&["a".into(), Cell::Empty, Cell::Empty]).unwrap();
         drop(sheet);
