@@ -112,7 +112,7 @@ async fn opencast(words: &Simulate) -> anyhow::Result<Opencast> {
         port: words.opencast_port,
         ..opencast_settings(words.world.seed, faults, &words.opencast)
     };
-    let zone = words.opencast.timezone.iana_name().unwrap_or("UTC").to_owned();
+    let zone = ::opencast::time_zone_name(&words.opencast.timezone);
     let simulator = Opencast::start(settings).await.context("cannot start the simulated opencast")?;
     let account = simulator.credentials();
     output::say(&format!(

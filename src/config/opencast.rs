@@ -1,7 +1,5 @@
 //! Opencast's configuration.
 
-use jiff::tz::TimeZone;
-
 use super::zoom::is_address;
 use super::{Config, ConfigError, Environment};
 
@@ -27,8 +25,10 @@ pub(super) fn config(environment: &Environment) -> Result<Option<::opencast::Con
         return Err(ConfigError::invalid("OPENCAST_CALLS_PER_SECOND", why));
     }
     let zone = environment.get_or_default("OPENCAST_TIMEZONE");
-    let timezone = TimeZone::get(zone).map_err(|_| {
-        let why = format!("takes the name of a time zone, as in America/New_York, not {zone:?}");
+    let timezone = ::opencast::time_zone(zone).ok_or_else(|| {
+        let why = format!(
+            "takes the name of a time zone, as in America/New_York, or a fixed offset, as in +01:00, not {zone:?}"
+        );
         ConfigError::invalid("OPENCAST_TIMEZONE", why)
     })?;
     let (user, password) = (environment.get("OPENCAST_USER"), environment.get("OPENCAST_PASSWORD"));
@@ -76,7 +76,9 @@ mod tests {
             (config.engage_url.as_str(), config.calls_per_second),
             ("https://engage.example.org", 5.0)
         );
-        assert_eq!(config.timezone, TimeZone::UTC);
+        assert_eq!(config.timezone, jiff::tz::TimeZone::UTC);
+        let fixed = read(&[ENGAGE, ("OPENCAST_TIMEZONE", "+01:00")]).unwrap().unwrap();
+        assert_eq!(fixed.timezone, jiff::tz::TimeZone::fixed(jiff::tz::offset(1)));
     }
 
     #[test]
@@ -86,6 +88,7 @@ mod tests {
             ("OPENCAST_ADMIN_URL", "ftp://h"),
             ("OPENCAST_CALLS_PER_SECOND", "-1"),
             ("OPENCAST_TIMEZONE", "Mars/Olympus"),
+            ("OPENCAST_TIMEZONE", "+25:00"),
             ("OPENCAST_AUTH", "ntlm"),
             ("OPENCAST_DIALECT", "old"),
         ] {

@@ -252,3 +252,69 @@ async fn both_sources_on_rabbitmq_4_and_elasticsearch_9() {
     zoom.stop().await;
     opencast.stop().await;
 }
+
+/// A server that sends one of its answers to the login page, has no clock in its headers, and shows one of two episodes to a
+/// user that is no administrator.
+fn odd_server(date: String) -> axum::Router {
+    use axum::response::IntoResponse as _;
+    let asked = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let row = move |id: u32, mpid: &str| {
+        format!(
+            r#"{{"id":{id},"mediapackageId":"{mpid}","type":"PLAY","isPlaying":1,"created":"{date}T10:00:00Z"}}"#
+        )
+    };
+    axum::Router::new().fallback(move |uri: axum::http::Uri| {
+        let (path, query) = (uri.path(), uri.query().unwrap_or_default());
+        let windowed =
+            !query.contains("start=1970") && query.contains("start=") && query.contains("offset=0");
+        let rows = if windowed { [row(1, "seen"), row(2, "hidden")].join(",") } else { String::new() };
+        let total = if windowed { 2 } else { 0 };
+        let json = |body: &str| ([("server", "nginx")], body.to_owned()).into_response();
+        let answer = match path {
+            "/usertracking/actions.json" if !query.contains("day=") && !query.contains("start=") => {
+                panic!("{query}")
+            }
+            "/usertracking/actions.json" => {
+                json(&format!(r#"{{"actions":{{"total":{total},"action":[{rows}]}}}}"#))
+            }
+            "/search/episode.json" if query.contains("id=seen") => {
+                match asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed) {
+                    0 => (axum::http::StatusCode::FOUND, [("location", "/login.html")]).into_response(),
+                    _ => json(r#"{"total":1,"result":[{"mediapackage":{"id":"seen","title":"T"}}]}"#),
+                }
+            }
+            "/search/episode.json" => json(r#"{"total":0,"result":[]}"#),
+            "/info/me.json" => {
+                json(r#"{"user":{"username":"h"},"roles":["ROLE_USER"],"org":{"adminRole":"ROLE_ADMIN"}}"#)
+            }
+            _ => axum::http::StatusCode::NOT_FOUND.into_response(),
+        };
+        std::future::ready(answer)
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_login_page_stops_nothing_and_what_a_user_cannot_see_is_named() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let date = yesterday();
+    let app = odd_server(date.clone());
+    let server = tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+    let program = Program::new()
+        .with("OPENCAST_ENGAGE_URL", &url)
+        .with("OPENCAST_USER", "h")
+        .with("OPENCAST_PASSWORD", "p")
+        .with("OPENCAST_AUTH", "basic")
+        .with("OPENCAST_CALLS_PER_SECOND", 0)
+        .with("UA_DATA_DIR", "data");
+    let ended = program.call(&["run", "--source", "opencast", "--date", &date, "--json"]);
+    assert_eq!(ended.code, Some(0), "{}\n{}", ended.out, ended.err);
+    let receipt = receipt(&local(&program), &format!("opencast:actions:{date}")).await;
+    assert_eq!((receipt.state, receipt.got), (ReceiptState::Complete, Some(2)));
+    let [finding] = &receipt.findings[..] else { panic!("{:?}", receipt.findings) };
+    assert!(finding.text.starts_with("1 of 2 actions belong to 1 episode"), "{finding:?}");
+    assert!(finding.text.contains("ROLE_ADMIN"), "{finding:?}");
+    let shown = program.call(&["check"]).out;
+    assert!(shown.contains("lacks ROLE_ADMIN") && shown.contains("proxy (nginx)"), "{shown}");
+    server.abort();
+}

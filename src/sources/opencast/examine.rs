@@ -1,6 +1,6 @@
 //! Opencast: what the server is and can, as it shows when it is asked.
 
-use opencast::{Capabilities, Workflows};
+use opencast::{Capabilities, Clock, Rights, Workflows};
 
 use super::put_together;
 use crate::config::Config;
@@ -13,6 +13,10 @@ const WORLDS: &str = "see that OPENCAST_ENGAGE_URL can be reached from here and 
 const ADMIN: &str = "see OPENCAST_ADMIN_URL: episodes are not fetched until workflows are found there; without it they go \
     without the times of live streams";
 
+const ROLE: &str = "give OPENCAST_USER the role ROLE_ADMIN, or that of its organisation's administrators";
+/// A proxy's clock that differs by more than this from ours may differ from the server's, too.
+const AGREE: u64 = 2;
+
 pub(super) async fn examine(config: &Config) -> Vec<Finding> {
     let opencast = match put_together(config) {
         Ok(opencast) => opencast,
@@ -24,12 +28,26 @@ pub(super) async fn examine(config: &Config) -> Vec<Finding> {
     }
 }
 
+/// True when a proxy tells the time, by another clock than this machine's.
+fn is_off(clock: &Clock) -> bool {
+    matches!(clock, Clock::Proxy { ahead, .. } if ahead.as_secs().unsigned_abs() > AGREE)
+}
+
 fn found(seen: &Capabilities) -> Vec<Finding> {
     let lines = seen.lines().into_iter().map(|(about, text)| {
         let text = format!("{about}: {text}");
         match about {
             // Lectures can be harvested without it, who watched them cannot.
             "user tracking" if !seen.usertracking => Finding::notable("opencast", text),
+            "signed in" if seen.signs && seen.signed_in == Some(false) => {
+                Finding::users("opencast", text).remedy(USERS)
+            }
+            "rights" if seen.rights == Rights::Some => Finding::notable("opencast", text).remedy(ROLE),
+            "clock" if seen.lacks_clock() => Finding::notable("opencast", text),
+            "clock" if is_off(&seen.clock) => Finding::notable("opencast", text),
+            "workflows" if matches!(seen.workflows, Workflows::Refused(_)) => {
+                Finding::notable("opencast", text).remedy(ROLE)
+            }
             "workflows" if seen.workflows == Workflows::Absent => {
                 Finding::users("opencast", text).remedy(ADMIN)
             }
@@ -47,20 +65,57 @@ mod tests {
     use crate::finding::State;
 
     #[test]
+    fn a_clock_that_proves_nothing_and_a_role_that_is_missing_are_named() {
+        let shown = |about: &str, seen: &Capabilities| {
+            found(seen).into_iter().find(|finding| finding.text.starts_with(about)).unwrap()
+        };
+        let untold = seen();
+        let finding = shown("clock: ", &untold);
+        assert!(
+            finding.state == State::Notable && finding.text.contains("no answer has the header Date"),
+            "{finding}"
+        );
+        let ahead = jiff::SignedDuration::from_secs(90);
+        let proxied = Capabilities { clock: Clock::Proxy { name: "nginx".into(), ahead }, ..seen() };
+        let finding = shown("clock: ", &proxied);
+        assert!(
+            finding.state == State::Notable
+                && finding.text.contains("nginx")
+                && finding.text.contains("90 s"),
+            "{finding}"
+        );
+        let own = Capabilities { clock: Clock::Own { ahead }, rights: Rights::All, ..seen() };
+        assert_eq!((shown("clock: ", &own).state, shown("rights: ", &own).state), (State::Well, State::Well));
+        let limited = Capabilities { rights: Rights::Some, signs: true, signed_in: Some(false), ..seen() };
+        let finding = shown("rights: ", &limited);
+        assert!(finding.state == State::Notable && finding.text.contains("ROLE_ADMIN"), "{finding}");
+        assert!(shown("signed in: ", &limited).users);
+    }
+
+    fn seen() -> Capabilities {
+        Capabilities {
+            version: None,
+            signed_in: None,
+            signs: false,
+            rights: Rights::Unknown,
+            clock: Clock::Untold,
+            endpoints: None,
+            usertracking: true,
+            detail: None,
+            dialect: None,
+            search: Shape::Plain,
+            workflows: Workflows::Unasked,
+        }
+    }
+
+    #[test]
     fn an_admin_node_without_workflows_fails_and_none_does_not() {
         let shown = |workflows| {
-            let seen = Capabilities {
-                version: None,
-                signed_in: None,
-                endpoints: None,
-                usertracking: true,
-                detail: None,
-                dialect: None,
-                search: Shape::Plain,
-                workflows,
-            };
+            let seen = Capabilities { workflows, ..seen() };
             found(&seen).into_iter().find(|finding| finding.text.starts_with("workflows: ")).unwrap()
         };
+        let refused = shown(Workflows::Refused("GET x answered 403".into()));
+        assert!(refused.state == State::Notable && refused.text.contains("answered 403"), "{refused}");
         assert_eq!(shown(Workflows::Unasked).state, State::Well);
         let absent = shown(Workflows::Absent);
         assert!(absent.state == State::Failing && absent.users, "{absent}");

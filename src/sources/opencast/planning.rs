@@ -15,13 +15,13 @@ use crate::sources::planning::Planning;
 impl Planning for Wired {
     /// A date begins when it does where the server is. That no server is configured is for others to say.
     fn check_date(&self, date: Date, now: Timestamp, config: &Config) -> anyhow::Result<()> {
-        let Ok(opencast) = config.opencast() else { return Ok(()) };
-        let zone = &opencast.timezone;
+        let Ok(server) = config.opencast() else { return Ok(()) };
+        let zone = &server.timezone;
         let today = planner::date_in(now, zone);
         if date <= today {
             return Ok(());
         }
-        let zone = zone.iana_name().unwrap_or("OPENCAST_TIMEZONE");
+        let zone = opencast::time_zone_name(zone);
         Err(usage(format!("{date} is in the future (today is {today}, {zone}): choose {today} or earlier")))
     }
 

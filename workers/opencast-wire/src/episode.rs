@@ -2,15 +2,16 @@
 
 mod wire;
 
+use std::borrow::Cow;
+
 use jiff::{SignedDuration, Timestamp};
 use messages::Mpid;
 use messages::opencast::EpisodeFacts;
-use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::Fault;
-use crate::loose::{Empty, Scalar, object, rows};
-use wire::{Dc, Wire};
+use crate::loose::{Dropped, Scalar, all, members};
+use wire::Wire;
 
 /// Which generation an answer is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +56,8 @@ pub struct Episode {
     pub attachments: Vec<Attachment>,
     /// True when a track is a live stream.
     pub live: bool,
+    /// The fields that were there and could not be used.
+    pub dropped: Dropped,
 }
 
 /// A file that belongs to an episode: a still, a slide.
@@ -70,71 +73,72 @@ pub struct Attachment {
     pub tags: Vec<String>,
 }
 
-#[derive(Deserialize)]
-struct Outer<'a> {
-    #[serde(borrow, rename = "search-results")]
-    search_results: Option<Empty<Results<'a>>>,
-    #[serde(default)]
-    total: Scalar<'a>,
-    result: Option<&'a RawValue>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Results<'a> {
-    #[serde(borrow)]
-    total: Scalar<'a>,
-    result: Option<&'a RawValue>,
-}
-
-/// Reads the frame of an answer.
+/// Reads the frame of an answer. A total that is no count is as good as none.
 ///
 /// # Errors
 /// When the answer is of neither generation.
 pub fn results(body: &RawValue) -> Result<Found<'_>, Fault> {
-    let outer: Outer<'_> = object(body).map_err(|_| Fault::Frame("result"))?;
-    let (shape, total, list) = match (outer.search_results, outer.result) {
-        (Some(Empty(inner)), _) => (Shape::Wrapped, inner.total, inner.result),
-        (None, Some(list)) => (Shape::Plain, outer.total, Some(list)),
-        (None, None) => return Err(Fault::Frame("result")),
+    let frame = Fault::Frame("result");
+    let (mut wrapped, mut total, mut lists) = (None, None, Vec::new());
+    let mut take = |name: &str, value| match name {
+        "total" => total = Some(value),
+        "result" => lists.push(value),
+        "search-results" => wrapped = Some(value),
+        _ => {}
     };
-    let total = total.number("total")?.and_then(|total| u64::try_from(total).ok());
-    Ok(Found { shape, total, results: rows(list, "result")? })
+    members(body, &mut take).map_err(|_| frame)?;
+    let shape = match wrapped.filter(|inner| inner.get() != "null") {
+        Some(inner) => {
+            (total, lists) = (None, Vec::new());
+            let take = |name: &str, value| match name {
+                "total" => total = Some(value),
+                "result" => lists.push(value),
+                _ => {}
+            };
+            match members(inner, take) {
+                Err(_) if inner.get().trim_matches('"').trim().is_empty() => {}
+                Err(_) => return Err(frame),
+                Ok(()) => {}
+            }
+            Shape::Wrapped
+        }
+        None if lists.is_empty() => return Err(frame),
+        None => Shape::Plain,
+    };
+    let total = Scalar::of(total).number("total").ok().flatten();
+    let total = total.and_then(|total| u64::try_from(total).ok());
+    Ok(Found { shape, total, results: all(&lists, "result")? })
 }
 
 impl Episode {
-    /// Reads one result of either generation. Only the id has to be there; a date or a duration that is none is taken as
-    /// missing, since an episode without them is still an episode.
+    /// Reads one result of either generation. Only the id has to be there: a field that cannot be read is empty, and is
+    /// noted in [`Episode::dropped`].
     ///
     /// # Errors
     /// When the result is no object, or has no id that can be one.
     pub fn read(result: &RawValue) -> Result<Self, Fault> {
-        let wire: Wire<'_> = object(result)?;
-        let Wire { mediapackage: Empty(package), dc: Empty(dc), .. } = wire;
-        let mpid = [package.id, wire.id, dc.first(Dc::Identifier)].into_iter().find_map(text);
+        let wire = Wire::read(result)?;
+        let Wire { package, dc, .. } = &wire;
+        let ids = [package.id, wire.id, dc.identifier].into_iter();
+        let mpid = ids.flatten().find_map(|id| text(Scalar::read(id)).ok().flatten());
         let mpid = mpid.ok_or(Fault::Missing("id"))?;
-        let starts = [package.start, wire.dc_created, dc.first(Dc::Created)];
-        let live =
-            package.media.0.track.0.iter().any(|track| matches!(track.0.live.flag("live"), Ok(Some(true))));
+        let mut dropped = wire.dropped.clone();
+        let mut words = |field, places: &[Option<&RawValue>]| dropped.first(field, places, text);
         Ok(Self {
             mpid: mpid.parse().map_err(|_| Fault::Not { field: "id", what: "media package id" })?,
-            duration: [package.duration, wire.dc_extent, dc.first(Dc::Extent)].iter().find_map(millis),
-            start: starts.iter().find_map(|start| start.instant("start").ok().flatten()),
             // The catalogue's lists hold texts as they are; the media package's numbers have lost their zeros.
-            title: [dc.first(Dc::Title), wire.dc_title, package.title].into_iter().find_map(text),
-            course: text(package.seriestitle),
-            series: [dc.first(Dc::IsPartOf), wire.dc_is_part_of, package.series].into_iter().find_map(text),
-            kind: [dc.first(Dc::Type), wire.dc_type].into_iter().find_map(text),
-            description: [dc.first(Dc::Description), wire.dc_description].into_iter().find_map(text),
-            attachments: package
-                .attachments
-                .0
-                .attachment
-                .0
-                .into_iter()
-                .filter_map(|each| each.0.read())
-                .collect(),
-            live,
+            title: words("title", &[dc.title, wire.dc_title, package.title]),
+            course: words("seriestitle", &[package.seriestitle]),
+            series: words("series", &[dc.is_part_of, wire.dc_is_part_of, package.series]),
+            kind: words("type", &[dc.kind, wire.dc_type]),
+            description: words("description", &[dc.description, wire.dc_description]),
+            duration: dropped.first("duration", &[package.duration, wire.dc_extent, dc.extent], millis),
+            start: dropped.first("start", &[package.start, wire.dc_created, dc.created], |start| {
+                start.instant("start")
+            }),
+            attachments: package.attachments.iter().filter_map(|each| wire::attachment(each)).collect(),
+            live: package.tracks.iter().any(|track| wire::is_live(track)),
+            dropped,
         })
     }
 
@@ -152,17 +156,17 @@ impl Episode {
     }
 }
 
-fn text(scalar: Scalar<'_>) -> Option<String> {
-    let text = scalar.text("").ok().flatten()?;
-    (!text.trim().is_empty()).then(|| text.into_owned())
+/// A text; a blank one is none.
+fn text(scalar: Scalar<'_>) -> Result<Option<String>, Fault> {
+    Ok(scalar.text("text")?.filter(|text| !text.trim().is_empty()).map(Cow::into_owned))
 }
 
-/// Milliseconds, or a duration like `PT1H2M3.5S`; not negative.
-fn millis(scalar: &Scalar<'_>) -> Option<i64> {
-    let written = || {
-        let Scalar::Text(text) = scalar else { return None };
-        let duration: SignedDuration = text.trim().parse().ok()?;
-        i64::try_from(duration.as_millis()).ok()
-    };
-    scalar.number("duration").ok().flatten().or_else(written).filter(|millis| *millis >= 0)
+/// Milliseconds, or a duration like `PT1H2M3.5S`; a negative one is none.
+fn millis(scalar: Scalar<'_>) -> Result<Option<i64>, Fault> {
+    let millis = scalar.number("duration").or_else(|fault| {
+        let Scalar::Text(text) = &scalar else { return Err(fault) };
+        let duration: SignedDuration = text.trim().parse().map_err(|_| fault)?;
+        i64::try_from(duration.as_millis()).map(Some).map_err(|_| fault)
+    });
+    Ok(millis?.filter(|millis| *millis >= 0))
 }

@@ -1,9 +1,11 @@
 //! The serialiser's conventions: scalars of any kind, one or many, an empty text for an empty element.
-//! Must not know what is read with it.
+//! Independent of what is read with it, because every answer follows the same conventions.
 
-mod many;
+mod dropped;
+mod members;
 mod scalar;
 
-pub(crate) use many::object;
-pub use many::{Empty, Many, rows};
+pub use dropped::Dropped;
+pub use members::rows;
+pub(crate) use members::{all, each, inside, member, members, put};
 pub use scalar::Scalar;

@@ -3,11 +3,10 @@
 
 use jiff::Timestamp;
 use messages::opencast::EpisodeContext;
-use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::Fault;
-use crate::loose::{Empty, Many, Scalar, object};
+use crate::loose::{Scalar, inside, member};
 
 /// States of a workflow that did not do what it was to.
 const BROKEN: [&str; 3] = ["FAILED", "FAILING", "STOPPED"];
@@ -38,55 +37,14 @@ pub struct Operation {
     pub completed: Option<Timestamp>,
 }
 
-#[derive(Deserialize)]
-struct Frame<'a> {
-    #[serde(borrow)]
-    workflows: Option<Empty<Inner<'a>>>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Inner<'a> {
-    #[serde(borrow)]
-    workflow: Many<Empty<Wire<'a>>>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Wire<'a> {
-    #[serde(borrow)]
-    id: Scalar<'a>,
-    state: Scalar<'a>,
-    template: Scalar<'a>,
-    operations: Empty<Operations<'a>>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Operations<'a> {
-    #[serde(borrow)]
-    operation: Many<Empty<WireOperation<'a>>>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct WireOperation<'a> {
-    #[serde(borrow)]
-    id: Scalar<'a>,
-    template: Scalar<'a>,
-    state: Scalar<'a>,
-    started: Scalar<'a>,
-    completed: Scalar<'a>,
-}
-
-/// The workflows of an answer, the newest first. One without a number is left out: nobody could say how new it is.
+/// The workflows of an answer, the newest first. One without a number is left out: its age is unknown.
 ///
 /// # Errors
 /// When the answer is no list of workflows.
 pub fn workflows(body: &RawValue) -> Result<Vec<Workflow>, Fault> {
-    let frame: Frame<'_> = object(body).map_err(|_| Fault::Frame("workflows"))?;
-    let Empty(inner) = frame.workflows.ok_or(Fault::Frame("workflows"))?;
-    let mut workflows: Vec<_> = inner.workflow.0.into_iter().filter_map(|Empty(wire)| wire.read()).collect();
+    let frame = Fault::Frame("workflows");
+    let inner = member(body, "workflows").filter(|inner| inner.get() != "null").ok_or(frame)?;
+    let mut workflows: Vec<_> = inside(inner, "workflow").into_iter().filter_map(read).collect();
     workflows.sort_unstable_by_key(|workflow| std::cmp::Reverse(workflow.id));
     Ok(workflows)
 }
@@ -121,36 +79,33 @@ fn is_any(state: &str, states: &[&str]) -> bool {
     states.iter().any(|one| state.eq_ignore_ascii_case(one))
 }
 
-impl Wire<'_> {
-    fn read(self) -> Option<Workflow> {
-        let operations = self.operations.0.operation.0;
-        Some(Workflow {
-            id: self.id.number("id").ok().flatten()?,
-            state: text(self.state),
-            template: text(self.template),
-            operations: operations.into_iter().filter_map(|Empty(operation)| operation.read()).collect(),
-        })
-    }
+fn read(workflow: &RawValue) -> Option<Workflow> {
+    let operations = member(workflow, "operations").map(|operations| inside(operations, "operation"));
+    Some(Workflow {
+        id: Scalar::of(member(workflow, "id")).number("id").ok().flatten()?,
+        state: text(member(workflow, "state")),
+        template: text(member(workflow, "template")),
+        operations: operations.into_iter().flatten().filter_map(read_operation).collect(),
+    })
 }
 
-impl WireOperation<'_> {
-    fn read(self) -> Option<Operation> {
-        let numbered = matches!(self.id.number("id"), Ok(Some(_)));
-        let name = text(self.template).or_else(|| (!numbered).then(|| text(self.id)).flatten())?;
-        Some(Operation {
-            name,
-            state: text(self.state),
-            started: instant(&self.started),
-            completed: instant(&self.completed),
-        })
-    }
+fn read_operation(operation: &RawValue) -> Option<Operation> {
+    let id = member(operation, "id");
+    let numbered = matches!(Scalar::of(id).number("id"), Ok(Some(_)));
+    let name = text(member(operation, "template")).or_else(|| text(id.filter(|_| !numbered)))?;
+    Some(Operation {
+        name,
+        state: text(member(operation, "state")),
+        started: instant(member(operation, "started")),
+        completed: instant(member(operation, "completed")),
+    })
 }
 
-fn text(scalar: Scalar<'_>) -> Option<String> {
-    Some(scalar.text("").ok().flatten()?.into_owned())
+fn text(value: Option<&RawValue>) -> Option<String> {
+    Some(Scalar::of(value).text("text").ok().flatten()?.into_owned())
 }
 
 /// A time; 0 and what is before are how some versions write "not yet".
-fn instant(scalar: &Scalar<'_>) -> Option<Timestamp> {
-    scalar.instant("").ok().flatten().filter(|instant| *instant > Timestamp::UNIX_EPOCH)
+fn instant(value: Option<&RawValue>) -> Option<Timestamp> {
+    Scalar::of(value).instant("time").ok().flatten().filter(|instant| *instant > Timestamp::UNIX_EPOCH)
 }

@@ -5,10 +5,11 @@
 //! not sent again. How each dialect is read: [`crate::daily`], [`crate::windowed`].
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
 
-use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 use messages::opencast::{ActionsContext, Task};
 use messages::{Cause, CauseClass, Mpid, RawKind};
 use opencast_wire::{Action, Fault, Page, actions};
@@ -20,8 +21,10 @@ use tracing::{info, warn};
 use crate::Opencast;
 use crate::atlas::{NO_TRACKING, Reason, Refusal};
 use crate::client::Answer;
+use crate::config::{offset_name, time_zone_name};
 use crate::endpoint::Endpoint;
-use crate::probe::Dialect;
+use crate::episodes::Lookup;
+use crate::probe::{Dialect, Rights};
 use crate::reading::hash;
 use crate::window;
 use crate::worker::Errand;
@@ -32,7 +35,15 @@ pub(crate) const READINGS: u32 = 8;
 /// A page travels as one message: it may not become larger than this.
 pub(crate) const PAGE_BYTES: u64 = 10 << 20;
 /// A window of more pages than this does not end.
-pub(crate) const MAX_PAGES: u64 = 100_000;
+pub(crate) const MAX_PAGES: u64 = 10_000;
+/// More actions than this are no date's. Each takes some 20 bytes while the date is read.
+pub(crate) const MOST_ROWS: u64 = 5_000_000;
+/// When a server that has no user tracking is asked again, as long as that is not believed.
+const ASKED_AGAIN: SignedDuration = SignedDuration::from_secs(15);
+/// By so much may an action's time differ from that of other machines and still be a time of actions.
+const AHEAD: SignedDuration = SignedDuration::from_hours(48);
+/// There was no Opencast before.
+const FIRST: Timestamp = Timestamp::constant(1_100_000_000, 0);
 
 /// By how many rows to go on after a page of so many, if the list is read `again` since some did not come. Then pages
 /// overlap by a quarter: a row that changes its place by less than that across a border of two pages is on one of both.
@@ -68,7 +79,7 @@ pub(crate) async fn fetch(
     let (opencast, now) = (errand.opencast, clock::now());
     window::check(date, &opencast.timezone, now).map_err(Failure::reject)?;
     let since = since.filter(|_| !window::is_settled(date, &opencast.timezone, now));
-    let dialect = match find_dialect(errand).await {
+    let dialect = match find_dialect(errand, date).await {
         Err(Refusal { reason: Reason::Absent, failure: Failure::Reject { cause } }) => {
             if or_catalogue {
                 let date = TimeZone::UTC.to_datetime(now).date();
@@ -84,6 +95,7 @@ pub(crate) async fn fetch(
         None => daily::read(errand, date, false).await,
     };
     let Tally { promised, got, doubt } = tally.map_err(|refusal| forget(opencast, refusal))?;
+    tell_unseen(errand, got).await;
     let is_short = promised.is_none_or(|promised| got < promised);
     match doubt.or_else(|| unanswered(errand).filter(|_| !is_short)) {
         Some(doubt) => errand.errand.finish_with(promised, got, None, Some(doubt)).await?,
@@ -94,17 +106,44 @@ pub(crate) async fn fetch(
 }
 
 /// The dialect in force. That there is no user tracking is said once in a process, and by the receipt of each job that
-/// asked; others go on, which they would not where a server refuses what it does not have as it refuses a stranger.
-async fn find_dialect(errand: &mut Errand<'_>) -> Result<Option<Dialect>, Refusal> {
+/// asked; other jobs go on. A node that is starting says so, too: until it has said so for a while the job is put off.
+async fn find_dialect(errand: &mut Errand<'_>, date: Date) -> Result<Option<Dialect>, Refusal> {
     let (opencast, calls) = (errand.opencast, errand.errand.calls());
-    let Err(mut refusal) = opencast.find_dialect(calls).await else { return Ok(opencast.dialect()) };
-    if refusal.reason == Reason::Closed && opencast.lacks_tracking(calls).await {
-        refusal = Refusal::reject(Reason::Absent, CauseClass::PlanMissing, NO_TRACKING);
+    let found = opencast.find_dialect(date, calls).await;
+    if let Some(found) = opencast.unless_absent(found, calls).await? {
+        opencast.saw_tracking();
+        return Ok(found);
     }
-    if refusal.reason == Reason::Absent && opencast.is_first_to_say_absent() {
+    if !opencast.lacked_tracking(Instant::now()) {
+        let why =
+            "the server has no /usertracking so far; it is asked again, since it may be starting".to_owned();
+        return Err(Failure::Defer { until: clock::now().checked_add(ASKED_AGAIN).ok(), why }.into());
+    }
+    if opencast.is_first_to_say_absent() {
         warn!("no user actions are fetched: {NO_TRACKING}");
     }
-    Err(refusal)
+    Err(Refusal::reject(Reason::Absent, CauseClass::PlanMissing, NO_TRACKING))
+}
+
+/// Reports the actions of whose episodes searches show nothing.
+async fn tell_unseen(errand: &mut Errand<'_>, got: u64) {
+    if errand.unseen.is_empty() {
+        return;
+    }
+    // The reason is worth a call, and not the date.
+    let rights = errand.opencast.look_up_rights(errand.errand.calls()).await;
+    let why = match rights.unwrap_or(Rights::Unknown) {
+        Rights::All => "they were deleted, or are not published",
+        Rights::Some => {
+            "the user lacks ROLE_ADMIN and sees only those whose access list names one of its roles"
+        }
+        Rights::Unknown => "they were deleted, are not published, or are not for this user to see",
+    };
+    let (actions, episodes) = (errand.unseen.len(), errand.unseen.values().collect::<BTreeSet<_>>().len());
+    let (of, are) =
+        if episodes == 1 { ("1 episode", "is") } else { (&*format!("{episodes} episodes"), "are") };
+    let text = format!("{actions} of {got} actions belong to {of} that {are} not visible in /search: {why}");
+    errand.errand.find("episodes-not-visible", text);
 }
 
 /// What speaks against a date whose actions came, some of them without what is known of their episodes.
@@ -133,7 +172,7 @@ pub(crate) fn read_page(answer: &Answer) -> Result<Page<'_>, Refusal> {
 /// By what a row is told from others, and when it was made. A row that cannot be read is told by its text.
 pub(crate) fn identify(row: &RawValue) -> (u64, Option<Timestamp>) {
     match Action::read(row) {
-        Ok(action) => (action.id.cast_unsigned(), Some(action.created)),
+        Ok(action) => (action.id.cast_unsigned(), action.created),
         Err(_) => (hash(row.get()), None),
     }
 }
@@ -146,21 +185,37 @@ pub(crate) async fn send_page(
     answer: &Answer,
     page: &Page<'_>,
 ) -> Result<(), Refusal> {
-    let mut named = BTreeSet::new();
-    for action in page.rows.iter().filter_map(|row| Action::read(row).ok()) {
-        check_zone(&action, &errand.opencast.timezone)?;
-        if is_of_another_date(&action, date, &errand.opencast.timezone) {
-            // A server that was changed under a running process: whatever it speaks now, it is found out anew.
-            errand.opencast.decide(None);
-            let text = format!("{} hands out actions of other dates than {date}", Endpoint::Actions.name());
-            return Err(Refusal::retry(Reason::Other, CauseClass::BadShape, text));
-        }
-        named.extend(action.mpid.parse::<Mpid>());
+    let rows: Vec<_> = page.rows.iter().filter_map(|row| Action::read(row).ok()).collect();
+    if let Some(cause) = zone_fault(&rows, errand.opencast) {
+        // A zone that was the server's for other dates: its database may know another past than ours.
+        return Err(match errand.opencast.agreed_on_zone() {
+            true => Refusal::retry(Reason::Other, CauseClass::BadShape, cause),
+            false => Failure::Halt { cause }.into(),
+        });
+    }
+    if are_of_another_date(&rows, date, &errand.opencast.timezone) {
+        // A server that was changed under a running process: what it speaks now is found out again.
+        errand.opencast.decide(None);
+        let text = format!("{} hands out actions of other dates than {date}", Endpoint::Actions.name());
+        return Err(Refusal::retry(Reason::Other, CauseClass::BadShape, text));
     }
     let mut context = ActionsContext { episodes: BTreeMap::new() };
-    for mpid in named {
-        if let Some(facts) = episodes::look_up(errand, &mpid).await? {
-            context.episodes.insert(mpid, (*facts).clone());
+    let mut named: BTreeMap<Mpid, Vec<i64>> = BTreeMap::new();
+    for action in &rows {
+        if let Some(mpid) = action.mpid.as_deref().and_then(|mpid| mpid.parse().ok()) {
+            named.entry(mpid).or_default().push(action.id);
+        }
+    }
+    for (mpid, ids) in named {
+        match episodes::look_up(errand, &mpid).await? {
+            Lookup::Found(facts) => {
+                for id in &ids {
+                    errand.unseen.remove(id);
+                }
+                context.episodes.insert(mpid, (*facts).clone());
+            }
+            Lookup::Unseen => errand.unseen.extend(ids.into_iter().map(|id| (id, hash(mpid.as_str())))),
+            Lookup::Unanswered => {}
         }
     }
     let raw = Raw {
@@ -170,31 +225,42 @@ pub(crate) async fn send_page(
         received_at: answer.received_at,
         context: &context,
         body: &answer.body,
-        received: None,
+        received: answer.received.as_deref(),
     };
     Ok(errand.errand.send_raw(&raw).await?)
 }
 
-/// Refuses to go on when the server's local time is not that of the zone it is said to be in: its dates would begin and
-/// end at other times than ours.
-pub(crate) fn check_zone(action: &Action<'_>, zone: &TimeZone) -> Result<(), Failure> {
-    let ours = zone.to_offset(action.created);
-    match action.offset.filter(|theirs| *theirs != ours) {
-        None => Ok(()),
-        Some(theirs) => {
-            let (name, at) = (zone.iana_name().unwrap_or("a zone without a name"), action.created);
-            let cause = format!(
-                "OPENCAST_TIMEZONE is {name}, which was at UTC{ours} on {at:.0}, but the server's own time was at UTC{theirs}: set OPENCAST_TIMEZONE to the server's zone"
-            );
-            Err(Failure::Halt { cause })
-        }
+/// What is wrong when the server's local time is not that of the zone it is said to be in: its dates would begin and end at
+/// other times than ours. `None` where the time of any row agrees: one row alone may be odd.
+pub(crate) fn zone_fault(rows: &[Action<'_>], opencast: &Opencast) -> Option<String> {
+    let zone = &opencast.timezone;
+    let said = rows.iter().filter_map(|row| row.created.zip(row.offset));
+    let (mut fault, mut agrees) = (None, false);
+    for (at, theirs) in said {
+        let ours = zone.to_offset(at);
+        agrees |= ours == theirs;
+        fault = fault.or((ours != theirs).then_some((at, ours, theirs)));
     }
+    if agrees {
+        opencast.agrees_on_zone();
+        return None;
+    }
+    let (at, ours, theirs) = fault?;
+    Some(format!(
+        "OPENCAST_TIMEZONE is {}, which was at UTC{ours} on {at:.0}, but the server's own time was at UTC{theirs}: set OPENCAST_TIMEZONE to the server's zone, or to {} if the time zone database of its Java is out of date",
+        time_zone_name(zone),
+        offset_name(theirs)
+    ))
 }
 
-/// True when an action is so far from the date that no time zone explains it.
-fn is_of_another_date(action: &Action<'_>, date: Date, zone: &TimeZone) -> bool {
-    let of = zone.to_datetime(action.created).date();
-    of < date.yesterday().unwrap_or(date) || of > date.tomorrow().unwrap_or(date)
+/// True when all actions are so far from the date that no time zone explains it. Times at which there were no actions
+/// anywhere do not count.
+fn are_of_another_date(rows: &[Action<'_>], date: Date, zone: &TimeZone) -> bool {
+    let latest = clock::now().saturating_add(AHEAD).unwrap_or(Timestamp::MAX);
+    let times = rows.iter().filter_map(|row| row.created).filter(|time| (FIRST..=latest).contains(time));
+    let near = date.yesterday().unwrap_or(date)..=date.tomorrow().unwrap_or(date);
+    let mut dates = times.map(|time| zone.to_datetime(time).date()).peekable();
+    dates.peek().is_some() && dates.all(|of| !near.contains(&of))
 }
 
 /// An answer that is not what its endpoint promises.
@@ -203,9 +269,30 @@ pub(crate) fn odd(endpoint: Endpoint, fault: Fault) -> Refusal {
     Refusal::retry(Reason::Other, CauseClass::BadShape, text)
 }
 
-pub(crate) fn endless() -> Refusal {
-    let text = format!("{} gives the same actions again and again", Endpoint::Actions.name());
-    Refusal::retry(Reason::Other, CauseClass::BadShape, text)
+/// For a list that does not end.
+pub(crate) fn endless(endpoint: Endpoint) -> Refusal {
+    let text = format!("{} gives the same rows again and again", endpoint.name());
+    Refusal::reject(Reason::Other, CauseClass::BadShape, text)
+}
+
+/// For a list that goes on for longer than any real one.
+pub(crate) fn too_many_pages(endpoint: Endpoint) -> Refusal {
+    let text = format!("{} goes on after {MAX_PAGES} pages", endpoint.name());
+    Refusal::reject(Reason::Other, CauseClass::BadShape, text)
+}
+
+/// Refuses a list of which far more comes than there is by the server's own count, or than anybody could have.
+pub(crate) fn check_bounds(came: u64, total: Option<u64>, limit: u64) -> Result<(), Refusal> {
+    let name = Endpoint::Actions.name();
+    if total.is_some_and(|total| came > total.saturating_mul(2).saturating_add(10 * limit)) {
+        let text = format!("{name} has handed out {came} actions, though it counts {}", total.unwrap_or(0));
+        return Err(Refusal::reject(Reason::Other, CauseClass::BadShape, text));
+    }
+    if came > MOST_ROWS {
+        let text = format!("{name} has more than {MOST_ROWS} actions of one date");
+        return Err(Refusal::reject(Reason::Other, CauseClass::TooLarge, text));
+    }
+    Ok(())
 }
 
 /// For what cannot be: a date at the end of time.

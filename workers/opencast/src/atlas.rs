@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use messages::CauseClass;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, LOCATION, RETRY_AFTER};
 use runtime::Failure;
+use runtime::body::target_host;
 
 use crate::endpoint::{Endpoint, Node};
 
@@ -17,6 +18,9 @@ mod tests;
 const SLOW: Duration = Duration::from_secs(30);
 const SLOWEST: Duration = Duration::from_secs(3_600);
 
+/// How much of a page is looked at.
+const PAGE_HEAD: usize = 64 << 10;
+
 /// Why a call brought nothing, as far as a caller may act on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Reason {
@@ -24,8 +28,13 @@ pub(crate) enum Reason {
     Absent,
     /// A parameter is refused.
     Parameter,
-    /// Another address is named in place of an answer, or the user may not have one.
+    /// The user may not have it, or another address is named in place of an answer.
     Closed,
+    /// The caller is not known, whatever it has shown.
+    Unauthorised,
+    /// A page for people, which is not the login page, in place of an answer: often a proxy's own, for a path that it
+    /// does not know.
+    Page,
     /// The server, or something before it, is in trouble: this is no answer at all.
     Trouble,
     /// None of these.
@@ -41,33 +50,37 @@ pub(crate) type Refusal = runtime::Refusal<Reason>;
 pub(crate) enum Verdict {
     /// The answer is what was asked for, as far as one can see from outside.
     Fine,
-    /// Whoever asked is not known: sign the request, or sign it anew.
+    /// The caller is not known: sign the request, or sign it again.
     Unauthorised,
     /// No answer to work with.
     Refused(Refusal),
 }
 
+/// An answer, and the node that was asked.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Answered<'a> {
+    pub(crate) node: &'a str,
+    pub(crate) status: u16,
+    pub(crate) headers: &'a HeaderMap,
+    pub(crate) body: &'a [u8],
+}
+
 /// Judges an answer.
-pub(crate) fn classify(
-    status: u16,
-    headers: &HeaderMap,
-    body: &[u8],
-    endpoint: Endpoint,
-    now: Timestamp,
-) -> Verdict {
+pub(crate) fn classify(answered: Answered<'_>, endpoint: Endpoint, now: Timestamp) -> Verdict {
+    let Answered { status, headers, body, .. } = answered;
     let said = format!("{} answered {status}", endpoint.name());
     let refusal = match status {
-        200..=299 if is_page(headers, body) => Refusal::refused(
-            Reason::Other,
-            format!(
-                "{said} with a page for people: the sign-in is refused, check OPENCAST_USER and OPENCAST_PASSWORD"
-            ),
+        200..=299 => match unusable(answered, &said, endpoint) {
+            Some(refusal) => refusal,
+            None => return Verdict::Fine,
+        },
+        300..=399 => redirected(answered, &said, endpoint),
+        // The parameters are the same for every date: a 400 is not about them.
+        400 if endpoint == Endpoint::Actions => Refusal::retry(
+            Reason::Parameter,
+            CauseClass::BadShape,
+            format!("{said}: the server, or a proxy before it, does not take the request"),
         ),
-        200..=299 if body.trim_ascii().is_empty() => {
-            Refusal::retry(Reason::Other, CauseClass::BadShape, format!("{said} with an empty body"))
-        }
-        200..=299 => return Verdict::Fine,
-        300..=399 => redirected(&said, headers, endpoint),
         400 => Refusal::reject(
             Reason::Parameter,
             CauseClass::BadShape,
@@ -77,10 +90,11 @@ pub(crate) fn classify(
         403 => Refusal::refused(
             Reason::Closed,
             format!(
-                "{said}: the user may not do that, give it the role (ROLE_ADMIN, or the node's own) or another user"
+                "{said}: the user has not the right (ROLE_ADMIN, or the node's own role), or a firewall before the server refuses the call"
             ),
         ),
-        404 => absent(&said, endpoint),
+        // A node that is starting answers either for what is not there yet.
+        404 | 405 => absent(&said, endpoint),
         408 => {
             Refusal::retry(Reason::Trouble, CauseClass::AttemptsSpent, format!("{said}: it took too long"))
         }
@@ -98,29 +112,109 @@ pub(crate) fn classify(
             CauseClass::AttemptsSpent,
             format!("{said}: the server is in trouble"),
         ),
-        _ => Refusal::retry(Reason::Other, CauseClass::BadShape, format!("{said}: an answer nobody knows")),
+        _ => Refusal::retry(
+            Reason::Other,
+            CauseClass::BadShape,
+            format!("{said}: Opencast gives no such answer, a proxy before it may"),
+        ),
     };
     Verdict::Refused(refusal)
 }
 
-/// True when the answer is meant for a browser.
-fn is_page(headers: &HeaderMap, body: &[u8]) -> bool {
-    let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    kind.to_ascii_lowercase().starts_with("text/html") || body.trim_ascii_start().starts_with(b"<")
+/// What is wrong with the body of a success, as far as one can see from outside.
+fn unusable(answered: Answered<'_>, said: &str, endpoint: Endpoint) -> Option<Refusal> {
+    let Answered { headers, body, .. } = answered;
+    let shape = |text| Some(Refusal::retry(Reason::Other, CauseClass::BadShape, format!("{said} {text}")));
+    if body.trim_ascii().is_empty() {
+        return shape("with an empty body");
+    }
+    if is_xml(headers, body) {
+        return shape("with XML where JSON was asked for: a proxy may drop the header Accept");
+    }
+    if !is_page(headers, body) {
+        return None;
+    }
+    let (reason, cause) = match is_login(body) {
+        true => (
+            Reason::Closed,
+            "with a login page: the sign-in is refused, check OPENCAST_USER, OPENCAST_PASSWORD and OPENCAST_AUTH"
+                .to_owned(),
+        ),
+        false => (
+            Reason::Page,
+            format!(
+                "with a page for people: a proxy answers in place of Opencast (maintenance, or a path that it does not pass on), or the sign-in is refused; check {}, OPENCAST_USER and OPENCAST_PASSWORD",
+                variable(endpoint)
+            ),
+        ),
+    };
+    Some(Refusal::refused(reason, format!("{said} {cause}")))
 }
 
-/// Nobody is followed to another address: with the address would go the password.
-fn redirected(said: &str, headers: &HeaderMap, endpoint: Endpoint) -> Refusal {
-    let to = headers.get(LOCATION).and_then(|to| to.to_str().ok()).unwrap_or_default();
-    let path = to.split(['?', '#']).next().unwrap_or_default().to_ascii_lowercase();
-    let cause = match path.contains("login") {
-        true => format!(
-            "{said} and names a page to sign in at: the sign-in is refused, check OPENCAST_USER, OPENCAST_PASSWORD and OPENCAST_AUTH"
+/// True when the answer is meant for a browser.
+fn is_page(headers: &HeaderMap, body: &[u8]) -> bool {
+    content_type(headers).starts_with("text/html") || body.trim_ascii_start().starts_with(b"<")
+}
+
+fn is_xml(headers: &HeaderMap, body: &[u8]) -> bool {
+    let kind = content_type(headers);
+    let is_html = kind.contains("html") || contains(body, b"<html") || contains(body, b"<!doctype html");
+    !is_html && (kind.contains("xml") || body.trim_ascii_start().starts_with(b"<?xml"))
+}
+
+/// True for a page with a form for a password.
+fn is_login(body: &[u8]) -> bool {
+    let marks: [&[u8]; 4] =
+        [b"j_spring_security_check", b"type=\"password\"", b"type='password'", b"type=password"];
+    marks.into_iter().any(|mark| contains(body, mark))
+}
+
+/// Looks for a part near the beginning of a body, whatever its case.
+fn contains(body: &[u8], part: &[u8]) -> bool {
+    let head = body.get(..PAGE_HEAD).unwrap_or(body);
+    head.windows(part.len()).any(|window| window.eq_ignore_ascii_case(part))
+}
+
+fn content_type(headers: &HeaderMap) -> String {
+    let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    kind.to_ascii_lowercase()
+}
+
+/// No redirect is followed: with the request would go the password.
+fn redirected(answered: Answered<'_>, said: &str, endpoint: Endpoint) -> Refusal {
+    let to = answered.headers.get(LOCATION).and_then(|to| to.to_str().ok()).unwrap_or_default();
+    let host = answered.node.parse().ok().and_then(|asked| target_host(&asked, to));
+    let signs_in = is_sign_in(to);
+    let cause = match host {
+        Some(host) if signs_in => format!(
+            "{said} and leads to {host}, which looks like an identity provider (single sign-on): ua signs in with OPENCAST_USER and OPENCAST_PASSWORD alone; exempt these paths from the single sign-on"
         ),
-        false => format!("{said} and names another address: set {} to it", variable(endpoint)),
+        Some(host) => {
+            format!(
+                "{said} and leads to {host}: set {} to the address that answers itself",
+                variable(endpoint)
+            )
+        }
+        None if signs_in => format!(
+            "{said} and leads to the login page: the sign-in is refused, or the node is starting; check OPENCAST_USER, OPENCAST_PASSWORD and OPENCAST_AUTH"
+        ),
+        None => format!("{said} and leads to another path of the same host: check {}", variable(endpoint)),
     };
     Refusal::refused(Reason::Closed, cause)
 }
+
+/// True for an address, without its query, that has a word of sign-ins in it.
+fn is_sign_in(address: &str) -> bool {
+    let address = address.split(['?', '#']).next().unwrap_or_default().to_ascii_lowercase();
+    let mut words = address.split(|c: char| !c.is_ascii_alphanumeric());
+    words.any(|word| SIGN_IN.contains(&word) || word.contains("login") || word.contains("shibboleth"))
+}
+
+/// Words of the addresses of login pages and of identity providers.
+const SIGN_IN: [&str; 14] = [
+    "adfs", "auth", "authn", "cas", "idp", "keycloak", "oauth", "oauth2", "oidc", "openid", "saml", "saml2",
+    "signin", "sso",
+];
 
 fn absent(said: &str, endpoint: Endpoint) -> Refusal {
     match endpoint {
@@ -133,7 +227,7 @@ fn absent(said: &str, endpoint: Endpoint) -> Refusal {
         _ => Refusal::refused(
             Reason::Absent,
             format!(
-                "{said}: the endpoint is not there, check {} (it is the node that players use)",
+                "{said}: the endpoint is not there; the node may be starting, or {} is not the node that players use",
                 variable(endpoint)
             ),
         ),
@@ -141,8 +235,8 @@ fn absent(said: &str, endpoint: Endpoint) -> Refusal {
 }
 
 /// What is said of a server without user tracking.
-pub(crate) const NO_TRACKING: &str = "the server has no /usertracking: Opencast 18 and later are without it, and from \
-    13 on the plugin is off until opencast-plugin-usertracking is switched on; its past actions cannot be had";
+pub(crate) const NO_TRACKING: &str = "the server has no /usertracking: opencast-plugin-usertracking is off, which is the \
+    default since Opencast 13; actions of the time before it is switched on do not exist";
 
 fn variable(endpoint: Endpoint) -> &'static str {
     match endpoint.node() {

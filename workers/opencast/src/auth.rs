@@ -36,6 +36,12 @@ enum State {
     Digest(Box<WwwAuthenticateHeader>),
 }
 
+impl State {
+    fn first(choice: Auth) -> Self {
+        if choice == Auth::Digest { Self::Unasked } else { Self::Basic }
+    }
+}
+
 /// What came of a 401.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Challenge {
@@ -47,8 +53,7 @@ pub(crate) enum Challenge {
 
 impl Sign {
     pub(crate) fn new(credentials: Option<Credentials>, choice: Auth) -> Self {
-        let state = if choice == Auth::Digest { State::Unasked } else { State::Basic };
-        Self { credentials, choice, state: Mutex::new(state) }
+        Self { credentials, choice, state: Mutex::new(State::first(choice)) }
     }
 
     /// True when it depends on the server whether Digest is what it wants.
@@ -91,6 +96,11 @@ impl Sign {
         };
         *self.state() = State::Digest(Box::new(prompt));
         Challenge::Again
+    }
+
+    /// Forgets what was learned from challenges: a node that refuses may have sent one that it does not mean.
+    pub(crate) fn reset(&self) {
+        *self.state() = State::first(self.choice);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -149,6 +159,8 @@ mod tests {
         assert_eq!(sign.challenged(&headers(&[&stale])), Challenge::Again);
         let third = sent(&sign).unwrap();
         assert!(third.contains("nonce=\"MTc4\"") && third.contains("nc=00000001"), "{third}");
+        sign.reset();
+        assert!(sent(&sign).unwrap().starts_with("Basic "));
     }
 
     #[test]

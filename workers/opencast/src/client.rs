@@ -2,6 +2,7 @@
 //! Must not know what the answers are for.
 
 use std::error::Error as _;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -12,14 +13,15 @@ use runtime::calls::{calling, waiting};
 use runtime::outage::{Leave, Outage};
 use runtime::{Failure, clock};
 use serde_json::value::RawValue;
-use tokio::sync::OnceCell;
+use tokio::sync::Mutex;
 use tracing::debug;
 
-use crate::atlas::{self, Reason, Refusal, Verdict};
+use crate::atlas::{self, Answered, Reason, Refusal, Verdict};
 use crate::auth::{Challenge, REQUESTED, Sign};
 use crate::endpoint::{Endpoint, Node, Request};
 use crate::pace::{Pace, SOURCE};
 use crate::served::{Dates, Served};
+use crate::text;
 
 /// A body larger than this is not read to its end.
 const MAX_BODY: usize = 64 << 20;
@@ -41,8 +43,10 @@ const CLASS: &str = "all";
 /// An answer that is what was asked for.
 #[derive(Debug)]
 pub(crate) struct Answer {
-    /// The body, byte for byte.
+    /// The body as JSON.
     pub(crate) body: Box<RawValue>,
+    /// The body as received, where it is not the same.
+    pub(crate) received: Option<Vec<u8>>,
     pub(crate) received_at: Timestamp,
     /// When the server took the request up; `None` when it does not say.
     pub(crate) served: Option<Served>,
@@ -52,14 +56,22 @@ pub(crate) struct Answer {
 pub(crate) struct Site {
     url: String,
     sign: Sign,
-    /// Set once the server has had the opportunity to ask for Digest.
-    asked: OnceCell<()>,
+    /// Whether the server has had the opportunity to ask for Digest.
+    asked: Mutex<bool>,
+    /// The node has answered as it should at least once: what it refuses afterwards may be an exception.
+    is_proven: AtomicBool,
     dates: Dates,
 }
 
 impl Site {
     pub(crate) fn new(url: String, sign: Sign) -> Self {
-        Self { url, sign, asked: OnceCell::new(), dates: Dates::default() }
+        Self {
+            url,
+            sign,
+            asked: Mutex::new(false),
+            is_proven: AtomicBool::new(false),
+            dates: Dates::default(),
+        }
     }
 }
 
@@ -84,6 +96,11 @@ impl Client {
         Self { http, engage, admin, pace, outage: Outage::of(SOURCE) }
     }
 
+    /// Whether calls are signed.
+    pub(crate) fn signs(&self) -> bool {
+        self.engage.sign.requested().is_some()
+    }
+
     pub(crate) fn has_admin(&self) -> bool {
         self.admin.is_some()
     }
@@ -101,25 +118,35 @@ impl Client {
     pub(crate) async fn get(&self, request: &Request, calls: &mut Calls) -> Result<Answer, Refusal> {
         for pause in AGAIN {
             match self.once(request, calls).await {
-                Err(Refusal { failure: Failure::Retry { after: None, .. }, .. }) => {
-                    tokio::time::sleep(pause).await;
-                }
+                Err(refusal) if self.is_worth_another(request, &refusal) => tokio::time::sleep(pause).await,
                 outcome => return outcome,
             }
         }
         self.once(request, calls).await
     }
 
+    /// Whether a call that came to nothing is made again at once. A refusal of a node that has answered before is an
+    /// exception more often than not: sessions race, and one node behind a balancer may be starting. Before that it is
+    /// not tried again: too many wrong passwords may lock a user out.
+    fn is_worth_another(&self, request: &Request, refusal: &Refusal) -> bool {
+        match refusal.failure {
+            Failure::Retry { after: None, .. } => true,
+            Failure::Refused { .. } => {
+                self.site(request.endpoint).is_ok_and(|site| site.is_proven.load(Ordering::Relaxed))
+            }
+            _ => false,
+        }
+    }
+
     async fn once(&self, request: &Request, calls: &mut Calls) -> Result<Answer, Refusal> {
         let Received { body, served, .. } = self.receive(request, calls).await?;
         let received_at = clock::now();
-        let text = String::from_utf8(body).ok();
-        let body = text.and_then(|text| RawValue::from_string(text).ok());
         let broken = || {
-            let text = format!("{} answered with broken text", request.endpoint.name());
+            let text = format!("{} answered with text that is no JSON", request.endpoint.name());
             Refusal::retry(Reason::Other, CauseClass::BadShape, text)
         };
-        Ok(Answer { body: body.ok_or_else(broken)?, received_at, served })
+        let (body, received) = text::json(body).ok_or_else(broken)?;
+        Ok(Answer { body, received, received_at, served })
     }
 
     /// Asks until there is an answer or a refusal.
@@ -134,16 +161,23 @@ impl Client {
         loop {
             let leave = self.outage.ask(clock::now())?;
             if site.sign.may_be_digest() {
-                // Whoever comes meanwhile waits, or it would go unsigned.
-                let asking = site.asked.get_or_try_init(|| self.ask_to_be_asked(site, calls));
-                asking.await.map_err(|refusal| self.weigh(leave, refusal))?;
+                // Other calls wait meanwhile, or they would go unsigned.
+                let mut asked = site.asked.lock().await;
+                if !*asked {
+                    let asking = self.ask_to_be_asked(site, calls).await;
+                    asking.map_err(|refusal| self.weigh(leave, refusal))?;
+                    *asked = true;
+                }
             }
             let sent = self.send(site, &request.path(), &request.query, name, calls).await;
             let received = sent.map_err(|refusal| self.weigh(leave, refusal))?;
             let now = clock::now();
-            match atlas::classify(received.status, &received.headers, &received.body, request.endpoint, now) {
+            let Received { status, headers, body, .. } = &received;
+            let answered = Answered { node: &site.url, status: *status, headers, body };
+            match atlas::classify(answered, request.endpoint, now) {
                 Verdict::Fine => {
                     self.outage.answered();
+                    site.is_proven.store(true, Ordering::Relaxed);
                     return Ok(received);
                 }
                 Verdict::Refused(refusal) => return Err(self.weigh(leave, refusal)),
@@ -151,7 +185,10 @@ impl Client {
                     self.outage.answered();
                     let again = site.sign.challenged(&received.headers);
                     if again == Challenge::Refused || challenges == MOST_CHALLENGES {
-                        return Err(refused(name, site).into());
+                        // What this answer has taught may be wrong: the next call finds it out again.
+                        site.sign.reset();
+                        *site.asked.lock().await = false;
+                        return Err(refused(name, site));
                     }
                     challenges += 1;
                 }
@@ -274,14 +311,12 @@ fn untrusted(error: &reqwest::Error) -> Option<String> {
     Some(format!("opencast is not trusted, is OPENCAST_CA_CERT its own authority's? ({said})"))
 }
 
-fn refused(name: &str, site: &Site) -> Failure {
+fn refused(name: &str, site: &Site) -> Refusal {
     let cause = match site.sign.requested() {
-        None => format!(
-            "{name} answered 401: it is not open to everybody, set OPENCAST_USER and OPENCAST_PASSWORD"
-        ),
-        Some(_) => format!(
-            "{name} answered 401: the sign-in is refused, check OPENCAST_USER, OPENCAST_PASSWORD and OPENCAST_AUTH"
-        ),
+        None => "it is not open to everybody, set OPENCAST_USER and OPENCAST_PASSWORD",
+        Some(_) => {
+            "the sign-in is refused, or the node is starting; check OPENCAST_USER, OPENCAST_PASSWORD and OPENCAST_AUTH"
+        }
     };
-    Failure::Refused { cause }
+    Refusal::refused(Reason::Unauthorised, format!("{name} answered 401: {cause}"))
 }

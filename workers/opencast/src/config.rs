@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use jiff::tz::TimeZone;
+use jiff::tz::{Offset, TimeZone};
 use secrecy::SecretString;
 
 /// How to sign in.
@@ -61,6 +61,48 @@ impl FromStr for Choice {
     }
 }
 
+/// A time zone by its name, or by a fixed offset from UTC such as `+01:00`, for a server whose time zone database has
+/// another offset for its zone than ours.
+pub fn time_zone(text: &str) -> Option<TimeZone> {
+    TimeZone::get(text).ok().or_else(|| offset(text).map(TimeZone::fixed))
+}
+
+/// The name by which [`time_zone`] finds a zone.
+pub fn time_zone_name(zone: &TimeZone) -> String {
+    match (zone.iana_name(), zone.to_fixed_offset()) {
+        (Some(name), _) => name.to_owned(),
+        (None, Ok(offset)) => offset_name(offset),
+        (None, Err(_)) => "a zone without a name".to_owned(),
+    }
+}
+
+/// An offset as `+01:00`.
+pub(crate) fn offset_name(offset: Offset) -> String {
+    let (sign, seconds) = (if offset.is_negative() { '-' } else { '+' }, offset.seconds().unsigned_abs());
+    format!("{sign}{:02}:{:02}", seconds / 3_600, seconds / 60 % 60)
+}
+
+fn offset(text: &str) -> Option<Offset> {
+    let text = text.trim_start_matches("UTC").trim_start_matches("GMT");
+    let (sign, digits) = match text.split_at_checked(1)? {
+        ("+", digits) => (1, digits),
+        ("-", digits) => (-1, digits),
+        _ => return None,
+    };
+    let (hours, minutes) = match (digits.split_once(':'), digits.len()) {
+        (Some(parts), 5) => parts,
+        (None, 4) => digits.split_at_checked(2)?,
+        (None, 1 | 2) => (digits, "00"),
+        _ => return None,
+    };
+    let number =
+        |text: &str| text.parse::<i32>().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()));
+    let (hours, minutes) = (number(hours)?, number(minutes).filter(|minutes| *minutes < 60)?);
+    // No zone was ever further away.
+    let seconds = hours * 3_600 + minutes * 60;
+    Offset::from_seconds(sign * seconds).ok().filter(|_| seconds <= 18 * 3_600)
+}
+
 /// Everything the Opencast source is told.
 #[derive(Clone)]
 pub struct Config {
@@ -88,6 +130,9 @@ pub struct Config {
     pub request_timeout: Duration,
     /// How long connecting may take.
     pub connect_timeout: Duration,
+    /// How long it must have answered nothing but that there is no user tracking until that is believed: a node that is
+    /// starting says so, too.
+    pub absent_after: Duration,
     /// For how long an episode that was looked up is not looked up again; one that is unknown for a tenth of it.
     pub episode_life: Duration,
 }
@@ -111,6 +156,7 @@ impl Config {
             ca_cert: None,
             request_timeout: Duration::from_secs(60),
             connect_timeout: Duration::from_secs(10),
+            absent_after: Duration::from_secs(60),
             episode_life: Duration::from_secs(900),
         }
     }
@@ -137,7 +183,7 @@ impl fmt::Debug for Config {
             .field("admin_url", &self.admin_url)
             .field("auth", &self.auth)
             .field("dialect", &self.dialect)
-            .field("timezone", &self.timezone.iana_name())
+            .field("timezone", &time_zone_name(&self.timezone))
             .field("calls_per_second", &self.calls_per_second)
             .finish_non_exhaustive()
     }
@@ -212,6 +258,27 @@ mod tests {
         }
         assert!(config().check().is_ok());
         assert!(Config { calls_per_second: 0.0, ..config() }.check().is_ok());
+    }
+
+    #[test]
+    fn a_zone_is_a_name_or_a_fixed_offset() {
+        let name = |text| time_zone(text).map(|zone| time_zone_name(&zone));
+        for (text, meant) in [
+            ("Europe/Berlin", "Europe/Berlin"),
+            ("UTC", "UTC"),
+            ("+01:00", "+01:00"),
+            ("-0530", "-05:30"),
+            ("UTC+9", "+09:00"),
+            ("GMT-03", "-03:00"),
+            ("+14:00", "+14:00"),
+        ] {
+            assert_eq!(name(text).as_deref(), Some(meant), "{text}");
+        }
+        for wrong in
+            ["", "+", "+1:00", "+01:60", "+19:00", "01:00", "Mars/Olympus", "+ä1:00", "+-1", "++01", "+010"]
+        {
+            assert_eq!(name(wrong), None, "{wrong}");
+        }
     }
 
     #[test]

@@ -15,7 +15,8 @@ use runtime::clock;
 use tracing::{debug, info};
 
 use crate::actions::{
-    MAX_PAGES, PAGE_BYTES, READINGS, Tally, endless, identify, read_page, send_page, stride, unreachable,
+    MAX_PAGES, PAGE_BYTES, READINGS, Tally, check_bounds, endless, identify, read_page, send_page, stride,
+    too_many_pages, unreachable,
 };
 use crate::atlas::Refusal;
 use crate::client::Answer;
@@ -32,6 +33,8 @@ const LOOKS: u32 = 4;
 const PROBES: u32 = 60;
 /// The pause between.
 const PROBE: Duration = Duration::from_millis(100);
+/// How many bytes of pages wait to be sent while a second lasts.
+const MOST_UNSENT: usize = 32 << 20;
 /// What a `Date` leaves out.
 const FRACTION: SignedDuration = SignedDuration::from_secs(1);
 /// For how long the time that was heard is taken for the time it is.
@@ -44,6 +47,8 @@ struct Day {
     proof: Proof,
     /// How many actions the last answer counted; where it did not, one more than those before it, until none come.
     total: u64,
+    /// The most that any answer counted.
+    most_counted: u64,
     /// An answer did not count: nothing can be proven.
     is_silent: bool,
     /// The most bytes that a row of a page took in the mean.
@@ -108,6 +113,7 @@ impl Day {
             asked: Request::of(Endpoint::Actions).with("day", window::day(date)),
             proof: Proof::of(begin, end, clock::now()),
             total: 0,
+            most_counted: 0,
             is_silent: false,
             row_bytes: 1,
             most: u64::MAX,
@@ -132,15 +138,18 @@ impl Day {
             self.send(errand).await?;
             let end = offset + rows;
             offset += stride(rows, reading > 1);
+            let came = self.proof.came();
             // Without a count, the same page again and again would never end.
-            if self.is_silent && reading == 1 && rows > 0 && self.proof.came() == before {
-                return Err(endless());
+            let is_stuck = self.is_silent && reading == 1 && rows > 0 && came == before;
+            if is_stuck || offset > 2 * came + 10 * limit {
+                return Err(endless(Endpoint::Actions));
             }
+            check_bounds(came, (!self.is_silent).then_some(self.most_counted), limit)?;
             if rows == 0 || end >= self.total {
                 return Ok(());
             }
         }
-        Err(endless())
+        Err(too_many_pages(Endpoint::Actions))
     }
 
     /// Reads one page; returns how many rows it has. It is kept when it brings something new.
@@ -156,7 +165,10 @@ impl Day {
         let rows = page.rows.len() as u64;
         self.total = page.total.unwrap_or(offset + rows + u64::from(rows > 0));
         match page.total {
-            Some(total) => self.proof.counted(answer.served, total),
+            Some(total) => {
+                self.proof.counted(answer.served, total);
+                self.most_counted = self.most_counted.max(total);
+            }
             None => self.is_silent = true,
         }
         if rows < limit && offset + rows < self.total {
@@ -241,6 +253,10 @@ impl Day {
             let is_last = (end == End::Last) != (is_large && number % 2 == 0);
             let offset = if is_last { self.total.saturating_sub(limit) } else { 0 };
             self.page(errand, format!("{end:?}{turn}.{number}").to_lowercase(), limit, offset).await?;
+            let unsent: usize = self.unsent.iter().map(|(_, answer)| answer.body.get().len()).sum();
+            if unsent > MOST_UNSENT {
+                self.send(errand).await?;
+            }
             let shows = self.heard.map(|said| said.as_second().rem_euclid(60));
             if self.proof.has(end) || shows != Some(end.second()) {
                 break;

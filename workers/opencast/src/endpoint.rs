@@ -95,6 +95,11 @@ impl Request {
         Self::of(Endpoint::Search).with("limit", limit).with("offset", offset)
     }
 
+    /// Actions from `start` to `end` where windows are known, and elsewhere those of a day that had none.
+    pub(crate) fn window_or_nothing(start: impl ToString, end: impl ToString) -> Self {
+        Self::of(Endpoint::Actions).with("day", "19700101").with("start", start).with("end", end)
+    }
+
     /// The workflows of an episode, in either generation's way.
     pub(crate) fn workflows(mpid: &Mpid, endpoint: Endpoint) -> Self {
         match endpoint {

@@ -6,14 +6,16 @@ use jiff::civil::Date;
 use messages::opencast::{EpisodeContext, EpisodeFacts, Task};
 use messages::{Cause, CauseClass, Mpid, RawKind};
 use opencast_wire::{Episode, episode};
+use runtime::Failure;
 use runtime::errand::Raw;
 use serde_json::value::RawValue;
 use tracing::info;
 
-use crate::actions::{READINGS, odd};
+use crate::actions::{MAX_PAGES, READINGS, endless, odd, too_many_pages};
 use crate::atlas::{Reason, Refusal};
 use crate::client::Answer;
 use crate::endpoint::{Endpoint, Request};
+use crate::known::Facts;
 use crate::probe::Dialect;
 use crate::reading::{Seen, hash};
 use crate::worker::Errand;
@@ -24,24 +26,36 @@ const PAGE: u32 = 100;
 /// After so many episodes without an answer no further one is asked for: with more of them it would look as if the server
 /// were away.
 const MOST_UNANSWERED: usize = 2;
-/// A catalogue of more pages than this does not end.
-const MAX_PAGES: u32 = 100_000;
+/// No server has more episodes. For each a job waits in memory until the catalogue is read.
+const MOST_EPISODES: u64 = 500_000;
 
-/// What is known of an episode that an action names; `None` when Opencast does not know it. Whoever looks it up first
-/// sends the episode too.
+/// What came of looking an episode up.
+pub(crate) enum Lookup {
+    /// It is this.
+    Found(Arc<EpisodeFacts>),
+    /// Searches do not show it.
+    Unseen,
+    /// There is no answer for it.
+    Unanswered,
+}
+
+impl From<Facts> for Lookup {
+    fn from(facts: Facts) -> Self {
+        facts.map_or(Self::Unseen, Self::Found)
+    }
+}
+
+/// What is known of an episode that an action names. The first to look it up sends the episode too.
 ///
 /// Where Opencast has no answer for an episode, and will have none in this job, that goes on without: the actions of a
 /// whole date are worth more than the title of a lecture. Its receipt says so, and the date is planned again. After a few
 /// such episodes no further one is asked for: what is in trouble then is the server.
-pub(crate) async fn look_up(
-    errand: &mut Errand<'_>,
-    mpid: &Mpid,
-) -> Result<Option<Arc<EpisodeFacts>>, Refusal> {
+pub(crate) async fn look_up(errand: &mut Errand<'_>, mpid: &Mpid) -> Result<Lookup, Refusal> {
     if let Some(facts) = errand.opencast.known.get(mpid) {
-        return Ok(facts);
+        return Ok(facts.into());
     }
     if errand.unanswered.contains_key(mpid) || errand.unanswered.len() >= MOST_UNANSWERED {
-        return Ok(None);
+        return Ok(Lookup::Unanswered);
     }
     let facts = match ask(errand, mpid).await {
         Ok(Some((answer, place, context))) => {
@@ -52,11 +66,11 @@ pub(crate) async fn look_up(
         Err(refusal) => {
             let Some(cause) = errand.errand.end(&refusal.failure) else { return Err(refusal) };
             errand.unanswered.insert(mpid.clone(), cause);
-            return Ok(None);
+            return Ok(Lookup::Unanswered);
         }
     };
     errand.looked_up.insert(mpid, facts.clone());
-    Ok(facts)
+    Ok(facts.into())
 }
 
 /// Asks for an episode and its workflows: the answer, where the episode stands in it, and what its workflows say.
@@ -66,13 +80,35 @@ async fn ask(
 ) -> Result<Option<(Answer, usize, EpisodeContext)>, Refusal> {
     match find(errand, mpid).await {
         Ok(Some((answer, place))) => {
-            let context = workflows::of(errand.opencast, mpid, errand.errand.calls()).await?;
+            let context = times(errand, mpid).await?;
             Ok(Some((answer, place, context)))
         }
         // An id that the server does not take as one is not known to it.
         Ok(None) | Err(Refusal { reason: Reason::Parameter, .. }) => Ok(None),
         Err(refusal) => Err(refusal),
     }
+}
+
+/// What the workflows of an episode say of it. Nothing where they are refused from the beginning: the user may not see them
+/// or the admin node is behind a single sign-on, and the episode is worth more than its times. Where they were answered
+/// before, the refusal is this attempt's trouble: times that are held would be lost.
+async fn times(errand: &mut Errand<'_>, mpid: &Mpid) -> Result<EpisodeContext, Refusal> {
+    let opencast = errand.opencast;
+    let refused = match opencast.why_no_workflows() {
+        Some(cause) => cause,
+        None => match workflows::of(opencast, mpid, errand.errand.calls()).await {
+            Err(Refusal { failure: Failure::Refused { cause }, .. }) => cause,
+            other => return other,
+        },
+    };
+    if opencast.had_workflows() {
+        return Err(Refusal::retry(Reason::Closed, CauseClass::Forbidden, refused));
+    }
+    opencast.refused_workflows(&refused);
+    errand
+        .errand
+        .find("no-live-times", format!("episodes come without the times of live streams: {refused}"));
+    Ok(EpisodeContext::default())
 }
 
 /// The job of one episode.
@@ -82,7 +118,7 @@ pub(crate) async fn fetch_one(errand: &mut Errand<'_>, mpid: &Mpid) -> Result<()
         let cause = Some(Cause::new(CauseClass::Gone, text));
         return Ok(errand.errand.finish_with(Some(1), 0, None, cause).await?);
     };
-    let context = workflows::of(errand.opencast, mpid, errand.errand.calls()).await?;
+    let context = times(errand, mpid).await?;
     send_found(errand, &answer, place, &context).await?;
     Ok(errand.errand.finish(Some(1), 1, None).await?)
 }
@@ -92,18 +128,7 @@ pub(crate) async fn fetch_one(errand: &mut Errand<'_>, mpid: &Mpid) -> Result<()
 pub(crate) async fn fetch_all(errand: &mut Errand<'_>, date: Date) -> Result<(), Refusal> {
     let (mut seen, mut total, mut jobs) = (Seen::default(), 0, 0);
     for _ in 0..READINGS {
-        let mut offset = 0;
-        for _ in 0..MAX_PAGES {
-            let answer = errand.get(&Request::catalogue(offset, PAGE)).await?;
-            let found = episode::results(&answer.body).map_err(|fault| odd(Endpoint::Search, fault))?;
-            let rows = found.results.len() as u64;
-            offset += rows;
-            total = found.total.unwrap_or(offset);
-            jobs += take(errand, &answer, &found.results, &mut seen).await?;
-            if rows == 0 || offset >= total {
-                break;
-            }
-        }
+        total = read_all(errand, &mut seen, &mut jobs).await?;
         if seen.count() >= total {
             break;
         }
@@ -112,6 +137,30 @@ pub(crate) async fn fetch_all(errand: &mut Errand<'_>, date: Date) -> Result<(),
     errand.errand.finish(Some(total), seen.count(), jobs).await?;
     info!(job.id = %errand.job.id, got = seen.count(), "listed {} episodes on {date}", seen.count());
     Ok(())
+}
+
+/// Reads every page of the catalogue once; returns how many episodes the last one counted.
+async fn read_all(errand: &mut Errand<'_>, seen: &mut Seen, jobs: &mut u64) -> Result<u64, Refusal> {
+    let mut offset = 0;
+    for _ in 0..MAX_PAGES {
+        let answer = errand.get(&Request::catalogue(offset, PAGE)).await?;
+        let found = episode::results(&answer.body).map_err(|fault| odd(Endpoint::Search, fault))?;
+        let rows = found.results.len() as u64;
+        offset += rows;
+        let total = found.total.unwrap_or(offset);
+        *jobs += take(errand, &answer, &found.results, seen).await?;
+        if rows == 0 || offset >= total {
+            return Ok(total);
+        }
+        if offset > 2 * seen.count() + 10 * u64::from(PAGE) {
+            return Err(endless(Endpoint::Search));
+        }
+        if seen.count() > MOST_EPISODES {
+            let text = format!("{} has more than {MOST_EPISODES} episodes", Endpoint::Search.name());
+            return Err(Refusal::reject(Reason::Other, CauseClass::TooLarge, text));
+        }
+    }
+    Err(too_many_pages(Endpoint::Search))
 }
 
 /// Takes what is new on a page of the catalogue; returns the number of jobs planned.
@@ -152,11 +201,23 @@ async fn take(
 /// they were watched before.
 async fn find(errand: &mut Errand<'_>, mpid: &Mpid) -> Result<Option<(Answer, usize)>, Refusal> {
     let is_fork = matches!(errand.opencast.dialect(), Some(Dialect::Dce { .. }));
-    let answer = errand.get(&Request::episode(mpid, is_fork)).await?;
+    let answer = match errand.get(&Request::episode(mpid, is_fork)).await {
+        Err(refusal) => return Err(of_the_episode(errand, refusal).await),
+        Ok(answer) => answer,
+    };
     let found = episode::results(&answer.body).map_err(|fault| odd(Endpoint::Search, fault))?;
     let is_it = |result: &&RawValue| Episode::read(result).is_ok_and(|episode| episode.mpid == *mpid);
     let place = found.results.iter().position(is_it);
     Ok(place.map(|place| (answer, place)))
+}
+
+/// A refusal that is about one episode, as a firewall's may be, does not concern the others: searches are answered.
+async fn of_the_episode(errand: &mut Errand<'_>, refusal: Refusal) -> Refusal {
+    let Refusal { reason, failure: Failure::Refused { cause } } = refusal else { return refusal };
+    match errand.get(&Request::catalogue(0, 1)).await {
+        Ok(_) => Refusal::reject(reason, CauseClass::Forbidden, cause),
+        Err(_) => Refusal::refused(reason, cause),
+    }
 }
 
 /// Sends one result of an answer as a document of its own, with what its workflows say.
@@ -186,10 +247,18 @@ async fn send_result(
 
 fn raw<'a>(
     part: &'a str,
-    answer: &Answer,
+    answer: &'a Answer,
     body: &'a RawValue,
     context: &'a EpisodeContext,
 ) -> Raw<'a, EpisodeContext> {
     let (kind, endpoint) = (RawKind::OpencastEpisode, Endpoint::Search.name());
-    Raw { part, kind, endpoint, received_at: answer.received_at, context, body, received: None }
+    Raw {
+        part,
+        kind,
+        endpoint,
+        received_at: answer.received_at,
+        context,
+        body,
+        received: answer.received.as_deref(),
+    }
 }

@@ -19,13 +19,15 @@ mod probe;
 mod proof;
 mod reading;
 mod served;
+mod text;
 mod window;
 mod windowed;
 mod worker;
 mod workflows;
 
-pub use config::{Auth, Choice, Config, ConfigError, UnknownChoice};
+pub use config::{Auth, Choice, Config, ConfigError, UnknownChoice, time_zone, time_zone_name};
 pub use opencast::Opencast;
-pub use probe::{Capabilities, Dialect};
+pub use probe::{Capabilities, Dialect, Rights};
+pub use served::Clock;
 pub use worker::OpencastWorker;
 pub use workflows::{WorkflowPath, Workflows};

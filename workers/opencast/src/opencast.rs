@@ -2,7 +2,8 @@
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use jiff::tz::TimeZone;
 use runtime::quota::{Allowance, News};
@@ -12,11 +13,18 @@ use crate::client::{Client, Site};
 use crate::config::{Choice, Config, ConfigError};
 use crate::known::Known;
 use crate::pace::Pace;
-use crate::probe::Dialect;
+use crate::probe::{Dialect, Rights};
 use crate::workflows::WorkflowPath;
 
 /// Idle connections kept per host.
 const IDLE_CONNECTIONS: usize = 16;
+
+/// How long a user tracking that was there once is asked for before its absence is believed, in units of the usual time.
+const PATIENCE: u32 = 10;
+/// Answers that are further apart than this do not speak of the same absence.
+const APART: Duration = Duration::from_secs(300);
+/// For how long workflows that were refused are not asked for.
+const REFUSED: Duration = Duration::from_secs(60);
 
 /// The Opencast source of one process.
 pub struct Opencast {
@@ -25,13 +33,37 @@ pub struct Opencast {
     pub(crate) timezone: TimeZone,
     pub(crate) page_size: u32,
     pub(crate) choice: Choice,
-    /// The dialect, once it is decided.
-    dialect: Mutex<Option<Dialect>>,
-    workflows: Mutex<Option<WorkflowPath>>,
+    absent_after: Duration,
+    learned: Mutex<Learned>,
     /// Whether it was said that the server has no user tracking.
     said_absent: AtomicBool,
     /// Whether it was said that the admin node has no workflows.
     said_no_workflows: AtomicBool,
+    /// Whether an action's time was of the configured zone.
+    zone_agreed: AtomicBool,
+}
+
+/// What the answers have shown of the server.
+#[derive(Debug, Default)]
+struct Learned {
+    /// The dialect, once it is decided.
+    dialect: Option<Dialect>,
+    workflows: Option<WorkflowPath>,
+    /// Whether workflows were ever answered.
+    had_workflows: bool,
+    /// When they were refused, and why.
+    refused: Option<(Instant, String)>,
+    /// What the user may see.
+    rights: Option<Rights>,
+    had_tracking: bool,
+    absence: Option<Absence>,
+}
+
+/// Answers that there is no user tracking, and no other between them.
+#[derive(Debug, Clone, Copy)]
+struct Absence {
+    since: Instant,
+    last: Instant,
 }
 
 impl Opencast {
@@ -78,10 +110,11 @@ impl Opencast {
             timezone: config.timezone,
             page_size: config.page_size,
             choice: config.dialect,
-            dialect: Mutex::default(),
-            workflows: Mutex::default(),
+            absent_after: config.absent_after,
+            learned: Mutex::default(),
             said_absent: AtomicBool::new(false),
             said_no_workflows: AtomicBool::new(false),
+            zone_agreed: AtomicBool::new(false),
         })
     }
 
@@ -100,24 +133,82 @@ impl Opencast {
         self.client.pace().close().await;
     }
 
+    fn learned(&self) -> MutexGuard<'_, Learned> {
+        self.learned.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The dialect, if it was decided.
     pub(crate) fn dialect(&self) -> Option<Dialect> {
-        *self.dialect.lock().unwrap_or_else(PoisonError::into_inner)
+        self.learned().dialect
     }
 
     /// Keeps the dialect that was found, or forgets it when it has turned out to be another.
     pub(crate) fn decide(&self, dialect: Option<Dialect>) {
-        *self.dialect.lock().unwrap_or_else(PoisonError::into_inner) = dialect;
+        self.learned().dialect = dialect;
+    }
+
+    /// Notes that user tracking has answered.
+    pub(crate) fn saw_tracking(&self) {
+        let mut learned = self.learned();
+        (learned.had_tracking, learned.absence) = (true, None);
+    }
+
+    /// Notes an answer by which there is no user tracking; true once that is to be believed. A node that is starting
+    /// gives such answers for a while.
+    pub(crate) fn lacked_tracking(&self, now: Instant) -> bool {
+        let mut learned = self.learned();
+        let patience = if learned.had_tracking { PATIENCE } else { 1 };
+        let same = learned.absence.filter(|absence| now.duration_since(absence.last) < APART);
+        let since = same.map_or(now, |absence| absence.since);
+        learned.absence = Some(Absence { since, last: now });
+        now.duration_since(since) >= self.absent_after * patience
     }
 
     /// Where workflows are asked for, if it was found out.
     pub(crate) fn workflow_path(&self) -> Option<WorkflowPath> {
-        *self.workflows.lock().unwrap_or_else(PoisonError::into_inner)
+        self.learned().workflows
     }
 
     /// Keeps the path that was found, or forgets it when there is none any more.
     pub(crate) fn found_workflows(&self, path: Option<WorkflowPath>) {
-        *self.workflows.lock().unwrap_or_else(PoisonError::into_inner) = path;
+        let mut learned = self.learned();
+        (learned.workflows, learned.refused) = (path, None);
+        learned.had_workflows |= path.is_some();
+    }
+
+    /// Whether workflows were ever answered.
+    pub(crate) fn had_workflows(&self) -> bool {
+        self.learned().had_workflows
+    }
+
+    /// Notes that workflows are refused.
+    pub(crate) fn refused_workflows(&self, cause: &str) {
+        self.learned().refused = Some((Instant::now(), cause.to_owned()));
+    }
+
+    /// Why workflows were refused a moment ago.
+    pub(crate) fn why_no_workflows(&self) -> Option<String> {
+        let refused = self.learned().refused.clone();
+        refused.filter(|(at, _)| at.elapsed() < REFUSED).map(|(_, cause)| cause)
+    }
+
+    /// What the user may see, if it was found out.
+    pub(crate) fn rights(&self) -> Option<Rights> {
+        self.learned().rights
+    }
+
+    pub(crate) fn found_rights(&self, rights: Rights) {
+        self.learned().rights = Some(rights);
+    }
+
+    /// Notes that the time of an action is of the configured zone.
+    pub(crate) fn agrees_on_zone(&self) {
+        self.zone_agreed.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the time of any action was.
+    pub(crate) fn agreed_on_zone(&self) -> bool {
+        self.zone_agreed.load(Ordering::Relaxed)
     }
 
     /// True for whoever is to say that the server has no user tracking: once in a process.
@@ -160,6 +251,18 @@ fn address(text: &str, variable: &'static str) -> Result<String, ConfigError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_absence_is_believed_after_a_minute_of_answers_that_agree() {
+        let opencast = Opencast::new(Config::new("http://127.0.0.1:8080".into())).unwrap();
+        let start = Instant::now();
+        let mut lacks = |seconds| opencast.lacked_tracking(start + Duration::from_secs(seconds));
+        assert_eq!([0, 20, 40, 59, 60, 300].map(&mut lacks), [false, false, false, false, true, true]);
+        assert!(!lacks(601), "a new start, perhaps");
+        opencast.saw_tracking();
+        let mut lacks = |seconds| opencast.lacked_tracking(start + Duration::from_secs(seconds));
+        assert_eq!([700, 760, 900, 1_100, 1_300].map(&mut lacks), [false, false, false, false, true]);
+    }
 
     #[test]
     fn an_address_is_http_and_holds_no_secret() {

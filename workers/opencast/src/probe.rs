@@ -1,24 +1,33 @@
 //! What the server turns out to be, found by asking and never by its version.
 //!
 //! **The dialect.** Harvard DCE's servers take `start` and `end`; upstream never did and passes over parameters it does
-//! not know. So the first second of 1970 is asked for: a server that answers with actions has passed over the window and
-//! is upstream. One that answers with none is asked without a window: if it has actions after all, the window was
-//! honoured, and it is DCE's. If it has none, it is asked for all time: a server that has actions for those only who name
-//! a window is DCE's too. If it has none at all, nothing can be told, and nothing has to be. A dialect that is configured
-//! is put to the same test, since the wrong one would read the whole table for every date.
+//! not know. The whole table is never asked for: without a `day`, upstream counts it all, which may take minutes. So a
+//! window is asked for together with a day that had no actions. A server that has actions for that has honoured the
+//! window, and is DCE's. One that has none, but some for the same date by `day`, is upstream. If it has none in either
+//! way, nothing can be told of that date, and nothing has to be: its reading is empty in both dialects. A dialect that is
+//! configured is put to the same test, since the wrong one would read the whole table for every date.
 
 use std::fmt;
 
+use jiff::Span;
+use jiff::civil::Date;
 use messages::Calls;
 use opencast_wire::{Action, Shape, actions, episode};
-use runtime::Failure;
+use runtime::{Failure, clock};
 use serde::Deserialize;
 
 use crate::atlas::{NO_TRACKING, Reason, Refusal};
 use crate::config::Choice;
 use crate::endpoint::{Endpoint, Request};
+use crate::served::Clock;
+use crate::window::{self, Window};
 use crate::workflows::{self, Workflows};
 use crate::{Opencast, actions as fetched};
+
+/// How many days back the probe looks for actions to tell by: first the days of a week, then some of half a year.
+const PROBED: [i64; 11] = [0, 1, 2, 3, 4, 5, 6, 7, 28, 84, 168];
+/// The rows by which the zone is told: one alone may be odd.
+const ROWS: u32 = 10;
 
 /// How user tracking is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +41,17 @@ pub enum Dialect {
     Upstream,
 }
 
+/// Which episodes the user may see in searches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rights {
+    /// All: it has the organisation's administrator role.
+    All,
+    /// Those whose access list names one of its roles.
+    Some,
+    /// The server does not say.
+    Unknown,
+}
+
 /// What a server can do, as far as it could be found out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Capabilities {
@@ -39,6 +59,12 @@ pub struct Capabilities {
     pub version: Option<String>,
     /// Whether a user is signed in; `None` when the server does not say.
     pub signed_in: Option<bool>,
+    /// Whether calls are signed.
+    pub signs: bool,
+    /// Which episodes the user may see.
+    pub rights: Rights,
+    /// What the header `Date` of its answers is worth.
+    pub clock: Clock,
     /// How many endpoints are registered.
     pub endpoints: Option<usize>,
     /// Whether there is user tracking.
@@ -75,22 +101,66 @@ impl Capabilities {
         let dialect = match self.dialect {
             Some(dialect) => dialect.to_string(),
             None if !self.usertracking => "none: there is no user tracking".to_owned(),
-            None => "cannot be told: there are no actions".to_owned(),
+            None => "cannot be told: there are no actions of the last days".to_owned(),
         };
         let search = match self.search {
             Shape::Wrapped => "as in Opencast 15 and before",
             Shape::Plain => "as in Opencast 16 and after",
         };
-        let signed_in = yes_or_no(self.signed_in, "yes", "no: only what is open to everybody is seen");
+        let unsigned = match self.signs {
+            true => {
+                "no, although OPENCAST_USER is set: a proxy may drop the header Authorization; only what is open to everybody is seen"
+            }
+            false => "no: only what is open to everybody is seen",
+        };
+        let signed_in = yes_or_no(self.signed_in, "yes", unsigned);
         vec![
             ("version", version),
             ("signed in", signed_in),
+            ("rights", self.rights.to_string()),
+            ("clock", self.clock_line()),
             ("endpoints", endpoints),
             ("user tracking", tracking),
             ("dialect", dialect),
             ("search", search.to_owned()),
             ("workflows", self.workflows.to_string()),
         ]
+    }
+}
+
+impl Capabilities {
+    /// True when no date of this server can ever be proven: its answers do not tell the time.
+    pub fn lacks_clock(&self) -> bool {
+        self.clock == Clock::Untold && self.usertracking && !matches!(self.dialect, Some(Dialect::Dce { .. }))
+    }
+
+    fn clock_line(&self) -> String {
+        let ahead = |ahead: &jiff::SignedDuration| match ahead.as_secs() {
+            -1..=1 => "like this machine's".to_owned(),
+            seconds if seconds > 0 => format!("{seconds} s ahead of this machine's"),
+            seconds => format!("{} s behind this machine's", -seconds),
+        };
+        match &self.clock {
+            Clock::Untold if self.lacks_clock() => "no answer has the header Date, so no date is ever proven complete: let the server or the proxy before it send one (sendDateHeader in etc/jetty-opencast.xml)".to_owned(),
+            Clock::Untold => "no answer has the header Date".to_owned(),
+            Clock::Own { ahead: by } => format!("the server's own, {}", ahead(by)),
+            Clock::Proxy { name, ahead: by } => format!(
+                "the header Date is of a proxy ({name}), not of Opencast: dates are proven only while both clocks agree to the second; the proxy's is {}",
+                ahead(by)
+            ),
+        }
+    }
+}
+
+impl fmt::Display for Rights {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::All => "the user is an administrator: it sees every episode",
+            Self::Some => {
+                "the user lacks ROLE_ADMIN: it sees only episodes whose access list names one of its roles, and actions of all others come without their episode"
+            }
+            Self::Unknown => "the server does not say which roles the user has",
+        })
     }
 }
 
@@ -105,42 +175,62 @@ impl fmt::Display for Dialect {
 }
 
 impl Opencast {
-    /// Finds out what the server can do: about ten light calls.
+    /// Finds out what the server can do: about ten light calls, and up to twenty more where there were no actions lately.
     ///
     /// # Errors
-    /// [`Failure::Refused`] when the sign-in or an address is refused, [`Failure::Halt`] when a setting is wrong, [`Failure::Hold`] when the server is away,
-    /// [`Failure::Retry`] when it is in trouble.
+    /// [`Failure::Refused`] when the sign-in or an address is refused, [`Failure::Halt`] when a setting is not the
+    /// server's, [`Failure::Hold`] when the server is away, [`Failure::Retry`] when it is in trouble.
     pub async fn probe(&self) -> Result<Capabilities, Failure> {
         let calls = &mut Calls::default();
-        let registered = self.registered(calls).await?;
-        let usertracking = self.has_tracking(registered.as_deref(), calls).await?;
         let found = self.client.get(&Request::catalogue(0, 1), calls).await?;
         let search =
             episode::results(&found.body).map_err(|fault| fetched::odd(Endpoint::Search, fault))?.shape;
-        if usertracking {
-            // Whatever the dialect is: a zone that is not the server's is seen by any action.
-            self.first_page(Request::of(Endpoint::Actions), calls).await?;
-        }
+        let told = self.look_back(calls).await;
+        let told = self.unless_absent(told, calls).await?;
+        let usertracking = told.is_some();
+        let registered = self.registered(calls).await?;
         Ok(Capabilities {
             version: self.version(calls).await?,
-            signed_in: self.signed_in(calls).await?,
+            signed_in: self.me(calls).await?.and_then(|me| me.is_somebody()),
+            signs: self.client.signs(),
+            rights: self.look_up_rights(calls).await?,
             endpoints: registered.map(|paths| paths.len()),
             usertracking,
             detail: if usertracking { self.detail(calls).await? } else { None },
-            dialect: if usertracking { self.find_dialect(calls).await? } else { None },
+            dialect: told.flatten(),
             search,
             workflows: workflows::find(self, calls).await?,
+            clock: self.client.dates().clock(clock::now()),
         })
     }
 
-    /// The dialect in force, found out if need be; `None` when there are no actions to tell by.
-    pub(crate) async fn find_dialect(&self, calls: &mut Calls) -> Result<Option<Dialect>, Refusal> {
+    /// The dialect, told by the last date that has actions.
+    async fn look_back(&self, calls: &mut Calls) -> Result<Option<Dialect>, Refusal> {
+        // By the server's own clock, if it tells the time: this machine's may be wrong.
+        let now = self.client.dates().last().unwrap_or_else(clock::now);
+        let today = self.timezone.to_datetime(now).date();
+        for days in PROBED {
+            let date = today.saturating_sub(Span::new().days(days));
+            // Whatever the dialect is: a zone that is not the server's is seen by any action.
+            if self.tell_dialect(date, calls).await?.is_some() {
+                return self.find_dialect(date, calls).await;
+            }
+        }
+        self.find_dialect(today, calls).await
+    }
+
+    /// The dialect in force, found out by a date if need be; `None` when it has no actions to tell by.
+    pub(crate) async fn find_dialect(
+        &self,
+        date: Date,
+        calls: &mut Calls,
+    ) -> Result<Option<Dialect>, Refusal> {
         if let Some(dialect) = self.dialect() {
             return Ok(Some(dialect));
         }
         let found = match self.choice {
-            Choice::Auto => self.tell_dialect(calls).await?,
-            Choice::Dce => match self.tell_dialect(calls).await? {
+            Choice::Auto => self.tell_dialect(date, calls).await?,
+            Choice::Dce => match self.tell_dialect(date, calls).await? {
                 Some(Dialect::Upstream) => {
                     return Err(
                         wrong("dce", "start and end, and would hand out all actions for every date").into()
@@ -166,56 +256,71 @@ impl Opencast {
         Ok(found)
     }
 
-    /// Tells the dialect; `None` when there are no actions at all, in whichever way they are asked for.
-    async fn tell_dialect(&self, calls: &mut Calls) -> Result<Option<Dialect>, Refusal> {
-        let actions = || Request::of(Endpoint::Actions);
-        let window =
-            |start: &str, end: String| actions().with("start", format!("{start}000000")).with("end", end);
-        let (narrow, rows) = self.first_page(window("19700101", "19700101000001".into()), calls).await?;
+    /// Tells the dialect by a date; `None` when the date has no actions, in whichever way they are asked for.
+    async fn tell_dialect(&self, date: Date, calls: &mut Calls) -> Result<Option<Dialect>, Refusal> {
+        let Window { start, end } = Window::of(date, &self.timezone).ok_or_else(fetched::unreachable)?;
+        let asked = Request::window_or_nothing(window::stamp(start), window::stamp(end));
+        let (total, by_window) = self.first_page(asked, calls).await?;
+        if by_window == 0 {
+            let asked = Request::of(Endpoint::Actions).with("day", window::day(date));
+            if self.first_page(asked, calls).await?.1 == 0 {
+                return Ok(None);
+            }
+        }
+        let narrow = Request::window_or_nothing("19700101000000", "19700101000001");
+        let (of_none, rows) = self.first_page(narrow, calls).await?;
         if rows > 0 {
-            return Ok(Some(Dialect::Upstream));
+            let text = "hands out actions for a time that had none: a proxy may drop the query";
+            let text = format!("{} {text}", Endpoint::Actions.name());
+            return Err(Refusal::refused(Reason::Other, text));
         }
-        if narrow.is_some_and(|total| total > 0) {
-            return Ok(Some(Dialect::Dce { counts: false }));
-        }
-        let (all, rows) = self.first_page(actions(), calls).await?;
-        if rows > 0 {
-            // A total of 1 may be that of the page.
-            let counts = narrow == Some(0) && all.is_some_and(|total| total > 1);
-            return Ok(Some(Dialect::Dce { counts }));
-        }
-        // There may be actions for those only who name a window.
-        let (_, rows) = self.first_page(window("19700101", "20991231235959".into()), calls).await?;
-        Ok((rows > 0).then_some(Dialect::Dce { counts: false }))
+        // A total of 1 may be that of the page.
+        let counts = of_none == Some(0) && total.is_some_and(|total| total > 1);
+        Ok(Some(if by_window > 0 { Dialect::Dce { counts } } else { Dialect::Upstream }))
     }
 
-    /// The total and the number of rows of a page of one.
+    /// The total and the number of rows of a small page.
     async fn first_page(&self, request: Request, calls: &mut Calls) -> Result<(Option<u64>, usize), Refusal> {
-        let answer = self.client.get(&request.with("limit", 1).with("offset", 0), calls).await?;
+        let answer = self.client.get(&request.with("limit", ROWS).with("offset", 0), calls).await?;
         let page = actions::page(&answer.body).map_err(|fault| fetched::odd(Endpoint::Actions, fault))?;
-        for action in page.rows.iter().filter_map(|row| Action::read(row).ok()) {
-            fetched::check_zone(&action, &self.timezone)?;
+        let rows: Vec<_> = page.rows.iter().filter_map(|row| Action::read(row).ok()).collect();
+        if let Some(cause) = fetched::zone_fault(&rows, self) {
+            return Err(Failure::Halt { cause }.into());
         }
         Ok((page.total, page.rows.len()))
     }
 
-    /// Whether there is user tracking: by the list of endpoints, else by asking it.
-    async fn has_tracking(&self, registered: Option<&[String]>, calls: &mut Calls) -> Result<bool, Refusal> {
-        if let Some(paths) = registered.filter(|paths| !paths.is_empty()) {
-            return Ok(lists_tracking(paths));
-        }
-        match self.client.get_bytes(&Request::of(Endpoint::Detail), calls).await {
-            // It is there, and not for this user: whoever asks it for actions is told so.
-            Ok(_) | Err(Refusal { reason: Reason::Closed, .. }) => Ok(true),
-            Err(Refusal { reason: Reason::Absent | Reason::Parameter, .. }) => Ok(false),
+    /// What was found of user tracking; `None` where there is none. A server, or a proxy before it, may refuse what it
+    /// does not have as it refuses a stranger: then the list of its endpoints tells.
+    pub(crate) async fn unless_absent<T>(
+        &self,
+        found: Result<T, Refusal>,
+        calls: &mut Calls,
+    ) -> Result<Option<T>, Refusal> {
+        match found {
+            Ok(found) => Ok(Some(found)),
+            Err(Refusal { reason: Reason::Absent, .. }) => Ok(None),
+            Err(refusal) if matches!(refusal.reason, Reason::Closed | Reason::Page) => {
+                let registered = self.registered(calls).await.ok().flatten();
+                match registered.filter(|paths| !paths.is_empty()) {
+                    Some(paths) if !lists_tracking(&paths) => Ok(None),
+                    _ => Err(refusal),
+                }
+            }
             Err(refusal) => Err(refusal),
         }
     }
 
-    /// True when the server lists its endpoints and user tracking is none of them.
-    pub(crate) async fn lacks_tracking(&self, calls: &mut Calls) -> bool {
-        let registered = self.registered(calls).await.ok().flatten().filter(|paths| !paths.is_empty());
-        registered.is_some_and(|paths| !lists_tracking(&paths))
+    /// What the user may see, asked for once.
+    pub(crate) async fn look_up_rights(&self, calls: &mut Calls) -> Result<Rights, Refusal> {
+        if let Some(rights) = self.rights() {
+            return Ok(rights);
+        }
+        let rights = self.me(calls).await?.map_or(Rights::Unknown, |me| me.rights());
+        if rights != Rights::Unknown {
+            self.found_rights(rights);
+        }
+        Ok(rights)
     }
 
     async fn detail(&self, calls: &mut Calls) -> Result<Option<bool>, Refusal> {
@@ -252,19 +357,8 @@ impl Opencast {
         Ok(read.and_then(|versions| versions.version).filter(plain))
     }
 
-    async fn signed_in(&self, calls: &mut Calls) -> Result<Option<bool>, Refusal> {
-        #[derive(Deserialize)]
-        struct Me {
-            user: Option<User>,
-            username: Option<String>,
-        }
-        #[derive(Deserialize)]
-        struct User {
-            username: Option<String>,
-        }
-        let read: Option<Me> = self.optional_json(Endpoint::Me, calls).await?;
-        let name = read.and_then(|me| me.user.and_then(|user| user.username).or(me.username));
-        Ok(name.map(|name| name != "anonymous"))
+    async fn me(&self, calls: &mut Calls) -> Result<Option<Me>, Refusal> {
+        self.optional_json(Endpoint::Me, calls).await
     }
 
     /// JSON of an endpoint that may not be there, or be closed, or say something else.
@@ -290,10 +384,51 @@ fn lists_tracking(paths: &[String]) -> bool {
 fn optional<T>(answer: Result<T, Refusal>) -> Result<Option<T>, Refusal> {
     match answer {
         Ok(answer) => Ok(Some(answer)),
-        Err(Refusal { reason: Reason::Absent | Reason::Closed | Reason::Parameter, .. }) => Ok(None),
+        Err(Refusal { reason, .. }) if reason != Reason::Trouble && reason != Reason::Other => Ok(None),
         Err(refusal) => Err(refusal),
     }
 }
+
+/// The caller, as `/info/me.json` has it; up to Opencast 5 the name stands beside the roles.
+#[derive(Deserialize)]
+struct Me {
+    user: Option<User>,
+    username: Option<String>,
+    #[serde(default)]
+    roles: Vec<String>,
+    org: Option<Organisation>,
+}
+
+#[derive(Deserialize)]
+struct User {
+    username: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Organisation {
+    admin_role: Option<String>,
+}
+
+impl Me {
+    /// Whether it is a user at all; `None` when the server does not say.
+    fn is_somebody(&self) -> Option<bool> {
+        let name = self.user.as_ref().and_then(|user| user.username.as_ref()).or(self.username.as_ref());
+        name.map(|name| name != "anonymous")
+    }
+
+    fn rights(&self) -> Rights {
+        let role = self.org.as_ref().and_then(|org| org.admin_role.as_deref()).unwrap_or(ADMIN);
+        match self.roles.iter().any(|each| each == role || each == ADMIN) {
+            true => Rights::All,
+            false if self.roles.is_empty() => Rights::Unknown,
+            false => Rights::Some,
+        }
+    }
+}
+
+/// The role of whoever may do everything on the server, in any organisation.
+const ADMIN: &str = "ROLE_ADMIN";
 
 fn wrong(dialect: &str, what: &str) -> Failure {
     let cause = format!("OPENCAST_DIALECT is {dialect}, but the server passes over {what}: set it to auto");

@@ -3,8 +3,8 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use jiff::Timestamp;
-use reqwest::header::{DATE, HeaderMap};
+use jiff::{SignedDuration, Timestamp};
+use reqwest::header::{AGE, DATE, HeaderMap, SERVER, VIA};
 use tokio::time::Instant;
 
 /// Between which two whole seconds, both included, a request was taken up.
@@ -14,10 +14,31 @@ pub(crate) struct Served {
     pub(crate) before: Timestamp,
 }
 
+/// What the `Date` of a node's answers is worth: a day is proven by it alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Clock {
+    /// No answer has one.
+    Untold,
+    /// It is the server's own.
+    Own {
+        /// By how much it is ahead of this machine's clock; negative when it is behind.
+        ahead: SignedDuration,
+    },
+    /// A proxy before the server writes it, by its own clock.
+    Proxy {
+        /// What the proxy calls itself.
+        name: String,
+        /// As for [`Clock::Own`].
+        ahead: SignedDuration,
+    },
+}
+
 /// The `Date` of the answer that came last from a node: its time in whole seconds, and when it was heard.
 #[derive(Debug, Default)]
 pub(crate) struct Dates {
     heard: Mutex<Option<(Timestamp, Instant)>>,
+    /// The proxy that wrote it, if any.
+    proxy: Mutex<Option<String>>,
     /// Held by whoever asks what time it is, for all that want to know.
     pub(crate) asking: tokio::sync::Mutex<()>,
 }
@@ -31,15 +52,46 @@ impl Dates {
         *self.heard.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// What is known of it by now.
+    pub(crate) fn clock(&self, now: Timestamp) -> Clock {
+        let Some((date, at)) = self.heard() else { return Clock::Untold };
+        let there = date.saturating_add(at.elapsed()).unwrap_or(date);
+        let ahead = there.duration_since(now);
+        match &*self.proxy.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some(name) => Clock::Proxy { name: name.clone(), ahead },
+            None => Clock::Own { ahead },
+        }
+    }
+
     /// Notes an answer whose request was sent when `after` was the last date; `None` when it bears none, and when the
     /// server's clock was set back.
     pub(crate) fn answered(&self, after: Option<Timestamp>, headers: &HeaderMap) -> Option<Served> {
-        let date = headers.get(DATE)?.to_str().ok()?;
-        let before = Timestamp::try_from(httpdate::parse_http_date(date).ok()?).ok()?;
+        let text = |name| headers.get(name).and_then(|text| text.to_str().ok());
+        // The `Date` of an answer out of a cache is that of another request.
+        if text(AGE).is_some_and(|age| age.trim() != "0") {
+            return None;
+        }
+        let before = Timestamp::try_from(httpdate::parse_http_date(text(DATE)?).ok()?).ok()?;
+        *self.proxy.lock().unwrap_or_else(PoisonError::into_inner) = proxy(text(SERVER), text(VIA));
         *self.heard.lock().unwrap_or_else(PoisonError::into_inner) = Some((before, Instant::now()));
         // Before the first answer it may have been any second.
         let after = after.unwrap_or(Timestamp::UNIX_EPOCH);
         (after <= before).then_some(Served { after, before })
+    }
+}
+
+/// The name of a proxy that writes its own `Date`. Opencast's server calls itself Jetty; nginx and others put their own
+/// name and their own time in its place.
+fn proxy(server: Option<&str>, via: Option<&str>) -> Option<String> {
+    let name = |text: &str| text.split(['/', ' ', ',', '(']).next().unwrap_or_default().to_owned();
+    let is_plain = |name: &String| {
+        (1..=32).contains(&name.len())
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte))
+    };
+    match server.map(name) {
+        Some(name) if name.to_ascii_lowercase().starts_with("jetty") => None,
+        Some(name) => Some(name).filter(is_plain).or_else(|| Some("unnamed".to_owned())),
+        None => via.map(|_| "unnamed".to_owned()),
     }
 }
 
@@ -62,5 +114,26 @@ mod tests {
         assert_eq!(answered(&dates, dates.last(), "Fri, 20 Mar 2026 11:00:00 GMT"), None, "set back");
         assert_eq!(answered(&dates, dates.last(), "today"), None);
         assert_eq!(dates.answered(None, &HeaderMap::new()), None);
+    }
+
+    #[test]
+    fn a_date_out_of_a_cache_or_of_a_proxy_is_known_as_such() {
+        let dates = Dates::default();
+        let now: Timestamp = "2026-03-20T12:00:00Z".parse().unwrap();
+        assert_eq!(dates.clock(now), Clock::Untold);
+        let answer = |server: &'static str, age: &'static str| {
+            let pairs = [("date", "Fri, 20 Mar 2026 12:00:30 GMT"), ("server", server), ("age", age)];
+            HeaderMap::from_iter(pairs.map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())))
+        };
+        assert_eq!(dates.answered(None, &answer("Jetty", "17")), None);
+        assert_eq!(dates.clock(now), Clock::Untold);
+        assert!(dates.answered(None, &answer("Jetty(9.4.54)", "0")).is_some());
+        let Clock::Own { ahead } = dates.clock(now) else { panic!("{:?}", dates.clock(now)) };
+        assert!((30..35).contains(&ahead.as_secs()), "{ahead}");
+        dates.answered(None, &answer("nginx/1.24.0 (Ubuntu)", "0"));
+        assert!(matches!(dates.clock(now), Clock::Proxy { name, .. } if name == "nginx"));
+        assert_eq!(proxy(None, Some("1.1 cache")).as_deref(), Some("unnamed"));
+        assert_eq!(proxy(Some("\u{1b}[1m"), None).as_deref(), Some("unnamed"));
+        assert_eq!(proxy(None, None), None);
     }
 }

@@ -9,7 +9,8 @@ use messages::{Cause, CauseClass};
 use runtime::clock;
 
 use crate::actions::{
-    MAX_PAGES, READINGS, Tally, endless, identify, read_page, send_page, stride, unreachable,
+    MAX_PAGES, READINGS, Tally, check_bounds, endless, identify, read_page, send_page, stride,
+    too_many_pages, unreachable,
 };
 use crate::atlas::Refusal;
 use crate::endpoint::{Endpoint, Request};
@@ -39,7 +40,7 @@ pub(crate) async fn read(
 ) -> Result<Tally, Refusal> {
     let mut stretch = Stretch::of(errand, date, since)?;
     for reading in 1..=READINGS {
-        let news = stretch.read(errand, reading).await?;
+        let news = stretch.read(errand, reading, counts).await?;
         let got = stretch.seen.count();
         let agrees = reading > 1 && !news;
         let is_all = stretch.total.filter(|_| counts).map_or(agrees, |total| got >= total);
@@ -71,7 +72,8 @@ impl Stretch {
     }
 
     /// Reads the window once; true when an action came that no reading before had, and that is not of just now.
-    async fn read(&mut self, errand: &mut Errand<'_>, reading: u32) -> Result<bool, Refusal> {
+    /// `counts`: as for the function above.
+    async fn read(&mut self, errand: &mut Errand<'_>, reading: u32, counts: bool) -> Result<bool, Refusal> {
         let most = u64::from(errand.opencast.page_size);
         let (mut offset, mut idle, mut unknown) = (0, false, false);
         for number in 1..=MAX_PAGES {
@@ -94,8 +96,9 @@ impl Stretch {
             // The same page again and again, whatever the offset.
             let is_stuck = reading == 1 && self.seen.count() == before && idle;
             if is_stuck || offset > 2 * self.seen.count() + 10 * most {
-                return Err(endless());
+                return Err(endless(Endpoint::Actions));
             }
+            check_bounds(self.seen.count(), self.total.filter(|_| counts), most)?;
             idle = self.seen.count() == before;
             if news {
                 let part = if reading == 1 { String::new() } else { format!("{reading}.") };
@@ -105,6 +108,6 @@ impl Stretch {
             // The second reading has to agree with the first, and mostly does.
             offset += stride(rows, reading > 2);
         }
-        Err(endless())
+        Err(too_many_pages(Endpoint::Actions))
     }
 }

@@ -1,6 +1,6 @@
 //! The worker, and the way of one job through it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use messages::opencast::Task;
@@ -26,6 +26,8 @@ pub(crate) struct Errand<'a> {
     pub(crate) looked_up: LookedUp<'a>,
     /// Those of which Opencast gives no answer, which the last attempt goes on without.
     pub(crate) unanswered: BTreeMap<Mpid, Cause>,
+    /// The ids of actions of whose episodes searches show nothing, each with the hash of its episode's id.
+    pub(crate) unseen: HashMap<i64, u64>,
 }
 
 impl Errand<'_> {
@@ -57,7 +59,8 @@ impl Worker for OpencastWorker {
         let opencast = &*self.0;
         let errand = errand::Errand::new(planned(&job)?, attempt, outbox);
         let looked_up = LookedUp::new(&opencast.known);
-        let mut errand = Errand { opencast, job: &job, errand, looked_up, unanswered: BTreeMap::new() };
+        let (unanswered, unseen) = (BTreeMap::new(), HashMap::new());
+        let mut errand = Errand { opencast, job: &job, errand, looked_up, unanswered, unseen };
         let fetched = fetch(&mut errand).await.map_err(|refusal| refusal.failure);
         let flushed = errand.errand.flush().await;
         // What was looked up is not looked up again by the next attempt, unless its documents are lost with this one.

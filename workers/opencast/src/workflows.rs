@@ -5,6 +5,7 @@ use std::fmt;
 use messages::opencast::EpisodeContext;
 use messages::{Calls, CauseClass, Mpid};
 use opencast_wire::workflow;
+use runtime::Failure;
 use tracing::{debug, warn};
 
 use crate::Opencast;
@@ -35,12 +36,14 @@ impl WorkflowPath {
 }
 
 /// What was found out of where workflows are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Workflows {
     /// There is no admin node to ask.
     Unasked,
     /// There is one, and neither path is there.
     Absent,
+    /// There is one, and it refuses, for this reason.
+    Refused(String),
     /// There.
     At(WorkflowPath),
 }
@@ -48,6 +51,12 @@ pub enum Workflows {
 impl fmt::Display for Workflows {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Refused(cause) => {
+                return write!(
+                    f,
+                    "refused, so that episodes come without the times of live streams: {cause}"
+                );
+            }
             Self::At(WorkflowPath::Episode) => "by episode, as in Opencast 12 and after",
             Self::At(WorkflowPath::List) => "by list, as in Opencast 11 and before",
             Self::Absent => NO_WORKFLOWS,
@@ -113,7 +122,7 @@ fn is_of_the_id(reason: Reason, request: &Request) -> bool {
     reason == Reason::Parameter || reason == Reason::Absent && request.path().contains('%')
 }
 
-/// Finds out where workflows are, by an id that nobody has.
+/// Finds out where workflows are, by an id that no episode has.
 pub(crate) async fn find(opencast: &Opencast, calls: &mut Calls) -> Result<Workflows, Refusal> {
     if !opencast.client.has_admin() {
         return Ok(Workflows::Unasked);
@@ -122,6 +131,10 @@ pub(crate) async fn find(opencast: &Opencast, calls: &mut Calls) -> Result<Workf
     match of(opencast, &nobody, calls).await {
         Ok(_) => Ok(opencast.workflow_path().map_or(Workflows::Absent, Workflows::At)),
         Err(Refusal { reason: Reason::Absent, .. }) => Ok(Workflows::Absent),
+        Err(Refusal { failure: Failure::Refused { cause }, .. }) => {
+            opencast.refused_workflows(&cause);
+            Ok(Workflows::Refused(cause))
+        }
         Err(refusal) => Err(refusal),
     }
 }

@@ -91,10 +91,10 @@ impl<'p, 'a> Page<'p, 'a> {
         self.push_by_time(Kind::Sessions, own, id, document)
     }
 
-    /// Adds a user action, in the index of the UTC day on which it happened.
+    /// Adds a user action, in the index of the UTC day on which it happened, or of the job's date where its time cannot be.
     pub(crate) fn action(&mut self, document: &UserAction<'_>) -> Result<(), Fault> {
         let id = document.action_id.to_string();
-        self.push_by_time(Kind::Useractions, Some(document.timestamp), id, document)
+        self.push_by_time(Kind::Useractions, document.timestamp, id, document)
     }
 
     /// Adds an episode.

@@ -1,119 +1,131 @@
 //! One result as it comes, both generations in one: what is absent is absent.
 
-use std::collections::BTreeMap;
-
-use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use super::{Attachment, text};
-use crate::loose::{Empty, Many, Scalar};
+use crate::Fault;
+use crate::loose::{Dropped, Scalar, each, inside, member, members, put};
 
-#[derive(Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
+type Value<'a> = Option<&'a RawValue>;
+
+/// The members of a result that are read.
+#[derive(Default)]
 pub(super) struct Wire<'a> {
-    #[serde(borrow)]
-    pub(super) id: Scalar<'a>,
-    pub(super) mediapackage: Empty<MediaPackage<'a>>,
-    pub(super) dc_title: Scalar<'a>,
-    pub(super) dc_created: Scalar<'a>,
-    pub(super) dc_is_part_of: Scalar<'a>,
-    pub(super) dc_type: Scalar<'a>,
-    pub(super) dc_description: Scalar<'a>,
-    pub(super) dc_extent: Scalar<'a>,
-    pub(super) dc: Empty<Catalogue<'a>>,
+    pub(super) id: Value<'a>,
+    pub(super) package: MediaPackage<'a>,
+    pub(super) dc_title: Value<'a>,
+    pub(super) dc_created: Value<'a>,
+    pub(super) dc_is_part_of: Value<'a>,
+    pub(super) dc_type: Value<'a>,
+    pub(super) dc_description: Value<'a>,
+    pub(super) dc_extent: Value<'a>,
+    pub(super) dc: Catalogue<'a>,
+    pub(super) dropped: Dropped,
 }
 
-#[derive(Default, Deserialize)]
-#[serde(default)]
+/// The members of its media package.
+#[derive(Default)]
 pub(super) struct MediaPackage<'a> {
-    #[serde(borrow)]
-    pub(super) id: Scalar<'a>,
-    pub(super) title: Scalar<'a>,
-    pub(super) start: Scalar<'a>,
-    pub(super) duration: Scalar<'a>,
-    pub(super) series: Scalar<'a>,
-    pub(super) seriestitle: Scalar<'a>,
-    pub(super) media: Empty<Media<'a>>,
-    pub(super) attachments: Empty<Attachments<'a>>,
+    pub(super) id: Value<'a>,
+    pub(super) title: Value<'a>,
+    pub(super) start: Value<'a>,
+    pub(super) duration: Value<'a>,
+    pub(super) series: Value<'a>,
+    pub(super) seriestitle: Value<'a>,
+    pub(super) tracks: Vec<&'a RawValue>,
+    pub(super) attachments: Vec<&'a RawValue>,
 }
 
-#[derive(Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Media<'a> {
-    #[serde(borrow)]
-    pub(super) track: Many<Empty<Track<'a>>>,
+/// The first value of each member of the Dublin Core catalogue, where every member is a list.
+#[derive(Default)]
+pub(super) struct Catalogue<'a> {
+    pub(super) identifier: Value<'a>,
+    pub(super) title: Value<'a>,
+    pub(super) created: Value<'a>,
+    pub(super) extent: Value<'a>,
+    pub(super) is_part_of: Value<'a>,
+    pub(super) kind: Value<'a>,
+    pub(super) description: Value<'a>,
 }
 
-#[derive(Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Track<'a> {
-    #[serde(borrow)]
-    pub(super) live: Scalar<'a>,
-}
+impl<'a> Wire<'a> {
+    pub(super) fn read(result: &'a RawValue) -> Result<Self, Fault> {
+        let mut wire = Self::default();
+        members(result, |name, value| wire.take(name, value))?;
+        Ok(wire)
+    }
 
-#[derive(Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Attachments<'a> {
-    #[serde(borrow)]
-    pub(super) attachment: Many<Empty<WireAttachment<'a>>>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-pub(super) struct WireAttachment<'a> {
-    #[serde(borrow, rename = "type")]
-    kind: Scalar<'a>,
-    url: Scalar<'a>,
-    #[serde(rename = "ref")]
-    reference: Scalar<'a>,
-    tags: Empty<Tags<'a>>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Tags<'a> {
-    #[serde(borrow)]
-    tag: Many<Scalar<'a>>,
-}
-
-impl WireAttachment<'_> {
-    pub(super) fn read(self) -> Option<Attachment> {
-        Some(Attachment {
-            url: text(self.url)?,
-            kind: text(self.kind),
-            reference: text(self.reference),
-            tags: self.tags.0.tag.0.into_iter().filter_map(text).collect(),
-        })
+    fn take(&mut self, name: &str, value: &'a RawValue) {
+        let (place, field) = match name {
+            "id" => (&mut self.id, "id"),
+            "mediapackage" => return self.package.read(value, &mut self.dropped),
+            "dc" => return self.dc.read(value, &mut self.dropped),
+            "dcTitle" => (&mut self.dc_title, "title"),
+            "dcCreated" => (&mut self.dc_created, "start"),
+            "dcIsPartOf" => (&mut self.dc_is_part_of, "series"),
+            "dcType" => (&mut self.dc_type, "type"),
+            "dcDescription" => (&mut self.dc_description, "description"),
+            "dcExtent" => (&mut self.dc_extent, "duration"),
+            _ => return,
+        };
+        put(place, value, field, &mut self.dropped);
     }
 }
 
-/// The members of the catalogue that are read.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Dc {
-    Identifier,
-    Title,
-    Created,
-    Extent,
-    IsPartOf,
-    Type,
-    Description,
+impl<'a> MediaPackage<'a> {
+    /// What is no object is an element with nothing in it.
+    fn read(&mut self, package: &'a RawValue, dropped: &mut Dropped) {
+        let take = |name: &str, value| {
+            let (place, field) = match name {
+                "id" => (&mut self.id, "id"),
+                "title" => (&mut self.title, "title"),
+                "start" => (&mut self.start, "start"),
+                "duration" => (&mut self.duration, "duration"),
+                "series" => (&mut self.series, "series"),
+                "seriestitle" => (&mut self.seriestitle, "seriestitle"),
+                "media" => return self.tracks.extend(inside(value, "track")),
+                "attachments" => return self.attachments.extend(inside(value, "attachment")),
+                _ => return,
+            };
+            put(place, value, field, dropped);
+        };
+        members(package, take).ok();
+    }
 }
-
-/// The Dublin Core catalogue: every member a list.
-#[derive(Default, Deserialize)]
-#[serde(transparent)]
-pub(super) struct Catalogue<'a>(#[serde(borrow)] BTreeMap<String, Many<Scalar<'a>>>);
 
 impl<'a> Catalogue<'a> {
-    pub(super) fn first(&self, member: Dc) -> Scalar<'a> {
-        let name = match member {
-            Dc::Identifier => "identifier",
-            Dc::Title => "title",
-            Dc::Created => "created",
-            Dc::Extent => "extent",
-            Dc::IsPartOf => "isPartOf",
-            Dc::Type => "type",
-            Dc::Description => "description",
+    fn read(&mut self, catalogue: &'a RawValue, dropped: &mut Dropped) {
+        let take = |name: &str, value| {
+            let (place, field) = match name {
+                "identifier" => (&mut self.identifier, "id"),
+                "title" => (&mut self.title, "title"),
+                "created" => (&mut self.created, "start"),
+                "extent" => (&mut self.extent, "duration"),
+                "isPartOf" => (&mut self.is_part_of, "series"),
+                "type" => (&mut self.kind, "type"),
+                "description" => (&mut self.description, "description"),
+                _ => return,
+            };
+            if let Some(first) = each(&[value]).first() {
+                put(place, first, field, dropped);
+            }
         };
-        self.0.get(name).and_then(|list| list.0.first()).cloned().unwrap_or_default()
+        members(catalogue, take).ok();
     }
+}
+
+pub(super) fn is_live(track: &RawValue) -> bool {
+    matches!(Scalar::of(member(track, "live")).flag("live"), Ok(Some(true)))
+}
+
+/// An attachment that has an address.
+pub(super) fn attachment(attachment: &RawValue) -> Option<Attachment> {
+    let read = |value| text(Scalar::of(value)).ok().flatten();
+    let tags = member(attachment, "tags").map(|tags| inside(tags, "tag")).unwrap_or_default();
+    Some(Attachment {
+        url: read(member(attachment, "url"))?,
+        kind: read(member(attachment, "type")),
+        reference: read(member(attachment, "ref")),
+        tags: tags.into_iter().filter_map(|tag| read(Some(tag))).collect(),
+    })
 }

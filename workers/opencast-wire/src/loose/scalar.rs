@@ -1,20 +1,22 @@
 //! A scalar that may come as text, number or boolean, or as the text of an element with attributes.
 
 use std::borrow::Cow;
-use std::fmt;
 
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
 use jiff::fmt::temporal::Pieces;
 use jiff::tz::Offset;
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
 
+use super::member;
 use crate::Fault;
 
 /// 2^53: beyond it a double is no exact whole number.
 const EXACT: f64 = 9_007_199_254_740_992.0;
 
-/// One scalar as it came. Reading never fails: what is no scalar is [`Scalar::Odd`], and whoever wants the value says so.
+/// One scalar as it came. Reading never fails: what is no scalar is [`Scalar::Odd`], which is an error for the reader of
+/// the value alone.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub enum Scalar<'a> {
     /// Absent, null or an empty text.
@@ -28,11 +30,37 @@ pub enum Scalar<'a> {
     Double(f64),
     /// True or false.
     Truth(bool),
-    /// A list, or an object without a text.
+    /// A list, an object without a text, or a number that is too large for a double.
     Odd,
 }
 
 impl<'a> Scalar<'a> {
+    /// Reads the text of a value.
+    pub fn read(value: &'a RawValue) -> Self {
+        let text = value.get();
+        match text.as_bytes().first() {
+            Some(b'"') => match read_text(text) {
+                text if text.is_empty() => Self::Absent,
+                text => Self::Text(text),
+            },
+            Some(b'n') => Self::Absent,
+            Some(b't') => Self::Truth(true),
+            Some(b'f') => Self::Truth(false),
+            // An object there would have one in it, and so on.
+            Some(b'{') => match member(value, "$").filter(|text| !text.get().starts_with('{')) {
+                Some(text) => Self::read(text),
+                None => Self::Odd,
+            },
+            Some(b'[') => Self::Odd,
+            _ => read_number(text),
+        }
+    }
+
+    /// Reads a member that may be missing.
+    pub(crate) fn of(value: Option<&'a RawValue>) -> Self {
+        value.map(Self::read).unwrap_or_default()
+    }
+
     /// The text; numbers and booleans as they are written in digits and letters.
     ///
     /// # Errors
@@ -121,66 +149,58 @@ fn read_instant(text: &str) -> Option<Timestamp> {
     Offset::UTC.to_timestamp(civil).ok()
 }
 
-struct ScalarVisitor;
-
-impl<'de> Visitor<'de> for ScalarVisitor {
-    type Value = Scalar<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a scalar")
-    }
-
-    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
-        Ok(if text.is_empty() { Scalar::Absent } else { Scalar::Text(Cow::Borrowed(text)) })
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-        Ok(if text.is_empty() { Scalar::Absent } else { Scalar::Text(Cow::Owned(text.to_owned())) })
-    }
-
-    fn visit_u64<E>(self, number: u64) -> Result<Self::Value, E> {
-        let text = |_| Scalar::Text(Cow::Owned(number.to_string()));
-        Ok(i64::try_from(number).map_or_else(text, Scalar::Whole))
-    }
-
-    fn visit_i64<E>(self, number: i64) -> Result<Self::Value, E> {
-        Ok(Scalar::Whole(number))
-    }
-
-    fn visit_f64<E>(self, number: f64) -> Result<Self::Value, E> {
-        Ok(Scalar::Double(number))
-    }
-
-    fn visit_bool<E>(self, truth: bool) -> Result<Self::Value, E> {
-        Ok(Scalar::Truth(truth))
-    }
-
-    fn visit_unit<E>(self) -> Result<Self::Value, E> {
-        Ok(Scalar::Absent)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-        while seq.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Scalar::Odd)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut text = Scalar::Odd;
-        while let Some(key) = map.next_key::<Cow<'de, str>>()? {
-            if key == "$" {
-                text = map.next_value()?;
-            } else {
-                map.next_value::<IgnoredAny>()?;
-            }
-        }
-        Ok(text)
+impl<'de: 'a, 'a> Deserialize<'de> for Scalar<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        <&RawValue>::deserialize(deserializer).map(Self::read)
     }
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for Scalar<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(ScalarVisitor)
+fn read_number(text: &str) -> Scalar<'_> {
+    if let Ok(number) = text.parse() {
+        return Scalar::Whole(number);
     }
+    // A whole number of more than 64 bits keeps its digits.
+    match text.parse::<f64>().ok().filter(|number| number.is_finite()) {
+        Some(_) if !text.contains(['.', 'e', 'E']) => Scalar::Text(Cow::Borrowed(text)),
+        Some(number) => Scalar::Double(number),
+        None => Scalar::Odd,
+    }
+}
+
+/// The text of a JSON string, with U+FFFD for each half of a surrogate pair that stands alone.
+fn read_text(json: &str) -> Cow<'_, str> {
+    let inner = json.get(1..json.len().saturating_sub(1)).unwrap_or_default();
+    if !inner.contains('\\') {
+        return Cow::Borrowed(inner);
+    }
+    let read = serde_json::from_str(json).or_else(|_| serde_json::from_str(&without_halves(json)));
+    Cow::Owned(read.unwrap_or_else(|_| char::REPLACEMENT_CHARACTER.to_string()))
+}
+
+/// A JSON string in which the escape of each half of a surrogate pair that stands alone is that of U+FFFD.
+fn without_halves(json: &str) -> String {
+    let (mut whole, mut rest) = (String::with_capacity(json.len()), json);
+    while let Some(at) = rest.find('\\') {
+        let (before, escape) = rest.split_at(at);
+        whole.push_str(before);
+        let (taken, kept) = match (unit(escape), escape.get(6..).and_then(unit)) {
+            (Some(0xD800..0xDC00), Some(0xDC00..0xE000)) => (12, true),
+            (Some(0xD800..0xE000), _) => (6, false),
+            (Some(_), _) => (6, true),
+            // No character behind a backslash is longer, or the text would be no JSON.
+            (None, _) => (2.min(escape.len()), true),
+        };
+        let (escape, after) = escape.split_at(taken);
+        whole.push_str(if kept { escape } else { "\\ufffd" });
+        rest = after;
+    }
+    whole.push_str(rest);
+    whole
+}
+
+/// The UTF-16 unit that an escape at the beginning of a text stands for.
+fn unit(text: &str) -> Option<u16> {
+    u16::from_str_radix(text.strip_prefix("\\u")?.get(..4)?, 16).ok()
 }
 
 #[cfg(test)]
@@ -202,6 +222,8 @@ mod tests {
             ("1.5", "1.5"),
             ("\"00123456\"", "00123456"),
             ("18446744073709551615", "18446744073709551615"),
+            ("123456789012345678901234567890", "123456789012345678901234567890"),
+            (r#""a\ud83d\ude00\u005c\n""#, "a😀\\\n"),
             ("true", "true"),
             (r#"{"type":"md5","$":"abc"}"#, "abc"),
             (r#"{"$":7,"type":"md5"}"#, "7"),
@@ -211,9 +233,23 @@ mod tests {
         for none in ["null", "\"\""] {
             assert_eq!(text(none), None, "{none}");
         }
-        for odd in ["[]", "[1]", "{}", r#"{"a":"b"}"#] {
+        for odd in ["[]", "[1]", "{}", r#"{"a":"b"}"#, "1e999"] {
             let fault = read(odd).text("x").unwrap_err();
             assert_eq!(fault.to_string(), "field `x` is no text", "{odd}");
+        }
+    }
+
+    #[test]
+    fn half_an_emoji_costs_one_character() {
+        for (json, meant) in [
+            (r#""a\ud83dz""#, "a\u{fffd}z"),
+            (r#""\ude00""#, "\u{fffd}"),
+            (r#""\ud83d\ud83d\ude00""#, "\u{fffd}😀"),
+            (r#""\ud83d\u0041\\ud83d""#, "\u{fffd}A\\ud83d"),
+            (r#""\\\ud83d\"ä""#, "\\\u{fffd}\"ä"),
+            (r#"{"$":"\uDEAD"}"#, "\u{fffd}"),
+        ] {
+            assert_eq!(read(json).text("x").unwrap().as_deref(), Some(meant), "{json}");
         }
     }
 

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use messages::Mpid;
+use opencast_wire::loose::Dropped;
 use opencast_wire::{Attachment, Episode, Fault, Shape, episode};
 use proptest::option;
 use proptest::prelude::*;
@@ -36,6 +37,7 @@ fn made() -> impl Strategy<Value = Episode> {
             description,
             attachments,
             live,
+            dropped: Dropped::default(),
         },
     )
 }
@@ -197,4 +199,52 @@ fn attachments_are_none_one_or_many_and_one_without_an_address_is_left_out() {
     assert_eq!(count(json!("")), 0);
     assert_eq!(count(json!({"attachment": {"url": "u", "tags": ""}})), 1);
     assert_eq!(count(json!({"attachment": [{"url": "u"}, "", {"url": {}}, {"type": "x"}, {"url": "v"}]})), 2);
+}
+
+fn read_text(json: &str) -> Episode {
+    Episode::read(&RawValue::from_string(json.to_owned()).unwrap()).unwrap()
+}
+
+#[test]
+fn a_field_that_cannot_be_read_is_empty_and_named() {
+    for (member, field) in [
+        (r#""dcTitle":["x"]"#, "title"),
+        (r#""dcCreated":"soon""#, "start"),
+        (r#""dcExtent":"long""#, "duration"),
+        (r#""dcExtent":1e999"#, "duration"),
+        (r#""dcIsPartOf":{}"#, "series"),
+        (r#""mediapackage":{"seriestitle":[1]}"#, "seriestitle"),
+        (r#""dcDescription":"a\ud83d""#, "description"),
+        (r#""dcType":"a","dcType":"b""#, "type"),
+        (r#""dc":{"description":[[]]}"#, "description"),
+    ] {
+        let episode = read_text(&format!(r#"{{"id":"a",{member}}}"#));
+        assert_eq!((episode.mpid.as_str(), episode.dropped.fields()), ("a", &[field][..]), "{member}");
+    }
+    // What one place lacks another has.
+    let episode = read_text(r#"{"id":"a","dcTitle":"x","dc":{"title":[{}]},"dcExtent":-1}"#);
+    assert_eq!((episode.title.as_deref(), episode.dropped.fields().len()), (Some("x"), 0));
+    let nothing = r#"{"id":"a","mediapackage":[],"dc":7,"attachments":{"attachment":{"attachment":1}}}"#;
+    assert!(read_text(nothing).dropped.fields().is_empty());
+}
+
+#[test]
+fn a_total_that_is_no_count_is_none_and_a_repeated_list_goes_on() {
+    let found = |json: &str| {
+        let body = RawValue::from_string(json.to_owned()).unwrap();
+        episode::results(&body).map(|found| (found.shape, found.total, found.results.len()))
+    };
+    let shape = Shape::Wrapped;
+    assert_eq!(
+        found(r#"{"search-results":{"total":"x","result":{"id":1},"result":[{"id":2}]}}"#),
+        Ok((shape, None, 2))
+    );
+    assert_eq!(found(r#"{"total":1e999,"result":{"id":"a"}}"#), Ok((Shape::Plain, None, 1)));
+    assert_eq!(found(r#"{"result":null,"total":0}"#), Ok((Shape::Plain, Some(0), 0)));
+    for other in
+        [r#"{"search-results":7}"#, r#"{"search-results":[{"id":"a"}]}"#, r#"{"search-results":"<"}"#]
+    {
+        assert_eq!(found(other), Err(Fault::Frame("result")), "{other}");
+    }
+    assert!(found(r#"{"result":"no"}"#).is_err());
 }

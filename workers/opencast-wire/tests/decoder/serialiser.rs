@@ -123,7 +123,8 @@ pub(crate) fn tricky() -> impl Strategy<Value = String> {
         Just("null".to_owned()),
         Just("{}".to_owned()),
     ];
-    plain.prop_filter("a blank text is none", |text| !text.trim().is_empty())
+    let fits = |text: &String| !text.trim().is_empty() && !text.contains(char::REPLACEMENT_CHARACTER);
+    plain.prop_filter("a blank text is none, and a damaged one is named", fits)
 }
 
 #[test]

@@ -13,7 +13,8 @@ fn now() -> Timestamp {
 fn judge(status: u16, pairs: &[(&str, &str)], body: &str, endpoint: Endpoint) -> Verdict {
     let pairs =
         pairs.iter().map(|(name, value)| (name.parse::<HeaderName>().unwrap(), value.parse().unwrap()));
-    classify(status, &pairs.collect(), body.as_bytes(), endpoint, now())
+    let (headers, node) = (&pairs.collect(), "http://oc.example.org:8080");
+    classify(Answered { node, status, headers, body: body.as_bytes() }, endpoint, now())
 }
 
 fn refused(verdict: Verdict) -> Refusal {
@@ -23,9 +24,9 @@ fn refused(verdict: Verdict) -> Refusal {
     }
 }
 
-fn halted(verdict: Verdict) -> (Reason, String) {
+fn closed(verdict: Verdict) -> (Reason, String) {
     let Refusal { reason, failure: Failure::Refused { cause } } = refused(verdict) else {
-        panic!("not halted")
+        panic!("not refused by the server")
     };
     assert!(!cause.contains("canary") && !cause.contains('\n'), "{cause}");
     (reason, cause)
@@ -56,8 +57,30 @@ fn a_200_with_a_page_is_a_refused_sign_in() {
     let by_type = judge(200, &[("content-type", "text/html;charset=utf-8")], "hello", Endpoint::Search);
     let by_body = judge(200, &[], PAGE, Endpoint::Actions);
     for verdict in [by_type, by_body] {
-        assert!(halted(verdict).1.contains("OPENCAST_PASSWORD"));
+        let (reason, cause) = closed(verdict);
+        assert!(
+            reason == Reason::Page && cause.contains("OPENCAST_PASSWORD") && cause.contains("proxy"),
+            "{cause}"
+        );
     }
+    for form in
+        ["<form action='/j_spring_security_check'>", "<input type=password>", "<INPUT TYPE=\"password\">"]
+    {
+        let (reason, cause) = closed(judge(200, &[], &format!("<html>{form}</html>"), Endpoint::Search));
+        assert!(reason == Reason::Closed && cause.contains("login page"), "{cause}");
+    }
+}
+
+#[test]
+fn xml_is_no_page_for_people() {
+    for (kind, body) in
+        [("application/xml", "<actions/>"), ("text/xml", "<a/>"), ("x/y", "<?xml version='1.0'?><a/>")]
+    {
+        let (_, class, text) = retried(judge(200, &[("content-type", kind)], body, Endpoint::Actions));
+        assert!(class == CauseClass::BadShape && text.contains("XML"), "{text}");
+    }
+    let page = judge(200, &[("content-type", "application/xhtml+xml")], "<?xml?><html>", Endpoint::Actions);
+    assert_eq!(closed(page).0, Reason::Page);
 }
 
 #[test]
@@ -68,25 +91,49 @@ fn a_200_without_a_body_is_tried_again() {
 
 #[test]
 fn a_redirect_to_the_login_is_a_refused_sign_in() {
-    for to in ["/login.html", "http://canary:8080/admin-ng/login.html?x=canary", "login"] {
-        let (reason, cause) = halted(judge(302, &[("location", to)], "", Endpoint::Actions));
+    for to in [
+        "/login.html",
+        "http://oc.example.org:8080/admin-ng/login.html?x=canary",
+        "login",
+        "/sso/start#canary",
+    ] {
+        let (reason, cause) = closed(judge(302, &[("location", to)], "", Endpoint::Actions));
         assert_eq!(reason, Reason::Closed);
-        assert!(cause.contains("sign-in is refused"), "{cause}");
+        assert!(cause.contains("login page") && cause.contains("sign-in is refused"), "{cause}");
+    }
+}
+
+#[test]
+fn a_redirect_to_an_identity_provider_names_its_host_alone() {
+    for to in [
+        "https://idp.example.edu/profile/SAML2/Redirect/SSO?SAMLRequest=canary",
+        "https://login.example.edu/x/canary/oauth2/authorize",
+        "https://keycloak.example.edu:8443/realms/canary/protocol",
+        "//cas.example.edu/cas/canary",
+    ] {
+        let (reason, cause) = closed(judge(302, &[("location", to)], "", Endpoint::Search));
+        assert_eq!(reason, Reason::Closed);
+        assert!(cause.contains("identity provider") && cause.contains(".example.edu"), "{cause}");
     }
 }
 
 #[test]
 fn a_redirect_to_elsewhere_names_the_variable() {
-    let (_, cause) = halted(judge(301, &[("location", "https://x/?login=canary")], "", Endpoint::Search));
-    assert!(cause.contains("OPENCAST_ENGAGE_URL"), "{cause}");
-    let (_, cause) = halted(judge(308, &[], "", Endpoint::Workflows));
+    for to in ["https://x/?login=canary", "https://oc.example.org/search", "/elsewhere", "", "http://[canary"]
+    {
+        let (_, cause) = closed(judge(301, &[("location", to)], "", Endpoint::Search));
+        assert!(cause.contains("OPENCAST_ENGAGE_URL"), "{to}: {cause}");
+    }
+    let (_, cause) = closed(judge(308, &[], "", Endpoint::Workflows));
     assert!(cause.contains("OPENCAST_ADMIN_URL"), "{cause}");
 }
 
 #[test]
 fn a_400_is_rejected() {
-    let verdict = judge(400, &[], "bad", Endpoint::Actions);
+    let verdict = judge(400, &[], "bad", Endpoint::Search);
     assert_eq!(rejected(verdict), (Reason::Parameter, CauseClass::BadShape));
+    // What is asked of actions is the same for every date.
+    assert_eq!(retried(judge(400, &[], PAGE, Endpoint::Actions)).0, Reason::Parameter);
 }
 
 #[test]
@@ -95,17 +142,23 @@ fn a_401_asks_for_a_signature() {
 }
 
 #[test]
-fn a_403_halts() {
-    assert!(halted(judge(403, &[], PAGE, Endpoint::Workflows)).1.contains("role"));
+fn a_403_names_the_role_and_the_firewall() {
+    let (reason, cause) = closed(judge(403, &[], PAGE, Endpoint::Workflows));
+    assert!(
+        reason == Reason::Closed && cause.contains("ROLE_ADMIN") && cause.contains("firewall"),
+        "{cause}"
+    );
 }
 
 #[test]
 fn a_404_is_judged_by_what_was_asked() {
     assert_eq!(rejected(judge(404, &[], "", Endpoint::Actions)), (Reason::Absent, CauseClass::PlanMissing));
     assert_eq!(rejected(judge(404, &[], "", Endpoint::EpisodeWorkflows)), (Reason::Absent, CauseClass::Gone));
-    let (reason, cause) = halted(judge(404, &[], PAGE, Endpoint::Search));
+    let (reason, cause) = closed(judge(404, &[], PAGE, Endpoint::Search));
     assert_eq!(reason, Reason::Absent);
-    assert!(cause.contains("OPENCAST_ENGAGE_URL"), "{cause}");
+    assert!(cause.contains("OPENCAST_ENGAGE_URL") && cause.contains("starting"), "{cause}");
+    let half_started = judge(405, &[], PAGE, Endpoint::Actions);
+    assert_eq!(rejected(half_started), (Reason::Absent, CauseClass::PlanMissing));
 }
 
 #[test]
@@ -150,5 +203,8 @@ fn a_5xx_is_trouble() {
 fn anything_else_is_tried_again_and_says_so() {
     let (reason, class, text) = retried(judge(418, &[], "", Endpoint::Version));
     assert_eq!((reason, class), (Reason::Other, CauseClass::BadShape));
-    assert_eq!(text, "GET /sysinfo/bundles/version answered 418: an answer nobody knows");
+    assert_eq!(
+        text,
+        "GET /sysinfo/bundles/version answered 418: Opencast gives no such answer, a proxy before it may"
+    );
 }

@@ -162,7 +162,7 @@ async fn a_dialect_that_is_not_the_server_s_is_refused_before_it_reads_everythin
     let outcome = bench.perform(whole(date()), first_attempt()).await;
     let Err(Failure::Halt { cause }) = outcome else { panic!("{outcome:?}") };
     assert!(cause.contains("OPENCAST_DIALECT"), "{cause}");
-    assert_eq!(server.ledger_summary().by_path["/usertracking/actions.json"], 1);
+    assert_eq!(server.ledger_summary().by_path["/usertracking/actions.json"], 3);
 }
 
 #[tokio::test]

@@ -22,6 +22,8 @@ pub(crate) struct Raw {
     pub(crate) kind: RawKind,
     pub(crate) context: Box<RawValue>,
     pub(crate) body: Box<RawValue>,
+    /// The answer as received.
+    pub(crate) answer: Vec<u8>,
 }
 
 /// What jobs have brought.
@@ -40,7 +42,7 @@ impl Harvest {
     pub(crate) fn action_ids(&self) -> BTreeSet<i64> {
         let pages = self.raw.values().filter(|raw| raw.kind == RawKind::OpencastActions);
         let rows = pages.flat_map(|raw| actions::page(&raw.body).unwrap().rows);
-        rows.map(|row| Action::read(row).unwrap().id).collect()
+        rows.filter_map(|row| Action::read(row).ok()).map(|action| action.id).collect()
     }
 
     /// The episodes that stand beside actions.
@@ -80,6 +82,7 @@ pub(crate) fn config(server: &fake::Opencast) -> Config {
         password: SecretString::from(credentials.password),
         calls_per_second: 0.0,
         request_timeout: Duration::from_secs(10),
+        absent_after: Duration::ZERO,
         ..Config::new(server.url())
     }
 }
@@ -201,7 +204,9 @@ impl Harvest {
         match decode::<Document<'_>>(&message.body).unwrap() {
             Document::Raw(raw) => {
                 assert_eq!(raw.id, message.headers.message_id);
-                let read = Raw { kind: raw.kind, context: raw.context.to_owned(), body: raw.body.to_owned() };
+                let answer = raw.answer().unwrap().into_owned();
+                let (context, body) = (raw.context.to_owned(), raw.body.to_owned());
+                let read = Raw { kind: raw.kind, context, body, answer };
                 self.raw.insert(raw.id.to_string(), read);
             }
             Document::Receipts(receipts) => {

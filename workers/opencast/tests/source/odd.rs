@@ -26,7 +26,9 @@ impl Drop for Server {
 }
 
 impl Server {
-    pub(crate) async fn start(script: fn(&str) -> Option<Response>) -> Self {
+    pub(crate) async fn start(
+        script: impl Fn(&str) -> Option<Response> + Clone + Send + Sync + 'static,
+    ) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let asked = Arc::new(Mutex::new(Vec::<String>::new()));
@@ -41,14 +43,17 @@ impl Server {
     }
 
     pub(crate) fn bench(&self, dialect: Choice) -> Bench {
-        Bench::new(Config { dialect, calls_per_second: 0.0, page_size: 2, ..Config::new(self.url.clone()) })
+        Bench::new(Config { dialect, ..self.config() })
     }
 
     /// The same with an admin node, which is the same server.
     pub(crate) fn bench_with_admin(&self, dialect: Choice) -> Bench {
-        let admin_url = Some(self.url.clone());
-        let config = Config::new(self.url.clone());
-        Bench::new(Config { admin_url, dialect, calls_per_second: 0.0, page_size: 2, ..config })
+        Bench::new(Config { admin_url: Some(self.url.clone()), dialect, ..self.config() })
+    }
+
+    pub(crate) fn config(&self) -> Config {
+        let absent_after = std::time::Duration::ZERO;
+        Config { calls_per_second: 0.0, page_size: 2, absent_after, ..Config::new(self.url.clone()) }
     }
 
     pub(crate) fn asked(&self, part: &str) -> usize {
@@ -67,6 +72,25 @@ pub(crate) fn to_login() -> Option<Response> {
 
 pub(crate) fn row(id: u32, created: &str) -> String {
     format!(r#"{{"id":{id},"mediapackageId":"e","type":"PLAY","isPlaying":1,"created":"{created}"}}"#)
+}
+
+/// Pages of the fork: an action a page, whose episodes are `e` and the place's number.
+pub(crate) fn lectures(path: &str, count: usize) -> Option<Response> {
+    let at =
+        |name: &str| path.split(['?', '&']).find_map(|pair| pair.strip_prefix(name)?.parse::<usize>().ok());
+    let offset = at("offset=").unwrap_or(0);
+    let rows: Vec<_> = (offset..count.min(offset + at("limit=").unwrap_or(10)))
+        .map(|place| {
+            row(place as u32 + 1, "2026-03-19T01:00:00Z").replace(r#""e""#, &format!(r#""e{place}""#))
+        })
+        .collect();
+    page(path, count as u32, &rows)
+}
+
+/// What a search for one episode finds: it.
+pub(crate) fn found(path: &str) -> Option<Response> {
+    let id = path.split(['?', '&']).find_map(|pair| pair.strip_prefix("id=")).unwrap_or("e0");
+    json(&format!(r#"{{"total":1,"result":[{{"mediapackage":{{"id":"{id}","title":"T"}}}}]}}"#))
 }
 
 /// A page of the fork for any window but the first second of 1970, which is empty.
@@ -116,7 +140,7 @@ async fn a_window_that_gives_the_same_page_for_ever_is_ended() {
     })
     .await;
     let outcome = server.bench(Choice::Dce).perform(whole(date()), first_attempt()).await;
-    let Err(Failure::Retry { cause, .. }) = outcome else { panic!("{outcome:?}") };
+    let Err(Failure::Reject { cause }) = outcome else { panic!("{outcome:?}") };
     assert!(cause.text.contains("again and again"), "{cause}");
     assert_eq!(server.asked("/usertracking/"), 5);
 }
@@ -190,7 +214,7 @@ async fn only_the_fork_is_asked_for_deleted_episodes() {
     for (choice, deleted) in [(Choice::Dce, 1), (Choice::Upstream, 0)] {
         let server = Server::start(|path| match path {
             "/usertracking/detailenabled" => json("true"),
-            _ if path.contains("day=1970") => page(path, 0, &[]),
+            _ if path.contains("day=1970") && !path.contains("start=") => page(path, 0, &[]),
             _ => lecture(path, "e"),
         })
         .await;

@@ -117,7 +117,7 @@ fn uncounted(path: &str) -> Option<Response> {
     if path.contains("/search/") {
         return json(r#"{"total":0,"result":[]}"#);
     }
-    let offset = path.split("offset=").nth(1).and_then(|rest| rest.split('&').next()).unwrap();
+    let offset = path.split("offset=").nth(1).and_then(|rest| rest.split('&').next())?;
     let offset: u32 = offset.parse().unwrap();
     let rows = (offset + 1..=(offset + 2).min(7)).filter(|_| path.contains("day=20260319"));
     let rows: Vec<_> = rows.map(|id| row(id, &format!("2026-03-19T0{id}:00:00Z"))).collect();
@@ -240,7 +240,7 @@ async fn a_zone_that_is_not_the_server_s_stops_the_worker_and_the_check() {
 fn footprints(harvest: &Harvest) -> std::collections::BTreeMap<i64, (i64, i64)> {
     let rows = harvest.raw.values().filter_map(|raw| actions::page(&raw.body).ok());
     let read = rows.flat_map(|page| page.rows.into_iter().map(|row| Action::read(row).unwrap()));
-    let footprints = read.filter(|action| action.kind == "FOOTPRINT");
+    let footprints = read.filter(|action| action.kind.as_deref() == Some("FOOTPRINT"));
     footprints.map(|action| (action.id, (action.inpoint.unwrap(), action.outpoint.unwrap()))).collect()
 }
 
@@ -327,7 +327,9 @@ async fn a_day_of_many_pages_out_of_order_is_read_twice_and_not_more() {
     let disorder = Disorder::Local;
     let world = Settings { actions_per_day: 4_000, page_limit: Some(150), disorder, ..settings() };
     let server = Opencast::start(world).await.unwrap();
-    let harvest = Bench::new(config(&server)).harvest(vec![whole(date())]).await;
+    let harvest = Bench::new(Config { dialect: Choice::Upstream, ..config(&server) })
+        .harvest(vec![whole(date())])
+        .await;
     let meant: BTreeSet<_> = server.truth(date()).ids.unwrap().action_ids.into_iter().collect();
     assert_eq!(harvest.action_ids(), meant);
     assert_eq!(counted(harvest.receipt(JOB)), (ReceiptState::Complete, Some(4_000), Some(4_000)));
@@ -344,8 +346,8 @@ async fn rows_that_change_while_a_day_is_read_come_as_they_were_read_last() {
         let mut part = Harvest::default();
         let named = harvest.raw.iter().filter(|(id, _)| id.contains(reading));
         part.raw.extend(named.map(|(id, raw)| {
-            let (context, body) = (raw.context.clone(), raw.body.clone());
-            (id.clone(), crate::bench::Raw { kind: raw.kind, context, body })
+            let (context, body, answer) = (raw.context.clone(), raw.body.clone(), raw.answer.clone());
+            (id.clone(), crate::bench::Raw { kind: raw.kind, context, body, answer })
         }));
         footprints(&part)
     };

@@ -14,7 +14,6 @@ use serde_json::value::RawValue;
 use super::addresses::Addresses;
 use super::series::Parts;
 use crate::enrich::{Agent, Place, View, agent_text, shared};
-use crate::map::Fault;
 
 /// The most bytes of a host's name.
 const LONGEST_NAME: usize = 253;
@@ -22,10 +21,11 @@ const LONGEST_NAME: usize = 253;
 /// A user action as it is indexed.
 #[derive(Debug, Serialize)]
 pub(in crate::map) struct UserAction<'a> {
-    #[serde(rename = "@timestamp")]
-    pub(in crate::map) timestamp: Timestamp,
+    #[serde(rename = "@timestamp", skip_serializing_if = "Option::is_none")]
+    pub(in crate::map) timestamp: Option<Timestamp>,
     pub(in crate::map) action_id: i64,
-    mpid: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mpid: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     session_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -51,8 +51,8 @@ pub(in crate::map) struct UserAction<'a> {
 /// What the player did: points and length in seconds of the recording.
 #[derive(Debug, Serialize)]
 struct Event<'a> {
-    #[serde(rename = "type")]
-    kind: &'a str,
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    kind: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     inpoint: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -90,17 +90,19 @@ pub(super) fn document<'a>(
     context: &'a ActionsContext,
     harvest: &'a RawValue,
     view: &'a View<'_>,
-) -> Result<UserAction<'a>, Fault> {
+) -> UserAction<'a> {
     let addresses = Addresses::of(action.user_ip.as_deref());
     let useragent = action.user_agent.as_deref().and_then(agent_text);
-    Ok(UserAction {
-        timestamp: storable(action.created)?,
+    // A store takes years of four digits.
+    let timestamp = action.created.filter(|created| TimeZone::UTC.to_datetime(*created).year() >= 0);
+    UserAction {
+        timestamp,
         action_id: action.id,
-        mpid: &action.mpid,
+        mpid: action.mpid.as_deref(),
         session_id: action.session_id.as_deref(),
         huid: action.user_id.as_deref(),
         action: Event {
-            kind: &action.kind,
+            kind: action.kind.as_deref(),
             inpoint: action.inpoint,
             outpoint: action.outpoint,
             length: action.length,
@@ -108,13 +110,13 @@ pub(super) fn document<'a>(
         },
         is_live: action.playing == Playing::Live,
         hostname: action.user_ip.as_deref().and_then(hostname),
-        episode: known(&action.mpid, context).map(about),
+        episode: action.mpid.as_deref().and_then(|mpid| known(mpid, context)).map(about),
         geoip: addresses.ip().and_then(|ip| view.place(ip)),
         ua: useragent.as_deref().and_then(|text| view.agent(text)),
         useragent,
         addresses,
         harvest,
-    })
+    }
 }
 
 /// The first address of a list, whatever it looks like, as long as it is text of a name's length.
@@ -144,12 +146,4 @@ fn about(facts: &EpisodeFacts) -> AboutEpisode<'_> {
 
 pub(super) fn filled(text: &Option<String>) -> Option<&str> {
     text.as_deref().filter(|text| !text.is_empty())
-}
-
-/// A store takes years of four digits.
-fn storable(created: Timestamp) -> Result<Timestamp, Fault> {
-    match TimeZone::UTC.to_datetime(created).year() {
-        0.. => Ok(created),
-        _ => Err(Fault("field `created` is before the year 0".to_owned())),
-    }
 }

@@ -33,7 +33,8 @@ pub(super) fn actions(
     for (position, row) in rows.rows.into_iter().enumerate() {
         page.row(position, |page| {
             let action = Action::read(row)?;
-            page.action(&action::document(&action, context, harvest, view)?)
+            action.dropped.fields().iter().for_each(|field| page.dropped(field));
+            page.action(&action::document(&action, context, harvest, view))
         });
     }
     Ok(())
@@ -44,6 +45,7 @@ pub(super) fn episode(page: &mut Page<'_, '_>, context: &EpisodeContext, harvest
     let body = page.raw().body;
     page.row(0, |page| {
         let episode = Episode::read(body)?;
+        episode.dropped.fields().iter().for_each(|field| page.dropped(field));
         page.episode(&episode::document(&episode, context, harvest))
     });
 }
