@@ -83,6 +83,7 @@ pub(crate) fn is_users(error: &anyhow::Error) -> bool {
             || matches!(cause.downcast_ref(), Some(simulator::StartError::Settings(_)))
             || matches!(cause.downcast_ref(), Some(runtime::RunError::Halted(_)))
             || broker_error(cause).is_some_and(|error| matches!(error, BrokerError::Misconfigured(_)))
+            || store_error(cause).is_some_and(|error| matches!(error, StoreError::Misconfigured(_)))
     })
 }
 
@@ -133,6 +134,7 @@ mod tests {
         let ours = [
             failed(Failure::Halt { cause: "OPENCAST_DIALECT is dce".to_owned() }),
             BrokerError::Misconfigured("AMQP_URL is not of the form".into()).into(),
+            StoreError::Misconfigured("ES_HOST is empty".into()).into(),
             usage("no"),
         ];
         for error in ours {

@@ -1,6 +1,6 @@
 //! Writes receipts and the records of runs into the store; a store that is busy is asked again for a while.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use messages::Receipt;
 use planner::RunRecord;
@@ -11,6 +11,8 @@ use crate::exit::usage;
 
 /// Seconds to wait after each answer of a busy store.
 const BUSY_PAUSES: [u64; 5] = [1, 2, 4, 8, 16];
+/// No further try when this much time has gone by: what does not pass soon is said.
+const PATIENCE: Duration = Duration::from_secs(31);
 /// Receipts written at once.
 const RECEIPTS: usize = 1_000;
 
@@ -44,22 +46,30 @@ pub(crate) async fn record(store: &Store, record: &RunRecord) -> anyhow::Result<
 }
 
 async fn write(store: &Store, batch: &Batch, what: &str) -> anyhow::Result<()> {
-    for pause in BUSY_PAUSES {
+    let begun = Instant::now();
+    let mut pauses = BUSY_PAUSES.into_iter().map(Duration::from_secs);
+    loop {
         let verdicts = match store.bulk(batch).await {
-            Err(StoreError::Busy) => vec![Verdict::Busy],
+            Err(StoreError::Busy(reason)) => vec![Verdict::Busy { reason }],
             verdicts => verdicts?,
         };
-        let refused = verdicts.iter().find_map(|verdict| match verdict {
-            Verdict::Refused { reason } | Verdict::TooLarge { reason } => Some(reason),
-            _ => None,
-        });
-        if let Some(reason) = refused {
-            return Err(usage(format!("the store refuses {what} ({reason}): run `ua setup`")));
+        let mut waits = None;
+        for verdict in verdicts {
+            match verdict {
+                Verdict::Indexed | Verdict::Stale => {}
+                Verdict::Refused { reason } | Verdict::TooLarge { reason } => {
+                    return Err(usage(format!(
+                        "the store refuses {what}: {reason}; run `ua check`, then `ua setup`"
+                    )));
+                }
+                Verdict::Denied { reason } => return Err(StoreError::Refused(reason).into()),
+                Verdict::Busy { reason } | Verdict::Failed { reason } => waits = Some(reason),
+            }
         }
-        if !verdicts.contains(&Verdict::Busy) {
-            return Ok(());
+        let Some(reason) = waits else { return Ok(()) };
+        match pauses.next().filter(|pause| begun.elapsed() + *pause <= PATIENCE) {
+            Some(pause) => tokio::time::sleep(pause).await,
+            None => return Err(StoreError::Away(format!("it did not take {what}: {reason}")).into()),
         }
-        tokio::time::sleep(Duration::from_secs(pause)).await;
     }
-    Err(StoreError::Busy.into())
 }

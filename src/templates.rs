@@ -1,6 +1,6 @@
 //! Whether the store's index templates are those of this program: what is written or read without them would be wrong.
 
-use store::{Store, TemplateState};
+use store::{Conflict, Store, TemplateState};
 
 use crate::exit::usage;
 
@@ -12,5 +12,21 @@ pub(crate) async fn current(store: &Store) -> anyhow::Result<usize> {
     let health = store.check().await?;
     let wrong = health.templates.iter().filter(|(_, state)| *state != TemplateState::Current);
     let wrong: Vec<String> = wrong.map(|(name, state)| format!("{name} is {state}")).collect();
-    if wrong.is_empty() { Ok(health.templates.len()) } else { Err(usage(wrong.join(", "))) }
+    if !wrong.is_empty() {
+        return Err(usage(wrong.join(", ")));
+    }
+    fits(&health.conflicts)?;
+    Ok(health.templates.len())
+}
+
+/// # Errors
+/// When something gives indices another form than the templates: documents would be refused or mean something else.
+pub(crate) fn fits(conflicts: &[Conflict]) -> anyhow::Result<()> {
+    match conflicts {
+        [] => Ok(()),
+        [first] => Err(usage(first.to_string())),
+        [first, rest @ ..] => {
+            Err(usage(format!("{first}; `ua check` names {} more of this kind", rest.len())))
+        }
+    }
 }

@@ -293,7 +293,9 @@ async fn sink() -> (String, Arc<AtomicU64>) {
             None => {
                 let lines = body.iter().filter(|byte| **byte == b'\n').count() as u64;
                 counter.fetch_add(lines / 2, Ordering::Relaxed);
-                r#"{"errors":false,"version":{"number":"9.2.0"},"tagline":"You Know, for Search"}"#.to_owned()
+                let items =
+                    vec![r#"{"index":{"status":201,"result":"created"}}"#; lines as usize / 2].join(",");
+                format!(r#"{{"items":[{items}],"acknowledged":true,"version":{{"number":"9.2.0"}}}}"#)
             }
         };
         async { ([(header::CONTENT_TYPE, "application/json")], text) }

@@ -71,7 +71,7 @@ pub(crate) async fn settle(
             }
             Ok(held) if Instant::now() > deadline => break held,
             Ok(_) => right_since = None,
-            Err(StoreError::Away(_) | StoreError::Busy) => {}
+            Err(StoreError::Away(_) | StoreError::Busy(_)) => {}
             Err(error) => panic!("{error}"),
         }
         tokio::time::sleep(Duration::from_millis(500)).await;

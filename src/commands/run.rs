@@ -91,7 +91,7 @@ pub(super) async fn harvest(wish: &Wish, pass: &Pass<'_>) -> anyhow::Result<(Sum
     let began = clock::now();
     let broker = assemble::broker(config, "run").await?;
     let store = assemble::store(config)?;
-    store.setup().await?;
+    crate::templates::fits(&store.setup().await?.conflicts)?;
     let purse = purse(pass, &broker).await?;
     // Who may not fetch plans nothing, either.
     let fetcher = sources::of(source).join(config, &purse).await?;

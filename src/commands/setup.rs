@@ -50,6 +50,7 @@ pub(super) async fn declare(config: &Config) -> anyhow::Result<Vec<String>> {
     let store = assemble::store(config)?;
     let loaded = store.setup().await?;
     broker.close().await;
+    crate::templates::fits(&loaded.conflicts)?;
     Ok(loaded.changes.iter().map(|(name, change)| format!("{name}: {change}")).collect())
 }
 

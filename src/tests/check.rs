@@ -325,6 +325,29 @@ async fn templates_and_blocks_are_named(variable: &str) {
         put(format!("{prefix}harvests/_settings"), json!({ format!("index.blocks.{block}"): null })).await;
     }
     assert_eq!(check(&program).0, Some(0));
+
+    let post = async |path: String| {
+        http.post(format!("{search}/{path}")).send().await.unwrap().error_for_status().unwrap();
+    };
+    post(format!("{prefix}harvests/_close")).await;
+    let (code, lines) = check(&program);
+    assert_eq!(code, Some(1), "{lines:?}");
+    assert!(said(&lines, "indices", "failing").contains(&format!("closed: {prefix}harvests")), "{lines:?}");
+    post(format!("{prefix}harvests/_open")).await;
+
+    let limit = json!({"settings": {"index.mapping.total_fields.limit": 5}});
+    let other = json!({"index_patterns": [format!("{prefix}sess*")], "priority": 600, "template": limit});
+    put(format!("_index_template/{prefix}others"), other).await;
+    let (code, lines) = check(&program);
+    assert_eq!(code, Some(2), "{lines:?}");
+    let told = said(&lines, "templates", "failing");
+    assert!(told.contains(&format!("{prefix}others (priority 600)")) && told.contains("below 200"), "{told}");
+    for words in [&["setup"][..], &["work", "index"], &["run", "--date", "2026-01-05"]] {
+        let ended = program.call(words);
+        assert_eq!(ended.code, Some(2), "{words:?}: {}", ended.err);
+        assert!(ended.err.contains(&format!("{prefix}others")), "{words:?}: {}", ended.err);
+    }
+    http.delete(format!("{search}/_index_template/{prefix}others")).send().await.unwrap();
     let settings =
         store::elasticsearch::Settings { prefix, ..store::elasticsearch::Settings::new(search.as_str()) };
     let store = store::Store::Elasticsearch(store::Elasticsearch::new(settings).unwrap());

@@ -71,7 +71,7 @@ impl Site {
             match self.try_ids(kind).await {
                 Ok(ids) => return ids,
                 // An index that is being made answers 503 for a moment.
-                Err(store::StoreError::Away(_) | store::StoreError::Busy) => {
+                Err(store::StoreError::Away(_) | store::StoreError::Busy(_)) => {
                     tokio::time::sleep(std::time::Duration::from_millis(200)).await;
                 }
                 Err(error) => panic!("{error}"),

@@ -1,6 +1,6 @@
 //! The store: product and version, templates, blocks, rights.
 
-use store::{Findings, Health, Right, TemplateState};
+use store::{Conflict, Findings, Health, Right, TemplateState};
 
 use super::local;
 use crate::config::Config;
@@ -24,6 +24,7 @@ pub(super) async fn examine(config: &Config) -> Vec<Finding> {
         }
         Ok((health, found)) => {
             let mut findings = vec![version(&health), templates(&health)];
+            findings.extend(health.conflicts.iter().map(conflict));
             if config.search.is_some() {
                 findings.extend(searched(&found));
             }
@@ -66,9 +67,14 @@ fn templates(health: &Health) -> Finding {
     }
 }
 
+fn conflict(conflict: &Conflict) -> Finding {
+    Finding::users("templates", &*conflict.text).remedy(&*conflict.remedy)
+}
+
 fn searched(found: &Findings) -> Vec<Finding> {
     let mut findings: Vec<Finding> = found.blocks.iter().map(|(who, block)| blocked(who, block)).collect();
     findings.extend(cluster(found));
+    findings.extend(absent(found));
     findings.extend(rights(found));
     findings
 }
@@ -87,10 +93,47 @@ fn blocked(who: &str, block: &str) -> Finding {
     Finding::worlds("blocks", text).remedy(remedy)
 }
 
+/// Indices that take no documents or show none, and pipelines that may change them.
+fn absent(found: &Findings) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if !found.closed.is_empty() {
+        let text = format!("closed: {}; neither read nor written", found.closed.join(", "));
+        findings.push(
+            Finding::worlds("indices", text)
+                .remedy("open them (POST INDEX/_open), or delete them if their dates are not needed"),
+        );
+    }
+    if let Some((indices, setting)) = &found.not_created {
+        let text =
+            format!("action.auto_create_index is {setting:?}, so {} cannot be made", indices.join(", "));
+        let remedy = "have action.auto_create_index allow these patterns";
+        findings.push(Finding::users("indices", text).remedy(remedy));
+    }
+    if !found.pipelines.is_empty() {
+        let text = format!(
+            "documents pass an ingest pipeline before they are stored: {}",
+            found.pipelines.join(", ")
+        );
+        findings.push(
+            Finding::notable("indices", text)
+                .remedy("a pipeline must neither drop documents nor rename fields"),
+        );
+    }
+    findings
+}
+
 fn cluster(found: &Findings) -> Option<Finding> {
     Some(match found.cluster.as_deref()? {
-        "red" => Finding::worlds("cluster", "red: a part of the documents is not there")
-            .remedy("look at its nodes and disks; nothing is lost here, work waits"),
+        "red" if found.red.is_empty() => {
+            Finding::worlds("cluster", "red: an index that is not of ua has no primary shard")
+                .remedy("look at its nodes and disks; nothing is lost here, work waits")
+        }
+        "red" => {
+            let text =
+                format!("red: without a primary shard, neither read nor written: {}", found.red.join(", "));
+            Finding::worlds("cluster", text)
+                .remedy("look at its nodes and disks (GET _cluster/allocation/explain); nothing is lost here, work waits")
+        }
         "yellow" => Finding::well("cluster", "yellow: every document is there, some without a replica"),
         other => Finding::well("cluster", other),
     })
@@ -138,17 +181,17 @@ mod tests {
     use crate::finding::State;
 
     fn health(product: &str, version: &str) -> Health {
-        Health { product: product.to_owned(), version: version.to_owned(), templates: Vec::new() }
+        let (product, version) = (product.to_owned(), version.to_owned());
+        Health { product, version, templates: Vec::new(), conflicts: Vec::new() }
     }
 
     fn fine() -> Findings {
         Findings {
             cluster: Some("green".to_owned()),
-            blocks: Vec::new(),
             indices: 3,
             read: Right::Granted,
             write: Right::Granted,
-            missing_privileges: Vec::new(),
+            ..Findings::default()
         }
     }
 
@@ -182,6 +225,16 @@ mod tests {
         assert_eq!(amiss(&full), [(false, text.to_owned())]);
         assert!(amiss(&Findings { write: refused, ..fine() })[0].0, "rights are the user's to mend");
         assert!(!amiss(&Findings { cluster: Some("red".to_owned()), ..fine() })[0].0);
+        let text = |found: &Findings| amiss(found)[0].1.clone();
+        let red = vec!["sessions-2026.01".to_owned()];
+        assert!(
+            text(&Findings { cluster: Some("red".to_owned()), red: red.clone(), ..fine() })
+                .contains("sessions-2026.01")
+        );
+        assert!(text(&Findings { closed: red.clone(), ..fine() }).contains("closed: sessions-2026.01"));
+        let not_created = Some((red, "false".to_owned()));
+        assert!(text(&Findings { not_created, ..fine() }).contains("action.auto_create_index"));
+        assert_eq!(amiss(&Findings { pipelines: vec!["index.final_pipeline x".to_owned()], ..fine() }), []);
         let lacks = |privilege: &str| Findings { missing_privileges: vec![privilege.to_owned()], ..fine() };
         assert_eq!(amiss(&lacks("create_index on meetings-*")).len(), 1);
         assert_eq!(amiss(&lacks("manage on meetings-*")).len(), 0);

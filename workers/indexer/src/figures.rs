@@ -18,7 +18,7 @@ const DOCUMENTS: &str = "ua_documents_total";
 /// For the summary of a process that indexes what it fetches itself.
 static DROPPED: Mutex<Dropped> = Mutex::new(Dropped::NONE);
 /// The verdicts' names.
-const VERDICTS: [&str; 5] = ["indexed", "stale", "busy", "refused", "too_large"];
+const VERDICTS: [&str; 7] = ["indexed", "stale", "busy", "refused", "too_large", "denied", "failed"];
 
 /// Says what this crate's figures mean.
 pub fn describe() {
@@ -72,14 +72,16 @@ pub(crate) async fn bulk(store: &Store, batch: &Batch) -> Result<Vec<Verdict>, S
 }
 
 fn count(verdicts: &[Verdict]) {
-    let mut counts = [0_u64; 5];
+    let mut counts = [0_u64; 7];
     for verdict in verdicts {
         let place = match verdict {
             Verdict::Indexed => 0,
             Verdict::Stale => 1,
-            Verdict::Busy => 2,
+            Verdict::Busy { .. } => 2,
             Verdict::Refused { .. } => 3,
             Verdict::TooLarge { .. } => 4,
+            Verdict::Denied { .. } => 5,
+            Verdict::Failed { .. } => 6,
         };
         counts[place] += 1;
     }

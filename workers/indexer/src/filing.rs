@@ -10,7 +10,7 @@ use store::{Batch, Kind, Split, Store, StoreError, Verdict};
 use tracing::warn;
 
 use crate::map::fnv;
-use crate::{desk, figures};
+use crate::{desk, figures, settle};
 
 /// How long a store that takes no dead letters is left alone. They are never counted or rejected: a dead
 /// letter of a dead letter would come back to this queue for ever.
@@ -117,7 +117,9 @@ impl DeadLetterDesk {
         for (place, verdict) in closed.into_iter().zip(self.write(&batch).await?) {
             match verdict {
                 Verdict::Indexed | Verdict::Stale => {}
-                Verdict::Busy => outcomes[place] = filed(&verdict, now),
+                Verdict::Busy { .. } | Verdict::Denied { .. } | Verdict::Failed { .. } => {
+                    outcomes[place] = filed(&verdict, now);
+                }
                 Verdict::Refused { reason } | Verdict::TooLarge { reason } => {
                     warn!(job.id = %letters[place].id, "the store refuses the receipt of a job that died: {reason}");
                 }
@@ -138,7 +140,8 @@ impl DeadLetterDesk {
         }
         let mut verdicts = figures::bulk(&self.store, batch).await?;
         // Without a verdict nothing is known: it is written again.
-        verdicts.resize(batch.len(), Verdict::Busy);
+        let unknown = "the store gave no verdict".to_owned();
+        verdicts.resize(batch.len(), Verdict::Busy { reason: unknown });
         Ok(verdicts)
     }
 }
@@ -214,9 +217,14 @@ fn failed(receipt: Receipt, letter: &DeadLetter) -> Option<Receipt> {
 fn filed(verdict: &Verdict, now: Timestamp) -> Outcome {
     match verdict {
         Verdict::Indexed | Verdict::Stale => Ok(()),
-        Verdict::Busy => Err(wait(now, "the store is overloaded and did not take a dead letter")),
+        Verdict::Busy { reason } | Verdict::Failed { reason } => {
+            Err(wait(now, &format!("the store did not take a dead letter: {reason}")))
+        }
+        Verdict::Denied { reason } => {
+            Err(settle::denied(format!("the store did not take a dead letter: {reason}")))
+        }
         Verdict::Refused { reason } | Verdict::TooLarge { reason } => {
-            Err(apart(now, &format!("the store refuses a dead letter: {reason}; run `ua setup`")))
+            Err(apart(now, &format!("the store refuses a dead letter: {reason}; run `ua check`")))
         }
     }
 }
@@ -228,9 +236,8 @@ fn apart(now: Timestamp, why: &str) -> Failure {
 
 fn failure(error: &StoreError, now: Timestamp) -> Failure {
     match error {
-        StoreError::Refused(_) => Failure::Refused { cause: error.to_string() },
-        StoreError::Away(_) => Failure::hold(None, error.to_string()),
-        StoreError::Busy => wait(now, &error.to_string()),
+        StoreError::Busy(_) => wait(now, &error.to_string()),
+        _ => settle::failure(error, now),
     }
 }
 

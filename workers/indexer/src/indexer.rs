@@ -2,14 +2,18 @@
 
 use messages::Cause;
 use runtime::{BatchWorker, Failure, Message, Outbox, clock};
-use store::{Split, Store, StoreError};
+use store::{Batch, Kind, Split, Store, StoreError, Verdict};
 use tracing::debug;
 
 use crate::enrich::Enricher;
 use crate::expiry::Expiry;
 use crate::figures;
 use crate::load::Load;
-use crate::settle;
+use crate::refusals::Refusals;
+use crate::settle::{self, Standing};
+
+/// Items of one load that are sent alone at most; what the store fails on after that is judged as it was.
+const ALONE: usize = 50;
 
 /// How documents are indexed.
 #[derive(Debug, Clone, Copy)]
@@ -42,12 +46,13 @@ pub struct Indexer {
     settings: Settings,
     enricher: Enricher,
     expiry: Expiry,
+    refusals: Refusals,
 }
 
 impl Indexer {
     /// An indexer that writes to `store` what `enricher` has added to.
     pub fn new(store: Store, settings: Settings, enricher: Enricher) -> Self {
-        Self { store, settings, enricher, expiry: Expiry::default() }
+        Self { store, settings, enricher, expiry: Expiry::default(), refusals: Refusals::default() }
     }
 
     /// Sends a load and settles the messages in it.
@@ -58,13 +63,24 @@ impl Indexer {
         outcomes: &mut Outcomes,
         outbox: &mut Outbox,
     ) -> Result<(), StoreError> {
-        let verdicts =
+        let mut verdicts =
             if load.batch.is_empty() { Vec::new() } else { figures::bulk(&self.store, &load.batch).await? };
         debug!(documents = verdicts.len(), bytes = load.batch.bytes(), "sent {} documents", verdicts.len());
+        let is_first =
+            |item| load.part_of(item).is_some_and(|part| messages[part.message].headers.attempt == 0);
+        let wrong = self.refusals.weigh(&load.batch, &verdicts, is_first);
+        let kinds: Vec<Kind> = load.batch.items().map(|item| item.kind).collect();
+        self.send_alone(load, messages, &mut verdicts, |item| {
+            kinds.get(item).is_some_and(|kind| wrong.contains_key(kind))
+        })
+        .await?;
+        let takes = verdicts.iter().any(|verdict| matches!(verdict, Verdict::Indexed | Verdict::Stale));
+        let standing = Standing { wrong, takes };
         for part in &load.parts {
             let message = &messages[part.message];
             let own = verdicts.get(part.items.clone()).unwrap_or_default();
-            let outcome = settle::outcome(message, part, own, clock::now());
+            let kinds = kinds.get(part.items.clone()).unwrap_or_default();
+            let outcome = settle::outcome(message, part, kinds, own, &standing, clock::now());
             let mut result = outcome.result;
             if result.is_ok() {
                 // Not before: a message that is tried again is mapped again.
@@ -77,6 +93,33 @@ impl Indexer {
                 }
             }
             outcomes[part.message] = Some(result);
+        }
+        Ok(())
+    }
+
+    /// Sends the items alone that the store failed on more than once: neighbours may have been the cause, and after
+    /// this verdict an item is a dead letter.
+    async fn send_alone(
+        &self,
+        load: &Load,
+        messages: &[Message],
+        verdicts: &mut [Verdict],
+        is_wrong: impl Fn(usize) -> bool,
+    ) -> Result<(), StoreError> {
+        let is_late = |item| {
+            load.part_of(item)
+                .is_some_and(|part| messages[part.message].headers.attempt >= settle::ATTEMPTS_TOGETHER)
+        };
+        let failed =
+            verdicts.iter().enumerate().filter(|(_, verdict)| matches!(verdict, Verdict::Failed { .. }));
+        let late: Vec<usize> =
+            failed.map(|(item, _)| item).filter(|item| is_late(*item) && !is_wrong(*item)).collect();
+        for item in late.into_iter().take(ALONE) {
+            let mut batch = Batch::new();
+            batch.push_from(&load.batch, item);
+            if let Some(verdict) = figures::bulk(&self.store, &batch).await?.pop() {
+                verdicts[item] = verdict;
+            }
         }
         Ok(())
     }
@@ -115,9 +158,9 @@ impl BatchWorker for Indexer {
         if error.is_none() {
             self.expiry.run(&self.store, self.settings.raw_days, clock::now()).await;
         }
-        let settled = outcomes.into_iter().zip(batch).map(|(outcome, message)| match (outcome, &error) {
+        let settled = outcomes.into_iter().map(|outcome| match (outcome, &error) {
             (Some(outcome), _) => outcome,
-            (None, Some(error)) => Err(settle::failure(message, error, clock::now())),
+            (None, Some(error)) => Err(settle::failure(error, clock::now())),
             (None, None) => Err(Failure::retry(unsettled())),
         });
         settled.collect()

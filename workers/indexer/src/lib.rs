@@ -11,6 +11,7 @@ pub mod fuzz;
 mod indexer;
 mod load;
 mod map;
+mod refusals;
 mod settle;
 
 pub use enrich::{Enricher, PlacesError};

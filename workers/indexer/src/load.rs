@@ -76,6 +76,11 @@ impl Load {
         Ok(())
     }
 
+    /// The part that an item belongs to.
+    pub(crate) fn part_of(&self, item: usize) -> Option<&Part> {
+        self.parts.iter().find(|part| part.items.contains(&item))
+    }
+
     /// True when the load is to be sent before more is added.
     pub(crate) fn is_full(&self, settings: &Settings) -> bool {
         self.batch.len() >= settings.max_documents || self.batch.bytes() >= settings.max_bytes

@@ -1,20 +1,23 @@
 //! Verdicts of the store -> one outcome per message, and a dead letter for every item that nobody can use. Pure.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use messages::{Cause, CauseClass, Document, Queue, RawDocument, decode, encode};
 use runtime::{Failure, Message};
 use serde_json::value::RawValue;
-use store::{StoreError, Verdict};
+use store::{Kind, StoreError, Verdict};
 
 use crate::load::Part;
 use crate::map::only_item;
 
-/// After this many failed attempts an overloaded store is waited for instead: its documents are innocent and
-/// must not become dead letters because a store was slow for long.
+/// After this many failed attempts a message whose items the store cannot take waits without being counted: its
+/// documents are innocent.
 const ATTEMPTS_OF_BUSY: u32 = 3;
-/// How long an overloaded store is left alone.
+/// After this many failed attempts an item that the store fails on is sent alone.
+pub(crate) const ATTEMPTS_TOGETHER: u32 = 2;
+/// Pause before an item is sent again.
 const PAUSE: Duration = Duration::from_secs(5);
 
 /// What becomes of a message, and what of it is dead.
@@ -24,50 +27,124 @@ pub(crate) struct Outcome {
     pub(crate) dead: Vec<Message>,
 }
 
-/// The outcome of a message whose part of the load got `verdicts`.
+/// How a load fared as a whole.
+#[derive(Debug)]
+pub(crate) struct Standing {
+    /// Kinds of which the store refuses every document, each with the reason.
+    pub(crate) wrong: BTreeMap<Kind, String>,
+    /// True when the store took some item of the load.
+    pub(crate) takes: bool,
+}
+
+/// Why a message as a whole has to wait, the most serious reason last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Trouble<'a> {
+    Failed(&'a str),
+    Busy(&'a str),
+    Wrong(&'a str),
+    Denied(&'a str),
+}
+
+/// The outcome of a message whose part of the load got `verdicts`, for items of these kinds.
 ///
 /// Dead items are named only when nothing of the message has to be tried again, so that each is named once.
-pub(crate) fn outcome(message: &Message, part: &Part, verdicts: &[Verdict], now: Timestamp) -> Outcome {
-    if verdicts.len() != part.items.len() {
-        return Outcome { result: Err(busy(message, now)), dead: Vec::new() };
+pub(crate) fn outcome(
+    message: &Message,
+    part: &Part,
+    kinds: &[Kind],
+    verdicts: &[Verdict],
+    standing: &Standing,
+    now: Timestamp,
+) -> Outcome {
+    if verdicts.len() != part.items.len() || kinds.len() != verdicts.len() {
+        let why = "the store gave fewer verdicts than it was asked for";
+        return Outcome { result: Err(busy(message, why, standing.takes, now)), dead: Vec::new() };
     }
-    let mut dead: Vec<(Item, Cause)> = Vec::new();
-    for (item, verdict) in verdicts.iter().enumerate() {
-        match verdict {
-            Verdict::Indexed | Verdict::Stale => {}
-            Verdict::Busy => return Outcome { result: Err(busy(message, now)), dead: Vec::new() },
-            Verdict::Refused { reason } => {
-                dead.push((item_of(part, item), Cause::new(CauseClass::MappingRefused, reason)));
-            }
-            Verdict::TooLarge { reason } => {
-                dead.push((item_of(part, item), Cause::new(CauseClass::TooLarge, reason)));
-            }
-        }
+    let troubles =
+        kinds.iter().zip(verdicts).filter_map(|(kind, verdict)| trouble(message, *kind, verdict, standing));
+    if let Some(trouble) = troubles.max() {
+        return Outcome { result: Err(wait(message, trouble, standing, now)), dead: Vec::new() };
     }
-    dead.extend(part.unusable.iter().map(|row| (Item::Row(row.position), row.cause.clone())));
-    let letters = dead.into_iter().map(|(item, cause)| letter(message, item, cause, now)).collect();
+    let dead = verdicts
+        .iter()
+        .enumerate()
+        .filter_map(|(item, verdict)| Some((item_of(part, item), cause(verdict)?)));
+    let unusable = part.unusable.iter().map(|row| (Item::Row(row.position), row.cause.clone()));
+    let letters = dead.chain(unusable).map(|(item, cause)| letter(message, item, cause, now)).collect();
     match letters {
         Ok(dead) => Outcome { result: Ok(()), dead },
         Err(cause) => Outcome { result: Err(Failure::reject(cause)), dead: Vec::new() },
     }
 }
 
-/// What becomes of a message when the store could not answer as a whole.
-pub(crate) fn failure(message: &Message, error: &StoreError, now: Timestamp) -> Failure {
-    match error {
-        StoreError::Away(_) => Failure::hold(None, error.to_string()),
-        StoreError::Refused(_) => Failure::Refused { cause: error.to_string() },
-        StoreError::Busy => busy(message, now),
+fn trouble<'a>(
+    message: &Message,
+    kind: Kind,
+    verdict: &'a Verdict,
+    standing: &'a Standing,
+) -> Option<Trouble<'a>> {
+    let wrong = standing.wrong.get(&kind);
+    match (verdict, wrong) {
+        (Verdict::Refused { .. } | Verdict::Failed { .. }, Some(why)) => Some(Trouble::Wrong(why)),
+        (Verdict::Busy { reason }, _) => Some(Trouble::Busy(reason)),
+        (Verdict::Denied { reason }, _) => Some(Trouble::Denied(reason)),
+        (Verdict::Failed { reason }, None) if message.headers.attempt < ATTEMPTS_TOGETHER => {
+            Some(Trouble::Failed(reason))
+        }
+        _ => None,
     }
 }
 
-fn busy(message: &Message, now: Timestamp) -> Failure {
-    let why = "the store is overloaded and did not take every document";
-    if message.headers.attempt >= ATTEMPTS_OF_BUSY {
-        let until = now.checked_add(SignedDuration::from_secs(10)).ok();
-        return Failure::hold(until, why.to_owned());
+/// Why an item alone is dead.
+fn cause(verdict: &Verdict) -> Option<Cause> {
+    match verdict {
+        Verdict::Refused { reason } | Verdict::Failed { reason } => {
+            Some(Cause::new(CauseClass::MappingRefused, reason))
+        }
+        Verdict::TooLarge { reason } => Some(Cause::new(CauseClass::TooLarge, reason)),
+        Verdict::Indexed | Verdict::Stale | Verdict::Busy { .. } | Verdict::Denied { .. } => None,
     }
-    Failure::retry_after(PAUSE, Cause::new(CauseClass::AttemptsSpent, why))
+}
+
+fn wait(message: &Message, trouble: Trouble<'_>, standing: &Standing, now: Timestamp) -> Failure {
+    match trouble {
+        Trouble::Denied(why) if standing.takes => Failure::Defer { until: None, why: why.to_owned() },
+        Trouble::Denied(why) => denied(why.to_owned()),
+        Trouble::Wrong(why) => Failure::hold(None, why.to_owned()),
+        Trouble::Busy(why) => busy(message, why, standing.takes, now),
+        Trouble::Failed(why) => Failure::retry_after(PAUSE, Cause::new(CauseClass::MappingRefused, why)),
+    }
+}
+
+/// What becomes of a message when the store could not answer as a whole.
+pub(crate) fn failure(error: &StoreError, now: Timestamp) -> Failure {
+    match error {
+        StoreError::Away(_) => Failure::hold(None, error.to_string()),
+        StoreError::Busy(_) => Failure::hold(soon(now), error.to_string()),
+        StoreError::Refused(_) => denied(error.to_string()),
+        StoreError::Misconfigured(_) => Failure::Halt { cause: error.to_string() },
+    }
+}
+
+/// The store refuses this program.
+pub(crate) fn denied(cause: String) -> Failure {
+    Failure::Refused { cause }
+}
+
+/// The store cannot take an item now. Where it takes others (one index is closed or red), the message waits alone and
+/// holds nothing else up.
+fn busy(message: &Message, why: &str, takes: bool, now: Timestamp) -> Failure {
+    match takes {
+        false => Failure::hold(soon(now), why.to_owned()),
+        true if message.headers.attempt < ATTEMPTS_OF_BUSY => {
+            Failure::retry_after(PAUSE, Cause::new(CauseClass::AttemptsSpent, why))
+        }
+        true => Failure::Defer { until: None, why: why.to_owned() },
+    }
+}
+
+fn soon(now: Timestamp) -> Option<Timestamp> {
+    now.checked_add(SignedDuration::from_secs(10)).ok()
 }
 
 /// What an item of a message is.

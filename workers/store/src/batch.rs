@@ -18,11 +18,24 @@ pub enum Verdict {
     Indexed,
     /// A newer version is there already: as good as written.
     Stale,
-    /// The store is overloaded (429, 503): this item has to be tried again.
-    Busy,
-    /// The store refuses the content of this item.
+    /// The store cannot take any such item now (overloaded, full, its index closed or red): keep it and try again.
+    Busy {
+        /// What is the matter and what to do, in one line.
+        reason: String,
+    },
+    /// The store refuses this program the write (credentials, rights, a forbidden index): keep it and try again.
+    Denied {
+        /// What is refused and what to do, in one line.
+        reason: String,
+    },
+    /// The store failed on this item with an internal error. That may pass, or be due to this one document.
+    Failed {
+        /// The store's error type, in one line, without the document's values.
+        reason: String,
+    },
+    /// The store refuses the content of this item, or answered with success and did not write it.
     Refused {
-        /// The store's own reason, in one line, without the document's values.
+        /// The store's error type and the field, in one line, without the document's values.
         reason: String,
     },
     /// The item alone is larger than the store takes.
@@ -84,6 +97,11 @@ pub struct Item<'a> {
 pub(crate) const ANSWER: &str = "answer";
 
 impl Item<'_> {
+    /// Whether it is a document that fits the template of its kind.
+    pub fn fits(&self) -> bool {
+        !self.is_deletion && self.kind.check(self.source).is_ok()
+    }
+
     /// The document without its answer.
     pub(crate) fn without_answer(&self) -> Cow<'_, [u8]> {
         let Some(answer) = self.answer else { return Cow::Borrowed(self.source) };
@@ -233,6 +251,18 @@ impl Batch {
         Ok(())
     }
 
+    /// Adds a copy of an item of another batch, if it has one at this position.
+    pub fn push_from(&mut self, other: &Self, position: usize) {
+        let Some(entry) = other.contents.items.get(position) else { return };
+        let Contents { buffer, items } = Arc::make_mut(&mut self.contents);
+        let start = buffer.len();
+        buffer.extend_from_slice(&other.contents.buffer[entry.lines.clone()]);
+        let moved = |place: usize| place - entry.lines.start + start;
+        let range = |range: &Range<usize>| moved(range.start)..moved(range.end);
+        let (source, answer) = (range(&entry.source), entry.answer.as_ref().map(range));
+        items.push(Entry { lines: start..buffer.len(), source, answer, ..entry.clone() });
+    }
+
     /// The number of documents.
     pub fn len(&self) -> usize {
         self.contents.items.len()
@@ -332,7 +362,14 @@ mod tests {
         assert_eq!(batch.ndjson(1..2), &batch.ndjson(0..2)[batch.ndjson(0..1).len()..]);
         assert_eq!(batch.items().nth(1).unwrap().source, br#"{"n":"b/\"1\""}"#);
         assert!(batch.ndjson(2..2).is_empty());
+        let mut other = Batch::new();
+        other.push_from(&batch, 1);
+        other.push_from(&batch, 0);
+        other.push_from(&batch, 2);
+        assert_eq!((other.len(), other.ndjson(0..1)), (2, batch.ndjson(1..2)));
+        assert_eq!(other.items().nth(1).unwrap().source, batch.items().next().unwrap().source);
     }
+
     #[test]
     fn an_answer_is_the_last_field_of_its_document() {
         let mut batch = Batch::new();

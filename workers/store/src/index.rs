@@ -70,11 +70,28 @@ impl Kind {
 
     /// True when the index (without prefix) is one of this kind's and its whole period lies before `date`.
     pub(crate) fn is_before(self, index: &str, date: Date) -> bool {
-        self.behind(index).is_some_and(|behind| behind <= date)
+        self.period(index).is_some_and(|(_, behind)| behind <= date)
     }
 
-    /// The first date behind the period of an index; `None` for a name that [`Kind::index`] does not give.
-    fn behind(self, index: &str) -> Option<Date> {
+    /// True when [`Kind::index`] gives this name (without prefix).
+    pub(crate) fn is_name(self, index: &str) -> bool {
+        if self.is_split() { self.period(index).is_some() } else { index == self.name() }
+    }
+
+    /// The field with a document's own time, by which its index is chosen.
+    pub(crate) fn time_field(self) -> Option<&'static str> {
+        match self {
+            Self::Meetings => Some("start_time"),
+            Self::Sessions => Some("join_time"),
+            Self::Useractions => Some("@timestamp"),
+            Self::Raw => Some("date"),
+            _ => None,
+        }
+    }
+
+    /// The first date of an index's period and the first behind it; `None` for a name that [`Kind::index`] does not
+    /// give.
+    pub(crate) fn period(self, index: &str) -> Option<(Date, Date)> {
         let period = index.strip_prefix(self.name())?.strip_prefix('-')?;
         let digits: Option<Vec<i16>> = period.split('.').map(|part| part.parse().ok()).collect();
         let (split, first, length) = match digits?[..] {
@@ -88,7 +105,7 @@ impl Kind {
         };
         // A name that only resembles one of ours belongs to somebody else.
         if self.is_split() && self.index(split, first) == index {
-            first.checked_add(length).ok()
+            Some((first, first.checked_add(length).ok()?))
         } else {
             None
         }

@@ -19,6 +19,6 @@ pub use error::StoreError;
 pub use index::{Kind, Split};
 pub use local::Local;
 pub use query::{Cursor, Hit, Order, Query, Span};
-pub use report::{Change, Findings, Health, Right, SetupReport, TemplateState};
+pub use report::{Change, Conflict, Findings, Health, Right, SetupReport, TemplateState};
 pub use store::Store;
 pub use tally::{Group, Grouping, Place};

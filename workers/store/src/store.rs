@@ -239,7 +239,7 @@ pub(crate) fn check_prefix(prefix: &str) -> Result<(), StoreError> {
     if prefix.len() <= 64 && begins_well && prefix.bytes().all(fine) {
         return Ok(());
     }
-    Err(StoreError::Refused(format!(
+    Err(StoreError::Misconfigured(format!(
         "{:?} is no index prefix: use up to 64 of a-z, 0-9, - and _, beginning with a letter or digit",
         prefix.chars().take(64).collect::<String>()
     )))

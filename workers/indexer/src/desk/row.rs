@@ -53,7 +53,7 @@ pub(super) async fn note(store: &Store, rows: &[Row]) -> Result<Vec<Noted>, Stor
     }
     let mut verdicts = store.bulk(&batch).await?;
     // Without a verdict nothing is known.
-    verdicts.resize(rows.len(), Verdict::Busy);
+    verdicts.resize(rows.len(), Verdict::Busy { reason: "the store gave no verdict".to_owned() });
     Ok(verdicts.into_iter().map(noted).collect())
 }
 
@@ -62,8 +62,11 @@ pub(super) fn noted(verdict: Verdict) -> Noted {
     match verdict {
         Verdict::Indexed => Noted::Yes,
         Verdict::Stale => Noted::Overtaken,
-        Verdict::Refused { reason } | Verdict::TooLarge { reason } => Noted::No(reason),
-        Verdict::Busy => Noted::No("the store is overloaded".to_owned()),
+        Verdict::Refused { reason }
+        | Verdict::TooLarge { reason }
+        | Verdict::Busy { reason }
+        | Verdict::Denied { reason }
+        | Verdict::Failed { reason } => Noted::No(reason),
     }
 }
 

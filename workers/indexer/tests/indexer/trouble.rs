@@ -10,7 +10,7 @@ use indexer::desk::{self, Archive, Choice, DeskError, Fate, Filter, Replaying};
 use indexer::{DeadLetterDesk, Enricher, Indexer, Settings};
 use messages::{CauseClass, Queue};
 use runtime::{BatchWorker as _, Failure, Message};
-use serde_json::json;
+use serde_json::{Value, json};
 use store::{Elasticsearch, Store, elasticsearch};
 
 use crate::fixture::{Place, page};
@@ -40,6 +40,10 @@ enum Answer {
     Whole(u16),
     /// Every item is written, but this one gets this status.
     But(usize, u16),
+    /// Every item gets this status.
+    All(u16),
+    /// Every item is answered with success, and none is written.
+    Nothing,
 }
 
 impl Answer {
@@ -49,15 +53,27 @@ impl Answer {
                 (StatusCode::from_u16(status).unwrap(), json!({"error": "told so"}).to_string())
             }
             Self::But(at, status) => {
-                let item = |item| {
-                    let bad = json!({"index": {"status": status, "error": {"type": "told_so", "reason": "as told"}}});
-                    if item == at { bad } else { json!({"index": {"status": 201}}) }
-                };
-                let items: Vec<_> = (0..items).map(item).collect();
-                (StatusCode::OK, json!({"errors": true, "items": items}).to_string())
+                items_of(items, |item| if item == at { refused(status) } else { written() })
             }
+            Self::All(status) => items_of(items, |_| refused(status)),
+            Self::Nothing => items_of(items, |_| json!({"index": {"status": 200, "result": "noop"}})),
         }
     }
+}
+
+fn items_of(count: usize, item: impl Fn(usize) -> Value) -> (StatusCode, String) {
+    let items: Vec<Value> = (0..count).map(item).collect();
+    (StatusCode::OK, json!({"errors": false, "items": items}).to_string())
+}
+
+fn written() -> Value {
+    json!({"index": {"status": 201, "result": "created"}})
+}
+
+/// An error that quotes the document, as search engines do.
+fn refused(status: u16) -> Value {
+    let quoted = "failed at [Source: (byte[])\"{\"email\":\"canary@example.org\"}\"]";
+    json!({"index": {"status": status, "error": {"type": "told_so", "reason": quoted}}})
 }
 
 fn indexer(store: &Store) -> Indexer {
@@ -85,7 +101,7 @@ async fn a_message_with_a_busy_item_is_tried_again_and_its_neighbours_are_done()
     assert!(place.drain(Queue::dead()).await.is_empty(), "its bad row is named when the rest is done");
     batch[1].headers.attempt = 3;
     let outcomes = place.perform(&indexer(&store), &batch).await;
-    assert!(matches!(outcomes[1], Err(Failure::Hold { until: Some(_), .. })), "innocent: {outcomes:?}");
+    assert!(matches!(outcomes[1], Err(Failure::Defer { .. })), "it waits alone, uncounted: {outcomes:?}");
 }
 
 #[tokio::test]
@@ -127,8 +143,12 @@ async fn raw_answers_that_cannot_be_removed_are_nobodys_outcome() {
     let seen = Arc::clone(&asked);
     let answer = move |uri: axum::http::Uri| {
         seen.lock().unwrap().push(uri.path().to_owned());
-        let bulk = uri.path() == "/_bulk";
-        async move { if bulk { (StatusCode::OK, r#"{"errors":false}"#) } else { (StatusCode::FORBIDDEN, "{}") } }
+        let items = vec![json!({"index": {"status": 201, "result": "created"}}); 300];
+        let answer = match uri.path() {
+            "/_bulk" => (StatusCode::OK, json!({"items": items}).to_string()),
+            _ => (StatusCode::FORBIDDEN, "{}".to_owned()),
+        };
+        async move { answer }
     };
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -140,6 +160,92 @@ async fn raw_answers_that_cannot_be_removed_are_nobodys_outcome() {
         assert_eq!(place.perform(&indexer, &pages(1)).await, [Ok(())]);
     }
     assert_eq!(*asked.lock().unwrap(), ["/_bulk", "/raw-*/_settings", "/_bulk"]);
+}
+
+fn one_page(sessions: usize, attempt: u32) -> Vec<Message> {
+    let mut message = page(0, sessions, AT, |_, _| {});
+    message.headers.attempt = attempt;
+    vec![message]
+}
+
+#[tokio::test]
+async fn an_item_on_which_the_store_fails_is_sent_alone_and_then_dies_alone() {
+    let place = Place::new();
+    let mut answers = vec![Answer::But(7, 500); 3];
+    answers.push(Answer::But(0, 500));
+    let store = engine(answers).await;
+    let indexer = indexer(&store);
+    for attempt in 0..2 {
+        let outcomes = place.perform(&indexer, &one_page(300, attempt)).await;
+        let Err(Failure::Retry { cause, .. }) = &outcomes[0] else { panic!("{outcomes:?}") };
+        assert!(cause.text.contains("told_so") && !cause.text.contains("canary"), "{cause}");
+        assert!(place.drain(Queue::dead()).await.is_empty());
+    }
+    assert_eq!(place.perform(&indexer, &one_page(300, 2)).await, [Ok(())]);
+    let dead = place.drain(Queue::dead()).await;
+    assert_eq!(dead.len(), 1, "its neighbours are indexed");
+    let cause = dead[0].headers.cause.as_ref().unwrap();
+    assert!(
+        cause.text.contains("told_so") && cause.text.contains("500") && !cause.text.contains("canary"),
+        "{cause}"
+    );
+    assert!(dead[0].headers.message_id.ends_with(&format!(":{}", 16_778_240 + 7 * 1_024)), "{dead:?}");
+}
+
+#[tokio::test]
+async fn an_item_that_succeeds_alone_is_no_dead_letter() {
+    let place = Place::new();
+    let store = engine(vec![Answer::But(7, 500), Answer::But(9, 500)]).await;
+    assert_eq!(place.perform(&indexer(&store), &one_page(300, 2)).await, [Ok(())]);
+    assert!(place.drain(Queue::dead()).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_store_that_refuses_every_document_of_a_kind_is_one_hold() {
+    for answer in [Answer::All(400), Answer::All(500), Answer::Nothing] {
+        let place = Place::new();
+        let store = engine(vec![answer.clone(), answer.clone(), Answer::But(5, 400)]).await;
+        let indexer = indexer(&store);
+        for _ in 0..2 {
+            let outcomes = place.perform(&indexer, &one_page(300, 0)).await;
+            let Err(Failure::Hold { why, .. }) = &outcomes[0] else { panic!("{answer:?}: {outcomes:?}") };
+            assert!(why.contains("every document of the kind sessions") && why.contains("ua check"), "{why}");
+            assert!(!why.contains("canary"), "{why}");
+            assert!(place.drain(Queue::dead()).await.is_empty());
+        }
+        assert_eq!(place.perform(&indexer, &one_page(300, 0)).await, [Ok(())], "it is mended");
+        let dead = place.drain(Queue::dead()).await;
+        assert_eq!(dead.len(), 1, "one bad document among good ones");
+        assert!(!format!("{:?}", dead[0].headers).contains("canary"), "{:?}", dead[0].headers);
+    }
+}
+
+#[tokio::test]
+async fn a_few_bad_documents_are_dead_letters_and_not_a_hold() {
+    let place = Place::new();
+    let store = engine(vec![Answer::All(400); 2]).await;
+    let indexer = indexer(&store);
+    assert_eq!(place.perform(&indexer, &one_page(9, 0)).await, [Ok(())]);
+    assert_eq!(place.drain(Queue::dead()).await.len(), 9);
+    let outcomes = place.perform(&indexer, &one_page(1, 0)).await;
+    assert!(matches!(outcomes[0], Err(Failure::Hold { .. })), "the tenth in a row: {outcomes:?}");
+}
+
+#[tokio::test]
+async fn a_refusal_of_rights_is_no_dead_letter_and_no_end() {
+    let place = Place::new();
+    let store =
+        engine(vec![Answer::All(403), Answer::But(5, 403), Answer::Whole(302), Answer::Whole(404)]).await;
+    let indexer = indexer(&store);
+    let outcomes = place.perform(&indexer, &one_page(300, 0)).await;
+    assert!(matches!(outcomes[0], Err(Failure::Refused { .. })), "{outcomes:?}");
+    let outcomes = place.perform(&indexer, &one_page(300, 0)).await;
+    assert!(matches!(outcomes[0], Err(Failure::Defer { .. })), "other indices are written: {outcomes:?}");
+    for _ in 0..2 {
+        let outcomes = place.perform(&indexer, &one_page(300, 0)).await;
+        assert!(matches!(outcomes[0], Err(Failure::Refused { .. })), "{outcomes:?}");
+    }
+    assert!(place.drain(Queue::dead()).await.is_empty());
 }
 
 #[tokio::test]

@@ -1,10 +1,11 @@
-//! What an answer means, and what a missing one means: for the request as a whole.
+//! What an answer means for the request as a whole.
 
-use ::elasticsearch::http::StatusCode;
 use bytes::Bytes;
+use reqwest::StatusCode;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use super::fault::{Fault, Meaning, Place};
 use crate::StoreError;
 
 /// An answer that came, whatever it says.
@@ -14,15 +15,8 @@ pub(super) struct Answer {
     pub(super) body: Bytes,
     /// Who answered.
     pub(super) name: String,
-}
-
-/// The error object of an answer or of an item of it.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Fault {
-    #[serde(rename = "type")]
-    pub(super) kind: String,
-    pub(super) reason: Option<String>,
+    /// The host that a redirect names.
+    pub(super) target: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -33,29 +27,44 @@ struct Failed {
 impl Answer {
     /// The answer, if it is one of success.
     pub(super) fn accepted(self) -> Result<Self, StoreError> {
-        let (status, name) = (self.status, &self.name);
+        let Self { status, name, .. } = &self;
         match status.as_u16() {
             200..=299 => Ok(self),
-            401 => Err(StoreError::Refused(format!(
-                "{name} does not accept the credentials (401); look at ES_USER and ES_PASSWORD, or ES_API_KEY"
-            ))),
-            // Nobody lacks a right: the server takes nothing from anybody for a while, as it does with a full disk.
-            403 if self.reason().starts_with("cluster_block_exception") => {
-                Err(StoreError::Away(format!("{name} takes no writes (403): {}", self.reason())))
+            300..=399 => {
+                let target = self.target.as_deref().unwrap_or("another place");
+                Err(StoreError::Refused(format!(
+                    "{name} redirects to {target} ({status}), and nothing is sent there; \
+                     set ES_HOST to where the search engine itself answers"
+                )))
             }
-            403 => Err(StoreError::Refused(format!(
-                "{name} forbids this (403): {}; give the user the right to write and to manage the indices",
-                self.reason()
-            ))),
-            429 => Err(StoreError::Busy),
-            408 | 500..=599 => Err(StoreError::Away(format!("{name} answers {status}: {}", self.reason()))),
-            300..=399 => Err(StoreError::Refused(format!(
-                "{name} sends elsewhere ({status}); set ES_HOST to where the search engine itself answers"
-            ))),
-            _ => {
-                Err(StoreError::Refused(format!("{name} refuses the request ({status}): {}", self.reason())))
-            }
+            _ => Err(self.fault().map_or_else(|| self.faceless(), |fault| self.judged(&fault))),
         }
+    }
+
+    /// As [`Answer::accepted`], for a request without documents: then the server's own words may be shown.
+    pub(super) fn accepted_aloud(self) -> Result<Self, StoreError> {
+        match self.fault() {
+            Some(fault) if self.status == StatusCode::BAD_REQUEST => Err(StoreError::Misconfigured(format!(
+                "{} refuses the request: {}",
+                self.name,
+                fault.aloud()
+            ))),
+            _ => self.accepted(),
+        }
+    }
+
+    /// The answer to a request that is confirmed by `acknowledged`.
+    pub(super) fn acknowledged(&self) -> Result<(), StoreError> {
+        #[derive(Deserialize)]
+        struct Acknowledged {
+            #[serde(default)]
+            acknowledged: bool,
+        }
+        let Acknowledged { acknowledged } = self.json()?;
+        let unconfirmed = || {
+            StoreError::Away(format!("{} did not confirm the change in time; repeat the command", self.name))
+        };
+        acknowledged.then_some(()).ok_or_else(unconfirmed)
     }
 
     /// The body as JSON of the expected shape.
@@ -65,7 +74,7 @@ impl Answer {
 
     /// The body is not what was expected: something stands between here and the search engine, or it broke off.
     pub(super) fn unreadable(&self, error: &serde_json::Error) -> StoreError {
-        let Self { status, name, body } = self;
+        let Self { status, name, body, .. } = self;
         let what = if body.starts_with(b"<") { "a page for people" } else { "something unreadable" };
         StoreError::Away(format!(
             "{name} answers {status} with {what} ({:?}, byte {}); is a proxy in between?",
@@ -74,38 +83,46 @@ impl Answer {
         ))
     }
 
-    /// The server's own words, if it has any.
+    /// The error object, if it has one.
+    pub(super) fn fault(&self) -> Option<Fault> {
+        serde_json::from_slice(&self.body).ok().map(|failed: Failed| failed.error)
+    }
+
+    /// The type of the error, and what may be shown of it.
     pub(super) fn reason(&self) -> String {
-        let failed: Option<Failed> = serde_json::from_slice(&self.body).ok();
-        failed.map_or_else(|| "it does not say why".to_owned(), |failed| failed.error.in_one_line())
+        self.fault().map_or_else(|| "it does not say why".to_owned(), |fault| fault.shown(None))
     }
-}
 
-impl Fault {
-    /// Type and reason in one line, without the values of a document.
-    pub(super) fn in_one_line(&self) -> String {
-        let reason = self.reason.as_deref().unwrap_or_default();
-        let end = ["Preview of field's value", "The prefix of the first immense term", "original message"]
-            .iter()
-            .filter_map(|marker| reason.find(marker))
-            .min()
-            .unwrap_or(reason.len());
-        let words = reason[..end].split_whitespace().collect::<Vec<_>>().join(" ");
-        let words = words.trim_end_matches([' ', '.', ',', ':']);
-        let text = if words.is_empty() { self.kind.clone() } else { format!("{}: {words}", self.kind) };
-        text.chars().take(500).collect()
+    fn judged(&self, fault: &Fault) -> StoreError {
+        let Self { status, name, .. } = self;
+        let (meaning, words) = fault.judge(status.as_u16(), Place { kind: None, index: None });
+        let text = format!("{name}: {words}");
+        match meaning {
+            Meaning::Busy if status.as_u16() == 429 && !fault.is_block() => StoreError::Busy(text),
+            Meaning::Busy | Meaning::Failed => StoreError::Away(text),
+            Meaning::Denied => StoreError::Refused(text),
+            Meaning::Refused => {
+                StoreError::Refused(format!("{name} refuses the request ({status} {})", fault.shown(None)))
+            }
+        }
     }
-}
 
-/// No answer came.
-pub(super) fn away(name: &str, error: &::elasticsearch::Error) -> StoreError {
-    // The client's text repeats the whole URL; the innermost cause says what happened.
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(inner) = cause.source() {
-        cause = inner;
+    /// An error without a search engine's error object.
+    fn faceless(&self) -> StoreError {
+        let Self { status, name, body, .. } = self;
+        let what = if body.starts_with(b"<") { "a page for people" } else { "no error of a search engine" };
+        let text = format!("{name} answers {status} with {what}");
+        match status.as_u16() {
+            429 => StoreError::Busy(format!("{text}; it takes no more requests for now")),
+            408 | 500..=599 => StoreError::Away(format!("{text}; is a proxy or load balancer in between?")),
+            401 | 403 => StoreError::Refused(format!(
+                "{text}; is a proxy or load balancer in between, and are ES_USER and ES_PASSWORD, or ES_API_KEY, right?"
+            )),
+            _ => StoreError::Refused(format!(
+                "{text}; is a proxy or load balancer in between, and is ES_HOST the search engine's own address?"
+            )),
+        }
     }
-    let why = if error.is_timeout() { "no answer in time".to_owned() } else { cause.to_string() };
-    StoreError::Away(format!("{name} cannot be reached: {why}; is it running, and is ES_HOST right?"))
 }
 
 #[cfg(test)]
@@ -114,14 +131,15 @@ mod tests {
 
     fn answer(status: u16, body: &'static str) -> Answer {
         let status = StatusCode::from_u16(status).unwrap();
-        Answer { status, body: Bytes::from_static(body.as_bytes()), name: "http://h:1/".to_owned() }
+        let name = "http://h:1/".to_owned();
+        Answer { status, body: Bytes::from_static(body.as_bytes()), name, target: None }
     }
 
     #[test]
     fn every_status_means_something() {
         let means = |status, body| answer(status, body).accepted().unwrap_err();
         assert!(answer(201, "").accepted().is_ok());
-        assert_eq!(means(429, ""), StoreError::Busy);
+        assert!(matches!(means(429, ""), StoreError::Busy(_)));
         for status in [408, 500, 502, 503, 504] {
             assert!(matches!(means(status, "<html>"), StoreError::Away(_)), "{status}");
         }
@@ -130,23 +148,17 @@ mod tests {
         }
         let error =
             means(403, r#"{"error":{"type":"security_exception","reason":"no\npermissions"},"status":403}"#);
-        assert!(error.to_string().contains("security_exception: no permissions"), "{error}");
+        assert!(error.to_string().contains("security_exception"), "{error}");
         let blocked = r#"{"error":{"type":"cluster_block_exception","reason":"blocked by: [FORBIDDEN/13/cluster read-only / allow delete (api)];"},"status":403}"#;
-        assert!(
-            matches!(means(403, blocked), StoreError::Away(_)),
-            "a cluster that is read-only for a while"
-        );
+        let error = means(403, blocked);
+        assert!(matches!(&error, StoreError::Away(text) if text.contains("disk")), "{error}");
     }
 
     #[test]
-    fn a_reason_shows_no_value_of_the_document() {
-        for reason in [
-            "failed to parse field [duration] of type [integer] in document with id 'a'. Preview of field's value: 'canary'",
-            "Document contains at least one immense term in field=\"x\", The prefix of the first immense term is: '[canary]...'",
-        ] {
-            let fault = Fault { kind: "mapper_parsing_exception".into(), reason: Some(reason.into()) };
-            let line = fault.in_one_line();
-            assert!(line.starts_with("mapper_parsing_exception: ") && !line.contains("canary"), "{line}");
+    fn a_change_that_is_not_acknowledged_is_not_done() {
+        assert_eq!(answer(200, r#"{"acknowledged":true}"#).acknowledged(), Ok(()));
+        for body in [r#"{"acknowledged":false}"#, "{}", "<html>"] {
+            assert!(matches!(answer(200, body).acknowledged(), Err(StoreError::Away(_))), "{body}");
         }
     }
 }

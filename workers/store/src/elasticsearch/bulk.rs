@@ -1,15 +1,20 @@
 //! Bulk requests: cut where they are too large, and a verdict for every item.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
-use ::elasticsearch::http::Method;
+use reqwest::Method;
 use serde::Deserialize;
 
 use super::Elasticsearch;
-use super::answer::{Answer, Fault};
+use super::answer::Answer;
+use super::fault::{Fault, Meaning, Place};
+use crate::batch::Item;
 use crate::{Batch, StoreError, Verdict};
 
-const PATH: &str = "_bulk?filter_path=errors,items.*.status,items.*.error.type,items.*.error.reason";
+/// Asks for the effect on each item. An index without a primary shard is waited for 20 s, not the server's minute.
+const PATH: &str = "_bulk?timeout=20s&filter_path=items.*.result,items.*.status,items.*.error.type,items.*.error.reason,\
+                    items.*.error.caused_by.type,items.*.error.caused_by.reason,items.*.error.index";
 
 /// Writes a batch, in as many requests as the server's limit asks for.
 pub(super) async fn write(store: &Elasticsearch, batch: &Batch) -> Result<Vec<Verdict>, StoreError> {
@@ -43,11 +48,14 @@ async fn send(
     if body.len() > store.request_bytes {
         return Ok(None);
     }
-    let answer = store.ask(Method::Post, PATH, body).await?;
-    match answer.status.as_u16() {
-        413 => Ok(None),
-        429 => Ok(Some(vec![Verdict::Busy; range.len()])),
-        _ => verdicts(&answer.accepted()?, range.len()).map(Some),
+    let answer = store.ask(Method::POST, PATH, body).await?;
+    if answer.status.as_u16() == 413 {
+        return Ok(None);
+    }
+    match answer.accepted() {
+        Ok(answer) => verdicts(&answer, batch.items().skip(range.start).take(range.len())).map(Some),
+        Err(StoreError::Busy(reason)) => Ok(Some(vec![Verdict::Busy { reason }; range.len()])),
+        Err(error) => Err(error),
     }
 }
 
@@ -58,133 +66,172 @@ fn too_large(batch: &Batch, range: Range<usize>) -> Verdict {
     }
 }
 
-#[derive(Deserialize)]
-struct Errors {
-    errors: bool,
-}
-
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
+#[serde(default)]
 struct Items {
-    items: Vec<Action>,
+    items: Vec<BTreeMap<String, Effect>>,
 }
 
+/// What an action did.
 #[derive(Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Action {
-    Index(Item),
-    Delete(Item),
-}
-
-#[derive(Deserialize)]
-struct Item {
+struct Effect {
     status: u16,
+    #[serde(default)]
+    result: Option<String>,
     #[serde(default)]
     error: Fault,
 }
 
-fn verdicts(answer: &Answer, wanted: usize) -> Result<Vec<Verdict>, StoreError> {
-    // Nearly always nothing went wrong: then no item needs to be looked at.
-    if !answer.json::<Errors>()?.errors {
-        return Ok(vec![Verdict::Indexed; wanted]);
-    }
+/// One verdict per item. The server's own `errors` is not looked at: it says nothing of documents that a pipeline
+/// dropped.
+fn verdicts<'a>(
+    answer: &Answer,
+    wanted: impl ExactSizeIterator<Item = Item<'a>>,
+) -> Result<Vec<Verdict>, StoreError> {
     let Items { items } = answer.json()?;
-    if items.len() != wanted {
-        let (name, found) = (&answer.name, items.len());
+    if items.len() != wanted.len() {
+        let (name, found, wanted) = (&answer.name, items.len(), wanted.len());
         return Err(StoreError::Away(format!(
-            "{name} answers for {found} of {wanted} documents; is a proxy in between?"
+            "{name} answers for {found} of {wanted} documents, so none of them counts as written; is a proxy in between?"
         )));
     }
-    let verdict = |action| match action {
-        // What is to go is not there.
-        Action::Delete(Item { status: 404, error }) if error.kind.is_empty() => Ok(Verdict::Indexed),
-        Action::Index(item) | Action::Delete(item) => verdict(item, &answer.name),
-    };
-    items.into_iter().map(verdict).collect()
+    Ok(items.into_iter().zip(wanted).map(|(effects, item)| verdict(effects, item)).collect())
 }
 
-fn verdict(item: Item, name: &str) -> Result<Verdict, StoreError> {
-    let Item { status, error } = item;
-    match (status, error.kind.as_str()) {
-        (200..=299, _) => Ok(Verdict::Indexed),
-        (409, _) => Ok(Verdict::Stale),
-        (413, _) => Ok(Verdict::TooLarge { reason: error.in_one_line() }),
-        // A full disk makes indices read-only for a while: the document is innocent.
-        (429 | 500..=599, _) | (_, "cluster_block_exception") => Ok(Verdict::Busy),
-        // What is wrong here is wrong for every document, until somebody corrects it.
-        (401 | 403 | 404, _)
-        | (
-            _,
-            "validation_exception"
-            | "index_closed_exception"
-            | "invalid_index_name_exception"
-            | "index_create_block_exception"
-            | "security_exception",
-        ) => Err(StoreError::Refused(format!(
-            "{name} makes no index for the documents ({status}): {}; correct its settings or the user's rights",
-            error.in_one_line()
-        ))),
-        _ => Ok(Verdict::Refused { reason: error.in_one_line() }),
+fn verdict(mut effects: BTreeMap<String, Effect>, item: Item<'_>) -> Verdict {
+    let action = if item.is_deletion { "delete" } else { "index" };
+    let Some(Effect { status, result, error }) = effects.remove(action) else {
+        let reason = "the search engine answers for another action than the one it was asked for".to_owned();
+        return Verdict::Refused { reason };
+    };
+    match status {
+        // What is to go is not there, and its index may not be, either.
+        404 if item.is_deletion
+            && (result.as_deref() == Some("not_found") || error.is("index_not_found_exception")) =>
+        {
+            Verdict::Indexed
+        }
+        200..=299 => effect(status, result.as_deref(), item.is_deletion),
+        409 => Verdict::Stale,
+        413 => Verdict::TooLarge { reason: error.shown(Some(item.kind)) },
+        _ => {
+            let place = Place { kind: Some(item.kind), index: Some(item.index) };
+            let (meaning, reason) = error.judge(status, place);
+            match meaning {
+                Meaning::Busy => Verdict::Busy { reason },
+                Meaning::Denied => Verdict::Denied { reason },
+                Meaning::Failed => Verdict::Failed { reason },
+                Meaning::Refused => Verdict::Refused { reason },
+            }
+        }
     }
+}
+
+/// A status of success alone does not say that the document is there.
+fn effect(status: u16, result: Option<&str>, is_deletion: bool) -> Verdict {
+    let found = match result {
+        Some("created" | "updated") if !is_deletion => return Verdict::Indexed,
+        Some("deleted" | "not_found") if is_deletion => return Verdict::Indexed,
+        Some(known @ ("noop" | "created" | "updated" | "deleted" | "not_found")) => known,
+        Some(_) => "an unknown word",
+        None => "none",
+    };
+    let reason = format!(
+        "not_written: the search engine answers {status} with the result {found}, and wrote nothing; \
+         does an ingest pipeline drop the document (index.default_pipeline, index.final_pipeline)?"
+    );
+    Verdict::Refused { reason }
 }
 
 #[cfg(test)]
 mod tests {
-    use ::elasticsearch::http::StatusCode;
     use bytes::Bytes;
+    use reqwest::StatusCode;
+    use serde_json::json;
 
     use super::*;
+    use crate::Kind;
 
-    fn answer(body: &'static str) -> Answer {
-        Answer {
-            status: StatusCode::OK,
-            body: Bytes::from_static(body.as_bytes()),
-            name: "http://h:1/".into(),
+    fn judged(body: &str, wanted: usize) -> Result<Vec<Verdict>, StoreError> {
+        let mut batch = Batch::new();
+        for id in 0..wanted {
+            batch.push("", Kind::Meetings, "meetings-2026.01".into(), id.to_string(), 1, &json!({})).unwrap();
         }
+        let body = Bytes::copy_from_slice(body.as_bytes());
+        let answer = Answer { status: StatusCode::OK, body, name: "http://h:1/".into(), target: None };
+        let items: Vec<Item<'_>> = batch.items().collect();
+        verdicts(&answer, items.into_iter())
+    }
+
+    fn names(verdicts: &[Verdict]) -> Vec<String> {
+        let name = |verdict: &Verdict| {
+            format!("{verdict:?}").split([' ', '{']).next().unwrap_or_default().to_owned()
+        };
+        verdicts.iter().map(name).collect()
     }
 
     #[test]
     fn each_item_has_its_own_verdict() {
-        let body = r#"{"errors":true,"items":[{"index":{"status":201}},
+        let body = r#"{"items":[{"index":{"status":201,"result":"created"}},
             {"index":{"status":409,"error":{"type":"version_conflict_engine_exception","reason":"r"}}},
             {"index":{"status":429,"error":{"type":"es_rejected_execution_exception","reason":"r"}}},
             {"index":{"status":503,"error":{"type":"unavailable_shards_exception","reason":"r"}}},
             {"index":{"status":403,"error":{"type":"cluster_block_exception","reason":"r"}}},
-            {"index":{"status":400,"error":{"type":"mapper_parsing_exception","reason":"field [x]"}}}]}"#;
-        let wanted = [
-            Verdict::Indexed,
-            Verdict::Stale,
-            Verdict::Busy,
-            Verdict::Busy,
-            Verdict::Busy,
-            Verdict::Refused { reason: "mapper_parsing_exception: field [x]".into() },
-        ];
-        assert_eq!(verdicts(&answer(body), 6).unwrap(), wanted);
+            {"index":{"status":400,"error":{"type":"index_closed_exception","reason":"closed"}}},
+            {"index":{"status":403,"error":{"type":"security_exception","reason":"r"}}},
+            {"index":{"status":404,"error":{"type":"index_not_found_exception","reason":"[action.auto_create_index]"}}},
+            {"index":{"status":500,"error":{"type":"fail_processor_exception","reason":"r"}}},
+            {"index":{"status":400,"error":{"type":"mapper_parsing_exception","reason":"field [topic]"}}}]}"#;
+        let wanted =
+            ["Indexed", "Stale", "Busy", "Busy", "Busy", "Busy", "Denied", "Denied", "Failed", "Refused"];
+        assert_eq!(names(&judged(body, 10).unwrap()), wanted);
     }
 
     #[test]
-    fn without_errors_no_item_is_read() {
-        assert_eq!(
-            verdicts(&answer(r#"{"errors":false}"#), 2).unwrap(),
-            [Verdict::Indexed, Verdict::Indexed]
-        );
+    fn success_without_an_effect_is_refused() {
+        let body = r#"{"errors":false,"items":[{"index":{"status":200,"result":"updated"}},
+            {"index":{"status":200,"result":"noop"}},{"index":{"status":200}},{"create":{"status":201,"result":"created"}},
+            {"index":{"status":200,"result":"canary"}}]}"#;
+        let verdicts = judged(body, 5).unwrap();
+        assert_eq!(names(&verdicts), ["Indexed", "Refused", "Refused", "Refused", "Refused"]);
+        assert!(format!("{verdicts:?}").contains("noop") && !format!("{verdicts:?}").contains("canary"));
+    }
+
+    #[test]
+    fn a_deletion_is_done_when_the_document_is_not_there() {
+        let answers = [
+            (r#"{"delete":{"status":200,"result":"deleted"}}"#, "Indexed"),
+            (r#"{"delete":{"status":404,"result":"not_found"}}"#, "Indexed"),
+            (
+                r#"{"delete":{"status":404,"error":{"type":"index_not_found_exception","reason":"r"}}}"#,
+                "Indexed",
+            ),
+            (
+                r#"{"delete":{"status":409,"error":{"type":"version_conflict_engine_exception","reason":"r"}}}"#,
+                "Stale",
+            ),
+            (r#"{"delete":{"status":200,"result":"noop"}}"#, "Refused"),
+            (r#"{"delete":{"status":200,"result":"updated"}}"#, "Refused"),
+            (r#"{"index":{"status":200,"result":"deleted"}}"#, "Refused"),
+        ];
+        for (body, wanted) in answers {
+            let mut batch = Batch::new();
+            batch.push_deletion("", Kind::Meetings, "meetings-2026.01".into(), "a".into(), 1).unwrap();
+            let effects = serde_json::from_str(body).unwrap();
+            assert_eq!(names(&[verdict(effects, batch.items().next().unwrap())]), [wanted], "{body}");
+        }
     }
 
     #[test]
     fn an_answer_for_fewer_items_settles_none() {
-        let body = r#"{"errors":true,"items":[{"index":{"status":201}}]}"#;
-        assert!(matches!(verdicts(&answer(body), 2), Err(StoreError::Away(_))));
-        assert!(matches!(verdicts(&answer(r#"{"errors":fal"#), 2), Err(StoreError::Away(_))));
-        assert!(matches!(verdicts(&answer("<html></html>"), 2), Err(StoreError::Away(_))));
-    }
-
-    #[test]
-    fn what_is_wrong_for_all_documents_is_no_verdict_on_one() {
-        for (status, kind) in
-            [(400, "validation_exception"), (404, "index_not_found_exception"), (403, "security_exception")]
-        {
-            let item = Item { status, error: Fault { kind: kind.into(), reason: Some("why".into()) } };
-            let error = verdict(item, "http://h:1/").unwrap_err();
-            assert!(matches!(&error, StoreError::Refused(text) if text.contains(kind)), "{error}");
+        for body in [
+            r#"{"errors":true,"items":[{"index":{"status":201,"result":"created"}}]}"#,
+            r#"{"errors":false}"#,
+            "{}",
+            r#"{"errors":fal"#,
+            "<html></html>",
+        ] {
+            assert!(matches!(judged(body, 2), Err(StoreError::Away(_))), "{body}");
         }
     }
 }

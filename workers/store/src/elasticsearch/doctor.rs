@@ -3,14 +3,17 @@
 
 use std::collections::BTreeMap;
 
-use ::elasticsearch::http::{Method, StatusCode};
+use jiff::civil::Date;
+use reqwest::{Method, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::answer::{Answer, Fault};
-use super::{Elasticsearch, expire};
+use super::answer::Answer;
+use super::conflicts::matches;
+use super::fault::Fault;
+use super::{Elasticsearch, expire, shards};
 use crate::report::{Findings, Right};
-use crate::{Kind, StoreError};
+use crate::{Kind, Split, StoreError};
 
 /// What is asked of an index that is to be written to.
 const INDEX_PRIVILEGES: [&str; 4] = ["read", "write", "create_index", "manage"];
@@ -18,16 +21,22 @@ const INDEX_PRIVILEGES: [&str; 4] = ["read", "write", "create_index", "manage"];
 const CLUSTER_PRIVILEGES: [&str; 2] = ["manage_index_templates", "monitor"];
 
 pub(super) async fn examine(store: &Elasticsearch) -> Result<Findings, StoreError> {
-    let indices = match expire::names(store, &store.all_indices(), "open").await {
-        Ok(names) => names,
-        // Not to be told the names of indices is no hindrance to writing into them.
-        Err(StoreError::Refused(_)) => Vec::new(),
-        Err(error) => return Err(error),
-    };
-    let mut blocks = cluster_blocks(store).await?;
-    blocks.extend(index_blocks(store).await?);
+    let indices = named(store, "open").await?;
+    let cluster = cluster_settings(store).await?;
+    let settings = index_settings(store).await?;
+    let mut blocks: Vec<(String, String)> = in_force(cluster.clone(), "cluster.blocks.")
+        .map(|block| ("the whole cluster".to_owned(), block))
+        .collect();
+    for (name, settings) in &settings {
+        blocks.extend(in_force(settings.clone(), "index.blocks.").map(|block| (name.clone(), block)));
+    }
+    let shards::Health { status, red } = shards::health(store).await?;
     Ok(Findings {
-        cluster: cluster(store, &indices).await?,
+        cluster: status,
+        red,
+        closed: named(store, "closed").await?,
+        not_created: not_created(store, &cluster),
+        pipelines: pipelines(&settings),
         read: may_read(store).await?,
         write: may_write(store, &indices).await?,
         missing_privileges: missing_privileges(store).await?,
@@ -36,56 +45,102 @@ pub(super) async fn examine(store: &Elasticsearch) -> Result<Findings, StoreErro
     })
 }
 
-/// Health of our indices, or of the cluster while there are none; `None` where it is not told.
-async fn cluster(store: &Elasticsearch, indices: &[String]) -> Result<Option<String>, StoreError> {
-    #[derive(Deserialize)]
-    struct Cluster {
-        status: String,
-    }
-    // A few stand for all: the address of a request has a bound.
-    let some = indices.iter().rev().take(20).map(String::as_str).collect::<Vec<_>>().join(",");
-    let answer = store.ask(Method::Get, &format!("_cluster/health/{some}?timeout=3s"), ()).await?;
-    match answer.status {
-        StatusCode::FORBIDDEN => Ok(None),
-        // Told, but not in time to become better.
-        StatusCode::REQUEST_TIMEOUT => Ok(Some(answer.json::<Cluster>()?.status)),
-        _ => Ok(Some(answer.accepted()?.json::<Cluster>()?.status)),
+/// Our indices that are open, or closed. Asked for by patterns: a name alone is told in whatever state it is.
+async fn named(store: &Elasticsearch, which: &str) -> Result<Vec<String>, StoreError> {
+    let patterns = Kind::ALL.map(|kind| format!("{}{}*", store.prefix(), kind.name())).join(",");
+    match expire::names(store, &patterns, which).await {
+        Ok(mut names) => {
+            names.retain(|name| shards::own(store, name).is_some());
+            Ok(names)
+        }
+        // Not to be told the names of indices is no hindrance to writing into them.
+        Err(StoreError::Refused(_)) => Ok(Vec::new()),
+        Err(error) => Err(error),
     }
 }
 
-async fn cluster_blocks(store: &Elasticsearch) -> Result<Vec<(String, String)>, StoreError> {
-    #[derive(Deserialize)]
-    struct Settings {
-        persistent: BTreeMap<String, Value>,
-        transient: BTreeMap<String, Value>,
+type Settings = BTreeMap<String, Value>;
+
+/// The cluster's settings by their full name, the strongest of each.
+async fn cluster_settings(store: &Elasticsearch) -> Result<Settings, StoreError> {
+    #[derive(Default, Deserialize)]
+    #[serde(default)]
+    struct All {
+        defaults: Settings,
+        persistent: Settings,
+        transient: Settings,
     }
-    let answer = store.ask(Method::Get, "_cluster/settings?flat_settings=true", ()).await?;
+    let answer =
+        store.ask(Method::GET, "_cluster/settings?flat_settings=true&include_defaults=true", ()).await?;
     if answer.status == StatusCode::FORBIDDEN {
-        return Ok(Vec::new());
+        return Ok(Settings::new());
     }
-    let Settings { persistent, transient } = answer.accepted()?.json()?;
-    let all = persistent.into_iter().chain(transient);
-    Ok(in_force(all, "cluster.blocks.").map(|block| ("the whole cluster".to_owned(), block)).collect())
+    let All { defaults, persistent, transient } = answer.accepted()?.json()?;
+    Ok(defaults.into_iter().chain(persistent).chain(transient).collect())
 }
 
-async fn index_blocks(store: &Elasticsearch) -> Result<Vec<(String, String)>, StoreError> {
+/// The settings of our indices by their full name.
+async fn index_settings(store: &Elasticsearch) -> Result<BTreeMap<String, Settings>, StoreError> {
     #[derive(Deserialize)]
     struct Index {
-        settings: BTreeMap<String, Value>,
+        settings: Settings,
     }
     let path = format!(
-        "{}/_settings/index.blocks.*?flat_settings=true&ignore_unavailable=true&allow_no_indices=true",
+        "{}/_settings?flat_settings=true&ignore_unavailable=true&allow_no_indices=true",
         store.all_indices()
     );
-    let answer = store.ask(Method::Get, &path, ()).await?;
+    let answer = store.ask(Method::GET, &path, ()).await?;
     if answer.status == StatusCode::FORBIDDEN {
-        return Ok(Vec::new());
+        return Ok(BTreeMap::new());
     }
     let indices: BTreeMap<String, Index> = answer.accepted()?.json()?;
-    let blocks = indices.into_iter().flat_map(|(name, index)| {
-        in_force(index.settings, "index.blocks.").map(move |block| (name.clone(), block)).collect::<Vec<_>>()
-    });
-    Ok(blocks.collect())
+    Ok(indices.into_iter().map(|(name, index)| (name, index.settings)).collect())
+}
+
+fn pipelines(settings: &BTreeMap<String, Settings>) -> Vec<String> {
+    let of = |settings: &Settings| {
+        let names = ["index.default_pipeline", "index.final_pipeline"];
+        let used =
+            names.into_iter().filter_map(|name| Some(format!("{name} {}", settings.get(name)?.as_str()?)));
+        used.filter(|used| !used.ends_with(" _none")).collect::<Vec<_>>()
+    };
+    let mut used: Vec<String> = settings.values().flat_map(of).collect();
+    used.sort();
+    used.dedup();
+    used
+}
+
+/// The patterns of our indices that the cluster does not make by itself, and the setting that says so.
+fn not_created(store: &Elasticsearch, cluster: &Settings) -> Option<(Vec<String>, String)> {
+    let setting = cluster.get("action.auto_create_index")?;
+    let setting = setting.as_str().map_or_else(|| setting.to_string(), str::to_owned);
+    let is_made = |kind: &Kind| {
+        let name = format!("{}{}", store.prefix(), kind.index(Split::Month, Date::constant(2026, 1, 1)));
+        is_created(&setting, &name)
+    };
+    let refused: Vec<String> =
+        Kind::ALL.iter().filter(|kind| !is_made(kind)).map(|kind| store.indices(*kind)).collect();
+    (!refused.is_empty()).then_some((refused, setting))
+}
+
+/// What `action.auto_create_index` says of a name: true, false, or the first pattern that fits; without one, no.
+fn is_created(setting: &str, name: &str) -> bool {
+    match setting {
+        "true" => return true,
+        "false" => return false,
+        _ => {}
+    }
+    for pattern in setting.trim_matches(['[', ']']).split(',').map(|pattern| pattern.trim_matches([' ', '"']))
+    {
+        let (allows, pattern) = match pattern.strip_prefix('-') {
+            Some(pattern) => (false, pattern),
+            None => (true, pattern.strip_prefix('+').unwrap_or(pattern)),
+        };
+        if matches(pattern.as_bytes(), name.as_bytes()) {
+            return allows;
+        }
+    }
+    false
 }
 
 /// The blocks among settings that are switched on and hinder work.
@@ -104,7 +159,7 @@ fn in_force(
 async fn may_read(store: &Elasticsearch) -> Result<Right, StoreError> {
     let path =
         format!("{}/_search?size=0&ignore_unavailable=true&allow_no_indices=true", store.all_indices());
-    judged(&store.ask(Method::Get, &path, ()).await?)
+    judged(&store.ask(Method::GET, &path, ()).await?)
 }
 
 /// Tries a write on a condition that no document fulfils: who may not write is refused for that, all others for the
@@ -125,7 +180,7 @@ async fn may_write(store: &Elasticsearch, indices: &[String]) -> Result<Right, S
         return Ok(Right::Untold);
     };
     let action = json!({"index": {"_index": index, "_id": "ua-check", "if_seq_no": 1_u64 << 52, "if_primary_term": 1}});
-    let answer = store.ask(Method::Post, "_bulk", format!("{action}\n{{}}\n")).await?;
+    let answer = store.ask(Method::POST, "_bulk", format!("{action}\n{{}}\n")).await?;
     if !answer.status.is_success() {
         return judged(&answer);
     }
@@ -133,9 +188,7 @@ async fn may_write(store: &Elasticsearch, indices: &[String]) -> Result<Right, S
     let item = bulk.items.into_iter().next().and_then(|item| item.into_values().next());
     Ok(match item {
         None => Right::Untold,
-        Some(item) if item.status == 403 || item.error.kind.contains("block") => {
-            Right::Refused(item.error.in_one_line())
-        }
+        Some(item) if item.status == 403 || item.error.is_block() => Right::Refused(item.error.shown(None)),
         Some(_) => Right::Granted,
     })
 }
@@ -160,7 +213,7 @@ async fn missing_privileges(store: &Elasticsearch) -> Result<Vec<String>, StoreE
         "cluster": CLUSTER_PRIVILEGES,
         "index": [{"names": names, "privileges": INDEX_PRIVILEGES}]
     });
-    let answer = store.ask(Method::Post, "_security/user/_has_privileges", question.to_string()).await?;
+    let answer = store.ask(Method::POST, "_security/user/_has_privileges", question.to_string()).await?;
     if !answer.status.is_success() {
         return Ok(Vec::new());
     }
@@ -176,6 +229,20 @@ async fn missing_privileges(store: &Elasticsearch) -> Result<Vec<String>, StoreE
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_first_pattern_that_fits_decides_whether_an_index_is_made() {
+        for (setting, wanted) in [
+            ("true", true),
+            ("false", false),
+            ("-sessions-*,+*", false),
+            ("+sessions-*,-*", true),
+            ("logs-*,harvests", false),
+            (r#"["logs-*","sess*"]"#, true),
+        ] {
+            assert_eq!(is_created(setting, "sessions-2026.01"), wanted, "{setting}");
+        }
+    }
 
     #[test]
     fn only_blocks_that_are_switched_on_and_hinder_count() {

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use ::elasticsearch::http::{Method, StatusCode};
 use jiff::civil::Date;
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use super::{Elasticsearch, search};
+use super::{Elasticsearch, search, shards};
 use crate::{Kind, StoreError};
 
 /// Deletes the indices of `kind` with nothing in them that is of `before` or later.
@@ -15,9 +15,16 @@ pub(super) async fn expire(store: &Elasticsearch, kind: Kind, before: Date) -> R
     if !kind.is_split() {
         return Ok(deleted);
     }
-    for name in names(store, &store.indices(kind), "open").await? {
-        let index = name.strip_prefix(store.prefix()).unwrap_or(&name);
-        if kind.is_before(index, before) && !is_young(store, kind, &name, before).await? {
+    let mut old = names(store, &store.indices(kind), "open").await?;
+    old.retain(|name| kind.is_before(name.strip_prefix(store.prefix()).unwrap_or(name), before));
+    if old.is_empty() {
+        return Ok(deleted);
+    }
+    // What a red index holds cannot be told; it expires when it is well again.
+    let red = shards::red(store).await;
+    old.retain(|name| !red.iter().any(|red| name.strip_prefix(store.prefix()) == Some(red)));
+    for name in old {
+        if !is_young(store, kind, &name, before).await? {
             deleted += u64::from(delete(store, &name).await?);
         }
     }
@@ -28,7 +35,7 @@ pub(super) async fn expire(store: &Elasticsearch, kind: Kind, before: Date) -> R
 async fn is_young(store: &Elasticsearch, kind: Kind, name: &str, before: Date) -> Result<bool, StoreError> {
     let received = if kind == Kind::Raw { "fetched_at" } else { "harvest.fetched_at" };
     // What was written a moment ago counts, too.
-    store.ask(Method::Post, &format!("{name}/_refresh?ignore_unavailable=true"), ()).await?.accepted()?;
+    store.ask(Method::POST, &format!("{name}/_refresh?ignore_unavailable=true"), ()).await?.accepted()?;
     let query = json!({"range": {received: {"gte": before.to_string(), "format": "strict_date"}}});
     Ok(search::count_in(store, name, query).await? > 0)
 }
@@ -40,12 +47,15 @@ pub(super) async fn names(
     which: &str,
 ) -> Result<Vec<String>, StoreError> {
     let path = format!("{pattern}/_settings?expand_wildcards={which}&ignore_unavailable=true");
-    let indices: BTreeMap<String, Value> = store.ask(Method::Get, &path, ()).await?.accepted()?.json()?;
+    let indices: BTreeMap<String, Value> = store.ask(Method::GET, &path, ()).await?.accepted()?.json()?;
     Ok(indices.into_keys().collect())
 }
 
 /// Deletes an index (or what else the path names); false when it was not there.
 pub(super) async fn delete(store: &Elasticsearch, path: &str) -> Result<bool, StoreError> {
-    let answer = store.ask(Method::Delete, path, ()).await?;
-    if answer.status == StatusCode::NOT_FOUND { Ok(false) } else { answer.accepted().map(|_| true) }
+    let answer = store.ask(Method::DELETE, path, ()).await?;
+    if answer.status == StatusCode::NOT_FOUND {
+        return Ok(false);
+    }
+    answer.accepted()?.acknowledged().map(|()| true)
 }

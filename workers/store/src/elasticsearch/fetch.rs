@@ -1,12 +1,12 @@
 //! Documents got by their ids.
 
-use ::elasticsearch::http::{Method, StatusCode};
+use reqwest::{Method, StatusCode};
 use serde::Deserialize;
 use serde_json::json;
 use serde_json::value::RawValue;
 
 use super::Elasticsearch;
-use super::answer::Fault;
+use super::fault::{Fault, Place};
 use super::search;
 use crate::{Hit, Kind, StoreError};
 
@@ -48,7 +48,7 @@ pub(super) async fn get_many(
 /// Where the index is known a document can be asked for itself, which sees what no search sees yet.
 async fn from_one_index(store: &Elasticsearch, kind: Kind, ids: &[String]) -> Result<Vec<Hit>, StoreError> {
     let path = format!("{}/_mget", store.indices(kind));
-    let answer = store.ask(Method::Post, &path, json!({"ids": ids}).to_string()).await?;
+    let answer = store.ask(Method::POST, &path, json!({"ids": ids}).to_string()).await?;
     if answer.status == StatusCode::NOT_FOUND {
         return Ok(Vec::new());
     }
@@ -56,12 +56,10 @@ async fn from_one_index(store: &Elasticsearch, kind: Kind, ids: &[String]) -> Re
     for One { _id: id, _version: version, _source: source, error } in answer.accepted()?.json::<Got>()?.docs {
         match (source, error) {
             (Some(source), _) => found.push(Hit { index: kind.name().to_owned(), id, version, source }),
-            (None, Some(error)) if error.kind != "index_not_found_exception" => {
-                return Err(StoreError::Away(format!(
-                    "{} cannot get a document: {}",
-                    store.inner.name,
-                    error.in_one_line()
-                )));
+            (None, Some(error)) if !error.is("index_not_found_exception") => {
+                let index = store.indices(kind);
+                let (_, words) = error.judge(503, Place { kind: None, index: Some(&index) });
+                return Err(StoreError::Away(format!("{} cannot read a document: {words}", store.name())));
             }
             (None, _) => {}
         }

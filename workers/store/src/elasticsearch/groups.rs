@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Elasticsearch;
-use super::search::{LENIENT, MOST, WHOLE, read, selection};
+use super::search::{MOST, Reach, read, selection};
 use crate::{Query, Span, StoreError};
 
 #[derive(Deserialize)]
@@ -89,8 +89,7 @@ async fn buckets(
 ) -> Result<Vec<Bucket>, StoreError> {
     let groups = json!({"terms": {"field": field, "size": MOST}, "aggs": more});
     let body = json!({"size": 0, "query": selection(query)?, "aggs": {"groups": groups}});
-    let path = format!("{}/_search?{LENIENT}&{WHOLE}", store.indices(query.kind));
-    let grouped: Grouped = read(store, &path, &body).await?;
+    let grouped: Grouped = read(store, Reach::to(store, query), "_search", &body).await?;
     Ok(grouped.aggregations.map(|all| all.groups.buckets).unwrap_or_default())
 }
 

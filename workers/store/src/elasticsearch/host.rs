@@ -1,6 +1,6 @@
 //! What may stand in `ES_HOST`.
 
-use ::elasticsearch::http::Url;
+use reqwest::Url;
 
 use crate::StoreError;
 
@@ -54,7 +54,7 @@ fn parse_host(text: &str) -> Result<Url, StoreError> {
 
 // The text may hold a password: it is never shown.
 fn no_host(why: &str) -> StoreError {
-    StoreError::Refused(format!("ES_HOST cannot be used: {why}; set host:port or https://host:port"))
+    StoreError::Misconfigured(format!("ES_HOST cannot be used: {why}; set host:port or https://host:port"))
 }
 
 fn decoded(part: &str) -> String {

@@ -2,35 +2,33 @@
 
 mod answer;
 mod bulk;
+mod client;
+mod conflicts;
 mod doctor;
+mod effect;
 mod expire;
+mod fault;
 mod fetch;
 mod groups;
 mod host;
 mod search;
+mod shards;
 mod tally;
 mod templates;
+mod tls;
+mod unreached;
 
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::elasticsearch::auth::Credentials;
-use ::elasticsearch::cert::{Certificate, CertificateValidation};
-use ::elasticsearch::http::Url;
-use ::elasticsearch::http::headers::HeaderMap;
-use ::elasticsearch::http::request::Body;
-use ::elasticsearch::http::transport::{
-    MultiNodeConnectionPool, SingleNodeConnectionPool, Transport, TransportBuilder,
-};
-use ::elasticsearch::http::{Method, StatusCode};
-use bytes::Bytes;
 use jiff::civil::Date;
-use secrecy::{ExposeSecret as _, SecretString};
-use serde::de::DeserializeOwned;
+use reqwest::{Method, StatusCode};
+use secrecy::SecretString;
 
 use self::answer::Answer;
+use self::client::{ANSWER_BYTES, Client, Sent};
 use crate::store::check_prefix;
 use crate::{
     Batch, Cursor, Findings, Group, Grouping, Health, Hit, Kind, Place, Query, SetupReport, Span, StoreError,
@@ -38,7 +36,7 @@ use crate::{
 };
 
 /// How long a question whether the store is well may take.
-const HEALTH_TIMEOUT: Duration = Duration::from_secs(5);
+const QUICK: Duration = Duration::from_secs(5);
 /// A little less than the 100 MB that a server takes unless told otherwise.
 const REQUEST_BYTES: usize = 90 << 20;
 
@@ -53,7 +51,8 @@ pub struct Settings {
     pub password: Option<SecretString>,
     /// An API key in its encoded form; it goes before user and password.
     pub api_key: Option<SecretString>,
-    /// A file with the certificate of an authority to trust beside the public ones, as PEM.
+    /// A PEM file with the certificate of an authority to trust in addition to the public ones, or with the server's
+    /// own, self-signed one.
     pub ca_cert: Option<PathBuf>,
     /// What index and template names begin with; empty by default.
     pub prefix: String,
@@ -98,20 +97,19 @@ impl fmt::Debug for Settings {
 pub struct Elasticsearch {
     inner: Arc<Inner>,
     request_bytes: usize,
+    answer_bytes: usize,
 }
 
 struct Inner {
-    transport: Transport,
-    /// For errors: the hosts, without anything secret.
-    name: String,
+    client: Client,
     prefix: String,
 }
 
 impl fmt::Debug for Inner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The transport would show its credentials.
-        let Self { name, prefix, transport: _ } = self;
-        f.debug_struct("Inner").field("name", name).field("prefix", prefix).finish_non_exhaustive()
+        // The client would show its credentials.
+        let Self { client, prefix } = self;
+        f.debug_struct("Inner").field("name", &client.name()).field("prefix", prefix).finish_non_exhaustive()
     }
 }
 
@@ -123,10 +121,17 @@ impl Elasticsearch {
     pub fn new(settings: Settings) -> Result<Self, StoreError> {
         check_prefix(&settings.prefix)?;
         let hosts = host::parse_hosts(&settings.host)?;
-        let name = hosts.name();
-        let transport = transport(&settings, hosts)?;
-        let prefix = settings.prefix;
-        Ok(Self { inner: Arc::new(Inner { transport, name, prefix }), request_bytes: REQUEST_BYTES })
+        let client = Client::new(&settings, hosts)?;
+        let inner = Inner { client, prefix: settings.prefix };
+        Ok(Self { inner: Arc::new(inner), request_bytes: REQUEST_BYTES, answer_bytes: ANSWER_BYTES })
+    }
+
+    /// Reads answers of at most `bytes`, for tests.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn with_answer_bytes(mut self, bytes: usize) -> Self {
+        self.answer_bytes = bytes;
+        self
     }
 
     /// Makes bulk requests no larger than `bytes`, where the server is known to take less than it should.
@@ -218,9 +223,16 @@ impl Elasticsearch {
         expire::expire(self, kind, before).await
     }
 
+    /// A red index would be waited for a minute; a search that needs it says that it is red.
     pub(crate) async fn refresh(&self) -> Result<(), StoreError> {
-        let path = format!("{}/_refresh?ignore_unavailable=true&allow_no_indices=true", self.all_indices());
-        self.ask(Method::Post, &path, ()).await?.accepted()?;
+        let red = shards::red(self).await;
+        let well = Kind::ALL.into_iter().filter(|kind| !red.iter().any(|red| red == kind.name()));
+        let mut indices = well.map(|kind| self.indices(kind)).collect::<Vec<_>>().join(",");
+        for red in red.iter().filter(|red| red.contains('-')) {
+            indices.push_str(&format!(",-{}{red}", self.prefix()));
+        }
+        let path = format!("{indices}/_refresh?ignore_unavailable=true&allow_no_indices=true");
+        self.ask(Method::POST, &path, ()).await?.accepted()?;
         Ok(())
     }
 
@@ -237,7 +249,7 @@ impl Elasticsearch {
     }
 
     pub(crate) async fn healthy(&self) -> bool {
-        let answer = self.ask_within(Method::Get, "", (), Some(HEALTH_TIMEOUT)).await;
+        let answer = self.ask_within(Method::GET, "", (), Some(QUICK)).await;
         // A refusal is an answer: whether work is accepted, only work can tell.
         answer.is_ok_and(|answer| {
             !answer.status.is_server_error() && answer.status != StatusCode::TOO_MANY_REQUESTS
@@ -259,83 +271,22 @@ impl Elasticsearch {
         Kind::ALL.map(|kind| self.indices(kind)).join(",")
     }
 
-    async fn ask(&self, method: Method, path: &str, body: impl Body) -> Result<Answer, StoreError> {
-        self.ask_within(method, path, body, None).await
+    /// Who is asked: the hosts, without anything secret.
+    fn name(&self) -> &str {
+        self.inner.client.name()
     }
 
-    async fn ask_json<T: DeserializeOwned>(
-        &self,
-        method: Method,
-        path: &str,
-        body: &serde_json::Value,
-    ) -> Result<T, StoreError> {
-        self.ask(method, path, body.to_string()).await?.accepted()?.json()
+    async fn ask(&self, method: Method, path: &str, body: impl Into<Sent>) -> Result<Answer, StoreError> {
+        self.ask_within(method, path, body, None).await
     }
 
     async fn ask_within(
         &self,
         method: Method,
         path: &str,
-        body: impl Body,
+        body: impl Into<Sent>,
         timeout: Option<Duration>,
     ) -> Result<Answer, StoreError> {
-        let transport = &self.inner.transport;
-        let away = |error| answer::away(&self.inner.name, &error);
-        let body = body.bytes().map_or_else(|| written(&body), Ok).map_err(away)?;
-        // A GET with an empty body is refused by some proxies.
-        let body = (!body.is_empty()).then_some(body);
-        let response =
-            transport.send(method, path, HeaderMap::new(), None::<&()>, body, timeout).await.map_err(away)?;
-        let status = response.status_code();
-        let body = response.bytes().await.map_err(away)?;
-        Ok(Answer { status, body, name: self.inner.name.clone() })
+        self.inner.client.send(method, path, body.into(), timeout, self.answer_bytes).await
     }
-}
-
-fn written(body: &impl Body) -> Result<Bytes, ::elasticsearch::Error> {
-    let mut bytes = bytes::BytesMut::new();
-    body.write(&mut bytes)?;
-    Ok(bytes.freeze())
-}
-
-fn transport(settings: &Settings, hosts: host::Hosts) -> Result<Transport, StoreError> {
-    let host::Hosts { urls, user, password } = hosts;
-    let local = urls.iter().all(host::is_loopback);
-    let builder = match <[Url; 1]>::try_from(urls) {
-        Ok([url]) => TransportBuilder::new(SingleNodeConnectionPool::new(url)),
-        Err(urls) => TransportBuilder::new(MultiNodeConnectionPool::round_robin(urls, None)),
-    };
-    let mut builder = builder.timeout(settings.request_timeout);
-    if local {
-        // A proxy cannot reach this machine's own servers.
-        builder = builder.disable_proxy();
-    }
-    let user = settings.user.clone().or(user);
-    let password = settings.password.as_ref().map(|secret| secret.expose_secret().to_owned()).or(password);
-    if let Some(key) = &settings.api_key {
-        let key = key.expose_secret();
-        if !key.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err(refused("the API key (ES_API_KEY) has characters that no key has".to_owned()));
-        }
-        builder = builder.auth(Credentials::EncodedApiKey(key.to_owned()));
-    } else if let Some(user) = user {
-        builder = builder.auth(Credentials::Basic(user, password.unwrap_or_default()));
-    }
-    if let Some(path) = &settings.ca_cert {
-        builder = builder.cert_validation(CertificateValidation::Full(authority(path)?));
-    }
-    builder.build().map_err(|error| refused(format!("the client for ES_HOST cannot be made: {error}")))
-}
-
-fn authority(path: &std::path::Path) -> Result<Certificate, StoreError> {
-    let unusable = |why: String| refused(format!("the certificate {} (ES_CA_CERT) {why}", path.display()));
-    let pem = std::fs::read(path).map_err(|error| unusable(format!("cannot be read: {error}")))?;
-    if !pem.windows(27).any(|window| window == b"-----BEGIN CERTIFICATE-----") {
-        return Err(unusable("holds no PEM certificate".to_owned()));
-    }
-    Certificate::from_pem(&pem).map_err(|error| unusable(format!("cannot be used: {error}")))
-}
-
-fn refused(text: String) -> StoreError {
-    StoreError::Refused(text)
 }

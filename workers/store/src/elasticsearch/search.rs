@@ -3,22 +3,23 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use ::elasticsearch::http::{Method, StatusCode};
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use reqwest::{Method, StatusCode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::Elasticsearch;
 use super::answer::Answer;
+use super::{Elasticsearch, shards};
 use crate::condition::{Condition, Test, conditions};
 use crate::query::Position;
 use crate::{Cursor, Hit, Kind, Order, Query, StoreError};
 
-pub(super) const LENIENT: &str = "ignore_unavailable=true&allow_no_indices=true";
 /// A part of the hits is a wrong answer here: receipts that are not found are fetched again.
-pub(super) const WHOLE: &str = "allow_partial_search_results=false";
+const WHOLE: &str = "allow_partial_search_results=false";
 /// Pauses before a question is asked again that was answered for some shards only: those of an index that was
 /// made this moment are not ready yet. After the last one the search engine counts as away.
 const PAUSES: [u64; 6] = [100, 200, 400, 800, 1_500, 2_000];
@@ -26,6 +27,8 @@ const PAUSES: [u64; 6] = [100, 200, 400, 800, 1_500, 2_000];
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How long the search engine keeps a scan's place.
 const KEEP: &str = "2m";
+/// How far from an index's period a query's times have to be, for the index not to matter.
+const MARGIN_DAYS: i64 = 3;
 /// Hits and groups in one answer: the search engine's own bound.
 pub(super) const MOST: usize = 10_000;
 
@@ -64,6 +67,75 @@ struct Document {
     _source: Box<RawValue>,
 }
 
+/// Where a question is asked: all indices of a kind, or fewer.
+#[derive(Debug, Default)]
+pub(super) struct Reach<'a> {
+    /// The pattern of the indices.
+    indices: String,
+    /// True for the one index of a kind: to find it closed is an error. Of several indices closed ones are left out.
+    is_one: bool,
+    /// What is asked for, to tell which red indices cannot matter.
+    query: Option<&'a Query>,
+    /// Behind the path.
+    more: String,
+}
+
+impl<'a> Reach<'a> {
+    pub(super) fn of(store: &Elasticsearch, kind: Kind) -> Self {
+        Self { indices: store.indices(kind), is_one: !kind.is_split(), ..Self::default() }
+    }
+
+    pub(super) fn to(store: &Elasticsearch, query: &'a Query) -> Self {
+        Self { query: Some(query), ..Self::of(store, query.kind) }
+    }
+
+    fn with(self, more: String) -> Self {
+        Self { more, ..self }
+    }
+
+    fn path(&self, verb: &str) -> String {
+        let Self { indices, is_one, query: _, more } = self;
+        let whole = if verb == "_search" { WHOLE } else { "" };
+        format!("{indices}/{verb}?ignore_unavailable={}&allow_no_indices=true&{whole}{more}", !is_one)
+    }
+
+    /// Leaves out red indices whose period lies far from the times asked for; true when there was one.
+    async fn spare(&mut self, store: &Elasticsearch) -> bool {
+        let Some(query) = self.query.filter(|query| query.kind.is_split()) else { return false };
+        let before = self.indices.len();
+        for name in shards::red(store).await {
+            if is_far(query, &name) {
+                self.indices.push_str(&format!(",-{}{name}", store.prefix()));
+            }
+        }
+        self.indices.len() > before
+    }
+}
+
+/// Whether the index holds no document that the query asks for: it asks by the time that the index is chosen by, and
+/// the index's period is days away.
+fn is_far(query: &Query, index: &str) -> bool {
+    let Some((field, (start, behind))) = query.kind.time_field().zip(query.kind.period(index)) else {
+        return false;
+    };
+    let millisecond = |date: Date, days: i64| {
+        let midnight = TimeZone::UTC.to_timestamp(date.at(0, 0, 0, 0));
+        midnight.map(|midnight| midnight.as_millisecond() + days * 86_400_000).ok()
+    };
+    let (Some(start), Some(behind)) = (millisecond(start, -MARGIN_DAYS), millisecond(behind, MARGIN_DAYS))
+    else {
+        return false;
+    };
+    let far = |test: &Test| match test {
+        Test::Times(from, to) => from.is_some_and(|from| from >= behind) || to.is_some_and(|to| to < start),
+        _ => false,
+    };
+    let conditions = conditions(query).unwrap_or_default();
+    conditions.iter().any(|condition| {
+        condition.field == field && !condition.tests.is_empty() && condition.tests.iter().all(far)
+    })
+}
+
 pub(super) async fn search(store: &Elasticsearch, query: &Query) -> Result<Vec<Hit>, StoreError> {
     let mut body = json!({
         "size": query.limit.min(MOST),
@@ -75,7 +147,7 @@ pub(super) async fn search(store: &Elasticsearch, query: &Query) -> Result<Vec<H
     if let Some((field, order)) = query.order {
         body["sort"] = json!([sorting(field, order)]);
     }
-    let mut hits = hits(store, ask(store, query.kind, &body, "").await?);
+    let mut hits = hits(store, read(store, Reach::to(store, query), "_search", &body).await?);
     if query.order.is_none() {
         hits.sort_by(|one, other| one.id.cmp(&other.id));
     }
@@ -91,17 +163,21 @@ fn sorting(field: &str, order: Order) -> Value {
 }
 
 pub(super) async fn count(store: &Elasticsearch, query: &Query) -> Result<u64, StoreError> {
-    count_in(store, &store.indices(query.kind), selection(query)?).await
+    counted(store, Reach::to(store, query), selection(query)?).await
 }
 
-/// How many documents of these indices a query in the search engine's language finds.
-pub(super) async fn count_in(store: &Elasticsearch, indices: &str, query: Value) -> Result<u64, StoreError> {
+/// How many documents of one index a query in the search engine's language finds.
+pub(super) async fn count_in(store: &Elasticsearch, index: &str, query: Value) -> Result<u64, StoreError> {
+    counted(store, Reach { indices: index.to_owned(), ..Reach::default() }, query).await
+}
+
+async fn counted(store: &Elasticsearch, reach: Reach<'_>, query: Value) -> Result<u64, StoreError> {
     #[derive(Deserialize)]
     struct Counted {
+        #[serde(default)]
         count: u64,
     }
-    let counted: Counted =
-        read(store, &format!("{indices}/_count?{LENIENT}"), &json!({"query": query})).await?;
+    let counted: Counted = read(store, reach, "_count", &json!({"query": query})).await?;
     Ok(counted.count)
 }
 
@@ -113,7 +189,7 @@ pub(super) async fn scan(
     after: Option<Cursor>,
 ) -> Result<(Vec<Hit>, Option<Cursor>), StoreError> {
     let page = page.clamp(1, MOST);
-    let mut found = match after {
+    let mut found: Found = match after {
         None => {
             let mut body = json!({
                 "size": page,
@@ -126,15 +202,15 @@ pub(super) async fn scan(
                 body["sort"] = json!([sorting(field, order)]);
                 body["query"] = json!({"bool": {"filter": [body["query"], {"exists": {"field": field}}]}});
             }
-            ask(store, query.kind, &body, &format!("&scroll={KEEP}")).await?
+            read(store, Reach::to(store, query).with(format!("&scroll={KEEP}")), "_search", &body).await?
         }
         Some(Cursor(Position::Scroll(id))) => {
             let body = json!({"scroll": KEEP, "scroll_id": id});
             // Not asked again: the shards that did answer have gone on.
-            whole(&store.ask(Method::Post, "_search/scroll", body.to_string()).await?.accepted()?)?
+            whole(&store.ask(Method::POST, "_search/scroll", body.to_string()).await?.accepted()?)?
         }
         Some(Cursor(Position::Behind { .. })) => {
-            return Err(StoreError::Refused("this cursor belongs to another store".to_owned()));
+            return Err(StoreError::Misconfigured("this cursor belongs to another store".to_owned()));
         }
     };
     let place = found._scroll_id.take();
@@ -151,12 +227,12 @@ pub(super) async fn scan(
 
 /// Its place would otherwise be kept for nothing; it is forgotten in time anyway.
 pub(super) async fn leave(store: &Elasticsearch, place: String) {
-    let _ = store.ask(Method::Delete, "_search/scroll", json!({"scroll_id": [place]}).to_string()).await;
+    let _ = store.ask(Method::DELETE, "_search/scroll", json!({"scroll_id": [place]}).to_string()).await;
 }
 
 /// What a question in the search engine's language finds.
 pub(super) async fn find(store: &Elasticsearch, kind: Kind, body: &Value) -> Result<Vec<Hit>, StoreError> {
-    Ok(hits(store, ask(store, kind, body, "").await?))
+    Ok(hits(store, read(store, Reach::of(store, kind), "_search", body).await?))
 }
 
 pub(super) async fn sum(
@@ -176,37 +252,66 @@ pub(super) async fn sum(
     let aggregations: Value =
         fields.iter().map(|field| ((*field).to_owned(), json!({"sum": {"field": field}}))).collect();
     let body = json!({"size": 0, "query": selection(query)?, "aggs": aggregations});
-    let path = format!("{}/_search?{LENIENT}&{WHOLE}", store.indices(query.kind));
-    let Summed { aggregations } = read(store, &path, &body).await?;
+    let Summed { aggregations } = read(store, Reach::to(store, query), "_search", &body).await?;
     #[expect(clippy::cast_possible_truncation, reason = "the search engine adds whole numbers up as floats")]
     let whole = |field: &&str| aggregations.get(*field).map_or(0, |sum| sum.value.round() as i64);
     Ok(fields.iter().map(whole).collect())
 }
 
-async fn ask(store: &Elasticsearch, kind: Kind, body: &Value, more: &str) -> Result<Found, StoreError> {
-    let path = format!("{}/_search?{LENIENT}&{WHOLE}{more}", store.indices(kind));
-    read(store, &path, body).await
-}
-
 /// Asks a question, again for a while when not every shard answers.
 pub(super) async fn read<T: DeserializeOwned>(
     store: &Elasticsearch,
-    path: &str,
+    mut reach: Reach<'_>,
+    verb: &str,
     body: &Value,
 ) -> Result<T, StoreError> {
     let begun = Instant::now();
     let mut pauses = PAUSES.into_iter().map(Duration::from_millis);
+    let mut spared = false;
     loop {
-        let answer = store.ask(Method::Post, path, body.to_string()).await?;
+        let answer = store.ask(Method::POST, &reach.path(verb), body.to_string()).await?;
         let partial = match answer.status {
             StatusCode::SERVICE_UNAVAILABLE => true,
+            // The one index of a kind is made by the first document.
+            StatusCode::NOT_FOUND
+                if answer.fault().is_some_and(|fault| fault.is("index_not_found_exception")) =>
+            {
+                return from_nothing(&answer);
+            }
             status => status.is_success() && failing(&answer)? > 0,
         };
+        if partial && !std::mem::replace(&mut spared, true) && reach.spare(store).await {
+            continue;
+        }
         match pauses.next().filter(|pause| partial && begun.elapsed() + *pause <= PATIENCE) {
             Some(pause) => tokio::time::sleep(pause).await,
+            None if partial => return Err(torn(store, answer).await),
             None => return whole(&answer.accepted()?),
         }
     }
+}
+
+/// The answer of an index that is not there.
+fn from_nothing<T: DeserializeOwned>(answer: &Answer) -> Result<T, StoreError> {
+    serde_json::from_str("{}").map_err(|error| answer.unreadable(&error))
+}
+
+/// Why only a part of the shards answers: by the names of the indices, where they are told.
+async fn torn(store: &Elasticsearch, answer: Answer) -> StoreError {
+    let red = shards::red(store).await;
+    if red.is_empty() {
+        return answer.accepted().and_then(|answer| whole::<Value>(&answer)).err().unwrap_or_else(|| {
+            StoreError::Away(format!(
+                "{} answers without some of its shards; look at its health",
+                store.name()
+            ))
+        });
+    }
+    StoreError::Away(format!(
+        "{}: without a primary shard (health red): {}; look at its nodes and disks (GET _cluster/allocation/explain)",
+        store.name(),
+        shards::some(&red)
+    ))
 }
 
 fn failing(answer: &Answer) -> Result<u64, StoreError> {

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::Elasticsearch;
-use super::search::{LENIENT, MOST, WHOLE, read, selection};
+use super::search::{MOST, Reach, read, selection};
 use crate::tally::Spot;
 use crate::{Group, Grouping, Place, Query, StoreError};
 
@@ -46,13 +46,12 @@ pub(super) async fn page(
         None => {}
         Some(Place(Spot::After(key))) => composite["after"] = key,
         Some(Place(Spot::Behind(_))) => {
-            return Err(StoreError::Refused("this place belongs to another store".to_owned()));
+            return Err(StoreError::Misconfigured("this place belongs to another store".to_owned()));
         }
     }
     let groups = json!({"groups": {"composite": composite}});
     let body = json!({"size": 0, "track_total_hits": false, "query": selection(query)?, "aggs": groups});
-    let path = format!("{}/_search?{LENIENT}&{WHOLE}", store.indices(query.kind));
-    let tallied: Tallied = read(store, &path, &body).await?;
+    let tallied: Tallied = read(store, Reach::to(store, query), "_search", &body).await?;
     let Some(Aggregations { groups }) = tallied.aggregations else { return Ok((Vec::new(), None)) };
     let next = groups.after_key.filter(|_| groups.buckets.len() == page);
     let groups = groups.buckets.into_iter().map(|bucket| group(bucket, grouping)).collect();

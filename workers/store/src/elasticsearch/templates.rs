@@ -2,18 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use ::elasticsearch::http::{Method, StatusCode};
+use reqwest::{Method, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Elasticsearch;
+use super::conflicts::conflicts;
 use super::expire::{delete, names};
 use crate::report::{Change, TemplateState};
 use crate::{Health, Kind, SetupReport, StoreError, template};
 
 pub(super) async fn load(store: &Elasticsearch) -> Result<SetupReport, StoreError> {
     let mut found = found(store).await?;
-    let mut changes = Vec::new();
+    let (mut changes, mut untaught) = (Vec::new(), None);
     for kind in Kind::ALL {
         let (name, wanted) = (name(store, kind), wanted(store, kind)?);
         let change = match state(found.remove(&name), &wanted) {
@@ -21,23 +22,34 @@ pub(super) async fn load(store: &Elasticsearch) -> Result<SetupReport, StoreErro
             TemplateState::Changed => Change::Updated,
             TemplateState::Missing => Change::Created,
         };
-        // Written even when nothing changed: whoever runs it wants to know that it may.
-        store.ask_json::<Value>(Method::Put, &format!("_index_template/{name}"), &wanted).await?;
-        teach(store, kind, &wanted).await?;
+        // Written even when nothing changed: this tells whether the user may.
+        let path = format!("_index_template/{name}");
+        store.ask(Method::PUT, &path, wanted.to_string()).await?.accepted_aloud()?.acknowledged()?;
+        untaught = teach(store, kind, &wanted).await?.err().or(untaught);
         changes.push((name, change));
     }
-    Ok(SetupReport { changes })
+    let conflicts = conflicts(store).await?;
+    // An index that cannot learn has another mapping, and is named among the conflicts.
+    match untaught {
+        Some(error) if conflicts.is_empty() => Err(error),
+        _ => Ok(SetupReport { changes, conflicts }),
+    }
 }
 
 /// Adds new fields to the indices there are: a template reaches only those that are made after it, and a strict one of
-/// this month would refuse every document with a new field until the month is over.
-async fn teach(store: &Elasticsearch, kind: Kind, wanted: &Value) -> Result<(), StoreError> {
+/// this month would refuse every document with a new field until the month is over. The inner error: an index refuses.
+async fn teach(
+    store: &Elasticsearch,
+    kind: Kind,
+    wanted: &Value,
+) -> Result<Result<(), StoreError>, StoreError> {
     let path = format!("{}/_mapping?ignore_unavailable=true&allow_no_indices=true", store.indices(kind));
-    let answer = store.ask(Method::Put, &path, wanted["template"]["mappings"].to_string()).await?;
-    if answer.status == StatusCode::NOT_FOUND {
-        return Ok(());
+    let answer = store.ask(Method::PUT, &path, wanted["template"]["mappings"].to_string()).await?;
+    match answer.status {
+        StatusCode::NOT_FOUND => Ok(Ok(())),
+        StatusCode::BAD_REQUEST => Ok(answer.accepted_aloud().map(|_| ())),
+        _ => answer.accepted()?.acknowledged().map(Ok),
     }
-    answer.accepted().map(|_| ())
 }
 
 pub(super) async fn check(store: &Elasticsearch) -> Result<Health, StoreError> {
@@ -50,7 +62,7 @@ pub(super) async fn check(store: &Elasticsearch) -> Result<Health, StoreError> {
         number: String,
         distribution: Option<String>,
     }
-    let Root { version } = store.ask(Method::Get, "", ()).await?.accepted()?.json()?;
+    let Root { version } = store.ask(Method::GET, "", ()).await?.accepted()?.json()?;
     let product = match version.distribution.as_deref() {
         Some("opensearch") => "OpenSearch",
         _ => "Elasticsearch",
@@ -62,7 +74,8 @@ pub(super) async fn check(store: &Elasticsearch) -> Result<Health, StoreError> {
         let state = state(found.remove(&name), &wanted(store, kind)?);
         templates.push((name, state));
     }
-    Ok(Health { product: product.to_owned(), version: version.number, templates })
+    let conflicts = conflicts(store).await?;
+    Ok(Health { product: product.to_owned(), version: version.number, templates, conflicts })
 }
 
 pub(super) async fn wipe(store: &Elasticsearch) -> Result<(), StoreError> {
@@ -73,14 +86,20 @@ pub(super) async fn wipe(store: &Elasticsearch) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn name(store: &Elasticsearch, kind: Kind) -> String {
+pub(super) fn name(store: &Elasticsearch, kind: Kind) -> String {
     format!("{}ua-{}", store.prefix(), kind.name())
+}
+
+/// The priority of our template.
+pub(super) fn priority(kind: Kind) -> i64 {
+    let template: Value = serde_json::from_str(template::of(kind).text).unwrap_or_default();
+    template["priority"].as_i64().unwrap_or_default()
 }
 
 /// The template as it should be on this server.
 fn wanted(store: &Elasticsearch, kind: Kind) -> Result<Value, StoreError> {
     let unreadable =
-        |error| StoreError::Refused(format!("the template of {} is damaged: {error}", kind.name()));
+        |error| StoreError::Misconfigured(format!("the template of {} is damaged: {error}", kind.name()));
     let mut template: Value = serde_json::from_str(template::of(kind).text).map_err(unreadable)?;
     template["index_patterns"] = json!([store.indices(kind)]);
     Ok(template)
@@ -97,7 +116,7 @@ async fn found(store: &Elasticsearch) -> Result<BTreeMap<String, Value>, StoreEr
         name: String,
         index_template: Value,
     }
-    let answer = store.ask(Method::Get, &format!("_index_template/{}ua-*", store.prefix()), ()).await?;
+    let answer = store.ask(Method::GET, &format!("_index_template/{}ua-*", store.prefix()), ()).await?;
     if answer.status == StatusCode::NOT_FOUND {
         return Ok(BTreeMap::new());
     }
@@ -122,11 +141,12 @@ fn state(found: Option<Value>, wanted: &Value) -> TemplateState {
     }
 }
 
-/// Settings by their full name, as text: servers give them back in this form.
-fn settings(settings: &Value) -> BTreeMap<String, String> {
+/// Settings by their full name without `index.`, as text: servers give them back in this form.
+pub(super) fn settings(settings: &Value) -> BTreeMap<String, String> {
     let mut flat = BTreeMap::new();
     flatten("", settings, &mut flat);
-    flat
+    let short = |name: String| name.strip_prefix("index.").map(str::to_owned).unwrap_or(name);
+    flat.into_iter().map(|(name, value)| (short(name), value)).collect()
 }
 
 fn flatten(name: &str, value: &Value, flat: &mut BTreeMap<String, String>) {

@@ -243,7 +243,7 @@ impl Local {
         blocking(move || {
             let mut connection = file::open(&path)?;
             let changes = make(&mut connection, &prefix).map_err(|error| file::failed(&error, &path))?;
-            Ok(SetupReport { changes })
+            Ok(SetupReport { changes, conflicts: Vec::new() })
         })
         .await
     }
@@ -252,21 +252,14 @@ impl Local {
         self.inner.writer.call(rows::touch).await?;
         let templates = self.read(views::states).await?;
         let version = rusqlite::version().to_owned();
-        Ok(Health { product: "SQLite".to_owned(), version, templates })
+        Ok(Health { product: "SQLite".to_owned(), version, templates, conflicts: Vec::new() })
     }
 
     pub(crate) async fn examine(&self) -> Result<Findings, StoreError> {
         self.inner.writer.call(rows::touch).await?;
         // Whoever may write the file may do everything in it.
         let (read, write) = (Right::Granted, Right::Granted);
-        Ok(Findings {
-            cluster: None,
-            blocks: Vec::new(),
-            indices: 0,
-            read,
-            write,
-            missing_privileges: Vec::new(),
-        })
+        Ok(Findings { read, write, ..Findings::default() })
     }
 
     pub(crate) async fn healthy(&self) -> bool {

@@ -12,8 +12,9 @@ fn docs(count: usize) -> Vec<Doc> {
     (0..count).map(|n| meeting(&format!("m{n}"), 1, json!({"duration": n}))).collect()
 }
 
-fn fine(_: &Request) -> (u16, String) {
-    (200, r#"{"errors":false}"#.to_owned())
+pub(crate) fn fine(request: &Request) -> (u16, String) {
+    let items = vec![r#"{"index":{"status":201,"result":"created"}}"#; request.documents()];
+    (200, format!(r#"{{"errors":false,"items":[{}]}}"#, items.join(",")))
 }
 
 async fn fails_with(status: u16, body: &'static str) -> StoreError {
@@ -63,7 +64,7 @@ async fn halves_keep_the_order_of_verdicts() {
             return (413, String::new());
         }
         let status = if request.body.contains("\"m3\"") { 409 } else { 201 };
-        (200, format!(r#"{{"errors":{},"items":[{{"index":{{"status":{status}}}}}]}}"#, status == 409))
+        (200, format!(r#"{{"items":[{{"index":{{"status":{status},"result":"created"}}}}]}}"#))
     })
     .await;
     let mut wanted = vec![Verdict::Indexed; 6];
@@ -75,8 +76,10 @@ async fn halves_keep_the_order_of_verdicts() {
 async fn a_429_is_busy_for_all() {
     let responder = Responder::start(|_| (429, String::new())).await;
     let store = responder.store();
-    assert_eq!(write(&store, &docs(3)).await, vec![Verdict::Busy; 3]);
-    assert_eq!(store.count(&Query::all(Kind::Meetings)).await.unwrap_err(), StoreError::Busy);
+    let verdicts = write(&store, &docs(3)).await;
+    assert!(verdicts.len() == 3 && verdicts.iter().all(|verdict| matches!(verdict, Verdict::Busy { .. })));
+    let error = store.count(&Query::all(Kind::Meetings)).await.unwrap_err();
+    assert!(matches!(error, StoreError::Busy(_)), "{error}");
 }
 
 #[tokio::test]
@@ -124,16 +127,19 @@ async fn an_index_that_is_not_ready_yet_is_waited_for() {
     let partial = r#"{"count":1,"_shards":{"total":2,"failed":1}}"#;
     for (status, body) in [(503, not_yet), (200, partial)] {
         let asked = std::sync::atomic::AtomicUsize::new(0);
-        let responder =
-            Responder::start(move |_| match asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed) % 3 {
+        let responder = Responder::start(move |request| match () {
+            () if request.line.contains("_cluster/health") => (200, "{}".to_owned()),
+            () => match asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed) % 3 {
                 2 => (200, r#"{"count":2,"hits":{"hits":[]},"_shards":{"total":2,"failed":0}}"#.to_owned()),
                 _ => (status, body.to_owned()),
-            })
-            .await;
+            },
+        })
+        .await;
         let answers = questions(&responder.store()).await;
         assert!(answers.iter().all(Result::is_ok), "{answers:?}");
         let requests = responder.requests.lock().unwrap();
-        assert_eq!(requests.len(), 18);
+        let questions = requests.iter().filter(|request| !request.line.contains("_cluster/health"));
+        assert_eq!(questions.count(), 18);
         for request in requests.iter().filter(|request| request.line.contains("_search")) {
             assert!(request.line.contains("allow_partial_search_results=false"), "{}", request.line);
         }
@@ -184,6 +190,7 @@ async fn each_old_index_is_deleted_by_its_name() {
             }
             () if request.line.contains("raw-2025.07/_count") => r#"{"count":1}"#,
             () if request.line.starts_with("DELETE /raw-2025.08 ") => return (404, "{}".to_owned()),
+            () if request.line.starts_with("DELETE ") => r#"{"acknowledged":true}"#,
             () => r#"{"count":0}"#,
         };
         (200, body.to_owned())
@@ -297,7 +304,7 @@ fn settings_that_cannot_be_used_are_refused_before_any_call() {
     ] {
         let error = Elasticsearch::new(settings).unwrap_err();
         let text = error.to_string();
-        assert!(matches!(error, StoreError::Refused(_)) && text.contains(word), "{text}");
+        assert!(matches!(error, StoreError::Misconfigured(_)) && text.contains(word), "{text}");
         assert!(!text.contains("canary"), "{text}");
     }
 }

@@ -5,9 +5,13 @@ mod answers;
 mod cases;
 mod documents;
 mod file;
+mod foreign;
+mod privacy;
 mod responder;
 mod servers;
 mod target;
+mod tls;
+mod trouble;
 
 macro_rules! contract {
     ($($module:ident: $($case:ident)*;)*) => {

@@ -1,27 +1,28 @@
 //! What only real search engines can show: their templates, and requests cut to a limit.
 
-use ::elasticsearch::http::Method;
-use ::elasticsearch::http::headers::HeaderMap;
-use ::elasticsearch::http::transport::Transport;
+use reqwest::Method;
 use serde_json::{Value, json};
 use store::{Change, Elasticsearch, Kind, Query, Store, TemplateState, Verdict, elasticsearch};
 
 use crate::documents::{doc, meetings, write};
-use crate::target::{random_prefix, run_on, search_engine, server, url_of};
+use crate::target::url_of;
 
+/// Runs cases on every search engine that is there.
+#[macro_export]
 macro_rules! on_every_server {
     ($($case:ident)*) => {
-        mod es7 { on_every_server!(@on "UA_TEST_ES_7", $($case)*); }
-        mod es9 { on_every_server!(@on "UA_TEST_ES_9", $($case)*); }
-        mod os2 { on_every_server!(@on "UA_TEST_OS_2", $($case)*); }
-        mod os3 { on_every_server!(@on "UA_TEST_OS_3", $($case)*); }
+        mod es7 { $crate::on_every_server!(@on "UA_TEST_ES_7", $($case)*); }
+        mod es9 { $crate::on_every_server!(@on "UA_TEST_ES_9", $($case)*); }
+        mod os2 { $crate::on_every_server!(@on "UA_TEST_OS_2", $($case)*); }
+        mod os3 { $crate::on_every_server!(@on "UA_TEST_OS_3", $($case)*); }
     };
     (@on $variable:literal, $($case:ident)*) => {
         $(
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $case() {
-                if let Some(url) = super::server($variable) {
-                    super::run_on(super::search_engine(&url, super::random_prefix()), super::$case).await;
+                use $crate::target::{random_prefix, run_on, search_engine, server};
+                if let Some(url) = server($variable) {
+                    run_on(search_engine(&url, random_prefix()), super::$case).await;
                 }
             }
         )*
@@ -35,23 +36,29 @@ on_every_server! {
     a_batch_over_the_limit_is_cut
 }
 
-async fn ask(store: &Store, method: Method, path: &str, body: Option<Value>) -> Value {
-    let transport = Transport::single_node(&url_of(store)).unwrap();
-    let body = body.map(|body| body.to_string());
-    let answer = transport.send(method, path, HeaderMap::new(), None::<&()>, body, None).await.unwrap();
-    answer.error_for_status_code().unwrap().json().await.unwrap()
+/// Asks the server for something beside the store, which has to succeed.
+pub(crate) async fn ask(store: &Store, method: Method, path: &str, body: Option<Value>) -> Value {
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let mut request = client.request(method, format!("{}/{path}", url_of(store)));
+    if let Some(body) = body {
+        request = request.header("content-type", "application/json").body(body.to_string());
+    }
+    let answer = request.send().await.unwrap();
+    let (status, text) = (answer.status(), answer.text().await.unwrap());
+    assert!(status.is_success(), "{path}: {status} {text}");
+    serde_json::from_str(&text).unwrap()
 }
 
 async fn a_changed_template_is_seen_and_put_right(store: Store) {
     let path = format!("_index_template/{}ua-meetings", store.prefix());
-    let found = ask(&store, Method::Get, &path, None).await;
+    let found = ask(&store, Method::GET, &path, None).await;
     let mut template = found["index_templates"][0]["index_template"].clone();
     // Newer servers add dates that they do not take back.
     let parts = ["index_patterns", "priority", "version", "_meta", "template"];
     template.as_object_mut().unwrap().retain(|part, _| parts.contains(&part.as_str()));
     template["template"]["mappings"]["properties"]["topic"]["ignore_above"] = 7.into();
-    ask(&store, Method::Put, &path, Some(template)).await;
-    ask(&store, Method::Delete, &format!("_index_template/{}ua-raw", store.prefix()), None).await;
+    ask(&store, Method::PUT, &path, Some(template)).await;
+    ask(&store, Method::DELETE, &format!("_index_template/{}ua-raw", store.prefix()), None).await;
 
     let health = store.check().await.unwrap();
     for (name, state) in &health.templates {
@@ -75,7 +82,7 @@ async fn the_mapping_of_a_new_index_is_the_template(store: Store) {
         let doc = doc(kind, "2026-01-15", "a", 1, json!({}));
         assert_eq!(write(&store, std::slice::from_ref(&doc)).await, [Verdict::Indexed]);
         let index = format!("{}{}", store.prefix(), doc.index);
-        let found = ask(&store, Method::Get, &format!("{index}/_mapping"), None).await;
+        let found = ask(&store, Method::GET, &format!("{index}/_mapping"), None).await;
         let file = std::fs::read_to_string(format!("../../index_templates/{}.json", kind.name())).unwrap();
         let wanted: Value = serde_json::from_str(&file).unwrap();
         let (found, wanted) = (&found[&index]["mappings"], &wanted["template"]["mappings"]);
@@ -93,9 +100,9 @@ async fn the_mapping_of_a_new_index_is_the_template(store: Store) {
 
 async fn an_index_of_before_learns_new_fields(store: Store) {
     let index = format!("{}deadletters", store.prefix());
-    ask(&store, Method::Delete, &format!("_index_template/{}ua-deadletters", store.prefix()), None).await;
+    ask(&store, Method::DELETE, &format!("_index_template/{}ua-deadletters", store.prefix()), None).await;
     let old = json!({"mappings": {"dynamic": "strict", "properties": {"id": {"type": "keyword"}}}});
-    ask(&store, Method::Put, &index, Some(old)).await;
+    ask(&store, Method::PUT, &index, Some(old)).await;
     let doc = doc(
         Kind::Deadletters,
         "2026-01-15",

@@ -1,0 +1,258 @@
+//! What takes the place of our index templates: templates of others with a higher priority, and indices that were made
+//! by them. Asks only.
+
+use std::collections::BTreeMap;
+
+use reqwest::Method;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::effect::{Differences, differences};
+use super::shards::{own, some};
+use super::{Elasticsearch, templates};
+use crate::report::Conflict;
+use crate::{Kind, StoreError};
+
+/// An index template, as far as it can take the place of ours.
+#[derive(Debug, Deserialize)]
+struct Rival {
+    #[serde(default)]
+    index_patterns: Vec<String>,
+    #[serde(default)]
+    priority: i64,
+    data_stream: Option<Value>,
+    #[serde(skip)]
+    name: String,
+}
+
+/// What an index would be made of.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Made {
+    mappings: Value,
+    settings: Value,
+}
+
+/// Everything that gives our indices another form than our templates do.
+pub(super) async fn conflicts(store: &Elasticsearch) -> Result<Vec<Conflict>, StoreError> {
+    let mut found = Vec::new();
+    let rivals = rivals(store).await?;
+    for kind in Kind::ALL {
+        found.extend(outranked(store, kind, rivals.as_deref()).await?);
+    }
+    found.extend(existing(store).await?);
+    Ok(found)
+}
+
+/// Every index template of the server; `None` where the user may not ask.
+async fn rivals(store: &Elasticsearch) -> Result<Option<Vec<Rival>>, StoreError> {
+    #[derive(Deserialize)]
+    struct All {
+        #[serde(default)]
+        index_templates: Vec<One>,
+    }
+    #[derive(Deserialize)]
+    struct One {
+        name: String,
+        index_template: Rival,
+    }
+    let answer = store.ask(Method::GET, "_index_template", ()).await?;
+    if !answer.status.is_success() {
+        return untold(answer.accepted());
+    }
+    let All { index_templates } = answer.json()?;
+    Ok(Some(
+        index_templates
+            .into_iter()
+            .map(|One { name, index_template }| Rival { name, ..index_template })
+            .collect(),
+    ))
+}
+
+/// What the user may not ask stays untold.
+fn untold<T, U>(refused: Result<T, StoreError>) -> Result<Option<U>, StoreError> {
+    match refused {
+        Ok(_) | Err(StoreError::Refused(_)) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// The templates that an index of this kind would be made by instead of ours.
+async fn outranked(
+    store: &Elasticsearch,
+    kind: Kind,
+    rivals: Option<&[Rival]>,
+) -> Result<Vec<Conflict>, StoreError> {
+    let ours = templates::name(store, kind);
+    let names = possible(kind).map(|name| format!("{}{name}", store.prefix()));
+    // One name stands for all that the same template wins.
+    let mut winners: BTreeMap<Option<&str>, (String, Option<&Rival>)> = BTreeMap::new();
+    for name in names {
+        let matching = rivals.unwrap_or_default().iter().filter(|rival| rival.matches(&name));
+        let winner = matching.max_by_key(|rival| (rival.priority, rival.name == ours));
+        winners.entry(winner.map(|rival| &*rival.name)).or_insert((name, winner));
+    }
+    let mut found = Vec::new();
+    for (name, winner) in winners.into_values() {
+        // Without any template ours is missing, which is said already; and one of ours that differs, too.
+        let is_told = rivals.is_some();
+        if is_told && winner.is_none_or(|winner| winner.name == ours) {
+            continue;
+        }
+        let streams = winner.is_some_and(|winner| winner.data_stream.is_some());
+        let made = simulated(store, &name).await?;
+        let differences =
+            made.map(|made| differences(kind, &made.mappings, &templates::settings(&made.settings)));
+        if let Some(what) = in_words(streams, differences) {
+            found.push(conflict(store, kind, &ours, &name, winner, &what));
+        }
+    }
+    Ok(found)
+}
+
+fn in_words(streams: bool, differences: Option<Differences>) -> Option<String> {
+    let differences = differences.filter(|differences| !differences.is_empty());
+    match (streams, differences) {
+        (true, _) => Some("it makes a data stream, which takes no updates".to_owned()),
+        (false, Some(differences)) => Some(differences.words()),
+        (false, None) => None,
+    }
+}
+
+fn conflict(
+    store: &Elasticsearch,
+    kind: Kind,
+    ours: &str,
+    index: &str,
+    winner: Option<&Rival>,
+    what: &str,
+) -> Conflict {
+    let pattern = store.indices(kind);
+    let (who, remedy) = match winner {
+        Some(Rival { name, priority, .. }) => (
+            format!("the index template {name} (priority {priority})"),
+            format!(
+                "lower the priority of {name} below {}, or change its index_patterns so that they leave out {pattern}; \
+                 then delete or reindex the indices that it made",
+                templates::priority(kind)
+            ),
+        ),
+        None => (
+            "another index template".to_owned(),
+            format!(
+                "find it with POST _index_template/_simulate_index/{index}, and have it leave out {pattern}"
+            ),
+        ),
+    };
+    Conflict { text: format!("{who} takes the place of {ours} for {index}: {what}"), remedy }
+}
+
+/// What an index of this name would be made of; `None` where the user may not ask, or the server does not know how.
+async fn simulated(store: &Elasticsearch, name: &str) -> Result<Option<Made>, StoreError> {
+    #[derive(Deserialize)]
+    struct Simulated {
+        #[serde(default)]
+        template: Made,
+    }
+    let answer = store.ask(Method::POST, &format!("_index_template/_simulate_index/{name}"), ()).await?;
+    if !answer.status.is_success() {
+        return untold(answer.accepted());
+    }
+    Ok(Some(answer.json::<Simulated>()?.template))
+}
+
+/// Our indices that are there and have another form.
+async fn existing(store: &Elasticsearch) -> Result<Vec<Conflict>, StoreError> {
+    let mappings = parts(store, "_mapping", "mappings").await?;
+    let mut settings = parts(store, "_settings", "settings").await?;
+    let mut alike: BTreeMap<(Kind, String, bool), Vec<String>> = BTreeMap::new();
+    for (name, mappings) in mappings {
+        let Some((kind, index)) = kind_of(store, &name) else { continue };
+        let settings = settings.remove(&name).unwrap_or_else(|| json!({}));
+        let found = differences(kind, &mappings, &templates::settings(&settings));
+        if !found.is_empty() {
+            alike.entry((kind, found.words(), found.wrong.is_empty())).or_default().push(index);
+        }
+    }
+    let of = |((kind, words, learns), indices): ((Kind, String, bool), Vec<String>)| {
+        Conflict {
+        text: format!("not as {} makes it: {} ({words})", templates::name(store, kind), some(&indices)),
+        remedy: match learns {
+            true => "run `ua setup`".to_owned(),
+            false => "a mapping cannot be changed: delete the index and plan its dates again with --force, or reindex it \
+                      into one that the template makes"
+                .to_owned(),
+        },
+    }
+    };
+    Ok(alike.into_iter().map(of).collect())
+}
+
+/// A part of every open index of ours, by the index's name.
+async fn parts(store: &Elasticsearch, path: &str, part: &str) -> Result<BTreeMap<String, Value>, StoreError> {
+    let path = format!("{}/{path}?ignore_unavailable=true&allow_no_indices=true", store.all_indices());
+    let answer = store.ask(Method::GET, &path, ()).await?;
+    if !answer.status.is_success() {
+        return Ok(untold(answer.accepted())?.unwrap_or_default());
+    }
+    let indices: BTreeMap<String, Value> = answer.json()?;
+    let part = |mut index: Value| index.get_mut(part).map(Value::take).unwrap_or_default();
+    Ok(indices.into_iter().map(|(name, index)| (name, part(index))).collect())
+}
+
+fn kind_of(store: &Elasticsearch, name: &str) -> Option<(Kind, String)> {
+    let name = own(store, name)?;
+    Kind::ALL.into_iter().find(|kind| kind.is_name(&name)).map(|kind| (kind, name))
+}
+
+/// Names that indices of a kind may get, without prefix: those of some decades by month, and one by day and year.
+fn possible(kind: Kind) -> Box<dyn Iterator<Item = String>> {
+    let name = kind.name();
+    if !kind.is_split() {
+        return Box::new(std::iter::once(name.to_owned()));
+    }
+    let months =
+        (2020..2050).flat_map(move |year| (1..=12).map(move |month| format!("{name}-{year}.{month:02}")));
+    let others = ["2026", "2026.01.02"].map(|period| format!("{name}-{period}"));
+    Box::new(months.chain(others))
+}
+
+impl Rival {
+    fn matches(&self, name: &str) -> bool {
+        self.index_patterns.iter().any(|pattern| matches(pattern.as_bytes(), name.as_bytes()))
+    }
+}
+
+/// Whether a name fits a pattern, in which `*` stands for any text.
+pub(super) fn matches(pattern: &[u8], name: &[u8]) -> bool {
+    match pattern {
+        [] => name.is_empty(),
+        [b'*', rest @ ..] => (0..=name.len()).any(|from| matches(rest, &name[from..])),
+        [byte, rest @ ..] => {
+            name.split_first().is_some_and(|(first, name)| first == byte && matches(rest, name))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_star_stands_for_any_text() {
+        for (pattern, name, wanted) in [
+            ("*", "sessions-2026.01", true),
+            ("sessions-*", "sessions-2026.01", true),
+            ("*sessions*", "t-sessions-2026.01", true),
+            ("sess*-2026.*", "sessions-2026.01", true),
+            ("sessions-2027*", "sessions-2026.01", false),
+            ("sessions-", "sessions-2026.01", false),
+            ("harvests", "harvests", true),
+            ("", "harvests", false),
+        ] {
+            assert_eq!(matches(pattern.as_bytes(), name.as_bytes()), wanted, "{pattern} {name}");
+        }
+        assert_eq!(possible(Kind::Harvests).collect::<Vec<_>>(), ["harvests"]);
+        assert!(possible(Kind::Sessions).any(|name| name == "sessions-2031.11"));
+    }
+}

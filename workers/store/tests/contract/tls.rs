@@ -1,0 +1,126 @@
+//! Certificates: a self-signed one of `ES_CA_CERT` is accepted, and what is not has words and a next step.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair};
+use store::{Elasticsearch, Kind, Query, Store, StoreError, elasticsearch};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::pki_types::PrivateKeyDer;
+
+struct Server {
+    address: SocketAddr,
+    pem: tempfile::NamedTempFile,
+}
+
+/// A server with a self-signed certificate for these names.
+async fn server(names: &[&str], change: impl Fn(&mut CertificateParams)) -> Server {
+    let mut params =
+        CertificateParams::new(names.iter().map(ToString::to_string).collect::<Vec<_>>()).unwrap();
+    change(&mut params);
+    let key = KeyPair::generate().unwrap();
+    let certificate = params.self_signed(&key).unwrap();
+    let pem = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(pem.path(), certificate.pem()).unwrap();
+    let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+    let config =
+        ServerConfig::builder().with_no_client_auth().with_single_cert(vec![certificate.der().clone()], key);
+    let acceptor = TlsAcceptor::from(Arc::new(config.unwrap()));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let acceptor = acceptor.clone();
+            tokio::spawn(async move {
+                let Ok(mut stream) = acceptor.accept(stream).await else { return };
+                let mut some = [0; 65_536];
+                let _ = stream.read(&mut some).await;
+                let answer =
+                    "HTTP/1.1 200 OK\r\ncontent-length: 11\r\nconnection: close\r\n\r\n{\"count\":7}";
+                let _ = stream.write_all(answer.as_bytes()).await;
+                let _ = stream.shutdown().await;
+            });
+        }
+    });
+    Server { address, pem }
+}
+
+impl Server {
+    async fn asked(&self, host: &str, ca_cert: Option<&Server>) -> Result<u64, StoreError> {
+        let url = format!("https://{host}:{}", self.address.port());
+        let ca_cert = ca_cert.map(|server| server.pem.path().to_owned());
+        let settings = elasticsearch::Settings { ca_cert, ..elasticsearch::Settings::new(url) };
+        Store::Elasticsearch(Elasticsearch::new(settings)?).count(&Query::all(Kind::Meetings)).await
+    }
+}
+
+fn authority(params: &mut CertificateParams) {
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+}
+
+fn words(outcome: Result<u64, StoreError>) -> String {
+    let text = outcome.unwrap_err().to_string();
+    for raw in [
+        "CaUsedAsEndEntity",
+        "InvalidCertificate",
+        "InvalidContentType",
+        "UnknownIssuer",
+        "NotValidForName",
+        "webpki",
+    ] {
+        assert!(!text.contains(raw), "{text}");
+    }
+    text
+}
+
+#[tokio::test]
+async fn a_self_signed_certificate_that_is_named_is_accepted() {
+    for change in [(|_: &mut CertificateParams| {}) as fn(&mut CertificateParams), authority] {
+        let server = server(&["localhost", "127.0.0.1"], change).await;
+        assert_eq!(server.asked("localhost", Some(&server)).await, Ok(7));
+        assert_eq!(server.asked("127.0.0.1", Some(&server)).await, Ok(7));
+        let text = words(server.asked("localhost", None).await);
+        assert!(text.contains("ES_CA_CERT"), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn another_certificate_another_host_and_another_time_are_not_accepted() {
+    let other = server(&["localhost"], authority).await;
+    let server_of = |name: &'static str| async move { server(&[name], authority).await };
+    let named = server_of("localhost").await;
+    let text = words(named.asked("localhost", Some(&other)).await);
+    assert!(text.contains("ES_CA_CERT") && text.contains("openssl"), "{text}");
+    let elsewhere = server_of("search.example.edu").await;
+    let text = words(elsewhere.asked("localhost", Some(&elsewhere)).await);
+    assert!(text.contains("not for localhost") && text.contains("subjectAltName=DNS:localhost"), "{text}");
+    let old = server(&["localhost"], |params| {
+        authority(params);
+        params.not_before = rcgen::date_time_ymd(2020, 1, 1);
+        params.not_after = rcgen::date_time_ymd(2021, 1, 1);
+    })
+    .await;
+    let text = words(old.asked("localhost", Some(&old)).await);
+    assert!(text.contains("expired"), "{text}");
+}
+
+#[tokio::test]
+async fn a_port_that_speaks_no_tls_is_named() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("https://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n").await;
+        }
+    });
+    let store = Store::Elasticsearch(Elasticsearch::new(elasticsearch::Settings::new(url)).unwrap());
+    let text = words(store.count(&Query::all(Kind::Meetings)).await);
+    assert!(text.contains("does not speak TLS") && text.contains("http://"), "{text}");
+    let server = server(&["localhost"], authority).await;
+    let url = format!("http://localhost:{}", server.address.port());
+    let store = Store::Elasticsearch(Elasticsearch::new(elasticsearch::Settings::new(url)).unwrap());
+    let text = words(store.count(&Query::all(Kind::Meetings)).await);
+    assert!(text.contains("https://"), "{text}");
+}
