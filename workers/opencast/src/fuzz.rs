@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
-use crate::atlas::{Verdict, classify};
+use crate::atlas::{Answered, Verdict, classify};
 use crate::endpoint::Endpoint;
 use crate::served::Dates;
 
@@ -26,7 +26,8 @@ pub fn judge(endpoint: usize, status: u16, headers: &[(&str, &str)], body: &[u8]
     let headers: HeaderMap = pairs.collect();
     let now: Timestamp = Timestamp::UNIX_EPOCH;
     let _ = Dates::default().answered(Some(now), &headers);
-    match classify(status, &headers, body, ENDPOINTS[endpoint % ENDPOINTS.len()], now) {
+    let answered = Answered { node: "https://opencast.example.org", status, headers: &headers, body };
+    match classify(answered, ENDPOINTS[endpoint % ENDPOINTS.len()], now) {
         Verdict::Fine => None,
         Verdict::Unauthorised => Some("unauthorised".to_owned()),
         Verdict::Refused(refusal) => Some(refusal.failure.to_string()),
