@@ -82,7 +82,8 @@ pub(crate) fn is_users(error: &anyhow::Error) -> bool {
             || cause.is::<clap::Error>()
             || matches!(cause.downcast_ref(), Some(simulator::StartError::Settings(_)))
             || matches!(cause.downcast_ref(), Some(runtime::RunError::Halted(_)))
-            || broker_error(cause).is_some_and(|error| matches!(error, BrokerError::Misconfigured(_)))
+            || broker_error(cause)
+                .is_some_and(|error| matches!(error, BrokerError::Misconfigured(_) | BrokerError::Gone(_)))
             || store_error(cause).is_some_and(|error| matches!(error, StoreError::Misconfigured(_)))
     })
 }

@@ -13,6 +13,9 @@ pub enum FileError {
     /// It will not go until somebody does something: rights, damage, a file of a newer version.
     #[error("{0}")]
     Refused(String),
+    /// The file was deleted or replaced while this process had it open: nothing that is written now is kept.
+    #[error("{0}")]
+    Gone(String),
 }
 
 impl FileError {
@@ -32,7 +35,7 @@ impl FileError {
     /// The file that is open is no longer the one with its name.
     pub(crate) fn replaced(path: &Path) -> Self {
         let path = path.display();
-        Self::Refused(format!(
+        Self::Gone(format!(
             "{path} was deleted or replaced while this process had it open; what it wrote since is lost with the \
              old file: put the old file back if there is a copy, then start again"
         ))

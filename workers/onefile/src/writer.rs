@@ -194,7 +194,7 @@ mod tests {
             }
             let refused = writer.call(insert(2)).await;
             assert!(
-                matches!(&refused, Err(FileError::Refused(why)) if why.contains("ua.db was deleted or replaced")),
+                matches!(&refused, Err(FileError::Gone(why)) if why.contains("ua.db was deleted or replaced")),
                 "{refused:?}"
             );
             std::fs::rename(&kept, &path).unwrap();

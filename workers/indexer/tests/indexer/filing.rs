@@ -116,7 +116,7 @@ async fn a_large_message_lies_in_pieces_until_it_is_dropped() {
     let desk = DeadLetterDesk::new(place.store.clone());
     let message = large("large", 15 << 20);
     let bytes = message.body.clone();
-    assert_eq!(place.perform(&desk, &[message.clone()]).await, [Ok(())]);
+    assert_eq!(place.perform(&desk, &[message]).await, [Ok(())]);
     let kept = place.source(Kind::Deadletters, "large").await;
     assert_eq!((&kept["pieces"], &kept["body"], &kept["bytes"]), (&5.into(), &"".into(), &(15 << 20).into()));
     assert!(row(&place, "large").await.body_bytes().unwrap() == bytes);

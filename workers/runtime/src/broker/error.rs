@@ -47,6 +47,9 @@ pub enum BrokerError {
     /// Our own side is wrong: an address that cannot be read, a folder that cannot be written, a file of a newer version.
     #[error("{0}")]
     Misconfigured(String),
+    /// The local file was deleted or replaced during work: the process has to end.
+    #[error("{0}")]
+    Gone(String),
     /// The lease was lost: somebody else has the message now.
     #[error("the lease of message {0} was lost; somebody else has it now")]
     LeaseLost(String),

@@ -98,7 +98,7 @@ impl Broker {
         match self.depth(&Queue::documents()).await {
             Ok(depth) => depth.ready + depth.leased.unwrap_or(0) < limit as u64,
             // A refusal is counted where work is taken, not here.
-            Err(BrokerError::Refused(_) | BrokerError::Misconfigured(_)) => true,
+            Err(BrokerError::Refused(_) | BrokerError::Misconfigured(_) | BrokerError::Gone(_)) => true,
             Err(BrokerError::Away(_) | BrokerError::LeaseLost(_)) => false,
         }
     }

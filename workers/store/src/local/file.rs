@@ -64,6 +64,7 @@ impl From<FileError> for StoreError {
         match error {
             FileError::Away(why) => Self::Away(why),
             FileError::Refused(why) => Self::Refused(why),
+            FileError::Gone(why) => Self::Misconfigured(why),
         }
     }
 }

@@ -267,7 +267,10 @@ async fn a_file_that_is_deleted_during_work_is_refused_with_the_reason() {
     std::fs::remove_file(folder.path().join("ua.db")).unwrap();
     let batch = crate::documents::batch(&store, &[meeting("b", 1, json!({}))]);
     let error = store.bulk(&batch).await.unwrap_err();
-    assert!(matches!(&error, StoreError::Refused(why) if why.contains("deleted or replaced")), "{error}");
+    assert!(
+        matches!(&error, StoreError::Misconfigured(why) if why.contains("deleted or replaced")),
+        "{error}"
+    );
     assert!(!store.healthy().await);
 }
 

@@ -223,6 +223,6 @@ fn at(address: &Address, error: BrokerError) -> BrokerError {
     match error {
         BrokerError::Away(why) => BrokerError::Away(format!("{address}: {why}")),
         BrokerError::Refused(why) => BrokerError::Refused(format!("{address}: {why}")),
-        other @ (BrokerError::Misconfigured(_) | BrokerError::LeaseLost(_)) => other,
+        other @ (BrokerError::Misconfigured(_) | BrokerError::Gone(_) | BrokerError::LeaseLost(_)) => other,
     }
 }

@@ -80,6 +80,7 @@ impl Publisher {
                 End::Lost(
                     error @ (BrokerError::Refused(_)
                     | BrokerError::Misconfigured(_)
+                    | BrokerError::Gone(_)
                     | BrokerError::LeaseLost(_)),
                 ) => {
                     return Err(error.into());

@@ -39,6 +39,7 @@ impl From<FileError> for BrokerError {
         match error {
             FileError::Away(why) => Self::Away(why),
             FileError::Refused(why) => Self::Misconfigured(why),
+            FileError::Gone(why) => Self::Gone(why),
         }
     }
 }
