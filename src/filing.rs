@@ -7,7 +7,7 @@ use planner::RunRecord;
 use store::{Batch, Kind, Split, Store, StoreError, Verdict};
 
 use crate::coverage;
-use crate::exit::usage;
+use crate::exit::RefusedError;
 
 /// Seconds to wait after each answer of a busy store.
 const BUSY_PAUSES: [u64; 5] = [1, 2, 4, 8, 16];
@@ -58,9 +58,10 @@ async fn write(store: &Store, batch: &Batch, what: &str) -> anyhow::Result<()> {
             match verdict {
                 Verdict::Indexed | Verdict::Stale => {}
                 Verdict::Refused { reason } | Verdict::TooLarge { reason } => {
-                    return Err(usage(format!(
+                    return Err(RefusedError(format!(
                         "the store refuses {what}: {reason}; run `ua check`, then `ua setup`"
-                    )));
+                    ))
+                    .into());
                 }
                 Verdict::Denied { reason } => return Err(StoreError::Refused(reason).into()),
                 Verdict::Busy { reason } | Verdict::Failed { reason } => waits = Some(reason),

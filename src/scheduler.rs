@@ -1,12 +1,13 @@
 //! The role that plans by the clock. One of all schedulers leads and plans, the others wait to take over. That two plan
 //! the same, because one has been deposed and does not know it yet, is harmless: the planner publishes what is missing.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use messages::Source;
 use planner::{Origin, Schedule};
-use runtime::{Broker, RunError, clock};
+use runtime::{Broker, Hold, RunError, Status, clock};
 use store::Store;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -36,6 +37,8 @@ pub(crate) struct Scheduler {
     pub broker: Broker,
     /// Where receipts and records are.
     pub store: Store,
+    /// What it says of itself.
+    pub status: Arc<Status>,
 }
 
 impl Scheduler {
@@ -52,7 +55,17 @@ impl Scheduler {
         let begun = clock::now();
         while !stop.is_cancelled() {
             let Some(lead) = stop.run_until_cancelled(self.broker.lead(LEAD)).await else { break };
-            let lead = lead?;
+            let lead = match lead.map_err(anyhow::Error::from) {
+                Ok(lead) => lead,
+                Err(error) if exit::is_users(&error) => return Err(error),
+                Err(error) => {
+                    self.waits_for(&error);
+                    // Stopped or not, the next turn finds out.
+                    let _ = stop.run_until_cancelled(tokio::time::sleep(AGAIN)).await;
+                    continue;
+                }
+            };
+            self.goes_on();
             info!("this scheduler leads; the next plan is due {}", self.next(clock::now()));
             let led = tokio::select! {
                 () = stop.cancelled() => Ok(()),
@@ -74,18 +87,34 @@ impl Scheduler {
             let looked = tokio::time::timeout(HANGS, self.look(begun)).await;
             let late = || Err(anyhow::anyhow!("it did not end within {} min", HANGS.as_secs() / 60));
             let pause = match looked.unwrap_or_else(|_| late()) {
-                Ok(()) => LOOK.min(self.until_next()),
+                Ok(()) => {
+                    self.goes_on();
+                    LOOK.min(self.until_next())
+                }
                 Err(error) if exit::is_users(&error) => return Err(error),
                 Err(error) => {
-                    warn!(
-                        "the scheduled plan is tried again in {} s: {}",
-                        AGAIN.as_secs(),
-                        exit::sentence(&error)
-                    );
+                    self.waits_for(&error);
                     AGAIN
                 }
             };
             tokio::time::sleep(pause).await;
+        }
+    }
+
+    /// Says once why nothing is planned, and shows it.
+    fn waits_for(&self, error: &anyhow::Error) {
+        let why = exit::sentence(error);
+        let is_refused = exit::is_refusal(error);
+        if self.status.trouble().is_none_or(|known| known.refused != is_refused) {
+            warn!("the scheduled plan is tried again every {} s: {why}", AGAIN.as_secs());
+        }
+        self.status.show(Some(if is_refused { Hold::refused(why) } else { Hold::new(None, why) }));
+    }
+
+    fn goes_on(&self) {
+        if self.status.trouble().is_some() {
+            self.status.show(None);
+            info!("the schedule goes on");
         }
     }
 

@@ -83,6 +83,33 @@ pub(crate) async fn insist<T, F: Future<Output = anyhow::Result<T>>>(
     }
 }
 
+/// Does `work` of a command that does one thing and ends: a refusal is asked again 4 times in 15 seconds.
+///
+/// # Errors
+/// Any other error at once, and a refusal after the last attempt.
+pub(crate) async fn persist<T, F: Future<Output = anyhow::Result<T>>>(
+    policy: Policy,
+    work: impl Fn() -> F,
+) -> anyhow::Result<T> {
+    let mut attempts = Attempts::new(policy);
+    loop {
+        let error = match work().await {
+            Ok(done) => return Ok(done),
+            Err(error) if !exit::is_refusal(&error) => return Err(error),
+            Err(error) => error,
+        };
+        match attempts.failed(&error, Instant::now()) {
+            Next::End => return Err(error),
+            Next::Again { delay, news } => {
+                if news {
+                    warn!("asking again: {}", exit::sentence(&error));
+                }
+                tokio::time::sleep(delay).await;
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use store::StoreError;
@@ -130,6 +157,20 @@ mod tests {
     fn our_own_configuration_is_final() {
         let next = Attempts::new(Policy::ROLE).failed(&exit::usage("ES_PREFIX is no prefix"), Instant::now());
         assert_eq!(next, Next::End);
+    }
+
+    #[tokio::test]
+    async fn a_command_asks_five_times_and_does_not_wait_for_what_is_away() {
+        let policy = Policy { first: Duration::from_millis(1), ..Policy::COMMAND };
+        for (error, wanted) in [(refused as fn() -> anyhow::Error, 5), (away, 1)] {
+            let asked = std::cell::Cell::new(0);
+            let outcome = persist::<(), _>(policy, || {
+                asked.set(asked.get() + 1);
+                std::future::ready(Err(error()))
+            });
+            assert!(outcome.await.is_err());
+            assert_eq!(asked.get(), wanted);
+        }
     }
 
     #[tokio::test]

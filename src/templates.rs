@@ -2,18 +2,19 @@
 
 use store::{Conflict, Store, TemplateState};
 
-use crate::exit::usage;
+use crate::exit::{RefusedError, usage};
 
 /// How many templates there are, all of them current.
 ///
 /// # Errors
-/// When one is missing or is another than this program's, or the store is away.
+/// When one is missing or is another than this program's: a store that is starting, or a load balancer before it, answers 404,
+/// too. When the store is away.
 pub(crate) async fn current(store: &Store) -> anyhow::Result<usize> {
     let health = store.check().await?;
     let wrong = health.templates.iter().filter(|(_, state)| *state != TemplateState::Current);
     let wrong: Vec<String> = wrong.map(|(name, state)| format!("{name} is {state}")).collect();
     if !wrong.is_empty() {
-        return Err(usage(wrong.join(", ")));
+        return Err(RefusedError(wrong.join(", ")).into());
     }
     fits(&health.conflicts)?;
     Ok(health.templates.len())

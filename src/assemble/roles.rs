@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use indexer::{DeadLetterDesk, Enricher, Indexer};
 use messages::{Family, Queue};
 use planner::Schedule;
-use runtime::{Broker, Limits, Role, RunError, Snapshot, Status, Worker, run, run_batches};
+use runtime::{Broker, Limits, Policy, Role, RunError, Snapshot, Status, Worker, run, run_batches};
 use store::Store;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -44,6 +44,8 @@ pub struct Parts {
     pub index: Option<Enricher>,
     /// Plans by the clock, if this process does.
     pub schedule: Option<Schedule>,
+    /// How long its roles bear refusals.
+    pub policy: Policy,
 }
 
 /// Where a source starts the roles that do its jobs.
@@ -83,8 +85,9 @@ impl Parts {
             running.tasks.spawn(run_batches(desk, Queue::dead(), DEAD_LETTERS));
         }
         if let Some(schedule) = self.schedule.clone() {
-            running.statuses.push(Arc::new(Status::new("schedule")));
-            running.tasks.spawn(self.scheduler(schedule, config).run(stop.clone()));
+            let status = Arc::new(Status::new("schedule"));
+            running.statuses.push(Arc::clone(&status));
+            running.tasks.spawn(self.scheduler(schedule, config, status).run(stop.clone()));
         }
         let fetchers = self.fetchers.clone();
         let quota = move || fetchers.iter().flat_map(|fetcher| fetcher.quotas()).collect();
@@ -93,9 +96,9 @@ impl Parts {
         running
     }
 
-    fn scheduler(&self, schedule: Schedule, config: &Config) -> Scheduler {
+    fn scheduler(&self, schedule: Schedule, config: &Config, status: Arc<Status>) -> Scheduler {
         let (broker, store) = (self.broker.clone(), self.store.clone());
-        Scheduler { schedule, config: config.clone(), broker, store }
+        Scheduler { schedule, config: config.clone(), broker, store, status }
     }
 
     fn role<W>(
@@ -106,7 +109,7 @@ impl Parts {
         running: &mut Running,
         grace: Duration,
     ) -> Role<W> {
-        let status = Arc::new(Status::new(name));
+        let status = Arc::new(Status::with_policy(name, self.policy));
         running.statuses.push(Arc::clone(&status));
         let (broker, stop) = (self.broker.clone(), running.stop.clone());
         Role { worker: Arc::new(worker), broker, permits, status, stop, grace }

@@ -24,6 +24,21 @@ pub struct Meant {
     pub limit: Option<&'static str>,
 }
 
+/// What `ua resume` is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Resumed {
+    /// Limits of a source, and the roles that fetch from it.
+    Meant(Meant),
+    /// A role that fetches from no source.
+    Role(&'static str),
+    /// Everything that is configured.
+    All,
+}
+
+/// Roles that fetch from no source and may be on hold.
+const OTHERS: [&str; 1] = ["index"];
+const EVERYTHING: &str = "all";
+
 /// What `ua quota set` takes.
 pub(super) fn to_share() -> String {
     let limits = words::choice(|words| words.limits.to_share);
@@ -35,9 +50,25 @@ pub(super) fn of_account() -> String {
     format!("Account label of {} [default: all accounts]", words::labelled())
 }
 
-/// What `ua pause` and `ua resume` take.
+/// What `ua pause` takes.
 pub(super) fn to_pause() -> String {
     words::choice(|words| words.limits.to_pause)
+}
+
+/// What `ua resume` takes.
+pub(super) fn to_resume() -> String {
+    format!("{}, {} or {EVERYTHING}", to_pause().replace(" or ", ", "), OTHERS.join(", "))
+}
+
+/// What is resumed, read.
+pub(super) fn resumed(text: &str) -> Result<Resumed, String> {
+    if text == EVERYTHING {
+        return Ok(Resumed::All);
+    }
+    match OTHERS.into_iter().find(|role| *role == text) {
+        Some(role) => Ok(Resumed::Role(role)),
+        None => paused(text).map(Resumed::Meant).map_err(|error| format!("{error}, {}", OTHERS.join(", "))),
+    }
 }
 
 /// One of the settings of `ua quota set`, read.
@@ -171,6 +202,14 @@ mod tests {
         let both = ["opencast=20%", "all=60%", "reserve=default"].map(|text| setting(text).unwrap());
         let (shares, reserve) = settings(&both, Source::Opencast, &["opencast"]);
         assert_eq!((shares, reserve), ([("opencast".to_owned(), Some(0.2))].into(), None));
+    }
+
+    #[test]
+    fn roles_and_everything_can_be_resumed() {
+        assert_eq!(resumed("index"), Ok(Resumed::Role("index")));
+        assert_eq!(resumed("all"), Ok(Resumed::All));
+        assert_eq!(resumed("heavy"), paused("heavy").map(Resumed::Meant));
+        assert!(resumed("netflix").unwrap_err().ends_with(", index"));
     }
 
     #[test]

@@ -28,7 +28,7 @@ pub use dlq::{Dlq, DlqChoice, DlqCommand, DlqDrop, DlqFilter, DlqList, DlqReplay
 pub use export::{Attendance, Export, Lectures, Meetings, OfLectures, OfMeetings, Report, Target};
 pub use health::Health;
 pub(crate) use limits::settings;
-pub use limits::{Meant, Setting};
+pub use limits::{Meant, Resumed, Setting};
 pub use paper::{Completions, Man};
 pub use plan::{Destination, Plan, Run, Selectors};
 pub use quota::{OfAccount, Pause, Quota, QuotaCommand, Resume};
@@ -104,7 +104,7 @@ pub enum Command {
     Quota(Quota),
     /// Pause calls of a kind on all workers, until a time or until resumed
     Pause(Pause),
-    /// Resume paused calls
+    /// Resume paused calls, and try again what is on hold
     Resume(Resume),
     /// Declare queues and load index templates
     Setup(Setup),

@@ -5,7 +5,9 @@ use jiff::civil::{DateTime, Time};
 use jiff::tz::Offset;
 use jiff::{Timestamp, ToSpan as _};
 
-use super::limits::{Meant, Setting, of_account, paused, setting, to_pause, to_share};
+use super::limits::{
+    Meant, Resumed, Setting, of_account, paused, resumed, setting, to_pause, to_resume, to_share,
+};
 use super::{Json, duration};
 
 /// `ua quota`
@@ -81,17 +83,23 @@ Examples:
 
 /// `ua resume`
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Examples:\n  ua resume zoom                         everything goes on that was paused by hand, or because the API\n                                         says that the day is spent; what our own count has spent waits for\n                                         midnight, a larger share or a smaller reserve (`ua quota set`)"
-)]
+#[command(after_help = RESUME_EXAMPLES)]
 pub struct Resume {
-    /// Source or limit
-    #[arg(required = true, value_parser = paused, help = to_pause())]
-    pub what: Vec<Meant>,
+    /// Source, limit, role or all
+    #[arg(required = true, value_parser = resumed, help = to_resume())]
+    pub what: Vec<Resumed>,
     /// Account
     #[command(flatten)]
     pub of: OfAccount,
 }
+
+const RESUME_EXAMPLES: &str = "Lifts pauses, and every hold of the roles, whatever its cause: they try again at once.
+Examples:
+  ua resume zoom                         resume what was paused by hand or by the API's daily limit; a day that
+                                         our own count has spent needs midnight, a larger share or a smaller
+                                         reserve (`ua quota set`)
+  ua resume index                        ask the store again at once
+  ua resume all                          resume every source and every role";
 
 /// A future time.
 fn until(text: &str) -> Result<Timestamp, String> {

@@ -6,7 +6,7 @@ use messages::Source;
 use runtime::quota::{self, Account, Answer, News, Order};
 
 use crate::assemble;
-use crate::cli::{Meant, OfAccount, Pause, Quota, QuotaCommand, Resume, Setting, settings};
+use crate::cli::{Meant, OfAccount, Pause, Quota, QuotaCommand, Resume, Resumed, Setting, settings};
 use crate::config::Config;
 use crate::exit::{self, Outcome, usage};
 use crate::output;
@@ -14,6 +14,8 @@ use crate::sources::{self, words};
 
 /// How long whoever keeps the quota may take to answer.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// How long workers may take to say what they wait for.
+const ROLL_CALL: Duration = Duration::from_millis(700);
 
 pub(super) async fn execute(words: Quota, config: &Config) -> anyhow::Result<Outcome> {
     match words.command {
@@ -46,10 +48,65 @@ pub(super) async fn pause(words: Pause, config: &Config) -> anyhow::Result<Outco
 }
 
 pub(super) async fn resume(words: Resume, config: &Config) -> anyhow::Result<Outcome> {
-    order(&words.of, config, &meant(&words.what), |source, limits| Order::Resume {
-        meters: Meant::limits(&words.what, source, limits),
-    })
-    .await
+    let (meant, roles) = resumed(&words.what, config);
+    if !meant.is_empty() {
+        let sources = self::meant(&meant);
+        let ordered = order(&words.of, config, &sources, |source, limits| Order::Resume {
+            meters: Meant::limits(&meant, source, limits),
+        });
+        ordered.await?;
+    }
+    lift(roles, config, words.of.json.json).await?;
+    Ok(Outcome::Complete)
+}
+
+/// The limits that are meant, and the names of the roles whose holds are lifted.
+fn resumed(what: &[Resumed], config: &Config) -> (Vec<Meant>, Vec<String>) {
+    let (mut meant, mut roles) = (Vec::new(), Vec::new());
+    for what in what {
+        match what {
+            Resumed::Meant(one) => {
+                meant.push(*one);
+                roles.push(sources::of(one.source).words().role.to_owned());
+            }
+            Resumed::Role(role) => roles.push((*role).to_owned()),
+            Resumed::All => {
+                meant.extend(config.sources().into_iter().map(|source| Meant { source, limit: None }));
+                roles.push("all".to_owned());
+            }
+        }
+    }
+    roles.sort();
+    roles.dedup();
+    (meant, roles)
+}
+
+/// Lifts the holds of these roles in every process, and says which there were.
+async fn lift(roles: Vec<String>, config: &Config, json: bool) -> anyhow::Result<()> {
+    let broker = assemble::broker(config, "resume").await?;
+    let lifting = async {
+        let cards = broker.call_roll(ROLL_CALL).await?;
+        broker.lift(roles.clone()).await.map(|()| cards)
+    };
+    let cards = lifting.await;
+    broker.close().await;
+    let cards = cards?;
+    let concerns = |role: &str| {
+        roles.iter().any(|name| {
+            name == "all" || role == name || role.strip_prefix(name).is_some_and(|rest| rest.starts_with('.'))
+        })
+    };
+    for card in &cards {
+        for role in card.roles.iter().filter(|role| concerns(&role.now.name)) {
+            let Some(hold) = role.now.hold.as_ref().filter(|_| !json) else { continue };
+            let (name, why) = (&role.now.name, &hold.why);
+            output::remark(&format!(
+                "{name} ({}/{}) tries again; it was on hold: {why}",
+                card.host, card.pid
+            ));
+        }
+    }
+    Ok(())
 }
 
 fn meant(what: &[Meant]) -> Vec<Source> {

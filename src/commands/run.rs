@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use messages::Source;
 use planner::Origin;
-use runtime::{Broker, clock};
+use runtime::{Broker, Policy, clock};
 use serde::Serialize;
 use store::{Query, Store};
 use tokio_util::sync::CancellationToken;
@@ -18,6 +18,7 @@ use crate::harvest::{self, Ended};
 use crate::output;
 use crate::planning::{self, By, Means, Today, Wish};
 use crate::sources::{self, words};
+use crate::start;
 use crate::summary::{self, Summary};
 
 /// One source and, of Zoom, one account: planned, fetched and summed up by itself.
@@ -87,15 +88,17 @@ async fn one(words: &Run, wish: &Wish, pass: Pass<'_>) -> anyhow::Result<Outcome
 pub(super) async fn harvest(wish: &Wish, pass: &Pass<'_>) -> anyhow::Result<(Summary, Store)> {
     let Pass { source, config, .. } = *pass;
     let enricher = assemble::enricher(config)?;
-    sources::of(source).check(config).await?;
+    let once = Policy::COMMAND;
+    start::persist(once, || sources::of(source).check(config)).await?;
     let began = clock::now();
-    let broker = assemble::broker(config, "run").await?;
+    let broker = start::persist(once, || assemble::broker(config, "run")).await?;
     let store = assemble::store(config)?;
-    crate::templates::fits(&store.setup().await?.conflicts)?;
+    let set_up = start::persist(once, async || Ok(store.setup().await?)).await?;
+    crate::templates::fits(&set_up.conflicts)?;
     let purse = purse(pass, &broker).await?;
     // Who may not fetch plans nothing, either.
     let fetcher = sources::of(source).join(config, &purse).await?;
-    if let Err(error) = fetcher.greet().await {
+    if let Err(error) = start::persist(once, || fetcher.greet()).await {
         fetcher.close().await;
         return Err(error);
     }
@@ -113,6 +116,7 @@ pub(super) async fn harvest(wish: &Wish, pass: &Pass<'_>) -> anyhow::Result<(Sum
         fetchers: vec![Arc::clone(&fetcher)],
         index: Some(enricher),
         schedule: None,
+        policy: once,
     };
     let stop = CancellationToken::new();
     let running = parts.start(config, &stop, Duration::from_secs(25));

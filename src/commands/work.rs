@@ -137,7 +137,7 @@ async fn parts(words: &Work, config: &Config, site: &Site) -> anyhow::Result<Par
     for source in wanted {
         fetchers.push(join(source, config, &broker, site).await?);
     }
-    Ok(Parts { broker, store, fetchers, index, schedule })
+    Ok(Parts { broker, store, fetchers, index, schedule, policy: Policy::ROLE })
 }
 
 /// A source that takes part in its quotas and has answered.

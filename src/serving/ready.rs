@@ -41,6 +41,11 @@ pub(super) async fn ready(site: &Site) -> Result<(), String> {
 }
 
 async fn reachable(working: &Working) -> Result<(), String> {
+    for status in &working.statuses {
+        if let Some(trouble) = status.trouble() {
+            return Err(format!("{} is on hold: {}", status.name(), trouble.why));
+        }
+    }
     let queue = Queue::documents();
     match tokio::time::timeout(PATIENCE, working.broker.depth(&queue)).await {
         Ok(Ok(_)) => {}

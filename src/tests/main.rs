@@ -25,6 +25,7 @@ mod pause;
 mod program;
 mod proxy;
 mod quota;
+mod refusals;
 mod rights;
 mod runs;
 mod schedule;

@@ -243,15 +243,24 @@ async fn what_is_away_at_the_start_is_waited_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_refuses_at_the_start_is_not_waited_for() {
+async fn credentials_that_are_refused_at_the_start_are_waited_for_and_named() {
     let simulator = Simulator::start(small()).await.unwrap();
-    let wrong = Program::new().with_account(&simulator, 1.0).with("ZOOM_CLIENT_SECRET", "wrong-canary");
-    let ended = wrong.call(&["work", "all"]);
-    assert_eq!(ended.code, Some(2), "{}", ended.err);
-    assert!(ended.err.contains("ZOOM_CLIENT_SECRET") && !ended.err.contains("canary"), "{}", ended.err);
-    // Found out although the broker is away and waited for.
-    let ended = wrong.with("AMQP_URL", "amqp://guest:guest@127.0.0.1:9/%2f").call(&["work", "zoom"]);
-    assert_eq!(ended.code, Some(2), "{}", ended.err);
+    let wrong = Program::new()
+        .with_account(&simulator, 1.0)
+        .with("ZOOM_CLIENT_SECRET", "wrong-canary")
+        .with("UA_HTTP", "127.0.0.1:0")
+        // Found out although the broker is away and waited for.
+        .with("AMQP_URL", "amqp://guest:guest@127.0.0.1:9/%2f");
+    let mut worker = wrong.start(&["work", "zoom"], "work.log");
+    let log = || std::fs::read_to_string(wrong.path().join("work.log")).unwrap();
+    eventually("the refusal is named", 60, async || log().contains("ZOOM_CLIENT_SECRET")).await;
+    let address = address(&wrong, "work.log").await;
+    let (status, why) = get(&address, "/readyz").await;
+    assert!(status == 503 && why.contains("zoom"), "{status} {why}");
+    assert!(worker.is_running(), "it may pass");
+    assert_eq!(log().matches("ZOOM_CLIENT_SECRET").count(), 1, "said once: {}", log());
+    assert!(!log().contains("canary"), "{}", log());
+    assert_eq!(worker.terminate(), Some(0));
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port();
     let ended = Program::new().with_account(&simulator, 1.0).with("UA_HTTP", port).call(&["work", "index"]);

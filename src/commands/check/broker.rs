@@ -12,7 +12,8 @@ pub(super) async fn examine(config: &Config) -> Vec<Finding> {
     let Some(amqp) = &config.amqp else { return Vec::new() };
     match survey(config).await {
         Err(error) => {
-            let users = "see user, password, virtual host and scheme of AMQP_URL";
+            let users = "likely causes: user, password, virtual host or scheme of AMQP_URL, a right that is missing, or a broker \
+                         that has not loaded its users yet; workers wait for it up to 5 minutes";
             let worlds =
                 "see that RabbitMQ runs and AMQP_URL can be reached from here; jobs in its queues are kept";
             vec![Finding::error("broker", &error, users, worlds)]

@@ -39,10 +39,11 @@ fn row(card: &Card, role: &RoleCard, now: Timestamp) -> [String; 8] {
 pub(super) fn holds(workers: &[Card], queues: &[QueueLine], now: Timestamp) -> Vec<String> {
     let mut said: Vec<(String, Vec<String>)> = Vec::new();
     for (card, role) in workers.iter().flat_map(|card| card.roles.iter().map(move |role| (card, role))) {
-        let Some(hold) = &role.now.hold else { continue };
-        let ends = match hold.until {
-            Some(until) => resumes(until, now),
-            None => "resumes when that is well again".to_owned(),
+        let Some(hold) = role.now.hold.as_ref().or(role.now.trouble.as_ref()) else { continue };
+        let ends = match (hold.until, hold.next) {
+            (Some(until), _) => resumes(until, now),
+            (None, Some(next)) => tries(next, now),
+            (None, None) => "resumes when that is well again".to_owned(),
         };
         let waiting: u64 = queues.iter().filter(|line| takes(role, line)).map(|line| line.depth.ready).sum();
         let waiting = words::some(waiting, "message");
@@ -54,6 +55,14 @@ pub(super) fn holds(workers: &[Card], queues: &[QueueLine], now: Timestamp) -> V
         }
     }
     said.into_iter().map(|(sentence, who)| format!("{sentence} ({})", who.join(", "))).collect()
+}
+
+/// When the role tries again.
+fn tries(next: Timestamp, now: Timestamp) -> String {
+    match next <= now {
+        true => "tries again now".to_owned(),
+        false => format!("tries again in {}", words::span(words::between(now, next))),
+    }
 }
 
 /// When work goes on, and how long that is from now.

@@ -10,6 +10,7 @@ pub mod opencast;
 mod queue;
 mod receipt;
 mod subject;
+pub mod tls;
 pub mod zoom;
 
 pub use cause::{Cause, CauseClass};

@@ -270,6 +270,11 @@ impl Client {
         self.outage.weigh(leave, refusal, is_trouble, clock::now())
     }
 
+    /// Ends the pause of an outage.
+    pub(crate) fn try_now(&self) {
+        self.outage.try_now();
+    }
+
     /// Whether work is worth trying: calls are not paused, no outage is being sat out, and every node answers with anything but trouble.
     pub(crate) async fn reachable(&self) -> bool {
         if !self.pace.is_open() || !self.outage.gives_leave(clock::now()) {

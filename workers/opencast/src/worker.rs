@@ -81,6 +81,10 @@ impl Worker for OpencastWorker {
     async fn lifted(&self, _meter: usize) -> bool {
         self.0.client.pace().is_open()
     }
+
+    fn resumed(&self) {
+        self.0.client.try_now();
+    }
 }
 
 async fn fetch(errand: &mut Errand<'_>) -> Result<(), Refusal> {

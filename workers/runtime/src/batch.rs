@@ -82,7 +82,10 @@ pub async fn run_batches<W: BatchWorker>(
                         async move { worker.healthy().await }
                     };
                     let lifted = |_| std::future::ready(false);
-                    match pause::wait(hold, &role.status, &role.stop, well, lifted, &mut signalled).await {
+                    let ordered = role.broker.lifted(role.status.name());
+                    let waiting =
+                        pause::wait(hold, &role.status, &role.stop, well, lifted, ordered, &mut signalled);
+                    match waiting.await {
                         Some(cause) => break Err(RunError::Halted(cause)),
                         None => continue,
                     }

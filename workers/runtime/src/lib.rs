@@ -9,6 +9,7 @@ pub mod errand;
 mod failure;
 mod holds;
 pub mod http;
+mod lift;
 mod message;
 pub mod meter;
 pub mod outage;

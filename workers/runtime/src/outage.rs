@@ -69,6 +69,12 @@ impl Outage {
         row.failures < ENOUGH || now >= row.try_at
     }
 
+    /// Ends the pause, by order: the next call is a trial.
+    pub fn try_now(&self) {
+        let mut row = self.row();
+        (row.try_at, row.pause) = (Timestamp::UNIX_EPOCH, FIRST_PAUSE);
+    }
+
     /// There was an answer, though it may have been a refusal.
     pub fn answered(&self) {
         let mut row = self.row();
@@ -187,6 +193,16 @@ mod tests {
         assert_eq!(why, "zoom answers nothing but errors (GET /users answered 503) since 03:04 UTC");
         assert_eq!(outage.ask(at(91)), Err(Failure::hold(None, why)));
         assert!(!outage.gives_leave(at(91)));
+    }
+
+    #[test]
+    fn an_order_ends_the_pause() {
+        let outage = Outage::of("zoom");
+        fail(&outage, 10);
+        assert!(!outage.gives_leave(at(1)));
+        outage.try_now();
+        assert_eq!(outage.ask(at(1)), Ok(Leave::Trial));
+        assert!(outage.ask(at(1)).is_err(), "one trial at a time");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use futures_util::future::OptionFuture;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
-use tracing::warn;
+use tracing::{info, warn};
 
 use crate::clock;
 use crate::holds::Begun;
@@ -16,7 +16,8 @@ use crate::status::{Hold, Status};
 /// Interval at which a hold with an end is checked for an order that lifts it.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// Waits until `hold` is over, `healthy` or, for a pause of the quota, `lifted` says so, or `stop`. Returns the cause of a
+/// Waits until `hold` is over, `healthy` or, for a pause of the quota, `lifted` says so, until it is `ordered` to end, or until
+/// `stop`. Returns the cause of a
 /// halt: one that came meanwhile from work in progress, or a refusal that has lasted too long. Further holds are of the
 /// same time and pass with this one.
 pub(crate) async fn wait<H: Future<Output = bool>, L: Future<Output = bool>>(
@@ -25,6 +26,7 @@ pub(crate) async fn wait<H: Future<Output = bool>, L: Future<Output = bool>>(
     stop: &CancellationToken,
     healthy: impl Fn() -> H,
     lifted: impl Fn(usize) -> L,
+    ordered: impl Future<Output = ()>,
     signalled: &mut mpsc::Receiver<Signal>,
 ) -> Option<String> {
     let (delay, news) = match status.holds_for(hold.reason()) {
@@ -41,6 +43,11 @@ pub(crate) async fn wait<H: Future<Output = bool>, L: Future<Output = bool>>(
             biased;
             () = stop.cancelled() => None,
             cause = halted(signalled) => Some(cause),
+            () = ordered => {
+                info!("{} tries again by order", status.name());
+                status.forgets();
+                None
+            }
             () = over(status, (until, delay), healthy, || OptionFuture::from(meter.map(&lifted))) => None,
         }
     };

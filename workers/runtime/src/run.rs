@@ -103,7 +103,13 @@ pub async fn run<W: Worker>(role: Role<W>, family: Family) -> Result<(), RunErro
                     let worker = Arc::clone(&role.worker);
                     async move { worker.lifted(meter).await }
                 };
-                let waited = pause::wait(hold, &role.status, &role.stop, well, lifted, &mut signalled).await;
+                let ordered = async {
+                    role.broker.lifted(role.status.name()).await;
+                    role.worker.resumed();
+                };
+                let waiting =
+                    pause::wait(hold, &role.status, &role.stop, well, lifted, ordered, &mut signalled);
+                let waited = waiting.await;
                 if let Some(cause) = waited {
                     break Err(RunError::Halted(cause));
                 }

@@ -27,6 +27,7 @@ pub struct Status {
     permits: AtomicUsize,
     hold: Mutex<Option<Hold>>,
     holds: Mutex<Holds>,
+    trouble: Mutex<Option<Hold>>,
     turned: Mutex<Option<Instant>>,
     meter: Arc<Meter>,
 }
@@ -88,6 +89,9 @@ pub struct Snapshot {
     pub in_flight: u64,
     /// Why nothing is taken, if so.
     pub hold: Option<Hold>,
+    /// The last hold, if its cause is not over for sure: a role that tries again now and then is still in trouble.
+    #[serde(default)]
+    pub trouble: Option<Hold>,
 }
 
 impl Status {
@@ -109,6 +113,7 @@ impl Status {
             permits: AtomicUsize::new(0),
             hold: Mutex::new(None),
             holds: Mutex::new(Holds::new(policy)),
+            trouble: Mutex::new(None),
             turned: Mutex::new(None),
             meter: Arc::default(),
         }
@@ -126,6 +131,7 @@ impl Status {
             handed_back: read(&self.handed_back),
             in_flight: read(&self.in_flight),
             hold: self.hold.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            trouble: self.trouble(),
         }
     }
 
@@ -208,12 +214,32 @@ impl Status {
         self.holds().grow()
     }
 
+    /// Why the role cannot work, if so: also while it tries whether it can. A pause of the quota is no trouble.
+    pub fn trouble(&self) -> Option<Hold> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Shows the hold; `None` ends it.
     pub(crate) fn hold(&self, hold: Option<Hold>) {
-        if hold.is_none() {
-            self.holds().resume(Instant::now());
+        match &hold {
+            None => self.holds().resume(Instant::now()),
+            Some(hold) => {
+                let trouble = Some(hold.clone()).filter(|hold| hold.reason() != Reason::Paused);
+                *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
+            }
         }
         *self.hold.lock().unwrap_or_else(PoisonError::into_inner) = hold;
+    }
+
+    /// Begins the delays from the shortest one.
+    pub(crate) fn forgets(&self) {
+        self.holds().forget();
+    }
+
+    /// Shows the trouble of a role that is no loop over a queue; `None` ends it.
+    pub fn show(&self, trouble: Option<Hold>) {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&trouble);
+        *self.hold.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
     }
 
     /// Shows when the role tries again.
@@ -227,6 +253,7 @@ impl Status {
     fn calm(&self) {
         let is_idle = self.in_flight.load(Ordering::Relaxed) == 0;
         if self.holds().calm(Instant::now(), is_idle) {
+            *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = None;
             info!("{} goes on", self.name);
         }
     }

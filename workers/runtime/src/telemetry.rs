@@ -23,6 +23,7 @@ const IN_FLIGHT: &str = "ua_jobs_in_flight";
 const PERMITS: &str = "ua_role_permits";
 const BUSY: &str = "ua_role_busy_permits";
 const ON_HOLD: &str = "ua_role_on_hold";
+const REFUSED: &str = "ua_role_refused";
 
 /// Seconds from a cache's answer to a slow bulk.
 const SECONDS: [f64; 14] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0];
@@ -100,6 +101,11 @@ fn describe() {
         Unit::Count,
         "1 while the role takes nothing because what it depends on is spent or away."
     );
+    describe_gauge!(
+        REFUSED,
+        Unit::Count,
+        "1 while a peer refuses the role: credentials, rights, a scope or a licence."
+    );
 }
 
 /// Shows what a role says of itself as figures.
@@ -107,7 +113,10 @@ pub fn show(now: &Snapshot, rates: &Rates) {
     let role = now.name.to_string();
     gauge!(IN_FLIGHT, "role" => role.clone()).set(now.in_flight as f64);
     gauge!(PERMITS, "role" => role.clone()).set(now.permits as f64);
-    gauge!(ON_HOLD, "role" => role.clone()).set(if now.hold.is_some() { 1.0 } else { 0.0 });
+    let is_on_hold = now.hold.is_some() || now.trouble.is_some();
+    gauge!(ON_HOLD, "role" => role.clone()).set(if is_on_hold { 1.0 } else { 0.0 });
+    let is_refused = now.trouble.as_ref().is_some_and(|trouble| trouble.refused);
+    gauge!(REFUSED, "role" => role.clone()).set(if is_refused { 1.0 } else { 0.0 });
     // There before the first death: a count that appears with a value has not risen for Prometheus.
     for class in CauseClass::ALL {
         counter!(DEAD, "role" => role.clone(), "class" => class.name()).increment(0);

@@ -44,6 +44,9 @@ pub trait Worker: Send + Sync + 'static {
         std::future::ready(true)
     }
 
+    /// An order has lifted a hold: what the worker itself waits for is tried at once.
+    fn resumed(&self) {}
+
     /// Says, during a pause of `meter` of the quota, whether it is over before its time: somebody has lifted it.
     fn lifted(&self, meter: usize) -> impl Future<Output = bool> + Send {
         let _ = meter;

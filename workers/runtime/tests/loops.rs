@@ -21,6 +21,7 @@ enum Ask {
     Retry,
     Reject,
     Hold,
+    HoldForAYear,
     Refuse,
     Halt,
     Panic,
@@ -58,6 +59,11 @@ impl Worker for Obedient {
             Ask::Reject => Err(Failure::reject(Cause::new(CauseClass::Gone, "gone for good"))),
             Ask::Hold if self.well.load(Ordering::SeqCst) => Ok(()),
             Ask::Hold => Err(Failure::hold(None, "the sky is falling".to_owned())),
+            Ask::HoldForAYear if self.accepts.load(Ordering::SeqCst) => Ok(()),
+            Ask::HoldForAYear => {
+                let until = clock::now().checked_add(jiff::SignedDuration::from_hours(8_760)).ok();
+                Err(Failure::hold(until, "the api asks to be let alone".to_owned()))
+            }
             Ask::Refuse if self.accepts.load(Ordering::SeqCst) => Ok(()),
             Ask::Refuse => Err(Failure::refused("the store does not accept the credentials (401)")),
             Ask::Halt => Err(Failure::Halt { cause: "set X".to_owned() }),
@@ -257,6 +263,31 @@ async fn after_the_first_success_a_refusal_is_always_a_hold() {
     eventually("it goes on", || status.snapshot().done == 2).await;
     stage.stop.cancel();
     running.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn an_order_lifts_a_hold_whatever_its_cause() {
+    let stage = Stage::new();
+    let answering = stage.broker.clone();
+    let identity = runtime::roll::Identity::of_this_process("1", clock::now());
+    tokio::spawn(async move { answering.answer_roll(|| identity.card("working", &[], clock::now())).await });
+    for ask in [Ask::HoldForAYear, Ask::Refuse] {
+        stage.publish(&[ask]).await;
+        let worker = accepting(false);
+        let minutes =
+            Policy { first: Duration::from_secs(600), longest: Duration::from_secs(600), ..Policy::ROLE };
+        let (mut role, status) = stage.role_with(Arc::clone(&worker), 1, minutes);
+        role.stop = CancellationToken::new();
+        let stop = role.stop.clone();
+        let running = tokio::spawn(run(role, Family::ZOOM_LIST));
+        eventually("it is on hold", || status.snapshot().hold.is_some_and(|hold| hold.next.is_some())).await;
+        worker.accepts.store(true, Ordering::SeqCst);
+        stage.broker.lift(vec!["another".to_owned()]).await.unwrap();
+        stage.broker.lift(vec!["test".to_owned()]).await.unwrap();
+        eventually("done", || status.snapshot().done == 1).await;
+        stop.cancel();
+        running.await.unwrap().unwrap();
+    }
 }
 
 #[tokio::test]

@@ -77,14 +77,15 @@ impl Tokens {
                 let renew_at = token.renew_at;
                 Ok(Arc::clone(&cached.insert(Cached { token: Arc::new(token), renew_at }).token))
             }
-            // Renewal is ahead of time: until the old one expires, trouble can be waited out, but not by every caller.
+            // Renewal is ahead of time: until the old one expires, trouble and refusals can be waited out, but not by every
+            // caller.
             Err(failure) => match cached.as_mut().filter(|held| now < held.token.expires_at) {
-                Some(held) if !matches!(failure, Failure::Refused { .. }) => {
+                Some(held) => {
                     warn!(%failure, "cannot renew the access token yet: {failure}");
                     held.renew_at = (now + TROUBLE).min(held.token.expires_at);
                     Ok(Arc::clone(&held.token))
                 }
-                _ => Err(failure),
+                None => Err(failure),
             },
         }
     }
@@ -198,9 +199,15 @@ mod tests {
 
     #[tokio::test]
     async fn a_renewal_that_fails_is_put_off_while_the_old_token_is_good() {
+        for status in [StatusCode::SERVICE_UNAVAILABLE, StatusCode::UNAUTHORIZED] {
+            put_off(status).await;
+        }
+    }
+
+    async fn put_off(status: StatusCode) {
         let asked = Arc::new(AtomicUsize::new(0));
         let http = body::client().no_proxy().timeout(Duration::from_secs(5)).build().unwrap();
-        let tokens = Tokens::new(http, grants_once(Arc::clone(&asked)).await);
+        let tokens = Tokens::new(http, grants_once(Arc::clone(&asked), status).await);
         let first = tokens.get().await.unwrap();
         renew_now(&tokens).await;
         for _ in 0..20 {
@@ -211,7 +218,13 @@ mod tests {
         tokens.get().await.unwrap();
         assert_eq!(asked.load(Ordering::Relaxed), 3, "and another one later");
         tokens.invalidate(&first).await;
-        assert!(matches!(tokens.get().await, Err(Failure::Hold { until: Some(_), .. })));
+        let failure = tokens.get().await.err();
+        match status {
+            StatusCode::UNAUTHORIZED => {
+                assert!(matches!(failure, Some(Failure::Refused { .. })), "{failure:?}")
+            }
+            _ => assert!(matches!(failure, Some(Failure::Hold { until: Some(_), .. })), "{failure:?}"),
+        }
     }
 
     #[test]
@@ -238,14 +251,14 @@ mod tests {
         tokens.cached.lock().await.as_mut().unwrap().renew_at = Instant::now();
     }
 
-    /// A token endpoint that grants one token and is in trouble ever after.
-    async fn grants_once(asked: Arc<AtomicUsize>) -> Credentials {
+    /// A token endpoint that grants one token and answers with a status ever after.
+    async fn grants_once(asked: Arc<AtomicUsize>, then: StatusCode) -> Credentials {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let oauth_url = format!("http://{}/oauth/token", listener.local_addr().unwrap());
         let app = axum::Router::new().fallback(move || {
             let status = match asked.fetch_add(1, Ordering::Relaxed) {
                 0 => StatusCode::OK,
-                _ => StatusCode::SERVICE_UNAVAILABLE,
+                _ => then,
             };
             std::future::ready((status, r#"{"access_token":"t","expires_in":3599}"#))
         });

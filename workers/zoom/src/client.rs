@@ -28,6 +28,8 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
 /// The largest body that is read. A page goes on as one message, which the broker takes up to a limit of its own.
 const MAX_BODY: usize = MAX_MESSAGE_BYTES - (64 << 10);
+/// The longest wait that is believed: the limits that are meant here count by the second or the minute.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// How long a host may take to show that it is there.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(10);
 /// How long work is held when a token is refused that was granted a moment ago.
@@ -170,6 +172,11 @@ impl Client {
         Ok(Received { status, headers, body })
     }
 
+    /// Ends the pause of an outage.
+    pub(crate) fn try_now(&self) {
+        self.outage.try_now();
+    }
+
     /// Whether work is worth trying: no outage is being sat out, the token endpoint answers at all, and the API
     /// answers with anything but trouble. Without a token and an operation that is 401 or 404, and no call of a quota.
     pub(crate) async fn reachable(&self, oauth_url: &str) -> bool {
@@ -273,7 +280,7 @@ impl Patience {
     /// The next wait, or the hold that takes its place.
     fn next(&mut self, named: Option<Timestamp>, now: Timestamp) -> Result<Duration, Failure> {
         let named = named.map(|until| Duration::try_from(until.duration_since(now)).unwrap_or_default());
-        let wait = named.unwrap_or(self.pause).max(Duration::from_millis(10));
+        let wait = named.unwrap_or(self.pause).clamp(Duration::from_millis(10), LONGEST_PAUSE);
         self.pause = (self.pause * 2).min(FIRST_PAUSE * 60);
         match self.left.checked_sub(wait) {
             Some(left) => {
@@ -318,8 +325,22 @@ mod tests {
         assert!(patience.next(None, now).unwrap() >= Duration::from_secs(60));
         let held = patience.next(after(600), now).unwrap_err();
         assert!(
-            matches!(held, Failure::Hold { until: Some(until), .. } if Some(until) == after(600)),
+            matches!(held, Failure::Hold { until: Some(until), .. } if Some(until) == after(60)),
             "{held}"
         );
+    }
+
+    #[test]
+    fn a_limit_per_second_is_waited_for_a_minute_whatever_the_api_names() {
+        let now: Timestamp = "2026-01-02T03:04:05Z".parse().unwrap();
+        for seconds in [61, 31_536_000, 1 << 40] {
+            let named = now.saturating_add(SignedDuration::from_secs(seconds)).ok();
+            let mut patience = Patience::new(RateClass::Heavy, 1.0);
+            assert_eq!(patience.next(named, now).unwrap(), Duration::from_secs(60), "{seconds}");
+            let Failure::Hold { until: Some(until), .. } = patience.next(named, now).unwrap_err() else {
+                panic!("no hold");
+            };
+            assert_eq!(until, now + SignedDuration::from_mins(1), "{seconds}");
+        }
     }
 }

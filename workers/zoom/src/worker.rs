@@ -45,6 +45,10 @@ impl Worker for ListWorker {
     async fn lifted(&self, meter: usize) -> bool {
         self.0.lifted(meter)
     }
+
+    fn resumed(&self) {
+        self.0.resumed();
+    }
 }
 
 impl Worker for DetailWorker {
@@ -66,6 +70,10 @@ impl Worker for DetailWorker {
 
     async fn lifted(&self, meter: usize) -> bool {
         self.0.lifted(meter)
+    }
+
+    fn resumed(&self) {
+        self.0.resumed();
     }
 }
 

@@ -190,6 +190,11 @@ impl Zoom {
         false
     }
 
+    /// An order has lifted a hold: an outage is not sat out any longer.
+    pub(crate) fn resumed(&self) {
+        self.accounts().for_each(|account| account.client.try_now());
+    }
+
     /// True when the class of this index is not paused any more.
     pub(crate) fn lifted(&self, index: usize) -> bool {
         self.client.quota().lifted(index)

@@ -38,8 +38,8 @@ pub enum PublishError {
 /// Why the broker could not do what was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum BrokerError {
-    /// The broker cannot be reached or the connection was lost; tried again by itself.
-    #[error("the broker is away: {0}")]
+    /// The broker cannot be reached, takes nothing for now, or the connection was lost; tried again by itself.
+    #[error("the broker is not available: {0}")]
     Away(String),
     /// The broker refuses: credentials, rights, differing queue arguments. It may be another time.
     #[error("the broker refuses: {0}")]

@@ -25,6 +25,7 @@ pub use local::Local;
 pub use sift::Sift;
 
 use self::delivery::Lease;
+use crate::lift::Lift;
 use crate::{Card, Message};
 
 /// A message larger than this is refused: RabbitMQ 4 takes 16 MiB by default, headers included.
@@ -143,6 +144,27 @@ impl Broker {
         match self {
             Self::Local(local) => local.call_roll().await,
             Self::Amqp(amqp) => amqp.call_roll(patience).await,
+        }
+    }
+
+    /// Tells every process at work to try again at once in the roles of these names, whatever they wait for. `all` is every
+    /// role, and `zoom` every role of that source. A local file tells them within two seconds.
+    ///
+    /// # Errors
+    /// When the broker is away, or is not set up.
+    pub async fn lift(&self, roles: Vec<String>) -> Result<(), BrokerError> {
+        let lift = Lift { lift: roles };
+        match self {
+            Self::Local(local) => local.lift(&lift).await,
+            Self::Amqp(amqp) => amqp.lift(&lift).await,
+        }
+    }
+
+    /// Waits for an order to lift the holds of `role`. Orders are heard while roll calls are answered.
+    pub async fn lifted(&self, role: &str) {
+        match self {
+            Self::Local(local) => local.lifts().of(role).await,
+            Self::Amqp(amqp) => amqp.lifts().of(role).await,
         }
     }
 

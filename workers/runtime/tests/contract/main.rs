@@ -113,6 +113,7 @@ contract! {
     crash::a_consumer_dropped_gives_back_what_it_held,
     roll::who_works_answers_and_who_is_gone_does_not,
     roll::a_card_comes_as_it_was_written,
+    roll::an_order_that_lifts_holds_is_heard_by_every_process,
     lead::one_leads_and_another_takes_over,
     lead::two_names_have_two_leaders,
     lead::what_a_leader_keeps_outlives_it,

@@ -54,6 +54,31 @@ pub(crate) async fn who_works_answers_and_who_is_gone_does_not(fixture: &Fixture
     one.close().await;
 }
 
+pub(crate) async fn an_order_that_lifts_holds_is_heard_by_every_process(fixture: &Fixture) {
+    let asker = &fixture.broker;
+    let (one, other) = (fixture.another().await, fixture.another().await);
+    let answering = [answering(&one, "one"), answering(&other, "other")];
+    eventually(asker, &["one", "other"]).await;
+    let heard = async {
+        tokio::join!(one.lifted("zoom.list"), other.lifted("index"));
+    };
+    let ordered = async {
+        // An order is of the moment: it is given until it was heard.
+        loop {
+            asker.lift(vec!["zoom".to_owned(), "index".to_owned()]).await.unwrap();
+            tokio::time::sleep(CALL).await;
+        }
+    };
+    tokio::select! {
+        () = heard => {}
+        () = ordered => {}
+        () = tokio::time::sleep(PATIENCE) => panic!("not heard"),
+    }
+    answering.iter().for_each(JoinHandle::abort);
+    one.close().await;
+    other.close().await;
+}
+
 pub(crate) async fn a_card_comes_as_it_was_written(fixture: &Fixture) {
     let (asker, worker) = (&fixture.broker, fixture.another().await);
     let card: Card = Identity::of_this_process("1.2.3", now()).card(

@@ -220,7 +220,7 @@ pub(crate) async fn what_is_no_broker_is_said_so() {
     });
     let error =
         Amqp::connect(settings(&format!("amqp://user:canary-77@127.0.0.1:{port}"))).await.unwrap_err();
-    assert!(matches!(&error, BrokerError::Refused(why) if why.contains("no AMQP 0-9-1 broker")), "{error}");
+    assert!(matches!(&error, BrokerError::Away(why) if why.contains("no AMQP 0-9-1 broker")), "{error}");
     assert!(!error.to_string().contains("canary"), "{error}");
     // A port where nobody listens.
     let error = Amqp::connect(settings("amqp://user:canary-77@127.0.0.1:9")).await.unwrap_err();

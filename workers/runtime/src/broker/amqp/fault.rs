@@ -1,4 +1,6 @@
-//! What an error of the AMQP library means to us.
+//! What an error of the AMQP library, or of the connection below it, means to us.
+
+use std::io;
 
 use lapin::ErrorKind;
 use lapin::protocol::{AMQPErrorKind, AMQPHardError, AMQPSoftError};
@@ -7,21 +9,73 @@ use crate::BrokerError;
 
 /// Refused when trying again cannot help; else away.
 pub(super) fn of(error: &lapin::Error) -> BrokerError {
-    let ErrorKind::ProtocolError(told) = error.kind() else {
-        return BrokerError::Away(error.to_string());
+    let told = match error.kind() {
+        ErrorKind::ProtocolError(told) => told,
+        ErrorKind::IOError(error) => return BrokerError::Away(broken(error)),
+        _ => return BrokerError::Away(error.to_string()),
     };
     let text = told.get_message();
     match told.kind() {
-        AMQPErrorKind::Hard(AMQPHardError::NOTALLOWED) => BrokerError::Refused(format!(
-            "{text}; look at the virtual host in AMQP_URL and the user's rights"
+        AMQPErrorKind::Hard(AMQPHardError::NOTALLOWED) => not_allowed(&text.to_string()),
+        AMQPErrorKind::Soft(AMQPSoftError::ACCESSREFUSED) => BrokerError::Refused(format!(
+            "{text}; likely causes: a wrong user or password in AMQP_URL, a missing right (`ua check` names it), or a broker \
+             that has not loaded its users yet"
         )),
-        AMQPErrorKind::Soft(AMQPSoftError::ACCESSREFUSED) => {
-            BrokerError::Refused(format!("{text}; look at the user in AMQP_URL and its rights"))
-        }
         AMQPErrorKind::Soft(AMQPSoftError::NOTFOUND | AMQPSoftError::PRECONDITIONFAILED) => {
             BrokerError::Refused(text.to_string())
         }
         _ => BrokerError::Away(text.to_string()),
+    }
+}
+
+/// A limit that is reached, or a virtual host that is starting, is a matter of time; a virtual host that is not there may be one
+/// of the address.
+fn not_allowed(text: &str) -> BrokerError {
+    let says = |words: &str| text.contains(words);
+    let of = if says("vhost") {
+        "virtual host"
+    } else if says("user connection") {
+        "user"
+    } else {
+        "node"
+    };
+    if says("connection limit") {
+        return BrokerError::Away(format!(
+            "the {of} has reached its limit of connections: raise it (`rabbitmqctl list_vhost_limits`, \
+             `list_user_limits`), or end other clients"
+        ));
+    }
+    if says("is down") {
+        return BrokerError::Away(
+            "the virtual host is down: look at the broker's log, or `rabbitmqctl restart_vhost`".to_owned(),
+        );
+    }
+    BrokerError::Refused(format!(
+        "{text}; likely causes: another virtual host in AMQP_URL, a user without rights on it, or a broker that has not loaded \
+         its definitions yet"
+    ))
+}
+
+/// What an error of the connection means, and what to do about it.
+pub(super) fn broken(error: &io::Error) -> String {
+    let said = error.to_string();
+    if let Some(meaning) = messages::tls::explain(&said, "AMQP_CA_CERT") {
+        return meaning;
+    }
+    match error.kind() {
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
+            "it takes connections and does not answer: the node may be frozen or overloaded, or the address is another \
+             service's (AMQP_URL)"
+                .to_owned()
+        }
+        io::ErrorKind::ConnectionRefused => {
+            format!("{said}; is the broker running, and is AMQP_URL right?")
+        }
+        io::ErrorKind::UnexpectedEof => {
+            "it closed the connection without a word: it may be starting, or expect TLS (amqps:// in AMQP_URL)"
+                .to_owned()
+        }
+        _ => said,
     }
 }
 
@@ -76,11 +130,43 @@ mod tests {
     }
 
     #[test]
+    fn a_limit_of_connections_is_waited_for() {
+        for (said, of) in [
+            (
+                "NOT_ALLOWED - access to vhost 'v' refused for user 'u': connection limit (1) is reached",
+                "virtual host",
+            ),
+            ("NOT_ALLOWED - connection refused for user 'u': user connection limit (2) is reached", "user"),
+            ("NOT_ALLOWED - access to vhost 'v' refused for user 'u': vhost 'v' is down", "virtual host"),
+        ] {
+            let error = AMQPError::from_id(530, said.into()).unwrap();
+            let error = of_kind(error);
+            assert!(matches!(&error, BrokerError::Away(text) if text.contains(of)), "{error}");
+            assert!(!error.to_string().contains("'u'"), "{error}");
+        }
+    }
+
+    fn of_kind(error: AMQPError) -> BrokerError {
+        of(&ErrorKind::ProtocolError(error).into())
+    }
+
+    #[test]
+    fn errors_of_the_connection_are_said_in_words() {
+        let frozen = broken(&io::Error::from_raw_os_error(11));
+        assert!(frozen.contains("does not answer") && !frozen.contains("os error"), "{frozen}");
+        let expired = io::Error::other("invalid peer certificate: certificate expired: verification time 9");
+        assert!(broken(&expired).contains("has expired"), "{}", broken(&expired));
+        let plain =
+            io::Error::new(io::ErrorKind::InvalidData, "received corrupt message of type InvalidContentType");
+        assert!(broken(&plain).contains("does not speak TLS"), "{}", broken(&plain));
+    }
+
+    #[test]
     fn what_may_pass_is_away() {
         for code in [320, 501, 504, 541, 506, 405] {
             assert!(matches!(told(code), BrokerError::Away(text) if text.contains("SAID")), "{code}");
         }
-        let lost = std::io::Error::from(std::io::ErrorKind::ConnectionReset).into();
+        let lost = io::Error::from(io::ErrorKind::ConnectionReset).into();
         assert!(matches!(of(&lost), BrokerError::Away(_)));
     }
 }

@@ -20,6 +20,8 @@ const CONNECT_TIME: Duration = Duration::from_secs(10);
 const CLOSE_TIME: Duration = Duration::from_secs(5);
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LAST_PAUSE: Duration = Duration::from_secs(2);
+/// What to do about a broker that blocks its publishers.
+const FREE: &str = "free some of its memory or disk, or raise its limit";
 
 /// Whether the broker is away, for all connections of a handle: an outage is logged once, not per try.
 #[derive(Debug, Default)]
@@ -31,13 +33,13 @@ impl Outage {
     /// The broker is away; says so when that is news.
     pub(super) fn begins(&self, why: &str) {
         if !self.away.swap(true, Ordering::AcqRel) {
-            warn!("the broker is away: {why}; trying again until it is back");
+            warn!("the broker is not available: {why}; trying again until it is");
         }
     }
 
     fn ends(&self) {
         if self.away.swap(false, Ordering::AcqRel) {
-            info!("the broker is back");
+            info!("the broker is available again");
         }
     }
 }
@@ -83,9 +85,8 @@ impl Link {
         if let Some(open) = connection.as_ref().filter(|open| open.status().connected()) {
             if open.status().blocked() {
                 // A question would wait as long as the broker takes nothing from us, with everybody behind it.
-                return Err(BrokerError::Away(
-                    "it takes no messages for now, short of memory or disk".to_owned(),
-                ));
+                let why = self.blocked().unwrap_or_else(|| "short of memory or disk".to_owned());
+                return Err(BrokerError::Away(format!("it takes no messages for now ({why}): {FREE}")));
             }
             if let Ok(channel) = self.open_channel(open).await {
                 self.outage.ends();
@@ -180,9 +181,7 @@ impl Link {
             while let Some(Some(event)) = closed.run_until_cancelled(events.next()).await {
                 match event {
                     Event::ConnectionBlocked(why) => {
-                        warn!(
-                            "the broker takes no messages for now ({why}): free some of its memory or disk"
-                        );
+                        warn!("the broker takes no messages for now ({why}): {FREE}");
                         note(Some(why.to_string()));
                     }
                     Event::ConnectionUnblocked => {

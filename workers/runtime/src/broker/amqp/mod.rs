@@ -68,6 +68,7 @@ use self::publisher::{Publisher, Refusal};
 use self::topology::Wanted;
 use self::wire::Parcel;
 use super::{BrokerError, Depth, Ladder, PublishError, Subscription};
+use crate::lift::{Lift, Lifts};
 use crate::{Card, Message};
 
 /// How long a question, or the first connection, waits for a broker that is away.
@@ -89,6 +90,7 @@ struct Inner {
     ladder: Ladder,
     documents_limit: usize,
     leads: Vec<String>,
+    lifts: Lifts,
     shelf_life: Duration,
     outage: Arc<Outage>,
     publishing: Arc<Link>,
@@ -153,6 +155,7 @@ impl Amqp {
             ladder: settings.ladder,
             documents_limit: settings.documents_limit,
             leads: settings.leads,
+            lifts: Lifts::default(),
             shelf_life: settings.shelf_life,
             outage,
             publisher: Publisher::new(Arc::clone(&publishing)),
@@ -279,6 +282,14 @@ impl Amqp {
 
     pub(super) async fn call_roll(&self, patience: Duration) -> Result<Vec<Card>, BrokerError> {
         roll::call(&self.inner, patience).await
+    }
+
+    pub(super) async fn lift(&self, lift: &Lift) -> Result<(), BrokerError> {
+        roll::lift(&self.inner, lift).await
+    }
+
+    pub(super) fn lifts(&self) -> &Lifts {
+        &self.inner.lifts
     }
 
     pub(super) async fn purge(&self, queue: &Queue) -> Result<(), BrokerError> {

@@ -1,5 +1,5 @@
 //! The roll call over RabbitMQ: a fanout exchange that every worker has a queue of its own at, and answers that go
-//! straight back to who asked. Nothing is said unasked.
+//! straight back to who asked. Nothing is said unasked. Orders that lift holds come the same way, and get no answer.
 //!
 //! Who asks has a queue of its own for the answers. Who may not declare one has the broker's direct reply-to, which
 //! is reached only over the exchange that leads everywhere: workers who may not write to that are not seen then.
@@ -17,24 +17,31 @@ use tracing::{debug, warn};
 use super::names::Way;
 use super::own::{self, Own};
 use super::{Inner, fault, link, names, topology};
+use crate::lift::Lift;
 use crate::{BrokerError, Card};
 
 /// The broker's own queue for answers: it belongs to the channel that takes from it and cannot pile up.
 const ANSWERS: &str = "amq.rabbitmq.reply-to";
+/// Pause after a refusal.
+const REFUSED: Duration = Duration::from_secs(30);
 /// A card is some kilobytes; more than this is none.
 const LARGEST: usize = 1 << 20;
 
 /// Answers every call until the handle is closed, over one channel after the other.
 pub(super) async fn answer(inner: &Arc<Inner>, card: impl Fn() -> Card) {
-    let mut pauses = link::pauses();
+    let (mut pauses, mut told) = (link::pauses(), false);
     loop {
         let begin = Instant::now();
         let answering = session(inner, &card);
         match inner.stop.run_until_cancelled(answering).await {
             None => return,
             Some(Err(error @ BrokerError::Refused(_))) => {
-                warn!("this process will be missing in `ua status`: {error}");
-                return;
+                if !std::mem::replace(&mut told, true) {
+                    warn!("this process is missing in `ua status` for now: {error}");
+                }
+                if inner.stop.run_until_cancelled(tokio::time::sleep(REFUSED)).await.is_none() {
+                    return;
+                }
             }
             Some(Err(error)) => debug!("cannot answer roll calls for now: {error}"),
             Some(Ok(())) => {}
@@ -52,6 +59,9 @@ async fn session(inner: &Inner, card: &impl Fn() -> Card) -> Result<(), BrokerEr
     let mut calls = listen(inner, &channel, &card().id).await?;
     while let Some(call) = calls.next().await {
         let call = call.map_err(|error| fault::of(&error))?;
+        if let Ok(lift) = serde_json::from_slice::<Lift>(&call.data) {
+            inner.lifts.heard(lift);
+        }
         let Some(asker) = call.properties.reply_to() else { continue };
         let Ok(body) = serde_json::to_vec(&card()) else { continue };
         let way = inner.names.way_to(asker);
@@ -124,6 +134,18 @@ pub(super) async fn call(inner: &Inner, patience: Duration) -> Result<Vec<Card>,
         );
     }
     Ok(cards)
+}
+
+/// Sends an order to every process at work.
+pub(super) async fn lift(inner: &Inner, lift: &Lift) -> Result<(), BrokerError> {
+    let body = serde_json::to_vec(lift).map_err(|error| BrokerError::Misconfigured(error.to_string()))?;
+    let channel = inner.channel().await?;
+    confirm(&channel).await?;
+    let (exchange, key) = (inner.names.roll(), ShortString::default());
+    let options = BasicPublishOptions::default();
+    let published = channel.basic_publish(exchange, key, options, &body, properties()).await;
+    published.map_err(|error| undeclared_or(&error))?.await.map_err(|error| undeclared_or(&error))?;
+    Ok(())
 }
 
 /// Where answers come to.

@@ -10,11 +10,14 @@ use lapin::types::parsing::parse_field_table;
 use lapin::types::{AMQPValue, FieldTable};
 
 use super::address::Address;
+use super::fault;
 use crate::BrokerError;
 
 /// The oldest broker whose quorum queues have a TTL and dead-letter at least once.
 const OLDEST: (u32, u32) = (3, 10);
 const GREETING_TIME: Duration = Duration::from_secs(5);
+/// How a server that expects TLS answers anything else: an alert of version 3.x.
+const TLS_ALERT: [u8; 2] = [0x15, 3];
 /// A greeting is a few hundred bytes.
 const GREETING_LIMIT: usize = 1 << 16;
 
@@ -24,11 +27,9 @@ pub(super) async fn ask(address: &Arc<Address>) -> Result<String, BrokerError> {
     let greeting = tokio::task::spawn_blocking(move || listen(&asked)).await;
     let greeting =
         greeting.map_err(|error| BrokerError::Away(format!("asking for its version failed: {error}")))?;
-    let properties = greeting.map_err(|error| match error.kind() {
-        // A stranger, or a certificate that is not trusted: neither becomes better by waiting.
-        ErrorKind::InvalidData => BrokerError::Refused(format!("{address}: {error}")),
-        _ => BrokerError::Away(format!("{address}: {error}")),
-    })?;
+    // A load balancer before a broker that is starting, or a certificate that is renewed: both pass.
+    let properties =
+        greeting.map_err(|error| BrokerError::Away(format!("{address}: {}", fault::broken(&error))))?;
     check(&properties)
 }
 
@@ -51,9 +52,15 @@ fn listen(address: &Address) -> io::Result<FieldTable> {
 
 /// Reads a `connection.start` frame: type, channel, size; class, method, two version bytes, the properties.
 fn read_greeting(stream: &mut TcpStream) -> io::Result<FieldTable> {
-    let stranger = || Error::new(ErrorKind::InvalidData, "what answers there is no AMQP 0-9-1 broker");
+    let stranger = || {
+        let text = "what answers there is no AMQP 0-9-1 broker: is the port in AMQP_URL right, and is the broker up behind it?";
+        Error::new(ErrorKind::InvalidData, text)
+    };
     let mut head = [0; 7];
     stream.read_exact(&mut head)?;
+    if head[..2] == TLS_ALERT {
+        return Err(Error::new(ErrorKind::InvalidData, "the port is one for TLS: set amqps:// in AMQP_URL"));
+    }
     let size = u32::from_be_bytes([head[3], head[4], head[5], head[6]]) as usize;
     if head[..3] != [1, 0, 0] || size > GREETING_LIMIT {
         return Err(stranger());

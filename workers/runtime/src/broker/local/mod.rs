@@ -28,6 +28,7 @@ pub(super) use self::sift::Sift;
 use super::{
     BrokerError, Delivery, Depth, Ladder, Lanes, Lease as AnyLease, PublishError, Subscription, lanes,
 };
+use crate::lift::Lifts;
 use crate::{Headers, Message, clock};
 
 /// How long an idle consumer waits before it looks for what another process published.
@@ -59,6 +60,7 @@ struct Inner {
     owner: Arc<Owner>,
     alive: Arc<AtomicBool>,
     published: Notify,
+    lifts: Lifts,
     settings: Settings,
 }
 
@@ -90,7 +92,16 @@ impl Local {
             alive
         })
         .map_err(refuse)?;
-        Ok(Self { inner: Arc::new(Inner { writer, owner, alive, published: Notify::new(), settings }) })
+        Ok(Self {
+            inner: Arc::new(Inner {
+                writer,
+                owner,
+                alive,
+                published: Notify::new(),
+                lifts: Lifts::default(),
+                settings,
+            }),
+        })
     }
 
     pub(super) fn ladder(&self) -> &Ladder {

@@ -7,7 +7,8 @@ use std::time::Duration;
 use tracing::debug;
 
 use super::{Local, rows};
-use crate::{BrokerError, Card};
+use crate::lift::{Lift, Lifts};
+use crate::{BrokerError, Card, clock};
 
 /// How old a card may become.
 const EVERY: Duration = Duration::from_secs(2);
@@ -15,6 +16,7 @@ const EVERY: Duration = Duration::from_secs(2);
 impl Local {
     pub(in crate::broker) async fn answer_roll(&self, card: impl Fn() -> Card) {
         let _removed = Removed(self);
+        let mut heard = clock::now().as_millisecond();
         while self.inner.alive.load(Ordering::Acquire) {
             match serde_json::to_string(&card()) {
                 Ok(card) => {
@@ -23,8 +25,34 @@ impl Local {
                 }
                 Err(error) => debug!("a card cannot be written as JSON: {error}"),
             }
+            heard = self.hear(heard).await;
             tokio::time::sleep(EVERY).await;
         }
+    }
+
+    /// Passes on the orders that were given after `since`; returns when the last one was.
+    async fn hear(&self, since: i64) -> i64 {
+        // A file that is away is read again a little later.
+        let orders = self.inner.writer.call(move |connection| rows::lifted(connection, since)).await;
+        let orders = orders.unwrap_or_default();
+        let last = orders.iter().map(|(_, at)| *at).max().unwrap_or(since);
+        if !orders.is_empty() {
+            self.inner.lifts.heard(Lift { lift: orders.into_iter().map(|(role, _)| role).collect() });
+        }
+        last
+    }
+
+    pub(in crate::broker) async fn lift(&self, lift: &Lift) -> Result<(), BrokerError> {
+        let (roles, now) = (lift.lift.clone(), clock::now().as_millisecond());
+        let noted = self
+            .inner
+            .writer
+            .call(move |connection| roles.iter().try_for_each(|role| rows::lift(connection, role, now)));
+        noted.await
+    }
+
+    pub(in crate::broker) fn lifts(&self) -> &Lifts {
+        &self.inner.lifts
     }
 
     pub(in crate::broker) async fn call_roll(&self) -> Result<Vec<Card>, BrokerError> {

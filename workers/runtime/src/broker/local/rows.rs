@@ -246,6 +246,18 @@ pub(super) fn cards(connection: &Connection) -> rusqlite::Result<Vec<String>> {
     connection.prepare_cached(sql)?.query_map([], |row| row.get(0))?.collect()
 }
 
+/// Notes that the holds of `role` are lifted.
+pub(super) fn lift(connection: &Connection, role: &str, at: i64) -> rusqlite::Result<()> {
+    let sql = "insert into lifts values (?1, ?2) on conflict do update set at = excluded.at";
+    connection.prepare_cached(sql)?.execute(params![role, at]).map(|_| ())
+}
+
+/// The roles whose holds were lifted after `since`, and when.
+pub(super) fn lifted(connection: &Connection, since: i64) -> rusqlite::Result<Vec<(String, i64)>> {
+    let sql = "select role, at from lifts where at > ?1";
+    connection.prepare_cached(sql)?.query_map([since], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+}
+
 /// Messages of all queues, parked or not.
 pub(super) fn everything(connection: &Connection) -> rusqlite::Result<u64> {
     let count: i64 = connection.query_row("select count(*) from messages", [], |row| row.get(0))?;

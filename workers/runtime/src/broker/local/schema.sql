@@ -33,6 +33,11 @@ create table if not exists cards (
     owner integer primary key,
     card  text not null
 ) strict;
+-- When holds were lifted last, by role.
+create table if not exists lifts (
+    role text primary key,
+    at   integer not null -- milliseconds
+) strict;
 -- What a leader keeps, see broker/lead.rs.
 create table if not exists kept (
     lead  text primary key,
