@@ -188,6 +188,11 @@ impl<'a> Errand<'a> {
         self.outbox.has_lost()
     }
 
+    /// True when this attempt is the job's last.
+    pub fn is_last(&self) -> bool {
+        self.attempt.last
+    }
+
     /// The cause for which this attempt, failed in this way, is the job's last.
     pub fn end(&self, failure: &Failure) -> Option<Cause> {
         match failure {

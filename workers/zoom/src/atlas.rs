@@ -16,7 +16,7 @@ pub(crate) use refusal::{Reason, Refusal};
 
 use crate::endpoint::Endpoint;
 use crate::headers::{Limit, RateHeaders};
-use crate::wire::Head;
+use crate::wire::{self, Head};
 
 /// What the meaning of an answer depends on beside the answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,13 +51,7 @@ pub(crate) enum Pause {
 }
 
 /// Judges an answer.
-pub(crate) fn classify(
-    status: u16,
-    headers: &HeaderMap,
-    body: &[u8],
-    call: &Call,
-    now: Timestamp,
-) -> Verdict {
+pub(crate) fn classify(status: u16, headers: &HeaderMap, body: &str, call: &Call, now: Timestamp) -> Verdict {
     let head = match read(body) {
         Body::Json(head) => head,
         // A status that says enough by itself needs no body.
@@ -83,12 +77,12 @@ enum Body {
     Broken,
 }
 
-fn read(body: &[u8]) -> Body {
+fn read(body: &str) -> Body {
     let text = body.trim_ascii_start();
-    match (text.first(), serde_json::from_slice(text)) {
+    match (text.chars().next(), wire::head(text)) {
         (None, _) => Body::Empty,
         (_, Ok(head)) => Body::Json(head),
-        (Some(b'<'), Err(_)) => Body::Html,
+        (Some('<'), Err(_)) => Body::Html,
         (Some(_), Err(_)) => Body::Broken,
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use messages::{Calls, CauseClass};
+use messages::{Calls, CauseClass, repair};
 use reqwest::header::{AUTHORIZATION, HeaderMap};
 use runtime::body::{self, BodyError};
 use runtime::broker::MAX_MESSAGE_BYTES;
@@ -105,18 +105,20 @@ impl Client {
             let status =
                 |sent: &Result<Received, Refusal>| sent.as_ref().ok().map(|received| received.status);
             let sent = figures::calling(request.call.endpoint, self.send(request, &token), status).await;
-            let received = sent.map_err(|refusal| self.weigh(leave, refusal))?;
+            let optional = request.call.endpoint.is_optional();
+            let weigh = |refusal| if optional { refusal } else { self.weigh(leave, refusal) };
+            let received = sent.map_err(weigh)?;
             let now = clock::now();
             let rates = RateHeaders::read(&received.headers, now);
             self.quota.observe(&rates, headers::served_at(&received.headers), now);
             let verdict =
                 atlas::classify(received.status, &received.headers, &received.body, &request.call, now);
-            if !matches!(verdict, Verdict::Refused(_)) {
+            if !optional && !matches!(verdict, Verdict::Refused(_)) {
                 self.outage.answered();
             }
             match verdict {
                 Verdict::Fine(head) => return answer(head, received.body, request, now),
-                Verdict::Refused(refusal) => return Err(self.weigh(leave, refusal)),
+                Verdict::Refused(refusal) => return Err(weigh(refusal)),
                 Verdict::NewToken if renewed => return Err(refused_again(now).into()),
                 Verdict::NewToken => {
                     renewed = true;
@@ -129,6 +131,15 @@ impl Client {
                     figures::waiting(class, tokio::time::sleep(wait)).await;
                 }
             }
+        }
+    }
+
+    /// A pause that is made for Zoom itself, with a simulator's speed.
+    pub(crate) fn hasten(&self, pause: Duration) -> Duration {
+        match self.speed {
+            0.0 => SHORTEST_PAUSE,
+            speed if speed > 1.0 => pause.div_f64(speed).max(SHORTEST_PAUSE),
+            _ => pause,
         }
     }
 
@@ -169,7 +180,7 @@ impl Client {
             BodyError::TooLarge { .. } => too_large(endpoint.name()),
             BodyError::Broken(error) => trouble(error),
         })?;
-        Ok(Received { status, headers, body })
+        Ok(Received { status, headers, body: repair::text(body) })
     }
 
     /// Ends the pause of an outage.
@@ -216,13 +227,16 @@ impl Sample {
 struct Received {
     status: u16,
     headers: HeaderMap,
-    body: Vec<u8>,
+    /// With U+FFFD for bytes that are not UTF-8.
+    body: String,
 }
 
-fn answer(head: Head, body: Vec<u8>, request: &Request, received_at: Timestamp) -> Result<Answer, Refusal> {
+fn answer(head: Head, body: String, request: &Request, received_at: Timestamp) -> Result<Answer, Refusal> {
     let name = request.call.endpoint.name();
-    let text = String::from_utf8(body).ok();
-    let body = text.and_then(|text| RawValue::from_string(text).ok());
+    // Control characters within texts are no JSON; everything else stays as it was sent.
+    let is_json = serde_json::from_str::<&RawValue>(&body).is_ok();
+    let text = if is_json { body } else { repair::strict(&body).into_owned() };
+    let body = RawValue::from_string(text).ok();
     let broken =
         || Refusal::retry(Reason::Other, CauseClass::BadShape, format!("{name} answered with broken text"));
     Ok(Answer { head, body: body.ok_or_else(broken)?, received_at })

@@ -2,6 +2,7 @@
 
 use messages::RawKind;
 use messages::zoom::{Api, Event, HostIds, Listing, MeetingContext};
+use runtime::Failure;
 use tracing::debug;
 
 use crate::atlas::{Reason, Refusal};
@@ -24,7 +25,13 @@ pub(crate) struct Detail {
 /// Fetches the header if it is wanted, then the participants.
 pub(crate) async fn fetch(errand: &mut Errand<'_>, mut detail: Detail) -> Result<(), Refusal> {
     if detail.header && detail.event == Event::Meeting {
-        fetch_header(errand, &mut detail).await?;
+        match fetch_header(errand, &mut detail).await {
+            Err(refusal) if is_dispensable(&refusal, errand) => {
+                let text = format!("the meeting's own document is not written: {}", refusal.failure);
+                errand.find("header", text);
+            }
+            fetched => fetched?,
+        }
     }
     let mut tally = None;
     for (listing, last) in listings(&detail) {
@@ -41,6 +48,16 @@ pub(crate) async fn fetch(errand: &mut Errand<'_>, mut detail: Detail) -> Result
     errand.finish(tally, None).await?;
     debug!(job.id = %errand.job.id, got = tally.got, "fetched {} sessions", tally.got);
     Ok(())
+}
+
+/// True when the participants can be had without the meeting's header. A meeting that is not known or not ready, a plan
+/// without the Dashboard, and trouble that may pass are not of that kind.
+fn is_dispensable(refusal: &Refusal, errand: &Errand<'_>) -> bool {
+    match (&refusal.failure, refusal.reason) {
+        (_, Reason::Missing | Reason::Wall) | (Failure::Hold { .. } | Failure::Defer { .. }, _) => false,
+        (Failure::Retry { .. }, _) => errand.is_last(),
+        _ => true,
+    }
 }
 
 /// The lists that may know the meeting, and whether each is the last to ask. Only the Dashboard tells them apart.
@@ -70,7 +87,7 @@ async fn fetch_header(errand: &mut Errand<'_>, detail: &mut Detail) -> Result<()
             Err(refusal) => return Err(refusal),
         };
         let row: MeetingRow = wire::row(&answer.body);
-        let hosts = host_ids(errand, detail.api, &row, listing).await?;
+        let hosts = host_ids(errand, detail.api, &row, listing).await;
         let raw = Raw {
             part: "header",
             kind,
@@ -92,21 +109,16 @@ async fn fetch_header(errand: &mut Errand<'_>, detail: &mut Detail) -> Result<()
 }
 
 /// The context of a header: the Dashboard names the host by e-mail, the Reports by id.
-async fn host_ids(
-    errand: &mut Errand<'_>,
-    api: Api,
-    row: &MeetingRow,
-    listing: Listing,
-) -> Result<HostIds, Refusal> {
+async fn host_ids(errand: &mut Errand<'_>, api: Api, row: &MeetingRow, listing: Listing) -> HostIds {
     let mut context = HostIds { host_id: row.host_id.clone().text(), ..HostIds::default() };
     if api == Api::Dashboard {
         context.listing = Some(listing);
-        let ids = errand.zoom.hosts.get(&errand.zoom.client, errand.calls()).await?;
+        let ids = errand.host_ids().await;
         let email = row.email.as_str().map(str::to_lowercase);
         let host = email.and_then(|email| ids.get_key_value(&email));
         context.host_ids.extend(host.map(|(email, id)| (email.clone(), id.clone())));
     }
-    Ok(context)
+    context
 }
 
 async fn fetch_participants(
@@ -116,11 +128,21 @@ async fn fetch_participants(
 ) -> Result<Tally, Refusal> {
     let (endpoint, kind) = participants(detail);
     let meeting = &detail.meeting;
-    let mut pages =
-        Pages::new(request::of_meeting(endpoint, &meeting.meeting_uuid, listing, meeting.end_time));
+    let asked = request::of_meeting(endpoint, &meeting.meeting_uuid, listing, meeting.end_time);
+    let mut plain = asked.plain();
+    let mut pages = Pages::new(asked);
     let (mut tally, mut number) = (Tally::UNREAD, 0_u32);
     loop {
-        let page = match pages.next(&errand.zoom.client, errand.calls()).await? {
+        let step = match pages.next(&errand.zoom.client, errand.calls()).await {
+            Err(refusal) if refusal.reason == Reason::Parameter && number == 0 && plain.is_some() => {
+                let Some(request) = plain.take() else { return Err(refusal) };
+                errand.without_fields(&request);
+                pages = Pages::new(request);
+                continue;
+            }
+            step => step?,
+        };
+        let page = match step {
             Step::Page(page) => page,
             Step::Restarted => {
                 (tally, number) = (Tally::UNREAD, 0);

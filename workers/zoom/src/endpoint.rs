@@ -80,6 +80,23 @@ impl Endpoint {
         }
     }
 
+    /// Fields that its answer has only when they are asked for.
+    pub(crate) fn include_fields(self) -> Option<&'static str> {
+        match self {
+            Self::MetricsMeetings => Some("tracking_fields"),
+            Self::MetricsMeetingParticipants
+            | Self::MetricsWebinarParticipants
+            | Self::ReportMeetingParticipants
+            | Self::ReportWebinarParticipants => Some("registrant_id"),
+            _ => None,
+        }
+    }
+
+    /// True for a call that only adds to what others bring: its trouble is no outage of the API.
+    pub(crate) fn is_optional(self) -> bool {
+        self == Self::Users
+    }
+
     /// True for `/metrics/...`, which only Business plans and above have.
     pub(crate) fn is_dashboard(self) -> bool {
         self.name().starts_with("GET /metrics/")

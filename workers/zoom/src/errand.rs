@@ -1,16 +1,18 @@
 //! One attempt at one job of Zoom's: the account it is done with, and what every source's attempts have.
 
 use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
 
-use messages::zoom::Task;
+use messages::zoom::{Api, Task};
 use messages::{Job, Receipt};
 use runtime::errand;
 use runtime::{Attempt, Failure, Outbox, clock};
 
 use crate::Zoom;
-use crate::atlas::Refusal;
+use crate::atlas::{Reason, Refusal};
 use crate::client::{Answer, Request};
-use crate::pages::{self, Tally};
+use crate::hosts::ByEmail;
+use crate::pages::{self, Room, Tally};
 
 pub(crate) use runtime::errand::Raw;
 
@@ -19,6 +21,8 @@ pub(crate) struct Errand<'a> {
     pub(crate) zoom: &'a Zoom,
     pub(crate) job: &'a Job<Task>,
     errand: errand::Errand<'a>,
+    /// What the job's lists may take in memory.
+    room: Room,
 }
 
 impl<'a> Deref for Errand<'a> {
@@ -42,7 +46,18 @@ impl<'a> Errand<'a> {
         attempt: &'a mut Attempt,
         outbox: &'a mut Outbox,
     ) -> Result<Self, Failure> {
-        Ok(Self { zoom, job, errand: errand::Errand::new(planned(job)?, attempt, outbox) })
+        Ok(Self {
+            zoom,
+            job,
+            errand: errand::Errand::new(planned(job)?, attempt, outbox),
+            room: Room::default(),
+        })
+    }
+
+    /// Begins the job's work with a family of endpoints, for the first time or again.
+    pub(crate) fn begin(&mut self, api: Api) {
+        self.errand.answered_by(api);
+        self.room = Room::default();
     }
 
     /// Asks for one answer.
@@ -50,9 +65,34 @@ impl<'a> Errand<'a> {
         self.zoom.client.get(request, self.errand.calls()).await
     }
 
+    /// Host ids by e-mail, as far as they are known: a list that names users is never worth a harvest.
+    pub(crate) async fn host_ids(&mut self) -> Arc<ByEmail> {
+        let known = self.zoom.hosts.get(&self.zoom.client, self.errand.calls()).await;
+        if let Some(why) = known.why {
+            self.errand
+                .find("host-ids", format!("host.id stays empty for hosts that are not known yet: {why}"));
+        }
+        known.ids
+    }
+
     /// Reads a list to its end.
     pub(crate) async fn read_all(&mut self, request: Request) -> Result<Vec<Answer>, Refusal> {
-        pages::read_all(&self.zoom.client, request, self.errand.calls()).await
+        let plain = request.plain();
+        let read = pages::read_all(&self.zoom.client, request, &mut self.room, self.errand.calls()).await;
+        match (read, plain) {
+            (Err(refusal), Some(plain)) if refusal.reason == Reason::Parameter => {
+                self.without_fields(&plain);
+                pages::read_all(&self.zoom.client, plain, &mut self.room, self.errand.calls()).await
+            }
+            (read, _) => read,
+        }
+    }
+
+    /// Says that the API refuses to add the fields that are asked for.
+    pub(crate) fn without_fields(&mut self, request: &Request) {
+        let name = request.call.endpoint.name();
+        let text = format!("{name} refuses include_fields: registrant_id and tracking_fields stay empty");
+        self.errand.find("include-fields", text);
     }
 
     /// Plans jobs in this job's lane and for its account.

@@ -11,12 +11,15 @@ use tokio::sync::Mutex;
 use tracing::{info, warn};
 
 use crate::atlas::{Reason, Refusal};
-use crate::client::{Answer, Client};
+use crate::client::{Client, Request};
+use crate::pages::{Pages, Step};
+use crate::request;
 use crate::wire::{self, UserRow};
-use crate::{pages, request};
 
 /// How long the ids are good.
 const FRESH: Duration = Duration::from_secs(6 * 60 * 60);
+/// How long users are not listed again after that failed.
+const PAUSE: Duration = Duration::from_secs(5 * 60);
 /// Users per page; some accounts take the smaller size only.
 const PAGE_SIZES: [&str; 2] = ["2000", "300"];
 
@@ -26,29 +29,53 @@ pub(crate) type ByEmail = HashMap<String, String>;
 /// The account's users, as far as they are known.
 #[derive(Default)]
 pub(crate) struct Hosts {
-    cached: Mutex<Option<(Instant, Arc<ByEmail>)>>,
+    cached: Mutex<Cached>,
+}
+
+#[derive(Default)]
+struct Cached {
+    known: Known,
+    /// When to list the users again; `None` before the first time.
+    again_at: Option<Instant>,
+}
+
+/// Ids, and why some of them may be missing.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Known {
+    pub(crate) ids: Arc<ByEmail>,
+    pub(crate) why: Option<String>,
 }
 
 impl Hosts {
-    /// The ids; none when users may not be listed.
-    pub(crate) async fn get(&self, client: &Client, calls: &mut Calls) -> Result<Arc<ByEmail>, Refusal> {
-        // Held across the calls on purpose: whoever comes meanwhile waits for the same answer.
+    /// The ids that can be had. Users that cannot be listed are listed again some minutes later; until then the ids of
+    /// the last time are used.
+    pub(crate) async fn get(&self, client: &Client, calls: &mut Calls) -> Known {
+        // Held across the calls on purpose: callers that come meanwhile wait for the same answer.
         let mut cached = self.cached.lock().await;
-        if let Some((_, ids)) = cached.as_ref().filter(|(read_at, _)| read_at.elapsed() < FRESH) {
-            return Ok(Arc::clone(ids));
+        if cached.again_at.is_some_and(|again_at| Instant::now() < again_at) {
+            return cached.known.clone();
         }
-        let ids = match read(client, calls).await {
-            Ok(ids) => ids,
-            Err(refusal) if may_not(&refusal) => {
-                warn!("users may not be listed: host.id stays empty: {}", refusal.failure);
-                ByEmail::new()
+        let (known, pause) = match read(client, calls).await {
+            Ok(ids) => {
+                info!(users = ids.len(), "read {} users for their host ids", ids.len());
+                (Known { ids: Arc::new(ids), why: None }, FRESH)
             }
-            Err(refusal) => return Err(lasting(refusal)),
+            Err(refusal) => {
+                let why = reason(&refusal.failure);
+                warn!("users may not be listed: host.id stays empty for new hosts: {why}");
+                (Known { ids: Arc::clone(&cached.known.ids), why: Some(why) }, PAUSE)
+            }
         };
-        info!(users = ids.len(), "read {} users for their host ids", ids.len());
-        let ids = Arc::new(ids);
-        *cached = Some((Instant::now(), Arc::clone(&ids)));
-        Ok(ids)
+        *cached = Cached { known: known.clone(), again_at: Some(Instant::now() + pause) };
+        known
+    }
+}
+
+/// Why the users are not known, for an operator.
+fn reason(failure: &Failure) -> String {
+    match failure {
+        Failure::Retry { cause, .. } | Failure::Reject { cause } => cause.text.clone(),
+        other => other.to_string(),
     }
 }
 
@@ -56,33 +83,34 @@ async fn read(client: &Client, calls: &mut Calls) -> Result<ByEmail, Refusal> {
     let mut ids = ByEmail::new();
     // Deactivated hosts are in a list of their own; an active user of the same address wins.
     for status in ["inactive", "active"] {
-        for page in read_status(client, status, calls).await? {
-            let users = wire::rows(&page.body).into_iter().map(wire::row::<UserRow>);
-            ids.extend(users.filter_map(|user| Some((user.email.text()?.to_lowercase(), user.id.text()?))));
-        }
+        ids.extend(read_status(client, status, calls).await?);
     }
     Ok(ids)
 }
 
-async fn read_status(client: &Client, status: &str, calls: &mut Calls) -> Result<Vec<Answer>, Refusal> {
+async fn read_status(client: &Client, status: &str, calls: &mut Calls) -> Result<ByEmail, Refusal> {
     let [large, small] = PAGE_SIZES;
-    match pages::read_all(client, request::users(status, large), calls).await {
+    match read_pages(client, request::users(status, large), calls).await {
         Err(refusal) if refusal.reason == Reason::Parameter => {
-            pages::read_all(client, request::users(status, small), calls).await
+            read_pages(client, request::users(status, small), calls).await
         }
         other => other,
     }
 }
 
-fn may_not(refusal: &Refusal) -> bool {
-    refusal.reason == Reason::Scopes
-        || matches!(refusal.failure, Failure::Refused { .. } | Failure::Halt { .. })
-}
-
-/// A list job is not to be given up for want of host ids.
-fn lasting(refusal: Refusal) -> Refusal {
-    match refusal.failure {
-        Failure::Reject { cause } => Failure::retry(cause).into(),
-        other => Refusal { failure: other, ..refusal },
+/// Reads the users page by page; only their ids are kept.
+async fn read_pages(client: &Client, request: Request, calls: &mut Calls) -> Result<ByEmail, Refusal> {
+    let (mut list, mut ids) = (Pages::new(request), ByEmail::new());
+    loop {
+        match list.next(client, calls).await? {
+            Step::Page(page) => {
+                let users = wire::rows(&page.body).into_iter().map(wire::row::<UserRow>);
+                ids.extend(
+                    users.filter_map(|user| Some((user.email.text()?.to_lowercase(), user.id.text()?))),
+                );
+            }
+            Step::Restarted => ids.clear(),
+            Step::End => return Ok(ids),
+        }
     }
 }

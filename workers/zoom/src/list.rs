@@ -46,7 +46,7 @@ pub(crate) const WEBINARS: Kind = Kind {
 
 /// Reads the lists to their ends, then sends the pages and a detail job for each meeting.
 pub(crate) async fn fetch(errand: &mut Errand<'_>, kind: Kind, date: Date) -> Result<(), Refusal> {
-    let ids = errand.zoom.hosts.get(&errand.zoom.client, errand.calls()).await?;
+    let ids = errand.host_ids().await;
     let mut lists = Vec::new();
     for &listing in kind.listings {
         let pages = errand.read_all(request::dated(kind.endpoint, listing.name(), date)).await?;
@@ -59,6 +59,9 @@ pub(crate) async fn fetch(errand: &mut Errand<'_>, kind: Kind, date: Date) -> Re
             jobs += send_page(errand, Page { kind, listing: *listing, page, number, date }, &ids, &mut seen)
                 .await?;
         }
+    }
+    if kind.event == Event::Meeting {
+        errand.zoom.source.listed(date, Api::Dashboard);
     }
     errand.finish(tally, Some(jobs)).await?;
     info!(job.id = %errand.job.id, jobs, got = tally.got, "listed {} {} of {date}", tally.got, kind.member);

@@ -2,27 +2,94 @@
 //! Must not know what the rows are.
 
 use std::collections::HashSet;
+use std::hash::{BuildHasher as _, RandomState};
 
 use messages::{Calls, CauseClass};
 
 use crate::atlas::{Reason, Refusal};
 use crate::client::{Answer, Client, Request};
+use crate::wire::Head;
 
 /// How often one list is begun anew.
 const MAX_RESTARTS: u8 = 3;
-/// A list of more pages than this does not end.
-const MAX_PAGES: usize = 10_000;
-/// What is kept in memory of one list.
-const MAX_LIST: usize = 256 << 20;
+/// A list of more pages than this does not end, whatever it promises.
+const MAX_PAGES: u64 = 10_000;
+/// As many pages are read of a list that promises nothing.
+const MAX_UNPROMISED: u64 = 2_000;
+/// So many pages of a list may say how many records there are: a list may grow while it is read, but not for ever.
+const PROMISING: u64 = 3;
+/// Pages in a row without a record, after which a list does not end.
+const MAX_EMPTY: u64 = 3;
+/// A token of more bytes than this fits into no URL.
+const MAX_TOKEN: usize = 4_096;
+/// What is kept in memory of all lists of one job.
+pub(crate) const MAX_LISTS: usize = 128 << 20;
 const TOKEN: &str = "next_page_token";
 
 /// A list being read.
 pub(crate) struct Pages {
     request: Request,
     next: Next,
-    /// The tokens named so far: one that is named again leads round and round.
-    named: HashSet<String>,
+    read: Read,
     restarts: u8,
+}
+
+/// What was read of a list so far, as far as it tells whether the list ends.
+#[derive(Default)]
+struct Read {
+    hasher: RandomState,
+    /// Hashes of the tokens named so far: one that is named again leads round and round.
+    named: HashSet<u64>,
+    pages: u64,
+    rows: u64,
+    /// Rows of the fullest page: how large the pages are that the server gives.
+    fullest: u64,
+    empty: u64,
+    promised: Option<u64>,
+}
+
+impl Read {
+    /// Takes a page; says what is wrong with a list that goes on behind it.
+    fn take(&mut self, head: &Head) -> Result<(), String> {
+        let rows = head.rows.unwrap_or(0);
+        self.pages += 1;
+        self.rows = self.rows.saturating_add(rows);
+        self.fullest = self.fullest.max(rows);
+        self.empty = if rows == 0 { self.empty + 1 } else { 0 };
+        if self.pages <= PROMISING {
+            self.promised = self.promised.max(head.total_records);
+        }
+        let Some(token) = &head.next_page_token else { return Ok(()) };
+        if token.len() > MAX_TOKEN {
+            return Err(format!("names a next page by {} characters", token.len()));
+        }
+        if !self.named.insert(self.hasher.hash_one(token)) {
+            return Err("names the same next page again and again".to_owned());
+        }
+        if self.empty >= MAX_EMPTY {
+            return Err(format!("names a next page after {MAX_EMPTY} without a record"));
+        }
+        let (pages, rows) = (self.pages, self.rows);
+        match self.promised {
+            Some(promised) if rows > self.most_rows(promised) || pages > self.most_pages(promised) => {
+                Err(format!("goes on after {pages} pages with {rows} records, where it promised {promised}"))
+            }
+            None if pages >= MAX_UNPROMISED => {
+                Err(format!("goes on after {pages} pages, and promises no end"))
+            }
+            _ if pages >= MAX_PAGES => Err(format!("goes on after {pages} pages")),
+            _ => Ok(()),
+        }
+    }
+
+    /// Twice what was promised, and two pages.
+    fn most_rows(&self, promised: u64) -> u64 {
+        promised.saturating_mul(2).saturating_add(self.fullest.saturating_mul(2))
+    }
+
+    fn most_pages(&self, promised: u64) -> u64 {
+        promised.div_ceil(self.fullest.max(1)).saturating_mul(2).saturating_add(2)
+    }
 }
 
 enum Next {
@@ -43,7 +110,7 @@ pub(crate) enum Step {
 
 impl Pages {
     pub(crate) fn new(request: Request) -> Self {
-        Self { request, next: Next::First, named: HashSet::new(), restarts: 0 }
+        Self { request, next: Next::First, read: Read::default(), restarts: 0 }
     }
 
     pub(crate) async fn next(&mut self, client: &Client, calls: &mut Calls) -> Result<Step, Refusal> {
@@ -64,7 +131,7 @@ impl Pages {
             Err(refusal) if refusal.reason == Reason::RestartListing && self.restarts < MAX_RESTARTS => {
                 self.restarts += 1;
                 self.next = Next::First;
-                self.named.clear();
+                self.read = Read::default();
                 Ok(Step::Restarted)
             }
             Err(refusal) => Err(refusal),
@@ -73,61 +140,64 @@ impl Pages {
 
     fn advance(&mut self, answer: &Answer) -> Result<(), Refusal> {
         self.next = Next::End;
-        let Some(token) = answer.head.next_page_token.clone() else { return Ok(()) };
         let name = self.request.call.endpoint.name();
-        if !self.named.insert(token.clone()) {
-            return Err(endless(format!("{name} names the same next page again and again")));
+        self.read.take(&answer.head).map_err(|what| endless(format!("{name} {what}")))?;
+        if let Some(token) = answer.head.next_page_token.clone() {
+            self.next = Next::Token(token);
         }
-        if self.named.len() >= MAX_PAGES {
-            return Err(endless(format!("{name} names a next page after {MAX_PAGES} pages")));
-        }
-        self.next = Next::Token(token);
         Ok(())
     }
 }
 
 fn endless(text: String) -> Refusal {
-    Refusal::retry(Reason::Other, CauseClass::BadShape, text)
+    Refusal::reject(Reason::Other, CauseClass::BadShape, text)
 }
 
 /// Reads a list to its end without a pause, so that no page token expires meanwhile. Lists are kept whole on purpose,
-/// since a list that is begun anew must not have sent anything: at most [`MAX_LIST`] bytes of each.
+/// since a list that is begun again must not have sent anything: at most as many bytes as `room` has left.
 pub(crate) async fn read_all(
     client: &Client,
     request: Request,
+    room: &mut Room,
     calls: &mut Calls,
 ) -> Result<Vec<Answer>, Refusal> {
     let name = request.call.endpoint.name();
     let mut list = Pages::new(request);
-    let mut whole = Whole::new(name, MAX_LIST);
+    let (mut pages, before) = (Vec::new(), room.left);
     loop {
         match list.next(client, calls).await? {
-            Step::Page(page) => whole.push(page)?,
-            Step::Restarted => whole = Whole::new(name, MAX_LIST),
-            Step::End => return Ok(whole.pages),
+            Step::Page(page) => {
+                room.take(name, &page)?;
+                pages.push(page);
+            }
+            Step::Restarted => {
+                pages.clear();
+                room.left = before;
+            }
+            Step::End => return Ok(pages),
         }
     }
 }
 
-/// All pages of a list, up to so many bytes.
-struct Whole {
-    name: &'static str,
-    pages: Vec<Answer>,
+/// Bytes that the lists of one job may still take in memory.
+#[derive(Debug)]
+pub(crate) struct Room {
     left: usize,
 }
 
-impl Whole {
-    fn new(name: &'static str, most: usize) -> Self {
-        Self { name, pages: Vec::new(), left: most }
+impl Default for Room {
+    fn default() -> Self {
+        Self { left: MAX_LISTS }
     }
+}
 
-    fn push(&mut self, page: Answer) -> Result<(), Refusal> {
+impl Room {
+    fn take(&mut self, name: &str, page: &Answer) -> Result<(), Refusal> {
         let Some(left) = self.left.checked_sub(page.body.get().len()) else {
-            let text = format!("{} lists more than {} MB", self.name, MAX_LIST >> 20);
+            let text = format!("{name}: the lists of one job have more than {} MB", MAX_LISTS >> 20);
             return Err(Refusal::reject(Reason::Other, CauseClass::TooLarge, text));
         };
         self.left = left;
-        self.pages.push(page);
         Ok(())
     }
 }
@@ -183,15 +253,63 @@ mod tests {
     }
 
     #[test]
-    fn a_list_is_kept_up_to_so_many_bytes() {
+    fn the_lists_of_a_job_are_kept_up_to_so_many_bytes() {
         let body = r#"{"users":[]}"#;
-        let mut whole = Whole::new("GET /users", 2 * body.len());
-        whole.push(page(body)).unwrap();
-        whole.push(page(body)).unwrap();
-        let refusal = whole.push(page(body)).unwrap_err();
+        let mut room = Room { left: 2 * body.len() };
+        room.take("GET /users", &page(body)).unwrap();
+        room.take("GET /users", &page(body)).unwrap();
+        let refusal = room.take("GET /users", &page(body)).unwrap_err();
         let Failure::Reject { cause } = refusal.failure else { panic!("{refusal:?}") };
         assert_eq!(cause.class, CauseClass::TooLarge);
-        assert_eq!(cause.text, "GET /users lists more than 256 MB");
+        assert_eq!(cause.text, "GET /users: the lists of one job have more than 128 MB");
+    }
+
+    /// Reads pages until the list ends or is given up; the pages read, and why it was given up.
+    fn read(page: impl Fn(u64) -> Head) -> (u64, Option<String>) {
+        let mut read = Read::default();
+        for number in 0..20_000 {
+            let head = page(number);
+            match read.take(&head) {
+                Err(why) => return (read.pages, Some(why)),
+                Ok(()) if head.next_page_token.is_none() => return (read.pages, None),
+                Ok(()) => {}
+            }
+        }
+        panic!("it does not end");
+    }
+
+    fn endless(number: u64, rows: u64, total_records: Option<u64>) -> Head {
+        Head { next_page_token: Some(number.to_string()), rows: Some(rows), total_records, ..Head::default() }
+    }
+
+    #[test]
+    fn a_list_that_goes_far_beyond_its_promise_is_given_up() {
+        assert_eq!(read(|number| endless(number, 300, Some(1))).0, 3);
+        assert_eq!(read(|number| endless(number, 1, Some(1))).0, 5);
+        assert_eq!(read(|number| endless(number, 0, Some(1_000))).0, MAX_EMPTY);
+        assert_eq!(read(|number| endless(number, 300, None)).0, MAX_UNPROMISED);
+        assert_eq!(read(|number| endless(number, 300, Some(u64::MAX))).0, MAX_PAGES);
+        let (pages, why) = read(|number| endless(number, 300, Some(300 * (number + 1))));
+        assert!(pages <= 9, "a promise that grows with every page is none: {pages}");
+        assert_eq!(why.unwrap(), "goes on after 9 pages with 2700 records, where it promised 900");
+        assert_eq!(read(|number| endless(number % 2, 300, Some(9_000))).0, 3, "round and round");
+        let long = || Some("x".repeat(MAX_TOKEN + 1));
+        assert_eq!(read(|number| Head { next_page_token: long(), ..endless(number, 1, Some(5)) }).0, 1);
+    }
+
+    #[test]
+    fn a_list_that_ends_is_read_to_its_end() {
+        let ending = |pages: u64, rows: u64, total: Option<u64>| {
+            read(|number| match number + 1 == pages {
+                true => Head { next_page_token: None, ..endless(number, rows, total) },
+                false => endless(number, rows, total),
+            })
+        };
+        for (pages, rows, total) in
+            [(1, 0, Some(0)), (20, 30, Some(600)), (40, 30, Some(600)), (100, 300, None), (3, 300, Some(450))]
+        {
+            assert_eq!(ending(pages, rows, total), (pages, None), "{rows} of {total:?} in a page");
+        }
     }
 
     #[test]

@@ -30,6 +30,7 @@ pub(crate) async fn fetch_hosts(errand: &mut Errand<'_>, date: Date) -> Result<(
         jobs += tasks.len() as u64;
         errand.plan(&format!("hosts.{number}"), tasks).await?;
     }
+    errand.zoom.source.listed(date, Api::Report);
     // A host without an id cannot be asked for: the receipt says that one is missing.
     let tally = Tally { got: jobs, ..Tally::of(&pages) };
     errand.finish(tally, Some(jobs)).await?;
@@ -39,6 +40,11 @@ pub(crate) async fn fetch_hosts(errand: &mut Errand<'_>, date: Date) -> Result<(
 
 /// Webinars stand among the meetings of their hosts: nothing is left to do for them.
 pub(crate) async fn fetch_webinars(errand: &mut Errand<'_>, date: Date) -> Result<(), Refusal> {
+    if errand.zoom.source.of_date(date) == Some(Api::Dashboard) {
+        let text =
+            "the Dashboard listed the meetings of the date and refuses its webinars: plan the date again";
+        errand.find("webinars", text);
+    }
     errand.finish(Tally::NOTHING, Some(0)).await?;
     debug!(job.id = %errand.job.id, "the webinars of {date} come with the meetings of their hosts");
     Ok(())

@@ -12,11 +12,23 @@ use crate::endpoint::Endpoint;
 
 /// Rows per page: the most there is.
 const PAGE_SIZE: &str = "300";
+/// Names fields that an answer has only when they are asked for.
+const FIELDS: &str = "include_fields";
+
+impl Request {
+    /// The same request without fields that are only nice to have; `None` where it asks for none.
+    pub(crate) fn plain(&self) -> Option<Self> {
+        let mut plain = self.clone();
+        plain.query.retain(|(name, _)| *name != FIELDS);
+        (plain.query.len() < self.query.len()).then_some(plain)
+    }
+}
 
 /// A list of one UTC date. Dates are zero-padded: others answer with nothing, without an error.
 pub(crate) fn dated(endpoint: Endpoint, kind: &str, date: Date) -> Request {
     let date = date.strftime("%Y-%m-%d").to_string();
-    let query = vec![("type", kind.to_owned()), ("from", date.clone()), ("to", date)];
+    let mut query = vec![("type", kind.to_owned()), ("from", date.clone()), ("to", date)];
+    query.extend(endpoint.include_fields().map(|fields| (FIELDS, fields.to_owned())));
     paged(endpoint, String::new(), query)
 }
 
@@ -33,7 +45,8 @@ pub(crate) fn of_meeting(
     end: Option<Timestamp>,
 ) -> Request {
     let kind = endpoint.is_dashboard().then(|| ("type", listing.name().to_owned()));
-    let query = kind.into_iter().collect();
+    let fields = endpoint.include_fields().map(|fields| (FIELDS, fields.to_owned()));
+    let query = kind.into_iter().chain(fields).collect();
     let segment = encode::uuid(uuid);
     let mut request =
         if endpoint.is_object() { bare(endpoint, segment, query) } else { paged(endpoint, segment, query) };
@@ -64,7 +77,26 @@ mod tests {
     fn dates_are_padded_and_types_are_sent() {
         let request = dated(Endpoint::MetricsMeetings, "pastOne", "2026-01-02".parse().unwrap());
         let query: Vec<_> = request.query.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        assert_eq!(query, ["type=pastOne", "from=2026-01-02", "to=2026-01-02", "page_size=300"]);
+        assert_eq!(
+            query,
+            [
+                "type=pastOne",
+                "from=2026-01-02",
+                "to=2026-01-02",
+                "include_fields=tracking_fields",
+                "page_size=300"
+            ]
+        );
+    }
+
+    #[test]
+    fn fields_are_asked_for_where_the_api_has_them() {
+        let plain = |endpoint: Endpoint| {
+            let request = dated(endpoint, "past", "2026-01-02".parse().unwrap());
+            request.plain().map(|plain| plain.query.len())
+        };
+        assert_eq!(plain(Endpoint::MetricsMeetings), Some(4));
+        assert_eq!((plain(Endpoint::MetricsWebinars), plain(Endpoint::ReportUserMeetings)), (None, None));
     }
 
     #[test]
@@ -75,8 +107,8 @@ mod tests {
             request.query.into_iter().map(|(name, _)| name).collect::<Vec<_>>()
         };
         assert_eq!(names(Endpoint::MetricsMeeting), ["type"]);
-        assert_eq!(names(Endpoint::MetricsMeetingParticipants), ["type", "page_size"]);
+        assert_eq!(names(Endpoint::MetricsMeetingParticipants), ["type", "include_fields", "page_size"]);
         assert_eq!(names(Endpoint::ReportMeeting), [""; 0]);
-        assert_eq!(names(Endpoint::ReportMeetingParticipants), ["page_size"]);
+        assert_eq!(names(Endpoint::ReportMeetingParticipants), ["include_fields", "page_size"]);
     }
 }

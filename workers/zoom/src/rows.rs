@@ -9,6 +9,9 @@ use serde_json::value::RawValue;
 use crate::hosts::ByEmail;
 use crate::wire::{self, MeetingRow};
 
+/// Characters of a topic that travel with every job and session of its meeting; Zoom allows 200.
+const LONGEST_TOPIC: usize = 1_024;
+
 /// The rows of one page, sorted by use.
 #[derive(Debug, Default)]
 pub(crate) struct Sorted<'a> {
@@ -42,7 +45,7 @@ pub(crate) fn sort<'a>(page: &'a RawValue, ids: &ByEmail, seen: &mut HashSet<Mee
             None => sorted.unusable.push((place, raw)),
             Some(uuid) if !seen.insert(uuid.clone()) => {}
             Some(uuid) => {
-                let kind = row.r#type.number();
+                let kind = row.kind.number();
                 let meeting = context(uuid, row, host.map(|(_, id)| id.clone()));
                 sorted.fresh.push(Row { meeting, kind });
             }
@@ -58,7 +61,7 @@ pub(crate) fn context(uuid: MeetingUuid, row: MeetingRow, host_id: Option<String
         series_id: row.id.number().map(SeriesId),
         start_time: row.start_time.instant(),
         end_time: row.end_time.instant(),
-        topic: row.topic.text(),
+        topic: row.topic.text().map(|topic| topic.chars().take(LONGEST_TOPIC).collect()),
         host_id: row.host_id.text().or(host_id),
     }
 }

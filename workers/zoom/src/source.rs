@@ -1,47 +1,139 @@
-//! Which of Zoom's two families of endpoints answers: as configured, or as the plan turns out to allow.
+//! Which of Zoom's two families of endpoints answers for an account: as configured, or as the plan turns out to allow.
+//! Pure: times are passed in.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
+use jiff::civil::Date;
 use messages::zoom::Api;
-use tracing::warn;
+use tracing::{info, warn};
 
 use crate::Choice;
 use crate::atlas::{Reason, Refusal};
 use crate::scopes::{missing_scopes, reads_dashboard};
 
-/// The process's source. In `auto` it begins with the Dashboard and changes over to the Reports once.
+/// Pauses before a refusal of the Dashboard is believed: a licence that is renewed, or a role that is changed, refuses
+/// for a moment.
+const DOUBTS: [Duration; 3] = [Duration::from_secs(2), Duration::from_secs(5), Duration::from_secs(10)];
+/// How long the Reports are used before the Dashboard is asked again; it doubles.
+const FIRST_REST: Duration = Duration::from_secs(60 * 60);
+/// The longest time without a question to the Dashboard.
+const LONGEST_REST: Duration = Duration::from_secs(6 * 60 * 60);
+/// Dates whose source is remembered.
+const MOST_DATES: usize = 1_000;
+
+/// The source of one account.
 #[derive(Debug)]
 pub(crate) struct Source {
     choice: Choice,
-    walled: AtomicBool,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// Set while the Dashboard is known to refuse.
+    wall: Option<Wall>,
+    /// Which family listed the meetings of a date, by this process.
+    listed: BTreeMap<Date, Api>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Wall {
+    ask_again_at: Instant,
+    rest: Duration,
+}
+
+/// What is to be done after a refusal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// The refusal stands.
+    Refused,
+    /// The same once more after this pause.
+    Again(Duration),
+    /// The whole job with the Reports.
+    Reports,
+    /// The job later: the Dashboard listed its meeting, and one date has one source.
+    Later,
 }
 
 impl Source {
     pub(crate) fn new(choice: Choice) -> Self {
-        Self { choice, walled: AtomicBool::new(false) }
+        Self { choice, state: Mutex::default() }
     }
 
-    /// The endpoints for a job that asks for `wanted`, or leaves it to the configuration.
-    pub(crate) fn api(&self, wanted: Option<Api>) -> Api {
-        let walled = self.walled.load(Ordering::Relaxed);
+    /// The endpoints for a job that asks for `wanted`, as its meeting was listed, or leaves it to the configuration.
+    /// During a wall one job now and then asks the Dashboard again.
+    pub(crate) fn api(&self, wanted: Option<Api>, now: Instant) -> Api {
         match (self.choice, wanted) {
-            (_, Some(Api::Report)) | (Choice::Report, _) => Api::Report,
-            (Choice::Auto, _) if walled => Api::Report,
-            _ => Api::Dashboard,
+            (_, Some(Api::Report)) | (Choice::Report, _) => return Api::Report,
+            (Choice::Dashboard, _) | (Choice::Auto, Some(Api::Dashboard)) => return Api::Dashboard,
+            (Choice::Auto, None) => {}
+        }
+        match &mut self.state().wall {
+            Some(wall) if now < wall.ask_again_at => Api::Report,
+            Some(wall) => {
+                wall.rest = (wall.rest * 2).min(LONGEST_REST);
+                wall.ask_again_at = now + wall.rest;
+                Api::Dashboard
+            }
+            None => Api::Dashboard,
         }
     }
 
-    /// Whether the job that met `refusal` is to be done again with the Reports. Says so the first time.
-    pub(crate) fn changes_over(&self, refusal: &Refusal, api: Api, granted: &[String]) -> bool {
+    /// What to do about the refusal of a job that has met `refusals` before it.
+    pub(crate) fn weigh(
+        &self,
+        refusal: &Refusal,
+        (api, wanted): (Api, Option<Api>),
+        refusals: usize,
+        granted: &[String],
+        now: Instant,
+    ) -> Next {
         if self.choice != Choice::Auto || api == Api::Report || !is_wall(refusal, granted) {
-            return false;
+            return Next::Refused;
         }
-        if !self.walled.swap(true, Ordering::Relaxed) {
-            warn!(
-                "this account has no Dashboard: going on with the Reports, which know fewer fields (ZOOM_SOURCE)"
-            );
+        if wanted == Some(Api::Dashboard) {
+            return Next::Later;
         }
-        true
+        let mut state = self.state();
+        if state.wall.is_some() {
+            return Next::Reports;
+        }
+        // Scopes are not granted and taken back from one moment to the next.
+        let doubt = DOUBTS.get(refusals).filter(|_| refusal.reason != Reason::Scopes);
+        if let Some(pause) = doubt {
+            return Next::Again(*pause);
+        }
+        warn!("this account has no Dashboard: the Reports are used, which know fewer fields (ZOOM_SOURCE)");
+        state.wall = Some(Wall { ask_again_at: now + FIRST_REST, rest: FIRST_REST });
+        Next::Reports
+    }
+
+    /// Takes note of an answer.
+    pub(crate) fn answered(&self, api: Api) {
+        if api == Api::Dashboard && self.state().wall.take().is_some() {
+            info!("the Dashboard answers again: it is used for the dates that are listed from now on");
+        }
+    }
+
+    /// Takes note of the family that listed the meetings of a date.
+    pub(crate) fn listed(&self, date: Date, api: Api) {
+        let mut state = self.state();
+        state.listed.insert(date, api);
+        if state.listed.len() > MOST_DATES {
+            state.listed.pop_first();
+        }
+    }
+
+    /// The family that listed the meetings of a date, if it was this process that asked it.
+    pub(crate) fn of_date(&self, date: Date) -> Option<Api> {
+        self.state().listed.get(&date).copied()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Nothing in it is half done when its holder panics.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -62,31 +154,79 @@ fn is_wall(refusal: &Refusal, granted: &[String]) -> bool {
 mod tests {
     use super::*;
 
+    fn wall() -> Refusal {
+        Refusal::refused(Reason::Wall, "no Dashboard".into())
+    }
+
+    const NEW: (Api, Option<Api>) = (Api::Dashboard, None);
+
     #[test]
-    fn auto_changes_over_once_and_the_others_never() {
-        let wall = Refusal::refused(Reason::Wall, "no Dashboard".into());
-        let auto = Source::new(Choice::Auto);
-        assert_eq!(auto.api(None), Api::Dashboard);
-        assert_eq!(auto.api(Some(Api::Report)), Api::Report);
-        assert!(auto.changes_over(&wall, Api::Dashboard, &[]));
-        assert_eq!(auto.api(Some(Api::Dashboard)), Api::Report);
-        assert!(!auto.changes_over(&wall, Api::Report, &[]), "the Reports have no wall to change over from");
+    fn auto_changes_over_when_the_refusal_is_confirmed_and_comes_back() {
+        let (auto, now) = (Source::new(Choice::Auto), Instant::now());
+        assert_eq!(auto.api(None, now), Api::Dashboard);
+        for (refusals, pause) in DOUBTS.into_iter().enumerate() {
+            assert_eq!(auto.weigh(&wall(), NEW, refusals, &[], now), Next::Again(pause));
+            assert_eq!(auto.api(None, now), Api::Dashboard, "one refusal changes nothing");
+        }
+        assert_eq!(auto.weigh(&wall(), NEW, DOUBTS.len(), &[], now), Next::Reports);
+        assert_eq!(auto.api(None, now), Api::Report);
+        assert_eq!(auto.weigh(&wall(), NEW, 0, &[], now), Next::Reports, "for the others at once");
+        let later = now + FIRST_REST;
+        assert_eq!(auto.api(None, later), Api::Dashboard, "one job asks again");
+        assert_eq!(auto.api(None, later), Api::Report, "and only one");
+        assert_eq!(auto.api(None, later + FIRST_REST), Api::Report);
+        assert_eq!(auto.api(None, later + 2 * FIRST_REST), Api::Dashboard);
+        auto.answered(Api::Dashboard);
+        assert_eq!(auto.api(None, later), Api::Dashboard);
+    }
+
+    #[test]
+    fn details_are_fetched_from_the_source_that_listed_them() {
+        let (auto, now) = (Source::new(Choice::Auto), Instant::now());
+        assert_eq!(auto.weigh(&wall(), NEW, DOUBTS.len(), &[], now), Next::Reports);
+        assert_eq!(auto.api(Some(Api::Dashboard), now), Api::Dashboard);
+        assert_eq!(auto.api(Some(Api::Report), now), Api::Report);
+        let listed = (Api::Dashboard, Some(Api::Dashboard));
+        assert_eq!(auto.weigh(&wall(), listed, 0, &[], now), Next::Later);
+    }
+
+    #[test]
+    fn a_configured_source_is_never_changed() {
+        let now = Instant::now();
         let dashboard = Source::new(Choice::Dashboard);
-        assert!(!dashboard.changes_over(&wall, Api::Dashboard, &[]));
-        assert_eq!(dashboard.api(None), Api::Dashboard);
+        assert_eq!(dashboard.weigh(&wall(), NEW, 9, &[], now), Next::Refused);
+        assert_eq!(dashboard.api(None, now), Api::Dashboard);
         let report = Source::new(Choice::Report);
-        assert_eq!((report.api(None), report.api(Some(Api::Dashboard))), (Api::Report, Api::Report));
+        assert_eq!(
+            (report.api(None, now), report.api(Some(Api::Dashboard), now)),
+            (Api::Report, Api::Report)
+        );
+        let auto = Source::new(Choice::Auto);
+        let reports = (Api::Report, None);
+        assert_eq!(auto.weigh(&wall(), reports, 9, &[], now), Next::Refused, "the Reports have no wall");
     }
 
     #[test]
     fn missing_dashboard_scopes_are_a_wall_when_the_reports_are_granted() {
         let scopes = Refusal::refused(Reason::Scopes, "the token lacks a scope".into());
-        let pro = vec!["report:read:admin".to_owned()];
-        let other = vec!["user:read:admin".to_owned()];
-        assert!(Source::new(Choice::Auto).changes_over(&scopes, Api::Dashboard, &pro));
-        let no_webinars = vec!["dashboard_meetings:read:admin".to_owned(), "report:read:admin".to_owned()];
-        assert!(!Source::new(Choice::Auto).changes_over(&scopes, Api::Dashboard, &other));
-        assert!(!Source::new(Choice::Auto).changes_over(&scopes, Api::Dashboard, &no_webinars));
-        assert!(!Source::new(Choice::Auto).changes_over(&scopes, Api::Dashboard, &[]));
+        let weighed = |granted: &[&str]| {
+            let granted: Vec<String> = granted.iter().map(|scope| (*scope).to_owned()).collect();
+            Source::new(Choice::Auto).weigh(&scopes, NEW, 0, &granted, Instant::now())
+        };
+        assert_eq!(weighed(&["report:read:admin"]), Next::Reports);
+        assert_eq!(weighed(&["user:read:admin"]), Next::Refused);
+        assert_eq!(weighed(&["dashboard_meetings:read:admin", "report:read:admin"]), Next::Refused);
+        assert_eq!(weighed(&[]), Next::Refused);
+    }
+
+    #[test]
+    fn the_source_of_some_dates_is_remembered() {
+        let source = Source::new(Choice::Auto);
+        let date = |days: i64| jiff::civil::date(2026, 1, 1).saturating_add(jiff::Span::new().days(days));
+        assert_eq!(source.of_date(date(0)), None);
+        for days in 0..=i64::try_from(MOST_DATES).unwrap() {
+            source.listed(date(days), Api::Report);
+        }
+        assert_eq!((source.of_date(date(0)), source.of_date(date(9))), (None, Some(Api::Report)));
     }
 }

@@ -3,6 +3,7 @@
 
 mod loose;
 
+use messages::repair;
 use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
@@ -49,7 +50,12 @@ impl<'de> Visitor<'de> for HeadVisitor {
                 "next_page_token" => head.next_page_token = map.next_value::<Loose>()?.text(),
                 "uuid" | "id" => head.identified |= map.next_value::<Loose>()?.text().is_some(),
                 "meetings" | "webinars" | "participants" | "users" => {
-                    head.rows = map.next_value::<Count>()?.0.or(head.rows);
+                    let rows = map.next_value::<Count>()?.0;
+                    head.rows = match (head.rows, rows) {
+                        // Of a list that comes twice all rows are taken.
+                        (Some(before), Some(more)) => Some(before + more),
+                        (before, more) => more.or(before),
+                    };
                 }
                 _ => {
                     map.next_value::<IgnoredAny>()?;
@@ -116,59 +122,120 @@ impl<'de> Visitor<'de> for CountVisitor {
     }
 }
 
-/// The rows of a page, each as it was sent.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Rows<'a> {
-    #[serde(borrow)]
-    meetings: Option<Vec<&'a RawValue>>,
-    #[serde(borrow)]
-    webinars: Option<Vec<&'a RawValue>>,
-    #[serde(borrow)]
-    users: Option<Vec<&'a RawValue>>,
-}
-
-/// The rows of a page of meetings, webinars or users; none when the page has another shape.
+/// The rows of a page of meetings, webinars or users, each as it was sent; none when the page has another shape. A page
+/// that has a list twice has the rows of both.
 pub(crate) fn rows(page: &RawValue) -> Vec<&RawValue> {
-    let rows = serde_json::from_str::<Rows<'_>>(page.get()).unwrap_or_default();
-    rows.meetings.or(rows.webinars).or(rows.users).unwrap_or_default()
+    let mut json = serde_json::Deserializer::from_str(page.get());
+    json.deserialize_map(RowsVisitor).unwrap_or_default()
 }
 
-/// A row of `/metrics/meetings`, `/metrics/webinars` or `/report/users/{id}/meetings`, or the answer about one meeting.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(crate) struct MeetingRow {
-    pub(crate) uuid: Loose,
-    pub(crate) id: Loose,
-    pub(crate) topic: Loose,
-    pub(crate) r#type: Loose,
-    pub(crate) email: Loose,
-    pub(crate) host_id: Loose,
-    pub(crate) start_time: Loose,
-    pub(crate) end_time: Loose,
+struct RowsVisitor;
+
+impl<'de> Visitor<'de> for RowsVisitor {
+    type Value = Vec<&'de RawValue>;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a page of rows")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut rows = Vec::new();
+        // A name may hold half a pair of surrogates: as it was sent it is read all the same.
+        while let Some(key) = map.next_key::<&'de RawValue>()? {
+            let value = map.next_value::<&'de RawValue>()?;
+            if matches!(key.get(), "\"meetings\"" | "\"webinars\"" | "\"users\"") {
+                rows.extend(serde_json::from_str::<Vec<&'de RawValue>>(value.get()).unwrap_or_default());
+            }
+        }
+        Ok(rows)
+    }
 }
 
-/// A row of `/users` or `/report/users`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(crate) struct UserRow {
-    pub(crate) id: Loose,
-    pub(crate) email: Loose,
+/// Declares what is read of an object. A member that comes twice is taken the last time; every other is skipped.
+macro_rules! loose {
+    ($(#[$meta:meta])* $name:ident { $($field:ident = $wire:literal,)* }) => {
+        $(#[$meta])*
+        #[derive(Debug, Default)]
+        pub(crate) struct $name {
+            $(pub(crate) $field: Loose,)*
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                #[expect(non_camel_case_types, reason = "named as the members are")]
+                #[derive(Deserialize)]
+                #[serde(field_identifier)]
+                enum Key {
+                    $(#[serde(rename = $wire)] $field,)*
+                    #[serde(other)]
+                    Other,
+                }
+                struct Object;
+                impl<'de> Visitor<'de> for Object {
+                    type Value = $name;
+                    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                        f.write_str("an object")
+                    }
+                    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<$name, A::Error> {
+                        let mut object = $name::default();
+                        while let Some(key) = map.next_key()? {
+                            match key {
+                                $(Key::$field => object.$field = map.next_value()?,)*
+                                Key::Other => {
+                                    map.next_value::<IgnoredAny>()?;
+                                }
+                            }
+                        }
+                        Ok(object)
+                    }
+                }
+                deserializer.deserialize_map(Object)
+            }
+        }
+    };
+}
+
+loose! {
+    /// A row of `/metrics/meetings`, `/metrics/webinars` or `/report/users/{id}/meetings`, or the answer about one meeting.
+    MeetingRow {
+        uuid = "uuid",
+        id = "id",
+        topic = "topic",
+        kind = "type",
+        email = "email",
+        host_id = "host_id",
+        start_time = "start_time",
+        end_time = "end_time",
+    }
+}
+
+loose! {
+    /// A row of `/users` or `/report/users`.
+    UserRow {
+        id = "id",
+        email = "email",
+    }
+}
+
+loose! {
+    /// The answer of the token endpoint, good or bad.
+    TokenAnswer {
+        access_token = "access_token",
+        expires_in = "expires_in",
+        scope = "scope",
+        error = "error",
+    }
 }
 
 /// One row of a page; a row of another shape reads as one without any field.
 pub(crate) fn row<T: serde::de::DeserializeOwned + Default>(row: &RawValue) -> T {
-    serde_json::from_str(row.get()).unwrap_or_default()
+    let read = serde_json::from_str(row.get());
+    read.or_else(|_| serde_json::from_str(&repair::strict(row.get()))).unwrap_or_default()
 }
 
-/// The answer of the token endpoint, good or bad.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-pub(crate) struct TokenAnswer {
-    pub(crate) access_token: Loose,
-    pub(crate) expires_in: Loose,
-    pub(crate) scope: Loose,
-    pub(crate) error: Loose,
+/// What an answer says of itself, whatever characters and numbers stand in the rest of it.
+pub(crate) fn head(body: &str) -> Result<Head, serde_json::Error> {
+    serde_json::from_str(body).or_else(|_| serde_json::from_str(&repair::strict(body)))
 }
 
 #[cfg(test)]
@@ -205,6 +272,26 @@ mod tests {
     #[test]
     fn a_member_that_comes_twice_is_taken_once() {
         assert_eq!(head(r#"{"total_records":1,"total_records":2}"#).total_records, Some(2));
+    }
+
+    #[test]
+    fn a_list_that_comes_twice_has_the_rows_of_both() {
+        let page = r#"{"meetings":[{"uuid":"a"}],"participants":5,"meetings":[{"uuid":"b"},{"uuid":"c"}],"\ud83d":1}"#;
+        assert_eq!(super::head(page).unwrap().rows, Some(3));
+        assert_eq!(rows(serde_json::from_str(page).unwrap()).len(), 3);
+    }
+
+    #[test]
+    fn a_broken_topic_costs_no_uuid() {
+        for json in [
+            r#"{"uuid":"a","topic":"half \ud83d","id":7}"#,
+            r#"{"uuid":"x","uuid":"a","topic":1e999,"id":7}"#,
+            r#"{"uuid":"a","\udc00":{},"id":7}"#,
+        ] {
+            let row: MeetingRow = row(serde_json::from_str(json).unwrap());
+            assert_eq!((row.uuid.as_str(), row.id.number()), (Some("a"), Some(7)), "{json}");
+        }
+        assert_eq!(super::head(r#"{"code":300,"message":"\ud83d","code":301}"#).unwrap().code, Some(301));
     }
 
     #[test]

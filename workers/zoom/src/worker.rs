@@ -1,21 +1,25 @@
 //! The two workers, and the way of one job through them: window, source, task, outcome.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::SignedDuration;
 use jiff::tz::Offset;
 use messages::zoom::{Api, Task};
 use messages::{Cause, CauseClass, Job};
 use runtime::{Attempt, Failure, Outbox, Worker, clock};
+use tracing::info;
 
 use crate::atlas::Refusal;
 use crate::detail::{self, Detail};
 use crate::errand::Errand;
+use crate::source::Next;
 use crate::{RateClass, Zoom, list, report, window};
 
 /// When a job of an account that is not known is tried again.
 const UNKNOWN: Duration = Duration::from_secs(600);
+/// When a meeting is asked for again that the Dashboard refuses after it listed it.
+const REFUSED: Duration = Duration::from_secs(600);
 /// For so long it costs no attempt: the account may be new, and not every process be started anew since.
 const NEW: SignedDuration = SignedDuration::from_hours(24);
 
@@ -127,13 +131,33 @@ async fn fetch(errand: &mut Errand<'_>) -> Result<(), Failure> {
         Task::Meetings { .. } | Task::Webinars { .. } => None,
     };
     let source = &errand.zoom.source;
-    let api = source.api(wanted);
-    let Err(refusal) = fetch_with(errand, api).await else { return Ok(()) };
-    let granted = errand.zoom.client.scopes().await;
-    if source.changes_over(&refusal, api, &granted) {
-        return Ok(fetch_with(errand, Api::Report).await?);
+    let mut api = source.api(wanted, Instant::now());
+    let mut refusals = 0;
+    loop {
+        errand.begin(api);
+        let Err(refusal) = fetch_with(errand, api).await else {
+            source.answered(api);
+            return Ok(());
+        };
+        let granted = errand.zoom.client.scopes().await;
+        match source.weigh(&refusal, (api, wanted), refusals, &granted, Instant::now()) {
+            Next::Refused => return Err(refusal.into()),
+            Next::Later => return Err(refused_for_now(&refusal)),
+            Next::Reports => api = Api::Report,
+            Next::Again(pause) => {
+                refusals += 1;
+                info!(job.id = %errand.job.id, "the Dashboard refuses; it is asked again in {pause:?}");
+                tokio::time::sleep(errand.zoom.client.hasten(pause)).await;
+            }
+        }
     }
-    Err(refusal.into())
+}
+
+/// The Dashboard listed this meeting and refuses it now. The Reports would tell of it otherwise than of the others of
+/// its date.
+fn refused_for_now(refusal: &Refusal) -> Failure {
+    let text = format!("the Dashboard listed this meeting and refuses it now: {}", refusal.failure);
+    Failure::retry_after(REFUSED, Cause::new(CauseClass::PlanMissing, text))
 }
 
 async fn fetch_with(errand: &mut Errand<'_>, api: Api) -> Result<(), Refusal> {

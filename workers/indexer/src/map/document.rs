@@ -102,6 +102,8 @@ pub(crate) struct Features {
     pub(crate) has_survey: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) has_chat: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) has_external_participant: Option<bool>,
 }
 
 /// A tracking field of a meeting.

@@ -1,51 +1,48 @@
 //! A row of `/metrics/{meetings,webinars}`, or a header of the same shape -> a meeting document.
 
-use messages::SeriesId;
 use messages::zoom::{Api, Event, HostIds};
-use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::document::{Features, Host, Meeting, Tracking};
-use super::scalar::{Flag, List, Number, Text, TrackingField};
+use super::scalar::{Clock, Count, Flag, List, Series, Text, Time, TrackingField, row};
 use super::{Fault, time};
 
-/// What is read of a meeting row; every other field is left in the raw document.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(crate) struct Row<'a> {
-    #[serde(borrow)]
-    uuid: Text<'a>,
-    id: Number,
-    topic: Text<'a>,
-    #[serde(rename = "type")]
-    meeting_type: Number,
-    host: Text<'a>,
-    host_id: Text<'a>,
-    email: Text<'a>,
-    dept: Text<'a>,
-    user_type: Text<'a>,
-    start_time: Text<'a>,
-    end_time: Text<'a>,
-    duration: Text<'a>,
-    participants: Number,
-    has_pstn: Flag,
-    has_voip: Flag,
-    has_3rd_party_audio: Flag,
-    has_video: Flag,
-    has_screen_share: Flag,
-    has_recording: Flag,
-    has_sip: Flag,
-    has_archiving: Flag,
-    has_manual_captions: Flag,
-    has_automated_captions: Flag,
-    has_poll: Flag,
-    has_qa: Flag,
-    has_survey: Flag,
-    has_chat: Flag,
-    audio_quality: Text<'a>,
-    video_quality: Text<'a>,
-    screen_share_quality: Text<'a>,
-    tracking_fields: List<TrackingField<'a>>,
+row! {
+    /// What is read of a meeting row; every other field is left in the raw document.
+    Row<'a> {
+        uuid: Text<'a> = "uuid",
+        id: Series = "id",
+        topic: Text<'a> = "topic",
+        meeting_type: Count = "type",
+        host: Text<'a> = "host",
+        host_id: Text<'a> = "host_id",
+        email: Text<'a> = "email",
+        dept: Text<'a> = "dept",
+        user_type: Text<'a> = "user_type",
+        start_time: Time = "start_time",
+        end_time: Time = "end_time",
+        duration: Clock = "duration",
+        participants: Count = "participants",
+        has_pstn: Flag = "has_pstn",
+        has_voip: Flag = "has_voip",
+        has_3rd_party_audio: Flag = "has_3rd_party_audio",
+        has_video: Flag = "has_video",
+        has_screen_share: Flag = "has_screen_share",
+        has_recording: Flag = "has_recording",
+        has_sip: Flag = "has_sip",
+        has_archiving: Flag = "has_archiving",
+        has_manual_captions: Flag = "has_manual_captions",
+        has_automated_captions: Flag = "has_automated_captions",
+        has_poll: Flag = "has_poll",
+        has_qa: Flag = "has_qa",
+        has_survey: Flag = "has_survey",
+        has_chat: Flag = "has_chat",
+        has_external_participant: Flag = "has_external_participant",
+        audio_quality: Text<'a> = "audio_quality",
+        video_quality: Text<'a> = "video_quality",
+        screen_share_quality: Text<'a> = "screen_share_quality",
+        tracking_fields: List<TrackingField<'a>> = "tracking_fields",
+    }
 }
 
 impl<'a> Row<'a> {
@@ -56,12 +53,11 @@ impl<'a> Row<'a> {
         event: Event,
         harvest: &'a RawValue,
     ) -> Result<Meeting<'a>, Fault> {
-        let meeting_uuid = self.uuid.get().ok_or_else(|| Fault::missing("uuid"))?;
-        let (start_time, end_time) = (time::point(self.start_time.get()), time::point(self.end_time.get()));
-        let spoken = time::clock_seconds(self.duration.get());
+        let meeting_uuid = Fault::unless_named("uuid", &self.uuid)?;
+        let (start_time, end_time) = (self.start_time.0, self.end_time.0);
         Ok(Meeting {
             meeting_uuid,
-            series_id: series(self.id),
+            series_id: self.id.0,
             event,
             topic: self.topic.get(),
             meeting_type: self.meeting_type.0,
@@ -75,7 +71,7 @@ impl<'a> Row<'a> {
             },
             start_time,
             end_time,
-            duration: time::between(start_time, end_time).or(spoken),
+            duration: time::between(start_time, end_time).or(self.duration.0),
             participant_sessions: self.participants.0,
             has: self.features(),
             audio_quality: self.audio_quality.get(),
@@ -103,13 +99,9 @@ impl<'a> Row<'a> {
             has_qa: self.has_qa.0,
             has_survey: self.has_survey.0,
             has_chat: self.has_chat.0,
+            has_external_participant: self.has_external_participant.0,
         }
     }
-}
-
-/// A meeting number; zero and below are none.
-pub(crate) fn series(id: Number) -> Option<SeriesId> {
-    id.0.and_then(|id| u64::try_from(id).ok()).filter(|id| *id > 0).map(SeriesId)
 }
 
 /// The host's id: by e-mail, or the one the whole call was for.

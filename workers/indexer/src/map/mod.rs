@@ -26,6 +26,7 @@ use crate::enrich::Enricher;
 pub use dropped::Dropped;
 pub(crate) use only::{fnv, only_item};
 use page::Page;
+use scalar::{Field, Text};
 
 /// How documents are named and marked on their way into a store.
 #[derive(Debug, Clone, Copy)]
@@ -69,25 +70,27 @@ pub fn encode_page(raw: &RawDocument<'_>, target: &Target<'_>, batch: &mut Batch
     let harvest = page::harvest(raw, target)?;
     let event = page::event(raw);
     let view = target.enricher.view();
-    let mut page = Page::new(raw, target, batch);
+    // Repaired text lives as long as the page: rows borrow from it.
+    let spare = rows::Spare::new();
+    let mut page = Page::new(raw, target, batch, &spare);
     match raw.kind {
         K::ZoomMetricsMeetings | K::ZoomMetricsWebinars | K::ZoomMetricsMeeting => {
             let hosts: HostIds = page::context(raw)?;
-            page.each(|page, row: meeting::Row<'_>| page.meeting(&row.document(&hosts, event, &harvest)?))?;
+            page.each(|page, row: &meeting::Row<'_>| page.meeting(&row.document(&hosts, event, &harvest)?))?;
         }
         K::ZoomReportMeetings | K::ZoomReportMeeting => {
             let hosts: HostIds = page::context(raw)?;
-            page.each(|page, row: report::MeetingRow<'_>| page.meeting(&row.document(&hosts, &harvest)?))?;
+            page.each(|page, row: &report::MeetingRow<'_>| page.meeting(&row.document(&hosts, &harvest)?))?;
         }
         K::ZoomMetricsParticipants | K::ZoomMetricsWebinarParticipants => {
             let of: MeetingContext = page::context(raw)?;
-            page.each(|page, row: session::Row<'_>| {
+            page.each(|page, row: &session::Row<'_>| {
                 page.session(&of, &row.document(&of, event, &harvest, &view)?)
             })?;
         }
         K::ZoomReportParticipants | K::ZoomReportWebinarParticipants => {
             let of: MeetingContext = page::context(raw)?;
-            page.each(|page, row: report::SessionRow<'_>| {
+            page.each(|page, row: &report::SessionRow<'_>| {
                 page.session(&of, &row.document(&of, event, &harvest)?)
             })?;
         }
@@ -102,8 +105,12 @@ pub fn encode_page(raw: &RawDocument<'_>, target: &Target<'_>, batch: &mut Batch
 pub(crate) struct Fault(String);
 
 impl Fault {
-    fn missing(field: &str) -> Self {
-        Self(format!("field `{field}` is missing or empty"))
+    /// The text of a field without which a row has no name.
+    fn unless_named<'t>(field: &str, text: &'t Field<Text<'_>>) -> Result<&'t str, Self> {
+        text.get().ok_or_else(|| match text.dropped() {
+            0 => Self(format!("field `{field}` is missing or empty")),
+            _ => Self(format!("field `{field}` is of another type")),
+        })
     }
 
     fn into_cause(self, raw: &RawDocument<'_>, position: usize) -> Cause {

@@ -11,7 +11,9 @@ use super::document::{Meeting, Session};
 use super::only::list_name;
 use super::opencast::{EpisodeDocument, UserAction};
 use super::period::{Period, Place};
-use super::{Dropped, Encoded, Fault, Target, Unusable, rows};
+use super::rows::{self, Spare};
+use super::scalar::Row;
+use super::{Dropped, Encoded, Fault, Target, Unusable};
 
 /// A page on its way into a batch.
 pub(crate) struct Page<'p, 'a> {
@@ -22,10 +24,17 @@ pub(crate) struct Page<'p, 'a> {
     unusable: Vec<Unusable>,
     period: Period,
     dropped: Dropped,
+    /// The answer as repaired, once a row of it has to be.
+    spare: &'a Spare,
 }
 
 impl<'p, 'a> Page<'p, 'a> {
-    pub(crate) fn new(raw: &'p RawDocument<'a>, target: &'p Target<'p>, batch: &'p mut Batch) -> Self {
+    pub(crate) fn new(
+        raw: &'p RawDocument<'a>,
+        target: &'p Target<'p>,
+        batch: &'p mut Batch,
+        spare: &'a Spare,
+    ) -> Self {
         let first = batch.len();
         Self {
             raw,
@@ -35,23 +44,29 @@ impl<'p, 'a> Page<'p, 'a> {
             unusable: Vec::new(),
             period: Period::of(raw),
             dropped: Dropped::default(),
+            spare,
         }
     }
 
     /// Hands every row of the page to `map` and notes those of which nothing came.
-    pub(crate) fn each<T: Deserialize<'a>>(
+    pub(crate) fn each<T: Row<'a>>(
         &mut self,
-        mut map: impl FnMut(&mut Self, T) -> Result<(), Fault>,
+        mut map: impl FnMut(&mut Self, &T) -> Result<(), Fault>,
     ) -> Result<(), Cause> {
-        let raw = self.raw;
+        let (raw, spare) = (self.raw, self.spare);
         let mut take = |position, row: Result<T, String>| {
-            self.row(position, |page| row.map_err(Fault).and_then(|row| map(page, row)));
+            self.row(position, |page| {
+                let row = row.map_err(Fault)?;
+                map(page, &row)?;
+                row.dropped(&mut |field, values| (0..values).for_each(|_| page.dropped(field)));
+                Ok(())
+            });
         };
         let Some(list) = list_name(raw.kind) else {
-            take(0, rows::single(raw.body));
+            take(0, rows::single(raw.body, spare));
             return Ok(());
         };
-        rows::each(raw.body, list, take).map_err(|error| {
+        rows::each(raw.body, list, spare, take).map_err(|error| {
             let text =
                 format!("answer of {}: no list `{list}` in it (column {})", raw.endpoint, error.column());
             Cause::new(CauseClass::BadShape, text)

@@ -1,39 +1,37 @@
 //! The Reports path: fewer fields under other names, whole-number durations, the same documents.
 
 use messages::zoom::{Api, Event, HostIds, MeetingContext};
-use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::document::{Features, Host, Meeting, Session, Tracking};
-use super::meeting::{host_id, series};
-use super::scalar::{Flag, List, Number, Text, TrackingField};
+use super::meeting::host_id;
+use super::scalar::{Count, Flag, List, Minutes, Series, Text, Time, TrackingField, row};
 use super::{Fault, session, time};
 
 /// Zoom's meeting types that are webinars: webinar, recurring without and with fixed times.
 const WEBINAR_TYPES: [i64; 3] = [5, 6, 9];
 
-/// A row of `/report/users/{id}/meetings`, or the answer of `/report/meetings/{uuid}`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(crate) struct MeetingRow<'a> {
-    #[serde(borrow)]
-    uuid: Text<'a>,
-    id: Number,
-    topic: Text<'a>,
-    #[serde(rename = "type")]
-    meeting_type: Number,
-    host_id: Text<'a>,
-    user_name: Text<'a>,
-    user_email: Text<'a>,
-    dept: Text<'a>,
-    start_time: Text<'a>,
-    end_time: Text<'a>,
-    duration: Number,
-    participants_count: Number,
-    has_screen_share: Flag,
-    has_recording: Flag,
-    has_chat: Flag,
-    tracking_fields: List<TrackingField<'a>>,
+row! {
+    /// A row of `/report/users/{id}/meetings`, or the answer of `/report/meetings/{uuid}`.
+    MeetingRow<'a> {
+        uuid: Text<'a> = "uuid",
+        id: Series = "id",
+        topic: Text<'a> = "topic",
+        meeting_type: Count = "type",
+        host_id: Text<'a> = "host_id",
+        user_name: Text<'a> = "user_name",
+        user_email: Text<'a> = "user_email",
+        dept: Text<'a> = "dept",
+        start_time: Time = "start_time",
+        end_time: Time = "end_time",
+        duration: Minutes = "duration",
+        participants_count: Count = "participants_count",
+        has_screen_share: Flag = "has_screen_share",
+        has_recording: Flag = "has_recording",
+        has_chat: Flag = "has_chat",
+        has_external_participant: Flag = "has_external_participant",
+        tracking_fields: List<TrackingField<'a>> = "tracking_fields",
+    }
 }
 
 impl<'a> MeetingRow<'a> {
@@ -43,12 +41,12 @@ impl<'a> MeetingRow<'a> {
         hosts: &'a HostIds,
         harvest: &'a RawValue,
     ) -> Result<Meeting<'a>, Fault> {
-        let meeting_uuid = self.uuid.get().ok_or_else(|| Fault::missing("uuid"))?;
-        let (start_time, end_time) = (time::point(self.start_time.get()), time::point(self.end_time.get()));
+        let meeting_uuid = Fault::unless_named("uuid", &self.uuid)?;
+        let (start_time, end_time) = (self.start_time.0, self.end_time.0);
         let webinar = self.meeting_type.0.is_some_and(|kind| WEBINAR_TYPES.contains(&kind));
         Ok(Meeting {
             meeting_uuid,
-            series_id: series(self.id),
+            series_id: self.id.0,
             event: if webinar { Event::Webinar } else { Event::Meeting },
             topic: self.topic.get(),
             meeting_type: self.meeting_type.0,
@@ -62,12 +60,13 @@ impl<'a> MeetingRow<'a> {
             },
             start_time,
             end_time,
-            duration: time::between(start_time, end_time).or_else(|| time::minutes(self.duration.0)),
+            duration: time::between(start_time, end_time).or(self.duration.0),
             participant_sessions: self.participants_count.0,
             has: Features {
                 has_screen_share: self.has_screen_share.0,
                 has_recording: self.has_recording.0,
                 has_chat: self.has_chat.0,
+                has_external_participant: self.has_external_participant.0,
                 ..Features::default()
             },
             audio_quality: None,
@@ -80,23 +79,22 @@ impl<'a> MeetingRow<'a> {
     }
 }
 
-/// A row of `/report/{meetings,webinars}/{uuid}/participants`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(crate) struct SessionRow<'a> {
-    #[serde(borrow)]
-    user_id: Text<'a>,
-    participant_user_id: Text<'a>,
-    registrant_id: Text<'a>,
-    customer_key: Text<'a>,
-    name: Text<'a>,
-    user_email: Text<'a>,
-    join_time: Text<'a>,
-    leave_time: Text<'a>,
-    duration: Number,
-    failover: Flag,
-    status: Text<'a>,
-    bo_mtg_id: Text<'a>,
+row! {
+    /// A row of `/report/{meetings,webinars}/{uuid}/participants`.
+    SessionRow<'a> {
+        user_id: Text<'a> = "user_id",
+        participant_user_id: Text<'a> = "participant_user_id",
+        registrant_id: Text<'a> = "registrant_id",
+        customer_key: Text<'a> = "customer_key",
+        name: Text<'a> = "name",
+        user_email: Text<'a> = "user_email",
+        join_time: Time = "join_time",
+        leave_time: Time = "leave_time",
+        duration: Count = "duration",
+        failover: Flag = "failover",
+        status: Text<'a> = "status",
+        bo_mtg_id: Text<'a> = "bo_mtg_id",
+    }
 }
 
 impl<'a> SessionRow<'a> {
@@ -107,8 +105,8 @@ impl<'a> SessionRow<'a> {
         event: Event,
         harvest: &'a RawValue,
     ) -> Result<Session<'a>, Fault> {
-        let user_id = self.user_id.get().ok_or_else(|| Fault::missing("user_id"))?;
-        let (join_time, leave_time) = (time::point(self.join_time.get()), time::point(self.leave_time.get()));
+        let user_id = Fault::unless_named("user_id", &self.user_id)?;
+        let (join_time, leave_time) = (self.join_time.0, self.leave_time.0);
         Ok(Session {
             meeting_uuid: meeting.meeting_uuid.as_str(),
             series_id: session::known_series(meeting),
@@ -120,7 +118,7 @@ impl<'a> SessionRow<'a> {
             customer_key: self.customer_key.get(),
             user_name: self.name.get(),
             email: self.user_email.get(),
-            duration: time::between(join_time, leave_time).or_else(|| time::seconds(self.duration.0)),
+            duration: time::between(join_time, leave_time).or(self.duration.0),
             status: self.status.get(),
             breakout_room_id: self.bo_mtg_id.get(),
             failover: self.failover.0,

@@ -1,27 +1,28 @@
 //! Walks the rows of a page in one parse, and keeps a bad row from its neighbours.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::cell::OnceCell;
 use std::fmt;
 use std::marker::PhantomData;
 
-use serde::de::value::MapDeserializer;
+use messages::repair;
 use serde::de::{
     Deserialize, DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor,
 };
 use serde_json::value::RawValue;
 
-/// Hands every row of the list `list` in `body` to `each`, with its position; a bad row comes as what is wrong
-/// with it, its field named.
+/// Hands every row of the list `list` in `body` to `each`, with its position; a row that is no object comes as what is
+/// wrong with it. A page that has the list twice has the rows of both.
 ///
-/// A good page is parsed once and never held as a whole. A page with a bad row is gone through again from
-/// that row on, row by row.
+/// A good page is parsed once and never held as a whole. A page with a broken character or number is gone through again
+/// from that row on, repaired in `spare`.
 ///
 /// # Errors
 /// When `body` is no object with that list in it.
 pub(crate) fn each<'a, T: Deserialize<'a>>(
     body: &'a RawValue,
     list: &'static str,
+    spare: &'a Spare,
     mut each: impl FnMut(usize, Result<T, String>),
 ) -> Result<(), serde_json::Error> {
     let mut done = 0;
@@ -33,17 +34,31 @@ pub(crate) fn each<'a, T: Deserialize<'a>>(
         return Ok(());
     }
     let mut rows: Vec<&'a RawValue> = Vec::new();
-    walk(body, list, &mut |row| rows.push(row))?;
+    walk(repaired(body, spare), list, &mut |row| rows.push(row))?;
     for (position, row) in rows.into_iter().enumerate().skip(done) {
-        let read = serde_json::from_str(row.get());
-        each(position, read.map_err(|error| fault::<T>(row, &error)));
+        each(position, read(row));
     }
     Ok(())
 }
 
+/// Where the text of a page lies that had to be repaired.
+pub(crate) type Spare = OnceCell<Box<RawValue>>;
+
 /// The answer as the one row it is.
-pub(crate) fn single<'a, T: Deserialize<'a>>(body: &'a RawValue) -> Result<T, String> {
-    serde_json::from_str(body.get()).map_err(|error| fault::<T>(body, &error))
+pub(crate) fn single<'a, T: Deserialize<'a>>(body: &'a RawValue, spare: &'a Spare) -> Result<T, String> {
+    read(body).or_else(|_| read(repaired(body, spare)))
+}
+
+fn read<'a, T: Deserialize<'a>>(row: &'a RawValue) -> Result<T, String> {
+    // Whatever its fields hold, an object is a row.
+    serde_json::from_str(row.get()).map_err(|_| "the row is not an object".to_owned())
+}
+
+fn repaired<'a>(body: &'a RawValue, spare: &'a Spare) -> &'a RawValue {
+    spare.get_or_init(|| {
+        let text = repair::strict(body.get()).into_owned();
+        RawValue::from_string(text).unwrap_or_else(|_| body.to_owned())
+    })
 }
 
 /// The raw text of the row at `position`, if the page has it.
@@ -57,23 +72,6 @@ pub(crate) fn at<'a>(body: &'a RawValue, list: &'static str, position: usize) ->
         at += 1;
     });
     walked.ok().and(found)
-}
-
-/// Names the field that alone makes the row unreadable; never its value.
-fn fault<'a, T: Deserialize<'a>>(row: &'a RawValue, error: &serde_json::Error) -> String {
-    let Ok(fields) = serde_json::from_str::<BTreeMap<String, &'a RawValue>>(row.get()) else {
-        return "the row is not an object".to_owned();
-    };
-    let alone = |(name, value): &(&String, &&'a RawValue)| {
-        let field = std::iter::once((name.as_str(), **value));
-        T::deserialize(MapDeserializer::<_, serde_json::Error>::new(field)).is_err()
-    };
-    match fields.iter().find(alone) {
-        Some((name, _)) => {
-            format!("field `{}` is of another type", name.chars().take(64).collect::<String>())
-        }
-        None => format!("the row is not readable (column {})", error.column()),
-    }
 }
 
 /// One parse of `body`: every row of `list` goes to `row`, all else is skipped.
@@ -99,15 +97,16 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for Body<'_, T> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let Self { list, rows } = self;
-        let mut rows = Some(rows);
+        let Self { list, rows: Rows { row, .. } } = self;
+        let mut found = false;
         while let Some(key) = map.next_key::<Cow<'de, str>>()? {
-            match rows.take_if(|_| key == list) {
-                Some(rows) => map.next_value_seed(rows)?,
-                None => drop(map.next_value::<IgnoredAny>()?),
+            if key == list {
+                found |= map.next_value_seed(Rows { row: &mut *row, of: PhantomData })?;
+            } else {
+                map.next_value::<IgnoredAny>()?;
             }
         }
-        if rows.is_some() { Err(A::Error::missing_field(list)) } else { Ok(()) }
+        if found { Ok(()) } else { Err(A::Error::missing_field(list)) }
     }
 }
 
@@ -116,65 +115,83 @@ struct Rows<'f, T> {
     of: PhantomData<T>,
 }
 
+/// Says whether there was a list.
 impl<'de, T: Deserialize<'de>> DeserializeSeed<'de> for Rows<'_, T> {
-    type Value = ();
+    type Value = bool;
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<bool, D::Error> {
         deserializer.deserialize_any(self)
     }
 }
 
 impl<'de, T: Deserialize<'de>> Visitor<'de> for Rows<'_, T> {
-    type Value = ();
+    type Value = bool;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a list of rows")
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<bool, A::Error> {
         while let Some(row) = seq.next_element()? {
             (self.row)(row);
         }
-        Ok(())
+        Ok(true)
     }
 
-    fn visit_unit<E: Error>(self) -> Result<(), E> {
-        Ok(())
+    fn visit_unit<E: Error>(self) -> Result<bool, E> {
+        Ok(true)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::map::scalar::{Number, Text};
+    use crate::map::scalar::{Count, Text, row};
 
-    #[derive(Debug, Default, serde::Deserialize)]
-    #[serde(default)]
-    struct Row<'a> {
-        #[serde(borrow)]
-        text: Text<'a>,
-        number: Number,
+    row! {
+        /// A row of the tests.
+        Sample<'a> {
+            text: Text<'a> = "text",
+            number: Count = "number",
+        }
     }
 
-    fn read(json: &str) -> Result<Vec<Result<Option<i64>, String>>, String> {
+    type Found = (Option<String>, Option<i64>);
+
+    fn read(json: &str) -> Result<Vec<Result<Found, String>>, String> {
         let body: &RawValue = serde_json::from_str(json).unwrap();
-        let mut rows = Vec::new();
-        each(body, "rows", |position, row: Result<Row<'_>, String>| {
+        let (spare, mut rows) = (Spare::new(), Vec::new());
+        each(body, "rows", &spare, |position, row: Result<Sample<'_>, String>| {
             assert_eq!(position, rows.len());
-            rows.push(row.map(|row| row.number.0.filter(|_| row.text.get().is_none())));
+            rows.push(row.map(|row| (row.text.get().map(str::to_owned), row.number.0)));
         })
         .map_err(|error| error.to_string())?;
         Ok(rows)
     }
 
+    fn row(text: Option<&str>, number: i64) -> Result<Found, String> {
+        Ok((text.map(str::to_owned), Some(number)))
+    }
+
     #[test]
-    fn rows_come_in_order_and_a_bad_one_names_its_field() {
-        let rows =
-            read(r#"{"a":{"rows":1},"rows":[{"number":1,"new":[]},{"text":{}},7,{"number":4}],"b":2}"#)
-                .unwrap();
-        let field = Err("field `text` is of another type".to_owned());
-        assert_eq!(rows, [Ok(Some(1)), field, Err("the row is not an object".to_owned()), Ok(Some(4))]);
+    fn rows_come_in_order_and_only_what_is_no_object_is_no_row() {
+        let rows = read(
+            r#"{"a":{"rows":1},"rows":[{"number":1,"new":[]},{"text":{},"number":2},7,null,{"number":5}],"b":2}"#,
+        );
+        let none = || Err("the row is not an object".to_owned());
+        assert_eq!(rows.unwrap(), [row(None, 1), row(None, 2), none(), none(), row(None, 5)]);
         assert_eq!(read(r#"{"rows":null}"#).unwrap(), []);
+    }
+
+    #[test]
+    fn a_broken_character_or_number_spares_the_rows_around_it() {
+        let rows = read(
+            r#"{"rows":[{"number":1},{"text":"Ada \ud83d","number":2},{"text":1e999,"number":3},{"text":"b","number":4}]}"#,
+        );
+        let wanted = [row(None, 1), row(Some("Ada \u{fffd}"), 2), row(None, 3), row(Some("b"), 4)];
+        assert_eq!(rows.unwrap(), wanted);
+        let beside = read(r#"{"rows":[{"number":1}],"\ud83d":1,"rows":[{"number":2}]}"#).unwrap();
+        assert_eq!(beside, [row(None, 1), row(None, 2)], "the rows of both lists");
     }
 
     #[test]
@@ -182,6 +199,7 @@ mod tests {
         for json in ["{}", "[]", "null", "7", r#"{"rows":7}"#, r#"{"rows":{"a":1}}"#, r#"{"code":300}"#] {
             assert!(read(json).is_err(), "{json}");
         }
+        assert_eq!(read(r#"{"rows":7,"rows":[{"number":1}]}"#).unwrap(), [row(None, 1)]);
     }
 
     #[test]

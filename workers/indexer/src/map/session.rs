@@ -1,59 +1,55 @@
 //! A row of `/metrics/{meetings,webinars}/{uuid}/participants` -> a session document.
 
-use std::net::IpAddr;
-
 use messages::SeriesId;
 use messages::zoom::{Api, Event, MeetingContext};
-use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::document::{Browser, Device, LeaveReason, Location, Session};
-use super::scalar::{Flag, List, Number, Text};
+use super::scalar::{Address, Count, Flag, List, Text, Time, row};
 use super::{Fault, device, leave, location, time};
 use crate::enrich::View;
 
-/// What is read of a participant row; every other field is left in the raw document.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(crate) struct Row<'a> {
-    #[serde(borrow)]
-    user_id: Text<'a>,
-    participant_uuid: Text<'a>,
-    participant_user_id: Text<'a>,
-    registrant_id: Text<'a>,
-    customer_key: Text<'a>,
-    user_name: Text<'a>,
-    email: Text<'a>,
-    role: Text<'a>,
-    device: Text<'a>,
-    os: Text<'a>,
-    os_version: Text<'a>,
-    client: Text<'a>,
-    version: Text<'a>,
-    browser_name: Text<'a>,
-    browser_version: Text<'a>,
-    ip_address: Text<'a>,
-    internal_ip_addresses: List<Text<'a>>,
-    location: Text<'a>,
-    network_type: Text<'a>,
-    data_center: Text<'a>,
-    full_data_center: Text<'a>,
-    connection_type: Text<'a>,
-    video_connection_type: Text<'a>,
-    as_connection_type: Text<'a>,
-    join_time: Text<'a>,
-    leave_time: Text<'a>,
-    leave_reason: Text<'a>,
-    share_application: Flag,
-    share_desktop: Flag,
-    share_whiteboard: Flag,
-    recording: Flag,
-    status: Text<'a>,
-    audio_quality: Text<'a>,
-    video_quality: Text<'a>,
-    screen_share_quality: Text<'a>,
-    in_room_participants: Number,
-    bo_mtg_id: Text<'a>,
+row! {
+    /// What is read of a participant row; every other field is left in the raw document.
+    Row<'a> {
+        user_id: Text<'a> = "user_id",
+        participant_uuid: Text<'a> = "participant_uuid",
+        participant_user_id: Text<'a> = "participant_user_id",
+        registrant_id: Text<'a> = "registrant_id",
+        customer_key: Text<'a> = "customer_key",
+        user_name: Text<'a> = "user_name",
+        email: Text<'a> = "email",
+        role: Text<'a> = "role",
+        device: Text<'a> = "device",
+        os: Text<'a> = "os",
+        os_version: Text<'a> = "os_version",
+        client: Text<'a> = "client",
+        version: Text<'a> = "version",
+        browser_name: Text<'a> = "browser_name",
+        browser_version: Text<'a> = "browser_version",
+        ip_address: Address = "ip_address",
+        internal_ip_addresses: List<Text<'a>> = "internal_ip_addresses",
+        location: Text<'a> = "location",
+        network_type: Text<'a> = "network_type",
+        data_center: Text<'a> = "data_center",
+        full_data_center: Text<'a> = "full_data_center",
+        connection_type: Text<'a> = "connection_type",
+        video_connection_type: Text<'a> = "video_connection_type",
+        as_connection_type: Text<'a> = "as_connection_type",
+        join_time: Time = "join_time",
+        leave_time: Time = "leave_time",
+        leave_reason: Text<'a> = "leave_reason",
+        share_application: Flag = "share_application",
+        share_desktop: Flag = "share_desktop",
+        share_whiteboard: Flag = "share_whiteboard",
+        recording: Flag = "recording",
+        status: Text<'a> = "status",
+        audio_quality: Text<'a> = "audio_quality",
+        video_quality: Text<'a> = "video_quality",
+        screen_share_quality: Text<'a> = "screen_share_quality",
+        in_room_participants: Count = "in_room_participants",
+        bo_mtg_id: Text<'a> = "bo_mtg_id",
+    }
 }
 
 impl<'a> Row<'a> {
@@ -65,8 +61,8 @@ impl<'a> Row<'a> {
         harvest: &'a RawValue,
         view: &'a View<'_>,
     ) -> Result<Session<'a>, Fault> {
-        let user_id = self.user_id.get().ok_or_else(|| Fault::missing("user_id"))?;
-        let (join_time, leave_time) = (time::point(self.join_time.get()), time::point(self.leave_time.get()));
+        let user_id = Fault::unless_named("user_id", &self.user_id)?;
+        let (join_time, leave_time) = (self.join_time.0, self.leave_time.0);
         Ok(Session {
             meeting_uuid: meeting.meeting_uuid.as_str(),
             series_id: known_series(meeting),
@@ -95,7 +91,7 @@ impl<'a> Row<'a> {
 
     /// What was joined with and from where, and how that went.
     fn machine(&'a self, view: &'a View<'_>) -> Session<'a> {
-        let ip_address = self.ip_address.get().and_then(first_address);
+        let ip_address = self.ip_address.0;
         Session {
             device: self.device(),
             os: self.os.get(),
@@ -151,24 +147,7 @@ pub(crate) fn known_topic(meeting: &MeetingContext) -> Option<&str> {
     meeting.topic.as_deref().filter(|topic| !topic.is_empty())
 }
 
-/// The first of the addresses that is one: Zoom joins several by commas, and other words may stand there.
-fn first_address(text: &str) -> Option<IpAddr> {
-    text.split([',', ';']).find_map(|part| part.trim().parse().ok())
-}
-
 fn place(raw: &str) -> Location<'_> {
     let (city, country) = location::split(raw);
     Location { raw, city, country }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_first_valid_address_is_taken() {
-        assert_eq!(first_address("192.0.2.1, 192.0.2.2"), "192.0.2.1".parse().ok());
-        assert_eq!(first_address("anonymous, 2001:db8::1"), "2001:db8::1".parse().ok());
-        assert_eq!(first_address("10.0.0"), None);
-    }
 }

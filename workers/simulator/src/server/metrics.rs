@@ -71,10 +71,11 @@ fn list(call: &mut Call<'_>, kind: Kind) -> Result<Answer, Answer> {
     let head = ListHead { from: window.from, to: window.to, page: page.head(found.len(), seal) };
     let rows = &found[page.range(found.len())];
     let key = if kind == Kind::Webinar { "webinars" } else { "meetings" };
+    let tracked = call.params.get("include_fields") == Some("tracking_fields");
     let mut listing = Listing::new(&head, key, rows.len(), damage);
     for row in rows {
         match kind {
-            Kind::Meeting => listing.push(&MeetingRow::new(world.hosts(), row)),
+            Kind::Meeting => listing.push(&MeetingRow::new(world.hosts(), row, tracked)),
             Kind::Webinar => listing.push(&WebinarRow::new(world.hosts(), row)),
         }
     }

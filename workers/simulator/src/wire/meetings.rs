@@ -56,8 +56,17 @@ pub(crate) struct MeetingRow<'a> {
     #[serde(flatten)]
     quality: Quality,
     has_qa: bool,
+    has_external_participant: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tracking_fields: Option<[TrackingField; 1]>,
     session_key: &'static str,
     avg_jointime_cost: u64,
+}
+
+#[derive(Serialize)]
+struct TrackingField {
+    field: &'static str,
+    value: &'static str,
 }
 
 /// The body of `/metrics/meetings/{uuid}`.
@@ -81,11 +90,16 @@ pub(crate) struct WebinarRow<'a> {
 }
 
 impl<'a> MeetingRow<'a> {
-    pub(crate) fn new(hosts: &'a Hosts, meeting: &Meeting) -> Self {
+    /// `tracked` says whether the call asked for tracking fields.
+    pub(crate) fn new(hosts: &'a Hosts, meeting: &Meeting, tracked: bool) -> Self {
+        let host = hosts.get(meeting.host);
+        let tracking = TrackingField { field: "Department", value: host.department };
         Self {
-            common: common(hosts.get(meeting.host), meeting),
+            common: common(host, meeting),
             quality: quality(meeting),
             has_qa: meeting.has(20, 0.1),
+            has_external_participant: meeting.has(22, 0.3),
+            tracking_fields: tracked.then_some([tracking]),
             session_key: "",
             avg_jointime_cost: join_cost(meeting),
         }

@@ -19,7 +19,7 @@ pub(crate) struct ParticipantRow<'a> {
     user_name: &'a str,
     email: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    registrant_id: Option<&'a str>,
+    registrant_id: Option<String>,
     customer_key: &'a str,
     role: &'static str,
     join_time: Timestamp,
@@ -118,7 +118,7 @@ impl<'a> ParticipantRow<'a> {
             participant_uuid: guid(person.seed, session.visit),
             user_name: &person.name,
             email: &person.email,
-            registrant_id: registrants.then_some(""),
+            registrant_id: registrants.then(|| registrant_id(person)),
             customer_key: "",
             role: role(person, webinar),
             join_time: instant(meeting.start + i64::from(session.join)),
@@ -134,6 +134,14 @@ impl<'a> ParticipantRow<'a> {
             optional_archiving: "no optional archiving",
             zoom_thin_client_plugin_version: "",
         }
+    }
+}
+
+/// People of other accounts have registered; the others had no need to.
+pub(super) fn registrant_id(person: &Person) -> String {
+    match person.member_id {
+        Some(_) => String::new(),
+        None => format!("reg-{:016x}", person.seed),
     }
 }
 

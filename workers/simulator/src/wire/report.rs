@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::instant;
-use super::participants::{room_id, status};
+use super::participants::{registrant_id, room_id, status};
 use crate::world::{Host, Hosts, Meeting, Person, Session, sessions};
 
 /// A row of `/report/users`.
@@ -104,7 +104,7 @@ pub(crate) struct ReportParticipantRow<'a> {
     name: &'a str,
     user_email: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    registrant_id: Option<&'static str>,
+    registrant_id: Option<String>,
     customer_key: &'static str,
     join_time: Timestamp,
     leave_time: Timestamp,
@@ -166,7 +166,7 @@ impl<'a> ReportParticipantRow<'a> {
             user_id: session.user_id.to_string(),
             name: &person.name,
             user_email: &person.email,
-            registrant_id: registrants.then_some(""),
+            registrant_id: registrants.then(|| registrant_id(person)),
             customer_key: "",
             join_time: instant(meeting.start + i64::from(session.join)),
             leave_time: instant(meeting.start + i64::from(session.leave)),

@@ -34,7 +34,7 @@ fn judge_fixture(text: &str, call: Call) -> Verdict {
     let headers: HeaderMap = headers
         .map(|(name, value)| (name.parse::<HeaderName>().unwrap(), HeaderValue::from_str(value).unwrap()))
         .collect();
-    let verdict = classify(fixture.status, &headers, fixture.body.as_bytes(), &call, now());
+    let verdict = classify(fixture.status, &headers, &fixture.body, &call, now());
     if let Verdict::Refused(refusal) = &verdict {
         let text = refusal.failure.to_string();
         assert!(text.contains(call.endpoint.name()), "the cause does not say where: {text}");

@@ -26,7 +26,7 @@ impl Loose {
 
     /// The instant it shows.
     pub(crate) fn instant(&self) -> Option<Timestamp> {
-        self.as_str()?.trim().parse().ok()
+        messages::moment(self.as_str()?)
     }
 }
 

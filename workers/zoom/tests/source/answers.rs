@@ -94,7 +94,7 @@ async fn a_list_that_repeats_itself_is_ended() {
     })
     .await;
     let outcome = list(&server).await;
-    let Err(Failure::Retry { cause, .. }) = outcome else { panic!("{outcome:?}") };
+    let Err(Failure::Reject { cause }) = outcome else { panic!("{outcome:?}") };
     assert!(cause.text.contains("again and again"), "{cause}");
 }
 

@@ -58,7 +58,7 @@ async fn a_list_that_goes_round_and_round_is_ended_at_once() {
     })
     .await;
     let outcome = Bench::new(server.config()).perform(job(meetings(yesterday())), first_attempt()).await;
-    let Err(Failure::Retry { cause, .. }) = outcome else { panic!("{outcome:?}") };
+    let Err(Failure::Reject { cause }) = outcome else { panic!("{outcome:?}") };
     assert!(cause.text.contains("again and again"), "{cause}");
     assert_eq!(server.asked("type=past&"), 3, "the first page, a and b");
 }

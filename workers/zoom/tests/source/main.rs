@@ -4,6 +4,7 @@
 mod answers;
 mod dashboard;
 mod doubt;
+mod optional;
 mod report;
 mod support;
 mod trouble;

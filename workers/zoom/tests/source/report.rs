@@ -63,18 +63,20 @@ async fn webinars_come_with_the_meetings_of_their_hosts() {
 }
 
 #[tokio::test]
-async fn auto_meets_the_wall_once_and_harvests_by_the_reports() {
+async fn auto_confirms_the_wall_and_harvests_by_the_reports() {
     let simulator = Simulator::start(Settings { dashboard: false, ..settings() }).await.unwrap();
     let bench = bench(&simulator, Choice::Auto);
     let harvest = bench.harvest(vec![meetings(yesterday())]).await;
     assert_is_the_truth(&harvest, &simulator);
     let by_status = simulator.ledger_summary().by_status;
-    assert_eq!(by_status.get(&400), Some(&1), "the wall is met once: {by_status:?}");
+    assert_eq!(by_status.get(&400), Some(&4), "asked again before it is believed: {by_status:?}");
+    let list = harvest.receipt(&format!("zoom:meetings:{}", yesterday()));
+    assert_eq!(list.api, Some(Api::Report));
     // The next date does not ask the Dashboard again.
     let before = yesterday().yesterday().unwrap();
     let next = bench.harvest(vec![meetings(before)]).await;
     assert!(next.failed.is_empty());
-    assert_eq!(simulator.ledger_summary().by_status.get(&400), Some(&1));
+    assert_eq!(simulator.ledger_summary().by_status.get(&400), Some(&4));
 }
 
 #[tokio::test]

@@ -45,7 +45,7 @@ async fn a_call_without_an_answer_is_given_up_in_time() {
     let config = Config { request_timeout: Duration::from_millis(300), ..config(&simulator) };
     let outcome = Bench::new(config).perform(job(meetings(yesterday())), first_attempt()).await;
     let Err(Failure::Retry { cause, .. }) = outcome else { panic!("{outcome:?}") };
-    assert!(cause.text.contains("GET /users did not answer in time"), "{cause}");
+    assert!(cause.text.contains("GET /metrics/meetings did not answer in time"), "{cause}");
 }
 
 /// Another worker may know the account, or this one after its next start: at first that costs no attempt. If none ever
@@ -179,6 +179,8 @@ async fn without_leave_to_list_users_hosts_have_no_id() {
     for page in harvest.of_kind(RawKind::ZoomMetricsMeetings) {
         assert_eq!(page.context["host_ids"].as_object().unwrap().len(), 0);
     }
+    let findings = &harvest.receipt(&format!("zoom:meetings:{}", yesterday())).findings;
+    assert!(findings.len() == 1 && findings[0].text.contains("user:read:list_users:admin"), "{findings:?}");
 }
 
 #[tokio::test]

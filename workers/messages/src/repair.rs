@@ -1,0 +1,140 @@
+//! Answers that are nearly JSON, made readable: a broken character costs itself, never the answer around it.
+
+use std::borrow::Cow;
+
+/// What stands for a value that no reader takes: every field counts it as one of another type.
+const NO_VALUE: &str = "{}";
+/// What stands for half a pair of surrogates.
+const REPLACEMENT: &str = "\\ufffd";
+
+/// The text of an answer: without a byte order mark, and with U+FFFD for bytes that are not UTF-8.
+pub fn text(bytes: Vec<u8>) -> String {
+    let text = String::from_utf8(bytes)
+        .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
+    match text.strip_prefix('\u{feff}') {
+        Some(rest) => rest.to_owned(),
+        None => text,
+    }
+}
+
+/// The same JSON for a strict reader: U+FFFD for half a pair of surrogates, escapes for control characters in texts,
+/// and an empty object for a number that no float holds. Borrowed where nothing had to be replaced.
+pub fn strict(json: &str) -> Cow<'_, str> {
+    let bytes = json.as_bytes();
+    let mut repaired = Repaired { json, text: String::new(), kept: 0 };
+    let (mut at, mut quoted) = (0, false);
+    while let Some(&byte) = bytes.get(at) {
+        at = match byte {
+            b'"' => {
+                quoted = !quoted;
+                at + 1
+            }
+            b'\\' if quoted => escape(bytes, at, &mut repaired),
+            0..0x20 if quoted => repaired.replace(at..at + 1, &format!("\\u{byte:04x}")),
+            b'-' | b'0'..=b'9' if !quoted => number(json, at, &mut repaired),
+            _ => at + 1,
+        };
+    }
+    repaired.finish()
+}
+
+struct Repaired<'a> {
+    json: &'a str,
+    text: String,
+    /// All before this is in `text`, once anything is.
+    kept: usize,
+}
+
+impl<'a> Repaired<'a> {
+    /// Puts `by` in the place of a part; returns where it ends.
+    fn replace(&mut self, part: std::ops::Range<usize>, by: &str) -> usize {
+        self.text.push_str(self.json.get(self.kept..part.start).unwrap_or_default());
+        self.text.push_str(by);
+        self.kept = part.end;
+        part.end
+    }
+
+    fn finish(mut self) -> Cow<'a, str> {
+        if self.kept == 0 {
+            return Cow::Borrowed(self.json);
+        }
+        self.text.push_str(self.json.get(self.kept..).unwrap_or_default());
+        Cow::Owned(self.text)
+    }
+}
+
+/// Looks at the escape at `at`; returns where it ends.
+fn escape(bytes: &[u8], at: usize, repaired: &mut Repaired<'_>) -> usize {
+    match unit(bytes, at) {
+        None => at + 2,
+        Some(0xd800..=0xdbff) if matches!(unit(bytes, at + 6), Some(0xdc00..=0xdfff)) => at + 12,
+        Some(0xd800..=0xdfff) => repaired.replace(at..at + 6, REPLACEMENT),
+        Some(_) => at + 6,
+    }
+}
+
+/// The UTF-16 unit of the escape `\uXXXX` at `at`.
+fn unit(bytes: &[u8], at: usize) -> Option<u16> {
+    let digits = bytes.get(at..at + 6)?.strip_prefix(b"\\u")?;
+    let digits =
+        std::str::from_utf8(digits).ok().filter(|text| text.bytes().all(|b| b.is_ascii_hexdigit()))?;
+    u16::from_str_radix(digits, 16).ok()
+}
+
+/// Looks at the number at `at`; returns where it ends.
+fn number(json: &str, at: usize, repaired: &mut Repaired<'_>) -> usize {
+    let rest = json.get(at..).unwrap_or_default();
+    let part = |c: char| c.is_ascii_digit() || matches!(c, '-' | '+' | '.' | 'e' | 'E');
+    let end = at + rest.find(|c| !part(c)).unwrap_or(rest.len());
+    let read = json.get(at..end).and_then(|text| text.parse::<f64>().ok());
+    match read {
+        Some(number) if number.is_infinite() => repaired.replace(at..end, NO_VALUE),
+        _ => end.max(at + 1),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    #[test]
+    fn what_is_strict_already_is_left_as_it_is() {
+        for json in [
+            "",
+            "{}",
+            r#"{"a":"\ud83d\ude00 \\ud83d \"","b":[-1.5e300,0]}"#,
+            r#"{"a":"x\\"}"#,
+            r#"{"a":"\u00e4"}"#,
+        ] {
+            assert!(matches!(strict(json), Cow::Borrowed(same) if same == json), "{json}");
+        }
+    }
+
+    #[test]
+    fn broken_characters_and_numbers_cost_themselves_alone() {
+        for (json, wanted) in [
+            (r#"["Ada \ud83d"]"#, serde_json::json!(["Ada \u{fffd}"])),
+            (r#"["\ude00\ud83d\ud83d\ude00"]"#, serde_json::json!(["\u{fffd}\u{fffd}😀"])),
+            (r#"["\uD83Dx","\\ud83d"]"#, serde_json::json!(["\u{fffd}x", "\\ud83d"])),
+            ("[\"a\tb\nc\u{0}\"]", serde_json::json!(["a\tb\nc\u{0}"])),
+            ("[1e999,-1e999,7]", serde_json::json!([{}, {}, 7])),
+            (r#"{"\ud83d":1}"#, serde_json::json!({"\u{fffd}": 1})),
+        ] {
+            let value: Value = serde_json::from_str(&strict(json)).unwrap();
+            assert_eq!(value, wanted, "{json}");
+        }
+        // Cut off in the middle of anything, it is left to the reader to refuse.
+        for broken in [r#"["\ud8"#, r#"["\"#, "[1e", "\"", "[-"] {
+            assert!(serde_json::from_str::<Value>(&strict(broken)).is_err(), "{broken}");
+        }
+    }
+
+    #[test]
+    fn bytes_become_text_whatever_they_are() {
+        assert_eq!(text(b"\xef\xbb\xbf{}".to_vec()), "{}");
+        assert_eq!(text(b"M\xfcller".to_vec()), "M\u{fffd}ller");
+        assert_eq!(text("Müller".into()), "Müller");
+    }
+}
