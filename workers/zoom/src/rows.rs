@@ -58,7 +58,7 @@ pub(crate) fn sort<'a>(page: &'a RawValue, ids: &ByEmail, seen: &mut HashSet<Mee
 pub(crate) fn context(uuid: MeetingUuid, row: MeetingRow, host_id: Option<String>) -> MeetingContext {
     MeetingContext {
         meeting_uuid: uuid,
-        series_id: row.id.number().map(SeriesId),
+        series_id: row.id.number().filter(|number| i64::try_from(*number).is_ok()).map(SeriesId),
         start_time: row.start_time.instant(),
         end_time: row.end_time.instant(),
         topic: row.topic.text().map(|topic| topic.chars().take(LONGEST_TOPIC).collect()),

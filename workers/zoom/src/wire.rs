@@ -155,7 +155,7 @@ impl<'de> Visitor<'de> for RowsVisitor {
 macro_rules! loose {
     ($(#[$meta:meta])* $name:ident { $($field:ident = $wire:literal,)* }) => {
         $(#[$meta])*
-        #[derive(Debug, Default)]
+        #[derive(Default)]
         pub(crate) struct $name {
             $(pub(crate) $field: Loose,)*
         }
@@ -196,6 +196,7 @@ macro_rules! loose {
 }
 
 loose! {
+    #[derive(Debug)]
     /// A row of `/metrics/meetings`, `/metrics/webinars` or `/report/users/{id}/meetings`, or the answer about one meeting.
     MeetingRow {
         uuid = "uuid",

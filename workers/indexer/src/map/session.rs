@@ -139,7 +139,7 @@ impl<'a> Row<'a> {
 
 /// The meeting number, as the list said it.
 pub(crate) fn known_series(meeting: &MeetingContext) -> Option<SeriesId> {
-    meeting.series_id.filter(|SeriesId(number)| *number > 0)
+    meeting.series_id.filter(|SeriesId(number)| i64::try_from(*number).is_ok_and(|number| number > 0))
 }
 
 /// The topic, as the list said it.

@@ -136,10 +136,13 @@ async fn an_outage_holds_and_passes() {
     for _ in 0..5 {
         let outcome = bench.perform(job(meetings(yesterday())), first_attempt()).await;
         let Err(Failure::Hold { until: None, why, .. }) = outcome else { panic!("{outcome:?}") };
-        assert!(why.starts_with("zoom answers nothing but errors (GET /users answered 503"), "{why}");
+        assert!(
+            why.starts_with("zoom answers nothing but errors (GET /metrics/meetings answered 503"),
+            "{why}"
+        );
         assert!(why.ends_with(" UTC"), "{why}");
     }
-    assert_eq!(server.asked("/v2/users"), 10, "what is held is not asked");
+    assert_eq!(server.asked("/v2/metrics/meetings"), 10, "what is held is not asked");
     OUT.store(false, Ordering::Relaxed);
     let well = async {
         while !detail.healthy().await {
@@ -153,8 +156,8 @@ async fn an_outage_holds_and_passes() {
 #[tokio::test]
 async fn refusals_and_waits_are_answers() {
     let server = Server::start(|path, before| match before % 18 {
-        _ if !path.contains("/users") => None,
-        8 => Some(json(404, r#"{"code":1001,"message":"User does not exist"}"#)),
+        _ if !path.contains("type=past&") => None,
+        8 => Some(json(404, r#"{"code":3001,"message":"Meeting does not exist"}"#)),
         17 => Some(json(429, "")),
         _ => Some(json(500, r#"{"code":500,"message":""}"#)),
     })
@@ -164,5 +167,5 @@ async fn refusals_and_waits_are_answers() {
         let outcome = bench.perform(job(meetings(yesterday())), first_attempt()).await;
         assert!(matches!(outcome, Err(Failure::Retry { .. })), "{number}: {outcome:?}");
     }
-    assert_eq!(server.asked("/v2/users"), 31, "once more for the 429");
+    assert_eq!(server.asked("type=past&"), 31, "once more for the 429");
 }
