@@ -50,14 +50,14 @@ impl<'a> Errand<'a> {
             zoom,
             job,
             errand: errand::Errand::new(planned(job)?, attempt, outbox),
-            room: Room::default(),
+            room: Room::of(&job.task),
         })
     }
 
     /// Begins the job's work with a family of endpoints, for the first time or again.
     pub(crate) fn begin(&mut self, api: Api) {
         self.errand.answered_by(api);
-        self.room = Room::default();
+        self.room = Room::of(&self.job.task);
     }
 
     /// Asks for one answer.

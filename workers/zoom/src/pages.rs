@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 use std::hash::{BuildHasher as _, RandomState};
 
+use messages::zoom::Task;
 use messages::{Calls, CauseClass};
 
 use crate::atlas::{Reason, Refusal};
@@ -22,8 +23,10 @@ const PROMISING: u64 = 3;
 const MAX_EMPTY: u64 = 3;
 /// A token of more bytes than this fits into no URL.
 const MAX_TOKEN: usize = 4_096;
-/// What is kept in memory of all lists of one job.
-pub(crate) const MAX_LISTS: usize = 128 << 20;
+/// What is kept in memory of all lists of a date: two jobs of this size run at once by default.
+const MAX_OF_DATE: usize = 96 << 20;
+/// The same of a host and a date: many such jobs run at once.
+const MAX_OF_HOST: usize = 16 << 20;
 const TOKEN: &str = "next_page_token";
 
 /// A list being read.
@@ -183,18 +186,19 @@ pub(crate) async fn read_all(
 #[derive(Debug)]
 pub(crate) struct Room {
     left: usize,
-}
-
-impl Default for Room {
-    fn default() -> Self {
-        Self { left: MAX_LISTS }
-    }
+    most: usize,
 }
 
 impl Room {
+    /// The room of a job with this task.
+    pub(crate) fn of(task: &Task) -> Self {
+        let most = if matches!(task, Task::HostMeetings { .. }) { MAX_OF_HOST } else { MAX_OF_DATE };
+        Self { left: most, most }
+    }
+
     fn take(&mut self, name: &str, page: &Answer) -> Result<(), Refusal> {
         let Some(left) = self.left.checked_sub(page.body.get().len()) else {
-            let text = format!("{name}: the lists of one job have more than {} MB", MAX_LISTS >> 20);
+            let text = format!("{name}: the lists of one job have more than {} MB", self.most >> 20);
             return Err(Refusal::reject(Reason::Other, CauseClass::TooLarge, text));
         };
         self.left = left;
@@ -255,13 +259,13 @@ mod tests {
     #[test]
     fn the_lists_of_a_job_are_kept_up_to_so_many_bytes() {
         let body = r#"{"users":[]}"#;
-        let mut room = Room { left: 2 * body.len() };
+        let mut room = Room { left: 2 * body.len(), most: 16 << 20 };
         room.take("GET /users", &page(body)).unwrap();
         room.take("GET /users", &page(body)).unwrap();
         let refusal = room.take("GET /users", &page(body)).unwrap_err();
         let Failure::Reject { cause } = refusal.failure else { panic!("{refusal:?}") };
         assert_eq!(cause.class, CauseClass::TooLarge);
-        assert_eq!(cause.text, "GET /users: the lists of one job have more than 128 MB");
+        assert_eq!(cause.text, "GET /users: the lists of one job have more than 16 MB");
     }
 
     /// Reads pages until the list ends or is given up; the pages read, and why it was given up.
