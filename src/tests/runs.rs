@@ -83,6 +83,28 @@ async fn a_run_shows_its_price_beside_what_was_used() {
     simulator.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn findings_are_shown_by_the_run_by_the_list_of_runs_and_by_its_status() {
+    let scopes = Some(vec!["dashboard:read:admin".to_owned()]);
+    let world = Settings { meetings_per_day: 4, participants: 2.0, speed: 100.0, ..Settings::default() };
+    let simulator = Simulator::start(Settings { scopes, ..world }).await.unwrap();
+    let program = Program::new().with_account(&simulator, 100.0);
+    let ended = program.call(&["run", "--date", &ago(2), "--json"]);
+    assert_eq!(ended.code, Some(0), "a finding makes nothing incomplete: {}", ended.err);
+    let summary: Value = serde_json::from_str(ended.out.lines().last().unwrap()).unwrap();
+    let finding = &summary["findings"][0];
+    assert_eq!((&finding["code"], &finding["jobs"]), (&"host-ids".into(), &1.into()), "{summary}");
+    assert_eq!(summary["dropped_fields"], serde_json::json!({}), "{summary}");
+    assert!(ended.err.contains("finding: host-ids (1 job)"), "{}", ended.err);
+    let listed = json(&program, &["runs", "--json"]);
+    assert_eq!(listed["findings"], 1, "{listed}");
+    let run = listed["run"].as_str().unwrap();
+    let shown = program.call(&["status", "--run", run]);
+    assert!(shown.out.contains("finding: host-ids (1 job)"), "{}", shown.out);
+    assert_eq!(json(&program, &["status", "--run", run, "--json"])["findings"], summary["findings"]);
+    simulator.stop().await;
+}
+
 /// How fast the quota is where a run is cancelled.
 pub(crate) const SPEED: f64 = 1.5;
 

@@ -233,13 +233,16 @@ struct Received {
 
 fn answer(head: Head, body: String, request: &Request, received_at: Timestamp) -> Result<Answer, Refusal> {
     let name = request.call.endpoint.name();
-    // Control characters within texts are no JSON; everything else stays as it was sent.
-    let is_json = serde_json::from_str::<&RawValue>(&body).is_ok();
-    let text = if is_json { body } else { repair::strict(&body).into_owned() };
-    let body = RawValue::from_string(text).ok();
     let broken =
         || Refusal::retry(Reason::Other, CauseClass::BadShape, format!("{name} answered with broken text"));
-    Ok(Answer { head, body: body.ok_or_else(broken)?, received_at })
+    Ok(Answer { head, body: json(body).ok_or_else(broken)?, received_at })
+}
+
+/// A body as JSON. Control characters within texts are replaced; everything else stays as it was sent.
+pub(crate) fn json(body: String) -> Option<Box<RawValue>> {
+    let is_json = serde_json::from_str::<&RawValue>(&body).is_ok();
+    let text = if is_json { body } else { repair::strict(&body).into_owned() };
+    RawValue::from_string(text).ok()
 }
 
 fn too_large(name: &str) -> Refusal {

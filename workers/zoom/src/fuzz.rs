@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use jiff::Timestamp;
+use messages::repair;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::value::RawValue;
 
@@ -11,7 +12,7 @@ use crate::endpoint::Endpoint;
 use crate::headers::{RateHeaders, served_at};
 use crate::hosts::ByEmail;
 use crate::wire::{self, TokenAnswer, UserRow};
-use crate::{auth, rows};
+use crate::{auth, client, rows};
 
 /// The endpoints, as [`judge`] numbers them.
 const ENDPOINTS: [Endpoint; 11] = [
@@ -42,11 +43,16 @@ pub fn judge(endpoint: usize, status: u16, headers: &[(&str, &str)], body: &[u8]
     let now = Timestamp::UNIX_EPOCH;
     let headers = map(headers);
     let call = Call { endpoint: ENDPOINTS[endpoint % ENDPOINTS.len()], meeting_end: Some(now), paging: true };
-    match classify(status, &headers, body, &call, now) {
+    match classify(status, &headers, &repair::text(body.to_vec()), &call, now) {
         Verdict::Fine(head) => Judged::Page(head.rows),
         Verdict::Refused(refusal) => Judged::Refused(refusal.failure.to_string()),
         other => Judged::Refused(format!("{other:?}")),
     }
+}
+
+/// A body as the client hands it on.
+pub fn json(body: &[u8]) -> Option<Box<RawValue>> {
+    client::json(repair::text(body.to_vec()))
 }
 
 /// The rows of a list as the list job sorts them: meetings, those a page before has named, and rows without a uuid.

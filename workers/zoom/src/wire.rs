@@ -143,7 +143,8 @@ impl<'de> Visitor<'de> for RowsVisitor {
         // A name may hold half a pair of surrogates: as it was sent it is read all the same.
         while let Some(key) = map.next_key::<&'de RawValue>()? {
             let value = map.next_value::<&'de RawValue>()?;
-            if matches!(key.get(), "\"meetings\"" | "\"webinars\"" | "\"users\"") {
+            let name = serde_json::from_str::<String>(key.get()).unwrap_or_default();
+            if matches!(&*name, "meetings" | "webinars" | "users") {
                 rows.extend(serde_json::from_str::<Vec<&'de RawValue>>(value.get()).unwrap_or_default());
             }
         }

@@ -27,8 +27,14 @@ pub(crate) fn only_item(raw: &RawDocument<'_>, position: usize) -> Option<Only> 
     let Some(list) = list_name(raw.kind) else {
         return Some(Only { body: raw.body.get().to_owned(), key: key(raw.body, raw.kind) });
     };
-    let row = rows::at(raw.body, list, position)?;
-    Some(Only { body: format!("{{\"{list}\":[{}]}}", row.get()), key: key(row, raw.kind) })
+    let only =
+        |row: &RawValue| Only { body: format!("{{\"{list}\":[{}]}}", row.get()), key: key(row, raw.kind) };
+    if let Some(row) = rows::at(raw.body, list, position) {
+        return Some(only(row));
+    }
+    // The page has a broken character or number outside of its rows.
+    let spare = rows::Spare::new();
+    rows::at(rows::repaired(raw.body, &spare), list, position).map(only)
 }
 
 fn key(row: &RawValue, kind: RawKind) -> String {

@@ -54,7 +54,8 @@ fn read<'a, T: Deserialize<'a>>(row: &'a RawValue) -> Result<T, String> {
     serde_json::from_str(row.get()).map_err(|_| "the row is not an object".to_owned())
 }
 
-fn repaired<'a>(body: &'a RawValue, spare: &'a Spare) -> &'a RawValue {
+/// The same page for a strict reader.
+pub(crate) fn repaired<'a>(body: &'a RawValue, spare: &'a Spare) -> &'a RawValue {
     spare.get_or_init(|| {
         let text = repair::strict(body.get()).into_owned();
         RawValue::from_string(text).unwrap_or_else(|_| body.to_owned())
