@@ -7,12 +7,11 @@ use indexer::desk::{self, Filter};
 use indexer::{DeadLetterDesk, Enricher, Indexer};
 use jiff::{SignedDuration, Timestamp};
 use messages::zoom::{Event, MeetingContext, Task};
-use messages::{CauseClass, DeadLetter, Document, Family, Job, Lane, Queue, RawDocument, RawKind, encode};
+use messages::{CauseClass, DeadLetter, Document, Family, Job, Lane, Queue, Receipt, encode};
 use runtime::{
     Attempt, Broker, Failure, Ladder, Limits, Message, Outbox, Role, RunError, Status, Worker, clock, run,
     run_batches,
 };
-use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
 use simulator::{Settings, Simulator};
 use store::Store;
@@ -168,17 +167,12 @@ fn long_ago() -> Option<Timestamp> {
     clock::now().checked_sub(SignedDuration::from_hours(20)).ok()
 }
 
-/// A page with one participant.
-fn page(participant: &Value) -> Message {
-    let context = json!({"meeting_uuid": "4444AAAiAAAAAiAiAiiAiA==", "series_id": null, "topic": null,
-        "start_time": null, "end_time": null, "host_id": null});
-    let body = json!({"participants": [participant]});
-    let raw = |value: &Value| -> Box<RawValue> { to_raw_value(value).unwrap() };
-    let (context, body) = (raw(&context), raw(&body));
-    let kind = RawKind::ZoomMetricsParticipants;
-    let page =
-        RawDocument::new("p#1", "p".into(), "r".into(), kind, "GET", clock::now(), None, &context, &body);
-    message(Queue::documents(), "p#1", encode(&Document::Raw(page)).unwrap())
+/// A receipt with a count that no field of the store holds.
+fn too_many() -> Message {
+    let date = crate::bad_input::yesterday().parse().unwrap();
+    let job: Job<Task> = Task::Meetings { date }.into_job("r".into(), Lane::Daily, clock::now());
+    let receipt = Receipt { expected: Some(u64::MAX), ..job.planned().unwrap() };
+    message(Queue::documents(), "receipt", encode(&Document::Receipts(vec![receipt])).unwrap())
 }
 
 /// What really happens, for each class.
@@ -215,10 +209,7 @@ async fn letter_of(class: CauseClass) -> DeadLetter {
         CauseClass::UnknownVersion => {
             Site::new().dies(message(Queue::documents(), "x", r#"{"raw":{"version":9}}"#)).await
         }
-        CauseClass::MappingRefused => {
-            let too_many = json!({"user_id": "1", "in_room_participants": 5_000_000_000_u64});
-            Site::new().dies(page(&too_many)).await
-        }
+        CauseClass::MappingRefused => Site::new().dies(too_many()).await,
         CauseClass::TooLarge => Site::new().with_odd().dies(odd("too much")).await,
         CauseClass::CrashedWorker => Site::new().with_odd().dies(odd("crash")).await,
     }

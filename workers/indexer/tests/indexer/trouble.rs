@@ -90,7 +90,7 @@ async fn a_message_with_a_busy_item_is_tried_again_and_its_neighbours_are_done()
     let mut batch = pages(3);
     batch[1] = page(1, 300, AT, |row, value| {
         if row == 7 {
-            value["device"] = json!([]);
+            value["user_id"] = json!(null);
         }
     });
     let store = engine(vec![Answer::But(450, 429); 2]).await;
