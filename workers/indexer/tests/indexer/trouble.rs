@@ -141,9 +141,9 @@ async fn raw_answers_that_cannot_be_removed_are_nobodys_outcome() {
     let place = Place::new();
     let asked = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&asked);
-    let answer = move |uri: axum::http::Uri| {
+    let answer = move |uri: axum::http::Uri, body: String| {
         seen.lock().unwrap().push(uri.path().to_owned());
-        let items = vec![json!({"index": {"status": 201, "result": "created"}}); 300];
+        let items = vec![written(); body.lines().count() / 2];
         let answer = match uri.path() {
             "/_bulk" => (StatusCode::OK, json!({"items": items}).to_string()),
             _ => (StatusCode::FORBIDDEN, "{}".to_owned()),
