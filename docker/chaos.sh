@@ -7,17 +7,19 @@
 #   docker/chaos.sh --seed 7            the same blows again
 #   docker/chaos.sh --seeds 1..20       seed after seed, until one fails
 #   docker/chaos.sh --rabbitmq 4        on RabbitMQ 4 in place of 3
+#   docker/chaos.sh --also all          also: policy, template, cancel, clock, document
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-seconds=60 seeds=() rabbitmq=3
+seconds=60 seeds=() rabbitmq=3 also=
 while [ $# -gt 0 ]; do
   case $1 in
     --seconds) seconds=${2:?--seconds takes a number}; shift 2 ;;
     --seed) seeds=("${2:?--seed takes a number}"); shift 2 ;;
     --seeds) mapfile -t seeds < <(seq "${2%%..*}" "${2##*..}"); shift 2 ;;
     --rabbitmq) rabbitmq=${2:?--rabbitmq takes 3 or 4}; shift 2 ;;
-    *) sed -n '2,10s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+    --also) also=${2:?--also takes names, as in policy,clock}; shift 2 ;;
+    *) sed -n '2,11s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
   esac
 done
 [ ${#seeds[@]} -gt 0 ] || seeds=("$RANDOM")
@@ -35,5 +37,5 @@ set -a
 . "$folder/servers/env"
 set +a
 for seed in "${seeds[@]}"; do
-  cargo test --locked -p ua --test chaos -- --seconds "$seconds" --seed "$seed" --rabbitmq "$rabbitmq"
+  cargo test --locked -p ua --test chaos -- --seconds "$seconds" --seed "$seed" --rabbitmq "$rabbitmq" --also "$also"
 done

@@ -22,11 +22,23 @@ pub(crate) enum Blow {
     RefuseWrites,
     FullDocuments,
     Poison,
+    /// The load balancer answers in place of Elasticsearch.
+    Balancer,
+    /// A policy destroys waiting jobs.
+    Policy,
+    /// A template of others takes the place of ours.
+    Template,
+    /// A run is cancelled while it is worked on.
+    Cancel,
+    /// The clock of a role is two years ahead.
+    Clock,
+    /// The store refuses one document for ever; from the beginning on.
+    Document,
 }
 
 impl Blow {
     /// Those that every storm has to have; the others come by chance.
-    pub(crate) const DUE: [Self; 8] = [
+    pub(crate) const DUE: [Self; 9] = [
         Self::Depose,
         Self::Poison,
         Self::Kill,
@@ -35,11 +47,21 @@ impl Blow {
         Self::RestartBroker,
         Self::RefuseWrites,
         Self::RestartSearch,
+        Self::Balancer,
+    ];
+
+    /// Those that a storm has when `--also` names them.
+    pub(crate) const ALSO: [(&'static str, Self); 5] = [
+        ("policy", Self::Policy),
+        ("template", Self::Template),
+        ("cancel", Self::Cancel),
+        ("clock", Self::Clock),
+        ("document", Self::Document),
     ];
 
     /// Killing is cheap and common, servers come back slowly.
     pub(crate) fn drawn(rng: &mut SmallRng) -> Self {
-        match rng.random_range(0..21) {
+        match rng.random_range(0..24) {
             0..7 => Self::Kill,
             7..11 => Self::Freeze,
             11 => Self::RestartBroker,
@@ -49,6 +71,8 @@ impl Blow {
             15 => Self::RefuseWrites,
             16 => Self::FullDocuments,
             17 => Self::Depose,
+            18..20 => Self::Balancer,
+            20 => Self::Clock,
             _ => Self::Poison,
         }
     }
@@ -65,6 +89,12 @@ impl Blow {
             Self::RefuseWrites => "refuse writes",
             Self::FullDocuments => "full documents",
             Self::Poison => "poison",
+            Self::Balancer => "answers of the load balancer",
+            Self::Policy => "destructive policy",
+            Self::Template => "foreign template",
+            Self::Cancel => "cancel",
+            Self::Clock => "wrong clock",
+            Self::Document => "refused document",
         }
     }
 }
@@ -73,13 +103,24 @@ impl Blow {
 const ROLES: [&str; 4] = ["zoom", "opencast", "index", "schedule"];
 
 /// How often each was struck.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Struck {
+    due: Vec<Blow>,
     blows: BTreeMap<Blow, u32>,
     killed: BTreeMap<&'static str, u32>,
 }
 
 impl Struck {
+    /// None yet, of those that are due.
+    pub(crate) fn new(due: Vec<Blow>) -> Self {
+        Self { due, blows: BTreeMap::new(), killed: BTreeMap::new() }
+    }
+
+    /// True for one that the storm has to have.
+    pub(crate) fn is_due(&self, blow: Blow) -> bool {
+        self.due.contains(&blow)
+    }
+
     pub(crate) fn count(&mut self, blow: Blow) {
         *self.blows.entry(blow).or_default() += 1;
     }
@@ -101,7 +142,7 @@ impl Struck {
             Blow::Kill => ROLES.iter().all(|role| self.killed.contains_key(role)),
             _ => self.blows.contains_key(&blow),
         };
-        Blow::DUE.into_iter().filter(|blow| !is_struck(*blow)).collect()
+        self.due.iter().copied().filter(|blow| !is_struck(*blow)).collect()
     }
 }
 

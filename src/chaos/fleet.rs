@@ -1,6 +1,7 @@
 //! The processes of the harness, and a supervisor that starts again what has ended, as a container engine would.
 
 use std::fs::OpenOptions;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -19,6 +20,9 @@ const ROLES: [(&str, &[&str]); 7] = [
 /// How long a role may take to stop when it is asked to.
 const PATIENCE: Duration = Duration::from_secs(40);
 
+/// Seconds by which a clock is ahead that is wrong.
+const AHEAD: u64 = 730 * 86_400;
+
 /// A process and what befell it.
 #[derive(Debug)]
 struct Member {
@@ -27,6 +31,7 @@ struct Member {
     child: Option<Child>,
     start_at: Option<Instant>,
     thaw_at: Option<Instant>,
+    right_at: Option<Instant>,
 }
 
 /// All processes.
@@ -40,8 +45,14 @@ pub(crate) struct Fleet {
 
 impl Fleet {
     pub(crate) fn new(program: &Program) -> Self {
-        let members =
-            ROLES.map(|(name, words)| Member { name, words, child: None, start_at: None, thaw_at: None });
+        let members = ROLES.map(|(name, words)| Member {
+            name,
+            words,
+            child: None,
+            start_at: None,
+            thaw_at: None,
+            right_at: None,
+        });
         Self { program: program.clone(), members: members.into(), ended_alone: Vec::new() }
     }
 
@@ -55,6 +66,11 @@ impl Fleet {
     pub(crate) fn running(&self) -> Vec<&'static str> {
         let running = self.members.iter().filter(|member| member.child.is_some() && member.thaw_at.is_none());
         running.map(|member| member.name).collect()
+    }
+
+    /// True when every process runs.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.running().len() == self.members.len()
     }
 
     /// The one with this number on its machine.
@@ -83,10 +99,23 @@ impl Fleet {
         }
     }
 
+    /// Sets the clock of a process two years ahead; it is right again after `pause`.
+    pub(crate) fn set_ahead(&mut self, name: &str, pause: Duration) {
+        self.program.set_clock(name, AHEAD);
+        self.member(name).right_at = Some(Instant::now() + pause);
+    }
+
+    pub(crate) fn has_wrong_clock(&self) -> bool {
+        self.members.iter().any(|member| member.right_at.is_some())
+    }
+
     /// Thaws and starts what is due, and notices what ended by itself.
     pub(crate) fn supervise(&mut self) {
         let now = Instant::now();
         for member in &mut self.members {
+            if member.right_at.take_if(|at| *at <= now).is_some() {
+                self.program.set_clock(member.name, 0);
+            }
             if member.thaw_at.is_some_and(|at| at <= now) {
                 member.thaw_at = None;
                 member.child.iter().for_each(|child| signal(child, "-CONT"));
@@ -140,7 +169,21 @@ impl Program {
     fn start(&self, name: &str, words: &[&str]) -> Child {
         let path = self.folder.join(format!("{name}.log"));
         let log = OpenOptions::new().create(true).append(true).open(path).unwrap();
-        self.command(words).stdout(Stdio::null()).stderr(log).spawn().unwrap()
+        let mut command = self.command(words);
+        command.env("UA_TEST_CLOCK", self.clock(name));
+        command.stdout(Stdio::null()).stderr(log).spawn().unwrap()
+    }
+
+    /// The file that says by how many seconds the clock of a process is ahead.
+    fn clock(&self, name: &str) -> PathBuf {
+        self.folder.join(format!("{name}.clock"))
+    }
+
+    fn set_clock(&self, name: &str, ahead: u64) {
+        // In one step: the process reads it all the time.
+        let new = self.folder.join("new.clock");
+        std::fs::write(&new, ahead.to_string()).unwrap();
+        std::fs::rename(new, self.clock(name)).unwrap();
     }
 }
 

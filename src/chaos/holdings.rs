@@ -2,13 +2,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::civil::Date;
 use messages::{CauseClass, DeadLetter, Queue};
+use runtime::clock;
 use simulator::Source;
 use store::{Kind, Query, StoreError};
 
+use crate::cancelled::Cancelled;
 use crate::lectures::{self, Lectures};
 use crate::poison::Poison;
 use crate::site::Site;
+
+/// Clocks may differ by so much.
+const TOLERANCE_MS: i64 = 5 * 60_000;
 
 /// Ids and dead letters as they should be, or as they are.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -19,10 +25,14 @@ pub(crate) struct Holdings {
     pub(crate) seconds: u64,
     pub(crate) lectures: Lectures,
     pub(crate) dead: BTreeMap<String, CauseClass>,
+    /// 1 when the document that the store refuses is a dead letter.
+    pub(crate) refused: u64,
     /// Receipts that are neither complete nor failed.
     pub(crate) open: u64,
     /// Documents whose id is in more than one index.
     pub(crate) doubled: u64,
+    /// Documents with a version of a time to come: they would outrank all later ones.
+    pub(crate) ahead: u64,
     /// Messages in queues and on rungs, by RabbitMQ's word.
     pub(crate) queued: u64,
 }
@@ -41,35 +51,74 @@ pub(crate) fn wanted(site: &Site, poison: &[Poison]) -> Holdings {
         wanted.dead.extend(dead(ids.gone, CauseClass::Gone));
         wanted.dead.extend(dead(ids.forbidden, CauseClass::Forbidden));
     }
+    // This document alone is a dead letter; the sessions of its meeting are held.
+    if let Some(refused) = &site.refused {
+        wanted.meetings.remove(&refused.id);
+        wanted.refused += 1;
+    }
     wanted.lectures = lectures::wanted(&site.opencast, &site.dates);
     wanted.dead.extend(poison.iter().map(|poison| (poison.id.clone(), poison.class)));
     wanted
 }
 
-/// What is held.
-pub(crate) async fn held(site: &Site, wanted: &Holdings) -> Result<Holdings, StoreError> {
+/// What is held, without what the cancelled runs have brought before they were cancelled.
+pub(crate) async fn held(
+    site: &Site,
+    wanted: &Holdings,
+    cancelled: &[Cancelled],
+) -> Result<Holdings, StoreError> {
     site.store.refresh().await?;
-    // Of dates that are over: the schedule plans this one, too, and again every minute.
-    let states = ["planned", "incomplete", "cancelled"].map(str::to_owned);
-    let open = Query::all(Kind::Harvests).with_any("state", states.into());
-    let lasts = open.clone().with("date", ua::coverage::today().to_string());
-    let seconds = site.store.sum(&Query::all(Kind::Sessions), &["duration"]).await?;
-    let mut doubled = 0;
+    let mut seen = Seen::default();
     let lectures = Lectures {
-        actions: ids(site, Kind::Useractions, &mut doubled).await?,
-        episodes: ids(site, Kind::Episodes, &mut doubled).await?,
+        actions: ids(site, Kind::Useractions, &mut seen).await?,
+        episodes: ids(site, Kind::Episodes, &mut seen).await?,
     };
     let beyond = lectures::beyond(&site.opencast, &site.dates);
-    Ok(Holdings {
+    let mut held = Holdings {
         lectures: lectures.asked_for(&wanted.lectures, &beyond),
-        meetings: ids(site, Kind::Meetings, &mut doubled).await?,
-        sessions: ids(site, Kind::Sessions, &mut doubled).await?,
-        seconds: seconds.into_iter().sum::<i64>().try_into().unwrap_or(0),
+        meetings: ids(site, Kind::Meetings, &mut seen).await?,
+        sessions: ids(site, Kind::Sessions, &mut seen).await?,
+        seconds: seconds(site, &Query::all(Kind::Sessions)).await?,
         dead: dead(site).await?,
-        open: site.store.count(&open).await?.saturating_sub(site.store.count(&lasts).await?),
-        doubled,
+        open: open(site, None).await?.saturating_sub(open(site, Some(ua::coverage::today())).await?),
         queued: queued(site).await,
-    })
+        doubled: 0,
+        ahead: 0,
+        refused: 0,
+    };
+    ids(site, Kind::Harvests, &mut seen).await?;
+    (held.doubled, held.ahead) = (seen.doubled, seen.ahead);
+    if let Some(refused) = &site.refused {
+        let (end, all) = (format!(":{}", refused.id), held.dead.len());
+        held.dead.retain(|id, _| !id.ends_with(&end));
+        held.refused = u64::from(held.dead.len() < all);
+    }
+    if let Some(cancelled) = cancelled.first() {
+        let ids = cancelled.ids(site);
+        held.open = held.open.saturating_sub(open(site, Some(cancelled.date)).await?);
+        held.dead.retain(|id, _| {
+            !id.rsplit(':').next().is_some_and(|uuid| ids.meeting_uuids.iter().any(|of| of == uuid))
+        });
+        let of_it = Query::all(Kind::Sessions).with_any("meeting_uuid", ids.meeting_uuids.clone());
+        held.seconds = held.seconds.saturating_sub(seconds(site, &of_it).await?);
+        ids.meeting_uuids.iter().for_each(|id| _ = held.meetings.remove(id));
+        ids.session_ids.iter().for_each(|id| _ = held.sessions.remove(id));
+    }
+    Ok(held)
+}
+
+/// How many receipts are neither complete nor failed, of all dates or of one: the schedule plans today, too, and again
+/// every minute.
+async fn open(site: &Site, date: Option<Date>) -> Result<u64, StoreError> {
+    let states = ["planned", "incomplete", "cancelled"].map(str::to_owned);
+    let open = Query::all(Kind::Harvests).with_any("state", states.into());
+    let of_date = date.into_iter().fold(open, |open, date| open.with("date", date));
+    site.store.count(&of_date).await
+}
+
+async fn seconds(site: &Site, sessions: &Query) -> Result<u64, StoreError> {
+    let seconds = site.store.sum(sessions, &["duration"]).await?;
+    Ok(seconds.into_iter().sum::<i64>().try_into().unwrap_or(0))
 }
 
 /// Everything that RabbitMQ holds; more than anybody waits for where it does not answer.
@@ -81,12 +130,21 @@ async fn queued(site: &Site) -> u64 {
     queued
 }
 
-async fn ids(site: &Site, kind: Kind, doubled: &mut u64) -> Result<BTreeSet<String>, StoreError> {
+/// What is wrong with documents of any kind.
+#[derive(Debug, Default)]
+struct Seen {
+    doubled: u64,
+    ahead: u64,
+}
+
+async fn ids(site: &Site, kind: Kind, seen: &mut Seen) -> Result<BTreeSet<String>, StoreError> {
+    let soon = clock::now().as_millisecond() + TOLERANCE_MS;
     let (query, mut ids, mut after) = (Query::all(kind), BTreeSet::new(), None);
     loop {
         let (hits, next) = site.store.scan(&query, 2_000, after).await?;
         for hit in hits {
-            *doubled += u64::from(!ids.insert(hit.id));
+            seen.ahead += u64::from(hit.version > soon);
+            seen.doubled += u64::from(!ids.insert(hit.id));
         }
         match next {
             Some(next) => after = Some(next),

@@ -4,13 +4,17 @@
 #![expect(clippy::unwrap_used, reason = "a harness that cannot go on has failed")]
 #![expect(clippy::print_stdout, reason = "a harness prints what it does and finds")]
 
+mod balancer;
 mod blow;
+mod cancelled;
 mod fleet;
 mod holdings;
 mod leader;
 mod lectures;
 mod left;
+mod meddling;
 mod poison;
+mod refused;
 mod site;
 mod storm;
 mod verdict;
@@ -21,6 +25,7 @@ use std::time::Duration;
 use rand::SeedableRng as _;
 use rand::rngs::SmallRng;
 
+use crate::blow::Blow;
 use crate::fleet::Fleet;
 use crate::site::Site;
 use crate::storm::Storm;
@@ -42,10 +47,15 @@ async fn main() -> ExitCode {
     };
     let seed = number("--seed").unwrap_or_else(|| u64::from(std::process::id()));
     let rabbitmq = number("--rabbitmq").unwrap_or(3);
+    let also = words.iter().position(|word| word == "--also").and_then(|at| words.get(at + 1));
+    let also = also.map_or("", String::as_str);
+    let is_named = |name: &str| also.split(',').any(|word| word == name || word == "all");
+    let asked_for = Blow::ALSO.into_iter().filter(|(name, _)| is_named(name)).map(|(_, blow)| blow);
+    let due = Blow::DUE.into_iter().chain(asked_for).collect();
     println!(
-        "chaos: seed {seed}, {seconds} s; again by: docker/chaos.sh --seconds {seconds} --seed {seed} --rabbitmq {rabbitmq}"
+        "chaos: seed {seed}, {seconds} s; again by: docker/chaos.sh --seconds {seconds} --seed {seed} --rabbitmq {rabbitmq} --also {also:?}"
     );
-    if run(seed, Duration::from_secs(seconds), rabbitmq).await {
+    if run(seed, Duration::from_secs(seconds), rabbitmq, due).await {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
@@ -53,13 +63,13 @@ async fn main() -> ExitCode {
 }
 
 /// One storm and the calm after it; true when nothing was lost, doubled or over quota.
-async fn run(seed: u64, length: Duration, rabbitmq: u64) -> bool {
+async fn run(seed: u64, length: Duration, rabbitmq: u64, due: Vec<Blow>) -> bool {
     let mut rng = SmallRng::seed_from_u64(seed);
-    let site = Site::new(seed, length, rabbitmq).await;
+    let site = Site::new(seed, length, rabbitmq, due.contains(&Blow::Document)).await;
     let mut fleet = Fleet::new(&site.program);
     site.plan();
     fleet.start_all();
-    let aftermath = Storm::new(&site, &mut fleet, &mut rng).rage(length).await;
+    let aftermath = Storm::new(&site, &mut fleet, &mut rng, due).rage(length).await;
     println!("calm: waiting for the rest");
     let found = verdict::settle(&site, &mut fleet, aftermath, CALM).await;
     let well = found.print();

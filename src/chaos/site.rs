@@ -1,7 +1,7 @@
 //! Where the harness runs: a simulated account and Opencast, real servers, a folder, and the program's environment.
 
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 use jiff::civil::Date;
@@ -11,7 +11,9 @@ use simulator::opencast::Opencast;
 use simulator::{Settings, Simulator};
 use store::Store;
 
+use crate::balancer::Balancer;
 use crate::lectures;
+use crate::refused::Refused;
 
 /// Quota of the simulated account, as a multiple of Zoom's.
 const SPEED: f64 = 2.0;
@@ -59,6 +61,15 @@ pub(crate) struct Site {
     pub(crate) store: Store,
     pub(crate) broker: Broker,
     pub(crate) search: String,
+    /// What lies between the program and Elasticsearch.
+    pub(crate) balancer: Balancer,
+    /// RabbitMQ's management API, with its password.
+    pub(crate) management: String,
+    /// What the names of the run's queues and indices begin with.
+    pub(crate) queues: String,
+    pub(crate) indices: String,
+    /// A meeting whose document an ingest pipeline refuses for ever.
+    pub(crate) refused: Option<Refused>,
     /// RabbitMQ, by the name its script knows.
     pub(crate) rabbitmq: &'static str,
     /// The folder of the servers' script.
@@ -73,16 +84,17 @@ fn variable(name: &str) -> String {
 
 impl Site {
     /// A site on RabbitMQ 3 or 4.
-    pub(crate) async fn new(seed: u64, length: Duration, rabbitmq: u64) -> Self {
+    pub(crate) async fn new(seed: u64, length: Duration, rabbitmq: u64, refuses: bool) -> Self {
         midnight_is_far().await;
         let simulator = Simulator::start(world(seed, length)).await.unwrap();
         let opencast = lectures::start(seed, length).await;
-        let (rabbitmq, amqp) = match rabbitmq {
-            3 => ("rabbitmq-3", variable("UA_TEST_AMQP_URL")),
-            4 => ("rabbitmq-4", variable("UA_TEST_AMQP4_URL")),
+        let (rabbitmq, amqp, management) = match rabbitmq {
+            3 => ("rabbitmq-3", variable("UA_TEST_AMQP_URL"), variable("UA_TEST_AMQP_MANAGEMENT_URL")),
+            4 => ("rabbitmq-4", variable("UA_TEST_AMQP4_URL"), variable("UA_TEST_AMQP4_MANAGEMENT_URL")),
             other => panic!("--rabbitmq takes 3 or 4, not {other}"),
         };
         let search = variable("UA_TEST_ES_9");
+        let balancer = Balancer::before(&search).await;
         let (queues, indices) =
             (format!("chaos{}", std::process::id()), format!("chaos{}-", std::process::id()));
         let folder = tempfile::tempdir().unwrap();
@@ -97,7 +109,8 @@ impl Site {
             ("AMQP_URL", amqp.clone()),
             ("UA_QUEUE_PREFIX", queues.clone()),
             ("UA_DOCUMENTS_LIMIT", DOCUMENTS.to_string()),
-            ("ES_HOST", search.clone()),
+            ("AMQP_MANAGEMENT_URL", management.clone()),
+            ("ES_HOST", balancer.url.clone()),
             ("UA_INDEX_PREFIX", indices.clone()),
             // An id is the only one of its index: what is written twice shows where each date has one of its own.
             ("UA_INDEX_SPLIT", "day".to_owned()),
@@ -109,20 +122,31 @@ impl Site {
         succeed(&program, &["setup"]);
         let yesterday = ua::coverage::today().saturating_sub(jiff::Span::new().days(1));
         let first = yesterday.saturating_sub(jiff::Span::new().days(DATES - 1));
+        let dates: Vec<Date> =
+            first.series(jiff::Span::new().days(1)).take_while(|date| *date <= yesterday).collect();
+        let refused = match refuses {
+            true => Some(Refused::new(&simulator, &search, &indices, dates[0]).await),
+            false => None,
+        };
         Self {
             program,
             simulator,
             opencast,
-            dates: first.series(jiff::Span::new().days(1)).take_while(|date| *date <= yesterday).collect(),
+            dates,
             store: Store::Elasticsearch(
                 store::Elasticsearch::new(store::elasticsearch::Settings {
-                    prefix: indices,
+                    prefix: indices.clone(),
                     ..store::elasticsearch::Settings::new(&search)
                 })
                 .unwrap(),
             ),
-            broker: broker(&amqp, queues).await,
+            broker: broker(&amqp, queues.clone()).await,
             search,
+            balancer,
+            management,
+            queues,
+            indices,
+            refused,
             rabbitmq,
             servers: variable("UA_TEST_SERVICES"),
             folder,
@@ -131,18 +155,55 @@ impl Site {
 
     /// Publishes the work.
     pub(crate) fn plan(&self) {
+        succeed(&self.program, &self.whole_plan().each_ref().map(String::as_str));
+    }
+
+    /// The words that plan all of it.
+    pub(crate) fn whole_plan(&self) -> [String; 6] {
         let (first, last) = (self.dates[0].to_string(), self.dates[self.dates.len() - 1].to_string());
-        succeed(&self.program, &["plan", "--from", &first, "--to", &last, "--yes"]);
+        ["plan", "--from", &first, "--to", &last, "--yes"].map(str::to_owned)
+    }
+
+    /// A date that is not one of the run's.
+    pub(crate) fn cancelled_date(&self) -> Date {
+        self.dates[0].saturating_sub(jiff::Span::new().days(20))
+    }
+
+    /// Runs a command to its end while the load balancer keeps quiet.
+    pub(crate) async fn quietly(&self, words: &[impl AsRef<str>]) -> Output {
+        self.quietly_for(words, LONGEST).await.unwrap()
+    }
+
+    /// The same for so long at most; `None` for a command that was ended by that.
+    pub(crate) async fn quietly_for(&self, words: &[impl AsRef<str>], patience: Duration) -> Option<Output> {
+        let words: Vec<&str> = words.iter().map(AsRef::as_ref).collect();
+        self.balancer.be_moody(false);
+        let mut command = tokio::process::Command::from(self.program.command(&words));
+        let command = command.stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        let ended = tokio::time::timeout(patience, command.output()).await;
+        self.balancer.be_moody(true);
+        ended.ok().map(Result::unwrap)
+    }
+
+    /// True when the sessions of every date have their index: a new one would be made by another's template.
+    pub(crate) async fn has_all_indices(&self) -> bool {
+        let url = format!("{}/_cat/indices/{}sessions-*?h=index", self.search, self.indices);
+        let listed = async { reqwest::get(url).await?.text().await };
+        let listed: String = listed.await.unwrap_or_default();
+        self.dates.iter().all(|date| listed.contains(&date.strftime("sessions-%Y.%m.%d").to_string()))
     }
 
     /// Removes what the run has left; a failed run leaves its logs.
     pub(crate) async fn clean(self, well: bool) {
-        let Self { simulator, opencast, store, broker, folder, .. } = self;
+        let Self { simulator, opencast, store, broker, folder, refused, search, .. } = self;
         simulator.stop().await;
         opencast.stop().await;
         broker.close().await;
         if well {
             store.wipe_prefix().await.unwrap();
+            if let Some(refused) = refused {
+                refused.remove(&search).await;
+            }
         } else {
             println!("logs of the roles are left in {}", folder.keep().display());
         }

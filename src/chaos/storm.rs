@@ -7,10 +7,11 @@ use rand::Rng as _;
 use rand::rngs::SmallRng;
 
 use crate::blow::{Blow, Struck};
+use crate::cancelled::Cancelled;
 use crate::fleet::Fleet;
-use crate::leader;
 use crate::poison::{self, Poison};
 use crate::site::Site;
+use crate::{balancer, cancelled, leader, meddling};
 
 /// How long Elasticsearch refuses writes.
 const REFUSAL: Duration = Duration::from_secs(10);
@@ -19,6 +20,8 @@ const REFUSAL: Duration = Duration::from_secs(10);
 const FROZEN: std::ops::Range<u64> = 14..23;
 /// How long before it goes on it is asked who leads now.
 const BEFORE_THAW: Duration = Duration::from_millis(1_500);
+/// How long a clock is wrong at least: so long that work would be done by it.
+const FOR_CLOCKS: Duration = Duration::from_secs(8);
 /// How much longer than planned the storm may last until every kind of blow was struck.
 const OVERTIME: Duration = Duration::from_secs(60);
 
@@ -36,6 +39,8 @@ pub(crate) struct Storm<'a> {
     /// Servers on their way down and up again.
     restarting: Vec<(&'static str, Child)>,
     deposing: Option<Deposing>,
+    cancelled: Vec<Cancelled>,
+    misjudged: Vec<String>,
 }
 
 /// A leader that stands still.
@@ -48,24 +53,32 @@ struct Deposing {
 pub(crate) struct Aftermath {
     pub(crate) poison: Vec<Poison>,
     pub(crate) struck: Struck,
+    pub(crate) cancelled: Vec<Cancelled>,
+    /// What a command or a worker should have said or done, and did not.
+    pub(crate) misjudged: Vec<String>,
 }
 
 impl<'a> Storm<'a> {
-    pub(crate) fn new(site: &'a Site, fleet: &'a mut Fleet, rng: &'a mut SmallRng) -> Self {
+    pub(crate) fn new(site: &'a Site, fleet: &'a mut Fleet, rng: &'a mut SmallRng, due: Vec<Blow>) -> Self {
+        let mut struck = Struck::new(due);
+        site.refused.iter().for_each(|_| struck.count(Blow::Document));
         Self {
             site,
             fleet,
             rng,
             begin: Instant::now(),
             poison: Vec::new(),
-            struck: Struck::default(),
+            struck,
             restarting: Vec::new(),
             deposing: None,
+            cancelled: Vec::new(),
+            misjudged: Vec::new(),
         }
     }
 
     /// Blow after blow for `length`, and as long as one of those that are due could not be struck.
     pub(crate) async fn rage(mut self, length: Duration) -> Aftermath {
+        self.site.balancer.be_moody(true);
         loop {
             let due = self.due();
             let elapsed = self.begin.elapsed();
@@ -74,7 +87,9 @@ impl<'a> Storm<'a> {
                 break;
             }
             let chosen = self.rng.random_range(0..due.len().max(1));
-            let blow = due.get(chosen).copied().unwrap_or_else(|| Blow::drawn(self.rng));
+            let drawn = Blow::drawn(self.rng);
+            let drawn = if drawn == Blow::Clock && !self.struck.is_due(drawn) { Blow::Poison } else { drawn };
+            let blow = due.get(chosen).copied().unwrap_or(drawn);
             // What is due comes late rather than not at all; nothing else does.
             if (elapsed <= length || !due.is_empty()) && self.strike(blow).await && blow != Blow::Depose {
                 self.struck.count(blow);
@@ -82,10 +97,12 @@ impl<'a> Storm<'a> {
             let pause = Duration::from_millis(self.rng.random_range(500..3_000));
             self.wait(pause).await;
         }
-        while !self.restarting.is_empty() {
+        while !self.restarting.is_empty() || self.fleet.has_wrong_clock() {
             self.wait(Duration::from_millis(200)).await;
         }
-        Aftermath { poison: self.poison, struck: self.struck }
+        self.site.balancer.be_moody(false);
+        let Self { poison, struck, cancelled, misjudged, .. } = self;
+        Aftermath { poison, struck, cancelled, misjudged }
     }
 
     /// What is still to be struck.
@@ -134,7 +151,47 @@ impl<'a> Storm<'a> {
                 true
             }
             Blow::Poison => self.poison().await,
+            Blow::Balancer => {
+                let mut answers = balancer::ANSWERS;
+                answers.rotate_left(seconds as usize % balancer::ANSWERS.len());
+                for status in answers {
+                    self.say(&format!("the load balancer answers {status} for {seconds} s"));
+                    self.site.balancer.answer(status, pause);
+                    self.wait(pause).await;
+                }
+                true
+            }
+            Blow::Clock => {
+                let pause = pause + FOR_CLOCKS;
+                self.say(&format!("the clock of {name} is two years ahead for {} s", pause.as_secs()));
+                self.fleet.set_ahead(name, pause);
+                true
+            }
+            Blow::Policy | Blow::Template | Blow::Cancel => self.meddle(blow, pause).await,
+            Blow::Document => false,
         }
+    }
+
+    /// What is told by commands: while no server is away and no process is on its way back.
+    async fn meddle(&mut self, blow: Blow, pause: Duration) -> bool {
+        if !self.restarting.is_empty() || !self.fleet.is_whole() {
+            return false;
+        }
+        self.say(&format!("{blow}"));
+        match blow {
+            Blow::Policy => self.misjudged.extend(meddling::policy(self.site).await),
+            Blow::Template => {
+                if !self.site.has_all_indices().await {
+                    return false;
+                }
+                self.misjudged.extend(meddling::template(self.site).await);
+            }
+            _ => match cancelled::cancel(self.site, pause).await {
+                Ok(cancelled) => self.cancelled.push(cancelled),
+                Err(why) => self.misjudged.push(why),
+            },
+        }
+        true
     }
 
     fn say(&self, text: &str) {

@@ -1,5 +1,6 @@
 //! After the storm: the index beside the truth, the dead letters beside what was injected, the ledger beside the quota.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use messages::CauseClass;
@@ -32,6 +33,10 @@ pub(crate) struct Found {
     first_over: Vec<OverCall>,
     ended_alone: Vec<String>,
     struck: Struck,
+    /// What a command or a worker should have said or done, and did not.
+    misjudged: Vec<String>,
+    /// Answers of the load balancer, by status.
+    answered: BTreeMap<u16, u64>,
 }
 
 /// After this time in the calm nobody waits any longer for rungs: a job that failed four times would be tried again after
@@ -51,7 +56,7 @@ const STILL: Duration = Duration::from_secs(5);
 pub(crate) async fn settle(
     site: &Site,
     fleet: &mut Fleet,
-    Aftermath { poison, struck }: Aftermath,
+    Aftermath { poison, struck, cancelled, mut misjudged }: Aftermath,
     patience: Duration,
 ) -> Found {
     let wanted = holdings::wanted(site, &poison);
@@ -63,7 +68,7 @@ pub(crate) async fn settle(
             hurry_on(site).await;
             hurry += HURRY / 4;
         }
-        match holdings::held(site, &wanted).await {
+        match holdings::held(site, &wanted, &cancelled).await {
             Ok(held) if held == wanted => {
                 if right_since.get_or_insert_with(Instant::now).elapsed() >= STILL {
                     break held;
@@ -76,7 +81,12 @@ pub(crate) async fn settle(
         }
         tokio::time::sleep(Duration::from_millis(500)).await;
     };
-    let (dates, ledger) = (site.dates.len() as u64, site.simulator.ledger_summary());
+    let mut fetched = 0;
+    for cancelled in &cancelled {
+        fetched += cancelled.fetched(site).await.unwrap();
+        misjudged.extend(cancelled.restless(site).await.unwrap());
+    }
+    let (dates, ledger) = ((site.dates.len() + cancelled.len()) as u64, site.simulator.ledger_summary());
     let calls =
         ledger.calls.light + ledger.calls.medium + ledger.calls.heavy + ledger.calls.resource_intensive;
     let ended_alone = std::mem::take(&mut fleet.ended_alone);
@@ -85,11 +95,26 @@ pub(crate) async fn settle(
     let faults: u64 =
         ledger.by_fault.iter().filter(|(fault, _)| passing(fault)).map(|(_, times)| times).sum();
     // One for each meeting, and one more for each that was made to fail.
-    let needed = wanted.meetings.len() as u64 + faults;
+    let needed = wanted.meetings.len() as u64 + wanted.refused + fetched + faults;
     let (lists, twice) = (ledger.calls.resource_intensive, ledger.calls.heavy.saturating_sub(needed));
     let hurried = lectures::hurried(&site.opencast);
     let (over, first_over) = (ledger.over, ledger.first_over);
-    Found { wanted, held, calls, lists, twice, dates, over, hurried, first_over, ended_alone, struck }
+    let answered = site.balancer.given();
+    Found {
+        wanted,
+        held,
+        calls,
+        lists,
+        twice,
+        dates,
+        over,
+        hurried,
+        first_over,
+        ended_alone,
+        struck,
+        misjudged,
+        answered,
+    }
 }
 
 /// Brings what is parked back to its queues, as it is: tried again at once in place of later.
@@ -133,6 +158,8 @@ impl Found {
         line("documents doubled", 0, held.doubled);
         line("dead letters", wanted.dead.len() as u64, held.dead.len() as u64);
         line("dead letters as injected", wanted.dead.len() as u64, self.rightly_dead());
+        line("documents from the future", wanted.ahead, held.ahead);
+        line("refused document is dead", wanted.refused, held.refused);
         line("receipts still open", 0, held.open);
         line("messages still queued", 0, held.queued);
         line("calls over quota", 0, self.over);
@@ -141,6 +168,7 @@ impl Found {
         line("details asked for too often", 0, self.twice.saturating_sub(of_a_date / MAY_BE_TWICE));
         line("lists asked for too often", 0, self.lists.saturating_sub(self.dates * LIST_CALLS));
         line("roles that ended alone", 0, self.ended_alone.len() as u64);
+        line("faults misjudged", 0, self.misjudged.len() as u64);
         let missing = self.struck.missing();
         line("kinds of blows missed", 0, missing.len() as u64);
         println!("    blows: {}", self.struck);
@@ -150,7 +178,8 @@ impl Found {
             "    calls in all                 {calls:>8}, {lists} for lists, {twice} for details a second time"
         );
         self.first_over.iter().for_each(|call| println!("    over quota: {call:?}"));
-        for text in &self.ended_alone {
+        println!("    answers of the load balancer: {:?}", self.answered);
+        for text in self.ended_alone.iter().chain(&self.misjudged) {
             println!("    {text}");
         }
         for (id, class) in

@@ -1,0 +1,120 @@
+//! A load balancer before the search engine: it passes on what is asked, and now and then answers in its place.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use reqwest::Client;
+
+/// What it answers with: no session, no such place, sign in elsewhere.
+pub(crate) const ANSWERS: [u16; 3] = [401, 404, 302];
+/// While the storm lasts, one request of so many gets such an answer.
+const ONE_OF: u64 = 300;
+/// Bytes of a request or of an answer.
+const MOST: usize = 128 << 20;
+
+/// A load balancer.
+#[derive(Debug, Clone)]
+pub(crate) struct Balancer {
+    pub(crate) url: String,
+    target: String,
+    client: Client,
+    mood: Arc<Mutex<Mood>>,
+}
+
+#[derive(Debug, Default)]
+struct Mood {
+    /// Answers like this until then.
+    answers: Option<(u16, Instant)>,
+    /// Answers now and then.
+    is_moody: bool,
+    requests: u64,
+    given: BTreeMap<u16, u64>,
+}
+
+impl Balancer {
+    /// One before the server at `target`.
+    pub(crate) async fn before(target: &str) -> Self {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let balancer = Self {
+            url: format!("http://{}", listener.local_addr().unwrap()),
+            target: target.trim_end_matches('/').to_owned(),
+            client: Client::builder().no_proxy().timeout(Duration::from_secs(60)).build().unwrap(),
+            mood: Arc::default(),
+        };
+        let app = axum::Router::new().fallback(pass).with_state(balancer.clone());
+        tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+        balancer
+    }
+
+    /// Answers every request like this for a while.
+    pub(crate) fn answer(&self, status: u16, time: Duration) {
+        self.mood.lock().unwrap().answers = Some((status, Instant::now() + time));
+    }
+
+    /// Whether it answers a request now and then.
+    pub(crate) fn be_moody(&self, is_moody: bool) {
+        let mut mood = self.mood.lock().unwrap();
+        mood.is_moody = is_moody;
+        mood.answers = mood.answers.filter(|_| is_moody);
+    }
+
+    /// How often it gave each answer.
+    pub(crate) fn given(&self) -> BTreeMap<u16, u64> {
+        self.mood.lock().unwrap().given.clone()
+    }
+
+    /// The answer in place of the server's, if there is one.
+    fn own_answer(&self) -> Option<u16> {
+        let mut mood = self.mood.lock().unwrap();
+        mood.requests += 1;
+        let lasting = mood.answers.filter(|(_, until)| Instant::now() < *until).map(|(status, _)| status);
+        let one = (mood.is_moody && mood.requests.is_multiple_of(ONE_OF))
+            .then(|| ANSWERS[(mood.requests / ONE_OF) as usize % ANSWERS.len()]);
+        let status = lasting.or(one)?;
+        *mood.given.entry(status).or_default() += 1;
+        Some(status)
+    }
+}
+
+async fn pass(State(balancer): State<Balancer>, request: Request) -> Response {
+    if let Some(status) = balancer.own_answer() {
+        let place = [(header::LOCATION, "https://login.example.org/"), (header::CONTENT_TYPE, "text/html")];
+        let status = StatusCode::from_u16(status).unwrap();
+        return (status, place, "<html>the load balancer</html>").into_response();
+    }
+    match balancer.forward(request).await {
+        Ok(answer) => answer,
+        Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "<html>no server</html>").into_response(),
+    }
+}
+
+impl Balancer {
+    async fn forward(&self, request: Request) -> Result<Response, reqwest::Error> {
+        let (parts, body) = request.into_parts();
+        let body = to_bytes(body, MOST).await.unwrap_or_default();
+        let place = parts.uri.path_and_query().map_or("/", |place| place.as_str());
+        let asked = self.client.request(parts.method, format!("{}{place}", self.target));
+        let answer = asked.headers(kept(&parts.headers)).body(body).send().await?;
+        let (status, headers) = (answer.status(), kept(answer.headers()));
+        let body: Bytes = answer.bytes().await?;
+        Ok((status, headers, Body::from(body)).into_response())
+    }
+}
+
+/// The headers of the message, without those of the connection and of the encoding that the client undoes.
+fn kept(headers: &HeaderMap<HeaderValue>) -> HeaderMap<HeaderValue> {
+    let dropped = [
+        header::HOST,
+        header::CONTENT_LENGTH,
+        header::TRANSFER_ENCODING,
+        header::CONNECTION,
+        header::CONTENT_ENCODING,
+    ];
+    let all = headers.iter().filter(|(name, _)| !dropped.contains(name));
+    all.map(|(name, value)| (name.clone(), value.clone())).collect()
+}

@@ -1,0 +1,84 @@
+//! What others change at the servers: a policy that destroys messages, a template in front of ours. `ua check` has to
+//! name it, and with a foreign template no worker may start.
+
+use std::process::Output;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::site::Site;
+
+/// How long a worker that has to refuse may take for it.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// The name of the policy and of the template.
+const NAME: &str = "chaos-meddles";
+
+/// Puts a policy on the run's detail queues, by which every waiting message expires at once, and takes it off again.
+/// Returns what was not reported.
+pub(crate) async fn policy(site: &Site) -> Vec<String> {
+    let url = format!("{}/api/policies/%2F/{NAME}", site.management);
+    let pattern = format!("^{}\\.jobs\\.zoom\\.detail\\.", site.queues);
+    let body =
+        json!({"pattern": pattern, "definition": {"message-ttl": 1}, "apply-to": "queues", "priority": 9});
+    send(reqwest::Method::PUT, &url, Some(&body)).await;
+    let checked = site.quietly(&["check"]).await;
+    send(reqwest::Method::DELETE, &url, None).await;
+    let mut missed = unreported("a policy", &checked, &[NAME, "message-ttl"]);
+    let planned = site.quietly(&site.whole_plan()).await;
+    if !planned.status.success() {
+        missed.push(format!("ua plan after a policy: {}", text(&planned)));
+    }
+    missed
+}
+
+/// Puts a template in front of that of the sessions, has a worker started, and takes it away.
+pub(crate) async fn template(site: &Site) -> Vec<String> {
+    let url = format!("{}/_index_template/{NAME}", site.search);
+    let settings = json!({"index.mapping.total_fields.limit": 5});
+    let body = json!({"index_patterns": [format!("{}sessions-*", site.indices)], "priority": 900, "template": {"settings": settings}});
+    send(reqwest::Method::PUT, &url, Some(&body)).await;
+    let checked = site.quietly(&["check"]).await;
+    let worked = site.quietly_for(&["work", "index"], PATIENCE).await;
+    send(reqwest::Method::DELETE, &url, None).await;
+    let mut missed = unreported("a foreign template", &checked, &[NAME]);
+    match worked {
+        Some(worked) => {
+            missed.extend(unreported("a foreign template, at a worker's start", &worked, &[NAME]));
+        }
+        None => missed.push("a worker runs on with a foreign template".to_owned()),
+    }
+    missed
+}
+
+/// What a command should have said, and with a code that is not 0.
+fn unreported(what: &str, output: &Output, words: &[&str]) -> Vec<String> {
+    let said = text(output);
+    let mut missed: Vec<String> = Vec::new();
+    if output.status.success() {
+        missed.push(format!("{what}: the command ends with 0"));
+    }
+    for word in words.iter().filter(|word| !said.contains(*word)) {
+        missed.push(format!("{what}: nothing is said of {word}: {said}"));
+    }
+    missed
+}
+
+fn text(output: &Output) -> String {
+    [&output.stdout[..], &output.stderr[..]].map(String::from_utf8_lossy).concat()
+}
+
+/// Asks a server, which has to do it.
+pub(crate) async fn send(method: reqwest::Method, url: &str, body: Option<&Value>) {
+    let client = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().unwrap();
+    let mut request = client.request(method, url).header("content-type", "application/json");
+    if let Some(body) = body {
+        request = request.body(body.to_string());
+    }
+    let answer = request.send().await.unwrap();
+    assert!(
+        answer.status().is_success(),
+        "{url}: {} {}",
+        answer.status(),
+        answer.text().await.unwrap_or_default()
+    );
+}
