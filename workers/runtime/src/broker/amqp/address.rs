@@ -31,7 +31,8 @@ impl Address {
             )
         };
         // A slash too many, and the password would be part of the virtual host, which is shown.
-        if url.expose_secret().splitn(4, '/').nth(3).is_some_and(|path| path.contains('@')) {
+        let place = url.expose_secret().split_once("://").ok_or_else(refused)?.1;
+        if place.split_once(['/', '?', '#']).is_some_and(|(_, path)| path.contains('@')) {
             return Err(refused());
         }
         // The parser's error may quote the URL, so it is not passed on.
