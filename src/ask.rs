@@ -1,6 +1,6 @@
 //! Asks the operator before something that costs much or cannot be undone.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::IsTerminal as _;
 
 use crate::exit::usage;
 use crate::output;
@@ -14,12 +14,7 @@ pub(crate) fn or_yes(what: &str, question: &str, otherwise: &str) -> anyhow::Res
         return Err(usage(format!("{what}; nobody can be asked here: say --yes to go on")));
     }
     output::remark(what);
-    let mut prompt = std::io::stderr().lock();
-    write!(prompt, "{question} [y/N] ")?;
-    prompt.flush()?;
-    let mut answer = String::new();
-    std::io::stdin().read_line(&mut answer)?;
-    match answer.trim() {
+    match &*output::asked(&format!("{question} [y/N]"))? {
         "y" | "Y" | "yes" => Ok(()),
         _ => Err(usage(otherwise)),
     }

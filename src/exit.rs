@@ -51,7 +51,7 @@ pub fn say(error: &anyhow::Error) {
     crate::output::remark(&format!("error: {}", sentence(error)));
 }
 
-/// An error and its causes as one line.
+/// An error and its causes as one line: peers' text in it is made printable.
 pub(crate) fn sentence(error: &anyhow::Error) -> String {
     let mut text = String::new();
     for cause in error.chain().map(ToString::to_string) {
@@ -61,7 +61,7 @@ pub(crate) fn sentence(error: &anyhow::Error) -> String {
             text.push_str(&cause);
         }
     }
-    text
+    messages::printable(&text).into_owned()
 }
 
 /// The exit code of a command's result.
@@ -150,5 +150,11 @@ mod tests {
         assert_eq!(of(ConfigError::Missing { names: vec!["X"] }.into()), format!("{:?}", ExitCode::from(2)));
         assert_eq!(of(BrokerError::Away("x".into()).into()), format!("{:?}", ExitCode::from(1)));
         assert_eq!(of(BrokerError::Refused("x".into()).into()), format!("{:?}", ExitCode::from(2)));
+    }
+
+    #[test]
+    fn an_error_is_one_line_whatever_a_peer_says() {
+        let error = anyhow::anyhow!("no right\u{1b}[2J\nerror: forged").context("cannot ask");
+        assert_eq!(sentence(&error), r"cannot ask: no right\u{1b}[2J\nerror: forged");
     }
 }

@@ -1,12 +1,18 @@
-//! Results to stdout, remarks to stderr; nothing else in the program prints.
+//! Results to stdout, remarks to stderr; nothing else in the program prints. Text of peers is made printable here, so
+//! that no caller can forget it.
 
 use std::io::{self, ErrorKind, Stdout, Write};
 
 use comfy_table::{ContentArrangement, Table, presets};
+use messages::{printable, printable_json, printable_lines};
 use serde::Serialize;
 
 /// Writes a result to stdout. A reader that has gone away (`| head`) is no error.
 pub(crate) fn say(text: &str) {
+    write_line(&printable_lines(text));
+}
+
+fn write_line(text: &str) {
     let mut out = io::stdout().lock();
     if writeln!(out, "{text}").and_then(|()| out.flush()).is_err() {
         // Nobody reads: end as `head` wants its writers to end.
@@ -44,19 +50,27 @@ fn until_nobody_reads<T>(written: io::Result<T>) -> io::Result<T> {
 
 /// Writes a result to stdout as one line of JSON.
 pub(crate) fn say_json<T: Serialize + ?Sized>(value: &T) -> anyhow::Result<()> {
-    say(&serde_json::to_string(value)?);
+    write_line(&printable_json(&serde_json::to_string(value)?));
     Ok(())
 }
 
 /// Writes a remark to stderr.
 #[expect(clippy::print_stderr, reason = "this is the place all others are sent to")]
 pub(crate) fn remark(text: &str) {
-    eprintln!("{text}");
+    eprintln!("{}", printable_lines(text));
 }
 
-/// A text of others for a terminal: what would command the terminal is shown as a sign.
-pub(crate) fn plain(text: &str) -> String {
-    text.chars().map(|sign| if sign.is_control() && sign != '\n' { '\u{fffd}' } else { sign }).collect()
+/// Asks a question on stderr and returns the answer, without the space around it.
+///
+/// # Errors
+/// When the question cannot be written or the answer cannot be read.
+pub(crate) fn asked(question: &str) -> io::Result<String> {
+    let mut prompt = io::stderr().lock();
+    write!(prompt, "{} ", printable_lines(question))?;
+    prompt.flush()?;
+    let mut answer = String::new();
+    io::stdin().read_line(&mut answer)?;
+    Ok(answer.trim().to_owned())
 }
 
 /// A table with these column names.
@@ -67,19 +81,11 @@ pub(crate) fn table(header: &[&str]) -> Table {
     table
 }
 
-/// Writes a table to stdout. What stands in it may come from others.
+/// Writes a table to stdout. A cell is one line.
 pub(crate) fn say_table(shown: &crate::view::Table) {
     let mut drawn = table(&shown.header);
     for row in &shown.rows {
-        drawn.add_row(row.iter().map(|cell| plain(cell)));
+        drawn.add_row(row.iter().map(|cell| printable(cell).into_owned()));
     }
     say(&drawn.to_string());
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn a_text_of_others_commands_no_terminal() {
-        assert_eq!(super::plain("a\u{1b}[2Jb\r\n\u{9b}ä"), "a\u{fffd}[2Jb\u{fffd}\n\u{fffd}ä");
-    }
 }

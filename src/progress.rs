@@ -73,7 +73,8 @@ impl Progress {
         for (bar, stage) in self.bars.iter().zip(stages) {
             bar.set_length(stage.of);
             bar.set_position(stage.done);
-            bar.set_message(stage.note.clone().unwrap_or_default());
+            let note = stage.note.as_deref().unwrap_or_default();
+            bar.set_message(messages::printable(note).into_owned());
         }
         if !self.terminal && self.said.elapsed() >= EVERY {
             self.said = Instant::now();

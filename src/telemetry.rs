@@ -1,8 +1,16 @@
-//! Logs: to stderr, as text or as JSON lines, filtered by `UA_LOG`.
+//! Logs: to stderr, as text or as JSON lines, filtered by `UA_LOG`. Every field of every line is made printable here:
+//! no id or text of a peer can start a line, command a terminal or reorder what it shows.
 
-use std::io::IsTerminal as _;
+use std::fmt::Debug;
+use std::io::{self, IsTerminal as _, Write};
 
+use tracing::Subscriber;
+use tracing::field::Field;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::field::MakeExt as _;
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::fmt::format::{Writer, debug_fn};
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::config::{ConfigError, LogConfig};
 
@@ -20,12 +28,127 @@ pub(crate) fn start(log: &LogConfig) -> Result<(), ConfigError> {
         filter = filter
             .add_directive(directive.parse().map_err(|_| ConfigError::invalid("UA_LOG", "cannot be read"))?);
     }
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_writer(crate::progress::LogWriter::default);
-    let started = if log.json { builder.json().try_init() } else { builder.with_target(false).try_init() };
+    let terminal = io::stderr().is_terminal();
+    let to = crate::progress::LogWriter::default;
     // A second start in one process (tests) keeps the first.
-    drop(started);
+    drop(if log.json { json(filter, to).try_init() } else { text(filter, terminal, to).try_init() });
     Ok(())
+}
+
+/// Lines of text.
+fn text<W>(filter: EnvFilter, terminal: bool, to: W) -> impl Subscriber
+where
+    W: for<'writer> MakeWriter<'writer> + Send + Sync + 'static,
+{
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(terminal)
+        .with_target(false)
+        .fmt_fields(debug_fn(write_field).delimited(" "))
+        .with_writer(to)
+        .finish()
+}
+
+/// Lines of JSON.
+fn json<W, T>(filter: EnvFilter, to: W) -> impl Subscriber
+where
+    W: Fn() -> T + Send + Sync + 'static,
+    T: Write,
+{
+    let to = move || JsonLines(to());
+    tracing_subscriber::fmt().with_env_filter(filter).json().with_ansi(false).with_writer(to).finish()
+}
+
+fn write_field(to: &mut Writer<'_>, field: &Field, value: &dyn Debug) -> std::fmt::Result {
+    let text = format!("{value:?}");
+    let text = messages::printable(&text);
+    match field.name() {
+        "message" => write!(to, "{text}"),
+        name => write!(to, "{}={text}", name.trim_start_matches("r#")),
+    }
+}
+
+/// Passes JSON on with what could harm a reader's terminal escaped. A line comes as a whole.
+struct JsonLines<T>(T);
+
+impl<T: Write> Write for JsonLines<T> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match str::from_utf8(bytes) {
+            Ok(line) => self.0.write_all(messages::printable_json(line).as_bytes())?,
+            Err(_) => self.0.write_all(bytes)?,
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use tracing::subscriber::with_default;
+    use tracing::{error, info, info_span};
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Kept(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Kept {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Kept {
+        fn text(&self) -> String {
+            String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+        }
+    }
+
+    /// What is logged of a hostile text by every kind of call site.
+    fn log(hostile: &str) {
+        let span = info_span!("job", job = %hostile, host = ?hostile, uuid = hostile);
+        let _entered = span.enter();
+        info!(job = %hostile, host = ?hostile, uuid = hostile, "begun {hostile}");
+        let failed: Box<dyn std::error::Error> = hostile.into();
+        error!(error = &*failed, "{}", hostile);
+    }
+
+    #[test]
+    fn no_field_of_any_format_forges_a_line_or_commands_a_terminal() {
+        let hostile =
+            "h\u{1b}[2J\n2026-01-02T03:04:05Z ERROR forged\r\u{9b}1A\u{202e}\u{2066}\u{2028}\u{85}\u{200b}";
+        for terminal in [false, true] {
+            let kept = Kept::default();
+            let to = kept.clone();
+            let lines = text(EnvFilter::new("info"), terminal, move || to.clone());
+            with_default(lines, || log(hostile));
+            let said = kept.text();
+            assert_eq!(said.lines().count(), 2, "{said:?}");
+            assert!(said.contains(r"job=h\u{1b}[2J\n2026") && said.contains(r"begun h\u{1b}"), "{said:?}");
+            assert!(said.lines().all(|line| terminal || *messages::printable(line) == *line), "{said:?}");
+            assert!(
+                !said.contains("\u{1b}[2J") && !said.contains(['\u{9b}', '\u{202e}', '\u{85}']),
+                "{said:?}"
+            );
+        }
+        let kept = Kept::default();
+        let to = kept.clone();
+        with_default(json(EnvFilter::new("info"), move || to.clone()), || log(hostile));
+        let said = kept.text();
+        assert_eq!(said.lines().count(), 2, "{said:?}");
+        for line in said.lines() {
+            assert_eq!(messages::printable(line), line);
+            let line: serde_json::Value = serde_json::from_str(line).unwrap();
+            assert_eq!(line["span"]["job"], hostile, "JSON keeps the value");
+        }
+    }
 }

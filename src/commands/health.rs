@@ -69,7 +69,7 @@ async fn ask(url: &str) -> anyhow::Result<(bool, String)> {
         bail!("{url} (UA_HTTP) answers with a redirect to {target}: another program listens there");
     }
     let says = body::read(answer, MAX_BODY).await.with_context(|| format!("{url} (UA_HTTP)"))?;
-    Ok((well, output::plain(String::from_utf8_lossy(&says).trim()).chars().take(LONGEST).collect()))
+    Ok((well, messages::printable(String::from_utf8_lossy(&says).trim()).chars().take(LONGEST).collect()))
 }
 
 #[cfg(test)]

@@ -75,12 +75,13 @@ pub(super) fn json_lines<T: Serialize>(values: &[T]) -> Response {
 }
 
 fn written<T: Serialize>(status: StatusCode, kind: &'static str, values: &[T]) -> Response {
-    let mut text = Vec::new();
+    let mut text = String::new();
     for value in values {
-        if serde_json::to_writer(&mut text, value).is_err() {
+        let Ok(line) = serde_json::to_string(value) else {
             return StatusCode::INTERNAL_SERVER_ERROR.into_response();
-        }
-        text.push(b'\n');
+        };
+        text.push_str(&messages::printable_json(&line));
+        text.push('\n');
     }
     (status, [(header::CONTENT_TYPE, kind)], text).into_response()
 }

@@ -135,7 +135,7 @@ fn numbers(version: &str) -> Option<(u32, u32)> {
 
 fn one_line(text: &[u8]) -> String {
     let text = String::from_utf8_lossy(text);
-    crate::output::plain(&text.lines().map(str::trim).collect::<Vec<_>>().join("; "))
+    messages::printable(&text.lines().map(str::trim).collect::<Vec<_>>().join("; "))
         .chars()
         .take(500)
         .collect()

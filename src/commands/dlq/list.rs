@@ -13,7 +13,7 @@ pub(super) async fn execute(words: &DlqList, config: &Config) -> anyhow::Result<
     } else {
         print(&listing);
     }
-    listing.remarks().iter().for_each(|remark| output::remark(&output::plain(remark)));
+    listing.remarks().iter().for_each(|remark| output::remark(remark));
     Ok(Outcome::Complete)
 }
 

@@ -14,7 +14,7 @@ pub(super) async fn execute(id: &str, json: bool, config: &Config) -> anyhow::Re
     if json {
         output::say_json(&shown)?;
     } else {
-        output::say(&output::plain(&text(&shown)));
+        output::say(&text(&shown));
     }
     Ok(Outcome::Complete)
 }
@@ -26,9 +26,11 @@ fn text(shown: &Shown) -> String {
         let _ = write!(text, "\n  {name:<10}{value}");
     };
     for (name, fact) in shown.facts() {
-        line(name, &fact);
+        line(name, &messages::printable(&fact));
     }
     let (excerpt, more) = shown.excerpt();
+    // Its lines begin below the first: none looks like one of ours.
+    let excerpt = excerpt.replace('\n', "\n            ");
     line("message", &format!("{excerpt}{}", if more { "... (--json shows all of it)" } else { "" }));
     text
 }

@@ -30,6 +30,7 @@ pub(super) async fn write(asked: &OfLectures, store: &Store, config: &Config) ->
     let list = CourseList::at(base)?;
     let columns = ["series", "huid", "status", "first_name", "mi", "last_name", "reg_level"];
     let all = all_series(store, &asked.lectures).await?;
+    lectures::say_undated(store, &asked.lectures).await?;
     let mut sheet = Sheet::open(&asked.target, &columns)?;
     lectures::say_if_none(&all);
     let mut course = Course::of("courses", all.len(), &asked.target);
@@ -42,7 +43,7 @@ pub(super) async fn write(asked: &OfLectures, store: &Store, config: &Config) ->
             Ok(people) => people.iter().try_for_each(|person| row(&mut sheet, series, person))?,
             Err(error) => {
                 failed += 1;
-                output::remark(&output::plain(&format!("series {series}: {}", sentence(&error))));
+                output::remark(&format!("series {series}: {}", sentence(&error)));
             }
         }
         course.step();
@@ -54,7 +55,8 @@ pub(super) async fn write(asked: &OfLectures, store: &Store, config: &Config) ->
     }
     let all = words::some(all.len() as u64, "course");
     output::remark(&format!(
-        "{failed} of {all} could not be read; the same command again asks for all of them"
+        "{} of {all} could not be read; the same command again asks for all of them",
+        words::count(failed)
     ));
     Ok(Outcome::Incomplete)
 }

@@ -117,9 +117,9 @@ pub struct Cause {
 }
 
 impl Cause {
-    /// A cause of `class` explained by `text`, cut at 1,000 characters.
+    /// A cause of `class` explained by `text`, made [printable](crate::printable()) and cut at 1,000 characters.
     pub fn new(class: CauseClass, text: impl Into<String>) -> Self {
-        let mut text = text.into();
+        let mut text = crate::printable(&text.into()).into_owned();
         if let Some((end, _)) = text.char_indices().nth(1_000) {
             text.truncate(end);
         }
@@ -175,5 +175,11 @@ mod tests {
     fn a_long_text_is_cut_between_characters() {
         let cause = Cause::new(CauseClass::BadShape, "ä".repeat(2_000));
         assert_eq!(cause.text.chars().count(), 1_000);
+    }
+
+    #[test]
+    fn a_cause_is_one_line_that_commands_no_terminal() {
+        let cause = Cause::new(CauseClass::BadShape, "id x\u{1b}[2J\n2026-01-02 ERROR forged");
+        assert_eq!(cause.text, r"id x\u{1b}[2J\n2026-01-02 ERROR forged");
     }
 }
