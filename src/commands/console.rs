@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use listener::Names;
 use runtime::Broker;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -22,8 +23,9 @@ pub(super) async fn execute(words: Console, config: &Config) -> anyhow::Result<O
     let mut signals = Signals::listen();
     let (site, stop) = (Arc::new(Site::default()), CancellationToken::new());
     let store = assemble::store(config)?;
-    let pages = console::router(config.clone(), words.names);
-    let place = Place { address: words.listen, said_by: "--listen", more: Some(("the console, ", pages)) };
+    let names = Names::new(words.names);
+    let more = Some(("the console, ", console::router(config.clone(), names.clone())));
+    let place = Place { address: words.listen, names, said_by: "--listen", more };
     serving::serve(&site, place, &stop).await?;
     let (signal, broker) = tokio::select! {
         // The pages are there whether the broker is or not: they say what is known without it.

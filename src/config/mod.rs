@@ -131,6 +131,8 @@ pub struct Config {
     pub log: LogConfig,
     /// Where a process at work serves figures and health; `None`: nowhere.
     pub http: Option<SocketAddr>,
+    /// Names by which that place is asked for, in addition to IP addresses and this machine's own name.
+    pub http_names: Vec<String>,
 }
 
 impl Config {
@@ -154,6 +156,7 @@ impl Config {
             api_key: secret("ES_API_KEY"),
             ca_cert: path("ES_CA_CERT"),
         });
+        let (http, http_names) = http(environment)?;
         let (zoom, more_accounts) = match zoom::configs(environment) {
             Err(ConfigError::Missing { names }) => (Err(names), Vec::new()),
             configured => {
@@ -180,7 +183,8 @@ impl Config {
             data_dir: PathBuf::from(environment.get_or_default("UA_DATA_DIR")),
             schedule: schedule::schedule(environment)?,
             log: log(environment)?,
-            http: http(environment)?,
+            http,
+            http_names,
         })
     }
 }
@@ -204,9 +208,12 @@ fn banner(environment: &Environment) -> Result<Option<SecretString>, ConfigError
     }
 }
 
-fn http(environment: &Environment) -> Result<Option<SocketAddr>, ConfigError> {
-    let Some(text) = environment.get("UA_HTTP") else { return Ok(None) };
-    listener(text).map(Some).map_err(|why| ConfigError::invalid("UA_HTTP", why))
+fn http(environment: &Environment) -> Result<(Option<SocketAddr>, Vec<String>), ConfigError> {
+    let Some(text) = environment.get("UA_HTTP") else { return Ok((None, Vec::new())) };
+    let mut parts = text.split(',').map(str::trim);
+    let address = listener(parts.next().unwrap_or_default());
+    let address = address.map_err(|why| ConfigError::invalid("UA_HTTP", why))?;
+    Ok((Some(address), parts.filter(|name| !name.is_empty()).map(str::to_owned).collect()))
 }
 
 /// Where to listen. A port alone means this machine: whoever wants to be seen by others says so.

@@ -1,14 +1,14 @@
 //! Who may ask, how, and for how long; and what a browser may do with the answer. Nothing on these pages changes
 //! anything, and no other page may read them.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
+use listener::{Misdirected, Names};
 use tokio::sync::Semaphore;
 
 use super::answer::Trouble;
@@ -25,14 +25,14 @@ const LONGEST: usize = 4_096;
 /// Admits requests.
 #[derive(Debug)]
 pub(super) struct Guard {
-    names: Vec<String>,
+    names: Names,
     permits: Semaphore,
     patience: Duration,
     headers: [(HeaderName, HeaderValue); 6],
 }
 
 impl Guard {
-    pub(super) fn new(names: Vec<String>) -> Self {
+    pub(super) fn new(names: Names) -> Self {
         let policy = format!(
             "default-src 'none'; style-src '{}'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
             frame::style_hash()
@@ -61,11 +61,15 @@ impl Guard {
                 next_step: "what changes something is done with the commands of `ua`",
             });
         }
-        if !self.is_known(request.headers()) {
+        if let Err(misdirected) = self.names.check(request.uri(), request.headers()) {
+            let what = match misdirected {
+                Misdirected::Elsewhere => "the console is not known by the name in the address",
+                Misdirected::Unclear => "the request needs one Host header, which agrees with its address",
+            };
             return Err(Trouble {
                 form,
-                status: StatusCode::MISDIRECTED_REQUEST,
-                what: "the console is not known by the name in the address".to_owned(),
+                status: misdirected.status(),
+                what: what.to_owned(),
                 next_step: "use localhost or an IP address, or start it with `ua console --name HOST`",
             });
         }
@@ -92,20 +96,6 @@ impl Guard {
             next_step: "the broker or the store is overloaded or away: the page status says which",
         })
     }
-
-    /// Whether the request names this host. Where a foreign page has its own name lead here, to read what is meant for
-    /// this machine, that name is in the request; a plain IP address and `localhost` are nobody's to lead anywhere.
-    fn is_known(&self, headers: &HeaderMap) -> bool {
-        let Some(host) = headers.get(header::HOST).and_then(|host| host.to_str().ok()) else { return false };
-        let name = match host.rsplit_once(':') {
-            Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
-            _ => host,
-        };
-        let bare = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
-        name.eq_ignore_ascii_case("localhost")
-            || bare.parse::<IpAddr>().is_ok()
-            || self.names.iter().any(|known| name.eq_ignore_ascii_case(known))
-    }
 }
 
 /// Admits a request and gives its answer the headers that all have.
@@ -130,7 +120,7 @@ mod tests {
 
     /// A console whose one page takes so long, and which waits so long for it.
     fn slow(page: Duration, patience: Duration) -> Router {
-        let guard = Arc::new(Guard { patience, ..Guard::new(Vec::new()) });
+        let guard = Arc::new(Guard { patience, ..Guard::new(Names::default()) });
         Router::new()
             .route("/", get(move || async move { tokio::time::sleep(page).await }))
             .layer(middleware::from_fn_with_state(guard, super::guard))
@@ -162,29 +152,5 @@ mod tests {
         assert_eq!(last, 503);
         assert!(text.contains("8 pages are being made already"), "{text}");
         assert_eq!(ask(console).await.0, 200);
-    }
-
-    #[test]
-    fn a_foreign_name_is_refused_and_an_address_is_not() {
-        let guard = Guard::new(vec!["ua.example.org".to_owned()]);
-        let known = |host: &str| {
-            let headers = HeaderMap::from_iter([(header::HOST, HeaderValue::from_str(host).unwrap())]);
-            guard.is_known(&headers)
-        };
-        for host in [
-            "localhost",
-            "LocalHost:9465",
-            "127.0.0.1:9465",
-            "[::1]:9465",
-            "[::1]",
-            "10.1.2.3",
-            "UA.example.org",
-        ] {
-            assert!(known(host), "{host}");
-        }
-        for host in ["", "evil.example", "localhost.evil.example:9465", "127.0.0.1.evil.example", "a:b:c"] {
-            assert!(!known(host), "{host}");
-        }
-        assert!(!guard.is_known(&HeaderMap::new()));
     }
 }

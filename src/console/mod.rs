@@ -4,6 +4,7 @@
 mod answer;
 mod asked;
 mod dead;
+mod escape;
 mod frame;
 mod guard;
 mod runs;
@@ -15,6 +16,7 @@ use axum::Router;
 use axum::http::StatusCode;
 use axum::middleware;
 use axum::routing::get;
+use listener::Names;
 
 use crate::config::Config;
 
@@ -23,7 +25,7 @@ use asked::Asked;
 use guard::Guard;
 
 /// The pages, which look at what `config` names. Browsers may call this host by `names`, too.
-pub(crate) fn router(config: Config, names: Vec<String>) -> Router {
+pub(crate) fn router(config: Config, names: Names) -> Router {
     Router::new()
         .route("/", get(status::page))
         .route("/runs", get(runs::list))

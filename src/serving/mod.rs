@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use axum::Router;
+use listener::Names;
 use runtime::http::{Pages, Server};
 use runtime::telemetry::{self, Page};
 use runtime::{Broker, Status};
@@ -132,6 +133,8 @@ impl Site {
 pub(crate) struct Place {
     /// The address.
     pub(crate) address: SocketAddr,
+    /// The names by which it is asked for.
+    pub(crate) names: Names,
     /// Who said so, for whoever has to mend it.
     pub(crate) said_by: &'static str,
     /// What is served beside, in words and in deed.
@@ -144,7 +147,8 @@ pub(crate) struct Place {
 /// When the port cannot be taken.
 pub(crate) async fn start(site: &Arc<Site>, config: &Config, stop: &CancellationToken) -> anyhow::Result<()> {
     let Some(address) = config.http else { return Ok(()) };
-    serve(site, Place { address, said_by: "UA_HTTP", more: None }, stop).await
+    let names = Names::new(config.http_names.clone());
+    serve(site, Place { address, names, said_by: "UA_HTTP", more: None }, stop).await
 }
 
 /// Serves `site` at this place, until `stop`.
@@ -152,7 +156,7 @@ pub(crate) async fn start(site: &Arc<Site>, config: &Config, stop: &Cancellation
 /// # Errors
 /// When the port cannot be taken.
 pub(crate) async fn serve(site: &Arc<Site>, place: Place, stop: &CancellationToken) -> anyhow::Result<()> {
-    let Place { address, said_by, more } = place;
+    let Place { address, names, said_by, more } = place;
     let server = Server::bind(address).await;
     let server = server.with_context(|| format!("cannot listen on {address} ({said_by})"))?;
     let page = telemetry::install().context("figures are kept already")?;
@@ -160,7 +164,7 @@ pub(crate) async fn serve(site: &Arc<Site>, place: Place, stop: &CancellationTok
     let (what, more) = more.unwrap_or_default();
     info!("serving {what}/metrics, /healthz and /readyz on http://{}", server.address());
     tokio::spawn(tidy(page.clone()));
-    tokio::spawn(server.serve(pages(site, page), more, stop.clone()));
+    tokio::spawn(server.serve(pages(site, page), names, more, stop.clone()));
     Ok(())
 }
 

@@ -1,8 +1,11 @@
 //! What a worker serves over HTTP, what it waits for at its start, and its log as JSON.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use simulator::{Settings, Simulator};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 use crate::bad_input::yesterday;
 use crate::drain::port;
@@ -188,6 +191,82 @@ fn documents_in(program: &Program) -> i64 {
     let file = rusqlite::Connection::open(program.path().join("ua-data/ua.db")).unwrap();
     file.query_row("select count(*) from documents where index_name not like 'runs%'", [], |row| row.get(0))
         .unwrap()
+}
+
+/// The answer to a request as it stands on the wire.
+pub(crate) async fn raw(address: &str, request: &str) -> String {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    // A server that refuses a request may reset the connection behind its answer.
+    let _ = stream.read_to_end(&mut answer).await;
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_requests_that_name_the_server_are_answered() {
+    let program = Program::new().with("UA_HTTP", "0, ua.example.org").with("UA_SCHEDULE", "");
+    let worker = program.start(&["work", "index"], "work.log");
+    let address = address(&program, "work.log").await;
+    let port = address.rsplit_once(':').unwrap().1.to_owned();
+    for path in ["/metrics", "/healthz", "/readyz"] {
+        let status = async |head: &str| {
+            let answer = raw(&address, &format!("GET {head}\r\nConnection: close\r\n\r\n")).await;
+            answer.split(' ').nth(1).unwrap_or_default().to_owned()
+        };
+        eventually("it is ready", 60, async || {
+            status(&format!("{path} HTTP/1.1\r\nHost: localhost")).await == "200"
+        })
+        .await;
+        for (head, wanted) in [
+            (format!("{path} HTTP/1.1\r\nHost: 127.0.0.1:{port}"), "200"),
+            (format!("{path} HTTP/1.1\r\nHost: 10.42.0.7:9464"), "200"),
+            (format!("{path} HTTP/1.1\r\nHost: [::1]:{port}"), "200"),
+            (format!("{path} HTTP/1.1\r\nHost: UA.example.org"), "200"),
+            (format!("http://localhost:{port}{path} HTTP/1.1\r\nHost: localhost:{port}"), "200"),
+            (format!("{path} HTTP/1.1\r\nHost: evil.example"), "421"),
+            (format!("{path} HTTP/1.1\r\nHost: localhost.evil.example:{port}"), "421"),
+            (format!("{path} HTTP/1.1\r\nHost: localhost\r\nHost: localhost"), "400"),
+            (format!("{path} HTTP/1.1\r\nHost: localhost\r\nHost: evil.example"), "400"),
+            (format!("{path} HTTP/1.1"), "400"),
+            (format!("http://evil.example{path} HTTP/1.1\r\nHost: localhost"), "421"),
+            (format!("http://127.0.0.1{path} HTTP/1.1\r\nHost: localhost"), "400"),
+            (format!("{path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9"), "413"),
+            (format!("{path} HTTP/1.1\r\nHost: localhost\r\nX: {}", "x".repeat(20_000)), "431"),
+        ] {
+            assert_eq!(status(&head).await, wanted, "{head:.200}");
+        }
+    }
+    let post = "POST /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+    assert!(raw(&address, post).await.starts_with("HTTP/1.1 405"));
+    assert_eq!(worker.terminate(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_that_send_nothing_keep_neither_descriptors_nor_others_out() {
+    let program = Program::new().with("UA_HTTP", "0");
+    let worker = program.start(&["work", "index"], "work.log");
+    let address = address(&program, "work.log").await;
+    let mut silent = Vec::new();
+    for number in 0..300 {
+        let mut stream = TcpStream::connect(&*address).await.unwrap();
+        if number % 2 == 0 {
+            // Half a head.
+            stream.write_all(b"GET /healthz HTTP/1.1\r\nHost:").await.unwrap();
+        }
+        silent.push(stream);
+    }
+    assert_eq!(get(&address, "/healthz").await, (200, "ok\n".to_owned()));
+    let descriptors = std::fs::read_dir(format!("/proc/{}/fd", worker.id())).unwrap().count();
+    assert!(descriptors < 150, "{descriptors} descriptors with 300 connections");
+    // In the end it closes every one.
+    let mut nothing = Vec::new();
+    for stream in &mut silent {
+        let _ =
+            tokio::time::timeout(Duration::from_secs(30), stream.read_to_end(&mut nothing)).await.unwrap();
+    }
+    assert_eq!(get(&address, "/healthz").await.0, 200);
+    assert_eq!(worker.terminate(), Some(0));
 }
 
 #[tokio::test(flavor = "multi_thread")]

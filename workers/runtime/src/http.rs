@@ -1,5 +1,5 @@
 //! The small HTTP server of a process at work: `/metrics`, `/healthz`, `/readyz`, and what else the process has to show.
-//! Must not know what is asked of whom; whoever serves hands in the answers.
+//! Independent of what is measured: the caller hands in the answers. A request that does not name this server is refused.
 
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -8,8 +8,10 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
+use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use listener::{Limits, Names};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -55,24 +57,27 @@ impl Server {
         self.address
     }
 
-    /// Answers until `stop`; `more` answers whatever else is asked for.
-    ///
-    /// # Errors
-    /// When the port is lost.
-    pub async fn serve(self, pages: Pages, more: Router, stop: CancellationToken) -> std::io::Result<()> {
+    /// Answers requests that name this server, by `names` among others, until `stop`; `more` answers all other
+    /// addresses, and checks the name itself.
+    pub async fn serve(self, pages: Pages, names: Names, more: Router, stop: CancellationToken) {
         let router = Router::new()
             .route("/metrics", get(metrics))
             .route("/healthz", get(health))
             .route("/readyz", get(ready))
             .with_state(Arc::new(pages))
+            .route_layer(middleware::from_fn_with_state(Arc::new(names), listener::admit))
             .merge(more);
-        axum::serve(self.listener, router).with_graceful_shutdown(stop.cancelled_owned()).await
+        listener::serve(self.listener, router, Limits::operators(), stop).await;
     }
 }
 
 async fn metrics(State(pages): State<Arc<Pages>>) -> Response {
     let text = (pages.metrics)().await;
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
+    (
+        [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")],
+        messages::printable_lines(&text).into_owned(),
+    )
+        .into_response()
 }
 
 async fn health(State(pages): State<Arc<Pages>>) -> Response {
@@ -86,6 +91,9 @@ async fn ready(State(pages): State<Arc<Pages>>) -> Response {
 fn said(state: Result<(), String>) -> Response {
     match state {
         Ok(()) => (StatusCode::OK, "ok\n".to_owned()).into_response(),
-        Err(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")).into_response(),
+        Err(why) => {
+            let why = messages::printable(&why);
+            (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")).into_response()
+        }
     }
 }

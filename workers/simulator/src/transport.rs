@@ -6,52 +6,20 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::connect_info::Connected;
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
-use axum::serve::{IncomingStream, Listener};
 use bytes::Bytes;
 use futures_util::stream::{self, StreamExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use listener::Limits;
+use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
-use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::simulator::StartError;
 
 /// How long a stop waits for answers that are being sent.
 const GRACE: Duration = Duration::from_secs(5);
-
-/// When a connection was accepted.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Accepted(pub(crate) Instant);
-
-/// Listens for connections that send what they have at once.
-struct Undelayed(TcpListener);
-
-impl Listener for Undelayed {
-    type Io = TcpStream;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (TcpStream, SocketAddr) {
-        let (stream, address) = Listener::accept(&mut self.0).await;
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "a connection keeps its delay");
-        }
-        (stream, address)
-    }
-
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.0.local_addr()
-    }
-}
-
-impl Connected<IncomingStream<'_, Undelayed>> for Accepted {
-    fn connect_info(_stream: IncomingStream<'_, Undelayed>) -> Self {
-        Self(Instant::now())
-    }
-}
 
 /// A server on a port of 127.0.0.1. Dropping it stops it, without waiting.
 #[derive(Debug)]
@@ -72,15 +40,7 @@ impl Listening {
         let listen = |source| StartError::Listen { address, port, source };
         let listener = TcpListener::bind((address, port)).await.map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
-        let stopped = stop.clone().cancelled_owned();
-        let server = tokio::spawn(async move {
-            let service = service.into_make_service_with_connect_info::<Accepted>();
-            if let Err(error) =
-                axum::serve(Undelayed(listener), service).with_graceful_shutdown(stopped).await
-            {
-                tracing::error!(%error, "the simulator stopped serving");
-            }
-        });
+        let server = tokio::spawn(listener::serve(listener, service, Limits::programs(), stop.clone()));
         tracing::info!(%address, "simulator listens on {address}");
         Ok(Self { address, server, _guard: stop.clone().drop_guard(), stop })
     }

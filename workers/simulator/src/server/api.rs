@@ -17,7 +17,7 @@ use super::query::Params;
 use super::shared::Shared;
 use super::{metrics, report, users};
 use crate::faults::{Damage, Fault};
-use crate::transport::Accepted;
+use listener::Accepted;
 
 const NO_DASHBOARD: &str = "This API is only available for ZMP and Business or higher accounts that have enabled the Dashboard feature.";
 const NO_WEBINARS: &str = "Webinar plan is missing. You must subscribe to the webinar plan and enable webinars for this user in order to perform this action.";
