@@ -22,9 +22,9 @@ const EXAMPLES: &str = "Examples:
   ua export sessions --from 2026-01-01 --to 2026-01-31 --json
                                          participant sessions of a month as JSON lines
 
-CSV has a header. A text that begins with = + - @, a tab or a line break gets a leading ', so that a spreadsheet does
-not run it as a formula; JSON texts are unchanged. A missing value is an empty cell, or null. The output file appears
-when it is complete.";
+CSV has a header. Where a text could begin a formula (= + - @ at its start or behind , ; | a tab or a line break), a '
+is inserted, so that a spreadsheet does not run it; identifiers and JSON texts are unchanged. On a terminal, control
+characters are escaped. A missing value is an empty cell, or null. The output file appears when it is complete.";
 
 /// A table.
 #[derive(Debug, Subcommand)]
@@ -72,12 +72,12 @@ const SESSIONS: &str =
     "Columns: meeting_uuid,series_id,topic,user_id,participant_user_id,user_name,email,role,join_time,
 leave_time,duration (s),leave_reason,device,os,client,network_type,city,country,data_center,recording,source
 
---from and --to refer to the start of the session.";
+--from and --to refer to the UTC date of join_time; without one, of leave_time, else of the start of the meeting.";
 
 const MEETINGS: &str = "Columns: meeting_uuid,series_id,event,topic,type,host_id,host_name,host_email,host_department,
 start_time,end_time,duration (s),participant_sessions,has_video,has_screen_share,has_recording,has_chat,has_poll,source
 
---from and --to refer to the start of the meeting.";
+--from and --to refer to the UTC date of start_time; without one, of end_time.";
 
 const EPISODES: &str =
     "Columns: mpid,title,course,series,year,term,crn,type,start,duration (ms),live_stream,live_start,

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::process::Command;
 
 use serde_json::{Value, json};
+use store::Kind;
 
 use crate::program::{Ended, Program};
 use crate::servers::{server, unique};
@@ -169,6 +170,56 @@ async fn sessions_and_meetings_are_exported_by_date_and_number() {
     assert_eq!(rows[0]["host_email"], "h@example.edu");
     let none = succeed(&program, &["export", "meetings", "--series", "5"]);
     assert_eq!(none.lines().count(), 1);
+}
+
+/// A row of which the time is not known is there all the same, or counted.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_row_is_left_out_for_want_of_a_time() {
+    let program = Program::new();
+    let session = |id: &str, body: Value| world::other(Kind::Sessions, "2026-01-02", id, body);
+    let of = |uuid: &str, user: &str, leave: Value| json!({"meeting_uuid": uuid, "user_id": user, "leave_time": leave});
+    let mut docs = world::zoom();
+    docs.extend([
+        session("a==/1", of("a==", "1", json!("2026-01-02T23:59:59.999Z"))),
+        session("a==/2", of("a==", "2", Value::Null)),
+        session("a==/3", of("a==", "3", json!("2026-01-03T00:00:00Z"))),
+        session("c==/4", of("c==", "4", Value::Null)),
+        world::other(
+            Kind::Meetings,
+            "2026-01-02",
+            "+d==",
+            json!({"meeting_uuid": "+d==", "end_time": "2026-01-02T01:00:00Z"}),
+        ),
+        world::other(Kind::Meetings, "2026-01-02", "e==", json!({"meeting_uuid": "e==", "topic": "x;=1"})),
+        episode("m1", json!({"series": "20260112345"})),
+        episode("m2", json!({"live_start": "2026-01-02T08:00:00Z"})),
+    ]);
+    world::fill(&local(&program), &docs).await;
+    let day = ["--from", "2026-01-02", "--to", "2026-01-02"];
+    let table = |words: &[&str]| {
+        let ended = program.call(&[&["export"], words].concat());
+        assert_eq!(ended.code, Some(0), "{words:?}: {}", ended.err);
+        let rows: BTreeSet<String> = ended
+            .out
+            .lines()
+            .skip(1)
+            .map(|line| line.split(',').take(4).collect::<Vec<_>>().join(","))
+            .collect();
+        (rows, ended.err)
+    };
+    let rows = |rows: &[&str]| rows.iter().map(|row| (*row).to_owned()).collect::<BTreeSet<_>>();
+    let (found, said) = table(&[&["sessions"], &day[..]].concat());
+    assert_eq!(found, rows(&["a==,91234567890,Algebra,16778240", "a==,,,1", "a==,,,2"]));
+    assert!(said.contains("1 row without a date left out"), "{said}");
+    assert_eq!(table(&["sessions"]).0.len(), 6, "without dates all are there");
+    let (found, said) = table(&[&["meetings"], &day[..]].concat());
+    assert_eq!(found, rows(&["a==,91234567890,,Algebra", "+d==,,,"]), "and the identifier is as it is");
+    assert!(said.contains("1 row without a date left out"), "{said}");
+    assert!(table(&["meetings"]).0.contains("e==,,,x;'=1"));
+    let (found, said) = table(&[&["episodes"], &day[..]].concat());
+    assert_eq!((found, said.contains("1 row without a date left out")), (rows(&["m2,,,"]), true), "{said}");
+    let (_, said) = table(&[&["attendance"], &day[..]].concat());
+    assert!(said.contains("2 episodes without a start left out"), "{said}");
 }
 
 /// What `--help` promises is what a table has.

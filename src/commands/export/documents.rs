@@ -1,11 +1,18 @@
-//! Documents as rows: some of their fields, one column each.
+//! Documents as rows: some of their fields, one column each. A document without the time by which dates choose is
+//! chosen by another time that tells its date, and counted where there is none: no row is left out silently.
 
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::Offset;
 use serde_json::Value;
-use store::{Query, Store};
+use store::{Hit, Kind, Query, Store};
 
 use super::sheet::{Cell, Sheet};
 use crate::cli::Target;
 use crate::exit::Outcome;
+use crate::{output, words};
 
 /// Documents in one answer of the store.
 const PAGE: usize = 1_000;
@@ -13,33 +20,126 @@ const PAGE: usize = 1_000;
 /// A column's name, and where its value is in the document: a JSON pointer.
 pub(super) type Column = (&'static str, &'static str);
 
-/// Writes what a query finds, in no particular order.
+/// The dates that were asked for, and where documents say theirs.
+pub(super) struct Dates {
+    pub(super) from: Option<Date>,
+    pub(super) to: Option<Date>,
+    /// The field that dates choose by.
+    pub(super) field: &'static str,
+    /// JSON pointers to other times of a document, the best first.
+    pub(super) others: &'static [&'static str],
+}
+
+/// Writes what a query finds, of these dates, in no particular order.
 ///
 /// # Errors
-/// When the store cannot be asked, or the table not be written.
+/// When the dates are the wrong way round, the store cannot be asked, or the table cannot be written.
 pub(super) async fn write(
     store: &Store,
-    query: &Query,
+    query: Query,
+    dates: &Dates,
     columns: &[Column],
     target: &Target,
 ) -> anyhow::Result<Outcome> {
+    let (from, to) = super::dates(dates.from, dates.to)?;
     let names: Vec<&'static str> = columns.iter().map(|(name, _)| *name).collect();
     let mut sheet = Sheet::open(target, &names)?;
+    let mut row = |document: &Value| {
+        let cells = columns.iter().map(|(_, at)| cell(document.pointer(at)));
+        sheet.row(&cells.collect::<Vec<_>>())
+    };
+    let mut dated = query.clone();
+    dated.ranges.push((dates.field, from, to));
+    each(store, &dated, async |page| page.iter().try_for_each(&mut row)).await?;
+    let mut unknown = 0;
+    if dates.from.is_some() || dates.to.is_some() {
+        let undated = query.missing(dates.field);
+        each(store, &undated, async |page| {
+            let begun = meetings_begun(store, undated.kind, &page).await?;
+            for document in &page {
+                match date_of(document, dates.others, &begun) {
+                    Some(date) if dates.have(date) => row(document)?,
+                    Some(_) => {}
+                    None => unknown += 1,
+                }
+            }
+            Ok(())
+        })
+        .await?;
+    }
+    sheet.close()?;
+    if unknown > 0 {
+        output::remark(&format!(
+            "{} without a date left out: without --from and --to the table has all",
+            words::some(unknown, "row")
+        ));
+    }
+    Ok(Outcome::Complete)
+}
+
+impl Dates {
+    fn have(&self, date: Date) -> bool {
+        self.from.is_none_or(|from| from <= date) && self.to.is_none_or(|to| date <= to)
+    }
+}
+
+/// Gives what a query finds to `take`, page by page.
+async fn each(
+    store: &Store,
+    query: &Query,
+    mut take: impl AsyncFnMut(Vec<Value>) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
     let mut cursor = None;
     loop {
         let (hits, next) = store.scan(query, PAGE, cursor).await?;
-        for hit in hits {
-            let document: Value = serde_json::from_str(hit.source.get())?;
-            let cells = columns.iter().map(|(_, at)| cell(document.pointer(at)));
-            sheet.row(&cells.collect::<Vec<_>>())?;
-        }
+        let page: Result<Vec<Value>, _> =
+            hits.iter().map(|hit| serde_json::from_str(hit.source.get())).collect();
+        take(page?).await?;
         cursor = next;
         if cursor.is_none() {
-            break;
+            return Ok(());
         }
     }
-    sheet.close()?;
-    Ok(Outcome::Complete)
+}
+
+/// The dates on which the meetings of these sessions began, by uuid.
+async fn meetings_begun(
+    store: &Store,
+    kind: Kind,
+    sessions: &[Value],
+) -> anyhow::Result<HashMap<String, Date>> {
+    let mut begun = HashMap::new();
+    if kind != Kind::Sessions {
+        return Ok(begun);
+    }
+    let mut uuids: Vec<&str> = sessions.iter().filter_map(meeting_of).collect();
+    uuids.sort_unstable();
+    uuids.dedup();
+    let note = |hit: &Hit| {
+        let meeting: Value = serde_json::from_str(hit.source.get()).ok()?;
+        Some((meeting_of(&meeting)?.to_owned(), date_in(meeting.get("start_time")?)?))
+    };
+    for uuids in uuids.chunks(500) {
+        let uuids = uuids.iter().map(|uuid| (*uuid).to_owned()).collect();
+        let hits = store.search(&Query::all(Kind::Meetings).with_any("meeting_uuid", uuids)).await?;
+        begun.extend(hits.iter().filter_map(note));
+    }
+    Ok(begun)
+}
+
+fn meeting_of(document: &Value) -> Option<&str> {
+    document.get("meeting_uuid")?.as_str()
+}
+
+/// The UTC date of a document: of its first time that is one, or that on which its meeting began.
+fn date_of(document: &Value, times: &[&str], begun: &HashMap<String, Date>) -> Option<Date> {
+    let own = times.iter().find_map(|at| date_in(document.pointer(at)?));
+    own.or_else(|| begun.get(meeting_of(document)?).copied())
+}
+
+fn date_in(time: &Value) -> Option<Date> {
+    let time: Timestamp = time.as_str()?.parse().ok()?;
+    Some(Offset::UTC.to_datetime(time).date())
 }
 
 fn cell(value: Option<&Value>) -> Cell<'_> {
@@ -51,5 +151,31 @@ fn cell(value: Option<&Value>) -> Cell<'_> {
             Some(number) => Cell::Number(number),
             None => Cell::Text(other.to_string().into()),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_document_without_its_time_has_the_date_of_another_or_of_its_meeting() {
+        let begun = HashMap::from([("a==".to_owned(), "2026-01-02".parse().unwrap())]);
+        let date = |document: Value| {
+            date_of(&document, &["/leave_time"], &begun).map(|date| date.to_string()).unwrap_or_default()
+        };
+        for (document, wanted) in [
+            (json!({"meeting_uuid": "a==", "leave_time": "2026-01-03T00:30:00+01:00"}), "2026-01-02"),
+            (json!({"meeting_uuid": "a==", "leave_time": "2026-01-02T23:59:59.999Z"}), "2026-01-02"),
+            (json!({"meeting_uuid": "a==", "leave_time": "2026-01-03T00:00:00Z"}), "2026-01-03"),
+            (json!({"meeting_uuid": "a==", "leave_time": ""}), "2026-01-02"),
+            (json!({"meeting_uuid": "a=="}), "2026-01-02"),
+            (json!({"meeting_uuid": "b=="}), ""),
+            (json!({}), ""),
+        ] {
+            assert_eq!(date(document.clone()), wanted, "{document}");
+        }
     }
 }

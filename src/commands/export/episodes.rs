@@ -2,7 +2,7 @@
 
 use store::Store;
 
-use super::documents::{self, Column};
+use super::documents::{self, Column, Dates};
 use super::lectures;
 use crate::cli::OfLectures;
 use crate::exit::Outcome;
@@ -26,6 +26,8 @@ const COLUMNS: [Column; 15] = [
 ];
 
 pub(super) async fn write(asked: &OfLectures, store: &Store) -> anyhow::Result<Outcome> {
-    let query = lectures::query(&asked.lectures)?.without("description").without("slides");
-    documents::write(store, &query, &COLUMNS, &asked.target).await
+    let query = lectures::of_any_date(&asked.lectures).without("description").without("slides");
+    let (from, to) = (asked.lectures.from, asked.lectures.to);
+    let dates = Dates { from, to, field: "start", others: &["/live_start"] };
+    documents::write(store, query, &dates, &COLUMNS, &asked.target).await
 }

@@ -7,8 +7,8 @@ use store::{Kind, Query, Store};
 
 use super::dates;
 use crate::cli::{Lectures, Target};
-use crate::output;
 use crate::progress::{Progress, Stage};
+use crate::{output, words};
 
 /// Lectures in one answer of the store.
 const PAGE: usize = 1_000;
@@ -28,12 +28,9 @@ pub(super) struct Lecture {
     pub(super) live_duration: Option<i64>,
 }
 
-/// The episodes that were asked for.
-///
-/// # Errors
-/// When the dates are the wrong way round.
-pub(super) fn query(asked: &Lectures) -> anyhow::Result<Query> {
-    let Lectures { term, series, from, to } = asked;
+/// The episodes of the term and the series that were asked for, whatever their date.
+pub(super) fn of_any_date(asked: &Lectures) -> Query {
+    let Lectures { term, series, .. } = asked;
     let mut query = Query::all(Kind::Episodes);
     if let Some(term) = term {
         query = query.between("series", term, format!("{term}{LAST}"));
@@ -41,9 +38,36 @@ pub(super) fn query(asked: &Lectures) -> anyhow::Result<Query> {
     if let Some(series) = series {
         query = query.with("series", series);
     }
-    let (from, to) = dates(*from, *to)?;
+    query
+}
+
+/// The episodes that were asked for.
+///
+/// # Errors
+/// When the dates are the wrong way round.
+pub(super) fn query(asked: &Lectures) -> anyhow::Result<Query> {
+    let mut query = of_any_date(asked);
+    let (from, to) = dates(asked.from, asked.to)?;
     query.ranges.push(("start", from, to));
     Ok(query)
+}
+
+/// Says how many episodes no date chooses, since their start is not known.
+///
+/// # Errors
+/// When the store cannot be asked.
+pub(super) async fn say_undated(store: &Store, asked: &Lectures) -> anyhow::Result<()> {
+    if asked.from.is_none() && asked.to.is_none() {
+        return Ok(());
+    }
+    let undated = store.count(&of_any_date(asked).missing("start")).await?;
+    if undated > 0 {
+        output::remark(&format!(
+            "{} without a start left out: without --from and --to the table has all",
+            words::some(undated, "episode")
+        ));
+    }
+    Ok(())
 }
 
 /// The lectures that were asked for, by mpid. They are few, about a hundred bytes each, and known before the first is
@@ -65,6 +89,7 @@ pub(super) async fn chosen(store: &Store, asked: &Lectures) -> anyhow::Result<Ve
         }
     }
     lectures.sort_unstable_by(|one, other| one.mpid.cmp(&other.mpid));
+    say_undated(store, asked).await?;
     Ok(lectures)
 }
 

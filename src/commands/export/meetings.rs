@@ -2,8 +2,7 @@
 
 use store::{Kind, Query, Store};
 
-use super::dates;
-use super::documents::{self, Column};
+use super::documents::{self, Column, Dates};
 use crate::cli::{Meetings, OfMeetings};
 use crate::exit::Outcome;
 
@@ -31,9 +30,9 @@ const COLUMNS: [Column; 19] = [
 
 pub(super) async fn write(asked: &OfMeetings, store: &Store) -> anyhow::Result<Outcome> {
     let query = of_series(Query::all(Kind::Meetings), &asked.meetings);
-    let (from, to) = dates(asked.meetings.from, asked.meetings.to)?;
-    let query = Query { ranges: vec![("start_time", from, to)], ..query };
-    documents::write(store, &query, &COLUMNS, &asked.target).await
+    let (from, to) = (asked.meetings.from, asked.meetings.to);
+    let dates = Dates { from, to, field: "start_time", others: &["/end_time"] };
+    documents::write(store, query, &dates, &COLUMNS, &asked.target).await
 }
 
 /// Only what is of the meeting number that was asked for.

@@ -2,8 +2,8 @@
 
 use store::{Kind, Query, Store};
 
-use super::documents::{self, Column};
-use super::{dates, meetings};
+use super::documents::{self, Column, Dates};
+use super::meetings;
 use crate::cli::OfMeetings;
 use crate::exit::Outcome;
 
@@ -33,7 +33,7 @@ const COLUMNS: [Column; 21] = [
 
 pub(super) async fn write(asked: &OfMeetings, store: &Store) -> anyhow::Result<Outcome> {
     let query = meetings::of_series(Query::all(Kind::Sessions), &asked.meetings);
-    let (from, to) = dates(asked.meetings.from, asked.meetings.to)?;
-    let query = Query { ranges: vec![("join_time", from, to)], ..query };
-    documents::write(store, &query, &COLUMNS, &asked.target).await
+    let (from, to) = (asked.meetings.from, asked.meetings.to);
+    let dates = Dates { from, to, field: "join_time", others: &["/leave_time"] };
+    documents::write(store, query, &dates, &COLUMNS, &asked.target).await
 }

@@ -1,9 +1,9 @@
 //! A table on its way out: CSV or a JSON line per row, to stdout or to a file that is there only when it is complete.
-//! Must not know what is in it.
+//! A file or a pipe gets every text as it is; a terminal gets it printable.
 
 use std::borrow::Cow;
 use std::fs::{File, OpenOptions, Permissions};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, IsTerminal as _, Write};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
@@ -17,6 +17,14 @@ use crate::{output, words};
 
 /// The mode of a file: rows name persons.
 const MODE: u32 = 0o600;
+
+/// Columns of identifiers: they are compared with those of other systems, so that nothing is put in front of them.
+const IDENTIFIERS: [&str; 8] =
+    ["meeting_uuid", "user_id", "participant_user_id", "host_id", "mpid", "huid", "series", "crn"];
+/// What a spreadsheet takes for the beginning of a formula. Some take the wide forms, too.
+const BEGINS_FORMULA: [char; 8] = ['=', '+', '-', '@', '＝', '＋', '－', '＠'];
+/// What separates cells in some spreadsheet's reading of CSV.
+const SEPARATORS: [char; 6] = [',', ';', '\t', '\r', '\n', '|'];
 
 /// One value of a row.
 #[derive(Debug)]
@@ -47,6 +55,8 @@ impl<'a> From<Option<&'a str>> for Cell<'a> {
 pub(super) struct Sheet {
     columns: Vec<&'static str>,
     lines: Lines,
+    /// It is shown on a terminal.
+    terminal: bool,
     /// Where it goes, for errors.
     name: String,
     /// The file it becomes.
@@ -81,11 +91,12 @@ impl Sheet {
                 usage(format!("cannot write {name}: {error}; name a file in a folder of yours (--output)"))
             })?,
         };
+        let terminal = sink.is_terminal();
         let lines = match target.json {
             true => Lines::Json(BufWriter::new(sink)),
             false => Lines::Csv(Box::new(csv::Writer::from_writer(sink))),
         };
-        let mut sheet = Self { columns: columns.to_vec(), lines, name, path, rows: 0 };
+        let mut sheet = Self { columns: columns.to_vec(), lines, terminal, name, path, rows: 0 };
         if let Lines::Csv(csv) = &mut sheet.lines {
             csv.write_record(columns).map_err(io::Error::from).with_context(|| failed(&sheet.name))?;
         }
@@ -98,12 +109,10 @@ impl Sheet {
     /// When it cannot be written.
     pub(super) fn row(&mut self, cells: &[Cell<'_>]) -> anyhow::Result<()> {
         debug_assert_eq!(cells.len(), self.columns.len(), "a cell for each column");
-        let columns = &self.columns;
+        let (columns, terminal) = (&self.columns, self.terminal);
         let written = match &mut self.lines {
-            Lines::Csv(csv) => record(csv, cells),
-            Lines::Json(json) => serde_json::to_writer(&mut *json, &Row { columns, cells })
-                .map_err(io::Error::from)
-                .and_then(|()| json.write_all(b"\n")),
+            Lines::Csv(csv) => record(csv, columns, cells, terminal),
+            Lines::Json(json) => write_json(json, &Row { columns, cells }, terminal),
         };
         self.rows += 1;
         written.with_context(|| failed(&self.name))
@@ -164,6 +173,16 @@ fn beside(path: &Path) -> io::Result<(Sink, Option<PathBuf>)> {
     Ok((Sink::Beside(file), Some(path)))
 }
 
+impl Sink {
+    fn is_terminal(&self) -> bool {
+        match self {
+            Self::Stdout(_) => io::stdout().is_terminal(),
+            Self::Beside(_) => false,
+            Self::Device(file) => file.is_terminal(),
+        }
+    }
+}
+
 impl Write for Sink {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
@@ -182,11 +201,19 @@ impl Write for Sink {
     }
 }
 
-fn record<W: Write>(csv: &mut csv::Writer<W>, cells: &[Cell<'_>]) -> io::Result<()> {
-    for cell in cells {
+fn record<W: Write>(
+    csv: &mut csv::Writer<W>,
+    columns: &[&'static str],
+    cells: &[Cell<'_>],
+    terminal: bool,
+) -> io::Result<()> {
+    for (column, cell) in columns.iter().zip(cells) {
         match cell {
             Cell::Empty => csv.write_field(""),
-            Cell::Text(text) => csv.write_field(&*harmless(text)),
+            Cell::Text(text) => {
+                let text = if IDENTIFIERS.contains(column) { identifier(text) } else { harmless(text) };
+                csv.write_field(&*if terminal { messages::printable(&text) } else { Cow::Borrowed(&*text) })
+            }
             Cell::Number(number) => csv.write_field(number.to_string()),
             Cell::Flag(flag) => csv.write_field(if *flag { "true" } else { "false" }),
         }?;
@@ -194,12 +221,43 @@ fn record<W: Write>(csv: &mut csv::Writer<W>, cells: &[Cell<'_>]) -> io::Result<
     Ok(csv.write_record(None::<&[u8]>)?)
 }
 
-/// A text that no spreadsheet takes for a formula.
-fn harmless(text: &str) -> Cow<'_, str> {
-    match text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']) {
-        true => Cow::Owned(format!("'{text}")),
-        false => Cow::Borrowed(text),
+fn write_json<W: Write>(to: &mut W, row: &Row<'_>, terminal: bool) -> io::Result<()> {
+    if terminal {
+        to.write_all(messages::printable_json(&serde_json::to_string(row)?).as_bytes())?;
+    } else {
+        serde_json::to_writer(&mut *to, row)?;
     }
+    to.write_all(b"\n")
+}
+
+/// An identifier as it is; what cannot be one is a text. A base64 id may begin with `+`, but neither calls a function
+/// nor names a cell's neighbour: the signs that a formula needs for that are not in it.
+fn identifier(text: &str) -> Cow<'_, str> {
+    let id = text.trim_end_matches('=');
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"+/_-".contains(&byte);
+    if !id.is_empty() && id.bytes().all(fits) { Cow::Borrowed(text) } else { harmless(text) }
+}
+
+/// A text that no spreadsheet takes for a formula, or for several cells of which one is: each place where a formula
+/// could begin has a `'` in front.
+fn harmless(text: &str) -> Cow<'_, str> {
+    let (mut safe, mut done) = (String::new(), 0);
+    // Whether a cell could begin here.
+    let mut begins = true;
+    for (at, sign) in text.char_indices() {
+        if begins && (BEGINS_FORMULA.contains(&sign) || at == 0 && matches!(sign, '\t' | '\r' | '\n')) {
+            safe.push_str(&text[done..at]);
+            safe.push('\'');
+            done = at;
+            begins = false;
+        }
+        begins = SEPARATORS.contains(&sign) || begins && (sign.is_whitespace() || sign == '"');
+    }
+    if done == 0 && safe.is_empty() {
+        return Cow::Borrowed(text);
+    }
+    safe.push_str(&text[done..]);
+    Cow::Owned(safe)
 }
 
 struct Row<'a> {
@@ -261,6 +319,56 @@ mod tests {
         }
         let csv = written(false, &[["a=1".into(), Cell::Empty, Cell::Empty]]);
         assert_eq!(csv, "name,number,flag\na=1,,\n");
+    }
+
+    #[test]
+    fn a_formula_behind_a_separator_is_made_harmless_too() {
+        for (text, safe) in [
+            (" =1+1", " '=1+1"),
+            ("\u{a0}=1", "\u{a0}'=1"),
+            ("x;=cmd|' /C calc'!A0", "x;'=cmd|' /C calc'!A0"),
+            ("x, @SUM(1)", "x, '@SUM(1)"),
+            ("x\t+1", "x\t'+1"),
+            ("x\n-1\r=2", "x\n'-1\r'=2"),
+            ("x;\"=1", "x;\"'=1"),
+            ("＝1", "'＝1"),
+            ("Algebra 1-2, 3+4 (a=b; c)", "Algebra 1-2, 3+4 (a=b; c)"),
+            ("", ""),
+        ] {
+            assert_eq!(harmless(text), safe, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn an_identifier_stays_as_it_is() {
+        for id in ["+AbC/d1e2f3g4h5i6j7k8w==", "/AbCdefghijklmnopqrstuw==", "-x_9", "16778240", "a-b-c"] {
+            assert_eq!(identifier(id), id);
+        }
+        for (text, safe) in [("=cmd", "'=cmd"), ("=", "'="), ("+1(2)", "'+1(2)"), ("@a", "'@a")] {
+            assert_eq!(identifier(text), safe);
+        }
+        let mut csv = csv::Writer::from_writer(Vec::new());
+        let row = ["+aa==".into(), "+topic".into(), "@ada".into()];
+        record(&mut csv, &["meeting_uuid", "topic", "user_name"], &row, false).unwrap();
+        assert_eq!(csv.into_inner().unwrap(), b"+aa==,'+topic,'@ada\n");
+    }
+
+    #[test]
+    fn a_terminal_gets_printable_text_and_a_file_gets_it_as_it_is() {
+        let topic = "a\u{1b}[2J\u{202e}b\u{9b}\u{2028}";
+        for (terminal, wanted) in [(true, messages::printable(topic).into_owned()), (false, topic.to_owned())]
+        {
+            let row = [topic.into()];
+            let mut csv = csv::Writer::from_writer(Vec::new());
+            record(&mut csv, &["topic"], &row, terminal).unwrap();
+            assert_eq!(String::from_utf8(csv.into_inner().unwrap()).unwrap().trim_end_matches('\n'), wanted);
+            let mut json = Vec::new();
+            write_json(&mut json, &Row { columns: &["topic"], cells: &row }, terminal).unwrap();
+            let json = String::from_utf8(json).unwrap();
+            assert_eq!(messages::printable_json(&json) == json, terminal);
+            let value: serde_json::Value = serde_json::from_str(&json).unwrap();
+            assert_eq!(value["topic"], topic);
+        }
     }
 
     #[test]

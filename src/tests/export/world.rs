@@ -40,6 +40,11 @@ pub(crate) async fn fill(store: &Store, docs: &[Doc]) {
     store.refresh().await.unwrap();
 }
 
+/// Any document.
+pub(crate) fn other(kind: Kind, date: &'static str, id: &str, body: Value) -> Doc {
+    Doc { kind, date, id: id.to_owned(), body }
+}
+
 pub(crate) fn episode(mpid: &str, mut body: Value) -> Doc {
     body["mpid"] = mpid.into();
     Doc { kind: Kind::Episodes, date: "2016-01-26", id: mpid.to_owned(), body }

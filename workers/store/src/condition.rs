@@ -26,6 +26,8 @@ pub(crate) enum Test {
     Texts(Option<String>, Option<String>),
     /// A list of objects that is not empty.
     Filled,
+    /// Nothing: the field has no value.
+    Missing,
 }
 
 /// The conditions of a query, every one of which has to hold.
@@ -48,6 +50,7 @@ pub(crate) fn conditions(query: &Query) -> Result<Vec<Condition>, StoreError> {
         }
     }
     all.extend(query.filled.iter().map(|field| Condition { field, tests: vec![Test::Filled] }));
+    all.extend(query.missing.iter().map(|field| Condition { field, tests: vec![Test::Missing] }));
     Ok(all)
 }
 

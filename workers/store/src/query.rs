@@ -22,6 +22,8 @@ pub struct Query {
     pub ranges: Vec<(&'static str, Option<String>, Option<String>)>,
     /// Lists of objects that must not be empty (`findings`).
     pub filled: Vec<&'static str>,
+    /// Fields that must have no value.
+    pub missing: Vec<&'static str>,
     /// The order of the hits, documents without the field last; `None`: by id, where the limit leaves none out.
     pub order: Option<(&'static str, Order)>,
     /// Hits wanted at most, up to 10,000.
@@ -48,6 +50,7 @@ impl Query {
             any_of: Vec::new(),
             ranges: Vec::new(),
             filled: Vec::new(),
+            missing: Vec::new(),
             order: None,
             limit: 10_000,
             without: Vec::new(),
@@ -79,6 +82,13 @@ impl Query {
     #[must_use]
     pub fn filled(mut self, field: &'static str) -> Self {
         self.filled.push(field);
+        self
+    }
+
+    /// Only documents without a value of `field`.
+    #[must_use]
+    pub fn missing(mut self, field: &'static str) -> Self {
+        self.missing.push(field);
         self
     }
 

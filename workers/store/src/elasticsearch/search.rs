@@ -357,6 +357,7 @@ fn filter(Condition { field, tests }: Condition) -> Value {
 
 fn one(field: &str, test: Test) -> Value {
     match test {
+        Test::Missing => json!({"bool": {"must_not": {"exists": {"field": field}}}}),
         Test::Is(text) => json!({"term": {field: text}}),
         Test::IsTrue(wanted) => json!({"term": {field: wanted}}),
         Test::Numbers(from, to) => json!({"range": {field: ends(from, to)}}),

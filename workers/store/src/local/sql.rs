@@ -191,6 +191,10 @@ impl Selection {
                     either.push(format!("json_array_length(body, '{}') > 0", path(field)));
                     continue;
                 }
+                Test::Missing => {
+                    either.push(format!("{value} is null"));
+                    continue;
+                }
                 Test::Is(text) => (Some(Value::Text(text.clone())), Some(Value::Text(text))),
                 Test::IsTrue(wanted) => (Some(i64::from(wanted).into()), Some(i64::from(wanted).into())),
                 Test::Numbers(from, to) => (from.map(Value::Integer), to.map(Value::Integer)),

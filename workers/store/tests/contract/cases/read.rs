@@ -70,6 +70,9 @@ pub(crate) async fn hits_are_sorted_and_limited(store: Store) {
     fill(&store, &meetings(30)).await;
     fill(&store, &[meeting("none", 1, json!({"topic": "Zoology"}))]).await;
     let all = Query::all(Kind::Meetings);
+    let undated = all.clone().missing("start_time");
+    assert_eq!(ids(&store.search(&undated).await.unwrap()), ["none"]);
+    assert_eq!(store.count(&undated.with("topic", "Algebra")).await.unwrap(), 0);
     let hits = store.search(&all.clone().sorted("duration", Order::Descending).limit(3)).await.unwrap();
     assert_eq!(ids(&hits), ["m00029", "m00028", "m00027"]);
     let hits = store.search(&all.clone().sorted("duration", Order::Ascending)).await.unwrap();
