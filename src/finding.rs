@@ -64,6 +64,17 @@ impl Finding {
         }
     }
 
+    /// Was not looked at, because `other` fails, on which it depends.
+    pub(crate) fn depends(what: &'static str, other: &str) -> Self {
+        Self::unknown(what, format!("not checked because of what is said of the {other}"))
+    }
+
+    /// What its cause is known by: findings of one cause have the same remedy, but for its figures.
+    pub(crate) fn cause(&self) -> (&'static str, String) {
+        let text = self.remedy.as_ref().unwrap_or(&self.text);
+        (self.what, text.chars().filter(|sign| !sign.is_ascii_digit() && *sign != ',').collect())
+    }
+
     /// With the name of the account it is about, where there are several.
     pub(crate) fn of_account(self, label: &str) -> Self {
         Self { text: format!("account {label}: {}", self.text), ..self }

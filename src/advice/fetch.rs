@@ -17,7 +17,15 @@ const SPARE: f64 = 1.25;
 /// The advice for one role; `index` is that for the role behind it, and `parked` messages wait for another attempt.
 pub(super) fn advise(part: &Part, parked: u64, index: &RoleAdvice) -> RoleAdvice {
     let (bound, useful, sentence) = paused(part, parked).unwrap_or_else(|| judge(part, index));
-    RoleAdvice { role: part.role, bound, waiting: part.waiting, workers: part.workers, useful, sentence }
+    RoleAdvice {
+        role: part.role,
+        bound,
+        waiting: part.waiting,
+        in_progress: part.in_hand,
+        workers: part.workers,
+        useful,
+        sentence,
+    }
 }
 
 /// The quota is paused and nothing goes on beside it: jobs of an account that is paused are put off, one by one.

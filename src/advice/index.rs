@@ -14,7 +14,15 @@ const WAITS: f64 = 0.6;
 pub(super) fn advise(observed: &Observed) -> RoleAdvice {
     let part = &observed.index;
     let (bound, useful, sentence) = judge(observed);
-    RoleAdvice { role: part.role, bound, waiting: part.waiting, workers: part.workers, useful, sentence }
+    RoleAdvice {
+        role: part.role,
+        bound,
+        waiting: part.waiting,
+        in_progress: part.in_hand,
+        workers: part.workers,
+        useful,
+        sentence,
+    }
 }
 
 fn judge(observed: &Observed) -> (Bound, u64, String) {
@@ -37,7 +45,11 @@ fn judge(observed: &Observed) -> (Bound, u64, String) {
         return (Bound::Store, 1, sentence);
     }
     if (part.waiting as f64) < observed.documents_limit as f64 * FILLED {
-        return (Bound::Nothing, 1, format!("index keeps up: {}", enough(1, part.workers)));
+        let sentence = match part.waiting {
+            0 => format!("index keeps up: {}", enough(1, part.workers)),
+            _ => format!("index keeps up, {waiting} waiting: {}", enough(1, part.workers)),
+        };
+        return (Bound::Nothing, 1, sentence);
     }
     if part.rates.busy < part.permits as f64 * BUSY {
         let sentence =
@@ -46,9 +58,9 @@ fn judge(observed: &Observed) -> (Bound, u64, String) {
     }
     if part.share(part.rates.storing) >= WAITS {
         let sentence = format!(
-            "the store bounds the flow ({:.2} s per bulk, {:.0} documents/s, {waiting} waiting): {}",
+            "the store bounds the flow ({:.2} s per bulk, {} documents/s, {waiting} waiting): {}",
             part.rates.bulk_seconds,
-            part.rates.documents,
+            words::count(part.rates.documents.round() as u64),
             enough(part.workers, part.workers)
         );
         return (Bound::Store, part.workers, sentence);

@@ -76,6 +76,8 @@ pub struct RoleAdvice {
     pub bound: Bound,
     /// Messages that wait for it.
     pub waiting: u64,
+    /// Messages that its workers are busy with.
+    pub in_progress: u64,
     /// Workers that play it.
     pub workers: u64,
     /// Workers that are of use; 0 when there is nothing to do.
@@ -89,6 +91,12 @@ pub struct RoleAdvice {
 pub struct Advice {
     /// What bounds the flow as a whole.
     pub bound: Bound,
+    /// What is broken, in sentences.
+    pub broken: Vec<String>,
+    /// Jobs that are planned and that no queue and no worker has.
+    pub lost: u64,
+    /// Messages that wait for an operator.
+    pub dead: u64,
     /// Per role.
     pub roles: Vec<RoleAdvice>,
     /// Messages parked for another attempt.
@@ -96,18 +104,39 @@ pub struct Advice {
 }
 
 impl Advice {
-    /// What to tell an operator: a sentence per role that has something to do, or one that there is nothing.
+    /// What to tell an operator, in the order of its weight: what is broken, lost, dead, what waits and what limits it.
+    /// "Nothing to do" is said only when there is none of these.
     pub fn sentences(&self) -> Vec<String> {
-        if self.bound != Bound::Nothing {
-            let busy = self.roles.iter().filter(|role| role.bound != Bound::Nothing);
-            return busy.map(|role| role.sentence.clone()).collect();
+        let mut said = self.broken.clone();
+        if self.lost > 0 {
+            said.push(format!(
+                "{} planned and in no queue: `ua plan` with the same dates publishes what is missing",
+                are(self.lost, "job")
+            ));
         }
-        vec![match self.parked {
-            0 => "nothing to do: no job waits, and none is in hand".to_owned(),
-            parked => {
-                format!("nothing to do now: {} parked for another attempt", words::some(parked, "message"))
-            }
-        }]
+        if self.dead > 0 {
+            said.push(format!(
+                "{} for an operator: `ua dlq list` shows causes and next steps",
+                wait(self.dead, "dead letter")
+            ));
+        }
+        let busy = self.roles.iter().filter(|role| role.is_busy());
+        said.extend(busy.map(|role| role.sentence.clone()));
+        let paused = said.iter().any(|sentence| sentence.contains("parked for later"));
+        if self.parked > 0 && !paused {
+            said.push(format!("{} parked for another attempt", are(self.parked, "message")));
+        }
+        if said.is_empty() {
+            said.push("nothing to do: no job waits, and none is in progress".to_owned());
+        }
+        said
+    }
+}
+
+impl RoleAdvice {
+    /// True when it has something to do, or something bounds it.
+    fn is_busy(&self) -> bool {
+        self.bound != Bound::Nothing || self.waiting > 0 || self.in_progress > 0
     }
 }
 
@@ -118,7 +147,26 @@ pub fn advise(observed: &Observed) -> Advice {
         observed.fetch.iter().map(|part| fetch::advise(part, observed.parked, &index)).collect();
     roles.push(index);
     let bound = Bound::ALL.into_iter().find(|bound| roles.iter().any(|role| role.bound == *bound));
-    Advice { bound: bound.unwrap_or(Bound::Nothing), roles, parked: observed.parked }
+    let idle = observed.parked == 0 && roles.iter().all(|role| role.waiting == 0 && role.in_progress == 0);
+    Advice {
+        bound: bound.unwrap_or(Bound::Nothing),
+        broken: observed.broken.clone(),
+        // A job that is planned waits, is in progress, is parked, or its receipt is on its way to the store.
+        lost: if idle && observed.silent == 0 { observed.planned } else { 0 },
+        dead: observed.dead,
+        roles,
+        parked: observed.parked,
+    }
+}
+
+/// `1 job is`, `2 jobs are`.
+fn are(count: u64, noun: &str) -> String {
+    format!("{} {}", words::some(count, noun), if count == 1 { "is" } else { "are" })
+}
+
+/// `1 dead letter waits`, `2 dead letters wait`.
+fn wait(count: u64, noun: &str) -> String {
+    format!("{} {}", words::some(count, noun), if count == 1 { "waits" } else { "wait" })
 }
 
 /// `1 runs`, `6 run`.

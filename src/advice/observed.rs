@@ -18,6 +18,14 @@ pub struct Observed {
     pub documents_limit: u64,
     /// Messages parked for another attempt.
     pub parked: u64,
+    /// What is broken, in sentences, the worst first.
+    pub broken: Vec<String>,
+    /// Jobs of the last days of which the receipt says that they are planned.
+    pub planned: u64,
+    /// Workers that take from a queue and did not answer.
+    pub silent: u64,
+    /// Dead letters on the desk and on their way to it.
+    pub dead: u64,
 }
 
 /// One role, all its workers together.
@@ -56,6 +64,7 @@ impl Observed {
             index: Part::of("index", ready(&[Queue::documents()]), workers),
             documents_limit: documents_limit as u64,
             parked,
+            ..Self::default()
         }
     }
 }

@@ -22,7 +22,8 @@ fn detail(workers: u64, waiting: u64) -> Part {
 }
 
 fn told(fetch: Part, index: Part) -> (Bound, Vec<u64>, Vec<String>) {
-    let advice = advise(&Observed { fetch: vec![fetch], index, documents_limit: 1_000, parked: 0 });
+    let advice =
+        advise(&Observed { fetch: vec![fetch], index, documents_limit: 1_000, ..Observed::default() });
     let useful = advice.roles.iter().map(|role| role.useful).collect();
     (advice.bound, useful, advice.sentences())
 }
@@ -97,9 +98,9 @@ fn nothing_to_do_is_said_once() {
     let idle = Part { in_hand: 0, rates: Rates { seconds: 60.0, ..Rates::default() }, ..detail(3, 0) };
     let (bound, useful, said) = told(idle.clone(), index());
     assert_eq!((bound, useful), (Bound::Nothing, vec![0, 0]));
-    assert_eq!(said, ["nothing to do: no job waits, and none is in hand"]);
-    let observed = Observed { fetch: vec![idle], index: index(), documents_limit: 1_000, parked: 4 };
-    assert_eq!(advise(&observed).sentences(), ["nothing to do now: 4 messages parked for another attempt"]);
+    assert_eq!(said, ["nothing to do: no job waits, and none is in progress"]);
+    let observed = Observed { fetch: vec![idle], index: index(), parked: 1, ..Observed::default() };
+    assert_eq!(advise(&observed).sentences(), ["1 message is parked for another attempt"]);
 }
 
 #[test]
@@ -131,7 +132,7 @@ fn a_pause_of_the_quota_is_named_as_the_quota_whether_jobs_wait_or_are_put_off()
     // One account of two is spent: its jobs are on the rungs, and nobody is on hold.
     let put_off = Part { waiting: 0, in_hand: 0, holds: Vec::new(), ..part };
     let observed =
-        |parked| Observed { fetch: vec![put_off.clone()], index: index(), documents_limit: 1_000, parked };
+        |parked| Observed { fetch: vec![put_off.clone()], index: index(), parked, ..Observed::default() };
     let advice = advise(&observed(500));
     assert_eq!((advice.bound, advice.roles[0].useful), (Bound::Quota, 1));
     assert!(advice.sentences()[0].contains("500 messages parked for later"), "{:?}", advice.sentences());
@@ -158,7 +159,7 @@ fn a_full_queue_of_documents_is_the_stores_or_the_indexers_doing() {
         said[0].starts_with("zoom.detail waits for room") && said[0].contains("the store bounds"),
         "{said:?}"
     );
-    assert!(said[1].contains("0.90 s per bulk, 1200 documents/s, 990 pages waiting"), "{said:?}");
+    assert!(said[1].contains("0.90 s per bulk, 1,200 documents/s, 990 pages waiting"), "{said:?}");
     slow.rates.storing = 0.4;
     let (bound, useful, said) = told(waits, slow);
     assert_eq!((bound, useful), (Bound::Workers, vec![2, 2]));
@@ -190,4 +191,63 @@ fn what_was_not_measured_is_not_guessed() {
     let (bound, useful, said) = told(part, index());
     assert_eq!((bound, useful[0]), (Bound::Unknown, 2));
     assert!(said[0].contains("not measured yet"), "{said:?}");
+}
+
+/// Every combination of what can be amiss is told, in one order, and "nothing to do" only without any of it.
+#[test]
+fn what_is_broken_lost_dead_waiting_and_limiting_is_told_in_this_order() {
+    let idle = Part { in_hand: 0, rates: Rates { seconds: 60.0, ..Rates::default() }, ..detail(3, 0) };
+    let parts = [
+        (1, "the broker takes no messages: low on memory"),
+        (2, "7 jobs are planned and in no queue"),
+        (4, "4,690 dead letters wait for an operator"),
+        (8, "92 pages waiting"),
+        (16, "1 message is parked"),
+    ];
+    for set in 0..32_u32 {
+        let has = |bit: u32| set & bit != 0;
+        let observed = Observed {
+            fetch: vec![idle.clone()],
+            index: Part { waiting: if has(8) { 92 } else { 0 }, ..index() },
+            documents_limit: 1_000,
+            parked: u64::from(has(16)),
+            broken: if has(1) { vec![parts[0].1.to_owned()] } else { Vec::new() },
+            planned: if has(2) { 7 } else { 0 },
+            dead: if has(4) { 4_690 } else { 0 },
+            ..Observed::default()
+        };
+        let said = advise(&observed).sentences();
+        // Jobs whose receipts say planned are not lost while something waits that may be theirs.
+        let told = parts.iter().filter(|(bit, _)| has(*bit) && !(*bit == 2 && (has(8) || has(16))));
+        let told: Vec<&str> = told.map(|(_, text)| *text).collect();
+        if told.is_empty() {
+            assert_eq!(said, ["nothing to do: no job waits, and none is in progress"], "{set:05b}");
+            continue;
+        }
+        assert_eq!(said.len(), told.len(), "{set:05b}: {said:?}");
+        for (sentence, text) in said.iter().zip(told) {
+            assert!(sentence.contains(text), "{set:05b}: {said:?} lacks {text}");
+        }
+        assert!(!said.iter().any(|sentence| sentence.contains("nothing to do")), "{said:?}");
+    }
+}
+
+#[test]
+fn one_is_told_as_one() {
+    let observed = Observed { index: index(), planned: 1, dead: 1, ..Observed::default() };
+    let said = advise(&observed).sentences();
+    assert!(
+        said[0].starts_with("1 job is planned") && said[1].starts_with("1 dead letter waits"),
+        "{said:?}"
+    );
+    let silent = Observed { index: index(), planned: 1, silent: 1, ..Observed::default() };
+    assert_eq!(advise(&silent).lost, 0, "a worker that does not answer may have it");
+}
+
+#[test]
+fn a_worker_that_is_busy_is_told_although_nothing_waits() {
+    let busy = Part { in_hand: 3, ..index() };
+    let advice = advise(&Observed { index: busy, documents_limit: 1_000, ..Observed::default() });
+    assert_eq!(advice.bound, Bound::Nothing);
+    assert_eq!(advice.sentences(), ["index keeps up: 1 runs; more will not be faster"]);
 }

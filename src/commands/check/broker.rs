@@ -16,7 +16,9 @@ pub(super) async fn examine(config: &Config) -> Vec<Finding> {
                          that has not loaded its users yet; workers wait for it up to 5 minutes";
             let worlds =
                 "see that RabbitMQ runs and AMQP_URL can be reached from here; jobs in its queues are kept";
-            vec![Finding::error("broker", &error, users, worlds)]
+            let mut findings = vec![Finding::error("broker", &error, users, worlds)];
+            findings.extend(["queues", "rights"].map(|what| Finding::depends(what, "broker")));
+            findings
         }
         Ok(survey) => {
             let mut findings = findings(&survey);
@@ -77,8 +79,10 @@ fn queues(queues: &[Surveyed]) -> Vec<Finding> {
     }
     let untold = queues.iter().filter(|queue| queue.state == QueueState::Untold).count();
     if untold > 0 {
-        let text =
-            format!("{untold} are there; whether they are as they should be is told only to who may declare");
+        let text = format!(
+            "{} of which the arguments are told only to a user who may declare",
+            words::some(untold as u64, "queue")
+        );
         findings.push(Finding::notable("queues", text));
     }
     if findings.is_empty() {

@@ -9,11 +9,13 @@ mod places;
 mod secrets;
 mod store;
 
+use std::collections::BTreeSet;
+
 use crate::cli::Json;
 use crate::config::{Config, Environment};
 use crate::exit::{Outcome, usage};
 use crate::finding::{Finding, State};
-use crate::{output, sources};
+use crate::{output, sources, words};
 
 pub(super) async fn execute(
     words: &Json,
@@ -31,11 +33,19 @@ pub(super) async fn execute(
     say(configuration::examine(config, environment))?;
     say(secrets::examine(config, environment))?;
     say(vec![places::examine(config)])?;
+    let mut has_folder = true;
     if config.amqp.is_none() || config.search.is_none() {
-        say(local::examine(config))?;
+        let folder = local::examine(config);
+        let fails = |finding: &Finding| finding.what == "data folder" && finding.state == State::Failing;
+        has_folder = !folder.iter().any(fails);
+        say(folder)?;
     }
     say(broker::examine(config).await)?;
-    say(store::examine(config).await)?;
+    let store = match config.search.is_none() && !has_folder {
+        true => vec![Finding::depends("store", "data folder")],
+        false => store::examine(config).await,
+    };
+    say(store)?;
     for source in config.begun() {
         say(sources::of(source).examine(config).await)?;
     }
@@ -47,8 +57,40 @@ fn verdict(found: &[Finding]) -> anyhow::Result<Outcome> {
     if failing.is_empty() {
         return Ok(Outcome::Complete);
     }
+    // One cause may show in several lines: it counts once.
+    let causes = |findings: &mut dyn Iterator<Item = &Finding>| -> BTreeSet<_> {
+        findings.map(Finding::cause).collect()
+    };
+    let failed = causes(&mut failing.iter().copied());
+    let checked = causes(&mut found.iter().filter(|finding| finding.state != State::Unknown));
     let mut names: Vec<&str> = failing.iter().map(|finding| finding.what).collect();
-    names.dedup();
-    let text = format!("{} of {} checks failed: {}", failing.len(), found.len(), names.join(", "));
+    let mut named = BTreeSet::new();
+    names.retain(|name| named.insert(*name));
+    let (failed, checked) = (words::count(failed.len() as u64), words::some(checked.len() as u64, "check"));
+    let text = format!("{failed} of {checked} failed: {}", names.join(", "));
     if failing.iter().any(|finding| finding.users) { Err(usage(text)) } else { Err(anyhow::anyhow!(text)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_cause_counts_once_and_what_depends_on_it_does_not_fail() {
+        let differs = |queue: &str, kept: u64| {
+            Finding::users("queues", format!("{queue}: x-max-length is 5"))
+                .remedy(format!("run `ua setup --migrate`: {} kept", words::some(kept, "message")))
+        };
+        let found = vec![
+            Finding::well("configuration", "fine"),
+            differs("ua.documents", 12),
+            differs("ua.dead", 1_200),
+            Finding::worlds("store", "no answer").remedy("see that it runs"),
+            Finding::depends("templates", "store"),
+            Finding::depends("rights", "store"),
+        ];
+        let error = verdict(&found).unwrap_err().to_string();
+        assert_eq!(error, "2 of 3 checks failed: queues, store");
+        assert_eq!(verdict(&found[..1]).unwrap(), Outcome::Complete);
+    }
 }

@@ -16,7 +16,9 @@ pub(super) async fn examine(config: &Config) -> Vec<Finding> {
         Err(error) if config.search.is_some() => {
             let users = "see ES_HOST, its scheme, and the user or key that it is asked with";
             let worlds = "see that the search engine runs and ES_HOST can be reached from here; documents wait in the queue";
-            vec![Finding::error("store", &error, users, worlds)]
+            let mut findings = vec![Finding::error("store", &error, users, worlds)];
+            findings.extend(["templates", "rights"].map(|what| Finding::depends(what, "store")));
+            findings
         }
         Err(error) => {
             let remedy = "see that UA_DATA_DIR can be written to and its disk has room";
@@ -169,7 +171,7 @@ fn rights(found: &Findings) -> Vec<Finding> {
             Right::Granted => "proven without writing anything",
             _ => "there is no index yet: writing is proven by the first document",
         };
-        let indices = words::some(found.indices as u64, "index").replace("indexs", "indices");
+        let indices = words::some(found.indices as u64, "index");
         findings.push(Finding::well("rights", format!("{indices} can be read; {written}")));
     }
     findings

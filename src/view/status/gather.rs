@@ -10,6 +10,7 @@ use serde::Serialize;
 use store::{Kind, Query, Store};
 
 use super::days::{self, Day};
+use super::workers::silent;
 use super::{Away, DeadCounts, Report};
 use crate::advice::{self, Observed};
 use crate::assemble;
@@ -29,6 +30,8 @@ pub(crate) struct QueueLine {
 
 /// What the broker knows.
 struct Waiting {
+    /// Why it takes no messages, if it says so.
+    blocked: Option<String>,
     queues: Vec<QueueLine>,
     parked: u64,
     workers: anyhow::Result<Vec<Card>>,
@@ -44,9 +47,10 @@ struct Held {
 
 /// Everything that can be found out. The broker and the store have `patience` each to tell.
 pub(crate) async fn report(config: &Config, patience: Duration) -> Report {
-    let (waiting, held) = tokio::join!(
-        within(patience, broker_name(config), waiting(config)),
-        within(patience, store_name(config), held(config)),
+    let (waiting, held, trouble) = tokio::join!(
+        within(patience, broker_name(config), Box::pin(waiting(config))),
+        within(patience, store_name(config), Box::pin(held(config))),
+        tokio::time::timeout(patience, Box::pin(trouble(config))),
     );
     let mut away = Vec::new();
     let mut known = |what, error: anyhow::Error| {
@@ -54,28 +58,41 @@ pub(crate) async fn report(config: &Config, patience: Duration) -> Report {
     };
     let waiting = waiting.map_err(|error| known("broker", error)).ok();
     let held = held.map_err(|error| known("store", error)).ok();
+    let mut broken: Vec<String> = Vec::new();
     let (queues, parked, workers, quota) = match waiting {
         Some(waiting) => {
+            broken.extend(waiting.blocked.map(|why| format!("the broker takes no messages: {why}")));
             let workers = waiting.workers.map_err(|error| known("workers", error)).ok();
             let quota = waiting.quota.map_err(|error| known("quota", error)).ok();
             (Some(waiting.queues), Some(waiting.parked), workers, quota)
         }
         None => (None, None, None, None),
     };
+    broken.extend(trouble.ok().flatten());
+    broken.extend(away.iter().map(Away::sentence));
     let ready = |queue: &Queue| {
         let line = queues.as_ref()?.iter().find(|line| line.queue == *queue)?;
         Some(line.depth.ready)
     };
+    let dead = DeadCounts {
+        on_the_desk: held.as_ref().map(|held| held.on_the_desk),
+        on_the_way: ready(&Queue::dead()),
+    };
     Report {
-        dead: DeadCounts {
-            on_the_desk: held.as_ref().map(|held| held.on_the_desk),
-            on_the_way: ready(&Queue::dead()),
-        },
         advice: queues.as_ref().zip(workers.as_ref()).map(|(queues, workers)| {
             let depths = queues.iter().map(|line| (line.queue.clone(), line.depth)).collect();
             let observed = Observed::of(depths, parked.unwrap_or(0), workers, config.documents_limit);
+            let days = held.as_ref().map(|held| &*held.days).unwrap_or_default();
+            let observed = Observed {
+                broken,
+                planned: days.iter().map(|day| day.planned).sum(),
+                silent: silent(workers, queues),
+                dead: dead.on_the_desk.unwrap_or(0) + dead.on_the_way.unwrap_or(0),
+                ..observed
+            };
             advice::advise(&observed.with_quota(quota.as_deref().unwrap_or_default()))
         }),
+        dead,
         quota,
         queues,
         parked,
@@ -124,7 +141,8 @@ async fn ask(broker: &Broker, accounts: &[Account]) -> anyhow::Result<Waiting> {
     let workers = broker.call_roll(ROLL_CALL).await.context("cannot ask the workers");
     let told = workers.as_deref().map(roll::quota).unwrap_or_default();
     let quota = quotas(broker, accounts, told).await.context("cannot look at the quota");
-    Ok(Waiting { queues, parked, workers, quota })
+    let blocked = broker.takes_none().await;
+    Ok(Waiting { blocked, queues, parked, workers, quota })
 }
 
 async fn quotas(broker: &Broker, accounts: &[Account], mut told: Vec<News>) -> anyhow::Result<Vec<News>> {
@@ -141,6 +159,11 @@ async fn held(config: &Config) -> anyhow::Result<Held> {
     let store = assemble::store(config)?;
     let on_the_desk = dead(&store).await?;
     Ok(Held { on_the_desk, days: days::last(&store).await? })
+}
+
+/// What hinders the store although it answers: a part of its documents may be missing, and then it counts nothing.
+async fn trouble(config: &Config) -> Option<String> {
+    assemble::store(config).ok()?.trouble().await
 }
 
 async fn dead(store: &Store) -> anyhow::Result<u64> {

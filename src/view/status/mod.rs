@@ -54,6 +54,11 @@ pub(crate) struct Away {
 }
 
 impl Away {
+    /// What is not known, and why, in a sentence.
+    pub(crate) fn sentence(&self) -> String {
+        format!("what the {} knows is not known: {}", self.what, self.why)
+    }
+
     /// What an operator does next about it.
     pub(crate) fn next_step(&self) -> &'static str {
         match self.what {

@@ -42,7 +42,7 @@ impl Report {
                 self.parked.unwrap_or(0),
                 now,
             ),
-            queues: self.queues.as_deref().map(|queues| table(queue_table(queues))),
+            queues: self.queues.as_deref().map(|queues| table(queue_table(queues, self.workers.as_deref()))),
             workers: self.workers.as_deref().map(|workers| who_works(workers, waiting, now)),
             days: self.days.as_deref().map(harvested),
             dead: self.dead(),
@@ -51,47 +51,68 @@ impl Report {
     }
 
     fn dead(&self) -> String {
-        let known = |number: Option<u64>| number.map_or("?".to_owned(), words::count);
+        let some = |number: Option<u64>, noun: &str| match number {
+            Some(number) => words::some(number, noun),
+            None => format!("an unknown number of {noun}s"),
+        };
         let DeadCounts { on_the_desk, on_the_way } = self.dead;
         format!(
-            "{} parked for another attempt, {} dead letters on the desk, {} on their way to it",
-            known(self.parked),
-            known(on_the_desk),
-            known(on_the_way),
+            "{} parked for another attempt, {} on the desk, {} on the way to it",
+            some(self.parked, "message"),
+            some(on_the_desk, "dead letter"),
+            some(on_the_way, "dead letter"),
         )
     }
 }
 
-fn queue_table(queues: &[QueueLine]) -> Table {
-    let mut table = Table::new(&["queue", "waiting", "in hand", "later", "workers"]);
+fn queue_table(queues: &[QueueLine], workers: Option<&[Card]>) -> Table {
+    // RabbitMQ does not say for which queue a message is parked: the sum stands below.
+    let tells_later = queues.iter().all(|line| line.depth.delayed.is_some());
+    let mut table = Table::new(match tells_later {
+        true => &["queue", "waiting", "in progress", "later", "workers"],
+        false => &["queue", "waiting", "in progress", "workers"],
+    });
+    let mut add = |name: &str, role: &str, lines: &[&QueueLine]| {
+        let [name, waiting, later, consumers] = queue_row(name, lines);
+        let row = [name, waiting, in_progress(role, lines, workers), later, consumers];
+        let is_shown = |at: &usize| tells_later || *at != 3;
+        table.add(row.into_iter().enumerate().filter(|(at, _)| is_shown(at)).map(|(_, cell)| cell));
+    };
     for family in Family::ALL {
         let lanes: Vec<&QueueLine> =
             queues.iter().filter(|line| family.queues().contains(&line.queue)).collect();
-        table.add(queue_row(&format!("jobs {}", family.name()), &lanes));
+        add(&format!("jobs {}", family.name()), family.name(), &lanes);
     }
-    for queue in [Queue::documents(), Queue::dead()] {
+    for (queue, role) in [(Queue::documents(), "index"), (Queue::dead(), "index.dead")] {
         let lines: Vec<&QueueLine> = queues.iter().filter(|line| line.queue == queue).collect();
-        table.add(queue_row(queue.as_str().trim_start_matches("ua."), &lines));
+        add(queue.as_str().trim_start_matches("ua."), role, &lines);
     }
     table
 }
 
-/// One row for the queues of a family: what waits in all lanes, and in which where it is not all in one.
-fn queue_row(name: &str, lines: &[&QueueLine]) -> [String; 5] {
+/// Messages in progress: as the broker tells, else as the workers of the role do.
+fn in_progress(role: &str, lines: &[&QueueLine], workers: Option<&[Card]>) -> String {
+    let leased: Option<Vec<u64>> = lines.iter().map(|line| line.depth.leased).collect();
+    let of_workers = || {
+        let roles = workers?.iter().flat_map(|card| &card.roles).filter(|card| card.now.name == role);
+        Some(roles.map(|card| card.now.in_flight).sum())
+    };
+    let known = leased.map(|leased| leased.iter().sum()).or_else(of_workers);
+    known.map_or_else(|| "not known".to_owned(), words::count)
+}
+
+/// One row for the queues of a family: what waits in all lanes, and in which where it is not all in one; what waits for
+/// later; who takes from them.
+fn queue_row(name: &str, lines: &[&QueueLine]) -> [String; 4] {
     let ready: u64 = lines.iter().map(|line| line.depth.ready).sum();
     let lanes: Vec<String> = Lane::ALL.iter().filter_map(|lane| lane_of(*lane, lines)).collect();
     let waiting = match lanes.is_empty() {
         true => words::count(ready),
         false => format!("{} ({})", words::count(ready), lanes.join(", ")),
     };
-    let sum = |numbers: &[Option<u64>]| match numbers.iter().copied().collect::<Option<Vec<u64>>>() {
-        Some(numbers) => words::count(numbers.iter().sum()),
-        None => "?".to_owned(),
-    };
-    let leased: Vec<_> = lines.iter().map(|line| line.depth.leased).collect();
-    let delayed: Vec<_> = lines.iter().map(|line| line.depth.delayed).collect();
+    let delayed = lines.iter().filter_map(|line| line.depth.delayed).sum();
     let consumers = lines.iter().map(|line| line.depth.consumers).max().unwrap_or(0);
-    [name.to_owned(), waiting, sum(&leased), sum(&delayed), words::count(consumers)]
+    [name.to_owned(), waiting, words::count(delayed), words::count(consumers)]
 }
 
 fn lane_of(lane: Lane, lines: &[&QueueLine]) -> Option<String> {
@@ -107,7 +128,7 @@ fn who_works(cards: &[Card], queues: &[QueueLine], now: Timestamp) -> Part {
         return Part { sentences, ..Part::default() };
     }
     let header =
-        ["worker", "role", "state", "in hand", "per minute", "done", "retried / dead", "running for"];
+        ["worker", "role", "state", "in progress", "per minute", "done", "retried / dead", "running for"];
     let mut table = Table::new(&header);
     workers::rows(cards, now).into_iter().for_each(|row| table.add(row));
     let mut sentences = Vec::new();
@@ -146,4 +167,43 @@ fn harvested(days: &[Day]) -> Part {
         table.add(row.into_iter().chain(came));
     }
     Part { table: Some(table), ..Part::default() }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use runtime::roll::Identity;
+    use runtime::{Depth, Status};
+
+    use super::*;
+
+    fn line(queue: Queue, leased: Option<u64>, delayed: Option<u64>) -> QueueLine {
+        QueueLine { queue, depth: Depth { ready: 1_113, leased, delayed, consumers: 1 } }
+    }
+
+    fn card(role: &'static str, in_flight: u64) -> Card {
+        let now = runtime::clock::now();
+        let mut card =
+            Identity::of_this_process("1", now).card("working", &[Arc::new(Status::new(role))], now);
+        card.roles[0].now.in_flight = in_flight;
+        card
+    }
+
+    #[test]
+    fn no_column_is_unknown_throughout() {
+        let told = [line(Queue::documents(), Some(2), Some(3))];
+        let table = queue_table(&told, None);
+        assert_eq!(table.header, ["queue", "waiting", "in progress", "later", "workers"]);
+        let documents = table.rows.iter().find(|row| row[0] == "documents").unwrap();
+        assert_eq!(documents[1..], ["1,113", "2", "3", "1"]);
+        // RabbitMQ tells neither: the workers know the one, and the other is not shown.
+        let untold = [line(Queue::documents(), None, None)];
+        let table = queue_table(&untold, Some(&[card("index", 40), card("index", 2), card("zoom.list", 9)]));
+        assert_eq!(table.header, ["queue", "waiting", "in progress", "workers"]);
+        let documents = table.rows.iter().find(|row| row[0] == "documents").unwrap();
+        assert_eq!(documents[1..], ["1,113", "42", "1"]);
+        let unknown = queue_table(&untold, None);
+        assert!(unknown.rows.iter().any(|row| row.contains(&"not known".to_owned())));
+    }
 }

@@ -214,6 +214,12 @@ impl Store {
         each!(self, store => store.examine().await)
     }
 
+    /// What hinders work in a store that answers, in a sentence: red indices of a search engine. `None` also where it
+    /// is not told.
+    pub async fn trouble(&self) -> Option<String> {
+        each!(self, store => store.trouble().await)
+    }
+
     /// True when the store answers, be it with a refusal; cheap, for asking again and again while work is on hold.
     pub async fn healthy(&self) -> bool {
         each!(self, store => store.healthy().await)

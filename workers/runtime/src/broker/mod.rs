@@ -104,6 +104,15 @@ impl Broker {
         }
     }
 
+    /// Why the broker takes no messages (an alarm), if it takes none. The last thing to ask: it may no longer listen
+    /// to this connection.
+    pub async fn takes_none(&self) -> Option<String> {
+        match self {
+            Self::Local(_) => None,
+            Self::Amqp(amqp) => amqp.takes_none().await,
+        }
+    }
+
     /// Messages parked on rungs, for whatever queue.
     ///
     /// # Errors

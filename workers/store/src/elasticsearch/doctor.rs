@@ -45,6 +45,37 @@ pub(super) async fn examine(store: &Elasticsearch) -> Result<Findings, StoreErro
     })
 }
 
+/// Names of red indices that are shown.
+const RED_SHOWN: usize = 3;
+
+/// What hinders work although the search engine answers: indices that are red. `None` also where it is not told.
+pub(super) async fn trouble(store: &Elasticsearch) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Cluster {
+        indices: BTreeMap<String, Index>,
+    }
+    #[derive(Deserialize)]
+    struct Index {
+        status: String,
+    }
+    // A pattern without an index is no error, a name without one is waited for.
+    let patterns =
+        Kind::ALL.map(|kind| store.indices(kind)).map(|name| name.trim_end_matches('*').to_owned() + "*");
+    let path = format!("_cluster/health/{}?level=indices&timeout=1s", patterns.join(","));
+    let answer = store.ask(Method::GET, &path, ()).await.ok()?;
+    let cluster: Cluster = answer.json().ok()?;
+    let red = cluster.indices.into_iter().filter(|(_, index)| index.status == "red");
+    let red: Vec<String> = red.map(|(name, _)| name).collect();
+    let more = red.len().checked_sub(RED_SHOWN).filter(|more| *more > 0);
+    let more = more.map(|more| format!(" and {more} more")).unwrap_or_default();
+    let shown = red.iter().take(RED_SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
+    (!red.is_empty()).then(|| {
+        format!(
+            "red in the search engine: {shown}{more}: documents in there are missing until its nodes are back"
+        )
+    })
+}
+
 /// Our indices that are open, or closed. Asked for by patterns: a name alone is told in whatever state it is.
 async fn named(store: &Elasticsearch, which: &str) -> Result<Vec<String>, StoreError> {
     let patterns = Kind::ALL.map(|kind| format!("{}{}*", store.prefix(), kind.name())).join(",");

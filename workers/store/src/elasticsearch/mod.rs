@@ -248,6 +248,10 @@ impl Elasticsearch {
         doctor::examine(self).await
     }
 
+    pub(crate) async fn trouble(&self) -> Option<String> {
+        doctor::trouble(self).await
+    }
+
     pub(crate) async fn healthy(&self) -> bool {
         let answer = self.ask_within(Method::GET, "", (), Some(QUICK)).await;
         // A refusal is an answer: whether work is accepted, only work can tell.

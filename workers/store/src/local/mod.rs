@@ -262,6 +262,10 @@ impl Local {
         Ok(Findings { read, write, ..Findings::default() })
     }
 
+    pub(crate) async fn trouble(&self) -> Option<String> {
+        None
+    }
+
     pub(crate) async fn healthy(&self) -> bool {
         self.inner.writer.call(rows::touch).await.is_ok()
     }

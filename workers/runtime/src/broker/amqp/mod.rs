@@ -191,6 +191,12 @@ impl Amqp {
         survey::survey(&self.inner).await
     }
 
+    /// Why the broker takes no messages (an alarm of memory or disk), if it takes none. The last thing to ask: it may no
+    /// longer listen to this connection.
+    pub async fn takes_none(&self) -> Option<String> {
+        survey::takes_none(&self.inner).await
+    }
+
     /// Makes queues anew that are there with other arguments; their messages are kept, with order and headers. What
     /// an interrupted migration left apart comes back. `told` hears a queue, how many of its messages were moved, and
     /// how many have yet to be.

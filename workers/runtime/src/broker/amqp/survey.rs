@@ -164,6 +164,11 @@ pub(super) async fn differences(inner: &Inner, wanted: &Wanted) -> Result<Compar
     Ok(Compared::Told(found))
 }
 
+/// Why the broker takes no messages (an alarm), if it takes none. Afterwards it may no longer listen to this connection.
+pub(super) async fn takes_none(inner: &Inner) -> Option<String> {
+    may_publish(inner, &mut Rights::default()).await.ok().flatten()
+}
+
 /// Publishes messages that have nowhere to go and are thrown away; returns why the broker takes none, if it does not.
 async fn may_publish(inner: &Inner, rights: &mut Rights) -> Result<Option<String>, BrokerError> {
     let channel = inner.channel().await?;
