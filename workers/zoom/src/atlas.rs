@@ -1,10 +1,11 @@
 //! The error atlas: what an answer of Zoom means, as one pure function of status, headers and body.
 //!
-//! Decides by HTTP status and `code`; the message is looked at only where both leave a doubt, and is never passed on,
-//! since it may hold an address or a name.
+//! Decides by HTTP status and `code`; the message is looked at only where both leave a doubt. It may hold an address or a
+//! name: operators are shown those of its words that are on a list.
 
 mod refusal;
 mod table;
+mod words;
 
 #[cfg(test)]
 mod tests;

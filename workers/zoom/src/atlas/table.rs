@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use messages::{Cause, CauseClass};
 use runtime::Failure;
 
-use super::{Body, Call, Reason, Refusal};
+use super::{Body, Call, Reason, Refusal, words};
 use crate::wire::Head;
 
 /// How long after its end a meeting's data may be missing without being lost.
@@ -94,9 +94,11 @@ pub(super) fn unreadable(status: u16, body: Body, call: &Call) -> Refusal {
 
 fn said(status: u16, head: &Head, call: &Call) -> String {
     let name = call.endpoint.name();
+    let message = head.message.as_deref().and_then(words::allowed);
+    let message = message.map(|message| format!(" (\"{message}\")")).unwrap_or_default();
     match head.code {
-        Some(code) => format!("{name} answered {status}, code {code}"),
-        None => format!("{name} answered {status}"),
+        Some(code) => format!("{name} answered {status}, code {code}{message}"),
+        None => format!("{name} answered {status}{message}"),
     }
 }
 
