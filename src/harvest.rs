@@ -11,6 +11,7 @@ use crate::assemble::Running;
 use crate::progress::{Progress, Stage};
 use crate::runs;
 use crate::signal::signalled;
+use crate::words;
 
 /// How often the queues are looked at.
 const LOOK: Duration = Duration::from_millis(200);
@@ -169,10 +170,10 @@ impl Stuck {
         }
         let mut lines: Vec<String> = held.iter().map(|(name, hold)| said(name, hold)).collect();
         if look.parked > 0 {
-            lines.push(format!("{} messages are parked for another attempt", look.parked));
+            lines.push(format!("{} parked for another attempt", words::some(look.parked, "message")));
         }
         if look.moving() > 0 {
-            lines.push(format!("{} messages are queued", look.moving()));
+            lines.push(format!("{} queued", words::some(look.moving(), "message")));
         }
         if lines.is_empty() {
             lines.push("jobs are in the hands of other workers".to_owned());

@@ -166,6 +166,7 @@ impl Summary {
     pub(crate) fn sentence(&self) -> String {
         let state = if self.complete { "complete" } else { "incomplete" };
         let Self { came: Came { what, cost, .. }, seconds, dead, waiting, .. } = self;
+        let (dead, waiting) = (words::count(*dead), words::count(*waiting));
         format!("{state}: {what} in {seconds:.1} s{cost}; {dead} dead, {waiting} waiting")
     }
 

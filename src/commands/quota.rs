@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use messages::Source;
+use messages::{Source, counted};
 use runtime::quota::{self, Account, Answer, News, Order};
 
 use crate::assemble;
@@ -196,11 +196,11 @@ fn say(news: &News) {
     let waiting = match news.waiting {
         0 => String::new(),
         1 => ", 1 process waits for calls".to_owned(),
-        count => format!(", {count} processes wait for calls"),
+        count => format!(", {} wait for calls", counted(count, "process")),
     };
     let reserve = match news.reserve {
         0 => String::new(),
-        calls => format!(", {calls} calls of the day are left to others"),
+        calls => format!(", {} of the day left to others", counted(calls, "call")),
     };
     output::say(&format!("{}, {} UTC{reserve}{waiting}", news.title(), news.day));
     for meter in &news.meters {

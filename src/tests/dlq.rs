@@ -12,7 +12,7 @@ use serde_json::Value;
 use store::{Kind, Query, Store};
 use tokio_util::sync::CancellationToken;
 
-use crate::program::Program;
+use crate::program::{Ended, Program};
 use crate::servers::{server, unique};
 
 const UUID: &str = "4444AAAiAAAAAiAiAiiAiA==";
@@ -143,6 +143,37 @@ fn five() -> [Message; 5] {
         dead("x#1", CauseClass::BadShape, Queue::documents()),
         dead("y", CauseClass::Gone, Queue::named("ua.jobs.teams.daily")),
     ]
+}
+
+/// Ids, causes and bodies come from APIs and from whoever publishes to the broker.
+#[tokio::test(flavor = "multi_thread")]
+async fn text_of_others_forges_no_line_and_commands_no_terminal() {
+    let place = Place::local();
+    let evil =
+        "h\u{1b}[2J\n2026-01-02T03:04:05Z ERROR forged\r\u{202e}\u{2066}\u{9b}1A\u{85}\u{2028}\u{200b}";
+    let id = format!("zoom:{evil}");
+    let mut letter = dead(&id, CauseClass::BadShape, jobs());
+    letter.body = format!("{{\"id\":\"{evil}\"}}").into();
+    // As a version of before causes were made printable wrote it.
+    letter.headers.cause = Some(Cause { class: CauseClass::BadShape, text: evil.to_owned() });
+    place.file(&[letter]).await;
+    for words in [
+        &["dlq", "list"][..],
+        &["dlq", "list", "--json"],
+        &["dlq", "show", &id],
+        &["dlq", "show", &id, "--json"],
+        &["dlq", "show", "no\u{1b}[2J\n2026-01-02T03:04:05Z ERROR forged"],
+        &["dlq", "list", "--class", "no\u{1b}[2J\u{202e}"],
+        &["dlq", "drop", &id, "--yes"],
+    ] {
+        let Ended { out, err, .. } = place.program.call(words);
+        let said = out + &err;
+        assert!(said.contains(r"\u"), "{words:?}: {said:?}");
+        for line in said.lines() {
+            assert_eq!(messages::printable(line), line, "{words:?}");
+            assert!(!line.starts_with("2026-01-02T03:04:05Z ERROR"), "{words:?}: {said}");
+        }
+    }
 }
 
 async fn a_desk_is_worked_at(place: Place) {

@@ -74,7 +74,7 @@ async fn paused_and_resumed(program: &Program, opencast: &Opencast, workers: usi
     let shown = succeed(program, &["status"]);
     let paused = shown.lines().find(|line| line.starts_with("opencast: paused until ")).unwrap_or_default();
     assert!(paused.contains("(exams); ") && paused.contains(" jobs waiting; resumes in "), "{shown}");
-    assert!(shown.contains("0 parked for another attempt"), "nothing is put off: {shown}");
+    assert!(shown.contains("0 messages parked for another attempt"), "nothing is put off: {shown}");
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert_eq!(calls(opencast), before, "calls are made in a pause");
     let said = succeed(program, &["resume", "opencast"]);

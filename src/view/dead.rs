@@ -105,7 +105,7 @@ impl Listing {
         for group in &self.groups {
             table.add([
                 group.class.clone(),
-                group.count.to_string(),
+                words::count(group.count),
                 moment(group.oldest),
                 moment(group.newest),
                 group.next_step().to_owned(),
@@ -117,7 +117,8 @@ impl Listing {
     /// The newest letters under a heading; the first column is the letter's id. `None` when none is listed.
     pub(crate) fn newest(&self) -> Option<(String, Table)> {
         let all: u64 = self.groups.iter().map(|group| group.count).sum();
-        let heading = format!("the newest {} of {all}", self.letters.len());
+        let heading =
+            format!("the newest {} of {}", words::count(self.letters.len() as u64), words::count(all));
         let mut table = Table::new(&["id", "class", "died", "attempts", "replays", "queue", "cause"]);
         for letter in &self.letters {
             let class = match self.state {
@@ -128,8 +129,8 @@ impl Listing {
                 letter.id.clone(),
                 class,
                 moment(Some(letter.died_at)),
-                letter.attempts.to_string(),
-                letter.replays.to_string(),
+                words::count(letter.attempts.into()),
+                words::count(letter.replays.into()),
                 letter.origin.to_string(),
                 letter.cause.text.clone(),
             ]);
@@ -172,7 +173,14 @@ impl Shown {
         let or_unknown = |value: Option<String>| value.unwrap_or_else(|| "unknown".to_owned());
         let DeadLetter { state, attempts, replays, died_at, origin, first_seen, cause, .. } = &self.letter;
         let mut facts = vec![
-            ("state", format!("{state}, {attempts} attempts, {replays} replays")),
+            (
+                "state",
+                format!(
+                    "{state}, {}, {}",
+                    words::some((*attempts).into(), "attempt"),
+                    words::some((*replays).into(), "replay")
+                ),
+            ),
             ("died", format!("{died_at} in {origin} (first seen {first_seen})")),
             ("cause", cause.to_string()),
         ];

@@ -26,6 +26,7 @@ use crate::exit::{Outcome, usage};
 use crate::output;
 use crate::planning::Wish;
 use crate::summary::Summary;
+use crate::words;
 
 /// How long the demo waits for parked work.
 const WAIT: Duration = Duration::from_secs(180);
@@ -62,9 +63,9 @@ pub(super) async fn execute(words: Demo, config: &Config) -> anyhow::Result<Outc
     let config = account(&words, &folder, &simulator, &opencast, config)?;
     let wish = Wish { dates: vec![date], lane: Some(Lane::Daily), ..Wish::default() };
     output::remark(&format!(
-        "a simulated account with {} meetings on {date}, and lectures with {} user actions; fetching it all",
-        words.world.meetings_per_day,
-        lectures::ACTIONS,
+        "a simulated account with {} on {date}, and lectures with {}; fetching it all",
+        words::some(u64::from(words.world.meetings_per_day), "meeting"),
+        words::some(u64::from(lectures::ACTIONS), "user action"),
     ));
     let pass = |source| run::Pass { source, config: &config, account: &config, purse: None, wait: WAIT };
     let (summary, store) = run::harvest(&wish, &pass(messages::Source::Zoom)).await?;
@@ -194,8 +195,9 @@ pub(super) async fn ids(store: &Store, kind: Kind) -> anyhow::Result<HashSet<Str
 
 fn print(report: &Report, folder: &Path) {
     let mut table = output::table(&["", "truth", "harvested"]);
-    let row =
-        |name: &str, truth: u64, harvested: u64| [name.to_owned(), truth.to_string(), harvested.to_string()];
+    let row = |name: &str, truth: u64, harvested: u64| {
+        [name.to_owned(), words::count(truth), words::count(harvested)]
+    };
     table.add_row(row("meetings", report.truth.meetings, report.harvested.meetings));
     table.add_row(row("participant sessions", report.truth.sessions, report.harvested.sessions));
     let lectures = &report.opencast;
@@ -205,16 +207,24 @@ fn print(report: &Report, folder: &Path) {
     output::say(&table.to_string());
     let Calls { light, medium, heavy, resource_intensive } = report.calls;
     output::say(&format!(
-        "{} {} in {:.1} s with {heavy} heavy, {resource_intensive} resource-intensive, {medium} medium and {light} light calls to Zoom and {} to Opencast; {} dead letters",
+        "{} {} in {:.1} s with {} heavy, {} resource-intensive, {} medium and {} light calls to Zoom and {} to Opencast; {}",
         report.date,
         if report.complete { "is complete" } else { "is NOT complete" },
         report.seconds + lectures.seconds,
-        lectures.calls,
-        report.dead + lectures.dead,
+        words::count(heavy),
+        words::count(resource_intensive),
+        words::count(medium),
+        words::count(light),
+        words::count(lectures.calls),
+        words::some(report.dead + lectures.dead, "dead letter"),
     ));
     let (missing, unexpected) = (report.missing + lectures.missing, report.unexpected + lectures.unexpected);
     if missing + unexpected > 0 {
-        output::say(&format!("{missing} documents are missing, {unexpected} unexpected"));
+        output::say(&format!(
+            "{} missing, {} unexpected",
+            words::some(missing, "document"),
+            words::count(unexpected)
+        ));
     }
     let (db, dir) = (folder.join("ua.db").display().to_string(), folder.display().to_string());
     output::say(&format!(

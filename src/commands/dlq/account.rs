@@ -49,7 +49,7 @@ impl Account {
             // A line of these two texts and a word can always be written.
             let _ = output::say_json(&Line { id, outcome: fate.name(), text: fate.to_string() });
         } else if self.named || (!fate.is_done() && self.undone <= NAMED) {
-            output::say(&output::plain(&format!("{id}: {fate}")));
+            output::say(&format!("{id}: {fate}"));
         }
         if self.said.elapsed() >= EVERY {
             self.said = Instant::now();
@@ -68,11 +68,13 @@ impl Account {
             let (count, would) = (self.count(done), self.count("would"));
             let mut text = match (all, would) {
                 (0, _) => "no dead letter fits".to_owned(),
-                (_, 0) => format!("{done} {count} of {all} dead letters"),
-                _ => format!("{would} of {all} dead letters would be {done}"),
+                (_, 0) => format!("{done} {} of {}", words::count(count), words::some(all, "dead letter")),
+                _ => {
+                    format!("{} of {} would be {done}", words::count(would), words::some(all, "dead letter"))
+                }
             };
             let others = self.counts.iter().filter(|(name, _)| **name != done && **name != "would");
-            others.for_each(|(name, count)| text += &format!(", {count} {name}"));
+            others.for_each(|(name, count)| text += &format!(", {} {name}", words::count(*count)));
             if ended.is_err() {
                 text += "; then it ended, the rest is as it was: say it again to go on";
             }

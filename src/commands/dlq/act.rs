@@ -1,6 +1,6 @@
 //! `ua dlq replay` and `ua dlq drop`: which letters, from where, to where. What is said of them is [`Account`]'s.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
 use indexer::desk::{self, Archive, Choice, Replaying};
@@ -13,7 +13,7 @@ use crate::assemble;
 use crate::cli::{DlqDrop, DlqReplay};
 use crate::config::Config;
 use crate::exit::{Outcome, usage};
-use crate::output;
+use crate::{output, words};
 
 pub(super) async fn replay(words: DlqReplay, config: &Config) -> anyhow::Result<Outcome> {
     let choice = choice(&words.choice)?;
@@ -60,16 +60,12 @@ async fn confirm(store: &Store, choice: &Choice, archive: &Archive) -> anyhow::R
     if letters == 0 {
         return Ok(());
     }
-    let what = format!("{letters} dead letters would be dropped into {}", archive.path().display());
+    let letters = words::some(letters, "dead letter");
+    let what = format!("{letters} would be dropped into {}", archive.path().display());
     if !std::io::stdin().is_terminal() {
         return Err(usage(format!("{what}; say --yes to drop them, --dry-run to see them")));
     }
-    let mut err = std::io::stderr().lock();
-    write!(err, "{what}. Drop them? [y/N] ")?;
-    err.flush()?;
-    let mut answer = String::new();
-    std::io::stdin().read_line(&mut answer)?;
-    match answer.trim() {
+    match &*output::asked(&format!("{what}. Drop them? [y/N]"))? {
         "y" | "Y" | "yes" => Ok(()),
         _ => Err(usage("nothing was dropped")),
     }

@@ -31,8 +31,8 @@ impl Telling for Wired {
                 ("actions", Figure::Count(actions)),
                 ("calls", Figure::Count(calls)),
             ],
-            what: format!("{actions} user actions"),
-            cost: format!(" with {calls} calls to Opencast"),
+            what: words::some(actions, "user action"),
+            cost: format!(" with {} to Opencast", words::some(calls, "call")),
             calls: Calls { light: calls, ..Calls::default() },
         }
     }

@@ -48,10 +48,18 @@ impl Telling for Wired {
                 ("expected_sessions", Figure::Count(promised)),
                 ("calls", Figure::Calls(calls)),
             ],
-            what: format!("{meetings} meetings, {sessions} of {promised} sessions"),
+            what: format!(
+                "{}, {} of {}",
+                words::some(meetings, "meeting"),
+                words::count(sessions),
+                words::some(promised, "session")
+            ),
             cost: format!(
                 "; calls: {} heavy, {} resource-intensive, {} medium, {} light",
-                calls.heavy, calls.resource_intensive, calls.medium, calls.light,
+                words::count(calls.heavy),
+                words::count(calls.resource_intensive),
+                words::count(calls.medium),
+                words::count(calls.light),
             ),
             calls,
         }

@@ -247,7 +247,10 @@ fn wait(now: Timestamp, why: &str) -> Failure {
 
 /// The row of a dead letter. A message that dies again after a replay has the same id, and so the same row.
 fn letter(message: &Message, now: Timestamp) -> DeadLetter {
-    let Headers { message_id, attempt, origin, cause, replays, first_seen, calls } = message.headers.clone();
+    let Headers { message_id, attempt, origin, cause, replays, first_seen, calls, died_at } =
+        message.headers.clone();
+    // A clock that is ahead must not make it die after its filing.
+    let died_at = died_at.filter(|died_at| *died_at <= now).unwrap_or(now);
     let id = if message_id.is_empty() { format!("unnamed-{:016x}", fnv(&message.body)) } else { message_id };
     let given_up =
         || Cause::new(CauseClass::CrashedWorker, "the broker gave it up: it was delivered too often");
@@ -261,8 +264,8 @@ fn letter(message: &Message, now: Timestamp) -> DeadLetter {
         attempts: attempt,
         replays,
         first_seen,
-        died_at: now,
-        changed_at: now,
+        died_at,
+        changed_at: died_at,
         source,
         date,
         meeting_uuid,

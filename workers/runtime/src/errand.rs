@@ -262,7 +262,9 @@ fn shortfall(expected: Option<u64>, got: u64) -> Option<Cause> {
     // The shape is as promised. The rows that are missing are not there yet, and asking again is what helps: no other
     // class says that.
     (got < promised).then(|| {
-        let text = format!("{promised} records were promised, {got} came");
+        let records = messages::counted(promised, "record");
+        let were = if promised == 1 { "was" } else { "were" };
+        let text = format!("{records} {were} promised, {} came", messages::grouped(got));
         Cause::new(CauseClass::NotReadyExpired, text)
     })
 }

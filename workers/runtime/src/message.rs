@@ -6,7 +6,7 @@ use messages::{Calls, Cause, Queue};
 use bytes::Bytes;
 
 /// What is known of a message's past. On RabbitMQ these are the headers `ua-attempt`, `ua-origin`,
-/// `ua-cause`, `ua-replays`, `ua-first-seen`, `ua-calls` and the property `message_id`.
+/// `ua-cause`, `ua-replays`, `ua-first-seen`, `ua-calls`, `ua-died-at` and the property `message_id`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Headers {
     /// The message's id: a job's id, a raw document's id.
@@ -23,6 +23,8 @@ pub struct Headers {
     pub first_seen: Timestamp,
     /// API calls made for it so far, by attempts that did not finish it.
     pub calls: Calls,
+    /// When it became a dead letter, if it is one and that is known.
+    pub died_at: Option<Timestamp>,
 }
 
 /// A message to publish, or one that was delivered.
@@ -47,13 +49,17 @@ impl Message {
             replays: 0,
             first_seen: now,
             calls: Calls::default(),
+            died_at: None,
         };
         Self { queue, headers, body: body.into() }
     }
 
-    /// This message as a dead letter of `cause`: bound for `ua.dead`, its queue kept as origin.
+    /// This message as a dead letter of `cause`, from now on: bound for `ua.dead`, its queue kept as origin.
     #[must_use]
     pub fn into_dead(mut self, cause: Cause) -> Self {
+        // To the millisecond, as brokers keep it.
+        let now = crate::clock::now();
+        self.headers.died_at = Timestamp::from_millisecond(now.as_millisecond()).ok();
         self.headers.origin.get_or_insert(self.queue);
         self.headers.cause = Some(cause);
         self.queue = Queue::dead();

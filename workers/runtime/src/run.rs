@@ -244,10 +244,10 @@ pub(crate) async fn finish(jobs: &mut JoinSet<()>, grace: Duration, name: &str) 
     if jobs.is_empty() {
         return;
     }
-    debug!("{name} finishes {} jobs", jobs.len());
+    debug!("{name} finishes {}", messages::counted(jobs.len() as u64, "job"));
     let all = async { while jobs.join_next().await.is_some() {} };
     if tokio::time::timeout(grace, all).await.is_err() {
-        warn!("{name} hands back {} jobs that did not end within {grace:?}", jobs.len());
+        warn!("{name} hands back {} not ended within {grace:?}", messages::counted(jobs.len() as u64, "job"));
         jobs.shutdown().await;
     }
 }

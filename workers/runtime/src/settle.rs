@@ -99,7 +99,7 @@ async fn retry(delivery: Delivery, after: Option<Duration>, cause: Cause) -> Set
     let last = delivery.is_last_attempt();
     let attempt = delivery.message.headers.attempt + 1;
     if last {
-        warn!(message.id = %id, cause.class = %cause.class, "{id} is a dead letter after {attempt} attempts: {cause}");
+        warn!(message.id = %id, cause.class = %cause.class, "{id} is a dead letter after {}: {cause}", messages::counted(u64::from(attempt), "attempt"));
     } else {
         debug!(message.id = %id, cause.class = %cause.class, "{id} will be tried again (attempt {attempt} failed): {cause}");
     }

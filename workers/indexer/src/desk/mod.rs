@@ -124,7 +124,8 @@ impl fmt::Display for Fate {
             }
             Self::RowBehind(None, error) => write!(f, "in the file, but its row still says dead: {error}"),
             Self::TooOften(replays) => {
-                write!(f, "not replayed: it was {replays} times before; --max-replays allows more")
+                let times = messages::counted(u64::from(*replays), "time");
+                write!(f, "not replayed: it was {times} before; --max-replays allows more")
             }
             Self::NotDead(state) => write!(f, "is not dead but {state}"),
             Self::Overtaken => f.write_str("somebody else dealt with it, or it died anew, this very moment"),

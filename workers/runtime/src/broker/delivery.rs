@@ -68,7 +68,8 @@ impl Delivery {
         self.message.headers.attempt += 1;
         if last {
             let attempts = self.message.headers.attempt;
-            let text = format!("{} (after {attempts} attempts)", cause.text);
+            let attempts = messages::counted(attempts.into(), "attempt");
+            let text = format!("{} (after {attempts})", cause.text);
             return self.bury(Cause::new(cause.class, text)).await;
         }
         let delay = self.ladder.delay(after, self.message.headers.attempt);

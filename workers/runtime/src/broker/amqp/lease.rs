@@ -197,7 +197,7 @@ impl Inner {
         let settled = match &republished {
             Ok(()) => join_all(held.iter().map(|held| held.line.ack(held.tag))).await,
             Err(error) => {
-                warn!(%error, "cannot hand back {} messages, returning them: {error}", held.len());
+                warn!(%error, "cannot hand back {}, returning: {error}", messages::counted(held.len() as u64, "message"));
                 join_all(held.iter().map(|held| held.line.give_back(held.tag))).await
             }
         };

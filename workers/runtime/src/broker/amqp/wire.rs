@@ -13,6 +13,7 @@ const ORIGIN: &str = "ua-origin";
 const CAUSE: &str = "ua-cause";
 const REPLAYS: &str = "ua-replays";
 const FIRST_SEEN: &str = "ua-first-seen";
+const DIED_AT: &str = "ua-died-at";
 /// As JSON; absent where there are none.
 const CALLS: &str = "ua-calls";
 /// Crashes of earlier lives: a republished message starts with the broker's count at nought.
@@ -39,6 +40,9 @@ pub(super) fn properties(parcel: &Parcel) -> BasicProperties {
     number(ATTEMPT, headers.attempt.into());
     number(REPLAYS, headers.replays.into());
     number(FIRST_SEEN, headers.first_seen.as_millisecond());
+    if let Some(died_at) = headers.died_at {
+        number(DIED_AT, died_at.as_millisecond());
+    }
     if parcel.crashes > 0 {
         number(CRASHES, parcel.crashes.into());
     }
@@ -100,20 +104,23 @@ pub(super) fn read(
     let none = FieldTable::default();
     let table = properties.headers().as_ref().unwrap_or(&none);
     let short_id = properties.message_id().as_ref().map(|id| id.to_string()).unwrap_or_default();
-    let first_seen = number(table, FIRST_SEEN).and_then(|millis| Timestamp::from_millisecond(millis).ok());
+    let time = |name| number(table, name).and_then(|millis| Timestamp::from_millisecond(millis).ok());
     let mut headers = Headers {
         message_id: text(table, MESSAGE_ID).unwrap_or(short_id),
         attempt: count(table, ATTEMPT),
         origin: text(table, ORIGIN).map(Queue::named),
         cause: text(table, CAUSE).and_then(|cause| serde_json::from_str(&cause).ok()),
         replays: count(table, REPLAYS),
-        first_seen: first_seen.unwrap_or(now),
+        first_seen: time(FIRST_SEEN).unwrap_or(now),
         calls: text(table, CALLS).and_then(|calls| serde_json::from_str(&calls).ok()).unwrap_or_default(),
+        // A letter that was replayed is alive.
+        died_at: time(DIED_AT).filter(|_| *queue == Queue::dead()),
     };
     let mut crashes = crashes(table);
     if *queue == Queue::dead()
-        && let Some((origin, limit)) = buried_by_broker(table, names)
+        && let Some((origin, limit, died_at)) = buried_by_broker(table, names)
     {
+        headers.died_at = died_at;
         headers.origin = Some(origin);
         headers.cause = Some(Cause::new(CauseClass::CrashedWorker, limit));
         crashes = 0;
@@ -124,16 +131,23 @@ pub(super) fn read(
 
 /// Where a message came from that the broker itself took out of its queue. We publish dead letters anew, so only
 /// the broker's own have a past of this kind.
-fn buried_by_broker(table: &FieldTable, names: &Names) -> Option<(Queue, String)> {
+fn buried_by_broker(table: &FieldTable, names: &Names) -> Option<(Queue, String, Option<Timestamp>)> {
     let AMQPValue::FieldArray(deaths) = table.inner().get("x-death")? else { return None };
     let deaths = deaths.as_slice().iter().filter_map(|death| match death {
         AMQPValue::FieldTable(death) => Some(death),
         _ => None,
     });
     let mut buried = deaths.filter(|death| text(death, "reason").as_deref() == Some("delivery_limit"));
-    let origin = names.logical(&text(buried.next()?, "queue")?);
+    let death = buried.next()?;
+    let origin = names.logical(&text(death, "queue")?);
+    let died_at = match death.inner().get("time") {
+        Some(AMQPValue::Timestamp(seconds)) => {
+            i64::try_from(*seconds).ok().and_then(|seconds| Timestamp::from_second(seconds).ok())
+        }
+        _ => None,
+    };
     let why = format!("the broker took it out of {origin}: delivered again and again without being settled");
-    Some((origin, why))
+    Some((origin, why, died_at))
 }
 
 fn text(table: &FieldTable, name: &str) -> Option<String> {
@@ -191,8 +205,11 @@ mod tests {
         message.headers.calls = Calls { heavy: u64::MAX, light: 1, ..Calls::default() };
         message.headers.cause = Some(Cause::new(CauseClass::Gone, "404 \"ä\""));
         message = message.into_dead(Cause::new(CauseClass::Gone, "404"));
-        let parcel = Parcel { message, crashes: 19 };
+        let mut parcel = Parcel { message, crashes: 19 };
+        parcel.message.headers.died_at = Some(now());
         assert_eq!(there_and_back(&parcel), parcel);
+        parcel.message.queue = Queue::documents();
+        assert_eq!(there_and_back(&parcel).message.headers.died_at, None, "replayed");
     }
 
     #[test]
@@ -231,6 +248,7 @@ mod tests {
             let mut death = FieldTable::default();
             death.insert("reason".into(), AMQPValue::LongString(reason.into()));
             death.insert("queue".into(), AMQPValue::LongString(queue.into()));
+            death.insert("time".into(), AMQPValue::Timestamp(1_767_322_800));
             AMQPValue::FieldTable(death)
         };
         let mut deaths = FieldArray::default();
@@ -249,6 +267,7 @@ mod tests {
         assert_eq!(dead.message.headers.origin, Some(Queue::named("ua.jobs.zoom.list.daily")));
         assert_eq!(dead.message.headers.cause.unwrap().class, CauseClass::CrashedWorker);
         assert_eq!(dead.crashes, 0);
+        assert_eq!(dead.message.headers.died_at.unwrap().as_second(), 1_767_322_800);
         // On the way there it is a message like any other.
         let queue = Queue::named("ua.jobs.zoom.list.daily");
         let alive = read(&properties, Vec::new(), &queue, &Names::new("t"), now());

@@ -58,7 +58,7 @@ pub(super) fn lease(
         .collect::<Result<_, _>>()?;
     let mut take = connection.prepare_cached("update messages set owner = ?1 where seq = ?2")?;
     let mut read = connection.prepare_cached(
-        "select seq, queue, message_id, attempt, crashes, replays, first_seen, origin, cause, calls, body
+        "select seq, queue, message_id, attempt, crashes, replays, first_seen, origin, cause, calls, due_at, body
          from messages join bodies using (seq) where seq = ?1",
     )?;
     let mut leased = Vec::with_capacity(seqs.len());
@@ -88,7 +88,7 @@ pub(super) fn pick(
     let some = i64::try_from(some).unwrap_or(i64::MAX);
     // Along the rows, not along the index: that would sort all of them for each part.
     let mut read = connection.prepare_cached(
-        "select seq, queue, message_id, attempt, crashes, replays, first_seen, origin, cause, calls, body
+        "select seq, queue, message_id, attempt, crashes, replays, first_seen, origin, cause, calls, due_at, body
          from messages not indexed join bodies using (seq)
          where seq > ?1 and seq <= ?2 and queue = ?3 and owner is null order by seq limit ?4",
     )?;
@@ -104,7 +104,10 @@ pub(super) fn pick(
 }
 
 fn read_row(row: &Row<'_>) -> rusqlite::Result<Leased> {
-    let millis: i64 = row.get("first_seen")?;
+    let time = |name| -> rusqlite::Result<Option<Timestamp>> {
+        row.get(name).map(|millis| Timestamp::from_millisecond(millis).ok())
+    };
+    let queue = Queue::named(row.get::<_, String>("queue")?);
     let cause: Option<String> = row.get("cause")?;
     let calls: Option<String> = row.get("calls")?;
     let headers = Headers {
@@ -113,11 +116,11 @@ fn read_row(row: &Row<'_>) -> rusqlite::Result<Leased> {
         origin: row.get::<_, Option<String>>("origin")?.map(Queue::named),
         cause: cause.and_then(|text| serde_json::from_str(&text).ok()),
         replays: row.get("replays")?,
-        first_seen: Timestamp::from_millisecond(millis).unwrap_or(Timestamp::UNIX_EPOCH),
+        first_seen: time("first_seen")?.unwrap_or(Timestamp::UNIX_EPOCH),
         calls: calls.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default(),
+        died_at: time("due_at")?.filter(|_| queue == Queue::dead()),
     };
     let body: Vec<u8> = row.get("body")?;
-    let queue = Queue::named(row.get::<_, String>("queue")?);
     Ok(Leased {
         seq: row.get("seq")?,
         crashes: row.get("crashes")?,
@@ -164,7 +167,8 @@ pub(super) fn park(
 pub(super) fn bury(connection: &Connection, seq: i64, owner: i64, dead: &Message) -> rusqlite::Result<bool> {
     let moved = connection
         .prepare_cached(
-            "update messages set owner = null, queue = ?3, attempt = ?4, origin = ?5, cause = ?6, calls = ?7, crashes = 0
+            "update messages set owner = null, queue = ?3, attempt = ?4, origin = ?5, cause = ?6, calls = ?7, crashes = 0,
+                 due_at = coalesce(?8, due_at)
              where seq = ?1 and owner = ?2",
         )?
         .execute(params![
@@ -175,6 +179,8 @@ pub(super) fn bury(connection: &Connection, seq: i64, owner: i64, dead: &Message
             dead.headers.origin.as_ref().map(Queue::as_str),
             cause_text(dead.headers.cause.as_ref()),
             calls_text(&dead.headers.calls),
+            // A dead letter has been due since its death.
+            dead.headers.died_at.map(Timestamp::as_millisecond),
         ])?;
     Ok(moved == 1)
 }
