@@ -20,7 +20,7 @@ pub(super) async fn execute(id: &str, json: bool, config: &Config) -> anyhow::Re
 }
 
 fn text(shown: &Shown) -> String {
-    let mut text = shown.id().to_owned();
+    let mut text = messages::printable(shown.id()).into_owned();
     let mut line = |name: &str, value: &str| {
         // Writing into a text cannot fail.
         let _ = write!(text, "\n  {name:<10}{value}");
