@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use ::elasticsearch::BulkParts;
 use reqwest::Method;
 use serde::Deserialize;
 
@@ -13,8 +14,8 @@ use crate::batch::Item;
 use crate::{Batch, StoreError, Verdict};
 
 /// Asks for the effect on each item. An index without a primary shard is waited for 20 s, not the server's minute.
-const PATH: &str = "_bulk?timeout=20s&filter_path=items.*.result,items.*.status,items.*.error.type,items.*.error.reason,\
-                    items.*.error.caused_by.type,items.*.error.caused_by.reason,items.*.error.index";
+const PARAMETERS: &str = "timeout=20s&filter_path=items.*.result,items.*.status,items.*.error.type,items.*.error.reason,\
+                          items.*.error.caused_by.type,items.*.error.caused_by.reason,items.*.error.index";
 
 /// Writes a batch, in as many requests as the server's limit asks for.
 pub(super) async fn write(store: &Elasticsearch, batch: &Batch) -> Result<Vec<Verdict>, StoreError> {
@@ -48,7 +49,8 @@ async fn send(
     if body.len() > store.request_bytes {
         return Ok(None);
     }
-    let answer = store.ask(Method::POST, PATH, body).await?;
+    let path = format!("{}?{PARAMETERS}", BulkParts::None.url());
+    let answer = store.ask(Method::POST, &path, body).await?;
     if answer.status.as_u16() == 413 {
         return Ok(None);
     }

@@ -1,4 +1,5 @@
-//! The HTTP client: one request to one of the hosts. Follows no redirect, and reads an answer up to a bound.
+//! The HTTP client: one request to one of the hosts. Follows no redirect, and reads an answer up to a bound. The crate
+//! `elasticsearch` builds the paths of the API; its own transport follows redirects and reads answers of any size.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -130,7 +131,7 @@ impl Client {
     fn url(&self, path: &str) -> Result<Url, StoreError> {
         let turn = self.next.fetch_add(1, Ordering::Relaxed);
         let host = self.hosts.get(turn % self.hosts.len().max(1));
-        let url = host.and_then(|host| host.join(path).ok());
+        let url = host.and_then(|host| host.join(path.trim_start_matches('/')).ok());
         url.ok_or_else(|| {
             StoreError::Misconfigured("ES_HOST names no host; set host:port or https://host:port".to_owned())
         })

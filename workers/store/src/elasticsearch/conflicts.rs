@@ -1,6 +1,7 @@
 //! What takes the place of our index templates: templates of others with a higher priority, and indices that were made
 //! by them. Asks only.
 
+use ::elasticsearch::indices::IndicesSimulateIndexTemplateParts;
 use std::collections::BTreeMap;
 
 use reqwest::Method;
@@ -154,7 +155,7 @@ async fn simulated(store: &Elasticsearch, name: &str) -> Result<Option<Made>, St
         #[serde(default)]
         template: Made,
     }
-    let answer = store.ask(Method::POST, &format!("_index_template/_simulate_index/{name}"), ()).await?;
+    let answer = store.ask(Method::POST, &IndicesSimulateIndexTemplateParts::Name(name).url(), ()).await?;
     if !answer.status.is_success() {
         return untold(answer.accepted());
     }

@@ -1,5 +1,6 @@
 //! Queries in the search engine's own language, and hits out of its answers.
 
+use ::elasticsearch::{CountParts, ScrollParts, SearchParts};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -95,8 +96,12 @@ impl<'a> Reach<'a> {
 
     fn path(&self, verb: &str) -> String {
         let Self { indices, is_one, query: _, more } = self;
-        let whole = if verb == "_search" { WHOLE } else { "" };
-        format!("{indices}/{verb}?ignore_unavailable={}&allow_no_indices=true&{whole}{more}", !is_one)
+        let indices = [indices.as_str()];
+        let (url, whole) = match verb {
+            "_count" => (CountParts::Index(&indices).url(), ""),
+            _ => (SearchParts::Index(&indices).url(), WHOLE),
+        };
+        format!("{url}?ignore_unavailable={}&allow_no_indices=true&{whole}{more}", !is_one)
     }
 
     /// Leaves out red indices whose period lies far from the times asked for; true when there was one.
@@ -207,7 +212,7 @@ pub(super) async fn scan(
         Some(Cursor(Position::Scroll(id))) => {
             let body = json!({"scroll": KEEP, "scroll_id": id});
             // Not asked again: the shards that did answer have gone on.
-            whole(&store.ask(Method::POST, "_search/scroll", body.to_string()).await?.accepted()?)?
+            whole(&store.ask(Method::POST, &ScrollParts::None.url(), body.to_string()).await?.accepted()?)?
         }
         Some(Cursor(Position::Behind { .. })) => {
             return Err(StoreError::Misconfigured("this cursor belongs to another store".to_owned()));
@@ -227,7 +232,7 @@ pub(super) async fn scan(
 
 /// Its place would otherwise be kept for nothing; it is forgotten in time anyway.
 pub(super) async fn leave(store: &Elasticsearch, place: String) {
-    let _ = store.ask(Method::DELETE, "_search/scroll", json!({"scroll_id": [place]}).to_string()).await;
+    let _ = store.ask(Method::DELETE, &ScrollParts::None.url(), json!({"scroll_id": [place]}).to_string()).await;
 }
 
 /// What a question in the search engine's language finds.

@@ -1,5 +1,6 @@
 //! The index templates on the server: loaded, compared, and taken away again by tests.
 
+use ::elasticsearch::indices::{IndicesGetIndexTemplateParts, IndicesPutIndexTemplateParts};
 use std::collections::BTreeMap;
 
 use reqwest::{Method, StatusCode};
@@ -23,7 +24,7 @@ pub(super) async fn load(store: &Elasticsearch) -> Result<SetupReport, StoreErro
             TemplateState::Missing => Change::Created,
         };
         // Written even when nothing changed: this tells whether the user may.
-        let path = format!("_index_template/{name}");
+        let path = IndicesPutIndexTemplateParts::Name(&name).url();
         store.ask(Method::PUT, &path, wanted.to_string()).await?.accepted_aloud()?.acknowledged()?;
         untaught = teach(store, kind, &wanted).await?.err().or(untaught);
         changes.push((name, change));
@@ -116,7 +117,8 @@ async fn found(store: &Elasticsearch) -> Result<BTreeMap<String, Value>, StoreEr
         name: String,
         index_template: Value,
     }
-    let answer = store.ask(Method::GET, &format!("_index_template/{}ua-*", store.prefix()), ()).await?;
+    let names = format!("{}ua-*", store.prefix());
+    let answer = store.ask(Method::GET, &IndicesGetIndexTemplateParts::Name(&names).url(), ()).await?;
     if answer.status == StatusCode::NOT_FOUND {
         return Ok(BTreeMap::new());
     }
