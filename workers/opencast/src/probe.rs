@@ -380,12 +380,13 @@ fn lists_tracking(paths: &[String]) -> bool {
     paths.iter().any(|path| path.trim_end_matches('/').ends_with("/usertracking"))
 }
 
-/// An answer, or none where the endpoint is not there or not for this user.
+/// The answer of an endpoint that the harvest does not need; none where it fails. Only a server that is away is an error:
+/// one endpoint in trouble must not keep the worker from starting.
 fn optional<T>(answer: Result<T, Refusal>) -> Result<Option<T>, Refusal> {
     match answer {
         Ok(answer) => Ok(Some(answer)),
-        Err(Refusal { reason, .. }) if reason != Reason::Trouble && reason != Reason::Other => Ok(None),
-        Err(refusal) => Err(refusal),
+        Err(refusal) if matches!(refusal.failure, Failure::Hold { .. }) => Err(refusal),
+        Err(_) => Ok(None),
     }
 }
 

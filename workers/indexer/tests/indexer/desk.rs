@@ -2,6 +2,7 @@
 
 use indexer::DeadLetterDesk;
 use indexer::desk::{self, Archive, Choice, Fate, Filter, Replaying};
+use jiff::SignedDuration;
 use messages::zoom::Task;
 use messages::{Calls, Cause, CauseClass, DeadLetter, DeadState, Family, Lane, Queue, Source, encode};
 use runtime::Message;
@@ -249,10 +250,13 @@ async fn many_are_replayed_in_the_order_of_their_deaths_while_workers_run() {
 async fn letters_that_are_not_replayed_are_in_nobodys_way() {
     let place = Place::new();
     let desk = DeadLetterDesk::new(place.store.clone());
+    let now = runtime::clock::now();
     let many = |name: &str, count: usize, replays: u32, queue: Queue| -> Vec<Message> {
         let letter = |n| {
             let mut letter = dead(&format!("{name}{n:04}"), CauseClass::TooLarge, queue.clone());
             letter.headers.replays = replays;
+            // The more often it was replayed, the older it is: these come first.
+            letter.headers.died_at = Some(now - SignedDuration::from_mins(replays.into()));
             letter
         };
         (0..count).map(letter).collect()

@@ -232,7 +232,8 @@ pub(super) async fn scan(
 
 /// Its place would otherwise be kept for nothing; it is forgotten in time anyway.
 pub(super) async fn leave(store: &Elasticsearch, place: String) {
-    let _ = store.ask(Method::DELETE, &ScrollParts::None.url(), json!({"scroll_id": [place]}).to_string()).await;
+    let _ =
+        store.ask(Method::DELETE, &ScrollParts::None.url(), json!({"scroll_id": [place]}).to_string()).await;
 }
 
 /// What a question in the search engine's language finds.
