@@ -51,7 +51,8 @@ main() {
   $quick || check "demo" shown env UA_DATA_DIR="$work/data" timeout --foreground 300 "${CARGO_TARGET_DIR:-target}/debug/ua" demo
   $quick || deployment_files
   $quick || check "quota of a fleet" shown timeout --foreground 300 cargo test --workspace --locked --bench figures -- --bench quota-short
-  check "fuzz targets, 60 s" shown timeout --foreground 300 cargo run --locked -p fuzz -- --seconds 60
+  check "fuzz targets, built" cargo build --workspace --locked --bins
+  check "fuzz targets, 60 s" shown timeout --foreground 300 "${CARGO_TARGET_DIR:-target}/debug/fuzz" --seconds 60
   $quick || check "chaos, seed $CHAOS_SEED" shown timeout --foreground 1200 cargo test --workspace --locked --test chaos -- --seconds 60 --seed "$CHAOS_SEED"
   $quick || ! $stack || composed_stack
 }

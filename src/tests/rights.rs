@@ -111,7 +111,7 @@ async fn fetched_and_indexed(program: &Program, amqp: &str, prefix: &str) {
         program.call(&["dlq", "list"]).out.contains("bad-shape")
     })
     .await;
-    says(program, &["dlq", "replay", "--class", "bad-shape"], "replayed 1 of 1 dead letters");
+    says(program, &["dlq", "replay", "--class", "bad-shape"], "replayed 1 of 1 dead letter");
     says(program, &["quota", "set", "heavy=50%"], "heavy: 120,000 calls a minute (50 %)");
     says(program, &["pause", "heavy", "--why", "exams"], "heavy: paused until it is resumed (exams)");
     // What workers say of the quota is some moments old.

@@ -282,7 +282,7 @@ async fn retries_and_dead_letters_are_counted_by_class() {
         let page = Page::read(&get(&address, "/metrics").await.1);
         let dead = page.values("ua_dead_letters_total", "role=\"zoom.detail\"");
         let verdicts = page.values("ua_documents_total", "");
-        (dead.len(), verdicts.len()) == (messages::CauseClass::ALL.len(), 5)
+        (dead.len(), verdicts.len()) == (messages::CauseClass::ALL.len(), 7)
             && dead.iter().chain(&verdicts).all(|value| *value == 0.0)
     })
     .await;

@@ -57,7 +57,7 @@ async fn the_workers_of_all_processes_are_named_with_their_holds() {
     eventually("the hold is told in words", 60, async || {
         let told = program.call(&["status"]).out;
         told.contains("zoom.detail is on hold: zoom's api cannot be reached; ")
-            && told.contains(" messages waiting; resumes when that is well again")
+            && told.contains(" messages waiting; tries again ")
     })
     .await;
     fetching.kill();

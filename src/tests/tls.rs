@@ -112,7 +112,7 @@ async fn elasticsearch_is_reached_over_tls_when_its_authority_is_trusted_and_onl
     let trusted =
         setup(program(&identity).with("ES_HOST", at("localhost")).with("ES_CA_CERT", "ca.pem")).await;
     assert_eq!(trusted.code, Some(0), "{}", trusted.err);
-    refused(&setup(program(&identity).with("ES_HOST", at("localhost"))).await, "ES_HOST");
+    refused(&setup(program(&identity).with("ES_HOST", at("localhost"))).await, "ES_CA_CERT");
     refused(
         &setup(program(&identity).with("ES_HOST", at("127.0.0.1")).with("ES_CA_CERT", "ca.pem")).await,
         "ES_HOST",

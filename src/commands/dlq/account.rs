@@ -49,7 +49,7 @@ impl Account {
             // A line of these two texts and a word can always be written.
             let _ = output::say_json(&Line { id, outcome: fate.name(), text: fate.to_string() });
         } else if self.named || (!fate.is_done() && self.undone <= NAMED) {
-            output::say(&format!("{id}: {fate}"));
+            output::say(&format!("{}: {fate}", messages::printable(id)));
         }
         if self.said.elapsed() >= EVERY {
             self.said = Instant::now();

@@ -72,7 +72,10 @@ impl Dates {
             return None;
         }
         let before = Timestamp::try_from(httpdate::parse_http_date(text(DATE)?).ok()?).ok()?;
-        *self.proxy.lock().unwrap_or_else(PoisonError::into_inner) = proxy(text(SERVER), text(VIA));
+        // One answer of a proxy is enough: it may name itself on some paths only.
+        if let Some(name) = proxy(text(SERVER), text(VIA)) {
+            *self.proxy.lock().unwrap_or_else(PoisonError::into_inner) = Some(name);
+        }
         *self.heard.lock().unwrap_or_else(PoisonError::into_inner) = Some((before, Instant::now()));
         // Before the first answer it may have been any second.
         let after = after.unwrap_or(Timestamp::UNIX_EPOCH);
