@@ -6,16 +6,23 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use futures_util::future::join_all;
-use messages::{Family, JobHead, JobId, Receipt, RunId, decode};
+use jiff::{SignedDuration, Timestamp};
+use messages::{Family, JobHead, JobId, Queue, Receipt, ReceiptState, RunId, decode};
 use planner::{RunRecord, RunState, Taken};
-use runtime::{Broker, BrokerError, Delivery, Message, Sift, clock};
-use store::{Kind, Store};
-use tracing::{debug, info};
+use runtime::{Broker, BrokerError, Card, Delivery, Message, Sift, clock};
+use store::{Kind, Order, Query, Store};
+use tracing::{debug, info, warn};
 
-use crate::{filing, runs};
+use crate::filing;
 
-/// How long lists that are in a worker's hands are waited for: their jobs come when they are done.
+/// How long jobs in progress are waited for: workers stop them within about a second.
 const PATIENCE: Duration = Duration::from_secs(15);
+/// How long workers may take to say what they do.
+const ANSWERS: Duration = Duration::from_secs(1);
+/// For how long a cancelled run is remembered by the broker.
+const REMEMBERED: SignedDuration = SignedDuration::from_hours(24 * 365);
+/// Receipts written off at once.
+const SOME: usize = 1_000;
 /// The pause between two looks.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
@@ -24,38 +31,106 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 pub(crate) struct Cancelled {
     /// Jobs taken out.
     pub taken: u64,
-    /// Jobs that are neither done nor taken out: in workers' hands.
+    /// Jobs in progress.
     pub left: u64,
 }
 
-/// Cancels a run: its record says so first, then its jobs are taken out until none is found any more.
+/// Cancels a run. Its record in the store and at the broker says so first; from then on no worker begins a job of it,
+/// and jobs in progress stop. Then its waiting jobs are taken out, until none is found.
 ///
-/// May be interrupted at any point and done again.
+/// With `waits` jobs in progress are waited for until they have stopped, else for some seconds. May be interrupted at
+/// any point and done again.
 ///
 /// # Errors
 /// When the broker or the store is away.
-pub(crate) async fn cancel(record: RunRecord, broker: &Broker, store: &Store) -> anyhow::Result<Cancelled> {
+pub(crate) async fn cancel(
+    record: RunRecord,
+    waits: bool,
+    broker: &Broker,
+    store: &Store,
+) -> anyhow::Result<Cancelled> {
     let run = record.run.clone();
     filing::record(store, &record.into_state(RunState::Cancelled, clock::now())).await?;
-    let (began, mut taken) = (Instant::now(), 0);
+    broker.cancel(&run).await?;
+    forget_old(broker, store).await?;
+    let (began, since, mut taken, mut told) = (Instant::now(), clock::now(), 0, false);
     loop {
-        store.refresh().await?;
         let mut found = 0;
         for queue in Family::ALL.into_iter().flat_map(Family::queues) {
             found += take_out(broker.sift(queue, of(&run)), store).await?;
         }
         found += take_out(broker.sift_parked(of(&run)), store).await?;
         taken += found;
-        let left = runs::waiting(store, &run).await?;
-        debug!(%run, found, left, "took {found} jobs out, {left} are left");
-        // A list that was in a worker's hands may have published more meanwhile.
-        if found == 0 && (left == 0 || began.elapsed() >= PATIENCE) {
-            return Ok(Cancelled { taken, left });
-        }
-        if found == 0 {
-            tokio::time::sleep(LOOK_AGAIN).await;
-        } else {
+        debug!(%run, found, "took {found} jobs out");
+        if found > 0 {
             info!(%run, "{taken} jobs taken out");
+            continue;
+        }
+        let hands = Hands::look(broker, &run, since).await?;
+        let late = began.elapsed() >= PATIENCE;
+        if hands.jobs == 0 && (hands.is_quiet || late) {
+            // Nothing of it can start any more: a receipt that says "planned" has no job.
+            write_off(store, &run).await?;
+            return Ok(Cancelled { taken, left: 0 });
+        }
+        if late && !waits {
+            return Ok(Cancelled { taken, left: hands.jobs });
+        }
+        if late && !std::mem::replace(&mut told, true) {
+            warn!(%run, "waiting for jobs in progress: {}", hands.jobs);
+        }
+        tokio::time::sleep(LOOK_AGAIN).await;
+    }
+}
+
+/// What workers do at the moment.
+struct Hands {
+    /// Jobs of the run in progress, as far as workers say. A worker that has not said anything since the cancel counts
+    /// as one.
+    jobs: u64,
+    /// Nothing is on its way into the store.
+    is_quiet: bool,
+}
+
+impl Hands {
+    async fn look(broker: &Broker, run: &RunId, since: Timestamp) -> anyhow::Result<Self> {
+        let cards = broker.call_roll(ANSWERS).await?;
+        // RabbitMQ's workers write their cards when they are asked for them.
+        let is_old = |card: &&Card| matches!(broker, Broker::Local(_)) && card.written_at <= since;
+        let silent = cards.iter().filter(is_old).count() as u64;
+        let roles = || cards.iter().flat_map(|card| &card.roles).map(|role| &role.now);
+        let jobs: u64 = roles().filter_map(|role| role.runs.get(run)).sum();
+        let documents = broker.depth(&Queue::documents()).await?;
+        let writing = roles().any(|role| role.name == "index" && role.in_flight > 0);
+        Ok(Self { jobs: jobs.max(silent), is_quiet: documents.ready == 0 && !writing })
+    }
+}
+
+/// Removes the broker's records of runs that were cancelled long ago.
+async fn forget_old(broker: &Broker, store: &Store) -> anyhow::Result<()> {
+    let before = clock::now().checked_sub(REMEMBERED).unwrap_or(Timestamp::MIN);
+    let old = Query::all(Kind::Runs).with("state", RunState::Cancelled.name());
+    let old =
+        old.between("planned_at", Timestamp::UNIX_EPOCH, before).sorted("planned_at", Order::Descending);
+    let hits = store.search(&old.limit(SOME)).await?;
+    let runs: Vec<RunId> = hits.iter().map(|hit| RunId::from(hit.id.as_str())).collect();
+    Ok(broker.forget_cancelled(&runs).await?)
+}
+
+/// Files the receipts of jobs that a list planned and did not publish.
+async fn write_off(store: &Store, run: &RunId) -> anyhow::Result<()> {
+    store.refresh().await?;
+    let planned = Query::all(Kind::Harvests).with("state", ReceiptState::Planned.name()).with("run", run);
+    let mut after = None;
+    loop {
+        let (hits, next) = store.scan(&planned, SOME, after).await?;
+        let receipts: Vec<Receipt> =
+            hits.iter().filter_map(|hit| serde_json::from_str(hit.source.get()).ok()).collect();
+        let receipts: Vec<Receipt> = receipts.into_iter().map(planner::written_off).collect();
+        filing::receipts(store, &receipts).await?;
+        match next {
+            Some(next) => after = Some(next),
+            None => return Ok(()),
         }
     }
 }

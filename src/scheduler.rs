@@ -14,7 +14,7 @@ use tracing::{info, warn};
 
 use crate::config::Config;
 use crate::planning::{self, By, Means, Planned, Today};
-use crate::{exit, runs, sources};
+use crate::{clocks, exit, runs, sources};
 
 /// The name the schedulers stand for.
 pub(crate) const LEAD: &str = "schedule";
@@ -120,6 +120,7 @@ impl Scheduler {
 
     /// Plans for the latest firing that is due, if one is.
     async fn look(&self, begun: Timestamp) -> anyhow::Result<()> {
+        clocks::agree(&self.store).await?;
         let (now, last) = (clock::now(), runs::last_slot(&self.store).await?);
         let Some(slot) = self.schedule.due(now, last.unwrap_or(begun)) else { return Ok(()) };
         self.fire(now, slot, last).await?;

@@ -14,9 +14,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::config::Config;
-use crate::roster;
 use crate::scheduler::Scheduler;
 use crate::sources::Fetcher;
+use crate::{clocks, roster};
 
 /// How long the first message of a batch waits for company, and how long it waits in vain.
 const LINGER: Duration = Duration::from_secs(1);
@@ -65,13 +65,20 @@ pub struct Running {
     stop: CancellationToken,
     /// Answers roll calls as long as there are roles.
     answering: Option<AbortOnDropHandle<()>>,
+    /// Compares the clock with the store's as long as there are roles.
+    watching: Option<AbortOnDropHandle<()>>,
 }
 
 impl Parts {
     /// Starts the roles; `stop` ends them, each handing back what it cannot finish within `grace`.
     pub fn start(self, config: &Config, stop: &CancellationToken, grace: Duration) -> Running {
-        let mut running =
-            Running { statuses: Vec::new(), tasks: JoinSet::new(), stop: stop.clone(), answering: None };
+        let mut running = Running {
+            statuses: Vec::new(),
+            tasks: JoinSet::new(),
+            stop: stop.clone(),
+            answering: None,
+            watching: None,
+        };
         for fetcher in &self.fetchers {
             let mut roles = Roles { parts: &self, config, grace, running: &mut running };
             Arc::clone(fetcher).start(&mut roles);
@@ -89,6 +96,8 @@ impl Parts {
             running.statuses.push(Arc::clone(&status));
             running.tasks.spawn(self.scheduler(schedule, config, status).run(stop.clone()));
         }
+        let watching = clocks::watch(self.store.clone(), stop.clone());
+        running.watching = Some(AbortOnDropHandle::new(tokio::spawn(watching)));
         let fetchers = self.fetchers.clone();
         let quota = move || fetchers.iter().flat_map(|fetcher| fetcher.quotas()).collect();
         let answering = roster::answer(self.broker.clone(), running.statuses.clone(), quota, stop.clone());

@@ -110,10 +110,10 @@ pub enum Command {
     Setup(Setup),
     /// Test servers, permissions and settings
     ///
-    /// Prints one line per check: ✔ passed, ! notable, ✘ failed, with the next step. Changes nothing. Costs one medium
+    /// Prints one line per check: ✔ passed, ! notable, ✘ failed, with the next step. Changes nothing without `--repair-versions`. Costs one medium
     /// call of the Zoom account. Exit codes: 0 nothing failed, 1 something outside the configuration failed, 2 the
     /// configuration is wrong.
-    Check(Json),
+    Check(Check),
     /// Query the health of the worker that serves on `UA_HTTP`
     Health(Health),
     /// Run the whole pipeline against a simulated account
@@ -126,6 +126,17 @@ pub enum Command {
     Man(Man),
     /// Write shell completions
     Completions(Completions),
+}
+
+/// `ua check`
+#[derive(Debug, Args)]
+pub struct Check {
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Remove documents whose version is ahead of the store's clock, and plan their dates again
+    #[arg(long, conflicts_with = "json")]
+    pub repair_versions: bool,
 }
 
 /// Machine-readable output.

@@ -30,6 +30,9 @@ pub struct Cancel {
     /// Skip the confirmation prompt
     #[arg(long)]
     pub yes: bool,
+    /// Wait until jobs in progress have stopped
+    #[arg(long)]
+    pub wait: bool,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
@@ -38,6 +41,7 @@ pub struct Cancel {
 const CANCEL_EXAMPLES: &str = "Example:
   ua cancel 20260103T040506789-2026-01-01..2026-06-30
 
-Jobs that wait in the queues are taken out and their receipts say `cancelled`; workers may go on meanwhile. What a
-worker has in its hands is finished: the exit code is then 3, and the same command again says what became of it.
-`ua plan` of the same dates publishes again what is missing.";
+Jobs that wait in the queues are taken out and their receipts say `cancelled`. Workers stop jobs of the run that are in
+progress within seconds. Exit code 0: nothing of the run will start, neither a retry nor a replayed dead letter. Exit
+code 3: a worker still has jobs in progress; it stops them, and --wait waits for that. `ua plan` of the same dates makes
+a new run of what is missing.";

@@ -1,8 +1,10 @@
 //! `ua cancel`: takes the waiting jobs of a run out of the queues.
 
-use messages::RunId;
-use planner::RunState;
+use messages::{Family, Queue, RunId};
+use planner::{RunRecord, RunState};
+use runtime::Broker;
 use serde::Serialize;
+use store::Store;
 
 use crate::assemble;
 use crate::cancelling::{self, Cancelled};
@@ -24,17 +26,34 @@ pub(super) async fn execute(asked: Cancel, config: &Config) -> anyhow::Result<Ou
     crate::templates::current(&store).await?;
     let record = runs::get(&store, &asked.run).await?;
     let waiting = runs::waiting(&store, &asked.run).await?;
-    if record.state == RunState::Published && waiting == 0 {
-        return say(&asked, Cancelled { taken: 0, left: 0 });
+    let broker = assemble::broker(config, "cancel").await?;
+    let cancelled = cancel(&asked, record, waiting, &broker, &store).await;
+    broker.close().await;
+    say(&asked, cancelled?)
+}
+
+async fn cancel(
+    asked: &Cancel,
+    record: RunRecord,
+    waiting: u64,
+    broker: &Broker,
+    store: &Store,
+) -> anyhow::Result<Cancelled> {
+    // A list's jobs may be queued before their receipts are in the store: a run is over only when the queues are empty.
+    let is_over = record.state == RunState::Published && waiting == 0 && !holds_anything(broker).await?;
+    if is_over {
+        return Ok(Cancelled { taken: 0, left: 0 });
     }
     if !asked.yes && record.state != RunState::Cancelled {
         let what = format!("{} of run {} wait", words::some(waiting, "job"), asked.run);
         ask::or_yes(&what, "Take them out of the queues?", "nothing was cancelled")?;
     }
-    let broker = assemble::broker(config, "cancel").await?;
-    let cancelled = cancelling::cancel(record, &broker, &store).await;
-    broker.close().await;
-    say(&asked, cancelled?)
+    cancelling::cancel(record, asked.wait, broker, store).await
+}
+
+async fn holds_anything(broker: &Broker) -> anyhow::Result<bool> {
+    let jobs = Family::ALL.into_iter().flat_map(Family::queues);
+    Ok(broker.holds_any(&jobs.chain([Queue::documents()]).collect::<Vec<_>>()).await?)
 }
 
 fn say(asked: &Cancel, Cancelled { taken, left }: Cancelled) -> anyhow::Result<Outcome> {
@@ -47,8 +66,9 @@ fn say(asked: &Cancel, Cancelled { taken, left }: Cancelled) -> anyhow::Result<O
         return Ok(Outcome::Complete);
     }
     output::remark(&format!(
-        "{} left in workers' hands; run the same command again to take out what they do not finish",
+        "{} in progress; the workers stop them. `ua cancel --wait {}` waits for that",
         words::some(left, "job"),
+        asked.run,
     ));
     Ok(Outcome::Incomplete)
 }

@@ -95,6 +95,7 @@ pub(super) async fn harvest(wish: &Wish, pass: &Pass<'_>) -> anyhow::Result<(Sum
     let store = assemble::store(config)?;
     let set_up = start::persist(once, async || Ok(store.setup().await?)).await?;
     crate::templates::fits(&set_up.conflicts)?;
+    crate::clocks::agree(&store).await?;
     let purse = purse(pass, &broker).await?;
     // Who may not fetch plans nothing, either.
     let fetcher = sources::of(source).join(config, &purse).await?;

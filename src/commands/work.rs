@@ -132,10 +132,15 @@ async fn parts(words: &Work, config: &Config, site: &Site) -> anyhow::Result<Par
         insist(&source.to_string(), site, || sources::of(*source).check(config)).await
     }));
     let (broker, (), _) = tokio::try_join!(broker, templates, credentials)?;
+    insist("a clock that is right", site, || crate::clocks::agree(&store)).await?;
     // Credentials are good: only now does this process take part in the quotas.
     let mut fetchers = Vec::new();
     for source in wanted {
         fetchers.push(join(source, config, &broker, site).await?);
+    }
+    if config.amqp.is_some() && !fetchers.is_empty() {
+        crate::clocks::hear_leader().await;
+        insist("a clock that is right", site, || crate::clocks::agree(&store)).await?;
     }
     Ok(Parts { broker, store, fetchers, index, schedule, policy: Policy::ROLE })
 }

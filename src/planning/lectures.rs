@@ -7,7 +7,7 @@ use planner::{Coverage, Lectures};
 use runtime::{Broker, clock};
 use store::Store;
 
-use super::{Planned, Wish, awaited, jobs_wait};
+use super::{Planned, Wish, awaited, lost};
 use crate::config::Config;
 use crate::coverage;
 
@@ -21,7 +21,7 @@ pub async fn plan(wish: &Wish, config: &Config, broker: &Broker, store: &Store) 
     store.refresh().await?;
     let none_named = wish.dates.is_empty() && wish.episodes.is_empty() && !wish.catalogue;
     let dates = if none_named { planner::recent_dates(now, &zone) } else { wish.dates.clone() };
-    let mut known = Coverage::default().with_jobs_waiting(jobs_wait(broker).await?);
+    let mut known = Coverage::default().with_queues(lost::queues(broker, store, Source::Opencast).await?);
     if let (Some(first), Some(last)) = (dates.iter().min(), dates.iter().max()) {
         coverage::lectures(store, *first, *last, |receipt| known.add(receipt)).await?;
     }

@@ -9,7 +9,7 @@ use planner::{Coverage, Experience, PlannedJob, Quota, Wanted};
 use runtime::{Broker, clock};
 use store::{Kind, Query, Store};
 
-use super::{Planned, Wish, jobs_wait};
+use super::{Planned, Wish, lost};
 use crate::config::Config;
 use crate::coverage;
 
@@ -31,7 +31,7 @@ pub async fn plan(
     let now = clock::now();
     store.refresh().await?;
     let today = coverage::today();
-    let mut known = Coverage::default().with_jobs_waiting(jobs_wait(broker).await?);
+    let mut known = Coverage::default().with_queues(lost::queues(broker, store, Source::Zoom).await?);
     let since = today.saturating_sub(jiff::Span::new().days(EXPERIENCE_DAYS));
     coverage::lists(store, since, today, |receipt| add(&mut known, receipt, &account)).await?;
     let mut known = known.with_experience(experience(store, &account, since, today).await?);

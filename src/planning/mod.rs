@@ -3,20 +3,20 @@
 
 mod awaited;
 pub mod lectures;
+pub(crate) mod lost;
 pub mod meetings;
 mod wish;
 
 use anyhow::Context as _;
 use jiff::Timestamp;
-use messages::{Family, Source};
+use messages::Source;
 use planner::{Asked, Origin, Plan, RunRecord, RunState};
 use runtime::{Broker, Message, Outbox, clock};
 use store::Store;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
-use crate::filing;
-use crate::{sources, words};
+use crate::{clocks, filing, sources, words};
 
 pub use wish::Wish;
 
@@ -88,12 +88,6 @@ impl Planned {
     }
 }
 
-/// What still waits in the queues is not lost, however old it is.
-async fn jobs_wait(broker: &Broker) -> anyhow::Result<bool> {
-    let jobs: Vec<_> = Family::ALL.into_iter().flat_map(Family::queues).collect();
-    Ok(broker.holds_any(&jobs).await?)
-}
-
 /// Who publishes a plan, and for which firing of the schedule.
 #[derive(Debug, Clone, Copy)]
 pub struct By {
@@ -123,6 +117,7 @@ pub async fn publish(
     broker: &Broker,
     store: &Store,
 ) -> anyhow::Result<()> {
+    clocks::not_ahead(store).await?;
     let record = RunRecord::new(now, &asked, &plan, by.origin, by.slot);
     filing::record(store, &record).await?;
     let mut outbox = Outbox::new(broker.clone(), CancellationToken::new());

@@ -245,7 +245,9 @@ async fn the_management_api_tells_of_alarms_and_policies() {
     let path = format!("policies/%2F/{}", site.prefix);
     site.manage(reqwest::Method::PUT, &path, policy).await;
     eventually("the policy is seen", 30, async || {
-        said(&check(&program).1, "queues", "notable").contains("sets max-length of 1 queue to 5")
+        let (code, lines) = check(&program);
+        let told = said(&lines, "queues", "failing");
+        code == Some(2) && told.contains("sets max-length of 1 queue to 5: it destroys messages")
     })
     .await;
     site.manage(reqwest::Method::DELETE, &path, json!({})).await;

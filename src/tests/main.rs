@@ -6,6 +6,7 @@ mod accounts;
 mod bad_input;
 mod causes;
 mod check;
+mod clock;
 mod console;
 mod demo;
 mod deploy;

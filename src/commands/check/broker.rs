@@ -1,7 +1,7 @@
 //! RabbitMQ: what it is, how its queues compare, what the user may do, whether it takes messages.
 
 use runtime::Broker;
-use runtime::broker::amqp::{QueueState, Survey, Surveyed};
+use runtime::broker::amqp::{Probe, QueueState, Survey, Surveyed};
 
 use super::management;
 use crate::config::{AmqpConfig, Config};
@@ -20,20 +20,25 @@ pub(super) async fn examine(config: &Config) -> Vec<Finding> {
             findings.extend(["queues", "rights"].map(|what| Finding::depends(what, "broker")));
             findings
         }
-        Ok(survey) => {
+        Ok((survey, probe)) => {
             let mut findings = findings(&survey);
-            findings.extend(beside(amqp, &survey).await);
+            findings.extend(beside(amqp, &survey, probe).await);
             findings
         }
     }
 }
 
-async fn survey(config: &Config) -> anyhow::Result<Survey> {
+async fn survey(config: &Config) -> anyhow::Result<(Survey, Option<Probe>)> {
     let broker = assemble::reader(config, "check").await?;
     let Broker::Amqp(amqp) = &broker else { anyhow::bail!("RabbitMQ is not configured") };
     let survey = amqp.survey().await;
+    // Who may not declare, and a broker that takes nothing, say so themselves.
+    let probe = match &survey {
+        Ok(survey) if survey.blocked.is_none() => amqp.probe().await.ok(),
+        _ => None,
+    };
     broker.close().await;
-    Ok(survey?)
+    Ok((survey?, probe))
 }
 
 fn findings(survey: &Survey) -> Vec<Finding> {
@@ -158,12 +163,36 @@ fn permissions(survey: &Survey) -> String {
 }
 
 /// What AMQP does not tell.
-async fn beside(amqp: &AmqpConfig, survey: &Survey) -> Vec<Finding> {
-    let mut findings = management::examine(amqp, survey).await.unwrap_or_default();
+async fn beside(amqp: &AmqpConfig, survey: &Survey, probe: Option<Probe>) -> Vec<Finding> {
+    let told = management::examine(amqp, survey).await;
+    let is_told = told.as_ref().is_some_and(|told| told.iter().any(|finding| finding.what == "alarms"));
+    let mut findings = told.unwrap_or_default();
+    if !is_told {
+        findings.extend(probe.map(policies));
+    }
     if !findings.iter().any(|finding| finding.what == "timeout") {
         findings.push(timeout());
     }
     findings
+}
+
+/// What a queue of our own has shown of policies.
+fn policies(probe: Probe) -> Finding {
+    let Probe { sent, kept } = probe;
+    if kept < sent {
+        let text =
+            format!("a policy destroys messages: a new queue kept {kept} of {sent}, and nobody was told");
+        return Finding::users("queues", text).remedy(
+            "run `rabbitmqctl list_policies` and `rabbitmqctl list_operator_policies` at the broker, and leave ua's \
+             queues out of the pattern",
+        );
+    }
+    let text = format!(
+        "a new queue kept {sent} messages; policies with larger limits (max-length, message-ttl, expires) are not told \
+         over AMQP"
+    );
+    Finding::unknown("queues", text)
+        .remedy("set AMQP_MANAGEMENT_URL, or run `rabbitmqctl list_policies` at the broker")
 }
 
 /// Neither AMQP nor the management API tells the broker's own `consumer_timeout`, only what policies make of it.

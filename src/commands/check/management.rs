@@ -78,7 +78,7 @@ async fn ask(amqp: &AmqpConfig, url: &SecretString, survey: &Survey) -> anyhow::
     if queues.iter().any(|queue| queue.policy.is_some() || queue.operator_policy.is_some()) {
         let mut all: Vec<Policy> = api.get(&format!("policies/{vhost}")).await?;
         all.extend(api.get::<Vec<Policy>>(&format!("operator-policies/{vhost}")).await?);
-        findings.extend(policies(&queues, &all));
+        findings.extend(policies(&queues, &all, &survey.pattern));
     }
     Ok(findings)
 }
@@ -154,8 +154,21 @@ fn flags(flags: &[Flag]) -> Vec<Finding> {
     .collect()
 }
 
+/// What a policy may make of a queue so that it lets go of messages, or refuses them.
+const DESTRUCTIVE: [&str; 9] = [
+    "max-length",
+    "max-length-bytes",
+    "message-ttl",
+    "expires",
+    "overflow",
+    "delivery-limit",
+    "dead-letter-exchange",
+    "dead-letter-routing-key",
+    "dead-letter-strategy",
+];
+
 /// Policies change what a queue does behind its arguments' back.
-fn policies(queues: &[Queue], policies: &[Policy]) -> Vec<Finding> {
+fn policies(queues: &[Queue], policies: &[Policy], pattern: &str) -> Vec<Finding> {
     let shelf = assemble::SHELF_LIFE.as_millis();
     let mut findings = Vec::new();
     for policy in policies {
@@ -172,6 +185,15 @@ fn policies(queues: &[Queue], policies: &[Policy]) -> Vec<Finding> {
                 Some(patience) if patience < shelf * 2 => {
                     Finding::worlds("timeout", format!("{text} ms: work would be cut off"))
                         .remedy("make it half an hour or more")
+                }
+                _ if DESTRUCTIVE.contains(&&**name) => {
+                    let what = if name.contains("dead-letter") {
+                        "sends messages elsewhere"
+                    } else {
+                        "destroys messages"
+                    };
+                    Finding::users("queues", format!("{text}: it {what}, and nobody is told"))
+                        .remedy(format!("change its pattern so that it leaves out ua's queues, {pattern}"))
                 }
                 _ => Finding::notable("queues", text)
                     .remedy("take ua's queues out of its pattern, unless it is meant"),
@@ -216,18 +238,17 @@ mod tests {
             r#"[{"name":"short","definition":{"consumer-timeout":60000}},{"name":"other","definition":{"expires":1}},
                 {"name":"long","definition":{"consumer-timeout":7200000}},{"name":"bound","definition":{"max-length":5}}]"#,
         );
-        let found = policies(&queues, &all);
+        let found = policies(&queues, &all, "^ua");
         let of = |state: State| -> Vec<&str> {
             found.iter().filter(|finding| finding.state == state).map(|finding| &*finding.text).collect()
         };
         let cut = "the policy short sets consumer-timeout of 1 queue to 60000 ms: work would be cut off";
-        assert_eq!(of(State::Failing), [cut]);
-        assert_eq!(
-            of(State::Notable),
-            [
-                "the policy long sets consumer-timeout of 1 queue to 7200000",
-                "the policy bound sets max-length of 2 queues to 5",
-            ]
+        let lost =
+            "the policy bound sets max-length of 2 queues to 5: it destroys messages, and nobody is told";
+        assert_eq!(of(State::Failing), [cut, lost]);
+        assert!(
+            found.iter().any(|finding| finding.remedy.as_ref().is_some_and(|remedy| remedy.contains("^ua")))
         );
+        assert_eq!(of(State::Notable), ["the policy long sets consumer-timeout of 1 queue to 7200000"]);
     }
 }

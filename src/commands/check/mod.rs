@@ -8,20 +8,24 @@ mod management;
 mod places;
 mod secrets;
 mod store;
+mod versions;
 
 use std::collections::BTreeSet;
 
-use crate::cli::Json;
+use crate::cli::Check;
 use crate::config::{Config, Environment};
 use crate::exit::{Outcome, usage};
 use crate::finding::{Finding, State};
 use crate::{output, sources, words};
 
 pub(super) async fn execute(
-    words: &Json,
+    words: &Check,
     config: &Config,
     environment: &Environment,
 ) -> anyhow::Result<Outcome> {
+    if words.repair_versions {
+        return versions::repair(config).await;
+    }
     let mut found = Vec::new();
     let mut say = |findings: Vec<Finding>| -> anyhow::Result<()> {
         for finding in &findings {
@@ -46,6 +50,9 @@ pub(super) async fn execute(
         false => store::examine(config).await,
     };
     say(store)?;
+    if has_folder {
+        say(versions::examine(config).await)?;
+    }
     for source in config.begun() {
         say(sources::of(source).examine(config).await)?;
     }

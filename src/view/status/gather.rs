@@ -47,10 +47,11 @@ struct Held {
 
 /// Everything that can be found out. The broker and the store have `patience` each to tell.
 pub(crate) async fn report(config: &Config, patience: Duration) -> Report {
-    let (waiting, held, trouble) = tokio::join!(
+    let (waiting, held, trouble, lost) = tokio::join!(
         within(patience, broker_name(config), Box::pin(waiting(config))),
         within(patience, store_name(config), Box::pin(held(config))),
         tokio::time::timeout(patience, Box::pin(trouble(config))),
+        within(patience, "lost jobs", Box::pin(lost(config))),
     );
     let mut away = Vec::new();
     let mut known = |what, error: anyhow::Error| {
@@ -98,6 +99,8 @@ pub(crate) async fn report(config: &Config, patience: Duration) -> Report {
         parked,
         workers,
         days: held.map(|held| held.days),
+        // Whichever of both is away says so itself.
+        lost: lost.unwrap_or_default(),
         away,
     }
 }
@@ -164,6 +167,15 @@ async fn held(config: &Config) -> anyhow::Result<Held> {
 /// What hinders the store although it answers: a part of its documents may be missing, and then it counts nothing.
 async fn trouble(config: &Config) -> Option<String> {
     assemble::store(config).ok()?.trouble().await
+}
+
+/// Jobs that receipts call planned and no queue holds, by source.
+async fn lost(config: &Config) -> anyhow::Result<Vec<(Source, u64)>> {
+    let store = assemble::store(config)?;
+    let broker = assemble::reader(config, "status").await?;
+    let lost = crate::planning::lost::count(&broker, &store).await;
+    broker.close().await;
+    lost
 }
 
 async fn dead(store: &Store) -> anyhow::Result<u64> {

@@ -27,6 +27,8 @@ pub(crate) struct Report {
     workers: Option<Vec<runtime::Card>>,
     dead: DeadCounts,
     days: Option<Vec<Day>>,
+    /// Jobs that are planned and in no queue.
+    lost: Vec<(messages::Source, u64)>,
     advice: Option<Advice>,
     pub(crate) away: Vec<Away>,
 }

@@ -42,12 +42,26 @@ impl Report {
                 self.parked.unwrap_or(0),
                 now,
             ),
-            queues: self.queues.as_deref().map(|queues| table(queue_table(queues, self.workers.as_deref()))),
+            queues: self.queues.as_deref().map(|queues| Part {
+                sentences: self.lost(),
+                ..table(queue_table(queues, self.workers.as_deref()))
+            }),
             workers: self.workers.as_deref().map(|workers| who_works(workers, waiting, now)),
             days: self.days.as_deref().map(harvested),
             dead: self.dead(),
             advice: self.advice.as_ref().map(Advice::sentences).unwrap_or_default(),
         }
+    }
+
+    fn lost(&self) -> Vec<String> {
+        let said = self.lost.iter().map(|(source, jobs)| {
+            let jobs = words::some(*jobs, "job");
+            format!(
+                "{jobs} of {source} lost: planned, and in no queue; `ua plan` publishes them again, `ua check` looks for \
+                 a policy that removed them"
+            )
+        });
+        said.collect()
     }
 
     fn dead(&self) -> String {
@@ -136,6 +150,7 @@ fn who_works(cards: &[Card], queues: &[QueueLine], now: Timestamp) -> Part {
         sentences.push(format!("{} did not answer", words::some(silent, "worker")));
     }
     sentences.extend(workers::holds(cards, queues, now));
+    sentences.extend(workers::parked(cards, now));
     Part { table: Some(table), sentences }
 }
 

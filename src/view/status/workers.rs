@@ -65,6 +65,31 @@ fn tries(next: Timestamp, now: Timestamp) -> String {
     }
 }
 
+/// A sentence per role and cause: what is parked, why, and when the next attempt is due.
+pub(super) fn parked(workers: &[Card], now: Timestamp) -> Vec<String> {
+    let mut all: Vec<(String, String, runtime::Parked)> = Vec::new();
+    for (role, parked) in workers.iter().flat_map(|card| &card.roles).flat_map(|role| {
+        role.now.parked.iter().map(move |parked| (role.now.name.to_string(), parked.clone()))
+    }) {
+        match all.iter_mut().find(|(name, class, _)| *name == role && *class == parked.class) {
+            Some((.., known)) => {
+                known.messages = known.messages.saturating_add(parked.messages);
+                known.next = known.next.min(parked.next);
+            }
+            None => all.push((role, parked.class.clone(), parked)),
+        }
+    }
+    let said = all.into_iter().map(|(role, class, parked)| {
+        let due = match parked.next <= now {
+            true => "now".to_owned(),
+            false => format!("in {}", words::span(words::between(now, parked.next))),
+        };
+        let messages = words::some(parked.messages, "message");
+        format!("{role} has {messages} parked ({class}: {}); next attempt {due}", parked.why)
+    });
+    said.collect()
+}
+
 /// When work goes on, and how long that is from now.
 pub(super) fn resumes(until: Timestamp, now: Timestamp) -> String {
     if until <= now {

@@ -5,6 +5,7 @@ use runtime::{BatchWorker, Failure, Message, Outbox, clock};
 use store::{Batch, Kind, Split, Store, StoreError, Verdict};
 use tracing::debug;
 
+use crate::ahead::{self, StoreClock};
 use crate::enrich::Enricher;
 use crate::expiry::Expiry;
 use crate::figures;
@@ -47,12 +48,20 @@ pub struct Indexer {
     enricher: Enricher,
     expiry: Expiry,
     refusals: Refusals,
+    clock: StoreClock,
 }
 
 impl Indexer {
     /// An indexer that writes to `store` what `enricher` has added to.
     pub fn new(store: Store, settings: Settings, enricher: Enricher) -> Self {
-        Self { store, settings, enricher, expiry: Expiry::default(), refusals: Refusals::default() }
+        Self {
+            store,
+            settings,
+            enricher,
+            expiry: Expiry::default(),
+            refusals: Refusals::default(),
+            clock: StoreClock::default(),
+        }
     }
 
     /// Sends a load and settles the messages in it.
@@ -124,6 +133,20 @@ impl Indexer {
         Ok(())
     }
 
+    /// Takes the message that was added last out of the load again when it is ahead of the store's clock.
+    async fn hold_back(&self, load: &mut Load, place: usize) -> Option<Failure> {
+        let part = load.parts.last().filter(|part| part.message == place)?;
+        let version = load.batch.newest(part.items.clone())?;
+        if version <= self.clock.newest(&self.store).await {
+            return None;
+        }
+        let newest = self.clock.newest_by_asking(&self.store).await;
+        (version > newest).then(|| {
+            load.take_back();
+            ahead::held(version, newest)
+        })
+    }
+
     async fn index(
         &self,
         messages: &[Message],
@@ -135,6 +158,9 @@ impl Indexer {
             if let Err(cause) = load.add(place, message, self.store.prefix(), &self.settings, &self.enricher)
             {
                 outcomes[place] = Some(Err(Failure::Reject { cause }));
+            }
+            if let Some(held) = self.hold_back(&mut load, place).await {
+                outcomes[place] = Some(Err(held));
             }
             if load.is_full(&self.settings) {
                 self.send(&load, messages, outcomes, outbox).await?;

@@ -81,6 +81,13 @@ impl Load {
         self.parts.iter().find(|part| part.items.contains(&item))
     }
 
+    /// Removes the message that was added last.
+    pub(crate) fn take_back(&mut self) {
+        if let Some(part) = self.parts.pop() {
+            self.batch.truncate(part.items.start);
+        }
+    }
+
     /// True when the load is to be sent before more is added.
     pub(crate) fn is_full(&self, settings: &Settings) -> bool {
         self.batch.len() >= settings.max_documents || self.batch.bytes() >= settings.max_bytes

@@ -76,6 +76,7 @@ impl Dates {
         if let Some(name) = proxy(text(SERVER), text(VIA)) {
             *self.proxy.lock().unwrap_or_else(PoisonError::into_inner) = Some(name);
         }
+        runtime::clock::heard(runtime::clock::Peer::Api, before);
         *self.heard.lock().unwrap_or_else(PoisonError::into_inner) = Some((before, Instant::now()));
         // Before the first answer it may have been any second.
         let after = after.unwrap_or(Timestamp::UNIX_EPOCH);

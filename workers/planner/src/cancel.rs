@@ -39,6 +39,14 @@ pub fn taken_out(taken: &Taken<'_>, held: Option<Receipt>, now: Timestamp) -> Op
     Some(Receipt { state: ReceiptState::Cancelled, finished_at: Some(now.max(after(known))), ..receipt })
 }
 
+/// The receipt of a planned job that is in no queue, since its run was cancelled before it was published. A receipt that
+/// is on its way and says more is newer.
+pub fn written_off(receipt: Receipt) -> Receipt {
+    let finished_at = receipt.planned_at.checked_add(SignedDuration::from_millis(1));
+    let finished_at = Some(finished_at.unwrap_or(receipt.planned_at));
+    Receipt { state: ReceiptState::Cancelled, finished_at, ..receipt }
+}
+
 /// A receipt made from the job alone.
 fn written(Taken { queue, body, .. }: &Taken<'_>) -> Option<Receipt> {
     let receipt = Source::ALL.into_iter().find_map(|source| source.planned(body))?;

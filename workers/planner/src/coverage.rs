@@ -9,11 +9,23 @@ use messages::{Calls, CauseClass, JobId, Receipt, ReceiptState};
 
 use crate::experience::Experience;
 
+/// Where the jobs are that receipts call planned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Queues {
+    /// Jobs wait in the queues: a planned job is taken for one of them, however long ago it was planned.
+    Hold,
+    /// The queues are empty, and workers may have jobs in progress: a planned job is lost after [`crate::LEASE`].
+    #[default]
+    Untold,
+    /// No queue holds a job, and no worker has one: every planned job is lost.
+    Empty,
+}
+
 /// What is held: the latest receipt of each job.
 #[derive(Debug, Clone, Default)]
 pub struct Coverage {
     receipts: BTreeMap<JobId, Known>,
-    pub(crate) jobs_waiting: bool,
+    pub(crate) queues: Queues,
     experience: Option<Experience>,
 }
 
@@ -87,13 +99,17 @@ impl<'a> Day<'a> {
 }
 
 impl Coverage {
-    /// Says whether jobs wait in the queues. While some do, a planned job is taken for one of them however
-    /// long ago it was planned: a backlog may be older than [`crate::LEASE`], and its messages are not lost.
-    /// By default none wait.
+    /// Says what is known of the queues. A backlog may be older than [`crate::LEASE`], and its messages are not lost.
     #[must_use]
-    pub fn with_jobs_waiting(mut self, waiting: bool) -> Self {
-        self.jobs_waiting = waiting;
+    pub fn with_queues(mut self, queues: Queues) -> Self {
+        self.queues = queues;
         self
+    }
+
+    /// As [`Coverage::with_queues`] where only their contents are known.
+    #[must_use]
+    pub fn with_jobs_waiting(self, waiting: bool) -> Self {
+        self.with_queues(if waiting { Queues::Hold } else { Queues::Untold })
     }
 
     /// Says what complete details have cost in the past, of whatever date. By default it is taken from the

@@ -17,8 +17,8 @@ mod schedule;
 mod settled;
 mod window;
 
-pub use cancel::{Taken, taken_out};
-pub use coverage::Coverage;
+pub use cancel::{Taken, taken_out, written_off};
+pub use coverage::{Coverage, Queues};
 pub use cron::CronError;
 pub use daily::{daily, look_back, standard};
 pub use experience::Experience;

@@ -90,7 +90,7 @@ pub fn plan_lectures(now: Timestamp, wanted: &Lectures, coverage: &Coverage, cal
         let known = coverage.of(&Task::actions(date, None).job_id());
         match known {
             _ if wanted.force => tasks.push(Task::actions(date, None)),
-            Some(known) if is_under_way(known, now, coverage.jobs_waiting) => in_flight.push(date),
+            Some(known) if is_under_way(known, now, coverage.queues) => in_flight.push(date),
             Some(known) if is_final(known, date, now, &wanted.zone) && is_believed(known) => {
                 covered.push(date);
             }
@@ -106,7 +106,7 @@ pub fn plan_lectures(now: Timestamp, wanted: &Lectures, coverage: &Coverage, cal
     // Single episodes were asked for by hand: they are fetched anew unless they are on their way already.
     let under_way = |task: &Task| {
         let known = coverage.of(&task.job_id());
-        !wanted.force && known.is_some_and(|known| is_under_way(known, now, coverage.jobs_waiting))
+        !wanted.force && known.is_some_and(|known| is_under_way(known, now, coverage.queues))
     };
     tasks.extend(wanted.picked(now).into_iter().filter(|task| !under_way(task)));
     let price = price(now, &tasks, coverage, calls_per_second);

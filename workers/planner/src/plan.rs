@@ -8,15 +8,15 @@ use messages::zoom::{Event, MeetingContext, Task};
 use messages::{JobId, Lane, MeetingUuid, Queue, Receipt, ReceiptState, RunId, encode};
 
 use crate::calendar::today;
+use crate::coverage::Queues;
 use crate::coverage::{Day, Known};
 use crate::details::{self, Detail};
 use crate::price::{self, Price, Quota};
 use crate::settled::is_final;
 use crate::{Asked, Coverage};
 
-/// For how long a planned job counts as under way when no jobs wait ([`Coverage::with_jobs_waiting`]). After
-/// that its message is taken for lost and it is published again; if it was not lost, doing it twice changes
-/// nothing.
+/// For how long a planned job counts as under way when it is not known whether its message is lost
+/// ([`Queues::Untold`]). After that it is published again; if it was not lost, doing it twice changes nothing.
 pub const LEASE: SignedDuration = SignedDuration::from_hours(6);
 /// Dates that are at most so many days ago are daily work.
 const DAILY_DAYS: i32 = 3;
@@ -106,7 +106,7 @@ pub fn plan(now: Timestamp, wanted: &Wanted, coverage: &Coverage, quota: &Quota)
         now,
         wanted,
         lane: wanted.lane(now),
-        jobs_waiting: coverage.jobs_waiting,
+        queues: coverage.queues,
         tasks: Vec::new(),
         covered: Vec::new(),
         in_flight: Vec::new(),
@@ -130,8 +130,12 @@ pub(crate) fn daily_since(now: Timestamp) -> Date {
 }
 
 /// True for a job that is planned and not lost, as far as one can tell.
-pub(crate) fn is_under_way(known: &Known, now: Timestamp, jobs_waiting: bool) -> bool {
-    let leased = jobs_waiting || now.duration_since(known.planned_at) < LEASE;
+pub(crate) fn is_under_way(known: &Known, now: Timestamp, queues: Queues) -> bool {
+    let leased = match queues {
+        Queues::Hold => true,
+        Queues::Untold => now.duration_since(known.planned_at) < LEASE,
+        Queues::Empty => false,
+    };
     known.state == ReceiptState::Planned && leased
 }
 
@@ -139,7 +143,7 @@ struct Planning<'a> {
     now: Timestamp,
     wanted: &'a Wanted,
     lane: Lane,
-    jobs_waiting: bool,
+    queues: Queues,
     tasks: Vec<Task>,
     covered: Vec<Date>,
     in_flight: Vec<Date>,
@@ -226,11 +230,11 @@ impl Planning<'_> {
     }
 
     fn is_under_way(&self, known: &Known) -> bool {
-        is_under_way(known, self.now, self.jobs_waiting)
+        is_under_way(known, self.now, self.queues)
     }
 
     fn finish(self, price: Price) -> Plan {
-        let Self { now, wanted, lane, tasks, covered, in_flight, held, failed, jobs_waiting: _ } = self;
+        let Self { now, wanted, lane, tasks, covered, in_flight, held, failed, queues: _ } = self;
         let (lists, rest): (Vec<Task>, Vec<Task>) =
             tasks.into_iter().partition(|task| matches!(task, Task::Meetings { .. } | Task::Webinars { .. }));
         let jobs =

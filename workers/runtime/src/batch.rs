@@ -16,7 +16,7 @@ use crate::run::{Role, RunError, caught, confirm, finish, refusal};
 use crate::settle::{self, Signal};
 use crate::status::Status;
 use crate::{
-    BatchWorker, Broker, BrokerError, Consumer, Delivery, Failure, Message, Outbox, pause, telemetry,
+    BatchWorker, Broker, BrokerError, Consumer, Delivery, Failure, Message, Outbox, clock, pause, telemetry,
 };
 
 /// When a batch is full, and what is held beside it.
@@ -79,7 +79,7 @@ pub async fn run_batches<W: BatchWorker>(
                     role.status.turning(finish(&mut batches, role.grace, role.status.name())).await;
                     let well = || {
                         let worker = Arc::clone(&role.worker);
-                        async move { worker.healthy().await }
+                        async move { worker.healthy().await && clock::doubt().is_none() }
                     };
                     let lifted = |_| std::future::ready(false);
                     let ordered = role.broker.lifted(role.status.name());
@@ -235,6 +235,10 @@ async fn perform<W: BatchWorker>(
     outbox: &mut Outbox,
 ) -> Vec<Result<(), Failure>> {
     let every = |failure: Failure| vec![Err(failure); messages.len()];
+    // Versions and expiry go by the clock.
+    if let Some(doubt) = clock::doubt() {
+        return every(Failure::hold(None, doubt.to_string()));
+    }
     let verdicts = match caught(worker.perform(messages, outbox)).await {
         Ok(verdicts) if verdicts.len() == messages.len() => verdicts,
         Ok(_) => {

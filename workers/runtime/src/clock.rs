@@ -1,10 +1,189 @@
 //! The one place where the time of day is read. Everything that decides takes the time as a value.
+//!
+//! Also what other clocks of this installation showed: a machine whose clock is wrong would write versions that outrank
+//! all later ones, and give up dates that it takes for old. One clock that differs may be that of a proxy; when two do,
+//! this one is wrong.
 
-use jiff::Timestamp;
+use std::fmt;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use jiff::{SignedDuration, Timestamp};
+
+/// Clocks that differ by more disagree.
+pub const TOLERANCE: SignedDuration = SignedDuration::from_mins(5);
+
+/// Clocks that disagree with ours, from which on ours is wrong.
+const ENOUGH: usize = 2;
+/// What was heard longer ago says nothing: a machine may sleep meanwhile.
+const FORGOTTEN: Duration = Duration::from_secs(3_600);
+
+static OFFSET_MS: AtomicI64 = AtomicI64::new(0);
+static HEARD: Mutex<Peers> = Mutex::new(Peers([None; 3]));
 
 /// The time now, in whole milliseconds: what is kept and asked for again must not differ by what stores leave out.
 #[expect(clippy::disallowed_methods, reason = "this is the place all others are sent to")]
 pub fn now() -> Timestamp {
-    let now = Timestamp::now();
-    Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
+    let now = Timestamp::now().as_millisecond().saturating_add(OFFSET_MS.load(Ordering::Relaxed));
+    Timestamp::from_millisecond(now).unwrap_or(Timestamp::MAX)
+}
+
+/// Sets this process's clock ahead of the machine's: for tests.
+#[doc(hidden)]
+pub fn set_ahead(by: SignedDuration) {
+    OFFSET_MS.store(i64::try_from(by.as_millis()).unwrap_or(0), Ordering::Relaxed);
+}
+
+/// A clock that ours is compared with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Peer {
+    /// That of the process that leads a quota.
+    Leader,
+    /// The APIs', by the `Date` of their answers.
+    Api,
+    /// The store's.
+    Store,
+}
+
+impl Peer {
+    const ALL: [Self; 3] = [Self::Leader, Self::Api, Self::Store];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Leader => "the quota leader's",
+            Self::Api => "the API's",
+            Self::Store => "the store's",
+        }
+    }
+}
+
+/// Notes what another clock shows at this moment.
+pub fn heard(peer: Peer, theirs: Timestamp) {
+    peers(|peers| peers.0[peer as usize] = Some(Heard { theirs, at: Instant::now() }));
+}
+
+/// Why this machine's clock is taken for wrong, if it is.
+pub fn doubt() -> Option<Doubt> {
+    let now = now();
+    peers(|peers| peers.doubt(now, Instant::now()))
+}
+
+/// How far our clock is ahead of a peer's; `None` when the peer's was not heard lately.
+pub fn ahead_of(peer: Peer) -> Option<SignedDuration> {
+    let now = now();
+    peers(|peers| peers.ahead_of(peer, now, Instant::now()))
+}
+
+/// True when the peer's clock was heard lately and agrees with ours.
+pub fn is_confirmed_by(peer: Peer) -> bool {
+    ahead_of(peer).is_some_and(|ahead| ahead.abs() <= TOLERANCE)
+}
+
+fn peers<T>(work: impl FnOnce(&mut Peers) -> T) -> T {
+    work(&mut HEARD.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+/// Clocks that disagree with ours: at least two.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Doubt {
+    /// How far ours is ahead of each.
+    ahead: Vec<(Peer, SignedDuration)>,
+}
+
+impl fmt::Display for Doubt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the clock of this machine is wrong: it is ")?;
+        for (place, (peer, ahead)) in self.ahead.iter().enumerate() {
+            let and = if place == 0 { "" } else { " and " };
+            write!(f, "{and}{} {}", difference(*ahead), peer.name())?;
+        }
+        f.write_str("; set it (`timedatectl`), and work goes on by itself")
+    }
+}
+
+/// A difference of clocks in words: `730 days ahead of`.
+pub fn difference(ahead: SignedDuration) -> String {
+    let seconds = ahead.abs().as_secs();
+    let (size, unit) = match seconds {
+        172_800.. => (86_400, "days"),
+        7_200.. => (3_600, "hours"),
+        120.. => (60, "minutes"),
+        _ => (1, "seconds"),
+    };
+    let number = (seconds + size / 2) / size;
+    format!("{number} {unit} {}", if ahead.is_negative() { "behind" } else { "ahead of" })
+}
+
+/// What a clock showed, and when that was heard.
+#[derive(Debug, Clone, Copy)]
+struct Heard {
+    theirs: Timestamp,
+    at: Instant,
+}
+
+/// What each peer's clock showed last.
+#[derive(Debug)]
+struct Peers([Option<Heard>; 3]);
+
+impl Peers {
+    /// By a clock that is set neither forward nor back: what was heard before ours was put right counts afterwards.
+    fn ahead_of(&self, peer: Peer, now: Timestamp, at: Instant) -> Option<SignedDuration> {
+        let heard = self.0[peer as usize]?;
+        let since = at.saturating_duration_since(heard.at);
+        let theirs = heard.theirs.checked_add(since).ok()?;
+        (since < FORGOTTEN).then(|| now.duration_since(theirs))
+    }
+
+    fn doubt(&self, now: Timestamp, at: Instant) -> Option<Doubt> {
+        let known = Peer::ALL.into_iter().filter_map(|peer| Some((peer, self.ahead_of(peer, now, at)?)));
+        let ahead: Vec<_> = known.filter(|(_, ahead)| ahead.abs() > TOLERANCE).collect();
+        (ahead.len() >= ENOUGH).then_some(Doubt { ahead })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    fn peers(theirs: [Option<&str>; 3], heard: Instant) -> Peers {
+        Peers(theirs.map(|theirs| theirs.map(|text| Heard { theirs: at(text), at: heard })))
+    }
+
+    #[test]
+    fn one_clock_that_differs_proves_nothing_and_two_do() {
+        let (begin, now) = (Instant::now(), at("2028-11-29T12:00:00Z"));
+        let (right, wrong) = (Some("2028-11-29T12:04:59Z"), Some("2026-11-30T12:00:00Z"));
+        for none in [[None; 3], [right; 3], [wrong, None, None], [right, wrong, right], [None, right, wrong]]
+        {
+            assert_eq!(peers(none, begin).doubt(now, begin), None, "{none:?}");
+        }
+        let doubt = peers([right, wrong, wrong], begin).doubt(now, begin).unwrap();
+        assert_eq!(
+            doubt.to_string(),
+            "the clock of this machine is wrong: it is 730 days ahead of the API's and 730 days ahead of the store's; \
+             set it (`timedatectl`), and work goes on by itself"
+        );
+        let behind = Some("2028-11-29T12:05:01Z");
+        let doubt = peers([behind, None, behind], begin).doubt(now, begin).unwrap().to_string();
+        assert!(
+            doubt.contains("5 minutes behind the quota leader's and 5 minutes behind the store's"),
+            "{doubt}"
+        );
+    }
+
+    #[test]
+    fn a_clock_that_was_put_right_is_not_doubted_any_more() {
+        let begin = Instant::now();
+        let heard = peers([Some("2026-11-30T12:00:00Z"), None, Some("2026-11-30T12:00:00Z")], begin);
+        let later = begin + Duration::from_secs(600);
+        assert!(heard.doubt(at("2028-11-30T12:10:00Z"), later).is_some());
+        assert_eq!(heard.doubt(at("2026-11-30T12:10:00Z"), later), None, "nothing was heard since");
+        let long_ago = begin + FORGOTTEN;
+        assert_eq!(heard.doubt(at("2028-11-30T13:00:00Z"), long_ago), None);
+    }
 }

@@ -10,7 +10,7 @@ use messages::{
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
-use crate::{Attempt, Failure, Message, Outbox, clock};
+use crate::{Attempt, Failure, Message, Outbox, clock, recall};
 
 /// Findings of one job at most.
 const MOST_FINDINGS: usize = 20;
@@ -156,6 +156,9 @@ impl<'a> Errand<'a> {
     }
 
     async fn end_with(&mut self, receipt: Receipt) -> Result<(), Failure> {
+        if !self.jobs.is_empty() && self.outbox.is_cancelled(&self.planned.run).await? {
+            return Err(recall::stopped(&self.planned.run));
+        }
         self.send_receipts("receipt", vec![receipt]).await?;
         if !self.jobs.is_empty() {
             self.outbox.flush().await?;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use messages::{Cause, CauseClass, Queue};
+use messages::{Cause, CauseClass, Queue, RunId};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
@@ -105,6 +105,20 @@ impl Outbox {
             self.flush().await?;
         }
         Ok(())
+    }
+
+    /// True when the run is cancelled: nothing more of it is published.
+    ///
+    /// # Errors
+    /// When the broker is away or refuses.
+    pub(crate) async fn is_cancelled(&self, run: &RunId) -> Result<bool, OutboxError> {
+        Ok(self.broker.is_cancelled(run).await.map_err(PublishError::from)?)
+    }
+
+    /// Forgets what is held, as a job's that is not wanted any more.
+    pub(crate) fn discard(&mut self) {
+        self.held.clear();
+        self.bytes = 0;
     }
 
     /// True when not everything that was sent so far has been confirmed, or will be: a flush has failed.

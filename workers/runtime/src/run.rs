@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::FutureExt as _;
 use futures_util::future::pending;
-use messages::{Cause, CauseClass, Family};
+use messages::{Cause, CauseClass, Family, RunId};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -15,6 +15,7 @@ use tracing::{Instrument as _, debug, info_span, warn};
 
 use crate::broker::Subscription;
 use crate::permits::Permits;
+use crate::recall::{self, Recall};
 use crate::settle::{self, Signal};
 use crate::standing::Standing;
 use crate::status::{Hold, Status};
@@ -67,6 +68,7 @@ pub async fn run<W: Worker>(role: Role<W>, family: Family) -> Result<(), RunErro
     let mut consumer = role.broker.consume(subscriptions.into()).await?;
     role.status.runs_with(role.permits);
     let permits = Permits::new(role.permits);
+    let recall = Recall::new(role.broker.clone());
     let (signals, mut signalled) = mpsc::channel(at_work);
     let mut jobs = JoinSet::new();
     let outcome = loop {
@@ -79,7 +81,7 @@ pub async fn run<W: Worker>(role: Role<W>, family: Family) -> Result<(), RunErro
                     let work = one(
                         Arc::clone(&role.worker),
                         role.broker.clone(),
-                        Arc::clone(&role.status),
+                        (Arc::clone(&role.status), Arc::clone(&recall)),
                         delivery,
                         role.stop.clone(),
                     );
@@ -97,7 +99,7 @@ pub async fn run<W: Worker>(role: Role<W>, family: Family) -> Result<(), RunErro
                 consumer.pause().await;
                 let well = || {
                     let (worker, broker) = (Arc::clone(&role.worker), role.broker.clone());
-                    async move { worker.healthy().await && broker.has_room().await }
+                    async move { worker.healthy().await && broker.has_room().await && clock::doubt().is_none() }
                 };
                 let lifted = |meter| {
                     let worker = Arc::clone(&role.worker);
@@ -166,20 +168,21 @@ pub(crate) fn refusal(error: BrokerError) -> Result<Hold, BrokerError> {
 async fn one<W: Worker>(
     worker: Arc<W>,
     broker: Broker,
-    status: Arc<Status>,
+    (status, recall): (Arc<Status>, Arc<Recall>),
     mut delivery: Delivery,
     stop: CancellationToken,
 ) -> Option<Signal> {
     let headers = &delivery.message.headers;
     let span = info_span!("job", job.id = %headers.message_id, attempt = headers.attempt + 1, role = W::NAME);
     let standing = Standing::of(&delivery.message.queue);
+    let run = recall::run_of(&delivery.message);
+    let _in_progress = run.clone().map(|run| status.works_on(run));
     status.began(1);
     let (began, lapse, id) = (Instant::now(), delivery.lapse(), headers.message_id.clone());
     // In a box: a job's work is large, and every future that is wrapped around it would be as large again.
     let work = Box::pin(async {
         let mut outbox = Outbox::new(broker, stop).of_role(W::NAME);
-        let outcome = attempt(worker.as_ref(), &mut delivery, &mut outbox).await;
-        let outcome = confirm(outcome, &mut outbox).await;
+        let outcome = wanted(worker.as_ref(), (run, &recall), &mut delivery, &mut outbox).await;
         settle::settle(delivery, outcome, &status).await
     });
     let lost = async {
@@ -201,19 +204,55 @@ async fn one<W: Worker>(
     signal
 }
 
-async fn attempt<W: Worker>(worker: &W, delivery: &mut Delivery, outbox: &mut Outbox) -> Result<(), Failure> {
-    if let Some(cause) = delivery.crashed_too_often() {
-        return Err(Failure::Reject { cause });
-    }
-    let job =
-        messages::decode(&delivery.message.body).map_err(|error| Failure::Reject { cause: error.cause() })?;
-    let mut attempt = Attempt {
+/// Does a job as long as its run is not cancelled; else it is settled with a receipt that says so.
+async fn wanted<W: Worker>(
+    worker: &W,
+    (run, recall): (Option<RunId>, &Recall),
+    delivery: &mut Delivery,
+    outbox: &mut Outbox,
+) -> Result<(), Failure> {
+    let mut made = Attempt {
         number: delivery.message.headers.attempt + 1,
         last: delivery.is_last_attempt(),
         started_at: clock::now(),
         calls: delivery.message.headers.calls,
     };
-    let outcome = caught(worker.perform(job, &mut attempt, outbox)).await.unwrap_or_else(Err);
+    let Some(run) = run else {
+        let outcome = attempt(worker, delivery, &mut made, outbox).await;
+        return confirm(outcome, outbox).await;
+    };
+    if let Some(doubt) = clock::doubt() {
+        return Err(Failure::hold(None, doubt.to_string()));
+    }
+    if !recall.is_cancelled(&run).await? {
+        let outcome = tokio::select! {
+            biased;
+            outcome = attempt(worker, delivery, &mut made, outbox) => outcome,
+            () = recall.cancelled(&run) => Err(recall::stopped(&run)),
+        };
+        delivery.message.headers.calls = made.calls;
+        let goes_on = matches!(outcome, Ok(()) | Err(Failure::Reject { .. } | Failure::Halt { .. }));
+        let is_stopped = outcome.as_ref().is_err_and(|failure| *failure == recall::stopped(&run));
+        if goes_on || !(is_stopped || recall.knows(&run)) {
+            return confirm(outcome, outbox).await;
+        }
+    }
+    debug!(%run, "the job ends with its run, which is cancelled");
+    recall::settle(&delivery.message, outbox).await
+}
+
+async fn attempt<W: Worker>(
+    worker: &W,
+    delivery: &mut Delivery,
+    attempt: &mut Attempt,
+    outbox: &mut Outbox,
+) -> Result<(), Failure> {
+    if let Some(cause) = delivery.crashed_too_often() {
+        return Err(Failure::Reject { cause });
+    }
+    let job =
+        messages::decode(&delivery.message.body).map_err(|error| Failure::Reject { cause: error.cause() })?;
+    let outcome = caught(worker.perform(job, attempt, outbox)).await.unwrap_or_else(Err);
     delivery.message.headers.calls = attempt.calls;
     outcome
 }

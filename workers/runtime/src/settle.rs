@@ -48,6 +48,7 @@ pub(crate) async fn settle(
             Failure::Hold { .. } | Failure::Defer { .. } | Failure::Refused { .. } | Failure::Halt { .. },
         ) => None,
     };
+    let parked = parked(&delivery, &outcome);
     let (settled, signal, result) = match outcome {
         Ok(()) => (Settled::Done, None, delivery.ack().await),
         Err(Failure::Retry { after, cause }) => retry(delivery, after, cause).await,
@@ -71,13 +72,33 @@ pub(crate) async fn settle(
         }
     };
     match result {
-        Ok(()) => count(status, settled, class),
+        Ok(()) => {
+            if let Some((class, why, due)) = parked {
+                status.parks(class, why, due);
+            }
+            count(status, settled, class);
+        }
         // Whoever gets the message next does the work again; ids make that harmless. That the broker is away is said
         // once by what waits for it, not once for each message.
         Err(error @ BrokerError::Away(_)) => debug!(message.id = %id, "could not settle {id}: {error}"),
         Err(error) => warn!(message.id = %id, "could not settle {id}: {error}; it will be delivered again"),
     }
     signal
+}
+
+/// Why a message is parked, and when its next attempt is due; `None` when it is not parked.
+fn parked(delivery: &Delivery, outcome: &Result<(), Failure>) -> Option<(String, String, Timestamp)> {
+    let now = clock::now();
+    let (class, why, pause) = match outcome {
+        Err(Failure::Retry { after, cause }) if !delivery.is_last_attempt() => {
+            (cause.class.to_string(), cause.text.clone(), delivery.pause(*after))
+        }
+        Err(Failure::Defer { until, why }) => {
+            (String::from("put-off"), why.clone(), delivery.pause(Some(put_off(*until, now))))
+        }
+        _ => return None,
+    };
+    Some((class, why, now.checked_add(pause).ok()?))
 }
 
 fn count(status: &Status, settled: Settled, class: Option<CauseClass>) {

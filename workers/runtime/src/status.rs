@@ -1,16 +1,20 @@
 //! What a running role says of itself: counters, and why it waits. Read by progress bars, status and health.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use messages::RunId;
 use serde::{Deserialize, Serialize};
 use tracing::info;
 
+use crate::clock;
 use crate::holds::{Begun, Holds, Policy, Reason};
 use crate::meter::{Meter, Rates};
+use crate::parked::{Parked, Shelf};
 
 /// How often a loop turns at least.
 const TURN: Duration = Duration::from_secs(1);
@@ -28,6 +32,8 @@ pub struct Status {
     hold: Mutex<Option<Hold>>,
     holds: Mutex<Holds>,
     trouble: Mutex<Option<Hold>>,
+    runs: Mutex<BTreeMap<RunId, u64>>,
+    shelf: Mutex<Shelf>,
     turned: Mutex<Option<Instant>>,
     meter: Arc<Meter>,
 }
@@ -92,6 +98,31 @@ pub struct Snapshot {
     /// The last hold, if its cause is not over for sure: a role that tries again now and then is still in trouble.
     #[serde(default)]
     pub trouble: Option<Hold>,
+    /// Jobs in progress by their run; no more runs than `permits`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub runs: BTreeMap<RunId, u64>,
+    /// Messages that this role has parked for another attempt, by cause.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parked: Vec<Parked>,
+}
+
+/// A job in progress, counted as one of its run until this is dropped.
+#[derive(Debug)]
+pub(crate) struct InProgress {
+    status: Arc<Status>,
+    run: RunId,
+}
+
+impl Drop for InProgress {
+    fn drop(&mut self) {
+        let mut runs = self.status.runs.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(jobs) = runs.get_mut(&self.run) {
+            *jobs = jobs.saturating_sub(1);
+            if *jobs == 0 {
+                runs.remove(&self.run);
+            }
+        }
+    }
 }
 
 impl Status {
@@ -114,6 +145,8 @@ impl Status {
             hold: Mutex::new(None),
             holds: Mutex::new(Holds::new(policy)),
             trouble: Mutex::new(None),
+            runs: Mutex::default(),
+            shelf: Mutex::default(),
             turned: Mutex::new(None),
             meter: Arc::default(),
         }
@@ -132,7 +165,21 @@ impl Status {
             in_flight: read(&self.in_flight),
             hold: self.hold.lock().unwrap_or_else(PoisonError::into_inner).clone(),
             trouble: self.trouble(),
+            runs: self.runs.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            parked: self.shelf.lock().unwrap_or_else(PoisonError::into_inner).parked(clock::now()),
         }
+    }
+
+    /// Notes a message that is parked until `due`.
+    pub(crate) fn parks(&self, class: String, why: String, due: Timestamp) {
+        let mut shelf = self.shelf.lock().unwrap_or_else(PoisonError::into_inner);
+        shelf.add(class, &why, due, clock::now());
+    }
+
+    /// Counts a job of `run` as in progress.
+    pub(crate) fn works_on(self: &Arc<Self>, run: RunId) -> InProgress {
+        *self.runs.lock().unwrap_or_else(PoisonError::into_inner).entry(run.clone()).or_default() += 1;
+        InProgress { status: Arc::clone(self), run }
     }
 
     /// The role's name.

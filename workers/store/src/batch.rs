@@ -308,6 +308,20 @@ impl Batch {
         Self { contents: Arc::clone(&self.contents) }
     }
 
+    /// The newest version among the items in `range`.
+    pub fn newest(&self, range: Range<usize>) -> Option<i64> {
+        self.contents.items.get(range)?.iter().map(|entry| entry.version).max()
+    }
+
+    /// Removes all documents but the first `len`.
+    pub fn truncate(&mut self, len: usize) {
+        let Contents { buffer, items } = Arc::make_mut(&mut self.contents);
+        if let Some(first) = items.get(len) {
+            buffer.truncate(first.lines.start);
+            items.truncate(len);
+        }
+    }
+
     /// Empties the batch and keeps its buffer.
     pub fn clear(&mut self) {
         match Arc::get_mut(&mut self.contents) {

@@ -1,5 +1,8 @@
 //! The verbs that every back end has, and nothing else.
 
+use std::time::Duration;
+
+use jiff::Timestamp;
 use jiff::civil::Date;
 
 use crate::query::Position;
@@ -178,6 +181,40 @@ impl Store {
     /// When the store cannot be asked, or refuses. What was removed until then is gone.
     pub async fn expire(&self, kind: Kind, before: Date) -> Result<u64, StoreError> {
         each!(self, store => store.expire(kind, before).await)
+    }
+
+    /// Removes documents as they were read: one that has changed since stays. Returns how many are gone.
+    ///
+    /// A search engine remembers the version of a removed document for `index.gc_deletes` (60 s by default): until then it
+    /// takes no older version of that id.
+    ///
+    /// # Errors
+    /// When the store cannot be asked, or refuses. What was removed until then is gone.
+    pub async fn delete(&self, hits: &[Hit]) -> Result<u64, StoreError> {
+        each!(self, store => store.delete(hits).await)
+    }
+
+    /// How long the store remembers the version of a removed document: the longest `index.gc_deletes` of its indices.
+    ///
+    /// # Errors
+    /// When the store cannot be asked.
+    pub async fn remembers_deleted(&self) -> Result<Duration, StoreError> {
+        match self {
+            Self::Local(_) => Ok(Duration::ZERO),
+            Self::Elasticsearch(store) => store.remembers_deleted().await,
+        }
+    }
+
+    /// What the store's own clock shows, in whole seconds; `None` where the store has no other clock than this
+    /// process, or does not tell.
+    ///
+    /// # Errors
+    /// When the store cannot be asked.
+    pub async fn clock(&self) -> Result<Option<Timestamp>, StoreError> {
+        match self {
+            Self::Local(_) => Ok(None),
+            Self::Elasticsearch(store) => store.clock().await,
+        }
     }
 
     /// Makes everything written so far visible to searches.

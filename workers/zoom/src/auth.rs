@@ -111,6 +111,7 @@ impl Tokens {
         let request =
             self.http.post(oauth_url).basic_auth(client_id, Some(client_secret.expose_secret())).form(&form);
         let response = request.send().await.map_err(|error| unreachable(&error))?;
+        crate::client::hear(response.headers());
         let status = response.status();
         if status.is_redirection() {
             return Err(redirected(&response));

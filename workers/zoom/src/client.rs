@@ -110,7 +110,8 @@ impl Client {
             let received = sent.map_err(weigh)?;
             let now = clock::now();
             let rates = RateHeaders::read(&received.headers, now);
-            self.quota.observe(&rates, headers::served_at(&received.headers), now);
+            let served_at = hear(&received.headers);
+            self.quota.observe(&rates, served_at, now);
             let verdict =
                 atlas::classify(received.status, &received.headers, &received.body, &request.call, now);
             if !optional && !matches!(verdict, Verdict::Refused(_)) {
@@ -156,6 +157,7 @@ impl Client {
             let asked_at = clock::now();
             let answer = self.http.get(&self.api_url).timeout(SIGN_OF_LIFE).send().await;
             let answer = answer.map_err(|error| unanswered(&error, "the API").failure)?;
+            hear(answer.headers());
             return Ok(Sample::of(answer.headers(), asked_at, clock::now()));
         };
         let token = self.tokens.get().await?;
@@ -196,6 +198,7 @@ impl Client {
         }
         let oauth = self.http.head(oauth_url).timeout(SIGN_OF_LIFE).send().await;
         let api = self.http.get(&self.api_url).timeout(SIGN_OF_LIFE).send().await;
+        api.iter().for_each(|answer| _ = hear(answer.headers()));
         match oauth.and(api).and_then(reqwest::Response::error_for_status) {
             Ok(_) => true,
             Err(error) if error.status().is_some_and(|status| status.is_client_error()) => true,
@@ -205,6 +208,13 @@ impl Client {
             }
         }
     }
+}
+
+/// When an answer was given; the API's clock is compared with ours.
+pub(crate) fn hear(headers: &HeaderMap) -> Option<Timestamp> {
+    let served_at = headers::served_at(headers)?;
+    clock::heard(clock::Peer::Api, served_at);
+    Some(served_at)
 }
 
 /// What an answer's headers say, and when it was asked for.

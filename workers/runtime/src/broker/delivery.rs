@@ -80,6 +80,11 @@ impl Delivery {
         }
     }
 
+    /// How long a retry, or a pause of about `after`, will take.
+    pub(crate) fn pause(&self, after: Option<Duration>) -> Duration {
+        self.ladder.delay(after, self.message.headers.attempt + 1)
+    }
+
     /// Parks the message on the rung nearest to `after`: the attempt does not count.
     ///
     /// # Errors

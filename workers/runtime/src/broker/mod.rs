@@ -13,7 +13,7 @@ mod sift;
 
 use std::time::Duration;
 
-use messages::Queue;
+use messages::{Queue, RunId};
 
 pub use amqp::Amqp;
 pub use delivery::{Delivery, MAX_CRASHES};
@@ -174,6 +174,39 @@ impl Broker {
         match self {
             Self::Local(local) => local.lifts().of(role).await,
             Self::Amqp(amqp) => amqp.lifts().of(role).await,
+        }
+    }
+
+    /// Records durably that `run` is cancelled. Once this returns, [`Broker::is_cancelled`] says so in every process.
+    ///
+    /// # Errors
+    /// When the broker is away, or the run's id is too long for a routing key.
+    pub async fn cancel(&self, run: &RunId) -> Result<(), BrokerError> {
+        match self {
+            Self::Local(local) => local.cancel(run).await,
+            Self::Amqp(amqp) => amqp.cancel(run).await,
+        }
+    }
+
+    /// True when `run` is recorded as cancelled. Reads the record itself, so the answer is never old.
+    ///
+    /// # Errors
+    /// When the broker is away or refuses.
+    pub async fn is_cancelled(&self, run: &RunId) -> Result<bool, BrokerError> {
+        match self {
+            Self::Local(local) => local.is_cancelled(run).await,
+            Self::Amqp(amqp) => amqp.is_cancelled(run).await,
+        }
+    }
+
+    /// Removes the records of cancelled runs, which keeps them few. A run without a record is left out.
+    ///
+    /// # Errors
+    /// When the broker is away or refuses.
+    pub async fn forget_cancelled(&self, runs: &[RunId]) -> Result<(), BrokerError> {
+        match self {
+            Self::Local(local) => local.forget_cancelled(runs).await,
+            Self::Amqp(amqp) => amqp.forget_cancelled(runs).await,
         }
     }
 

@@ -228,6 +228,7 @@ impl Tap {
                 self.changed.notify_one();
             }
             Note::News(news) => {
+                clock::heard(clock::Peer::Leader, news.at);
                 let ahead = Ahead::of(news.at, clock::now());
                 state.ahead = ahead;
                 for (meter, told) in news.meters.iter().enumerate().take(self.account.meters.len()) {

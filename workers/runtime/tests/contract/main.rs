@@ -11,6 +11,7 @@
 )]
 
 mod bounds;
+mod cancelled;
 mod crash;
 mod dead;
 mod documents;
@@ -111,6 +112,11 @@ contract! {
     crash::a_closed_broker_says_so,
     crash::pausing_hands_back_and_taking_resumes,
     crash::a_consumer_dropped_gives_back_what_it_held,
+    cancelled::a_cancelled_run_is_known_to_every_process_at_once,
+    cancelled::jobs_of_a_cancelled_run_are_settled_and_not_begun,
+    cancelled::a_retry_of_a_cancelled_run_is_not_begun,
+    cancelled::a_job_in_progress_stops_with_its_run,
+    cancelled::a_list_of_a_cancelled_run_publishes_nothing,
     roll::who_works_answers_and_who_is_gone_does_not,
     roll::a_card_comes_as_it_was_written,
     roll::an_order_that_lifts_holds_is_heard_by_every_process,

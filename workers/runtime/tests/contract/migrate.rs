@@ -361,7 +361,7 @@ pub(crate) async fn a_survey_changes_nothing(fixture: &Fixture) {
     for _ in 0..2 {
         let survey = looking.survey().await.unwrap();
         assert!(survey.queues.iter().all(|queue| queue.state == QueueState::Missing), "{survey:?}");
-        assert_eq!(survey.queues.len(), Queue::all().len() + 1 + none.ladder.rungs.len());
+        assert_eq!(survey.queues.len(), Queue::all().len() + 2 + none.ladder.rungs.len());
         assert_eq!((survey.rights, survey.blocked), (amqp::Rights::default(), None));
     }
     Broker::Amqp(looking).close().await;

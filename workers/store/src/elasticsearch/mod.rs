@@ -4,6 +4,7 @@ mod answer;
 mod bulk;
 mod client;
 mod conflicts;
+mod delete;
 mod doctor;
 mod effect;
 mod expire;
@@ -23,6 +24,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use jiff::civil::Date;
 use reqwest::{Method, StatusCode};
 use secrecy::SecretString;
@@ -221,6 +223,18 @@ impl Elasticsearch {
 
     pub(crate) async fn expire(&self, kind: Kind, before: Date) -> Result<u64, StoreError> {
         expire::expire(self, kind, before).await
+    }
+
+    pub(crate) async fn delete(&self, hits: &[Hit]) -> Result<u64, StoreError> {
+        delete::delete(self, hits).await
+    }
+
+    pub(crate) async fn remembers_deleted(&self) -> Result<Duration, StoreError> {
+        delete::remembers(self).await
+    }
+
+    pub(crate) async fn clock(&self) -> Result<Option<Timestamp>, StoreError> {
+        delete::clock(self).await
     }
 
     /// A red index would be waited for a minute; a search that needs it says that it is red.

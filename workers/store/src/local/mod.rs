@@ -232,6 +232,13 @@ impl Local {
         let _ = blocking(move || Ok(onefile::truncate_log(&path)?)).await;
     }
 
+    pub(crate) async fn delete(&self, hits: &[Hit]) -> Result<u64, StoreError> {
+        let prefix = &self.inner.prefix;
+        let rows: Vec<(String, String, i64)> =
+            hits.iter().map(|hit| (format!("{prefix}{}", hit.index), hit.id.clone(), hit.version)).collect();
+        self.inner.writer.call(move |connection| rows::remove(connection, &rows)).await
+    }
+
     pub(crate) async fn refresh(&self) -> Result<(), StoreError> {
         // What is committed is visible.
         Ok(())

@@ -275,6 +275,17 @@ pub(super) fn delete_some(connection: &Connection, index: &str, received: i64) -
     Ok(connection.prepare_cached(sql)?.execute(params![index, received, SOME])? as u64)
 }
 
+/// Deletes rows by index, id and version, and says how many there were.
+pub(super) fn remove(connection: &Connection, rows: &[(String, String, i64)]) -> rusqlite::Result<u64> {
+    let sql = "delete from documents where index_name = ?1 and id = ?2 and version <= ?3";
+    let mut delete = connection.prepare_cached(sql)?;
+    let mut gone = 0;
+    for (index, id, version) in rows {
+        gone += delete.execute(params![index, id, version])? as u64;
+    }
+    Ok(gone)
+}
+
 /// Deletes the documents and views of a prefix.
 pub(super) fn wipe(connection: &Connection, prefix: &str) -> rusqlite::Result<()> {
     for kind in Kind::ALL {

@@ -4,6 +4,7 @@
 //! The only place that knows AMQP. Two connections, so that acks pass while the broker lets nobody publish.
 
 mod address;
+mod cancelled;
 mod consumer;
 mod counter;
 mod difference;
@@ -22,6 +23,7 @@ mod names;
 mod own;
 mod parked;
 mod post;
+mod probe;
 mod publisher;
 mod rights;
 mod roll;
@@ -42,7 +44,7 @@ use std::time::Duration;
 use lapin::Channel;
 use lapin::options::{ExchangeDeleteOptions, QueueDeleteOptions, QueuePurgeOptions};
 use messages::Queue;
-use tokio::sync::mpsc;
+use tokio::sync::{Mutex as AsyncMutex, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::warn;
@@ -55,6 +57,7 @@ pub(super) use self::lease::Lease;
 pub use self::migrate::Migrated;
 pub(super) use self::parked::Parked;
 pub use self::post::Order;
+pub use self::probe::Probe;
 pub use self::rights::Rights;
 pub use self::settings::Settings;
 pub(super) use self::sift::Sift;
@@ -96,6 +99,8 @@ struct Inner {
     publishing: Arc<Link>,
     consuming: Link,
     publisher: Publisher,
+    /// For questions about cancelled runs.
+    asking: AsyncMutex<Option<Channel>>,
     holdings: Holdings,
     returns: mpsc::UnboundedSender<Arc<Held>>,
     stop: CancellationToken,
@@ -160,6 +165,7 @@ impl Amqp {
             outage,
             publisher: Publisher::new(Arc::clone(&publishing)),
             publishing,
+            asking: AsyncMutex::default(),
             consuming,
             holdings: Holdings::default(),
             returns,

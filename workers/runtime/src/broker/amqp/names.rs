@@ -79,6 +79,12 @@ impl Names {
         }
     }
 
+    /// The queue that cancelled runs are bound to. No run has an empty id.
+    pub(super) fn cancelled(&self) -> Result<ShortString, BrokerError> {
+        let text = format!("{}.cancelled", self.prefix);
+        short(&text).ok_or_else(|| BrokerError::Refused(format!("{text} is too long for a queue's name")))
+    }
+
     /// The queue whose only active consumer leads `name`.
     pub(super) fn lead(&self, name: &str) -> Result<ShortString, BrokerError> {
         self.own("lead", name)

@@ -106,7 +106,7 @@ pub(super) async fn put(
 }
 
 /// A queue of one message, the last one. It has no dead letters, so its limit of deliveries is out of reach.
-fn register() -> FieldTable {
+pub(super) fn register() -> FieldTable {
     let mut arguments = topology::quorum(FOREVER);
     topology::set_number(&mut arguments, "x-max-length", 1);
     topology::set_text(&mut arguments, "x-overflow", "drop-head");

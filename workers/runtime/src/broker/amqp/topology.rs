@@ -12,8 +12,8 @@ use lapin::types::{AMQPValue, FieldTable, ShortString};
 use lapin::{Channel, ExchangeKind};
 use messages::Queue;
 
-use super::fault;
 use super::names::{self, Names, Way};
+use super::{fault, own};
 use crate::{BrokerError, Ladder};
 
 /// Deliveries that end in a crash before the broker itself takes a message out of its queue: a net below our own
@@ -77,12 +77,25 @@ pub(super) fn wanted(
             overflow,
         });
     }
+    all.push(cancelled(names)?);
     all.extend(ladder.rungs.iter().map(|rung| {
         let name = names.rung(*rung);
         let arguments = rung_arguments(*rung, &exchange);
         Wanted { exchange: name.clone(), name, key: ShortString::default(), arguments, overflow: None }
     }));
     Ok(all)
+}
+
+/// The queue whose bindings are the cancelled runs. What gets into it says nothing; one message is kept.
+pub(super) fn cancelled(names: &Names) -> Result<Wanted, BrokerError> {
+    let name = names.cancelled()?;
+    Ok(Wanted {
+        exchange: names.exchange(),
+        key: name.clone(),
+        name,
+        arguments: own::register(),
+        overflow: None,
+    })
 }
 
 /// Declares everything.
@@ -117,7 +130,7 @@ pub(super) async fn declare_exchanges(
 pub(super) async fn remove(channel: &Channel, names: &Names, ladder: &Ladder) -> Result<(), BrokerError> {
     let rungs = ladder.rungs.iter().map(|rung| names.rung(*rung));
     let queues = queues().filter_map(|queue| names.physical(&queue));
-    for queue in queues.chain(rungs.clone()) {
+    for queue in queues.chain([names.cancelled()?]).chain(rungs.clone()) {
         let deleted = channel.queue_delete(queue, QueueDeleteOptions::default()).await;
         deleted.map_err(|error| fault::of(&error))?;
     }

@@ -1,6 +1,7 @@
 //! The local broker: queues as tables in one SQLite file, for one machine. Durable, with leases, delays and
 //! dead letters; several processes may share the file.
 
+mod cancelled;
 mod file;
 mod inspect;
 mod lead;
@@ -88,6 +89,9 @@ impl Local {
             let alive = watched.load(Ordering::Acquire);
             if alive && let Err(error) = watcher.bury_the_dead(connection) {
                 warn!(%error, "cannot look for crashed workers in the local file: {error}");
+            }
+            if alive && let Err(error) = rows::release_from_the_future(connection, clock::now()) {
+                warn!(%error, "cannot look for messages of a wrong clock in the local file: {error}");
             }
             alive
         })

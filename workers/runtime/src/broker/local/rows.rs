@@ -270,6 +270,20 @@ pub(super) fn everything(connection: &Connection) -> rusqlite::Result<u64> {
     Ok(count.unsigned_abs())
 }
 
+/// Makes ready what is due so late that a wrong clock has parked it: no rung is as long.
+pub(super) fn release_from_the_future(connection: &Connection, now: Timestamp) -> rusqlite::Result<()> {
+    let now = now.as_millisecond();
+    let sql = "select exists (select 1 from messages where queue = ?1 and owner is null and due_at > ?2)";
+    for queue in Queue::all() {
+        let (queue, late) = (queue.as_str(), now.saturating_add(LATE_MS));
+        if connection.prepare_cached(sql)?.query_row(params![queue, late], |row| row.get(0))? {
+            let sql = "update messages set due_at = ?3 where queue = ?1 and owner is null and due_at > ?2";
+            connection.prepare_cached(sql)?.execute(params![queue, late, now])?;
+        }
+    }
+    Ok(())
+}
+
 /// True when somebody holds messages who is not registered.
 pub(super) fn has_orphans(connection: &Connection) -> rusqlite::Result<bool> {
     let sql = "select exists (select 1 from messages where owner is not null and owner not in (select id from owners))";
@@ -333,6 +347,9 @@ pub(super) fn next_due(connection: &Connection, queue: &Queue) -> rusqlite::Resu
         .query_row([queue.as_str()], |row| row.get(0))
         .optional()
 }
+
+/// Later than any rung: six hours are the longest.
+const LATE_MS: i64 = 24 * 3_600 * 1_000;
 
 fn cause_text(cause: Option<&Cause>) -> Option<String> {
     cause.and_then(|cause| serde_json::to_string(cause).ok())

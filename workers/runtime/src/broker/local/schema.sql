@@ -51,3 +51,8 @@ create table if not exists orders (
     body    blob    not null,
     answer  blob
 ) strict;
+-- Cancelled runs: their jobs are not begun any more.
+create table if not exists cancelled (
+    run text primary key,
+    at  integer not null -- milliseconds
+) strict;

@@ -1,0 +1,130 @@
+//! Versions ahead of the store's clock, and their repair.
+
+use std::time::Duration;
+
+use messages::Source;
+use planner::Origin;
+use runtime::clock::{self, Peer, TOLERANCE};
+use store::Store;
+
+use super::local;
+use crate::config::Config;
+use crate::exit::Outcome;
+use crate::finding::Finding;
+use crate::planning::{self, By, Means, Today, Wish};
+use crate::{assemble, clocks, coverage, output, sources, versions, words};
+
+const WHAT: &str = "versions";
+
+pub(super) async fn examine(config: &Config) -> Vec<Finding> {
+    if config.search.is_none() && !local::is_there(config) {
+        return Vec::new();
+    }
+    // A store that cannot be asked is said so already.
+    let Ok(store) = assemble::store(config) else { return Vec::new() };
+    clocks::hear(&store).await;
+    clock().into_iter().chain(ahead(&store).await).collect()
+}
+
+fn clock() -> Option<Finding> {
+    let ahead = clock::ahead_of(Peer::Store)?;
+    if ahead.abs() <= TOLERANCE {
+        return Some(Finding::well("clock", "this machine's clock agrees with the store's"));
+    }
+    let text = format!("this machine's clock is {} the store's", clock::difference(ahead));
+    Some(Finding::worlds("clock", text).remedy("see with `timedatectl` which of both is wrong, and set it"))
+}
+
+async fn ahead(store: &Store) -> Option<Finding> {
+    let counting = async { versions::ahead(store, versions::newest(store).await?).await };
+    let found = match counting.await {
+        Ok(found) => found,
+        Err(error) => {
+            let text = format!("not told: {}", crate::exit::sentence(&error));
+            return Some(Finding::unknown(WHAT, text));
+        }
+    };
+    if found.is_empty() {
+        return Some(Finding::well(WHAT, "none is ahead of the store's clock"));
+    }
+    let kinds: Vec<String> =
+        found.iter().map(|(kind, count)| format!("{} in {}", words::count(*count), kind.name())).collect();
+    let text = format!(
+        "documents are ahead of the store's clock and outrank all later ones: {}; a worker's clock was wrong",
+        kinds.join(", ")
+    );
+    let remedy =
+        "set that clock, then run `ua check --repair-versions`: it removes them and plans their dates again";
+    Some(Finding::worlds(WHAT, text).remedy(remedy))
+}
+
+/// Removes what is ahead of the store's clock and plans its dates again.
+pub(super) async fn repair(config: &Config) -> anyhow::Result<Outcome> {
+    let store = assemble::store(config)?;
+    clocks::not_ahead(&store).await?;
+    let broker = assemble::broker(config, "check").await?;
+    let newest = versions::newest(&store).await?;
+    let removed = versions::remove(&broker, &store, newest).await?;
+    output::say(&format!(
+        "{} removed from the store, {} from the queues",
+        words::some(removed.documents, "document"),
+        words::some(removed.messages, "message")
+    ));
+    if removed.documents > 0 {
+        wait(store.remembers_deleted().await?).await;
+    }
+    let mut outcome = Outcome::Complete;
+    for ((source, account), dates) in removed.dates {
+        if plan(config, &broker, &store, (source, &account), dates.into_iter().collect()).await? {
+            continue;
+        }
+        outcome = Outcome::Incomplete;
+    }
+    broker.close().await;
+    Ok(outcome)
+}
+
+async fn wait(time: Duration) {
+    if !time.is_zero() {
+        output::remark(&format!("the store remembers removed versions for {} s: waiting", time.as_secs()));
+        tokio::time::sleep(time + Duration::from_secs(1)).await;
+    }
+}
+
+/// Plans dates of one account again; false when some of them cannot be planned.
+async fn plan(
+    config: &Config,
+    broker: &runtime::Broker,
+    store: &Store,
+    (source, account): (Source, &str),
+    dates: Vec<jiff::civil::Date>,
+) -> anyhow::Result<bool> {
+    let mut all = true;
+    let mut allowed = Vec::new();
+    for date in dates {
+        match sources::of(source).check_date(date, clock::now(), config) {
+            Ok(()) if date <= coverage::today() => allowed.push(date),
+            Ok(()) => {}
+            Err(error) => {
+                all = false;
+                output::remark(&format!(
+                    "{source} {date} is not planned again: {}",
+                    crate::exit::sentence(&error)
+                ));
+            }
+        }
+    }
+    for config in config.of_source(source, None)? {
+        if sources::of(source).account(&config)?.label != account || allowed.is_empty() {
+            continue;
+        }
+        let wish = Wish { sources: vec![source], dates: allowed.clone(), force: true, ..Wish::default() };
+        let means = Means { config: &config, broker, store, today: Today::AsLeft };
+        let planned = sources::of(source).plan(&wish, means).await?;
+        output::say(&planned.sentence());
+        if !planned.plan.jobs.is_empty() {
+            planning::publish(planned, By::hand(Origin::Plan), broker, store).await?;
+        }
+    }
+    Ok(all)
+}

@@ -1,0 +1,187 @@
+//! A machine whose clock is wrong: it holds while others say so, what it has fetched is not written, and what was written
+//! before is repaired.
+
+use std::collections::BTreeSet;
+
+use jiff::SignedDuration;
+use runtime::clock;
+use serde_json::Value;
+use simulator::{Settings, Simulator, Source};
+use store::{Kind, Query, Store};
+
+use crate::program::{Program, eventually};
+use crate::runs::ago;
+use crate::servers::{server, unique};
+
+const SPEED: f64 = 100.0;
+const TWO_YEARS: SignedDuration = SignedDuration::from_hours(730 * 24);
+
+async fn small() -> Simulator {
+    let settings = Settings { meetings_per_day: 15, participants: 4.0, speed: SPEED, ..Settings::default() };
+    Simulator::start(settings).await.unwrap()
+}
+
+fn succeed(program: &Program, words: &[&str]) -> String {
+    let ended = program.call(words);
+    assert_eq!(ended.code, Some(0), "{words:?}: {}\n{}", ended.out, ended.err);
+    ended.out
+}
+
+/// Sets the clock of the processes that follow this file.
+fn set_ahead(program: &Program, by: SignedDuration) -> String {
+    let path = program.path().join("clock");
+    let next = program.path().join("clock.next");
+    std::fs::write(&next, by.as_secs().to_string()).unwrap();
+    std::fs::rename(next, &path).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+fn roles(program: &Program) -> Vec<Value> {
+    let status: Value = serde_json::from_str(&succeed(program, &["status", "--json"])).unwrap();
+    let cards = status["workers"].as_array().unwrap().iter();
+    cards.flat_map(|card| card["roles"].as_array().unwrap().clone()).collect()
+}
+
+fn local(program: &Program) -> Store {
+    let settings = store::local::Settings { folder: program.path().join("data"), prefix: String::new() };
+    Store::Local(store::Local::open(settings).unwrap())
+}
+
+/// Documents from the future, of every kind that a harvest writes.
+async fn from_the_future(store: &Store) -> u64 {
+    let soon = clock::now() + SignedDuration::from_mins(6);
+    let mut found = 0;
+    for (kind, field) in [
+        (Kind::Harvests, "finished_at"),
+        (Kind::Meetings, "harvest.fetched_at"),
+        (Kind::Sessions, "harvest.fetched_at"),
+    ] {
+        let ahead = Query::all(kind).between(field, soon, "9999-01-01T00:00:00Z");
+        found += store.count(&ahead).await.unwrap();
+    }
+    found
+}
+
+async fn complete(store: &Store) -> u64 {
+    store.count(&Query::all(Kind::Harvests).with("state", "complete").with("kind", "meetings")).await.unwrap()
+}
+
+async fn sessions(store: &Store) -> BTreeSet<String> {
+    let hits = store.search(&Query::all(Kind::Sessions)).await.unwrap();
+    hits.into_iter().map(|hit| hit.id).collect()
+}
+
+fn truth(simulator: &Simulator, days: i32) -> BTreeSet<String> {
+    let ids = simulator.truth(ago(days).parse().unwrap(), Source::Dashboard).ids.unwrap();
+    ids.session_ids.into_iter().collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_two_years_ahead_holds_and_goes_on_when_its_clock_is_right() {
+    let Some(amqp) = server("UA_TEST_AMQP_URL") else { return };
+    let (simulator, prefix) = (small().await, unique("clock"));
+    let program = Program::new()
+        .with_account(&simulator, SPEED)
+        .with("AMQP_URL", &amqp)
+        .with("UA_QUEUE_PREFIX", &prefix)
+        .with("UA_DATA_DIR", "data");
+    succeed(&program, &["setup"]);
+    // The first process leads the quota, and its clock is right.
+    let leader = program.start(&["work", "zoom", "index"], "leader.log");
+    eventually("the leader works", 60, async || roles(&program).len() >= 3).await;
+    let clock = set_ahead(&program, TWO_YEARS);
+    let program = program.with("UA_TEST_CLOCK", clock);
+    let wrong = program.start(&["work", "zoom"], "wrong.log");
+    let program = program.with("UA_TEST_CLOCK", "");
+    let log = program.path().join("wrong.log");
+    let says = |part: &str| std::fs::read_to_string(&log).unwrap_or_default().contains(part);
+    eventually("it waits", 60, async || says("waiting for a clock that is right")).await;
+    for part in ["730 days ahead of the quota leader's", "730 days ahead of the API's", "set it"] {
+        assert!(says(part), "{}", std::fs::read_to_string(&log).unwrap());
+    }
+    succeed(&program, &["plan", "--from", &ago(9), "--to", &ago(2), "--yes"]);
+    set_ahead(&program, SignedDuration::ZERO);
+    eventually("it works by itself when its clock is right", 60, async || roles(&program).len() >= 5).await;
+    let store = local(&program);
+    let done = async || store.count(&Query::all(Kind::Harvests).with("state", "planned")).await.unwrap() == 0;
+    eventually("the first plan is done", 120, done).await;
+    // Put forward while it works, it holds before its next job.
+    set_ahead(&program, TWO_YEARS);
+    succeed(&program, &["plan", "--from", &ago(40), "--to", &ago(10), "--yes"]);
+    let why = || roles(&program).iter().find_map(|role| role["hold"]["why"].as_str().map(str::to_owned));
+    eventually("it holds", 60, async || why().is_some_and(|why| why.contains("730 days ahead of"))).await;
+    set_ahead(&program, SignedDuration::ZERO);
+    eventually("the hold ends by itself", 90, async || why().is_none()).await;
+    eventually("all is done", 120, done).await;
+    assert_eq!(from_the_future(&store).await, 0);
+    assert_eq!(store.count(&Query::all(Kind::Deadletters)).await.unwrap(), 0);
+    assert_eq!(complete(&store).await, 39);
+    for process in [wrong, leader] {
+        assert_eq!(process.terminate(), Some(0));
+    }
+    simulator.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_wrong_clock_has_fetched_is_held_reported_and_repaired() {
+    let simulator = small().await;
+    let program = Program::new().with_account(&simulator, SPEED).with("UA_DATA_DIR", "data");
+    succeed(&program, &["plan", "--date", &ago(2), "--yes"]);
+    let clock = set_ahead(&program, TWO_YEARS);
+    let program = program.with("UA_TEST_CLOCK", clock);
+    // Nobody but the API disagrees with it: it works, and asks the API for a date that is old by its clock.
+    let wrong = program.start(&["work", "zoom"], "wrong.log");
+    eventually("details are fetched", 90, async || simulator.ledger_summary().calls.heavy > 5).await;
+    assert_eq!(wrong.terminate(), Some(0));
+    let program = program.with("UA_TEST_CLOCK", "");
+    let right = program.start(&["work", "index"], "index.log");
+    let parked = || roles(&program).into_iter().find_map(|role| role["parked"].as_array()?.first().cloned());
+    eventually("what is ahead is held", 60, async || parked().is_some()).await;
+    let why = parked().unwrap()["why"].as_str().unwrap().to_owned();
+    assert!(
+        why.contains("730 days ahead of the store's clock") && why.contains("--repair-versions"),
+        "{why}"
+    );
+    let said = succeed(&program, &["status"]);
+    assert!(said.contains("parked (put-off: its version is 730 days ahead"), "{said}");
+    let store = local(&program);
+    assert_eq!(from_the_future(&store).await, 0);
+    assert_eq!(store.count(&Query::all(Kind::Deadletters)).await.unwrap(), 0);
+    let repaired = succeed(&program, &["check", "--repair-versions"]);
+    assert!(repaired.contains("0 documents removed from the store"), "{repaired}");
+    let worker = program.start(&["work", "zoom"], "zoom.log");
+    eventually("the date is complete", 90, async || sessions(&store).await == truth(&simulator, 2)).await;
+    for process in [worker, right] {
+        assert_eq!(process.terminate(), Some(0));
+    }
+    simulator.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn versions_from_the_future_are_reported_and_repaired() {
+    let simulator = small().await;
+    let program = Program::new().with_account(&simulator, SPEED).with("UA_DATA_DIR", "data");
+    let clock = set_ahead(&program, SignedDuration::from_hours(24));
+    let program = program.with("UA_TEST_CLOCK", clock);
+    succeed(&program, &["run", "--date", &ago(2)]);
+    let program = program.with("UA_TEST_CLOCK", "");
+    let store = local(&program);
+    assert!(from_the_future(&store).await > 0, "the clock was not ahead");
+    let checked = program.call(&["check"]);
+    assert_ne!(checked.code, Some(0), "{}", checked.out);
+    let said = checked.out.lines().find(|line| line.contains("versions")).unwrap_or_default().to_owned();
+    for part in ["ahead of the store's clock", " in harvests", " in sessions", "a worker's clock was wrong"] {
+        assert!(said.contains(part), "{}", checked.out);
+    }
+    assert!(checked.out.contains("ua check --repair-versions"), "{}", checked.out);
+    let repaired = succeed(&program, &["check", "--repair-versions"]);
+    assert!(!repaired.contains("0 documents removed"), "{repaired}");
+    assert_eq!(from_the_future(&store).await, 0);
+    // Its date is planned: a run of nothing else finds it in the queue.
+    succeed(&program, &["run", "--date", &ago(2)]);
+    assert_eq!(sessions(&store).await, truth(&simulator, 2));
+    assert_eq!(from_the_future(&store).await, 0);
+    let said = program.call(&["check"]);
+    assert!(said.out.contains("none is ahead of the store's clock"), "{}", said.out);
+    simulator.stop().await;
+}

@@ -1,0 +1,164 @@
+//! Documents whose version is ahead of the store's clock: written by a machine whose clock was wrong, they outrank all
+//! that is written later. They are found by the times in them, removed, and their dates planned again.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use messages::{Document, JobId, Queue, Receipt, Source, decode};
+use runtime::clock::{self, TOLERANCE};
+use runtime::{Broker, Message, Sift};
+use store::{Hit, Kind, Query, Store};
+
+/// Documents looked at, and removed, at once.
+const SOME: usize = 1_000;
+/// The end of all times.
+const END: &str = "9999-12-01T00:00:00Z";
+
+/// The fields whose time is a document's version.
+const TIMES: [(Kind, &[&str]); 7] = [
+    (Kind::Harvests, &["planned_at", "finished_at"]),
+    (Kind::Runs, &["planned_at", "changed_at"]),
+    (Kind::Meetings, &["harvest.fetched_at"]),
+    (Kind::Sessions, &["harvest.fetched_at"]),
+    (Kind::Useractions, &["harvest.fetched_at"]),
+    (Kind::Episodes, &["harvest.fetched_at"]),
+    (Kind::Raw, &["fetched_at"]),
+];
+
+/// The newest time that is not ahead of the store's clock.
+///
+/// # Errors
+/// When the store is away.
+pub(crate) async fn newest(store: &Store) -> anyhow::Result<Timestamp> {
+    let now = store.clock().await?.unwrap_or_else(clock::now);
+    Ok(now.checked_add(TOLERANCE).unwrap_or(now))
+}
+
+/// How many documents of each kind are ahead.
+///
+/// # Errors
+/// When the store is away.
+pub(crate) async fn ahead(store: &Store, newest: Timestamp) -> anyhow::Result<Vec<(Kind, u64)>> {
+    let mut found = Vec::new();
+    for (kind, fields) in TIMES {
+        let mut most = 0;
+        for field in fields {
+            most = most.max(store.count(&beyond(kind, field, newest)).await?);
+        }
+        found.extend((most > 0).then_some((kind, most)));
+    }
+    Ok(found)
+}
+
+fn beyond(kind: Kind, field: &'static str, newest: Timestamp) -> Query {
+    Query::all(kind).between(field, newest, END)
+}
+
+/// What was removed, and what has to be planned again.
+#[derive(Debug, Default)]
+pub(crate) struct Removed {
+    /// Documents removed from the store.
+    pub documents: u64,
+    /// Messages on their way into the store that were taken out of the queues.
+    pub messages: u64,
+    /// Dates by source and account.
+    pub dates: BTreeMap<(Source, String), BTreeSet<Date>>,
+    /// Jobs of removed documents whose receipts are not removed.
+    jobs: BTreeSet<String>,
+}
+
+/// Removes what is ahead, from the store and from the queue of documents.
+///
+/// # Errors
+/// When the broker or the store is away. May be done again.
+pub(crate) async fn remove(broker: &Broker, store: &Store, newest: Timestamp) -> anyhow::Result<Removed> {
+    store.refresh().await?;
+    let mut removed = Removed::default();
+    let is_ahead = move |message: &Message| !of_message(message, newest).is_empty();
+    removed.take(broker.sift(Queue::documents(), is_ahead), newest).await?;
+    removed.take(broker.sift_parked(is_ahead), newest).await?;
+    for (kind, fields) in TIMES {
+        for field in fields {
+            let (query, mut after) = (beyond(kind, field, newest), None);
+            loop {
+                let (hits, next) = store.scan(&query, SOME, after).await?;
+                hits.iter().for_each(|hit| removed.note(kind, hit));
+                removed.documents += store.delete(&hits).await?;
+                match next {
+                    Some(next) => after = Some(next),
+                    None => break,
+                }
+            }
+        }
+    }
+    removed.ask_receipts(store).await?;
+    store.refresh().await?;
+    Ok(removed)
+}
+
+/// The jobs, with their dates, of what is ahead in a message of the queue of documents.
+fn of_message(message: &Message, newest: Timestamp) -> Vec<(JobId, Option<Date>)> {
+    match decode::<Document<'_>>(&message.body) {
+        Ok(Document::Raw(raw)) if raw.fetched_at > newest => vec![(raw.job_id, raw.date)],
+        Ok(Document::Receipts(receipts)) => {
+            let ahead = |receipt: &Receipt| receipt.version() > newest.as_millisecond();
+            let ahead = receipts.into_iter().filter(ahead);
+            ahead.map(|receipt| (receipt.job_id, receipt.date)).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+impl Removed {
+    async fn take(&mut self, mut sift: Sift, newest: Timestamp) -> anyhow::Result<()> {
+        while let Some(deliveries) = sift.next().await? {
+            for delivery in deliveries {
+                for (job, date) in of_message(&delivery.message, newest) {
+                    self.plan(&job, date);
+                }
+                delivery.ack().await?;
+                self.messages += 1;
+            }
+        }
+        Ok(())
+    }
+
+    fn note(&mut self, kind: Kind, hit: &Hit) {
+        match kind {
+            Kind::Harvests => {
+                if let Ok(receipt) = serde_json::from_str::<Receipt>(hit.source.get()) {
+                    self.plan(&receipt.job_id, receipt.date);
+                }
+            }
+            Kind::Runs => {}
+            _ => {
+                let document: serde_json::Value = serde_json::from_str(hit.source.get()).unwrap_or_default();
+                let job = document["harvest"]["job_id"].as_str().or(document["job_id"].as_str());
+                self.jobs.extend(job.map(str::to_owned));
+            }
+        }
+    }
+
+    fn plan(&mut self, job: &JobId, date: Option<Date>) {
+        let source = Source::ALL.into_iter().find(|source| {
+            let (first, last) = JobId::all_of(*source, job.account());
+            (first.as_str()..=last.as_str()).contains(&job.as_str())
+        });
+        if let (Some(source), Some(date)) = (source, date) {
+            self.dates.entry((source, job.account().to_owned())).or_default().insert(date);
+        }
+    }
+
+    /// Documents name their job; its receipt, if it is right, knows the date.
+    async fn ask_receipts(&mut self, store: &Store) -> anyhow::Result<()> {
+        let jobs: Vec<String> = std::mem::take(&mut self.jobs).into_iter().collect();
+        for some in jobs.chunks(SOME) {
+            let ids: Vec<&str> = some.iter().map(String::as_str).collect();
+            for hit in store.get_many(Kind::Harvests, &ids).await? {
+                self.note(Kind::Harvests, &hit);
+            }
+        }
+        Ok(())
+    }
+}

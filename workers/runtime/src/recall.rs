@@ -1,0 +1,123 @@
+//! Jobs of cancelled runs: a worker asks the broker's record before it begins a job, and again and again while it does
+//! one. Such a job is settled with a receipt that says so. Independent of what jobs ask for.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use jiff::SignedDuration;
+use messages::{Calls, Document, JobHead, Queue, Receipt, ReceiptState, RunId, Source, decode, encode};
+
+use crate::errand::unwritable;
+use crate::outbox::OutboxError;
+use crate::{Broker, BrokerError, Failure, Message, Outbox, PublishError, clock};
+
+/// How often the record is asked about the run of a job in progress.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
+/// Runs that are remembered; more than are in progress at once.
+const REMEMBERED: usize = 1_000;
+
+/// What a role knows of cancelled runs; shared by its jobs.
+#[derive(Debug)]
+pub(crate) struct Recall {
+    broker: Broker,
+    known: Mutex<HashMap<RunId, Known>>,
+    asking: tokio::sync::Mutex<()>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Known {
+    cancelled: bool,
+    asked: Instant,
+}
+
+/// The run of a job; `None` for a message that is no job.
+pub(crate) fn run_of(message: &Message) -> Option<RunId> {
+    decode::<JobHead>(&message.body).ok().map(|head| head.run)
+}
+
+/// The outcome of a job that must not go on; the runtime settles it with its receipt.
+pub(crate) fn stopped(run: &RunId) -> Failure {
+    Failure::Defer { until: None, why: format!("the run {run} is cancelled") }
+}
+
+impl Recall {
+    pub(crate) fn new(broker: Broker) -> Arc<Self> {
+        Arc::new(Self { broker, known: Mutex::default(), asking: tokio::sync::Mutex::default() })
+    }
+
+    /// Asks the record, unless the run is known to be cancelled.
+    pub(crate) async fn is_cancelled(&self, run: &RunId) -> Result<bool, Failure> {
+        if self.knows(run) {
+            return Ok(true);
+        }
+        let asked = Instant::now();
+        let cancelled = self.broker.is_cancelled(run).await.map_err(unanswered)?;
+        let mut known = self.known();
+        if known.len() >= REMEMBERED {
+            known.retain(|_, known| known.asked.elapsed() < ASK_AGAIN);
+        }
+        known.insert(run.clone(), Known { cancelled, asked });
+        Ok(cancelled)
+    }
+
+    /// True when the run was found to be cancelled before.
+    pub(crate) fn knows(&self, run: &RunId) -> bool {
+        self.known().get(run).is_some_and(|known| known.cancelled)
+    }
+
+    /// Returns once the run is cancelled. All jobs of a run ask once a second together. While the broker is away the
+    /// job goes on: what it publishes is refused as well.
+    pub(crate) async fn cancelled(&self, run: &RunId) {
+        loop {
+            tokio::time::sleep(ASK_AGAIN).await;
+            let _turn = self.asking.lock().await;
+            let fresh = |known: &Known| known.cancelled || known.asked.elapsed() < ASK_AGAIN / 2;
+            let known = self.known().get(run).copied().filter(fresh);
+            let cancelled = match known {
+                Some(known) => known.cancelled,
+                None => self.is_cancelled(run).await.unwrap_or(false),
+            };
+            if cancelled {
+                return;
+            }
+        }
+    }
+
+    fn known(&self) -> MutexGuard<'_, HashMap<RunId, Known>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The job's receipt is sent and confirmed in place of the job's work.
+pub(crate) async fn settle(message: &Message, outbox: &mut Outbox) -> Result<(), Failure> {
+    outbox.discard();
+    let Some(receipt) = receipt(message, message.headers.calls) else { return Ok(()) };
+    let id = format!("{}#cancelled", receipt.job_id);
+    let body = encode(&Document::Receipts(vec![receipt])).map_err(|_| unwritable(&id))?;
+    outbox.send(Message::new(Queue::documents(), id, body, clock::now())).await?;
+    Ok(outbox.flush().await?)
+}
+
+/// The receipt of a job that is not begun, or not finished, because its run is cancelled.
+///
+/// It is newer than the receipt of the same job as it was planned, and older than all that may have come after: a job
+/// that was done, and whose message came twice, stays done, and a later run's plan stays planned. A replayed dead letter
+/// has a receipt that says it failed; there the time is now.
+fn receipt(message: &Message, calls: Calls) -> Option<Receipt> {
+    let planned = Source::ALL.into_iter().find_map(|source| source.planned(&message.body))?;
+    let after = planned.planned_at.checked_add(SignedDuration::from_millis(1)).unwrap_or(planned.planned_at);
+    let finished_at = if message.headers.replays > 0 { clock::now().max(after) } else { after };
+    Some(Receipt {
+        state: ReceiptState::Cancelled,
+        attempts: message.headers.attempt,
+        calls,
+        finished_at: Some(finished_at),
+        queue: Some(message.queue.clone()),
+        ..planned
+    })
+}
+
+fn unanswered(error: BrokerError) -> Failure {
+    OutboxError::from(PublishError::from(error)).into()
+}
