@@ -91,7 +91,7 @@ async fn letters_are_filed_byte_for_byte_and_found_by_class_origin_and_state() {
     assert_eq!(desk::list(&place.store, &Filter::default(), 2).await.unwrap().letters.len(), 2);
     let since = Filter { since: Some(letter.died_at), ..dead_ones() };
     assert_eq!(ids(&place, since.clone()).await, ["a", "b", "c"]);
-    let later = Filter { since: Some(letter.died_at + jiff::SignedDuration::from_secs(1)), ..since };
+    let later = Filter { since: Some(letter.died_at + SignedDuration::from_secs(1)), ..since };
     assert!(ids(&place, later.clone()).await.is_empty());
     let groups = desk::groups(&place.store, &Filter::default()).await.unwrap();
     let counts: Vec<(&str, u64)> = groups.iter().map(|group| (group.class.as_str(), group.count)).collect();
