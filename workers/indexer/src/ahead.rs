@@ -34,10 +34,14 @@ impl StoreClock {
         let (time, at) = match heard {
             Some(heard) => heard,
             None => {
-                let Ok(Some(time)) = store.clock().await else {
-                    return version(clock::now());
+                let time = match store.clock().await {
+                    Ok(Some(time)) => {
+                        clock::heard(clock::Peer::Store, time);
+                        time
+                    }
+                    // Asked again in a while, not with every batch.
+                    Ok(None) | Err(_) => clock::now(),
                 };
-                clock::heard(clock::Peer::Store, time);
                 let heard = (time, Instant::now());
                 *self.heard.lock().unwrap_or_else(PoisonError::into_inner) = Some(heard);
                 heard

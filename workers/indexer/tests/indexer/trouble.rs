@@ -159,7 +159,7 @@ async fn raw_answers_that_cannot_be_removed_are_nobodys_outcome() {
     for _ in 0..2 {
         assert_eq!(place.perform(&indexer, &pages(1)).await, [Ok(())]);
     }
-    assert_eq!(*asked.lock().unwrap(), ["/_bulk", "/raw-*/_settings", "/_bulk"]);
+    assert_eq!(*asked.lock().unwrap(), ["/_cat/health", "/_bulk", "/raw-*/_settings", "/_bulk"]);
 }
 
 fn one_page(sessions: usize, attempt: u32) -> Vec<Message> {
