@@ -13,9 +13,6 @@ const CANARY: &str = "canary-81";
 const ACCOUNTS: &str = "[[account]]\nlabel = \"main\"\naccount_id = \"a\"\nclient_id = \"c\"\nclient_secret = \"canary-81\"\nplan = \"pro\"\nshare = 0.5\ndaily_reserve = 10\nsource = \"report\"\napi_url = \"https://api.example.org\"\n[[account]]\nlabel = \"med\"\naccount_id = \"b\"\nclient_id = \"c\"\nclient_secret = \"canary-81\"\n";
 
 pub(super) fn targets() -> Vec<Target> {
-    let expressions =
-        ["30 4 * * *", "0 6-20/2 * * mon-fri", "*/5,7 0-23 1,15,31 jan-mar,12 0-7/3", "0 0 29 2 *"];
-    let expressions = expressions.map(|text| text.as_bytes().to_vec());
     vec![
         target("config-environment", Form::Text, vec![environment()], || Box::new(variables)),
         target("config-accounts", Form::Text, vec![ACCOUNTS.as_bytes().to_vec()], || {
