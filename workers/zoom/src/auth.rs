@@ -222,7 +222,7 @@ mod tests {
         let failure = tokens.get().await.err();
         match status {
             StatusCode::UNAUTHORIZED => {
-                assert!(matches!(failure, Some(Failure::Refused { .. })), "{failure:?}")
+                assert!(matches!(failure, Some(Failure::Refused { .. })), "{failure:?}");
             }
             _ => assert!(matches!(failure, Some(Failure::Hold { until: Some(_), .. })), "{failure:?}"),
         }
