@@ -43,7 +43,7 @@ pub fn file(path: &Path) -> io::Result<File> {
     file_with(path, OpenOptions::new().write(true))
 }
 
-/// As [`file`], opened in another way; `read` and `create` are set.
+/// As [`file()`], opened in another way; `read` and `create` are set.
 ///
 /// # Errors
 /// When the file cannot be made or opened.

@@ -187,7 +187,7 @@ pub(crate) async fn a_right_that_is_missing_is_named(fixture: &Fixture) {
     let amqp = Amqp::open(user.settings(&settings)).await.unwrap();
     let main = format!("^{}$", settings.prefix);
     let unled = format!(
-        r"^{}(\.(jobs|documents|dead|rung|roll|news|answers|tokens|moving|check).*)?$",
+        r"^{}(\.(jobs|documents|dead|rung|roll|news|answers|tokens|cancelled|moving|check).*)?$",
         settings.prefix
     );
     for (rights, missing) in [
