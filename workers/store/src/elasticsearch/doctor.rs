@@ -182,8 +182,9 @@ fn in_force(
     settings.into_iter().filter_map(move |(name, value)| {
         let block = name.strip_prefix(prefix)?;
         let on = value == "true" || value == true;
-        // Metadata alone is blocked by nothing that stops work.
-        (on && block != "metadata").then(|| block.to_owned())
+        // A block of metadata stops no work. A longer name is an option of a block, such as OpenSearch's
+        // `create_index.auto_release`, which is on by default.
+        (on && block != "metadata" && !block.contains('.')).then(|| block.to_owned())
     })
 }
 
@@ -282,6 +283,7 @@ mod tests {
             "index.blocks.write": "false",
             "index.blocks.metadata": "true",
             "index.blocks.read": true,
+            "index.blocks.create_index.auto_release": "true",
             "index.number_of_shards": "1",
         }))
         .unwrap();
