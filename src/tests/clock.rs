@@ -104,7 +104,7 @@ async fn a_worker_two_years_ahead_holds_and_goes_on_when_its_clock_is_right() {
     eventually("it works by itself when its clock is right", 60, async || roles(&program).len() >= 5).await;
     let store = local(&program);
     let done = async || store.count(&Query::all(Kind::Harvests).with("state", "planned")).await.unwrap() == 0;
-    eventually("the first plan is done", 120, done).await;
+    eventually("the first plan is done", 300, done).await;
     // Put forward while it works, it holds before its next job.
     set_ahead(&program, TWO_YEARS);
     succeed(&program, &["plan", "--from", &ago(40), "--to", &ago(10), "--yes"]);
@@ -112,7 +112,7 @@ async fn a_worker_two_years_ahead_holds_and_goes_on_when_its_clock_is_right() {
     eventually("it holds", 60, async || why().is_some_and(|why| why.contains("730 days ahead of"))).await;
     set_ahead(&program, SignedDuration::ZERO);
     eventually("the hold ends by itself", 90, async || why().is_none()).await;
-    eventually("all is done", 120, done).await;
+    eventually("all is done", 300, done).await;
     assert_eq!(from_the_future(&store).await, 0);
     assert_eq!(store.count(&Query::all(Kind::Deadletters)).await.unwrap(), 0);
     assert_eq!(complete(&store).await, 39);
