@@ -30,8 +30,10 @@ impl Address {
                 "AMQP_URL is not of the form amqp[s]://user:password@host:port/vhost".to_owned(),
             )
         };
-        // A slash too many, and the password would be part of the virtual host, which is shown.
-        let place = url.expose_secret().split_once("://").ok_or_else(refused)?.1;
+        // With a slash too many or too few the password would be part of the virtual host, which is shown.
+        let text = url.expose_secret().trim();
+        let place =
+            text.strip_prefix("amqp://").or_else(|| text.strip_prefix("amqps://")).ok_or_else(refused)?;
         if place.split_once(['/', '?', '#']).is_some_and(|(_, path)| path.contains('@')) {
             return Err(refused());
         }
