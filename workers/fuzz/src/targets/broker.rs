@@ -62,8 +62,8 @@ fn card(bytes: &[u8]) -> bool {
 
 fn address(bytes: &[u8]) -> bool {
     let text = String::from_utf8_lossy(bytes);
-    // Where the password is moved elsewhere it is none.
-    let is_password = text.contains("user:canary-81@");
+    // Where the password is moved or copied elsewhere it is none.
+    let is_password = text.contains("user:canary-81@") && text.matches("canary-81").count() == 1;
     let (is_read, shown) = match amqp::address(&text) {
         Ok(shown) => (true, shown),
         Err(said) => {
