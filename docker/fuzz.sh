@@ -7,7 +7,7 @@
 #   docker/fuzz.sh --target map-actions --file FILE           an input that was kept
 #   docker/fuzz.sh --seconds 600 --seed 7                     other inputs, for longer
 #   docker/fuzz.sh --target list                              the names of the targets
-#   docker/fuzz.sh --collect                                  make the corpus anew from the simulators
+#   docker/fuzz.sh --collect                                  rebuild the corpus from the simulators
 #
 #   A failure that is corrected becomes a file of workers/fuzz/corpus/TARGET: `cargo test` runs these.
 set -euo pipefail

@@ -12,7 +12,7 @@ use reqwest::Client;
 
 /// What it answers with: no session, no such place, sign in elsewhere.
 pub(crate) const ANSWERS: [u16; 3] = [401, 404, 302];
-/// While the storm lasts, one request of so many gets such an answer.
+/// During the storm, one of this many requests gets such an answer.
 const ONE_OF: u64 = 300;
 /// Bytes of a request or of an answer.
 const MOST: usize = 128 << 20;

@@ -129,7 +129,7 @@ async fn what_a_wrong_clock_has_fetched_is_held_reported_and_repaired() {
     succeed(&program, &["plan", "--date", &ago(2), "--yes"]);
     let clock = set_ahead(&program, TWO_YEARS);
     let program = program.with("UA_TEST_CLOCK", clock);
-    // Nobody but the API disagrees with it: it works, and asks the API for a date that is old by its clock.
+    // Only the API disagrees with its clock: it works, and requests a date that is old by its clock.
     let wrong = program.start(&["work", "zoom"], "wrong.log");
     eventually("details are fetched", 90, async || simulator.ledger_summary().calls.heavy > 5).await;
     assert_eq!(wrong.terminate(), Some(0));

@@ -145,7 +145,7 @@ fn five() -> [Message; 5] {
     ]
 }
 
-/// Ids, causes and bodies come from APIs and from whoever publishes to the broker.
+/// Ids, causes and bodies come from APIs and from every publisher on the broker.
 #[tokio::test(flavor = "multi_thread")]
 async fn text_of_others_forges_no_line_and_commands_no_terminal() {
     let place = Place::local();

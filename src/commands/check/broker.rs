@@ -181,7 +181,7 @@ fn policies(probe: Probe) -> Finding {
     let Probe { sent, kept } = probe;
     if kept < sent {
         let text =
-            format!("a policy destroys messages: a new queue kept {kept} of {sent}, and nobody was told");
+            format!("a policy destroys messages: a new queue kept {kept} of {sent}, without a warning");
         return Finding::users("queues", text).remedy(
             "run `rabbitmqctl list_policies` and `rabbitmqctl list_operator_policies` at the broker, and leave ua's \
              queues out of the pattern",

@@ -192,7 +192,7 @@ fn policies(queues: &[Queue], policies: &[Policy], pattern: &str) -> Vec<Finding
                     } else {
                         "destroys messages"
                     };
-                    Finding::users("queues", format!("{text}: it {what}, and nobody is told"))
+                    Finding::users("queues", format!("{text}: it {what} without a warning"))
                         .remedy(format!("change its pattern so that it leaves out ua's queues, {pattern}"))
                 }
                 _ => Finding::notable("queues", text)
@@ -244,7 +244,7 @@ mod tests {
         };
         let cut = "the policy short sets consumer-timeout of 1 queue to 60000 ms: work would be cut off";
         let lost =
-            "the policy bound sets max-length of 2 queues to 5: it destroys messages, and nobody is told";
+            "the policy bound sets max-length of 2 queues to 5: it destroys messages without a warning";
         assert_eq!(of(State::Failing), [cut, lost]);
         assert!(
             found.iter().any(|finding| finding.remedy.as_ref().is_some_and(|remedy| remedy.contains("^ua")))

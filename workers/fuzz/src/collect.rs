@@ -1,4 +1,4 @@
-//! Makes the corpus anew: small pages of the simulated Zoom and of both dialects of the simulated Opencast.
+//! Rebuilds the corpus: small pages of the simulated Zoom and of both dialects of the simulated Opencast.
 
 use std::fs;
 

@@ -29,7 +29,7 @@ const MOST_UNANSWERED: usize = 2;
 /// No server has more episodes. For each a job waits in memory until the catalogue is read.
 const MOST_EPISODES: u64 = 500_000;
 
-/// What came of looking an episode up.
+/// The result of looking up an episode.
 pub(crate) enum Lookup {
     /// It is this.
     Found(Arc<EpisodeFacts>),

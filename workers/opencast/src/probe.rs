@@ -428,7 +428,7 @@ impl Me {
     }
 }
 
-/// The role of whoever may do everything on the server, in any organisation.
+/// The role of a user with all permissions in every organisation.
 const ADMIN: &str = "ROLE_ADMIN";
 
 fn wrong(dialect: &str, what: &str) -> Failure {

@@ -40,7 +40,7 @@ impl Default for Lifts {
 impl Lifts {
     /// Passes an order on to the roles of this process.
     pub(crate) fn heard(&self, lift: Lift) {
-        // Without a hold nobody listens.
+        // Without a hold, no task listens.
         let _ = self.0.send(lift);
     }
 

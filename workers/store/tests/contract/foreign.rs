@@ -88,7 +88,7 @@ async fn a_data_stream_is_named(store: Store) {
     let url = format!("{}/_index_template/{name}", crate::target::url_of(&store));
     let request = client.put(url).header("content-type", "application/json").body(template.to_string());
     if request.send().await.unwrap().status() == 400 {
-        // This distribution has no data streams, so nobody can make one.
+        // This distribution has no data streams.
         let health = store.check().await.unwrap();
         assert!(health.is_current(), "{health:?}");
         return;

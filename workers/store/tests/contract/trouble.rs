@@ -174,7 +174,7 @@ async fn each_trouble_of_an_item_is_its_own() {
     }
 }
 
-/// A search engine of which some indices are red: whoever asks for them gets 503.
+/// A search engine with red indices: a request for one of them gets 503.
 async fn with_red(red: &'static [&'static str]) -> Responder {
     Responder::start(move |request: &Request| {
         let line = request.line.as_str();
