@@ -28,7 +28,7 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
 /// The largest body that is read. A page goes on as one message, which the broker takes up to a limit of its own.
 const MAX_BODY: usize = MAX_MESSAGE_BYTES - (64 << 10);
-/// The longest wait that is believed: the limits that are meant here count by the second or the minute.
+/// The longest wait for a limit per second or per minute, whatever `Retry-After` names.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// How long a host may take to show that it is there.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(10);
@@ -304,23 +304,28 @@ impl Patience {
         Self { class, left: PATIENCE, pause }
     }
 
-    /// The next wait, or the hold that takes its place.
+    /// The next wait, or the hold that takes its place: after as many waits as `PATIENCE` allows, or at once when the
+    /// API names a longer one than a limit per second or minute explains. A hold ends after at most
+    /// [`LONGEST_PAUSE`], whatever the API names; then Zoom is asked again.
     fn next(&mut self, named: Option<Timestamp>, now: Timestamp) -> Result<Duration, Failure> {
         let named = named.map(|until| Duration::try_from(until.duration_since(now)).unwrap_or_default());
-        let wait = named.unwrap_or(self.pause).clamp(Duration::from_millis(10), LONGEST_PAUSE);
+        let wait = named.unwrap_or(self.pause).max(Duration::from_millis(10));
         self.pause = (self.pause * 2).min(FIRST_PAUSE * 60);
-        match self.left.checked_sub(wait) {
-            Some(left) => {
-                self.left = left;
-                Ok(wait)
-            }
-            None => {
-                let wait = SignedDuration::try_from(wait).unwrap_or(SignedDuration::from_mins(1));
-                let until = now.saturating_add(wait).unwrap_or(Timestamp::MAX);
-                Err(Failure::hold(Some(until), format!("{}: zoom answers 429 again and again", self.class)))
-            }
+        if wait > LONGEST_PAUSE {
+            let why = format!("{}: zoom answers 429 and names a wait of {} s", self.class, wait.as_secs());
+            return Err(hold(LONGEST_PAUSE, now, why));
         }
+        let Some(left) = self.left.checked_sub(wait) else {
+            return Err(hold(wait, now, format!("{}: zoom answers 429 again and again", self.class)));
+        };
+        self.left = left;
+        Ok(wait)
     }
+}
+
+fn hold(wait: Duration, now: Timestamp, why: String) -> Failure {
+    let until = SignedDuration::try_from(wait).ok().and_then(|wait| now.checked_add(wait).ok());
+    Failure::hold(Some(until.unwrap_or(Timestamp::MAX)), why)
 }
 
 #[cfg(test)]
@@ -358,12 +363,11 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_per_second_is_waited_for_a_minute_whatever_the_api_names() {
+    fn a_limit_per_second_is_held_for_a_minute_whatever_the_api_names() {
         let now: Timestamp = "2026-01-02T03:04:05Z".parse().unwrap();
         for seconds in [61, 31_536_000, 1 << 40] {
             let named = now.saturating_add(SignedDuration::from_secs(seconds)).ok();
             let mut patience = Patience::new(RateClass::Heavy, 1.0);
-            assert_eq!(patience.next(named, now).unwrap(), Duration::from_secs(60), "{seconds}");
             let Failure::Hold { until: Some(until), .. } = patience.next(named, now).unwrap_err() else {
                 panic!("no hold");
             };
