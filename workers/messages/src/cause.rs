@@ -1,39 +1,39 @@
-//! Why a message could not be used: a closed list of classes, each with the operator's next step.
+//! Why a message could not be processed: a closed list of classes, each with the operator's next step.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Classes of causes by which dead letters are grouped, filtered and replayed.
+/// Class of a cause. Dead letters are grouped, filtered and replayed by it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum CauseClass {
-    /// The API says that the thing does not exist, and it had time enough to appear.
+    /// The API still reports that the object does not exist, after the time it had to appear.
     Gone,
-    /// The API refuses this one object to the account.
+    /// The API denies the account access to this one object.
     Forbidden,
-    /// The answer was still not ready when the attempts were spent.
+    /// The answer was still not ready after the last attempt.
     NotReadyExpired,
     /// The account's plan or add-on does not include this endpoint.
     PlanMissing,
-    /// Something between us and the API answered with a page for people.
+    /// A proxy or gateway answered with an HTML page.
     HtmlBlocked,
-    /// The answer or the message does not have the shape that was promised.
+    /// The answer or the message does not have the expected shape.
     BadShape,
     /// The store refused the document's content.
     MappingRefused,
-    /// One item is larger than the store or the broker takes.
+    /// One item is larger than the limit of the store or the broker.
     TooLarge,
-    /// Workers died holding this message, again and again.
+    /// Workers repeatedly crashed or lost their connection while they held this message.
     CrashedWorker,
-    /// A failure that may pass did not pass within the attempts.
+    /// A transient failure persisted through all attempts.
     AttemptsSpent,
     /// The message was written by a newer `ua`.
     UnknownVersion,
 }
 
 impl CauseClass {
-    /// Every class, in the order of the documentation.
+    /// All classes, in the order of the documentation.
     pub const ALL: [Self; 11] = [
         Self::Gone,
         Self::Forbidden,
@@ -48,7 +48,7 @@ impl CauseClass {
         Self::UnknownVersion,
     ];
 
-    /// The name used in messages, filters and metrics.
+    /// Returns the name used in messages, filters and metrics.
     pub fn name(self) -> &'static str {
         match self {
             Self::Gone => "gone",
@@ -65,7 +65,7 @@ impl CauseClass {
         }
     }
 
-    /// What an operator does next about a dead letter of this class.
+    /// Returns the operator's next step for a dead letter of this class.
     pub fn next_step(self) -> &'static str {
         match self {
             Self::Gone => "nothing to fetch: drop it, or replay it if the object should exist",
@@ -104,20 +104,20 @@ impl std::str::FromStr for CauseClass {
     }
 }
 
-/// A cause: its class and one line that says what, where and why.
+/// A cause: its class and one line that says what failed, where and why.
 ///
-/// The text never holds a name, an address, a body or a secret: it is shown in lists and logs.
+/// Lists and logs show the text, so it never contains a name, an address, a body or a secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Cause {
-    /// What kind of failure this is.
+    /// The kind of failure.
     pub class: CauseClass,
-    /// What happened, in one line.
+    /// The failure, in one line.
     pub text: String,
 }
 
 impl Cause {
-    /// A cause of `class` explained by `text`, made [printable](crate::printable()) and cut at 1,000 characters.
+    /// Creates a cause. `text` is made [printable](crate::printable()) and cut to 1,000 characters.
     pub fn new(class: CauseClass, text: impl Into<String>) -> Self {
         let mut text = crate::printable(&text.into()).into_owned();
         if let Some((end, _)) = text.char_indices().nth(1_000) {
@@ -126,7 +126,7 @@ impl Cause {
         Self { class, text }
     }
 
-    /// The HTTP status of which the text speaks (`... answered 404, code 3001: ...`), if it does.
+    /// Returns the HTTP status in the text (`... answered 404, code 3001: ...`), if there is one.
     pub fn http_status(&self) -> Option<u16> {
         let (_, said) = self.text.split_once(" answered ")?;
         let digits = said.get(..3).filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))?;

@@ -1,31 +1,31 @@
-//! Messages to bytes and back, and what to say when bytes are not a message.
+//! Encodes and decodes messages.
 
 use serde::{Deserialize, Serialize};
 
-/// The version this program writes into every message and the only one it reads.
+/// Message version that this program writes, and the only version that it reads.
 pub const VERSION: u32 = 1;
 
-/// Why bytes could not be read as a message.
+/// Error for bytes that are not a readable message.
 #[derive(Debug, thiserror::Error)]
 pub enum DecodeError {
-    /// The message says that it is of a version this program does not know.
+    /// The message has a version that this program does not know.
     #[error("message version {found} is unknown here (this ua reads version {VERSION})")]
     UnknownVersion {
-        /// The version the message carries.
+        /// The version in the message.
         found: u64,
     },
-    /// The bytes are not JSON of the promised shape. The text names the place, never the content.
+    /// The bytes are not JSON of the expected shape. The text names the position, never the content.
     #[error("message is not of the promised shape (line {line}, column {column})")]
     Malformed {
-        /// Line of the first trouble, from 1.
+        /// Line of the first error, from 1.
         line: usize,
-        /// Column of the first trouble, from 1.
+        /// Column of the first error, from 1.
         column: usize,
     },
 }
 
 impl DecodeError {
-    /// The cause with which a message that cannot be read becomes a dead letter.
+    /// Returns the cause of the dead letter that an unreadable message becomes.
     pub fn cause(&self) -> crate::Cause {
         let class = match self {
             Self::UnknownVersion { .. } => crate::CauseClass::UnknownVersion,
@@ -35,21 +35,21 @@ impl DecodeError {
     }
 }
 
-/// Writes a message as JSON.
+/// Encodes a message as JSON.
 ///
 /// # Errors
-/// Only when a value inside refuses to be serialised, which the types of this crate never do.
+/// Returns an error if a value cannot be serialised, which does not happen for the types of this crate.
 pub fn encode<T: Serialize>(message: &T) -> Result<Vec<u8>, serde_json::Error> {
     serde_json::to_vec(message)
 }
 
-/// Reads a message, borrowing from `bytes` where the type allows it.
+/// Decodes a message and borrows from `bytes` if the type allows it.
 ///
 /// # Errors
-/// [`DecodeError::UnknownVersion`] when the message names another version than [`VERSION`], else
+/// [`DecodeError::UnknownVersion`] if the message has another version than [`VERSION`], else
 /// [`DecodeError::Malformed`].
 pub fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, DecodeError> {
-    // The good path parses once. Only a message that failed is searched for its version.
+    // Valid messages are parsed once. Only an invalid message is parsed again for its version.
     serde_json::from_slice(bytes).map_err(|error| match version_of(bytes) {
         Some(found) if found != u64::from(VERSION) => DecodeError::UnknownVersion { found },
         _ => DecodeError::Malformed { line: error.line(), column: error.column() },
@@ -63,7 +63,7 @@ fn version_of(bytes: &[u8]) -> Option<u64> {
     value.get("version").or_else(|| inner?.get("version"))?.as_u64()
 }
 
-/// A `version` field that reads only [`VERSION`].
+/// A `version` field that accepts only [`VERSION`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Version;
 

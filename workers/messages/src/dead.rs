@@ -1,4 +1,4 @@
-//! A dead letter: a message nobody can use as it is, with its cause, until somebody replays or drops it.
+//! Dead letters: messages that cannot be processed, stored with their cause until an operator replays or drops them.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,26 +9,26 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Calls, Cause, MeetingUuid, Queue, Source, UnknownName};
 
-/// Events that a row keeps at most; the oldest are forgotten first.
+/// Maximum number of events in a row's history. The oldest are removed first.
 const HISTORY: usize = 50;
 
-/// What has become of a dead letter.
+/// State of a dead letter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum DeadState {
     /// Waits for an operator.
     Dead,
-    /// Was published again to its origin; kept as history.
+    /// Published again by an operator; the row stays as history.
     Replayed,
-    /// Was given up by an operator; kept as history.
+    /// Dropped by an operator; the row stays as history.
     Dropped,
 }
 
 impl DeadState {
-    /// Every state.
+    /// All states.
     pub const ALL: [Self; 3] = [Self::Dead, Self::Replayed, Self::Dropped];
 
-    /// The name used in rows and filters.
+    /// Returns the name used in rows and filters.
     pub fn name(self) -> &'static str {
         match self {
             Self::Dead => "dead",
@@ -53,21 +53,21 @@ impl FromStr for DeadState {
     }
 }
 
-/// Something that befell a dead letter.
+/// A change of state of a dead letter.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DeadEvent {
-    /// When.
+    /// Time of the change.
     pub at: Timestamp,
-    /// The state that came of it.
+    /// The new state.
     pub state: DeadState,
-    /// Why it died.
+    /// Cause of the failure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<Cause>,
-    /// Where it died, or where it was replayed to.
+    /// The queue in which the message failed, or to which it was replayed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub queue: Option<Queue>,
-    /// API calls made for the message until it died, so that a replay goes on counting.
+    /// API calls made for the message until it failed, so that a replay continues the count.
     #[serde(default, skip_serializing_if = "Calls::is_none")]
     pub calls: Calls,
 }
@@ -76,44 +76,43 @@ pub struct DeadEvent {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DeadLetter {
-    /// The message's id, which is also the row's id.
+    /// Id of the message and of the row.
     pub id: String,
-    /// What has become of it.
+    /// Current state.
     pub state: DeadState,
-    /// Why it died.
+    /// Cause of the last failure.
     pub cause: Cause,
-    /// The queue in which it died and to whose replay lane it goes back.
+    /// The queue in which the message failed. Replays go to its replay lane.
     pub origin: Queue,
-    /// How often it was tried, all in all.
+    /// Total number of attempts.
     pub attempts: u32,
-    /// How often it was replayed before.
+    /// Number of earlier replays.
     pub replays: u32,
     /// When the message was first published.
     pub first_seen: Timestamp,
-    /// When it died.
+    /// When the message last failed.
     pub died_at: Timestamp,
-    /// When its state last changed.
+    /// When the state last changed.
     pub changed_at: Timestamp,
-    /// Where the data comes from, as far as the message says.
+    /// The source of the data, if the message names it.
     #[serde(default)]
     pub source: Option<Source>,
-    /// The UTC date the message belongs to, as far as it says.
+    /// The UTC date the message belongs to, if it names one.
     #[serde(default)]
     pub date: Option<Date>,
-    /// The meeting the message is about, as far as it says.
+    /// The meeting the message is about, if it names one.
     #[serde(default)]
     pub meeting_uuid: Option<MeetingUuid>,
-    /// The message's size; 0 in rows of before sizes were kept.
+    /// Size of the message; 0 in rows of versions that did not record it.
     #[serde(default)]
     pub bytes: u64,
-    /// Documents that hold the message instead of `body`; 0: it is in `body`.
+    /// Number of documents that hold the message; 0 if `body` holds it.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub pieces: u32,
-    /// What befell it, the oldest first; of its last 50 events.
+    /// The last 50 changes of state, oldest first.
     #[serde(default)]
     pub history: Vec<DeadEvent>,
-    /// The message, byte for byte, as base64: opaque, so that no mapping can refuse it. Empty where a row was
-    /// read without it.
+    /// The message as base64, byte for byte, so that no mapping can refuse it. Empty if the row was read without it.
     #[serde(default)]
     pub body: String,
 }
@@ -123,7 +122,7 @@ fn is_zero(number: &u32) -> bool {
 }
 
 impl DeadLetter {
-    /// Puts the row into `state` at `now`, and keeps that as history.
+    /// Sets the state and appends it to the history.
     pub fn enter(&mut self, state: DeadState, now: Timestamp, cause: Option<Cause>, queue: Option<Queue>) {
         self.state = state;
         self.changed_at = now;
@@ -131,7 +130,7 @@ impl DeadLetter {
         self.history.drain(..self.history.len().saturating_sub(HISTORY));
     }
 
-    /// Keeps the death of a new letter as history: its cause, where it died, and the calls made until then.
+    /// Appends the failure of a new letter to the history, with the API calls made until then.
     pub fn die(&mut self, calls: Calls) {
         self.enter(DeadState::Dead, self.died_at, Some(self.cause.clone()), Some(self.origin.clone()));
         if let Some(death) = self.history.last_mut() {
@@ -139,28 +138,28 @@ impl DeadLetter {
         }
     }
 
-    /// Puts the history of the row that is there before this letter's own.
+    /// Prepends the history of the existing row.
     pub fn follow(&mut self, row: &Self) {
         self.history.splice(..0, row.history.iter().cloned());
         self.history.drain(..self.history.len().saturating_sub(HISTORY));
     }
 
-    /// API calls made for the message until it last died.
+    /// Returns the API calls made for the message until its last failure.
     pub fn calls(&self) -> Calls {
         let death = self.history.iter().rfind(|event| event.state == DeadState::Dead);
         death.map(|death| death.calls).unwrap_or_default()
     }
 
-    /// The message as it was.
+    /// Decodes the message.
     ///
     /// # Errors
-    /// When the row was altered by hand and is no longer base64.
+    /// Returns an error if the row was edited and is no longer valid base64.
     pub fn body_bytes(&self) -> Result<Vec<u8>, base64::DecodeError> {
         use base64::Engine as _;
         base64::engine::general_purpose::STANDARD.decode(&self.body)
     }
 
-    /// The form in which a message's bytes are kept in [`DeadLetter::body`].
+    /// Encodes a message for [`DeadLetter::body`].
     pub fn opaque(body: &[u8]) -> String {
         use base64::Engine as _;
         base64::engine::general_purpose::STANDARD.encode(body)

@@ -1,4 +1,4 @@
-//! What fetch workers send to the index role: API answers as received, and receipts.
+//! Messages from fetch workers to the index role: API answers as received, and receipts.
 
 use std::borrow::Cow;
 
@@ -17,11 +17,11 @@ pub enum Document<'a> {
     /// One API answer.
     #[serde(borrow)]
     Raw(RawDocument<'a>),
-    /// What jobs say of themselves; several travel together.
+    /// Receipts of one or more jobs.
     Receipts(Vec<Receipt>),
 }
 
-/// Which answer a raw document holds; it chooses the map function of the indexer.
+/// Type of answer in a raw document. It selects the indexer's map function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum RawKind {
     /// A page of `GET /metrics/meetings`.
@@ -54,7 +54,7 @@ pub enum RawKind {
     /// A page of `GET /usertracking/actions.json`, in either dialect.
     #[serde(rename = "opencast.actions")]
     OpencastActions,
-    /// One result of `GET /search/episode.json`, as it stands in the answer of either generation.
+    /// One result of `GET /search/episode.json`, in the form of either Opencast generation.
     #[serde(rename = "opencast.episode")]
     OpencastEpisode,
 }
@@ -67,42 +67,42 @@ pub struct RawDocument<'a> {
     /// Deterministic: job id and page, for example `zoom:meetings:2026-01-02#past.1`.
     #[serde(borrow)]
     pub id: Cow<'a, str>,
-    /// The job that fetched it.
+    /// The job that fetched the answer.
     pub job_id: JobId,
     /// The run the job belongs to.
     pub run: RunId,
-    /// What `body` is.
+    /// The type of `body`.
     pub kind: RawKind,
-    /// The call, without host and query, for example `GET /metrics/meetings`.
+    /// The method and path of the call, without host and query, for example `GET /metrics/meetings`.
     #[serde(borrow)]
     pub endpoint: Cow<'a, str>,
-    /// When the answer was received: the external version of every document made of it.
+    /// When the answer was received. It becomes the external version of every document mapped from the answer.
     pub fetched_at: Timestamp,
-    /// The UTC date the job asked for, where it asked for one.
+    /// The UTC date the job asked for, if any.
     pub date: Option<Date>,
-    /// What the mapping needs and the answer does not say; its type is fixed by `kind`.
+    /// Values the mapping needs and the answer does not contain. `kind` determines the type.
     #[serde(borrow)]
     pub context: &'a RawValue,
-    /// The answer as JSON: what the mapping reads.
+    /// The answer as JSON, for the mapping.
     #[serde(borrow)]
     pub body: &'a RawValue,
-    /// The answer as received, where `body` differs from it; see [`RawDocument::answer`].
+    /// The answer as received, if `body` differs from it; see [`RawDocument::answer`].
     #[serde(default, borrow, skip_serializing_if = "Option::is_none")]
     received: Option<Received<'a>>,
 }
 
-/// How the received bytes differ from the JSON in a message.
+/// Difference between the received bytes and `body`.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Received<'a> {
     /// White space before and after the JSON.
     Spaced(#[serde(borrow)] Cow<'a, str>, #[serde(borrow)] Cow<'a, str>),
-    /// All bytes, as base64: they are no JSON, or no UTF-8.
+    /// All bytes, as base64: they are not JSON or not UTF-8.
     Base64(#[serde(borrow)] Cow<'a, str>),
 }
 
 impl<'a> RawDocument<'a> {
-    /// A raw document of `job` with everything but its version, which is this program's.
+    /// Creates a raw document with this program's message version.
     #[expect(clippy::too_many_arguments, reason = "a constructor of a wire record; every field is required")]
     pub fn new(
         id: impl Into<Cow<'a, str>>,
@@ -120,18 +120,17 @@ impl<'a> RawDocument<'a> {
         Self { version: Version, id, job_id, run, kind, endpoint, fetched_at, date, context, body, received }
     }
 
-    /// Keeps the answer as received, where the JSON in `body` differs from it. A mapping never reads these bytes;
-    /// the raw archive stores them.
+    /// Adds the received bytes if they differ from `body`. Mappings never read them; the raw archive stores them.
     #[must_use]
     pub fn with_received(mut self, bytes: &'a [u8]) -> Self {
         self.received = (bytes != self.body.get().as_bytes()).then(|| Received::of(bytes, self.body.get()));
         self
     }
 
-    /// The answer, byte for byte as received.
+    /// Returns the answer, byte for byte as received.
     ///
     /// # Errors
-    /// When the message was altered and its bytes are no longer base64.
+    /// Returns an error if the message was altered and its bytes are no longer valid base64.
     pub fn answer(&self) -> Result<Cow<'_, [u8]>, base64::DecodeError> {
         use base64::Engine as _;
         let body = self.body.get();

@@ -1,6 +1,6 @@
-//! Numbers as an operator reads them: `12,340`, `1 list`, `2 lists`. Every count that is shown passes here.
+//! Formats counts for operators: `12,340`, `1 list`, `2 lists`.
 
-/// A number with commas: `12,340`.
+/// Formats a number with thousands separators: `12,340`.
 pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
@@ -13,7 +13,7 @@ pub fn grouped(number: u64) -> String {
     text
 }
 
-/// A number and its noun: `1 list`, `2 lists`, `2 processes`, `2 indices`.
+/// Formats a number with its noun: `1 list`, `2 lists`, `2 processes`, `2 indices`.
 pub fn counted(count: u64, noun: &str) -> String {
     let number = grouped(count);
     if count == 1 {

@@ -1,4 +1,4 @@
-//! Ids: of meetings, series, jobs and runs. Checked once, where they enter; never mixed up afterwards.
+//! Ids of meetings, series, media packages, jobs and runs, validated where they enter the program.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,7 +8,7 @@ use base64::{Engine as _, alphabet};
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
-/// Why a text is not an id.
+/// Error for a text that is not a valid id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{text:?} is not a {what}")]
 pub struct IdError {
@@ -17,23 +17,23 @@ pub struct IdError {
 }
 
 fn refuse(what: &'static str, text: &str) -> IdError {
-    // A wrong id may be anything, a person's name included: show only its beginning.
+    // An invalid id may hold anything, even a person's name: keep only its first 32 characters.
     IdError { what, text: text.chars().take(32).collect() }
 }
 
-/// One instance of a meeting: base64 of 16 bytes, 24 characters. Never reused.
+/// Id of one meeting instance: 16 bytes in base64, 24 characters. Zoom never reuses it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct MeetingUuid(String);
 
 impl MeetingUuid {
-    /// The 24 characters, as the API writes them (not encoded for a path).
+    /// Returns the 24 characters as the API writes them, not encoded for a path.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// Standard base64 whose last character may carry bits that no byte needs: some of Zoom's own examples do.
+/// Standard base64 that allows non-zero trailing bits: some of Zoom's own examples have them.
 const LENIENT: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
     GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true),
@@ -74,7 +74,7 @@ impl fmt::Display for MeetingUuid {
     }
 }
 
-/// The 9 to 11 digit meeting number. One series has many instances.
+/// Meeting number of 9 to 11 digits. One series has many instances.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct SeriesId(pub u64);
@@ -85,14 +85,14 @@ impl fmt::Display for SeriesId {
     }
 }
 
-/// An episode's media package id: mostly a UUID, at times what somebody chose. Up to 128 printable characters without
-/// spaces; anything else may stand in it, a slash included, so that whoever builds a path encodes it.
+/// Media package id of an episode: usually a UUID, sometimes a custom name. Up to 128 bytes without white space or
+/// control characters. It may contain a slash, so encode it in paths.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Mpid(String);
 
 impl Mpid {
-    /// The id, not encoded.
+    /// Returns the id, not encoded.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -130,21 +130,22 @@ impl fmt::Display for Mpid {
     }
 }
 
-/// The account of jobs whose id names none.
+/// Account of a job whose id names no account.
 pub const MAIN_ACCOUNT: &str = "main";
 
-/// The deterministic id of a job: the same work always has the same id, so doing it again overwrites.
+/// Deterministic id of a job: the same work has the same id, so repeated work overwrites.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct JobId(String);
 
 impl JobId {
-    /// An id of the form `source:kind:key`, for example `zoom:meetings:2026-01-02`.
+    /// Creates an id of the form `source:kind:key`, for example `zoom:meetings:2026-01-02`.
     pub fn new(source: crate::Source, kind: &str, key: impl fmt::Display) -> Self {
         Self(format!("{source}:{kind}:{key}"))
     }
 
-    /// The same work for an account: `zoom@clinic:meetings:2026-01-02`. That of [`MAIN_ACCOUNT`] names none.
+    /// Returns the id of the same work for `account`: `zoom@clinic:meetings:2026-01-02`. The id for
+    /// [`MAIN_ACCOUNT`] names no account.
     #[must_use]
     pub fn of_account(&self, account: &str) -> Self {
         let (source, rest) = self.parts();
@@ -154,26 +155,26 @@ impl JobId {
         }
     }
 
-    /// The account the work is for.
+    /// Returns the account the job is for.
     pub fn account(&self) -> &str {
         let head = self.0.split_once(':').map_or("", |(head, _)| head);
         head.split_once('@').map_or(MAIN_ACCOUNT, |(_, account)| account)
     }
 
-    /// The range of texts, both ends included, in which the ids of an account's jobs lie, and no others.
+    /// Returns the inclusive range of texts that contains exactly the ids of this account's jobs.
     pub fn all_of(source: crate::Source, account: &str) -> (String, String) {
         let first = Self(format!("{source}:")).of_account(account).0;
         let last = format!("{first}{}", char::MAX);
         (first, last)
     }
 
-    /// The source without the account, and what follows.
+    /// Splits the id into the source without the account, and the rest.
     fn parts(&self) -> (&str, &str) {
         let (head, rest) = self.0.split_once(':').unwrap_or((&self.0, ""));
         (head.split_once('@').map_or(head, |(source, _)| source), rest)
     }
 
-    /// The id as text.
+    /// Returns the id as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -191,13 +192,13 @@ impl From<&str> for JobId {
     }
 }
 
-/// One call of `ua plan` or `ua run`; all jobs that came of it carry it.
+/// Id of one `ua plan`, `ua run` or firing of the schedule. All its jobs carry it, also those that list jobs publish.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct RunId(String);
 
 impl RunId {
-    /// An id that sorts by time and names its window: `20260103T040506-2026-01-01..2026-01-02`.
+    /// Creates an id that sorts by time and names its window: `20260103T040506789-2026-01-01..2026-01-02`.
     pub fn new(now: jiff::Timestamp, window: Option<(Date, Date)>) -> Self {
         let stamp = now.strftime("%Y%m%dT%H%M%S%3f");
         match window {
@@ -207,7 +208,7 @@ impl RunId {
         }
     }
 
-    /// The same of a source: sources are planned at once, and each has a run of its own. That of Zoom names none.
+    /// Appends the source: each source of one plan has its own run. Ids of Zoom runs name no source.
     #[must_use]
     pub fn of_source(self, source: crate::Source) -> Self {
         match source {
@@ -216,7 +217,7 @@ impl RunId {
         }
     }
 
-    /// The source whose run it is: Zoom's, if it names none.
+    /// Returns the run's source: Zoom if the id names none.
     pub fn source(&self) -> crate::Source {
         let named = |source: &crate::Source| {
             self.0.strip_suffix(&source.to_string()).is_some_and(|rest| rest.ends_with('-'))
@@ -224,7 +225,7 @@ impl RunId {
         crate::Source::ALL.into_iter().find(named).unwrap_or(crate::Source::Zoom)
     }
 
-    /// The id as text.
+    /// Returns the id as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }

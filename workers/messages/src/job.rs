@@ -1,4 +1,4 @@
-//! A job: one small unit of fetching. What it asks for is its task, a type of the source it is for.
+//! A job: one small unit of fetching. The type of its task belongs to the job's source.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -13,32 +13,31 @@ pub struct Job<T> {
     version: Version,
     /// Deterministic: the same work has the same id.
     pub id: JobId,
-    /// The run that asked for it.
+    /// The run that the job belongs to.
     pub run: RunId,
-    /// The lane in which it was first published.
+    /// The lane in which the job was first published.
     pub lane: Lane,
-    /// When it was planned.
+    /// When the job was planned.
     pub planned_at: Timestamp,
-    /// What to fetch.
+    /// The data to fetch.
     pub task: T,
 }
 
 impl<T> Job<T> {
-    /// The same job for an account: its id names it.
+    /// Returns the same job for `account`, which its id names.
     #[must_use]
     pub fn of_account(self, account: &str) -> Self {
         Self { id: self.id.of_account(account), ..self }
     }
 
-    /// A job of this program's version.
+    /// Creates a job with this program's message version.
     pub fn new(id: JobId, run: RunId, lane: Lane, planned_at: Timestamp, task: T) -> Self {
         Self { version: Version, id, run, lane, planned_at, task }
     }
 }
 
 impl Source {
-    /// The receipt of a job of this source as long as it is not begun, from the job as it was published; `None` for what
-    /// is no job of it.
+    /// Returns the receipt in state `planned` of a published job of this source. `None` if `job` is not such a job.
     pub fn planned(self, job: &[u8]) -> Option<Receipt> {
         match self {
             Self::Zoom => decode::<Job<zoom::Task>>(job).ok()?.planned().ok(),
@@ -47,11 +46,11 @@ impl Source {
     }
 }
 
-/// What every job says of itself, whatever its task: for those who sort jobs and do none.
+/// The fields common to all jobs, for code that sorts jobs without running them.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct JobHead {
-    /// As [`Job::id`].
+    /// Same as [`Job::id`].
     pub id: JobId,
-    /// As [`Job::run`].
+    /// Same as [`Job::run`].
     pub run: RunId,
 }

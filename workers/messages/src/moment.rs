@@ -1,18 +1,18 @@
-//! Points in time in every form in which sources write them.
+//! Parses timestamps in every format that the sources use.
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
-/// The first epoch number that is taken for a time, in 1973: what is smaller counts something else.
+/// Smallest number that counts as epoch seconds (1973). Smaller numbers have another meaning.
 const FIRST_SECOND: i64 = 100_000_000;
-/// The first number that counts milliseconds; as seconds it would lie in the year 5138.
+/// Smallest number that counts as epoch milliseconds. As seconds it would be the year 5138.
 const FIRST_MILLISECOND: i64 = 100_000_000_000;
 
-/// The point in time that a text names, in the years 1 to 9999.
+/// Parses a timestamp in the years 1 to 9999.
 ///
-/// Takes RFC 3339 with any offset, the same without one (taken as UTC, as Zoom's times are), and epoch seconds or
-/// milliseconds in digits. A date alone is no point in time.
+/// Accepts RFC 3339 with any offset or without one (UTC, as in Zoom's answers), and epoch seconds or milliseconds.
+/// Returns `None` for anything else, including a date without a time.
 pub fn moment(text: &str) -> Option<Timestamp> {
     let text = text.trim();
     if let Ok(number) = text.parse() {
@@ -25,7 +25,7 @@ pub fn moment(text: &str) -> Option<Timestamp> {
     time.filter(is_kept)
 }
 
-/// The point in time of epoch seconds or milliseconds.
+/// Converts epoch seconds or milliseconds to a timestamp.
 pub fn moment_of(number: i64) -> Option<Timestamp> {
     let time = match number {
         FIRST_SECOND..FIRST_MILLISECOND => Timestamp::from_second(number).ok(),
@@ -35,7 +35,7 @@ pub fn moment_of(number: i64) -> Option<Timestamp> {
     time.filter(is_kept)
 }
 
-/// What the store's date fields take.
+/// True for the years that the store's date fields accept.
 fn is_kept(time: &Timestamp) -> bool {
     (1..=9999).contains(&TimeZone::UTC.to_datetime(*time).year())
 }

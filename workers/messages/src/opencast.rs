@@ -1,4 +1,4 @@
-//! Opencast's tasks, and what its raw documents carry beside the answer.
+//! Tasks of the Opencast source, and the context of its raw documents.
 
 use std::collections::BTreeMap;
 
@@ -8,52 +8,51 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Family, Job, JobId, Lane, Mpid, Receipt, RunId, Source};
 
-/// How long after the end of a date what was done on it changes no more. Players send their actions within minutes, but a
-/// footprint grows as long as its viewer watches on, and one that was open at midnight does so into the next date. What
-/// was read before is read whole once more.
+/// Time after the end of a date until its user actions are final. Players send actions within minutes, but a footprint
+/// grows while its viewer watches, even past midnight. A date read before that time is read completely once more.
 pub const SETTLED_AFTER: SignedDuration = SignedDuration::from_hours(6);
 
-/// What an Opencast job asks for.
+/// The request of an Opencast job.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Task {
-    /// The user actions of one date of the server's time zone, and the episodes they name.
+    /// Fetches the user actions of one date in the server's time zone, and the episodes they name.
     Actions {
         /// The date.
         date: Date,
-        /// Only what came after this time; `None`: the whole date. Set when an earlier job has read the date up to
-        /// there without a fault. A server that cannot be asked for a part is asked for the whole date, and so is any
-        /// when the date is settled ([`SETTLED_AFTER`]): the receipt is its last then.
+        /// Fetches only actions after this time; `None` fetches the whole date. Set if an earlier job read the date up
+        /// to this time without an error. The whole date is fetched anyway if the server cannot filter by time, or if
+        /// the date is settled ([`SETTLED_AFTER`]): the receipt is then final.
         since: Option<Timestamp>,
-        /// Whether all episodes are asked for when it turns out that the server keeps no user actions, by which they
-        /// would be known. Set in one job of the first plan: later ones know.
+        /// Fetches all episodes if the server records no user actions, which would name them. Set in one job of the
+        /// first plan only.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         or_catalogue: bool,
     },
-    /// One episode: its own document.
+    /// Fetches the document of one episode.
     Episode {
         /// The episode.
         mpid: Mpid,
     },
-    /// Every episode there is.
+    /// Fetches all episodes.
     Catalogue {
-        /// The UTC date on which it was asked for: a job per date.
+        /// The UTC date of the request: at most one job per date.
         date: Date,
     },
 }
 
 impl Task {
-    /// The user actions of a date, or what of them came after `since`.
+    /// Creates a task for the user actions of a date, or only for those after `since`.
     pub fn actions(date: Date, since: Option<Timestamp>) -> Self {
         Self::Actions { date, since, or_catalogue: false }
     }
 
-    /// The queue family.
+    /// Returns the queue family.
     pub fn family(&self) -> Family {
         Family::OPENCAST
     }
 
-    /// The name of the kind of task, as in receipts and job ids.
+    /// Returns the name of the task's kind, as used in receipts and job ids.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Actions { .. } => "actions",
@@ -62,7 +61,7 @@ impl Task {
         }
     }
 
-    /// The date the task belongs to.
+    /// Returns the date the task belongs to.
     pub fn date(&self) -> Option<Date> {
         match self {
             Self::Actions { date, .. } | Self::Catalogue { date } => Some(*date),
@@ -70,7 +69,7 @@ impl Task {
         }
     }
 
-    /// The deterministic id of the job with this task.
+    /// Returns the deterministic id of the job with this task.
     pub fn job_id(&self) -> JobId {
         match self {
             Self::Actions { date, .. } | Self::Catalogue { date } => {
@@ -80,44 +79,43 @@ impl Task {
         }
     }
 
-    /// The job with this task.
+    /// Creates the job with this task.
     pub fn into_job(self, run: RunId, lane: Lane, planned_at: Timestamp) -> Job<Self> {
         Job::new(self.job_id(), run, lane, planned_at, self)
     }
 }
 
 impl Job<Task> {
-    /// The receipt of this job as long as it is published and not begun, filed beside it: without one nobody would
-    /// notice that the job was lost.
+    /// Returns the receipt of this job in state `planned`. It is stored with the job, so that a lost job is noticed.
     ///
     /// # Errors
-    /// When the job cannot be written as JSON, which no task is able to bring about.
+    /// Returns an error if the job cannot be serialised, which does not happen for these tasks.
     pub fn planned(&self) -> serde_json::Result<Receipt> {
         let task = &self.task;
         Receipt::planned(self, (Source::Opencast, task.kind()), task.date(), task.family())
     }
 }
 
-/// What is known of an episode where an action names it: the `episode` of the old index.
+/// Facts about an episode that an action names: the `episode` object of the old index.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct EpisodeFacts {
     /// The title.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
-    /// Milliseconds.
+    /// Duration in milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub duration: Option<i64>,
-    /// When the recording began.
+    /// Start of the recording.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub start: Option<Timestamp>,
-    /// The series' title.
+    /// Title of the series.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub course: Option<String>,
-    /// The series' id; at the original's university year, term and course number in a row.
+    /// Id of the series. The original's university concatenates year, term and course number.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub series: Option<String>,
-    /// The kind of lecture, for example `L10`.
+    /// Kind of lecture, for example `L10`.
     #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
     pub kind: Option<String>,
     /// The description.
@@ -125,23 +123,23 @@ pub struct EpisodeFacts {
     pub description: Option<String>,
 }
 
-/// The context of a page of user actions ([`crate::RawKind::OpencastActions`]).
+/// Context of a page of user actions ([`crate::RawKind::OpencastActions`]).
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ActionsContext {
-    /// The episodes that the page's actions name; one that Opencast does not know is absent.
+    /// The episodes that the page's actions name, without those that Opencast does not know.
     pub episodes: BTreeMap<Mpid, EpisodeFacts>,
 }
 
-/// The context of an episode ([`crate::RawKind::OpencastEpisode`]).
+/// Context of an episode ([`crate::RawKind::OpencastEpisode`]).
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EpisodeContext {
-    /// When the live stream began: the start of the newest workflow's operation `capture`.
+    /// Start of the live stream: the start of the operation `capture` in the newest workflow.
     pub live_start: Option<Timestamp>,
-    /// When it ended.
+    /// End of the live stream.
     pub live_end: Option<Timestamp>,
-    /// Since when the recording is to be had: the completion of the operation `retract-element`.
+    /// When the recording became available: the completion of the operation `retract-element`.
     pub available: Option<Timestamp>,
 }
 

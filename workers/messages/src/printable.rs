@@ -1,31 +1,30 @@
-//! Text of peers (ids, causes, topics, answers) made safe to show: in logs, on terminals, in pages.
+//! Makes untrusted text (ids, causes, topics, API answers) safe for logs, terminals and web pages.
 //!
-//! Escaped are characters that command a terminal, start a line, reorder text or hide in it. A letter, a digit or an
-//! emoji of any script stays as it is.
+//! Escapes control, line-separator, bidirectional and invisible characters. Letters, digits and emoji of every script
+//! stay unchanged.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-/// `text` as one line without control, bidi, line-separator and invisible format characters: each is written as an
-/// escape such as `\n` or `\u{1b}`. Idempotent.
+/// Returns `text` as one line: each harmful character becomes an escape such as `\n` or `\u{1b}`. Idempotent.
 pub fn printable(text: &str) -> Cow<'_, str> {
     escaped(text, is_harmful, |to, sign| to.extend(sign.escape_default()))
 }
 
-/// [`printable`] for a text of several lines: `\n` stays.
+/// Like [`printable`], but keeps `\n`.
 pub fn printable_lines(text: &str) -> Cow<'_, str> {
     escaped(text, is_harmful_in_lines, |to, sign| to.extend(sign.escape_default()))
 }
 
-/// JSON with the characters that [`printable`] escapes written as `\uXXXX`: the same value for every reader. White
-/// space between tokens and lines stays.
+/// Escapes harmful characters in JSON as `\uXXXX`, so that every parser reads the same value. White space between
+/// tokens stays.
 pub fn printable_json(json: &str) -> Cow<'_, str> {
     escaped(
         json,
         |sign| is_harmful(sign) && !matches!(sign, '\n' | '\r' | '\t'),
         |to, sign| {
             for unit in sign.encode_utf16(&mut [0; 2]) {
-                // Writing into a text cannot fail.
+                // Writing to a `String` cannot fail.
                 let _ = write!(to, "\\u{unit:04x}");
             }
         },
@@ -46,26 +45,26 @@ fn is_harmful_in_lines(sign: char) -> bool {
     sign != '\n' && is_harmful(sign)
 }
 
-/// True for a character that must not reach a log, a terminal or a page as it is. The joiners U+200C and U+200D and the
-/// variation selectors up to U+FE0F are not among them: scripts and emoji need them.
+/// True for a character that must not reach a log, a terminal or a page unescaped. Excludes the joiners U+200C and
+/// U+200D and the variation selectors up to U+FE0F, because scripts and emoji need them.
 fn is_harmful(sign: char) -> bool {
-    // Most characters are letters of ASCII.
+    // Fast path: most characters are ASCII.
     if sign.is_ascii() {
         return sign.is_ascii_control();
     }
     matches!(sign,
-        // C1 controls: U+009B starts a terminal's command as ESC [ does.
+        // C1 controls: U+009B starts a terminal command as ESC [ does.
         '\u{80}'..='\u{9f}'
-        // Bidirectional controls: they show a text in another order than it has.
+        // Bidirectional controls: they change the order in which text is shown.
         | '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
-        // Separators of lines and paragraphs.
+        // Line and paragraph separators.
         | '\u{2028}' | '\u{2029}'
-        // Invisible: soft hyphen, joiners of graphemes and words, fillers, zero-width spaces, invisible operators,
+        // Invisible: soft hyphen, grapheme and word joiners, fillers, zero-width spaces, invisible operators,
         // deprecated format characters, annotations, shorthand, musical beams.
         | '\u{ad}' | '\u{34f}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
         | '\u{200b}' | '\u{2060}'..='\u{2065}' | '\u{206a}'..='\u{206f}' | '\u{3164}' | '\u{feff}' | '\u{ffa0}'
         | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
-        // Tags and further variation selectors, in which whole texts can hide.
+        // Tags and further variation selectors: they can hide whole texts.
         | '\u{e0000}'..='\u{e0fff}')
 }
 

@@ -1,21 +1,21 @@
-//! Names of queues: families of jobs, lanes, documents and dead letters.
+//! Names of sources, lanes, job families and queues.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// A name that is none of those known.
+/// Error for an unknown name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{name:?} is not a known {what}")]
 pub struct UnknownName {
-    /// What kind of name was expected.
+    /// The kind of name that was expected.
     pub what: &'static str,
-    /// What was found.
+    /// The name that was found.
     pub name: String,
 }
 
-/// Where usage data comes from.
+/// A system that delivers usage data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Source {
@@ -26,10 +26,10 @@ pub enum Source {
 }
 
 impl Source {
-    /// Every source there is.
+    /// All sources.
     pub const ALL: [Self; 2] = [Self::Zoom, Self::Opencast];
 
-    /// The families of its jobs, in the order in which they are done.
+    /// Returns the source's job families, list jobs first.
     pub fn families(self) -> &'static [Family] {
         match self {
             Self::Zoom => &[Family::ZOOM_LIST, Family::ZOOM_DETAIL],
@@ -37,7 +37,7 @@ impl Source {
         }
     }
 
-    /// The kind of the jobs that list what there is of a date: once they are complete, the date is known.
+    /// Returns the kind of the source's list jobs. A date is covered once its list jobs are complete.
     pub fn list_kind(self) -> &'static str {
         match self {
             Self::Zoom => "meetings",
@@ -67,15 +67,15 @@ impl FromStr for Source {
     }
 }
 
-/// Which work goes first. Lanes are queues.
+/// Priority of a job. Each lane of a family is a queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Lane {
     /// Yesterday's data: first.
     Daily,
-    /// Older data: next.
+    /// Older data: second.
     Backfill,
-    /// Dead letters tried again: last.
+    /// Replayed dead letters: last.
     Replay,
 }
 
@@ -83,7 +83,7 @@ impl Lane {
     /// All lanes, the most urgent first.
     pub const ALL: [Self; 3] = [Self::Daily, Self::Backfill, Self::Replay];
 
-    /// The lane's part of a queue name.
+    /// Returns the lane's part of a queue name.
     pub fn name(self) -> &'static str {
         match self {
             Self::Daily => "daily",
@@ -108,70 +108,69 @@ impl FromStr for Lane {
     }
 }
 
-/// A family of jobs: one kind of worker takes them, from one queue per lane.
+/// A family of jobs: one kind of worker consumes it, from one queue per lane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Family(&'static str);
 
 impl Family {
-    /// Zoom's lists: Resource-intensive calls.
+    /// Zoom lists: Resource-intensive calls.
     pub const ZOOM_LIST: Self = Self("zoom.list");
-    /// Zoom's details: Heavy calls.
+    /// Zoom details: Heavy calls.
     pub const ZOOM_DETAIL: Self = Self("zoom.detail");
-    /// Opencast's actions and episodes.
+    /// Opencast user actions and episodes.
     pub const OPENCAST: Self = Self("opencast");
-    /// Every family there is; the topology declares a queue per family and lane.
+    /// All families. The topology declares one queue per family and lane.
     pub const ALL: [Self; 3] = [Self::ZOOM_LIST, Self::ZOOM_DETAIL, Self::OPENCAST];
 
-    /// The family's part of a queue name.
+    /// Returns the family's part of a queue name.
     pub fn name(self) -> &'static str {
         self.0
     }
 
-    /// The family's queues, the most urgent lane first.
+    /// Returns the family's queues, the most urgent lane first.
     pub fn queues(self) -> [Queue; 3] {
         Lane::ALL.map(|lane| Queue::jobs(self, lane))
     }
 }
 
-/// The name of a queue, for example `ua.jobs.zoom.list.daily`.
+/// Name of a queue, for example `ua.jobs.zoom.list.daily`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Queue(String);
 
 impl Queue {
-    /// The queue of a family's jobs in one lane.
+    /// Returns the queue of a family's jobs in one lane.
     pub fn jobs(family: Family, lane: Lane) -> Self {
         Self(format!("ua.jobs.{}.{lane}", family.0))
     }
 
-    /// The bounded queue of documents on their way to the index.
+    /// Returns the bounded queue of documents for the index role.
     pub fn documents() -> Self {
         Self("ua.documents".to_owned())
     }
 
-    /// The queue of dead letters on their way to the desk.
+    /// Returns the queue of dead letters for the desk.
     pub fn dead() -> Self {
         Self("ua.dead".to_owned())
     }
 
-    /// Every queue a worker may take from; the topology declares exactly these (and the rungs).
+    /// Returns every queue a worker may consume. The topology declares exactly these, and the rungs.
     pub fn all() -> Vec<Self> {
         let jobs = Family::ALL.into_iter().flat_map(Family::queues);
         jobs.chain([Self::documents(), Self::dead()]).collect()
     }
 
-    /// A queue by its name, as found in a header or a row. Any name is taken: a message may come from a
-    /// queue that is gone, and must still be kept.
+    /// Creates a queue name from a header or a row. Accepts any name, because messages of removed queues must be kept.
     pub fn named(name: impl Into<String>) -> Self {
         Self(name.into())
     }
 
-    /// The lane of a queue of jobs.
+    /// Returns the lane, if this is a job queue.
     pub fn lane(&self) -> Option<Lane> {
         Lane::ALL.into_iter().find(|lane| self.0.ends_with(&format!(".{lane}")))
     }
 
-    /// Where a dead letter of this queue is replayed to: the replay lane of its family, or the queue itself.
+    /// Returns the queue for replays of this queue's dead letters: the family's replay lane, or the queue itself.
     pub fn replay_lane(&self) -> Self {
         match self.lane().and_then(|lane| self.0.strip_suffix(&format!(".{lane}"))) {
             Some(family) if family.starts_with("ua.jobs.") => Self(format!("{family}.{}", Lane::Replay)),
@@ -179,7 +178,7 @@ impl Queue {
         }
     }
 
-    /// The name.
+    /// Returns the name as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }

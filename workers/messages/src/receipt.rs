@@ -1,4 +1,4 @@
-//! A receipt: what a job says of itself. One row per job in the store's index `harvests`.
+//! Receipts: the state of a job, one row per job in the store's index `harvests`.
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -8,28 +8,28 @@ use serde_json::value::{RawValue, to_raw_value};
 use crate::zoom::Api;
 use crate::{Cause, Family, Job, JobId, Lane, MeetingUuid, Queue, RunId, Source, UnknownName};
 
-/// How far a job has come.
+/// State of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ReceiptState {
     /// Published, not finished.
     Planned,
-    /// Finished; everything promised came.
+    /// Finished: all promised records arrived.
     Complete,
-    /// Finished; less came than was promised.
+    /// Finished: fewer records arrived than promised.
     Incomplete,
-    /// Given up: its dead letter says why.
+    /// Failed: the dead letter has the cause.
     Failed,
-    /// Taken out of its queue because its run was cancelled. Nothing came; a later plan publishes it again.
+    /// Removed from its queue because its run was cancelled. No data arrived; a later plan publishes the job again.
     Cancelled,
 }
 
 impl ReceiptState {
-    /// Every state.
+    /// All states.
     pub const ALL: [Self; 5] =
         [Self::Planned, Self::Complete, Self::Incomplete, Self::Failed, Self::Cancelled];
 
-    /// The name, as it stands in the rows.
+    /// Returns the name used in rows.
     pub fn name(self) -> &'static str {
         match self {
             Self::Planned => "planned",
@@ -65,7 +65,7 @@ pub struct Calls {
 }
 
 impl Calls {
-    /// True when no call was made.
+    /// True if no call was made.
     pub fn is_none(&self) -> bool {
         *self == Self::default()
     }
@@ -80,20 +80,20 @@ impl std::ops::AddAssign for Calls {
     }
 }
 
-/// Something worth knowing about a job that is done, for example a field that no document of it has.
+/// An observation about a finished job, for example a field that is absent from all its documents.
 ///
-/// Neither part ever holds a name, an address, a body or a secret.
+/// Contains no name, address, body or secret.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ReceiptFinding {
-    /// What kind of finding it is: a fixed word to filter by, for example `host-ids`.
+    /// Fixed code to filter by, for example `host-ids`.
     pub code: String,
-    /// What was found, in one line.
+    /// The observation, in one line.
     pub text: String,
 }
 
 impl ReceiptFinding {
-    /// A finding explained by `text`, cut at 1,000 characters.
+    /// Creates a finding with `text` cut to 1,000 characters.
     pub fn new(code: impl Into<String>, text: impl Into<String>) -> Self {
         let mut text = text.into();
         if let Some((end, _)) = text.char_indices().nth(1_000) {
@@ -103,58 +103,58 @@ impl ReceiptFinding {
     }
 }
 
-/// What a job asked for, how many records were promised, how many came.
+/// The request and the result of a job.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Receipt {
-    /// The job; also the row's id.
+    /// The job. Also the row's id.
     pub job_id: JobId,
-    /// The run the job belongs to.
+    /// The run that the job belongs to.
     pub run: RunId,
-    /// Where the data comes from.
+    /// The source of the data.
     pub source: Source,
     /// The kind of task, for example `meetings` or `participants`.
     pub kind: String,
-    /// The lane the job was published in.
+    /// The lane in which the job was published.
     pub lane: Lane,
-    /// The UTC date the job belongs to: the one listed, or the one whose list named the meeting.
+    /// The UTC date the job belongs to: the date listed, or the date whose list named the meeting.
     pub date: Option<Date>,
     /// The meeting, for a detail job.
     pub meeting_uuid: Option<MeetingUuid>,
-    /// How far it has come.
+    /// The job's state.
     pub state: ReceiptState,
-    /// Records promised by the API.
+    /// Number of records that the API promised.
     pub expected: Option<u64>,
-    /// Records that came.
+    /// Number of records that arrived.
     pub got: Option<u64>,
-    /// Further jobs this job published.
+    /// Number of jobs that this job published.
     pub jobs: Option<u64>,
-    /// Which of Zoom's two families of endpoints answered.
+    /// The family of Zoom endpoints that answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub api: Option<Api>,
-    /// Why it is incomplete or failed, or why nothing belongs to what is complete.
+    /// Why the job is incomplete or failed, or why a complete job has no data.
     pub cause: Option<Cause>,
-    /// What is worth knowing of a job that is done.
+    /// Observations about a finished job.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub findings: Vec<ReceiptFinding>,
-    /// Attempts made, this one included.
+    /// Number of attempts, including the current one.
     pub attempts: u32,
-    /// API calls of all attempts since the job was planned, by which it was replayed, too.
+    /// API calls of all attempts since the job was planned, including attempts before a replay.
     pub calls: Calls,
-    /// When it was planned.
+    /// When the job was planned.
     pub planned_at: Timestamp,
-    /// When the last attempt began.
+    /// Start of the last attempt.
     pub started_at: Option<Timestamp>,
-    /// When it finished.
+    /// When the job finished.
     pub finished_at: Option<Timestamp>,
-    /// Where the job was published, so that the planner can publish it again.
+    /// The queue in which the job was published, so that the planner can publish it again.
     pub queue: Option<Queue>,
     /// The job itself, so that the planner can publish it again.
     pub job: Option<Box<RawValue>>,
 }
 
 impl Receipt {
-    /// The receipt of a job that is published and not begun. What only some sources know is left open.
+    /// Creates the receipt of a published job. Fields that only some sources know stay empty.
     pub(crate) fn planned<T: Serialize>(
         job: &Job<T>,
         (source, kind): (Source, &str),
@@ -186,7 +186,7 @@ impl Receipt {
         })
     }
 
-    /// The external version of the row: milliseconds at which this state was reached.
+    /// Returns the row's external version: the time of this state in milliseconds.
     pub fn version(&self) -> i64 {
         self.finished_at.unwrap_or(self.planned_at).as_millisecond()
     }

@@ -1,13 +1,13 @@
-//! Answers that are nearly JSON, made readable: a broken character costs itself, never the answer around it.
+//! Repairs answers that are almost JSON: an invalid character or number never costs the answer around it.
 
 use std::borrow::Cow;
 
-/// What stands for a value that no reader takes: every field counts it as one of another type.
+/// Replaces a number out of range. Every field treats an object as a value of the wrong type.
 const NO_VALUE: &str = "{}";
-/// What stands for half a pair of surrogates.
+/// Replaces an unpaired surrogate.
 const REPLACEMENT: &str = "\\ufffd";
 
-/// The text of an answer: without a byte order mark, and with U+FFFD for bytes that are not UTF-8.
+/// Decodes an answer to text: drops a byte order mark and replaces invalid UTF-8 by U+FFFD.
 pub fn text(bytes: Vec<u8>) -> String {
     let text = String::from_utf8(bytes)
         .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
@@ -17,8 +17,8 @@ pub fn text(bytes: Vec<u8>) -> String {
     }
 }
 
-/// The same JSON for a strict reader: U+FFFD for half a pair of surrogates, escapes for control characters in texts,
-/// and an empty object for a number that no float holds. Borrowed where nothing had to be replaced.
+/// Rewrites JSON for a strict parser: U+FFFD for unpaired surrogates, escapes for control characters in strings, and an
+/// empty object for numbers out of the range of `f64`. Borrows if nothing was replaced.
 pub fn strict(json: &str) -> Cow<'_, str> {
     let bytes = json.as_bytes();
     let mut repaired = Repaired { json, text: String::new(), kept: 0 };
@@ -41,12 +41,12 @@ pub fn strict(json: &str) -> Cow<'_, str> {
 struct Repaired<'a> {
     json: &'a str,
     text: String,
-    /// All before this is in `text`, once anything is.
+    /// End of the part of `json` that is already in `text`; 0 if nothing was replaced.
     kept: usize,
 }
 
 impl<'a> Repaired<'a> {
-    /// Puts `by` in the place of a part; returns where it ends.
+    /// Replaces `part` by `by` and returns the end of `part`.
     fn replace(&mut self, part: std::ops::Range<usize>, by: &str) -> usize {
         self.text.push_str(self.json.get(self.kept..part.start).unwrap_or_default());
         self.text.push_str(by);
@@ -63,7 +63,7 @@ impl<'a> Repaired<'a> {
     }
 }
 
-/// Looks at the escape at `at`; returns where it ends.
+/// Repairs the escape at `at` if necessary and returns its end.
 fn escape(bytes: &[u8], at: usize, repaired: &mut Repaired<'_>) -> usize {
     match unit(bytes, at) {
         None => at + 2,
@@ -73,7 +73,7 @@ fn escape(bytes: &[u8], at: usize, repaired: &mut Repaired<'_>) -> usize {
     }
 }
 
-/// The UTF-16 unit of the escape `\uXXXX` at `at`.
+/// Returns the UTF-16 unit of the escape `\uXXXX` at `at`.
 fn unit(bytes: &[u8], at: usize) -> Option<u16> {
     let digits = bytes.get(at..at + 6)?.strip_prefix(b"\\u")?;
     let digits =
@@ -81,7 +81,7 @@ fn unit(bytes: &[u8], at: usize) -> Option<u16> {
     u16::from_str_radix(digits, 16).ok()
 }
 
-/// Looks at the number at `at`; returns where it ends.
+/// Repairs the number at `at` if necessary and returns its end.
 fn number(json: &str, at: usize, repaired: &mut Repaired<'_>) -> usize {
     let rest = json.get(at..).unwrap_or_default();
     let part = |c: char| c.is_ascii_digit() || matches!(c, '-' | '+' | '.' | 'e' | 'E');
@@ -125,7 +125,7 @@ mod tests {
             let value: Value = serde_json::from_str(&strict(json)).unwrap();
             assert_eq!(value, wanted, "{json}");
         }
-        // Cut off in the middle of anything, it is left to the reader to refuse.
+        // The parser refuses truncated JSON.
         for broken in [r#"["\ud8"#, r#"["\"#, "[1e", "\"", "[-"] {
             assert!(serde_json::from_str::<Value>(&strict(broken)).is_err(), "{broken}");
         }

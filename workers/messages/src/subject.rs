@@ -1,4 +1,4 @@
-//! What a dead message was about, as far as it says: read leniently, since it may be dead for being unreadable.
+//! Finds what a dead letter is about. Parses leniently, because the message may be dead for being unreadable.
 
 use jiff::civil::Date;
 use serde::Deserialize;
@@ -6,19 +6,19 @@ use serde_json::Value;
 
 use crate::{MeetingUuid, Queue, Source};
 
-/// What a message is about: what dead letters are searched by.
+/// Source, date and meeting of a message, by which dead letters are searched.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Subject {
     /// Where the data comes from.
     pub source: Option<Source>,
-    /// The UTC date it belongs to.
+    /// The UTC date the data belongs to.
     pub date: Option<Date>,
-    /// The meeting it is about.
+    /// The meeting the data is about.
     pub meeting_uuid: Option<MeetingUuid>,
 }
 
 impl Subject {
-    /// What a message says of itself: by its body, else by its id (`source:kind:key`), else by its queue.
+    /// Reads the subject from the body, else from the id (`source:kind:key`), else from the queue name.
     pub fn of(queue: &Queue, id: &str, body: &[u8]) -> Self {
         let inside = serde_json::from_slice(body).map(Outer::subject).unwrap_or_default();
         let named = by_id(id);
@@ -31,7 +31,7 @@ impl Subject {
     }
 }
 
-/// A job, or a document; whatever else is in it is passed over.
+/// A job, or a document. Unknown fields are ignored.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Outer {
@@ -82,7 +82,7 @@ impl Inner {
 fn by_id(id: &str) -> Subject {
     let mut parts = id.strip_prefix("receipt:").unwrap_or(id).splitn(3, ':');
     let (source, _, key) = (parts.next(), parts.next(), parts.next().unwrap_or_default());
-    // Behind the key may follow a page (`#past.1`) or a host.
+    // A page (`#past.1`) or a host may follow the key.
     let key = key.split('#').next().unwrap_or_default();
     Subject {
         source: source.and_then(|source| source.parse().ok()),
@@ -137,7 +137,7 @@ mod tests {
         });
         let detail = encode(&detail).unwrap();
         assert_eq!(Subject::of(&queue, "x", &detail), subject(Some("2026-01-03"), Some(UUID)));
-        // Of another version, with fields nobody knows, it still says so.
+        // A message of another version, with unknown fields, still has a subject.
         let newer = String::from_utf8(detail).unwrap().replace("\"version\":1", "\"version\":9,\"new\":{}");
         assert_eq!(Subject::of(&queue, "x", newer.as_bytes()), subject(Some("2026-01-03"), Some(UUID)));
     }

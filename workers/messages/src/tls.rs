@@ -1,16 +1,16 @@
-//! What an error of a TLS handshake means, in words for the operator.
+//! Explains errors of a TLS handshake to the operator.
 //!
-//! Pure text: the crates that connect use different TLS libraries' versions, and the names of rustls reach them as text only.
+//! Independent of every TLS library: the connecting crates use different versions, so only rustls' error texts arrive.
 
-/// Explains what `said`, the text of a TLS error, means and what to do next. `authority` names the setting with the
-/// certificate authorities, for example `ES_CA_CERT`. `None` when the text is not about TLS.
+/// Explains the TLS error text `said` and names the next step. `authority` is the setting for certificate authorities,
+/// for example `ES_CA_CERT`. Returns `None` if the text is not about TLS.
 pub fn explain(said: &str, authority: &str) -> Option<String> {
     let said = said.to_ascii_lowercase();
     let (_, meaning) = MEANINGS.iter().find(|(words, _)| words.iter().any(|word| said.contains(word)))?;
     Some(meaning.replace("{authority}", authority))
 }
 
-/// Words of rustls and what they mean; the first that fits counts.
+/// Words in errors of rustls and their explanations. The first match applies.
 const MEANINGS: [(&[&str], &str); 14] = [
     (
         &["causedasendentity"],

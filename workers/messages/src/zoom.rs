@@ -1,4 +1,4 @@
-//! Zoom's tasks, and what its raw documents carry beside the answer.
+//! Tasks of the Zoom source, and the context of its raw documents.
 
 use std::collections::BTreeMap;
 
@@ -8,19 +8,19 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Family, Job, JobId, Lane, MeetingUuid, Receipt, RunId, SeriesId, Source};
 
-/// Which list named a meeting; it is the `type` of every later call for that meeting.
+/// The list that named a meeting. It is the `type` parameter of every later call for that meeting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Listing {
-    /// Meetings of two and more.
+    /// Meetings with at least two participants.
     #[serde(rename = "past")]
     Past,
-    /// Meetings of one person.
+    /// Meetings with one participant.
     #[serde(rename = "pastOne")]
     PastOne,
 }
 
 impl Listing {
-    /// The value of the query parameter `type`.
+    /// Returns the value of the query parameter `type`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Past => "past",
@@ -29,7 +29,7 @@ impl Listing {
     }
 }
 
-/// A meeting or a webinar: their endpoints are twins.
+/// Meeting or webinar: their endpoints have the same form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Event {
@@ -39,7 +39,7 @@ pub enum Event {
     Webinar,
 }
 
-/// Which of Zoom's two families of endpoints answers.
+/// Zoom's two families of endpoints.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Api {
@@ -49,76 +49,76 @@ pub enum Api {
     Report,
 }
 
-/// What is known of a meeting when its participants are fetched: from the list, or from its header.
+/// Facts about a meeting from its list or header, for the job that fetches its participants.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MeetingContext {
-    /// The instance.
+    /// The meeting instance.
     pub meeting_uuid: MeetingUuid,
     /// The meeting number.
     pub series_id: Option<SeriesId>,
     /// The topic.
     pub topic: Option<String>,
-    /// When it began; chooses the index of its sessions.
+    /// Start of the meeting. It selects the index of the meeting's sessions.
     pub start_time: Option<Timestamp>,
-    /// When it ended; decides how long a missing answer is waited for.
+    /// End of the meeting. It limits how long a missing answer is retried.
     pub end_time: Option<Timestamp>,
     /// The host's user id.
     pub host_id: Option<String>,
 }
 
-/// The context of a page of meetings: hosts' ids by their e-mail in lower case.
+/// Context of a page of meetings: host ids by e-mail in lower case.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HostIds {
-    /// `host_id` by e-mail; only hosts that occur in the page.
+    /// `host_id` by e-mail, only for hosts on the page.
     pub host_ids: BTreeMap<String, String>,
-    /// The host of all rows, where the call was for one host.
+    /// The host of all rows, if the call was for one host.
     pub host_id: Option<String>,
-    /// The list the page is of.
+    /// The list the page belongs to.
     pub listing: Option<Listing>,
 }
 
-/// What a Zoom job asks for.
+/// The request of a Zoom job.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Task {
-    /// The meetings of one UTC date.
+    /// Lists the meetings of one UTC date.
     Meetings {
         /// The date.
         date: Date,
     },
-    /// The webinars of one UTC date.
+    /// Lists the webinars of one UTC date.
     Webinars {
         /// The date.
         date: Date,
     },
-    /// The meetings and webinars of one host and one UTC date: a step of the Reports path.
+    /// Lists the meetings and webinars of one host on one UTC date, on the Reports path.
     HostMeetings {
         /// The date.
         date: Date,
         /// The host.
         host_id: String,
     },
-    /// The participant sessions of one meeting.
+    /// Fetches the participant sessions of one meeting.
     Participants {
-        /// What the list said of the meeting. Without it (`--meeting-uuid`) the header is fetched first.
+        /// Facts from the list. For `--meeting-uuid` they are unknown, and the job fetches the header first.
         meeting: MeetingContext,
         /// Meeting or webinar.
         event: Event,
-        /// The list that named it; `None` when nobody knows, then both are tried.
+        /// The list that named the meeting. `None` if unknown: the job tries both.
         listing: Option<Listing>,
-        /// The endpoints to use; `None` follows the configuration.
+        /// The endpoints to use. `None` follows the configuration.
         api: Option<Api>,
-        /// The date whose list named it.
+        /// The date whose list named the meeting.
         date: Option<Date>,
-        /// True when the meeting's own document has to be fetched, too.
+        /// True if the job must also fetch the meeting's own document.
         header: bool,
     },
 }
 
 impl Task {
-    /// The queue family: lists are Resource-intensive, all else is Heavy.
+    /// Returns the queue family: lists are Resource-intensive, all other tasks are Heavy.
     pub fn family(&self) -> Family {
         match self {
             Self::Meetings { .. } | Self::Webinars { .. } => Family::ZOOM_LIST,
@@ -126,7 +126,7 @@ impl Task {
         }
     }
 
-    /// The name of the kind of task, as in receipts and job ids.
+    /// Returns the name of the task's kind, as used in receipts and job ids.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Meetings { .. } => "meetings",
@@ -136,7 +136,7 @@ impl Task {
         }
     }
 
-    /// The date the task belongs to.
+    /// Returns the date the task belongs to.
     pub fn date(&self) -> Option<Date> {
         match self {
             Self::Meetings { date } | Self::Webinars { date } | Self::HostMeetings { date, .. } => {
@@ -146,7 +146,7 @@ impl Task {
         }
     }
 
-    /// The meeting the task is about.
+    /// Returns the meeting the task is about.
     pub fn meeting_uuid(&self) -> Option<&MeetingUuid> {
         match self {
             Self::Participants { meeting, .. } => Some(&meeting.meeting_uuid),
@@ -154,7 +154,7 @@ impl Task {
         }
     }
 
-    /// The deterministic id of the job with this task.
+    /// Returns the deterministic id of the job with this task.
     pub fn job_id(&self) -> JobId {
         match self {
             Self::Meetings { date } | Self::Webinars { date } => JobId::new(Source::Zoom, self.kind(), date),
@@ -167,18 +167,17 @@ impl Task {
         }
     }
 
-    /// The job with this task.
+    /// Creates the job with this task.
     pub fn into_job(self, run: RunId, lane: Lane, planned_at: Timestamp) -> Job<Self> {
         Job::new(self.job_id(), run, lane, planned_at, self)
     }
 }
 
 impl Job<Task> {
-    /// The receipt of this job as long as it is published and not begun, filed beside it: without one nobody would
-    /// notice that the job was lost.
+    /// Returns the receipt of this job in state `planned`. It is stored with the job, so that a lost job is noticed.
     ///
     /// # Errors
-    /// When the job cannot be written as JSON, which no task is able to bring about.
+    /// Returns an error if the job cannot be serialised, which does not happen for these tasks.
     pub fn planned(&self) -> serde_json::Result<Receipt> {
         let task = &self.task;
         let receipt = Receipt::planned(self, (Source::Zoom, task.kind()), task.date(), task.family())?;
