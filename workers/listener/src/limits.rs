@@ -1,26 +1,26 @@
-//! What a listener's clients may use.
+//! Limits on the resources that clients of a listener can use.
 
 use std::time::Duration;
 
-/// Open files of a process of which the limit cannot be read: the usual soft limit.
+/// Assumed limit of open files if the process cannot read its own: the usual soft limit.
 const USUAL_FILES: usize = 1_024;
 
 /// Limits of one listener.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// Connections at once.
+    /// Maximum number of open connections.
     pub connections: usize,
-    /// How long a connection may wait for its client: for the whole head of a request, from the accept or the last
-    /// answer on, or for the client to read the next piece of an answer.
+    /// How long a connection may wait for its client: for a complete request head, counted from the accept or the last
+    /// answer, or for the client to read the next part of an answer.
     pub quiet: Duration,
-    /// How long an answer may take to begin, with the reading of the request's body.
+    /// How long an answer may take to begin, including the time to read the request's body.
     pub answer: Duration,
-    /// Bytes of a request's head: its line and its headers.
+    /// Maximum size of a request's head in bytes: request line and headers.
     pub head: usize,
 }
 
 impl Limits {
-    /// Limits of a listener for operators, probes and Prometheus: one in 8 of the process's descriptors.
+    /// Returns the limits for operators, probes and Prometheus: an eighth of the process's file descriptors.
     pub fn operators() -> Self {
         Self {
             connections: (open_files() / 8).clamp(8, 64),
@@ -30,7 +30,7 @@ impl Limits {
         }
     }
 
-    /// Limits of a listener for programs that keep connections open: half of the process's descriptors.
+    /// Returns the limits for programs that keep connections open: half of the process's file descriptors.
     pub fn programs() -> Self {
         Self {
             connections: (open_files() / 2).clamp(8, 4_096),
@@ -41,13 +41,13 @@ impl Limits {
     }
 }
 
-/// Files that this process may have open.
+/// Returns how many files this process may have open.
 fn open_files() -> usize {
     let limits = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
     soft_limit(&limits).unwrap_or(USUAL_FILES)
 }
 
-/// The soft limit of open files in `/proc/self/limits`.
+/// Parses the soft limit of open files from `/proc/self/limits`.
 fn soft_limit(limits: &str) -> Option<usize> {
     let files = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
     match files.split_whitespace().next()? {

@@ -1,6 +1,6 @@
-//! Whether a request names this server. A page on another site can have its own name lead to this machine, to read what
-//! is meant for its operators (DNS rebinding): its requests then hold that name. An IP address cannot be led anywhere,
-//! so that probes and Prometheus, which ask a pod or a machine by its address, are always admitted.
+//! Checks that a request names this server, against DNS rebinding: a page on another site can make its own name resolve
+//! to this machine, and its requests then carry that name. IP addresses are always admitted, because they cannot be
+//! rebound and probes and Prometheus use them.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -12,21 +12,21 @@ use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 
-/// The names of a server, in addition to IP addresses, `localhost` and this machine's own name.
+/// Names of a server, in addition to IP addresses, `localhost` and this machine's host name.
 #[derive(Debug, Clone, Default)]
 pub struct Names(Vec<String>);
 
 /// Why a request is not for this server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Misdirected {
-    /// It has no Host header, several, or one that contradicts its address.
+    /// The request has no Host header, several, or one that contradicts its URI.
     Unclear,
-    /// It names another server.
+    /// The request names another server.
     Elsewhere,
 }
 
 impl Misdirected {
-    /// The status to answer with.
+    /// Returns the status of the answer.
     pub fn status(self) -> StatusCode {
         match self {
             Self::Unclear => StatusCode::BAD_REQUEST,
@@ -36,7 +36,7 @@ impl Misdirected {
 }
 
 impl Names {
-    /// Adds `names` to those of this machine.
+    /// Adds `names` to the host name of this machine.
     pub fn new(names: Vec<String>) -> Self {
         let own = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
         let own = own.trim();
@@ -44,10 +44,10 @@ impl Names {
         Self(names.into_iter().chain(own).collect())
     }
 
-    /// Whether a request with this address and these headers is for this server.
+    /// Checks that a request with this URI and these headers is for this server.
     ///
     /// # Errors
-    /// With the reason why it is not.
+    /// Returns the reason if it is not.
     pub fn check(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), Misdirected> {
         let mut hosts = headers.get_all(header::HOST).iter();
         let (Some(host), None) = (hosts.next(), hosts.next()) else { return Err(Misdirected::Unclear) };
@@ -79,7 +79,7 @@ fn is_the_same(authority: &Authority, host: &str) -> bool {
     authority.as_str().eq_ignore_ascii_case(host)
 }
 
-/// Middleware: admits GET and HEAD requests without a body that name this server.
+/// Middleware that admits only GET and HEAD requests without a body that name this server.
 pub async fn admit(State(names): State<Arc<Names>>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
     match refusal(&names, &parts) {

@@ -1,4 +1,4 @@
-//! The open connections of a listener: which wait for their clients and since when, and which one goes first.
+//! The open connections of a listener, and the choice of the connection to close at the limit.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,12 +9,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::Limits;
 
-/// What a connection is doing.
+/// State of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
-    /// It waits for its client.
+    /// Waiting for the client.
     Quiet,
-    /// The server makes an answer.
+    /// The server is producing an answer.
     Answering,
 }
 
@@ -31,11 +31,11 @@ struct Entries {
     open: HashMap<u64, Entry>,
 }
 
-/// All open connections.
+/// All open connections of a listener.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Open(Arc<Mutex<Entries>>);
 
-/// The place of one connection; dropping it frees the place.
+/// The slot of one connection. Dropping it frees the slot.
 #[derive(Debug)]
 pub(crate) struct Place {
     open: Open,
@@ -48,8 +48,8 @@ impl Open {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A place for a new connection. At the `limit`, the connection that has waited longest for its client is closed
-    /// for it; `None` when every connection is being answered.
+    /// Returns a slot for a new connection. At `limit`, closes the connection that has waited longest for its client.
+    /// Returns `None` if no connection waits for its client.
     pub(crate) fn enter(&self, limit: usize) -> Option<Arc<Place>> {
         if self.entries().open.len() >= limit && !self.close_the_quietest() {
             return None;
@@ -64,7 +64,7 @@ impl Open {
         Some(Arc::new(Place { open: self.clone(), number, close }))
     }
 
-    /// Closes the connection that has waited longest for its client; false when none waits.
+    /// Closes the connection that has waited longest for its client. Returns false if none waits.
     pub(crate) fn close_the_quietest(&self) -> bool {
         let mut entries = self.entries();
         let quiet = entries.open.iter().filter(|(_, entry)| entry.phase == Phase::Quiet);
@@ -76,12 +76,12 @@ impl Open {
 }
 
 impl Place {
-    /// A request has come.
+    /// Marks that a request has arrived.
     pub(crate) fn answers(&self) {
         self.enter(Phase::Answering);
     }
 
-    /// The client's turn: to read a piece of an answer, or to ask again.
+    /// Marks that the client must act: read the next part of an answer, or send a request.
     pub(crate) fn waits(&self) {
         self.enter(Phase::Quiet);
     }
@@ -92,7 +92,7 @@ impl Place {
         }
     }
 
-    /// Returns when the connection has to be closed: it is late, or another one needs its place.
+    /// Returns when the connection must be closed: it exceeded a time limit, or another connection needs its slot.
     pub(crate) async fn is_over(&self, limits: &Limits) {
         loop {
             let Some(until) = self.until(limits.quiet, limits.answer) else { return };
@@ -100,7 +100,7 @@ impl Place {
             if until <= now {
                 return;
             }
-            // It may be the client's turn before the answer is late.
+            // The phase may change to `Quiet` before the answer's limit.
             tokio::select! {
                 () = sleep_until(until.min(now + limits.quiet)) => {}
                 () = self.close.cancelled() => return,

@@ -24,14 +24,14 @@ use tokio_util::sync::CancellationToken;
 use crate::Limits;
 use crate::open::{Open, Place};
 
-/// Pause after a failed accept, as of a process without descriptors.
+/// Pause after a failed accept, for example without free file descriptors.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// When a request's connection was accepted: every request has it as its [`ConnectInfo`].
+/// Time at which the connection was accepted, available to every request as [`ConnectInfo`].
 #[derive(Debug, Clone, Copy)]
 pub struct Accepted(pub Instant);
 
-/// Serves `service` within `limits` until `stop`; then lets the answers that have begun end. Dropping the future closes
+/// Serves `service` within `limits` until `stop`, then completes the answers in progress. Dropping the future closes
 /// every connection.
 pub async fn serve(listener: TcpListener, service: Router, limits: Limits, stop: CancellationToken) {
     let open = Open::default();
@@ -42,7 +42,7 @@ pub async fn serve(listener: TcpListener, service: Router, limits: Limits, stop:
             Some(_) = connections.join_next() => continue,
             () = stop.cancelled() => break,
         };
-        // Dropped without a place, it is closed.
+        // Without a slot, dropping the stream closes the connection.
         if let Some(place) = open.enter(limits.connections) {
             connections.spawn(connection(stream, place, service.clone(), limits, stop.clone()));
         }
@@ -51,7 +51,8 @@ pub async fn serve(listener: TcpListener, service: Router, limits: Limits, stop:
     while connections.join_next().await.is_some() {}
 }
 
-/// The next connection. Without descriptors, the one that has waited longest for its client is closed for it.
+/// Accepts the next connection. On an error, for example without free file descriptors, closes the connection that has
+/// waited longest for its client.
 async fn accept(listener: &TcpListener, open: &Open) -> TcpStream {
     loop {
         match listener.accept().await {
@@ -100,7 +101,7 @@ async fn connection(
     let mut stopping = false;
     loop {
         tokio::select! {
-            // How it ended, its client knows.
+            // The client learns of an error by itself.
             _ = connection.as_mut() => return,
             () = &mut over => return,
             () = stop.cancelled(), if !stopping => {
@@ -111,7 +112,7 @@ async fn connection(
     }
 }
 
-/// A body of which each piece that is read renews the client's time.
+/// A body that restarts the client's time limit with each part that is read.
 struct Read {
     body: Body,
     place: Arc<Place>,

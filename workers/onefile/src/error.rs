@@ -1,25 +1,25 @@
-//! What may be wrong with the file, and what to do about it.
+//! Errors of the file, with the operator's next step.
 
 use std::path::Path;
 
 use rusqlite::ErrorCode;
 
-/// Why the file could not be read or written. The text names the file and the remedy.
+/// Why the file could not be read or written. The text names the file and the next step.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FileError {
-    /// Another time it may go: the disk is full, somebody holds the file, the thread has ended.
+    /// Transient: the disk is full, the file is locked, or the writing thread has ended.
     #[error("{0}")]
     Away(String),
-    /// It will not go until somebody does something: rights, damage, a file of a newer version.
+    /// Permanent until the operator acts: missing permissions, damage, or a file of a newer version.
     #[error("{0}")]
     Refused(String),
-    /// The file was deleted or replaced while this process had it open: nothing that is written now is kept.
+    /// The file was deleted or replaced while this process had it open, so new writes would be lost.
     #[error("{0}")]
     Gone(String),
 }
 
 impl FileError {
-    /// What it means that the operating system refuses the file.
+    /// Converts an error of the operating system on opening the file.
     pub(crate) fn unwritable(path: &Path, error: &std::io::Error) -> Self {
         let path = path.display();
         match error.kind() {
@@ -32,7 +32,7 @@ impl FileError {
         }
     }
 
-    /// The file that is open is no longer the one with its name.
+    /// The open file no longer has its name.
     pub(crate) fn replaced(path: &Path) -> Self {
         let path = path.display();
         Self::Gone(format!(
@@ -41,7 +41,7 @@ impl FileError {
         ))
     }
 
-    /// What an error of SQLite means.
+    /// Converts an error of SQLite.
     pub fn new(error: &rusqlite::Error, path: &Path) -> Self {
         let path = path.display();
         match error.sqlite_error_code() {

@@ -1,10 +1,10 @@
-//! Which file has a name: a process that has a file open goes on with it after it was deleted, unlike its users.
+//! Detects that the file was deleted or replaced: an open file stays usable after that, but its data is lost.
 
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-/// A file, whatever its name.
+/// A file, independent of its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Identity {
     device: u64,
@@ -12,14 +12,14 @@ pub(crate) struct Identity {
 }
 
 impl Identity {
-    /// The file that has this name now.
+    /// Returns the identity of the file that has this name now.
     pub(crate) fn of(path: &Path) -> io::Result<Self> {
         let metadata = path.metadata()?;
         Ok(Self { device: metadata.dev(), inode: metadata.ino() })
     }
 
-    /// False once the name is another file's or no file's. Another error, as a network file system that does not answer,
-    /// is no proof.
+    /// False once the name belongs to another file or to none. Other errors, such as a network file system that does
+    /// not answer, count as true.
     pub(crate) fn is_still_at(self, path: &Path) -> bool {
         match Self::of(path) {
             Ok(found) => found == self,

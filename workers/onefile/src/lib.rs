@@ -1,7 +1,7 @@
-//! The one SQLite file in which `ua` keeps queues and documents where there is no server: opened with a check of its
-//! version, and written by one thread that commits together what came in together.
+//! The SQLite file that holds queues and documents when `ua` runs without servers: checks its version on opening, and
+//! writes in one thread that commits concurrent calls together.
 //!
-//! Must not know what is in the tables: each part of the program brings its own.
+//! Independent of the tables' contents, because each part of the program defines its own tables.
 
 mod error;
 mod identity;

@@ -1,4 +1,4 @@
-//! Opening the file: how it is laid out, how long others are waited for, and whose version its tables have.
+//! Opens the file: layout, lock timeouts and the versions of its tables.
 
 use std::path::Path;
 use std::time::Duration;
@@ -11,23 +11,23 @@ use crate::{FileError, private};
 /// A part of the program that has tables in the file.
 #[derive(Debug, Clone, Copy)]
 pub struct Part {
-    /// What the tables are of: `queues`.
+    /// Name of the part, for example `queues`.
     pub name: &'static str,
-    /// The version of the tables that this program knows.
+    /// Table version that this program knows.
     pub version: i64,
-    /// Whether a commit waits for the disk. Without that a crash of the process loses nothing either; after a loss of
-    /// power the file is as it was a moment before.
+    /// Makes each commit wait for the disk. Otherwise a process crash loses nothing, but a power failure loses the last
+    /// commits.
     pub durable: bool,
-    /// Makes the tables, or changes those of an older version, which is given where there are some.
+    /// Creates the tables, or migrates them from the given older version.
     pub tables: fn(&Connection, Option<i64>) -> rusqlite::Result<()>,
 }
 
-/// Opens or makes the file and brings a part's tables to this program's version.
+/// Opens or creates the file and migrates the part's tables to this program's version.
 ///
 /// # Errors
-/// When the file cannot be written, is damaged, or was written by a newer program.
+/// Returns an error if the file cannot be written, is damaged, or was written by a newer program.
 pub fn open(path: &Path, part: &Part) -> Result<Connection, FileError> {
-    // SQLite gives the log the mode of the file.
+    // SQLite gives the log the file's mode.
     let own = |error: std::io::Error| FileError::unwritable(path, &error);
     private::touch(path).map_err(own)?;
     for log in [path.with_extension("db-wal"), path.with_extension("db-shm")] {
@@ -54,7 +54,7 @@ pub fn open(path: &Path, part: &Part) -> Result<Connection, FileError> {
     }
 }
 
-/// Says in the file that deleted rows are overwritten.
+/// `user_version` of a file in which deleted rows are overwritten.
 const CLEAN: i64 = 1;
 
 /// Rewrites the file once if an older version may have left deleted rows in free pages.
@@ -69,10 +69,10 @@ fn clean(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "user_version", CLEAN)
 }
 
-/// One more connection to a file that [`open`] has seen.
+/// Opens another connection to a file that [`open`] has prepared.
 ///
 /// # Errors
-/// When the file cannot be written or is damaged.
+/// Returns an error if the file cannot be written or is damaged.
 pub fn connect(path: &Path, part: &Part) -> Result<Connection, FileError> {
     let prepared = Connection::open(path).and_then(|mut connection| {
         prepare(&mut connection, part.durable)?;
@@ -81,28 +81,27 @@ pub fn connect(path: &Path, part: &Part) -> Result<Connection, FileError> {
     prepared.map_err(|error| FileError::new(&error, path))
 }
 
-/// Brings everything committed so far to the disk; on a connection of its own, since others may be inside a
-/// transaction.
+/// Writes all committed data to the disk. Uses its own connection, because other connections may be in a transaction.
 ///
 /// # Errors
-/// When the disk does not take it.
+/// Returns an error if the disk write fails.
 pub fn sync(path: &Path) -> Result<(), FileError> {
     let synced = Connection::open(path)
         .and_then(|connection| connection.query_row("pragma wal_checkpoint(passive)", [], |_| Ok(())));
     synced.map_err(|error| FileError::new(&error, path))
 }
 
-/// Moves the whole log into the file and empties it: what was deleted is then in neither. Does nothing where another
-/// connection reads or writes at this moment; true when the log is empty.
+/// Moves the whole log into the file and empties it, so that deleted data is in neither. Does nothing while another
+/// connection reads or writes. Returns true if the log is empty.
 ///
 /// # Errors
-/// When the file cannot be written.
+/// Returns an error if the file cannot be written.
 pub fn truncate_log(path: &Path) -> Result<bool, FileError> {
     let log = path.with_extension("db-wal");
     if log.metadata().is_ok_and(|log| log.len() == 0) {
         return Ok(true);
     }
-    // A connection of its own: those that work wait for locks, and this one must not.
+    // Its own connection: the others wait for locks, and this one must not.
     let truncated = Connection::open(path).and_then(|connection| {
         connection.busy_timeout(Duration::ZERO)?;
         connection.query_row("pragma wal_checkpoint(truncate)", [], |row| row.get::<_, i64>(0))
@@ -115,25 +114,25 @@ pub fn truncate_log(path: &Path) -> Result<bool, FileError> {
 }
 
 fn prepare(connection: &mut Connection, durable: bool) -> rusqlite::Result<()> {
-    // Several processes and threads write to one file: wait in small steps rather than SQLite's large ones.
+    // Several processes and threads write to the file: wait in smaller steps than SQLite does by default.
     connection.busy_handler(Some(|tries: i32| {
         std::thread::sleep(Duration::from_micros(200 << tries.min(5)));
         tries < 10_000
     }))?;
-    // Of use only for a file that is made just now: bodies are large.
+    // Takes effect only in a new file. Large pages, because bodies are large.
     connection.pragma_update(None, "page_size", 8_192)?;
     log_ahead(connection)?;
-    // What is deleted is overwritten: rows hold names and addresses.
+    // Overwrite deleted rows, because they hold names and addresses.
     connection.pragma_update(None, "secure_delete", true)?;
     connection.pragma_update(None, "synchronous", if durable { "full" } else { "normal" })?;
     connection.pragma_update(None, "cache_size", -8_000)?;
     connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
-    // Many small transactions touch the same pages: let some come together before they are moved.
+    // Many small transactions change the same pages: checkpoint them together.
     connection.pragma_update(None, "wal_autocheckpoint", 4_000)
 }
 
-/// Turns the write-ahead log on. The change of mode does not wait for others as other statements do: it fails at
-/// once when two processes make or leave the file at the same time.
+/// Enables the write-ahead log. The mode change does not wait for locks: it fails at once if two processes open or
+/// close the file at the same time.
 fn log_ahead(connection: &Connection) -> rusqlite::Result<()> {
     let mut tries = 0;
     loop {
@@ -147,8 +146,8 @@ fn log_ahead(connection: &Connection) -> rusqlite::Result<()> {
     }
 }
 
-/// Brings the tables up to date; returns the version that was found. A transaction of its own, begun as a writer: two
-/// processes that open an old file at once must not both change it.
+/// Migrates the tables and returns the version found. Uses an immediate transaction, so that only one of two processes
+/// migrates an old file.
 fn bring_up(connection: &mut Connection, part: &Part) -> rusqlite::Result<Option<i64>> {
     let change = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     change.execute_batch(

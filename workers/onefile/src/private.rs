@@ -1,5 +1,5 @@
-//! Files and folders that only their owner may read: documents hold names and addresses. The umask of the process
-//! does not matter.
+//! Creates files and folders that only their owner may read, because documents hold names and addresses. Independent of
+//! the process's umask.
 
 use std::fs::{DirBuilder, File, Metadata, OpenOptions, Permissions};
 use std::io;
@@ -10,16 +10,16 @@ use tracing::warn;
 
 const FILE: u32 = 0o600;
 const FOLDER: u32 = 0o700;
-/// Others may read, write or enter.
+/// Permissions of group and others.
 const OTHERS: u32 = 0o077;
-/// Only owners remove what is theirs: a folder that many share, as `/tmp`.
+/// Sticky bit: a folder that many users share, such as `/tmp`.
 const SHARED: u32 = 0o1000;
 
-/// Makes a folder and the missing ones above it with mode 0700. A folder that is there loses the rights of others,
-/// and a log line says so; one that others own or share keeps its mode.
+/// Creates a folder and its missing parents with mode 0700. Removes the permissions of others from an existing folder
+/// and logs a warning, unless another user owns it or it is shared.
 ///
 /// # Errors
-/// When the folder cannot be made, or is none.
+/// Returns an error if the folder cannot be created or the path is not a folder.
 pub fn folder(path: &Path) -> io::Result<()> {
     let missing: Vec<&Path> = path.ancestors().take_while(|above| is_missing(above)).collect();
     DirBuilder::new().recursive(true).mode(FOLDER).create(path)?;
@@ -34,19 +34,19 @@ pub fn folder(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Opens a file for reading and writing, and makes it with mode 0600 where it is missing. One that is there loses the
-/// rights of others, and a log line says so.
+/// Opens a file for reading and writing and creates it with mode 0600 if necessary. Removes the permissions of others
+/// from an existing file and logs a warning.
 ///
 /// # Errors
-/// When the file cannot be made or opened.
+/// Returns an error if the file cannot be created or opened.
 pub fn file(path: &Path) -> io::Result<File> {
     file_with(path, OpenOptions::new().write(true))
 }
 
-/// As [`file()`], opened in another way; `read` and `create` are set.
+/// Like [`file()`], with other options; `read` and `create` are set.
 ///
 /// # Errors
-/// When the file cannot be made or opened.
+/// Returns an error if the file cannot be created or opened.
 pub fn file_with(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
     let is_new = is_missing(path);
     let file = options.read(true).create(true).truncate(false).mode(FILE).open(path)?;
@@ -57,11 +57,11 @@ pub fn file_with(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
     Ok(file)
 }
 
-/// Makes an empty file with mode 0600 where it is missing; one that is there loses the rights of others. Never opens
-/// one that is there: closing it would release the locks that SQLite holds on it in this process.
+/// Creates an empty file with mode 0600, or removes the permissions of others from an existing file. Never opens an
+/// existing file, because closing it would release the locks that SQLite holds on it in this process.
 ///
 /// # Errors
-/// When the file cannot be made.
+/// Returns an error if the file cannot be created or its permissions cannot be changed.
 pub fn touch(path: &Path) -> io::Result<()> {
     match OpenOptions::new().write(true).create_new(true).mode(FILE).open(path) {
         Ok(file) => file.set_permissions(Permissions::from_mode(FILE)),
@@ -70,10 +70,10 @@ pub fn touch(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Takes the rights of others away from a file that may be there, and says so in a log line.
+/// Removes the permissions of others from a file, if it exists, and logs a warning.
 ///
 /// # Errors
-/// When it is there and its rights cannot be read or changed.
+/// Returns an error if the permissions cannot be read or changed.
 pub fn repair_file(path: &Path) -> io::Result<()> {
     match path.metadata() {
         Ok(there) => repair(path, &there, FILE),
@@ -82,13 +82,13 @@ pub fn repair_file(path: &Path) -> io::Result<()> {
     }
 }
 
-/// True where nothing has this name. The empty name is the current folder.
+/// True if no file or folder has this name. The empty name is the current folder.
 fn is_missing(path: &Path) -> bool {
     !path.as_os_str().is_empty() && matches!(path.try_exists(), Ok(false))
 }
 
 fn repair(path: &Path, there: &Metadata, mode: u32) -> io::Result<()> {
-    // A pipe or a device that was named on purpose is no place where data rests.
+    // A pipe or a device stores no data.
     if there.mode() & OTHERS == 0 || !(there.is_file() || there.is_dir()) {
         return Ok(());
     }
@@ -98,7 +98,7 @@ fn repair(path: &Path, there: &Metadata, mode: u32) -> io::Result<()> {
             warn!("others could read {} (mode {before:04o}); its mode is now {mode:04o}", path.display());
             Ok(())
         }
-        // Another user owns it and decides.
+        // Only the other user can change the mode.
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
             warn!("others can read {} (mode {before:04o}), and another user owns it", path.display());
             Ok(())

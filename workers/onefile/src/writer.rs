@@ -1,4 +1,4 @@
-//! The thread that writes: calls that came in together share a transaction, and each is told when that is committed.
+//! The writing thread: concurrent calls share a transaction, and each returns after the commit.
 
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
@@ -10,31 +10,31 @@ use tokio::sync::oneshot;
 use crate::identity::Identity;
 use crate::{FileError, truncate_log};
 
-/// How often housekeeping comes between two calls.
+/// Interval of housekeeping.
 const HOUSEKEEPING: Duration = Duration::from_secs(1);
-/// How often the log is emptied: until then it holds what was deleted.
+/// Interval at which the log is emptied. Until then it holds deleted data.
 const EMPTY_LOG: Duration = Duration::from_secs(10);
 
-/// How a writing thread is run.
+/// Settings of a writing thread.
 #[derive(Debug, Clone, Copy)]
 pub struct Thread {
-    /// Its name, as the operating system shows it.
+    /// Thread name, as the operating system shows it.
     pub name: &'static str,
-    /// Calls that share a transaction at most.
+    /// Maximum number of calls per transaction.
     pub group: usize,
 }
 
-/// The handle by which everybody else reaches the thread, which ends with the last handle.
+/// Handle to the writing thread. The thread ends when the last handle is dropped.
 #[derive(Debug, Clone)]
 pub struct Writer {
     calls: mpsc::Sender<Box<dyn Step>>,
 }
 
 impl Writer {
-    /// Starts the thread. `housekeeping` runs about every second, and ends the thread by returning false.
+    /// Starts the thread. `housekeeping` runs about every second and ends the thread by returning false.
     ///
     /// # Errors
-    /// When the operating system gives no thread.
+    /// Returns an error if the file does not exist or the operating system cannot create a thread.
     pub fn start(
         connection: Connection,
         path: &Path,
@@ -50,10 +50,12 @@ impl Writer {
         Ok(Self { calls })
     }
 
-    /// Does `work` in the next transaction and returns what it returned, once that is committed.
+    /// Runs `work` in the next transaction and returns its result after the commit. Dropping the future does not cancel
+    /// the work.
     ///
     /// # Errors
-    /// When the work or the commit failed, which undoes the whole transaction, or the thread has ended.
+    /// Returns an error if the work or the commit fails, which rolls back the whole transaction, or if the thread has
+    /// ended.
     pub async fn call<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
@@ -64,15 +66,15 @@ impl Writer {
         committed.await.map_err(|_| closed())?
     }
 
-    /// As [`Writer::call`], without waiting: for `drop`.
+    /// Like [`Writer::call`], without waiting: for `drop`.
     pub fn cast(&self, work: impl FnOnce(&Connection) -> rusqlite::Result<()> + Send + 'static) {
         let (reply, _) = oneshot::channel();
-        // A thread that has ended has nothing left to do.
+        // After the end of the thread there is nothing to do.
         let _ = self.calls.send(Box::new(Call { work: Some(work), value: None, reply }));
     }
 }
 
-/// One thing to do inside the shared transaction, and somebody who waits for it to be committed.
+/// A call that runs inside the shared transaction and receives the outcome of the commit.
 trait Step: Send {
     fn run(&mut self, connection: &Connection) -> rusqlite::Result<()>;
     fn done(self: Box<Self>, committed: Result<(), FileError>);
@@ -94,7 +96,7 @@ impl<T: Send, F: FnOnce(&Connection) -> rusqlite::Result<T> + Send> Step for Cal
 
     fn done(self: Box<Self>, committed: Result<(), FileError>) {
         let value = self.value.ok_or_else(|| FileError::Away("the local file: rolled back".to_owned()));
-        // Nobody listening is fine: whoever asked has been cancelled.
+        // A send error means that the caller was cancelled.
         let _ = self.reply.send(committed.and(value));
     }
 }
@@ -119,7 +121,7 @@ impl Serving {
             }
             if emptied.elapsed() >= EMPTY_LOG && self.identity.is_still_at(&self.path) {
                 emptied = Instant::now();
-                // A log that cannot be emptied now is emptied later.
+                // If the log is in use, the next interval retries.
                 let _ = truncate_log(&self.path);
             }
             if looked.elapsed() >= HOUSEKEEPING {
@@ -142,7 +144,7 @@ impl Serving {
             connection.execute_batch("commit")
         })();
         if outcome.is_err() && !connection.is_autocommit() {
-            // Nothing more can be done when even this fails; the next `begin` will say so.
+            // If the rollback fails, the next `begin` reports it.
             let _ = connection.execute_batch("rollback");
         }
         for step in steps {
