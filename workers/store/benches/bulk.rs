@@ -1,5 +1,5 @@
-//! How fast documents go in: upserts into the local file, the check against the template, and bulk requests to
-//! the search engines named by `UA_TEST_ES_7`, `UA_TEST_ES_9`, `UA_TEST_OS_2` and `UA_TEST_OS_3`.
+//! Benchmarks of writing: upserts into the local file, the template check, and bulk requests to the search engines in
+//! `UA_TEST_ES_7`, `UA_TEST_ES_9`, `UA_TEST_OS_2` and `UA_TEST_OS_3`.
 #![expect(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -34,13 +34,12 @@ fn url(variable: &str) -> Option<String> {
     std::env::var(variable).ok()
 }
 
-/// Two senders with prebuilt batches of 1,000.
+/// Two concurrent senders with prebuilt batches.
 async fn search_engine(name: &str, url: &str) {
     let prefix = format!("bench{}-", std::process::id());
     let settings = Settings { prefix: prefix.clone(), ..Settings::new(url) };
     let store = Store::Elasticsearch(Elasticsearch::new(settings).unwrap());
     store.setup().await.unwrap();
-    // A first round warms the server up.
     for (what, version, count) in
         [("warming up", 1, 60), ("new documents", 2, 150), ("the same again", 3, 60)]
     {
@@ -65,14 +64,14 @@ async fn send(store: &Store, batches: &[Batch]) -> usize {
     written
 }
 
-/// Batches of sessions of about 700 bytes, as a meeting of 12 people makes them.
+/// Batches of sessions of about 700 bytes, in meetings of 12 participants.
 fn batches(prefix: &str, numbers: std::ops::Range<usize>, version: i64) -> Vec<Batch> {
     numbers
         .map(|number| {
             let mut batch = Batch::new();
             for item in 0..BATCH {
                 let position = number * BATCH + item;
-                // Meeting uuids are random; sessions of one meeting come together.
+                // Meeting uuids are random; the sessions of a meeting are adjacent.
                 let meeting = ((position / 12) as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15);
                 let uuid = format!("{meeting:016x}AAAAAA==");
                 let id = format!("{uuid}/{}", 16_000_000 + position % 12 * 1024);
@@ -127,7 +126,7 @@ async fn write(what: &str, store: &Store, batches: &[Batch]) {
     println!("{what}: {:.0} documents/s, {:.1} µs cpu each", documents / seconds, cpu / documents * 1e6);
 }
 
-/// User and system time of this process, from the kernel's own count in hundredths of a second.
+/// User and system CPU time of this process; the kernel counts hundredths of a second.
 fn cpu_seconds() -> f64 {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
     let ticks =

@@ -1,39 +1,39 @@
-//! The conditions of a query with their values read by the type of their field, so that they mean the same
-//! in SQL and in the query language of a search engine.
+//! Conditions of a query, with values parsed by the type of their field, so that SQL and search engines compare them
+//! alike.
 
 use crate::template::{self, Edge, Field};
 use crate::{Kind, Query, StoreError};
 
-/// A field and its tests, of which one has to hold.
+/// A field and its tests, of which at least one must hold.
 #[derive(Debug)]
 pub(crate) struct Condition {
     pub(crate) field: &'static str,
     pub(crate) tests: Vec<Test>,
 }
 
-/// What a value has to be. Both ends of a range are included.
+/// A test of a value. Ranges include both ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Test {
-    /// This text.
+    /// Equals this text.
     Is(String),
-    /// True, or false.
+    /// Equals this boolean.
     IsTrue(bool),
-    /// A number in this range.
+    /// An integer in this range.
     Numbers(Option<i64>, Option<i64>),
-    /// A time between these milliseconds.
+    /// A time in this range, in milliseconds since the epoch.
     Times(Option<i64>, Option<i64>),
-    /// A text in this range, byte by byte.
+    /// A text in this range, compared by bytes.
     Texts(Option<String>, Option<String>),
-    /// A list of objects that is not empty.
+    /// A non-empty list of objects.
     Filled,
-    /// Nothing: the field has no value.
+    /// The field has no value.
     Missing,
 }
 
-/// The conditions of a query, every one of which has to hold.
+/// Returns the conditions of a query, all of which must hold.
 ///
 /// # Errors
-/// When a value cannot be one of its field.
+/// When a value does not fit the type of its field.
 pub(crate) fn conditions(query: &Query) -> Result<Vec<Condition>, StoreError> {
     let kind = query.kind;
     let mut all = Vec::new();

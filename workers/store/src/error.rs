@@ -1,20 +1,20 @@
-//! Why the store could not answer as a whole; what became of a single item is a [`crate::Verdict`].
+//! Errors of a whole call. The outcome of a single item is a [`crate::Verdict`].
 
-/// Why a call to the store failed. Each text is one line: what, where, what to do; never a secret, and nothing of a
-/// document.
+/// Error of a call to the store. Each text is one line that says what failed, where, and what to do. It never holds
+/// secrets or document content.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
-    /// The store is down, out of reach, full, or lacks a shard: hold the work and ask again.
+    /// The store is down, unreachable, full, or lacks a shard: hold the work and ask again.
     #[error("store away: {0}")]
     Away(String),
-    /// The store, or what stands in front of it, refuses this program: its credentials, its rights, its address. That
-    /// may pass, and may need the operator.
+    /// The store or a proxy refuses this program: its credentials, rights, or address. Can be temporary, or need the
+    /// operator.
     #[error("store refuses: {0}")]
     Refused(String),
-    /// A setting of this program cannot be used, or what the store is set up with is not what `ua setup` makes.
+    /// A setting is unusable, or the store's templates differ from those of `ua setup`.
     #[error("store misconfigured: {0}")]
     Misconfigured(String),
-    /// The store is overloaded: send the same again, a little later.
+    /// The store is overloaded: send the same request again a little later.
     #[error("store busy: {0}; try again later")]
     Busy(String),
 }

@@ -1,12 +1,12 @@
-//! Ids of documents: kept as they are, unless they are longer than a search engine takes (512 bytes).
+//! Document ids. Search engines refuse ids of more than 512 bytes, so longer ids are shortened.
 
-/// Bytes of an id at which it is still kept as it is.
+/// Maximum bytes of an id that stays unchanged.
 const LONGEST: usize = 400;
-/// Bytes that are kept of the beginning of a longer one.
+/// Bytes of a longer id that stay in front of its hash.
 const KEPT: usize = 300;
 
-/// What stands for an id that is too long: its beginning and a hash of all of it, the same on every machine
-/// and in every release. `None`: the id can be used as it is.
+/// Replaces an id that is too long by its start and a hash of the whole, stable across machines and releases. Returns
+/// `None` if the id is short enough.
 pub(crate) fn shortened(id: &str) -> Option<String> {
     if id.len() <= LONGEST {
         return None;
@@ -18,7 +18,7 @@ pub(crate) fn shortened(id: &str) -> Option<String> {
     Some(format!("{}:{:032x}", &id[..end], fnv(id.as_bytes())))
 }
 
-/// FNV-1a with 128 bits.
+/// 128-bit FNV-1a.
 fn fnv(bytes: &[u8]) -> u128 {
     let step =
         |hash: u128, byte: &u8| (hash ^ u128::from(*byte)).wrapping_mul(0x0100_0000_0000_0000_0000_013b);

@@ -1,10 +1,10 @@
-//! Names of indices: a kind of document, and the period its own time falls into.
+//! Index names: a kind of document and a period of time.
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 
-/// A kind of document. Each has an index template, and in the local file a view.
+/// A kind of document. Each has an index template, and a view in the local file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Kind {
     /// Meeting instances.
@@ -17,16 +17,16 @@ pub enum Kind {
     Episodes,
     /// Dead letters.
     Deadletters,
-    /// Receipts.
+    /// Receipts of jobs.
     Harvests,
-    /// Answers as received.
+    /// API answers as received.
     Raw,
-    /// Runs: what was planned, and its price.
+    /// Published plans and their price.
     Runs,
 }
 
 impl Kind {
-    /// Every kind.
+    /// All kinds.
     pub const ALL: [Self; 8] = [
         Self::Meetings,
         Self::Sessions,
@@ -38,7 +38,7 @@ impl Kind {
         Self::Runs,
     ];
 
-    /// The first part of the index name, and the name of template and view.
+    /// First part of the index name, and name of the template and the view.
     pub fn name(self) -> &'static str {
         match self {
             Self::Meetings => "meetings",
@@ -52,12 +52,12 @@ impl Kind {
         }
     }
 
-    /// True when the kind has an index per period; false when it has one index in all.
+    /// Returns true when the kind has one index per period, false when it has a single index.
     pub fn is_split(self) -> bool {
         matches!(self, Self::Meetings | Self::Sessions | Self::Useractions | Self::Raw)
     }
 
-    /// The index of a document of this kind whose own time is on `date`, for example `meetings-2026.01`.
+    /// Name of the index for a document of this kind dated `date`, for example `meetings-2026.01`.
     pub fn index(self, split: Split, date: Date) -> String {
         let (name, year, month, day) = (self.name(), date.year(), date.month(), date.day());
         match split {
@@ -68,17 +68,17 @@ impl Kind {
         }
     }
 
-    /// True when the index (without prefix) is one of this kind's and its whole period lies before `date`.
+    /// Returns true when `index` (without prefix) belongs to this kind and its whole period lies before `date`.
     pub(crate) fn is_before(self, index: &str, date: Date) -> bool {
         self.period(index).is_some_and(|(_, behind)| behind <= date)
     }
 
-    /// True when [`Kind::index`] gives this name (without prefix).
+    /// Returns true when `index` (without prefix) is a name that [`Kind::index`] makes.
     pub(crate) fn is_name(self, index: &str) -> bool {
         if self.is_split() { self.period(index).is_some() } else { index == self.name() }
     }
 
-    /// The field with a document's own time, by which its index is chosen.
+    /// The document's own time, which selects its index.
     pub(crate) fn time_field(self) -> Option<&'static str> {
         match self {
             Self::Meetings => Some("start_time"),
@@ -89,8 +89,8 @@ impl Kind {
         }
     }
 
-    /// The first date of an index's period and the first behind it; `None` for a name that [`Kind::index`] does not
-    /// give.
+    /// First date of an index's period and the first date after it. `None` for a name that [`Kind::index`] does not
+    /// make.
     pub(crate) fn period(self, index: &str) -> Option<(Date, Date)> {
         let period = index.strip_prefix(self.name())?.strip_prefix('-')?;
         let digits: Option<Vec<i16>> = period.split('.').map(|part| part.parse().ok()).collect();
@@ -103,7 +103,7 @@ impl Kind {
             }
             _ => return None,
         };
-        // A name that only resembles one of ours belongs to somebody else.
+        // Ignore foreign indices with a similar name.
         if self.is_split() && self.index(split, first) == index {
             Some((first, first.checked_add(length).ok()?))
         } else {
@@ -111,13 +111,13 @@ impl Kind {
         }
     }
 
-    /// As [`Kind::index`], for a document whose own time is a point in time; indices are cut in UTC.
+    /// Like [`Kind::index`], for a point in time. Periods are in UTC.
     pub fn index_at(self, split: Split, time: Timestamp) -> String {
         self.index(split, TimeZone::UTC.to_datetime(time).date())
     }
 }
 
-/// How finely indices are split. Monthly by default: daily indices of small data waste shards.
+/// Period of one index. The default is a month: daily indices of few documents waste shards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Split {
     /// One index per day.

@@ -1,38 +1,38 @@
-//! Questions to the store, small enough to mean the same in SQL and in the query language of a search engine.
+//! Queries, limited to what means the same in SQL and in the query language of search engines.
 
 use jiff::Timestamp;
 use serde_json::value::RawValue;
 
 use crate::Kind;
 
-/// Documents of one kind that fulfil every condition.
+/// Selects the documents of one kind that fulfil all conditions.
 ///
-/// Conditions look at fields and at fields of objects, not into lists of objects (`tracking_fields`): of a list, only
-/// whether it is empty.
+/// Conditions apply to fields and to fields of objects, not to lists of objects (`tracking_fields`): of a list, a
+/// condition only tests whether it is empty.
 #[derive(Debug, Clone)]
 pub struct Query {
-    /// The kind asked for.
+    /// The kind of documents.
     pub kind: Kind,
-    /// Fields that must have exactly this value; nested fields by dots (`cause.class`).
+    /// Fields that must equal a value; dots for nested fields (`cause.class`).
     pub terms: Vec<(&'static str, String)>,
-    /// Fields that must have one of these values.
+    /// Fields that must equal one of these values.
     pub any_of: Vec<(&'static str, Vec<String>)>,
-    /// Fields whose value must lie in `[from, to]`, both ends included; dates and times as text. A date without
-    /// a time stands for the whole day.
+    /// Fields whose value must lie in `[from, to]`, both included; dates and times as text. A date without a time
+    /// covers the whole day.
     pub ranges: Vec<(&'static str, Option<String>, Option<String>)>,
     /// Lists of objects that must not be empty (`findings`).
     pub filled: Vec<&'static str>,
     /// Fields that must have no value.
     pub missing: Vec<&'static str>,
-    /// The order of the hits, documents without the field last; `None`: by id, where the limit leaves none out.
+    /// Order of the hits, documents without the field last. `None`: by id, if the limit leaves out no hit.
     pub order: Option<(&'static str, Order)>,
-    /// Hits wanted at most, up to 10,000.
+    /// Maximum number of hits, up to 10,000.
     pub limit: usize,
-    /// Fields that the hits come without: what is large and not looked at.
+    /// Fields to leave out of the hits, for example large ones that the caller ignores.
     pub without: Vec<&'static str>,
 }
 
-/// Ascending or descending.
+/// Sort order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Order {
     /// Smallest first.
@@ -42,7 +42,7 @@ pub enum Order {
 }
 
 impl Query {
-    /// Every document of `kind`, 10,000 at most.
+    /// Selects every document of `kind`, at most 10,000.
     pub fn all(kind: Kind) -> Self {
         Self {
             kind,
@@ -57,56 +57,56 @@ impl Query {
         }
     }
 
-    /// Only documents whose `field` is `value`.
+    /// Requires `field` to equal `value`.
     #[must_use]
     pub fn with(mut self, field: &'static str, value: impl ToString) -> Self {
         self.terms.push((field, value.to_string()));
         self
     }
 
-    /// Only documents whose `field` is one of `values`.
+    /// Requires `field` to equal one of `values`.
     #[must_use]
     pub fn with_any(mut self, field: &'static str, values: Vec<String>) -> Self {
         self.any_of.push((field, values));
         self
     }
 
-    /// Only documents whose `field` lies between `from` and `to`, both included.
+    /// Requires `field` to lie between `from` and `to`, both included.
     #[must_use]
     pub fn between(mut self, field: &'static str, from: impl ToString, to: impl ToString) -> Self {
         self.ranges.push((field, Some(from.to_string()), Some(to.to_string())));
         self
     }
 
-    /// Only documents whose list of objects `field` is not empty.
+    /// Requires the list of objects `field` not to be empty.
     #[must_use]
     pub fn filled(mut self, field: &'static str) -> Self {
         self.filled.push(field);
         self
     }
 
-    /// Only documents without a value of `field`.
+    /// Requires `field` to have no value.
     #[must_use]
     pub fn missing(mut self, field: &'static str) -> Self {
         self.missing.push(field);
         self
     }
 
-    /// The hits in the order of `field`.
+    /// Sorts the hits by `field`.
     #[must_use]
     pub fn sorted(mut self, field: &'static str, order: Order) -> Self {
         self.order = Some((field, order));
         self
     }
 
-    /// The hits without `field`.
+    /// Leaves `field` out of the hits.
     #[must_use]
     pub fn without(mut self, field: &'static str) -> Self {
         self.without.push(field);
         self
     }
 
-    /// At most `limit` hits.
+    /// Limits the number of hits.
     #[must_use]
     pub fn limit(mut self, limit: usize) -> Self {
         self.limit = limit;
@@ -114,42 +114,42 @@ impl Query {
     }
 }
 
-/// How many documents have a value of a field, and within which time.
+/// A value of a field, its number of documents, and their range of time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Span {
     /// The value.
     pub value: String,
-    /// How many documents have it.
+    /// Number of documents.
     pub count: u64,
-    /// The earliest time in them, in whole milliseconds; `None` when no document has one.
+    /// Earliest time in them, in whole milliseconds; `None` if none of them has a time.
     pub first: Option<Timestamp>,
-    /// The latest.
+    /// Latest time in them.
     pub last: Option<Timestamp>,
 }
 
-/// Where a [`crate::Store::scan`] goes on.
+/// Continuation point of a [`crate::Store::scan`].
 #[derive(Debug, Clone)]
 pub struct Cursor(pub(crate) Position);
 
 #[derive(Debug, Clone)]
 pub(crate) enum Position {
-    /// Behind this document of the local file; in an ordered scan also behind its value.
+    /// Local file: after this document, and in an ordered scan after its value.
     Behind { mark: Option<Mark>, index: String, id: String },
-    /// The search engine keeps the place under this name.
+    /// Search engine: the scroll id.
     Scroll(String),
 }
 
-/// The value by which an ordered scan goes on.
+/// Value of the order field at which an ordered scan continues.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Mark {
     Number(i64),
     Text(String),
 }
 
-/// A document found.
+/// A document of the store.
 #[derive(Debug)]
 pub struct Hit {
-    /// The index it lies in, without any prefix.
+    /// Its index, without the prefix.
     pub index: String,
     /// Its id.
     pub id: String,

@@ -1,106 +1,107 @@
-//! What setting up and checking a store have found.
+//! Results of setting up and checking a store.
 
 use std::fmt;
 
-/// What became of a template, or of a view of the local file.
+/// What `setup` did with a template, or with a view of the local file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change {
-    /// It was not there.
+    /// It was missing.
     Created,
-    /// Another one was there.
+    /// It differed.
     Updated,
-    /// It was there already, just so.
+    /// It was current.
     Unchanged,
 }
 
-/// What [`crate::Store::setup`] did: the name of each template (or view), and what became of it.
+/// Result of [`crate::Store::setup`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SetupReport {
-    /// In the order of [`crate::Kind::ALL`].
+    /// Name of each template (or view) and what happened to it, in the order of [`crate::Kind::ALL`].
     pub changes: Vec<(String, Change)>,
-    /// What gives indices another form than the templates: the templates alone do not help then.
+    /// Why new indices differ from the templates nevertheless.
     pub conflicts: Vec<Conflict>,
 }
 
-/// Something of others that gives indices another form than our templates do.
+/// A foreign template or an existing index that makes indices differ from our templates.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Conflict {
-    /// What it is, and what differs.
+    /// The conflicting object and what differs.
     pub text: String,
     /// What to do.
     pub remedy: String,
 }
 
 impl SetupReport {
-    /// True when everything was there already.
+    /// Returns true when every template or view was current.
     pub fn is_unchanged(&self) -> bool {
         self.changes.iter().all(|(_, change)| *change == Change::Unchanged)
     }
 }
 
-/// Whether a template (or a view of the local file) is the one this program needs.
+/// State of a template, or of a view in the local file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TemplateState {
-    /// It is there, just so.
+    /// It is the one that this program needs.
     Current,
-    /// Another one is there: `ua setup` puts it right.
+    /// It differs; `ua setup` replaces it.
     Changed,
-    /// It is not there: `ua setup` makes it.
+    /// It is missing; `ua setup` creates it.
     Missing,
 }
 
-/// What [`crate::Store::check`] found in a store that answers.
+/// Result of [`crate::Store::check`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Health {
     /// `Elasticsearch`, `OpenSearch` or `SQLite`.
     pub product: String,
-    /// Its version, for example `9.2.0`.
+    /// Version, for example `9.2.0`.
     pub version: String,
-    /// The name of each template (or view), and whether it is the right one.
+    /// Name and state of each template (or view).
     pub templates: Vec<(String, TemplateState)>,
-    /// What gives indices another form than the templates.
+    /// Why indices differ from the templates.
     pub conflicts: Vec<Conflict>,
 }
 
-/// Whether the user may do something.
+/// Whether the user has a right.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Right {
-    /// It was tried, or asked for, and is allowed.
+    /// Tried or queried, and granted.
     Granted,
-    /// It is not, in the store's words.
+    /// Refused, with the store's reason.
     Refused(String),
-    /// There is no way to find out yet.
+    /// Unknown: there is no way to find out yet.
     #[default]
     Untold,
 }
 
-/// What [`crate::Store::examine`] found in a store that answers.
+/// Result of [`crate::Store::examine`].
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Findings {
-    /// `green`, `yellow` or `red`, of our indices or, without any, of the whole; `None`: not told.
+    /// `green`, `yellow` or `red`: the worst of our indices, or the cluster's state if there are none. `None`:
+    /// unknown.
     pub cluster: Option<String>,
-    /// Who is blocked, and the block: `write`, `read_only`, `read_only_allow_delete` (its disk is almost full).
+    /// What is blocked, and the block: `write`, `read_only`, or `read_only_allow_delete` (its disk is almost full).
     pub blocks: Vec<(String, String)>,
-    /// Our indices without a primary shard.
+    /// Our indices without an active primary shard.
     pub red: Vec<String>,
-    /// Our indices that are closed.
+    /// Our closed indices.
     pub closed: Vec<String>,
-    /// Our indices that `action.auto_create_index` forbids to make, as patterns; and the setting.
+    /// Patterns of our index names that `action.auto_create_index` forbids, and the value of that setting.
     pub not_created: Option<(Vec<String>, String)>,
-    /// Ingest pipelines that our indices pass documents through, by setting and name.
+    /// Ingest pipelines that process documents of our indices, with the setting that names them.
     pub pipelines: Vec<String>,
-    /// Our open indices.
+    /// Number of our open indices.
     pub indices: usize,
-    /// Reading.
+    /// Right to read.
     pub read: Right,
-    /// Writing; untold as long as no index exists.
+    /// Right to write; unknown while no index exists.
     pub write: Right,
-    /// Privileges that the store says are missing; empty also where it cannot be asked.
+    /// Privileges that the store reports as missing; empty if it cannot be asked.
     pub missing_privileges: Vec<String>,
 }
 
 impl Health {
-    /// True when every template is there, just so, and nothing takes its place.
+    /// Returns true when every template is current and nothing conflicts with it.
     pub fn is_current(&self) -> bool {
         self.templates.iter().all(|(_, state)| *state == TemplateState::Current) && self.conflicts.is_empty()
     }

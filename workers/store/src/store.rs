@@ -1,4 +1,4 @@
-//! The verbs that every back end has, and nothing else.
+//! The operations common to both back ends. Contains no logic of either.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::{
     SetupReport, Span, StoreError, Verdict, id,
 };
 
-/// Where documents live. Clones share connections.
+/// A document store. Clones share connections.
 #[derive(Debug, Clone)]
 pub enum Store {
     /// A table in the data folder's SQLite file.
@@ -30,65 +30,66 @@ macro_rules! each {
 }
 
 impl Store {
-    /// What every index name in this store begins with; empty by default.
+    /// Prefix of every index name in this store; empty by default.
     pub fn prefix(&self) -> &str {
         each!(self, store => store.prefix())
     }
 
-    /// Writes a batch: exactly one verdict per item, in the batch's order.
+    /// Writes a batch. Returns one verdict per item, in the batch's order.
     ///
     /// # Errors
-    /// When the store could not be asked, or refuses the whole batch. Some items may have been written
-    /// nevertheless; writing them again is harmless.
+    /// When the store is unreachable or refuses the whole batch. Some items may be written already; the write is
+    /// idempotent, so send the batch again.
     pub async fn bulk(&self, batch: &Batch) -> Result<Vec<Verdict>, StoreError> {
         each!(self, store => store.bulk(batch).await)
     }
 
-    /// The document with this id, wherever its own time has put it.
+    /// Returns the document with this id from any index of its kind.
     ///
     /// # Errors
-    /// When the store cannot be asked.
+    /// When the store is unreachable.
     pub async fn get(&self, kind: Kind, id: &str) -> Result<Option<Hit>, StoreError> {
         let short = id::shortened(id);
         let id = short.as_deref().unwrap_or(id);
         each!(self, store => store.get(kind, id).await)
     }
 
-    /// The documents with these ids, as far as they are there, in no particular order. Cheap in the local file,
-    /// a request for every 100 of them elsewhere. Of a kind with one index as they are this moment, refreshed or
-    /// not.
+    /// Returns those of the documents with these ids that exist, in no particular order. A search engine is sent one
+    /// request per 100 ids. Of a kind with one index, unrefreshed writes are visible.
     ///
     /// # Errors
-    /// When the store cannot be asked.
+    /// When the store is unreachable.
     pub async fn get_many(&self, kind: Kind, ids: &[&str]) -> Result<Vec<Hit>, StoreError> {
         let ids: Vec<String> =
             ids.iter().map(|id| id::shortened(id).unwrap_or_else(|| (*id).to_owned())).collect();
         each!(self, store => store.get_many(kind, ids).await)
     }
 
-    /// The documents that fulfil the query, as many as its limit allows.
+    /// Returns the documents that match the query, up to its limit.
     ///
     /// # Errors
-    /// When the store cannot be asked.
+    /// When the store is unreachable.
     pub async fn search(&self, query: &Query) -> Result<Vec<Hit>, StoreError> {
         each!(self, store => store.search(query).await)
     }
 
-    /// How many documents fulfil the query, whatever its limit.
+    /// Number of documents that match the query; the query's limit does not apply.
     ///
     /// # Errors
-    /// When the store cannot be asked.
+    /// When the store is unreachable.
     pub async fn count(&self, query: &Query) -> Result<u64, StoreError> {
         each!(self, store => store.count(query).await)
     }
 
-    /// All documents that fulfil the query, `page` by `page` and whatever the query's limit; every document that
-    /// is there all the while comes exactly once. In the query's order, and then only those that have the field;
-    /// without one in no particular order. Begin with `None`, go on with the cursor of the page before; no cursor
-    /// means that this was the last page. Do not pause for longer than a minute between two pages.
+    /// Returns one page of all documents that match the query; the query's limit does not apply. A document that
+    /// exists during the whole scan is returned exactly once.
+    ///
+    /// Pages follow the query's order and leave out documents without its field; without an order they come in no
+    /// particular order. Start with `None`, then pass the cursor of the previous page; `None` marks the last page. A
+    /// cursor expires when more than a minute passes between two pages.
     ///
     /// # Errors
-    /// When the store cannot be asked, or has forgotten the cursor.
+    /// When the store is unreachable, or the cursor has expired.
     pub async fn scan(
         &self,
         query: &Query,
@@ -98,37 +99,37 @@ impl Store {
         each!(self, store => store.scan(query, page, after).await)
     }
 
-    /// Ends a [`Store::scan`] before its last page: a search engine need not keep its place. What cannot be told to it
-    /// it forgets by itself, in time.
+    /// Ends a [`Store::scan`] before its last page, so that a search engine frees its cursor. If the request fails,
+    /// the cursor expires by itself.
     pub async fn leave(&self, cursor: Cursor) {
         if let (Self::Elasticsearch(store), Position::Scroll(place)) = (self, cursor.0) {
             store.leave(place).await;
         }
     }
 
-    /// How many documents there are for each value of `field`, the most frequent value first; 10,000 values
-    /// at most. Documents without the field do not count.
+    /// Number of documents per value of `field`, the most frequent value first; at most 10,000 values. Documents
+    /// without the field do not count.
     ///
     /// # Errors
-    /// When the store cannot be asked.
+    /// When the store is unreachable.
     pub async fn group(&self, query: &Query, field: &'static str) -> Result<Vec<(String, u64)>, StoreError> {
         each!(self, store => store.group(query, field).await)
     }
 
-    /// The sums of these whole-number fields over the documents that fulfil the query, in the order of the
-    /// fields. A document without a field adds nothing to its sum.
+    /// Sums of these integer fields over the documents that match the query, in the order of `fields`. A missing
+    /// field counts as 0.
     ///
     /// # Errors
-    /// When the store cannot be asked.
+    /// When the store is unreachable.
     pub async fn sum(&self, query: &Query, fields: &[&'static str]) -> Result<Vec<i64>, StoreError> {
         each!(self, store => store.sum(query, fields).await)
     }
 
-    /// As [`Store::sum`], for each value of the field `by`; 10,000 values at most, in no order. Documents without that
+    /// Like [`Store::sum`], per value of the field `by`; at most 10,000 values, in no order. Documents without that
     /// field do not count.
     ///
     /// # Errors
-    /// When the store cannot be asked.
+    /// When the store is unreachable.
     pub async fn sums(
         &self,
         query: &Query,
@@ -138,10 +139,10 @@ impl Store {
         each!(self, store => store.sums(query, by, fields).await)
     }
 
-    /// As [`Store::group`], with the earliest and the latest `time` (a field with a date or time) of each value.
+    /// Like [`Store::group`], with the earliest and the latest `time` (a date or time field) per value.
     ///
     /// # Errors
-    /// When the store cannot be asked.
+    /// When the store is unreachable.
     pub async fn spans(
         &self,
         query: &Query,
@@ -151,14 +152,14 @@ impl Store {
         each!(self, store => store.spans(query, field, time).await)
     }
 
-    /// How many documents that fulfil the query there are for each combination of some fields' values, `page` by
-    /// `page` (up to 10,000 groups) in the order of these values. Begin with `None`, go on with the place of the
-    /// page before; no place means that this was the last page. Whatever is written meanwhile may or may not count.
+    /// Number of matching documents per combination of field values: one page of up to 10,000 groups, in the order of
+    /// these values. Start with `None`, then pass the place of the previous page; `None` marks the last page.
+    /// Concurrent writes may or may not count.
     ///
-    /// The search engine looks at every selected document again for each page: let the query select few.
+    /// A search engine reads every selected document for each page: use a query that selects few.
     ///
     /// # Errors
-    /// When the store cannot be asked.
+    /// When the store is unreachable.
     pub async fn tally(
         &self,
         query: &Query,
@@ -169,35 +170,34 @@ impl Store {
         each!(self, store => store.tally(query, grouping, page, after).await)
     }
 
-    /// Removes the indices of a split kind of which everything is old: the whole period lies before the date
-    /// `before`, and every document in it was received (by its version) before that date. The second matters
-    /// for what was received long after its own time: it is kept as long as all else. Returns how many
-    /// documents (local file) or indices (search engine) are gone; of a kind with one index always 0.
+    /// Deletes each index of a split kind whose whole period lies before `before` and whose documents were all
+    /// received (by their version) before that date. Documents received long after their own time are thus kept as
+    /// long as others. Returns the number of deleted documents (local file) or indices (search engine); 0 for a kind
+    /// with one index.
     ///
-    /// May be given up at any point and called again. The local file does not become smaller: the room is
-    /// used again.
+    /// Cancel safe and idempotent. The local file does not shrink; SQLite reuses the space.
     ///
     /// # Errors
-    /// When the store cannot be asked, or refuses. What was removed until then is gone.
+    /// When the store is unreachable or refuses. Earlier deletions of this call stay.
     pub async fn expire(&self, kind: Kind, before: Date) -> Result<u64, StoreError> {
         each!(self, store => store.expire(kind, before).await)
     }
 
-    /// Removes documents as they were read: one that has changed since stays. Returns how many are gone.
+    /// Deletes these documents unless they changed since they were read. Returns the number of deleted documents.
     ///
-    /// A search engine remembers the version of a removed document for `index.gc_deletes` (60 s by default): until then it
-    /// takes no older version of that id.
+    /// A search engine remembers the version of a deleted document for `index.gc_deletes` (60 s by default); until
+    /// then it rejects older versions of that id.
     ///
     /// # Errors
-    /// When the store cannot be asked, or refuses. What was removed until then is gone.
+    /// When the store is unreachable or refuses. Earlier deletions of this call stay.
     pub async fn delete(&self, hits: &[Hit]) -> Result<u64, StoreError> {
         each!(self, store => store.delete(hits).await)
     }
 
-    /// How long the store remembers the version of a removed document: the longest `index.gc_deletes` of its indices.
+    /// How long the store remembers versions of deleted documents: the longest `index.gc_deletes` of its indices.
     ///
     /// # Errors
-    /// When the store cannot be asked.
+    /// When the store is unreachable.
     pub async fn remembers_deleted(&self) -> Result<Duration, StoreError> {
         match self {
             Self::Local(_) => Ok(Duration::ZERO),
@@ -205,11 +205,11 @@ impl Store {
         }
     }
 
-    /// What the store's own clock shows, in whole seconds; `None` where the store has no other clock than this
-    /// process, or does not tell.
+    /// Time by the store's own clock, in whole seconds. `None` if the store uses the clock of this process or does
+    /// not report a time.
     ///
     /// # Errors
-    /// When the store cannot be asked.
+    /// When the store is unreachable.
     pub async fn clock(&self) -> Result<Option<Timestamp>, StoreError> {
         match self {
             Self::Local(_) => Ok(None),
@@ -217,55 +217,54 @@ impl Store {
         }
     }
 
-    /// Makes everything written so far visible to searches.
+    /// Makes all previous writes visible to searches.
     ///
     /// # Errors
-    /// When the store cannot be asked.
+    /// When the store is unreachable.
     pub async fn refresh(&self) -> Result<(), StoreError> {
         each!(self, store => store.refresh().await)
     }
 
-    /// Loads the index templates (in the local file: makes the views), and teaches an index that is there for
-    /// ever, and no template reaches any more, the fields that are new. Doing it again is harmless.
+    /// Loads the index templates (in the local file: creates the views). Adds new fields to existing indices of kinds
+    /// with one index, because a template only applies to new indices. Idempotent.
     ///
     /// # Errors
-    /// When the store cannot be asked, or refuses.
+    /// When the store is unreachable or refuses.
     pub async fn setup(&self) -> Result<SetupReport, StoreError> {
         each!(self, store => store.setup().await)
     }
 
-    /// Asks the store what it is and whether its templates (or views) are there and current.
+    /// Returns the store's product and version, and whether its templates (or views) exist and are current.
     ///
     /// # Errors
-    /// When the store cannot be asked, or refuses.
+    /// When the store is unreachable or refuses.
     pub async fn check(&self) -> Result<Health, StoreError> {
         each!(self, store => store.check().await)
     }
 
-    /// Looks for what stands in the way of work: blocks, a cluster that is ill, rights that are missing. Changes
-    /// nothing.
+    /// Looks for blocks, an unhealthy cluster, and missing rights. Changes nothing.
     ///
     /// # Errors
-    /// When the store cannot be asked.
+    /// When the store is unreachable.
     pub async fn examine(&self) -> Result<Findings, StoreError> {
         each!(self, store => store.examine().await)
     }
 
-    /// What hinders work in a store that answers, in a sentence: red indices of a search engine. `None` also where it
-    /// is not told.
+    /// Describes what hinders work in a store that answers, for example red indices, in one sentence. `None` if there
+    /// is nothing, or the store does not say.
     pub async fn trouble(&self) -> Option<String> {
         each!(self, store => store.trouble().await)
     }
 
-    /// True when the store answers, be it with a refusal; cheap, for asking again and again while work is on hold.
+    /// Returns true when the store answers, even with a refusal. Cheap: polled while work is on hold.
     pub async fn healthy(&self) -> bool {
         each!(self, store => store.healthy().await)
     }
 
-    /// Deletes all indices and templates of a non-empty prefix: for tests.
+    /// Deletes all indices and templates of a non-empty prefix. For tests.
     ///
     /// # Errors
-    /// When the prefix is empty, or the store cannot be asked.
+    /// When the prefix is empty, or the store is unreachable.
     #[doc(hidden)]
     pub async fn wipe_prefix(&self) -> Result<(), StoreError> {
         if self.prefix().is_empty() {
@@ -275,7 +274,7 @@ impl Store {
     }
 }
 
-/// What may be an index prefix: it becomes a part of index names and of view names.
+/// Checks that `prefix` can be part of index names and view names.
 pub(crate) fn check_prefix(prefix: &str) -> Result<(), StoreError> {
     let fine = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_');
     let begins_well = !prefix.starts_with(['-', '_']);

@@ -1,25 +1,25 @@
-//! Documents counted by several fields at once: what is asked for, and what comes back.
+//! Counting documents by several fields at once: request and result types.
 
 use crate::query::Mark;
 
-/// What documents are counted by. Groups come in the order of the words, then of the steps; a document without one
-/// of the fields counts nowhere.
+/// Fields to count documents by. Groups are ordered by words, then by step. Documents that lack one of the fields do
+/// not count.
 #[derive(Debug, Clone)]
 pub struct Grouping {
-    /// Fields with words, the one that leads the order first.
+    /// Keyword fields, in the order of sorting.
     pub words: Vec<&'static str>,
-    /// A field with a number, cut into steps of a width: 0 up to but without the width is step 0, what is below is
-    /// step -1.
+    /// A numeric field and the width of a step: a value of 0 up to, but not including, the width is in step 0; values
+    /// below 0 have negative steps.
     pub steps: Option<(&'static str, u32)>,
 }
 
 impl Grouping {
-    /// By these words.
+    /// Groups by these keyword fields.
     pub fn by(words: &[&'static str]) -> Self {
         Self { words: words.to_vec(), steps: None }
     }
 
-    /// Then by steps of a number; a width of 0 is taken as 1.
+    /// Also groups by steps of a numeric field. A width of 0 counts as 1.
     #[must_use]
     pub fn in_steps(mut self, field: &'static str, width: u32) -> Self {
         self.steps = Some((field, width.max(1)));
@@ -27,25 +27,25 @@ impl Grouping {
     }
 }
 
-/// Documents that have the same words and lie in the same step.
+/// Number of documents with the same words and step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Group {
-    /// The words, in the order of the grouping's.
+    /// The words, in the order of [`Grouping::words`].
     pub words: Vec<String>,
-    /// The number of the step; 0 where the grouping has none.
+    /// Number of the step; 0 without [`Grouping::steps`].
     pub step: i64,
-    /// How many documents these are.
+    /// Number of documents.
     pub count: u64,
 }
 
-/// Where a [`crate::Store::tally`] goes on.
+/// Continuation point of a [`crate::Store::tally`].
 #[derive(Debug, Clone)]
 pub struct Place(pub(crate) Spot);
 
 #[derive(Debug, Clone)]
 pub(crate) enum Spot {
-    /// Behind the group with these values in the local file.
+    /// Local file: after the group with these values.
     Behind(Vec<Mark>),
-    /// The search engine's own key of the last group.
+    /// Search engine: the `after_key` of the last answer.
     After(serde_json::Value),
 }

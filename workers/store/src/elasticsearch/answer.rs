@@ -1,4 +1,4 @@
-//! What an answer means for the request as a whole.
+//! Interprets an answer for the request as a whole.
 
 use bytes::Bytes;
 use reqwest::StatusCode;
@@ -8,14 +8,14 @@ use serde::de::DeserializeOwned;
 use super::fault::{Fault, Meaning, Place};
 use crate::StoreError;
 
-/// An answer that came, whatever it says.
+/// An answer of any status.
 #[derive(Debug)]
 pub(super) struct Answer {
     pub(super) status: StatusCode,
     pub(super) body: Bytes,
-    /// Who answered.
+    /// The hosts, for errors.
     pub(super) name: String,
-    /// The host that a redirect names.
+    /// Host of a redirect.
     pub(super) target: Option<String>,
 }
 
@@ -25,7 +25,7 @@ struct Failed {
 }
 
 impl Answer {
-    /// The answer, if it is one of success.
+    /// Returns the answer if its status is a success.
     pub(super) fn accepted(self) -> Result<Self, StoreError> {
         let Self { status, name, .. } = &self;
         match status.as_u16() {
@@ -41,7 +41,7 @@ impl Answer {
         }
     }
 
-    /// As [`Answer::accepted`], for a request without documents: then the server's own words may be shown.
+    /// Like [`Answer::accepted`], for a request without documents, whose error may show the server's own text.
     pub(super) fn accepted_aloud(self) -> Result<Self, StoreError> {
         match self.fault() {
             Some(fault) if self.status == StatusCode::BAD_REQUEST => Err(StoreError::Misconfigured(format!(
@@ -53,7 +53,7 @@ impl Answer {
         }
     }
 
-    /// The answer to a request that is confirmed by `acknowledged`.
+    /// Checks `acknowledged` in the answer to an administrative request.
     pub(super) fn acknowledged(&self) -> Result<(), StoreError> {
         #[derive(Deserialize)]
         struct Acknowledged {
@@ -67,12 +67,12 @@ impl Answer {
         acknowledged.then_some(()).ok_or_else(unconfirmed)
     }
 
-    /// The body as JSON of the expected shape.
+    /// Parses the body as JSON.
     pub(super) fn json<T: DeserializeOwned>(&self) -> Result<T, StoreError> {
         serde_json::from_slice(&self.body).map_err(|error| self.unreadable(&error))
     }
 
-    /// The body is not what was expected: something stands between here and the search engine, or it broke off.
+    /// Error for an unexpected body: from a proxy, or cut short.
     pub(super) fn unreadable(&self, error: &serde_json::Error) -> StoreError {
         let Self { status, name, body, .. } = self;
         let what = if body.starts_with(b"<") { "a page for people" } else { "something unreadable" };
@@ -83,12 +83,12 @@ impl Answer {
         ))
     }
 
-    /// The error object, if it has one.
+    /// Returns the error object, if there is one.
     pub(super) fn fault(&self) -> Option<Fault> {
         serde_json::from_slice(&self.body).ok().map(|failed: Failed| failed.error)
     }
 
-    /// The type of the error, and what may be shown of it.
+    /// Type of the error and the safe part of its text.
     pub(super) fn reason(&self) -> String {
         self.fault().map_or_else(|| "it does not say why".to_owned(), |fault| fault.shown(None))
     }
@@ -107,7 +107,7 @@ impl Answer {
         }
     }
 
-    /// An error without a search engine's error object.
+    /// Error for an answer without a search engine's error object.
     fn faceless(&self) -> StoreError {
         let Self { status, name, body, .. } = self;
         let what = if body.starts_with(b"<") { "a page for people" } else { "no error of a search engine" };

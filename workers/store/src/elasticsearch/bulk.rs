@@ -1,4 +1,4 @@
-//! Bulk requests: cut where they are too large, and a verdict for every item.
+//! Bulk requests: splits batches that are too large, and gives a verdict per item.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -13,14 +13,15 @@ use super::fault::{Fault, Meaning, Place};
 use crate::batch::Item;
 use crate::{Batch, StoreError, Verdict};
 
-/// Asks for the effect on each item. An index without a primary shard is waited for 20 s, not the server's minute.
+/// Returns only what verdicts need. A write to an index without a primary shard waits 20 s instead of the default
+/// minute.
 const PARAMETERS: &str = "timeout=20s&filter_path=items.*.result,items.*.status,items.*.error.type,items.*.error.reason,\
                           items.*.error.caused_by.type,items.*.error.caused_by.reason,items.*.error.index";
 
-/// Writes a batch, in as many requests as the server's limit asks for.
+/// Writes a batch, in several requests if the server's size limit requires it.
 pub(super) async fn write(store: &Elasticsearch, batch: &Batch) -> Result<Vec<Verdict>, StoreError> {
     let mut verdicts = Vec::with_capacity(batch.len());
-    // The next range to send is on top.
+    // A stack; the next range to send is on top.
     let mut ranges: Vec<Range<usize>> = std::iter::once(0..batch.len()).collect();
     while let Some(range) = ranges.pop() {
         if range.is_empty() {
@@ -39,7 +40,7 @@ pub(super) async fn write(store: &Elasticsearch, batch: &Batch) -> Result<Vec<Ve
     Ok(verdicts)
 }
 
-/// The verdicts of one request, or `None` when it is too large.
+/// Verdicts of one request; `None` when the request is too large.
 async fn send(
     store: &Elasticsearch,
     batch: &Batch,
@@ -74,7 +75,7 @@ struct Items {
     items: Vec<BTreeMap<String, Effect>>,
 }
 
-/// What an action did.
+/// Result of one action.
 #[derive(Deserialize)]
 struct Effect {
     status: u16,
@@ -84,8 +85,7 @@ struct Effect {
     error: Fault,
 }
 
-/// One verdict per item. The server's own `errors` is not looked at: it says nothing of documents that a pipeline
-/// dropped.
+/// Returns one verdict per item. Ignores the answer's `errors`, which does not cover documents dropped by a pipeline.
 fn verdicts<'a>(
     answer: &Answer,
     wanted: impl ExactSizeIterator<Item = Item<'a>>,
@@ -107,7 +107,7 @@ fn verdict(mut effects: BTreeMap<String, Effect>, item: Item<'_>) -> Verdict {
         return Verdict::Refused { reason };
     };
     match status {
-        // What is to go is not there, and its index may not be, either.
+        // The document is missing, or its whole index.
         404 if item.is_deletion
             && (result.as_deref() == Some("not_found") || error.is("index_not_found_exception")) =>
         {
@@ -129,7 +129,7 @@ fn verdict(mut effects: BTreeMap<String, Effect>, item: Item<'_>) -> Verdict {
     }
 }
 
-/// A status of success alone does not say that the document is there.
+/// A success status alone does not prove that the document was written.
 fn effect(status: u16, result: Option<&str>, is_deletion: bool) -> Verdict {
     let found = match result {
         Some("created" | "updated") if !is_deletion => return Verdict::Indexed,

@@ -1,5 +1,5 @@
-//! The HTTP client: one request to one of the hosts. Follows no redirect, and reads an answer up to a bound. The crate
-//! `elasticsearch` builds the paths of the API; its own transport follows redirects and reads answers of any size.
+//! HTTP client for one or several hosts. Follows no redirects and limits the size of answers. The crate
+//! `elasticsearch` only builds API paths: its own transport follows redirects and does not limit answers.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -15,20 +15,20 @@ use super::host::{self, Hosts};
 use super::{Settings, tls, unreached};
 use crate::StoreError;
 
-/// Bytes of an answer after decompression. A page of a scan is far below it; a document is at most 90 MiB.
+/// Maximum bytes of an answer after decompression. A page of a scan is far smaller; a document has at most 90 MiB.
 pub(super) const ANSWER_BYTES: usize = 128 << 20;
-/// Bytes that are read of an answer that is no success: enough for an error object.
+/// Maximum bytes to read of an error answer.
 const ERROR_BYTES: usize = 256 << 10;
-/// How long opening a connection may take.
+/// Timeout of connecting.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Asks the hosts in turn.
+/// Sends requests to the hosts in turn.
 pub(super) struct Client {
     http: reqwest::Client,
     hosts: Vec<Url>,
     next: AtomicUsize,
     credentials: Credentials,
-    /// For errors: the hosts, without anything secret.
+    /// The hosts without credentials, for errors.
     name: String,
 }
 
@@ -38,7 +38,7 @@ enum Credentials {
     Header(HeaderValue),
 }
 
-/// The body of a request; `None` sends no body, because some proxies refuse a GET with an empty one.
+/// Request body. `None` sends no body, because some proxies refuse a GET with an empty one.
 pub(super) struct Sent(Option<Bytes>);
 
 impl From<()> for Sent {
@@ -60,8 +60,10 @@ impl From<Bytes> for Sent {
 }
 
 impl Client {
+    /// Creates the client without connecting.
+    ///
     /// # Errors
-    /// When a setting cannot be used.
+    /// When a setting is unusable.
     pub(super) fn new(settings: &Settings, hosts: Hosts) -> Result<Self, StoreError> {
         let name = hosts.name();
         let Hosts { urls, user, password } = hosts;
@@ -71,7 +73,7 @@ impl Client {
             .timeout(settings.request_timeout)
             .connect_timeout(CONNECT_TIMEOUT.min(settings.request_timeout));
         if urls.iter().all(host::is_loopback) {
-            // A proxy cannot reach this machine's own servers.
+            // A proxy cannot reach servers on this machine.
             builder = builder.no_proxy();
         }
         if let Some(path) = &settings.ca_cert {
@@ -90,10 +92,10 @@ impl Client {
         &self.name
     }
 
-    /// Sends one request; the answer's body has at most `most` bytes.
+    /// Sends one request. The answer's body has at most `most` bytes.
     ///
     /// # Errors
-    /// When no whole answer came, or one that is too large.
+    /// When no complete answer arrives, or it is too large.
     pub(super) async fn send(
         &self,
         method: Method,
@@ -119,7 +121,7 @@ impl Client {
         let name = self.name.clone();
         match body {
             Some(body) => Ok(Answer { status, body, name, target }),
-            // Too long for an error object: the status alone says enough.
+            // Too long for an error object; the status suffices.
             None if !status.is_success() => Ok(Answer { status, body: Bytes::new(), name, target }),
             None => Err(StoreError::Away(format!(
                 "{name} answers {status} with more than {} MB; is it a search engine, and is ES_HOST right?",
@@ -146,7 +148,7 @@ impl Client {
     }
 }
 
-/// Reads the body; `None` when it has more than `most` bytes, of which no more than one chunk too many was held.
+/// Reads the body. Returns `None` when it has more than `most` bytes; holds at most one further chunk.
 async fn read(mut response: Response, most: usize) -> Result<Option<Bytes>, reqwest::Error> {
     let mut body = BytesMut::new();
     while let Some(chunk) = response.chunk().await? {
@@ -158,13 +160,13 @@ async fn read(mut response: Response, most: usize) -> Result<Option<Bytes>, reqw
     Ok(Some(body.freeze()))
 }
 
-/// The host that a redirect names; never its path, which may hold a token.
+/// Host of a redirect. Never the path, which may hold a token.
 fn host_of(url: &Url, target: &HeaderValue) -> Option<String> {
     let target = url.join(target.to_str().ok()?).ok()?;
     target.host_str().map(str::to_owned)
 }
 
-/// Paths are joined below the host's own path only where that ends in a slash.
+/// Appends a slash: `Url::join` replaces the last path segment otherwise.
 fn as_folder(mut url: Url) -> Url {
     if !url.path().ends_with('/') {
         url.set_path(&format!("{}/", url.path()));

@@ -1,5 +1,5 @@
-//! What takes the place of our index templates: templates of others with a higher priority, and indices that were made
-//! by them. Asks only.
+//! Finds what overrides our index templates: foreign templates with a higher priority, and indices made from them.
+//! Read-only.
 
 use ::elasticsearch::indices::IndicesSimulateIndexTemplateParts;
 use std::collections::BTreeMap;
@@ -14,7 +14,7 @@ use super::{Elasticsearch, templates};
 use crate::report::Conflict;
 use crate::{Kind, StoreError};
 
-/// An index template, as far as it can take the place of ours.
+/// An index template that may override ours.
 #[derive(Debug, Deserialize)]
 struct Rival {
     #[serde(default)]
@@ -26,7 +26,7 @@ struct Rival {
     name: String,
 }
 
-/// What an index would be made of.
+/// Mappings and settings that a new index would get.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Made {
@@ -34,7 +34,7 @@ struct Made {
     settings: Value,
 }
 
-/// Everything that gives our indices another form than our templates do.
+/// Everything that makes our indices differ from our templates.
 pub(super) async fn conflicts(store: &Elasticsearch) -> Result<Vec<Conflict>, StoreError> {
     let mut found = Vec::new();
     let rivals = rivals(store).await?;
@@ -45,7 +45,7 @@ pub(super) async fn conflicts(store: &Elasticsearch) -> Result<Vec<Conflict>, St
     Ok(found)
 }
 
-/// Every index template of the server; `None` where the user may not ask.
+/// All index templates of the server; `None` if the user lacks the right to list them.
 async fn rivals(store: &Elasticsearch) -> Result<Option<Vec<Rival>>, StoreError> {
     #[derive(Deserialize)]
     struct All {
@@ -70,7 +70,7 @@ async fn rivals(store: &Elasticsearch) -> Result<Option<Vec<Rival>>, StoreError>
     ))
 }
 
-/// What the user may not ask stays untold.
+/// Converts a refusal to `None`.
 fn untold<T, U>(refused: Result<T, StoreError>) -> Result<Option<U>, StoreError> {
     match refused {
         Ok(_) | Err(StoreError::Refused(_)) => Ok(None),
@@ -78,7 +78,7 @@ fn untold<T, U>(refused: Result<T, StoreError>) -> Result<Option<U>, StoreError>
     }
 }
 
-/// The templates that an index of this kind would be made by instead of ours.
+/// The foreign templates that would apply to new indices of this kind.
 async fn outranked(
     store: &Elasticsearch,
     kind: Kind,
@@ -86,7 +86,7 @@ async fn outranked(
 ) -> Result<Vec<Conflict>, StoreError> {
     let ours = templates::name(store, kind);
     let names = possible(kind).map(|name| format!("{}{name}", store.prefix()));
-    // One name stands for all that the same template wins.
+    // Check one index name per winning template.
     let mut winners: BTreeMap<Option<&str>, (String, Option<&Rival>)> = BTreeMap::new();
     for name in names {
         let matching = rivals.unwrap_or_default().iter().filter(|rival| rival.matches(&name));
@@ -95,7 +95,7 @@ async fn outranked(
     }
     let mut found = Vec::new();
     for (name, winner) in winners.into_values() {
-        // Without any template ours is missing, which is said already; and one of ours that differs, too.
+        // A missing or changed template of ours is reported elsewhere.
         let is_told = rivals.is_some();
         if is_told && winner.is_none_or(|winner| winner.name == ours) {
             continue;
@@ -148,7 +148,7 @@ fn conflict(
     Conflict { text: format!("{who} takes the place of {ours} for {index}: {what}"), remedy }
 }
 
-/// What an index of this name would be made of; `None` where the user may not ask, or the server does not know how.
+/// Simulates an index of this name; `None` if the user lacks the right, or the server lacks the API.
 async fn simulated(store: &Elasticsearch, name: &str) -> Result<Option<Made>, StoreError> {
     #[derive(Deserialize)]
     struct Simulated {
@@ -162,7 +162,7 @@ async fn simulated(store: &Elasticsearch, name: &str) -> Result<Option<Made>, St
     Ok(Some(answer.json::<Simulated>()?.template))
 }
 
-/// Our indices that are there and have another form.
+/// Our existing indices that differ from their templates.
 async fn existing(store: &Elasticsearch) -> Result<Vec<Conflict>, StoreError> {
     let mappings = parts(store, "_mapping", "mappings").await?;
     let mut settings = parts(store, "_settings", "settings").await?;
@@ -189,7 +189,7 @@ async fn existing(store: &Elasticsearch) -> Result<Vec<Conflict>, StoreError> {
     Ok(alike.into_iter().map(of).collect())
 }
 
-/// A part of every open index of ours, by the index's name.
+/// One part (mappings or settings) of each of our open indices, by name.
 async fn parts(store: &Elasticsearch, path: &str, part: &str) -> Result<BTreeMap<String, Value>, StoreError> {
     let path = format!("{}/{path}?ignore_unavailable=true&allow_no_indices=true", store.all_indices());
     let answer = store.ask(Method::GET, &path, ()).await?;
@@ -206,7 +206,7 @@ fn kind_of(store: &Elasticsearch, name: &str) -> Option<(Kind, String)> {
     Kind::ALL.into_iter().find(|kind| kind.is_name(&name)).map(|kind| (kind, name))
 }
 
-/// Names that indices of a kind may get, without prefix: those of some decades by month, and one by day and year.
+/// Names that indices of a kind may get, without prefix: each month of 2020 to 2049, one year and one day.
 fn possible(kind: Kind) -> Box<dyn Iterator<Item = String>> {
     let name = kind.name();
     if !kind.is_split() {
@@ -224,7 +224,7 @@ impl Rival {
     }
 }
 
-/// Whether a name fits a pattern, in which `*` stands for any text.
+/// Matches a name against a pattern in which `*` stands for any text.
 pub(super) fn matches(pattern: &[u8], name: &[u8]) -> bool {
     match pattern {
         [] => name.is_empty(),

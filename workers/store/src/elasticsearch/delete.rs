@@ -1,4 +1,4 @@
-//! Removing documents by their ids, and the cluster's clock.
+//! Deletes documents by id, and reads the cluster's clock.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,9 +11,9 @@ use serde_json::json;
 use super::Elasticsearch;
 use crate::{Hit, StoreError};
 
-/// How long a search engine remembers removed versions unless an index says otherwise.
+/// Default of `index.gc_deletes`.
 const GC_DELETES: Duration = Duration::from_secs(60);
-/// Documents removed by one request.
+/// Documents deleted per request.
 const SOME: usize = 1_000;
 
 #[derive(Deserialize)]
@@ -45,7 +45,7 @@ pub(super) async fn delete(store: &Elasticsearch, hits: &[Hit]) -> Result<u64, S
         for Action { delete: Item { status } } in items.items {
             match status {
                 200..=299 => gone += 1,
-                // Gone already, or changed since.
+                // Deleted already, or changed since.
                 404 | 409 => {}
                 429 | 500..=599 => {
                     return Err(StoreError::Busy(format!("a removal was answered with {status}")));
@@ -67,7 +67,7 @@ struct Index {
     settings: BTreeMap<String, String>,
 }
 
-/// The longest time of all indices; what is not set is [`GC_DELETES`].
+/// The longest `index.gc_deletes` of our indices; [`GC_DELETES`] where it is not set.
 pub(super) async fn remembers(store: &Elasticsearch) -> Result<Duration, StoreError> {
     let path = format!(
         "{}/_settings/index.gc_deletes?flat_settings=true&ignore_unavailable=true&allow_no_indices=true",
@@ -98,7 +98,7 @@ struct Health {
     epoch: String,
 }
 
-/// By the node that answers.
+/// Reads the clock of the node that answers.
 pub(super) async fn clock(store: &Elasticsearch) -> Result<Option<Timestamp>, StoreError> {
     let answer = store.ask(Method::GET, "_cat/health?h=epoch&format=json", ()).await?;
     if answer.status == StatusCode::FORBIDDEN {

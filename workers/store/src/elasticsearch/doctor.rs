@@ -1,5 +1,5 @@
-//! A closer look at a search engine that answers: blocks, the cluster's state, and what the user may do. Asks only;
-//! the one write it tries is made so that it cannot succeed.
+//! Diagnoses a search engine that answers: blocks, health, and the user's rights. Changes nothing: its only write is
+//! made to fail.
 
 use std::collections::BTreeMap;
 
@@ -15,9 +15,9 @@ use super::{Elasticsearch, expire, shards};
 use crate::report::{Findings, Right};
 use crate::{Kind, Split, StoreError};
 
-/// What is asked of an index that is to be written to.
+/// Privileges needed on our indices.
 const INDEX_PRIVILEGES: [&str; 4] = ["read", "write", "create_index", "manage"];
-/// What is asked of the cluster, for `ua setup` and `ua check`.
+/// Cluster privileges needed by `ua setup` and `ua check`.
 const CLUSTER_PRIVILEGES: [&str; 2] = ["manage_index_templates", "monitor"];
 
 pub(super) async fn examine(store: &Elasticsearch) -> Result<Findings, StoreError> {
@@ -45,10 +45,10 @@ pub(super) async fn examine(store: &Elasticsearch) -> Result<Findings, StoreErro
     })
 }
 
-/// Names of red indices that are shown.
+/// Maximum number of red indices in a message.
 const RED_SHOWN: usize = 3;
 
-/// What hinders work although the search engine answers: indices that are red. `None` also where it is not told.
+/// Reports red indices. Also `None` if the server does not say.
 pub(super) async fn trouble(store: &Elasticsearch) -> Option<String> {
     #[derive(Deserialize)]
     struct Cluster {
@@ -58,7 +58,7 @@ pub(super) async fn trouble(store: &Elasticsearch) -> Option<String> {
     struct Index {
         status: String,
     }
-    // A pattern without an index is no error, a name without one is waited for.
+    // A pattern without a match is fine; the health API waits for a missing name.
     let patterns =
         Kind::ALL.map(|kind| store.indices(kind)).map(|name| name.trim_end_matches('*').to_owned() + "*");
     let path = format!("_cluster/health/{}?level=indices&timeout=1s", patterns.join(","));
@@ -76,7 +76,7 @@ pub(super) async fn trouble(store: &Elasticsearch) -> Option<String> {
     })
 }
 
-/// Our indices that are open, or closed. Asked for by patterns: a name alone is told in whatever state it is.
+/// Our open or closed indices. Uses patterns, because a plain name matches an index in any state.
 async fn named(store: &Elasticsearch, which: &str) -> Result<Vec<String>, StoreError> {
     let patterns = Kind::ALL.map(|kind| format!("{}{}*", store.prefix(), kind.name())).join(",");
     match expire::names(store, &patterns, which).await {
@@ -84,7 +84,7 @@ async fn named(store: &Elasticsearch, which: &str) -> Result<Vec<String>, StoreE
             names.retain(|name| shards::own(store, name).is_some());
             Ok(names)
         }
-        // Not to be told the names of indices is no hindrance to writing into them.
+        // Writing works without the right to list indices.
         Err(StoreError::Refused(_)) => Ok(Vec::new()),
         Err(error) => Err(error),
     }
@@ -92,7 +92,7 @@ async fn named(store: &Elasticsearch, which: &str) -> Result<Vec<String>, StoreE
 
 type Settings = BTreeMap<String, Value>;
 
-/// The cluster's settings by their full name, the strongest of each.
+/// Effective cluster settings by full name: transient before persistent before default.
 async fn cluster_settings(store: &Elasticsearch) -> Result<Settings, StoreError> {
     #[derive(Default, Deserialize)]
     #[serde(default)]
@@ -110,7 +110,7 @@ async fn cluster_settings(store: &Elasticsearch) -> Result<Settings, StoreError>
     Ok(defaults.into_iter().chain(persistent).chain(transient).collect())
 }
 
-/// The settings of our indices by their full name.
+/// Settings of our indices by full name.
 async fn index_settings(store: &Elasticsearch) -> Result<BTreeMap<String, Settings>, StoreError> {
     #[derive(Deserialize)]
     struct Index {
@@ -141,7 +141,7 @@ fn pipelines(settings: &BTreeMap<String, Settings>) -> Vec<String> {
     used
 }
 
-/// The patterns of our indices that the cluster does not make by itself, and the setting that says so.
+/// Patterns of our indices that the cluster does not create automatically, and the setting's value.
 fn not_created(store: &Elasticsearch, cluster: &Settings) -> Option<(Vec<String>, String)> {
     let setting = cluster.get("action.auto_create_index")?;
     let setting = setting.as_str().map_or_else(|| setting.to_string(), str::to_owned);
@@ -154,7 +154,8 @@ fn not_created(store: &Elasticsearch, cluster: &Settings) -> Option<(Vec<String>
     (!refused.is_empty()).then_some((refused, setting))
 }
 
-/// What `action.auto_create_index` says of a name: true, false, or the first pattern that fits; without one, no.
+/// Evaluates `action.auto_create_index`: true, false, or a list of patterns of which the first match decides. No
+/// match means false.
 fn is_created(setting: &str, name: &str) -> bool {
     match setting {
         "true" => return true,
@@ -174,7 +175,7 @@ fn is_created(setting: &str, name: &str) -> bool {
     false
 }
 
-/// The blocks among settings that are switched on and hinder work.
+/// Active blocks that hinder work.
 fn in_force(
     settings: impl IntoIterator<Item = (String, Value)>,
     prefix: &str,
@@ -182,7 +183,7 @@ fn in_force(
     settings.into_iter().filter_map(move |(name, value)| {
         let block = name.strip_prefix(prefix)?;
         let on = value == "true" || value == true;
-        // A block of metadata stops no work. A longer name is an option of a block, such as OpenSearch's
+        // A metadata block does not stop work. A longer name is an option of a block, such as OpenSearch's
         // `create_index.auto_release`, which is on by default.
         (on && block != "metadata" && !block.contains('.')).then(|| block.to_owned())
     })
@@ -194,8 +195,8 @@ async fn may_read(store: &Elasticsearch) -> Result<Right, StoreError> {
     judged(&store.ask(Method::GET, &path, ()).await?)
 }
 
-/// Tries a write on a condition that no document fulfils: who may not write is refused for that, all others for the
-/// condition. Nothing is written, and no index made.
+/// Tries a write with a condition that no document fulfils: without the right to write, the server refuses it for
+/// that reason, else for the condition. Writes nothing and creates no index.
 async fn may_write(store: &Elasticsearch, indices: &[String]) -> Result<Right, StoreError> {
     #[derive(Deserialize)]
     struct Bulk {
@@ -233,7 +234,7 @@ fn judged(answer: &Answer) -> Result<Right, StoreError> {
     }
 }
 
-/// Privileges that the user lacks, where the server can be asked: Elasticsearch with security switched on.
+/// Privileges that the user lacks. Only Elasticsearch with security enabled can be asked.
 async fn missing_privileges(store: &Elasticsearch) -> Result<Vec<String>, StoreError> {
     #[derive(Deserialize)]
     struct Privileges {

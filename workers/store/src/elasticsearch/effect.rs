@@ -1,4 +1,4 @@
-//! What an index is really like, or would be: compared with the template of its kind. Pure.
+//! Compares an index, existing or simulated, with the template of its kind. Pure.
 
 use std::collections::BTreeMap;
 
@@ -6,15 +6,15 @@ use serde_json::{Map, Value};
 
 use crate::{Kind, template};
 
-/// Fields that are named before the others are counted.
+/// Number of differences that are listed before the rest is counted.
 const NAMED: usize = 2;
 
-/// The differences that make the store refuse documents, or understand them wrongly.
+/// Differences that make the store refuse or misinterpret documents.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Differences {
-    /// In words.
+    /// Differences of existing fields and settings, as text.
     pub(super) wrong: Vec<String>,
-    /// Fields that the mapping lacks and can still learn.
+    /// Fields that the mapping lacks; they can be added.
     pub(super) missing: Vec<String>,
 }
 
@@ -23,7 +23,7 @@ impl Differences {
         self.wrong.is_empty() && self.missing.is_empty()
     }
 
-    /// In one line.
+    /// All differences in one line.
     pub(super) fn words(&self) -> String {
         let mut words: Vec<String> = self.wrong.iter().take(NAMED).cloned().collect();
         if let Some(more) = self.wrong.len().checked_sub(NAMED).filter(|more| *more > 0) {
@@ -95,7 +95,7 @@ fn compare(above: &str, wanted: &Value, found: &Value, differences: &mut Differe
     }
 }
 
-/// Kept and never looked at: whatever the type, any text or object fits.
+/// Stored without being parsed: any text or object fits, whatever the type.
 fn takes_anything(field: &Value) -> bool {
     field["enabled"] == false || field["type"] == "binary"
 }
@@ -114,7 +114,7 @@ fn parameter_of(field: &Value, parameter: &str) -> String {
     }
 }
 
-/// How many fields a mapping has, as the limit counts them.
+/// Number of fields in a mapping, counted as the server's limit counts them.
 fn count(mapping: &Value) -> usize {
     let of = |part: &str| -> usize {
         mapping[part].as_object().map_or(0, |fields| fields.values().map(|field| 1 + count(field)).sum())

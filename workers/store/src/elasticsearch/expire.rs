@@ -1,4 +1,4 @@
-//! Whole indices that are old enough are deleted, each by its name.
+//! Deletes expired indices, each by its name.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::{Elasticsearch, search, shards};
 use crate::{Kind, StoreError};
 
-/// Deletes the indices of `kind` with nothing in them that is of `before` or later.
+/// Deletes the indices of `kind` that hold nothing dated or received on `before` or later.
 pub(super) async fn expire(store: &Elasticsearch, kind: Kind, before: Date) -> Result<u64, StoreError> {
     let mut deleted = 0;
     if !kind.is_split() {
@@ -20,7 +20,7 @@ pub(super) async fn expire(store: &Elasticsearch, kind: Kind, before: Date) -> R
     if old.is_empty() {
         return Ok(deleted);
     }
-    // What a red index holds cannot be told; it expires when it is well again.
+    // The content of a red index is unknown; it expires once it has recovered.
     let red = shards::red(store).await;
     old.retain(|name| !red.iter().any(|red| name.strip_prefix(store.prefix()) == Some(red)));
     for name in old {
@@ -31,16 +31,16 @@ pub(super) async fn expire(store: &Elasticsearch, kind: Kind, before: Date) -> R
     Ok(deleted)
 }
 
-/// True when a document of the index was received at `before` or later.
+/// Returns true when the index holds a document received on `before` or later.
 async fn is_young(store: &Elasticsearch, kind: Kind, name: &str, before: Date) -> Result<bool, StoreError> {
     let received = if kind == Kind::Raw { "fetched_at" } else { "harvest.fetched_at" };
-    // What was written a moment ago counts, too.
+    // Include the latest writes.
     store.ask(Method::POST, &format!("{name}/_refresh?ignore_unavailable=true"), ()).await?.accepted()?;
     let query = json!({"range": {received: {"gte": before.to_string(), "format": "strict_date"}}});
     Ok(search::count_in(store, name, query).await? > 0)
 }
 
-/// The names of the indices of a pattern. Servers refuse to delete by a pattern, and so do we.
+/// Names of the indices that match a pattern. Deletion then uses names, because servers refuse wildcards.
 pub(super) async fn names(
     store: &Elasticsearch,
     pattern: &str,
@@ -51,7 +51,7 @@ pub(super) async fn names(
     Ok(indices.into_keys().collect())
 }
 
-/// Deletes an index (or what else the path names); false when it was not there.
+/// Deletes an index or template; returns false when it did not exist.
 pub(super) async fn delete(store: &Elasticsearch, path: &str) -> Result<bool, StoreError> {
     let answer = store.ask(Method::DELETE, path, ()).await?;
     if answer.status == StatusCode::NOT_FOUND {

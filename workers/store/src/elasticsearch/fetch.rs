@@ -1,4 +1,4 @@
-//! Documents got by their ids.
+//! Fetches documents by id.
 
 use reqwest::{Method, StatusCode};
 use serde::Deserialize;
@@ -10,7 +10,7 @@ use super::fault::{Fault, Place};
 use super::search;
 use crate::{Hit, Kind, StoreError};
 
-/// Documents in one answer: each may be large.
+/// Documents per answer, because each may be large.
 const AT_ONCE: usize = 100;
 
 #[derive(Deserialize)]
@@ -45,7 +45,7 @@ pub(super) async fn get_many(
     Ok(found)
 }
 
-/// Where the index is known a document can be asked for itself, which sees what no search sees yet.
+/// In a known index, `_mget` also finds documents that no search sees before a refresh.
 async fn from_one_index(store: &Elasticsearch, kind: Kind, ids: &[String]) -> Result<Vec<Hit>, StoreError> {
     let path = format!("{}/_mget", store.indices(kind));
     let answer = store.ask(Method::POST, &path, json!({"ids": ids}).to_string()).await?;

@@ -1,4 +1,4 @@
-//! Documents counted, and numbers added up, by the values of a field.
+//! Counts and sums per value of a field.
 
 use std::collections::HashMap;
 
@@ -32,18 +32,18 @@ struct Bucket {
     doc_count: u64,
     first: Option<Edge>,
     last: Option<Edge>,
-    /// Sums under the names of their fields.
+    /// Sums by field name.
     #[serde(flatten)]
     more: HashMap<String, Value>,
 }
 
-/// The first or the last time of a bucket, in milliseconds.
+/// First or last time of a bucket, in milliseconds.
 #[derive(Deserialize)]
 struct Edge {
     value: Option<f64>,
 }
 
-/// The values of `field`, each with its count, and the span of `time` where one is asked for.
+/// Values of `field` with their counts, and the range of `time` if given.
 pub(super) async fn spans(
     store: &Elasticsearch,
     query: &Query,
@@ -59,7 +59,7 @@ pub(super) async fn spans(
     Ok(spans)
 }
 
-/// The values of `by`, each with the sums of `fields`.
+/// Values of `by` with the sums of `fields`.
 pub(super) async fn sums(
     store: &Elasticsearch,
     query: &Query,
@@ -80,7 +80,7 @@ pub(super) async fn sums(
     Ok(buckets(store, query, by, sums).await?.into_iter().map(summed).collect())
 }
 
-/// The values of `field`, each with what `more` asks for.
+/// Buckets of `field` with the sub-aggregations `more`.
 async fn buckets(
     store: &Elasticsearch,
     query: &Query,

@@ -1,10 +1,10 @@
-//! What may stand in `ES_HOST`.
+//! Parses `ES_HOST`.
 
 use reqwest::Url;
 
 use crate::StoreError;
 
-/// Hosts, and what their URLs said of user and password.
+/// Hosts, and the user and password from their URLs.
 pub(super) struct Hosts {
     pub(super) urls: Vec<Url>,
     pub(super) user: Option<String>,
@@ -12,14 +12,14 @@ pub(super) struct Hosts {
 }
 
 impl Hosts {
-    /// The hosts, without anything secret.
+    /// The hosts without credentials.
     pub(super) fn name(&self) -> String {
         let names: Vec<&str> = self.urls.iter().map(Url::as_str).collect();
         names.join(", ")
     }
 }
 
-/// Reads one or several hosts, separated by commas: `host:port` means `http`; `https://` must be said.
+/// Parses hosts separated by commas. `host:port` means `http`; `https://` must be written out.
 pub(super) fn parse_hosts(text: &str) -> Result<Hosts, StoreError> {
     let mut hosts = Hosts { urls: Vec::new(), user: None, password: None };
     for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
@@ -28,7 +28,7 @@ pub(super) fn parse_hosts(text: &str) -> Result<Hosts, StoreError> {
             hosts.user = Some(decoded(url.username()));
             hosts.password = url.password().map(decoded);
         }
-        // Both fail only for URLs that cannot have a user, which `parse_host` has refused.
+        // Cannot fail: `parse_host` refuses URLs that cannot have a user.
         let _ = url.set_username("");
         let _ = url.set_password(None);
         hosts.urls.push(url);
@@ -42,7 +42,7 @@ fn parse_host(text: &str) -> Result<Url, StoreError> {
     if !matches!(url.scheme(), "http" | "https") {
         return Err(no_host("only http and https are spoken"));
     }
-    // A slash in a password makes the rest of it a path.
+    // An unescaped slash in a password makes the rest of it a path.
     if url.path().contains('@') {
         return Err(no_host("a password in it must be written with % (a slash is %2F)"));
     }
@@ -52,7 +52,7 @@ fn parse_host(text: &str) -> Result<Url, StoreError> {
     Ok(url)
 }
 
-// The text may hold a password: it is never shown.
+// Never shows the text, which may hold a password.
 fn no_host(why: &str) -> StoreError {
     StoreError::Misconfigured(format!("ES_HOST cannot be used: {why}; set host:port or https://host:port"))
 }
@@ -61,7 +61,7 @@ fn decoded(part: &str) -> String {
     percent_encoding::percent_decode_str(part).decode_utf8_lossy().into_owned()
 }
 
-/// True for this machine itself.
+/// Returns true for `localhost` and loopback addresses.
 pub(super) fn is_loopback(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
     host == "localhost" || host.parse().is_ok_and(|address: std::net::IpAddr| address.is_loopback())

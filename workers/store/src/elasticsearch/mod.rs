@@ -1,4 +1,4 @@
-//! Elasticsearch 7.10 to 9.x, OpenSearch 2 and 3: the only place that knows the client.
+//! The search-engine store: Elasticsearch 7.10 to 9.x, OpenSearch 2 and 3.
 
 mod answer;
 mod bulk;
@@ -37,33 +37,33 @@ use crate::{
     Verdict,
 };
 
-/// How long a question whether the store is well may take.
+/// Timeout of health requests.
 const QUICK: Duration = Duration::from_secs(5);
-/// A little less than the 100 MB that a server takes unless told otherwise.
+/// Maximum bytes of a bulk request, below the servers' default limit of 100 MB.
 const REQUEST_BYTES: usize = 90 << 20;
 
-/// Where the search engine is and how to be let in.
+/// Address of the search engine and credentials.
 #[derive(Clone)]
 pub struct Settings {
-    /// `host:port` (which means `http`) or a URL; several, separated by commas, are asked in turn.
+    /// `host:port` (meaning `http`) or a URL. Several, separated by commas, are used in turn.
     pub host: String,
-    /// The user, if it asks for one.
+    /// User name, if the server requires one.
     pub user: Option<String>,
     /// The user's password.
     pub password: Option<SecretString>,
-    /// An API key in its encoded form; it goes before user and password.
+    /// API key in its encoded form. Takes precedence over user and password.
     pub api_key: Option<SecretString>,
-    /// A PEM file with the certificate of an authority to trust in addition to the public ones, or with the server's
-    /// own, self-signed one.
+    /// PEM file with the certificate of a further authority to trust, or with the server's own self-signed
+    /// certificate.
     pub ca_cert: Option<PathBuf>,
-    /// What index and template names begin with; empty by default.
+    /// Prefix of index and template names; empty by default.
     pub prefix: String,
-    /// How long an answer is waited for.
+    /// Timeout of one request.
     pub request_timeout: Duration,
 }
 
 impl Settings {
-    /// What `host` needs, with defaults for all else.
+    /// Settings for `host`, with defaults for the rest.
     pub fn new(host: impl Into<String>) -> Self {
         Self {
             host: host.into(),
@@ -79,7 +79,7 @@ impl Settings {
 
 impl fmt::Debug for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The host may be a URL with user and password in it.
+        // The host may be a URL with user and password.
         let host = host::parse_hosts(&self.host).map_or_else(|_| "unusable".to_owned(), |hosts| hosts.name());
         let Self { host: _, user, password, api_key, ca_cert, prefix, request_timeout } = self;
         f.debug_struct("Settings")
@@ -94,7 +94,7 @@ impl fmt::Debug for Settings {
     }
 }
 
-/// A handle on the search engine; clones share connections.
+/// A handle on the search engine. Clones share connections.
 #[derive(Debug, Clone)]
 pub struct Elasticsearch {
     inner: Arc<Inner>,
@@ -109,17 +109,17 @@ struct Inner {
 
 impl fmt::Debug for Inner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The client would show its credentials.
+        // The client holds credentials.
         let Self { client, prefix } = self;
         f.debug_struct("Inner").field("name", &client.name()).field("prefix", prefix).finish_non_exhaustive()
     }
 }
 
 impl Elasticsearch {
-    /// Makes the client. Nothing is asked yet: a server that is away is found out by the first use.
+    /// Creates the client without connecting; the first request reveals an unreachable server.
     ///
     /// # Errors
-    /// When a setting cannot be used.
+    /// When a setting is unusable.
     pub fn new(settings: Settings) -> Result<Self, StoreError> {
         check_prefix(&settings.prefix)?;
         let hosts = host::parse_hosts(&settings.host)?;
@@ -128,7 +128,7 @@ impl Elasticsearch {
         Ok(Self { inner: Arc::new(inner), request_bytes: REQUEST_BYTES, answer_bytes: ANSWER_BYTES })
     }
 
-    /// Reads answers of at most `bytes`, for tests.
+    /// Limits answers to `bytes`, for tests.
     #[doc(hidden)]
     #[must_use]
     pub fn with_answer_bytes(mut self, bytes: usize) -> Self {
@@ -136,7 +136,7 @@ impl Elasticsearch {
         self
     }
 
-    /// Makes bulk requests no larger than `bytes`, where the server is known to take less than it should.
+    /// Limits bulk requests to `bytes`, for servers with a lower limit than usual.
     #[must_use]
     pub fn with_request_bytes(mut self, bytes: usize) -> Self {
         self.request_bytes = bytes;
@@ -237,7 +237,7 @@ impl Elasticsearch {
         delete::clock(self).await
     }
 
-    /// A red index would be waited for a minute; a search that needs it says that it is red.
+    /// Skips red indices, for which the server would wait a minute; a search that needs one reports it.
     pub(crate) async fn refresh(&self) -> Result<(), StoreError> {
         let red = shards::red(self).await;
         let well = Kind::ALL.into_iter().filter(|kind| !red.iter().any(|red| red == kind.name()));
@@ -268,7 +268,7 @@ impl Elasticsearch {
 
     pub(crate) async fn healthy(&self) -> bool {
         let answer = self.ask_within(Method::GET, "", (), Some(QUICK)).await;
-        // A refusal is an answer: whether work is accepted, only work can tell.
+        // A refusal is an answer too: only real work shows whether work is accepted.
         answer.is_ok_and(|answer| {
             !answer.status.is_server_error() && answer.status != StatusCode::TOO_MANY_REQUESTS
         })
@@ -278,18 +278,18 @@ impl Elasticsearch {
         templates::wipe(self).await
     }
 
-    /// The pattern of a kind's indices.
+    /// Index pattern of a kind.
     fn indices(&self, kind: Kind) -> String {
         let star = if kind.is_split() { "-*" } else { "" };
         format!("{}{}{star}", self.inner.prefix, kind.name())
     }
 
-    /// The patterns of every kind's indices.
+    /// Index patterns of all kinds.
     fn all_indices(&self) -> String {
         Kind::ALL.map(|kind| self.indices(kind)).join(",")
     }
 
-    /// Who is asked: the hosts, without anything secret.
+    /// The hosts without credentials, for messages.
     fn name(&self) -> &str {
         self.inner.client.name()
     }

@@ -1,4 +1,4 @@
-//! Queries in the search engine's own language, and hits out of its answers.
+//! Queries in the search engine's language, and parsing of their hits.
 
 use ::elasticsearch::{CountParts, ScrollParts, SearchParts};
 use std::collections::BTreeMap;
@@ -19,21 +19,21 @@ use crate::condition::{Condition, Test, conditions};
 use crate::query::Position;
 use crate::{Cursor, Hit, Kind, Order, Query, StoreError};
 
-/// A part of the hits is a wrong answer here: receipts that are not found are fetched again.
+/// Partial hits would be wrong here: a receipt that is not found causes a second fetch.
 const WHOLE: &str = "allow_partial_search_results=false";
-/// Pauses before a question is asked again that was answered for some shards only: those of an index that was
-/// made this moment are not ready yet. After the last one the search engine counts as away.
+/// Pauses in milliseconds before a query that failed on some shards is sent again: shards of a new index need a
+/// moment. After the last one the store counts as away.
 const PAUSES: [u64; 6] = [100, 200, 400, 800, 1_500, 2_000];
-/// No further try when so much time has gone by.
+/// No retry after this time.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How long the search engine keeps a scan's place.
+/// How long the search engine keeps a scroll.
 const KEEP: &str = "2m";
-/// How far from an index's period a query's times have to be, for the index not to matter.
+/// Days between a query's times and an index's period from which on the index cannot matter.
 const MARGIN_DAYS: i64 = 3;
-/// Hits and groups in one answer: the search engine's own bound.
+/// Maximum hits or groups in one answer; the search engine's own limit.
 pub(super) const MOST: usize = 10_000;
 
-/// Of how many shards there is no answer.
+/// Number of failed shards.
 #[derive(Default, Deserialize)]
 struct Shards {
     #[serde(default)]
@@ -68,16 +68,17 @@ struct Document {
     _source: Box<RawValue>,
 }
 
-/// Where a question is asked: all indices of a kind, or fewer.
+/// Where to send a query: all indices of a kind, or fewer.
 #[derive(Debug, Default)]
 pub(super) struct Reach<'a> {
-    /// The pattern of the indices.
+    /// Index pattern.
     indices: String,
-    /// True for the one index of a kind: to find it closed is an error. Of several indices closed ones are left out.
+    /// True for the single index of a kind: if it is closed, that is an error. Closed indices of a split kind are
+    /// skipped.
     is_one: bool,
-    /// What is asked for, to tell which red indices cannot matter.
+    /// The query, to decide which red indices cannot matter.
     query: Option<&'a Query>,
-    /// Behind the path.
+    /// Further URL parameters.
     more: String,
 }
 
@@ -104,7 +105,7 @@ impl<'a> Reach<'a> {
         format!("{url}?ignore_unavailable={}&allow_no_indices=true&{whole}{more}", !is_one)
     }
 
-    /// Leaves out red indices whose period lies far from the times asked for; true when there was one.
+    /// Excludes red indices whose period is far from the query's times; returns true if there was one.
     async fn spare(&mut self, store: &Elasticsearch) -> bool {
         let Some(query) = self.query.filter(|query| query.kind.is_split()) else { return false };
         let before = self.indices.len();
@@ -117,8 +118,8 @@ impl<'a> Reach<'a> {
     }
 }
 
-/// Whether the index holds no document that the query asks for: it asks by the time that the index is chosen by, and
-/// the index's period is days away.
+/// Returns true when the index cannot hold a matching document: the query selects by the time that determines the
+/// index, and the index's period is at least [`MARGIN_DAYS`] away.
 fn is_far(query: &Query, index: &str) -> bool {
     let Some((field, (start, behind))) = query.kind.time_field().zip(query.kind.period(index)) else {
         return false;
@@ -171,7 +172,7 @@ pub(super) async fn count(store: &Elasticsearch, query: &Query) -> Result<u64, S
     counted(store, Reach::to(store, query), selection(query)?).await
 }
 
-/// How many documents of one index a query in the search engine's language finds.
+/// Number of documents in one index that match a query in the search engine's language.
 pub(super) async fn count_in(store: &Elasticsearch, index: &str, query: Value) -> Result<u64, StoreError> {
     counted(store, Reach { indices: index.to_owned(), ..Reach::default() }, query).await
 }
@@ -186,7 +187,7 @@ async fn counted(store: &Elasticsearch, reach: Reach<'_>, query: Value) -> Resul
     Ok(counted.count)
 }
 
-// Scrolling needs no unique field to sort by, works the same in every version, and sees one state throughout.
+// A scroll needs no unique sort field, works the same in all versions, and sees one snapshot.
 pub(super) async fn scan(
     store: &Elasticsearch,
     query: &Query,
@@ -211,7 +212,7 @@ pub(super) async fn scan(
         }
         Some(Cursor(Position::Scroll(id))) => {
             let body = json!({"scroll": KEEP, "scroll_id": id});
-            // Not asked again: the shards that did answer have gone on.
+            // No retry: the shards that answered have already advanced.
             whole(&store.ask(Method::POST, &ScrollParts::None.url(), body.to_string()).await?.accepted()?)?
         }
         Some(Cursor(Position::Behind { .. })) => {
@@ -230,13 +231,13 @@ pub(super) async fn scan(
     }
 }
 
-/// Its place would otherwise be kept for nothing; it is forgotten in time anyway.
+/// Frees the scroll. It expires anyway if this fails.
 pub(super) async fn leave(store: &Elasticsearch, place: String) {
     let _ =
         store.ask(Method::DELETE, &ScrollParts::None.url(), json!({"scroll_id": [place]}).to_string()).await;
 }
 
-/// What a question in the search engine's language finds.
+/// Returns the hits of a query in the search engine's language.
 pub(super) async fn find(store: &Elasticsearch, kind: Kind, body: &Value) -> Result<Vec<Hit>, StoreError> {
     Ok(hits(store, read(store, Reach::of(store, kind), "_search", body).await?))
 }
@@ -264,7 +265,7 @@ pub(super) async fn sum(
     Ok(fields.iter().map(whole).collect())
 }
 
-/// Asks a question, again for a while when not every shard answers.
+/// Sends a query; retries for a while when shards fail.
 pub(super) async fn read<T: DeserializeOwned>(
     store: &Elasticsearch,
     mut reach: Reach<'_>,
@@ -278,7 +279,7 @@ pub(super) async fn read<T: DeserializeOwned>(
         let answer = store.ask(Method::POST, &reach.path(verb), body.to_string()).await?;
         let partial = match answer.status {
             StatusCode::SERVICE_UNAVAILABLE => true,
-            // The one index of a kind is made by the first document.
+            // The single index of a kind is created by its first document.
             StatusCode::NOT_FOUND
                 if answer.fault().is_some_and(|fault| fault.is("index_not_found_exception")) =>
             {
@@ -297,12 +298,12 @@ pub(super) async fn read<T: DeserializeOwned>(
     }
 }
 
-/// The answer of an index that is not there.
+/// Result for a missing index.
 fn from_nothing<T: DeserializeOwned>(answer: &Answer) -> Result<T, StoreError> {
     serde_json::from_str("{}").map_err(|error| answer.unreadable(&error))
 }
 
-/// Why only a part of the shards answers: by the names of the indices, where they are told.
+/// Error for failed shards, with the names of red indices if the server lists them.
 async fn torn(store: &Elasticsearch, answer: Answer) -> StoreError {
     let red = shards::red(store).await;
     if red.is_empty() {
@@ -324,7 +325,7 @@ fn failing(answer: &Answer) -> Result<u64, StoreError> {
     Ok(answer.json::<Failing>()?._shards.failed)
 }
 
-/// The answer, if it is one of every shard.
+/// Parses the answer if no shard failed.
 fn whole<T: DeserializeOwned>(answer: &Answer) -> Result<T, StoreError> {
     match failing(answer)? {
         0 => answer.json(),
@@ -368,7 +369,7 @@ fn one(field: &str, test: Test) -> Value {
         Test::IsTrue(wanted) => json!({"term": {field: wanted}}),
         Test::Numbers(from, to) => json!({"range": {field: ends(from, to)}}),
         Test::Texts(from, to) => json!({"range": {field: ends(from, to)}}),
-        // Elements of such a list are documents of their own, hidden behind theirs.
+        // Elements of a nested list are hidden documents of their own.
         Test::Filled => json!({"nested": {"path": field, "query": {"match_all": {}}}}),
         Test::Times(from, to) => {
             let mut range = ends(from, to);

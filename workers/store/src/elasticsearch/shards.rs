@@ -1,5 +1,4 @@
-//! Which of our indices are red: without a primary shard, so that neither all of their documents are found nor new ones
-//! taken.
+//! Finds our red indices. They lack an active primary shard, so searches miss documents and writes fail.
 
 use std::collections::BTreeMap;
 
@@ -9,16 +8,16 @@ use serde::Deserialize;
 use super::{Elasticsearch, QUICK};
 use crate::{Kind, StoreError};
 
-/// The health of the cluster, as far as it concerns us.
+/// Cluster health, limited to our indices.
 #[derive(Debug, Default)]
 pub(super) struct Health {
-    /// The worst of our indices or, without any, of the cluster; `None` where it is not told.
+    /// The worst status of our indices, or of the cluster if there are none; `None` if unknown.
     pub(super) status: Option<String>,
-    /// Our indices that are red, without prefix.
+    /// Our red indices, without prefix.
     pub(super) red: Vec<String>,
 }
 
-/// Asks for the health; what the user may not ask is left out.
+/// Requests the health. Returns an empty result if the user lacks the right.
 pub(super) async fn health(store: &Elasticsearch) -> Result<Health, StoreError> {
     #[derive(Deserialize)]
     struct Cluster {
@@ -33,7 +32,7 @@ pub(super) async fn health(store: &Elasticsearch) -> Result<Health, StoreError> 
     }
     let path = "_cluster/health?level=indices&timeout=3s&filter_path=status,indices.*.status";
     let answer = store.ask_within(Method::GET, path, (), Some(QUICK)).await?;
-    // Told, but not in time to become better.
+    // 408: the wait timed out, but the body holds the health.
     let told = answer.status.is_success() || answer.status.as_u16() == 408;
     if !told {
         return match answer.accepted() {
@@ -50,18 +49,18 @@ pub(super) async fn health(store: &Elasticsearch) -> Result<Health, StoreError> 
     Ok(Health { status: worst.or(Some(status)), red })
 }
 
-/// Our red indices, without prefix; none where the server does not tell.
+/// Our red indices, without prefix; empty if the server does not say.
 pub(super) async fn red(store: &Elasticsearch) -> Vec<String> {
     health(store).await.unwrap_or_default().red
 }
 
-/// The name of one of our indices without the prefix.
+/// Name of one of our indices without the prefix; `None` for other indices.
 pub(super) fn own(store: &Elasticsearch, name: &str) -> Option<String> {
     let name = name.strip_prefix(store.prefix())?;
     Kind::ALL.into_iter().any(|kind| kind.is_name(name)).then(|| name.to_owned())
 }
 
-/// Up to three names, and how many more.
+/// Up to three names, and the number of further ones.
 pub(super) fn some(names: &[String]) -> String {
     let shown = names.iter().take(3).map(String::as_str).collect::<Vec<_>>().join(", ");
     match names.len() {

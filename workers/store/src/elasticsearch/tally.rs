@@ -1,4 +1,4 @@
-//! Documents counted by several fields: a composite aggregation, whose pages have no bound in number.
+//! Counts documents by several fields with a composite aggregation, which has no limit on the number of pages.
 
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -8,7 +8,7 @@ use super::search::{MOST, Reach, read, selection};
 use crate::tally::Spot;
 use crate::{Group, Grouping, Place, Query, StoreError};
 
-/// The name of the source that holds the steps; those of the words are their positions.
+/// Name of the source for steps. The sources for words are named by their position.
 const STEP: &str = "step";
 
 #[derive(Deserialize)]

@@ -1,4 +1,4 @@
-//! The index templates on the server: loaded, compared, and taken away again by tests.
+//! The index templates on the server: loads and compares them; tests delete them.
 
 use ::elasticsearch::indices::{IndicesGetIndexTemplateParts, IndicesPutIndexTemplateParts};
 use std::collections::BTreeMap;
@@ -23,22 +23,22 @@ pub(super) async fn load(store: &Elasticsearch) -> Result<SetupReport, StoreErro
             TemplateState::Changed => Change::Updated,
             TemplateState::Missing => Change::Created,
         };
-        // Written even when nothing changed: this tells whether the user may.
+        // Written even when unchanged, to test the user's right.
         let path = IndicesPutIndexTemplateParts::Name(&name).url();
         store.ask(Method::PUT, &path, wanted.to_string()).await?.accepted_aloud()?.acknowledged()?;
         untaught = teach(store, kind, &wanted).await?.err().or(untaught);
         changes.push((name, change));
     }
     let conflicts = conflicts(store).await?;
-    // An index that cannot learn has another mapping, and is named among the conflicts.
+    // If an index refused new fields, its mapping conflicts, and `conflicts` reports it.
     match untaught {
         Some(error) if conflicts.is_empty() => Err(error),
         _ => Ok(SetupReport { changes, conflicts }),
     }
 }
 
-/// Adds new fields to the indices there are: a template reaches only those that are made after it, and a strict one of
-/// this month would refuse every document with a new field until the month is over. The inner error: an index refuses.
+/// Adds new fields to existing indices: a template only applies to later indices, and this month's strict index would
+/// refuse documents with a new field until the month is over. Inner error: an index refused.
 async fn teach(
     store: &Elasticsearch,
     kind: Kind,
@@ -91,13 +91,13 @@ pub(super) fn name(store: &Elasticsearch, kind: Kind) -> String {
     format!("{}ua-{}", store.prefix(), kind.name())
 }
 
-/// The priority of our template.
+/// Priority of our template.
 pub(super) fn priority(kind: Kind) -> i64 {
     let template: Value = serde_json::from_str(template::of(kind).text).unwrap_or_default();
     template["priority"].as_i64().unwrap_or_default()
 }
 
-/// The template as it should be on this server.
+/// The template for this server.
 fn wanted(store: &Elasticsearch, kind: Kind) -> Result<Value, StoreError> {
     let unreadable =
         |error| StoreError::Misconfigured(format!("the template of {} is damaged: {error}", kind.name()));
@@ -106,7 +106,7 @@ fn wanted(store: &Elasticsearch, kind: Kind) -> Result<Value, StoreError> {
     Ok(template)
 }
 
-/// The templates that are there, by name.
+/// Our templates on the server, by name.
 async fn found(store: &Elasticsearch) -> Result<BTreeMap<String, Value>, StoreError> {
     #[derive(Deserialize)]
     struct All {
@@ -143,7 +143,7 @@ fn state(found: Option<Value>, wanted: &Value) -> TemplateState {
     }
 }
 
-/// Settings by their full name without `index.`, as text: servers give them back in this form.
+/// Settings as text by full name without `index.`, the form in which servers return them.
 pub(super) fn settings(settings: &Value) -> BTreeMap<String, String> {
     let mut flat = BTreeMap::new();
     flatten("", settings, &mut flat);

@@ -1,4 +1,4 @@
-//! Trust in the certificate of `ES_CA_CERT`, beside the public authorities.
+//! TLS trust in the certificates of `ES_CA_CERT`, in addition to the public authorities.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -16,10 +16,10 @@ use rustls::{
 
 use crate::StoreError;
 
-/// A client configuration that trusts the public authorities and the certificates in a PEM file.
+/// Client configuration that trusts the public authorities and the certificates in a PEM file.
 ///
 /// # Errors
-/// When the file cannot be read or holds no usable certificate.
+/// When the file is unreadable or holds no usable certificate.
 pub(super) fn trusting(path: &Path) -> Result<ClientConfig, StoreError> {
     let unusable = |why: &str| {
         let text = format!("cannot use the certificate {} (ES_CA_CERT): {why}", path.display());
@@ -49,11 +49,11 @@ pub(super) fn trusting(path: &Path) -> Result<ClientConfig, StoreError> {
     Ok(builder.dangerous().with_custom_certificate_verifier(pinned).with_no_client_auth())
 }
 
-/// Verifies as ever, but also accepts a self-signed certificate that may sign others (what `openssl req -x509` makes)
-/// as the server's own, where it is exactly one of those in the file.
+/// Verifies like webpki, and also accepts a certificate from the file as the server's own if it is self-signed and
+/// marked as an authority (`openssl req -x509` makes such certificates).
 ///
-/// The verifier looks at the certificate's dates before it refuses such a certificate, and the host's name is compared
-/// here; the server proves that it has the key by signing the handshake, as ever.
+/// Still safe: webpki checks the dates before it refuses such a certificate, this type checks the host name, and the
+/// server proves possession of the key by signing the handshake.
 #[derive(Debug)]
 struct Pinned {
     webpki: Arc<WebPkiServerVerifier>,
@@ -105,7 +105,7 @@ impl ServerCertVerifier for Pinned {
     }
 }
 
-/// True when the one thing amiss is that the server shows a certificate that may sign others.
+/// Returns true when the only problem is that the server's certificate is marked as an authority.
 pub(super) fn is_authority(error: &Error) -> bool {
     matches!(error, Error::InvalidCertificate(CertificateError::Other(OtherError(cause)))
         if format!("{cause:?}") == "CaUsedAsEndEntity")

@@ -1,4 +1,4 @@
-//! Why no answer came, in words: never the text of a library, which repeats URLs or speaks to its own developers.
+//! Messages for failed connections. Never the text of a library, which may repeat URLs or address its developers.
 
 use std::error::Error as StdError;
 use std::io;
@@ -9,11 +9,11 @@ use rustls::{CertificateError, Error as TlsError};
 
 use super::tls::is_authority;
 
-/// How to make a certificate that is accepted; README says the same.
+/// Command that makes an acceptable certificate.
 const RECIPE: &str = "openssl req -x509 -newkey rsa:3072 -nodes -days 825 -keyout key.pem -out cert.pem \
                       -subj \"/CN=HOST\" -addext \"subjectAltName=TYPE:HOST\"";
 
-/// What went wrong, and the next step.
+/// Describes what failed and the next step.
 pub(super) fn words(name: &str, url: &Url, error: &reqwest::Error) -> String {
     let host = url.host_str().unwrap_or_default();
     if let Some(error) = causes(error).find_map(tls_error) {
@@ -43,7 +43,7 @@ fn hint(url: &Url) -> &'static str {
     if url.scheme() == "http" { "; if it speaks TLS, write https:// in ES_HOST" } else { "" }
 }
 
-/// The error and everything below it, what an I/O error wraps included.
+/// The error and its sources, including errors wrapped in an I/O error.
 fn causes<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
     std::iter::successors(Some(error), below)
 }

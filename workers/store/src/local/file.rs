@@ -1,5 +1,4 @@
-//! The documents' part of the one file: the version of their table, and what an error of the file means to a store's
-//! caller.
+//! The documents' table in the shared SQLite file: its schema, its version, and the mapping of SQLite errors.
 
 use std::path::Path;
 
@@ -12,7 +11,7 @@ use crate::StoreError;
 const PART: Part = Part { name: "documents", version: 2, durable: true, tables };
 const THREAD: Thread = Thread { name: "ua-documents", group: 64 };
 
-// With rowids: rows of this size in the key's own tree would make random ids rewrite the whole of it.
+// With rowids: in a WITHOUT ROWID table, random ids would rewrite large rows all over the tree.
 const SCHEMA: &str = "
     create table if not exists documents (
         index_name text    not null,
@@ -32,7 +31,7 @@ fn tables(connection: &Connection, found: Option<i64>) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// Rows of the first version may hold NULs.
+/// Replaces NUL characters in rows of version 1.
 fn replace_nuls(connection: &Connection) -> rusqlite::Result<()> {
     let mut rows = connection.prepare(r"select rowid, body from documents where instr(body, '\u0000')")?;
     let rows = rows.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
@@ -44,17 +43,17 @@ fn replace_nuls(connection: &Connection) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// Opens the file and brings the documents' table to this program's version.
+/// Opens the file and migrates the documents' table to this program's version.
 pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
     Ok(onefile::open(path, &PART)?)
 }
 
-/// One more connection to a file that [`open`] has seen.
+/// Opens a further connection after [`open`].
 pub(super) fn connect(path: &Path) -> Result<Connection, StoreError> {
     Ok(onefile::connect(path, &PART)?)
 }
 
-/// What an error of SQLite means to the store's caller.
+/// Converts an SQLite error.
 pub(super) fn failed(error: &rusqlite::Error, path: &Path) -> StoreError {
     FileError::new(error, path).into()
 }
@@ -69,17 +68,17 @@ impl From<FileError> for StoreError {
     }
 }
 
-/// The thread that writes documents; it ends with the last handle.
+/// The thread that writes documents. It ends when the last handle is dropped.
 #[derive(Debug, Clone)]
 pub(super) struct Writer(onefile::Writer);
 
 impl Writer {
-    /// Starts it.
+    /// Starts the thread.
     pub(super) fn start(connection: Connection, path: &Path) -> std::io::Result<Self> {
         onefile::Writer::start(connection, path, THREAD, |_| true).map(Self)
     }
 
-    /// Does `work` in the next transaction and returns what it returned, once that is committed.
+    /// Runs `work` in the next transaction and returns its result after the commit.
     pub(super) async fn call<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,

@@ -1,14 +1,12 @@
-//! Indices of the file for what is asked of very many rows: the desk of dead letters, and the exports of user actions.
-//! They hold the fields that are asked for, so that a million rows are counted and chosen from without reading one
-//! of them.
+//! SQLite indices for queries over many rows: the desk of dead letters and the export of user actions. They cover the
+//! queried fields, so that counting and selecting among a million rows reads none of them.
 
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 
 use super::sql::{compared, of_kind, value};
 use crate::Kind;
 
-/// Makes the indices that are not there, or not as they should be. Of a file with very many documents and none of
-/// these it takes a while, once.
+/// Creates missing indices and replaces outdated ones. The first call on a large file takes a while.
 pub(super) fn make(connection: &mut Connection, prefix: &str) -> rusqlite::Result<()> {
     let wanted = wanted(prefix);
     if wanted
@@ -26,7 +24,7 @@ pub(super) fn make(connection: &mut Connection, prefix: &str) -> rusqlite::Resul
     transaction.commit()
 }
 
-/// Removes the indices of a prefix.
+/// Drops the indices of a prefix.
 pub(super) fn remove(connection: &Connection, prefix: &str) -> rusqlite::Result<()> {
     let mut names = wanted(prefix).into_iter().map(|(name, _)| name);
     names.try_for_each(|name| connection.execute_batch(&format!("drop index if exists \"{name}\"")))
@@ -37,7 +35,7 @@ fn found(connection: &Connection, name: &str) -> rusqlite::Result<Option<String>
     connection.query_row(query, [name], |row| row.get(0)).optional()
 }
 
-/// Name and statement of each index.
+/// Name and SQL statement of each index.
 fn wanted(prefix: &str) -> Vec<(String, String)> {
     let mut wanted = of_the_desk(prefix);
     wanted.push(of_user_actions(prefix));
@@ -51,7 +49,7 @@ fn index(prefix: &str, kind: Kind, what: &str, columns: &[&str]) -> (String, Str
     (name, text)
 }
 
-/// One for all: every action is written into it, and few questions are asked.
+/// A single index: every write of an action updates it, and queries are rare.
 fn of_user_actions(prefix: &str) -> (String, String) {
     let fields = ["mpid", "action.type", "action.is_playing", "is_live", "huid", "action.inpoint"].map(value);
     index(prefix, Kind::Useractions, "by_episode", &fields.each_ref().map(String::as_str))
@@ -100,7 +98,7 @@ mod tests {
         steps.map(Result::unwrap).collect::<Vec<_>>().join("; ")
     }
 
-    /// The operations of a statement.
+    /// Opcodes of a statement.
     fn steps(connection: &Connection, selection: &Selection, sql: &str) -> Vec<String> {
         let mut statement = connection.prepare(&format!("explain {sql}")).unwrap();
         let values = rusqlite::params_from_iter(selection.values());
@@ -164,7 +162,7 @@ mod tests {
             let plan = plan(&connection, &selection, &sql);
             assert!(plan.contains("INDEX t-useractions_by_episode"), "{sql}\n{plan}");
             assert!(!plan.contains("TEMP B-TREE"), "{sql}\n{plan}");
-            // What is in the index is not made again out of the document.
+            // Values come from the index and are not extracted from the document again.
             let steps = steps(&connection, &selection, &sql);
             assert!(!steps.iter().any(|step| step == "Function"), "{sql}\n{steps:?}");
         }

@@ -1,5 +1,5 @@
-//! The local store: documents in a table of one SQLite file, for one machine. Durable, readable with any
-//! SQLite tool; several processes may share the file.
+//! The local store: documents in a table of one SQLite file on one machine. Durable; several processes can share the
+//! file, and any SQLite tool can read it.
 
 mod file;
 mod indices;
@@ -25,16 +25,16 @@ use crate::{
     StoreError, Verdict,
 };
 
-/// Where the local store keeps its documents.
+/// Settings of the local store.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// The data folder; the file is `ua.db` inside.
+    /// The data folder, which contains the file `ua.db`.
     pub folder: PathBuf,
-    /// What index names (and names of views) begin with; empty by default.
+    /// Prefix of index and view names; empty by default.
     pub prefix: String,
 }
 
-/// A handle on the local store; clones share it.
+/// A handle on the local store. Clones share it.
 #[derive(Debug, Clone)]
 pub struct Local {
     inner: Arc<Inner>,
@@ -43,17 +43,17 @@ pub struct Local {
 #[derive(Debug)]
 struct Inner {
     writer: Writer,
-    /// Reads go past the writer: a long one stops nobody from writing.
+    /// A separate connection, so that a long read does not block writes.
     reader: Mutex<Connection>,
     path: PathBuf,
     prefix: String,
 }
 
 impl Local {
-    /// Opens or makes `ua.db` in the data folder, with its table and views.
+    /// Opens or creates `ua.db` in the data folder, with its table and views.
     ///
     /// # Errors
-    /// When the folder cannot be written, or the file is damaged or of a newer version.
+    /// When the folder is not writable, or the file is damaged or of a newer version.
     pub fn open(settings: Settings) -> Result<Self, StoreError> {
         let Settings { folder, prefix } = settings;
         check_prefix(&prefix)?;
@@ -145,7 +145,7 @@ impl Local {
         Ok(spans.into_iter().map(|span| (span.value, span.count)).collect())
     }
 
-    /// As the contract says; without a field of a time, spans have none.
+    /// An empty `time` gives spans without times.
     pub(crate) async fn spans(
         &self,
         query: &Query,
@@ -153,7 +153,7 @@ impl Local {
         time: &'static str,
     ) -> Result<Vec<Span>, StoreError> {
         let mut selection = sql::Selection::of(self.prefix(), query)?;
-        // Where a word can be but this one it is not asked of the documents again: SQLite would read each of them.
+        // A keyword with an equality condition has one value: bind it, or SQLite reads it from each document.
         let only = query.terms.iter().find(|(term, _)| *term == field && sql::is_word(query.kind, field));
         let value = match only {
             Some((_, word)) => selection.constant(word),
@@ -211,7 +211,7 @@ impl Local {
         let mut gone = 0;
         for index in old.await? {
             loop {
-                // One transaction each, so that writers have their turn in between.
+                // One transaction per chunk, so that other writes get a turn.
                 let index = index.clone();
                 let some =
                     self.inner.writer.call(move |connection| rows::delete_some(connection, &index, received));
@@ -226,7 +226,8 @@ impl Local {
         Ok(gone)
     }
 
-    /// Empties the log, which holds what was deleted. Where others read at this moment, the writer does it later.
+    /// Truncates the write-ahead log, which still holds deleted rows. If a reader prevents it, the writer does it
+    /// later.
     async fn forget(&self) {
         let path = self.inner.path.clone();
         let _ = blocking(move || Ok(onefile::truncate_log(&path)?)).await;
@@ -240,7 +241,7 @@ impl Local {
     }
 
     pub(crate) async fn refresh(&self) -> Result<(), StoreError> {
-        // What is committed is visible.
+        // Committed rows are visible at once.
         Ok(())
     }
 
@@ -264,7 +265,7 @@ impl Local {
 
     pub(crate) async fn examine(&self) -> Result<Findings, StoreError> {
         self.inner.writer.call(rows::touch).await?;
-        // Whoever may write the file may do everything in it.
+        // Access to the file includes all rights.
         let (read, write) = (Right::Granted, Right::Granted);
         Ok(Findings { read, write, ..Findings::default() })
     }
@@ -288,20 +289,20 @@ impl Local {
     ) -> Result<T, StoreError> {
         let inner = Arc::clone(&self.inner);
         blocking(move || {
-            // A reader that panicked has left nothing half-done in a connection that only reads.
+            // A panic cannot leave a read-only connection in an inconsistent state.
             let connection = inner.reader.lock().unwrap_or_else(PoisonError::into_inner);
             work(&connection, &inner.prefix).map_err(|error| file::failed(&error, &inner.path))
         })
         .await
     }
 
-    /// The file.
+    /// Path of the SQLite file.
     pub fn path(&self) -> &Path {
         &self.inner.path
     }
 }
 
-/// Makes what a prefix has in the file beside its documents; says what became of the views.
+/// Creates the indices and views of a prefix; returns the changes of the views.
 fn make(connection: &mut Connection, prefix: &str) -> rusqlite::Result<Vec<(String, Change)>> {
     indices::make(connection, prefix)?;
     views::make(connection, prefix)
@@ -337,7 +338,7 @@ mod tests {
         let limit = |pages: i64| {
             let store = store.clone();
             async move {
-                // SQLite answers as it does when the disk is full.
+                // Makes SQLite report a full disk.
                 let work =
                     move |connection: &Connection| connection.pragma_update(None, "max_page_count", pages);
                 store.inner.writer.call(work).await.unwrap();

@@ -1,4 +1,4 @@
-//! Documents as rows: written newest-wins, read back as hits.
+//! Documents as rows: upserts where the newest version wins, and reads.
 
 use super::indices;
 use super::sql::{Selection, range, value};
@@ -15,20 +15,20 @@ use rusqlite::types::{ToSqlOutput, Type, ValueRef};
 use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
 use serde_json::value::RawValue;
 
-/// Rows that are deleted in one transaction.
+/// Rows deleted per transaction.
 const SOME: i64 = 1_000;
-/// The indices between two names. They are few and lead the key: hop from one to the next rather than through
-/// all their documents.
+/// Names of the indices in a range. They are few and lead the key, so the query jumps from one to the next instead of
+/// reading all documents.
 const INDICES: &str = "with recursive indices (name) as (
        select min(index_name) from documents where index_name >= ?1 and index_name < ?2
        union all
        select (select min(index_name) from documents where index_name > name and index_name < ?2)
        from indices where name is not null)";
 
-/// SQLite's bound on one value, with room for the rest of the row.
+/// SQLite's limit of 1 GB per row, with room for the other columns.
 const LARGEST: usize = 900_000_000;
 
-/// The verdicts of the items that do not fit their template.
+/// Verdicts of the items that do not fit their template.
 pub(super) fn refused(batch: &Batch) -> Vec<Option<Verdict>> {
     batch.items().map(|item| refusal(&item)).collect()
 }
@@ -46,7 +46,7 @@ fn refusal(item: &Item<'_>) -> Option<Verdict> {
     item.kind.check(item.source).err().map(|reason| Verdict::Refused { reason })
 }
 
-/// Writes every item that has no verdict yet, unless a newer version is there.
+/// Writes every item that has no verdict yet, unless a newer version exists.
 pub(super) fn write(
     connection: &Connection,
     prefix: &str,
@@ -80,7 +80,7 @@ pub(super) fn write(
     batch.items().zip(verdicts).map(write).collect()
 }
 
-/// A document with U+FFFD for NUL: versions of SQLite differ in what follows a NUL in JSON, and indices hold such values.
+/// Replaces NUL by U+FFFD: SQLite versions differ in how they read JSON after a NUL, and indices hold such values.
 pub(super) fn without_nul(document: Cow<'_, [u8]>) -> Cow<'_, [u8]> {
     const NUL: &[u8] = br"\u0000";
     if !document.windows(NUL.len()).any(|some| some == NUL) {
@@ -94,7 +94,7 @@ pub(super) fn without_nul(document: Cow<'_, [u8]>) -> Cow<'_, [u8]> {
                 document[at + 2..at + NUL.len()].copy_from_slice(b"fffd");
                 NUL.len()
             }
-            // An escaped backslash begins no other escape.
+            // An escaped backslash does not start another escape.
             [b'\\', ..] => 2,
             _ => 1,
         };
@@ -102,7 +102,7 @@ pub(super) fn without_nul(document: Cow<'_, [u8]>) -> Cow<'_, [u8]> {
     Cow::Owned(document)
 }
 
-/// Deletes a document, unless a newer version is there.
+/// Deletes a document unless a newer version exists.
 fn delete(connection: &Connection, index: &str, item: &Item<'_>) -> rusqlite::Result<Verdict> {
     let sql = "delete from documents where index_name = ?1 and id = ?2 and version <= ?3";
     connection.prepare_cached(sql)?.execute(params![index, item.id, item.version])?;
@@ -111,7 +111,7 @@ fn delete(connection: &Connection, index: &str, item: &Item<'_>) -> rusqlite::Re
     Ok(if is_there { Verdict::Stale } else { Verdict::Indexed })
 }
 
-/// The document with this id in whichever index of its kind.
+/// Returns the document with this id from any index of its kind.
 pub(super) fn get(
     connection: &Connection,
     prefix: &str,
@@ -126,7 +126,7 @@ pub(super) fn get(
     statement.query_row(params![first, behind, id], |row| hit(row, prefix)).optional()
 }
 
-/// The selected documents in the order of `order`, an expression; and what the last one is sorted by.
+/// Returns the selected documents sorted by the expression `order`, and the last one's sort value.
 pub(super) fn hits(
     connection: &Connection,
     prefix: &str,
@@ -134,7 +134,7 @@ pub(super) fn hits(
     order: &str,
     limit: usize,
 ) -> rusqlite::Result<(Vec<Hit>, Option<Mark>)> {
-    // First which ones, for which an index of the file may be enough, and then these alone.
+    // The inner query can be answered by a covering index; only its rows are read.
     let sql = format!(
         "select index_name, id, version, {}, {}, {} from documents where rowid in
              (select rowid from documents where {} order by {order} limit {limit})
@@ -158,7 +158,7 @@ pub(super) fn hits(
     Ok((hits, last))
 }
 
-/// How many documents are selected.
+/// Number of selected documents.
 pub(super) fn count(connection: &Connection, selection: &Selection) -> rusqlite::Result<u64> {
     let sql = format!("select count(*) from documents where {}", selection.conditions());
     let mut statement = connection.prepare_cached(&sql)?;
@@ -166,7 +166,7 @@ pub(super) fn count(connection: &Connection, selection: &Selection) -> rusqlite:
     Ok(count.unsigned_abs())
 }
 
-/// How many of the selected documents have which value of a field, and the span of a time in them.
+/// Number of selected documents per value of a field, with their range of time.
 pub(super) fn spans(
     connection: &Connection,
     selection: &Selection,
@@ -191,7 +191,7 @@ pub(super) fn spans(
     rows.collect()
 }
 
-/// The sums of some fields over the selected documents.
+/// Sums of fields over the selected documents.
 pub(super) fn sum(
     connection: &Connection,
     selection: &Selection,
@@ -207,7 +207,7 @@ pub(super) fn sum(
     })
 }
 
-/// The values of `by`, each with the sums of some fields over the documents that have it.
+/// Sums of fields over the selected documents, per value of `by`.
 pub(super) fn sums(
     connection: &Connection,
     selection: &Selection,
@@ -232,7 +232,7 @@ fn added(fields: &[&'static str]) -> String {
     fields.iter().map(sum).collect::<Vec<_>>().join(", ")
 }
 
-/// A value of a field as a text; what is declared as a word may be a number in the document.
+/// A value as text. A keyword field may hold a number in the document.
 pub(super) fn text(value: ValueRef<'_>) -> String {
     match value {
         ValueRef::Integer(number) => number.to_string(),
@@ -242,7 +242,7 @@ pub(super) fn text(value: ValueRef<'_>) -> String {
     }
 }
 
-/// The indices of a kind that are old by their name and hold nothing of version `received` or later.
+/// Indices of a kind that are old by name and hold no version of `received` or later.
 pub(super) fn old_indices(
     connection: &Connection,
     prefix: &str,
@@ -268,14 +268,14 @@ pub(super) fn old_indices(
     Ok(old)
 }
 
-/// Deletes a part of what an index holds of versions below `received`, and says how many rows that were.
+/// Deletes up to [`SOME`] rows of an index with versions below `received`; returns their number.
 pub(super) fn delete_some(connection: &Connection, index: &str, received: i64) -> rusqlite::Result<u64> {
     let sql = "delete from documents where rowid in
                (select rowid from documents where index_name = ?1 and version < ?2 limit ?3)";
     Ok(connection.prepare_cached(sql)?.execute(params![index, received, SOME])? as u64)
 }
 
-/// Deletes rows by index, id and version, and says how many there were.
+/// Deletes rows by index and id, up to a version; returns their number.
 pub(super) fn remove(connection: &Connection, rows: &[(String, String, i64)]) -> rusqlite::Result<u64> {
     let sql = "delete from documents where index_name = ?1 and id = ?2 and version <= ?3";
     let mut delete = connection.prepare_cached(sql)?;
@@ -286,7 +286,7 @@ pub(super) fn remove(connection: &Connection, rows: &[(String, String, i64)]) ->
     Ok(gone)
 }
 
-/// Deletes the documents and views of a prefix.
+/// Deletes the documents, views and indices of a prefix.
 pub(super) fn wipe(connection: &Connection, prefix: &str) -> rusqlite::Result<()> {
     for kind in Kind::ALL {
         let (first, behind) = range(prefix, kind);
@@ -297,7 +297,7 @@ pub(super) fn wipe(connection: &Connection, prefix: &str) -> rusqlite::Result<()
     indices::remove(connection, prefix)
 }
 
-/// A change that changes nothing, to see whether writing works.
+/// Tests that the file is writable; changes nothing.
 pub(super) fn touch(connection: &Connection) -> rusqlite::Result<()> {
     connection.execute("update ua_schema set version = version where part = 'documents'", []).map(|_| ())
 }
@@ -306,7 +306,7 @@ fn hit(row: &Row<'_>, prefix: &str) -> rusqlite::Result<Hit> {
     let index: String = row.get(0)?;
     let mut body: String = row.get(3)?;
     if let Some(answer) = row.get_ref(4)?.as_blob_or_null()? {
-        // The field is the last of its document, as in a search engine.
+        // `answer` is the last field of its document, as in a search engine.
         body.truncate(body.trim_end().len().saturating_sub(1));
         body.push_str(&format!(",\"{ANSWER}\":\""));
         BASE64.encode_string(answer, &mut body);

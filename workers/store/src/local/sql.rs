@@ -1,5 +1,5 @@
-//! Queries in SQL. Values are always bound, never written into the text. Names of fields and of indices are this
-//! program's own and stand in the text: only so does SQLite see that an index on an expression is of use.
+//! Queries as SQL. Values are always bound. Names of fields and indices come from this program and are part of the
+//! text, because SQLite only then recognises that an index on an expression applies.
 
 use rusqlite::types::Value;
 
@@ -9,10 +9,10 @@ use crate::query::Mark;
 use crate::template::{self, Field};
 use crate::{Kind, Order, Query, StoreError};
 
-/// The indices of a kind as a range of names: from the first, up to but without the second.
+/// Range of the index names of a kind: the first included, the second excluded.
 pub(super) fn range(prefix: &str, kind: Kind) -> (String, String) {
     let name = kind.name();
-    // A dot is the character behind the dash; a space is before all that may be in a name.
+    // `.` follows `-` in ASCII, and a space precedes every character of a name.
     if kind.is_split() {
         (format!("{prefix}{name}-"), format!("{prefix}{name}."))
     } else {
@@ -20,7 +20,7 @@ pub(super) fn range(prefix: &str, kind: Kind) -> (String, String) {
     }
 }
 
-/// The condition that holds for the documents of a kind. Indices of the file are made with the same words.
+/// Condition that selects the documents of a kind. SQLite indices must use the same text.
 pub(super) fn of_kind(prefix: &str, kind: Kind) -> String {
     if kind.is_split() {
         let (first, behind) = range(prefix, kind);
@@ -30,7 +30,7 @@ pub(super) fn of_kind(prefix: &str, kind: Kind) -> String {
     }
 }
 
-/// An expression for a field's value. Indices of the file are made with the same words.
+/// Expression for a field's value. SQLite indices must use the same text.
 pub(super) fn value(field: &str) -> String {
     format!("json_extract(body, '{}')", path(field))
 }
@@ -39,12 +39,12 @@ fn path(field: &str) -> String {
     field.split('.').fold("$".to_owned(), |path, name| format!("{path}.\"{name}\""))
 }
 
-/// An expression for a field's value in the form in which it is compared: dates as milliseconds.
+/// Expression for a field's value as it is compared: dates in milliseconds.
 pub(super) fn compared(kind: Kind, field: &str) -> String {
     let value = value(field);
     match template::of(kind).fields.find(field) {
-        // Indices hold this expression, so SQLite 3.40 must compute the same: `unixepoch` knows no fraction there, and
-        // rounds it otherwise. The fraction follows the seconds, at the 20th character.
+        // Indices hold this expression, so SQLite 3.40 must compute the same value. Its `unixepoch` ignores fractions
+        // and rounds differently. The fraction starts at the 20th character, after the seconds.
         Some(Field::Date | Field::Day) => format!(
             "case typeof({value}) when 'integer' then {value} when 'text' then
              unixepoch(substr({value}, 1, 19) || ltrim(substr({value}, 20), '.0123456789')) * 1000
@@ -54,7 +54,7 @@ pub(super) fn compared(kind: Kind, field: &str) -> String {
     }
 }
 
-/// An expression for a field's value as a text.
+/// Expression for a field's value as text.
 pub(super) fn shown(kind: Kind, field: &str) -> String {
     let value = value(field);
     match template::of(kind).fields.find(field) {
@@ -64,12 +64,12 @@ pub(super) fn shown(kind: Kind, field: &str) -> String {
     }
 }
 
-/// True when a field holds words, of which a condition leaves exactly one.
+/// Returns true for a keyword field, for which an equality condition leaves one value.
 pub(super) fn is_word(kind: Kind, field: &str) -> bool {
     matches!(template::of(kind).fields.find(field), Some(Field::Keyword))
 }
 
-/// An expression for a document without some of its fields.
+/// Expression for a document without some of its fields.
 pub(super) fn body_without(fields: &[&str]) -> String {
     let paths = fields.iter().map(|field| format!(", '$.\"{field}\"'"));
     if fields.is_empty() {
@@ -79,21 +79,21 @@ pub(super) fn body_without(fields: &[&str]) -> String {
     }
 }
 
-/// Conditions on the table `documents`, and an order.
+/// Conditions and order of a query on the table `documents`.
 #[derive(Debug)]
 pub(super) struct Selection {
     conditions: Vec<String>,
     values: Vec<Value>,
-    /// What the hits are sorted by, before their key.
+    /// Expression and direction to sort by, before the key.
     order: Option<(String, Order)>,
-    /// The document as it is to be given back, an expression.
+    /// Expression for the returned document.
     pub(super) body: String,
-    /// Its answer, an expression.
+    /// Expression for the returned document's answer.
     pub(super) answer: &'static str,
 }
 
 impl Selection {
-    /// What a query selects.
+    /// Builds the selection of a query.
     pub(super) fn of(prefix: &str, query: &Query) -> Result<Self, StoreError> {
         let order = query.order.map(|(field, order)| (compared(query.kind, field), order));
         let body = body_without(&query.without);
@@ -107,14 +107,14 @@ impl Selection {
         Ok(selection)
     }
 
-    /// Only documents with a value to sort by, where there is an order.
+    /// In an ordered query, leaves out documents without the order field.
     pub(super) fn only_sortable(&mut self) {
         if let Some((value, _)) = &self.order {
             self.conditions.push(format!("{value} is not null"));
         }
     }
 
-    /// Only documents behind this one: in the selection's order, then in that of the key.
+    /// Leaves out documents up to this one, in the selection's order, then by key.
     pub(super) fn behind(&mut self, mark: Option<Mark>, index: String, id: String) {
         let (index, id) = (self.bind(Value::Text(index)), self.bind(Value::Text(id)));
         let key = format!("(index_name, id) > ({index}, {id})");
@@ -129,8 +129,8 @@ impl Selection {
         self.conditions.push(condition);
     }
 
-    /// Only documents that have every one of these fields, expressions, and with marks only those behind them: at
-    /// the marks or beyond where they are where a step begins, else beyond.
+    /// Leaves out documents that lack one of these fields (expressions), and groups up to `marks`. `from_a_step`
+    /// includes the marks themselves, as they are the start of the next step.
     pub(super) fn only_groups(&mut self, fields: &[String], marks: Option<Vec<Mark>>, from_a_step: bool) {
         self.conditions.extend(fields.iter().map(|field| format!("{field} is not null")));
         let Some(marks) = marks else { return };
@@ -138,27 +138,27 @@ impl Selection {
         let sign = if from_a_step { ">=" } else { ">" };
         self.conditions.push(format!("({}) {sign} ({})", fields.join(", "), marks.join(", ")));
         if let (Some(field), Some(mark)) = (fields.first(), marks.first()) {
-            // Says nothing new, but an index understands it.
+            // Redundant, but lets SQLite use an index.
             self.conditions.push(format!("{field} >= {mark}"));
         }
     }
 
-    /// An expression for a text.
+    /// Expression for a text.
     pub(super) fn constant(&mut self, text: &str) -> String {
         self.bind(Value::Text(text.to_owned()))
     }
 
-    /// What the hits are sorted by; `null` where there is no order.
+    /// Expression for the sort value; `null` without an order.
     pub(super) fn sorted_by(&self) -> &str {
         self.order.as_ref().map_or("null", |(value, _)| value)
     }
 
-    /// The order of a search: documents without the field last, then by id.
+    /// Order of a search: documents without the field last, then by id.
     pub(super) fn order_of_search(&self) -> String {
         self.ordered("id, index_name")
     }
 
-    /// The order of a scan: then by the key.
+    /// Order of a scan: like a search, then by key.
     pub(super) fn order_of_scan(&self) -> String {
         self.ordered("index_name, id")
     }
@@ -237,8 +237,8 @@ impl From<Mark> for Value {
     }
 }
 
-/// True when a range is one whole day and the field holds days: then there is but one value it may have, which an
-/// index finds at once.
+/// Returns true when the range is one whole day of a field that holds days. An equality test, which an index answers,
+/// then suffices.
 fn is_one_day(kind: Kind, field: &str, from: Option<i64>, to: Option<i64>) -> bool {
     const DAY: i64 = 86_400_000;
     let holds_days = matches!(template::of(kind).fields.find(field), Some(Field::Day));

@@ -1,5 +1,5 @@
-//! Documents counted by several fields. They are read in the order of the groups and counted on the way, which an
-//! index of the file with these fields gives without sorting and without reading a document.
+//! Counts documents by several fields. Reads them in the order of the groups, which a covering index provides without
+//! sorting and without reading documents.
 
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row, params_from_iter};
@@ -9,7 +9,7 @@ use super::sql::{Selection, value};
 use crate::query::Mark;
 use crate::{Group, Grouping};
 
-/// A page of groups, and the values behind which the next one begins.
+/// Returns a page of groups, and the values at which the next page starts.
 pub(super) fn page(
     connection: &Connection,
     selection: &Selection,
@@ -69,10 +69,10 @@ fn same_words(row: &Row<'_>, group: &Group) -> rusqlite::Result<bool> {
     Ok(true)
 }
 
-/// The values that end a group: its words, and where the next step begins.
+/// The values at which the next group starts: this group's words and the start of the next step.
 fn marks(row: &Row<'_>, grouping: &Grouping, step: i64) -> rusqlite::Result<Vec<Mark>> {
     let word = |at| match row.get_ref(at)? {
-        // Numbers are before all texts, so that the kind of the value matters.
+        // SQLite sorts numbers before texts, so the type of the value matters.
         ValueRef::Integer(number) => Ok(Mark::Number(number)),
         other => Ok(Mark::Text(text(other))),
     };

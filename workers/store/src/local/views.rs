@@ -1,4 +1,4 @@
-//! One view per kind, whose columns are the fields of its template, so that any SQLite tool can ask.
+//! One view per kind, with the fields of its template as columns, for any SQLite tool.
 
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 
@@ -8,7 +8,7 @@ use crate::batch::ANSWER;
 use crate::report::{Change, TemplateState};
 use crate::template::{self, Field, Fields};
 
-/// Makes the views, or makes them anew where they are not as they should be.
+/// Creates missing views and replaces outdated ones.
 pub(super) fn make(connection: &mut Connection, prefix: &str) -> rusqlite::Result<Vec<(String, Change)>> {
     let wanted = Kind::ALL.map(|kind| (format!("{prefix}{}", kind.name()), text(prefix, kind)));
     if states(connection, prefix)?.iter().all(|(_, state)| *state == TemplateState::Current) {
@@ -31,7 +31,7 @@ pub(super) fn make(connection: &mut Connection, prefix: &str) -> rusqlite::Resul
     Ok(changes)
 }
 
-/// Whether each view is there and as it should be.
+/// State of each view.
 pub(super) fn states(
     connection: &Connection,
     prefix: &str,
@@ -59,11 +59,11 @@ fn text(prefix: &str, kind: Kind) -> String {
     flatten(&template::of(kind).fields, "", "$", &mut columns);
     let columns: String =
         columns.iter().map(|(name, path)| format!(",\n  {} as \"{name}\"", column(kind, path))).collect();
-    // Parts of large messages are no dead letters.
+    // Pieces of large messages are not dead letters.
     let only =
         if kind == Kind::Deadletters { " and json_extract(body, '$.\"piece_of\"') is null" } else { "" };
-    // Without the limit SQLite would put the columns' expressions into the asking statement, where it can make
-    // no index for a join: two views of 10,000 rows would be compared row by row.
+    // `limit -1` keeps SQLite from flattening the view into the outer statement, where it could not build an
+    // automatic index for a join: two views of 10,000 rows would be compared row by row.
     format!(
         "CREATE VIEW \"{prefix}{}\" as select index_name as _index, id as _id, version as _version{columns}\n\
          from documents where index_name >= '{first}' and index_name < '{behind}'{only} limit -1",
@@ -71,18 +71,19 @@ fn text(prefix: &str, kind: Kind) -> String {
     )
 }
 
-/// The expression of a column.
+/// Expression of a column.
 fn column(kind: Kind, path: &str) -> String {
     let extracted = format!("json_extract(body, '{path}')");
     match kind {
         _ if path == format!("$.\"{ANSWER}\"") => ANSWER.to_owned(),
-        // Older rows hold the answer itself, which may nest deeper than SQLite reads: one such row must not hide the others.
+        // Rows of older releases hold the answer as JSON, which may nest deeper than SQLite reads. One such row must
+        // not fail the query.
         Kind::Raw => format!("case when json_valid(body) then {extracted} end"),
         _ => extracted,
     }
 }
 
-/// Names and JSON paths of the columns: fields in objects are joined by underscores.
+/// Names and JSON paths of the columns. Nested fields are joined by underscores.
 fn flatten(fields: &Fields, name: &str, path: &str, columns: &mut Vec<(String, String)>) {
     for (field, kind) in &fields.list {
         let path = format!("{path}.\"{field}\"");

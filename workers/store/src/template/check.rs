@@ -1,5 +1,5 @@
-//! Whether a document fits its template: one pass over the bytes, nothing built. The local file needs it,
-//! because SQLite takes anything; a search engine checks for itself.
+//! Checks a document against its template in one pass over its bytes, without building values. For the local file,
+//! because SQLite accepts anything; search engines check by themselves.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ use super::fields::{Field, Fields};
 /// Checks a document.
 ///
 /// # Errors
-/// The reason, naming the field, never its value.
+/// The reason with the name of the field, never its value.
 pub(crate) fn check(fields: &Fields, source: &str) -> Result<(), String> {
     if !source.trim_ascii_start().starts_with('{') {
         return Err("the document is not an object".to_owned());
@@ -23,7 +23,7 @@ pub(crate) fn check(fields: &Fields, source: &str) -> Result<(), String> {
         .map_err(|error| error.to_string())
 }
 
-/// Where in the document a value lies.
+/// Path of a value in the document.
 #[derive(Clone, Copy)]
 struct Place<'a> {
     name: &'a str,
@@ -76,7 +76,7 @@ impl<'de> Visitor<'de> for Object<'_> {
     }
 }
 
-/// A field's name, looked up from where the last one was found: writers keep to the template's order.
+/// A field name. The lookup starts after the previous field, because writers follow the template's order.
 struct Name<'a> {
     object: &'a Object<'a>,
     next: usize,
@@ -103,7 +103,7 @@ impl Visitor<'_> for Name<'_> {
         let found = |named: &&(String, Field)| named.0 == text;
         let place = after.iter().position(|named| found(&named)).map(|position| position + before.len());
         match place.or_else(|| before.iter().position(|named| found(&named))) {
-            // Its name is the document's, and may be anything.
+            // Do not show the name: it comes from the document.
             None if *strict => Err(E::custom(match self.object.at.parent {
                 Some(_) => format!("a field in {} is not in the template, which is strict", self.object.at),
                 None => "a field is not in the template, which is strict".to_owned(),

@@ -1,10 +1,10 @@
-//! Dates as documents and queries write them, checked without building anything.
+//! Dates in documents and queries, checked without allocation.
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
-/// Which end of a range a date without a time stands for.
+/// End of a range that a date without a time stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Edge {
     /// The first millisecond of the day.
@@ -14,7 +14,7 @@ pub(crate) enum Edge {
 }
 
 impl Edge {
-    /// The milliseconds since 1970 that `text` stands for: a date, a time with its offset, or the number.
+    /// Milliseconds since 1970 of `text`: a date, a time with offset, or the number itself.
     pub(crate) fn millisecond(self, text: &str) -> Option<i64> {
         if let Ok(date) = text.parse::<Date>()
             && is_day(text.as_bytes())
@@ -29,7 +29,7 @@ impl Edge {
     }
 }
 
-/// True for `2026-01-02`.
+/// Returns true for a day such as `2026-01-02`.
 pub(super) fn is_day(text: &[u8]) -> bool {
     let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2] = *text else { return false };
     let (Some(century), Some(year)) = (two(y1, y2), two(y3, y4)) else { return false };
@@ -45,7 +45,7 @@ pub(super) fn is_day(text: &[u8]) -> bool {
     (1..=days).contains(&day)
 }
 
-/// True for a day, or a day with a time: `2026-01-02T03:04[:05[.678]][Z|+01:00]`.
+/// Returns true for a day, optionally with a time: `2026-01-02T03:04[:05[.678]][Z|+01:00]`.
 pub(super) fn is_date(text: &[u8]) -> bool {
     let Some((day, rest)) = text.split_at_checked(10) else { return false };
     is_day(day) && (rest.is_empty() || rest.strip_prefix(b"T").is_some_and(is_time))
@@ -63,7 +63,7 @@ fn is_time(text: &[u8]) -> bool {
     rest.is_some_and(is_offset)
 }
 
-/// What is left behind a fraction of a second.
+/// Skips a fraction of a second.
 fn fraction(text: &[u8]) -> Option<&[u8]> {
     let [b'.', rest @ ..] = text else { return Some(text) };
     let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();

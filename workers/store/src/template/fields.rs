@@ -1,53 +1,52 @@
-//! The fields that a mapping declares, in the order in which it declares them.
+//! The fields of a mapping, in the order of their declaration.
 
 use std::fmt;
 
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, MapAccess, Visitor};
 
-/// The fields of a document or of an object in it.
+/// Fields of a document or of an object in it.
 #[derive(Debug, Default)]
 pub(crate) struct Fields {
-    /// True when a field that is not declared is refused.
+    /// True when undeclared fields are refused.
     pub(crate) strict: bool,
-    /// Name and type.
+    /// Names and types.
     pub(crate) list: Vec<(String, Field)>,
 }
 
-/// The type of a field, as far as it decides what the field may hold.
+/// Type of a field, reduced to what decides which values it accepts.
 #[derive(Debug)]
 pub(crate) enum Field {
-    /// One word or line.
+    /// A text. Includes the types `text` and `ip`.
     Keyword,
     /// A point in time.
     Date,
     /// A calendar day.
     Day,
-    /// 64 bits.
+    /// A 64-bit integer.
     Long,
-    /// 32 bits.
+    /// A 32-bit integer.
     Integer,
-    /// With a fraction.
+    /// A floating-point number.
     Float,
-    /// True or false.
+    /// A boolean.
     Boolean,
     /// Latitude and longitude.
     Point,
-    /// Fields inside.
+    /// An object with these fields.
     Object(Fields),
     /// A list of objects.
     List(Fields),
-    /// Kept, never looked into.
+    /// Stored, not parsed.
     Opaque,
-    /// Bytes, as base64 in JSON.
+    /// Bytes, in base64 in JSON.
     Binary,
 }
 
 impl Fields {
-    /// No fields at all.
     pub(crate) const NONE: Self = Self { strict: false, list: Vec::new() };
 
-    /// The field with this name; names of fields in objects are joined by dots.
+    /// Finds a field by its name; dots separate nested names.
     pub(crate) fn find(&self, name: &str) -> Option<&Field> {
         let (first, rest) = name.split_once('.').map_or((name, None), |(first, rest)| (first, Some(rest)));
         let (_, field) = self.list.iter().find(|(name, _)| name == first)?;
@@ -75,7 +74,7 @@ struct Property {
     properties: Option<Properties>,
 }
 
-/// A JSON object in its own order.
+/// A JSON object that keeps its order.
 #[derive(Default)]
 struct Properties(Vec<(String, Property)>);
 
@@ -103,7 +102,7 @@ impl Property {
         Ok(match self.name.as_deref() {
             None | Some("object") => Field::Object(inner.into_fields(strict)?),
             Some("nested") => Field::List(inner.into_fields(strict)?),
-            // An address that is none is kept and not searchable (`ignore_malformed`).
+            // An invalid address is stored but not searchable (`ignore_malformed`).
             Some("keyword" | "text" | "ip") => Field::Keyword,
             Some("date") if self.format.as_deref() == Some("strict_date") => Field::Day,
             Some("date") => Field::Date,

@@ -1,5 +1,5 @@
-//! The index templates, embedded: the one description of what a document of a kind may hold. The checker and
-//! the views of the local file are made from them, so that they cannot drift from the search engines.
+//! The embedded index templates, the only definition of what documents may hold. The checker and the views of the
+//! local file derive from them and thus match the search engines.
 
 mod check;
 mod date;
@@ -17,9 +17,9 @@ use crate::Kind;
 /// A composable index template.
 #[derive(Debug, Default)]
 pub(crate) struct Template {
-    /// The template as it lies in `index_templates/`.
+    /// Text of the file in `index_templates/`.
     pub(crate) text: &'static str,
-    /// What its mappings declare.
+    /// Fields of its mappings.
     pub(crate) fields: Fields,
 }
 
@@ -31,10 +31,10 @@ pub(crate) fn of(kind: Kind) -> &'static Template {
 }
 
 impl Kind {
-    /// Whether a document fits the template of this kind: what the local file asks before it writes.
+    /// Checks a document against the template of this kind. The local file does so before each write.
     ///
     /// # Errors
-    /// The reason, naming the field, never its value.
+    /// The reason with the name of the field, never its value.
     pub fn check(self, document: &[u8]) -> Result<(), String> {
         let text = str::from_utf8(document).map_err(|_| "the document is not UTF-8".to_owned())?;
         check(&of(self).fields, text)
@@ -51,7 +51,7 @@ fn read(kind: Kind) -> Template {
         mappings: Fields,
     }
     let text = text(kind);
-    // Embedded text; a test reads every one of them.
+    // Cannot fail: a test parses every embedded template.
     serde_json::from_str(text)
         .map(|file: File| Template { text, fields: file.template.mappings })
         .unwrap_or_default()

@@ -1,4 +1,4 @@
-//! What the store makes of answers that a healthy search engine does not give.
+//! Answers that a healthy search engine does not give.
 
 use std::time::Duration;
 
@@ -107,7 +107,7 @@ async fn a_page_or_a_torn_answer_is_away_and_settles_nothing() {
     }
 }
 
-/// Asks every question that reads; says how each ended.
+/// Calls every read operation and returns the results.
 async fn questions(store: &Store) -> Vec<Result<(), StoreError>> {
     let query = Query::all(Kind::Meetings);
     vec![

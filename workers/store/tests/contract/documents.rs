@@ -1,4 +1,4 @@
-//! Documents for the cases, and the shortest way to write them.
+//! Test documents, and helpers to write them.
 
 use serde_json::{Value, json};
 use store::{Batch, Kind, Split, Store, Verdict};
@@ -34,7 +34,7 @@ pub(crate) async fn write(store: &Store, docs: &[Doc]) -> Vec<Verdict> {
     store.bulk(&batch(store, docs)).await.unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// Writes documents that nothing is wrong with, and makes them visible.
+/// Writes valid documents and refreshes the store.
 pub(crate) async fn fill(store: &Store, docs: &[Doc]) {
     for docs in docs.chunks(1_000) {
         for (verdict, doc) in write(store, docs).await.into_iter().zip(docs) {
@@ -49,7 +49,7 @@ pub(crate) async fn got(store: &Store, kind: Kind, id: &str) -> Option<Value> {
     store.get(kind, id).await.unwrap().map(|hit| serde_json::from_str(hit.source.get()).unwrap())
 }
 
-/// `count` meetings, each with its number as duration, of three topics, one an hour.
+/// `count` meetings, one per hour, with three topics; the duration is the meeting's number.
 pub(crate) fn meetings(count: usize) -> Vec<Doc> {
     let one = |number: usize| {
         let topics = ["Algebra", "Botany", "Chemistry"];

@@ -1,4 +1,4 @@
-//! What only the local file can show: SQL, several processes, and a file that cannot be used.
+//! Tests of the local file: SQL, several processes, and unusable files.
 
 use std::io::{BufRead, BufReader, Write as _};
 use std::path::Path;
@@ -112,7 +112,7 @@ async fn a_file_of_a_newer_version_is_refused_and_left_alone() {
 
 #[test]
 fn a_folder_that_cannot_be_written_is_refused() {
-    // Not even root writes there.
+    // Not writable, even for root.
     for folder in ["/sys/kernel", "/sys/kernel/ua-data"] {
         let error = open(Path::new(folder)).unwrap_err();
         assert!(
@@ -151,7 +151,7 @@ async fn queues_and_documents_share_the_file() {
     assert_eq!(parts, 2);
 }
 
-/// Every form of a time that the template allows, with fractions that other versions of SQLite round otherwise.
+/// Times in every form that the template allows, with fractions that SQLite versions round differently.
 fn odd_times() -> Vec<serde_json::Value> {
     let times = [
         "2026-01-02",
@@ -169,7 +169,7 @@ fn odd_times() -> Vec<serde_json::Value> {
     times.into_iter().map(|time| json!(time)).chain([json!(1_767_322_445_678_i64), json!(null)]).collect()
 }
 
-/// The tool of Debian 12 is version 3.40; an index with a function that it does not know looks damaged to it.
+/// The `sqlite3` of Debian 12 has version 3.40; an index with a function unknown to it looks corrupt to it.
 #[tokio::test]
 async fn an_older_sqlite_finds_the_file_sound() {
     let folder = tempfile::tempdir().unwrap();
@@ -195,7 +195,7 @@ async fn an_older_sqlite_finds_the_file_sound() {
     };
     match ask("pragma integrity_check") {
         Ok(said) => assert_eq!(said, "ok", "{}", ask("select sqlite_version()").unwrap()),
-        // Not by a macro: what those print is kept back where a test passes.
+        // Not `eprintln!`, whose output the test harness captures.
         Err(_) => std::io::stderr().write_all(b"left out: there is no sqlite3 on this machine\n").unwrap(),
     }
     let sound: String = sql(folder.path()).query_row("pragma integrity_check", [], |row| row.get(0)).unwrap();
@@ -241,7 +241,6 @@ async fn a_row_of_an_older_version_that_nests_deeply_hides_no_other_from_its_vie
     let deep = format!(r#"{{"id":"deep","body":{}{}}}"#, "[".repeat(5_000), "]".repeat(5_000));
     file.execute_batch("alter table documents drop column answer; update ua_schema set version = 1")
         .unwrap_or_else(|_| {
-            // The views name the column.
             file.execute_batch(
                 "drop view raw; alter table documents drop column answer; update ua_schema set version = 1",
             )
@@ -315,7 +314,7 @@ async fn a_killed_writer_loses_nothing_that_it_was_told_is_written() {
     assert_eq!(sound, "ok");
 }
 
-/// Another process: this test once more, which does its task in place of what it would prove.
+/// Runs this test in another process, where it acts as the child.
 fn child(test: &str, folder: &Path, name: &str, batches: u32) -> Child {
     Command::new(std::env::current_exe().unwrap())
         .args(["--exact", &format!("file::{test}"), "--nocapture"])

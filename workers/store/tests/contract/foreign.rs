@@ -1,5 +1,5 @@
-//! What others have set up on a real search engine: index templates with a higher priority, mappings, pipelines, closed
-//! indices. Every name begins with the store's own random prefix.
+//! Foreign objects on a real search engine: index templates with a higher priority, mappings, pipelines, closed
+//! indices. Every name starts with the store's random prefix.
 
 use std::io::Write as _;
 
@@ -21,7 +21,7 @@ crate::on_every_server! {
     a_write_block_and_a_full_disk_have_their_own_words
 }
 
-/// Puts an index template for the sessions of this store, which outranks ours; the case has to delete it.
+/// Puts an index template with a higher priority for this store's sessions. The case must delete it.
 async fn outrank(store: &Store, name: &str, mut template: Value) -> String {
     let name = format!("{}{name}", store.prefix());
     template["index_patterns"] = json!([format!("{}sess*", store.prefix())]);
@@ -88,7 +88,7 @@ async fn a_data_stream_is_named(store: Store) {
     let url = format!("{}/_index_template/{name}", crate::target::url_of(&store));
     let request = client.put(url).header("content-type", "application/json").body(template.to_string());
     if request.send().await.unwrap().status() == 400 {
-        // This distribution has no data streams.
+        // This distribution lacks data streams.
         let health = store.check().await.unwrap();
         assert!(health.is_current(), "{health:?}");
         return;
@@ -100,8 +100,8 @@ async fn a_data_stream_is_named(store: Store) {
     assert!(conflict.text.contains(&name) && conflict.text.contains("data stream"), "{conflict}");
 }
 
-/// Puts an ingest pipeline for the meetings of January; false (said aloud) where the server can run none, for want of the
-/// role or of the processor.
+/// Puts an ingest pipeline for the meetings of January. Returns false, with a message, if the server lacks the ingest
+/// role or the processor.
 async fn pipeline(store: &Store, processor: Value) -> bool {
     let roles = ask(store, Method::GET, "_nodes?filter_path=nodes.*.roles", None).await.to_string();
     if !roles.contains("ingest") {

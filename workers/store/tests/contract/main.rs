@@ -1,4 +1,4 @@
-//! The store's contract: one list of cases, run on the local file and on every search engine that is there.
+//! The store's contract: the same cases run on the local file and on every available search engine.
 #![expect(clippy::unwrap_used, reason = "what goes wrong in a test ends it")]
 
 mod answers;

@@ -1,4 +1,4 @@
-//! No error quotes a document: neither the local file nor any search engine.
+//! Errors never quote a document, on any back end.
 
 use serde_json::{Value, json};
 use store::{Kind, Store, Verdict};
@@ -7,7 +7,7 @@ use crate::documents::{doc, meeting, write};
 
 const MAIL: &str = "canary.person@example.org";
 
-/// Documents with an e-mail in every place that an error can quote.
+/// Documents with an e-mail address in every place that an error may quote.
 fn bodies() -> Vec<Value> {
     vec![
         json!({"duration": MAIL}),

@@ -1,4 +1,4 @@
-//! A search engine that says what it is told to: for answers a real one cannot be made to give at will.
+//! A fake search engine with scripted answers.
 
 use std::sync::{Arc, Mutex};
 
@@ -6,18 +6,18 @@ use store::{Elasticsearch, Store, elasticsearch};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-/// A request as it came.
+/// A received request.
 #[derive(Debug, Clone)]
 pub(crate) struct Request {
     /// `POST /_bulk?...`.
     pub(crate) line: String,
-    /// In lower case, one a line.
+    /// Header lines in lower case.
     pub(crate) head: String,
     pub(crate) body: String,
 }
 
 impl Request {
-    /// The number of documents in a bulk request.
+    /// Number of documents in a bulk request.
     pub(crate) fn documents(&self) -> usize {
         self.body.lines().count() / 2
     }
@@ -29,7 +29,7 @@ pub(crate) struct Responder {
 }
 
 impl Responder {
-    /// Answers every request with the status and body that `answer` gives for it.
+    /// Answers each request with the status and body that `answer` returns.
     pub(crate) async fn start(answer: impl Fn(&Request) -> (u16, String) + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -75,7 +75,7 @@ async fn read(mut stream: TcpStream) -> Option<(TcpStream, Request)> {
 
 async fn reply(mut stream: TcpStream, status: u16, body: &str) {
     let head = format!("HTTP/1.1 {status} X\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
-    // A body that ends in an ellipsis is promised whole and broken off there.
+    // A body that ends in an ellipsis is announced in full and cut off before it.
     let sent = body.strip_suffix('…').unwrap_or(body);
     let _ = stream.write_all(head.as_bytes()).await;
     let _ = stream.write_all(sent.as_bytes()).await;

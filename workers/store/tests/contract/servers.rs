@@ -1,4 +1,4 @@
-//! What only real search engines can show: their templates, and requests cut to a limit.
+//! Tests on real search engines: templates and request limits.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -7,7 +7,7 @@ use store::{Change, Elasticsearch, Kind, Query, Store, TemplateState, Verdict, e
 use crate::documents::{doc, meetings, write};
 use crate::target::url_of;
 
-/// Runs cases on every search engine that is there.
+/// Runs cases on every available search engine.
 #[macro_export]
 macro_rules! on_every_server {
     ($($case:ident)*) => {
@@ -36,7 +36,7 @@ on_every_server! {
     a_batch_over_the_limit_is_cut
 }
 
-/// Asks the server for something beside the store, which has to succeed.
+/// Sends a request directly to the server; it must succeed.
 pub(crate) async fn ask(store: &Store, method: Method, path: &str, body: Option<Value>) -> Value {
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let mut request = client.request(method, format!("{}/{path}", url_of(store)));
@@ -53,7 +53,7 @@ async fn a_changed_template_is_seen_and_put_right(store: Store) {
     let path = format!("_index_template/{}ua-meetings", store.prefix());
     let found = ask(&store, Method::GET, &path, None).await;
     let mut template = found["index_templates"][0]["index_template"].clone();
-    // Newer servers add dates that they do not take back.
+    // Newer servers return dates that they do not accept.
     let parts = ["index_patterns", "priority", "version", "_meta", "template"];
     template.as_object_mut().unwrap().retain(|part, _| parts.contains(&part.as_str()));
     template["template"]["mappings"]["properties"]["topic"]["ignore_above"] = 7.into();

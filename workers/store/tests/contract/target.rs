@@ -1,4 +1,4 @@
-//! Where a case runs, and what is left behind: nothing.
+//! Runs a case on a store and cleans up after it.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -10,13 +10,13 @@ use store::{Elasticsearch, Local, Store, local};
 
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Target {
-    /// A file in a folder of its own.
+    /// A file in a temporary folder.
     Local,
-    /// The search engine whose URL is in this variable.
+    /// The search engine at the URL in this variable.
     Server(&'static str),
 }
 
-/// Runs a case on a store with a prefix of its own, with templates loaded.
+/// Runs a case on a new store with a random prefix.
 pub(crate) async fn run<F: Future<Output = ()> + Send + 'static>(target: Target, case: fn(Store) -> F) {
     let folder = tempfile::tempdir().unwrap();
     let store = match target {
@@ -32,7 +32,7 @@ pub(crate) async fn run<F: Future<Output = ()> + Send + 'static>(target: Target,
     run_on(store, case).await;
 }
 
-/// Runs a case and wipes the store's prefix, whatever came of the case.
+/// Loads the templates, runs a case, and wipes the store's prefix, even after a panic.
 pub(crate) async fn run_on<F: Future<Output = ()> + Send + 'static>(store: Store, case: fn(Store) -> F) {
     store.setup().await.unwrap_or_else(|error| panic!("{error}"));
     let outcome = tokio::spawn(case(store.clone())).await;
@@ -42,10 +42,10 @@ pub(crate) async fn run_on<F: Future<Output = ()> + Send + 'static>(store: Store
     }
 }
 
-/// Where the stores of this run are, by their prefix.
+/// URLs of this run's stores, by prefix.
 static URLS: Mutex<BTreeMap<String, String>> = Mutex::new(BTreeMap::new());
 
-/// The URL of a search engine's store that a case was given.
+/// URL of the search engine behind a store.
 pub(crate) fn url_of(store: &Store) -> String {
     URLS.lock().unwrap()[store.prefix()].clone()
 }
@@ -56,12 +56,12 @@ pub(crate) fn search_engine(url: &str, prefix: String) -> Store {
     Store::Elasticsearch(Elasticsearch::new(settings).unwrap())
 }
 
-/// The URL of a server, or `None` (said aloud) where there is none and none is required.
+/// URL of a server. Without one, returns `None` with a message, or panics if servers are required.
 pub(crate) fn server(variable: &str) -> Option<String> {
     let url = variable_of(variable).filter(|url| !url.is_empty());
     if url.is_none() {
         assert_ne!(variable_of("UA_TEST_REQUIRE_SERVERS").as_deref(), Some("1"), "{variable} is not set");
-        // Not by a macro: what those print is kept back where a test passes.
+        // Not `eprintln!`, whose output the test harness captures.
         let _ = writeln!(std::io::stderr(), "left out: the store contract on the server of {variable}");
     }
     url

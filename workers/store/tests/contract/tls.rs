@@ -1,4 +1,4 @@
-//! Certificates: a self-signed one of `ES_CA_CERT` is accepted, and what is not has words and a next step.
+//! TLS: self-signed certificates of `ES_CA_CERT` are accepted; errors say what to do.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Refusals, redirects and answers without end: what a load balancer, a proxy or a search engine in trouble gives.
+//! Refusals, redirects and endless answers from load balancers, proxies or an unhealthy search engine.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -76,7 +76,7 @@ async fn a_redirect_is_refused_and_nothing_is_sent_to_its_target() {
     assert!(target.requests.lock().unwrap().is_empty(), "documents went to another host");
 }
 
-/// The URL of a server that redirects every request.
+/// URL of a server that redirects every request.
 async fn redirecting(status: u16, location: String) -> String {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -104,14 +104,14 @@ async fn an_answer_is_read_up_to_a_bound() {
     assert!(matches!(&error, StoreError::Away(text) if text.contains("more than 1 MB")), "{error}");
     let store = Store::Elasticsearch(small().with_answer_bytes(4 << 20));
     assert_eq!(store.count(&Query::all(Kind::Meetings)).await.unwrap(), 1);
-    // An error needs little room: the rest of it is not read.
+    // Only the start of an error answer is read.
     let page = format!("<html>{}</html>", "x".repeat(8 << 20));
     let responder = Responder::start(move |_| (502, page.clone())).await;
     let error = responder.store().bulk(&batch(&responder.store(), &docs(1))).await.unwrap_err();
     assert!(matches!(&error, StoreError::Away(text) if text.contains("502")), "{error}");
 }
 
-/// One item's verdict out of a bulk of three, whose others are written.
+/// Verdict of the second of three items; the other two are written.
 async fn verdict_of(item: Value) -> Verdict {
     let responder = Responder::start(move |_| {
         let fine = json!({"index": {"status": 201, "result": "created"}});
@@ -174,7 +174,7 @@ async fn each_trouble_of_an_item_is_its_own() {
     }
 }
 
-/// A search engine with red indices: a request for one of them gets 503.
+/// A search engine with red indices: requests that include one get 503.
 async fn with_red(red: &'static [&'static str]) -> Responder {
     Responder::start(move |request: &Request| {
         let line = request.line.as_str();

@@ -1,4 +1,4 @@
-//! What is old goes, index by index, and nothing else.
+//! Expiry deletes old indices and nothing else.
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -56,7 +56,7 @@ pub(crate) async fn only_whole_old_indices_of_a_split_kind_expire(store: Store) 
 pub(crate) async fn what_was_received_lately_keeps_its_index(store: Store) {
     let old = raw(Split::Month, "2025-06-01", "old", "2025-06-02T00:00:00Z");
     fill(&store, &[old]).await;
-    // Not refreshed: what was written a moment ago counts.
+    // Not refreshed: the latest writes count too.
     crate::documents::write(&store, &[raw(Split::Month, "2025-06-02", "backfilled", "2026-02-01T00:00:00Z")])
         .await;
     assert_eq!(store.expire(Kind::Raw, day("2026-02-01")).await.unwrap(), 0);

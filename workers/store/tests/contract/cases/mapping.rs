@@ -1,4 +1,4 @@
-//! What a template takes and what it refuses.
+//! What templates accept and refuse.
 
 use jiff::Timestamp;
 use messages::{

@@ -1,4 +1,4 @@
-//! What every back end has to do.
+//! Cases for every back end.
 
 pub(crate) mod expiry;
 pub(crate) mod mapping;

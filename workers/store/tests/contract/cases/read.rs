@@ -1,4 +1,4 @@
-//! Reading: what is found, in which order, and how often.
+//! Reads: what is found, in which order, and how often.
 
 use std::collections::BTreeSet;
 
@@ -156,7 +156,7 @@ pub(crate) async fn a_scan_that_is_left_keeps_no_place(store: Store) {
     store.leave(cursor).await;
     let again = store.scan(&all, 10, Some(left)).await;
     match store {
-        // There is no place to be kept: the cursor says all.
+        // The local cursor holds all state and does not expire.
         Store::Local(_) => assert_eq!(again.unwrap().0.len(), 10),
         Store::Elasticsearch(_) => assert!(again.is_err(), "{again:?}"),
     }
@@ -165,7 +165,7 @@ pub(crate) async fn a_scan_that_is_left_keeps_no_place(store: Store) {
 pub(crate) async fn a_scan_keeps_the_order_asked_for(store: Store) {
     let mut docs = meetings(60);
     for (n, doc) in docs.iter_mut().enumerate() {
-        // Ten of each duration, spread over three indices.
+        // Ten documents per duration, in three indices.
         doc.body["duration"] = (n % 6).into();
         doc.index = Kind::Meetings.index(Split::Month, format!("2026-{:02}-01", 1 + n % 3).parse().unwrap());
     }

@@ -1,4 +1,4 @@
-//! Tallying: every combination of values is counted once, in order, however many pages it takes.
+//! Tallies count every combination of values once, in order, across pages.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use store::{Group, Grouping, Kind, Query, Split, Store};
 use crate::documents::{Doc, doc, fill};
 
 fn action(number: usize, body: Value) -> Doc {
-    // Over several indices: a group does not end where an index does.
+    // A group can span several indices.
     let mut doc = doc(Kind::Useractions, "2026-01-15", &number.to_string(), 1, body);
     doc.index =
         Kind::Useractions.index(Split::Month, format!("2026-{:02}-01", 1 + number % 3).parse().unwrap());

@@ -1,4 +1,4 @@
-//! Setting up and checking.
+//! Setup and check.
 
 use store::{Change, Kind, Store, TemplateState};
 

@@ -1,4 +1,4 @@
-//! Writing: verdicts, versions, ids, places.
+//! Writes: verdicts, versions, ids, indices.
 
 use base64::Engine as _;
 use serde_json::{Value, json};
