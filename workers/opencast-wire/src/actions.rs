@@ -1,4 +1,4 @@
-//! A page of user actions, in either dialect: its frame, and one action at a time.
+//! Decodes a page of user actions in either dialect: its frame, and one action at a time.
 
 use std::borrow::Cow;
 
@@ -9,63 +9,63 @@ use serde_json::value::RawValue;
 use crate::Fault;
 use crate::loose::{Dropped, Scalar, all, member, members, put};
 
-/// What stands in the place of a user, an address or a session where Opencast is told not to log it.
+/// Value of user, address or session if Opencast is configured not to log it.
 const OMITTED: &str = "-omitted-";
 
 /// The frame of a page of `GET /usertracking/actions.json`.
 #[derive(Debug, Clone)]
 pub struct Page<'a> {
-    /// How many actions there are on all pages; `None` when the answer does not say.
+    /// Number of actions on all pages; `None` if the answer does not contain it.
     pub total: Option<u64>,
-    /// The actions as the text they are, for [`Action::read`].
+    /// The actions as raw text, for [`Action::read`].
     pub rows: Vec<&'a RawValue>,
 }
 
-/// What the player was at.
+/// State of the player.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Playing {
-    /// It was paused: `false` or 0.
+    /// Paused: `false` or 0.
     No,
-    /// It was playing a recording: `true` or 1. Upstream, live streams too.
+    /// Playing a recording: `true` or 1. In upstream Opencast also a live stream.
     Yes,
-    /// It was playing a live stream: 2 or `live`, Harvard DCE's dialect only.
+    /// Playing a live stream: 2 or `live`, only in Harvard DCE's dialect.
     Live,
 }
 
 /// One user action.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Action<'a> {
-    /// The action's id: unique on its server, and the key under which a changed action replaces itself.
+    /// Id of the action, unique on its server. A changed action keeps its id.
     pub id: i64,
-    /// The episode's media package id, as it came; `None` where it is missing, as for all fields below.
+    /// The episode's media package id as received; `None` if missing, as for all fields below.
     pub mpid: Option<Cow<'a, str>>,
-    /// The player's session; `None` where it is not logged, as for the next three.
+    /// Session of the player; `None` if not logged, as for the next three fields.
     pub session_id: Option<Cow<'a, str>>,
-    /// The user; `anonymous` for those who are not logged in.
+    /// The user; `anonymous` if not logged in.
     pub user_id: Option<Cow<'a, str>>,
-    /// The user's address; behind proxies the comma-separated list of X-Forwarded-For.
+    /// The user's IP address; behind proxies the comma-separated list of X-Forwarded-For.
     pub user_ip: Option<Cow<'a, str>>,
-    /// The player's browser, up to 255 characters of any kind.
+    /// The user agent, up to 255 arbitrary characters.
     pub user_agent: Option<Cow<'a, str>>,
-    /// Where in the recording the action begins: seconds.
+    /// Start position in the recording, in seconds.
     pub inpoint: Option<i64>,
-    /// Where it ends: seconds.
+    /// End position in the recording, in seconds.
     pub outpoint: Option<i64>,
-    /// Seconds from in to out.
+    /// Seconds from `inpoint` to `outpoint`.
     pub length: Option<i64>,
-    /// What was done, for example `HEARTBEAT` or `PLAY`: the member `type`.
+    /// The type of action, for example `HEARTBEAT` or `PLAY`: the member `type`.
     pub kind: Option<Cow<'a, str>>,
-    /// What the player was at.
+    /// State of the player.
     pub playing: Playing,
-    /// When it happened, by the server's clock.
+    /// Time of the action, by the server's clock.
     pub created: Option<Timestamp>,
-    /// How far the server's local time was from UTC then; `None` when the time came without it.
+    /// UTC offset of the server's local time; `None` if the time has no offset.
     pub offset: Option<Offset>,
-    /// The fields that were there and could not be used.
+    /// Fields that were present but could not be used.
     pub dropped: Dropped,
 }
 
-/// The members of a row that are read.
+/// The decoded members of a row.
 #[derive(Default)]
 struct Wire<'a> {
     id: Option<&'a RawValue>,
@@ -83,10 +83,10 @@ struct Wire<'a> {
     dropped: Dropped,
 }
 
-/// Reads the frame of a page. A total that is no count is as good as none.
+/// Decodes the frame of a page. An invalid total counts as missing.
 ///
 /// # Errors
-/// When the answer is no page of actions.
+/// Returns an error if the answer is not a page of actions.
 pub fn page(body: &RawValue) -> Result<Page<'_>, Fault> {
     let frame = Fault::Frame("actions");
     let inner = member(body, "actions").ok_or(frame)?;
@@ -106,11 +106,11 @@ pub fn page(body: &RawValue) -> Result<Page<'_>, Fault> {
 }
 
 impl<'a> Action<'a> {
-    /// Reads one row of a page. Only the id has to be there: a field that cannot be read is empty, and is noted in
-    /// [`Action::dropped`].
+    /// Decodes one row of a page. Only the id is required: any other unreadable field is empty, and [`Action::dropped`]
+    /// names it.
     ///
     /// # Errors
-    /// When the row is no object, or has no id that is one.
+    /// Returns an error if the row is not an object or has no valid id.
     pub fn read(row: &'a RawValue) -> Result<Self, Fault> {
         let mut wire = Wire::default();
         members(row, |name, value| wire.take(name, value))?;
@@ -145,10 +145,10 @@ impl<'a> Wire<'a> {
         let (place, field) = match name {
             "id" => (&mut self.id, "id"),
             "mediapackageId" => (&mut self.mpid, "mediapackageId"),
-            // The session: an object of this name, or its bare id.
+            // The session: an object of this name, or only its id.
             "sessionId" if value.get().starts_with('{') => return self.take_session(value),
             "sessionId" => (&mut self.session_id, "sessionId"),
-            // Up to 1.x the session's members stood beside the action's.
+            // Up to 1.x the session's members were members of the action.
             "userId" => (&mut self.user_id, "userId"),
             "userIp" => (&mut self.user_ip, "userIp"),
             "userAgent" => (&mut self.user_agent, "userAgent"),
@@ -180,7 +180,7 @@ impl<'a> Wire<'a> {
     }
 }
 
-/// What the player was at; paused, where it cannot be told.
+/// Reads the state of the player. An unreadable value counts as paused.
 fn playing(value: Option<&RawValue>, dropped: &mut Dropped) -> Playing {
     let scalar = Scalar::of(value);
     let live = matches!(&scalar, Scalar::Text(text) if text.trim().eq_ignore_ascii_case("live"));

@@ -1,4 +1,4 @@
-//! Episodes as `GET /search/episode.json` has them, of both generations. One result is read into one [`Episode`].
+//! Decodes answers of `GET /search/episode.json` of both generations into [`Episode`]s.
 
 mod wire;
 
@@ -13,23 +13,23 @@ use crate::Fault;
 use crate::loose::{Dropped, Scalar, all, members};
 use wire::Wire;
 
-/// Which generation an answer is of.
+/// Generation of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shape {
-    /// Opencast 15 and before: `{"search-results": {"result": ...}}`, members `dcTitle` and the like.
+    /// Opencast 15 and earlier: `{"search-results": {"result": ...}}`, members `dcTitle` and similar.
     Wrapped,
-    /// Opencast 16 and after: `{"result": [...]}`, a map `dc` of lists, every number a double.
+    /// Opencast 16 and later: `{"result": [...]}`, a map `dc` of lists, every number a double.
     Plain,
 }
 
 /// The frame of an answer.
 #[derive(Debug, Clone)]
 pub struct Found<'a> {
-    /// Its generation.
+    /// Generation of the answer.
     pub shape: Shape,
-    /// How many episodes there are on all pages; `None` when the answer does not say.
+    /// Number of episodes on all pages; `None` if the answer does not contain it.
     pub total: Option<u64>,
-    /// The results as the text they are, for [`Episode::read`].
+    /// The results as raw text, for [`Episode::read`].
     pub results: Vec<&'a RawValue>,
 }
 
@@ -40,43 +40,43 @@ pub struct Episode {
     pub mpid: Mpid,
     /// The title.
     pub title: Option<String>,
-    /// Milliseconds; `None` where it is not known, which some servers write as -1.
+    /// Duration in milliseconds; `None` if unknown, which some servers write as -1.
     pub duration: Option<i64>,
-    /// When the recording began: the media package's start, else when the catalogue says it was made.
+    /// Start of the recording: the media package's start, else the catalogue's creation time.
     pub start: Option<Timestamp>,
-    /// The series' title.
+    /// Title of the series.
     pub course: Option<String>,
-    /// The series' id.
+    /// Id of the series.
     pub series: Option<String>,
-    /// The catalogue's type, for example `L10`.
+    /// Type in the catalogue, for example `L10`.
     pub kind: Option<String>,
     /// The description.
     pub description: Option<String>,
-    /// The media package's attachments, those without an address left out.
+    /// Attachments of the media package that have a URL.
     pub attachments: Vec<Attachment>,
-    /// True when a track is a live stream.
+    /// True if a track is a live stream.
     pub live: bool,
-    /// The fields that were there and could not be used.
+    /// Fields that were present but could not be used.
     pub dropped: Dropped,
 }
 
-/// A file that belongs to an episode: a still, a slide.
+/// A file of an episode, for example a still or a slide.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attachment {
     /// The flavor, for example `presentation/segment+preview`: the member `type`.
     pub kind: Option<String>,
-    /// Where the file is.
+    /// URL of the file.
     pub url: String,
-    /// What it was made of; for a slide with its time: `track:<id>;time=T01:16:00:0F1000`. The member `ref`.
+    /// The member `ref`: the origin of the file. For a slide with its time: `track:<id>;time=T01:16:00:0F1000`.
     pub reference: Option<String>,
     /// The tags.
     pub tags: Vec<String>,
 }
 
-/// Reads the frame of an answer. A total that is no count is as good as none.
+/// Decodes the frame of an answer. An invalid total counts as missing.
 ///
 /// # Errors
-/// When the answer is of neither generation.
+/// Returns an error if the answer has the form of neither generation.
 pub fn results(body: &RawValue) -> Result<Found<'_>, Fault> {
     let frame = Fault::Frame("result");
     let (mut wrapped, mut total, mut lists) = (None, None, Vec::new());
@@ -111,11 +111,11 @@ pub fn results(body: &RawValue) -> Result<Found<'_>, Fault> {
 }
 
 impl Episode {
-    /// Reads one result of either generation. Only the id has to be there: a field that cannot be read is empty, and is
-    /// noted in [`Episode::dropped`].
+    /// Decodes one result of either generation. Only the id is required: any other unreadable field is empty, and
+    /// [`Episode::dropped`] names it.
     ///
     /// # Errors
-    /// When the result is no object, or has no id that can be one.
+    /// Returns an error if the result is not an object or has no valid id.
     pub fn read(result: &RawValue) -> Result<Self, Fault> {
         let wire = Wire::read(result)?;
         let Wire { package, dc, .. } = &wire;
@@ -126,7 +126,7 @@ impl Episode {
         let mut words = |field, places: &[Option<&RawValue>]| dropped.first(field, places, text);
         Ok(Self {
             mpid: mpid.parse().map_err(|_| Fault::Not { field: "id", what: "media package id" })?,
-            // The catalogue's lists hold texts as they are; the media package's numbers have lost their zeros.
+            // The catalogue first: its texts are unchanged. In the media package, texts that look like numbers lose zeros.
             title: words("title", &[dc.title, wire.dc_title, package.title]),
             course: words("seriestitle", &[package.seriestitle]),
             series: words("series", &[dc.is_part_of, wire.dc_is_part_of, package.series]),
@@ -142,7 +142,7 @@ impl Episode {
         })
     }
 
-    /// What stands of it beside an action.
+    /// Returns the facts that are stored with each action.
     pub fn facts(&self) -> EpisodeFacts {
         EpisodeFacts {
             title: self.title.clone(),
@@ -156,12 +156,12 @@ impl Episode {
     }
 }
 
-/// A text; a blank one is none.
+/// Reads a text; `None` if it is blank.
 fn text(scalar: Scalar<'_>) -> Result<Option<String>, Fault> {
     Ok(scalar.text("text")?.filter(|text| !text.trim().is_empty()).map(Cow::into_owned))
 }
 
-/// Milliseconds, or a duration like `PT1H2M3.5S`; a negative one is none.
+/// Reads milliseconds or a duration such as `PT1H2M3.5S`; `None` if it is negative.
 fn millis(scalar: Scalar<'_>) -> Result<Option<i64>, Fault> {
     let millis = scalar.number("duration").or_else(|fault| {
         let Scalar::Text(text) = &scalar else { return Err(fault) };

@@ -1,20 +1,20 @@
-//! What is wrong with a part of an answer: the field, and what it should be. Never its value.
+//! Errors in a part of an answer: the field and the expected type, never the value.
 
-/// A field that is not what it should be.
+/// Why a part of an answer could not be decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
     /// The field is missing or empty.
     #[error("field `{0}` is missing or empty")]
     Missing(&'static str),
-    /// The field is there and is not what it should be.
+    /// The field has the wrong type.
     #[error("field `{field}` is no {what}")]
     Not {
         /// The field.
         field: &'static str,
-        /// What it should be.
+        /// The expected type.
         what: &'static str,
     },
-    /// The row is no object, or holds text that is none.
+    /// The row is not an object, or contains invalid text.
     #[error("the row is not readable")]
     Row,
     /// The answer as a whole has another form.

@@ -1,5 +1,5 @@
-//! The serialiser's conventions: scalars of any kind, one or many, an empty text for an empty element.
-//! Independent of what is read with it, because every answer follows the same conventions.
+//! Conventions of Opencast's JSON serialiser: scalars of any type, lists of none, one or many, empty text for an empty
+//! element. Independent of actions, episodes and workflows, because all answers follow the same conventions.
 
 mod dropped;
 mod members;

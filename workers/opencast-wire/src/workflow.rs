@@ -1,5 +1,5 @@
-//! The workflows of an episode, of both generations: up to Opencast 11 an operation's name is its `id`, since 12 its
-//! `template`, and its `id` is a number.
+//! Decodes the workflows of an episode, of both generations: up to Opencast 11 an operation's name is its `id`; since
+//! 12 it is its `template`, and its `id` is a number.
 
 use jiff::Timestamp;
 use messages::opencast::EpisodeContext;
@@ -8,17 +8,17 @@ use serde_json::value::RawValue;
 use crate::Fault;
 use crate::loose::{Scalar, inside, member};
 
-/// States of a workflow that did not do what it was to.
+/// States of a workflow that did not succeed.
 const BROKEN: [&str; 3] = ["FAILED", "FAILING", "STOPPED"];
 
 /// One workflow.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Workflow {
-    /// The number; a newer workflow has a greater one.
+    /// The number. Newer workflows have greater numbers.
     pub id: i64,
     /// The state, for example `SUCCEEDED`.
     pub state: Option<String>,
-    /// The definition it follows.
+    /// Id of the workflow definition.
     pub template: Option<String>,
     /// The operations in their order.
     pub operations: Vec<Operation>,
@@ -31,16 +31,16 @@ pub struct Operation {
     pub name: String,
     /// The state, for example `SUCCEEDED`.
     pub state: Option<String>,
-    /// When it began.
+    /// Start time.
     pub started: Option<Timestamp>,
-    /// When it was done.
+    /// Completion time.
     pub completed: Option<Timestamp>,
 }
 
-/// The workflows of an answer, the newest first. One without a number is left out: its age is unknown.
+/// Decodes the workflows of an answer, the newest first. Skips a workflow without a number, because its age is unknown.
 ///
 /// # Errors
-/// When the answer is no list of workflows.
+/// Returns an error if the answer is not a list of workflows.
 pub fn workflows(body: &RawValue) -> Result<Vec<Workflow>, Fault> {
     let frame = Fault::Frame("workflows");
     let inner = member(body, "workflows").filter(|inner| inner.get() != "null").ok_or(frame)?;
@@ -49,9 +49,9 @@ pub fn workflows(body: &RawValue) -> Result<Vec<Workflow>, Fault> {
     Ok(workflows)
 }
 
-/// What an episode's document takes from its workflows: each from the newest that can say it, since a later workflow
-/// that only changes a title has no recording in it. What did not succeed tells of nothing: a workflow that failed or was
-/// stopped has times that never came true, and so has an operation that is still to come.
+/// Finds the times for an episode's document. Each value comes from the newest workflow that has it, because a later
+/// workflow may only change a title. Uses only operations that succeeded in workflows that did not fail or stop: the
+/// times of all others are not final.
 pub fn context(workflows: &[Workflow]) -> EpisodeContext {
     let capture = find(workflows, "capture", |operation| operation.started);
     let retracted = find(workflows, "retract-element", |operation| operation.completed);
@@ -74,7 +74,7 @@ fn find<'a>(
     done.find(|operation| operation.name == name && time(operation).is_some())
 }
 
-/// The JSON of some endpoints has states in small letters.
+/// Ignores case, because some endpoints write states in lower case.
 fn is_any(state: &str, states: &[&str]) -> bool {
     states.iter().any(|one| state.eq_ignore_ascii_case(one))
 }
@@ -105,7 +105,7 @@ fn text(value: Option<&RawValue>) -> Option<String> {
     Some(Scalar::of(value).text("text").ok().flatten()?.into_owned())
 }
 
-/// A time; 0 and what is before are how some versions write "not yet".
+/// Reads a time; some versions write 0 or a negative number for "not yet".
 fn instant(value: Option<&RawValue>) -> Option<Timestamp> {
     Scalar::of(value).instant("time").ok().flatten().filter(|instant| *instant > Timestamp::UNIX_EPOCH)
 }

@@ -1,4 +1,4 @@
-//! One result as it comes, both generations in one: what is absent is absent.
+//! Raw form of one result, with the members of both generations.
 
 use serde_json::value::RawValue;
 
@@ -8,7 +8,7 @@ use crate::loose::{Dropped, Scalar, each, inside, member, members, put};
 
 type Value<'a> = Option<&'a RawValue>;
 
-/// The members of a result that are read.
+/// The decoded members of a result.
 #[derive(Default)]
 pub(super) struct Wire<'a> {
     pub(super) id: Value<'a>,
@@ -23,7 +23,7 @@ pub(super) struct Wire<'a> {
     pub(super) dropped: Dropped,
 }
 
-/// The members of its media package.
+/// The decoded members of the media package.
 #[derive(Default)]
 pub(super) struct MediaPackage<'a> {
     pub(super) id: Value<'a>,
@@ -36,7 +36,7 @@ pub(super) struct MediaPackage<'a> {
     pub(super) attachments: Vec<&'a RawValue>,
 }
 
-/// The first value of each member of the Dublin Core catalogue, where every member is a list.
+/// The first value of each member of the Dublin Core catalogue, in which every member is a list.
 #[derive(Default)]
 pub(super) struct Catalogue<'a> {
     pub(super) identifier: Value<'a>,
@@ -73,7 +73,7 @@ impl<'a> Wire<'a> {
 }
 
 impl<'a> MediaPackage<'a> {
-    /// What is no object is an element with nothing in it.
+    /// Reads the members. A value that is not an object is an empty element.
     fn read(&mut self, package: &'a RawValue, dropped: &mut Dropped) {
         let take = |name: &str, value| {
             let (place, field) = match name {
@@ -118,7 +118,7 @@ pub(super) fn is_live(track: &RawValue) -> bool {
     matches!(Scalar::of(member(track, "live")).flag("live"), Ok(Some(true)))
 }
 
-/// An attachment that has an address.
+/// Decodes an attachment; `None` if it has no URL.
 pub(super) fn attachment(attachment: &RawValue) -> Option<Attachment> {
     let read = |value| text(Scalar::of(value)).ok().flatten();
     let tags = member(attachment, "tags").map(|tags| inside(tags, "tag")).unwrap_or_default();

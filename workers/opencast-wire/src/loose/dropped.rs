@@ -1,4 +1,4 @@
-//! The fields of a row that were lost, wholly or in part.
+//! Fields of a row whose values were lost or damaged.
 
 use std::borrow::Cow;
 
@@ -8,12 +8,12 @@ use serde_json::value::RawValue;
 use super::Scalar;
 use crate::Fault;
 
-/// Names of the fields of one row whose values could not be used, were damaged (U+FFFD) or came twice. Each once.
+/// Names of the fields of one row with unusable, damaged (U+FFFD) or repeated values. Each name once.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Dropped(Vec<&'static str>);
 
 impl Dropped {
-    /// The names of the fields.
+    /// Returns the names of the fields.
     pub fn fields(&self) -> &[&'static str] {
         &self.0
     }
@@ -24,7 +24,7 @@ impl Dropped {
         }
     }
 
-    /// The text of a member, damaged or not; `None` for what is none.
+    /// Reads a member as text, damaged or not. Returns `None` if it is not a text.
     pub(crate) fn text<'a>(
         &mut self,
         value: Option<&'a RawValue>,
@@ -49,7 +49,7 @@ impl Dropped {
         self.kept(Scalar::of(value).instant(field), field)
     }
 
-    /// The first of these values that can be read; the field is noted when none can, though one is there, or when a text
+    /// Returns the first value that can be read. Notes the field if a value exists and none can be read, or if the text
     /// is damaged.
     pub(crate) fn first<T: Damage>(
         &mut self,
@@ -76,7 +76,7 @@ impl Dropped {
         None
     }
 
-    /// What was read; a value of another kind counts as none, and is noted.
+    /// Returns the value, or notes the field and returns `None` if the value has the wrong type.
     fn kept<T>(&mut self, read: Result<Option<T>, Fault>, field: &'static str) -> Option<T> {
         read.unwrap_or_else(|_| {
             self.note(field);
@@ -85,7 +85,7 @@ impl Dropped {
     }
 }
 
-/// Whether U+FFFD stands in a value for what could not be read.
+/// A value that may contain U+FFFD in place of unreadable text.
 pub(crate) trait Damage {
     fn is_damaged(&self) -> bool;
 }

@@ -1,4 +1,4 @@
-//! Objects and lists as the text of their parts, so that one bad part costs no other.
+//! Splits objects and lists into the text of their parts, so that one invalid part does not affect the others.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -9,10 +9,10 @@ use serde_json::value::RawValue;
 use super::Dropped;
 use crate::Fault;
 
-/// The elements of a list as the text they are: none, one or many.
+/// Returns the elements of a list as raw text: none, one or many.
 ///
 /// # Errors
-/// When it is a scalar that is not empty.
+/// Returns an error if the value is a scalar that is not empty.
 pub fn rows<'a>(list: Option<&'a RawValue>, field: &'static str) -> Result<Vec<&'a RawValue>, Fault> {
     let Some(list) = list else { return Ok(Vec::new()) };
     let fault = Fault::Not { field, what: "list" };
@@ -24,7 +24,7 @@ pub fn rows<'a>(list: Option<&'a RawValue>, field: &'static str) -> Result<Vec<&
     }
 }
 
-/// The rows of a list whose member is repeated where other servers write an array.
+/// Returns the rows of a list that some servers write as a repeated member instead of an array.
 pub(crate) fn all<'a>(lists: &[&'a RawValue], field: &'static str) -> Result<Vec<&'a RawValue>, Fault> {
     let mut found = Vec::new();
     for list in lists {
@@ -33,7 +33,7 @@ pub(crate) fn all<'a>(lists: &[&'a RawValue], field: &'static str) -> Result<Vec
     Ok(found)
 }
 
-/// As [`all`], where a scalar is an element like others.
+/// Like [`all`], but treats a scalar as an element.
 pub(crate) fn each<'a>(lists: &[&'a RawValue]) -> Vec<&'a RawValue> {
     let of = |list: &'a RawValue| match list.get().starts_with('[') {
         true => serde_json::from_str(list.get()).unwrap_or_default(),
@@ -43,7 +43,7 @@ pub(crate) fn each<'a>(lists: &[&'a RawValue]) -> Vec<&'a RawValue> {
     lists.iter().flat_map(|list| of(list)).collect()
 }
 
-/// The elements of a wrapper: `media` holds `track`, `tags` holds `tag`. What is no object holds none.
+/// Returns the elements of a wrapper: `media` holds `track`, `tags` holds `tag`. None if the wrapper is not an object.
 pub(crate) fn inside<'a>(wrapper: &'a RawValue, name: &str) -> Vec<&'a RawValue> {
     let mut lists = Vec::new();
     let take = |each: &str, value| {
@@ -55,7 +55,7 @@ pub(crate) fn inside<'a>(wrapper: &'a RawValue, name: &str) -> Vec<&'a RawValue>
     each(&lists)
 }
 
-/// True for null and for an empty text, which is how an element with nothing in it comes.
+/// True for null and for an empty text, the serialised form of an empty element.
 fn is_empty(value: &RawValue) -> bool {
     matches!(value.get(), "\"\"" | "null")
 }
@@ -63,7 +63,7 @@ fn is_empty(value: &RawValue) -> bool {
 /// Calls `each` with the name and the value of every member of an object.
 ///
 /// # Errors
-/// When the value is no object.
+/// Returns an error if the value is not an object.
 pub(crate) fn members<'a>(
     object: &'a RawValue,
     mut each: impl FnMut(&str, &'a RawValue),
@@ -75,7 +75,7 @@ pub(crate) fn members<'a>(
     list.deserialize_map(Members(&mut each)).map_err(|_| Fault::Row)
 }
 
-/// The member of an object that is read; of a repeated name the last. `None` also for what is no object.
+/// Returns a member of an object, the last one of a repeated name. `None` if the value is not an object.
 pub(crate) fn member<'a>(object: &'a RawValue, name: &str) -> Option<&'a RawValue> {
     let mut found = None;
     members(object, |each, value| {
@@ -87,7 +87,7 @@ pub(crate) fn member<'a>(object: &'a RawValue, name: &str) -> Option<&'a RawValu
     found
 }
 
-/// Fills the place of a member. Of a repeated name the last value counts, and the field is noted.
+/// Sets a member. If the name is repeated, the last value counts and the field is noted.
 pub(crate) fn put<'a>(
     place: &mut Option<&'a RawValue>,
     value: &'a RawValue,
@@ -116,12 +116,12 @@ impl<'de, F: FnMut(&str, &'de RawValue)> Visitor<'de> for Members<F> {
     }
 }
 
-/// The name of a member, whatever it holds.
+/// Name of a member, even if it is not valid Unicode.
 struct Name<'a>(Cow<'a, str>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Name<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // As bytes: text with half an emoji would end the object.
+        // As bytes: an unpaired surrogate in a text would make the whole object invalid.
         deserializer.deserialize_bytes(NameVisitor)
     }
 }

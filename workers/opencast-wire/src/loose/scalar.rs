@@ -1,4 +1,4 @@
-//! A scalar that may come as text, number or boolean, or as the text of an element with attributes.
+//! A scalar that may arrive as text, number or boolean, or as the text of an element with attributes.
 
 use std::borrow::Cow;
 
@@ -12,30 +12,29 @@ use serde_json::value::RawValue;
 use super::member;
 use crate::Fault;
 
-/// 2^53: beyond it a double is no exact whole number.
+/// 2^53: the largest number up to which a double represents every integer exactly.
 const EXACT: f64 = 9_007_199_254_740_992.0;
 
-/// One scalar as it came. Reading never fails: what is no scalar is [`Scalar::Odd`], which is an error for the reader of
-/// the value alone.
+/// One scalar as received. Reading never fails: any other value is [`Scalar::Odd`], and only its conversion fails.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub enum Scalar<'a> {
-    /// Absent, null or an empty text.
+    /// Missing, null or an empty text.
     #[default]
     Absent,
-    /// A text that is not empty.
+    /// A non-empty text.
     Text(Cow<'a, str>),
-    /// A whole number.
+    /// An integer.
     Whole(i64),
-    /// A number that came with a point or an exponent.
+    /// A number with a point or an exponent.
     Double(f64),
-    /// True or false.
+    /// A boolean.
     Truth(bool),
-    /// A list, an object without a text, or a number that is too large for a double.
+    /// A list, an object without a text, or a number too large for a double.
     Odd,
 }
 
 impl<'a> Scalar<'a> {
-    /// Reads the text of a value.
+    /// Reads a raw value.
     pub fn read(value: &'a RawValue) -> Self {
         let text = value.get();
         match text.as_bytes().first() {
@@ -46,7 +45,7 @@ impl<'a> Scalar<'a> {
             Some(b'n') => Self::Absent,
             Some(b't') => Self::Truth(true),
             Some(b'f') => Self::Truth(false),
-            // An object there would have one in it, and so on.
+            // An object here could nest objects without limit.
             Some(b'{') => match member(value, "$").filter(|text| !text.get().starts_with('{')) {
                 Some(text) => Self::read(text),
                 None => Self::Odd,
@@ -61,10 +60,10 @@ impl<'a> Scalar<'a> {
         value.map(Self::read).unwrap_or_default()
     }
 
-    /// The text; numbers and booleans as they are written in digits and letters.
+    /// Returns the text. Numbers and booleans are converted to text.
     ///
     /// # Errors
-    /// When it is no scalar.
+    /// Returns an error if the value is not a scalar.
     pub fn text(self, field: &'static str) -> Result<Option<Cow<'a, str>>, Fault> {
         match self {
             Self::Absent => Ok(None),
@@ -77,10 +76,10 @@ impl<'a> Scalar<'a> {
         }
     }
 
-    /// The whole number; the double `4160.0` and the text `"4160"` are taken as 4160.
+    /// Returns the integer. Accepts the double `4160.0` and the text `"4160"` as 4160.
     ///
     /// # Errors
-    /// When it is something else.
+    /// Returns an error for any other value.
     pub fn number(&self, field: &'static str) -> Result<Option<i64>, Fault> {
         let number = match self {
             Self::Absent => return Ok(None),
@@ -93,10 +92,10 @@ impl<'a> Scalar<'a> {
         number.map(Some).ok_or(Fault::Not { field, what: "whole number" })
     }
 
-    /// True or false; 1 and 0 are taken.
+    /// Returns the boolean. Accepts 1 and 0.
     ///
     /// # Errors
-    /// When it is something else.
+    /// Returns an error for any other value.
     pub fn flag(&self, field: &'static str) -> Result<Option<bool>, Fault> {
         match self {
             Self::Absent => Ok(None),
@@ -111,11 +110,11 @@ impl<'a> Scalar<'a> {
         }
     }
 
-    /// The instant: a date and time with its offset, or milliseconds since 1970. A date and time without an offset, and
-    /// a date alone, are taken as UTC, as Opencast's catalogues mean them.
+    /// Returns the timestamp: a date and time with an offset, or milliseconds since 1970. A date with or without a time
+    /// and without an offset is UTC, as in Opencast's catalogues.
     ///
     /// # Errors
-    /// When it is something else.
+    /// Returns an error for any other value.
     pub fn instant(&self, field: &'static str) -> Result<Option<Timestamp>, Fault> {
         let instant = match self {
             Self::Absent => return Ok(None),
@@ -125,7 +124,7 @@ impl<'a> Scalar<'a> {
         instant.map(Some).ok_or(Fault::Not { field, what: "time" })
     }
 
-    /// The offset from UTC that a time was written with; `None` for any other value and for a time without one.
+    /// Returns the UTC offset in the text of a time; `None` for any other value and for a time without an offset.
     pub fn offset(&self) -> Option<Offset> {
         let Self::Text(text) = self else { return None };
         Pieces::parse(text.trim()).ok()?.to_numeric_offset()
@@ -159,7 +158,7 @@ fn read_number(text: &str) -> Scalar<'_> {
     if let Ok(number) = text.parse() {
         return Scalar::Whole(number);
     }
-    // A whole number of more than 64 bits keeps its digits.
+    // An integer of more than 64 bits keeps its digits.
     match text.parse::<f64>().ok().filter(|number| number.is_finite()) {
         Some(_) if !text.contains(['.', 'e', 'E']) => Scalar::Text(Cow::Borrowed(text)),
         Some(number) => Scalar::Double(number),
@@ -167,7 +166,7 @@ fn read_number(text: &str) -> Scalar<'_> {
     }
 }
 
-/// The text of a JSON string, with U+FFFD for each half of a surrogate pair that stands alone.
+/// Decodes a JSON string, with U+FFFD for each unpaired surrogate.
 fn read_text(json: &str) -> Cow<'_, str> {
     let inner = json.get(1..json.len().saturating_sub(1)).unwrap_or_default();
     if !inner.contains('\\') {
@@ -177,7 +176,7 @@ fn read_text(json: &str) -> Cow<'_, str> {
     Cow::Owned(read.unwrap_or_else(|_| char::REPLACEMENT_CHARACTER.to_string()))
 }
 
-/// A JSON string in which the escape of each half of a surrogate pair that stands alone is that of U+FFFD.
+/// Replaces the escape of each unpaired surrogate in a JSON string by that of U+FFFD.
 fn without_halves(json: &str) -> String {
     let (mut whole, mut rest) = (String::with_capacity(json.len()), json);
     while let Some(at) = rest.find('\\') {
@@ -187,7 +186,7 @@ fn without_halves(json: &str) -> String {
             (Some(0xD800..0xDC00), Some(0xDC00..0xE000)) => (12, true),
             (Some(0xD800..0xE000), _) => (6, false),
             (Some(_), _) => (6, true),
-            // No character behind a backslash is longer, or the text would be no JSON.
+            // In valid JSON, any other escape has 2 characters.
             (None, _) => (2.min(escape.len()), true),
         };
         let (escape, after) = escape.split_at(taken);
@@ -198,7 +197,7 @@ fn without_halves(json: &str) -> String {
     whole
 }
 
-/// The UTF-16 unit that an escape at the beginning of a text stands for.
+/// Returns the UTF-16 unit of the escape at the beginning of a text.
 fn unit(text: &str) -> Option<u16> {
     u16::from_str_radix(text.strip_prefix("\\u")?.get(..4)?, 16).ok()
 }

@@ -1,4 +1,4 @@
-//! Pages of user actions.
+//! Tests of pages of user actions.
 
 use jiff::Timestamp;
 use jiff::tz::Offset;
@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 
 use crate::serialiser::{Element, STYLES, element, text, tricky};
 
-/// What an action says, as a test makes it up.
+/// A generated action.
 #[derive(Debug, Clone)]
 struct Made {
     id: i64,

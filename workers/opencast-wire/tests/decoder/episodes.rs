@@ -1,4 +1,4 @@
-//! Episodes, of both generations.
+//! Tests of episodes of both generations.
 
 use jiff::Timestamp;
 use messages::Mpid;
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::serialiser::{Element, STYLES, Style, element, text, tricky};
 
-/// A text without the spaces that an id may not have.
+/// A text without the characters that an id may not have.
 fn id() -> impl Strategy<Value = String> {
     tricky().prop_map(|text| text.replace(|c: char| c.is_whitespace() || c.is_control(), "-"))
 }
@@ -42,7 +42,7 @@ fn made() -> impl Strategy<Value = Episode> {
     )
 }
 
-/// A text, every other one with an attribute beside it: that makes an object of it.
+/// A text; every other one has an attribute, which turns it into an object.
 fn described(of: &str) -> Element {
     let plain = text(of);
     if of.chars().count().is_multiple_of(2) { plain.attribute("mimetype", "text/plain") } else { plain }
@@ -73,7 +73,7 @@ fn package(episode: &Episode) -> Element {
         .child("publications", element())
 }
 
-/// A result of 15 or before.
+/// A result of Opencast 15 or earlier.
 fn wrapped(episode: &Episode) -> Element {
     element()
         .attribute("id", &episode.mpid)
@@ -87,7 +87,7 @@ fn wrapped(episode: &Episode) -> Element {
         .child("mediaType", text("AudioVisual"))
 }
 
-/// A result of 16 or after: the media package in doubles, the catalogue in lists of texts.
+/// A result of Opencast 16 or later: the media package in doubles, the catalogue in lists of texts.
 fn plain(episode: &Episode) -> Value {
     let mut dc = json!({"identifier": [episode.mpid], "format": []});
     let members = [
@@ -221,7 +221,7 @@ fn a_field_that_cannot_be_read_is_empty_and_named() {
         let episode = read_text(&format!(r#"{{"id":"a",{member}}}"#));
         assert_eq!((episode.mpid.as_str(), episode.dropped.fields()), ("a", &[field][..]), "{member}");
     }
-    // What one place lacks another has.
+    // A value that one place lacks comes from another.
     let episode = read_text(r#"{"id":"a","dcTitle":"x","dc":{"title":[{}]},"dcExtent":-1}"#);
     assert_eq!((episode.title.as_deref(), episode.dropped.fields().len()), (Some("x"), 0));
     let nothing = r#"{"id":"a","mediapackage":[],"dc":7,"attachments":{"attachment":{"attachment":1}}}"#;

@@ -1,12 +1,12 @@
-//! Answers written by Jettison itself, in the version of Opencast 5 to 7 (1.3.1) and in that of 15 to 17 (1.5.4): both say
-//! the same, and it is read as what it means.
+//! Answers written by Jettison itself, in the versions of Opencast 5 to 7 (1.3.1) and of 15 to 17 (1.5.4). Both decode
+//! to the same values.
 
 use jiff::tz::Offset;
 use opencast_wire::loose::Dropped;
 use opencast_wire::{Action, Operation, Page, Playing, Workflow, actions, workflow};
 use serde_json::value::RawValue;
 
-/// The same answer by the old serialiser and by the new one.
+/// The same answer, written by the old and by the new serialiser.
 macro_rules! answers {
     ($name:literal) => {
         [
@@ -19,7 +19,7 @@ macro_rules! answers {
 
 const MPID: &str = "2bf4e9d4-0d3f-4b0e-9c3a-0b2f2b7f6a01";
 
-/// The actions of a page, whose frame says so many.
+/// Decodes the actions of a page and checks its total.
 fn read<'a>(answer: &'a RawValue, total: u64) -> Vec<Action<'a>> {
     let Page { total: said, rows } = actions::page(answer).unwrap();
     assert_eq!(said, Some(total));
@@ -31,7 +31,7 @@ fn first() -> Action<'static> {
         id: 101,
         mpid: Some(MPID.into()),
         session_id: Some("1n6ydlyhk3x5b1v7i9m0w2e4rq".into()),
-        // A number there, and a text all the same.
+        // Written as a number, decoded as text.
         user_id: Some("81234567".into()),
         user_ip: Some("10.0.0.7, 203.0.113.9".into()),
         user_agent: Some("Mozilla/5.0 (X11; Linux x86_64)".into()),

@@ -1,5 +1,5 @@
-//! Any document, serialised as Opencast's generations serialise it, is read as the same value; and the shapes that were
-//! seen are read as what they mean.
+//! Any document, serialised as each Opencast generation does, decodes to the same value. Known forms decode to their
+//! meaning.
 
 #![expect(clippy::unwrap_used, reason = "what goes wrong in a test ends it")]
 

@@ -1,17 +1,17 @@
-//! A small model of the serialiser behind Opencast's JSON, for tests: a tree of elements in, each generation's text out.
+//! A small model of Opencast's JSON serialiser for tests: converts a tree of elements to each generation's JSON.
 
 use proptest::prelude::*;
 use serde_json::value::RawValue;
 use serde_json::{Map, Number, Value};
 
-/// A generation of the serialiser.
+/// Generation of the serialiser.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Style {
     /// Up to Opencast 7: attributes are strings.
     Old,
-    /// From 8 on: attributes are coerced as an element's text is.
+    /// Since Opencast 8: attributes are converted like an element's text.
     New,
-    /// As `New`, and then read and written once more by a library that knows only doubles.
+    /// Like `New`, then parsed and written again by a library that has only doubles.
     Doubles,
 }
 
@@ -62,7 +62,7 @@ impl Element {
         children.into_iter().fold(self, |all, child| all.child(name, child))
     }
 
-    /// The document of which this is the root's content.
+    /// Returns the document whose root has this content.
     pub(crate) fn document(&self, root: &str, style: Style) -> Box<RawValue> {
         let document = Value::Object(Map::from_iter([(root.to_owned(), self.value(style))]));
         RawValue::from_string(document.to_string()).unwrap()
@@ -92,7 +92,7 @@ impl Element {
     }
 }
 
-/// A number or a truth where the text is exactly how one is written.
+/// Converts a text to a number or boolean if it is exactly the JSON form of one.
 fn coerced(text: &str, style: Style) -> Value {
     if let Some(number) = text.parse::<i64>().ok().filter(|number| number.to_string() == text) {
         #[expect(clippy::cast_precision_loss, reason = "what the library that knows only doubles does")]
@@ -108,7 +108,7 @@ fn coerced(text: &str, style: Style) -> Value {
     }
 }
 
-/// Texts that a serialiser may take for something else.
+/// Texts that a serialiser may mistake for another type.
 pub(crate) fn tricky() -> impl Strategy<Value = String> {
     let plain = prop_oneof![
         "[ -~]{1,16}",

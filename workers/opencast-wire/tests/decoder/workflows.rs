@@ -1,4 +1,4 @@
-//! Workflows, of both generations.
+//! Tests of workflows of both generations.
 
 use jiff::Timestamp;
 use opencast_wire::{Fault, Operation, Workflow, workflow};
@@ -13,7 +13,7 @@ fn time() -> impl Strategy<Value = Option<Timestamp>> {
     option::of((1_i64..4_000_000_000_000).prop_map(|millis| Timestamp::from_millisecond(millis).unwrap()))
 }
 
-/// A name that is none of a number: up to 11 a number in its place would be taken for one.
+/// A name that is not a number: up to Opencast 11 the decoder would take a number for the operation's id.
 fn name() -> impl Strategy<Value = String> {
     "[a-z]{1,8}(-[a-z]{1,8})?"
 }
@@ -110,7 +110,7 @@ fn what_did_not_succeed_tells_no_time() {
     for state in ["INSTANTIATED", "RUNNING", "PAUSED", "SKIPPED", "FAILED", "RETRY", ""] {
         assert_eq!(context(&[workflow(9, "RUNNING", state)]), nothing, "{state}");
     }
-    // A newer one that failed does not hide what an older one did.
+    // A newer workflow that failed does not hide an older one.
     let older = context(&[workflow(5, "SUCCEEDED", "succeeded"), workflow(9, "FAILED", "SUCCEEDED")]);
     let millis = |time: Option<Timestamp>| time.map(Timestamp::as_millisecond);
     assert_eq!(
