@@ -126,7 +126,7 @@ impl Episode {
         let mut words = |field, places: &[Option<&RawValue>]| dropped.first(field, places, text);
         Ok(Self {
             mpid: mpid.parse().map_err(|_| Fault::Not { field: "id", what: "media package id" })?,
-            // The catalogue first: its texts are unchanged. In the media package, texts that look like numbers lose zeros.
+            // The catalogue first: its texts are unchanged. The media package's numeric texts have lost zeros.
             title: words("title", &[dc.title, wire.dc_title, package.title]),
             course: words("seriestitle", &[package.seriestitle]),
             series: words("series", &[dc.is_part_of, wire.dc_is_part_of, package.series]),

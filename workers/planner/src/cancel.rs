@@ -1,26 +1,26 @@
-//! What becomes of the receipt of a job that is taken out of its queue because its run is cancelled. Must not know
-//! how jobs are taken.
+//! Receipts of jobs that are removed from their queues because their run is cancelled. Independent of how jobs are
+//! removed.
 
 use jiff::{SignedDuration, Timestamp};
 use messages::{JobHead, Queue, Receipt, ReceiptState, Source};
 
-/// A job that was taken out, as its message has it.
+/// A job removed from its queue, as its message contains it.
 #[derive(Debug)]
 pub struct Taken<'a> {
-    /// Where it was taken from.
+    /// The queue the job was removed from.
     pub queue: &'a Queue,
-    /// What it says of itself.
+    /// Id and run of the job.
     pub head: &'a JobHead,
-    /// The whole job.
+    /// The complete job.
     pub body: &'a [u8],
 }
 
-/// The receipt to file before the job may go; `None` when the one that is held says enough.
+/// Returns the receipt to store before the job is removed; `None` if the existing receipt is sufficient.
 ///
-/// * Nothing held, or planned by this run, or given up and tried again: it is cancelled, and the next plan of its
+/// * No receipt, planned by this run, or failed and replayed: the job is cancelled, and the next plan of its
 ///   date publishes it again.
-/// * Planned again by another run: the receipt is of that run, and so is another message.
-/// * Complete or incomplete: the job was done; this message came twice.
+/// * Planned again by another run: the receipt belongs to that run, which has its own message.
+/// * Complete, incomplete or cancelled: the job is finished; this message is a duplicate.
 pub fn taken_out(taken: &Taken<'_>, held: Option<Receipt>, now: Timestamp) -> Option<Receipt> {
     let receipt = match held {
         None => written(taken)?,
@@ -33,21 +33,21 @@ pub fn taken_out(taken: &Taken<'_>, held: Option<Receipt>, now: Timestamp) -> Op
             | ReceiptState::Cancelled => return None,
         },
     };
-    // Later than all that is known of it, even where the clocks of two machines differ.
+    // Newer than the existing receipt, even if the clocks of two machines differ.
     let after = |time: Timestamp| time.checked_add(SignedDuration::from_millis(1)).unwrap_or(time);
     let known = receipt.finished_at.unwrap_or(receipt.planned_at);
     Some(Receipt { state: ReceiptState::Cancelled, finished_at: Some(now.max(after(known))), ..receipt })
 }
 
-/// The receipt of a planned job that is in no queue, since its run was cancelled before it was published. A receipt that
-/// is on its way and says more is newer.
+/// Returns the receipt of a planned job that is in no queue because its run was cancelled before publishing. A later
+/// receipt of a finished job is newer and wins.
 pub fn written_off(receipt: Receipt) -> Receipt {
     let finished_at = receipt.planned_at.checked_add(SignedDuration::from_millis(1));
     let finished_at = Some(finished_at.unwrap_or(receipt.planned_at));
     Receipt { state: ReceiptState::Cancelled, finished_at, ..receipt }
 }
 
-/// A receipt made from the job alone.
+/// Creates a receipt from the job alone.
 fn written(Taken { queue, body, .. }: &Taken<'_>) -> Option<Receipt> {
     let receipt = Source::ALL.into_iter().find_map(|source| source.planned(body))?;
     Some(Receipt { queue: Some((*queue).clone()), ..receipt })

@@ -1,4 +1,4 @@
-//! What the store's receipts say is held, by job and by date. Must not know how receipts are read.
+//! What the receipts in the store cover, by job and by date. Independent of how receipts are read.
 
 use std::collections::BTreeMap;
 
@@ -9,19 +9,20 @@ use messages::{Calls, CauseClass, JobId, Receipt, ReceiptState};
 
 use crate::experience::Experience;
 
-/// Where the jobs are that receipts call planned.
+/// Where planned jobs can be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Queues {
-    /// Jobs wait in the queues: a planned job is taken for one of them, however long ago it was planned.
+    /// Jobs wait in the queues, so every planned job counts as one of them, independent of its age.
     Hold,
-    /// The queues are empty, and workers may have jobs in progress: a planned job is lost after [`crate::LEASE`].
+    /// The queues are empty, but workers may have jobs in progress: a planned job counts as lost after
+    /// [`crate::LEASE`].
     #[default]
     Untold,
-    /// No queue holds a job, and no worker has one: every planned job is lost.
+    /// No queue and no worker has a job: every planned job is lost.
     Empty,
 }
 
-/// What is held: the latest receipt of each job.
+/// The latest receipt of each job.
 #[derive(Debug, Clone, Default)]
 pub struct Coverage {
     receipts: BTreeMap<JobId, Known>,
@@ -29,7 +30,7 @@ pub struct Coverage {
     experience: Option<Experience>,
 }
 
-/// What the planner keeps of a receipt.
+/// The fields of a receipt that the planner needs.
 #[derive(Debug, Clone)]
 pub(crate) struct Known {
     pub(crate) kind: String,
@@ -42,8 +43,8 @@ pub(crate) struct Known {
     pub(crate) jobs: Option<u64>,
     pub(crate) cause: Option<CauseClass>,
     pub(crate) calls: Calls,
-    /// The job, unless it is complete and nobody asked for it: then nobody publishes it again, and there are very
-    /// many.
+    /// The job. `None` for complete jobs unless requested by [`Coverage::add_wanted`], because there are very many and
+    /// they are not published again.
     pub(crate) job: Option<String>,
     version: i64,
 }
@@ -67,29 +68,29 @@ impl Known {
         }
     }
 
-    /// When the job was begun that brought what is held. A time in the future was set by a clock that was wrong, and
-    /// proves nothing.
+    /// Returns the start of the job that read the data. Ignores a time in the future, because it comes from a wrong
+    /// clock.
     pub(crate) fn mark(&self, now: Timestamp) -> Option<Timestamp> {
         self.started_at.filter(|started| *started <= now)
     }
 
-    /// True when the job found that what it asks for is not kept where it is asked for.
+    /// True if the server does not keep the data that the job asked for.
     pub(crate) fn is_absent(&self) -> bool {
         self.cause == Some(CauseClass::PlanMissing)
     }
 }
 
-/// One date, as its receipts show it.
+/// The receipts of one date.
 #[derive(Debug, Default)]
 pub(crate) struct Day<'a> {
     pub(crate) meetings: Option<&'a Known>,
     pub(crate) webinars: Option<&'a Known>,
-    /// Jobs that came of the lists: meetings' participants, and hosts' meetings on the Reports path.
+    /// Jobs that the lists published: participants of meetings, and meetings of hosts on the Reports path.
     pub(crate) details: Vec<&'a Known>,
 }
 
 impl<'a> Day<'a> {
-    /// The receipt of the date's list of one kind of event.
+    /// Returns the receipt of the date's list for one kind of event.
     pub(crate) fn list(&self, event: Event) -> Option<&'a Known> {
         match event {
             Event::Meeting => self.meetings,
@@ -99,21 +100,20 @@ impl<'a> Day<'a> {
 }
 
 impl Coverage {
-    /// Says what is known of the queues. A backlog may be older than [`crate::LEASE`], and its messages are not lost.
+    /// Sets the state of the queues. Messages in a backlog may be older than [`crate::LEASE`] without being lost.
     #[must_use]
     pub fn with_queues(mut self, queues: Queues) -> Self {
         self.queues = queues;
         self
     }
 
-    /// As [`Coverage::with_queues`] where only their contents are known.
+    /// Like [`Coverage::with_queues`], for callers that know only whether jobs wait.
     #[must_use]
     pub fn with_jobs_waiting(self, waiting: bool) -> Self {
         self.with_queues(if waiting { Queues::Hold } else { Queues::Untold })
     }
 
-    /// Says what complete details have cost in the past, of whatever date. By default it is taken from the
-    /// receipts at hand.
+    /// Sets the cost of complete details in the past, of any date. The default comes from the added receipts.
     #[must_use]
     pub fn with_experience(mut self, experience: Experience) -> Self {
         self.experience = Some(experience);
@@ -124,14 +124,13 @@ impl Coverage {
         self.experience
     }
 
-    /// Takes note of a receipt. Of several for one job the latest counts, in whatever order they come.
+    /// Adds a receipt. Of several receipts of a job the latest counts, in any order.
     pub fn add(&mut self, receipt: Receipt) {
         let keeps_job = receipt.state != ReceiptState::Complete;
         self.insert(receipt, keeps_job);
     }
 
-    /// Takes note of the receipt of a single meeting that is wanted: what its list said of it is kept, also when it
-    /// is complete.
+    /// Adds the receipt of a requested meeting and keeps the job with the list's facts, even if it is complete.
     pub fn add_wanted(&mut self, receipt: Receipt) {
         self.insert(receipt, true);
     }
@@ -144,13 +143,13 @@ impl Coverage {
         }
     }
 
-    /// The receipt of a job.
+    /// Returns the receipt of a job.
     pub(crate) fn of(&self, job: &JobId) -> Option<&Known> {
         self.receipts.get(job)
     }
 
-    /// The dates whose user actions are not complete, were read at a time that is still to come, or were not kept when
-    /// they were asked for and may be now.
+    /// Returns the dates whose user actions are incomplete, were read at a time in the future, or were not kept by the
+    /// server when they were read and may be kept now.
     pub(crate) fn unfinished_actions(&self, now: Timestamp) -> impl Iterator<Item = Date> {
         let lacks_tracking = self.lacks_tracking();
         let open = move |known: &&Known| {
@@ -161,20 +160,20 @@ impl Coverage {
         self.receipts.values().filter(open).filter_map(|known| known.date)
     }
 
-    /// True when the last job of user actions that was done found a server that keeps none.
+    /// True if the latest job for user actions found that the server keeps none.
     pub fn lacks_tracking(&self) -> bool {
         let actions = self.receipts.values().filter(|known| known.kind == "actions");
         let last = actions.filter(|known| known.started_at.is_some()).max_by_key(|known| known.started_at);
         last.is_some_and(Known::is_absent)
     }
 
-    /// True when no job of user actions was begun yet.
+    /// True if no job for user actions has started yet.
     pub(crate) fn never_asked_for_actions(&self) -> bool {
         let mut actions = self.receipts.values().filter(|known| known.kind == "actions");
         actions.all(|known| known.started_at.is_none())
     }
 
-    /// What complete jobs of a kind have cost, in calls of all classes.
+    /// Returns the calls of all classes of each complete job of a kind.
     pub(crate) fn complete_calls(&self, kind: &str) -> impl Iterator<Item = u64> {
         let complete = self.receipts.values().filter(move |known| known.kind == kind);
         let complete = complete.filter(|known| known.state == ReceiptState::Complete);
@@ -185,7 +184,7 @@ impl Coverage {
         })
     }
 
-    /// Every date of which there is any receipt.
+    /// Returns every date with a receipt.
     pub(crate) fn days(&self) -> BTreeMap<Date, Day<'_>> {
         let mut days: BTreeMap<Date, Day<'_>> = BTreeMap::new();
         for known in self.receipts.values() {

@@ -1,10 +1,10 @@
-//! A cron expression of five fields. Must not know time zones nor what is done when it fires.
+//! Parses cron expressions of five fields. Independent of time zones and of what a firing does.
 //!
-//! Home-made, because every kept crate of this kind brings a second version of the library that all times here are of.
+//! Own code, because every maintained crate for cron expressions brings a second version of jiff.
 
 use jiff::civil::Date;
 
-/// Minute, hour, day, month and weekday, each as a set of bits.
+/// Minute, hour, day, month and weekday, each as a bit set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Cron {
     minutes: u64,
@@ -12,31 +12,31 @@ pub(crate) struct Cron {
     days: u64,
     months: u64,
     weekdays: u64,
-    /// Days and weekdays are both restricted: then one of them is enough, as cron has always done.
+    /// Both day and weekday are restricted. Then one match is enough, as in every cron.
     either_day: bool,
 }
 
-/// Why a text is no cron expression.
+/// Why a text is not a cron expression.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CronError {
-    /// It has not five fields.
+    /// The expression does not have five fields.
     #[error("has {0} fields, not the five of minute, hour, day, month and weekday")]
     Fields(usize),
-    /// A field cannot be read.
+    /// A field is invalid.
     #[error(
         "has {text:?} as its {field}, which takes {from} to {to}, lists (1,2), ranges (1-5), steps (*/2) and *"
     )]
     Field {
-        /// Which.
+        /// Name of the field.
         field: &'static str,
-        /// What it says.
+        /// Text of the field.
         text: String,
-        /// The smallest number it takes.
+        /// Smallest valid number.
         from: u8,
-        /// The largest.
+        /// Largest valid number.
         to: u8,
     },
-    /// There is no such day.
+    /// No date matches, for example the 30th of February.
     #[error("never fires: no month it names has such a day")]
     Never,
 }
@@ -50,15 +50,15 @@ struct Field {
     name: &'static str,
     from: u8,
     to: u8,
-    /// Names of its numbers, the first for the smallest.
+    /// Names for the numbers, beginning with the smallest number.
     names: &'static [&'static str],
 }
 
 impl Cron {
-    /// Reads an expression such as `30 4 * * *` or `0 6-20/2 * * mon-fri`.
+    /// Parses an expression such as `30 4 * * *` or `0 6-20/2 * * mon-fri`.
     ///
     /// # Errors
-    /// When it has not five fields, when one of them cannot be read, or when it never fires.
+    /// Returns an error if it does not have five fields, a field is invalid, or it never fires.
     pub(crate) fn parse(text: &str) -> Result<Self, CronError> {
         let fields: Vec<&str> = text.split_ascii_whitespace().collect();
         let [minute, hour, day, month, weekday] = fields[..] else {
@@ -78,7 +78,7 @@ impl Cron {
         if cron.happens() { Ok(cron) } else { Err(CronError::Never) }
     }
 
-    /// True when it fires on this date.
+    /// True if it fires on this date.
     pub(crate) fn is_on(&self, date: Date) -> bool {
         let has = |set: u64, number: i8| set >> number & 1 == 1;
         let day = has(self.days, date.day());
@@ -87,14 +87,14 @@ impl Cron {
         fits && has(self.months, date.month())
     }
 
-    /// The times of day at which it fires: hour and minute, in order.
+    /// Returns the times of day at which it fires, in order, as hour and minute.
     pub(crate) fn times(&self) -> impl Iterator<Item = (i8, i8)> + '_ {
         let within = |set: u64, count: i8| (0..count).filter(move |number| set >> number & 1 == 1);
         within(self.hours, 24)
             .flat_map(move |hour| within(self.minutes, 60).map(move |minute| (hour, minute)))
     }
 
-    /// False for the 30th of February and its like. Where a weekday is enough, every month has one.
+    /// False for the 30th of February and the like. With `either_day`, a weekday matches in every month.
     fn happens(&self) -> bool {
         const LENGTHS: [u32; 12] = [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
         let first_day = self.days.trailing_zeros();
@@ -120,7 +120,7 @@ impl Field {
         Ok(set)
     }
 
-    /// `*`, `5`, `1-5`, and each with a step.
+    /// Parses `*`, `5` or `1-5`, each with an optional step.
     fn part(&self, part: &str) -> Option<u64> {
         let (range, step) = match part.split_once('/') {
             Some((range, step)) => (range, Some(step.parse::<u8>().ok().filter(|step| *step > 0)?)),
@@ -131,7 +131,7 @@ impl Field {
             Some((first, last)) => (self.number(first)?, self.number(last)?),
             None => {
                 let only = self.number(range)?;
-                // `5/15` begins at 5 and goes on to the end.
+                // `5/15` runs from 5 to the largest number.
                 (only, if step.is_some() { self.to } else { only })
             }
         };

@@ -1,4 +1,4 @@
-//! Which dates are planned when nobody names any.
+//! Dates that are planned by default.
 
 use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan};
@@ -9,25 +9,24 @@ use crate::calendar::today;
 use crate::coverage::Day;
 use crate::settled::is_final;
 
-/// How many days before yesterday are looked at again.
+/// Number of days before yesterday that are checked again.
 const LOOK_BACK: i32 = 2;
 
-/// What a daily plan is about: yesterday, in UTC.
+/// Returns the date of a daily plan: yesterday, in UTC.
 pub fn daily(now: Timestamp) -> Vec<Date> {
     today(now).yesterday().into_iter().collect()
 }
 
-/// The two days before yesterday, as far as something of them is missing.
+/// Returns those of the two days before yesterday that are incomplete.
 ///
-/// A date is looked at again when one of its receipts is not complete, or when its list was read before the
-/// date was over. A date without any receipt was missed if an earlier date has one: then this `ua` was at work
-/// before it, and did not run on the day after. On the first day of a new installation nothing is missed, and
-/// older dates are planned only when they are asked for.
+/// A date is incomplete if one of its receipts is not complete, or if its list was read before the date was settled. A
+/// date without a receipt counts only if an earlier date has one: then `ua` was in use before it and missed it. A new
+/// installation has missed nothing; its older dates are planned only on request.
 pub fn look_back(now: Timestamp, coverage: &Coverage) -> Vec<Date> {
     incomplete(now, coverage, LOOK_BACK)
 }
 
-/// The same of so many days before yesterday.
+/// Like [`look_back`], for `back` days before yesterday.
 pub(crate) fn incomplete(now: Timestamp, coverage: &Coverage, back: i32) -> Vec<Date> {
     let days = coverage.days();
     let missing = |date: &Date| match days.get(date) {
@@ -38,14 +37,14 @@ pub(crate) fn incomplete(now: Timestamp, coverage: &Coverage, back: i32) -> Vec<
     candidates.filter_map(|back| today(now).checked_sub(back.days()).ok()).filter(missing).collect()
 }
 
-/// What is planned when nobody names a date: [`look_back`] and [`daily`], in order.
+/// Returns the default dates of a plan: [`look_back`] and [`daily`], in order.
 pub fn standard(now: Timestamp, coverage: &Coverage) -> Vec<Date> {
     let mut dates = look_back(now, coverage);
     dates.extend(daily(now));
     dates
 }
 
-/// True when nothing of a date is missing, as far as its receipts know.
+/// True if the receipts show nothing missing from a date.
 pub(crate) fn is_whole(date: Date, day: &Day<'_>, now: Timestamp) -> bool {
     let lists = [day.meetings, day.webinars];
     let listed = day.meetings.is_some() && lists.into_iter().flatten().all(|list| is_final(date, list, now));

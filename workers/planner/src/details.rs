@@ -1,4 +1,4 @@
-//! Detail jobs as their receipts keep them: read back, so that they can be published again.
+//! Decodes detail jobs from their receipts, to publish them again.
 
 use messages::zoom::{Api, Event, Task};
 use messages::{Job, decode};
@@ -8,18 +8,18 @@ use crate::coverage::{Day, Known};
 /// A detail job of a date.
 pub(crate) struct Detail<'a> {
     pub(crate) known: &'a Known,
-    /// Which of the date's lists named it.
+    /// Kind of the list that named the detail.
     pub(crate) event: Event,
-    /// What it asks for.
+    /// The request of the job.
     pub(crate) task: Task,
 }
 
-/// The details of a date that may have to be published again.
+/// Returns the details of a date whose receipts keep their jobs.
 pub(crate) fn of<'a>(day: &Day<'a>) -> impl Iterator<Item = Detail<'a>> {
     day.details.iter().filter_map(|known| {
         let task = task(known)?;
         let event = match task {
-            // On the Reports path one list names both.
+            // On the Reports path one list names meetings and webinars.
             Task::Participants { api: Some(Api::Report), .. } => Event::Meeting,
             Task::Participants { event, .. } => event,
             _ => Event::Meeting,
@@ -28,7 +28,7 @@ pub(crate) fn of<'a>(day: &Day<'a>) -> impl Iterator<Item = Detail<'a>> {
     })
 }
 
-/// The task of the job that a receipt keeps.
+/// Returns the task of the job in a receipt.
 pub(crate) fn task(known: &Known) -> Option<Task> {
     decode::<Job<Task>>(known.job.as_deref()?.as_bytes()).ok().map(|job| job.task)
 }

@@ -1,18 +1,18 @@
-//! What an account's details have cost so far.
+//! Cost of an account's complete details.
 
-/// What complete details have cost so far: sums over their receipts.
+/// Sums over the receipts of complete details.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Experience {
     /// Complete details of meetings and webinars.
     pub meetings: u64,
-    /// Complete lists of single hosts: the Reports path has them, the Dashboard does not.
+    /// Complete lists of single hosts. Only the Reports path has them.
     pub hosts: u64,
     /// Heavy calls of both together.
     pub heavy: u64,
 }
 
 impl Experience {
-    /// Complete details of either kind.
+    /// Returns the number of complete details of both kinds.
     pub(crate) fn details(self) -> u64 {
         self.meetings.saturating_add(self.hosts)
     }

@@ -1,11 +1,11 @@
-//! Figures as an operator reads them: `12,340`, `2 lists`, `3 h 12 min`. Must not know what they count.
+//! Formats numbers for operators: `12,340`, `2 lists`, `3 h 12 min`. Independent of what they count.
 
 pub use messages::{counted, grouped};
 
-/// Seconds of a day.
+/// Seconds per day.
 pub(crate) const DAY: u64 = 86_400;
 
-/// A duration in its two largest units, rounded up to the smaller one below a day.
+/// Formats a duration in its two largest units. Rounds up to minutes below a day, down to hours above.
 pub fn duration(seconds: u64) -> String {
     match seconds {
         0..60 => format!("{seconds} s"),

@@ -1,5 +1,5 @@
-//! The plan for Opencast: a job for each date of the server's time zone whose actions are not all held yet, and jobs
-//! for episodes. Pure, as the plan for Zoom.
+//! The plan for Opencast: one job per date, in the server's time zone, whose user actions are incomplete, and jobs for
+//! episodes. Pure, like the plan for Zoom.
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -12,40 +12,40 @@ use crate::plan::{PlannedJob, is_under_way};
 use crate::price::Price;
 use crate::{Asked, Coverage, Plan};
 
-/// Dates that are at most so many days ago are daily work, and looked at when nobody names a date.
+/// Number of days before today that are daily work and planned by default.
 const DAILY_DAYS: i32 = 3;
-/// Calls that the actions of a date are taken for as long as no receipt says better.
+/// Assumed calls for the actions of a date if no receipt of the server is complete.
 const GUESSED_CALLS: f64 = 20.0;
 
-/// What should be held of Opencast.
+/// The requested Opencast data.
 #[derive(Debug, Clone)]
 pub struct Lectures {
-    /// The dates, in the server's zone, whose actions are wanted.
+    /// The requested dates of actions, in the server's zone.
     pub dates: Vec<Date>,
     /// Single episodes.
     pub episodes: Vec<Mpid>,
-    /// Every episode there is.
+    /// All episodes.
     pub catalogue: bool,
-    /// Every episode there is, if it turns out that the server keeps no user actions; nobody who was asked before knows.
+    /// All episodes if the server keeps no user actions. Applies only while no job for user actions has started.
     pub or_catalogue: bool,
-    /// The lane to publish in; `None`: daily if every date is of the last three days, else backfill.
+    /// The lane to publish in. `None`: daily if every date is in the last three days, else backfill.
     pub lane: Option<Lane>,
-    /// Publish whatever the receipts say.
+    /// Publishes all jobs, independent of receipts.
     pub force: bool,
     /// The run the jobs belong to.
     pub run: RunId,
-    /// The server's time zone: its dates begin and end there.
+    /// The server's time zone, in which its dates begin and end.
     pub zone: TimeZone,
 }
 
 impl Lectures {
-    /// The jobs that belong to no date's actions.
+    /// Returns the tasks for episodes.
     pub fn picked(&self, now: Timestamp) -> Vec<Task> {
         let catalogue = self.catalogue.then(|| Task::Catalogue { date: crate::calendar::today(now) });
         self.episodes.iter().map(|mpid| Task::Episode { mpid: mpid.clone() }).chain(catalogue).collect()
     }
 
-    /// What is asked for, in words that every source has.
+    /// Returns the request in the form common to all sources.
     pub fn asked(&self, now: Timestamp) -> Asked {
         Asked {
             run: self.run.clone(),
@@ -57,7 +57,7 @@ impl Lectures {
         }
     }
 
-    /// The lane the jobs go to.
+    /// Returns the lane of the jobs.
     pub fn lane(&self, now: Timestamp) -> Lane {
         let since = today(now, &self.zone).saturating_sub(DAILY_DAYS.days());
         let recent = self.dates.iter().all(|date| *date >= since);
@@ -65,23 +65,22 @@ impl Lectures {
     }
 }
 
-/// The dates that are planned when nobody names one: today as far as it has come, and the three days before it.
-/// What of them is held already costs nothing.
+/// Returns the default dates: today until now, and the three days before. Covered dates cost nothing.
 pub fn recent_dates(now: Timestamp, zone: &TimeZone) -> Vec<Date> {
     let today = today(now, zone);
     (0..=DAILY_DAYS).rev().filter_map(|back| today.checked_sub(back.days()).ok()).collect()
 }
 
-/// The date of `now` in a zone.
+/// Returns the date of `now` in a zone.
 pub fn today(now: Timestamp, zone: &TimeZone) -> Date {
     zone.to_datetime(now).date()
 }
 
-/// Compares what is wanted with what is held. `calls_per_second` is what the server is asked at the most; 0 is no limit.
+/// Compares the request with the coverage. `calls_per_second` is the maximum rate for the server; 0 means no limit.
 pub fn plan_lectures(now: Timestamp, wanted: &Lectures, coverage: &Coverage, calls_per_second: f64) -> Plan {
     let (lane, mut tasks) = (wanted.lane(now), Vec::new());
     let (mut covered, mut in_flight) = (Vec::new(), Vec::new());
-    // That a server keeps no actions is believed as long as it goes on to say so: it may have been starting.
+    // A server may report that it keeps no actions while it starts. Believe it only while its latest answer says so.
     let is_believed = |known: &Known| !known.is_absent() || coverage.lacks_tracking();
     let mut dates = wanted.dates.clone();
     dates.sort_unstable();
@@ -103,7 +102,7 @@ pub fn plan_lectures(now: Timestamp, wanted: &Lectures, coverage: &Coverage, cal
     {
         *or_catalogue = true;
     }
-    // Single episodes were asked for by hand: they are fetched anew unless they are on their way already.
+    // Single episodes are requested by hand: fetch them again unless their jobs are in progress.
     let under_way = |task: &Task| {
         let known = coverage.of(&task.job_id());
         !wanted.force && known.is_some_and(|known| is_under_way(known, now, coverage.queues))
@@ -114,23 +113,23 @@ pub fn plan_lectures(now: Timestamp, wanted: &Lectures, coverage: &Coverage, cal
     Plan { jobs, price, covered, in_flight, held: Vec::new(), failed: 0 }
 }
 
-/// True when a date was read whole, after it was over and settled. A mark in the future was set by a clock that was
-/// wrong: who knows when the date was read.
+/// True if a date was read completely after it was settled. A start in the future does not count, because it comes from
+/// a wrong clock.
 fn is_final(known: &Known, date: Date, now: Timestamp, zone: &TimeZone) -> bool {
     let settled = end(date, zone).and_then(|end| end.checked_add(SETTLED_AFTER).ok());
     let after = settled.zip(known.mark(now)).is_some_and(|(settled, started)| started >= settled);
     known.state == ReceiptState::Complete && after
 }
 
-/// Up to when a date is held, as long as it lasts. The date is read whole once more when it is over: then its receipt
-/// counts all of it. A job that failed has moved no mark, since its receipt is not complete.
+/// Returns the time up to which an unsettled date is covered. Once the date is settled it is read completely again, so
+/// that its receipt counts all of it. A failed job does not move the time, because its receipt is not complete.
 fn since(known: Option<&Known>, date: Date, now: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
     let lasts =
         end(date, zone).and_then(|end| end.checked_add(SETTLED_AFTER).ok()).is_some_and(|end| now < end);
     known.filter(|known| lasts && known.state == ReceiptState::Complete)?.mark(now)
 }
 
-/// When a date is over.
+/// Returns the end of a date.
 fn end(date: Date, zone: &TimeZone) -> Option<Timestamp> {
     zone.to_timestamp(date.tomorrow().ok()?.at(0, 0, 0, 0)).ok()
 }
@@ -151,7 +150,7 @@ fn price(now: Timestamp, tasks: &[Task], coverage: &Coverage, calls_per_second: 
     Price::without_quota(now, crate::price::whole(calls.sum()), calls_per_second, basis)
 }
 
-/// `None` only if a job could not be written as JSON, which no task is able to bring about.
+/// Returns `None` if the job cannot be serialised, which does not happen for these tasks.
 fn planned(task: Task, run: RunId, lane: Lane, now: Timestamp) -> Option<PlannedJob> {
     let queue = Queue::jobs(task.family(), lane);
     let job = task.into_job(run, lane, now);
@@ -202,7 +201,7 @@ mod tests {
     #[test]
     fn a_date_is_covered_when_it_was_read_after_its_end_in_the_servers_zone() {
         let day = date(2026, 3, 8);
-        // The clocks go forward on this day: it ends at 04:00 UTC, not at 05:00.
+        // Daylight saving time begins on this day: it ends at 04:00 UTC, not at 05:00.
         for (started, is_covered) in [("2026-03-09T09:59:00Z", false), ("2026-03-09T10:00:00Z", true)] {
             let coverage = Coverage::from_iter([receipt(day, ReceiptState::Complete, Some(started))]);
             let plan = plan_lectures(at("2026-03-10T00:00:00Z"), &wanted(&[day]), &coverage, 5.0);
@@ -278,10 +277,10 @@ mod tests {
         assert_eq!(or_catalogue(&[begun]), [(before, false), (day, false)]);
     }
 
-    /// A length in seconds that forgets the days it has would take 24 hours and a minute for a minute.
+    /// Guards against a length in seconds without the days: 24 hours and a minute would count as a minute.
     #[test]
     fn a_span_of_more_than_a_day_is_a_job_for_each_of_its_whole_days() {
-        // The second has 23 hours.
+        // The second day has 23 hours.
         let (first, now) = (date(2026, 3, 7), at("2026-03-20T00:00:00Z"));
         for length in [1, 2, 3, 8] {
             let span = crate::days(first, first + (length - 1).days()).unwrap();

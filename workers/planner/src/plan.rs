@@ -1,4 +1,4 @@
-//! The plan: the difference between what is wanted and what is held.
+//! The plan: the difference between request and coverage.
 
 use std::collections::HashSet;
 
@@ -15,43 +15,43 @@ use crate::price::{self, Price, Quota};
 use crate::settled::is_final;
 use crate::{Asked, Coverage};
 
-/// For how long a planned job counts as under way when it is not known whether its message is lost
-/// ([`Queues::Untold`]). After that it is published again; if it was not lost, doing it twice changes nothing.
+/// How long a planned job counts as in progress if it is unknown whether its message is lost ([`Queues::Untold`]).
+/// After that it is published again; jobs are idempotent, so a duplicate is harmless.
 pub const LEASE: SignedDuration = SignedDuration::from_hours(6);
-/// Dates that are at most so many days ago are daily work.
+/// Number of days before today that are daily work.
 const DAILY_DAYS: i32 = 3;
 
-/// What should be held.
+/// The requested Zoom data.
 #[derive(Debug, Clone)]
 pub struct Wanted {
-    /// The UTC dates whose meetings are wanted; of a range see [`crate::days`].
+    /// The requested UTC dates; for a range see [`crate::days`].
     pub dates: Vec<Date>,
     /// Single meetings.
     pub meeting_uuids: Vec<MeetingUuid>,
-    /// The lane to publish in; `None`: daily if every date is of the last three days, else backfill.
+    /// The lane to publish in. `None`: daily if every date is in the last three days, else backfill.
     pub lane: Option<Lane>,
-    /// Publish whatever the receipts say.
+    /// Publishes all jobs, independent of receipts.
     pub force: bool,
-    /// Webinars, too.
+    /// Includes webinars.
     pub webinars: bool,
     /// The run the jobs belong to.
     pub run: RunId,
 }
 
 impl Wanted {
-    /// The jobs of the single meetings: their receipts are part of the coverage, whatever their date.
+    /// Returns the job ids of the single meetings. The coverage must contain their receipts, independent of their date.
     pub fn picked_jobs(&self) -> Vec<JobId> {
         self.meeting_uuids.iter().map(|uuid| picked(uuid).job_id()).collect()
     }
 
-    /// The lane the jobs go to.
+    /// Returns the lane of the jobs.
     pub fn lane(&self, now: Timestamp) -> Lane {
         let since = daily_since(now);
         let recent = self.dates.iter().all(|date| *date >= since);
         self.lane.unwrap_or(if recent { Lane::Daily } else { Lane::Backfill })
     }
 
-    /// What is asked for, in words that every source has.
+    /// Returns the request in the form common to all sources.
     pub fn asked(&self, now: Timestamp) -> Asked {
         Asked {
             run: self.run.clone(),
@@ -69,37 +69,37 @@ impl Wanted {
     }
 }
 
-/// A job to publish, with the receipt to file for it.
+/// A job to publish, with its receipt.
 #[derive(Debug, Clone)]
 pub struct PlannedJob {
-    /// Where it goes.
+    /// The queue to publish in.
     pub queue: Queue,
-    /// Its id, also the id of its message.
+    /// Id of the job and of its message.
     pub id: JobId,
     /// The job as JSON.
     pub body: Vec<u8>,
-    /// A receipt of state `planned`. File it with the job: without it the next plan publishes again.
+    /// A receipt in state `planned`. Store it with the job: without it the next plan publishes the job again.
     pub receipt: Receipt,
 }
 
-/// What to publish, and what needs nothing.
+/// The jobs to publish, and the dates and meetings that need none.
 #[derive(Debug)]
 pub struct Plan {
-    /// The jobs that are missing, lists first.
+    /// The missing jobs, lists first.
     pub jobs: Vec<PlannedJob>,
-    /// What they will cost.
+    /// The price of the jobs.
     pub price: Price,
-    /// Dates that need nothing: listed when they were over, every detail complete or failed.
+    /// Covered dates: the list is final, and every detail is complete or failed.
     pub covered: Vec<Date>,
-    /// Dates of which jobs are under way and nothing has to be published.
+    /// Dates with jobs in progress and nothing to publish.
     pub in_flight: Vec<Date>,
-    /// Single meetings that need nothing: complete or under way.
+    /// Single meetings that are complete or in progress.
     pub held: Vec<MeetingUuid>,
-    /// Failed details of the wanted dates: their dead letters wait for an operator.
+    /// Number of failed details of the requested dates. Their dead letters wait for an operator.
     pub failed: u64,
 }
 
-/// Compares what is wanted with what is held.
+/// Compares the request with the coverage.
 pub fn plan(now: Timestamp, wanted: &Wanted, coverage: &Coverage, quota: &Quota) -> Plan {
     let days = coverage.days();
     let mut planning = Planning {
@@ -124,12 +124,12 @@ pub fn plan(now: Timestamp, wanted: &Wanted, coverage: &Coverage, quota: &Quota)
     planning.finish(price)
 }
 
-/// The first of the dates that are daily work.
+/// Returns the first date that is daily work.
 pub(crate) fn daily_since(now: Timestamp) -> Date {
     today(now).checked_sub(DAILY_DAYS.days()).unwrap_or(Date::MIN)
 }
 
-/// True for a job that is planned and not lost, as far as one can tell.
+/// True if a job is planned and does not count as lost.
 pub(crate) fn is_under_way(known: &Known, now: Timestamp, queues: Queues) -> bool {
     let leased = match queues {
         Queues::Hold => true,
@@ -156,7 +156,7 @@ impl Planning<'_> {
         let before = self.tasks.len();
         let mut under_way = false;
         let mut listed = Vec::new();
-        // A detail that cannot be read back is named again by its list only.
+        // If the job of a missing detail cannot be decoded, only reading the list again can name the detail.
         let again = day.details.iter().any(|known| self.is_missing(known) && details::task(known).is_none());
         for (event, task) in self.wanted.lists(date) {
             match day.list(event) {
@@ -176,7 +176,7 @@ impl Planning<'_> {
         }
     }
 
-    /// Plans a detail again where its list will not do so; says whether it is under way.
+    /// Plans a detail again if its list will not do so. Returns true if the detail is in progress.
     fn detail(&mut self, detail: Detail<'_>, listed: &[Event]) -> bool {
         let Detail { known, event, task } = detail;
         match known.state {
@@ -196,7 +196,7 @@ impl Planning<'_> {
         }
     }
 
-    /// Plans single meetings. A failed one is tried again: its uuid was given by hand.
+    /// Plans single meetings. A failed meeting is planned again, because an operator named it.
     fn meetings(&mut self, coverage: &Coverage) {
         if self.wanted.meeting_uuids.is_empty() {
             return;
@@ -210,7 +210,7 @@ impl Planning<'_> {
             if !self.wanted.force && known.is_some_and(is_held) {
                 self.held.push(uuid.clone());
             } else if planned.insert(id) {
-                // What an earlier list said of the meeting saves the call for its header, and keeps its date.
+                // The facts of an earlier list save the call for the header and keep the date.
                 self.tasks.push(match known.and_then(details::task) {
                     Some(listed) if self.wanted.force => with_header(listed),
                     Some(listed) => listed,
@@ -220,7 +220,7 @@ impl Planning<'_> {
         }
     }
 
-    /// True for a detail that is incomplete, cancelled, or planned so long ago that it counts as lost.
+    /// True for a detail that is incomplete, cancelled or lost.
     fn is_missing(&self, known: &Known) -> bool {
         match known.state {
             ReceiptState::Incomplete | ReceiptState::Cancelled => true,
@@ -243,7 +243,7 @@ impl Planning<'_> {
     }
 }
 
-/// The task of a meeting of which only the uuid is known.
+/// Returns the task of a meeting of which only the uuid is known.
 pub(crate) fn picked(uuid: &MeetingUuid) -> Task {
     let meeting = MeetingContext {
         meeting_uuid: uuid.clone(),
@@ -256,7 +256,7 @@ pub(crate) fn picked(uuid: &MeetingUuid) -> Task {
     Task::Participants { meeting, event: Event::Meeting, listing: None, api: None, date: None, header: true }
 }
 
-/// The same task, for which the header is fetched again.
+/// Returns the same task, which also fetches the header.
 fn with_header(mut task: Task) -> Task {
     if let Task::Participants { header, .. } = &mut task {
         *header = true;
@@ -264,7 +264,7 @@ fn with_header(mut task: Task) -> Task {
     task
 }
 
-/// `None` only if a job could not be written as JSON, which no task is able to bring about.
+/// Returns `None` if the job cannot be serialised, which does not happen for these tasks.
 fn planned(task: Task, run: RunId, lane: Lane, now: Timestamp) -> Option<PlannedJob> {
     let queue = Queue::jobs(task.family(), lane);
     let job = task.into_job(run, lane, now);

@@ -1,4 +1,4 @@
-//! What a plan will cost: calls per class, share of the day's quota, time. An estimate that says what it rests on.
+//! The price of a plan: calls per class, share of the day's quota, and time. An estimate that states its basis.
 
 mod history;
 mod quota;
@@ -22,40 +22,40 @@ use crate::figures::{DAY, counted, duration, grouped};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Price {
-    /// Resource-intensive calls: the lists.
+    /// Resource-intensive calls, for lists.
     pub resource_intensive: u64,
-    /// Heavy calls: the details.
+    /// Heavy calls, for details.
     pub heavy: u64,
-    /// Detail jobs that the heavy calls are for.
+    /// Number of detail jobs that the heavy calls are for.
     pub details: u64,
-    /// Calls to a server that has no quota.
+    /// Calls to a server without a quota.
     #[serde(default)]
     pub other: u64,
-    /// Calls of both classes that a day allows; 0 where there is no quota.
+    /// Calls of both classes allowed per day; 0 without a quota.
     pub per_day: u64,
-    /// How many of them were left when this was reckoned, where that was known.
+    /// Calls left today when the price was computed, if known.
     pub left_today: Option<u64>,
-    /// How many days' quota it needs; 1 when it is no more than one day allows.
+    /// Number of days whose quota the plan needs; at least 1.
     pub quota_days: u64,
-    /// Seconds it takes at the very least.
+    /// Minimum duration in seconds.
     pub seconds: u64,
-    /// When it is done at the earliest.
+    /// Earliest end.
     pub finish_at: Timestamp,
-    /// Lists whose receipts say what they will cost.
+    /// Number of lists whose receipts give their cost.
     pub known: u64,
-    /// Lists whose cost is the mean of others.
+    /// Number of lists whose cost is the mean of others.
     pub estimated: u64,
-    /// Lists of which nothing is known, nor of any other.
+    /// Number of lists whose cost is assumed, because the account has no earlier list.
     pub guessed: u64,
-    /// What the figures rest on, part by part, in words.
+    /// Basis of the figures, part by part, for operators.
     pub basis: Vec<String>,
-    /// From when on the calls may be made; not kept, since it changes.
+    /// When calls are allowed. Not stored, because it changes.
     #[serde(skip)]
     pub opens: Opens,
 }
 
 impl Price {
-    /// The price of calls that no quota counts.
+    /// Returns the price of calls that have no quota.
     pub(crate) fn without_quota(now: Timestamp, calls: u64, per_second: f64, basis: String) -> Self {
         let seconds = if per_second > 0.0 { whole(float(calls) / per_second) } else { 0 };
         Self {
@@ -76,22 +76,22 @@ impl Price {
         }
     }
 
-    /// Calls of both classes.
+    /// Returns the calls of both classes.
     pub fn calls(&self) -> u64 {
         self.resource_intensive.saturating_add(self.heavy)
     }
 
-    /// Part of a whole day's quota; 1.0 is all of it.
+    /// Returns the calls as a share of a full day's quota; 1.0 is all of it.
     pub fn share_of_day(&self) -> f64 {
         float(self.calls()) / float(self.per_day.max(1))
     }
 
-    /// Part of what was left of the day's quota, where that was known; above 1.0 it does not fit into today.
+    /// Returns the calls as a share of what is left today, if known. Above 1.0 the plan does not fit into today.
     pub fn share_of_left(&self) -> Option<f64> {
         self.left_today.map(|left| float(self.calls()) / float(left.max(1)))
     }
 
-    /// The share of today's quota in words.
+    /// Describes the share of today's quota.
     pub fn share(&self) -> String {
         if self.per_day == 0 {
             return "none: nobody counts these calls".to_owned();
@@ -110,7 +110,7 @@ impl Price {
         }
     }
 
-    /// Until when nothing may be called, in words; `None` where calls may be made.
+    /// Describes until when calls are paused; `None` if they are allowed.
     pub fn paused(&self) -> Option<String> {
         match self.opens {
             Opens::Now => None,
@@ -119,7 +119,7 @@ impl Price {
         }
     }
 
-    /// When it is done, in words.
+    /// Describes the earliest end.
     pub fn finish(&self) -> String {
         if self.opens == Opens::ByHand {
             return format!("{} after it is resumed, at the earliest", duration(self.seconds));
@@ -127,7 +127,7 @@ impl Price {
         format!("{} at the earliest ({})", hour(self.finish_at), duration(self.seconds))
     }
 
-    /// All of it in a sentence; `whom` is called, by name.
+    /// Describes the whole price in a sentence; `whom` is the name of the called server.
     pub fn sentence(&self, whom: &str) -> String {
         if self.other > 0 {
             return format!("about {} to {whom}, done {}", counted(self.other, "call"), self.finish());
@@ -144,12 +144,12 @@ impl Price {
     }
 }
 
-/// A time to the minute: nobody plans by seconds.
+/// Formats a time to the minute.
 fn hour(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M UTC").to_string()
 }
 
-/// The price of publishing `tasks`.
+/// Computes the price of publishing `tasks`.
 pub(crate) fn of(
     now: Timestamp,
     tasks: &[Task],
@@ -163,7 +163,7 @@ pub(crate) fn of(
         match task {
             Task::Meetings { date } => sum.list(Event::Meeting, *date, days.get(date), &history, now),
             Task::Webinars { date } => sum.list(Event::Webinar, *date, days.get(date), &history, now),
-            // Two lists of one host, a page each.
+            // Two lists of one host, one page each.
             Task::HostMeetings { .. } => sum.detail(2.0),
             Task::Participants { header, .. } => {
                 sum.detail(history.calls_per_detail() + f64::from(u8::from(*header)));
@@ -196,7 +196,7 @@ fn after(now: Timestamp, seconds: u64) -> Timestamp {
     now.checked_add(wait).unwrap_or(Timestamp::MAX)
 }
 
-/// The least time: at the rates, and not before the midnights at which enough quota has come back.
+/// Returns the minimum duration: limited by the rates, and by the midnights that renew the quota.
 fn seconds(now: Timestamp, lists: u64, heavy: u64, quota: &Quota) -> u64 {
     let at = |calls: u64, rate: f64| if rate > 0.0 { whole(float(calls) / rate) } else { 0 };
     let by_rate = at(lists, quota.resource_intensive_per_second).max(at(heavy, quota.heavy_per_second));
@@ -213,8 +213,8 @@ fn seconds(now: Timestamp, lists: u64, heavy: u64, quota: &Quota) -> u64 {
     by_rate.saturating_add(paused).max(by_day)
 }
 
-/// Seconds until the midnight with which the last of the days begins that so many calls need, and what is called on
-/// that day; `None` where today's are enough.
+/// Returns the seconds until the midnight that begins the last day that `calls` need, and the calls on that day. `None`
+/// if today's quota is enough.
 pub(crate) fn waited(now: Timestamp, calls: u64, left_today: u64, per_day: u64) -> Option<(u64, u64)> {
     let over = calls.saturating_sub(left_today);
     if over == 0 || per_day == 0 {
@@ -234,7 +234,7 @@ pub(crate) fn float(value: u64) -> f64 {
     value as f64
 }
 
-/// Rounded up; half a call is a call.
+/// Rounds up: half a call is a call.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "never negative, saturates")]
 pub(crate) fn whole(value: f64) -> u64 {
     (value - 1e-9).ceil().max(0.0) as u64

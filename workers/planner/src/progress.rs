@@ -1,4 +1,4 @@
-//! How far a run is: from counts over its receipts, never from the receipts themselves.
+//! Progress of a run, computed from counts of its receipts.
 
 use jiff::{SignedDuration, Timestamp};
 use messages::{Calls, ReceiptState};
@@ -7,38 +7,38 @@ use serde::Serialize;
 use crate::price::{float, waited, whole};
 use crate::{RunRecord, RunState};
 
-/// What the receipts of a run add up to.
+/// Counts of the receipts of a run.
 ///
-/// A receipt belongs to the run that planned its job last: when a later run plans a job again, the job's receipt,
-/// with its state and its calls, counts there and no longer here.
+/// A receipt belongs to the run that planned its job last. If a later run plans a job again, the receipt's state and
+/// calls count there.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Progress {
-    /// Jobs that are published and not finished.
+    /// Published jobs that are not finished.
     pub waiting: u64,
-    /// Jobs of which everything came.
+    /// Complete jobs.
     pub complete: u64,
-    /// Jobs of which something is missing.
+    /// Incomplete jobs.
     pub incomplete: u64,
-    /// Jobs that were given up: dead letters.
+    /// Failed jobs, which are dead letters.
     pub dead: u64,
-    /// Jobs that were taken out.
+    /// Cancelled jobs.
     pub cancelled: u64,
-    /// How many of the waiting are lists, of which more jobs will come.
+    /// Number of waiting jobs that are lists, which publish more jobs.
     pub lists_waiting: u64,
-    /// Jobs that came of lists.
+    /// Number of jobs that lists published.
     pub listed: u64,
-    /// Jobs that the plan itself published.
+    /// Number of jobs that the plan itself published.
     pub planned: u64,
-    /// API calls of all attempts at each job.
+    /// API calls of all attempts of all jobs.
     pub calls: Calls,
     /// Jobs finished in the last [`Progress::recent_seconds`].
     pub recent: u64,
-    /// Seconds that the rate is the mean of.
+    /// Period of the recent rate, in seconds.
     pub recent_seconds: u64,
 }
 
 impl Progress {
-    /// Counts jobs by their state.
+    /// Adds a number of jobs in a state.
     pub fn count(&mut self, state: ReceiptState, jobs: u64) {
         let count = match state {
             ReceiptState::Planned => &mut self.waiting,
@@ -50,17 +50,17 @@ impl Progress {
         *count = count.saturating_add(jobs);
     }
 
-    /// Jobs that are finished, in whichever way.
+    /// Returns the number of finished jobs, in any final state.
     pub fn done(&self) -> u64 {
         self.complete.saturating_add(self.incomplete).saturating_add(self.dead).saturating_add(self.cancelled)
     }
 
-    /// Jobs that have a receipt.
+    /// Returns the number of jobs with a receipt.
     pub fn jobs(&self) -> u64 {
         self.done().saturating_add(self.waiting)
     }
 
-    /// Jobs in all: while lists wait, what the price expects of them counts, too.
+    /// Returns the total number of jobs. While lists wait, adds the details that the price expects of them.
     pub fn expected(&self, run: &RunRecord) -> u64 {
         if self.lists_waiting == 0 || run.state == RunState::Cancelled {
             return self.jobs();
@@ -71,10 +71,10 @@ impl Progress {
         self.jobs().saturating_add(to_come)
     }
 
-    /// Jobs whose receipts belong to a later run by now, which planned them again: at least so many, since a list
-    /// that has gone there no longer says here how many jobs came of it.
+    /// Returns the minimum number of jobs that a later run planned again, so that their receipts belong to it. The details
+    /// of a list that moved to a later run are unknown here.
     pub fn taken_over(&self, run: &RunRecord) -> u64 {
-        // Until the plan is published and all lists are read, receipts are on their way.
+        // Some receipts are missing until the plan is published and all lists are read.
         if self.lists_waiting > 0 || run.state == RunState::Publishing {
             return 0;
         }
@@ -82,19 +82,19 @@ impl Progress {
         run.jobs.saturating_sub(self.planned).saturating_add(self.listed.saturating_sub(details))
     }
 
-    /// Jobs finished in a minute, lately; `None` when none was.
+    /// Returns the recent rate in jobs per minute; `None` if no job finished recently.
     pub fn per_minute(&self) -> Option<f64> {
         let known = self.recent > 0 && self.recent_seconds > 0;
         known.then(|| float(self.recent) * 60.0 / float(self.recent_seconds))
     }
 
-    /// When all jobs are finished if it goes on as of late, or where nothing moved of late as since it was planned; not
-    /// before as many days have begun as the calls that are left need. `None` when nothing waits or nothing was done.
+    /// Returns the expected end at the recent rate, or at the mean rate since planning if nothing finished recently.
+    /// Never before the UTC day on which the quota allows the last call. `None` if no job waits or none has finished.
     pub fn finished_at(&self, run: &RunRecord, now: Timestamp) -> Option<Timestamp> {
         let left = self.expected(run).saturating_sub(self.done());
         let rate = self.per_minute().or_else(|| self.mean_per_minute(run, now)).filter(|_| left > 0)?;
         let by_rate = whole(float(left) * 60.0 / rate);
-        // What others have used of today is not known here: the least time, as if it were nothing.
+        // The calls made today are unknown here: assume none, which gives the earliest end.
         let per_day = run.price.per_day;
         let by_quota =
             waited(now, self.calls_left(run, left), per_day, per_day).map_or(0, |(waited, _)| waited);
@@ -102,12 +102,12 @@ impl Progress {
         now.checked_add(SignedDuration::from_secs(seconds)).ok()
     }
 
-    /// Calls that `left` jobs need, by what the price says of all.
+    /// Returns the calls that `left` jobs need, in proportion to the price.
     fn calls_left(&self, run: &RunRecord, left: u64) -> u64 {
         whole(float(run.price.calls()) * float(left) / float(self.expected(run).max(1)))
     }
 
-    /// Jobs finished in a minute, since the run was planned.
+    /// Returns the mean rate since the run was planned, in jobs per minute.
     fn mean_per_minute(&self, run: &RunRecord, now: Timestamp) -> Option<f64> {
         let seconds =
             u64::try_from(now.duration_since(run.planned_at).as_secs()).ok().filter(|span| *span > 0)?;
@@ -164,7 +164,7 @@ mod tests {
 
     #[test]
     fn while_lists_wait_what_will_come_of_them_counts() {
-        // Two lists and three named details; 203 details are expected in all, 90 came of the first list.
+        // Two lists and three named details. The price expects 203 details; the first list published 90.
         let run = run(5, 203, 2);
         let mut progress =
             Progress { lists_waiting: 1, listed: 90, recent: 30, recent_seconds: 600, ..Progress::default() };
@@ -191,7 +191,7 @@ mod tests {
 
     #[test]
     fn a_backfill_of_many_days_does_not_end_before_they_have_begun() {
-        // 20 x 48,000 calls; 60,000 jobs are done, and 32 were every second of the last ten minutes.
+        // 20 x 48,000 calls; 60,000 jobs are done, at 32 per second in the last ten minutes.
         let mut backfill = run(960_000, 960_000, 0);
         backfill.price.heavy = 960_000;
         let mut progress =
@@ -201,10 +201,10 @@ mod tests {
         let now = at("2026-01-07T02:00:00Z");
         let end = progress.finished_at(&backfill, now).unwrap();
         assert_eq!(end, at("2026-01-25T00:00:00Z"), "48,000 today at most, then 17 full days, and a rest");
-        // The day is spent, nothing moves: as fast as in the 24 hours since it was planned.
+        // The quota of the day is spent and nothing finishes: the mean rate of the 24 hours since planning applies.
         let spent = Progress { recent: 0, ..progress };
         assert_eq!(spent.finished_at(&backfill, now).unwrap(), at("2026-01-22T02:00:00Z").max(end));
-        // A run whose calls nobody counts.
+        // A run without a quota.
         backfill.price.per_day = 0;
         assert_eq!(spent.finished_at(&backfill, now).unwrap(), at("2026-01-22T02:00:00Z"));
     }

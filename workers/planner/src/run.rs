@@ -1,5 +1,5 @@
-//! The record of a run: what was planned, at which price, and what became of it. One row per run in the store's
-//! index `runs`. Must not know how rows are written.
+//! The record of a run: request, price and state, one row per run in the store's index `runs`. Independent of how rows
+//! are written.
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -8,20 +8,20 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Plan, Price};
 
-/// How far a run has come, as far as its plan goes; its jobs have receipts of their own.
+/// State of a run's plan. The jobs have their own receipts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RunState {
-    /// Its jobs are being published; if it stays so, whoever published them was stopped in the middle.
+    /// Its jobs are being published. If it stays in this state, the publisher was stopped.
     Publishing,
     /// Its jobs are published.
     Published,
-    /// It is cancelled: what of it still waits is taken out.
+    /// Cancelled: its waiting jobs are removed from the queues.
     Cancelled,
 }
 
 impl RunState {
-    /// The state as it stands in the rows.
+    /// Returns the name used in rows.
     pub fn name(self) -> &'static str {
         match self {
             Self::Publishing => "publishing",
@@ -31,7 +31,7 @@ impl RunState {
     }
 }
 
-/// Who planned a run.
+/// Command or role that planned a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Origin {
@@ -39,12 +39,12 @@ pub enum Origin {
     Plan,
     /// An operator, with `ua run`.
     Run,
-    /// The clock.
+    /// The schedule.
     Schedule,
 }
 
 impl Origin {
-    /// The origin as it stands in the rows.
+    /// Returns the name used in rows.
     pub fn name(self) -> &'static str {
         match self {
             Self::Plan => "plan",
@@ -54,7 +54,7 @@ impl Origin {
     }
 }
 
-/// What was asked for, whatever the source: what a run is known by.
+/// A request in the form common to all sources.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Asked {
     /// The run.
@@ -63,50 +63,50 @@ pub struct Asked {
     pub lane: Lane,
     /// The dates.
     pub dates: Vec<Date>,
-    /// How many single meetings.
+    /// Number of single meetings.
     pub meetings: u64,
-    /// How many single episodes.
+    /// Number of single episodes.
     pub episodes: u64,
-    /// Jobs that belong to none of the dates: their receipts are the run's all the same.
+    /// Jobs of no date. Their receipts also belong to the run.
     pub picked: Vec<JobId>,
 }
 
-/// A run. Not of a fixed shape for ever: a field that an older `ua` does not know is left aside by it.
+/// A run. Readers ignore unknown fields, so that an older `ua` can read newer rows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunRecord {
-    /// Its id; also the row's.
+    /// Id of the run and of the row.
     pub run: RunId,
-    /// How far its plan has come.
+    /// State of the plan.
     pub state: RunState,
-    /// Who planned it.
+    /// Command or role that planned the run.
     pub origin: Origin,
-    /// The firing of the schedule that it was planned for.
+    /// The firing of the schedule that the run was planned for.
     pub slot: Option<Timestamp>,
     /// The lane of its jobs.
     pub lane: Lane,
-    /// The first of its dates.
+    /// First date.
     pub from: Option<Date>,
-    /// The last of its dates.
+    /// Last date.
     pub to: Option<Date>,
-    /// How many dates were wanted.
+    /// Number of requested dates.
     pub dates: u64,
-    /// How many single meetings were wanted.
+    /// Number of requested meetings.
     pub meetings: u64,
-    /// How many single episodes were wanted.
+    /// Number of requested episodes.
     #[serde(default)]
     pub episodes: u64,
-    /// Jobs that the plan published; lists publish more.
+    /// Number of jobs that the plan published. Lists publish more.
     pub jobs: u64,
-    /// When it was planned.
+    /// When the run was planned.
     pub planned_at: Timestamp,
-    /// When it came into its state.
+    /// When the state last changed.
     pub changed_at: Timestamp,
-    /// What it was to cost.
+    /// The price when the run was planned.
     pub price: Price,
 }
 
 impl RunRecord {
-    /// The record of a plan that is about to be published.
+    /// Creates the record of a plan before it is published.
     pub fn new(now: Timestamp, asked: &Asked, plan: &Plan, origin: Origin, slot: Option<Timestamp>) -> Self {
         let Asked { run, lane, dates, meetings, episodes, .. } = asked;
         Self {
@@ -127,14 +127,14 @@ impl RunRecord {
         }
     }
 
-    /// The same in a later state.
+    /// Returns the record in a later state.
     #[must_use]
     pub fn into_state(self, state: RunState, now: Timestamp) -> Self {
         Self { state, changed_at: now.max(self.planned_at), ..self }
     }
 
-    /// The external version of the row. A cancelled run stays cancelled: whoever is still publishing it writes an
-    /// older version.
+    /// Returns the row's external version. A cancelled run stays cancelled, because a publisher still in progress
+    /// writes an older version.
     pub fn version(&self) -> i64 {
         let planned = self.planned_at.as_millisecond();
         match self.state {

@@ -1,4 +1,4 @@
-//! When the clock plans, and what: pure, the time comes as a value.
+//! When the scheduler plans, and which dates. Pure: time is passed in.
 
 use jiff::civil::{Date, Time};
 use jiff::tz::TimeZone;
@@ -11,19 +11,19 @@ use crate::cron::{Cron, CronError};
 use crate::daily::incomplete;
 use crate::opencast::{recent_dates, today as date_in};
 
-/// Days before yesterday that are looked at while something of them is missing.
+/// Days before yesterday that are planned while they are incomplete.
 const LATE_DAYS: i32 = 3;
-/// After so many days a date is looked at once more.
+/// Age in days at which a date is checked once more.
 const SECOND_LOOK: i32 = 7;
-/// No list of Zoom's reaches further back: about six months. What is older of Opencast is planned by hand.
+/// Maximum age of a scheduled date: Zoom lists about six months. Older Opencast dates are planned by hand.
 const LISTED_DAYS: i32 = 180;
-/// Every expression that fires at all fires within eight years: on a 29th of February at the latest.
+/// Longest time between two firings in days: a 29th of February can be eight years away.
 const LONGEST: i32 = 366 * 8 + 1;
 
 /// A cron expression in a time zone.
 ///
-/// A time that the change to summer time leaves out fires as much later as the clock is put forward; one that occurs
-/// twice fires the first time.
+/// A time that a change to daylight saving time skips fires later by the length of the change. A time that occurs twice
+/// fires the first time.
 #[derive(Debug, Clone)]
 pub struct Schedule {
     cron: Cron,
@@ -31,26 +31,26 @@ pub struct Schedule {
 }
 
 impl Schedule {
-    /// Reads an expression of five fields: minute, hour, day, month, weekday.
+    /// Parses an expression of five fields: minute, hour, day, month, weekday.
     ///
     /// # Errors
-    /// When it is none; the error names the field.
+    /// Returns an error that names the invalid field.
     pub fn parse(expression: &str, zone: TimeZone) -> Result<Self, CronError> {
         Ok(Self { cron: Cron::parse(expression)?, zone })
     }
 
-    /// The first firing after `time`; `None` only at the end of the calendar.
+    /// Returns the first firing after `time`; `None` only at the end of the calendar.
     pub fn next_after(&self, time: Timestamp) -> Option<Timestamp> {
-        // A zone may be hours ahead of the date before.
+        // A clock change can shift a firing of the day before past midnight.
         let first = self.zone.to_datetime(time).date().yesterday().unwrap_or(Date::MIN);
         let mut days = first.series(1.day()).take(usize::try_from(LONGEST).unwrap_or(0));
         days.find_map(|date| self.on(date).filter(|firing| *firing > time).min())
     }
 
-    /// The last firing that has come since `last` was done, however many there were: a missed firing is made up
-    /// once. `None` when there was none.
+    /// Returns the latest firing after `last`, the last firing that was done; `None` if there is none. Several missed
+    /// firings are made up once.
     pub fn due(&self, now: Timestamp, last: Timestamp) -> Option<Timestamp> {
-        // From near to far: a schedule of every minute is not to be followed over months.
+        // Search recent spans first, so that a schedule of every minute is not followed over months.
         let spans = [1, 24, 24 * 32, 24 * 366].map(SignedDuration::from_hours);
         let starts =
             spans.iter().filter_map(|span| now.checked_sub(*span).ok()).filter(|start| *start > last);
@@ -77,9 +77,9 @@ impl Schedule {
     }
 }
 
-/// The dates that a firing plans, in order: yesterday; the three days before it and the date of a week ago, as far as
-/// something of them is missing; and every date whose turn has gone by since `last`, the last firing that was done.
-/// The plan publishes only what they need.
+/// Returns the dates that a firing plans, in order: yesterday; the three days before it and the date of a week ago, if
+/// they are incomplete; and every date that became due since `last`, the last firing that was done. The plan publishes
+/// only missing jobs.
 pub fn scheduled(now: Timestamp, last: Option<Timestamp>, coverage: &Coverage) -> Vec<Date> {
     let today = today(now);
     let mut dates: Vec<Date> = missed(now, last);
@@ -94,10 +94,9 @@ pub fn scheduled(now: Timestamp, last: Option<Timestamp>, coverage: &Coverage) -
     dates
 }
 
-/// The dates of the server's zone that a firing plans of Opencast, in order: those that are planned when nobody names
-/// any, as they are now and as they were at `last`, the last firing that was done, and all between; and every date since
-/// [`oldest_lectures`] whose receipt is not complete, or says that it was read at a time that is still to come. The plan
-/// publishes only what they need.
+/// Returns the Opencast dates that a firing plans, in order, in the server's zone: the default dates now and at `last`,
+/// the last firing that was done, and all between; and every date since [`oldest_lectures`] whose receipt is not
+/// complete or has a start in the future. The plan publishes only missing jobs.
 pub fn scheduled_lectures(
     now: Timestamp,
     last: Option<Timestamp>,
@@ -106,7 +105,7 @@ pub fn scheduled_lectures(
 ) -> Vec<Date> {
     let oldest = oldest_lectures(now, zone);
     let first = |now| recent_dates(now, zone).first().copied();
-    // What was recent at the last firing may have been read before it was over, and not since.
+    // A date that was recent at the last firing may have been read only before its end.
     let begin = last.and_then(first).into_iter().chain(first(now)).min().unwrap_or(oldest);
     let mut dates = span(begin.max(oldest), date_in(now, zone));
     dates.extend(coverage.unfinished_actions(now).filter(|date| *date >= oldest));
@@ -115,24 +114,24 @@ pub fn scheduled_lectures(
     dates
 }
 
-/// The oldest date of Opencast's that a firing looks at.
+/// Returns the oldest Opencast date that a firing plans.
 pub fn oldest_lectures(now: Timestamp, zone: &TimeZone) -> Date {
     date_in(now, zone).saturating_sub(LISTED_DAYS.days())
 }
 
-/// Of dates that a scheduled plan of Opencast is about: the older ones, and those that are daily work.
+/// Splits the dates of a scheduled Opencast plan into older dates and daily work.
 pub fn lectures_by_age(now: Timestamp, zone: &TimeZone, dates: &[Date]) -> (Vec<Date>, Vec<Date>) {
     let since = recent_dates(now, zone).first().copied().unwrap_or(Date::MIN);
     dates.iter().partition(|date| **date < since)
 }
 
-/// Of dates that a scheduled plan is about: the older ones, and those that are daily work.
+/// Splits the dates of a scheduled plan into older dates and daily work.
 pub fn by_age(now: Timestamp, dates: &[Date]) -> (Vec<Date>, Vec<Date>) {
     let since = crate::plan::daily_since(now);
     dates.iter().partition(|date| **date < since)
 }
 
-/// Dates whose second look has come since `last`: a week is over.
+/// Returns the dates that became a week old since `last`.
 pub fn second_looks(now: Timestamp, last: Option<Timestamp>) -> Vec<Date> {
     let end = today(now).saturating_sub(SECOND_LOOK.days());
     let begin = match last {
@@ -142,7 +141,7 @@ pub fn second_looks(now: Timestamp, last: Option<Timestamp>) -> Vec<Date> {
     span(begin.max(today(now).saturating_sub(LISTED_DAYS.days())), end)
 }
 
-/// Dates that became yesterday since `last`.
+/// Returns the dates that became yesterday since `last`.
 fn missed(now: Timestamp, last: Option<Timestamp>) -> Vec<Date> {
     let Some(last) = last else { return Vec::new() };
     let Ok(yesterday) = today(now).yesterday() else { return Vec::new() };
@@ -153,8 +152,8 @@ fn span(begin: Date, end: Date) -> Vec<Date> {
     crate::days(begin, end).unwrap_or_default()
 }
 
-/// Meetings whose list counts more participants than sessions came, although the job was content: `counts` are the
-/// lists', by meeting. They are to be fetched once more.
+/// Returns the meetings whose complete detail has fewer sessions than its list counts participants, to fetch them
+/// again. `counts` are the counts of the lists, by meeting.
 pub fn short<'a>(
     counts: impl IntoIterator<Item = (&'a MeetingUuid, u64)>,
     coverage: &Coverage,

@@ -1,4 +1,4 @@
-//! When a date's list can be trusted.
+//! When a date's list is final.
 
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
@@ -7,11 +7,11 @@ use messages::ReceiptState;
 use crate::calendar::start_of;
 use crate::coverage::Known;
 
-/// How long after the end of a date its list can be trusted to name every meeting.
+/// Time after the end of a date until its list contains every meeting.
 pub const SETTLED_AFTER: SignedDuration = SignedDuration::from_hours(1);
 
-/// True when the list of `date` is complete and was read when nothing could be missing from it. A time in the future was
-/// set by a clock that was wrong: who knows when it was read.
+/// True if the list of `date` is complete and was read after the date was settled. A start in the future does not
+/// count, because it comes from a wrong clock.
 pub(crate) fn is_final(date: Date, list: &Known, now: Timestamp) -> bool {
     let over = date.tomorrow().ok().and_then(start_of);
     let settled = over.and_then(|over| over.checked_add(SETTLED_AFTER).ok());

@@ -1,9 +1,9 @@
-//! Windows of UTC dates: a range tiled into days, or into spans that one query may ask for.
+//! Splits a range of UTC dates into days, or into windows that one query may span.
 
 use jiff::ToSpan;
 use jiff::civil::Date;
 
-/// Dates from `from` to `to`, both included.
+/// Dates from `from` to `to`, both inclusive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Window {
     /// The first date.
@@ -12,45 +12,46 @@ pub struct Window {
     pub to: Date,
 }
 
-/// Why a range is none.
+/// Why a range is invalid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum WindowError {
     /// The range ends before it begins.
     #[error("the range begins on {from} and ends before that, on {to}: swap the two dates")]
     Reversed {
-        /// Where it begins.
+        /// First date of the range.
         from: Date,
-        /// Where it ends.
+        /// Last date of the range.
         to: Date,
     },
 }
 
-/// Every date of a range, in order.
+/// Returns every date of a range, in order.
 ///
 /// # Errors
-/// When `from` is after `to`.
+/// Returns an error if `from` is after `to`.
 pub fn days(from: Date, to: Date) -> Result<Vec<Date>, WindowError> {
     Ok(windows(from, to)?.into_iter().map(|window| window.from).collect())
 }
 
-/// Tiles a range into windows of one day, one per list job.
+/// Splits a range into windows of one day, one per list job.
 ///
 /// # Errors
-/// When `from` is after `to`.
+/// Returns an error if `from` is after `to`.
 pub fn windows(from: Date, to: Date) -> Result<Vec<Window>, WindowError> {
     tile(from, to, Some)
 }
 
-/// Tiles a range into windows that one query may span: from a day to the day before the same day of the next
-/// month, which is a calendar month at most.
+/// Splits a range into windows that one query may span: from a day to the day before the same day of the next month, at
+/// most a calendar month.
 ///
 /// # Errors
-/// When `from` is after `to`.
+/// Returns an error if `from` is after `to`.
 pub fn query_windows(from: Date, to: Date) -> Result<Vec<Window>, WindowError> {
     tile(from, to, |first| first.checked_add(1.month()).ok()?.yesterday().ok())
 }
 
-/// Windows in order without overlap or gap; `last` says where a window that begins on a day would end.
+/// Splits a range into windows without overlap or gap, in order. `last` returns the end of a window that begins on a
+/// day.
 fn tile(from: Date, to: Date, last: impl Fn(Date) -> Option<Date>) -> Result<Vec<Window>, WindowError> {
     if from > to {
         return Err(WindowError::Reversed { from, to });
@@ -58,7 +59,7 @@ fn tile(from: Date, to: Date, last: impl Fn(Date) -> Option<Date>) -> Result<Vec
     let mut windows = Vec::new();
     let mut next = Some(from);
     while let Some(first) = next.filter(|first| *first <= to) {
-        // Only at the end of the calendar is there no end: then the range ends it.
+        // Past the end of the calendar `last` returns `None`: the window ends with the range.
         let end = last(first).unwrap_or(to).clamp(first, to);
         windows.push(Window { from: first, to: end });
         next = end.tomorrow().ok();

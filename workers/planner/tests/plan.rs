@@ -1,4 +1,4 @@
-//! What is planned for which receipts.
+//! Tests of the jobs that a plan publishes for given receipts.
 #![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
 
 use std::collections::BTreeMap;
@@ -63,7 +63,7 @@ fn detail_task(number: u8, date: Date, event: Event) -> Task {
     }
 }
 
-/// The receipt a job of this task has in a state; planned when a planned one was published at `at`.
+/// The receipt of this task's job in a state. A `planned` receipt was published at `at`.
 fn receipt(task: Task, state: ReceiptState, at: Timestamp) -> Receipt {
     let job = task.clone().into_job("earlier".into(), Lane::Backfill, at);
     let done = state != ReceiptState::Planned;
@@ -357,7 +357,7 @@ proptest! {
         let plan = planned(&wanted, &before);
         let dates: Vec<_> = plan.jobs.iter().filter_map(|job| job.receipt.date).collect();
         let still = plan.covered.iter().chain(&plan.in_flight).filter(|date| dates.contains(date));
-        // Only a meeting that was named by itself may belong to a date that needs nothing.
+        // Only a meeting that was requested by uuid may belong to a date that needs nothing.
         prop_assert!(still.count() == 0 || !wanted.meeting_uuids.is_empty());
         let mut ids = ids(&plan);
         let all = ids.len();

@@ -1,4 +1,4 @@
-//! What a plan costs, and what it says it rests on.
+//! Tests of the price of a plan and its basis.
 #![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
 
 use jiff::civil::{Date, date};
@@ -33,7 +33,7 @@ fn wanted(dates: &[Date]) -> Wanted {
     }
 }
 
-/// The receipt of a list that was read when nothing could be missing from it.
+/// The receipt of a final list.
 fn listed(date: Date, jobs: u64, calls: u64) -> Receipt {
     let (task, read) = (Task::Meetings { date }, now());
     Receipt {
@@ -122,7 +122,7 @@ fn experience_says_what_a_detail_costs() {
     let dashboard = of(Experience { meetings: 1_000, hosts: 0, heavy: 1_040 });
     assert_eq!((dashboard.heavy, dashboard.details), (104, 100));
     assert!(words(&dashboard).contains("1.04 heavy calls a detail, the mean of 1,000 complete ones"));
-    // On the Reports path the list names hosts: each is two calls, and has ten meetings here.
+    // On the Reports path the list names hosts. Each host is two calls and has ten meetings here.
     let reports = of(Experience { meetings: 500, hosts: 50, heavy: 600 });
     assert_eq!((reports.heavy, reports.details), (1_200, 1_100));
 }
@@ -140,7 +140,7 @@ fn what_is_left_of_today_decides_when_it_is_done() {
     let backfill = price(&month, &[listed(DAY, 5_000, 34)], &QUOTA);
     assert_eq!((backfill.resource_intensive, backfill.heavy), (30 * 34, 150_000));
     assert_eq!(backfill.quota_days, 4);
-    // Today 48,000, then two whole days, then 7,020 calls at 32/s.
+    // Today 48,000, then two full days, then 7,020 calls at 32/s.
     assert_eq!(backfill.finish_at, "2026-01-29T00:03:40Z".parse().unwrap(), "{backfill:?}");
 }
 
@@ -236,7 +236,7 @@ proptest! {
         prop_assert!(fresh.seconds <= used.seconds);
         let waited = used.finish_at.duration_since(now());
         prop_assert_eq!(waited, SignedDuration::from_secs(i64::try_from(used.seconds).unwrap()));
-        // Not before the midnight that brings what is missing.
+        // Not before the midnight that renews the quota.
         let left = quota.left_today(now()).unwrap_or(quota.per_day);
         prop_assert!(used.calls() <= left || used.finish_at >= "2026-01-27T00:00:00Z".parse().unwrap());
     }

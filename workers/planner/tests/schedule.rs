@@ -1,4 +1,4 @@
-//! When the clock plans, and what.
+//! Tests of when the scheduler plans, and which dates.
 #![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
 
 use jiff::civil::{Date, date};
@@ -18,7 +18,7 @@ fn at(text: &str) -> Timestamp {
 }
 
 fn zurich() -> TimeZone {
-    // Central European time, by its rules rather than by a file of the system.
+    // Central European time as rules, independent of the system's time zone files.
     TimeZone::posix("CET-1CEST,M3.5.0,M10.5.0/3").unwrap()
 }
 
@@ -52,7 +52,7 @@ fn receipt(task: Task, state: ReceiptState, got: u64, read: Timestamp) -> Receip
     }
 }
 
-/// A list that was read when nothing could be missing from it.
+/// The receipt of a final list.
 fn whole(date: Date) -> Receipt {
     let read = date.tomorrow().unwrap().to_datetime(jiff::civil::time(4, 30, 0, 0));
     let read = TimeZone::UTC.to_timestamp(read).unwrap();
@@ -137,7 +137,7 @@ fn yesterday_and_what_is_missing_of_three_days_and_of_a_week_ago() {
     assert_eq!(scheduled(now, None, &Coverage::default()), [yesterday], "the first time ever");
 }
 
-/// The receipt of a date's user actions, read when the date was over for long.
+/// The receipt of a date's user actions, read two days after the date.
 fn watched(date: Date, state: ReceiptState) -> Receipt {
     let read = date.saturating_add(2.days()).to_datetime(jiff::civil::time(4, 30, 0, 0));
     let read = zurich().to_timestamp(read).unwrap();
@@ -156,9 +156,9 @@ fn opencasts_dates_of_an_outage_are_made_up_and_what_is_not_complete_is_planned_
     let recent = january(&[9, 10, 11, 12]);
     assert_eq!(dates(&[], None), recent, "the first time ever");
     assert_eq!(dates(&[], Some("2026-01-11T04:30:00Z")), january(&[8, 9, 10, 11, 12]));
-    // A week without a firing: from the dates that were recent at the last one.
+    // A week without a firing: from the first recent date of the last firing.
     assert_eq!(dates(&[], Some("2026-01-04T04:30:00Z")), january(&[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]));
-    // A date that fails for longer than dates are recent.
+    // A date that fails until it is no longer recent.
     for state in
         [ReceiptState::Failed, ReceiptState::Incomplete, ReceiptState::Cancelled, ReceiptState::Planned]
     {
@@ -166,7 +166,7 @@ fn opencasts_dates_of_an_outage_are_made_up_and_what_is_not_complete_is_planned_
         let wanted = [vec![date(2025, 12, 1)], recent.clone()].concat();
         assert_eq!(dates(&old, None), wanted, "{state:?}");
     }
-    // One that was read by a clock that was wrong.
+    // A date that was read with a wrong clock.
     let mark = Some(at("2027-01-01T00:00:00Z"));
     let read = Receipt { started_at: mark, ..watched(date(2025, 12, 1), ReceiptState::Complete) };
     assert_eq!(dates(&[read], None), [vec![date(2025, 12, 1)], recent.clone()].concat());

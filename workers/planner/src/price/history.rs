@@ -1,4 +1,4 @@
-//! What the account's own past teaches of dates of which nothing is known yet.
+//! Estimates the cost of unknown dates from the account's past.
 
 use std::collections::BTreeMap;
 
@@ -11,25 +11,25 @@ use crate::coverage::{Day, Known};
 use crate::experience::Experience;
 use crate::settled::is_final;
 
-/// What a list came to.
+/// Cost of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub(super) struct Cost {
-    /// Resource-intensive calls of the list; `None` where no list says it.
+    /// Resource-intensive calls of the list; `None` if no receipt counted them.
     pub(super) calls: Option<f64>,
-    /// Jobs that it published.
+    /// Number of jobs that the list published.
     pub(super) jobs: f64,
 }
 
-/// Where a cost was taken from.
+/// Source of an estimated cost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Source {
-    /// So many lists of the same weekday.
+    /// The mean of this number of lists of the same weekday.
     Weekday(Weekdays, u64),
-    /// So many lists of whatever day.
+    /// The mean of this number of lists of any weekday.
     AnyDay(u64),
 }
 
-/// A weekday that sorts from Monday on.
+/// A weekday, ordered from Monday.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Weekdays(i8);
 
@@ -38,7 +38,7 @@ impl Weekdays {
         Self(day.to_monday_one_offset())
     }
 
-    /// `9 Mondays`.
+    /// Formats the weekday with its number: `9 Mondays`.
     pub(super) fn counted(self, count: u64) -> String {
         let names = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
         let place = usize::try_from(self.0 - 1).unwrap_or(0);
@@ -46,7 +46,7 @@ impl Weekdays {
     }
 }
 
-/// The past: one cost per date that was listed when nothing could be missing from it.
+/// One cost per date whose list is final (`is_final`).
 #[derive(Debug)]
 pub(super) struct History {
     meetings: Vec<(Weekday, Cost)>,
@@ -74,7 +74,7 @@ impl History {
         }
     }
 
-    /// The mean of the lists of this date's weekday; of all lists where there is none.
+    /// Returns the mean cost of the lists of this date's weekday, or of all lists if there is none of that weekday.
     pub(super) fn mean(&self, event: Event, date: Date) -> Option<(Cost, Source)> {
         let past = match event {
             Event::Meeting => &self.meetings,
@@ -89,12 +89,12 @@ impl History {
         mean(&all).map(|mean| (mean, Source::AnyDay(all.len() as u64)))
     }
 
-    /// Heavy calls of one detail. Hardly any meeting has more than a page of sessions: one, where nothing is known.
+    /// Returns the heavy calls per detail, 1 if unknown: nearly every meeting has one page of sessions.
     pub(super) fn calls_per_detail(&self) -> f64 {
         ratio(self.experience.heavy, self.experience.details()).unwrap_or(1.0)
     }
 
-    /// Heavy calls that come of one job of a list. On the Reports path such a job is a host with its meetings.
+    /// Returns the heavy calls per job of a list. On the Reports path, such a job is a host with its meetings.
     pub(super) fn calls_per_job(&self) -> f64 {
         match self.experience.hosts {
             0 => self.calls_per_detail(),
@@ -102,18 +102,18 @@ impl History {
         }
     }
 
-    /// Details that come of one job of a list.
+    /// Returns the number of details per job of a list.
     pub(super) fn details_per_job(&self) -> f64 {
         ratio(self.experience.details(), self.experience.hosts).unwrap_or(1.0)
     }
 
-    /// Complete details that the calls per detail are the mean of.
+    /// Returns the number of complete details in the mean of calls per detail.
     pub(super) fn details(&self) -> u64 {
         self.experience.details()
     }
 }
 
-/// What a list says of itself.
+/// Returns the cost in a list's receipt.
 pub(super) fn cost(list: &Known) -> Option<Cost> {
     let calls = &list.calls;
     let counted = calls.light + calls.medium + calls.heavy + calls.resource_intensive > 0;
@@ -133,7 +133,7 @@ fn ratio(sum: u64, count: u64) -> Option<f64> {
     (count > 0).then(|| float(sum) / float(count))
 }
 
-/// The same from the details at hand.
+/// Computes the experience from the receipts in the coverage.
 fn experience_of(days: &BTreeMap<Date, Day<'_>>) -> Experience {
     let mut experience = Experience::default();
     for detail in days.values().flat_map(|day| &day.details).filter(|detail| detail.calls.heavy > 0) {

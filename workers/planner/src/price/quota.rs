@@ -1,38 +1,38 @@
-//! What may be called, as far as a price has to know: rates, the day, and a pause.
+//! The account's quota for a price: rates, calls per day, and pauses.
 
 use jiff::Timestamp;
 
 use crate::calendar::today;
 
-/// What may be called: the account's quota, the configured share of it.
+/// The configured share of the account's quota.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Quota {
-    /// Heavy calls a second.
+    /// Heavy calls per second.
     pub heavy_per_second: f64,
-    /// Resource-intensive calls a second.
+    /// Resource-intensive calls per second.
     pub resource_intensive_per_second: f64,
-    /// Heavy and Resource-intensive calls together a day, until 00:00 UTC.
+    /// Heavy and Resource-intensive calls together per UTC day.
     pub per_day: u64,
-    /// How many of them were made today, where that is known.
+    /// Number of these calls made today, if known.
     pub used_today: Option<u64>,
-    /// From when on calls may be made.
+    /// When calls are allowed.
     pub opens: Opens,
 }
 
-/// From when on an account's calls may be made.
+/// When calls of an account are allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Opens {
     /// Now.
     #[default]
     Now,
-    /// When a pause ends.
+    /// At the end of a pause.
     At(Timestamp),
-    /// When somebody resumes it by hand.
+    /// After an operator resumes them.
     ByHand,
 }
 
 impl Opens {
-    /// The later of two.
+    /// Returns the later of two.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         match (self, other) {
@@ -45,7 +45,7 @@ impl Opens {
 }
 
 impl Quota {
-    /// What may still be called today, where it is known.
+    /// Returns the number of calls left today, if known.
     pub fn left_today(&self, now: Timestamp) -> Option<u64> {
         if matches!(self.opens, Opens::At(at) if today(at) > today(now)) {
             return Some(0);

@@ -1,4 +1,4 @@
-//! Adds up what tasks cost, and keeps in mind what each part rests on.
+//! Adds up the cost of tasks and records the basis of each part.
 
 use std::collections::BTreeMap;
 
@@ -12,14 +12,14 @@ use crate::coverage::Day;
 use crate::figures::{counted, grouped};
 use crate::settled::is_final;
 
-/// Rows of a page of a list.
+/// Rows per page of a list.
 const PAGE: u64 = 300;
-/// Meetings of a date, where no list of the account was ever read: one page of the list.
+/// Assumed meetings per date if no list of the account was read yet: one page.
 const GUESSED_MEETINGS: u64 = PAGE;
-/// Webinars of a date, likewise: most accounts have few.
+/// Assumed webinars per date in the same case: most accounts have few.
 const GUESSED_WEBINARS: u64 = 10;
 
-/// What the tasks come to.
+/// Total cost of the tasks.
 #[derive(Debug, Default)]
 pub(super) struct Sum {
     pub(super) lists: f64,
@@ -32,14 +32,14 @@ pub(super) struct Sum {
 }
 
 impl Sum {
-    /// Adds a detail that is named already.
+    /// Adds a detail whose job is already known.
     pub(super) fn detail(&mut self, heavy: f64) {
         self.named += 1;
         self.details += 1.0;
         self.heavy += heavy;
     }
 
-    /// Adds a list, and the details that will come of it.
+    /// Adds a list and the details it will publish.
     pub(super) fn list(
         &mut self,
         event: Event,
@@ -58,7 +58,7 @@ impl Sum {
             }
             (seen, Some((mean, source))) => {
                 *self.sources.entry(source).or_default() += 1;
-                // A list that was read too early names fewer than there are, never more.
+                // A list that was read too early can only miss meetings.
                 Cost { jobs: seen.map_or(mean.jobs, |seen| seen.jobs.max(mean.jobs)), ..mean }
             }
             (Some(seen), None) => {
@@ -79,7 +79,7 @@ impl Sum {
         self.sources.values().sum()
     }
 
-    /// What it rests on, part by part.
+    /// Returns the basis of the total, part by part.
     pub(super) fn basis(&self, history: &History) -> Vec<String> {
         let mut parts = Vec::new();
         if self.known > 0 {
@@ -138,7 +138,7 @@ fn guess(event: Event) -> u64 {
     }
 }
 
-/// The pages of a list that names so many jobs; meetings have two lists.
+/// Returns the number of pages of a list with this many jobs. Meetings have two lists.
 fn pages(event: Event, jobs: f64) -> u64 {
     let lists = if event == Event::Meeting { 2 } else { 1 };
     whole(jobs).div_ceil(PAGE).max(1) * lists
