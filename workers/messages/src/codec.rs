@@ -46,7 +46,7 @@ pub fn encode<T: Serialize>(message: &T) -> Result<Vec<u8>, serde_json::Error> {
 /// Decodes a message and borrows from `bytes` if the type allows it.
 ///
 /// # Errors
-/// [`DecodeError::UnknownVersion`] if the message has another version than [`VERSION`], else
+/// Returns [`DecodeError::UnknownVersion`] if the message's version is not [`VERSION`], otherwise
 /// [`DecodeError::Malformed`].
 pub fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, DecodeError> {
     // Valid messages are parsed once. Only an invalid message is parsed again for its version.

@@ -71,8 +71,8 @@ impl Progress {
         self.jobs().saturating_add(to_come)
     }
 
-    /// Returns the minimum number of jobs that a later run planned again, so that their receipts belong to it. The details
-    /// of a list that moved to a later run are unknown here.
+    /// Returns the minimum number of jobs that a later run planned again, so that their receipts belong to it. The
+    /// details of a list that moved to a later run are unknown here.
     pub fn taken_over(&self, run: &RunRecord) -> u64 {
         // Some receipts are missing until the plan is published and all lists are read.
         if self.lists_waiting > 0 || run.state == RunState::Publishing {

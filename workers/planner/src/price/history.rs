@@ -74,7 +74,7 @@ impl History {
         }
     }
 
-    /// Returns the mean cost of the lists of this date's weekday, or of all lists if there is none of that weekday.
+    /// Returns the mean cost of the lists of this date's weekday, or else of all lists.
     pub(super) fn mean(&self, event: Event, date: Date) -> Option<(Cost, Source)> {
         let past = match event {
             Event::Meeting => &self.meetings,
