@@ -1,4 +1,4 @@
-//! How many user actions a second the fake Opencast serves: a date of a million, read page by page over HTTP.
+//! Benchmark of the fake Opencast: reads a date of a million user actions over HTTP, page by page.
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
 use std::error::Error;
@@ -13,7 +13,7 @@ const PAGE: u32 = 1_000;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
-    // `cargo test --all-targets` starts benchmarks, too, unoptimised; only `cargo bench` passes this flag.
+    // `cargo test --all-targets` also runs benchmarks, unoptimised. Only `cargo bench` passes this flag.
     if !std::env::args().any(|argument| argument == "--bench") {
         println!("not measured: use cargo bench");
         return Ok(());
@@ -55,7 +55,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     if rows as u32 == WANTED { Ok(()) } else { Err(format!("read {rows} actions of {WANTED}").into()) }
 }
 
-/// Counts rows by a key each of them has once.
+/// Counts rows by a key that each row has once.
 fn count(page: &[u8]) -> usize {
     let key = b"\"mediapackageId\"";
     page.windows(key.len()).filter(|window| window == key).count()

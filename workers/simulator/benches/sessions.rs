@@ -1,4 +1,4 @@
-//! How many session records a second one core serves: a million sessions, read page by page over HTTP.
+//! Benchmark of the fake Zoom: reads a million sessions over HTTP, page by page, from one core.
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
 use std::error::Error;
@@ -17,7 +17,7 @@ const WANTED: u64 = 1_000_000;
 type Failure = Box<dyn Error + Send + Sync>;
 
 fn main() -> Result<(), Failure> {
-    // `cargo test --all-targets` starts benchmarks, too, unoptimised; only `cargo bench` passes this flag.
+    // `cargo test --all-targets` also runs benchmarks, unoptimised. Only `cargo bench` passes this flag.
     if !std::env::args().any(|argument| argument == "--bench") {
         println!("not measured: use cargo bench");
         return Ok(());
@@ -55,10 +55,10 @@ fn main() -> Result<(), Failure> {
     Ok(())
 }
 
-/// Where to read, with what token, which meetings, and how long it took to count them.
+/// API URL, token, meeting uuids, and the time it took to generate them.
 type World = (String, String, Vec<String>, Duration);
 
-/// Runs the simulator on this thread alone; returns the processor time spent on serving.
+/// Runs the simulator on this thread; returns the CPU time of serving.
 fn serve(tell: &std::sync::mpsc::Sender<World>, stop: CancellationToken) -> Result<Duration, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
@@ -98,7 +98,8 @@ struct Read {
     pages: usize,
 }
 
-/// Reads the participants of all meetings; those of one person answer 404 under this type, and hold little.
+/// Reads the participants of all meetings. One-person meetings answer 404 to this type; their few sessions do not
+/// matter.
 async fn read(api_url: &str, token: &str, meetings: &[String]) -> Result<Read, Failure> {
     let client = reqwest::Client::builder().no_proxy().build()?;
     let mut read = Read::default();
@@ -122,7 +123,7 @@ async fn read(api_url: &str, token: &str, meetings: &[String]) -> Result<Read, F
     Ok(read)
 }
 
-/// Counts rows by a key each of them has once; parsing would cost the client more than the server.
+/// Counts rows by a key that each row has once; parsing would cost more than serving.
 fn count(page: &[u8]) -> u64 {
     let key = b"\"participant_uuid\"";
     page.windows(key.len()).filter(|window| window == key).count() as u64
@@ -135,7 +136,7 @@ fn next_token(page: &[u8]) -> Option<String> {
     (!token.is_empty()).then(|| token.to_owned())
 }
 
-/// Time this thread has spent on a processor.
+/// CPU time of this thread.
 fn processor_time() -> Result<Duration, Failure> {
     let schedule = std::fs::read_to_string("/proc/thread-self/schedstat")?;
     let spent = schedule.split_whitespace().next().ok_or("the kernel keeps no schedule statistics")?;

@@ -1,5 +1,5 @@
-//! The simulator's idea of "now": the real clock plus an offset that can be set while it runs.
-//! The only place of this crate that reads the real clock.
+//! The simulator's clock: the real clock plus an adjustable offset. No other module of this crate reads the real
+//! clock.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::Offset;
 
-/// A clock that runs at real speed, shifted so that it showed a chosen instant when it was set.
+/// A clock that runs at real speed, with an offset.
 #[derive(Debug)]
 pub(crate) struct Clock {
     offset_ms: AtomicI64,
@@ -28,7 +28,7 @@ impl Clock {
 
     pub(crate) fn now(&self) -> Timestamp {
         let ms = real_ms() + self.offset_ms.load(Ordering::Relaxed);
-        // Out of range only when the offset was set to the very edge of what a timestamp can hold.
+        // Only out of range when set to the limits of a timestamp.
         Timestamp::from_millisecond(ms).unwrap_or(Timestamp::MAX)
     }
 
@@ -37,12 +37,12 @@ impl Clock {
     }
 }
 
-/// The UTC date of an instant.
+/// UTC date of an instant.
 pub(crate) fn date_of(instant: Timestamp) -> Date {
     Offset::UTC.to_datetime(instant).date()
 }
 
-/// The first second of a UTC date, as Unix time.
+/// First second of a UTC date, as Unix time.
 pub(crate) fn first_second(date: Date) -> i64 {
     Offset::UTC.to_timestamp(date.at(0, 0, 0, 0)).map_or(0, Timestamp::as_second)
 }

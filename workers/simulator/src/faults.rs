@@ -1,4 +1,5 @@
-//! Which faults there are and whom they strike. Drawn from a seeded source, so that a run can be repeated.
+//! Faults, and which calls, rows and meetings they affect. Drawn from a seeded generator, so that runs are
+//! reproducible.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -9,49 +10,49 @@ use rand::{Rng, SeedableRng};
 
 use crate::world::{MeetingUuid, hash, mix, unit};
 
-/// What a proxy answers whose server is down.
+/// A proxy's answer when its server is down.
 pub(crate) const BAD_GATEWAY: &str =
     "<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>simulated</body>\r\n</html>\r\n";
-/// What somebody in between answers who wants to be seen first.
+/// A captive portal's answer.
 pub(crate) const HTML_PAGE: &str =
     "<!DOCTYPE html>\n<html><head><title>Welcome</title></head><body>simulated</body></html>\n";
 
-/// How often a meeting that is not ready is asked for in vain.
+/// Number of requests to which a meeting answers "not ready".
 const NOT_READY_CALLS: u8 = 2;
 
-/// A way in which the API misbehaves.
+/// An injected misbehaviour of the API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Fault {
-    /// 429 with the per-second text, though the quota is not spent.
+    /// 429 with the per-second text, although quota is left.
     TooManyRequests,
     /// 500 with a JSON error.
     InternalError,
     /// 502 with an HTML body.
     BadGateway,
-    /// No answer for a minute.
+    /// No answer for [`crate::Settings::fault_timeout`].
     Timeout,
-    /// The connection is closed in the middle of the answer.
+    /// The connection is reset in the middle of the answer.
     Reset,
-    /// A complete answer whose JSON ends in the middle.
+    /// A complete answer whose JSON is cut off.
     TruncatedJson,
-    /// An answer (or, one time in four, a 429) without rate-limit headers.
+    /// An answer, or for 1 in 4 a 429, without rate-limit headers.
     MissingHeaders,
-    /// Rows with "" for start, end and duration; the rate is the share of rows.
+    /// Rows with "" for start, end and duration; the rate is a share of rows.
     EmptyTimes,
-    /// Rows with optional fields null or absent; the rate is the share of rows.
+    /// Rows with optional fields null or absent; the rate is a share of rows.
     NullFields,
-    /// Details answer 404/3001 at first; the rate is the share of meetings.
+    /// The first two requests for a meeting's details answer 404/3001; the rate is a share of meetings.
     NotReady,
-    /// Details answer 404/3001 for ever; the rate is the share of meetings.
+    /// Details always answer 404/3001; the rate is a share of meetings.
     Gone,
-    /// Details answer 403 for ever; the rate is the share of meetings that are not gone.
+    /// Details always answer 403; the rate is a share of the meetings that are not gone.
     Forbidden,
-    /// 200 with an HTML page in place of the answer.
+    /// 200 with an HTML page.
     HtmlPage,
 }
 
 impl Fault {
-    /// Every fault there is.
+    /// All faults.
     pub const ALL: [Self; 13] = [
         Self::TooManyRequests,
         Self::InternalError,
@@ -68,7 +69,7 @@ impl Fault {
         Self::Forbidden,
     ];
 
-    /// The name by which it is asked for and noted in the ledger.
+    /// Name of the fault in settings and in the ledger.
     pub fn name(self) -> &'static str {
         match self {
             Self::TooManyRequests => "429",
@@ -87,12 +88,12 @@ impl Fault {
         }
     }
 
-    /// Whether a fake Opencast knows it: whole calls are struck, and there is no quota.
+    /// Returns true for faults that the fake Opencast supports: those of whole calls, except for quotas.
     pub fn of_opencast(self) -> bool {
         self.strikes_calls() && !matches!(self, Self::TooManyRequests | Self::MissingHeaders)
     }
 
-    /// Faults that strike a whole call; the others strike rows or meetings.
+    /// Returns true for faults of a whole call; the others affect rows or meetings.
     fn strikes_calls(self) -> bool {
         !matches!(self, Self::EmptyTimes | Self::NullFields | Self::NotReady | Self::Gone | Self::Forbidden)
     }
@@ -113,12 +114,12 @@ impl FromStr for Fault {
     }
 }
 
-/// A fault and how often it strikes, written `kind=rate`.
+/// A fault and its rate, written `kind=rate`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct FaultRate {
     /// The fault.
     pub fault: Fault,
-    /// From 0 (never) to 1 (always).
+    /// Rate from 0 (never) to 1 (always).
     pub rate: f64,
 }
 
@@ -140,16 +141,16 @@ impl fmt::Display for FaultRate {
     }
 }
 
-/// Why a text names no fault.
+/// Error of parsing a fault.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ParseFaultError {
-    /// The kind is not known.
+    /// Unknown kind.
     #[error("unknown fault {0:?}: use one of {names}", names = names())]
     Unknown(String),
-    /// There is no `=`.
+    /// No `=`.
     #[error("fault {0:?} has no rate: write kind=rate, for instance 500=0.02")]
     NoRate(String),
-    /// The rate is not a share.
+    /// The rate is not a number from 0 to 1.
     #[error("fault {0:?} has a bad rate: use a number from 0 to 1")]
     BadRate(String),
 }
@@ -158,24 +159,24 @@ fn names() -> String {
     Fault::ALL.map(Fault::name).join(", ")
 }
 
-/// The rates in force; which meetings they hit follows from the seed.
+/// The current rates. Which meetings they affect follows from the seed.
 #[derive(Debug, Clone)]
 pub(crate) struct Rules {
     seed: u64,
     rates: Vec<FaultRate>,
 }
 
-/// The faults in force, with their source of chance.
+/// The current faults, with their random generator.
 #[derive(Debug)]
 pub(crate) struct Faults {
     rules: Rules,
     rng: SmallRng,
     asked: HashMap<MeetingUuid, u8>,
-    /// Faults in a row, by the request they struck.
+    /// Consecutive faults by hash of the request.
     streaks: HashMap<u64, u32>,
 }
 
-/// How the rows of one answer are damaged.
+/// Damage to the rows of one answer.
 #[derive(Debug)]
 pub(crate) struct Damage {
     empty_times: f64,
@@ -203,12 +204,12 @@ impl Faults {
         self.rules.clone()
     }
 
-    /// The fault that strikes the next call, if any; with several, the first that strikes.
+    /// Draws the fault of the next call. If several occur, the first one wins.
     pub(crate) fn draw(&mut self) -> Option<Fault> {
         let calls = self.rules.rates.iter().filter(|rate| rate.fault.strikes_calls());
         let mut struck = None;
         for rate in calls {
-            // Every fault draws on every call: adding one does not shift the luck of the others.
+            // Every fault draws on every call, so that adding one does not change the others.
             if unit(self.rng.random()) < rate.rate {
                 struck = struck.or(Some(rate.fault));
             }
@@ -216,7 +217,7 @@ impl Faults {
         struck
     }
 
-    /// The same fault, unless it would be one more than `most` in a row for this request.
+    /// Returns `struck`, or `None` if it exceeded `most` consecutive faults of this request.
     pub(crate) fn at_most(&mut self, struck: Option<Fault>, request: &str, most: u32) -> Option<Fault> {
         let streak = self.streaks.entry(hash(self.rules.seed, request.as_bytes())).or_default();
         let struck = struck.filter(|_| *streak < most);
@@ -224,7 +225,7 @@ impl Faults {
         struck
     }
 
-    /// True one time in four: whether a struck `missing-headers` call is refused, too.
+    /// Decides for 1 in 4 `missing-headers` faults that the call gets a 429.
     pub(crate) fn refuses(&mut self) -> bool {
         self.rng.random_range(0..4) == 0
     }
@@ -237,7 +238,7 @@ impl Faults {
         }
     }
 
-    /// The fault that hides the details of a meeting from this request. Counts the request.
+    /// Returns the fault that hides a meeting's details from this request. Counts the request.
     pub(crate) fn hides(&mut self, uuid: MeetingUuid) -> Option<Fault> {
         let for_ever = self.rules.for_ever(uuid);
         if for_ever.is_some() {
@@ -253,7 +254,7 @@ impl Faults {
 }
 
 impl Rules {
-    /// What keeps the details of a meeting from everybody for ever.
+    /// Returns the fault that permanently hides a meeting's details.
     pub(crate) fn for_ever(&self, uuid: MeetingUuid) -> Option<Fault> {
         [Fault::Gone, Fault::Forbidden].into_iter().find(|fault| self.holds(*fault, uuid))
     }
@@ -281,7 +282,7 @@ impl Damage {
         self.null_fields > 0.0 && unit(self.rng.random()) < self.null_fields
     }
 
-    /// 0 keeps a field of a struck row, 1 makes it null, 2 leaves it out.
+    /// For a field of a damaged row: 0 keeps it (2 in 4), 1 makes it null, 2 omits it.
     pub(crate) fn field(&mut self) -> u8 {
         self.rng.random_range(0..4_u8).saturating_sub(1)
     }

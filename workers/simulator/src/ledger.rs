@@ -1,4 +1,4 @@
-//! The ledger: every API call in 16 bytes, in the order of arrival, for proofs about a client's behaviour.
+//! The ledger: every API call in order of arrival, for tests of a client's behaviour.
 
 use std::collections::BTreeMap;
 
@@ -8,15 +8,15 @@ use crate::faults::Fault;
 use crate::quota::{Quota, RateClass};
 use crate::server::Endpoint;
 
-/// Beyond so many rows (320 MB) the ledger counts what it drops and says so.
+/// Maximum number of rows (480 MB). Further calls are only counted.
 const MOST_ROWS: usize = 20_000_000;
-/// Rows grow by blocks, so that a long ledger is never copied.
+/// Rows per block. Blocks avoid copying a long ledger when it grows.
 const BLOCK: usize = 65_536;
 const OVER: u8 = 1;
-/// So many calls over are named in a summary.
+/// Maximum number of refused calls listed in a summary.
 const MOST_NAMED: usize = 20;
 
-/// One call as it is kept.
+/// A stored call.
 #[derive(Debug, Clone, Copy)]
 struct Row {
     at_us: u64,
@@ -24,13 +24,13 @@ struct Row {
     fault: Option<Fault>,
     status: u16,
     flags: u8,
-    /// The number of the access token; 0: none that is valid.
+    /// Number of the access token; 0 means no valid token.
     token: u32,
 }
 
 const _: () = assert!(size_of::<Row>() <= 24, "a ledger row must stay small");
 
-/// One call as it is shown.
+/// A call in the JSON output.
 #[derive(Debug, Serialize)]
 pub(crate) struct Entry {
     at_us: u64,
@@ -41,7 +41,7 @@ pub(crate) struct Entry {
     fault: Option<&'static str>,
 }
 
-/// Where a call stands in the ledger; `None` when the ledger was full.
+/// Index of a call in the ledger; `None` when the ledger was full.
 pub(crate) type Place = Option<usize>;
 
 /// All calls so far.
@@ -59,7 +59,7 @@ impl Default for Ledger {
 }
 
 impl Ledger {
-    /// Enters a call that has arrived; its status is filled in by [`Ledger::settle`].
+    /// Records a call on arrival; [`Ledger::settle`] sets its status.
     pub(crate) fn enter(&mut self, at_us: u64, endpoint: Endpoint, token: u32, over: bool) -> Place {
         let place = self.len();
         if place >= self.most {
@@ -94,7 +94,7 @@ impl Ledger {
         self.dropped
     }
 
-    /// Up to `count` entries from place `since` on.
+    /// Returns up to `count` entries from index `since` on.
     pub(crate) fn entries(&self, since: usize, count: usize) -> Vec<Entry> {
         let end = since.saturating_add(count).min(self.len());
         (since..end)
@@ -120,39 +120,39 @@ impl Ledger {
     }
 }
 
-/// The ledger in figures.
+/// Summary of the ledger.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct LedgerSummary {
-    /// Calls per rate class, refused ones included.
+    /// Calls per rate class, including refused ones.
     pub calls: Calls,
     /// Token requests, which have no rate class.
     pub tokens: u64,
-    /// Calls the quota refused.
+    /// Calls refused by the quota.
     pub over: u64,
-    /// The first of them.
+    /// The first 20 of them.
     pub first_over: Vec<OverCall>,
-    /// Calls per HTTP status; 0 stands for calls that have not been answered yet.
+    /// Calls per HTTP status; 0 means not answered yet.
     pub by_status: BTreeMap<u16, u64>,
     /// Calls per injected fault.
     pub by_fault: BTreeMap<&'static str, u64>,
-    /// Calls per access token, by its number in the order of issue; 0: without a valid one.
+    /// Calls per access token, numbered in order of issue; 0 means no valid token.
     pub by_token: BTreeMap<u32, u64>,
-    /// Unix time of the first call in microseconds.
+    /// Unix time of the first call, in microseconds.
     pub first_us: Option<u64>,
-    /// Unix time of the last call in microseconds.
+    /// Unix time of the last call, in microseconds.
     pub last_us: Option<u64>,
-    /// The most calls admitted inside one window.
+    /// Maximum number of calls admitted within one window.
     pub peak: Peaks,
-    /// Calls that are missing above because the ledger was full.
+    /// Calls that are not counted above because the ledger was full.
     pub dropped: u64,
 }
 
-/// A call that the quota refused.
+/// A call refused by the quota.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct OverCall {
-    /// Its rate class.
+    /// Rate class.
     pub class: &'static str,
-    /// Unix time of its arrival in microseconds.
+    /// Unix time of arrival, in microseconds.
     pub at_us: u64,
 }
 
@@ -169,16 +169,16 @@ pub struct Calls {
     pub resource_intensive: u64,
 }
 
-/// The most calls admitted inside one sliding window.
+/// Maximum number of calls admitted within one sliding window.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Peaks {
-    /// Light calls inside one second.
+    /// Light calls per second.
     pub light_per_second: u64,
-    /// Medium calls inside one second.
+    /// Medium calls per second.
     pub medium_per_second: u64,
-    /// Heavy calls inside one second.
+    /// Heavy calls per second.
     pub heavy_per_second: u64,
-    /// Resource-intensive calls inside one minute.
+    /// Resource-intensive calls per minute.
     pub resource_intensive_per_minute: u64,
 }
 

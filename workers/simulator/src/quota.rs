@@ -1,5 +1,4 @@
-//! Zoom's quota table, enforced exactly: sliding windows per rate class and one count a day.
-//! Pure: time is handed in, nothing is read or slept on.
+//! Zoom's quota table: a sliding window per rate class and one counter per day. Pure: the caller passes the time.
 
 use std::collections::VecDeque;
 
@@ -20,7 +19,7 @@ pub(crate) enum RateClass {
 }
 
 impl RateClass {
-    /// The word of the ledger.
+    /// Name in the ledger.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Light => "light",
@@ -30,7 +29,7 @@ impl RateClass {
         }
     }
 
-    /// The word of the `X-RateLimit-Category` header.
+    /// Value of the `X-RateLimit-Category` header.
     pub(crate) fn category(self) -> &'static str {
         match self {
             Self::Light => "Light",
@@ -40,7 +39,7 @@ impl RateClass {
         }
     }
 
-    /// Heavy and Resource-intensive calls share one daily cap.
+    /// Returns true for the classes that share the daily cap.
     fn daily(self) -> bool {
         matches!(self, Self::Heavy | Self::ResourceIntensive)
     }
@@ -50,16 +49,16 @@ impl RateClass {
     }
 }
 
-/// What the quota says to one call.
+/// The quota's decision on one call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
     /// No quota is enforced.
     Unlimited,
-    /// Within quota, with what is left of the window or, for daily classes, of the day.
+    /// Admitted. `limit` and `remaining` apply to the window or, for daily classes, to the day.
     Admitted { daily: bool, limit: u64, remaining: u64 },
     /// The window is full.
     OverRate { limit: u64 },
-    /// The day is spent.
+    /// The daily quota is used up.
     OverDay { limit: u64 },
 }
 
@@ -69,7 +68,7 @@ impl Verdict {
     }
 }
 
-/// The counts of one account.
+/// Counters of one account.
 #[derive(Debug)]
 pub(crate) struct Quota {
     windows: [VecDeque<u64>; 4],
@@ -83,7 +82,7 @@ impl Quota {
         Self { windows: Default::default(), peaks: [0; 4], day: Date::ZERO, used_today: 0 }
     }
 
-    /// Judges a call at `at_us` (never going back) and counts it unless it is over.
+    /// Decides on a call at `at_us` (monotonic) and counts it if admitted.
     pub(crate) fn admit(
         &mut self,
         class: RateClass,
@@ -121,23 +120,23 @@ impl Quota {
         Verdict::Admitted { daily: false, limit, remaining: limit.saturating_sub(window.len() as u64) }
     }
 
-    /// So many calls of the day count by now, whoever made them.
+    /// Sets the number of calls used today, as if other apps had made them.
     pub(crate) fn use_today(&mut self, used: u64, today: Date) {
         (self.day, self.used_today) = (today, used);
     }
 
-    /// The most calls ever admitted inside one window of a class.
+    /// Maximum number of calls admitted within one window of a class.
     pub(crate) fn peak(&self, class: RateClass) -> u64 {
         self.peaks[class as usize] as u64
     }
 }
 
-/// How many calls of a class one window holds.
+/// Maximum number of calls per window.
 pub(crate) fn window_limit(plan: Plan, class: RateClass, speed: f64) -> u64 {
     scale(per_window(plan, class), speed)
 }
 
-/// Calls a second; for Resource-intensive, a minute.
+/// Calls per second; for Resource-intensive, per minute.
 fn per_window(plan: Plan, class: RateClass) -> u64 {
     match (plan, class) {
         (Plan::Pro, RateClass::Light) => 30,
@@ -157,9 +156,9 @@ fn per_day(plan: Plan) -> u64 {
     }
 }
 
-/// A quota under a speed: whole calls, at least one.
+/// Quota multiplied by `speed`, rounded down, at least 1.
 fn scale(count: u64, speed: f64) -> u64 {
-    // The small addend keeps 10 x 0.1 or 40 x 1.1 from losing a call to binary fractions.
+    // The addend compensates binary rounding, for example of 10 × 0.1 or 40 × 1.1.
     ((count as f64 * speed + 1e-9).floor() as u64).max(1)
 }
 

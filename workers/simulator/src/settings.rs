@@ -1,4 +1,4 @@
-//! What a simulator can be told, with defaults that make a small and fault-free world.
+//! Settings of a simulator. The defaults make a small world without faults.
 
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -7,48 +7,48 @@ use jiff::Timestamp;
 
 use crate::faults::FaultRate;
 
-/// Everything a simulator is started with.
+/// Settings of a simulator.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// The address to listen on: 127.0.0.1, unless it is alone in a container.
+    /// Address to listen on. The default is 127.0.0.1; other addresses are for a container of its own.
     pub address: Ipv4Addr,
-    /// The port there; 0 takes any free one.
+    /// Port to listen on; 0 picks a free one.
     pub port: u16,
-    /// Decides the world, together with the sizes below.
+    /// Seed of the world.
     pub seed: u64,
-    /// Users who own meetings; a few of them are deactivated.
+    /// Number of users who own meetings; a few are deactivated.
     pub hosts: u32,
-    /// Meetings on every date, one-person meetings included.
+    /// Meetings per date, one-person meetings included.
     pub meetings_per_day: u32,
     /// Mean number of people in a meeting.
     pub participants: f64,
-    /// Whether the account holds webinars, one for 25 meetings.
+    /// Adds webinars, one per 25 meetings.
     pub webinars: bool,
-    /// Whether the account has the webinar add-on; without it webinar calls answer 200 with an error text.
+    /// The account has the webinar add-on. Without it, webinar calls answer 200 with an error text.
     pub webinar_addon: bool,
-    /// Whether the account has the Dashboard; without it every `/metrics` call answers 400 with code 200.
+    /// The account has the Dashboard. Without it, every `/metrics` call answers 400 with code 200.
     pub dashboard: bool,
-    /// The plan, which decides the quotas.
+    /// The plan, which determines the quotas.
     pub plan: Plan,
-    /// Multiplies every quota; 0 lifts them all.
+    /// Multiplier of every quota; 0 disables them.
     pub speed: f64,
-    /// Faults to inject on `/v2` calls.
+    /// Faults to inject into `/v2` calls.
     pub faults: Vec<FaultRate>,
-    /// How many faults in a row strike one and the same request at most; `None`: chance alone decides.
+    /// Maximum of consecutive faults per request; `None` is unlimited.
     pub faults_in_a_row: Option<u32>,
-    /// How long a call stricken by [`crate::Fault::Timeout`] hangs.
+    /// How long a call with [`crate::Fault::Timeout`] hangs.
     pub fault_timeout: Duration,
-    /// How long a new connection takes before its first call arrives: what a way and handshakes would cost.
+    /// Delay before the first call on a new connection, for network latency and handshakes.
     pub connect_time: Duration,
-    /// What the simulator's clock shows at the start; it runs on from there. `None` is the real time.
+    /// Start time of the simulator's clock, which runs at real speed. `None` is the real time.
     pub now: Option<Timestamp>,
     /// Scopes of the tokens; `None` grants all that are needed.
     pub scopes: Option<Vec<String>>,
-    /// What the token endpoint accepts.
+    /// Credentials that the token endpoint accepts.
     pub credentials: Credentials,
-    /// How long an access token is valid.
+    /// Lifetime of an access token.
     pub token_lifetime: Duration,
-    /// How long a page token is valid, by the simulator's clock.
+    /// Lifetime of a page token, by the simulator's clock.
     pub page_token_lifetime: Duration,
 }
 
@@ -97,7 +97,7 @@ impl Settings {
     }
 }
 
-/// A setting with which no simulator can run.
+/// An invalid setting.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("simulator settings refused: {0}")]
 pub struct SettingsError(pub(crate) &'static str);
@@ -106,9 +106,10 @@ pub struct SettingsError(pub(crate) &'static str);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Plan {
-    /// Pro: 30, 20 and 10 calls a second, 10 a minute, 30,000 a day.
+    /// 30 Light, 20 Medium and 10 Heavy calls per second, 10 Resource-intensive per minute, 30,000 Heavy and
+    /// Resource-intensive per day.
     Pro,
-    /// Business and above: 80, 60 and 40 calls a second, 20 a minute, 60,000 a day.
+    /// Business and above: 80, 60 and 40 calls per second, 20 per minute, 60,000 per day.
     Business,
 }
 
@@ -124,25 +125,25 @@ impl std::str::FromStr for Plan {
     }
 }
 
-/// Which of Zoom's two ways a harvest takes.
+/// The API that a harvest uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Source {
-    /// `/metrics/...`
+    /// The Dashboard, `/metrics/...`.
     #[default]
     Dashboard,
-    /// `/report/...`
+    /// The Reports, `/report/...`.
     Report,
 }
 
 /// Server-to-server OAuth credentials.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Credentials {
-    /// The account's id.
+    /// Account id.
     pub account_id: String,
-    /// The app's client id.
+    /// Client id of the app.
     pub client_id: String,
-    /// The app's client secret.
+    /// Client secret of the app.
     pub client_secret: String,
 }
 

@@ -1,4 +1,4 @@
-//! A running simulator: start, addresses, answers without HTTP, stop.
+//! A running fake Zoom: start, addresses, truth and ledger, stop.
 
 use std::io;
 use std::net::Ipv4Addr;
@@ -13,27 +13,27 @@ use crate::settings::{Credentials, Settings, SettingsError, Source};
 use crate::transport::Listening;
 use crate::truth::Truth;
 
-/// A fake Zoom on a port of 127.0.0.1, or where it is told. Dropping it stops it, without waiting.
+/// A fake Zoom on 127.0.0.1, or on [`Settings::address`]. Dropping it stops it without waiting.
 #[derive(Debug)]
 pub struct Simulator {
     shared: Arc<Shared>,
     listening: Listening,
 }
 
-/// Why a simulator did not start.
+/// Error on starting a simulator.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The settings make no world.
+    /// The settings are invalid.
     #[error(transparent)]
     Settings(#[from] SettingsError),
-    /// The port is not to be had.
+    /// The port cannot be bound.
     #[error("simulator cannot listen on {address}:{port}: choose another port, or 0 for any free one")]
     Listen {
-        /// The address asked for.
+        /// The requested address.
         address: Ipv4Addr,
-        /// The port asked for.
+        /// The requested port.
         port: u16,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
 }
@@ -42,7 +42,7 @@ impl Simulator {
     /// Binds the address and serves until stopped.
     ///
     /// # Errors
-    /// When the settings are refused or the port is taken.
+    /// When the settings are invalid or the port is taken.
     pub async fn start(settings: Settings) -> Result<Self, StartError> {
         settings.check()?;
         let (place, stop) = ((settings.address, settings.port), CancellationToken::new());
@@ -51,52 +51,52 @@ impl Simulator {
         Ok(Self { shared, listening })
     }
 
-    /// The base address, `http://127.0.0.1:PORT`.
+    /// Base URL, `http://127.0.0.1:PORT`.
     pub fn url(&self) -> String {
         format!("http://{}", self.listening.address)
     }
 
-    /// The API's base, with `/v2`.
+    /// Base URL of the API, with `/v2`.
     pub fn api_url(&self) -> String {
         format!("{}/v2", self.url())
     }
 
-    /// The token endpoint.
+    /// URL of the token endpoint.
     pub fn oauth_url(&self) -> String {
         format!("{}/oauth/token", self.url())
     }
 
-    /// What the token endpoint accepts.
+    /// Credentials that the token endpoint accepts.
     pub fn credentials(&self) -> Credentials {
         self.shared.settings().credentials.clone()
     }
 
-    /// A fresh access token, as the token endpoint would give it.
+    /// Issues an access token, as the token endpoint does.
     pub fn issue_token(&self) -> String {
         self.shared.issue_token()
     }
 
-    /// What a perfect harvest of a date holds.
+    /// Returns what a perfect harvest of a date holds.
     pub fn truth(&self, date: Date, source: Source) -> Truth {
         self.shared.truth(date, source, true)
     }
 
-    /// As [`Simulator::truth`], without ids: for large worlds.
+    /// Like [`Simulator::truth`], without ids, for large worlds.
     pub fn truth_figures(&self, date: Date, source: Source) -> Truth {
         self.shared.truth(date, source, false)
     }
 
-    /// The ledger in figures.
+    /// Summary of the ledger.
     pub fn ledger_summary(&self) -> LedgerSummary {
         self.shared.ledger_summary()
     }
 
-    /// Stops listening, lets answers that are being sent finish for a few seconds, and ends.
+    /// Stops listening, and waits up to 5 seconds for answers in progress.
     pub async fn stop(self) {
         self.listening.stop().await;
     }
 
-    /// Serves until `token` is cancelled, then stops as [`Simulator::stop`] does.
+    /// Serves until `token` is cancelled, then stops like [`Simulator::stop`].
     pub async fn run_until(self, token: CancellationToken) {
         self.listening.run_until(token).await;
     }

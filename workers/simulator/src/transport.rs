@@ -1,4 +1,4 @@
-//! What both fakes share of the way to the wire: listening, and answers that break off or never come.
+//! Transport shared by both fakes: listening, and answers that hang or break off. Independent of either API.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -18,10 +18,10 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::simulator::StartError;
 
-/// How long a stop waits for answers that are being sent.
+/// Maximum wait for answers in progress on stop.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// A server on a port of 127.0.0.1. Dropping it stops it, without waiting.
+/// A server on one port. Dropping it stops it without waiting.
 #[derive(Debug)]
 pub(crate) struct Listening {
     pub(crate) address: SocketAddr,
@@ -31,7 +31,7 @@ pub(crate) struct Listening {
 }
 
 impl Listening {
-    /// Binds address and port, 0 for any free one, and serves until stopped. `stop` is cancelled by then.
+    /// Binds address and port (0 picks a free one) and serves until `stop` is cancelled.
     pub(crate) async fn start(
         (address, port): (Ipv4Addr, u16),
         stop: CancellationToken,
@@ -45,7 +45,7 @@ impl Listening {
         Ok(Self { address, server, _guard: stop.clone().drop_guard(), stop })
     }
 
-    /// Stops listening, lets answers that are being sent finish for a few seconds, and ends.
+    /// Stops listening, and waits up to [`GRACE`] for answers in progress.
     pub(crate) async fn stop(self) {
         self.stop.cancel();
         let Self { mut server, .. } = self;
@@ -62,7 +62,7 @@ impl Listening {
     }
 }
 
-/// An answer as it is.
+/// A complete answer.
 pub(crate) fn respond(status: u16, content_type: &'static str, body: Body) -> Response {
     let mut response = Response::new(body);
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -70,7 +70,7 @@ pub(crate) fn respond(status: u16, content_type: &'static str, body: Body) -> Re
     response
 }
 
-/// Answers nothing for a time, or until `stop`; then the connection breaks.
+/// Sends headers after `wait` or at `stop`, then resets the connection.
 pub(crate) async fn hang(stop: &CancellationToken, wait: Duration, content_type: &'static str) -> Response {
     tokio::select! {
         () = tokio::time::sleep(wait) => {}
@@ -80,13 +80,13 @@ pub(crate) async fn hang(stop: &CancellationToken, wait: Duration, content_type:
     respond(200, content_type, Body::from_stream(broken))
 }
 
-/// Promises the whole body, sends half of it and lets the connection break.
+/// Announces the whole body, sends half of it, then resets the connection.
 pub(crate) fn broken(mut body: Vec<u8>, content_type: &'static str) -> Response {
     let promised = HeaderValue::from(body.len().max(1));
     body.truncate(body.len() / 2);
     let first = stream::iter([Ok(Bytes::from(body))]);
     let second = stream::once(async {
-        // What was sent so far leaves the house only when the body pauses.
+        // The data sent so far is flushed only when the body pauses.
         tokio::time::sleep(Duration::from_millis(2)).await;
         Err(io::Error::from(io::ErrorKind::ConnectionReset))
     });

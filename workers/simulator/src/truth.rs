@@ -1,4 +1,4 @@
-//! What a perfect harvest of one date holds, by either source.
+//! The truth: what a perfect harvest of one date holds, for either source.
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -8,38 +8,38 @@ use crate::faults::Fault;
 use crate::settings::Source;
 use crate::world::{Meeting, World, sessions};
 
-/// What a perfect harvest of one date holds. Sessions of `gone` and `forbidden` meetings are not part of it.
+/// Content of a perfect harvest of one date. Excludes sessions of `gone` and `forbidden` meetings.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Truth {
-    /// The UTC date on which all of it began.
+    /// UTC date on which the meetings started.
     pub date: Date,
-    /// Meetings that have ended, one-person meetings included.
+    /// Meetings that have ended, including one-person meetings.
     pub meetings: u64,
-    /// Participant sessions of those meetings that can be had.
+    /// Retrievable participant sessions of those meetings.
     pub sessions: u64,
     /// One-person meetings among `meetings`.
     pub one_person: u64,
     /// Webinars that have ended.
     pub webinars: u64,
-    /// Participant sessions of those webinars that can be had.
+    /// Retrievable participant sessions of those webinars.
     pub webinar_sessions: u64,
-    /// The ids, unless only figures were asked for.
+    /// The ids, if requested.
     #[serde(flatten)]
     pub ids: Option<TruthIds>,
 }
 
-/// The ids behind the figures of a [`Truth`].
+/// The ids counted in a [`Truth`].
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct TruthIds {
-    /// Meetings and webinars that are listed but whose details answer "does not exist" for ever.
+    /// Listed meetings and webinars whose details always answer "does not exist".
     pub gone: Vec<String>,
-    /// Meetings and webinars that are listed but whose details are refused for ever.
+    /// Listed meetings and webinars whose details are always refused.
     pub forbidden: Vec<String>,
     /// Uuids of all `meetings`.
     pub meeting_uuids: Vec<String>,
     /// `"<uuid>/<user_id>"` of all `sessions`.
     pub session_ids: Vec<String>,
-    /// How long they were in all, in seconds.
+    /// Total duration of `sessions`, in seconds.
     pub session_seconds: u64,
     /// Uuids of all `webinars`.
     pub webinar_uuids: Vec<String>,
@@ -47,7 +47,7 @@ pub struct TruthIds {
     pub webinar_session_ids: Vec<String>,
 }
 
-/// What decides a truth beside the world.
+/// Parameters of a truth.
 pub(crate) struct Question<'a> {
     pub(crate) date: Date,
     pub(crate) source: Source,
@@ -76,10 +76,10 @@ pub(crate) fn truth(world: &World, question: &Question<'_>) -> Truth {
     Truth { date: question.date, meetings, sessions, one_person, webinars, webinar_sessions, ids }
 }
 
-/// Counts the sessions of one meeting that can be had, and notes the ids when they are wanted.
+/// Counts the retrievable sessions of one meeting, and collects ids if requested.
 fn held(meeting: &Meeting, question: &Question<'_>, webinar: bool, ids: &mut TruthIds) -> u64 {
     let for_ever = (question.for_ever)(meeting);
-    // The Reports know no participants of one-person meetings.
+    // The Reports have no participants of one-person meetings.
     let none = for_ever.is_some() || (question.source == Source::Report && meeting.one_person());
     if question.ids {
         let uuid = meeting.uuid.text();

@@ -1,4 +1,4 @@
-//! Who is let in: Basic, Digest by RFC 2617 as Spring does it, and what those are told who are not.
+//! Authentication: Basic, and Digest by RFC 2617 as in Spring Security, with its refusals.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -13,40 +13,40 @@ use super::ledger::AuthKind;
 use super::settings::{Auth, Credentials};
 
 const REALM: &str = "Opencast";
-/// Nonces whose calls are remembered; a client needs one at a time.
+/// Maximum number of nonces with recorded counts; a client uses one at a time.
 const MOST_NONCES: usize = 10_000;
 
-/// Why a call is not let in.
+/// Refusal of a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Refusal {
     /// 401 with this `WWW-Authenticate`.
     Challenge(String),
     /// 302 to the login page.
     Login,
-    /// 400: a digest that is not one.
+    /// 400: a malformed digest.
     Malformed,
 }
 
-/// The keeper of nonces.
+/// Checks credentials and keeps track of nonces.
 #[derive(Debug)]
 pub(super) struct Gate {
     auth: Auth,
     known: Credentials,
     lifetime_ms: i64,
     key: u64,
-    /// Challenges so far: no two callers are given the same nonce.
+    /// Number of challenges so far; makes every nonce unique.
     given: u64,
-    /// The counts used with a nonce, by nonce.
+    /// Used counts (`nc`) by nonce.
     used: HashMap<String, HashSet<u32>>,
 }
 
-/// Time and place of a call.
+/// A call to authenticate.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Call<'a> {
     pub(super) uri: &'a Uri,
     pub(super) headers: &'a HeaderMap,
     pub(super) now_ms: i64,
-    /// Whether everybody may see what is asked for.
+    /// The path answers without credentials.
     pub(super) is_open: bool,
 }
 
@@ -56,7 +56,7 @@ impl Gate {
         Self { auth, known, lifetime_ms, key, given: 0, used: HashMap::new() }
     }
 
-    /// With which credentials a call is let in, or why it is not.
+    /// Returns the kind of credentials of an admitted call.
     pub(super) fn admit(&mut self, call: Call<'_>) -> Result<AuthKind, Refusal> {
         let sent = call.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
         if let Some(sent) = scheme(sent, "Basic ").filter(|_| self.auth.basic()) {
@@ -66,7 +66,7 @@ impl Gate {
         if let Some(sent) = scheme(sent, "Digest ").filter(|_| self.auth.digest()) {
             return self.digest(sent, call).map(|()| AuthKind::Digest);
         }
-        // Credentials of a kind that nobody looks at are none.
+        // Credentials of an unsupported kind are ignored.
         if call.is_open || self.auth == Auth::Anonymous {
             return Ok(AuthKind::Anonymous);
         }
@@ -78,7 +78,7 @@ impl Gate {
         })
     }
 
-    /// Every nonce given so far is good no more.
+    /// Invalidates all nonces.
     pub(super) fn expire(&mut self) {
         self.key = self.key.wrapping_add(1);
         self.used.clear();
@@ -106,7 +106,7 @@ impl Gate {
         if self.used.len() >= MOST_NONCES && !self.used.contains_key(&sent.nonce) {
             self.used.clear();
         }
-        // Calls in flight overtake each other, so counts need not ascend; none may come twice.
+        // Concurrent calls arrive out of order, so counts need not ascend, but each is valid once.
         if nc == 0 || !self.used.entry(sent.nonce).or_default().insert(nc) {
             return Err(self.again(call, false));
         }
@@ -117,7 +117,7 @@ impl Gate {
         Refusal::Challenge(self.challenge(call.now_ms, stale))
     }
 
-    /// What the response must be for the known password; the method is always GET.
+    /// The expected digest response; the method is always GET.
     fn response(&self, sent: &Sent) -> String {
         let user = md5(&format!("{}:{REALM}:{}", self.known.user, self.known.password));
         let asked = md5(&format!("GET:{}", sent.uri));
@@ -132,7 +132,7 @@ impl Gate {
         format!("Digest realm=\"{REALM}\", qop=\"auth\", nonce=\"{nonce}\"{stale}")
     }
 
-    /// When a nonce expires, and whether it was made with the key of today. `None`: it is no nonce.
+    /// Expiry of a nonce, and whether the current key made it. `None`: not a nonce.
     fn open(&self, nonce: &str) -> Option<(i64, bool)> {
         let text = String::from_utf8(STANDARD.decode(nonce).ok()?).ok()?;
         let (head, seal) = text.split_once(':')?;
@@ -145,7 +145,7 @@ impl Gate {
     }
 }
 
-/// The parts of a digest that are looked at.
+/// The parts of a digest that are checked.
 #[derive(Debug, Default)]
 struct Sent {
     user: String,
@@ -183,7 +183,7 @@ impl Sent {
     }
 }
 
-/// A value, quoted or not, and what comes after it.
+/// A value, quoted or not, and the text after it.
 fn value(text: &str) -> Option<(String, &str)> {
     let text = text.trim_start();
     let Some(quoted) = text.strip_prefix('"') else {
@@ -204,7 +204,7 @@ fn value(text: &str) -> Option<(String, &str)> {
     None
 }
 
-/// What follows the name of a scheme, whose case does not matter.
+/// The text after the name of a scheme, which is case-insensitive.
 fn scheme<'a>(sent: &'a str, name: &str) -> Option<&'a str> {
     let (head, rest) = sent.split_at_checked(name.len())?;
     head.eq_ignore_ascii_case(name).then_some(rest)
@@ -238,7 +238,7 @@ mod tests {
 
     #[test]
     fn the_hash_is_the_one_of_the_standard() {
-        // RFC 1321, appendix A.5.
+        // Test vectors of RFC 1321, appendix A.5.
         assert_eq!(md5("message digest"), "f96b697d7cb7938d525a2f31aaf161d0");
     }
 }

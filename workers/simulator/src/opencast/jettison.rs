@@ -1,15 +1,15 @@
-//! The JSON that Opencast's serialiser makes of XML: one child is an object and several are an array, an empty
-//! wrapper is "", and text that looks like a number or a bool becomes one.
+//! JSON as Opencast's XML serialiser (Jettison) writes it: one child is an object, several are an array, an empty
+//! wrapper is "", and text that looks like a number or boolean becomes one.
 
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Number, Value};
 
-/// What differs between the generations.
+/// Differences between generations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Style {
     /// Attributes stay text.
     pub(super) attributes_are_text: bool,
-    /// Every number is written with a point, `4160.0`.
+    /// Every number has a decimal point, `4160.0`.
     pub(super) doubles: bool,
 }
 
@@ -36,7 +36,7 @@ impl Element {
         self
     }
 
-    /// An attribute, unless there is none.
+    /// Adds an attribute if there is a value.
     pub(super) fn attribute_of(self, name: &'static str, value: Option<impl ToString>) -> Self {
         match value {
             Some(value) => self.attribute(name, value),
@@ -54,7 +54,7 @@ impl Element {
         self
     }
 
-    /// A child with text, unless there is none.
+    /// Adds a child with text if there is one.
     pub(super) fn text_of(self, name: &'static str, text: Option<impl ToString>) -> Self {
         self.children(text.map(|text| Self::text(name, text)))
     }
@@ -84,13 +84,13 @@ impl Element {
         Value::Object(object)
     }
 
-    /// The element as a document of its own.
+    /// The element as a document.
     pub(super) fn document(&self, style: Style) -> Value {
         Value::Object(Map::from_iter([(self.name.to_owned(), self.value(style))]))
     }
 }
 
-/// What a text becomes: a number or a bool only if it would be written the same way again.
+/// A text becomes a number or boolean only if that prints as the same text.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Scalar<'a> {
     Integer(i64),
@@ -126,7 +126,7 @@ fn coerced(text: &str, style: Style) -> Value {
     }
 }
 
-/// The text of an element, for rows that are too many to be built as trees.
+/// Text of an element, for rows that are too numerous for trees.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Text<'a>(pub(super) &'a str);
 

@@ -1,4 +1,4 @@
-//! The ledger of a fake Opencast: every call with its time, path, status and credentials, in the order of arrival.
+//! The ledger of a fake Opencast: every call with time, path, status and credentials, in order of arrival.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::faults::Fault;
 
-/// Beyond so many rows (50 MB) the ledger counts what it drops and says so.
+/// Maximum number of rows (50 MB). Further calls are only counted.
 const MOST_ROWS: usize = 1_000_000;
 const SECOND_US: u64 = 1_000_000;
 
@@ -15,15 +15,15 @@ const SECOND_US: u64 = 1_000_000;
 pub(super) struct Entry {
     /// Unix time in microseconds.
     at_us: u64,
-    /// The path, with placeholders for ids.
+    /// Path, with placeholders for ids.
     path: &'static str,
-    /// 0: not answered (yet).
+    /// HTTP status; 0 means not answered (yet).
     status: u16,
     auth: AuthKind,
     fault: Option<&'static str>,
 }
 
-/// With which credentials a call came.
+/// Credentials of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum AuthKind {
@@ -31,7 +31,7 @@ pub(super) enum AuthKind {
     Anonymous,
     Basic,
     Digest,
-    /// Some that are wrong, old or used up.
+    /// Invalid, expired or already used.
     Refused,
 }
 
@@ -41,7 +41,7 @@ pub(super) struct Ledger {
     rows: Vec<Entry>,
     most: usize,
     dropped: u64,
-    /// Arrivals of the last second.
+    /// Arrival times within the last second.
     recent: VecDeque<u64>,
     peak: usize,
 }
@@ -53,7 +53,7 @@ impl Default for Ledger {
 }
 
 impl Ledger {
-    /// Enters a call that has arrived; the rest is filled in by [`Ledger::settle`]. `None` when the ledger is full.
+    /// Records a call on arrival; [`Ledger::settle`] sets the rest. Returns `None` when the ledger is full.
     pub(super) fn enter(&mut self, at_us: u64, path: &'static str) -> Option<usize> {
         while self.recent.front().is_some_and(|first| first + SECOND_US <= at_us) {
             self.recent.pop_front();
@@ -102,26 +102,26 @@ impl Ledger {
     }
 }
 
-/// The ledger in figures.
+/// Summary of the ledger.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct LedgerSummary {
-    /// All calls.
+    /// Number of calls.
     pub calls: u64,
     /// Calls per path, with placeholders for ids.
     pub by_path: BTreeMap<&'static str, u64>,
-    /// Calls per HTTP status; 0 stands for calls that have not been answered.
+    /// Calls per HTTP status; 0 means not answered (yet).
     pub by_status: BTreeMap<u16, u64>,
-    /// Calls per kind of credentials: `anonymous`, `basic`, `digest`, or `refused` when they would not do.
+    /// Calls per kind of credentials: `anonymous`, `basic`, `digest`, or `refused`.
     pub by_auth: BTreeMap<&'static str, u64>,
     /// Calls per injected fault.
     pub by_fault: BTreeMap<&'static str, u64>,
-    /// Unix time of the first call in microseconds.
+    /// Unix time of the first call, in microseconds.
     pub first_us: Option<u64>,
-    /// Unix time of the last call in microseconds.
+    /// Unix time of the last call, in microseconds.
     pub last_us: Option<u64>,
-    /// The most calls that arrived inside one second, wherever it began.
+    /// Maximum number of calls within any one second.
     pub peak_per_second: usize,
-    /// Calls that are missing above because the ledger was full.
+    /// Calls that are not counted above because the ledger was full.
     pub dropped: u64,
 }
 

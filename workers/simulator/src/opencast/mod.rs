@@ -1,5 +1,5 @@
-//! A fake Opencast on a port of 127.0.0.1: engage and admin node in one, of any generation and either dialect of the
-//! user tracking. Shares the faults and the way of serving with the fake Zoom, and knows nothing else of it.
+//! A fake Opencast: engage and admin node on one port, of any generation, with either dialect of user tracking.
+//! Shares only faults, clock and transport with the fake Zoom.
 
 mod gate;
 mod jettison;

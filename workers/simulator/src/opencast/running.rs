@@ -1,4 +1,4 @@
-//! A running fake Opencast: start, address, answers without HTTP, stop.
+//! A running fake Opencast: start, address, truth and ledger, stop.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use super::truth::{Stream, Truth};
 use crate::simulator::StartError;
 use crate::transport::Listening;
 
-/// A fake Opencast on a port of 127.0.0.1. Dropping it stops it, without waiting.
+/// A fake Opencast on 127.0.0.1, or on [`Settings::address`]. Dropping it stops it without waiting.
 #[derive(Debug)]
 pub struct Opencast {
     shared: Arc<Shared>,
@@ -23,7 +23,7 @@ impl Opencast {
     /// Binds the address and serves until stopped.
     ///
     /// # Errors
-    /// When the settings are refused or the port is taken.
+    /// When the settings are invalid or the port is taken.
     pub async fn start(settings: Settings) -> Result<Self, StartError> {
         settings.check()?;
         let (place, stop) = ((settings.address, settings.port), CancellationToken::new());
@@ -32,42 +32,42 @@ impl Opencast {
         Ok(Self { shared, listening })
     }
 
-    /// The base address of engage and admin node, `http://127.0.0.1:PORT`.
+    /// Base URL of engage and admin node, `http://127.0.0.1:PORT`.
     pub fn url(&self) -> String {
         format!("http://{}", self.listening.address)
     }
 
-    /// The account that may do everything.
+    /// The account with all rights.
     pub fn credentials(&self) -> Credentials {
         self.shared.settings.credentials.clone()
     }
 
-    /// What a perfect harvest of a date of the server's zone holds.
+    /// Returns what a perfect harvest of a date in the server's zone holds.
     pub fn truth(&self, date: Date) -> Truth {
         self.shared.truth(date, true)
     }
 
-    /// As [`Opencast::truth`], without ids: for large worlds.
+    /// Like [`Opencast::truth`], without ids, for large worlds.
     pub fn truth_figures(&self, date: Date) -> Truth {
         self.shared.truth(date, false)
     }
 
-    /// Every live stream, as it truly was.
+    /// All live streams with their true times.
     pub fn streams(&self) -> Vec<Stream> {
         self.shared.streams()
     }
 
-    /// The ledger in figures.
+    /// Summary of the ledger.
     pub fn ledger_summary(&self) -> LedgerSummary {
         self.shared.ledger().summary()
     }
 
-    /// Stops listening, lets answers that are being sent finish for a few seconds, and ends.
+    /// Stops listening, and waits up to 5 seconds for answers in progress.
     pub async fn stop(self) {
         self.listening.stop().await;
     }
 
-    /// Serves until `token` is cancelled, then stops as [`Opencast::stop`] does.
+    /// Serves until `token` is cancelled, then stops like [`Opencast::stop`].
     pub async fn run_until(self, token: CancellationToken) {
         self.listening.run_until(token).await;
     }

@@ -1,4 +1,4 @@
-//! What a fake Opencast can be told, with defaults that make a small and fault-free world.
+//! Settings of a fake Opencast. The defaults make a small world without faults.
 
 use std::net::Ipv4Addr;
 use std::str::FromStr;
@@ -10,68 +10,67 @@ use jiff::tz::TimeZone;
 use crate::faults::FaultRate;
 use crate::settings::SettingsError;
 
-/// The most actions of a date: ids of one date stay apart from those of the next.
+/// Maximum number of actions per date; keeps ids of different dates apart.
 pub(super) const MOST_ACTIONS: u32 = 5_000_000;
 
-/// Everything a fake Opencast is started with.
+/// Settings of a fake Opencast.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// The address to listen on: 127.0.0.1, unless it is alone in a container.
+    /// Address to listen on. The default is 127.0.0.1; other addresses are for a container of its own.
     pub address: Ipv4Addr,
-    /// The port there; 0 takes any free one.
+    /// Port to listen on; 0 picks a free one.
     pub port: u16,
-    /// Decides the world, together with the sizes below.
+    /// Seed of the world.
     pub seed: u64,
-    /// The major version, 5 to 17: decides serialisation, paths and the shape of a search.
+    /// Major version, 5 to 17. Determines serialisation, paths and the format of a search.
     pub generation: u8,
-    /// How user actions are asked for and told.
+    /// Dialect of user tracking.
     pub dialect: Dialect,
-    /// Which credentials are accepted.
+    /// Accepted kinds of credentials.
     pub auth: Auth,
-    /// Whether search, info and user tracking answer everybody, as they do unless somebody closed them.
+    /// Search, info and user tracking answer without credentials, as they do by default in Opencast.
     pub anonymous_reads: bool,
-    /// The account that may do everything.
+    /// The account with all rights.
     pub credentials: Credentials,
-    /// How long the nonce of a digest challenge is good.
+    /// Lifetime of a digest nonce.
     pub nonce_lifetime: Duration,
     /// The server's time zone.
     pub timezone: TimeZone,
-    /// Recorded lectures.
+    /// Number of recorded lectures.
     pub episodes: u32,
-    /// Courses they belong to.
+    /// Number of courses.
     pub series: u32,
-    /// People who watch.
+    /// Number of viewers.
     pub students: u32,
-    /// User actions on every date.
+    /// User actions per date.
     pub actions_per_day: u32,
-    /// Dates before that of the start of which the table of actions tells.
+    /// Number of dates before the start date with user actions.
     pub history_days: u16,
-    /// The share of sessions, and of episodes, that are live.
+    /// Share of live sessions and of live episodes.
     pub live_share: f64,
-    /// The share of sessions, and of episodes, that are odd in one way or another.
+    /// Share of sessions and of episodes with an oddity.
     pub odd_share: f64,
-    /// Whether viewers have addresses of the public internet, by chance. Otherwise all are private or of the ranges
-    /// reserved for documentation, of which no file of places knows anything.
+    /// Draws viewers' addresses from public ranges. Otherwise they are private or from the documentation ranges,
+    /// which no location database contains.
     pub public_addresses: bool,
-    /// Whether the user tracking is there at all; without it its paths are unknown.
+    /// Serves user tracking; otherwise its paths are unknown.
     pub usertracking: bool,
-    /// What `/usertracking/detailenabled` answers.
+    /// Answer of `/usertracking/detailenabled`.
     pub detail: bool,
-    /// Whether the server keeps no users, addresses and sessions ("-omitted-").
+    /// Replaces users, addresses and sessions by "-omitted-".
     pub omitted: bool,
-    /// Whether a `day` begins and ends with the second of the minute that the clock shows when it is asked for: of its
-    /// first minute only what came at that second or later is there, of its last only what came up to it. So it is
-    /// upstream; here to the whole second.
+    /// A `day` starts and ends with the current second of the clock, like upstream: its first minute lacks earlier
+    /// seconds, its last minute later ones. Upstream compares finer than whole seconds.
     pub ragged_day: bool,
-    /// In which order actions are told: nothing promises one, in either dialect.
+    /// Order of actions; neither dialect guarantees one.
     pub disorder: Disorder,
-    /// The most actions in one answer, whatever the caller asks for; `None`: no such limit, as upstream.
+    /// Maximum number of actions per answer; `None` is unlimited, like upstream.
     pub page_limit: Option<u32>,
-    /// Faults to inject; of the kinds that strike a whole call, without those of quotas.
+    /// Faults to inject: faults of whole calls, except those of quotas.
     pub faults: Vec<FaultRate>,
-    /// How long a call stricken by [`crate::Fault::Timeout`] hangs.
+    /// How long a call with [`crate::Fault::Timeout`] hangs.
     pub fault_timeout: Duration,
-    /// What the clock shows at the start; it runs on from there. `None` is the real time.
+    /// Start time of the clock, which runs at real speed. `None` is the real time.
     pub now: Option<Timestamp>,
 }
 
@@ -130,7 +129,7 @@ impl Settings {
         }
     }
 
-    /// Whether the serialiser leaves attributes text: up to generation 7.
+    /// Returns true if the serialiser keeps attributes as text: up to generation 7.
     pub(super) fn attributes_are_text(&self) -> bool {
         self.generation <= 7
     }
@@ -145,12 +144,12 @@ pub(super) fn check_faults(faults: &[FaultRate]) -> Result<(), SettingsError> {
     ))
 }
 
-/// How user actions are asked for and told.
+/// Dialect of user tracking.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dialect {
-    /// The fork with `start` and `end`, and `isPlaying` as 0, 1 or 2.
+    /// The DCE fork: `start` and `end`, and `isPlaying` as 0, 1 or 2.
     Dce,
-    /// The released Opencast: `day`, no order, `isPlaying` as a bool.
+    /// The released Opencast: `day`, and `isPlaying` as a boolean.
     Upstream,
 }
 
@@ -166,14 +165,14 @@ impl FromStr for Dialect {
     }
 }
 
-/// Which credentials are accepted; those of another kind are not looked at.
+/// Accepted kinds of credentials; other kinds are ignored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Auth {
-    /// None are needed: every path answers everybody.
+    /// None are required: every path answers.
     Anonymous,
-    /// Basic.
+    /// Basic only.
     Basic,
-    /// Digest.
+    /// Digest only.
     Digest,
     /// Basic and Digest.
     Both,
@@ -203,17 +202,17 @@ impl FromStr for Auth {
     }
 }
 
-/// In which order rows come that nobody asked to be ordered.
+/// Order of rows in an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Disorder {
-    /// By id, always.
+    /// By id.
     Stable,
-    /// The newest first: what is added while pages are read shifts all that is behind.
+    /// Newest first: rows added between two pages shift all later rows.
     Newest,
-    /// Near their place, neighbours changing places with every call: some rows at the border of two pages come twice
-    /// and others not at all, until the pages are read again.
+    /// Near their position, but neighbours swap on every call: some rows at the border of two pages appear twice and
+    /// others not at all, until the pages are read again.
     Local,
-    /// Anywhere, anew with every call: only a single page holds everything.
+    /// A new random order on every call: only a single page is complete.
     Full,
 }
 
@@ -231,12 +230,12 @@ impl FromStr for Disorder {
     }
 }
 
-/// The account that may do everything.
+/// The account with all rights.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Credentials {
-    /// The user's name.
+    /// User name.
     pub user: String,
-    /// The user's password.
+    /// Password.
     pub password: String,
 }
 

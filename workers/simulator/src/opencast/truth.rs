@@ -1,4 +1,4 @@
-//! What a perfect harvest of one date holds, computed by looking at every action.
+//! The truth: what a perfect harvest of one date holds, computed from every action.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -9,60 +9,61 @@ use serde::Serialize;
 use super::settings::Dialect;
 use super::world::{Action, Day, Episode, Live, Playing, World, huid};
 
-/// Attendance is counted in pieces of so many seconds.
+/// Seconds per piece of attendance.
 const BUCKET_S: u32 = 300;
 
-/// What a perfect harvest of one date of the server's zone holds.
+/// Content of a perfect harvest of one date in the server's zone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Truth {
     /// The date, in the server's zone.
     pub date: Date,
-    /// User actions of the date that have been made by now.
+    /// User actions of the date up to now.
     pub actions: u64,
-    /// The sum of their ids.
+    /// Sum of their ids.
     pub id_sum: i64,
-    /// How many of them name an episode that nobody knows.
+    /// Number of actions that name an unknown episode.
     pub of_unknown_episodes: u64,
-    /// The media package ids of the known episodes they name, sorted.
+    /// Sorted media package ids of the known episodes.
     pub episodes: Vec<String>,
-    /// Who saw how much of what, sorted by episode and person.
+    /// Attendance, sorted by episode and person.
     pub attendance: Vec<Attendance>,
-    /// The ids, unless only figures were asked for.
+    /// The ids, if requested.
     #[serde(flatten)]
     pub ids: Option<TruthIds>,
 }
 
-/// The ids behind the figures of a [`Truth`].
+/// The ids counted in a [`Truth`].
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct TruthIds {
     /// Ids of all actions, ascending.
     pub action_ids: Vec<i64>,
 }
 
-/// How much one person saw of one episode on the date: pieces of 300 s with a playing heartbeat in them, in whole per
-/// cent of those that the episode has, never more than 100.
+/// Attendance of one person in one episode on the date: the share of pieces of 300 s with a playing heartbeat, in
+/// whole per cent, at most 100.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Attendance {
-    /// The episode.
+    /// Media package id of the episode.
     pub mpid: String,
-    /// The person. Nobody who is unknown is counted.
+    /// The person; anonymous viewers are not counted.
     pub huid: String,
-    /// Of the recording; `None`: it was not watched, or is of no length.
+    /// Per cent of the recording; `None` if it was not watched or has no length.
     pub vod: Option<u8>,
-    /// Of the live stream; `None`: it was not watched, or there was none. The upstream dialect tells no live stream apart.
+    /// Per cent of the live stream; `None` if it was not watched, does not exist, or the dialect is upstream, which
+    /// does not mark it.
     pub live: Option<u8>,
 }
 
-/// The live stream of a lecture, as it truly was, whatever workflows that failed say of it.
+/// The true times of a lecture's live stream, whatever failed workflows say.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Stream {
-    /// The episode.
+    /// Media package id of the episode.
     pub mpid: String,
-    /// When it began.
+    /// Start of the stream.
     pub start: Timestamp,
-    /// When it ended.
+    /// End of the stream.
     pub end: Timestamp,
-    /// Since when the recording stands in its place; `None`: not yet.
+    /// Time at which the recording replaced the stream; `None`: not yet.
     pub available: Option<Timestamp>,
 }
 
@@ -74,14 +75,14 @@ pub(super) fn streams(world: &World) -> Vec<Stream> {
     world.episodes().iter().filter_map(stream).collect()
 }
 
-/// What decides a truth beside the world.
+/// Parameters of a truth.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Question {
     pub(super) date: Date,
     pub(super) ids: bool,
     pub(super) now_ms: i64,
     pub(super) dialect: Dialect,
-    /// Whether the server keeps users at all.
+    /// The server stores no users.
     pub(super) omitted: bool,
 }
 
@@ -122,7 +123,7 @@ fn actions(world: &World, day: &Day, now_ms: i64) -> impl Iterator<Item = Action
     (0..day.before(now_ms.saturating_add(1))).map(move |place| world.action(day, place))
 }
 
-/// The pieces somebody has seen of an episode: of the recording, and of the stream.
+/// Watched pieces by episode and student: of the recording, and of the live stream.
 #[derive(Debug, Default)]
 struct Seen(HashMap<(u32, u32), [HashSet<u32>; 2]>);
 
@@ -132,7 +133,7 @@ impl Seen {
         let stream = match (action.playing, dialect) {
             (Playing::Yes, _) => 0,
             (Playing::Live, Dialect::Dce) => 1,
-            // Upstream takes "live" for false.
+            // Upstream serialises "live" as false.
             (Playing::Live, Dialect::Upstream) | (Playing::No, _) => return,
         };
         if action.kind == "HEARTBEAT" {

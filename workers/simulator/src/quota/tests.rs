@@ -1,4 +1,4 @@
-//! The sliding window is exact: it admits a call exactly when the window before it is not full.
+//! Property test of the sliding window: it admits a call if and only if the window before it is not full.
 
 use proptest::prelude::*;
 
@@ -6,7 +6,7 @@ use super::*;
 
 const TODAY: Date = jiff::civil::date(2026, 1, 14);
 
-/// Judged by looking back over all admitted calls.
+/// Reference implementation that looks back at all admitted calls.
 fn admitted_by_definition(times: &[u64], limit: usize, window_us: u64) -> Vec<bool> {
     let mut admitted: Vec<u64> = Vec::new();
     let judge = |&at: &u64| {

@@ -1,4 +1,4 @@
-//! Answers as values: status and JSON body, before any fault or transport touches them.
+//! Answers as values: status and JSON body. Independent of transport and of faults of whole calls.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -33,23 +33,23 @@ impl Answer {
         Self { status, body: bytes }
     }
 
-    /// An error in Zoom's shape.
+    /// An error in Zoom's format.
     pub(crate) fn error(status: u16, code: u32, message: &str) -> Self {
         Self::json(status, &Failure { code, message, errors: &[] })
     }
 
-    /// A parameter that was refused.
+    /// The error for an invalid parameter.
     pub(crate) fn bad_field(field: &str, message: &str) -> Self {
         let errors = [FieldError { field, message }];
         Self::json(400, &Failure { code: 300, message: "Validation Failed.", errors: &errors })
     }
 
-    /// A meeting that does not exist, has not ended or is not to be had.
+    /// The error for a meeting that does not exist, has not ended, or is hidden.
     pub(crate) fn no_meeting(uuid: &str) -> Self {
         Self::error(404, 3001, &format!("Meeting does not exist: {uuid}."))
     }
 
-    /// One object, damaged if a fault says so.
+    /// A single object, possibly damaged.
     pub(crate) fn object(object: &impl Serialize, damage: &mut Damage) -> Self {
         let mut body = Vec::with_capacity(2_048);
         write_damaged(&mut body, object, damage);
@@ -57,7 +57,7 @@ impl Answer {
     }
 }
 
-/// A page of rows under construction; rows are written as they come, nothing is kept.
+/// A page of rows. Rows are serialised as they are added.
 pub(crate) struct Listing {
     body: Vec<u8>,
     rows: usize,
@@ -65,7 +65,7 @@ pub(crate) struct Listing {
 }
 
 impl Listing {
-    /// Begins with the members of `head`, then the array `key`.
+    /// Starts with the members of `head`, then the array `key`.
     pub(crate) fn new(head: &impl Serialize, key: &str, rows: usize, damage: Damage) -> Self {
         let mut body = Vec::with_capacity(512 + rows * 1_800);
         write(&mut body, head);
@@ -111,7 +111,7 @@ fn write_damaged(out: &mut Vec<u8>, row: &impl Serialize, damage: &mut Damage) {
     }
 }
 
-/// Times and durations become "", counts 0.
+/// Clears times and durations, and sets counts to 0.
 fn empty_times(row: &mut Value) {
     for key in ["start_time", "end_time", "join_time", "leave_time", "duration", "participants"] {
         match row.get_mut(key) {
@@ -122,7 +122,7 @@ fn empty_times(row: &mut Value) {
     }
 }
 
-/// Some fields become null, some vanish; never those that identify the row.
+/// Sets fields to null or removes them, except those that identify the row.
 fn null_fields(row: &mut Value, damage: &mut Damage) {
     let Value::Object(fields) = row else { return };
     let numbered = fields.get("id").is_some_and(Value::is_number);

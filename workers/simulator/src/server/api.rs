@@ -1,5 +1,5 @@
-//! One call below `/v2`, in the order in which Zoom looks at it:
-//! token, quota, scopes, plan, parameters, data. Faults strike calls that the quota let through.
+//! Handles one call below `/v2` with Zoom's order of checks: token, quota, scopes, plan, parameters, data. Faults
+//! affect calls that the quota admitted.
 
 use std::sync::Arc;
 
@@ -22,11 +22,11 @@ use listener::Accepted;
 const NO_DASHBOARD: &str = "This API is only available for ZMP and Business or higher accounts that have enabled the Dashboard feature.";
 const NO_WEBINARS: &str = "Webinar plan is missing. You must subscribe to the webinar plan and enable webinars for this user in order to perform this action.";
 
-/// What an operation needs to answer.
+/// Input of an operation.
 pub(super) struct Call<'a> {
     pub(super) shared: &'a Shared,
     pub(super) params: Params,
-    /// The raw path segment that stands for an id.
+    /// Raw path segment of the id.
     pub(super) id: &'a str,
     pub(super) damage: Damage,
     /// The fault that hid a meeting, for the ledger.
@@ -39,7 +39,7 @@ impl Call<'_> {
     }
 }
 
-/// Everything below `/v2`, and all paths nobody knows.
+/// Handles everything below `/v2`, and all unknown paths.
 pub(super) async fn api(
     State(shared): State<Arc<Shared>>,
     ConnectInfo(Accepted(accepted)): ConnectInfo<Accepted>,
@@ -81,7 +81,8 @@ pub(super) async fn api(
     response
 }
 
-/// The token's number, and whether token and scopes will do. A 401 comes before the quota, missing scopes come after it.
+/// Returns the token's number, and whether token and scopes suffice. The caller applies a 401 before the quota, and
+/// missing scopes after it.
 fn authorise(shared: &Shared, endpoint: Endpoint, headers: &HeaderMap) -> (u32, Result<(), Answer>) {
     let token = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     let token = token.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
@@ -98,7 +99,7 @@ fn authorise(shared: &Shared, endpoint: Endpoint, headers: &HeaderMap) -> (u32, 
     (number, Err(Answer::error(400, 4711, &message)))
 }
 
-/// The answer to a call that was let through, and the fault that struck it.
+/// Returns the answer to an admitted call, and its fault.
 fn answer(shared: &Shared, endpoint: Endpoint, id: &str, uri: &Uri) -> (Answer, Option<Fault>) {
     let (struck, refuses) = draw(shared, uri);
     if let Some(instead) = struck.and_then(|fault| instead(fault, refuses)) {
@@ -158,7 +159,7 @@ fn truncate(mut answer: Answer, fault: Option<Fault>) -> Answer {
     answer
 }
 
-/// The status a client reads; 0 when it gets no answer at all.
+/// Status that the client sees; 0 if it gets no answer.
 fn status_seen(answer: &Answer, fault: Option<Fault>) -> u16 {
     if fault == Some(Fault::Timeout) { 0 } else { answer.status }
 }

@@ -1,4 +1,4 @@
-//! The simulator's own paths: `/_truth`, `/_ledger` and `/_control`. Nothing of Zoom is here.
+//! The simulator's own paths: `/_truth`, `/_ledger` and `/_control`. Independent of Zoom's API.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +20,7 @@ use super::shared::Shared;
 use crate::faults::FaultRate;
 use crate::settings::{Plan, Source};
 
-/// Ledger rows sent at a time.
+/// Ledger rows per chunk.
 const CHUNK: usize = 10_000;
 
 #[derive(Deserialize)]
@@ -47,7 +47,7 @@ pub(super) struct LedgerQuery {
     summary: bool,
 }
 
-/// `GET /_ledger`: rows as a JSON array, or figures. `x-ledger-dropped` tells how many calls are missing.
+/// `GET /_ledger`: rows as a JSON array, or a summary. The header `x-ledger-dropped` counts missing calls.
 pub(super) async fn ledger(State(shared): State<Arc<Shared>>, Query(query): Query<LedgerQuery>) -> Response {
     if query.summary {
         return deliver(Answer::json(200, &shared.ledger_summary()));
@@ -66,7 +66,7 @@ pub(super) async fn ledger(State(shared): State<Arc<Shared>>, Query(query): Quer
     response
 }
 
-/// The rows from `next` on as text; with the place of the following chunk, or `None` after the last.
+/// Serialises the rows from `next` on; returns the start of the following chunk, or `None` after the last.
 fn chunk(shared: &Shared, first: usize, next: usize, rows: usize) -> (Vec<u8>, Option<usize>) {
     let mut text = Vec::new();
     if next == first {
@@ -86,7 +86,7 @@ fn chunk(shared: &Shared, first: usize, next: usize, rows: usize) -> (Vec<u8>, O
     (text, None)
 }
 
-/// Changes to a running simulator; what is absent stays.
+/// Changes to a running simulator. Absent fields stay unchanged.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Control {
@@ -98,7 +98,7 @@ pub(super) struct Control {
     webinar_addon: Option<bool>,
     scopes: Option<Vec<String>>,
     now: Option<Timestamp>,
-    /// Calls of today that count against the daily limit, those of other apps among them.
+    /// Calls used today of the daily limit, including those of other apps.
     used_today: Option<u64>,
     token_lifetime_s: Option<u64>,
     page_token_lifetime_s: Option<u64>,

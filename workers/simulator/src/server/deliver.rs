@@ -1,4 +1,4 @@
-//! From an answer to bytes on the wire: rate-limit headers, and the faults that strike whole calls.
+//! Turns an answer into a response: rate-limit headers, and faults of whole calls.
 
 use std::sync::Arc;
 
@@ -19,12 +19,12 @@ const JSON: &str = "application/json;charset=UTF-8";
 const OVER_RATE: &str = "You have reached the maximum per-second rate limit for this API. Try again later.";
 const OVER_DAY: &str = "You have reached the maximum daily rate limit for this API. Refer to the response header for details on when you can make another request.";
 
-/// The answer as it is, without rate-limit headers.
+/// Sends the answer without rate-limit headers.
 pub(super) fn deliver(answer: Answer) -> Response {
     respond(answer.status, JSON, Body::from(answer.body))
 }
 
-/// The refusal of a call that is over quota.
+/// Answer to a call over quota; `None` if it was admitted.
 pub(super) fn refusal(verdict: Verdict) -> Option<Answer> {
     match verdict {
         Verdict::OverRate { .. } => Some(Answer::error(429, 429, OVER_RATE)),
@@ -33,7 +33,7 @@ pub(super) fn refusal(verdict: Verdict) -> Option<Answer> {
     }
 }
 
-/// Sends an answer through the fault that struck its call.
+/// Applies a fault to an answer and sends it.
 pub(super) async fn strike(shared: &Arc<Shared>, answer: Answer, fault: Option<Fault>) -> Response {
     match fault {
         Some(Fault::Timeout) => {
@@ -49,7 +49,7 @@ pub(super) async fn strike(shared: &Arc<Shared>, answer: Answer, fault: Option<F
     }
 }
 
-/// What a call answers instead when a fault strikes it; `None` leaves the answer to the operation.
+/// Answer that a fault puts in place of the operation's; `None` if the operation answers.
 pub(super) fn instead(fault: Fault, refuses: bool) -> Option<Answer> {
     match fault {
         Fault::TooManyRequests => Some(Answer::error(429, 429, OVER_RATE)),
@@ -61,7 +61,7 @@ pub(super) fn instead(fault: Fault, refuses: bool) -> Option<Answer> {
     }
 }
 
-/// Sets the headers that tell a client how its quota stands.
+/// Sets the rate-limit headers.
 pub(super) fn rate_headers(response: &mut Response, class: RateClass, verdict: Verdict, now: Timestamp) {
     let headers = response.headers_mut();
     headers.insert("x-ratelimit-category", HeaderValue::from_static(class.category()));
@@ -83,7 +83,7 @@ pub(super) fn rate_headers(response: &mut Response, class: RateClass, verdict: V
     }
 }
 
-/// The time of the answer, by the clock of the simulated world.
+/// Sets `Date` by the simulator's clock.
 pub(super) fn date_header(response: &mut Response, now: Timestamp) {
     if let Ok(date) = HeaderValue::from_str(&now.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()) {
         response.headers_mut().insert(DATE, date);

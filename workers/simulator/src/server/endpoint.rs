@@ -1,4 +1,4 @@
-//! The operations served: name, rate class and scopes of each, and the way from a raw path to one of them.
+//! The served operations with their names, rate classes and scopes, and the routing of raw paths.
 
 use percent_encoding::percent_decode_str;
 
@@ -25,7 +25,7 @@ pub(crate) enum Endpoint {
 }
 
 impl Endpoint {
-    /// Every operation below `/v2` that is served.
+    /// All served operations below `/v2`.
     pub(crate) const SERVED: [Self; 12] = [
         Self::Users,
         Self::MetricsMeetings,
@@ -60,7 +60,7 @@ impl Endpoint {
         }
     }
 
-    /// The rate class; the token endpoint has none.
+    /// Rate class; `None` for the token endpoint.
     pub(crate) fn class(self) -> Option<RateClass> {
         match self {
             Self::Token => None,
@@ -71,7 +71,7 @@ impl Endpoint {
         }
     }
 
-    /// Scopes of which one is enough: the granular one first, then the classic ones.
+    /// Scopes, one of which suffices: the granular scope first, then the classic ones.
     pub(crate) fn scopes(self) -> &'static [&'static str] {
         const MEETINGS: &str = "dashboard_meetings:read:admin";
         const WEBINARS: &str = "dashboard_webinars:read:admin";
@@ -110,7 +110,7 @@ impl Endpoint {
     }
 }
 
-/// The operation a raw path names, with the raw segment that stands for an id.
+/// Returns the operation of a raw path, and the raw segment of its id.
 pub(super) fn route(raw_path: &str) -> (Endpoint, &str) {
     let Some(path) = raw_path.strip_prefix("/v2/") else { return (Endpoint::Unknown, "") };
     let exact = match path {
@@ -123,7 +123,7 @@ pub(super) fn route(raw_path: &str) -> (Endpoint, &str) {
     if let Some(endpoint) = exact {
         return (endpoint, "");
     }
-    // The longer suffix comes first: `.../participants` is no uuid.
+    // Longer suffixes first, so that `.../participants` is not taken for a uuid.
     let patterns = [
         ("metrics/meetings/", "/participants", Endpoint::MetricsMeetingParticipants),
         ("metrics/meetings/", "", Endpoint::MetricsMeeting),
@@ -141,8 +141,8 @@ pub(super) fn route(raw_path: &str) -> (Endpoint, &str) {
     matching.unwrap_or((Endpoint::Unknown, ""))
 }
 
-/// Reads a uuid segment as Zoom does: decoded once by its gateway, which swallows slashes at the begin and
-/// double ones, and once more behind it. The error is the mangled text.
+/// Decodes a uuid segment like Zoom: its gateway decodes once and removes leading and double slashes, then the
+/// service decodes again. The error is the mangled text.
 pub(super) fn uuid_text(raw_segment: &str) -> Result<String, String> {
     let once = decode(raw_segment);
     if needs_double_encoding(&once) {
@@ -151,7 +151,7 @@ pub(super) fn uuid_text(raw_segment: &str) -> Result<String, String> {
     Ok(if once.contains('%') { decode(&once) } else { once })
 }
 
-/// Decodes percent escapes once.
+/// Decodes percent-encoding once.
 pub(super) fn decode(text: &str) -> String {
     percent_decode_str(text).decode_utf8_lossy().into_owned()
 }

@@ -1,4 +1,4 @@
-//! Finding the one meeting a path names, with everything that may stand in the way.
+//! Finds the meeting of a call's path, and answers an error if it is not available.
 
 use jiff::ToSpan;
 
@@ -10,7 +10,7 @@ use crate::faults::Fault;
 use crate::world::{Kind, Meeting, MeetingUuid};
 
 impl Call<'_> {
-    /// The ended meeting or webinar of this call's path.
+    /// Returns the ended meeting or webinar of this call's path.
     pub(super) fn ended(&mut self, kind: Kind) -> Result<Meeting, Answer> {
         let text = uuid_text(self.id).map_err(|mangled| Answer::no_meeting(&mangled))?;
         let uuid = MeetingUuid::parse(&text).ok_or_else(|| Answer::no_meeting(&text))?;
@@ -31,8 +31,8 @@ impl Call<'_> {
         }
     }
 
-    /// As [`Call::ended`], for operations with a `type`: one that is missing means `live`, and one-person
-    /// meetings are known under `pastOne` only.
+    /// Like [`Call::ended`], for operations with a `type`. The default is `live`; one-person meetings are found under
+    /// `pastOne` only.
     pub(super) fn ended_of_type(&mut self, kind: Kind) -> Result<Meeting, Answer> {
         let wanted = self.params.get("type").unwrap_or("live").to_owned();
         if !matches!(wanted.as_str(), "past" | "pastOne" | "live") {

@@ -1,4 +1,4 @@
-//! The Dashboard: `/metrics/meetings`, `/metrics/webinars`, their details and participants.
+//! The Dashboard: `/metrics/meetings` and `/metrics/webinars` with details and participants.
 
 use serde::Serialize;
 
@@ -61,7 +61,7 @@ fn list(call: &mut Call<'_>, kind: Kind) -> Result<Answer, Answer> {
     let page = call.params.page(MOST, seal)?;
     let window = Window::parse(&call.params, shared.clock.today())?;
     let found = match (one_person, kind) {
-        // Nothing is ever going on in this world.
+        // The world has no live meetings.
         (None, _) => Vec::new(),
         (Some(_), Kind::Webinar) => window.find(world, shared.clock.now(), |day| &day.webinars, |_| true),
         (Some(one), Kind::Meeting) => {
@@ -82,7 +82,7 @@ fn list(call: &mut Call<'_>, kind: Kind) -> Result<Answer, Answer> {
     Ok(listing.finish())
 }
 
-/// Whether one-person meetings are asked for; `None` for what goes on right now, which a missing type means.
+/// Whether one-person meetings are requested; `None` for live meetings, the default type.
 fn listed_type(call: &Call<'_>, kind: Kind) -> Result<Option<bool>, Answer> {
     match (call.params.get("type").unwrap_or("live"), kind) {
         ("past", _) => Ok(Some(false)),

@@ -1,4 +1,4 @@
-//! The HTTP side: routes, and one file per group of operations. It serves the world and never changes it.
+//! The HTTP interface: routes, and one file per group of operations. Never changes the world.
 
 mod answer;
 mod api;
@@ -22,7 +22,7 @@ use axum::routing::{get, post};
 pub(crate) use endpoint::Endpoint;
 pub(crate) use shared::Shared;
 
-/// All paths. Everything below `/v2` is a fallback, because the router would decode the uuids in its paths.
+/// All routes. `/v2` is the fallback, because the router would decode uuids in paths.
 pub(crate) fn router(shared: Arc<Shared>) -> Router {
     Router::new()
         .route("/oauth/token", post(oauth::token))

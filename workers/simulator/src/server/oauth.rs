@@ -19,10 +19,10 @@ use super::shared::Shared;
 use crate::settings::{Credentials, Settings};
 use crate::world::mix;
 
-/// Valid tokens kept at once; the oldest are forgotten.
+/// Maximum number of valid tokens; the oldest are dropped.
 const MOST_TOKENS: usize = 1_024;
 
-/// The tokens that were issued.
+/// The issued tokens.
 #[derive(Debug)]
 pub(super) struct Tokens {
     seed: u64,
@@ -38,9 +38,9 @@ struct Issued {
     scopes: Arc<[String]>,
 }
 
-/// What a bearer token is worth.
+/// Result of checking a bearer token.
 pub(super) enum Access {
-    /// By the token of this number, with these scopes.
+    /// Number and scopes of the token.
     Granted(u32, Arc<[String]>),
     Expired,
     Unknown,
@@ -64,7 +64,7 @@ impl Tokens {
     }
 
     pub(super) fn access(&self, token: &str, now_ms: i64) -> Access {
-        // The newest first: it is the one in use.
+        // The newest first, as it is the likeliest.
         match self.valid.iter().rev().find(|issued| issued.token == token) {
             None => Access::Unknown,
             Some(issued) if issued.expires_ms <= now_ms => Access::Expired,
@@ -166,7 +166,7 @@ fn form(body: &[u8]) -> Option<Form> {
     axum::extract::Query::try_from_uri(&uri).ok().map(|axum::extract::Query(form)| form)
 }
 
-/// Client id and secret come as basic authentication or, less usually, in the form.
+/// Checks client id and secret, from basic authentication or from the form.
 fn knows_client(known: &Credentials, headers: &HeaderMap, form: &Form) -> bool {
     let basic = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(|value| {
         let decoded = STANDARD.decode(value.strip_prefix("Basic ")?).ok()?;

@@ -1,4 +1,4 @@
-//! Query parameters: as sent, sorted, with the page asked for. Page tokens carry their own state, sealed.
+//! Query parameters and paging. Page tokens are stateless and sealed.
 
 use std::ops::Range;
 
@@ -15,15 +15,15 @@ const DEFAULT_PAGE: usize = 30;
 const TOKEN: &str = "next_page_token";
 const BAD_TOKEN: &str = "The next page token is invalid or expired.";
 
-/// The parameters of one call.
+/// The parameters of one call, sorted.
 #[derive(Debug)]
 pub(super) struct Params {
     pairs: Vec<(String, String)>,
-    /// Names the call without its page token: a token is good for the same call only.
+    /// Hash of the call without its page token. A token is valid for the same call only.
     fingerprint: u64,
 }
 
-/// What page tokens are sealed with and judged by.
+/// What seals and validates page tokens.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Seal {
     pub(super) seed: u64,
@@ -31,7 +31,7 @@ pub(super) struct Seal {
     pub(super) lifetime_ms: i64,
 }
 
-/// The page asked for.
+/// The requested page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Page {
     pub(super) offset: usize,
@@ -39,13 +39,13 @@ pub(super) struct Page {
     fingerprint: u64,
 }
 
-/// What every answer says of its page.
+/// Paging fields of every answer.
 #[derive(Debug, Serialize)]
 pub(super) struct PageHead {
     page_count: usize,
     page_size: usize,
     total_records: usize,
-    /// "" on the last page, or not there at all, as in the wild.
+    /// On the last page "" or absent, both of which occur in real answers.
     #[serde(skip_serializing_if = "Option::is_none")]
     next_page_token: Option<String>,
 }
@@ -62,7 +62,7 @@ impl Params {
         Ok(Self { pairs, fingerprint })
     }
 
-    /// A parameter; empty counts as absent.
+    /// Value of a parameter; empty counts as absent.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
         let pair = self.pairs.iter().find(|(key, value)| key == name && !value.is_empty());
         pair.map(|(_, value)| value.as_str())
@@ -97,7 +97,7 @@ impl Page {
         }
     }
 
-    /// The rows of this page among `total`.
+    /// Range of this page's rows among `total`.
     pub(super) fn range(&self, total: usize) -> Range<usize> {
         self.offset.min(total)..(self.offset + self.size).min(total)
     }

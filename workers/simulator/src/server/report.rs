@@ -32,7 +32,7 @@ struct Totals {
     total_meeting_minutes: u64,
 }
 
-/// `/report/users`: hosts with meetings in the window, or (`type=inactive`) those without.
+/// `/report/users`: hosts with meetings in the window, or without any (`type=inactive`).
 pub(super) fn hosts(call: &mut Call<'_>) -> Result<Answer, Answer> {
     let damage = call.take_damage();
     let active = match call.params.get("type").unwrap_or("active") {
@@ -130,7 +130,7 @@ pub(super) fn webinar_participants(call: &mut Call<'_>) -> Result<Answer, Answer
     participants(call, Kind::Webinar)
 }
 
-/// The participants of one-person meetings are not reported: their list is empty.
+/// Lists participants. The list of a one-person meeting is empty.
 fn participants(call: &mut Call<'_>, kind: Kind) -> Result<Answer, Answer> {
     let seal = call.shared.seal();
     let page = call.params.page(MOST, seal)?;
@@ -147,7 +147,7 @@ fn participants(call: &mut Call<'_>, kind: Kind) -> Result<Answer, Answer> {
     Ok(listing.finish())
 }
 
-/// Meetings, then webinars if the account has them.
+/// Meetings, then webinars if the account has the add-on.
 fn meetings_of(call: &Call<'_>, window: &Window<'_>, wanted: impl Fn(&Meeting) -> bool) -> Vec<Meeting> {
     let (world, now) = (&call.shared.world, call.shared.clock.now());
     let mut found = window.find(world, now, |day| &day.meetings, &wanted);

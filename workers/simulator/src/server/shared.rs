@@ -1,4 +1,4 @@
-//! What all calls share: world, clock, settings in force, tokens, faults, and the book of quota and ledger.
+//! State shared by all calls: world, clock, settings, tokens, faults, quota and ledger.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Instant;
@@ -31,14 +31,14 @@ pub(crate) struct Shared {
     started_us: u64,
 }
 
-/// Quota and ledger under one lock: they agree on the time and the order of calls.
+/// Quota and ledger under one lock, so that they agree on the time and order of calls.
 #[derive(Debug)]
 struct Book {
     quota: Quota,
     ledger: Ledger,
 }
 
-/// A call that has been entered.
+/// A recorded call.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Ticket {
     pub(super) verdict: Option<Verdict>,
@@ -90,11 +90,11 @@ impl Shared {
         }
     }
 
-    /// Enters a call into the ledger and, if it is `counted`, into the quota.
+    /// Records a call in the ledger and, if `counted`, in the quota.
     pub(super) fn enter(&self, endpoint: Endpoint, token: u32, counted: bool) -> Ticket {
         let (settings, today) = (self.settings(), self.clock.today());
         let mut book = self.book();
-        // Read under the lock: the ledger's times never go back, and the quota saw the same ones.
+        // Read under the lock, so that the times in ledger and quota are monotonic.
         let since_start = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX);
         let at_us = self.started_us.saturating_add(since_start);
         let verdict = endpoint
@@ -105,12 +105,12 @@ impl Shared {
         Ticket { verdict, place }
     }
 
-    /// Other apps have made calls: so many count against the daily limit now.
+    /// Sets the number of calls used today, as if other apps had made them.
     pub(super) fn use_today(&self, used: u64) {
         self.book().quota.use_today(used, self.clock.today());
     }
 
-    /// The verdict on a call that finds its window full, whether or not it is.
+    /// The verdict of a full window, whether or not it is full.
     pub(super) fn full_window(&self, class: RateClass) -> Verdict {
         let settings = self.settings();
         Verdict::OverRate { limit: window_limit(settings.plan, class, settings.speed) }
@@ -129,7 +129,7 @@ impl Shared {
         self.book().ledger.entries(since, count)
     }
 
-    /// Rows held and rows dropped.
+    /// Number of stored rows and of dropped rows.
     pub(super) fn ledger_size(&self) -> (usize, u64) {
         let book = self.book();
         (book.ledger.len(), book.ledger.dropped())

@@ -1,4 +1,4 @@
-//! The from/to window of a listing and Zoom's rules for it: one month at most, six months back.
+//! The `from`/`to` window of a listing, with Zoom's limits: one month long, six months back.
 
 use jiff::civil::{Date, DateTime};
 use jiff::tz::Offset;
@@ -9,13 +9,13 @@ use super::query::Params;
 use crate::clock::{date_of, first_second};
 use crate::world::{Day, Meeting, World};
 
-/// A window that was accepted.
+/// A valid window.
 #[derive(Debug)]
 pub(super) struct Window<'a> {
-    /// As it was sent; answers repeat it.
+    /// As sent; answers repeat it.
     pub(super) from: &'a str,
     pub(super) to: &'a str,
-    /// `None` when a date was not zero-padded: such a window holds nothing, without an error.
+    /// `None` when a date lacks zero-padding: Zoom then returns no rows and no error.
     span: Option<Span>,
 }
 
@@ -43,7 +43,7 @@ impl<'a> Window<'a> {
         Ok(Self { from, to, span: Some(span) })
     }
 
-    /// All meetings that began inside the window, ended before `now` and please `wanted`.
+    /// Meetings that started in the window, ended before `now`, and satisfy `wanted`.
     pub(super) fn find(
         &self,
         world: &World,
@@ -98,7 +98,7 @@ fn instant(text: &str, end: bool) -> Option<i64> {
     Some(Offset::UTC.to_timestamp(time).ok()?.as_second())
 }
 
-/// A date in all but its zeros, such as 2026-1-2.
+/// Returns true for a date without zero-padding, such as 2026-1-2.
 fn unpadded(text: &str) -> bool {
     text.len() < 10 && text.split('-').count() == 3 && Date::strptime("%Y-%m-%d", text).is_ok()
 }

@@ -1,4 +1,4 @@
-//! Meetings and webinars as the Dashboard lists them.
+//! Meetings and webinars in the Dashboard's format.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::{clock_text, instant};
 use crate::world::{Host, Hosts, Meeting, QUALITIES, pick};
 
-/// What all Dashboard rows of a meeting or webinar share.
+/// Fields common to all Dashboard rows of meetings and webinars.
 #[derive(Serialize)]
 pub(crate) struct CommonRow<'a> {
     uuid: String,
@@ -90,7 +90,7 @@ pub(crate) struct WebinarRow<'a> {
 }
 
 impl<'a> MeetingRow<'a> {
-    /// `tracked` says whether the call asked for tracking fields.
+    /// Creates a row. `tracked`: the call requested tracking fields.
     pub(crate) fn new(hosts: &'a Hosts, meeting: &Meeting, tracked: bool) -> Self {
         let host = hosts.get(meeting.host);
         let tracking = TrackingField { field: "Department", value: host.department };

@@ -1,4 +1,4 @@
-//! The rows of Zoom's answers, field by field, derived from the world. No HTTP, no paging, no faults.
+//! Rows of Zoom's answers, derived from the world. Independent of HTTP, paging and faults.
 
 mod meetings;
 mod participants;
@@ -12,12 +12,12 @@ pub(crate) use users::UserRow;
 
 use jiff::Timestamp;
 
-/// An instant, written in RFC 3339 with `Z`.
+/// Serialised in RFC 3339 with `Z`.
 fn instant(second: i64) -> Timestamp {
     Timestamp::from_second(second).unwrap_or(Timestamp::MAX)
 }
 
-/// `MM:SS`, or `HH:MM:SS` from an hour on.
+/// `MM:SS`, or `HH:MM:SS` from one hour on.
 fn clock_text(seconds: u32) -> String {
     let (hours, minutes, seconds) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
     if hours > 0 {

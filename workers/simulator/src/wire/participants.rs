@@ -1,4 +1,4 @@
-//! Participant sessions as the Dashboard lists them, of meetings and of webinars.
+//! Participant sessions of meetings and webinars in the Dashboard's format.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -107,7 +107,7 @@ struct OnlyMeetings {
 }
 
 impl<'a> ParticipantRow<'a> {
-    /// `registrants` says whether the call asked for registrant ids.
+    /// Creates a row. `registrants`: the call requested registrant ids.
     pub(crate) fn new(meeting: &Meeting, session: &Session, person: &'a Person, registrants: bool) -> Self {
         let webinar = meeting.kind == Kind::Webinar;
         let member_id = person.member_id.as_deref().unwrap_or_default();
@@ -137,7 +137,7 @@ impl<'a> ParticipantRow<'a> {
     }
 }
 
-/// People of other accounts have registered; the others had no need to.
+/// Only guests register.
 pub(super) fn registrant_id(person: &Person) -> String {
     match person.member_id {
         Some(_) => String::new(),
@@ -161,7 +161,7 @@ fn role(person: &Person, webinar: bool) -> &'static str {
     }
 }
 
-/// The forms seen in the wild; some hold the person's name, some hold HTML.
+/// Formats seen in real data; some contain the person's name, some HTML.
 fn leave_reason(reason: Reason, name: &str, bits: u64) -> String {
     match reason {
         Reason::Left if bits.is_multiple_of(4) => format!("{name} left the meeting."),
@@ -184,7 +184,7 @@ fn leave_reason(reason: Reason, name: &str, bits: u64) -> String {
     }
 }
 
-/// People of other accounts tell nothing of their machines.
+/// Guests reveal nothing about their devices.
 fn client(person: &Person) -> Client {
     let bits = mix(person.seed, 10);
     let own = person.member_id.is_some();
@@ -218,7 +218,7 @@ fn client(person: &Person) -> Client {
     }
 }
 
-/// Addresses come from the ranges reserved for documentation. A reconnect may change the network.
+/// Addresses are from the documentation ranges. A new visit may change the network.
 fn network(person: &Person, session: &Session) -> Network {
     let bits = mix(person.seed, 20);
     let moved = mix(bits, u64::from(session.visit));

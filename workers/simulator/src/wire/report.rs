@@ -1,4 +1,4 @@
-//! Hosts, meetings and participants as the Reports and `/past_meetings` show them.
+//! Hosts, meetings and participants in the formats of the Reports and `/past_meetings`.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -41,7 +41,7 @@ impl<'a> HostRow<'a> {
     }
 }
 
-/// What the Reports say of a meeting everywhere.
+/// Fields common to all Reports of a meeting.
 #[derive(Serialize)]
 struct CommonRow<'a> {
     uuid: String,
@@ -94,7 +94,7 @@ pub(crate) struct PastMeetingRow<'a> {
     has_meeting_summary: bool,
 }
 
-/// A row of `/report/{meetings,webinars}/{uuid}/participants`. Guests have no `participant_user_id` at all.
+/// A row of `/report/{meetings,webinars}/{uuid}/participants`. Guests lack `participant_user_id`.
 #[derive(Serialize)]
 pub(crate) struct ReportParticipantRow<'a> {
     id: &'a str,

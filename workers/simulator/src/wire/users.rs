@@ -1,4 +1,4 @@
-//! Users as `/users` lists them.
+//! Users in the format of `/users`.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -32,7 +32,7 @@ pub(crate) struct UserRow<'a> {
 }
 
 impl<'a> UserRow<'a> {
-    /// `today` is the Unix second on which the day began; logins are reported days late.
+    /// Creates a row. `today`: Unix time of midnight; Zoom reports logins days late.
     pub(crate) fn new(host: &'a Host, today: i64) -> Self {
         let bits = hash(1, host.id.as_bytes());
         let created = instant(1_577_836_800 + (bits % 86_400_000) as i64);

@@ -1,4 +1,4 @@
-//! The account's people: hosts (who own meetings) and the members who join them. All of it follows from the seed.
+//! Users of the account: hosts, who own meetings, and members, who join them. Derived from the seed.
 
 use std::collections::HashMap;
 
@@ -8,7 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use super::mix::{chance, mix, pick};
 use super::names::{DEPARTMENTS, FIRST, LAST, TIME_ZONES};
 
-/// A user of the account who may own meetings.
+/// A user of the account who owns meetings.
 #[derive(Debug)]
 pub(crate) struct Host {
     pub(crate) id: String,
@@ -21,11 +21,11 @@ pub(crate) struct Host {
     pub(crate) personal_room: u64,
     /// 1 is Basic, 2 is Licensed.
     pub(crate) user_type: u8,
-    /// Deactivated users keep their past meetings.
+    /// False for deactivated users, who keep their past meetings.
     pub(crate) active: bool,
 }
 
-/// All hosts, found by number, id or e-mail.
+/// All hosts, by index, id or e-mail address.
 #[derive(Debug)]
 pub(crate) struct Hosts {
     all: Vec<Host>,
@@ -54,13 +54,13 @@ impl Hosts {
         self.all.iter()
     }
 
-    /// Looks a host up by user id or e-mail.
+    /// Finds a host by user id or e-mail address.
     pub(crate) fn find(&self, id_or_email: &str) -> Option<u32> {
         self.by_name.get(id_or_email).copied()
     }
 }
 
-/// The Zoom user id of member `index` of the account; hosts are the first members.
+/// Zoom user id of member `index`. The first members are the hosts.
 pub(crate) fn member_id(seed: u64, index: u32) -> String {
     let key = mix(seed, 0x1D);
     let high = mix(key, u64::from(index) * 2);
@@ -87,7 +87,7 @@ fn host(seed: u64, index: u32) -> Host {
         time_zone: pick(&TIME_ZONES, bits >> 8),
         personal_room: 2_000_000_000 + mix(bits, 1) % 7_000_000_000,
         user_type: if chance(bits, 2, 0.9) { 2 } else { 1 },
-        // The second host always, so that the smallest world has one; of the others, a few.
+        // The second host is always deactivated, so that every world with two hosts has one; of the others, 4 %.
         active: index != 1 && !chance(bits, 3, 0.04),
     }
 }

@@ -1,4 +1,4 @@
-//! One meeting or webinar instance: a small fixed-size record from which everything else is derived on demand.
+//! A meeting or webinar instance: a small record from which all other data is derived.
 
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
@@ -9,35 +9,35 @@ use super::names::COURSES;
 use super::time::slot;
 use super::uuid::{Address, Kind, MeetingUuid};
 
-/// More sessions than this would run over the user ids of one meeting.
+/// Maximum number of people; user ids of a meeting would overflow beyond.
 const MOST_PEOPLE: u32 = 3_000;
-/// What makes a meeting's participants need more than one page.
+/// Minimum number of people in a crowd; their participants need several pages.
 const CROWD: u32 = 320;
-/// How many more than that come to a crowd, in the mean.
+/// Mean number of further people in a crowd.
 const MORE_THAN_CROWD: f64 = 150.0;
-/// The share of crowds, and that of one-person meetings.
+/// Share of crowds.
 const CROWDS: f64 = 1.0 / 400.0;
 const ONE_PERSON: f64 = 0.08;
 
-/// A meeting instance that took place.
+/// A meeting instance.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Meeting {
     pub(crate) uuid: MeetingUuid,
     pub(crate) kind: Kind,
     pub(crate) host: u32,
-    /// The meeting number; shared by all instances of a series.
+    /// Meeting number, shared by all instances of a series.
     pub(crate) series: u64,
     pub(crate) meeting_type: u8,
-    /// Unix seconds.
+    /// Unix time in seconds.
     pub(crate) start: i64,
-    /// Seconds.
+    /// Length in seconds.
     pub(crate) length: u32,
     pub(crate) people: u32,
     pub(crate) sessions: u32,
     pub(crate) seed: u64,
 }
 
-/// What the world looks like on average.
+/// Average sizes of the world.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Shape {
     pub(crate) seed: u64,
@@ -75,18 +75,18 @@ impl Meeting {
         self.start + i64::from(self.length)
     }
 
-    /// One-person meetings stand in the `pastOne` lists, all others in the `past` lists.
+    /// Returns true for a one-person meeting. `pastOne` lists hold these, `past` lists all others.
     pub(crate) fn one_person(&self) -> bool {
         self.kind == Kind::Meeting && self.people == 1
     }
 
-    /// The topic belongs to the series, with the odd one out.
+    /// Topic, derived from the series.
     pub(crate) fn topic(&self) -> String {
         let bits = mix(self.series, 0x70);
         format!("{} {}", pick(&COURSES, bits), 100 + bits % 400)
     }
 
-    /// Property number `n` of this meeting, true for a share `rate` of all meetings.
+    /// Returns property `n` of this meeting, true for a share `rate` of all meetings.
     pub(crate) fn has(&self, n: u64, rate: f64) -> bool {
         chance(self.seed, 0x4A5 + n, rate)
     }
@@ -100,7 +100,7 @@ impl Meeting {
     }
 }
 
-/// The meeting number and type: personal room, one of the host's recurring series, or used once.
+/// Meeting number and type: the host's personal room, one of their recurring series, or a single meeting.
 fn series(seed: u64, hosts: &Hosts, host: u32, kind: Kind, rng: &mut SmallRng) -> (u64, u8) {
     let number = |bits: u64| 80_000_000_000 + bits % 19_000_000_000;
     let recurring = mix(mix(seed, 0x5E), u64::from(host) * 4 + rng.random_range(0..3_u64));
@@ -115,7 +115,7 @@ fn series(seed: u64, hosts: &Hosts, host: u32, kind: Kind, rng: &mut SmallRng) -
     }
 }
 
-/// How many people came: one in twelve is a one-person meeting, most are small, a few are crowds.
+/// Number of participants: 8 % are one-person meetings, most are small, a few are crowds.
 fn people(shape: Shape, address: Address, rng: &mut SmallRng) -> u32 {
     let crowd = rng.random_bool(CROWDS) || (address.index == 0 && shape.holds_a_crowd());
     let one_person = rng.random_bool(ONE_PERSON) || (address.index == 5 && shape.meetings_per_day >= 6);
@@ -126,7 +126,7 @@ fn people(shape: Shape, address: Address, rng: &mut SmallRng) -> u32 {
     if one_person && address.kind == Kind::Meeting {
         return 1;
     }
-    // Log-normal, with its long tail; the mean of exp(m + s*z) is exp(m + s*s/2).
+    // Log-normal distribution; the mean of exp(m + s·z) is exp(m + s²/2).
     let spread = 1.0_f64;
     let middle = shape.ordinary_mean().ln() - spread * spread / 2.0;
     let (a, b) = (1.0 - unit(rng.random()), unit(rng.random()));
@@ -135,12 +135,12 @@ fn people(shape: Shape, address: Address, rng: &mut SmallRng) -> u32 {
 }
 
 impl Shape {
-    /// A date that is not tiny has a crowd for certain.
+    /// A date with at least 20 meetings always has a crowd.
     fn holds_a_crowd(self) -> bool {
         self.meetings_per_day >= 20
     }
 
-    /// The mean of meetings that are neither crowds nor one-person, so that the mean of all is as asked.
+    /// Mean size of meetings that are neither crowds nor one-person, so that the overall mean is `participants`.
     fn ordinary_mean(self) -> f64 {
         let certain = if self.holds_a_crowd() { 1.0 / f64::from(self.meetings_per_day) } else { 0.0 };
         let crowds = CROWDS + certain;

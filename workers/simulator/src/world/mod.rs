@@ -1,5 +1,5 @@
-//! The seeded world: who met when. It knows nothing of HTTP, quotas or faults.
-//! A date is generated when it is first asked for and kept in a cache bounded by its number of meetings.
+//! The seeded world of meetings and people. Independent of HTTP, quotas and faults. Dates are generated on demand and
+//! cached, up to a number of meetings.
 
 mod hosts;
 mod meeting;
@@ -25,20 +25,20 @@ pub(crate) use names::{
 pub(crate) use participant::{Person, Reason, Session, person, sessions};
 pub(crate) use uuid::{Address, Kind, MeetingUuid, needs_double_encoding};
 
-/// Meetings kept in memory, over all dates: about 30 MB.
+/// Maximum number of cached meetings, about 30 MB.
 const CACHED_MEETINGS: usize = 400_000;
-/// One webinar for so many meetings.
+/// Meetings per webinar.
 const MEETINGS_PER_WEBINAR: u32 = 25;
 const EPOCH: Date = Date::constant(1970, 1, 1);
 
-/// All meetings and webinars that began on one UTC date.
+/// All meetings and webinars that started on one UTC date.
 #[derive(Debug)]
 pub(crate) struct Day {
     pub(crate) meetings: Vec<Meeting>,
     pub(crate) webinars: Vec<Meeting>,
 }
 
-/// The whole invented account.
+/// The whole account.
 #[derive(Debug)]
 pub(crate) struct World {
     shape: Shape,
@@ -68,18 +68,18 @@ impl World {
         &self.hosts
     }
 
-    /// Everything that began on a date.
+    /// All meetings and webinars that started on a date.
     pub(crate) fn day(&self, date: Date) -> Arc<Day> {
         if let Some(day) = self.cache().get(date) {
             return day;
         }
-        // Generated outside the lock: two callers may do it twice, with equal results.
+        // Generated outside the lock: concurrent callers may both generate it, with equal results.
         let day = Arc::new(self.generate(date));
         self.cache().put(date, Arc::clone(&day));
         day
     }
 
-    /// Finds a meeting by its uuid; `None` for one this world never held.
+    /// Finds a meeting by its uuid; `None` if this world does not contain it.
     pub(crate) fn find(&self, uuid: MeetingUuid) -> Option<Meeting> {
         let address = uuid.open(self.shape.seed)?;
         if address.index >= self.count(address.kind) {

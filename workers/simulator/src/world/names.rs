@@ -1,4 +1,4 @@
-//! Word lists of the invented world. Nobody here exists; every address ends in a reserved domain.
+//! Word lists of the invented world. All people are fictitious; all addresses end in a reserved domain.
 
 pub(crate) const FIRST: [&str; 32] = [
     "Ada", "Boris", "Chloé", "Dmitri", "Elif", "Farid", "Greta", "Hana", "Igor", "Jürgen", "Kofi", "Lena",

@@ -1,4 +1,4 @@
-//! Who was in a meeting, and their sessions: every join-to-leave stay, reconnects and breakout moves included.
+//! Participants of a meeting and their sessions, including reconnects and breakout rooms.
 
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
@@ -8,15 +8,15 @@ use super::meeting::Meeting;
 use super::mix::{chance, mix};
 use super::uuid::Kind;
 
-/// The first user id of every meeting, and the step from one join to the next.
+/// User id of a meeting's first join.
 const FIRST_USER_ID: u32 = 16_778_240;
 const USER_ID_STEP: u32 = 1_024;
-/// Joins into breakout room n carry n + 3 in the top byte, those into the main room 1.
+/// Top byte of a user id: 1 in the main room, n + 3 in breakout room n.
 const ROOM_SHIFT: u32 = 24;
-/// Members of the account for each host.
+/// Members of the account per host.
 const MEMBERS_PER_HOST: u32 = 20;
 
-/// Why a session ended.
+/// Reason of the end of a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reason {
     Left,
@@ -29,17 +29,17 @@ pub(crate) enum Reason {
     Admitted,
 }
 
-/// One join-to-leave stay. Seconds count from the meeting's start.
+/// A session, from join to leave. Times are seconds since the meeting's start.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Session {
     pub(crate) person: u32,
     pub(crate) user_id: u32,
     pub(crate) join: u32,
     pub(crate) leave: u32,
-    /// 0 is the main room.
+    /// Number of the breakout room; 0 is the main room.
     pub(crate) room: u8,
     pub(crate) waiting: bool,
-    /// A new number when the person left and came back, the same across reconnects and moves.
+    /// Increases when the person leaves and returns; the same across reconnects and room changes.
     pub(crate) visit: u8,
     pub(crate) reason: Reason,
 }
@@ -50,13 +50,13 @@ pub(crate) struct Person {
     pub(crate) name: String,
     /// Empty for guests.
     pub(crate) email: String,
-    /// The Zoom user id, `None` for guests.
+    /// Zoom user id; `None` for guests.
     pub(crate) member_id: Option<String>,
     pub(crate) host: bool,
     pub(crate) seed: u64,
 }
 
-/// All sessions of a meeting in the order of their joins.
+/// All sessions of a meeting, ordered by join.
 pub(crate) fn sessions(meeting: &Meeting) -> Vec<Session> {
     let mut all = Vec::with_capacity(meeting.sessions as usize);
     for person in 0..meeting.people {
@@ -70,7 +70,7 @@ pub(crate) fn sessions(meeting: &Meeting) -> Vec<Session> {
     all
 }
 
-/// How many sessions a meeting has.
+/// Number of sessions of a meeting.
 pub(crate) fn count(meeting: &Meeting) -> u32 {
     let mut count = 0;
     for person in 0..meeting.people {
@@ -79,7 +79,7 @@ pub(crate) fn count(meeting: &Meeting) -> u32 {
     count
 }
 
-/// Who person number `index` of a meeting is.
+/// The person with number `index` in a meeting.
 pub(crate) fn person(world_seed: u64, hosts: &Hosts, meeting: &Meeting, index: u32) -> Person {
     let seed = mix(meeting.seed, 0x9E0 + u64::from(index));
     if index == 0 {
@@ -102,7 +102,7 @@ pub(crate) fn person(world_seed: u64, hosts: &Hosts, meeting: &Meeting, index: u
     Person { name: format!("{first} {last}"), email, member_id, host: false, seed }
 }
 
-/// Emits the stays of one person in the order of time.
+/// Emits the sessions of one person in order of time.
 fn stays(meeting: &Meeting, person: u32, mut emit: impl FnMut(Session)) {
     let mut rng = SmallRng::seed_from_u64(mix(meeting.seed, u64::from(person)));
     let length = meeting.length;
@@ -144,7 +144,7 @@ fn stays(meeting: &Meeting, person: u32, mut emit: impl FnMut(Session)) {
     }
 }
 
-/// The host stays to the end, most others nearly so, one in ten leaves early.
+/// Leave time: the host stays to the end, 40 % of the others too, and 1 in 10 of the rest may leave early.
 fn leave_of(length: u32, join: u32, host: bool, rng: &mut SmallRng) -> u32 {
     if host || rng.random_bool(0.4) {
         return length;

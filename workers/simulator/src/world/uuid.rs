@@ -1,5 +1,5 @@
-//! Meeting uuids: 16 bytes that look random and yet carry the place of their meeting in the world.
-//! A keyed permutation seals (date, kind, number) so that a uuid is found again without any table.
+//! Meeting uuids: 16 bytes that look random but encode the meeting's date, kind and index through a keyed
+//! permutation, so that no table is needed.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -8,18 +8,18 @@ use super::mix::mix;
 
 const ROUNDS: u64 = 6;
 
-/// One meeting instance, as Zoom names it: base64 of 16 bytes.
+/// Zoom's name of a meeting instance: 16 bytes in base64.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct MeetingUuid([u8; 16]);
 
-/// What kind of event a uuid names.
+/// Type of event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Meeting,
     Webinar,
 }
 
-/// Where a meeting stands in the world.
+/// Position of a meeting in the world.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Address {
     /// Days since 1970-01-01.
@@ -29,8 +29,8 @@ pub(crate) struct Address {
 }
 
 impl MeetingUuid {
-    /// The uuid of an address. One in twenty begins with `/` and one in twenty contains `//`,
-    /// many times what chance gives: clients that encode such uuids wrongly are to be found out.
+    /// Returns the uuid of an address. 1 in 20 starts with `/` and 1 in 20 contains `//`, far more than by chance, to
+    /// expose clients that encode them wrongly.
     pub(crate) fn issue(seed: u64, address: Address) -> Self {
         let wanted: fn(&str) -> bool = match address.index % 20 {
             3 => |text| text.starts_with('/'),
@@ -47,7 +47,7 @@ impl MeetingUuid {
         uuid
     }
 
-    /// Reads the canonical text; `None` if it is no base64 of 16 bytes.
+    /// Parses the canonical text; `None` unless it is base64 of 16 bytes.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let bytes = STANDARD.decode(text).ok()?;
         Some(Self(bytes.try_into().ok()?))
@@ -61,7 +61,7 @@ impl MeetingUuid {
         &self.0
     }
 
-    /// The address sealed inside; `None` for a uuid of another world.
+    /// Returns the encoded address; `None` for a uuid of another world.
     pub(crate) fn open(self, seed: u64) -> Option<Address> {
         let (mut left, mut right) = halves(self.0);
         for round in (0..ROUNDS).rev() {
@@ -79,7 +79,7 @@ impl MeetingUuid {
     }
 }
 
-/// True when a uuid reaches Zoom only if its path segment is percent-encoded twice.
+/// Returns true when the uuid must be percent-encoded twice in a URL path.
 pub(crate) fn needs_double_encoding(text: &str) -> bool {
     text.starts_with('/') || text.contains("//")
 }

@@ -1,4 +1,4 @@
-//! `/usertracking/actions.json`: its shapes, its parameters and its oddities.
+//! `/usertracking/actions.json`: formats, parameters and oddities.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +8,7 @@ use simulator::opencast::{Dialect, Settings};
 
 use crate::support::{Api, DAY, settings, text};
 
-/// The names of all members, with the kinds of their values, in the order of the answer's own text.
+/// Names and types of all members, in the order of the answer.
 fn shape(value: &Value) -> Value {
     match value {
         Value::Object(object) => object.iter().map(|(name, value)| (name.clone(), shape(value))).collect(),
@@ -38,7 +38,7 @@ async fn an_answer_has_the_shape_that_the_real_serialiser_gives_it() {
         let world = Settings { odd_share: 0.0, ..settings(generation, dialect) };
         let api = Api::start(world).await;
         let with = |action: Value| json!({ "actions": { "total": attribute, "offset": attribute, "limit": attribute, "action": action } });
-        // One whose user is written as a number.
+        // Find an action whose user is serialised as a number.
         let mut offset = 0;
         let one = loop {
             let (_, one) = api.ask(&format!("/usertracking/actions.json?limit=1&offset={offset}")).await;
@@ -63,7 +63,7 @@ async fn upstream_knows_no_windows_and_the_fork_does() {
     let window = "start=20100101000000&end=20100101000100";
     let api = Api::start(settings(15, Dialect::Upstream)).await;
     let (_, everything) = api.page("").await;
-    // 200 dates before that of the start, and seven hours of it.
+    // 200 dates before the start date, and seven hours of the start date.
     assert!((240_000..241_200).contains(&everything), "{everything}");
     assert_eq!(api.page(window).await.1, everything);
     let api = Api::start(settings(5, Dialect::Dce)).await;
@@ -109,7 +109,7 @@ async fn rows_can_be_picked_by_type_and_by_episode_with_it() {
     let mpid = text(&all[0]["mediapackageId"]);
     let (rows, _) = api.page(&format!("id={mpid}&type=PLAY&limit=99999")).await;
     assert!(!rows.is_empty() && rows.iter().all(|row| row["mediapackageId"] == mpid.as_str()));
-    // An id alone is not looked at.
+    // An `id` without a `type` is ignored.
     assert_eq!(api.page(&format!("id={mpid}")).await.1, api.page("").await.1);
 }
 
@@ -183,7 +183,7 @@ async fn a_day_begins_and_ends_with_the_second_of_the_call() {
         let midnight: Timestamp = "2026-01-14T05:00:00Z".parse().unwrap();
         let first = times.first().unwrap().as_second() - midnight.as_second();
         let last = times.last().unwrap().as_second() - midnight.as_second() - 86_340;
-        // The clock may have run on a little.
+        // The clock keeps running between the calls.
         assert!((second..second + 9).contains(&first) && last < second + 9, "{second}: {first} {last}");
     }
     let api = Api::start(Settings { now: at(40), ragged_day: false, ..world }).await;

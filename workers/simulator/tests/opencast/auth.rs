@@ -1,4 +1,4 @@
-//! Who is let in, and what those are told who are not.
+//! Authentication and its refusals.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ fn md5(text: &str) -> String {
     Md5::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// A GET that asks for a challenge, with these credentials, if any.
+/// Sends a GET with `X-Requested-Auth` and optional credentials.
 async fn asking(api: &Api, path: &str, kind: &str, authorization: Option<String>) -> Response {
     let request = api.client.get(format!("{}{path}", api.opencast.url())).header("X-Requested-Auth", kind);
     let request = match authorization {
@@ -39,7 +39,7 @@ fn nonce(challenge: &str) -> String {
     challenge.split("nonce=\"").nth(1).unwrap().split('"').next().unwrap().to_owned()
 }
 
-/// What a client answers to a challenge, by RFC 2617.
+/// A client's answer to a digest challenge, by RFC 2617.
 fn answer(api: &Api, nonce: &str, nc: u32, path: &str, password: &str) -> String {
     let user = api.opencast.credentials().user;
     let (one, two) = (md5(&format!("{user}:Opencast:{password}")), md5(&format!("GET:{path}")));
@@ -60,7 +60,7 @@ async fn a_digest_is_let_in_as_often_as_its_count_goes_on() {
         let sent = answer(&api, &nonce, nc, GUARDED, &password);
         assert_eq!(asking(&api, GUARDED, "Digest", Some(sent)).await.status(), status, "{nc}");
     }
-    // Everybody else's paths are not closed to those who say who they are.
+    // Public paths also accept credentials.
     let open = "/info/me.json";
     let sent = answer(&api, &nonce, 5, open, &password);
     let me = asking(&api, open, "Digest", Some(sent)).await.text().await.unwrap();

@@ -1,4 +1,4 @@
-//! Episodes, workflows, and what a node tells of itself, in every generation.
+//! Episodes, workflows and node information in every generation.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ async fn of(generation: u8) -> Api {
     Api::start(settings(generation, Dialect::Upstream)).await
 }
 
-/// The results of a search of either generation, and the total.
+/// Results of a search in any generation, and the total.
 async fn search(api: &Api, query: &str) -> (Vec<Value>, u64) {
     let (status, mut body) = api.ask(&format!("/search/episode.json?{query}")).await;
     assert_eq!(status, 200, "{query}: {body}");
@@ -115,7 +115,7 @@ async fn the_new_search_refuses_what_it_refuses() {
     assert_eq!(search(&api, "").await.0.len(), 20);
 }
 
-/// The newest workflow's operations by name.
+/// Times of an operation in the newest workflow; `name` is the attribute with the operation's name.
 fn times(answer: &Value, name: &str, operation: &str) -> Option<(Option<u64>, Option<u64>)> {
     let newest = workflows(answer).into_iter().max_by_key(|workflow| number(&workflow["id"]))?;
     let operations = many(newest["operations"]["operation"].clone());

@@ -1,4 +1,4 @@
-//! The fake Opencast over HTTP: every service, both dialects, both serialisations, both kinds of credentials.
+//! The fake Opencast over HTTP: all services, dialects, serialisations and kinds of credentials.
 #![expect(clippy::unwrap_used, reason = "tests, and the helpers they share")]
 
 mod actions;

@@ -1,4 +1,4 @@
-//! Faults, the ledger, the control, and what no fake can be started with.
+//! Faults, ledger, control, and invalid settings.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! A small client for the tests, and worlds of a handy size.
+//! A small client for the tests, and settings of small worlds.
 
 use jiff::civil::{Date, date};
 use jiff::tz::TimeZone;
@@ -7,10 +7,10 @@ use reqwest::{Client, Response};
 use serde_json::Value;
 use simulator::opencast::{Dialect, Disorder, Opencast, Settings};
 
-/// The date the tests ask for; the fake's clock stands two weeks later.
+/// The date that the tests read; the fake's clock is two weeks later.
 pub(crate) const DAY: Date = date(2026, 1, 14);
 
-/// A small world in a zone that is not that of the tests.
+/// A small world in a time zone other than UTC.
 pub(crate) fn settings(generation: u8, dialect: Dialect) -> Settings {
     Settings {
         seed: 7,
@@ -25,7 +25,7 @@ pub(crate) fn settings(generation: u8, dialect: Dialect) -> Settings {
     }
 }
 
-/// A fake Opencast with a client that follows nothing.
+/// A fake Opencast with a client that does not follow redirects.
 pub(crate) struct Api {
     pub(crate) opencast: Opencast,
     pub(crate) client: Client,
@@ -38,7 +38,7 @@ impl Api {
         Self { opencast, client }
     }
 
-    /// GET without credentials.
+    /// Sends a GET without credentials.
     pub(crate) async fn get(&self, path: &str) -> Response {
         self.client.get(format!("{}{path}", self.opencast.url())).send().await.unwrap()
     }
@@ -57,7 +57,7 @@ impl Api {
         self.client.post(url).body(change.to_string()).send().await.unwrap()
     }
 
-    /// The rows of one page of actions, and the total.
+    /// Rows of one page of actions, and the total.
     pub(crate) async fn page(&self, query: &str) -> (Vec<Value>, u64) {
         let (status, mut body) = self.ask(&format!("/usertracking/actions.json?{query}")).await;
         assert_eq!(status, 200, "{query}: {body}");
@@ -65,7 +65,7 @@ impl Api {
         (many(body["actions"]["action"].take()), total)
     }
 
-    /// The rows of all pages, read once; there may be fewer or more than the total.
+    /// Rows of all pages, each read once; there may be fewer or more than the total.
     pub(crate) async fn pages(&self, query: &str, limit: usize) -> Vec<Value> {
         let mut rows = Vec::new();
         for offset in (0..).step_by(limit) {
@@ -79,7 +79,7 @@ impl Api {
     }
 }
 
-/// One, several or none.
+/// Converts an object, an array or null to a list.
 pub(crate) fn many(value: Value) -> Vec<Value> {
     match value {
         Value::Null => Vec::new(),
@@ -88,12 +88,12 @@ pub(crate) fn many(value: Value) -> Vec<Value> {
     }
 }
 
-/// The workflows of an answer; of none the answer is "" or lacks them.
+/// Workflows of an answer; without any, the answer is "" or lacks the member.
 pub(crate) fn workflows(answer: &Value) -> Vec<Value> {
     many(answer["workflows"].get("workflow").cloned().unwrap_or_default())
 }
 
-/// A number in an attribute, whichever generation wrote it.
+/// A number in an attribute of any generation.
 pub(crate) fn number(value: &Value) -> u64 {
     value.as_u64().or_else(|| value.as_str()?.parse().ok()).unwrap_or_else(|| panic!("{value} is no number"))
 }

@@ -1,4 +1,4 @@
-//! The truth equals what reading every page finds, whichever way the pages are asked for.
+//! The truth equals what reading all pages finds, however they are requested.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +8,7 @@ use simulator::opencast::{Attendance, Dialect, Disorder, Settings};
 
 use crate::support::{Api, DAY, many, settings, text, workflows};
 
-/// What a harvest holds: rows by id.
+/// Content of a harvest: rows by id.
 type Held = BTreeMap<i64, Value>;
 
 fn add(held: &mut Held, rows: Vec<Value>) {
@@ -84,13 +84,13 @@ async fn a_day_of_a_clock_change_and_a_day_of_nothing_have_their_truth() {
     assert_eq!(api.opencast.truth(date(2026, 11, 1)).episodes, Vec::<String>::new());
 }
 
-/// Whole per cent of the pieces of 300 s of a length.
+/// Share of pieces of 300 s in a length, in whole per cent.
 fn percent(pieces: usize, length_ms: u64) -> Option<u8> {
     let all = length_ms.div_ceil(300_000);
     (pieces > 0 && all > 0).then(|| (100 * pieces as u64 / all).min(100) as u8)
 }
 
-/// Lengths of an episode's recording and of its stream, as the answers tell them.
+/// Lengths of an episode's recording and live stream, from the answers.
 async fn lengths(api: &Api, mpid: &str) -> Option<(u64, u64)> {
     let mpid = percent_encoding::utf8_percent_encode(mpid, percent_encoding::NON_ALPHANUMERIC).to_string();
     let (_, mut found) = api.ask(&format!("/search/episode.json?id={mpid}")).await;

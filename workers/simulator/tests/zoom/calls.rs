@@ -1,4 +1,4 @@
-//! Tokens, scopes, windows, pages, uuids and walls: what a call is refused for, and how.
+//! Refused calls: tokens, scopes, windows, pages, uuids and missing plans.
 
 use serde_json::{Value, json};
 use simulator::{Settings, Simulator};

@@ -1,4 +1,4 @@
-//! Every fault does what it says, strikes only what it may, and leaves its mark in the ledger.
+//! Every fault has its documented effect, affects only its calls, and is in the ledger.
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ const LIST: &str = "/metrics/meetings?type=past&from=2026-01-14&to=2026-01-14&pa
 
 async fn with(fault: Fault, rate: f64) -> Api {
     let faults = vec![FaultRate { fault, rate }];
-    // A quota is in force, so that its headers are there to be missed.
+    // Needs a quota, because answers without one have no rate-limit headers to omit.
     let fault_timeout = Duration::from_millis(300);
     Api::start(Settings { faults, fault_timeout, speed: 1_000.0, ..settings() }).await
 }

@@ -1,4 +1,4 @@
-//! The fake Zoom over HTTP: its world, its answers, its quota, and the troubles it makes.
+//! The fake Zoom over HTTP: world, answers, quota and faults.
 #![expect(clippy::unwrap_used, reason = "what goes wrong in a test ends it")]
 
 mod calls;

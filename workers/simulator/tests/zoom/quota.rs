@@ -1,4 +1,4 @@
-//! The quota over HTTP: refusals, their bodies and headers, and what the ledger says of it all.
+//! The quota over HTTP: refusals, their bodies and headers, and the ledger.
 
 use std::time::Duration;
 

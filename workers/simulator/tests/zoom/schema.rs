@@ -1,5 +1,5 @@
-//! Every answer of every operation fits the API's own schema: names, types, closed lists, time formats.
-//! The schemas are an extract (names and types) that is compared with the reference when that is at hand.
+//! Every answer of every operation matches the API's schema: names, types, enumerations, time formats. The schemas
+//! are an extract (names and types), compared with the reference if it is available.
 
 use std::path::Path;
 
@@ -9,9 +9,9 @@ use serde_json::{Map, Value, json};
 use crate::support::{Api, DAY, settings, text, twice};
 
 const EXTRACT: &str = include_str!("openapi/zoom.json");
-/// Lists of values that the API does not keep to.
+/// Enumerations that real answers do not respect.
 const OPEN_LISTS: [&str; 3] = ["device", "leave_reason", "network_type"];
-/// Fields seen in live answers though the schemas do not name them.
+/// Fields of real answers that the schemas lack.
 const LIVE_ONLY: [(&str, &str, &str); 4] = [
     ("/metrics/meetings", "/properties/meetings/items/properties", "has_external_participant"),
     ("/report/meetings/{meetingId}", "/properties", "host_id"),
@@ -148,7 +148,7 @@ fn validator(operation: &str) -> Validator {
     jsonschema::options().should_validate_formats(true).build(&extract[operation]).unwrap()
 }
 
-/// Keeps names, types, closed lists and time formats; fields that are not named are refused.
+/// Keeps names, types, enumerations and time formats; refuses undeclared fields.
 fn strip(schema: &Value, name: &str) -> Value {
     let whole = [schema.clone()];
     let parts = schema["allOf"].as_array().map_or(whole.as_slice(), Vec::as_slice);

@@ -1,14 +1,14 @@
-//! A small client for the tests: a token, paged reading, and worlds of a handy size.
+//! A small client for the tests: token, paged reading, and settings of small worlds.
 
 use jiff::civil::{Date, date};
 use reqwest::{Client, Response};
 use serde_json::Value;
 use simulator::{Settings, Simulator};
 
-/// The date the tests ask for; the simulator's clock stands two weeks later.
+/// The date that the tests read; the simulator's clock is two weeks later.
 pub(crate) const DAY: Date = date(2026, 1, 14);
 
-/// A small world without quotas, whose clock stands at noon of 2026-01-28.
+/// A small world without quotas; its clock shows noon of 2026-01-28.
 pub(crate) fn settings() -> Settings {
     Settings {
         seed: 7,
@@ -51,7 +51,7 @@ impl Api {
             .unwrap()
     }
 
-    /// GET below `/v2`, with the token.
+    /// Sends a GET below `/v2` with the token.
     pub(crate) async fn get(&self, path: &str) -> Response {
         self.try_get(path).await.unwrap()
     }
@@ -66,7 +66,7 @@ impl Api {
         (response.status().as_u16(), json(response).await)
     }
 
-    /// The rows of all pages.
+    /// Rows of all pages.
     pub(crate) async fn all(&self, path: &str, key: &str) -> Vec<Value> {
         let (mut rows, mut token) = (Vec::new(), String::new());
         let sign = if path.contains('?') { '&' } else { '?' };
@@ -90,24 +90,24 @@ impl Api {
         assert!(response.status().is_success(), "{change}: {}", response.text().await.unwrap());
     }
 
-    /// GET of one of the simulator's own paths.
+    /// Sends a GET to one of the simulator's own paths.
     pub(crate) async fn own(&self, path: &str) -> Value {
         json(self.client.get(format!("{}{path}", self.simulator.url())).send().await.unwrap()).await
     }
 }
 
-/// The body of an answer.
+/// Body of an answer.
 pub(crate) async fn json(response: Response) -> Value {
     let body = response.text().await.unwrap();
     serde_json::from_str(&body).unwrap_or_else(|error| panic!("{error}: {body}"))
 }
 
-/// Percent-encodes everything but letters and digits, twice: the form that always works.
+/// Percent-encodes everything but letters and digits twice, which every uuid allows.
 pub(crate) fn twice(uuid: &str) -> String {
     once(&once(uuid))
 }
 
-/// Percent-encodes everything but letters and digits, once.
+/// Percent-encodes everything but letters and digits once.
 pub(crate) fn once(text: &str) -> String {
     percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
 }

@@ -1,4 +1,4 @@
-//! The truth equals what the endpoints serve when every page is read, by either source.
+//! The truth equals what the endpoints serve over all pages, for both sources.
 
 use std::collections::BTreeSet;
 

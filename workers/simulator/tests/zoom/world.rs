@@ -1,4 +1,4 @@
-//! The world is the same for the same seed and date, and it holds every odd thing it promises.
+//! The world depends on seed and date only, and contains all documented oddities.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +13,7 @@ const LIST: &str = "/metrics/meetings?type=past&from=2026-01-14&to=2026-01-14";
 async fn a_date_is_a_function_of_seed_and_date() {
     let one = Api::start(settings()).await;
     let two = Api::start(settings()).await;
-    // Another order of asking and another clock change nothing.
+    // Neither the order of requests nor the clock matters.
     for date in ["2026-01-02", "2026-01-20"] {
         two.simulator.truth(date.parse().unwrap(), Source::Report);
     }

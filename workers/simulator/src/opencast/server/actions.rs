@@ -1,4 +1,4 @@
-//! `/usertracking/actions.json`: a page of rows, in the order that there is.
+//! `/usertracking/actions.json`: a page of rows, in the configured order.
 
 use super::super::settings::Disorder;
 use super::super::world::permuted;
@@ -10,9 +10,9 @@ use super::table::{Rows, Table};
 use crate::world::mix;
 
 const DEFAULT_LIMIT: u32 = 10;
-/// Rows of one answer, however many are asked for: about 100 MB.
+/// Maximum number of rows per answer, about 100 MB.
 const MOST: u32 = 250_000;
-/// Rows that stand near each other and change places.
+/// Number of neighbouring rows that swap places.
 const NEIGHBOURS: u64 = 16;
 
 /// `GET /usertracking/actions.json`
@@ -21,7 +21,7 @@ pub(super) fn list(shared: &Shared, params: &Params) -> Result<Answer, Answer> {
     let limit = limit.min(shared.settings.page_limit.unwrap_or(MOST)).min(MOST);
     let offset = params.number("offset")?.unwrap_or(0);
     let table = Table::asked(shared, params)?;
-    // A look at a few rows is no reading.
+    // A request for few rows is not a reading.
     let settled = shared.readings(table.date(), offset == 0 && limit > DEFAULT_LIMIT) > 1;
     let rows = match table.filter(params) {
         Some(wanted) => table.matching(&wanted)?,
@@ -40,7 +40,7 @@ pub(super) fn list(shared: &Shared, params: &Params) -> Result<Answer, Answer> {
     Ok(page.finish())
 }
 
-/// Where a row stands in this call's order.
+/// Rank of a row in the order of this call.
 fn displaced(rank: u64, count: u64, key: u64, disorder: Disorder) -> u64 {
     match disorder {
         Disorder::Stable => rank,

@@ -1,4 +1,4 @@
-//! Answers as values: status, headers and body, before any fault or transport touches them.
+//! Answers as values: status, headers and body, and the answers of faults.
 
 use axum::body::Body;
 use axum::http::HeaderValue;
@@ -31,7 +31,7 @@ impl Answer {
         Self::json_text(bytes)
     }
 
-    /// JSON that is written already.
+    /// An answer with serialised JSON.
     pub(super) fn json_text(body: Vec<u8>) -> Self {
         Self::new(200, JSON, body)
     }
@@ -75,7 +75,7 @@ impl Answer {
         Self { header: Some(header), ..Self::new(status, HTML, body) }
     }
 
-    /// What a call answers instead when a fault strikes it; `None` leaves the answer to the service.
+    /// Answer that a fault puts in place of the service's; `None` if the service answers.
     pub(super) fn instead(fault: Fault) -> Option<Self> {
         match fault {
             Fault::InternalError => Some(Self::error(500, "Server Error")),

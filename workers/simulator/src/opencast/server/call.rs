@@ -1,4 +1,4 @@
-//! One call: the ledger first, then faults, then who asks, then what for.
+//! Handles one call: ledger, faults, authentication, then the service.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use super::{actions, episodes, info, workflows};
 use crate::faults::Fault;
 use crate::transport::{broken, hang};
 
-/// Every path of Opencast, and all paths nobody knows.
+/// Handles all paths of Opencast, and unknown ones.
 pub(super) async fn call(
     State(shared): State<Arc<Shared>>,
     method: Method,
@@ -43,7 +43,7 @@ pub(super) async fn call(
     response
 }
 
-/// The fake's own time, as every answer bears it.
+/// The fake's clock as a `Date` header.
 fn date(now_ms: i64) -> Option<HeaderValue> {
     let now = Timestamp::from_millisecond(now_ms).ok()?;
     HeaderValue::from_str(&now.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()).ok()
@@ -94,7 +94,7 @@ fn perform(
     }
 }
 
-/// Sends an answer through the fault that struck its call.
+/// Applies a fault to an answer and sends it.
 async fn strike(shared: &Shared, mut answer: Answer, fault: Option<Fault>) -> Response {
     match fault {
         Some(Fault::Timeout) => {

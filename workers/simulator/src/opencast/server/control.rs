@@ -1,4 +1,4 @@
-//! The fake's own paths: `/_truth`, `/_ledger` and `/_control`. Nothing of Opencast is here.
+//! The fake's own paths: `/_truth`, `/_ledger` and `/_control`. Independent of Opencast's API.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,7 +38,7 @@ pub(super) struct LedgerQuery {
     summary: bool,
 }
 
-/// `GET /_ledger`: rows as a JSON array, or figures.
+/// `GET /_ledger`: rows as a JSON array, or a summary.
 pub(super) async fn ledger(State(shared): State<Arc<Shared>>, Query(query): Query<LedgerQuery>) -> Response {
     let ledger = shared.ledger();
     let answer = match query.summary {
@@ -48,7 +48,7 @@ pub(super) async fn ledger(State(shared): State<Arc<Shared>>, Query(query): Quer
     answer.deliver()
 }
 
-/// Changes to a running fake; what is absent stays.
+/// Changes to a running fake. Absent fields stay unchanged.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Control {

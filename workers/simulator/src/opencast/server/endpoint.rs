@@ -1,4 +1,4 @@
-//! The services that are there: name and openness of each, and the way from a raw path to one of them.
+//! The served paths with their access rules, and the routing of raw paths.
 
 use std::borrow::Cow;
 
@@ -6,7 +6,7 @@ use percent_encoding::percent_decode_str;
 
 use super::super::settings::Settings;
 
-/// A path that is served.
+/// A served path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Endpoint {
     Actions,
@@ -40,7 +40,7 @@ impl Endpoint {
         }
     }
 
-    /// Whether everybody may ask.
+    /// Returns true if the path answers without credentials.
     pub(super) fn is_open(self, settings: &Settings) -> bool {
         match self {
             Self::Actions | Self::DetailEnabled | Self::Episode => settings.anonymous_reads,
@@ -50,8 +50,8 @@ impl Endpoint {
         }
     }
 
-    /// Whether a server of these settings has it: the workflows of a media package came with generation 12, and the
-    /// list of all went.
+    /// Returns true if a server with these settings has the path. Generation 12 replaced the list of all workflows by
+    /// the workflows of a media package.
     pub(super) fn is_served(self, settings: &Settings) -> bool {
         match self {
             Self::Actions | Self::DetailEnabled => settings.usertracking,
@@ -63,7 +63,7 @@ impl Endpoint {
     }
 }
 
-/// The endpoint of a raw path, and the id in it, decoded.
+/// Returns the endpoint of a raw path, and its decoded id.
 pub(super) fn route(path: &str) -> (Endpoint, Cow<'_, str>) {
     const PLAIN: [Endpoint; 9] = [
         Endpoint::Actions,

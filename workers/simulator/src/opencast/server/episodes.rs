@@ -1,4 +1,4 @@
-//! `/search/episode.json`: up to generation 15 a wrapper of the XML serialiser, from 16 on plain arrays.
+//! `/search/episode.json`: a wrapper of the XML serialiser up to generation 15, plain arrays from 16 on.
 
 use serde_json::{Value, json};
 
@@ -11,7 +11,7 @@ use super::params::Params;
 use super::shared::Shared;
 
 const DEFAULT_LIMIT: u32 = 20;
-/// From generation 16 on, for all but admins.
+/// Maximum limit for non-admins, from generation 16 on.
 const MOST: u32 = 250;
 const SORTS: [&str; 4] = ["title", "contributor", "creator", "modified"];
 
@@ -23,7 +23,7 @@ pub(super) fn search(shared: &Shared, params: &Params, auth: AuthKind) -> Result
         check(params, limit, auth)?;
     }
     let limit = match limit {
-        // Zero means the usual number to the old search, and nothing to the new one.
+        // A limit of 0 means the default in the old search, and no results in the new one.
         Some(0) if !is_new => DEFAULT_LIMIT,
         limit => limit.unwrap_or(DEFAULT_LIMIT),
     };
@@ -42,7 +42,7 @@ pub(super) fn search(shared: &Shared, params: &Params, auth: AuthKind) -> Result
     })
 }
 
-/// What the new search refuses.
+/// Refuses what the new search refuses.
 fn check(params: &Params, limit: Option<u32>, auth: AuthKind) -> Result<(), Answer> {
     let is_admin = matches!(auth, AuthKind::Basic | AuthKind::Digest);
     let too_many = limit.is_some_and(|limit| limit > MOST) && !is_admin;
@@ -114,7 +114,7 @@ fn old_result(episode: &Episode, zone: &jiff::tz::TimeZone) -> Element {
 }
 
 fn new(shared: &Shared, page: &[&Episode], total: usize, offset: u32, limit: u32) -> Answer {
-    // Seen on 16; later ones are taken to have mended it.
+    // Observed in 16; later generations are assumed to have fixed it.
     let style = Style { attributes_are_text: false, doubles: shared.settings.generation == 16 };
     let results: Vec<_> = page.iter().map(|episode| new_result(episode, style)).collect();
     Answer::json(&json!({ "offset": offset, "total": total, "limit": limit, "result": results }))
@@ -151,7 +151,7 @@ fn new_result(episode: &Episode, style: Style) -> Value {
     })
 }
 
-/// `PT1H23M4.160S`
+/// Formats a duration as `PT1H23M4.160S`.
 fn extent(ms: i64) -> String {
     let (hours, minutes, rest) = (ms / 3_600_000, ms / 60_000 % 60, ms % 60_000);
     let part = |count: i64, unit: &str| if count > 0 { format!("{count}{unit}") } else { String::new() };

@@ -1,4 +1,4 @@
-//! What a node tells of itself: version, services, who asks, health, and whether players track details.
+//! Information about the node: version, services, current user, health, and detailed user tracking.
 
 use serde_json::{Value, json};
 
@@ -40,7 +40,7 @@ fn service(path: &str) -> Value {
     })
 }
 
-/// `/info/me.json`: with the user's name in a place that changed over the generations.
+/// `/info/me.json`. The place of the user's name depends on the generation.
 pub(super) fn me(shared: &Shared, auth: AuthKind) -> Answer {
     let known = matches!(auth, AuthKind::Basic | AuthKind::Digest);
     let name = if known { shared.settings.credentials.user.as_str() } else { "anonymous" };

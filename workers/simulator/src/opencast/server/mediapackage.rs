@@ -1,4 +1,4 @@
-//! A media package as search and workflow tell it: attributes, creators, tracks, pictures.
+//! Media packages in the format of search and workflows: attributes, creators, tracks, pictures.
 
 use super::super::jettison::Element;
 use super::super::world::{Attachment, Episode};
@@ -26,7 +26,7 @@ pub(super) fn mediapackage(episode: &Episode) -> Element {
         .child(Element::new("publications"))
 }
 
-/// One track of some, two of others, with tags or without.
+/// One or two tracks, with 0 to 2 tags each.
 fn tracks(episode: &Episode) -> impl Iterator<Item = Element> {
     let flavors = ["presenter/delivery", "presentation/delivery"];
     let streams = episode.live.is_some_and(|live| live.available.is_none());
@@ -61,7 +61,7 @@ fn catalog(episode: &Episode) -> Element {
         .text_of("url", Some(format!("http://media.example.org/{:x}/dublincore.xml", episode.bits)))
 }
 
-/// A still, or a slide that says when it was shown.
+/// A still, or a slide with its time.
 fn picture(episode: &Episode, attachment: &Attachment, n: u32) -> Element {
     let shown = attachment.minute.map(|minute| {
         format!("track:track-presentation/delivery;time=T{:02}:{:02}:00:0F1000", minute / 60, minute % 60)

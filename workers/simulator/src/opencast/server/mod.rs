@@ -1,5 +1,4 @@
-//! The HTTP side of a fake Opencast: one way in for every path, one file per service. It serves the world and never
-//! changes it.
+//! The HTTP interface of the fake Opencast: one entry for all paths, one file per service. Never changes the world.
 
 mod actions;
 mod answer;
@@ -22,7 +21,7 @@ use axum::routing::{get, post};
 
 pub(super) use shared::Shared;
 
-/// All paths. Those of Opencast are a fallback, because ids may hold a slash.
+/// All routes. Opencast's paths are the fallback, because ids may contain a slash.
 pub(super) fn router(shared: Arc<Shared>) -> Router {
     Router::new()
         .route("/_truth", get(control::truth))

@@ -1,11 +1,11 @@
-//! Query parameters, read as the services read them.
+//! Query parameters, parsed like the services do.
 
 use axum::extract::Query;
 use axum::http::Uri;
 
 use super::answer::Answer;
 
-/// The parameters of one call; of a name that comes twice the first counts.
+/// The parameters of one call. The first value of a repeated name counts.
 #[derive(Debug)]
 pub(super) struct Params(Vec<(String, String)>);
 
@@ -15,14 +15,14 @@ impl Params {
         parsed.map(|Query(pairs)| Self(pairs)).map_err(|_| Answer::bad_request())
     }
 
-    /// A parameter; empty counts as absent.
+    /// Value of a parameter; empty counts as absent.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
         let pair = self.0.iter().find(|(key, value)| key == name && !value.is_empty());
         pair.map(|(_, value)| value.as_str())
     }
 
-    /// A whole number that is not negative; `None` when absent. Negative ones are a bad request; what is no number
-    /// makes the path one that does not exist, as JAX-RS has it.
+    /// A non-negative integer; `None` when absent. A negative number is a bad request; other text is answered with
+    /// 404, like JAX-RS does.
     pub(super) fn number(&self, name: &str) -> Result<Option<u32>, Answer> {
         let Some(text) = self.get(name) else { return Ok(None) };
         match text.parse::<i32>() {

@@ -1,4 +1,4 @@
-//! How a page of actions is written: a generation's attributes, a dialect's rows.
+//! Serialisation of actions: attributes by generation, rows by dialect.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -11,10 +11,10 @@ use super::shared::Shared;
 
 const OMITTED: &str = "-omitted-";
 
-/// A page under construction; rows are written as they come, nothing is kept.
+/// A page of rows. Rows are serialised as they are added.
 pub(super) struct Page {
     body: Vec<u8>,
-    /// Where the first row begins.
+    /// Offset of the first row.
     first: usize,
     rows: usize,
 }
@@ -32,7 +32,7 @@ impl Page {
         let (offset, limit) = (attribute(offset.into()), attribute(limit.into()));
         let mut body = b"{\"actions\":".to_vec();
         write(&mut body, &Head { total: attribute(total), offset, limit });
-        // The rows come before the brace that closes the head.
+        // Reopen the object for the rows.
         body.pop();
         Self { first: body.len(), body, rows: 0 }
     }
@@ -44,7 +44,7 @@ impl Page {
         write(&mut self.body, row);
     }
 
-    /// No row, no member; one row is an object, more are an array.
+    /// Without rows there is no member; one row is an object, several are an array.
     pub(super) fn finish(mut self) -> Answer {
         match self.rows {
             0 => {}
@@ -56,7 +56,7 @@ impl Page {
     }
 }
 
-/// What stands before the first of several rows.
+/// Text before the first row.
 const ACTION: &[u8] = b",\"action\":[";
 
 fn write(out: &mut Vec<u8>, value: &impl Serialize) {
@@ -105,10 +105,10 @@ fn element<S: serde::Serializer>(text: impl AsRef<str>, out: S) -> Result<S::Ok,
     Text(text.as_ref()).serialize(out)
 }
 
-/// Writes actions as this server does.
+/// Converts actions to rows of this server.
 pub(super) struct Writer<'a> {
     shared: &'a Shared,
-    /// Whether footprints have come to their end.
+    /// Footprints have their final length.
     settled: bool,
 }
 
@@ -121,7 +121,7 @@ impl<'a> Writer<'a> {
         let Shared { settings, world, .. } = self.shared;
         let session = &action.session;
         let kept = |text: String| if settings.omitted { OMITTED.to_owned() } else { text };
-        // A footprint is read half-way through at first.
+        // On the first reading a footprint has half its length, like one that still grows.
         let length = action.outpoint - action.inpoint;
         let length = if self.settled { length } else { length / 2 };
         Row {

@@ -1,4 +1,4 @@
-//! What all calls share: world, clock, gate, ledger, faults, and how often what was read.
+//! State shared by all calls: world, clock, gate, ledger, faults, and reading counts.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,7 +19,7 @@ use crate::clock::Clock;
 use crate::faults::Faults;
 use crate::world::mix;
 
-/// Dates of whose readings is known; more than anybody reads at a time.
+/// Maximum number of dates with a reading count; more than are read at a time.
 const MOST_READINGS: usize = 10_000;
 
 /// The state of one fake Opencast.
@@ -29,7 +29,7 @@ pub(in super::super) struct Shared {
     pub(super) world: World,
     pub(super) clock: Clock,
     pub(super) stop: CancellationToken,
-    /// The first date of which the table of actions tells.
+    /// First date with user actions.
     pub(super) first: Date,
     gate: Mutex<Gate>,
     ledger: Mutex<Ledger>,
@@ -80,17 +80,17 @@ impl Shared {
         self.clock.now().as_millisecond()
     }
 
-    /// Unix time of the ledger in microseconds: that of the machine, whatever the clock of the world shows.
+    /// Time for the ledger: real Unix time in microseconds, independent of the world's clock.
     pub(super) fn at_us(&self) -> u64 {
         self.started_us.saturating_add(u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX))
     }
 
-    /// A number that no other call has.
+    /// A unique number per call.
     pub(super) fn next_call(&self) -> u64 {
         self.calls.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// How often a date has been read from its beginning; `begins` counts another time.
+    /// Number of times a date was read from its start; `begins` adds one.
     pub(super) fn readings(&self, date: Date, begins: bool) -> u32 {
         let mut readings = lock(&self.readings);
         if readings.len() >= MOST_READINGS && !readings.contains_key(&date) {

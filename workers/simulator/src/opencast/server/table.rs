@@ -1,4 +1,5 @@
-//! Which rows of the table of actions a call means, in either dialect. Nothing is stored: a table is a range of places.
+//! The rows of the table of actions that a call selects, in either dialect. Nothing is stored: a table is a range of
+//! places.
 
 use std::cell::Cell;
 
@@ -11,25 +12,26 @@ use super::answer::Answer;
 use super::params::Params;
 use super::shared::Shared;
 
-/// Rows that are looked at for one answer when only looking tells which are meant.
+/// Maximum number of rows to examine for one answer.
 const MOST_LOOKED_AT: u64 = 5_000_000;
 const MINUTE_MS: i64 = 60_000;
 const SECOND_MS: i64 = 1_000;
 
-/// Consecutive places of consecutive dates: what a call means before types are looked at.
+/// Consecutive places of consecutive dates, before filtering.
 pub(super) struct Table<'a> {
     shared: &'a Shared,
     first: Date,
-    /// Rows before the first one meant, counted from the beginning of the first date.
+    /// Rows before the first selected one, counted from the start of the first date.
     skipped: u64,
-    /// Rows of all dates up to the last one meant, counted likewise.
+    /// Rows up to the last selected one, counted likewise.
     end: u64,
-    /// The date that was needed last, with its distance from the first.
+    /// The last used date, with its distance from the first.
     day: Cell<Option<(u64, Day)>>,
 }
 
 impl<'a> Table<'a> {
-    /// The fork knows windows. The released server knows days, unless an id is asked for, and all else is everything.
+    /// The fork selects by `start` and `end`; upstream by `day`, unless `id` and `type` are given. Otherwise the
+    /// whole table.
     pub(super) fn asked(shared: &'a Shared, params: &Params) -> Result<Self, Answer> {
         let now_ms = shared.now_ms();
         let (kind, day) = (params.get("type"), params.get("day"));
@@ -38,7 +40,7 @@ impl<'a> Table<'a> {
             if start.is_some() || end.is_some() {
                 let start_ms = start.map_or(Ok(i64::MIN), |text| instant(shared, text))?;
                 let end_ms = end.map_or(Ok(i64::MAX), |text| instant(shared, text))?;
-                // Seconds, both inclusive.
+                // Both included, in whole seconds.
                 return Ok(Self::window(shared, start_ms, end_ms.saturating_add(SECOND_MS), now_ms));
             }
         }
@@ -59,7 +61,7 @@ impl<'a> Table<'a> {
         };
         let (mut start_ms, mut end_ms) = (day.start_ms, next.start_ms);
         if shared.settings.ragged_day {
-            // From 00:00 to 23:59, both inclusive and both with the seconds that the clock shows just now.
+            // From 00:00 to 23:59, both included and both with the current second of the clock.
             let second_ms = now_ms.rem_euclid(MINUTE_MS) / SECOND_MS * SECOND_MS;
             start_ms += second_ms;
             end_ms = end_ms - MINUTE_MS + second_ms + SECOND_MS;
@@ -67,7 +69,7 @@ impl<'a> Table<'a> {
         Ok(Self::window(shared, start_ms, end_ms, now_ms))
     }
 
-    /// What was made from `start_ms` until before `end_ms`, and before now.
+    /// Actions from `start_ms` (included) to `end_ms` (excluded), up to now.
     fn window(shared: &'a Shared, start_ms: i64, end_ms: i64, now_ms: i64) -> Self {
         let zone = &shared.world.zone;
         let end_ms = end_ms.min(now_ms.saturating_add(1));
@@ -92,7 +94,7 @@ impl<'a> Table<'a> {
         self.end - self.skipped
     }
 
-    /// `None` only beyond the end of the calendar.
+    /// The action at a place; `None` only beyond the end of the calendar.
     pub(super) fn action(&self, place: u64) -> Option<Action> {
         let per_day = u64::from(self.shared.world.per_day()).max(1);
         let place = self.skipped + place;
@@ -112,7 +114,7 @@ impl<'a> Table<'a> {
         Some(day)
     }
 
-    /// What only looking at rows tells. An id alone is not looked at.
+    /// The filter that requires looking at rows. An `id` without a `type` is ignored.
     pub(super) fn filter<'p>(&self, params: &'p Params) -> Option<Filter<'p>> {
         let kind = params.get("type")?;
         Some(Filter { kind, mpid: params.get("id") })
@@ -131,13 +133,13 @@ impl<'a> Table<'a> {
     }
 }
 
-/// What rows must be like.
+/// Condition on rows.
 pub(super) struct Filter<'a> {
     kind: &'a str,
     mpid: Option<&'a str>,
 }
 
-/// Places of a table, all or picked.
+/// Places of a table, all or selected.
 pub(super) enum Rows {
     All(u64),
     Some(Vec<u64>),
@@ -159,7 +161,7 @@ impl Rows {
     }
 }
 
-/// `YYYYMMDDHHmmss` on the server's clock, as Java reads it: of an hour that comes twice, the second.
+/// Parses `YYYYMMDDHHmmss` in the server's zone. In a repeated hour it is the second, as in Java.
 fn instant(shared: &Shared, text: &str) -> Result<i64, Answer> {
     let time = DateTime::strptime("%Y%m%d%H%M%S", text).ok().filter(|_| text.len() == 14);
     let time = time.ok_or_else(Answer::bad_request)?;

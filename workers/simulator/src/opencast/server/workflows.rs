@@ -1,5 +1,5 @@
-//! Workflows of a media package: up to generation 11 by a query for all, from 12 on by its id; the name of an operation
-//! moved from `id` to `template` meanwhile.
+//! Workflows of a media package: a query over all up to generation 11, by id from 12 on. The name of an operation
+//! moved from `id` to `template`.
 
 use jiff::Timestamp;
 
@@ -12,7 +12,7 @@ use super::shared::Shared;
 
 const DEFAULT_COUNT: u32 = 20;
 const DEFINITION: &str = "DCE-archive-publish-external";
-/// Ids of the database begin here.
+/// First id of a workflow.
 const FIRST_ID: u32 = 1_000;
 
 /// A workflow of an episode.
@@ -60,8 +60,8 @@ pub(super) fn of(shared: &Shared, mpid: &str) -> Answer {
     Answer::json(&list.document(shared.style()))
 }
 
-/// One in ten episodes without a stream has no workflow (they go with time). Of those with a stream, every second was
-/// begun twice, and the older workflow, which comes last, tells of times that never came true.
+/// Workflows of an episode, newest first. 1 in 10 episodes without a live stream has none, as they are deleted in
+/// time. Every second episode with a stream has an older, failed workflow with wrong times.
 fn workflows(episode: &Episode, n: u32) -> Vec<Workflow<'_>> {
     let workflow = |id, state, operations| Workflow { id, state, episode, operations };
     let id = FIRST_ID + n * 2 + 1;

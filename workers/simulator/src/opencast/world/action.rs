@@ -1,4 +1,4 @@
-//! One user action: what the player of a session told at one of its beats.
+//! A user action: what a session's player reports at one beat.
 
 use super::World;
 use super::calendar::Day;
@@ -6,7 +6,7 @@ use super::session::Session;
 use super::texts::EVENTS;
 use crate::world::{mix, pick};
 
-/// Ids of a date begin at this many times its number.
+/// Distance between the first ids of consecutive dates.
 const IDS_PER_DAY: i64 = 10_000_000;
 const BEAT_S: u32 = 30;
 
@@ -18,14 +18,14 @@ pub(in super::super) struct Action {
     pub(in super::super) created_ms: i64,
     pub(in super::super) session: Session,
     pub(in super::super) kind: &'static str,
-    /// Seconds from the beginning of the episode.
+    /// Seconds from the start of the episode.
     pub(in super::super) inpoint: u32,
-    /// Differs from `inpoint` for footprints only.
+    /// Equals `inpoint` except for footprints.
     pub(in super::super) outpoint: u32,
     pub(in super::super) playing: Playing,
 }
 
-/// Whether a player was playing.
+/// State of the player.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in super::super) enum Playing {
     No,
@@ -57,7 +57,7 @@ impl Action {
     }
 }
 
-/// The beats at which the player stands still; of most sessions none.
+/// The beats at which the player is paused; empty for most sessions.
 fn pause(session: &Session) -> std::ops::Range<u32> {
     if !session.bits(8).is_multiple_of(5) {
         return 0..0;
@@ -66,7 +66,7 @@ fn pause(session: &Session) -> std::ops::Range<u32> {
     middle..middle + session.beats / 6
 }
 
-/// A beat, unless something else happened in its place.
+/// Type of the event at a beat, usually a heartbeat.
 fn kind(session: &Session, bits: u64, paused: bool) -> &'static str {
     match (session.beat, bits % 100) {
         (0, _) => "PLAY",
@@ -78,14 +78,14 @@ fn kind(session: &Session, bits: u64, paused: bool) -> &'static str {
     }
 }
 
-/// Where the player stands: somewhere at first, then on with the beats at which it does not pause. A session that
-/// begins late runs over the end, as players do that nobody stops.
+/// Position of the player: a start position, then 30 s per beat without pause. Sessions that start late run past the
+/// end, like players that keep running.
 fn position(world: &World, session: &Session) -> u32 {
     let episode = session.episode.and_then(|place| world.episodes.get(place as usize));
     let length = episode.map_or(3_600, |episode| (episode.duration_ms / 1_000).max(1) as u32);
     let pause = pause(session);
     let stood = session.beat.clamp(pause.start, pause.end) - pause.start;
-    // Half of the sessions begin at the beginning.
+    // Half of the sessions start at 0.
     let start =
         if session.bits(9).is_multiple_of(2) { 0 } else { (session.bits(10) % u64::from(length)) as u32 };
     start + (session.beat - stood) * BEAT_S

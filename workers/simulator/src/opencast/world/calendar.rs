@@ -1,5 +1,5 @@
-//! A date's actions in time: which hour, which of the lanes that run side by side, which beat of 30 seconds.
-//! The place of an action in its date is also its rank by time, so a window is two binary searches.
+//! Times of a date's actions: hour, parallel lane, and beat of 30 seconds. An action's place in its date is also its
+//! rank by time, so a window is two binary searches.
 
 use jiff::Timestamp;
 use jiff::civil::{Date, date};
@@ -7,33 +7,33 @@ use jiff::tz::TimeZone;
 
 use crate::world::mix;
 
-/// Players tell every 30 seconds that they play.
+/// Interval of heartbeats.
 pub(super) const BEAT_MS: i64 = 30_000;
 const HOUR_MS: i64 = 3_600_000;
-/// A lane of an hour holds at most so many beats, so that there is room for them to begin later than the hour.
+/// Maximum beats per lane and hour, out of 120, which leaves room for a later start.
 const MOST_BEATS: u32 = 100;
 const EPOCH: Date = date(2000, 1, 1);
 
-/// A date of the server's zone, 23 to 25 hours long.
+/// A date in the server's zone, 23 to 25 hours long.
 #[derive(Debug, Clone, Copy)]
 pub(in super::super) struct Day {
     pub(super) seed: u64,
-    /// Days since 2000.
+    /// Days since 2000-01-01.
     pub(super) number: i32,
     pub(in super::super) count: u32,
-    /// Unix milliseconds.
+    /// Start of the date in Unix milliseconds.
     pub(in super::super) start_ms: i64,
     hours: u32,
 }
 
-/// Where an action stands in its date.
+/// Position of an action in its date.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Seat {
     pub(super) hour: u32,
     pub(super) lane: u32,
-    /// The beat inside the lane's hour.
+    /// Beat within the lane's hour.
     pub(super) beat: u32,
-    /// How many beats the lane has in that hour.
+    /// Number of beats of the lane in that hour.
     pub(super) beats: u32,
 }
 
@@ -48,14 +48,14 @@ impl Day {
         Some(Self { seed: mix(seed, number as u64), number, count, start_ms, hours })
     }
 
-    /// When the action at `place` was made, in Unix milliseconds. Never less than that of the place before.
+    /// Time of the action at `place`, in Unix milliseconds. Ascends with the place.
     pub(in super::super) fn created_ms(&self, place: u32) -> i64 {
         let (hour, place) = self.hour(place);
         let in_hour = self.in_hour(hour);
         let lanes = lanes(in_hour);
         let beats = i64::from(in_hour.div_ceil(lanes));
         let room = (HOUR_MS - beats * BEAT_MS) / 1_000;
-        // The first hour begins with the date and the last ends with it: borders of dates and windows are lived on.
+        // Actions at both ends of the date test the borders of windows.
         let later = match hour {
             0 => 0,
             last if last + 1 == self.hours => room,
@@ -66,7 +66,7 @@ impl Day {
         self.start_ms + i64::from(hour) * HOUR_MS + later * 1_000 + beat + lane
     }
 
-    /// How many actions were made before an instant in Unix milliseconds.
+    /// Number of actions before an instant in Unix milliseconds.
     pub(in super::super) fn before(&self, ms: i64) -> u32 {
         let (mut low, mut high) = (0, self.count);
         while low < high {
@@ -84,7 +84,7 @@ impl Day {
         Seat { hour, lane, beat: place / lanes, beats: (in_hour - lane).div_ceil(lanes) }
     }
 
-    /// The hour of a place, and the place inside it. The first hours have one action more than the others.
+    /// Hour of a place, and the place within it. The first hours may have one action more than the others.
     fn hour(&self, place: u32) -> (u32, u32) {
         let (each, longer) = (self.count / self.hours, self.count % self.hours);
         let in_longer = (each + 1) * longer;
@@ -100,12 +100,13 @@ impl Day {
     }
 }
 
-/// How many lanes run side by side in an hour of `count` actions: few beats a lane, but not too few.
+/// Number of lanes in an hour of `count` actions: up to 8 lanes of 12 beats, then longer lanes, then more lanes of
+/// 100 beats.
 fn lanes(count: u32) -> u32 {
     count.div_ceil(MOST_BEATS).max(count.div_ceil(12).min(8)).max(1)
 }
 
-/// The date of an instant on the server's clock.
+/// Date of an instant in the server's zone.
 pub(in super::super) fn date_at(ms: i64, zone: &TimeZone) -> Date {
     Timestamp::from_millisecond(ms).map_or(Date::MAX, |instant| zone.to_datetime(instant).date())
 }

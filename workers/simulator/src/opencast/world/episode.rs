@@ -1,4 +1,4 @@
-//! Recorded lectures: courses of two terms, live or not, with and without pictures, and odd in all the known ways.
+//! Recorded lectures: courses of two terms, some live, some with pictures, and with all known oddities.
 
 use jiff::civil::{Date, date};
 use jiff::{Timestamp, ToSpan};
@@ -8,9 +8,9 @@ use super::texts::{COURSES, TITLES};
 use crate::world::{mix, pick, unit};
 
 const FIRST_WEEK: Date = date(2026, 1, 12);
-/// The one episode that is so short that whoever lets it run on has seen more than all of it.
+/// The one episode so short that a running player exceeds its length.
 const SHORT: u32 = 3;
-/// The one episode whose id does not fit into a path as it is.
+/// The one episode whose id must be encoded in a path.
 const WITH_SLASH: u32 = 11;
 const MINUTE_MS: i64 = 60_000;
 
@@ -19,13 +19,13 @@ const MINUTE_MS: i64 = 60_000;
 pub(in super::super) struct Episode {
     pub(in super::super) mpid: String,
     pub(in super::super) title: String,
-    /// Year, term and number of a course in a row, for instance `20260112345`.
+    /// Year, term and number of the course, for example `20260112345`.
     pub(in super::super) series: Option<String>,
     pub(in super::super) course: Option<String>,
     pub(in super::super) duration_ms: i64,
-    /// When the lecture began, as the media package tells it.
+    /// Start of the lecture in the media package.
     pub(in super::super) start: Option<Timestamp>,
-    /// When the lecture began, as the catalogue tells it.
+    /// Start of the lecture in the catalogue.
     pub(in super::super) created: Option<Timestamp>,
     pub(in super::super) modified: Timestamp,
     pub(in super::super) kind: &'static str,
@@ -33,15 +33,15 @@ pub(in super::super) struct Episode {
     pub(in super::super) creators: Vec<&'static str>,
     pub(in super::super) attachments: Vec<Attachment>,
     pub(in super::super) live: Option<Live>,
-    /// Decides what else there is to decide.
+    /// Source of further random properties.
     pub(in super::super) bits: u64,
 }
 
-/// A picture.
+/// A still or slide.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in super::super) struct Attachment {
     pub(in super::super) flavor: &'static str,
-    /// Minutes from the beginning, for slides.
+    /// Minutes from the start, for slides.
     pub(in super::super) minute: Option<u32>,
 }
 
@@ -50,11 +50,11 @@ pub(in super::super) struct Attachment {
 pub(in super::super) struct Live {
     pub(in super::super) start: Timestamp,
     pub(in super::super) end: Timestamp,
-    /// Since when the recording stands in place of the stream; `None`: not yet.
+    /// Time at which the recording replaced the stream; `None`: not yet.
     pub(in super::super) available: Option<Timestamp>,
 }
 
-/// In what an episode is odd.
+/// Oddity of an episode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Odd {
     NoStart,
@@ -106,7 +106,7 @@ impl Episode {
     }
 }
 
-/// Lectures of a course are a week apart, those of the second term half a year later.
+/// Lectures of a course are a week apart; those of the second term start 26 weeks later.
 fn start(settings: &Settings, n: u32) -> Option<Timestamp> {
     let (course, week) = (n % settings.series, n / settings.series % 14);
     let term = if course.is_multiple_of(2) { 0 } else { 26 };
@@ -116,25 +116,25 @@ fn start(settings: &Settings, n: u32) -> Option<Timestamp> {
     settings.timezone.to_ambiguous_timestamp(time).compatible().ok()
 }
 
-/// Year 2026, term 01 or 02, and a number of five digits that no other course has.
+/// Year 2026, term 01 or 02, and a course number of five digits.
 fn series(seed: u64, course: u32) -> String {
     let term = if course.is_multiple_of(2) { "01" } else { "02" };
     format!("2026{term}{:05}", (mix(seed, 0x5E) % 100_000 + u64::from(course) * 37) % 100_000)
 }
 
-/// Live streams begin with the lecture, give or take, and run a little longer than the recording that is cut from them.
+/// A live stream starts 2 minutes before the lecture and ends 5 minutes after the recording.
 fn live(settings: &Settings, n: u32, start: Option<Timestamp>, duration_ms: i64, bits: u64) -> Option<Live> {
-    // The first always, if any: so that the smallest world has one.
+    // The first episode is live whenever live streams are enabled, so that the smallest world has one.
     let is_live = settings.live_share > 0.0 && (n == 0 || unit(mix(bits, 3)) < settings.live_share);
     let start = start.filter(|_| is_live)?.checked_sub(2.minutes()).ok()?;
     let end = start.checked_add((duration_ms + 7 * MINUTE_MS).milliseconds()).ok()?;
-    // One in five has not been replaced by its recording.
+    // In 1 of 5 the recording has not replaced the stream.
     let available =
         if n > 0 && mix(bits, 4).is_multiple_of(5) { None } else { end.checked_add(3.hours()).ok() };
     Some(Live { start, end, available })
 }
 
-/// None, a single one, or stills and slides.
+/// No pictures, a single still, or stills and slides.
 fn attachments(n: u32, bits: u64) -> Vec<Attachment> {
     let still = |flavor| Attachment { flavor, minute: None };
     match n % 4 {

@@ -1,5 +1,5 @@
-//! The seeded world: who watched what, when. It knows nothing of HTTP, serialisation or faults. Episodes are made at the
-//! start; actions are a function of their place in their date, so a million of them cost nothing to hold.
+//! The seeded world of viewers, episodes and actions. Independent of HTTP, serialisation and faults. Episodes are
+//! generated at the start; actions are a function of their place in their date and are not stored.
 
 mod action;
 mod calendar;
@@ -20,7 +20,7 @@ pub(super) use session::huid;
 use super::settings::Settings;
 use crate::world::mix;
 
-/// What decides the world.
+/// The parameters of the world, and its episodes.
 #[derive(Debug)]
 pub(super) struct World {
     seed: u64,
@@ -31,7 +31,7 @@ pub(super) struct World {
     odd_share: f64,
     public_addresses: bool,
     episodes: Vec<Episode>,
-    /// Places of the live ones among the episodes.
+    /// Indices of the live episodes.
     live: Vec<u32>,
 }
 
@@ -61,7 +61,7 @@ impl World {
         self.per_day
     }
 
-    /// A date of the server's zone; `None` at the edges of what a calendar can hold.
+    /// A date in the server's zone; `None` at the limits of the calendar.
     pub(super) fn day(&self, date: Date) -> Option<Day> {
         Day::new(self.seed, date, &self.zone, self.per_day)
     }

@@ -1,10 +1,10 @@
-//! Permutations that need no memory: where a row comes to stand when nobody asked for an order.
+//! Permutations without memory, for the order of rows.
 
 use crate::world::mix;
 
-/// The image of `place` under a permutation of `0..count` that `key` decides.
+/// Maps `place` by a permutation of `0..count` chosen by `key`.
 pub(in super::super) fn permuted(place: u64, count: u64, key: u64) -> u64 {
-    // A Feistel network over the next even number of bits; images outside are sent on until they fall inside.
+    // A Feistel network over an even number of bits; images outside the range are mapped again until they are inside.
     let half = (u64::BITS - count.saturating_sub(1).leading_zeros()).div_ceil(2).max(1);
     let mask = (1_u64 << half) - 1;
     let mut image = place;

@@ -1,4 +1,4 @@
-//! A session: one person with one browser before one episode, for some beats in a row.
+//! A session: one person in one browser, watching one episode for consecutive beats.
 
 use super::World;
 use super::calendar::{Day, Seat};
@@ -6,23 +6,23 @@ use super::episode::uuid;
 use super::texts::{self, AGENTS};
 use crate::world::{mix, pick, unit};
 
-/// One stay before a player.
+/// A session at one of its beats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in super::super) struct Session {
     key: u64,
-    /// How many beats it lasts.
+    /// Number of beats of the session.
     pub(super) beats: u32,
-    /// The beat of the seat inside it.
+    /// The current beat.
     pub(super) beat: u32,
-    /// The episode's place in the world; `None`: one that nobody knows.
+    /// Index of the episode; `None`: an unknown episode.
     pub(in super::super) episode: Option<u32>,
-    /// `None`: nobody who is known.
+    /// Index of the student; `None`: anonymous.
     pub(in super::super) student: Option<u32>,
     pub(in super::super) live: bool,
     odd: Option<Odd>,
 }
 
-/// In what a session is odd.
+/// Oddity of a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Odd {
     NoAgent,
@@ -45,7 +45,7 @@ const ODDITIES: [Odd; 7] = [
 ];
 
 impl Session {
-    /// The session that holds a seat: the lane's hour, or one of the two parts into which it falls.
+    /// The session at a seat. It covers the lane's hour, or one of two parts of it.
     pub(super) fn at(world: &World, day: &Day, seat: Seat) -> Self {
         let lane = mix(mix(day.seed, 0x5E55), u64::from(seat.hour) << 32 | u64::from(seat.lane));
         let cut = (lane % u64::from(2 * seat.beats)) as u32;
@@ -75,7 +75,7 @@ impl Session {
         mix(self.key, 0x100 + n)
     }
 
-    /// The media package it is about.
+    /// Media package id of the episode.
     pub(in super::super) fn mpid<'a>(&self, world: &'a World) -> std::borrow::Cow<'a, str> {
         match self.episode.and_then(|place| world.episodes.get(place as usize)) {
             Some(episode) => (&*episode.mpid).into(),
@@ -83,7 +83,7 @@ impl Session {
         }
     }
 
-    /// The id of the session: mostly what a servlet container makes up, sometimes digits only.
+    /// Session id: usually like a servlet container's, sometimes digits only.
     pub(in super::super) fn id(&self) -> String {
         let (a, b) = (self.bits(2), self.bits(3));
         match self.odd {
@@ -108,7 +108,7 @@ impl Session {
         }
     }
 
-    /// The address as the server noted it: one, or what proxies made of `X-Forwarded-For`.
+    /// Address as stored by the server: a single one, or the list from `X-Forwarded-For`.
     pub(in super::super) fn address(&self, world: &World) -> String {
         let bits = self.bits(5);
         if self.odd == Some(Odd::BrokenAddress) {
@@ -131,7 +131,7 @@ impl Session {
     }
 }
 
-/// The number of a student: eight digits, one in ten with a zero in front.
+/// Id of a student: eight digits, for 1 in 10 with a leading zero.
 pub(in super::super) fn huid(student: u32) -> String {
     let number = (u64::from(student) * 7_919 + 1) % 10_000_000;
     if student % 10 == 3 { format!("0{number:07}") } else { format!("8{number:07}") }

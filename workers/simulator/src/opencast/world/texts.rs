@@ -1,4 +1,4 @@
-//! Texts of the invented world: browsers as they name themselves, player events, titles.
+//! Texts of the invented world: user agents, player events, titles.
 
 /// Browsers, players and robots.
 pub(super) const AGENTS: [&str; 8] = [
@@ -12,17 +12,17 @@ pub(super) const AGENTS: [&str; 8] = [
     "Mozilla/5.0 (compatible; ExampleBot/1.0; +https://example.org/bot)",
 ];
 
-/// Cut at 255 characters, as the server does.
+/// Truncated to 255 characters, like the server does.
 pub(super) const LONG_AGENT: &str = "Mozilla/5.0 (compatible; MSIE 9.0; Windows NT 6.1; Trident/5.0; SLCC2; .NET CLR 2.0.50727; .NET CLR 3.5.30729; .NET CLR 3.0.30729; Media Center PC 6.0; .NET4.0C; .NET4.0E; InfoPath.3; MS-RTC LM 8; Simulated Toolbar 1.2.3.4; Simulated Toolbar 5.6.7.8; Simu";
 
-/// Control characters and a quote, as robots send them.
+/// Control characters and quotes, as robots send them.
 pub(super) const CONTROL_AGENT: &str = "Simulated\u{1}Player/1.0\t(\"quoted\"; \u{7f}\u{1b}[31m)\r\n";
 
-/// What stands where an address should.
+/// Invalid addresses.
 pub(super) const BROKEN_ADDRESSES: [&str; 6] =
     ["unknown", "999.1.2.3", "", "192.0.2.7:52814", ", 198.51.100.4", "fe80::1%eth0"];
 
-/// What else players tell.
+/// Events other than heartbeats.
 pub(super) const EVENTS: [&str; 8] = [
     "paella:button:action;edu.harvard.dce.paella.viewModeTogglePlugin",
     "paella:button:action;es.upv.paella.playbackRatePlugin",
