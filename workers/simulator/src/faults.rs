@@ -217,7 +217,7 @@ impl Faults {
         struck
     }
 
-    /// Returns `struck`, or `None` if it exceeded `most` consecutive faults of this request.
+    /// Returns `struck`, or `None` after `most` consecutive faults of this request.
     pub(crate) fn at_most(&mut self, struck: Option<Fault>, request: &str, most: u32) -> Option<Fault> {
         let streak = self.streaks.entry(hash(self.rules.seed, request.as_bytes())).or_default();
         let struck = struck.filter(|_| *streak < most);

@@ -70,7 +70,7 @@ pub(crate) fn respond(status: u16, content_type: &'static str, body: Body) -> Re
     response
 }
 
-/// Sends headers after `wait` or at `stop`, then resets the connection.
+/// Sends nothing for `wait` or until `stop`, then resets the connection.
 pub(crate) async fn hang(stop: &CancellationToken, wait: Duration, content_type: &'static str) -> Response {
     tokio::select! {
         () = tokio::time::sleep(wait) => {}

@@ -85,8 +85,8 @@ impl Store {
     /// exists during the whole scan is returned exactly once.
     ///
     /// Pages follow the query's order and leave out documents without its field; without an order they come in no
-    /// particular order. Start with `None`, then pass the cursor of the previous page; `None` marks the last page. A
-    /// cursor expires when more than a minute passes between two pages.
+    /// particular order. Start with `None`, then pass the cursor of the previous page; `None` marks the last page.
+    /// Do not pause for more than a minute between two pages, or a search engine's cursor may expire.
     ///
     /// # Errors
     /// When the store is unreachable, or the cursor has expired.
@@ -171,9 +171,8 @@ impl Store {
     }
 
     /// Deletes each index of a split kind whose whole period lies before `before` and whose documents were all
-    /// received (by their version) before that date. Documents received long after their own time are thus kept as
-    /// long as others. Returns the number of deleted documents (local file) or indices (search engine); 0 for a kind
-    /// with one index.
+    /// received before that date. Documents received long after their own time are thus kept as long as others.
+    /// Returns the number of deleted documents (local file) or indices (search engine); 0 for a kind with one index.
     ///
     /// Cancel safe and idempotent. The local file does not shrink; SQLite reuses the space.
     ///
@@ -225,8 +224,8 @@ impl Store {
         each!(self, store => store.refresh().await)
     }
 
-    /// Loads the index templates (in the local file: creates the views). Adds new fields to existing indices of kinds
-    /// with one index, because a template only applies to new indices. Idempotent.
+    /// Loads the index templates (in the local file: creates the views). Adds new fields to existing indices, because a
+    /// template only applies to new ones. Idempotent.
     ///
     /// # Errors
     /// When the store is unreachable or refuses.

@@ -60,8 +60,8 @@ pub(super) fn of(shared: &Shared, mpid: &str) -> Answer {
     Answer::json(&list.document(shared.style()))
 }
 
-/// Workflows of an episode, newest first. 1 in 10 episodes without a live stream has none, as they are deleted in
-/// time. Every second episode with a stream has an older, failed workflow with wrong times.
+/// Workflows of an episode, newest first. 1 in 10 episodes without a live stream has none, because servers delete old
+/// workflows. Every second episode with a stream has an older, failed workflow with wrong times.
 fn workflows(episode: &Episode, n: u32) -> Vec<Workflow<'_>> {
     let workflow = |id, state, operations| Workflow { id, state, episode, operations };
     let id = FIRST_ID + n * 2 + 1;
