@@ -1,6 +1,6 @@
-//! The fetch side alone: a day listed and its meetings fetched through the worker loop and the local broker, from a
-//! simulator whose quota is a hundred times Zoom's, then for a minute from one whose quota is Zoom's. Prints the rates
-//! held and the calls over quota.
+//! Benchmark of fetching: lists a day and fetches its meetings through the worker loop and the local broker. First from
+//! a simulator with 100 times Zoom's quota, then for a minute from one with Zoom's quota. Prints the call rate and the
+//! calls over quota.
 #![expect(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -19,25 +19,25 @@ use simulator::{Settings, Simulator};
 use tokio_util::sync::CancellationToken;
 use zoom::{Config, DetailWorker, ListWorker, Plan, Zoom};
 
-/// What is measured.
+/// Parameters of one measurement.
 struct Course {
     speed: f64,
     meetings: u32,
     permits: usize,
-    /// Heavy calls before the clock starts, and those it counts.
+    /// Heavy calls before the measurement starts, and during it.
     before: u64,
     counted: u64,
 }
 
 impl Course {
-    /// 80 % of 40 calls a second, as much faster as the quota is.
+    /// Returns the allowed heavy calls per second: 80 % of 40, multiplied by the speed.
     fn allowed(&self) -> f64 {
         32.0 * self.speed
     }
 }
 
 fn main() {
-    // The simulator has a runtime of its own, as it would have in another process.
+    // The simulator has its own runtime, as in a separate process.
     let apart = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let here = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     for course in [
@@ -67,7 +67,7 @@ fn main() {
     }
 }
 
-/// Heavy calls a second between the course's marks, and for how many seconds.
+/// Returns the heavy calls per second during the measurement, and its seconds.
 async fn harvest(simulator: &Simulator, course: &Course) -> (f64, f64) {
     let folder = tempfile::tempdir().unwrap();
     let ladder = Ladder::default();
@@ -93,7 +93,7 @@ async fn harvest(simulator: &Simulator, course: &Course) -> (f64, f64) {
         role(DetailWorker(Arc::clone(&zoom)), &broker, course.permits, "zoom.detail", &stop),
         Family::ZOOM_DETAIL,
     ));
-    // In the place of the index role.
+    // Replaces the index role.
     let (drained, drain_stop) = (broker.clone(), stop.clone());
     let drain = tokio::spawn(async move {
         while drain_stop.run_until_cancelled(tokio::time::sleep(Duration::from_millis(100))).await.is_some() {
@@ -150,7 +150,7 @@ fn role<W>(
     }
 }
 
-/// Seconds of processor time this process has used so far.
+/// Returns the CPU seconds of this process so far.
 fn processor_seconds() -> f64 {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
     let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();

@@ -1,7 +1,7 @@
-//! The error atlas: what an answer of Zoom means, as one pure function of status, headers and body.
+//! The error atlas: classifies an answer of Zoom, as a pure function of status, headers and body.
 //!
-//! Decides by HTTP status and `code`; the message is looked at only where both leave a doubt. It may hold an address or a
-//! name: operators are shown those of its words that are on a list.
+//! HTTP status and `code` decide; the message decides only if both are ambiguous. The message may contain an address or
+//! a name, so operators see only its words from an allowlist.
 
 mod refusal;
 mod table;
@@ -19,43 +19,43 @@ use crate::endpoint::Endpoint;
 use crate::headers::{Limit, RateHeaders};
 use crate::wire::{self, Head};
 
-/// What the meaning of an answer depends on beside the answer.
+/// The properties of a call that decide about its answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Call {
     pub(crate) endpoint: Endpoint,
-    /// When the meeting ended, where the call is about one and somebody knows.
+    /// End of the meeting; `None` if unknown, or for a call about several meetings.
     pub(crate) meeting_end: Option<Timestamp>,
-    /// True when a page token was sent.
+    /// True if a page token was sent.
     pub(crate) paging: bool,
 }
 
-/// What an answer means.
+/// Meaning of an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// The answer is what was asked for.
+    /// The requested data.
     Fine(Head),
-    /// The token is refused: get a new one and ask again, once.
+    /// The token is refused: get a new one and retry once.
     NewToken,
-    /// Too many calls: wait, and ask again.
+    /// Rate limit exceeded: wait, then retry.
     Slow(Pause),
-    /// No answer to work with.
+    /// An error.
     Refused(Refusal),
 }
 
-/// How long a 429 asks to wait.
+/// Wait after a 429.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Pause {
-    /// A little: until the time named, or as the caller sees fit.
+    /// Seconds: until the given time, else as the caller decides.
     Short(Option<Timestamp>),
-    /// The day is spent: until the time named, or until 00:00 UTC.
+    /// The daily limit is used up: until the given time, else until 00:00 UTC.
     Day(Option<Timestamp>),
 }
 
-/// Judges an answer.
+/// Classifies an answer.
 pub(crate) fn classify(status: u16, headers: &HeaderMap, body: &str, call: &Call, now: Timestamp) -> Verdict {
     let head = match read(body) {
         Body::Json(head) => head,
-        // A status that says enough by itself needs no body.
+        // These statuses suffice without a body.
         _ if matches!(status, 401 | 429) => Head::default(),
         other => return Verdict::Refused(table::unreadable(status, other, call)),
     };
@@ -69,7 +69,7 @@ pub(crate) fn classify(status: u16, headers: &HeaderMap, body: &str, call: &Call
     }
 }
 
-/// What a body is.
+/// Format of a body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Body {
     Json(Head),

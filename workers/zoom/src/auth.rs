@@ -1,5 +1,4 @@
-//! Server-to-server OAuth: one token per process, one renewal at a time, ahead of its expiry.
-//! Must not know what the token is used for.
+//! Server-to-server OAuth: one token per process, one renewal at a time, before its expiry.
 
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -15,18 +14,18 @@ use tracing::{debug, warn};
 
 use crate::wire::TokenAnswer;
 
-/// Renewed so long before its expiry, or after nine tenths of its life, whichever leaves more.
+/// Time before expiry at which a token is renewed, at most a tenth of its lifetime.
 const AHEAD: Duration = Duration::from_secs(5 * 60);
-/// The life of a token whose answer does not say.
+/// Lifetime in seconds if the answer names none.
 const USUAL_LIFE: u64 = 3_600;
-/// What is believed of a life: a shorter one would ask for a token per call, a longer one is a mistake.
+/// Accepted lifetimes in seconds: a shorter one would request a token per call, a longer one is an error.
 const LIVES: RangeInclusive<u64> = 60..=86_400;
-/// The largest answer that is read: a token has some kilobytes.
+/// Largest answer that is read, in bytes; a token has a few kilobytes.
 const MAX_BODY: usize = 256 << 10;
-/// How long work is held, or a renewal put off, when the token endpoint is in trouble.
+/// Delay of work, or of a renewal, while the token endpoint fails.
 const TROUBLE: Duration = Duration::from_secs(30);
 
-/// What the token endpoint is asked with.
+/// Credentials of the OAuth app, and the token endpoint.
 pub(crate) struct Credentials {
     pub(crate) oauth_url: String,
     pub(crate) account_id: String,
@@ -34,7 +33,7 @@ pub(crate) struct Credentials {
     pub(crate) client_secret: SecretString,
 }
 
-/// The process's token.
+/// Cache of the process's token.
 pub(crate) struct Tokens {
     http: reqwest::Client,
     credentials: Credentials,
@@ -43,15 +42,15 @@ pub(crate) struct Tokens {
 
 struct Cached {
     token: Arc<Token>,
-    /// When to ask for the next one; never after the expiry.
+    /// Time of the next renewal; never after the expiry.
     renew_at: Instant,
 }
 
-/// A token that was granted.
+/// An access token.
 pub(crate) struct Token {
     /// `Bearer ...`, marked sensitive.
     pub(crate) header: HeaderValue,
-    /// Empty when the answer does not say.
+    /// Empty if the answer names none.
     pub(crate) scopes: Vec<String>,
     renew_at: Instant,
     expires_at: Instant,
@@ -62,9 +61,9 @@ impl Tokens {
         Self { http, credentials, cached: Mutex::new(None) }
     }
 
-    /// A token that is valid for some minutes yet. Whoever comes while it is renewed waits for the new one.
+    /// Returns a valid token. Callers during a renewal wait for the new one.
     pub(crate) async fn get(&self) -> Result<Arc<Token>, Failure> {
-        // Held across the request on purpose: it is what makes renewals one at a time.
+        // Held across the request on purpose: this serialises renewals.
         let mut cached = self.cached.lock().await;
         if let Some(held) = cached.as_ref().filter(|held| Instant::now() < held.renew_at) {
             return Ok(Arc::clone(&held.token));
@@ -77,8 +76,7 @@ impl Tokens {
                 let renew_at = token.renew_at;
                 Ok(Arc::clone(&cached.insert(Cached { token: Arc::new(token), renew_at }).token))
             }
-            // Renewal is ahead of time: until the old one expires, trouble and refusals can be waited out, but not by every
-            // caller.
+            // Until the old token expires, errors of the early renewal are delayed, but not by every caller.
             Err(failure) => match cached.as_mut().filter(|held| now < held.token.expires_at) {
                 Some(held) => {
                     warn!(%failure, "cannot renew the access token yet: {failure}");
@@ -90,7 +88,7 @@ impl Tokens {
         }
     }
 
-    /// Forgets `token`, unless another one has taken its place.
+    /// Removes `token` from the cache, unless it was already replaced.
     pub(crate) async fn invalidate(&self, token: &Arc<Token>) {
         let mut cached = self.cached.lock().await;
         if cached.as_ref().is_some_and(|held| Arc::ptr_eq(&held.token, token)) {
@@ -98,7 +96,7 @@ impl Tokens {
         }
     }
 
-    /// The scopes of the token at hand; none when there is none, or when they are unknown.
+    /// Returns the scopes of the cached token; empty without a token or if unknown.
     pub(crate) async fn scopes(&self) -> Vec<String> {
         self.cached.lock().await.as_ref().map(|held| held.token.scopes.clone()).unwrap_or_default()
     }
@@ -106,7 +104,7 @@ impl Tokens {
     async fn request(&self) -> Result<Token, Failure> {
         let asked_at = Instant::now();
         let Credentials { oauth_url, account_id, client_id, client_secret } = &self.credentials;
-        // In the body: the form as a query string is refused for some accounts.
+        // In the body: Zoom refuses the form as a query string for some accounts.
         let form = [("grant_type", "account_credentials"), ("account_id", account_id)];
         let request =
             self.http.post(oauth_url).basic_auth(client_id, Some(client_secret.expose_secret())).form(&form);
@@ -141,7 +139,7 @@ fn token(answer: TokenAnswer, asked_at: Instant) -> Option<Token> {
     Some(Token { header, scopes, renew_at, expires_at: asked_at + life })
 }
 
-/// A redirect is not followed: it would lead the credentials to another host.
+/// Describes a redirect, which is not followed because it would send the credentials to another host.
 fn redirected(response: &reqwest::Response) -> Failure {
     let target = body::redirected(response).unwrap_or_else(|| "another address of the same host".to_owned());
     let status = response.status().as_u16();
@@ -169,7 +167,7 @@ fn refused(status: StatusCode, answer: &TokenAnswer) -> Failure {
     }
 }
 
-/// Entry for the fuzz targets.
+/// Entry point for the fuzz targets.
 pub(crate) fn fuzz(status: u16, answer: TokenAnswer) -> Result<usize, String> {
     let status = StatusCode::from_u16(status).unwrap_or_default();
     if !status.is_success() {
@@ -178,7 +176,7 @@ pub(crate) fn fuzz(status: u16, answer: TokenAnswer) -> Result<usize, String> {
     token(answer, Instant::now()).map(|token| token.scopes.len()).ok_or_else(|| "no token".to_owned())
 }
 
-/// An error word such as `invalid_client`; whatever else stands there is not repeated.
+/// Returns whether the text is an error word such as `invalid_client`; other texts may be private and are omitted.
 fn is_error_word(text: &str) -> bool {
     text.len() <= 40 && text.chars().all(|char| char.is_ascii_lowercase() || char == '_')
 }
@@ -247,12 +245,12 @@ mod tests {
         }
     }
 
-    /// As if the time to renew had come.
+    /// Makes the next call renew the token.
     async fn renew_now(tokens: &Tokens) {
         tokens.cached.lock().await.as_mut().unwrap().renew_at = Instant::now();
     }
 
-    /// A token endpoint that grants one token and answers with a status ever after.
+    /// Starts a token endpoint that grants one token and afterwards answers with a status.
     async fn grants_once(asked: Arc<AtomicUsize>, then: StatusCode) -> Credentials {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let oauth_url = format!("http://{}/oauth/token", listener.local_addr().unwrap());

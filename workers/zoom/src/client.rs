@@ -1,5 +1,4 @@
-//! The one way to the API: token, quota, send, judge. Every request passes here.
-//! Must not know what the answers are for.
+//! The client of Zoom's API: gets a token, waits for the quota, sends, classifies. Every request passes through it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,47 +19,47 @@ use crate::headers::{self, RateHeaders};
 use crate::wire::Head;
 use crate::{Quota, RateClass, figures};
 
-/// A 429 is waited out here for so long, all in all; then the class is held.
+/// Total time a call waits after 429 answers; then its class is on hold.
 const PATIENCE: Duration = Duration::from_secs(90);
-/// The first wait for a 429 that does not say how long; it doubles.
+/// First wait after a 429 without `Retry-After`; later ones double.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
-/// The shortest first wait, with a quota that is faster than Zoom's or lifted.
+/// Minimum of the first wait, for a quota faster than Zoom's or unlimited.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
-/// The largest body that is read. A page goes on as one message, which the broker takes up to a limit of its own.
+/// Largest body that is read, in bytes. A page is forwarded as one message, whose size the broker limits.
 const MAX_BODY: usize = MAX_MESSAGE_BYTES - (64 << 10);
-/// The longest wait for a limit per second or per minute, whatever `Retry-After` names.
+/// Longest wait for a limit per second or per minute, independent of `Retry-After`.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
-/// How long a host may take to show that it is there.
+/// Timeout of a health probe.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(10);
-/// How long work is held when a token is refused that was granted a moment ago.
+/// Hold time if Zoom refuses a new token.
 const TOKEN_TROUBLE: SignedDuration = SignedDuration::from_secs(30);
 
-/// One request: the call, the id in its path and its query.
+/// A request: the call, the id in its path, and its query.
 #[derive(Debug, Clone)]
 pub(crate) struct Request {
     pub(crate) call: Call,
-    /// The id in the path, encoded; empty where there is none.
+    /// The encoded id in the path; empty without one.
     pub(crate) segment: String,
     pub(crate) query: Vec<(&'static str, String)>,
 }
 
-/// An answer that is what was asked for.
+/// A successful answer.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) head: Head,
-    /// The body, byte for byte.
+    /// The body as received, apart from repaired characters (see [`json`]).
     pub(crate) body: Box<RawValue>,
     pub(crate) received_at: Timestamp,
 }
 
-/// Calls the API.
+/// Client of Zoom's API for one account.
 pub(crate) struct Client {
     http: reqwest::Client,
     api_url: String,
     tokens: Tokens,
     quota: Quota,
     outage: Outage,
-    /// How much faster than Zoom's the quota is.
+    /// Quota as a multiple of Zoom's; 0 means unlimited.
     speed: f64,
 }
 
@@ -79,7 +78,7 @@ impl Client {
         self.tokens.get().await
     }
 
-    /// The scopes of the token at hand, as far as they are known.
+    /// Returns the scopes of the cached token, if known.
     pub(crate) async fn scopes(&self) -> Vec<String> {
         self.tokens.scopes().await
     }
@@ -92,7 +91,7 @@ impl Client {
         &self.quota
     }
 
-    /// Asks until there is an answer, a refusal, or no patience; counts the calls made in `calls`.
+    /// Calls until an answer or an error, or until the 429 budget is used up. Adds the calls made to `calls`.
     pub(crate) async fn get(&self, request: &Request, calls: &mut Calls) -> Result<Answer, Refusal> {
         let class = request.call.endpoint.class();
         let mut patience = Patience::new(class, self.speed);
@@ -135,7 +134,7 @@ impl Client {
         }
     }
 
-    /// A pause that is made for Zoom itself, with a simulator's speed.
+    /// Shortens a pause in proportion to a simulator's speed.
     pub(crate) fn hasten(&self, pause: Duration) -> Duration {
         match self.speed {
             0.0 => SHORTEST_PAUSE,
@@ -144,14 +143,14 @@ impl Client {
         }
     }
 
-    /// What a refusal comes to in the light of the calls before it.
+    /// Returns the outcome of a failed call, given the calls before it.
     fn weigh(&self, leave: Leave, refusal: Refusal) -> Refusal {
         let is_trouble = refusal.reason == Reason::Trouble;
         self.outage.weigh(leave, refusal, is_trouble, clock::now())
     }
 
-    /// Makes a call for the sake of its headers; whatever the answer, it is not judged. Without a request nothing is
-    /// asked for, and no call of a quota made.
+    /// Makes a call for its headers and ignores the answer. Without a request, it calls the API's base, which needs no
+    /// quota.
     pub(crate) async fn sample(&self, request: Option<&Request>) -> Result<Sample, Failure> {
         let Some(request) = request else {
             let asked_at = clock::now();
@@ -185,13 +184,13 @@ impl Client {
         Ok(Received { status, headers, body: repair::text(body) })
     }
 
-    /// Ends the pause of an outage.
+    /// Ends the wait of an open circuit breaker.
     pub(crate) fn try_now(&self) {
         self.outage.try_now();
     }
 
-    /// Whether work is worth trying: no outage is being sat out, the token endpoint answers at all, and the API
-    /// answers with anything but trouble. Without a token and an operation that is 401 or 404, and no call of a quota.
+    /// Returns whether work can continue: the circuit breaker permits calls, the token endpoint answers, and the API
+    /// answers without a server error. Without a token, the API answers 401 or 404, and no quota is used.
     pub(crate) async fn reachable(&self, oauth_url: &str) -> bool {
         if !self.outage.gives_leave(clock::now()) {
             return false;
@@ -210,18 +209,18 @@ impl Client {
     }
 }
 
-/// When an answer was given; the API's clock is compared with ours.
+/// Returns the answer's time, and compares the API's clock with the local one.
 pub(crate) fn hear(headers: &HeaderMap) -> Option<Timestamp> {
     let served_at = headers::served_at(headers)?;
     clock::heard(clock::Peer::Api, served_at);
     Some(served_at)
 }
 
-/// What an answer's headers say, and when it was asked for.
+/// Rate limits and clock of the API, from one answer's headers.
 #[derive(Debug)]
 pub(crate) struct Sample {
     pub(crate) rates: RateHeaders,
-    /// How far the API's clock is ahead of ours; half a second and half the call's duration are uncertain.
+    /// API time minus local time; uncertain by half a second and half the call's duration.
     pub(crate) skew: Option<SignedDuration>,
 }
 
@@ -237,7 +236,7 @@ impl Sample {
 struct Received {
     status: u16,
     headers: HeaderMap,
-    /// With U+FFFD for bytes that are not UTF-8.
+    /// Text in which U+FFFD replaces bytes that are not UTF-8.
     body: String,
 }
 
@@ -248,7 +247,7 @@ fn answer(head: Head, body: String, request: &Request, received_at: Timestamp) -
     Ok(Answer { head, body: json(body).ok_or_else(broken)?, received_at })
 }
 
-/// A body as JSON. Control characters within texts are replaced; everything else stays as it was sent.
+/// Returns the body as JSON. Control characters in strings are replaced; everything else is unchanged.
 pub(crate) fn json(body: String) -> Option<Box<RawValue>> {
     let is_json = serde_json::from_str::<&RawValue>(&body).is_ok();
     let text = if is_json { body } else { repair::strict(&body).into_owned() };
@@ -260,7 +259,7 @@ fn too_large(name: &str) -> Refusal {
     Refusal::reject(Reason::Other, CauseClass::TooLarge, text)
 }
 
-/// A redirect is not followed: it would lead the token to another host.
+/// Describes a redirect, which is not followed because it would send the token to another host.
 fn redirected(name: &str, response: &reqwest::Response) -> Refusal {
     let status = response.status().as_u16();
     let target = body::redirected(response).unwrap_or_else(|| "another address of the same host".to_owned());
@@ -270,7 +269,7 @@ fn redirected(name: &str, response: &reqwest::Response) -> Refusal {
     Refusal::retry(Reason::Trouble, CauseClass::HtmlBlocked, text)
 }
 
-/// No connection: the API is away and the job innocent. Anything later may be this call's own trouble.
+/// Classifies a call without an answer: no connection means the API is down, later errors may be this call's own.
 fn unanswered(error: &reqwest::Error, name: &str) -> Refusal {
     if error.is_connect() {
         return Failure::hold(None, "zoom's api cannot be reached".to_owned()).into();
@@ -285,7 +284,7 @@ fn refused_again(now: Timestamp) -> Failure {
     Failure::hold(Some(now + TOKEN_TROUBLE), why.to_owned())
 }
 
-/// How a 429 is waited out.
+/// Waits of one call after 429 answers.
 struct Patience {
     class: RateClass,
     left: Duration,
@@ -294,7 +293,7 @@ struct Patience {
 
 impl Patience {
     fn new(class: RateClass, speed: f64) -> Self {
-        // Resource-intensive calls are counted by the minute although their 429 speaks of seconds.
+        // Zoom counts resource-intensive calls per minute although their 429 names seconds.
         let first = if class == RateClass::ResourceIntensive { FIRST_PAUSE * 60 } else { FIRST_PAUSE };
         let pause = match speed {
             0.0 => SHORTEST_PAUSE,
@@ -304,9 +303,8 @@ impl Patience {
         Self { class, left: PATIENCE, pause }
     }
 
-    /// The next wait, or the hold that takes its place: after as many waits as `PATIENCE` allows, or at once when the
-    /// API names a longer one than a limit per second or minute explains. A hold ends after at most
-    /// [`LONGEST_PAUSE`], whatever the API names; then Zoom is asked again.
+    /// Returns the next wait. Returns a hold once the waits exceed [`PATIENCE`], or if `named` is further away than a
+    /// limit per second or minute explains. A hold lasts at most [`LONGEST_PAUSE`]; then Zoom is called again.
     fn next(&mut self, named: Option<Timestamp>, now: Timestamp) -> Result<Duration, Failure> {
         let named = named.map(|until| Duration::try_from(until.duration_since(now)).unwrap_or_default());
         let wait = named.unwrap_or(self.pause).max(Duration::from_millis(10));

@@ -1,4 +1,4 @@
-//! What the Zoom source is told. Plain values: the environment is read elsewhere.
+//! Configuration of the Zoom source. Independent of the environment, which the binary reads.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,10 +8,10 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::Plan;
 
-/// Which of Zoom's two families of endpoints to use.
+/// Selects Zoom's Dashboard or Reports endpoints.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Choice {
-    /// The Dashboard; the Reports once the plan turns out to have no Dashboard.
+    /// The Dashboard; the Reports if the plan has no Dashboard.
     Auto,
     /// `/metrics/...` only.
     Dashboard,
@@ -32,46 +32,46 @@ impl FromStr for Choice {
     }
 }
 
-/// A choice that is none of those known.
+/// Error of an unknown choice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the source must be auto, dashboard or report")]
 pub struct UnknownChoice;
 
-/// Everything the Zoom source is told.
+/// Configuration of one Zoom account.
 #[derive(Clone)]
 pub struct Config {
-    /// What the account is called here: in jobs, orders and queues' names.
+    /// Name of the account in jobs, orders and queues.
     pub label: String,
-    /// The account.
+    /// Zoom's account id.
     pub account_id: String,
-    /// The server-to-server OAuth app.
+    /// Client id of the server-to-server OAuth app.
     pub client_id: String,
-    /// Its secret.
+    /// Client secret of the app.
     pub client_secret: SecretString,
-    /// Base of the API, with `/v2`.
+    /// Base URL of the API, with `/v2`.
     pub api_url: String,
-    /// The token endpoint.
+    /// URL of the token endpoint.
     pub oauth_url: String,
-    /// The account's plan: decides the quota.
+    /// The account's plan, which defines the quota.
     pub plan: Plan,
-    /// The share of the account's quota to use, above 0 and at most 1.
+    /// Usable share of the account's quota, above 0 and at most 1.
     pub quota_share: f64,
-    /// Calls of the day that are left to other apps, whatever the share.
+    /// Calls per day reserved for other apps, independent of the share.
     pub daily_reserve: u64,
-    /// Multiplies every quota, for a simulator; 0 lifts them all. With Zoom itself it is 1.
+    /// Multiplies every quota, for a simulator; 0 means unlimited. 1 for Zoom itself.
     pub quota_speed: f64,
     /// Dashboard or Reports.
     pub source: Choice,
     /// Whether webinars are harvested.
     pub webinars: bool,
-    /// How long a call may take, answer included.
+    /// Timeout of a call, including the answer.
     pub request_timeout: Duration,
-    /// How long connecting may take.
+    /// Timeout of a connection.
     pub connect_timeout: Duration,
 }
 
 impl Config {
-    /// Zoom itself with these credentials, and the defaults of everything else.
+    /// Returns the configuration for Zoom itself with these credentials and defaults.
     pub fn new(account_id: String, client_id: String, client_secret: SecretString) -> Self {
         Self {
             label: "main".to_owned(),
@@ -123,31 +123,31 @@ impl fmt::Debug for Config {
     }
 }
 
-/// Why the Zoom source cannot be built as configured.
+/// Error of an invalid configuration.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// A credential is empty.
     #[error("{variable} is not set: take it from the server-to-server OAuth app in Zoom's marketplace")]
     Missing {
-        /// The variable.
+        /// Name of the environment variable.
         variable: &'static str,
     },
-    /// An address is not one.
+    /// A URL is invalid.
     #[error("{variable} is not an http or https address")]
     Address {
-        /// The variable.
+        /// Name of the environment variable.
         variable: &'static str,
     },
-    /// The share is not a share.
+    /// The share is out of range.
     #[error("ZOOM_QUOTA_SHARE is {share}: it must be above 0 and at most 1")]
     Share {
-        /// What was given.
+        /// The configured value.
         share: f64,
     },
-    /// The speed is not a factor.
+    /// The speed is out of range.
     #[error("the quota speed is {speed}: it must be 0 (no quota) or a positive number")]
     Speed {
-        /// What was given.
+        /// The configured value.
         speed: f64,
     },
     /// The HTTP client cannot be built.

@@ -1,4 +1,4 @@
-//! The detail job: the participant sessions of one meeting or webinar, and its header where nobody has it yet.
+//! The detail job: participant sessions of one meeting or webinar, and its header if missing.
 
 use messages::RawKind;
 use messages::zoom::{Api, Event, HostIds, Listing, MeetingContext};
@@ -12,7 +12,7 @@ use crate::pages::{Pages, Step, Tally};
 use crate::wire::{self, MeetingRow};
 use crate::{request, rows};
 
-/// What a detail job asks for.
+/// Parameters of a detail job.
 #[derive(Debug, Clone)]
 pub(crate) struct Detail {
     pub(crate) meeting: MeetingContext,
@@ -22,7 +22,7 @@ pub(crate) struct Detail {
     pub(crate) header: bool,
 }
 
-/// Fetches the header if it is wanted, then the participants.
+/// Fetches the header if requested, then the participants.
 pub(crate) async fn fetch(errand: &mut Errand<'_>, mut detail: Detail) -> Result<(), Refusal> {
     if detail.header && detail.event == Event::Meeting {
         match fetch_header(errand, &mut detail).await {
@@ -38,7 +38,7 @@ pub(crate) async fn fetch(errand: &mut Errand<'_>, mut detail: Detail) -> Result
         match fetch_participants(errand, &detail, listing).await {
             Ok(came) => tally = Some(came),
             Err(refusal) if refusal.reason == Reason::Missing && !last => continue,
-            // The Reports know no participants of one-person meetings; there is nothing to wait for.
+            // The Reports have no participants of one-person meetings, so waiting is useless.
             Err(refusal) if refusal.reason == Reason::Missing && one_person_report(&detail) => {}
             Err(refusal) => return Err(refusal),
         }
@@ -50,8 +50,8 @@ pub(crate) async fn fetch(errand: &mut Errand<'_>, mut detail: Detail) -> Result
     Ok(())
 }
 
-/// True when the participants can be had without the meeting's header. A meeting that is not known or not ready, a plan
-/// without the Dashboard, and trouble that may pass are not of that kind.
+/// Returns whether to fetch participants without the header. False for a meeting that is unknown or not ready, a plan
+/// without the Dashboard, and errors that may pass.
 fn is_dispensable(refusal: &Refusal, errand: &Errand<'_>) -> bool {
     match (&refusal.failure, refusal.reason) {
         (_, Reason::Missing | Reason::Wall) | (Failure::Hold { .. } | Failure::Defer { .. }, _) => false,
@@ -60,7 +60,7 @@ fn is_dispensable(refusal: &Refusal, errand: &Errand<'_>) -> bool {
     }
 }
 
-/// The lists that may know the meeting, and whether each is the last to ask. Only the Dashboard tells them apart.
+/// Returns the lists that may contain the meeting, each with whether it is the last. Only the Dashboard has several.
 fn listings(detail: &Detail) -> Vec<(Listing, bool)> {
     match (detail.event, detail.api, detail.listing) {
         (Event::Meeting, Api::Dashboard, None) => vec![(Listing::Past, false), (Listing::PastOne, true)],
@@ -108,7 +108,7 @@ async fn fetch_header(errand: &mut Errand<'_>, detail: &mut Detail) -> Result<()
     Ok(())
 }
 
-/// The context of a header: the Dashboard names the host by e-mail, the Reports by id.
+/// Returns the context of a header: the Dashboard names the host by e-mail, the Reports by id.
 async fn host_ids(errand: &mut Errand<'_>, api: Api, row: &MeetingRow, listing: Listing) -> HostIds {
     let mut context = HostIds { host_id: row.host_id.clone().text(), ..HostIds::default() };
     if api == Api::Dashboard {

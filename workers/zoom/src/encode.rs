@@ -1,21 +1,20 @@
-//! How ids are written into a path: the one place where a meeting uuid is percent-encoded.
-//! Must not know what the path is of.
+//! Percent-encodes ids for URL paths.
 
 use messages::MeetingUuid;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
-/// A meeting uuid as a path segment: encoded twice when it begins with `/` or contains `//`, else once.
+/// Encodes a meeting uuid as a path segment: twice if it begins with `/` or contains `//`, else once.
 ///
-/// Encoded once, such a uuid answers "meeting does not exist", which looks like missing data.
+/// If such a uuid is encoded once, Zoom answers "meeting does not exist", which looks like missing data.
 pub(crate) fn uuid(uuid: &MeetingUuid) -> String {
     let once = segment(uuid.as_str());
     let twice = uuid.as_str().starts_with('/') || uuid.as_str().contains("//");
     if twice { segment(&once) } else { once }
 }
 
-/// Any other id as a path segment.
+/// Encodes any other id as a path segment.
 pub(crate) fn segment(text: &str) -> String {
     utf8_percent_encode(text, SEGMENT).to_string()
 }

@@ -1,9 +1,8 @@
-//! The operations that are called: path, rate class, scopes, and the member of the answer that holds the rows.
-//! Must not know who calls them.
+//! The operations in use: path, rate class, scopes, and optional fields.
 
 use crate::RateClass;
 
-/// An operation of Zoom's API; all are GET.
+/// A GET operation of Zoom's API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Endpoint {
     Users,
@@ -25,7 +24,7 @@ const WEBINARS: &str = "dashboard_webinars:read:admin";
 const REPORT: &str = "report:read:admin";
 
 impl Endpoint {
-    /// The call without host and query, as it stands in raw documents and causes.
+    /// Returns the operation's name in raw documents and causes: method and path, without host and query.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Users => "GET /users",
@@ -42,7 +41,7 @@ impl Endpoint {
         }
     }
 
-    /// The path below the API's base; `segment` is an id already encoded.
+    /// Returns the path below the API's base URL; `segment` is an encoded id.
     pub(crate) fn path(self, segment: &str) -> String {
         let template = &self.name()["GET ".len()..];
         match (template.find('{'), template.find('}')) {
@@ -59,7 +58,7 @@ impl Endpoint {
         }
     }
 
-    /// Scopes of which one is enough: the granular one first, then the classic ones.
+    /// Returns the scopes of which one suffices: the granular one first, then the classic ones.
     pub(crate) fn scopes(self) -> &'static [&'static str] {
         match self {
             Self::Users => &["user:read:list_users:admin", "user:read:admin", "user:write:admin"],
@@ -80,7 +79,7 @@ impl Endpoint {
         }
     }
 
-    /// Fields that its answer has only when they are asked for.
+    /// Returns the fields that the answer contains only on request.
     pub(crate) fn include_fields(self) -> Option<&'static str> {
         match self {
             Self::MetricsMeetings => Some("tracking_fields"),
@@ -92,12 +91,12 @@ impl Endpoint {
         }
     }
 
-    /// True for a call that only adds to what others bring: its trouble is no outage of the API.
+    /// True if the call only enriches other results: its errors do not count for the circuit breaker.
     pub(crate) fn is_optional(self) -> bool {
         self == Self::Users
     }
 
-    /// True for `/metrics/...`, which only Business plans and above have.
+    /// True for `/metrics/...`, which requires a Business plan or higher.
     pub(crate) fn is_dashboard(self) -> bool {
         self.name().starts_with("GET /metrics/")
     }
@@ -109,12 +108,12 @@ impl Endpoint {
         )
     }
 
-    /// True when the call is about one meeting: its refusal says nothing about the others.
+    /// True if the call is about one meeting, so that its error says nothing about others.
     pub(crate) fn is_about_one_meeting(self) -> bool {
         self.name().contains("{uuid}")
     }
 
-    /// True when the answer is one object and not a page of rows.
+    /// True if the answer is one object instead of a page of rows.
     pub(crate) fn is_object(self) -> bool {
         matches!(self, Self::MetricsMeeting | Self::ReportMeeting)
     }

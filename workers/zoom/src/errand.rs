@@ -1,4 +1,4 @@
-//! One attempt at one job of Zoom's: the account it is done with, and what every source's attempts have.
+//! One attempt at a Zoom job: the shared attempt context, plus the account.
 
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
@@ -16,12 +16,12 @@ use crate::pages::{self, Room, Tally};
 
 pub(crate) use runtime::errand::Raw;
 
-/// One attempt at one job.
+/// One attempt at a Zoom job.
 pub(crate) struct Errand<'a> {
     pub(crate) zoom: &'a Zoom,
     pub(crate) job: &'a Job<Task>,
     errand: errand::Errand<'a>,
-    /// What the job's lists may take in memory.
+    /// Memory left for the job's lists.
     room: Room,
 }
 
@@ -54,18 +54,18 @@ impl<'a> Errand<'a> {
         })
     }
 
-    /// Begins the job's work with a family of endpoints, for the first time or again.
+    /// Starts or restarts the attempt with one family of endpoints.
     pub(crate) fn begin(&mut self, api: Api) {
         self.errand.answered_by(api);
         self.room = Room::of(&self.job.task);
     }
 
-    /// Asks for one answer.
+    /// Makes one call.
     pub(crate) async fn get(&mut self, request: &Request) -> Result<Answer, Refusal> {
         self.zoom.client.get(request, self.errand.calls()).await
     }
 
-    /// Host ids by e-mail, as far as they are known: a list that names users is never worth a harvest.
+    /// Returns the known host ids by e-mail. A failure to list users is a finding and does not fail the job.
     pub(crate) async fn host_ids(&mut self) -> Arc<ByEmail> {
         let known = self.zoom.hosts.get(&self.zoom.client, self.errand.calls()).await;
         if let Some(why) = known.why {
@@ -75,7 +75,7 @@ impl<'a> Errand<'a> {
         known.ids
     }
 
-    /// Reads a list to its end.
+    /// Reads a list to its end, without `include_fields` if the API refuses them.
     pub(crate) async fn read_all(&mut self, request: Request) -> Result<Vec<Answer>, Refusal> {
         let plain = request.plain();
         let read = pages::read_all(&self.zoom.client, request, &mut self.room, self.errand.calls()).await;
@@ -88,14 +88,14 @@ impl<'a> Errand<'a> {
         }
     }
 
-    /// Says that the API refuses to add the fields that are asked for.
+    /// Adds the finding that the API refuses `include_fields`.
     pub(crate) fn without_fields(&mut self, request: &Request) {
         let name = request.call.endpoint.name();
         let text = format!("{name} refuses include_fields: registrant_id and tracking_fields stay empty");
         self.errand.find("include-fields", text);
     }
 
-    /// Plans jobs in this job's lane and for its account.
+    /// Plans jobs in this job's lane and account.
     pub(crate) async fn plan(&mut self, part: &str, tasks: Vec<Task>) -> Result<(), Refusal> {
         let now = clock::now();
         let job = |task: Task| {
@@ -105,7 +105,7 @@ impl<'a> Errand<'a> {
         Ok(self.errand.plan(part, receipts).await?)
     }
 
-    /// Sends this job's receipt, complete when as much came as was promised, and then the jobs that were planned.
+    /// Sends this job's receipt, which is complete if all promised records arrived, then the planned jobs.
     pub(crate) async fn finish(&mut self, tally: Tally, jobs: Option<u64>) -> Result<(), Refusal> {
         Ok(self.errand.finish(tally.promised, tally.got, jobs).await?)
     }

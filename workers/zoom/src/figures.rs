@@ -1,4 +1,4 @@
-//! What is measured of Zoom's API, by rate class.
+//! Metrics of Zoom's API, by rate class.
 
 use crate::RateClass;
 use crate::endpoint::Endpoint;
@@ -7,12 +7,12 @@ pub use runtime::calls::describe;
 
 const SOURCE: &str = "zoom";
 
-/// Waits for leave to call.
+/// Measures the wait for a token.
 pub(crate) async fn waiting<T>(class: RateClass, leave: impl Future<Output = T>) -> T {
     runtime::calls::waiting(SOURCE, name(class), leave).await
 }
 
-/// Makes a call; `status` reads the answer's HTTP status, if there is an answer.
+/// Measures a call; `status` returns the answer's HTTP status, if any.
 pub(crate) async fn calling<T>(
     endpoint: Endpoint,
     call: impl Future<Output = T>,

@@ -1,4 +1,4 @@
-//! Entries for the fuzz targets: an answer on its way from bytes to rows, without a server.
+//! Entry points for the fuzz targets: an answer from bytes to rows, without a server.
 
 use std::collections::HashSet;
 
@@ -14,7 +14,7 @@ use crate::hosts::ByEmail;
 use crate::wire::{self, TokenAnswer, UserRow};
 use crate::{auth, client, rows};
 
-/// The endpoints, as [`judge`] numbers them.
+/// The endpoints in the order of [`judge`]'s index.
 const ENDPOINTS: [Endpoint; 11] = [
     Endpoint::Users,
     Endpoint::MetricsMeetings,
@@ -29,16 +29,16 @@ const ENDPOINTS: [Endpoint; 11] = [
     Endpoint::ReportWebinarParticipants,
 ];
 
-/// What an answer is.
+/// Classification of an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Judged {
-    /// A page of so many rows; `None` for an answer that is one object.
+    /// Number of rows of a page; `None` for an answer that is one object.
     Page(Option<u64>),
-    /// Anything else, in words.
+    /// Text of an error.
     Refused(String),
 }
 
-/// Judges an answer of one of the endpoints, as the client does.
+/// Classifies an answer of one endpoint, as the client does.
 pub fn judge(endpoint: usize, status: u16, headers: &[(&str, &str)], body: &[u8]) -> Judged {
     let now = Timestamp::UNIX_EPOCH;
     let headers = map(headers);
@@ -50,12 +50,12 @@ pub fn judge(endpoint: usize, status: u16, headers: &[(&str, &str)], body: &[u8]
     }
 }
 
-/// A body as the client hands it on.
+/// Returns a body as the client forwards it.
 pub fn json(body: &[u8]) -> Option<Box<RawValue>> {
     client::json(repair::text(body.to_vec()))
 }
 
-/// The rows of a list as the list job sorts them: meetings, those a page before has named, and rows without a uuid.
+/// Sorts the rows of a list as the list job does. Counts new meetings, repeated ones, and rows without a uuid.
 pub fn sort(page: &RawValue) -> (usize, usize, usize) {
     let ids = ByEmail::from([("a@example.edu".to_owned(), "host-a".to_owned())]);
     let mut seen = HashSet::new();
@@ -65,18 +65,18 @@ pub fn sort(page: &RawValue) -> (usize, usize, usize) {
     (fresh, wire::rows(page).len() - fresh - unusable, unusable)
 }
 
-/// The users of a page.
+/// Counts the users of a page.
 pub fn users(page: &RawValue) -> usize {
     wire::rows(page).into_iter().map(wire::row::<UserRow>).count()
 }
 
-/// What the token endpoint's answer comes to: the number of scopes, or what is said of it.
+/// Classifies an answer of the token endpoint: the number of scopes, or the error text.
 pub fn token(status: u16, body: &[u8]) -> Result<usize, String> {
     let answer: TokenAnswer = serde_json::from_slice(body).unwrap_or_default();
     auth::fuzz(status, answer)
 }
 
-/// When the headers of an answer ask for the next call, in seconds from now.
+/// Returns when to retry by an answer's headers, in seconds from now.
 pub fn retry_after(headers: &[(&str, &str)]) -> Option<i64> {
     let headers = map(headers);
     let _ = served_at(&headers);

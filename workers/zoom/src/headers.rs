@@ -1,4 +1,4 @@
-//! What an answer's headers say of the quota. All are optional, and each comes in several forms.
+//! Rate-limit headers of an answer. All are optional, and each has several formats.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use jiff::tz::Offset;
 use jiff::{SignedDuration, Timestamp};
 use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
 
-/// Which limit the headers speak of.
+/// The limit that the headers describe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Limit {
     /// Calls per second; for Resource-intensive calls, per minute.
@@ -19,13 +19,13 @@ pub(crate) enum Limit {
 /// The rate-limit headers of one answer.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct RateHeaders {
-    /// Which limit; `None` when the answer does not say.
+    /// The limit's kind; `None` if the answer does not name it.
     pub(crate) limit: Option<Limit>,
     /// Calls allowed.
     pub(crate) allowed: Option<u64>,
     /// Calls left.
     pub(crate) remaining: Option<u64>,
-    /// When to ask again.
+    /// Time of the next allowed call.
     pub(crate) retry_at: Option<Timestamp>,
 }
 
@@ -49,13 +49,13 @@ impl RateHeaders {
     }
 }
 
-/// When the answer was given, by the server's own clock; whole seconds.
+/// Returns the server's time of the answer, in whole seconds.
 pub(crate) fn served_at(headers: &HeaderMap) -> Option<Timestamp> {
     let date = httpdate::parse_http_date(headers.get(DATE)?.to_str().ok()?).ok()?;
     Timestamp::try_from(date).ok()
 }
 
-/// Retry-After as seconds, as an HTTP date, or as ISO-8601 with or without a zone.
+/// Parses Retry-After as seconds, an HTTP date, or ISO 8601 with or without a zone (then UTC).
 fn instant(text: &str, now: Timestamp) -> Option<Timestamp> {
     if let Ok(seconds) = text.parse::<f64>() {
         let wait = Duration::try_from_secs_f64(seconds).ok()?;

@@ -1,5 +1,5 @@
-//! Host ids by e-mail, from the account's users: the Dashboard's lists name hosts by e-mail only.
-//! Kept in memory for some hours; read once, however many ask.
+//! Host ids by e-mail, from the account's users, because the Dashboard's lists name hosts by e-mail only.
+//! Cached in memory for hours; concurrent callers share one read.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,17 +16,17 @@ use crate::pages::{Pages, Step};
 use crate::request;
 use crate::wire::{self, UserRow};
 
-/// How long the ids are good.
+/// Lifetime of the cache.
 const FRESH: Duration = Duration::from_secs(6 * 60 * 60);
-/// How long users are not listed again after that failed.
+/// Delay after listing users failed.
 const PAUSE: Duration = Duration::from_secs(5 * 60);
-/// Users per page; some accounts take the smaller size only.
+/// Users per page; some accounts accept only the smaller size.
 const PAGE_SIZES: [&str; 2] = ["2000", "300"];
 
-/// The ids by e-mail in lower case.
+/// Host ids by lower-case e-mail.
 pub(crate) type ByEmail = HashMap<String, String>;
 
-/// The account's users, as far as they are known.
+/// Cache of the account's users.
 #[derive(Default)]
 pub(crate) struct Hosts {
     cached: Mutex<Cached>,
@@ -35,11 +35,11 @@ pub(crate) struct Hosts {
 #[derive(Default)]
 struct Cached {
     known: Known,
-    /// When to list the users again; `None` before the first time.
+    /// Time of the next read; `None` before the first one.
     again_at: Option<Instant>,
 }
 
-/// Ids, and why some of them may be missing.
+/// Known ids, and the reason why some may be missing.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Known {
     pub(crate) ids: Arc<ByEmail>,
@@ -47,10 +47,9 @@ pub(crate) struct Known {
 }
 
 impl Hosts {
-    /// The ids that can be had. Users that cannot be listed are listed again some minutes later; until then the ids of
-    /// the last time are used.
+    /// Returns the known ids. After a failure it returns the previous ids, and lists the users again after [`PAUSE`].
     pub(crate) async fn get(&self, client: &Client, calls: &mut Calls) -> Known {
-        // Held across the calls on purpose: callers that come meanwhile wait for the same answer.
+        // Held across the calls on purpose: concurrent callers wait for the same answer.
         let mut cached = self.cached.lock().await;
         if cached.again_at.is_some_and(|again_at| Instant::now() < again_at) {
             return cached.known.clone();
@@ -71,7 +70,7 @@ impl Hosts {
     }
 }
 
-/// Why the users are not known, for an operator.
+/// Returns the failure's reason for operators.
 fn reason(failure: &Failure) -> String {
     match failure {
         Failure::Retry { cause, .. } | Failure::Reject { cause } => cause.text.clone(),
@@ -81,7 +80,7 @@ fn reason(failure: &Failure) -> String {
 
 async fn read(client: &Client, calls: &mut Calls) -> Result<ByEmail, Refusal> {
     let mut ids = ByEmail::new();
-    // Deactivated hosts are in a list of their own; an active user of the same address wins.
+    // Deactivated hosts are in their own list. On equal addresses, the active user wins.
     for status in ["inactive", "active"] {
         ids.extend(read_status(client, status, calls).await?);
     }
@@ -98,7 +97,7 @@ async fn read_status(client: &Client, status: &str, calls: &mut Calls) -> Result
     }
 }
 
-/// Reads the users page by page; only their ids are kept.
+/// Reads the users page by page; keeps only their ids.
 async fn read_pages(client: &Client, request: Request, calls: &mut Calls) -> Result<ByEmail, Refusal> {
     let (mut list, mut ids) = (Pages::new(request), ByEmail::new());
     loop {

@@ -1,4 +1,4 @@
-//! The list job on the Dashboard: the meetings or webinars of one UTC date.
+//! The list job on the Dashboard: meetings or webinars of one UTC date.
 
 use std::collections::HashSet;
 
@@ -15,18 +15,18 @@ use crate::hosts::ByEmail;
 use crate::pages::Tally;
 use crate::{request, rows};
 
-/// A kind of list: its endpoint, its types, and what its rows are.
+/// A kind of list: its endpoint, types and rows.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Kind {
     endpoint: Endpoint,
     listings: &'static [Listing],
     raw: RawKind,
     event: Event,
-    /// The member of the answer that holds the rows.
+    /// The member of the answer that contains the rows.
     member: &'static str,
 }
 
-/// Meetings: those of one person are in a list of their own.
+/// Meetings; those with one person have their own list.
 pub(crate) const MEETINGS: Kind = Kind {
     endpoint: Endpoint::MetricsMeetings,
     listings: &[Listing::Past, Listing::PastOne],
@@ -35,7 +35,7 @@ pub(crate) const MEETINGS: Kind = Kind {
     member: "meetings",
 };
 
-/// Webinars.
+/// Webinars have one list.
 pub(crate) const WEBINARS: Kind = Kind {
     endpoint: Endpoint::MetricsWebinars,
     listings: &[Listing::Past],
@@ -44,7 +44,7 @@ pub(crate) const WEBINARS: Kind = Kind {
     member: "webinars",
 };
 
-/// Reads the lists to their ends, then sends the pages and a detail job for each meeting.
+/// Reads the lists to their end, then sends the pages and a detail job per meeting.
 pub(crate) async fn fetch(errand: &mut Errand<'_>, kind: Kind, date: Date) -> Result<(), Refusal> {
     let ids = errand.host_ids().await;
     let mut lists = Vec::new();
@@ -76,7 +76,7 @@ struct Page<'a> {
     date: Date,
 }
 
-/// Sends one page, buries its unusable rows, and publishes the detail jobs of the others.
+/// Sends one page, dead-letters its unusable rows, and publishes the detail jobs of the others.
 async fn send_page(
     errand: &mut Errand<'_>,
     Page { kind, listing, page, number, date }: Page<'_>,
@@ -116,7 +116,7 @@ async fn send_page(
     Ok(jobs)
 }
 
-/// A row nobody can ask about goes alone to the dead letters, in the form of a page, so that it can be replayed.
+/// Dead-letters a row without a usable uuid, in the format of a page, so that it can be replayed.
 pub(crate) async fn bury_row(
     errand: &mut Errand<'_>,
     page: &Raw<'_, HostIds>,

@@ -1,5 +1,5 @@
-//! Reads a list page by page. Page tokens live for minutes: an expired one begins the list anew.
-//! Must not know what the rows are.
+//! Reads a list page by page. Page tokens expire after minutes; an expired one restarts the list. Detects endless
+//! lists.
 
 use std::collections::HashSet;
 use std::hash::{BuildHasher as _, RandomState};
@@ -11,21 +11,21 @@ use crate::atlas::{Reason, Refusal};
 use crate::client::{Answer, Client, Request};
 use crate::wire::Head;
 
-/// How often one list is begun anew.
+/// Restarts per list.
 const MAX_RESTARTS: u8 = 3;
-/// A list of more pages than this does not end, whatever it promises.
+/// Maximum pages of a list, whatever total it names.
 const MAX_PAGES: u64 = 10_000;
-/// As many pages are read of a list that promises nothing.
+/// Maximum pages of a list that names no total.
 const MAX_UNPROMISED: u64 = 2_000;
-/// So many pages of a list may say how many records there are: a list may grow while it is read, but not for ever.
+/// Only the totals of the first pages count: a list may grow while it is read, but not forever.
 const PROMISING: u64 = 3;
-/// Pages in a row without a record, after which a list does not end.
+/// Consecutive empty pages after which a list counts as endless.
 const MAX_EMPTY: u64 = 3;
-/// A token of more bytes than this fits into no URL.
+/// Longest token in bytes; a longer one does not fit into a URL.
 const MAX_TOKEN: usize = 4_096;
-/// What is kept in memory of all lists of a date: two jobs of this size run at once by default.
+/// Bytes in memory of all lists of a date; two such jobs run at once by default.
 const MAX_OF_DATE: usize = 96 << 20;
-/// The same of a host and a date: many such jobs run at once.
+/// Bytes in memory of all lists of a host and a date; many such jobs run at once.
 const MAX_OF_HOST: usize = 16 << 20;
 const TOKEN: &str = "next_page_token";
 
@@ -37,22 +37,22 @@ pub(crate) struct Pages {
     restarts: u8,
 }
 
-/// What was read of a list so far, as far as it tells whether the list ends.
+/// State that decides whether a list is endless.
 #[derive(Default)]
 struct Read {
     hasher: RandomState,
-    /// Hashes of the tokens named so far: one that is named again leads round and round.
+    /// Hashes of the tokens so far; a repeated one is a loop.
     named: HashSet<u64>,
     pages: u64,
     rows: u64,
-    /// Rows of the fullest page: how large the pages are that the server gives.
+    /// Rows of the fullest page, which estimates the server's page size.
     fullest: u64,
     empty: u64,
     promised: Option<u64>,
 }
 
 impl Read {
-    /// Takes a page; says what is wrong with a list that goes on behind it.
+    /// Adds a page. Returns an error if the page names a next one but the list looks endless.
     fn take(&mut self, head: &Head) -> Result<(), String> {
         let rows = head.rows.unwrap_or(0);
         self.pages += 1;
@@ -85,7 +85,7 @@ impl Read {
         }
     }
 
-    /// Twice what was promised, and two pages.
+    /// Returns twice the promised rows plus two pages.
     fn most_rows(&self, promised: u64) -> u64 {
         promised.saturating_mul(2).saturating_add(self.fullest.saturating_mul(2))
     }
@@ -101,13 +101,13 @@ enum Next {
     End,
 }
 
-/// What reading on has brought.
+/// Result of reading a page.
 pub(crate) enum Step {
     /// The next page.
     Page(Answer),
-    /// The list begins anew: what was read of it counts no more.
+    /// The list restarts: discard the previous pages.
     Restarted,
-    /// The last page was the last.
+    /// The list has ended.
     End,
 }
 
@@ -156,8 +156,8 @@ fn endless(text: String) -> Refusal {
     Refusal::reject(Reason::Other, CauseClass::BadShape, text)
 }
 
-/// Reads a list to its end without a pause, so that no page token expires meanwhile. Lists are kept whole on purpose,
-/// since a list that is begun again must not have sent anything: at most as many bytes as `room` has left.
+/// Reads a list to its end without a pause, so that no page token expires. Keeps all pages in memory, at most
+/// `room.left` bytes, because a list that restarts must not have sent anything.
 pub(crate) async fn read_all(
     client: &Client,
     request: Request,
@@ -182,7 +182,7 @@ pub(crate) async fn read_all(
     }
 }
 
-/// Bytes that the lists of one job may still take in memory.
+/// Memory limit in bytes for the lists of one job.
 #[derive(Debug)]
 pub(crate) struct Room {
     left: usize,
@@ -190,7 +190,7 @@ pub(crate) struct Room {
 }
 
 impl Room {
-    /// The room of a job with this task.
+    /// Returns the limit for a task.
     pub(crate) fn of(task: &Task) -> Self {
         let most = if matches!(task, Task::HostMeetings { .. }) { MAX_OF_HOST } else { MAX_OF_DATE };
         Self { left: most, most }
@@ -206,21 +206,21 @@ impl Room {
     }
 }
 
-/// Records promised and records that came, over the pages of one or more lists.
+/// Promised and received records of one or more lists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Tally {
-    /// `None` when an answer, or one of several lists, does not say.
+    /// `None` if an answer, or one of several lists, names no total.
     pub(crate) promised: Option<u64>,
     pub(crate) got: u64,
 }
 
 impl Tally {
-    /// Nothing asked for, nothing missing: where a sum of lists begins.
+    /// No records promised or received: the start of a sum of lists.
     pub(crate) const NOTHING: Self = Self { promised: Some(0), got: 0 };
     /// A list before its first page.
     pub(crate) const UNREAD: Self = Self { promised: None, got: 0 };
 
-    /// The tally of one list. A list may grow while it is read: its last page's promise counts.
+    /// Returns the tally of one list. A list may grow while it is read, so the last page's total counts.
     pub(crate) fn of(pages: &[Answer]) -> Self {
         let mut tally = Self::UNREAD;
         pages.iter().for_each(|page| tally.page(page));
@@ -233,7 +233,7 @@ impl Tally {
         self.got = self.got.saturating_add(page.head.rows.unwrap_or(0));
     }
 
-    /// Adds another list. What the API promises may be any number.
+    /// Adds another list; saturates, because the API's totals are untrusted.
     pub(crate) fn list(&mut self, other: Self) {
         let both = self.promised.zip(other.promised);
         self.promised = both.map(|(these, those)| these.saturating_add(those));
@@ -268,7 +268,7 @@ mod tests {
         assert_eq!(cause.text, "GET /users: the lists of one job have more than 16 MB");
     }
 
-    /// Reads pages until the list ends or is given up; the pages read, and why it was given up.
+    /// Reads pages until the list ends or is rejected. Returns the number of pages and the error.
     fn read(page: impl Fn(u64) -> Head) -> (u64, Option<String>) {
         let mut read = Read::default();
         for number in 0..20_000 {

@@ -1,4 +1,4 @@
-//! Zoom's quota table: what each plan allows of each rate class. Figures only; nothing is counted here.
+//! Zoom's quota table: the limits of each plan and rate class. Counts nothing.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use messages::Calls;
 
-/// The account's plan. It cannot be asked for, so it is configured.
+/// The account's plan. It is configured, because the API does not return it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Plan {
-    /// Pro.
+    /// Pro plan.
     Pro,
-    /// Business, Education, Enterprise, Partner.
+    /// Business, Education, Enterprise and Partner plans.
     Business,
 }
 
@@ -27,7 +27,7 @@ impl FromStr for Plan {
     }
 }
 
-/// A plan that is none of those known.
+/// Error of an unknown plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the plan must be pro or business")]
 pub struct UnknownPlan;
@@ -35,26 +35,26 @@ pub struct UnknownPlan;
 /// Zoom's rate-limit label of an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RateClass {
-    /// Light.
+    /// Light calls.
     Light,
-    /// Medium.
+    /// Medium calls.
     Medium,
-    /// Heavy.
+    /// Heavy calls.
     Heavy,
-    /// Resource-intensive: counted by the minute.
+    /// Resource-intensive calls, which Zoom counts per minute.
     ResourceIntensive,
 }
 
 impl RateClass {
-    /// Every class, the lightest first.
+    /// All classes, lightest first.
     pub const ALL: [Self; 4] = [Self::Light, Self::Medium, Self::Heavy, Self::ResourceIntensive];
 
-    /// Its place in [`RateClass::ALL`].
+    /// Returns the index in [`RateClass::ALL`].
     pub(crate) fn index(self) -> usize {
         self as usize
     }
 
-    /// Its name in words, as in orders and sentences.
+    /// Returns the name in orders and texts.
     pub fn name(self) -> &'static str {
         match self {
             Self::Light => "light",
@@ -64,12 +64,12 @@ impl RateClass {
         }
     }
 
-    /// True for the classes that share the daily cap.
+    /// True for the classes that share the daily limit.
     pub fn has_daily_cap(self) -> bool {
         matches!(self, Self::Heavy | Self::ResourceIntensive)
     }
 
-    /// One call of this class.
+    /// Returns a count of one call of this class.
     pub(crate) fn one_call(self) -> Calls {
         let mut calls = Calls::default();
         match self {
@@ -89,7 +89,7 @@ impl fmt::Display for RateClass {
 }
 
 impl Plan {
-    /// Calls the account may make in any window of this time.
+    /// Returns the calls allowed in any window of the returned length.
     pub fn per_window(self, class: RateClass) -> (u32, Duration) {
         let (second, minute) = (Duration::from_secs(1), Duration::from_secs(60));
         match (self, class) {
@@ -104,13 +104,13 @@ impl Plan {
         }
     }
 
-    /// Calls the account may make per second; for Resource-intensive a third of one, or less.
+    /// Returns the calls allowed per second; a third or less for resource-intensive calls.
     pub fn per_second(self, class: RateClass) -> f64 {
         let (calls, window) = self.per_window(class);
         f64::from(calls) / window.as_secs_f64()
     }
 
-    /// Heavy and Resource-intensive calls together that the account may make per UTC day.
+    /// Returns the heavy and resource-intensive calls, together, allowed per UTC day.
     pub fn per_day(self) -> u64 {
         match self {
             Self::Pro => 30_000,

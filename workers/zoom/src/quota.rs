@@ -1,5 +1,5 @@
-//! The limiter every call passes: which rate classes there are, and what an answer says of them. How tokens are
-//! shared out, in this process or over a fleet, lies in `runtime::quota`.
+//! Rate limiter of all calls: defines the rate classes and evaluates the answers' headers. Independent of how a process
+//! or a fleet shares tokens, which `runtime::quota` decides.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -13,30 +13,30 @@ use runtime::quota::{Account, Allowance, Meter, News, UNLIMITED};
 use crate::headers::{Limit, RateHeaders};
 use crate::{Config, RateClass};
 
-/// How often it is looked whether an answer tells something new: every one would be far too often.
+/// Minimum interval between evaluated answers: most repeat the previous ones.
 const LOOK: Duration = Duration::from_secs(1);
-/// Calls by which the account may be ahead of our count before that is news: those of the last moment.
+/// Calls by which the API's count may exceed ours before it is reported: calls of the last moment.
 const AHEAD: u64 = 100;
-/// A clock that is off by less is not off: the API tells whole seconds.
+/// Smallest reported clock difference: the API's clock shows whole seconds.
 const SKEW_MS: i64 = 2_000;
 
-/// Where leave to make a call is asked for.
+/// Rate limiter of one account.
 pub struct Quota {
     allowance: Allowance,
     calls: [AtomicU64; 4],
     looked: Mutex<Option<Instant>>,
-    /// Calls that the account may make in a day.
+    /// Calls per day allowed for the account.
     per_day: u64,
 }
 
 impl Config {
-    /// The account's quota, in the words of those who share it out. A speed of 0 lifts every limit.
+    /// Returns the account's limits. A speed of 0 means unlimited.
     pub fn account(&self) -> Account {
         let meter = |class: RateClass| {
             let (per_window, window) = self.plan.per_window(class);
             let per_window = match self.quota_speed {
                 0.0 => UNLIMITED,
-                // As a server counts: whole calls.
+                // Whole calls, as the server counts.
                 speed => (f64::from(per_window) * speed + 1e-9).floor().max(1.0),
             };
             Meter { name: class.name(), per_window, window, daily: class.has_daily_cap(), strict: true }
@@ -57,22 +57,22 @@ impl Config {
 }
 
 impl Quota {
-    /// A limiter that asks `allowance`, which is this account's, of [`Config::account`].
+    /// Creates a limiter on `allowance`, which must belong to this account (see [`Config::account`]).
     pub fn new(allowance: Allowance, account: &Account) -> Self {
         Self { allowance, calls: Default::default(), looked: Mutex::default(), per_day: account.per_day }
     }
 
-    /// Waits for leave to make one call.
+    /// Waits for a token for one call.
     ///
     /// # Errors
-    /// [`Failure::Hold`] when the class is paused, or the day's share is used.
+    /// [`Failure::Hold`] if the class is on hold or the day's share is used up.
     pub async fn acquire(&self, class: RateClass) -> Result<(), Failure> {
         self.allowance.acquire(class.index()).await?;
         self.calls[class.index()].fetch_add(1, Ordering::Relaxed);
         Ok(())
     }
 
-    /// Takes note of what an answer's headers say of the account's day, and of the time.
+    /// Evaluates an answer's headers: the account's daily usage, and the API's clock.
     pub(crate) fn observe(&self, headers: &RateHeaders, served_at: Option<Timestamp>, now: Timestamp) {
         if !self.is_time_to_look() {
             return;
@@ -80,16 +80,16 @@ impl Quota {
         let Some(news) = self.allowance.news() else { return };
         let told = headers.allowed.zip(headers.remaining).filter(|(allowed, _)| match headers.limit {
             Some(limit) => limit == Limit::Day,
-            // Which one is not always said: no other limit is of as many calls as the day's.
+            // The headers do not always name the limit; no other limit has as many calls as the daily one.
             None => *allowed == self.per_day,
         });
         let used = told.and_then(|(allowed, remaining)| allowed.checked_sub(remaining));
         let known = news.meters.iter().filter_map(|meter| meter.used.zip(meter.allowed)).max();
         let used =
             used.zip(known).filter(|(used, (known, allowed))| *used > known + AHEAD.min(allowed / 100));
-        // Workers have clocks of their own; one alone decides when the day ends.
+        // Workers' clocks differ; the leader's clock decides when the day ends.
         let now = self.allowance.keepers_time(now);
-        // The header names a second: the middle of it is as good a guess as any.
+        // The header has whole seconds: assume the middle of the second.
         let skew_ms = served_at.map(|served| served.as_millisecond() + 500 - now.as_millisecond());
         let skew_ms = skew_ms.filter(|skew| (skew - news.skew_ms).abs() > SKEW_MS);
         if used.is_some() || skew_ms.is_some() {
@@ -106,32 +106,32 @@ impl Quota {
         due
     }
 
-    /// Takes note that the API says the day is spent, and returns the hold that follows.
+    /// Records that the API reports the daily limit as used up. Returns the hold.
     pub(crate) fn spent(&self, class: RateClass, until: Option<Timestamp>) -> Failure {
         self.allowance.spent(class.index(), until)
     }
 
-    /// True when the class of this index is not paused any more.
+    /// True if the class with this index is not on hold.
     pub(crate) fn lifted(&self, index: usize) -> bool {
         self.allowance.held(index).is_none()
     }
 
-    /// True when no class is paused.
+    /// True if none of the classes is on hold.
     pub(crate) fn is_open(&self, classes: &[RateClass]) -> bool {
         classes.iter().all(|class| self.allowance.held(class.index()).is_none())
     }
 
-    /// How the quota stands, as far as this process knows.
+    /// Returns the quota's state as known to this process.
     pub fn news(&self) -> Option<News> {
         self.allowance.news()
     }
 
-    /// Ends this process's part in the quota in good order.
+    /// Releases this process's share of the quota.
     pub(crate) async fn close(&self) {
         self.allowance.close().await;
     }
 
-    /// Calls made so far.
+    /// Returns the calls made so far.
     pub fn calls(&self) -> Calls {
         let count = |class: RateClass| self.calls[class.index()].load(Ordering::Relaxed);
         Calls {

@@ -1,4 +1,4 @@
-//! The Reports path, for accounts without the Dashboard: active hosts of a date, the meetings of each host.
+//! The Reports path, for accounts without the Dashboard: active hosts of a date, then each host's meetings.
 
 use std::collections::HashSet;
 
@@ -16,10 +16,10 @@ use crate::pages::Tally;
 use crate::wire::{self, UserRow};
 use crate::{request, rows};
 
-/// Zoom's numbers for webinars among the kinds of meetings.
+/// Zoom's meeting types that are webinars.
 const WEBINARS: [u64; 3] = [5, 6, 9];
 
-/// The hosts active on a date, one job for each.
+/// Lists the hosts active on a date, and plans one job per host.
 pub(crate) async fn fetch_hosts(errand: &mut Errand<'_>, date: Date) -> Result<(), Refusal> {
     let pages = errand.read_all(request::dated(Endpoint::ReportUsers, "active", date)).await?;
     let (mut seen, mut jobs) = (HashSet::new(), 0);
@@ -31,14 +31,14 @@ pub(crate) async fn fetch_hosts(errand: &mut Errand<'_>, date: Date) -> Result<(
         errand.plan(&format!("hosts.{number}"), tasks).await?;
     }
     errand.zoom.source.listed(date, Api::Report);
-    // A host without an id cannot be asked for: the receipt says that one is missing.
+    // A host without an id cannot be requested, so it counts as missing in the receipt.
     let tally = Tally { got: jobs, ..Tally::of(&pages) };
     errand.finish(tally, Some(jobs)).await?;
     info!(job.id = %errand.job.id, jobs, "listed {jobs} active hosts of {date}");
     Ok(())
 }
 
-/// Webinars stand among the meetings of their hosts: nothing is left to do for them.
+/// Completes a webinar job without calls, because the hosts' meetings include webinars.
 pub(crate) async fn fetch_webinars(errand: &mut Errand<'_>, date: Date) -> Result<(), Refusal> {
     if errand.zoom.source.of_date(date) == Some(Api::Dashboard) {
         let text =
@@ -50,7 +50,7 @@ pub(crate) async fn fetch_webinars(errand: &mut Errand<'_>, date: Date) -> Resul
     Ok(())
 }
 
-/// The meetings of one host, and a detail job for each.
+/// Lists the meetings of one host, and plans a detail job per meeting.
 pub(crate) async fn fetch_host(errand: &mut Errand<'_>, date: Date, host_id: &str) -> Result<(), Refusal> {
     let mut lists = Vec::new();
     for listing in [Listing::Past, Listing::PastOne] {
@@ -98,7 +98,7 @@ pub(crate) async fn fetch_host(errand: &mut Errand<'_>, date: Date, host_id: &st
     Ok(())
 }
 
-/// The detail job of a row. The Reports know no participants of one-person meetings: none is asked for.
+/// Returns the detail job of a row; none for one-person meetings, of which the Reports have no participants.
 fn task(row: rows::Row, listing: Listing, date: Date, host_id: &str, webinars: bool) -> Option<Task> {
     let webinar = row.kind.is_some_and(|kind| WEBINARS.contains(&kind));
     if listing == Listing::PastOne || (webinar && !webinars) {

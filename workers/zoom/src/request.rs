@@ -1,4 +1,4 @@
-//! The requests that are made: which parameters each call is sent with.
+//! Builds requests: the parameters of each call.
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -10,13 +10,13 @@ use crate::client::Request;
 use crate::encode;
 use crate::endpoint::Endpoint;
 
-/// Rows per page: the most there is.
+/// Rows per page, Zoom's maximum.
 const PAGE_SIZE: &str = "300";
-/// Names fields that an answer has only when they are asked for.
+/// Parameter that requests optional fields.
 const FIELDS: &str = "include_fields";
 
 impl Request {
-    /// The same request without fields that are only nice to have; `None` where it asks for none.
+    /// Returns the same request without optional fields; `None` if it has none.
     pub(crate) fn plain(&self) -> Option<Self> {
         let mut plain = self.clone();
         plain.query.retain(|(name, _)| *name != FIELDS);
@@ -24,7 +24,7 @@ impl Request {
     }
 }
 
-/// A list of one UTC date. Dates are zero-padded: others answer with nothing, without an error.
+/// Requests a list of one UTC date. Dates are zero-padded: Zoom answers others with an empty list and no error.
 pub(crate) fn dated(endpoint: Endpoint, kind: &str, date: Date) -> Request {
     let date = date.strftime("%Y-%m-%d").to_string();
     let mut query = vec![("type", kind.to_owned()), ("from", date.clone()), ("to", date)];
@@ -32,12 +32,12 @@ pub(crate) fn dated(endpoint: Endpoint, kind: &str, date: Date) -> Request {
     paged(endpoint, String::new(), query)
 }
 
-/// A list of one host and one UTC date.
+/// Requests a list of one host and one UTC date.
 pub(crate) fn of_host(endpoint: Endpoint, host_id: &str, listing: Listing, date: Date) -> Request {
     Request { segment: encode::segment(host_id), ..dated(endpoint, listing.name(), date) }
 }
 
-/// Something about one meeting. The Dashboard's calls need the list that named it, or they answer for live meetings.
+/// Requests data of one meeting. The Dashboard needs the list's type, else it answers for live meetings.
 pub(crate) fn of_meeting(
     endpoint: Endpoint,
     uuid: &MeetingUuid,
@@ -54,7 +54,7 @@ pub(crate) fn of_meeting(
     request
 }
 
-/// The account's users of one status.
+/// Requests the account's users with one status.
 pub(crate) fn users(status: &str, page_size: &str) -> Request {
     let query = vec![("status", status.to_owned()), ("page_size", page_size.to_owned())];
     bare(Endpoint::Users, String::new(), query)

@@ -1,4 +1,4 @@
-//! From the rows of a list to the jobs that follow: one for each meeting instance, whichever list names it.
+//! Converts the rows of a list into jobs: one per meeting instance, even if several lists contain it.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -9,17 +9,17 @@ use serde_json::value::RawValue;
 use crate::hosts::ByEmail;
 use crate::wire::{self, MeetingRow};
 
-/// Characters of a topic that travel with every job and session of its meeting; Zoom allows 200.
+/// Characters of a topic kept in jobs and sessions; Zoom allows 200.
 const LONGEST_TOPIC: usize = 1_024;
 
-/// The rows of one page, sorted by use.
+/// The rows of one page by use.
 #[derive(Debug, Default)]
 pub(crate) struct Sorted<'a> {
-    /// Meetings that no page before has named.
+    /// Meetings not seen on earlier pages.
     pub(crate) fresh: Vec<Row>,
-    /// Rows without a usable uuid, with their place in the page.
+    /// Rows without a usable uuid, with their index in the page.
     pub(crate) unusable: Vec<(usize, &'a RawValue)>,
-    /// Host ids by e-mail, of hosts that occur in the page.
+    /// Host ids by e-mail, of the page's hosts.
     pub(crate) host_ids: BTreeMap<String, String>,
 }
 
@@ -27,11 +27,11 @@ pub(crate) struct Sorted<'a> {
 #[derive(Debug)]
 pub(crate) struct Row {
     pub(crate) meeting: MeetingContext,
-    /// Zoom's number for the kind of meeting, where the list tells it.
+    /// Zoom's meeting type, if the list contains it.
     pub(crate) kind: Option<u64>,
 }
 
-/// Sorts the rows of a page; `seen` remembers the meetings of all pages.
+/// Sorts the rows of a page; `seen` contains the meetings of all pages.
 pub(crate) fn sort<'a>(page: &'a RawValue, ids: &ByEmail, seen: &mut HashSet<MeetingUuid>) -> Sorted<'a> {
     let mut sorted = Sorted::default();
     for (place, raw) in wire::rows(page).into_iter().enumerate() {
@@ -54,7 +54,7 @@ pub(crate) fn sort<'a>(page: &'a RawValue, ids: &ByEmail, seen: &mut HashSet<Mee
     sorted
 }
 
-/// What a row, or the answer about one meeting, says of the meeting.
+/// Returns the meeting context of a row, or of an answer about one meeting.
 pub(crate) fn context(uuid: MeetingUuid, row: MeetingRow, host_id: Option<String>) -> MeetingContext {
     MeetingContext {
         meeting_uuid: uuid,

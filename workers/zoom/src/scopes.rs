@@ -1,23 +1,22 @@
-//! Which scopes a harvest needs, and which of them a token lacks.
+//! Compares a token's scopes with those a harvest needs.
 
 use crate::Choice;
 use crate::endpoint::Endpoint;
 
-/// What the token endpoint granted.
+/// Scopes of an access token.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Granted {
-    /// The scopes of the token; empty when the answer does not say.
+    /// The granted scopes; empty if the answer names none.
     pub scopes: Vec<String>,
-    /// Scopes without which the harvest cannot run, one text for each operation.
+    /// Required scopes that are missing, one text per operation.
     pub missing: Vec<String>,
-    /// True when `host.id` will stay empty, because users may not be listed.
+    /// True if `host.id` stays empty because the token may not list users.
     pub without_host_ids: bool,
 }
 
-/// The scopes a token lacks for a harvest: for each operation the granular one and, in brackets, the classic ones.
+/// Returns the missing scopes: for each operation the granular one and, in brackets, the classic ones.
 ///
-/// `auto` lacks nothing when either the Dashboard or the Reports can be read: accounts below Business are not
-/// offered Dashboard scopes at all.
+/// `auto` needs either the Dashboard or the Reports, because Zoom does not offer Dashboard scopes below Business.
 pub fn missing_scopes(granted: &[String], choice: Choice, webinars: bool) -> Vec<String> {
     let report = lacking(granted, &report(webinars));
     match choice {
@@ -27,12 +26,12 @@ pub fn missing_scopes(granted: &[String], choice: Choice, webinars: bool) -> Vec
     }
 }
 
-/// Whether a token may read the Dashboard's meetings. A token whose scopes are unknown is taken to.
+/// Returns whether a token may read the Dashboard's meetings; true if its scopes are unknown.
 pub(crate) fn reads_dashboard(granted: &[String]) -> bool {
     lacking(granted, &dashboard(false)).is_empty()
 }
 
-/// Whether a token may list users. A token whose scopes are unknown is taken to.
+/// Returns whether a token may list users; true if its scopes are unknown.
 pub(crate) fn lists_users(granted: &[String]) -> bool {
     lacking(granted, &[Endpoint::Users]).is_empty()
 }

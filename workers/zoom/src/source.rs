@@ -1,5 +1,4 @@
-//! Which of Zoom's two families of endpoints answers for an account: as configured, or as the plan turns out to allow.
-//! Pure: times are passed in.
+//! Selects Dashboard or Reports per account: as configured, or by the plan. Pure: times are passed in.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -13,14 +12,13 @@ use crate::Choice;
 use crate::atlas::{Reason, Refusal};
 use crate::scopes::{missing_scopes, reads_dashboard};
 
-/// Pauses before a refusal of the Dashboard is believed: a licence that is renewed, or a role that is changed, refuses
-/// for a moment.
+/// Pauses before a refusal of the Dashboard counts: a licence renewal or a change of role refuses for a moment.
 const DOUBTS: [Duration; 3] = [Duration::from_secs(2), Duration::from_secs(5), Duration::from_secs(10)];
-/// How long the Reports are used before the Dashboard is asked again; it doubles.
+/// Time with the Reports before the Dashboard is tried again; doubles.
 const FIRST_REST: Duration = Duration::from_secs(60 * 60);
-/// The longest time without a question to the Dashboard.
+/// Longest time between trials of the Dashboard.
 const LONGEST_REST: Duration = Duration::from_secs(6 * 60 * 60);
-/// Dates whose source is remembered.
+/// Number of dates whose source is remembered.
 const MOST_DATES: usize = 1_000;
 
 /// The source of one account.
@@ -32,9 +30,9 @@ pub(crate) struct Source {
 
 #[derive(Debug, Default)]
 struct State {
-    /// Set while the Dashboard is known to refuse.
+    /// Set while the Dashboard refuses.
     wall: Option<Wall>,
-    /// Which family listed the meetings of a date, by this process.
+    /// The family with which this process listed each date.
     listed: BTreeMap<Date, Api>,
 }
 
@@ -44,16 +42,16 @@ struct Wall {
     rest: Duration,
 }
 
-/// What is to be done after a refusal.
+/// Action after a refusal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Next {
-    /// The refusal stands.
+    /// Fail with the refusal.
     Refused,
-    /// The same once more after this pause.
+    /// Retry after this pause.
     Again(Duration),
-    /// The whole job with the Reports.
+    /// Redo the whole job with the Reports.
     Reports,
-    /// The job later: the Dashboard listed its meeting, and one date has one source.
+    /// Retry the job later: the Dashboard listed its meeting, and a date has one source.
     Later,
 }
 
@@ -62,8 +60,8 @@ impl Source {
         Self { choice, state: Mutex::default() }
     }
 
-    /// The endpoints for a job that asks for `wanted`, as its meeting was listed, or leaves it to the configuration.
-    /// During a wall one job now and then asks the Dashboard again.
+    /// Returns the endpoints for a job; `wanted` names the family that listed its meeting, `None` leaves it to the
+    /// configuration. While the Dashboard refuses, a job tries it again from time to time.
     pub(crate) fn api(&self, wanted: Option<Api>, now: Instant) -> Api {
         match (self.choice, wanted) {
             (_, Some(Api::Report)) | (Choice::Report, _) => return Api::Report,
@@ -81,7 +79,7 @@ impl Source {
         }
     }
 
-    /// What to do about the refusal of a job that has met `refusals` before it.
+    /// Returns the action after a refusal, given the job's previous `refusals`.
     pub(crate) fn weigh(
         &self,
         refusal: &Refusal,
@@ -100,7 +98,7 @@ impl Source {
         if state.wall.is_some() {
             return Next::Reports;
         }
-        // Scopes are not granted and taken back from one moment to the next.
+        // Scopes do not change from one moment to the next.
         let doubt = DOUBTS.get(refusals).filter(|_| refusal.reason != Reason::Scopes);
         if let Some(pause) = doubt {
             return Next::Again(*pause);
@@ -110,14 +108,14 @@ impl Source {
         Next::Reports
     }
 
-    /// Takes note of an answer.
+    /// Records a successful job.
     pub(crate) fn answered(&self, api: Api) {
         if api == Api::Dashboard && self.state().wall.take().is_some() {
             info!("the Dashboard answers again: it is used for the dates that are listed from now on");
         }
     }
 
-    /// Takes note of the family that listed the meetings of a date.
+    /// Records the family that listed the meetings of a date.
     pub(crate) fn listed(&self, date: Date, api: Api) {
         let mut state = self.state();
         state.listed.insert(date, api);
@@ -126,18 +124,18 @@ impl Source {
         }
     }
 
-    /// The family that listed the meetings of a date, if it was this process that asked it.
+    /// Returns the family that listed the meetings of a date, if this process listed it.
     pub(crate) fn of_date(&self, date: Date) -> Option<Api> {
         self.state().listed.get(&date).copied()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // Nothing in it is half done when its holder panics.
+        // No update is incomplete if its holder panics.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Accounts without the Dashboard answer so, or are not offered its scopes at all.
+/// Returns whether the refusal means that the account has no Dashboard; then Zoom may not offer its scopes at all.
 fn is_wall(refusal: &Refusal, granted: &[String]) -> bool {
     match refusal.reason {
         Reason::Wall => true,

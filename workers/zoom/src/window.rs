@@ -1,38 +1,38 @@
-//! Which dates Zoom's lists answer for: not the future, and six calendar months back. Pure; the command line asks here, too.
+//! The dates that Zoom lists: not the future, and six calendar months back. Pure; the command line uses it, too.
 
 use jiff::ToSpan;
 use jiff::civil::Date;
 
-/// Why a date cannot be listed.
+/// Error of a date that cannot be listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum WindowError {
-    /// The date has not begun.
+    /// The date is in the future.
     #[error("{date} is in the future (today is {today}, UTC): choose {today} or earlier")]
     Future {
-        /// The date asked for.
+        /// The requested date.
         date: Date,
-        /// The UTC date now.
+        /// The current UTC date.
         today: Date,
     },
-    /// Zoom has forgotten the date.
+    /// Zoom no longer lists the date.
     #[error("{date} is more than six months ago: zoom lists nothing before {earliest}, choose a later date")]
     TooOld {
-        /// The date asked for.
+        /// The requested date.
         date: Date,
         /// The earliest date that can be listed.
         earliest: Date,
     },
 }
 
-/// The earliest date that can be listed on `today`.
+/// Returns the earliest date that can be listed on `today`.
 pub fn earliest(today: Date) -> Date {
     today.checked_sub(6.months()).unwrap_or(Date::MIN)
 }
 
-/// Whether `date` can be listed on `today` (both UTC).
+/// Checks whether `date` can be listed on `today` (both UTC).
 ///
 /// # Errors
-/// When it is in the future or more than six calendar months ago.
+/// If it is in the future or more than six calendar months ago.
 pub fn check(date: Date, today: Date) -> Result<(), WindowError> {
     if date > today {
         return Err(WindowError::Future { date, today });

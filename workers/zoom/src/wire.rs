@@ -1,5 +1,5 @@
-//! What is read of Zoom's answers. Every field is optional, a scalar may come as string or number, unknown members are
-//! passed over: the answer itself goes on raw.
+//! Parses Zoom's answers. All fields are optional, scalars may be strings or numbers, unknown members are ignored.
+//! Independent of the documents, because the answer is forwarded raw.
 
 mod loose;
 
@@ -10,17 +10,17 @@ use serde_json::value::RawValue;
 
 pub(crate) use loose::Loose;
 
-/// What an answer says of itself: paging, counts, or an error.
+/// Metadata of an answer: paging, counts, or an error.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Head {
     pub(crate) code: Option<u64>,
     pub(crate) message: Option<String>,
     pub(crate) total_records: Option<u64>,
-    /// Where the next page is; never empty.
+    /// Token of the next page; never empty.
     pub(crate) next_page_token: Option<String>,
-    /// Rows of the page; `None` when there is no array of rows.
+    /// Number of rows; `None` without an array of rows.
     pub(crate) rows: Option<u64>,
-    /// True when there is a uuid or an id: the answer is one object.
+    /// True if the answer has a uuid or an id, so it is one object.
     pub(crate) identified: bool,
 }
 
@@ -30,7 +30,7 @@ impl<'de> Deserialize<'de> for Head {
     }
 }
 
-/// By hand, since a derived reader refuses a member that comes twice.
+/// Written by hand, because a derived reader refuses a repeated member.
 struct HeadVisitor;
 
 impl<'de> Visitor<'de> for HeadVisitor {
@@ -52,7 +52,7 @@ impl<'de> Visitor<'de> for HeadVisitor {
                 "meetings" | "webinars" | "participants" | "users" => {
                     let rows = map.next_value::<Count>()?.0;
                     head.rows = match (head.rows, rows) {
-                        // Of a list that comes twice all rows are taken.
+                        // If the list is repeated, all its rows count.
                         (Some(before), Some(more)) => Some(before + more),
                         (before, more) => more.or(before),
                     };
@@ -66,7 +66,7 @@ impl<'de> Visitor<'de> for HeadVisitor {
     }
 }
 
-/// The length of an array; `null` is an empty one, anything else is none (a meeting's `participants` is a number).
+/// Length of an array; 0 for `null`, `None` for anything else (a meeting's `participants` is a number).
 struct Count(Option<u64>);
 
 impl<'de> Deserialize<'de> for Count {
@@ -122,8 +122,8 @@ impl<'de> Visitor<'de> for CountVisitor {
     }
 }
 
-/// The rows of a page of meetings, webinars or users, each as it was sent; none when the page has another shape. A page
-/// that has a list twice has the rows of both.
+/// Returns the raw rows of a page of meetings, webinars or users; empty for another format. If a page repeats its list,
+/// returns the rows of both.
 pub(crate) fn rows(page: &RawValue) -> Vec<&RawValue> {
     let mut json = serde_json::Deserializer::from_str(page.get());
     json.deserialize_map(RowsVisitor).unwrap_or_default()
@@ -140,7 +140,7 @@ impl<'de> Visitor<'de> for RowsVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut rows = Vec::new();
-        // A name may hold half a pair of surrogates: as it was sent it is read all the same.
+        // A name may contain half a surrogate pair, which is readable only as raw text.
         while let Some(key) = map.next_key::<&'de RawValue>()? {
             let value = map.next_value::<&'de RawValue>()?;
             let name = serde_json::from_str::<String>(key.get()).unwrap_or_default();
@@ -152,7 +152,7 @@ impl<'de> Visitor<'de> for RowsVisitor {
     }
 }
 
-/// Declares what is read of an object. A member that comes twice is taken the last time; every other is skipped.
+/// Declares the members read of an object. Of repeated members the last counts; others are skipped.
 macro_rules! loose {
     ($(#[$meta:meta])* $name:ident { $($field:ident = $wire:literal,)* }) => {
         $(#[$meta])*
@@ -198,7 +198,8 @@ macro_rules! loose {
 
 loose! {
     #[derive(Debug)]
-    /// A row of `/metrics/meetings`, `/metrics/webinars` or `/report/users/{id}/meetings`, or the answer about one meeting.
+    /// A row of `/metrics/meetings`, `/metrics/webinars` or `/report/users/{id}/meetings`, or the answer about one
+    /// meeting.
     MeetingRow {
         uuid = "uuid",
         id = "id",
@@ -220,7 +221,7 @@ loose! {
 }
 
 loose! {
-    /// The answer of the token endpoint, good or bad.
+    /// An answer of the token endpoint, success or error.
     TokenAnswer {
         access_token = "access_token",
         expires_in = "expires_in",
@@ -229,13 +230,13 @@ loose! {
     }
 }
 
-/// One row of a page; a row of another shape reads as one without any field.
+/// Parses one row of a page; a row of another format has no fields.
 pub(crate) fn row<T: serde::de::DeserializeOwned + Default>(row: &RawValue) -> T {
     let read = serde_json::from_str(row.get());
     read.or_else(|_| serde_json::from_str(&repair::strict(row.get()))).unwrap_or_default()
 }
 
-/// What an answer says of itself, whatever characters and numbers stand in the rest of it.
+/// Parses the metadata of an answer, even if other parts contain invalid characters or numbers.
 pub(crate) fn head(body: &str) -> Result<Head, serde_json::Error> {
     serde_json::from_str(body).or_else(|_| serde_json::from_str(&repair::strict(body)))
 }

@@ -1,4 +1,4 @@
-//! The two workers, and the way of one job through them: window, source, task, outcome.
+//! The two workers, and the steps of a job: window, source, task, outcome.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -16,17 +16,17 @@ use crate::errand::Errand;
 use crate::source::Next;
 use crate::{RateClass, Zoom, list, report, window};
 
-/// When a job of an account that is not known is tried again.
+/// Retry delay of a job whose account is unknown.
 const UNKNOWN: Duration = Duration::from_secs(600);
-/// When a meeting is asked for again that the Dashboard refuses after it listed it.
+/// Retry delay of a meeting that the Dashboard listed and then refuses.
 const REFUSED: Duration = Duration::from_secs(600);
-/// For so long it costs no attempt: the account may be new, and not every process be started anew since.
+/// Time within which such a retry costs no attempt: the account may be new, and other processes not restarted yet.
 const NEW: SignedDuration = SignedDuration::from_hours(24);
 
-/// Does list jobs: Resource-intensive calls.
+/// Worker for list jobs, which make resource-intensive calls.
 pub struct ListWorker(pub Arc<Zoom>);
 
-/// Does detail jobs: Heavy calls.
+/// Worker for detail jobs, which make heavy calls.
 pub struct DetailWorker(pub Arc<Zoom>);
 
 impl Worker for ListWorker {
@@ -81,7 +81,7 @@ impl Worker for DetailWorker {
     }
 }
 
-/// Does a job with the account it is for.
+/// Performs a job with its account.
 async fn perform(
     accounts: &Zoom,
     job: &Job<Task>,
@@ -90,7 +90,7 @@ async fn perform(
 ) -> Result<(), Failure> {
     let account = job.id.account();
     let Some(zoom) = accounts.of_account(account) else {
-        // Another process may know it, or this one will after its next start.
+        // Another process may know the account, or this one after a restart.
         let text = format!("no account {account:?} is configured here (ZOOM_ACCOUNTS_FILE)");
         let now = clock::now();
         if now.duration_since(job.planned_at) < NEW {
@@ -99,7 +99,7 @@ async fn perform(
         return Err(Failure::retry_after(UNKNOWN, Cause::new(CauseClass::AttemptsSpent, text)));
     };
     match perform_with(zoom, job, attempt, outbox).await {
-        // What holds one account must not hold the others: their jobs come from the same queues.
+        // A hold of one account must not stop the others, whose jobs come from the same queues.
         Err(Failure::Hold { until, why, meter: Some(_) }) if accounts.has_others() => {
             Err(Failure::Defer { until, why: format!("account {account}, {why}") })
         }
@@ -107,7 +107,7 @@ async fn perform(
     }
 }
 
-/// Does a job. One that is given up leaves a receipt that says so, or coverage would wait for it for ever.
+/// Performs a job. A job that fails for good leaves a receipt, else coverage would wait for it forever.
 async fn perform_with(
     zoom: &Zoom,
     job: &Job<Task>,
@@ -122,7 +122,7 @@ async fn perform_with(
     Err(failure)
 }
 
-/// Fetches with the source in force, and again with the Reports when the plan turns out to have no Dashboard.
+/// Fetches with the selected source, and again with the Reports if the plan has no Dashboard.
 async fn fetch(errand: &mut Errand<'_>) -> Result<(), Failure> {
     check_window(&errand.job.task)?;
     let wanted = match &errand.job.task {
@@ -153,8 +153,8 @@ async fn fetch(errand: &mut Errand<'_>) -> Result<(), Failure> {
     }
 }
 
-/// The Dashboard listed this meeting and refuses it now. The Reports would tell of it otherwise than of the others of
-/// its date.
+/// Retries a meeting that the Dashboard listed and now refuses. The Reports would describe it differently from the
+/// date's other meetings.
 fn refused_for_now(refusal: &Refusal) -> Failure {
     let text = format!("the Dashboard listed this meeting and refuses it now: {}", refusal.failure);
     Failure::retry_after(REFUSED, Cause::new(CauseClass::PlanMissing, text))
@@ -173,8 +173,8 @@ async fn fetch_with(errand: &mut Errand<'_>, api: Api) -> Result<(), Refusal> {
     }
 }
 
-/// Lists are refused before any call for dates that Zoom does not list. A clock that Zoom's does not confirm decides
-/// nothing: then Zoom is asked, and refuses by its own.
+/// Rejects lists of dates that Zoom does not list, without a call. If Zoom's clock does not confirm the local one, Zoom
+/// decides.
 fn check_window(task: &Task) -> Result<(), Failure> {
     let (Task::Meetings { date } | Task::Webinars { date } | Task::HostMeetings { date, .. }) = task else {
         return Ok(());

@@ -1,4 +1,4 @@
-//! What the workers of one process share: client, quota, host ids, and the source in force.
+//! State shared by the workers of one process: client, quota, host ids, and the selected source.
 
 use std::time::Duration;
 
@@ -17,24 +17,24 @@ use crate::scopes::{self, Granted, missing_scopes};
 use crate::source::Source;
 use crate::{Choice, Quota, RateClass};
 
-/// Idle connections kept per host.
+/// Idle connections per host.
 const IDLE_CONNECTIONS: usize = 64;
 
-/// How long an answer is waited for that only a person waits for.
+/// Timeout of an interactive examination.
 const EXAMINATION_TIME: Duration = Duration::from_secs(15);
 
-/// What [`Zoom::examine`] found.
+/// Result of [`Zoom::examine`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct Examination {
-    /// The token's scopes, and those that are missing.
+    /// Granted and missing scopes.
     pub granted: Granted,
     /// Whether the token may read the Dashboard's meetings.
     pub reads_dashboard: bool,
-    /// How far the API's clock is ahead of this machine's; `None` when it does not tell the time.
+    /// API time minus local time; `None` if the API names no time.
     pub skew: Option<SignedDuration>,
-    /// Medium calls per second that the API says it allows.
+    /// Medium calls per second that the API allows.
     pub medium_per_second: Option<u64>,
-    /// Medium calls this has cost.
+    /// Medium calls made by the examination.
     pub medium_calls: u32,
 }
 
@@ -51,17 +51,17 @@ pub struct Zoom {
 }
 
 impl Zoom {
-    /// The source as configured, with a quota of this process alone. Nothing is asked yet.
+    /// Creates the source with a quota for this process alone. Makes no calls.
     ///
     /// # Errors
-    /// When a credential is missing, an address is none, or a number is out of range.
+    /// If a credential is missing, a URL is invalid, or a number is out of range.
     pub fn new(config: Config) -> Result<Self, ConfigError> {
         let account = config.account();
         let quota = Quota::new(Allowance::of_this_process(account.clone()), &account);
         Self::with_quota(config, quota)
     }
 
-    /// The source as configured, with a limiter made elsewhere.
+    /// Creates the source with the given limiter. Makes no calls.
     ///
     /// # Errors
     /// As [`Zoom::new`].
@@ -94,10 +94,10 @@ impl Zoom {
         })
     }
 
-    /// Gets a token and compares its scopes with those that are needed.
+    /// Gets a token and compares its scopes with the required ones.
     ///
     /// # Errors
-    /// [`Failure::Refused`] when the credentials are refused, [`Failure::Hold`] when the endpoint is in trouble.
+    /// [`Failure::Refused`] if the credentials are refused, [`Failure::Hold`] if the endpoint fails.
     pub async fn check(&self) -> Result<Granted, Failure> {
         let token = self.client.token().await?;
         let scopes = token.scopes.clone();
@@ -106,11 +106,11 @@ impl Zoom {
         Ok(Granted { scopes, missing, without_host_ids })
     }
 
-    /// Looks closer than [`Zoom::check`]: the API's clock, and what it says of the account's limits. Costs one medium
-    /// call, or none when users may not be listed.
+    /// Like [`Zoom::check`], and also returns the API's clock and rate limit. Makes one medium call, or none if the
+    /// token may not list users.
     ///
     /// # Errors
-    /// As [`Zoom::check`], and when the API does not answer.
+    /// As [`Zoom::check`], and if the API does not answer.
     pub async fn examine(&self) -> Result<Examination, Failure> {
         let granted = self.check().await?;
         let request = (!granted.without_host_ids).then(|| request::users("active", "30"));
@@ -133,19 +133,19 @@ impl Zoom {
         })
     }
 
-    /// The same with other accounts beside its own: jobs are done with the account they name.
+    /// Adds other accounts: each job is performed with the account it names.
     #[must_use]
     pub fn with_others(mut self, others: Vec<Self>) -> Self {
         self.others = others;
         self
     }
 
-    /// What the account is called here.
+    /// Returns the account's configured name.
     pub fn label(&self) -> &str {
         &self.label
     }
 
-    /// Every account, this one first.
+    /// Returns all accounts, this one first.
     pub fn accounts(&self) -> impl Iterator<Item = &Self> {
         std::iter::once(self).chain(&self.others)
     }
@@ -158,7 +158,7 @@ impl Zoom {
         !self.others.is_empty()
     }
 
-    /// API calls made so far with every account, per rate class.
+    /// Returns the calls made so far, over all accounts.
     pub fn calls(&self) -> Calls {
         self.accounts().fold(Calls::default(), |mut calls, account| {
             calls += account.client.calls();
@@ -166,20 +166,19 @@ impl Zoom {
         })
     }
 
-    /// How the quota of every account stands, as far as this process knows.
+    /// Returns each account's quota state as known to this process.
     pub fn quotas(&self) -> Vec<News> {
         self.accounts().filter_map(|account| account.client.quota().news()).collect()
     }
 
-    /// Ends this process's part in the quotas in good order; no call is made any more.
+    /// Releases this process's share of the quotas; no calls are possible afterwards.
     pub async fn close(&self) {
         for account in self.accounts() {
             account.client.quota().close().await;
         }
     }
 
-    /// Whether work is worth trying: Zoom answers, and no class of these is paused, for one account at least. Costs no
-    /// quota.
+    /// Returns whether at least one account can work: Zoom answers, and none of the classes is on hold. Uses no quota.
     pub(crate) async fn is_well(&self, classes: &[RateClass]) -> bool {
         for account in self.accounts() {
             let client = &account.client;
@@ -190,12 +189,12 @@ impl Zoom {
         false
     }
 
-    /// An order has lifted a hold: an outage is not sat out any longer.
+    /// Ends the wait of open circuit breakers, after an operator lifted a hold.
     pub(crate) fn resumed(&self) {
         self.accounts().for_each(|account| account.client.try_now());
     }
 
-    /// True when the class of this index is not paused any more.
+    /// True if the class with this index is not on hold.
     pub(crate) fn lifted(&self, index: usize) -> bool {
         self.client.quota().lifted(index)
     }

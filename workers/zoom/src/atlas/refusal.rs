@@ -1,26 +1,26 @@
-//! Why a call to Zoom brought nothing, as far as a caller may act on it.
+//! Reasons of failed calls that callers distinguish.
 
-/// Why a call brought nothing, as far as a caller may act on it.
+/// Reason of a failed call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Reason {
-    /// The token lacks the scopes of the call.
+    /// The token lacks the call's scopes.
     Scopes,
     /// The plan has no Dashboard.
     Wall,
-    /// The page token is invalid or expired: read the list from the beginning.
+    /// The page token is invalid or expired: read the list from the start.
     RestartListing,
-    /// A parameter is refused.
+    /// The API refuses a parameter.
     Parameter,
-    /// The user is gone, or is not of this account.
+    /// The user does not exist, or belongs to another account.
     UserGone,
-    /// There is no such meeting, or not yet.
+    /// The meeting does not exist, or is not ready yet.
     Missing,
-    /// The API, or something before it, is in trouble: this is no answer at all.
+    /// The API, or a proxy before it, fails.
     Trouble,
-    /// None of these.
+    /// Any other reason.
     #[default]
     Other,
 }
 
-/// A call that brought nothing.
+/// A failed call.
 pub(crate) type Refusal = runtime::Refusal<Reason>;

@@ -1,4 +1,4 @@
-//! The rows of the atlas: (HTTP status, code) to a refusal.
+//! The rows of the atlas: (HTTP status, code) to error.
 
 use jiff::{SignedDuration, Timestamp};
 use messages::{Cause, CauseClass};
@@ -7,10 +7,10 @@ use runtime::Failure;
 use super::{Body, Call, Reason, Refusal, words};
 use crate::wire::Head;
 
-/// How long after its end a meeting's data may be missing without being lost.
+/// Time after a meeting's end within which its data may not be ready yet.
 const READY_WITHIN: SignedDuration = SignedDuration::from_hours(1);
 
-/// An answer that is no success and no matter of tokens or quota.
+/// Classifies an error that is unrelated to tokens and rate limits.
 pub(super) fn refusal(status: u16, head: &Head, call: &Call, now: Timestamp) -> Refusal {
     let said = said(status, head, call);
     match (status, head.code) {
@@ -58,7 +58,7 @@ pub(super) fn refusal(status: u16, head: &Head, call: &Call, now: Timestamp) -> 
     }
 }
 
-/// A success that carries an error text, or nothing that was asked for.
+/// Classifies a 200 with an error text, or without the requested data.
 pub(super) fn error_in_200(head: &Head, call: &Call) -> Refusal {
     let said = said(200, head, call);
     if head.code.is_none() && head.message.is_none() {
@@ -80,7 +80,7 @@ pub(super) fn error_in_200(head: &Head, call: &Call) -> Refusal {
     }
 }
 
-/// A body that is no JSON.
+/// Classifies a body that is not JSON.
 pub(super) fn unreadable(status: u16, body: Body, call: &Call) -> Refusal {
     let said = said(status, &Head::default(), call);
     let (class, what) = match (body, status) {
@@ -114,14 +114,14 @@ fn scopes(said: &str, head: &Head, call: &Call) -> Refusal {
     Refusal::refused(Reason::Scopes, cause)
 }
 
-/// The scopes in `...does not contain scopes:[a, b].`, if that is what the text holds and nothing else.
+/// Returns the scopes in `...does not contain scopes:[a, b].`; `None` if the list contains anything else.
 fn scopes_in(message: &str) -> Option<String> {
     let list = message.split_once("scopes:[")?.1.split_once(']')?.0;
     let fits = |char: char| char.is_ascii_lowercase() || "_:, ".contains(char);
     (!list.trim().is_empty() && list.chars().all(fits)).then(|| list.to_owned())
 }
 
-/// Code 200 is "no permission" as well as "the plan does not include this"; the text tells them apart.
+/// Classifies codes 200 and 400, which mean "no permission" or "not in the plan"; the message tells which.
 fn no_permission(said: &str, head: &Head, call: &Call) -> Refusal {
     let plan = ["dashboard", "zmp", "business"].iter().any(|word| says(head, word));
     if call.endpoint.is_webinar() && (says(head, "webinar") || !plan) {
@@ -165,7 +165,7 @@ fn forbidden(said: &str, call: &Call) -> Refusal {
     )
 }
 
-/// Code 3001 is "does not exist" as well as "has not ended" and "not ready": the meeting's end tells.
+/// Classifies code 3001, which means "does not exist", "has not ended" or "not ready"; the meeting's end decides.
 fn missing(said: &str, call: &Call, now: Timestamp) -> Refusal {
     let Some(end) = call.meeting_end else {
         let text = format!("{said}: the meeting does not exist or its data is not ready");

@@ -21,7 +21,7 @@ struct Fixture {
     body: String,
 }
 
-/// What the fixture of this name means for a call.
+/// Classifies the named fixture for a call.
 macro_rules! judge {
     ($name:literal, $call:expr) => {
         judge_fixture(include_str!(concat!("../fixtures/", $name, ".json")), $call)
@@ -62,7 +62,7 @@ fn refused(verdict: Verdict) -> Refusal {
     }
 }
 
-/// The reason and the cause of a rejection.
+/// Returns the reason and the cause of a rejection.
 fn rejected(verdict: Verdict) -> (Reason, CauseClass, String) {
     let Refusal { reason, failure } = refused(verdict);
     match failure {
@@ -71,7 +71,7 @@ fn rejected(verdict: Verdict) -> (Reason, CauseClass, String) {
     }
 }
 
-/// The reason, the wait and the cause's class of a retry.
+/// Returns the reason, the delay and the cause's class of a retry.
 fn retried(verdict: Verdict) -> (Reason, Option<Duration>, CauseClass) {
     let Refusal { reason, failure } = refused(verdict);
     match failure {
@@ -321,7 +321,6 @@ fn what_nobody_knows_is_tried_again() {
     assert_eq!(retried(judge!("302-redirect", to(DETAIL))).2, CauseClass::BadShape);
 }
 
-/// A fixture nobody reads proves nothing.
 #[test]
 fn every_fixture_is_judged() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/fixtures");

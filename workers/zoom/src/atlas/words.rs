@@ -1,9 +1,9 @@
-//! What Zoom says of a refusal, for operators. Its messages may quote ids, e-mails and names: only words of this list,
-//! which are the vocabulary of Zoom's documented errors, are passed on; each run of others becomes one `...`.
+//! Filters Zoom's error messages for operators. They may quote ids, e-mails and names. Only words from an allowlist,
+//! the vocabulary of Zoom's documented errors, pass; each run of other words becomes one `...`.
 
-/// Characters of a message that are looked at.
+/// Characters of a message that are read.
 const LONGEST: usize = 300;
-/// Words of Zoom's errors, in lower case, sorted.
+/// Allowed words, in lower case, sorted.
 const WORDS: [&str; 152] = [
     "a",
     "able",
@@ -159,7 +159,7 @@ const WORDS: [&str; 152] = [
     "webinar",
 ];
 
-/// The message in words of the list; `None` where hardly anything of it is left.
+/// Returns the allowed words of a message; `None` for fewer than two.
 pub(super) fn allowed(message: &str) -> Option<String> {
     let mut said: Vec<&str> = Vec::new();
     let mut known = 0;
@@ -176,7 +176,7 @@ pub(super) fn allowed(message: &str) -> Option<String> {
     (known >= 2).then(|| said.join(" "))
 }
 
-/// Nothing but punctuation of a sentence stands around a word.
+/// Returns whether only a sentence's punctuation surrounds the word.
 fn is_bare(word: &str, bare: &str) -> bool {
     let around = word.len() - bare.len();
     around <= 2 && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".,:;!'-()".contains(&byte))

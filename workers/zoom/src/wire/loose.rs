@@ -1,30 +1,30 @@
-//! A scalar that may come as string, number or boolean, or be missing in one of several ways.
+//! A scalar that may be a string, number or boolean, or missing in several ways.
 
 use jiff::Timestamp;
 use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-/// A tolerant scalar. "" and null count as missing, and so does an array or an object.
+/// A lenient scalar. `""`, `null`, arrays and objects count as missing.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Loose(Option<String>);
 
 impl Loose {
-    /// The text, unless missing.
+    /// Returns the text, unless missing.
     pub(crate) fn text(self) -> Option<String> {
         self.0
     }
 
-    /// The text, unless missing.
+    /// Returns the text, unless missing.
     pub(crate) fn as_str(&self) -> Option<&str> {
         self.0.as_deref()
     }
 
-    /// The whole number it shows.
+    /// Parses the text as a whole number.
     pub(crate) fn number(&self) -> Option<u64> {
         self.as_str()?.trim().parse().ok()
     }
 
-    /// The instant it shows.
+    /// Parses the text as an instant.
     pub(crate) fn instant(&self) -> Option<Timestamp> {
         messages::moment(self.as_str()?)
     }

@@ -1,4 +1,4 @@
-//! Answers the simulator cannot give: a server that says what a test tells it to.
+//! Answers that the simulator cannot give, from a scripted server.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use zoom::{Config, ListWorker, Plan};
 use crate::support::server::{SECRET, Server, TOKEN, json, with};
 use crate::support::{Bench, first_attempt, job, meetings, yesterday};
 
-/// The outcome of the list job of yesterday.
+/// Performs the list job of yesterday.
 async fn list(server: &Server) -> Result<(), Failure> {
     Bench::new(server.config()).perform(job(meetings(yesterday())), first_attempt()).await
 }

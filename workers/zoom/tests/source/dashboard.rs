@@ -1,4 +1,4 @@
-//! Dates and meetings by the Dashboard, against the simulator and its truth.
+//! Harvests from the Dashboard, compared with the simulator's data.
 
 use std::collections::BTreeSet;
 

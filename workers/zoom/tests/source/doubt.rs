@@ -1,4 +1,4 @@
-//! Answers that are well-formed and not to be believed, and an API that gives none.
+//! Well-formed but implausible answers, and an API that does not answer.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -116,7 +116,7 @@ async fn an_account_that_is_paused_does_not_hold_the_others() {
     assert!(DetailWorker(Arc::new(paused().with_others(others()))).healthy().await);
 }
 
-/// Whether the API of [`an_outage_holds_and_passes`] is out.
+/// Whether the API of [`an_outage_holds_and_passes`] is down.
 static OUT: AtomicBool = AtomicBool::new(true);
 
 #[tokio::test]

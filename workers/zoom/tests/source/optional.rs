@@ -1,4 +1,4 @@
-//! What only adds to a harvest never stops it; and what is hostile costs itself alone.
+//! Optional calls never stop a harvest; hostile answers affect only themselves.
 
 use messages::zoom::{Api, Event, Listing, MeetingContext, Task};
 use messages::{CauseClass, RawKind, ReceiptState};
@@ -32,7 +32,7 @@ fn participants(api: Option<Api>, header: bool) -> Task {
     Task::Participants { meeting, event: Event::Meeting, listing, api, date: None, header }
 }
 
-/// A list of one meeting with one participant.
+/// Answers with a list of one meeting with one participant.
 fn one(path: &str) -> Option<axum::response::Response> {
     if path.contains("/participants") {
         return Some(json(200, r#"{"total_records":1,"participants":[{"user_id":"1"}]}"#));

@@ -1,4 +1,4 @@
-//! The Reports path, by choice and by the change-over of `auto`, against the simulator and its truth.
+//! Harvests from the Reports, by choice and by the fallback of `auto`, compared with the simulator's data.
 
 use std::collections::BTreeSet;
 
@@ -72,7 +72,7 @@ async fn auto_confirms_the_wall_and_harvests_by_the_reports() {
     assert_eq!(by_status.get(&400), Some(&4), "asked again before it is believed: {by_status:?}");
     let list = harvest.receipt(&format!("zoom:meetings:{}", yesterday()));
     assert_eq!(list.api, Some(Api::Report));
-    // The next date does not ask the Dashboard again.
+    // The next date does not call the Dashboard again.
     let before = yesterday().yesterday().unwrap();
     let next = bench.harvest(vec![meetings(before)]).await;
     assert!(next.failed.is_empty());

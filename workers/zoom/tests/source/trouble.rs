@@ -1,4 +1,4 @@
-//! Troubles the simulator makes: none loses data, none stops other jobs, each is named.
+//! Simulated faults: they lose no data, stop no other jobs, and are named.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -48,8 +48,8 @@ async fn a_call_without_an_answer_is_given_up_in_time() {
     assert!(cause.text.contains("GET /metrics/meetings did not answer in time"), "{cause}");
 }
 
-/// Another worker may know the account, or this one after its next start: at first that costs no attempt. If none ever
-/// does, it becomes a dead letter that says what is missing.
+/// The account may be known to another worker, or after a restart, so at first no attempt is used. Later the job
+/// becomes a dead letter that names the missing account.
 #[tokio::test]
 async fn a_job_of_an_unknown_account_makes_no_call_and_says_what_is_missing() {
     let simulator = Simulator::start(settings()).await.unwrap();
@@ -123,7 +123,7 @@ async fn a_meeting_that_just_ended_is_waited_for() {
         date: None,
         header: false,
     };
-    // Both types are asked for, and the simulator hides a meeting from two calls.
+    // Both types are requested, and the simulator hides a meeting from two calls.
     let outcome = bench.perform(job(task(&meeting)), first_attempt()).await;
     let Err(Failure::Retry { after: Some(after), cause }) = outcome else { panic!("{outcome:?}") };
     assert!((38 * 60..=40 * 60).contains(&after.as_secs()), "{after:?}");

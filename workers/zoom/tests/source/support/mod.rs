@@ -1,4 +1,4 @@
-//! A harvest against a server, by hand: perform the list jobs, then every job they publish, and keep what came out.
+//! Harvests without a worker loop: performs the list jobs, then every job they publish, and collects the results.
 
 pub(crate) mod server;
 
@@ -17,7 +17,7 @@ use simulator::{Settings, Simulator};
 use tokio_util::sync::CancellationToken;
 use zoom::{Choice, Config, DetailWorker, ListWorker, Plan, Zoom};
 
-/// A raw document, read.
+/// A decoded raw document.
 #[derive(Debug, Clone)]
 pub(crate) struct Raw {
     pub(crate) id: String,
@@ -27,16 +27,16 @@ pub(crate) struct Raw {
     pub(crate) body: Value,
 }
 
-/// What a harvest has brought.
+/// Results of a harvest.
 #[derive(Debug, Default)]
 pub(crate) struct Harvest {
-    /// Raw documents by id; a later one takes the place of an earlier one, as in the store.
+    /// Raw documents by id; later ones overwrite earlier ones, as in the store.
     pub(crate) raw: BTreeMap<String, Raw>,
-    /// The last receipt of every job, and all states it went through.
+    /// The last receipt of every job, and all its states.
     pub(crate) receipts: BTreeMap<String, Receipt>,
     pub(crate) states: BTreeMap<String, Vec<ReceiptState>>,
     pub(crate) dead: Vec<Message>,
-    /// Jobs that ended otherwise than well, with the failure of their last attempt.
+    /// Failed jobs, with the failure of their last attempt.
     pub(crate) failed: Vec<(String, Failure)>,
 }
 
@@ -45,13 +45,13 @@ impl Harvest {
         self.raw.values().filter(move |raw| raw.kind == kind)
     }
 
-    /// Uuids in the pages of a kind.
+    /// Returns the uuids in the pages of a kind.
     pub(crate) fn uuids(&self, kind: RawKind, member: &str) -> BTreeSet<String> {
         let rows = self.of_kind(kind).flat_map(|raw| raw.body[member].as_array().unwrap());
         rows.map(|row| row["uuid"].as_str().unwrap().to_owned()).collect()
     }
 
-    /// `uuid/user_id` of all sessions in the pages of a kind.
+    /// Returns `uuid/user_id` of all sessions in the pages of a kind.
     pub(crate) fn sessions(&self, kind: RawKind) -> BTreeSet<String> {
         let rows = self.of_kind(kind).flat_map(|raw| {
             let uuid = raw.context["meeting_uuid"].as_str().unwrap();
@@ -66,7 +66,7 @@ impl Harvest {
     }
 }
 
-/// A source, a broker, and the jobs under way.
+/// A source and a broker.
 pub(crate) struct Bench {
     pub(crate) zoom: Arc<Zoom>,
     pub(crate) broker: Broker,
@@ -86,7 +86,7 @@ pub(crate) fn config(simulator: &Simulator) -> Config {
     }
 }
 
-/// A small world without quotas.
+/// A small simulated account without quotas.
 pub(crate) fn settings() -> Settings {
     Settings {
         seed: 7,
@@ -115,7 +115,7 @@ pub(crate) fn first_attempt() -> Attempt {
     attempt(1, Calls::default())
 }
 
-/// One of seven attempts, after calls that were made before.
+/// Returns an attempt of seven, after the given calls.
 pub(crate) fn attempt(number: u32, calls: Calls) -> Attempt {
     Attempt { number, last: number == 7, started_at: clock::now(), calls }
 }
@@ -136,7 +136,7 @@ impl Bench {
         Outbox::new(self.broker.clone(), CancellationToken::new())
     }
 
-    /// One attempt, by the worker of the job's family.
+    /// Performs one attempt with the worker of the job's family.
     pub(crate) async fn perform(&self, job: Job<Task>, mut attempt: Attempt) -> Result<(), Failure> {
         self.perform_at(job, &mut attempt).await
     }
@@ -151,7 +151,7 @@ impl Bench {
         outcome
     }
 
-    /// Attempts until the job is done or given up, with no time between them.
+    /// Attempts the job until it succeeds or fails for good, without delays.
     pub(crate) async fn carry_out(&self, job: Job<Task>, harvest: &mut Harvest) {
         let mut calls = Calls::default();
         for number in 1..=7 {
@@ -169,7 +169,7 @@ impl Bench {
         }
     }
 
-    /// Carries out the jobs and all that follow from them, then reads what they sent.
+    /// Performs the jobs and those they publish, then reads the documents.
     pub(crate) async fn harvest(&self, tasks: Vec<Task>) -> Harvest {
         let mut harvest = Harvest::default();
         let mut jobs: Vec<_> = tasks.into_iter().map(job).collect();
@@ -191,7 +191,7 @@ impl Bench {
         harvest
     }
 
-    /// Everything in a queue.
+    /// Takes all messages of a queue.
     pub(crate) async fn drain(&self, queue: Queue) -> Vec<Message> {
         let mut consumer =
             self.broker.consume(vec![Subscription { queue: queue.clone(), prefetch: 500 }]).await.unwrap();
@@ -232,7 +232,7 @@ impl Harvest {
     }
 }
 
-/// A source whose choice of endpoints is fixed.
+/// Creates a bench with the given choice of endpoints.
 pub(crate) fn bench(simulator: &Simulator, source: Choice) -> Bench {
     Bench::new(Config { source, ..config(simulator) })
 }

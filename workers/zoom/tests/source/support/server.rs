@@ -1,4 +1,4 @@
-//! A server that says what a test tells it to: for answers the simulator cannot give.
+//! A scripted server, for answers that the simulator cannot give.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -12,7 +12,7 @@ use zoom::{Choice, Config};
 pub(crate) const SECRET: &str = "canary-client-secret";
 pub(crate) const TOKEN: &str = "canary-access-token";
 
-/// What the server was asked, and how it is to answer.
+/// A scripted server that records its requests.
 pub(crate) struct Server {
     address: SocketAddr,
     pub(crate) asked: Arc<Mutex<Vec<String>>>,
@@ -26,7 +26,7 @@ impl Drop for Server {
 }
 
 impl Server {
-    /// Answers `script(path and query, how often that was asked before)`; tokens are granted unless it says otherwise.
+    /// Answers `script(path and query, previous requests of it)`; `None` answers with a token or an empty list.
     pub(crate) async fn start(script: fn(&str, usize) -> Option<Response>) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
