@@ -1,4 +1,4 @@
-//! Versions that are ahead of the store's clock: written, they would outrank all later ones. Their message is held.
+//! Defers messages whose version is ahead of the store's clock: if written, it would outrank all later versions.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -8,22 +8,22 @@ use runtime::Failure;
 use runtime::clock::{self, TOLERANCE};
 use store::Store;
 
-/// How long the store's clock need not be asked again.
+/// Lifetime of the store's cached time.
 const KNOWN: Duration = Duration::from_secs(60);
 
-/// The store's clock, as it was last asked. The local file has that of this process.
+/// Cache of the store's time. The local store uses this process's clock.
 #[derive(Debug, Default)]
 pub(crate) struct StoreClock {
     heard: Mutex<Option<(Timestamp, Instant)>>,
 }
 
 impl StoreClock {
-    /// The newest version that may be written now. Where the store does not tell its time, ours stands for it.
+    /// Returns the newest version that may be written now. Uses the local clock if the store reports no time.
     pub(crate) async fn newest(&self, store: &Store) -> i64 {
         self.newest_since(store, KNOWN).await
     }
 
-    /// As [`StoreClock::newest`]; the store is asked, whatever is known.
+    /// Like [`StoreClock::newest`], but always asks the store.
     pub(crate) async fn newest_by_asking(&self, store: &Store) -> i64 {
         self.newest_since(store, Duration::ZERO).await
     }
@@ -39,7 +39,7 @@ impl StoreClock {
                         clock::heard(clock::Peer::Store, time);
                         time
                     }
-                    // Asked again in a while, not with every batch.
+                    // Cached as well, so that the store is not asked with every batch.
                     Ok(None) | Err(_) => clock::now(),
                 };
                 let heard = (time, Instant::now());
@@ -55,7 +55,7 @@ fn version(time: Timestamp) -> i64 {
     time.checked_add(TOLERANCE).unwrap_or(Timestamp::MAX).as_millisecond()
 }
 
-/// The outcome of a message whose newest version is `version`, more than `newest`.
+/// Returns the outcome of a message whose newest version, `version`, exceeds `newest`.
 pub(crate) fn held(version: i64, newest: i64) -> Failure {
     let until = Timestamp::from_millisecond(version).ok().and_then(|time| time.checked_sub(TOLERANCE).ok());
     let ahead = jiff::SignedDuration::from_millis(version.saturating_sub(newest)) + TOLERANCE;

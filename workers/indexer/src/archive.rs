@@ -1,5 +1,5 @@
-//! The raw archive: answers as received, byte for byte, compressed. Opaque to the store, so that no answer is refused for
-//! what it says: duplicate keys, deep nesting, bytes that are no text.
+//! The raw archive: answers as received, byte for byte, compressed. Opaque to the store, so that it refuses no answer
+//! for its content, such as duplicate keys, deep nesting or invalid text.
 
 use std::borrow::Cow;
 
@@ -12,17 +12,17 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use store::{Batch, Kind, Split};
 
-/// Level of compression: higher ones cost more than they save on answers of this size.
+/// Compression level; higher ones cost more than they save at the answers' size.
 const LEVEL: i32 = 3;
-/// Bytes of an answer at most: more than a message holds.
+/// Largest answer in bytes; exceeds a message's maximum.
 const LARGEST: u64 = 1 << 30;
 
-/// Why an archived answer cannot be read.
+/// Error of an archived answer that cannot be read.
 #[derive(Debug, thiserror::Error)]
 #[error("the archived answer cannot be read: {0}")]
 pub struct ArchiveError(String);
 
-/// A row of the archive, without the answer.
+/// A row of the archive without its answer.
 #[derive(Serialize)]
 struct Row<'a> {
     id: &'a str,
@@ -40,7 +40,7 @@ struct Row<'a> {
 /// Adds the answer of `raw` to `batch`.
 ///
 /// # Errors
-/// When the answer in the message was altered, or cannot be compressed.
+/// If the answer in the message was altered or cannot be compressed.
 pub(crate) fn push(
     raw: &RawDocument<'_>,
     prefix: &str,
@@ -53,7 +53,7 @@ pub(crate) fn push(
     let RawDocument { id, job_id, run, kind, endpoint, fetched_at, date, context, .. } = raw;
     let (kind, fetched_at, date, bytes) = (*kind, *fetched_at, *date, answer.len() as u64);
     let row = Row { id, job_id, run, kind, endpoint, fetched_at, date, context, bytes };
-    // By the job's date where it has one: the same answer, fetched again next month, then is the same row.
+    // Indexed by the job's date, so that fetching the same answer next month overwrites the same row.
     let index =
         date.map_or_else(|| Kind::Raw.index_at(split, fetched_at), |date| Kind::Raw.index(split, date));
     let (id, version) = (id.to_string(), fetched_at.as_millisecond());
@@ -62,10 +62,10 @@ pub(crate) fn push(
         .map_err(|_| unusable("raw document cannot be written as JSON"))
 }
 
-/// The answer in a row of the archive, as received. Rows of before answers were compressed hold them as JSON.
+/// Returns the archived answer as received. Rows written before compression contain it as JSON.
 ///
 /// # Errors
-/// When the row holds no answer, or was altered.
+/// If the row has no answer or was altered.
 pub fn answer(row: &RawValue) -> Result<Vec<u8>, ArchiveError> {
     #[derive(Deserialize)]
     struct Kept<'a> {
@@ -77,7 +77,7 @@ pub fn answer(row: &RawValue) -> Result<Vec<u8>, ArchiveError> {
         body: Option<&'a RawValue>,
     }
     let failed = |error: &dyn std::fmt::Display| ArchiveError(error.to_string());
-    // An error of the parser names a place, never a value.
+    // The parser's error contains a position, never a value.
     let kept: Kept<'_> = serde_json::from_str(row.get()).map_err(|error| failed(&error))?;
     match (kept.answer, kept.body) {
         (Some(text), _) => {
@@ -89,7 +89,7 @@ pub fn answer(row: &RawValue) -> Result<Vec<u8>, ArchiveError> {
     }
 }
 
-/// A zstd frame with its size and a checksum.
+/// Compresses into a zstd frame with size and checksum.
 fn pack(answer: &[u8]) -> std::io::Result<Vec<u8>> {
     let mut compressor = zstd::bulk::Compressor::new(LEVEL)?;
     compressor.include_checksum(true)?;

@@ -1,4 +1,4 @@
-//! When raw answers that are old enough are removed; must not know how.
+//! Schedules the removal of old raw answers. Independent of how the store removes them.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -8,22 +8,21 @@ use jiff::{Timestamp, ToSpan};
 use store::{Kind, Store};
 use tracing::{info, warn};
 
-/// How often the store is asked to remove what is old.
+/// Interval of the removal.
 const EVERY: Duration = Duration::from_hours(1);
-/// How long it may take at a time: messages wait for their outcome meanwhile.
+/// Timeout of one removal: messages wait for their outcomes meanwhile.
 const AT_A_TIME: Duration = Duration::from_secs(10);
-/// When it goes on if that was not enough.
+/// Delay after a timeout.
 const PAUSE: Duration = Duration::from_secs(60);
 
-/// When raw answers expire next.
+/// Time of the next removal.
 #[derive(Debug, Default)]
 pub(crate) struct Expiry {
     next: Mutex<Option<Instant>>,
 }
 
 impl Expiry {
-    /// Removes raw answers of more than `days` ago, if that is due. What goes wrong is told, and is nobody's
-    /// outcome.
+    /// Removes raw answers older than `days`, if due. Failures are logged and affect no message.
     pub(crate) async fn run(&self, store: &Store, days: u32, now: Timestamp) {
         if days == 0 || !self.is_due() {
             return;

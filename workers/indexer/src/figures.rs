@@ -1,4 +1,4 @@
-//! What is measured of the store: how long bulks take, how large they are, and what becomes of their documents.
+//! Metrics of the store: duration and size of bulks, and the verdicts of their documents.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
@@ -15,12 +15,12 @@ const BULK_DOCUMENTS: &str = "ua_bulk_documents";
 const BULK_BYTES: &str = "ua_bulk_bytes";
 const FIELDS_DROPPED: &str = "ua_fields_dropped_total";
 const DOCUMENTS: &str = "ua_documents_total";
-/// For the summary of a process that indexes what it fetches itself.
+/// For the summary of a process that indexes what it fetched.
 static DROPPED: Mutex<Dropped> = Mutex::new(Dropped::NONE);
-/// The verdicts' names.
+/// Names of the verdicts.
 const VERDICTS: [&str; 7] = ["indexed", "stale", "busy", "refused", "too_large", "denied", "failed"];
 
-/// Says what this crate's figures mean.
+/// Registers the descriptions of this crate's metrics.
 pub fn describe() {
     describe_histogram!(BULK_SECONDS, Unit::Seconds, "Time the store took for a bulk.");
     describe_histogram!(BULK_DOCUMENTS, Unit::Count, "Documents in a bulk.");
@@ -31,16 +31,16 @@ pub fn describe() {
         "Values of a wrong type or with broken text that documents go without, by field; their rows are indexed."
     );
     describe_counter!(DOCUMENTS, Unit::Count, "Documents sent to the store, by its verdict.");
-    // There before the first refusal: a count that appears with a value has not risen for Prometheus.
+    // Created at zero: Prometheus sees no increase in a counter whose first sample is above zero.
     VERDICTS.into_iter().for_each(|name| counter!(DOCUMENTS, "verdict" => name).increment(0));
 }
 
-/// Values that this process has left out of documents since its start, by field.
+/// Returns the number of omitted values since the process started, by field.
 pub fn dropped_fields() -> Dropped {
     DROPPED.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
-/// Counts values that documents go without; each field is named in the log once.
+/// Counts omitted values; logs each field once.
 pub(crate) fn dropped(fields: &Dropped) {
     if fields.is_empty() {
         return;

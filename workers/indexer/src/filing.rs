@@ -1,4 +1,4 @@
-//! The batch worker of `ua.dead`: files dead letters in the store, and has the receipts of jobs that died say so.
+//! The batch worker of `ua.dead`: stores dead letters, and marks the receipts of dead jobs as failed.
 
 use std::collections::HashMap;
 
@@ -12,11 +12,11 @@ use tracing::warn;
 use crate::map::fnv;
 use crate::{desk, figures, settle};
 
-/// How long a store that takes no dead letters is left alone. They are never counted or rejected: a dead
-/// letter of a dead letter would come back to this queue for ever.
+/// Delay if the store accepts no dead letters. They are never counted or rejected: a rejected one would return to this
+/// queue forever.
 const PAUSE: SignedDuration = SignedDuration::from_secs(30);
 
-/// Bytes in a request at which it is sent.
+/// Bytes at which a request is sent.
 const BULK: usize = 8 << 20;
 
 /// Moves dead letters from `ua.dead` into the store.
@@ -26,12 +26,12 @@ pub struct DeadLetterDesk {
 }
 
 impl DeadLetterDesk {
-    /// A desk whose rows lie in `store`.
+    /// Creates a desk whose rows are in `store`.
     pub fn new(store: Store) -> Self {
         Self { store }
     }
 
-    /// One outcome per letter: filed, and after that its receipt.
+    /// Stores letters, then updates their receipts. Returns one outcome per letter.
     async fn file(&self, letters: &mut [DeadLetter], now: Timestamp) -> Result<Vec<Outcome>, StoreError> {
         let rows = self.rows(letters).await?;
         let mut outcomes: Vec<Outcome> = vec![Ok(()); letters.len()];
@@ -62,7 +62,7 @@ impl DeadLetterDesk {
         Ok(outcomes)
     }
 
-    /// Writes rows of letters at these places, and empties the batch.
+    /// Writes the batched rows of letters at these positions, and empties the batch.
     async fn write_rows(
         &self,
         batch: &mut Batch,
@@ -77,7 +77,7 @@ impl DeadLetterDesk {
         Ok(())
     }
 
-    /// The rows of these letters that are there already, by id, with their versions.
+    /// Returns the existing rows of these letters, by id, with their versions.
     async fn rows(&self, letters: &[DeadLetter]) -> Result<HashMap<String, (i64, DeadLetter)>, StoreError> {
         let ids: Vec<&str> = letters.iter().map(|letter| letter.id.as_str()).collect();
         let hits = self.store.get_many(Kind::Deadletters, &ids).await?;
@@ -88,8 +88,8 @@ impl DeadLetterDesk {
         Ok(hits.into_iter().filter_map(row).collect())
     }
 
-    /// Has the receipts of jobs that died say `failed`: a job that could not be decoded, crashed its workers or
-    /// panicked at its last attempt has nobody else who could write that.
+    /// Marks the receipts of dead jobs as `failed`. A job that is undecodable, crashed its workers, or panicked at its
+    /// last attempt has not written its own.
     async fn close_receipts(
         &self,
         letters: &[DeadLetter],
@@ -128,7 +128,7 @@ impl DeadLetterDesk {
         Ok(())
     }
 
-    /// The rows with these ids; what is not of this version of `ua` counts as not there.
+    /// Reads the rows with these ids; skips rows of another version of `ua`.
     async fn read<T: DeserializeOwned>(&self, kind: Kind, ids: &[&str]) -> Result<Vec<T>, StoreError> {
         let hits = self.store.get_many(kind, ids).await?;
         Ok(hits.iter().filter_map(|hit| serde_json::from_str(hit.source.get()).ok()).collect())
@@ -139,7 +139,7 @@ impl DeadLetterDesk {
             return Ok(Vec::new());
         }
         let mut verdicts = figures::bulk(&self.store, batch).await?;
-        // Without a verdict nothing is known: it is written again.
+        // Without a verdict, the outcome is unknown: write again.
         let unknown = "the store gave no verdict".to_owned();
         verdicts.resize(batch.len(), Verdict::Busy { reason: unknown });
         Ok(verdicts)
@@ -165,7 +165,7 @@ impl BatchWorker for DeadLetterDesk {
     }
 }
 
-/// Puts the history of the row that is there before the new death; the version with which it is written.
+/// Copies the history of the existing row into the new death. Returns the version to write.
 fn succeed(letter: &mut DeadLetter, row: Option<&(i64, DeadLetter)>) -> i64 {
     let at = letter.died_at.as_millisecond();
     if let Some((_, row)) = row {
@@ -174,19 +174,18 @@ fn succeed(letter: &mut DeadLetter, row: Option<&(i64, DeadLetter)>) -> i64 {
     row.map_or(at, |(version, _)| desk::beyond(*version, at))
 }
 
-/// What the row that is there says of a death.
+/// State of a death in an existing row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Known {
-    /// Nothing: it is new.
+    /// Unknown: the death is new.
     No,
-    /// It is filed. A desk that crashed before it could ack gets the letter again.
+    /// Stored. A desk that crashed before its ack receives the letter again.
     Filed,
-    /// An operator has dealt with it; it must not become a dead one again.
+    /// An operator replayed or dropped it; it must not become dead again.
     Settled,
 }
 
-/// What a row says of a death. A message that was planned anew has another `first_seen`, and one that was replayed
-/// counts it.
+/// Compares a row with a death. A newly planned message has another `first_seen`; a replayed one counts its replays.
 fn known(row: &DeadLetter, letter: &DeadLetter) -> Known {
     if row.first_seen != letter.first_seen {
         return Known::No;
@@ -199,7 +198,7 @@ fn known(row: &DeadLetter, letter: &DeadLetter) -> Known {
     }
 }
 
-/// The receipt of a job that died, unless it says so already or the job was done all the same.
+/// Returns the failed receipt of a dead job; `None` if it is already failed or complete.
 fn failed(receipt: Receipt, letter: &DeadLetter) -> Option<Receipt> {
     match receipt.state {
         ReceiptState::Complete | ReceiptState::Failed => None,
@@ -229,7 +228,7 @@ fn filed(verdict: &Verdict, now: Timestamp) -> Outcome {
     }
 }
 
-/// This letter alone waits: others are filed meanwhile.
+/// Defers this letter alone.
 fn apart(now: Timestamp, why: &str) -> Failure {
     Failure::Defer { until: now.checked_add(PAUSE).ok(), why: why.to_owned() }
 }
@@ -245,11 +244,11 @@ fn wait(now: Timestamp, why: &str) -> Failure {
     Failure::hold(now.checked_add(PAUSE).ok(), why.to_owned())
 }
 
-/// The row of a dead letter. A message that dies again after a replay has the same id, and so the same row.
+/// Returns the row of a dead letter. A message that dies again after a replay has the same id, so the same row.
 fn letter(message: &Message, now: Timestamp) -> DeadLetter {
     let Headers { message_id, attempt, origin, cause, replays, first_seen, calls, died_at } =
         message.headers.clone();
-    // A clock that is ahead must not make it die after its filing.
+    // A clock ahead of ours must not place the death after its filing.
     let died_at = died_at.filter(|died_at| *died_at <= now).unwrap_or(now);
     let id = if message_id.is_empty() { format!("unnamed-{:016x}", fnv(&message.body)) } else { message_id };
     let given_up =

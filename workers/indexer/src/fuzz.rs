@@ -1,8 +1,8 @@
-//! Entries for the fuzz targets: parts of the way from an answer to documents.
+//! Entry points for the fuzz targets: steps from an answer to documents.
 
 use messages::RawDocument;
 
-/// The page that a row becomes when it alone is a dead letter.
+/// Returns the page of a row that alone becomes a dead letter.
 pub fn only(raw: &RawDocument<'_>, position: usize) -> Option<String> {
     crate::map::only_item(raw, position).map(|only| only.body)
 }

@@ -1,4 +1,4 @@
-//! The batch worker of `ua.documents`: gathers documents, sends bulks, gives every message its outcome.
+//! The batch worker of `ua.documents`: collects documents, sends bulks, and returns one outcome per message.
 
 use messages::Cause;
 use runtime::{BatchWorker, Failure, Message, Outbox, clock};
@@ -13,28 +13,28 @@ use crate::load::Load;
 use crate::refusals::Refusals;
 use crate::settle::{self, Standing};
 
-/// Items of one load that are sent alone at most; what the store fails on after that is judged as it was.
+/// Maximum items per bulk that are resent alone; further failed items keep their verdict.
 const ALONE: usize = 50;
 
-/// How documents are indexed.
+/// Settings of indexing.
 #[derive(Debug, Clone, Copy)]
 pub struct Settings {
-    /// How finely indices are split.
+    /// Period of the indices.
     pub split: Split,
-    /// For how many days raw answers are kept after they were received; 0: not at all. Whole indices expire,
-    /// once everything in them is old enough: with an index per month an answer lies up to a month longer,
-    /// with one per year up to a year.
+    /// Days for which raw answers are kept after they were received; 0 keeps none. Whole indices expire, once all their
+    /// answers are old enough: an answer stays up to a month longer with monthly indices, up to a year with yearly
+    /// ones.
     pub raw_days: u32,
-    /// The version of this program, kept in every document.
+    /// Version of this program, stored in every document.
     pub ua_version: &'static str,
-    /// Documents in a bulk at which it is sent. A page is never divided, so its last one may exceed this.
+    /// Documents at which a bulk is sent. A page is never split, so a bulk may exceed this.
     pub max_documents: usize,
-    /// Bytes in a bulk at which it is sent.
+    /// Bytes at which a bulk is sent.
     pub max_bytes: usize,
 }
 
 impl Settings {
-    /// Monthly indices, no raw archive, bulks of 1,000 documents or 8 MiB.
+    /// Returns monthly indices, no raw archive, and bulks of 1,000 documents or 8 MiB.
     pub fn new(ua_version: &'static str) -> Self {
         Self { split: Split::default(), raw_days: 0, ua_version, max_documents: 1_000, max_bytes: 8 << 20 }
     }
@@ -52,7 +52,7 @@ pub struct Indexer {
 }
 
 impl Indexer {
-    /// An indexer that writes to `store` what `enricher` has added to.
+    /// Creates an indexer that enriches with `enricher` and writes to `store`.
     pub fn new(store: Store, settings: Settings, enricher: Enricher) -> Self {
         Self {
             store,
@@ -64,7 +64,7 @@ impl Indexer {
         }
     }
 
-    /// Sends a load and settles the messages in it.
+    /// Sends a bulk and settles its messages.
     async fn send(
         &self,
         load: &Load,
@@ -92,7 +92,7 @@ impl Indexer {
             let outcome = settle::outcome(message, part, kinds, own, &standing, clock::now());
             let mut result = outcome.result;
             if result.is_ok() {
-                // Not before: a message that is tried again is mapped again.
+                // Not earlier: a retried message is mapped again.
                 figures::dropped(&part.dropped);
             }
             for letter in outcome.dead {
@@ -106,8 +106,8 @@ impl Indexer {
         Ok(())
     }
 
-    /// Sends the items alone that the store failed on more than once: neighbours may have been the cause, and after
-    /// this verdict an item is a dead letter.
+    /// Resends repeatedly failed items alone: others may have caused the failure, and this verdict makes an item a dead
+    /// letter.
     async fn send_alone(
         &self,
         load: &Load,
@@ -133,7 +133,7 @@ impl Indexer {
         Ok(())
     }
 
-    /// Takes the message that was added last out of the load again when it is ahead of the store's clock.
+    /// Removes the last message from the bulk if its version is ahead of the store's clock.
     async fn hold_back(&self, load: &mut Load, place: usize) -> Option<Failure> {
         let part = load.parts.last().filter(|part| part.message == place)?;
         let version = load.batch.newest(part.items.clone())?;
@@ -171,7 +171,7 @@ impl Indexer {
     }
 }
 
-/// One outcome per message, as far as they are known.
+/// One outcome per message; `None` while unknown.
 type Outcomes = Vec<Option<Result<(), Failure>>>;
 
 impl BatchWorker for Indexer {

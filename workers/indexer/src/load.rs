@@ -1,4 +1,4 @@
-//! A load: the documents of several messages in one batch, and which item is whose. Pure.
+//! A bulk being built: the documents of several messages in one batch, with the message of each. Pure.
 
 use std::ops::Range;
 
@@ -11,25 +11,24 @@ use crate::archive;
 use crate::enrich::Enricher;
 use crate::map::{Dropped, Target, Unusable, encode_page};
 
-/// What is being gathered for one bulk. The items of a message are never divided among two loads.
+/// A bulk being built. It contains all items of a message or none.
 #[derive(Debug, Default)]
 pub(crate) struct Load {
     pub(crate) batch: Batch,
     pub(crate) parts: Vec<Part>,
 }
 
-/// The part of one message in a load.
+/// The items of one message in a bulk.
 #[derive(Debug)]
 pub(crate) struct Part {
-    /// The message's place among those delivered.
+    /// Position of the message in the delivered batch.
     pub(crate) message: usize,
-    /// Its items.
     pub(crate) items: Range<usize>,
-    /// True when the first of the items is the raw document itself.
+    /// True if the first item is the raw document itself.
     pub(crate) archived: bool,
-    /// Rows that are no documents.
+    /// Rows that produced no document.
     pub(crate) unusable: Vec<Unusable>,
-    /// Values that its documents go without.
+    /// Values omitted from its documents.
     pub(crate) dropped: Dropped,
 }
 
@@ -37,7 +36,7 @@ impl Load {
     /// Adds the documents of a message.
     ///
     /// # Errors
-    /// When the message, or its answer as a whole, cannot be used as it is.
+    /// If the message, or its whole answer, is unusable.
     pub(crate) fn add(
         &mut self,
         place: usize,
@@ -76,31 +75,31 @@ impl Load {
         Ok(())
     }
 
-    /// The part that an item belongs to.
+    /// Returns the part that contains an item.
     pub(crate) fn part_of(&self, item: usize) -> Option<&Part> {
         self.parts.iter().find(|part| part.items.contains(&item))
     }
 
-    /// Removes the message that was added last.
+    /// Removes the last added message.
     pub(crate) fn take_back(&mut self) {
         if let Some(part) = self.parts.pop() {
             self.batch.truncate(part.items.start);
         }
     }
 
-    /// True when the load is to be sent before more is added.
+    /// True if the bulk must be sent before more is added.
     pub(crate) fn is_full(&self, settings: &Settings) -> bool {
         self.batch.len() >= settings.max_documents || self.batch.bytes() >= settings.max_bytes
     }
 
-    /// Empties the load and keeps its buffer.
+    /// Empties the bulk and keeps its buffer.
     pub(crate) fn clear(&mut self) {
         self.batch.clear();
         self.parts.clear();
     }
 }
 
-/// Why a message that is none is a dead letter.
+/// Returns the cause of an undecodable message.
 pub(crate) fn undecodable(error: &DecodeError) -> Cause {
     let class = match error {
         DecodeError::UnknownVersion { .. } => CauseClass::UnknownVersion,

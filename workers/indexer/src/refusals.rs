@@ -1,16 +1,16 @@
-//! Tells documents that are wrong from a store that is set up wrongly: by whether the refused documents fit our own
-//! template, and whether the store takes any of their kind.
+//! Distinguishes wrong documents from a wrongly configured store: by whether the refused documents fit our template,
+//! and whether the store accepts any of their kind.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use store::{Batch, Kind, Verdict};
 
-/// From this many refused documents of a kind in a row on, with the same type of error and none taken in between, the
-/// store is set up wrongly.
+/// Number of refused documents of a kind, with the same error type and none accepted in between, that indicates a
+/// wrongly configured store.
 const ENOUGH: u64 = 10;
 
-/// Documents in a row that the store refused although they fit our template, by kind.
+/// Consecutive refusals per kind of documents that fit our template.
 #[derive(Debug, Default)]
 pub(crate) struct Refusals {
     rows: Mutex<BTreeMap<Kind, Row>>,
@@ -18,22 +18,22 @@ pub(crate) struct Refusals {
 
 #[derive(Debug, Default)]
 struct Row {
-    /// The type of the error.
+    /// Type of the error.
     error: String,
     count: u64,
 }
 
-/// What a bulk says of one kind.
+/// Results of a bulk for one kind.
 #[derive(Debug, Default)]
 struct Tally<'a> {
     taken: bool,
-    /// The reasons for documents that fit our template.
+    /// Reasons of refused documents that fit our template.
     reasons: Vec<&'a str>,
 }
 
 impl Refusals {
-    /// Counts the verdicts of a bulk; returns the kinds of which the store refuses every document, each with the reason.
-    /// `is_first` says whether an item is tried for the first time: a failure that is tried again is not counted again.
+    /// Counts the verdicts of a bulk. Returns the kinds of which the store refuses every document, each with the
+    /// reason. `is_first` tells whether it is an item's first attempt, because a retried failure counts once.
     pub(crate) fn weigh(
         &self,
         batch: &Batch,
@@ -92,8 +92,8 @@ fn count(rows: &mut BTreeMap<Kind, Row>, kind: Kind, tally: &Tally<'_>) -> Optio
     })
 }
 
-/// The type of the error, with which a reason begins; behind it may stand a field, which differs from document to
-/// document. Words about a failure end with status and type.
+/// Returns the error type. A refusal's reason begins with it, and a field may follow that differs by document. A
+/// failure's text ends with status and type.
 fn error(reason: &str) -> &str {
     match reason.rsplit_once(" (") {
         Some((_, end)) if reason.ends_with(')') => end,

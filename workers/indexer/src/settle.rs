@@ -1,4 +1,4 @@
-//! Verdicts of the store -> one outcome per message, and a dead letter for every item that nobody can use. Pure.
+//! Converts the store's verdicts into one outcome per message, and a dead letter per unusable item. Pure.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,31 +12,30 @@ use store::{Kind, StoreError, Verdict};
 use crate::load::Part;
 use crate::map::only_item;
 
-/// After this many failed attempts a message whose items the store cannot take waits without being counted: its
-/// documents are innocent.
+/// Failed attempts after which a message with busy items waits uncounted, because its documents are not the cause.
 const ATTEMPTS_OF_BUSY: u32 = 3;
-/// After this many failed attempts an item that the store fails on is sent alone.
+/// Failed attempts after which a failed item is sent alone.
 pub(crate) const ATTEMPTS_TOGETHER: u32 = 2;
-/// Pause before an item is sent again.
+/// Delay before an item is sent again.
 const PAUSE: Duration = Duration::from_secs(5);
 
-/// What becomes of a message, and what of it is dead.
+/// Outcome of a message, and its dead letters.
 #[derive(Debug)]
 pub(crate) struct Outcome {
     pub(crate) result: Result<(), Failure>,
     pub(crate) dead: Vec<Message>,
 }
 
-/// How a load fared as a whole.
+/// State of a bulk as a whole.
 #[derive(Debug)]
 pub(crate) struct Standing {
     /// Kinds of which the store refuses every document, each with the reason.
     pub(crate) wrong: BTreeMap<Kind, String>,
-    /// True when the store took some item of the load.
+    /// True if the store accepted an item of the bulk.
     pub(crate) takes: bool,
 }
 
-/// Why a message as a whole has to wait, the most serious reason last.
+/// Reason for a message to wait, by ascending severity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Trouble<'a> {
     Failed(&'a str),
@@ -45,9 +44,9 @@ enum Trouble<'a> {
     Denied(&'a str),
 }
 
-/// The outcome of a message whose part of the load got `verdicts`, for items of these kinds.
+/// Returns the outcome of a message from the `verdicts` for its items of these `kinds`.
 ///
-/// Dead items are named only when nothing of the message has to be tried again, so that each is named once.
+/// Creates dead letters only if no item needs a retry, so that each is sent once.
 pub(crate) fn outcome(
     message: &Message,
     part: &Part,
@@ -95,7 +94,7 @@ fn trouble<'a>(
     }
 }
 
-/// Why an item alone is dead.
+/// Returns why an item is dead; `None` if it is not.
 fn cause(verdict: &Verdict) -> Option<Cause> {
     match verdict {
         Verdict::Refused { reason } | Verdict::Failed { reason } => {
@@ -116,7 +115,7 @@ fn wait(message: &Message, trouble: Trouble<'_>, standing: &Standing, now: Times
     }
 }
 
-/// What becomes of a message when the store could not answer as a whole.
+/// Returns the outcome of messages whose bulk failed as a whole.
 pub(crate) fn failure(error: &StoreError, now: Timestamp) -> Failure {
     match error {
         StoreError::Away(_) => Failure::hold(None, error.to_string()),
@@ -126,13 +125,13 @@ pub(crate) fn failure(error: &StoreError, now: Timestamp) -> Failure {
     }
 }
 
-/// The store refuses this program.
+/// Returns the outcome if the store refuses this program.
 pub(crate) fn denied(cause: String) -> Failure {
     Failure::Refused { cause }
 }
 
-/// The store cannot take an item now. Where it takes others (one index is closed or red), the message waits alone and
-/// holds nothing else up.
+/// Returns the outcome for a busy item. If the store accepts other items (one index is closed or red), only this
+/// message waits.
 fn busy(message: &Message, why: &str, takes: bool, now: Timestamp) -> Failure {
     match takes {
         false => Failure::hold(soon(now), why.to_owned()),
@@ -147,7 +146,7 @@ fn soon(now: Timestamp) -> Option<Timestamp> {
     now.checked_add(SignedDuration::from_secs(10)).ok()
 }
 
-/// What an item of a message is.
+/// Kind of an item.
 #[derive(Debug, Clone, Copy)]
 enum Item {
     /// The raw document itself, for the archive.
@@ -156,7 +155,7 @@ enum Item {
     Row(usize),
 }
 
-/// Items lie in the order of the page without the rows that are no documents.
+/// Converts an item's index into its row: items have the order of the page without unusable rows.
 fn item_of(part: &Part, item: usize) -> Item {
     let Some(mut position) = item.checked_sub(usize::from(part.archived)) else { return Item::Whole };
     for row in &part.unusable {
@@ -167,10 +166,10 @@ fn item_of(part: &Part, item: usize) -> Item {
     Item::Row(position)
 }
 
-/// The dead letter of one item: a message of its own that can be replayed as it is.
+/// Returns the dead letter of one item: a separate message that can be replayed.
 ///
 /// # Errors
-/// When the item cannot be cut out of its message; then the whole message has to be the dead letter.
+/// If the item cannot be extracted; then the whole message becomes the dead letter.
 fn letter(message: &Message, item: Item, cause: Cause, now: Timestamp) -> Result<Message, Cause> {
     let (id, body) = alone(message, item).ok_or_else(|| cause.clone())?;
     let mut letter = Message::new(Queue::documents(), id, body, now).into_dead(cause);
@@ -193,8 +192,8 @@ fn alone(message: &Message, item: Item) -> Option<(String, Vec<u8>)> {
     }
 }
 
-/// A page with one row has an id of its own, so that its replay never overwrites the archived page; and keeps
-/// it when it dies again.
+/// Returns a page with one row. Its own id prevents a replay from overwriting the archived page, and stays the same if
+/// it dies again.
 fn alone_in_page(raw: &RawDocument<'_>, position: usize) -> Option<(String, Vec<u8>)> {
     let only = only_item(raw, position)?;
     let body: &RawValue = serde_json::from_str(&only.body).ok()?;

@@ -1,4 +1,4 @@
-//! Pages of user actions as Opencast answers them: of 5,000 viewers, 400 kinds of browser and 50 lectures.
+//! Pages of user actions in Opencast's format, with 5,000 viewers, 400 user agents and 50 lectures.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::ROWS;
 use crate::mmdb::{city, database};
 
-/// One that knows the places of all viewers.
+/// Creates an enricher that knows the places of all viewers.
 pub(crate) fn enricher(folder: &Path) -> Enricher {
     let names: Vec<String> = (0..200).map(|network| format!("81.2.{network}.0/24")).collect();
     let record =
@@ -24,7 +24,7 @@ pub(crate) fn enricher(folder: &Path) -> Enricher {
     Enricher::with_places(&path).unwrap_or_else(|error| unreachable!("{error}"))
 }
 
-/// A message with a page.
+/// Returns a message with one page.
 pub(crate) fn page(number: usize) -> Vec<u8> {
     let rows: Vec<_> = (0..ROWS).map(|row| action(number * ROWS + row)).collect();
     let answer = json!({"actions": {"total": ROWS, "offset": 0, "limit": ROWS, "action": rows}});

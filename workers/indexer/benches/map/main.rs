@@ -1,5 +1,5 @@
-//! Raw pages in memory -> mapped, encoded NDJSON; the sink answers at once. Prints documents per second on one core:
-//! per second of this thread's own processor time where the system tells it, so that other load does not count.
+//! Benchmark of mapping: raw pages in memory to NDJSON, without a store. Prints documents per second of this thread's
+//! CPU time, so that other load does not count; of wall time where the system does not report CPU time.
 
 #![recursion_limit = "256"]
 
@@ -32,7 +32,7 @@ fn main() {
     );
 }
 
-/// Maps the same pages again and again, and prints how many documents a second come of it.
+/// Maps the pages repeatedly and prints documents per second.
 #[expect(clippy::print_stdout, reason = "a benchmark's result is its output")]
 fn measure(what: &str, pages: &[Vec<u8>], enricher: &Enricher) {
     let bytes: usize = pages.iter().map(Vec::len).sum();
@@ -62,7 +62,7 @@ fn rate(documents: usize, took: Duration) -> f64 {
     documents as f64 / took.as_secs_f64()
 }
 
-/// What a round made, and what it took.
+/// Result of a round.
 struct Round {
     documents: usize,
     written: usize,
@@ -70,7 +70,7 @@ struct Round {
     cpu: Duration,
 }
 
-/// Decodes, maps and encodes pages for about `long`.
+/// Decodes, maps and encodes the pages for about `long`.
 fn round(pages: &[Vec<u8>], batch: &mut Batch, enricher: &Enricher, long: Duration) -> Round {
     let target = Target { prefix: "", split: Split::Month, ua_version: env!("CARGO_PKG_VERSION"), enricher };
     let (mut documents, mut written) = (0, 0);
@@ -92,7 +92,7 @@ fn round(pages: &[Vec<u8>], batch: &mut Batch, enricher: &Enricher, long: Durati
     Round { documents, written, wall, cpu }
 }
 
-/// Processor time of this thread so far; Linux tells it in nanoseconds.
+/// Returns the CPU time of this thread so far; Linux reports nanoseconds.
 fn cpu() -> Option<Duration> {
     let stat = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
     stat.split_whitespace().next()?.parse().ok().map(Duration::from_nanos)

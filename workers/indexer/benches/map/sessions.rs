@@ -1,4 +1,4 @@
-//! Pages of participants as the Dashboard answers them.
+//! Pages of participants in the Dashboard's format.
 
 use jiff::Timestamp;
 use messages::{Document, RawDocument, RawKind, encode};
@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use crate::ROWS;
 
-/// A message with a page as the Dashboard answers it.
+/// Returns a message with one page.
 pub(crate) fn page(number: usize) -> Vec<u8> {
     let rows: Vec<_> = (0..ROWS).map(|row| participant(number * ROWS + row)).collect();
     let answer = json!({"page_count": 1, "page_size": 300, "total_records": ROWS, "next_page_token": "",

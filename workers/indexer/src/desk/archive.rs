@@ -1,4 +1,4 @@
-//! The file of what was dropped: a row per line, as JSON, message included; on the disk before it counts.
+//! The file of dropped dead letters: one JSON row per line, message included, synced before a drop counts.
 
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
@@ -8,7 +8,7 @@ use std::sync::Arc;
 use messages::DeadLetter;
 use onefile::private;
 
-/// The file cannot be written.
+/// Error of a file that cannot be written.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot write {path}: {error}; nothing is dropped that is not in it")]
 pub struct ArchiveError {
@@ -16,7 +16,7 @@ pub struct ArchiveError {
     error: std::io::Error,
 }
 
-/// A file that dropped letters are appended to. Made when the first letter is.
+/// The file of dropped letters. It is created with the first letter.
 #[derive(Debug)]
 pub struct Archive {
     path: PathBuf,
@@ -24,17 +24,17 @@ pub struct Archive {
 }
 
 impl Archive {
-    /// The file at `path`; one that is there is kept and appended to.
+    /// Uses the file at `path`; appends to an existing one.
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Self { path: path.into(), file: None }
     }
 
-    /// The file.
+    /// Returns the file's path.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Appends letters; returns when they are on the disk.
+    /// Appends letters and syncs the file.
     pub(super) async fn append(
         &mut self,
         letters: impl Iterator<Item = &DeadLetter>,
@@ -62,10 +62,10 @@ impl Archive {
     }
 }
 
-/// Messages hold names and addresses: the file is its owner's only. A name is on the disk when its folder is.
+/// Opens the file, readable only by its owner, because messages contain names and addresses. Syncs the folder, too.
 fn open(path: &Path) -> std::io::Result<File> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    // A folder that is there may hold other things, and keeps its mode.
+    // An existing folder may contain other files and keeps its mode.
     if !folder.try_exists()? {
         private::folder(folder)?;
     }
@@ -75,7 +75,7 @@ fn open(path: &Path) -> std::io::Result<File> {
     Ok(file)
 }
 
-/// Ends a line that an earlier call was stopped in.
+/// Completes a line that a previous, interrupted call began.
 fn end_line(file: &mut File) -> std::io::Result<()> {
     use std::io::{Read as _, Seek as _, SeekFrom};
     if file.metadata()?.len() == 0 {

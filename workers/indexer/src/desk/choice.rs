@@ -1,4 +1,4 @@
-//! The letters something is to be done to, a few at a time: so many that it pays, so few that they fit into memory.
+//! Selects the letters of an operation in chunks: large enough for throughput, small enough for memory.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -9,55 +9,55 @@ use super::pieces;
 use super::row::{self, Row};
 use super::{DeskError, Fate, Filter};
 
-/// Rows looked through at once; they come without their messages.
+/// Rows per scan request, without their messages.
 const PAGE: usize = 1_000;
-/// Letters at once.
+/// Maximum letters per chunk.
 const LETTERS: usize = 500;
-/// Bytes of messages at once; one larger letter comes alone.
+/// Maximum message bytes per chunk; a larger letter has its own chunk.
 const BYTES: u64 = 4 << 20;
-/// What a letter of unknown size is taken for.
+/// Assumed bytes of a letter of unknown size.
 const UNKNOWN: u64 = 200 << 10;
 
-/// Which letters something is to be done to.
+/// Selects letters.
 #[derive(Debug, Clone)]
 pub enum Choice {
-    /// Those with these ids.
+    /// The letters with these ids.
     Ids(Vec<String>),
-    /// Those that fit the filter and are dead, the oldest first. Something is done to so many at most: one to which
-    /// nothing can be done does not count.
+    /// The dead letters that match the filter, oldest first. The limit counts letters that the operation changes, not
+    /// those that cannot be changed.
     Fitting(Filter, Option<usize>),
 }
 
-/// Why nothing can be done to a letter, as far as its row without the message says.
+/// Returns why a letter cannot be processed, judged by its row without the message.
 pub(super) type Hindrance<'a> = &'a (dyn Fn(&DeadLetter) -> Option<Fate> + Sync);
 
-/// Goes through a choice.
+/// Iterates over a selection.
 pub(super) struct Walk<'a> {
     store: &'a Store,
     filter: Option<Filter>,
     hindrance: Hindrance<'a>,
-    /// To how many more something may be done.
+    /// Number of letters that may still be processed.
     left: usize,
     place: Place,
-    /// Ids and sizes of what comes next.
+    /// Ids and sizes of the next letters.
     next: VecDeque<(String, u64)>,
-    /// Those whose rows have said already that nothing can be done to them.
+    /// Letters that cannot be processed, as their rows already show.
     hindered: Vec<(String, Fate)>,
 }
 
-/// How far the store was looked through.
+/// Position of the scan.
 enum Place {
     Begin,
     At(Cursor),
     End,
 }
 
-/// Some letters of a choice.
+/// A chunk of selected letters.
 #[derive(Default)]
 pub(super) struct Handful {
-    /// Those that are dead.
+    /// The dead letters.
     pub(super) dead: Vec<Row>,
-    /// Those to which nothing can be done, and why.
+    /// Letters that cannot be processed, and why.
     pub(super) others: Vec<(String, Fate)>,
 }
 
@@ -76,7 +76,7 @@ impl<'a> Walk<'a> {
         Self { store, filter, hindrance, left, place, next, hindered: Vec::new() }
     }
 
-    /// The next letters, as they are this moment; `None` when there are no more.
+    /// Returns the next chunk in its current state; `None` at the end.
     pub(super) async fn some(&mut self) -> Result<Option<Handful>, DeskError> {
         if self.left > 0 && self.next.is_empty() {
             self.look().await?;
@@ -101,12 +101,12 @@ impl<'a> Walk<'a> {
         Ok(Some(some))
     }
 
-    /// Nothing could be done to so many of those that were handed out: others may come in their place.
+    /// Raises the limit by returned letters that could not be processed, so that others replace them.
     pub(super) fn instead_of(&mut self, letters: usize) {
         self.left = self.left.saturating_add(letters);
     }
 
-    /// Looks for more that fit the filter.
+    /// Scans for more matching letters.
     async fn look(&mut self) -> Result<(), DeskError> {
         let Some(filter) = &self.filter else { return Ok(()) };
         let cursor = match std::mem::replace(&mut self.place, Place::End) {
@@ -126,7 +126,7 @@ impl<'a> Walk<'a> {
                     Some(fate) => self.hindered.push((letter.id, fate)),
                     None => self.next.push_back((hit.id, size(&letter))),
                 },
-                // It is told of when it is read whole.
+                // Reported when its whole row is read.
                 Err(_) => self.next.push_back((hit.id, UNKNOWN)),
             }
         }
@@ -141,7 +141,7 @@ impl<'a> Walk<'a> {
         for id in ids {
             let hit = match found.remove(&id) {
                 Some(hit) => Some(hit),
-                // A long id lies under a shorter one.
+                // A long id is stored under a shorter one.
                 None if id.len() > 400 => self.store.get(Kind::Deadletters, &id).await?,
                 None => None,
             };
@@ -154,7 +154,7 @@ impl<'a> Walk<'a> {
                     Some(fate) => some.others.push((letter.id, fate)),
                     None => self.join(letter, hit.version, some).await?,
                 },
-                // One that was looked for as dead is no longer among those that fit.
+                // It no longer matches the filter.
                 Ok(_) if self.filter.is_some() => {}
                 Ok(letter) => some.others.push((letter.id, Fate::NotDead(letter.state))),
                 Err(error) => some.others.push((id, Fate::Failed(error.to_string()))),
@@ -174,7 +174,7 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    /// The store need not keep a place that nobody will come back to.
+    /// Releases the store's cursor.
     async fn leave(&mut self) {
         if let Place::At(cursor) = std::mem::replace(&mut self.place, Place::End) {
             self.store.leave(cursor).await;

@@ -10,14 +10,13 @@ use super::pieces;
 use super::row::{self, Noted, Row};
 use super::{DeskError, Fate};
 
-/// Gives dead letters up: appends them to a file, notes it in their rows, and tells of each letter what became of
-/// it. Without a file it only tells what would be done.
+/// Drops dead letters: appends them to a file, updates their rows, and reports each letter's [`Fate`]. Without a file
+/// it only reports what it would do.
 ///
-/// First the file, synced, then the row: an end in between leaves the letter in both places, never in none.
+/// The file is synced before the row is written: an interruption leaves the letter in both places, never in none.
 ///
 /// # Errors
-/// When the store cannot be asked or the file cannot be written; what was told until then is done. What is amiss
-/// with one letter is its own [`Fate`].
+/// If the store or the file fails; letters reported before are done. A failure of one letter is its own [`Fate`].
 pub async fn drop(
     store: &Store,
     mut archive: Option<&mut Archive>,

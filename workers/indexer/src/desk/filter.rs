@@ -1,31 +1,31 @@
-//! Which dead letters are asked for.
+//! Filter for dead letters.
 
 use jiff::Timestamp;
 use jiff::civil::Date;
 use messages::{CauseClass, DeadState, MeetingUuid, Queue, Source};
 use store::{Kind, Query};
 
-/// Which dead letters are asked for; what is `None` does not count.
+/// Filter for dead letters; `None` matches all.
 #[derive(Debug, Clone, Default)]
 pub struct Filter {
-    /// Only in this state.
+    /// State.
     pub state: Option<DeadState>,
-    /// Only of this class.
+    /// Class of the cause.
     pub class: Option<CauseClass>,
-    /// Only of this source.
+    /// Source.
     pub source: Option<Source>,
-    /// Only those that died in this queue.
+    /// Queue in which the letter died.
     pub origin: Option<Queue>,
-    /// Only of this UTC date.
+    /// UTC date.
     pub date: Option<Date>,
-    /// Only about this meeting.
+    /// Meeting.
     pub meeting_uuid: Option<MeetingUuid>,
-    /// Only those that died then or later.
+    /// Earliest time of death.
     pub since: Option<Timestamp>,
 }
 
 impl Filter {
-    /// True when it leaves nothing out but what is not in a state.
+    /// True if only `state` may be set.
     pub fn is_everything(&self) -> bool {
         let Self { state: _, class, source, origin, date, meeting_uuid, since } = self;
         class.is_none()
@@ -36,7 +36,7 @@ impl Filter {
             && since.is_none()
     }
 
-    /// The questions to the store: one per state, since by its state every index of the local file begins.
+    /// Returns one query per state, because each index of the local store begins with the state.
     pub(super) fn queries(&self) -> Vec<Query> {
         let states = self.state.map_or(DeadState::ALL.to_vec(), |state| vec![state]);
         states.into_iter().map(|state| self.query(state)).collect()

@@ -1,8 +1,8 @@
-//! The desk of dead letters: groups, lists and shows those that were filed; replays them to their origin, or drops
-//! them into a file. Must not know where the words of a user come from.
+//! The desk of dead letters: groups, lists and shows stored letters; replays them to their origin, or drops them into a
+//! file. Independent of the command line and the console.
 //!
-//! A letter is never in neither place, wherever this is interrupted: what is done to the letter itself (a confirmed
-//! publish, a synced file) comes before the row that tells of it.
+//! An interruption never loses a letter: the operation itself (a confirmed publish, a synced file) precedes the row
+//! that records it.
 
 mod archive;
 mod choice;
@@ -27,22 +27,22 @@ pub(crate) use pieces::part;
 pub use replay::{Replaying, replay};
 pub(crate) use row::{beyond, push};
 
-/// Why the desk could not do what was asked, or not all of it.
+/// Error of a desk operation that failed or stopped early.
 #[derive(Debug, thiserror::Error)]
 pub enum DeskError {
-    /// The store cannot be asked.
+    /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The broker takes nothing.
+    /// The broker failed.
     #[error(transparent)]
     Broker(#[from] BrokerError),
-    /// What is dropped cannot be kept in the file.
+    /// The file of dropped letters failed.
     #[error(transparent)]
     Archive(#[from] ArchiveError),
-    /// A row of the desk is not a dead letter of this version.
+    /// The row is not a dead letter of this version.
     #[error("dead letter {id}: its row was altered or written by another version of ua")]
     Unreadable {
-        /// The row's id.
+        /// Id of the row.
         id: String,
     },
 }
@@ -50,53 +50,53 @@ pub enum DeskError {
 /// Dead letters of one cause class.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Group {
-    /// The name of the class; one of a newer `ua` is kept as it is.
+    /// Name of the class; classes of a newer `ua` keep their name.
     pub class: String,
-    /// How many there are.
+    /// Number of letters.
     pub count: u64,
-    /// When the first of them died.
+    /// Earliest time of death.
     pub oldest: Option<Timestamp>,
-    /// When the last of them died.
+    /// Latest time of death.
     pub newest: Option<Timestamp>,
 }
 
 impl Group {
-    /// What an operator does next about them.
+    /// Returns the operator's next step for this class.
     pub fn next_step(&self) -> &'static str {
         self.class.parse().map_or("upgrade this `ua`: it does not know the class", CauseClass::next_step)
     }
 }
 
-/// What became of one dead letter.
+/// Outcome of an operation for one dead letter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fate {
-    /// It would be replayed to this queue, or dropped.
+    /// Dry run: it would be replayed to this queue, or dropped.
     Would(Option<Queue>),
-    /// It is back in this queue, and its row says so.
+    /// Published to this queue, and the row is updated.
     Replayed(Queue),
-    /// It is in the file, and its row says so.
+    /// Written to the file, and the row is updated.
     Dropped,
-    /// It is in the queue or in the file, but its row still says `dead`: the store failed in between.
+    /// Published or written to the file, but the store failed and the row still says `dead`.
     RowBehind(Option<Queue>, String),
-    /// It was replayed as often as allowed before.
+    /// Already replayed this many times, which is the limit.
     TooOften(u32),
-    /// It is not waiting for an operator: replayed or dropped before.
+    /// Already replayed or dropped.
     NotDead(DeadState),
-    /// Somebody else has dealt with it, or it has died anew, this very moment.
+    /// Another operator changed the row, or the letter died again, during the operation.
     Overtaken,
-    /// There is none with this id.
+    /// No letter has this id.
     Missing,
-    /// It stays as it was, for this reason.
+    /// Unchanged, for this reason.
     Failed(String),
 }
 
 impl Fate {
-    /// True when what was asked for has been done.
+    /// True if the operation succeeded.
     pub fn is_done(&self) -> bool {
         matches!(self, Self::Would(_) | Self::Replayed(_) | Self::Dropped)
     }
 
-    /// One word for it, for those who count.
+    /// Returns the name for counts.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Would(_) => "would",
@@ -135,10 +135,10 @@ impl fmt::Display for Fate {
     }
 }
 
-/// The dead letters that fit the filter, counted by cause class, the most frequent first.
+/// Returns the number of matching dead letters per cause class, most frequent first.
 ///
 /// # Errors
-/// When the store cannot be asked.
+/// If the store fails.
 pub async fn groups(store: &Store, filter: &Filter) -> Result<Vec<Group>, DeskError> {
     let mut groups: Vec<Group> = Vec::new();
     for query in filter.queries() {
@@ -162,19 +162,19 @@ impl Group {
     }
 }
 
-/// What a list shows.
+/// A list of dead letters.
 #[derive(Debug, Default)]
 pub struct Listed {
-    /// The dead letters, the latest first, without their messages.
+    /// The dead letters, latest first, without their messages.
     pub letters: Vec<DeadLetter>,
-    /// The ids of rows that this version cannot read.
+    /// Ids of rows that this version cannot read.
     pub unreadable: Vec<String>,
 }
 
-/// The dead letters that fit the filter, the latest first, `limit` at most. A row of another version hides no other.
+/// Returns at most `limit` matching dead letters, latest first. Unreadable rows are listed apart.
 ///
 /// # Errors
-/// When the store cannot be asked.
+/// If the store fails.
 pub async fn list(store: &Store, filter: &Filter, limit: usize) -> Result<Listed, DeskError> {
     let Listed { mut letters, mut unreadable } = Listed::default();
     for query in filter.queries() {
@@ -191,14 +191,14 @@ pub async fn list(store: &Store, filter: &Filter, limit: usize) -> Result<Listed
     Ok(Listed { letters, unreadable })
 }
 
-/// The dead letter with this id, message included.
+/// Returns the dead letter with this id, including its message.
 ///
 /// # Errors
-/// When the store cannot be asked, or the row cannot be read.
+/// If the store fails or the row is unreadable.
 pub async fn show(store: &Store, id: &str) -> Result<Option<DeadLetter>, DeskError> {
     let Some(hit) = store.get(Kind::Deadletters, id).await? else { return Ok(None) };
     let mut letter = row::read(&hit)?;
-    // Pieces are missing where the letter was dropped: the message is in the file then.
+    // A dropped letter has no pieces: its message is in the file.
     pieces::join(store, &mut letter).await?;
     Ok(Some(letter))
 }

@@ -1,5 +1,5 @@
-//! Large messages of dead letters, in several documents: a search engine under load refuses one large request for ever,
-//! and a letter that is refused for ever would never leave its queue.
+//! Splits large messages of dead letters into several documents: a search engine under load refuses a large request
+//! forever, and a letter refused forever would never leave its queue.
 
 use messages::DeadLetter;
 use serde::{Deserialize, Serialize};
@@ -7,7 +7,7 @@ use store::{Batch, Kind, Split, Store, StoreError};
 
 use super::row::{Noted, noted};
 
-/// Bytes of base64 in a piece. A multiple of four: each piece is base64 by itself.
+/// Base64 bytes per piece; a multiple of four, so that each piece is valid base64.
 const PIECE: usize = 4 << 20;
 
 /// A document with a part of a message.
@@ -18,10 +18,10 @@ struct Piece<'a> {
     body: std::borrow::Cow<'a, str>,
 }
 
-/// Moves a large message out of its letter into documents of their own, a request for each. The letter's row is written
-/// after them: an end in between leaves documents that the next attempt writes again.
+/// Moves a large message from its letter into separate documents, one request each. The letter's row is written after
+/// them, so an interruption leaves documents that the next attempt overwrites.
 ///
-/// Returns why a piece is not written, if one is not; `Err` is for a store that is away.
+/// Returns the reason if the store refuses a piece; `Err` if the store fails.
 pub(crate) async fn part(
     store: &Store,
     letter: &mut DeadLetter,
@@ -57,7 +57,7 @@ pub(crate) async fn part(
     Ok(Ok(()))
 }
 
-/// Brings a message that lies in pieces back into its letter; false when a piece is missing.
+/// Restores a message from its pieces; returns false if one is missing.
 pub(super) async fn join(store: &Store, letter: &mut DeadLetter) -> Result<bool, StoreError> {
     let mut body = String::new();
     for piece in 0..letter.pieces {
@@ -73,8 +73,7 @@ pub(super) async fn join(store: &Store, letter: &mut DeadLetter) -> Result<bool,
     Ok(true)
 }
 
-/// Removes the pieces of a message that is kept elsewhere. A piece that cannot be removed is overwritten when the same
-/// letter dies again.
+/// Deletes the pieces of a dropped message. A piece that remains is overwritten if the letter dies again.
 pub(super) async fn remove(store: &Store, letter: &DeadLetter, version: i64) -> Result<(), String> {
     let mut batch = Batch::new();
     for piece in 0..letter.pieces {

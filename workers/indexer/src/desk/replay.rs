@@ -1,4 +1,4 @@
-//! Replaying: a confirmed publish of many letters at once, each to the replay lane of its origin, then their rows.
+//! Replays letters: a confirmed publish of many at once, each to the replay lane of its origin, then their rows.
 
 use std::collections::{BTreeMap, HashSet};
 use std::time::{Duration, Instant};
@@ -12,26 +12,25 @@ use super::choice::{Choice, Walk};
 use super::row::{self, Noted, Row};
 use super::{DeskError, Fate};
 
-/// How long a full queue of documents is waited for that does not get emptier.
+/// Timeout of a full document queue that does not shrink.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// How often a full queue is looked at.
+/// Poll interval of a full queue.
 const LOOK: Duration = Duration::from_millis(200);
 
-/// How letters are replayed.
+/// Options of a replay.
 #[derive(Debug, Clone, Copy)]
 pub struct Replaying {
-    /// A letter that was replayed so often is left where it is.
+    /// Replays per letter after which it is skipped.
     pub max_replays: u32,
 }
 
-/// Publishes dead letters again, each to the replay lane of its origin, notes it in their rows, and tells of each
-/// letter what became of it. Without a broker it only tells what would be done.
+/// Replays dead letters, each to the replay lane of its origin, updates their rows, and reports each letter's [`Fate`].
+/// Without a broker it only reports what it would do.
 ///
-/// First the confirmed publish, then the row: an end in between leaves the letter in both places, never in none.
+/// The publish is confirmed before the row is written: an interruption leaves the letter in both places, never in none.
 ///
 /// # Errors
-/// When the store or the broker cannot be asked; what was told until then is done. What is amiss with one letter
-/// is its own [`Fate`].
+/// If the store or the broker fails; letters reported before are done. A failure of one letter is its own [`Fate`].
 pub async fn replay(
     store: &Store,
     broker: Option<&Broker>,
@@ -66,7 +65,7 @@ pub async fn replay(
     Ok(())
 }
 
-/// Why a letter is not replayed, by what is known of it without its message.
+/// Returns why a letter cannot be replayed, judged by its row without the message.
 fn hindrance(letter: &DeadLetter, how: Replaying) -> Option<Fate> {
     if letter.replays >= how.max_replays {
         return Some(Fate::TooOften(letter.replays));
@@ -77,7 +76,7 @@ fn hindrance(letter: &DeadLetter, how: Replaying) -> Option<Fate> {
     })
 }
 
-/// Why the message of a letter cannot be sent, if it cannot.
+/// Returns why a letter's message cannot be sent, if so.
 fn unsendable(letter: &DeadLetter) -> Option<String> {
     match letter.body_bytes() {
         Err(_) => Some("its message is no longer base64".to_owned()),
@@ -134,7 +133,7 @@ async fn note(
     let behind = |why: String| Fate::RowBehind(Some(queue.clone()), why);
     for (at, row) in rows.iter().enumerate() {
         let fate = match &noted {
-            // It has died again already, or somebody replayed it, too: it is on its way all the same.
+            // If it has died again, or another operator replayed it, too, it is published all the same.
             Ok(noted) => match noted.get(at) {
                 Some(Noted::Yes | Noted::Overtaken) => Fate::Replayed(queue.clone()),
                 Some(Noted::No(why)) => behind(why.clone()),
@@ -156,17 +155,17 @@ fn message(row: &Row, queue: &Queue) -> Option<Message> {
     Some(message)
 }
 
-/// How a publish ended.
+/// Result of a publish.
 struct Published {
-    /// The ids of those that are not confirmed.
+    /// Ids of unconfirmed messages.
     refused: HashSet<String>,
-    /// Why they are not.
+    /// Reason for these.
     why: String,
-    /// The broker as a whole takes nothing.
+    /// Set if the broker itself failed.
     error: Option<BrokerError>,
 }
 
-/// Publishes to one queue; a queue of documents that is full is waited for as long as it takes some.
+/// Publishes to one queue. Waits for a full document queue while it shrinks.
 async fn publish(broker: &Broker, mut messages: Vec<Message>) -> Published {
     let ids =
         |messages: &[Message]| messages.iter().map(|message| message.headers.message_id.clone()).collect();

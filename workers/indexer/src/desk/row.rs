@@ -1,48 +1,46 @@
-//! Rows of the desk: read, and written many at once.
+//! Reads rows of the desk, and writes many at once.
 //!
-//! A row's version is its place in the letter's story, not a time: what an operator did to a letter gets the number
-//! behind that of the row it was done to, and a new death of the letter one that is larger still. So a letter that
-//! dies again at once is not written over by the note of its replay, however the clocks of the machines differ.
+//! A row's version orders the letter's history, independent of the machines' clocks: an operator's note is the version
+//! it read plus one, a new death at least plus two. So a note of a replay never overwrites an immediate new death.
 
 use messages::DeadLetter;
 use store::{Batch, Hit, Kind, Split, Store, StoreError, Verdict};
 
 use super::DeskError;
 
-/// A row as it was read.
+/// A row and its version.
 #[derive(Debug)]
 pub(super) struct Row {
     pub(super) letter: DeadLetter,
     pub(super) version: i64,
 }
 
-/// The version of a note about what was done to a row.
+/// Returns the version of a note on a row.
 pub(super) fn after(version: i64) -> i64 {
     version.saturating_add(1)
 }
 
-/// The version of a new death, `at` this millisecond, of a letter whose row there is.
+/// Returns the version of a new death at `at`, in milliseconds, of a letter that has a row.
 pub(crate) fn beyond(version: i64, at: i64) -> i64 {
     at.max(version.saturating_add(2))
 }
 
-/// Reads a row.
 pub(super) fn read(hit: &Hit) -> Result<DeadLetter, DeskError> {
     serde_json::from_str(hit.source.get()).map_err(|_| DeskError::Unreadable { id: hit.id.clone() })
 }
 
-/// What became of the note about a letter.
+/// Outcome of a note.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Noted {
-    /// It is in the row.
+    /// Written.
     Yes,
-    /// The row has gone on meanwhile, and says something newer.
+    /// The row has a newer version.
     Overtaken,
-    /// It is not, for this reason.
+    /// Not written, for this reason.
     No(String),
 }
 
-/// Writes rows, each with the version of a note; one outcome each. `Err` is for the store as a whole.
+/// Writes rows as notes; returns one outcome each. `Err` if the store fails.
 pub(super) async fn note(store: &Store, rows: &[Row]) -> Result<Vec<Noted>, StoreError> {
     let mut batch = Batch::new();
     for Row { letter, version } in rows {
@@ -52,12 +50,12 @@ pub(super) async fn note(store: &Store, rows: &[Row]) -> Result<Vec<Noted>, Stor
         return Ok(Vec::new());
     }
     let mut verdicts = store.bulk(&batch).await?;
-    // Without a verdict nothing is known.
+    // Without a verdict, the outcome is unknown.
     verdicts.resize(rows.len(), Verdict::Busy { reason: "the store gave no verdict".to_owned() });
     Ok(verdicts.into_iter().map(noted).collect())
 }
 
-/// What a verdict says of a note.
+/// Converts a verdict into the outcome of a note.
 pub(super) fn noted(verdict: Verdict) -> Noted {
     match verdict {
         Verdict::Indexed => Noted::Yes,
@@ -70,7 +68,7 @@ pub(super) fn noted(verdict: Verdict) -> Noted {
     }
 }
 
-/// Has lists show what was done so far. Where that is not allowed they show it a little later.
+/// Makes changes visible to searches. If refresh is not allowed, they become visible later.
 pub(super) async fn show(store: &Store) {
     let _ = store.refresh().await;
 }
@@ -83,7 +81,7 @@ pub(crate) fn push(
     version: i64,
 ) -> Result<(), StoreError> {
     let index = Kind::Deadletters.index(Split::default(), jiff::civil::Date::default());
-    // A message that lies in pieces may be in the letter, too: it was brought back to be sent.
+    // A letter with pieces may contain its message, too, if it was restored for sending.
     let short = (letter.pieces > 0 && !letter.body.is_empty())
         .then(|| DeadLetter { body: String::new(), ..letter.clone() });
     let row = short.as_ref().unwrap_or(letter);

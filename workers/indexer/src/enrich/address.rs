@@ -1,9 +1,9 @@
-//! Which addresses can have a place at all.
+//! Decides which addresses can have a place.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// The address as a file of places knows it, an IPv4 address in IPv6 clothes unwrapped; `None` for one that is private
-/// or reserved (RFC 6890), behind which nobody's place can be known.
+/// Returns the address to look up, with IPv4-mapped IPv6 unwrapped; `None` for a private or reserved one (RFC 6890),
+/// which has no known place.
 pub(super) fn public(address: IpAddr) -> Option<IpAddr> {
     let address = address.to_canonical();
     let public = match address {
@@ -16,7 +16,7 @@ pub(super) fn public(address: IpAddr) -> Option<IpAddr> {
 fn is_public_4(address: Ipv4Addr) -> bool {
     let [first, second, third, _] = address.octets();
     let reserved = match (first, second) {
-        // This network, shared by carriers, protocol assignments, benchmarks; multicast and all above it.
+        // This network, carrier-grade NAT, protocol assignments, benchmarks; multicast and above.
         (0 | 224.., _) | (100, 64..=127) | (198, 18 | 19) => true,
         (192, 0) => third == 0,
         _ => false,
@@ -30,7 +30,7 @@ fn is_public_4(address: Ipv4Addr) -> bool {
 
 fn is_public_6(address: Ipv6Addr) -> bool {
     let [first, second, ..] = address.segments();
-    // Only 2000::/3 is handed out; 2001:db8::/32 and 3fff::/20 in it are for documentation.
+    // Only 2000::/3 is assigned; in it, 2001:db8::/32 and 3fff::/20 are for documentation.
     let global = first & 0xe000 == 0x2000;
     let documentation = (first == 0x2001 && second == 0x0db8) || (first == 0x3fff && second < 0x1000);
     global && !documentation

@@ -1,5 +1,5 @@
-//! User agents: the program, the system and the device behind them, by the rules of the User Agent String Parser
-//! project (uap-core), which the old index used, too. The rules are built into the program.
+//! Parses user agents into program, system and device, by the built-in rules of the User Agent String Parser project
+//! (uap-core), which the old index used, too.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -11,15 +11,15 @@ use ua_parser::{Regexes, device, os, user_agent};
 
 use super::rules::Rules;
 
-/// What a server keeps of a user agent, and so is looked at and kept here.
+/// Characters of a user agent that a server stores, and that are parsed and stored here.
 const LONGEST: usize = 255;
-/// So many user agents are remembered; a term's players have some thousands.
+/// Cached user agents; a term's players have some thousands.
 const REMEMBERED: u64 = 4_096;
 const RULES: &str = include_str!("agent_rules.json");
-/// What the rules call what they do not know.
+/// The rules' name for unknown values.
 const OTHER: &str = "Other";
 
-/// A user agent taken apart, by the field names of Logstash's filter `useragent`.
+/// A parsed user agent, with the field names of Logstash's filter `useragent`.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Agent {
     name: String,
@@ -29,7 +29,7 @@ pub(crate) struct Agent {
     minor: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     patch: Option<String>,
-    /// The system and its version, for example `Mac OS X 10.15.7`.
+    /// System and version, for example `Mac OS X 10.15.7`.
     os: String,
     os_name: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -39,7 +39,7 @@ pub(crate) struct Agent {
     device: String,
 }
 
-/// A user agent as it is kept: at most 255 characters, control characters as spaces; `None` when nothing is left.
+/// Returns a user agent as stored: at most 255 characters, control characters as spaces; `None` if nothing remains.
 pub(crate) fn agent_text(text: &str) -> Option<Cow<'_, str>> {
     let end = text.char_indices().nth(LONGEST).map_or(text.len(), |(end, _)| end);
     let cut = text.get(..end).unwrap_or_default().trim_matches(|c: char| c.is_whitespace() || c.is_control());
@@ -52,9 +52,9 @@ pub(crate) fn agent_text(text: &str) -> Option<Cow<'_, str>> {
     Some(Cow::Borrowed(cut))
 }
 
-/// Takes user agents apart and remembers what it found.
+/// Parser and cache of user agents.
 pub(super) struct Agents {
-    /// Read when the first user agent comes: where none does, they cost nothing.
+    /// Loaded with the first user agent, so that sources without user agents use no memory.
     rules: OnceLock<Option<AllRules>>,
     known: Cache<Box<str>, Arc<Agent>>,
 }
@@ -90,7 +90,7 @@ struct AllRules {
 }
 
 impl AllRules {
-    /// `None` cannot be: a test reads the same ones.
+    /// `None` is impossible: a test loads the same rules.
     fn read() -> Option<Self> {
         let rules: Regexes<'static> = serde_json::from_str(RULES).ok()?;
         Some(Self {

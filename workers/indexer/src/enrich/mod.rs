@@ -1,5 +1,4 @@
-//! What follows from an address and from a user agent: where somebody was, and with which program. Must not know of
-//! documents, pages or sources.
+//! Derives places from addresses and programs from user agents. Independent of documents, pages and sources.
 
 mod address;
 mod agent;
@@ -27,9 +26,9 @@ pub(crate) use agent::{Agent, agent_text};
 pub(crate) use place::Place;
 pub use places::PlacesError;
 
-/// Tells places and programs. Cheap to clone: all clones share one file of places and what they have read so far.
+/// Looks up places and programs. Cheap to clone: clones share the file of places and the caches.
 ///
-/// The default tells programs only.
+/// The default looks up programs only.
 #[derive(Debug, Clone, Default)]
 pub struct Enricher {
     places: Option<Arc<Places>>,
@@ -37,41 +36,41 @@ pub struct Enricher {
 }
 
 impl Enricher {
-    /// One that tells places by a `MaxMind` DB file of cities or countries: `GeoLite2`, `GeoIP2`, DB-IP. The file stays
-    /// open and is asked by position, so that it takes some megabytes of memory, however large it is. A new one over its
-    /// name is seen by [`Enricher::refresh`].
+    /// Creates an enricher with a `MaxMind` DB file of cities or countries: `GeoLite2`, `GeoIP2`, DB-IP. The file stays
+    /// open and is read by position, so it uses a few megabytes of memory, whatever its size. [`Enricher::refresh`]
+    /// detects a replaced file.
     ///
     /// # Errors
-    /// When the file cannot be read, or is none of these.
+    /// If the file cannot be read or is not such a database.
     pub fn with_places(path: &Path) -> Result<Self, PlacesError> {
         let places = Places::open(path, Instant::now())?;
         Ok(Self { places: Some(Arc::new(places)), agents: Arc::default() })
     }
 
-    /// What the file of places is, as in `GeoLite2-City of 2026-01-02`; `None` without one.
+    /// Returns type and date of the file, as in `GeoLite2-City of 2026-01-02`; `None` without one.
     pub fn places(&self) -> Option<String> {
         Some(self.places.as_ref()?.current().about())
     }
 
-    /// Looks, once a minute, whether the file of places has changed, and takes it then; at once where an answer showed
-    /// that it was written over in place, which leaves no places until then. A new file that is none is told of once, and
-    /// the one before stays in use.
+    /// Checks once a minute whether the file has changed, and reopens it then. A file overwritten in place gives no
+    /// places; then it checks at once, and every second. An unusable new file is logged once, and the previous one
+    /// stays in use.
     pub async fn refresh(&self) {
         let now = Instant::now();
         let Some(places) = self.places.as_ref().filter(|places| places.is_due(now)) else { return };
         let places = Arc::clone(places);
-        // To open a file may wait for the disk and for the file's clock, which would hold up what else runs on this
-        // thread. A panic in there is told by the runtime and costs no more than a look.
+        // Opening may wait for the disk and the file's clock, which would block this thread. A panic is logged by the
+        // runtime and only skips a check.
         let _ = tokio::task::spawn_blocking(move || places.refresh(now)).await;
     }
 
-    /// This enricher for the length of a page: all of it is told by one and the same file.
+    /// Returns a snapshot for one page, so that all its rows use the same file.
     pub(crate) fn view(&self) -> View<'_> {
         View { places: self.places.as_ref().map(|places| places.current()), agents: &self.agents }
     }
 }
 
-/// An enricher at one moment.
+/// A snapshot of an enricher.
 #[derive(Debug)]
 pub(crate) struct View<'e> {
     places: Option<Arc<Opened>>,
@@ -79,18 +78,18 @@ pub(crate) struct View<'e> {
 }
 
 impl View<'_> {
-    /// Where an address is, if it is one of the public internet and the file knows it.
+    /// Returns the place of a public address, if the file contains it.
     pub(crate) fn place(&self, address: IpAddr) -> Option<Arc<Place>> {
         self.places.as_deref()?.place(address)
     }
 
-    /// The program behind a user agent that went through [`agent_text`].
+    /// Returns the program of a user agent normalised by [`agent_text`].
     pub(crate) fn agent(&self, text: &str) -> Option<Arc<Agent>> {
         self.agents.agent(text)
     }
 }
 
-/// Entry for the fuzz targets: the places of some addresses by a file that nobody writes meanwhile.
+/// Entry point for the fuzz targets: places of addresses from a file that does not change.
 #[doc(hidden)]
 pub fn fuzz(path: &Path, addresses: &[IpAddr]) -> Result<Vec<String>, String> {
     let database = database::Database::of_settled(path).map_err(|fault| fault.to_string())?;
@@ -102,7 +101,7 @@ pub fn fuzz(path: &Path, addresses: &[IpAddr]) -> Result<Vec<String>, String> {
         .collect()
 }
 
-/// Writes what documents share.
+/// Serialises a shared value.
 pub(crate) fn shared<T: Serialize, S: Serializer>(
     what: &Option<Arc<T>>,
     serializer: S,

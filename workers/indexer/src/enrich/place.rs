@@ -1,10 +1,10 @@
-//! A place, out of a record of the file and as a document holds it.
+//! A place: read from a file's record, written into a document.
 
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-/// Where an address is, by the field names of Logstash's filter `geoip`, so that old dashboards read it.
+/// Place of an address, with the field names of Logstash's filter `geoip`, so that old dashboards work.
 #[derive(Debug, PartialEq, Serialize)]
 pub(crate) struct Place {
     ip: IpAddr,
@@ -26,14 +26,14 @@ pub(crate) struct Place {
     continent_code: Option<Box<str>>,
 }
 
-/// Degrees, as `geo_point` takes them.
+/// Degrees in the format of `geo_point`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 struct Point {
     lat: f64,
     lon: f64,
 }
 
-/// What is read of a record of a file of cities or countries: names in English.
+/// The used part of a record in a file of cities or countries, with English names.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Record {
@@ -66,7 +66,7 @@ struct Coordinates {
 }
 
 impl Record {
-    /// The place of `ip`; `None` when the record says nothing of it.
+    /// Returns the place of `ip`; `None` if the record has no used field.
     pub(super) fn place(self, ip: IpAddr) -> Option<Place> {
         let location = self.location.point();
         let place = Place {
@@ -101,7 +101,7 @@ impl Place {
 }
 
 impl Coordinates {
-    /// A search engine refuses a whole document for degrees there are not.
+    /// Returns the point if valid: a search engine refuses a whole document for degrees out of range.
     fn point(&self) -> Option<Point> {
         let (lat, lon) = (self.latitude?, self.longitude?);
         ((-90.0..=90.0).contains(&lat) && (-180.0..=180.0).contains(&lon)).then_some(Point { lat, lon })

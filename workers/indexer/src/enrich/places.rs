@@ -1,5 +1,4 @@
-//! The file of places: opened once, taken anew when it has changed, never let go for a worse one. Must not know how it is
-//! read.
+//! The file of places: opened, reopened after a change, never replaced by an unusable one. Independent of its format.
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -16,35 +15,35 @@ use super::address::public;
 use super::database::{Database, Fault, Stamp};
 use super::place::{Place, Record};
 
-/// How often it is looked whether the file has changed.
+/// Interval of checks for a changed file.
 const EVERY: Duration = Duration::from_secs(60);
-/// How often while there is none to answer, since the one in use was written over: what writes may take a while.
+/// Interval while the file in use is overwritten and gives no places: the write may take a while.
 const EVERY_WHILE_LOST: Duration = Duration::from_secs(1);
-/// So many addresses are remembered with their places: a term's viewers come again and again.
+/// Cached addresses: a term's viewers return often.
 const REMEMBERED: u64 = 8_192;
 
-/// Why a file cannot tell places.
+/// Error of an unusable file of places.
 #[derive(Debug, thiserror::Error)]
 pub enum PlacesError {
-    /// It cannot be read.
+    /// The file cannot be read.
     #[error("{} cannot be read: {why}", path.display())]
     Unreadable {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// Why.
+        /// Reason.
         why: String,
     },
-    /// It is something else, or broken.
+    /// The file has another content, or is broken.
     #[error("{} is no usable MaxMind database of cities or countries: {why}", path.display())]
     Unusable {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// Why.
+        /// Reason.
         why: String,
     },
 }
 
-/// A file of places and what was last seen of it.
+/// A file of places and its last check.
 #[derive(Debug)]
 pub(super) struct Places {
     path: PathBuf,
@@ -52,35 +51,35 @@ pub(super) struct Places {
     seen: Mutex<Seen>,
 }
 
-/// The last look at the file.
+/// The last check of the file.
 #[derive(Debug)]
 struct Seen {
     at: Instant,
     stamp: Option<Stamp>,
-    /// It was known that the file in use is lost.
+    /// True if it was known that the file in use is lost.
     lost: bool,
 }
 
 impl Places {
     pub(super) fn open(path: &Path, now: Instant) -> Result<Self, PlacesError> {
-        // The stamp is taken first: a file that changes while it is read then looks changed at the next look.
+        // Before opening: a file that changes meanwhile then looks changed at the next check.
         let stamp = std::fs::metadata(path).ok().as_ref().map(Stamp::of);
         let current = RwLock::new(Arc::new(Opened::open(path)?));
         Ok(Self { path: path.to_owned(), current, seen: Mutex::new(Seen { at: now, stamp, lost: false }) })
     }
 
-    /// The file as it was last taken.
+    /// Returns the file in use.
     pub(super) fn current(&self) -> Arc<Opened> {
         Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// True when it is time to look at the file again and nobody does so already.
+    /// True if a check is due and no other thread is checking.
     pub(super) fn is_due(&self, now: Instant) -> bool {
         self.seen.try_lock().is_ok_and(|seen| seen.is_due(now, self.current().is_lost()))
     }
 
-    /// Looks at the file, if it is time, and takes it if it has changed. A file that is gone or broken is told of once
-    /// and changes nothing.
+    /// Checks the file if due, and reopens it after a change. A missing or broken file is logged once, and the previous
+    /// one stays in use.
     pub(super) fn refresh(&self, now: Instant) {
         let Ok(mut seen) = self.seen.try_lock() else { return };
         let lost = self.current().is_lost();
@@ -100,7 +99,7 @@ impl Places {
                 *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(opened);
                 seen.lost = false;
             }
-            // While it is being written it is another one at every look.
+            // While it is being written, it differs at every check.
             Err(error) if told => debug!("{error}"),
             Err(error) if lost => {
                 warn!("{error}; documents may go without places until it is one (GEOLITE_PATH)");
@@ -111,7 +110,7 @@ impl Places {
 }
 
 impl Seen {
-    /// At once when the file in use was lost since the last look.
+    /// True at once if the file in use was lost since the last check.
     fn is_due(&self, now: Instant, lost: bool) -> bool {
         let every = if lost { EVERY_WHILE_LOST } else { EVERY };
         lost != self.lost || now.saturating_duration_since(self.at) >= every
@@ -122,9 +121,9 @@ impl Seen {
 pub(super) struct Opened {
     database: Database,
     known: Cache<IpAddr, Option<Arc<Place>>>,
-    /// That a record is broken was told.
+    /// True after a broken record was logged.
     told: AtomicBool,
-    /// It was written over: it knows no more than what was read of it, and that was told.
+    /// True after the file was overwritten, which was logged. Then only cached places are available.
     lost: AtomicBool,
 }
 
@@ -144,7 +143,7 @@ impl Opened {
             fault => unusable(fault.to_string()),
         })?;
         let holds = database.about().database_type.to_ascii_lowercase();
-        // Others have the same form: one of networks' owners would be taken without a word and tell nothing.
+        // Other databases have the same format: one of network owners would be accepted and contain no places.
         if !["city", "country", "enterprise"].iter().any(|kind| holds.contains(kind)) {
             return Err(unusable("it holds something else".to_owned()));
         }
@@ -156,12 +155,12 @@ impl Opened {
         })
     }
 
-    /// What the file is: its type, and the date on which it was made.
+    /// Returns type and build date of the file.
     pub(super) fn about(&self) -> String {
         let about = self.database.about();
         let made = i64::try_from(about.build_epoch).ok().and_then(|at| Timestamp::from_second(at).ok());
         let made = made.map(|made| TimeZone::UTC.to_datetime(made).date());
-        // It is printed: nothing but what a type is made of.
+        // The type is printed, so only printable ASCII is kept.
         let kind: String = about.database_type.chars().filter(char::is_ascii_graphic).take(64).collect();
         match made {
             Some(made) => format!("{kind} of {made}"),
@@ -169,7 +168,7 @@ impl Opened {
         }
     }
 
-    /// Where an address is.
+    /// Returns the place of an address.
     pub(super) fn place(&self, address: IpAddr) -> Option<Arc<Place>> {
         let ip = public(address)?;
         if let Some(place) = self.known.get(&ip) {
@@ -186,7 +185,7 @@ impl Opened {
         place
     }
 
-    /// A broken record is as good as none, and so is one that was written over: either is told of once for each file.
+    /// Logs a broken record or an overwritten file, each once per file. Both count as no place.
     fn tell(&self, fault: &Fault) {
         if let Fault::Changed = fault {
             if !self.lost.swap(true, Ordering::Relaxed) {

@@ -1,9 +1,8 @@
-//! Rules for user agents of which each is compiled when a text first comes that it may match: a university sees a
-//! twentieth of the thousand there are, and compiled, all of them take some 25 MiB. Must not know what a rule tells.
+//! Rules for user agents, compiled on first use: a university needs a twentieth of the thousand rules, and all of them
+//! compiled take some 25 MiB. Independent of a rule's result.
 //!
-//! Which rules may match is told by the prefilter that `ua-parser` itself puts before its rules: the pieces of text
-//! (`iphone`, `build/`) that a rule cannot do without. What comes out is what its own extractor gives; a test holds them
-//! together.
+//! A prefilter, the same as in `ua-parser`, selects the rules that may match, by substrings (`iphone`, `build/`) that a
+//! rule requires. `ua-parser`'s own extractor produces the result; a test compares both.
 
 #[cfg(test)]
 mod tests;
@@ -16,12 +15,12 @@ use regex_filtered::model::Model;
 use regex_syntax::ParserBuilder;
 use ua_parser::{device, os, user_agent};
 
-/// Shorter pieces, in bytes, are in nearly every user agent.
+/// Minimum bytes of a substring: shorter ones are in nearly every user agent.
 const SHORTEST: usize = 2;
 
 /// A rule of one of the three kinds of `ua-parser`.
 pub(super) trait Rule: Send + 'static {
-    /// What this one rule tells of a text.
+    /// The compiled rule, which extracts a result.
     type Compiled;
 
     fn pattern(&self) -> &str;
@@ -30,11 +29,11 @@ pub(super) trait Rule: Send + 'static {
         false
     }
 
-    /// `None` for a rule that is none.
+    /// Returns `None` for an invalid rule.
     fn compile(self) -> Option<Self::Compiled>;
 }
 
-/// Rules of one kind, in the order in which they are asked.
+/// Rules of one kind in order of priority.
 pub(super) struct Rules<C> {
     pieces: AhoCorasick,
     needs: Mapper,
@@ -44,7 +43,7 @@ pub(super) struct Rules<C> {
 type Lazy<C> = LazyLock<Option<C>, Box<dyn FnOnce() -> Option<C> + Send>>;
 
 impl<C> Rules<C> {
-    /// `None` when a pattern is none.
+    /// Returns `None` if a pattern is invalid.
     pub(super) fn new<R: Rule<Compiled = C>>(rules: Vec<R>) -> Option<Self> {
         let mut needs = Builder::new(SHORTEST);
         for rule in &rules {
@@ -55,7 +54,7 @@ impl<C> Rules<C> {
         Some(Self { pieces, needs, rules: rules.into_iter().map(lazy).collect() })
     }
 
-    /// What the first rule that matches tells.
+    /// Returns the result of the first matching rule.
     pub(super) fn first<'t, T>(
         &'t self,
         text: &'t str,
@@ -68,8 +67,8 @@ impl<C> Rules<C> {
     }
 }
 
-/// What a text must have for a rule to match it. `ua-parser` makes `\d` and the like ASCII and long repetitions
-/// endless before it compiles: as the pattern stands it asks for less than that, never for more.
+/// Returns the substrings that a match requires. `ua-parser` makes `\d` and the like ASCII, and long repetitions
+/// unbounded, before it compiles; the original pattern requires less, never more.
 fn need<R: Rule>(rule: &R) -> Option<Model> {
     let pattern =
         ParserBuilder::new().case_insensitive(rule.ignores_case()).build().parse(rule.pattern()).ok()?;

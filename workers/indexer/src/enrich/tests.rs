@@ -10,7 +10,7 @@ use super::*;
 
 const HERE: &str = "81.2.69.142";
 
-/// A file of places in a folder of its own.
+/// A file of places in a temporary folder.
 struct File {
     folder: tempfile::TempDir,
 }
@@ -26,14 +26,14 @@ impl File {
         self.folder.path().join("places.mmdb")
     }
 
-    /// As geoipupdate does: a new file beside it, moved over it.
+    /// Replaces the file as geoipupdate does: writes a new file and renames it.
     fn write(&self, bytes: &[u8]) {
         let new = self.folder.path().join("new.mmdb");
         std::fs::write(&new, bytes).unwrap();
         std::fs::rename(new, self.path()).unwrap();
     }
 
-    /// In place, over the bytes there are.
+    /// Overwrites the file in place.
     fn write_over(&self, bytes: &[u8]) {
         std::fs::write(self.path(), bytes).unwrap();
     }
@@ -94,7 +94,7 @@ fn a_changed_file_is_taken_once_a_minute_and_a_worse_one_never() {
         places.refresh(now);
         (due, name())
     };
-    // Every text has a length of its own: a change shows even on a file system whose clock is coarse.
+    // The texts differ in length, so that a change is visible even with coarse file times.
     file.write(&cities("Londinium"));
     assert_eq!(look(59), (false, json!("London")));
     assert_eq!(look(60), (true, json!("Londinium")));
@@ -106,7 +106,7 @@ fn a_changed_file_is_taken_once_a_minute_and_a_worse_one_never() {
     assert_eq!(look(240), (true, json!("Trinovantum")));
 }
 
-/// A file of 200 networks, in which no two names have the same block.
+/// Returns a file of 200 networks whose names are all in different blocks.
 fn many(name: &str) -> Vec<u8> {
     let networks = (0..200_u8).map(|number| {
         let mut record = city(name, "England", ("GB", "United Kingdom"), (51.5, -0.1));
@@ -135,7 +135,7 @@ fn a_file_that_is_written_over_is_taken_anew_at_once_and_tells_no_wrong_place() 
     assert_eq!((name("81.2.7.1"), name("81.2.8.1")), (json!("London"), Value::Null));
     assert_eq!((name("81.2.9.1"), told().len()), (Value::Null, 1));
     assert!(told()[0].contains("move a new file over the old one"), "{:?}", told());
-    // It is half a file still: that is told once, and looked at again after a second.
+    // The file is still incomplete: logged once, and checked again after a second.
     assert!(places.is_due(at(2)));
     places.refresh(at(2));
     assert!(!places.is_due(at(1_001)) && places.is_due(at(1_002)));
@@ -148,7 +148,7 @@ fn a_file_that_is_written_over_is_taken_anew_at_once_and_tells_no_wrong_place() 
     places.refresh(at(2_002));
     assert_eq!((name("81.2.7.1"), name("81.2.8.1")), (json!("Berlin"), json!("Berlin")));
     assert!(!places.is_due(at(62_001)) && places.is_due(at(62_002)), "from now on once a minute again");
-    // The next one is told of as the first one was.
+    // The next overwrite is logged as the first one was.
     file.write_over(&many("Vienna"));
     assert_eq!((name("81.2.9.1"), told().len()), (Value::Null, 3));
     assert!(places.is_due(at(2_003)));
@@ -156,7 +156,7 @@ fn a_file_that_is_written_over_is_taken_anew_at_once_and_tells_no_wrong_place() 
     assert_eq!((name("81.2.9.1"), told().len()), (json!("Vienna"), 3));
 }
 
-/// What was warned of.
+/// Collects warnings.
 #[derive(Debug, Clone, Default)]
 struct Warnings(Arc<Mutex<Vec<String>>>);
 
@@ -213,7 +213,7 @@ fn what_is_no_file_of_places_is_an_error_of_one_line_that_names_it() {
 fn a_file_with_any_byte_broken_tells_a_place_or_none_and_never_panics() {
     let whole = cities("London");
     let folder = tempfile::tempdir().unwrap();
-    // All are written first: to open a file waits until its clock has gone on.
+    // All files are written first, because opening one waits for its clock.
     let files: Vec<_> = (0..whole.len())
         .map(|position| {
             let mut broken = whole.clone();

@@ -1,15 +1,15 @@
-//! The family of a device out of Zoom's free text. The text itself is kept beside it.
+//! Derives a device's family from Zoom's free text, which is kept as well.
 
-/// The family of what a participant joined with, one word of a closed list.
+/// Returns the family of a participant's device, a word of a closed list.
 ///
-/// Zoom's enumeration is not closed: live values are `WIN`, `win 11`, `iOs`, `Web Browser Chrome 129`, and
-/// several joined by ` + `, of which the first that says something counts.
+/// Zoom's values are an open set: `WIN`, `win 11`, `iOs`, `Web Browser Chrome 129`, and several joined by ` + `, of
+/// which the first non-empty one counts.
 pub(crate) fn family(text: &str) -> &'static str {
     let part = text.split('+').map(str::trim).find(|part| !part.is_empty()).unwrap_or_default();
     RULES.iter().find(|(word, _)| holds(part, word)).map_or("other", |(_, family)| family)
 }
 
-/// The first rule that holds decides, so that the longer names stand before the words they contain.
+/// The first matching rule counts, so longer names precede the words they contain.
 const RULES: [(&str, &str); 21] = [
     ("unknown", "unknown"),
     ("zoom room", "zoom_rooms"),
@@ -34,7 +34,7 @@ const RULES: [(&str, &str); 21] = [
     ("phone", "phone"),
 ];
 
-/// True when a word of `text` begins with `word`, whatever the case.
+/// True if a word of `text` begins with `word`, ignoring case.
 fn holds(text: &str, word: &str) -> bool {
     let (text, word) = (text.as_bytes(), word.as_bytes());
     (0..text.len()).any(|at| {

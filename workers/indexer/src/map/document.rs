@@ -1,4 +1,4 @@
-//! The documents of the index as they are written: a field that is not known is absent, never null or empty.
+//! The index documents as written. Unknown fields are absent, never null or empty.
 
 use std::borrow::Cow;
 use std::net::IpAddr;
@@ -13,7 +13,6 @@ use serde_json::value::RawValue;
 use super::scalar::{List, Text, TrackingField};
 use crate::enrich::{Place, shared};
 
-/// A meeting or webinar instance.
 #[derive(Debug, Serialize)]
 pub(crate) struct Meeting<'a> {
     pub(crate) meeting_uuid: &'a str,
@@ -50,7 +49,7 @@ pub(crate) struct Meeting<'a> {
     pub(crate) harvest: &'a RawValue,
 }
 
-/// Who owns a meeting.
+/// Owner of a meeting.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Host<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -71,7 +70,7 @@ impl Host<'_> {
     }
 }
 
-/// What was used in a meeting.
+/// Features used in a meeting.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct Features {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -106,7 +105,6 @@ pub(crate) struct Features {
     pub(crate) has_external_participant: Option<bool>,
 }
 
-/// A tracking field of a meeting.
 #[derive(Debug, Serialize)]
 pub(crate) struct Tracking<'a> {
     field: &'a str,
@@ -115,7 +113,7 @@ pub(crate) struct Tracking<'a> {
 }
 
 impl<'a> Tracking<'a> {
-    /// The tracking fields that have a name.
+    /// Returns the tracking fields that have a name.
     pub(crate) fn all(fields: &'a List<TrackingField<'a>>) -> Vec<Self> {
         let named =
             |row: &'a TrackingField<'a>| Some(Self { field: row.field.get()?, value: row.value.get() });
@@ -123,10 +121,10 @@ impl<'a> Tracking<'a> {
     }
 }
 
-/// A participant session. Microphone, speaker, camera, names and addresses of the machine and the numbers of
-/// calls identify a person's devices and are of no use to a count: they stay in the raw archive only.
+/// A participant session. Microphone, speaker, camera, names and addresses of the machine, and call numbers identify a
+/// person's devices and are useless for counts, so only the raw archive contains them.
 ///
-/// `event`, `source` and `harvest` are always there; they are options so that the rest has defaults.
+/// `event`, `source` and `harvest` are always set; they are options so that the rest has defaults.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct Session<'a> {
     pub(crate) meeting_uuid: &'a str,
@@ -166,7 +164,7 @@ pub(crate) struct Session<'a> {
     pub(crate) ip_address: Option<IpAddr>,
     #[serde(skip_serializing_if = "<[_]>::is_empty", serialize_with = "texts")]
     pub(crate) internal_ip_addresses: &'a [Text<'a>],
-    /// What the file of places says of the address; `location` is what Zoom says.
+    /// Place by the file of places; `location` is Zoom's text.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "shared")]
     pub(crate) geoip: Option<Arc<Place>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -217,7 +215,7 @@ pub(crate) struct Session<'a> {
     pub(crate) harvest: Option<&'a RawValue>,
 }
 
-/// What a participant joined with: Zoom's words and their family.
+/// Device of a participant: Zoom's text and its family.
 #[derive(Debug, Serialize)]
 pub(crate) struct Device<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -225,7 +223,7 @@ pub(crate) struct Device<'a> {
     pub(crate) family: &'static str,
 }
 
-/// The browser of somebody who joined from one.
+/// Browser of a participant who joined from one.
 #[derive(Debug, Serialize)]
 pub(crate) struct Browser<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -234,7 +232,7 @@ pub(crate) struct Browser<'a> {
     pub(crate) version: Option<&'a str>,
 }
 
-/// Where a participant was: Zoom's words and what they say.
+/// Location of a participant: Zoom's text and its parts.
 #[derive(Debug, Serialize)]
 pub(crate) struct Location<'a> {
     pub(crate) raw: &'a str,
@@ -244,7 +242,7 @@ pub(crate) struct Location<'a> {
     pub(crate) country: Option<&'a str>,
 }
 
-/// Why a participant left: Zoom's words without the person's name, and their kind.
+/// Reason of a leave: Zoom's text without the person's name, and its kind.
 #[derive(Debug, Serialize)]
 pub(crate) struct LeaveReason<'a> {
     pub(crate) raw: Cow<'a, str>,

@@ -1,16 +1,16 @@
-//! Why somebody left, out of Zoom's free text, and that text without the name of who left.
+//! Derives the kind of a leave from Zoom's free text, and removes the person's name from it.
 
 use std::borrow::Cow;
 
-/// What a text says of a leave: the text without name and tags, and its kind, one word of a closed list.
+/// Returns the text without name and tags, and its kind, a word of a closed list.
 pub(crate) fn reason<'a>(text: &'a str, user_name: Option<&str>) -> (Cow<'a, str>, &'static str) {
     let raw = without_tags(without_name(text, user_name));
     let kind = kind(&raw);
     (raw, kind)
 }
 
-/// The kind of a leave. Texts are matched by what they contain, since their wording is not fixed; `left`
-/// comes last because a reason follows it (`left the meeting. Reason : Host ended the meeting.`).
+/// Returns the kind of a leave. Matches parts of the text, because the wording varies. `left` is last, because a reason
+/// may follow it (`left the meeting. Reason : Host ended the meeting.`).
 fn kind(text: &str) -> &'static str {
     let text = text.to_ascii_lowercase();
     KINDS.iter().find(|(part, _)| text.contains(part)).map_or("unknown", |(_, kind)| kind)
@@ -37,11 +37,11 @@ const KINDS: [(&str, &str); 18] = [
     ("left", "left"),
 ];
 
-/// How sentences about a person go on after the name.
+/// Continuations of a sentence after the name.
 const AFTER_NAME: [&str; 4] = ["left the ", "got disconnected", "was removed", "has left"];
 
-/// The text without the name it begins with: the participant's own, and whatever else stands before the verb,
-/// since a name may have been changed during the meeting.
+/// Returns the text without the name at its start: the participant's own, and anything else before the verb, because
+/// names change during a meeting.
 fn without_name<'a>(text: &'a str, user_name: Option<&str>) -> &'a str {
     let text = text.trim();
     let text = user_name.and_then(|name| text.strip_prefix(name.trim())).unwrap_or(text).trim_start();
@@ -49,7 +49,7 @@ fn without_name<'a>(text: &'a str, user_name: Option<&str>) -> &'a str {
     verb.map_or(text, |at| &text[at..])
 }
 
-/// The text with every HTML tag replaced by one space. A `<` without its `>` is kept as text.
+/// Replaces every HTML tag by one space. A `<` without `>` is kept.
 fn without_tags(text: &str) -> Cow<'_, str> {
     if !text.contains('<') {
         return Cow::Borrowed(text);

@@ -1,6 +1,6 @@
-//! City and country out of Zoom's one text, for example `San Jose (US)`.
+//! Splits Zoom's location text, for example `San Jose (US)`, into city and country.
 
-/// City and country of a location. The last parenthesis is the country; a text without one is a country.
+/// Returns city and country. The last parentheses contain the country; a text without them is a country.
 pub(crate) fn split(text: &str) -> (Option<&str>, Option<&str>) {
     let text = text.trim();
     match text.strip_suffix(')').and_then(|text| text.rsplit_once('(')) {

@@ -1,4 +1,4 @@
-//! Raw document -> index documents, encoded into a batch. Pure; must not know of queues or of the store's answers.
+//! Converts raw documents into index documents in a batch. Pure. Independent of queues and the store's answers.
 
 mod device;
 mod document;
@@ -28,49 +28,49 @@ pub(crate) use only::{fnv, only_item};
 use page::Page;
 use scalar::{Field, Text};
 
-/// How documents are named and marked on their way into a store.
+/// Naming and provenance of documents.
 #[derive(Debug, Clone, Copy)]
 pub struct Target<'a> {
-    /// The store's index prefix.
+    /// Index prefix of the store.
     pub prefix: &'a str,
-    /// How finely indices are split.
+    /// Period of the indices.
     pub split: Split,
-    /// The version of this program, kept in every document.
+    /// Version of this program, stored in every document.
     pub ua_version: &'a str,
-    /// Tells places and programs.
+    /// Looks up places and programs.
     pub enricher: &'a Enricher,
 }
 
-/// What became of a page.
+/// Result of a page.
 #[derive(Debug, Default)]
 pub struct Encoded {
-    /// The documents of the page in the batch, in the order of its rows.
+    /// Positions of the page's documents in the batch, in the order of its rows.
     pub items: Range<usize>,
-    /// The rows that are no documents, in the order of the page.
+    /// Rows without a document, in the order of the page.
     pub unusable: Vec<Unusable>,
-    /// Values that were left out of the documents.
+    /// Values omitted from the documents.
     pub dropped: Dropped,
 }
 
-/// A row that is no document.
+/// A row without a document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unusable {
-    /// Its position in the page, from 0.
+    /// Index of the row in the page, from 0.
     pub position: usize,
-    /// Why, naming the field.
+    /// Cause, which names the field.
     pub cause: Cause,
 }
 
-/// Maps every row of a page and adds its documents to `batch`; a bad row keeps none of its neighbours back.
+/// Maps every row of a page and adds its documents to `batch`. A bad row affects no other row.
 ///
 /// # Errors
-/// When the page as a whole is not what its kind promises, in its context or in its body.
+/// If context or body of the page lack the format of its kind.
 pub fn encode_page(raw: &RawDocument<'_>, target: &Target<'_>, batch: &mut Batch) -> Result<Encoded, Cause> {
     use RawKind as K;
     let harvest = page::harvest(raw, target)?;
     let event = page::event(raw);
     let view = target.enricher.view();
-    // Repaired text lives as long as the page: rows borrow from it.
+    // Repaired text lives as long as the page, because rows borrow from it.
     let spare = rows::Spare::new();
     let mut page = Page::new(raw, target, batch, &spare);
     match raw.kind {
@@ -100,12 +100,12 @@ pub fn encode_page(raw: &RawDocument<'_>, target: &Target<'_>, batch: &mut Batch
     Ok(page.encoded())
 }
 
-/// Why a row is no document: what to say of it.
+/// Error text of a row without a document.
 #[derive(Debug)]
 pub(crate) struct Fault(String);
 
 impl Fault {
-    /// The text of a field without which a row has no name.
+    /// Returns the text of a field required for the document's id.
     fn unless_named<'t>(field: &str, text: &'t Field<Text<'_>>) -> Result<&'t str, Self> {
         text.get().ok_or_else(|| match text.dropped() {
             0 => Self(format!("field `{field}` is missing or empty")),

@@ -1,4 +1,4 @@
-//! One row alone: cut out of its page so that it can be replayed, and what it is called.
+//! Extracts one row from its page for replay, and derives its key.
 
 use std::collections::BTreeMap;
 
@@ -7,15 +7,15 @@ use serde_json::value::RawValue;
 
 use super::rows;
 
-/// One row cut out of its page.
+/// A row extracted from its page.
 pub(crate) struct Only {
-    /// An answer like that of the page with this row alone.
+    /// An answer in the page's format with this row alone.
     pub(crate) body: String,
-    /// What tells this row from its neighbours: its id, or where it has none the hash of its text.
+    /// Distinguishes the row from others: its id, or the hash of its text.
     pub(crate) key: String,
 }
 
-/// The row at `position`, as a page of its own; the whole answer where the answer is one row.
+/// Returns the row at `position` as its own page; the whole answer if that is one row.
 pub(crate) fn only_item(raw: &RawDocument<'_>, position: usize) -> Option<Only> {
     if raw.kind == RawKind::OpencastActions {
         let row = *opencast_wire::actions::page(raw.body).ok()?.rows.get(position)?;
@@ -32,20 +32,20 @@ pub(crate) fn only_item(raw: &RawDocument<'_>, position: usize) -> Option<Only> 
     if let Some(row) = rows::at(raw.body, list, position) {
         return Some(only(row));
     }
-    // The page has a broken character or number outside of its rows.
+    // The page has an invalid character or number outside of its rows.
     let spare = rows::Spare::new();
     rows::at(rows::repaired(raw.body, &spare), list, position).map(only)
 }
 
 fn key(row: &RawValue, kind: RawKind) -> String {
     let fields: BTreeMap<String, &RawValue> = serde_json::from_str(row.get()).unwrap_or_default();
-    // Zoom's `id` is a person's or a series'.
+    // Zoom's `id` identifies a person or a series.
     let names = match kind {
         RawKind::OpencastActions | RawKind::OpencastEpisode => ["id", "id"],
         _ => ["user_id", "uuid"],
     };
     let id = names.iter().find_map(|name| fields.get(*name)).map(|id| id.get().trim_matches('"'));
-    // Only what looks like an id may become part of a message's id: anything may stand in such a field.
+    // Only text in the format of an id may enter a message's id, because the field may contain anything.
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"+/=-_".contains(&byte);
     match id {
         Some(id) if !id.is_empty() && id.len() <= 64 && id != "null" && id.bytes().all(plain) => {
@@ -55,14 +55,14 @@ fn key(row: &RawValue, kind: RawKind) -> String {
     }
 }
 
-/// FNV-1a: the same on every machine and in every release, which the hashers of std do not promise.
+/// Hashes with FNV-1a, which is equal on every machine and in every release, unlike std's hashers.
 pub(crate) fn fnv(bytes: &[u8]) -> u64 {
     bytes
         .iter()
         .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
-/// The list that holds the rows of an answer of `kind`; `None`: the answer itself is the row.
+/// Returns the list with the rows in an answer of `kind`; `None` if the answer itself is the row.
 pub(super) fn list_name(kind: RawKind) -> Option<&'static str> {
     match kind {
         RawKind::ZoomMetricsMeetings | RawKind::ZoomReportMeetings => Some("meetings"),

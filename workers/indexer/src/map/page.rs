@@ -1,4 +1,4 @@
-//! One raw document being mapped: its rows on one side, the batch on the other.
+//! Maps one raw document: reads its rows and adds documents to the batch.
 
 use jiff::Timestamp;
 use messages::zoom::{Event, MeetingContext};
@@ -15,7 +15,7 @@ use super::rows::{self, Spare};
 use super::scalar::Row;
 use super::{Dropped, Encoded, Fault, Target, Unusable};
 
-/// A page on its way into a batch.
+/// A raw document being mapped.
 pub(crate) struct Page<'p, 'a> {
     raw: &'p RawDocument<'a>,
     target: &'p Target<'p>,
@@ -24,7 +24,7 @@ pub(crate) struct Page<'p, 'a> {
     unusable: Vec<Unusable>,
     period: Period,
     dropped: Dropped,
-    /// The answer as repaired, once a row of it has to be.
+    /// The repaired answer, once a row needs it.
     spare: &'a Spare,
 }
 
@@ -48,7 +48,7 @@ impl<'p, 'a> Page<'p, 'a> {
         }
     }
 
-    /// Hands every row of the page to `map` and notes those of which nothing came.
+    /// Passes every row of the page to `map`, and records the rows without a document.
     pub(crate) fn each<T: Row<'a>>(
         &mut self,
         mut map: impl FnMut(&mut Self, &T) -> Result<(), Fault>,
@@ -73,7 +73,7 @@ impl<'p, 'a> Page<'p, 'a> {
         })
     }
 
-    /// Maps the row at `position` and notes it when nothing came of it.
+    /// Maps the row at `position`, and records it if it gives no document.
     pub(crate) fn row(&mut self, position: usize, map: impl FnOnce(&mut Self) -> Result<(), Fault>) {
         if let Err(fault) = map(self) {
             let cause = fault.into_cause(self.raw, position);
@@ -81,32 +81,32 @@ impl<'p, 'a> Page<'p, 'a> {
         }
     }
 
-    /// Counts a value of `field` that a document of the page goes without.
+    /// Counts an omitted value of `field`.
     pub(crate) fn dropped(&mut self, field: &'static str) {
         self.dropped.add(field);
     }
 
-    /// The raw document being mapped.
+    /// Returns the raw document.
     pub(crate) fn raw(&self) -> &'p RawDocument<'a> {
         self.raw
     }
 
-    /// Adds a meeting, in the index of the day on which it began. Without a start it goes where the date of
-    /// the job says, which is the same UTC day.
+    /// Adds a meeting to the index of its start date. Without a start it uses the job's date, which is the same UTC
+    /// day.
     pub(crate) fn meeting(&mut self, document: &Meeting<'_>) -> Result<(), Fault> {
         let id = document.meeting_uuid.to_owned();
         self.push_by_time(Kind::Meetings, document.start_time, id, document)
     }
 
-    /// Adds a session, in the index of the day on which its **meeting** began: a session's own times may be
-    /// blank in one answer and known in the next, and it must not then lie in two indices.
+    /// Adds a session to the index of its **meeting's** start date. The session's own times may be missing in one
+    /// answer and present in the next, and must not put it into two indices.
     pub(crate) fn session(&mut self, meeting: &MeetingContext, document: &Session<'_>) -> Result<(), Fault> {
         let own = meeting.start_time.or(document.join_time.filter(|_| self.raw.date.is_none()));
         let id = [document.meeting_uuid, "/", document.user_id].concat();
         self.push_by_time(Kind::Sessions, own, id, document)
     }
 
-    /// Adds a user action, in the index of the UTC day on which it happened, or of the job's date where its time cannot be.
+    /// Adds a user action to the index of its UTC date, or of the job's date if its time is implausible.
     pub(crate) fn action(&mut self, document: &UserAction<'_>) -> Result<(), Fault> {
         let id = document.action_id.to_string();
         self.push_by_time(Kind::Useractions, document.timestamp, id, document)
@@ -118,12 +118,12 @@ impl<'p, 'a> Page<'p, 'a> {
         self.push(Kind::Episodes, index, document.mpid.to_owned(), document)
     }
 
-    /// What came of the page.
+    /// Returns the result of the page.
     pub(crate) fn encoded(self) -> Encoded {
         Encoded { items: self.first..self.batch.len(), unusable: self.unusable, dropped: self.dropped }
     }
 
-    /// Adds a document, in the index of its own time where that is plausible.
+    /// Adds a document to the index of its own time, if plausible.
     fn push_by_time<T: Serialize>(
         &mut self,
         kind: Kind,
@@ -151,7 +151,7 @@ impl<'p, 'a> Page<'p, 'a> {
     }
 }
 
-/// A document that does not lie in the index of its own time.
+/// A document that is not in the index of its own time.
 #[derive(Serialize)]
 struct Flagged<'a, T> {
     #[serde(flatten)]
@@ -159,7 +159,7 @@ struct Flagged<'a, T> {
     time_implausible: bool,
 }
 
-/// Where a document comes from; the same for all of a page, so it is encoded once.
+/// Provenance of a page's documents, encoded once per page.
 #[derive(Serialize)]
 struct Harvest<'a> {
     job_id: &'a JobId,
@@ -168,7 +168,7 @@ struct Harvest<'a> {
     ua_version: &'a str,
 }
 
-/// The provenance of every document of a page.
+/// Returns the provenance of a page's documents.
 pub(crate) fn harvest(raw: &RawDocument<'_>, target: &Target<'_>) -> Result<Box<RawValue>, Cause> {
     let (job_id, fetched_at, ua_version) = (&raw.job_id, raw.fetched_at, target.ua_version);
     to_raw_value(&Harvest { job_id, fetched_at, endpoint: &raw.endpoint, ua_version }).map_err(|_| {
@@ -176,7 +176,7 @@ pub(crate) fn harvest(raw: &RawDocument<'_>, target: &Target<'_>) -> Result<Box<
     })
 }
 
-/// Meeting or webinar. Their headers are of one kind, so there the endpoint decides.
+/// Returns meeting or webinar. Both have the same kind of header, for which the endpoint decides.
 pub(crate) fn event(raw: &RawDocument<'_>) -> Event {
     match raw.kind {
         RawKind::ZoomMetricsWebinars
@@ -187,7 +187,7 @@ pub(crate) fn event(raw: &RawDocument<'_>) -> Event {
     }
 }
 
-/// What the fetch side said beside the answer.
+/// Parses the context that the fetching worker added to the answer.
 pub(crate) fn context<'a, T: Deserialize<'a>>(raw: &RawDocument<'a>) -> Result<T, Cause> {
     serde_json::from_str(raw.context.get()).map_err(|error| {
         let text = format!("context of {} is of another shape (column {})", raw.endpoint, error.column());

@@ -1,5 +1,5 @@
-//! In which index a document of a page belongs. Its own time decides, as long as that is plausible: a peer that sends
-//! other times must not make an index for each of them.
+//! Selects the index of a document. Its own time decides if plausible: a server with wrong times must not create an
+//! index for each of them.
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -7,30 +7,30 @@ use jiff::{SignedDuration, Timestamp};
 use messages::RawDocument;
 use store::{Kind, Split};
 
-/// How far a document's time may be from the date of its job, or behind the fetch.
+/// Allowed distance of a document's time from the job's date, or after the fetch.
 const NEAR: SignedDuration = SignedDuration::from_hours(48);
-/// How long before the fetch a document's time may be, where the job has no date.
+/// Allowed time before the fetch, for a job without a date.
 const LONG: SignedDuration = SignedDuration::from_hours(400 * 24);
 const DAY: SignedDuration = SignedDuration::from_hours(24);
-/// Indices that one page fills at most, beside that of its job.
+/// Maximum indices of one page, besides the job's.
 const INDICES: usize = 8;
 
-/// The plausible times of a page.
+/// Plausible times of a page.
 #[derive(Debug)]
 pub(crate) struct Period {
     first: Timestamp,
     last: Timestamp,
-    /// The date of the job, or of the fetch.
+    /// Date of the job, or of the fetch.
     date: Date,
-    /// The indices that its documents are in so far.
+    /// Indices used by the page so far.
     indices: Vec<String>,
 }
 
-/// Where a document goes.
+/// Index of a document.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Place {
     pub(crate) index: String,
-    /// The document's own time did not decide, since it cannot be right.
+    /// True if the document's own time is implausible and was not used.
     pub(crate) is_implausible: bool,
 }
 
@@ -49,7 +49,7 @@ impl Period {
         Self { first: from, last: to, date, indices: Vec::new() }
     }
 
-    /// The place of a document whose time is `own`. Without a time it goes where the job's date says.
+    /// Returns the index of a document with time `own`; without a time, that of the job's date.
     pub(crate) fn place(&mut self, kind: Kind, split: Split, own: Option<Timestamp>) -> Place {
         let of_the_job = kind.index(split, self.date);
         let Some(own) = own else { return Place { index: of_the_job, is_implausible: false } };

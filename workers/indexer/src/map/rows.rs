@@ -1,4 +1,4 @@
-//! Walks the rows of a page in one parse, and keeps a bad row from its neighbours.
+//! Reads the rows of a page in one parse, so that a bad row affects no other.
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
@@ -11,14 +11,14 @@ use serde::de::{
 };
 use serde_json::value::RawValue;
 
-/// Hands every row of the list `list` in `body` to `each`, with its position; a row that is no object comes as what is
-/// wrong with it. A page that has the list twice has the rows of both.
+/// Passes every row of `list` in `body` to `each`, with its index; a row that is not an object becomes an error. If a
+/// page repeats the list, all its rows are passed.
 ///
-/// A good page is parsed once and never held as a whole. A page with a broken character or number is gone through again
-/// from that row on, repaired in `spare`.
+/// A good page is parsed once and never held as a whole. A page with an invalid character or number is repaired in
+/// `spare` and continued from that row.
 ///
 /// # Errors
-/// When `body` is no object with that list in it.
+/// If `body` is not an object with that list.
 pub(crate) fn each<'a, T: Deserialize<'a>>(
     body: &'a RawValue,
     list: &'static str,
@@ -41,20 +41,20 @@ pub(crate) fn each<'a, T: Deserialize<'a>>(
     Ok(())
 }
 
-/// Where the text of a page lies that had to be repaired.
+/// Text of a repaired page.
 pub(crate) type Spare = OnceCell<Box<RawValue>>;
 
-/// The answer as the one row it is.
+/// Reads an answer that is one row.
 pub(crate) fn single<'a, T: Deserialize<'a>>(body: &'a RawValue, spare: &'a Spare) -> Result<T, String> {
     read(body).or_else(|_| read(repaired(body, spare)))
 }
 
 fn read<'a, T: Deserialize<'a>>(row: &'a RawValue) -> Result<T, String> {
-    // Whatever its fields hold, an object is a row.
+    // Any object is a row, whatever its fields contain.
     serde_json::from_str(row.get()).map_err(|_| "the row is not an object".to_owned())
 }
 
-/// The same page for a strict reader.
+/// Returns the page with text repaired for a strict reader.
 pub(crate) fn repaired<'a>(body: &'a RawValue, spare: &'a Spare) -> &'a RawValue {
     spare.get_or_init(|| {
         let text = repair::strict(body.get()).into_owned();
@@ -62,7 +62,7 @@ pub(crate) fn repaired<'a>(body: &'a RawValue, spare: &'a Spare) -> &'a RawValue
     })
 }
 
-/// The raw text of the row at `position`, if the page has it.
+/// Returns the raw text of the row at `position`, if it exists.
 pub(crate) fn at<'a>(body: &'a RawValue, list: &'static str, position: usize) -> Option<&'a RawValue> {
     let mut found = None;
     let mut at = 0;
@@ -75,7 +75,7 @@ pub(crate) fn at<'a>(body: &'a RawValue, list: &'static str, position: usize) ->
     walked.ok().and(found)
 }
 
-/// One parse of `body`: every row of `list` goes to `row`, all else is skipped.
+/// Parses `body` once: passes every row of `list` to `row` and skips the rest.
 fn walk<'a, T: Deserialize<'a>>(
     body: &'a RawValue,
     list: &'static str,
@@ -116,7 +116,7 @@ struct Rows<'f, T> {
     of: PhantomData<T>,
 }
 
-/// Says whether there was a list.
+/// Returns true for an array or `null`.
 impl<'de, T: Deserialize<'de>> DeserializeSeed<'de> for Rows<'_, T> {
     type Value = bool;
 
@@ -175,7 +175,7 @@ mod tests {
     use crate::map::scalar::{Count, Text, row};
 
     row! {
-        /// A row of the tests.
+        /// A row for the tests.
         Sample<'a> {
             text: Text<'a> = "text",
             number: Count = "number",

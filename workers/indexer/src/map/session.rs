@@ -1,4 +1,4 @@
-//! A row of `/metrics/{meetings,webinars}/{uuid}/participants` -> a session document.
+//! Maps a row of `/metrics/{meetings,webinars}/{uuid}/participants` to a session document.
 
 use messages::SeriesId;
 use messages::zoom::{Api, Event, MeetingContext};
@@ -10,7 +10,7 @@ use super::{Fault, device, leave, location, time};
 use crate::enrich::View;
 
 row! {
-    /// What is read of a participant row; every other field is left in the raw document.
+    /// The used fields of a participant row.
     Row<'a> {
         user_id: Text<'a> = "user_id",
         participant_uuid: Text<'a> = "participant_uuid",
@@ -53,7 +53,7 @@ row! {
 }
 
 impl<'a> Row<'a> {
-    /// The document of this row.
+    /// Returns the row's document.
     pub(crate) fn document(
         &'a self,
         meeting: &'a MeetingContext,
@@ -89,7 +89,7 @@ impl<'a> Row<'a> {
         })
     }
 
-    /// What was joined with and from where, and how that went.
+    /// Returns the fields about device, network and quality.
     fn machine(&'a self, view: &'a View<'_>) -> Session<'a> {
         let ip_address = self.ip_address.0;
         Session {
@@ -121,7 +121,7 @@ impl<'a> Row<'a> {
     }
 
     fn device(&self) -> Option<Device<'_>> {
-        // Newer clients leave `device` empty and say the same in `os`.
+        // Newer clients leave `device` empty and fill `os` instead.
         let said = self.device.get().or(self.os.get())?;
         Some(Device { raw: self.device.get(), family: device::family(said) })
     }
@@ -137,12 +137,12 @@ impl<'a> Row<'a> {
     }
 }
 
-/// The meeting number, as the list said it.
+/// Returns the meeting number from the list.
 pub(crate) fn known_series(meeting: &MeetingContext) -> Option<SeriesId> {
     meeting.series_id.filter(|SeriesId(number)| i64::try_from(*number).is_ok_and(|number| number > 0))
 }
 
-/// The topic, as the list said it.
+/// Returns the topic from the list.
 pub(crate) fn known_topic(meeting: &MeetingContext) -> Option<&str> {
     meeting.topic.as_deref().filter(|topic| !topic.is_empty())
 }

@@ -1,16 +1,16 @@
-//! Durations, in every form in which Zoom writes them.
+//! Parses durations in all of Zoom's formats.
 
 use jiff::Timestamp;
 
-/// Seconds from `start` to `end`, when both are known and in this order.
+/// Returns the seconds from `start` to `end`, if both are known and in order.
 pub(crate) fn between(start: Option<Timestamp>, end: Option<Timestamp>) -> Option<i64> {
     seconds(Some(end?.as_second() - start?.as_second()))
 }
 
-/// Seconds of a duration of the Dashboard: `MM:SS` or `HH:MM:SS`, read from the right.
+/// Parses a duration of the Dashboard, `MM:SS` or `HH:MM:SS`, into seconds.
 ///
-/// A bare number is taken as **minutes**. Old samples hold such values and no source says what they
-/// count; minutes are what every other whole-number duration of a meeting counts.
+/// A bare number counts **minutes**: it occurs in old samples without a documented unit, and all other whole-number
+/// durations of a meeting are minutes.
 pub(crate) fn clock_seconds(text: &str) -> Option<i64> {
     let mut parts = text.rsplit(':').map(whole);
     let last = parts.next()??;
@@ -22,13 +22,13 @@ pub(crate) fn clock_seconds(text: &str) -> Option<i64> {
     seconds(Some(hours * 3_600 + minutes? * 60 + last))
 }
 
-/// Seconds of a duration in minutes, as reports give it for meetings.
+/// Converts minutes, the unit of meetings in reports, into seconds.
 pub(crate) fn minutes(minutes: i64) -> Option<i64> {
     seconds(minutes.checked_mul(60))
 }
 
-/// A duration in seconds, as reports give it for participants. A negative one, or one of more than 68 years,
-/// is none: the index holds durations in 32 bits and would refuse the whole document.
+/// Returns the seconds, the unit of participants in reports. `None` if negative or above 68 years: the index stores 32
+/// bits and would refuse the whole document.
 fn seconds(seconds: Option<i64>) -> Option<i64> {
     seconds.filter(|seconds| (0..=i64::from(i32::MAX)).contains(seconds))
 }

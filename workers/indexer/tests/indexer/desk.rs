@@ -1,4 +1,4 @@
-//! What an operator does at the desk: dead letters grouped, listed, shown, replayed and dropped.
+//! An operator's actions: dead letters are grouped, listed, shown, replayed and dropped.
 
 use indexer::DeadLetterDesk;
 use indexer::desk::{self, Archive, Choice, Fate, Filter, Replaying};
@@ -10,7 +10,7 @@ use store::{Batch, Kind};
 
 use crate::fixture::Place;
 
-/// Calls made for each of the dead.
+/// Calls made for each dead letter.
 const CALLS: Calls = Calls { light: 1, medium: 0, heavy: 7, resource_intensive: 0 };
 
 pub(crate) fn dead(id: &str, class: CauseClass, queue: Queue) -> Message {
@@ -96,7 +96,7 @@ async fn letters_are_filed_byte_for_byte_and_found_by_class_origin_and_state() {
     let groups = desk::groups(&place.store, &Filter::default()).await.unwrap();
     let counts: Vec<(&str, u64)> = groups.iter().map(|group| (group.class.as_str(), group.count)).collect();
     assert_eq!(counts, [("gone", 2), ("bad-shape", 1)]);
-    // Two letters of one batch may die in different milliseconds, and to which of two a time belongs the stores decide.
+    // Two letters of a batch may die in different milliseconds, and the stores decide which time belongs to which.
     let died = |letter: &DeadLetter| letter.died_at.as_millisecond();
     let other = row(&place, "c").await;
     let (oldest, newest) = (died(&letter).min(died(&other)), died(&letter).max(died(&other)));
@@ -216,7 +216,7 @@ async fn a_dry_run_does_nothing() {
     assert_eq!(place.broker.depth(&Queue::documents()).await.unwrap().ready, 0);
 }
 
-/// More than the queue of documents takes, and more than one page of rows; somebody works meanwhile.
+/// More letters than the document queue holds and than one page of rows, while workers run.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn many_are_replayed_in_the_order_of_their_deaths_while_workers_run() {
     const MANY: usize = 2_300;
@@ -224,7 +224,7 @@ async fn many_are_replayed_in_the_order_of_their_deaths_while_workers_run() {
     let desk = DeadLetterDesk::new(place.store.clone());
     let letters: Vec<Message> =
         (0..MANY).map(|n| dead(&format!("d{n:05}"), CauseClass::TooLarge, Queue::documents())).collect();
-    // Two that cannot be replayed are the oldest, and are told of once.
+    // The oldest two cannot be replayed, and are reported once.
     let gone = Queue::named("ua.jobs.no.such.queue");
     let odd = ["a", "b"].map(|id| dead(id, CauseClass::TooLarge, gone.clone()));
     place.perform(&desk, &odd).await;
@@ -245,7 +245,7 @@ async fn many_are_replayed_in_the_order_of_their_deaths_while_workers_run() {
     assert_eq!(left[0].count, 102);
 }
 
-/// More than a page of letters that may not be replayed any more, or not at all, must not keep the others from it.
+/// More than a page of letters that cannot be replayed must not block the others.
 #[tokio::test]
 async fn letters_that_are_not_replayed_are_in_nobodys_way() {
     let place = Place::new();
@@ -255,7 +255,7 @@ async fn letters_that_are_not_replayed_are_in_nobodys_way() {
         let letter = |n| {
             let mut letter = dead(&format!("{name}{n:04}"), CauseClass::TooLarge, queue.clone());
             letter.headers.replays = replays;
-            // The more often it was replayed, the older it is: these come first.
+            // Letters with more replays are older, so they come first.
             letter.headers.died_at = Some(now - SignedDuration::from_mins(replays.into()));
             letter
         };
@@ -280,7 +280,7 @@ async fn letters_that_are_not_replayed_are_in_nobodys_way() {
     assert_eq!((often, fates.len()), (1_050, 1_050 + 30 + 7), "each is told of once");
     let messages = place.drain(Queue::documents()).await;
     assert_eq!(messages.len(), 7);
-    // One whose message is lost in its row is no other's place, either.
+    // A letter whose message is missing does not count towards the limit, either.
     let mut letter = row(&place, "good0007").await;
     letter.body = Default::default();
     let mut batch = Batch::new();
@@ -327,7 +327,7 @@ async fn dropped_letters_are_in_the_file_before_their_rows_say_so_and_stay_as_hi
     let states: Vec<DeadState> = row.history.iter().map(|event| event.state).collect();
     assert_eq!((row.state, states), (DeadState::Dropped, vec![DeadState::Dead, DeadState::Dropped]));
     assert_eq!(ids(&place, Filter { state: Some(DeadState::Dropped), ..Filter::default() }).await.len(), 3);
-    // Delivered once more, by a desk that crashed before its ack: it stays dropped.
+    // Delivered again, by a desk that crashed before its ack: it stays dropped.
     let letter = dead("a", CauseClass::Gone, Queue::jobs(Family::ZOOM_DETAIL, Lane::Daily));
     place.perform(&DeadLetterDesk::new(place.store.clone()), &[letter]).await;
     assert!(ids(&place, dead_ones()).await.is_empty());

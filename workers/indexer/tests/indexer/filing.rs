@@ -1,5 +1,4 @@
-//! How letters come to the desk: with ids of any length, once more, after their replay, and with the receipts of their
-//! jobs.
+//! Letters arriving at the desk: ids of any length, redelivery, replay, and the receipts of their jobs.
 
 use indexer::DeadLetterDesk;
 use indexer::desk::{self, Fate};
@@ -102,7 +101,7 @@ async fn a_letter_with_an_id_of_any_length_is_filed_and_replayed() {
     assert_eq!(desk::show(&place.store, &hit.id).await.unwrap().unwrap().state, DeadState::Replayed);
 }
 
-/// A message that does not fit into one document, of bytes that do not repeat.
+/// Returns a message too large for one document, of bytes that do not repeat.
 fn large(id: &str, length: u32) -> Message {
     let bytes: Vec<u8> = (0..length / 4).flat_map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes()).collect();
     let mut message = dead(id, CauseClass::TooLarge, Queue::jobs(Family::ZOOM_DETAIL, Lane::Daily));

@@ -1,4 +1,4 @@
-//! A store and a broker in a folder of their own, and pages to put through them.
+//! Local store and broker in a temporary folder, and pages for them.
 
 use indexer::{Enricher, Indexer, Settings};
 use jiff::Timestamp;
@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) const UUID: &str = "4444AAAiAAAAAiAiAiiAiA==";
 
-/// Store and broker of one test; the folder goes when this does.
+/// Store and broker of one test, in a temporary folder.
 pub(crate) struct Place {
     pub(crate) store: Store,
     pub(crate) broker: Broker,
@@ -35,7 +35,6 @@ impl Place {
         }
     }
 
-    /// The data folder.
     pub(crate) fn folder(&self) -> &std::path::Path {
         self.folder.path()
     }
@@ -48,7 +47,7 @@ impl Place {
         Indexer::new(self.store.clone(), Settings { raw_days, ..Settings::new("0.1.0") }, enricher)
     }
 
-    /// Puts messages through a worker; what it sends is published.
+    /// Passes messages to a worker, and publishes what it sends.
     pub(crate) async fn perform<W: BatchWorker>(
         &self,
         worker: &W,
@@ -61,13 +60,13 @@ impl Place {
         outcomes
     }
 
-    /// Takes and acks what lies in a queue.
+    /// Takes and acks all messages of a queue.
     pub(crate) async fn drain(&self, queue: Queue) -> Vec<Message> {
         let waiting = self.broker.depth(&queue).await.unwrap().ready;
         self.take(queue, waiting as usize).await
     }
 
-    /// Takes and acks so many, which must come.
+    /// Takes and acks `waiting` messages, and waits for them.
     pub(crate) async fn take(&self, queue: Queue, waiting: usize) -> Vec<Message> {
         let mut consumer = self.broker.consume(vec![Subscription { queue, prefetch: 1_000 }]).await.unwrap();
         let mut messages = Vec::new();
@@ -90,7 +89,7 @@ impl Place {
     }
 }
 
-/// A page of `sessions` participants, fetched at `fetched_at`.
+/// Returns a page of `sessions` participants, fetched at `fetched_at`.
 pub(crate) fn page(
     number: usize,
     sessions: usize,
@@ -113,7 +112,7 @@ pub(crate) fn page(
     raw(number, RawKind::ZoomMetricsParticipants, fetched_at, &json!({"participants": rows}))
 }
 
-/// The receipt of a job that lists meetings.
+/// Returns the receipt of a job that lists meetings.
 pub(crate) fn receipt(
     job: &str,
     state: ReceiptState,
@@ -145,19 +144,19 @@ pub(crate) fn receipt(
     }
 }
 
-/// The message of one answer.
+/// Returns the message of one answer.
 pub(crate) fn raw(number: usize, kind: RawKind, fetched_at: &str, body: &Value) -> Message {
     raw_bytes(number, kind, fetched_at, &body.to_string(), None)
 }
 
-/// A message without what the fetch side said beside the answer.
+/// Returns a message whose context is empty.
 pub(crate) fn without_context(message: &str) -> String {
     let (before, rest) = message.split_once("\"context\":{").unwrap();
     let (_, after) = rest.split_once('}').unwrap();
     format!("{before}\"context\":{{\"host_ids\":{{}},\"host_id\":null,\"listing\":null}}{after}")
 }
 
-/// The message of an answer, and of its bytes where they differ.
+/// Returns the message of an answer, with its bytes as received if they differ.
 pub(crate) fn raw_bytes(
     number: usize,
     kind: RawKind,

@@ -1,4 +1,4 @@
-//! The indexer and the desk on the real local store and broker; and on a store in trouble, over HTTP.
+//! Tests of the indexer and the desk on the local store and broker, and over HTTP on a failing store.
 #![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
 
 mod desk;

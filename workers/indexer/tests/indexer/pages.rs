@@ -1,4 +1,4 @@
-//! Pages in, documents and outcomes out.
+//! Pages to documents and outcomes.
 
 use jiff::Timestamp;
 use messages::{CauseClass, Document, Queue, RawKind, ReceiptState, decode, encode};
@@ -10,7 +10,7 @@ use crate::fixture::{Place, UUID, page, raw, raw_bytes, receipt, without_context
 
 const EARLY: &str = "2026-01-06T02:00:00Z";
 const LATE: &str = "2026-01-06T03:00:00Z";
-/// Days for which raw answers are kept where it must not matter when a test runs.
+/// Days for which raw answers are kept, long enough for any date of the test run.
 const KEPT: u32 = 36_500;
 
 #[tokio::test]
@@ -126,7 +126,7 @@ async fn raw_answers_are_archived_only_when_asked() {
     assert_eq!(place.source(Kind::Raw, &format!("zoom:participants:{UUID}#2")).await, archived);
 }
 
-/// An archived answer.
+/// Returns an archived answer.
 async fn answer_of(place: &Place, id: &str) -> Vec<u8> {
     let hit = place.store.get(Kind::Raw, id).await.unwrap().unwrap();
     indexer::archive::answer(&hit.source).unwrap()

@@ -1,4 +1,4 @@
-//! A store that is overloaded, away, or refuses: a search engine that answers as it is told.
+//! A store that is overloaded, unreachable or refusing: a scripted search engine.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -17,7 +17,7 @@ use crate::fixture::{Place, page};
 
 const AT: &str = "2026-01-06T02:00:00Z";
 
-/// Answers each bulk with the next of `answers`; the status of every item, or of the whole. Nothing is found.
+/// Starts an engine that answers each bulk with the next of `answers` and finds no documents.
 async fn engine(answers: Vec<Answer>) -> Store {
     let answers = Arc::new(Mutex::new(VecDeque::from(answers)));
     let bulk = move |body: String| {
@@ -38,11 +38,11 @@ async fn engine(answers: Vec<Answer>) -> Store {
 #[derive(Debug, Clone)]
 enum Answer {
     Whole(u16),
-    /// Every item is written, but this one gets this status.
+    /// Every item is written, except this one, which gets this status.
     But(usize, u16),
     /// Every item gets this status.
     All(u16),
-    /// Every item is answered with success, and none is written.
+    /// Every item succeeds, and none is written.
     Nothing,
 }
 
@@ -70,7 +70,7 @@ fn written() -> Value {
     json!({"index": {"status": 201, "result": "created"}})
 }
 
-/// An error that quotes the document, as search engines do.
+/// Returns an error that quotes the document, as search engines do.
 fn refused(status: u16) -> Value {
     let quoted = "failed at [Source: (byte[])\"{\"email\":\"canary@example.org\"}\"]";
     json!({"index": {"status": status, "error": {"type": "told_so", "reason": quoted}}})
@@ -288,7 +288,7 @@ async fn a_letter_that_is_too_large_for_the_store_holds_no_other_up() {
     assert_eq!(outcomes[1], Ok(()));
 }
 
-/// Published, and then the store fails: the letter is in the queue and on the desk, and both are told.
+/// After the publish the store fails: the letter is in the queue and on the desk, and the report says so.
 #[tokio::test]
 async fn a_store_that_fails_after_the_publish_leaves_the_letter_in_both_places() {
     let place = Place::new();
@@ -324,7 +324,7 @@ async fn a_store_that_fails_after_the_publish_leaves_the_letter_in_both_places()
     assert_eq!(std::fs::read_to_string(archive.path()).unwrap().lines().count(), 1);
 }
 
-/// The broker is closed: nothing is noted, and what was not published is not told of as done.
+/// The broker is closed: no row changes, and unpublished letters are not reported as done.
 #[tokio::test]
 async fn a_broker_that_is_away_leaves_every_letter_dead() {
     let place = Place::new();

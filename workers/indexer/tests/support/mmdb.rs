@@ -1,12 +1,11 @@
-//! Writes `MaxMind` DB files, format 2.0, for tests and benchmarks: a search tree, then the data, then what the file says
-//! of itself.
+//! Writes `MaxMind` DB files, format 2.0, for tests and benchmarks: search tree, data, metadata.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
 
 use serde_json::{Value, json};
 
-/// The types of the data section.
+/// Types of the data section.
 const DOUBLE: u8 = 3;
 const UINT16: u8 = 5;
 const UINT32: u8 = 6;
@@ -17,14 +16,14 @@ const ARRAY: u8 = 11;
 const BOOL: u8 = 14;
 const TEXT: u8 = 2;
 
-/// How a file is written.
+/// Format options of a file.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Shape {
-    /// Bits of a record; `None` for 24, or 32 where these do not suffice.
+    /// Bits of a record; `None` for 24, or 32 if 24 do not suffice.
     pub(crate) record_size: Option<usize>,
     /// 4, or 6 with IPv4 below `::/96`.
     pub(crate) ip_version: u16,
-    /// Whether a text, map or array that is there already is pointed to.
+    /// Whether repeated texts, maps and arrays become pointers.
     pub(crate) shares: bool,
 }
 
@@ -34,7 +33,7 @@ impl Default for Shape {
     }
 }
 
-/// A file of the type `database_type` that knows these networks, written as `81.2.69.0/24`.
+/// Returns a file of type `database_type` with these networks, written as `81.2.69.0/24`.
 pub(crate) fn database(
     database_type: &str,
     networks: impl IntoIterator<Item = (impl AsRef<str>, Value)>,
@@ -42,7 +41,7 @@ pub(crate) fn database(
     shaped(Shape::default(), database_type, networks)
 }
 
-/// The same in any shape. A network that lies in one before it takes the place of that as a whole.
+/// Like [`database`], in any shape. A network inside a previous one replaces it completely.
 pub(crate) fn shaped(
     shape: Shape,
     database_type: &str,
@@ -71,7 +70,7 @@ pub(crate) fn shaped(
     file
 }
 
-/// A record as the files of cities have them.
+/// Returns a record in the format of city files.
 pub(crate) fn city(city: &str, region: &str, country: (&str, &str), place: (f64, f64)) -> Value {
     json!({
         "city": {"geoname_id": 1, "names": {"de": "anders", "en": city}},
@@ -82,7 +81,7 @@ pub(crate) fn city(city: &str, region: &str, country: (&str, &str), place: (f64,
     })
 }
 
-/// The first bits of a network and how many they are.
+/// Returns a network's first bits and their number.
 fn bits(network: &str, ip_version: u16) -> (u128, u32) {
     let (address, length) = network.split_once('/').expect("a network");
     let length: u32 = length.parse().expect("a length");
@@ -125,8 +124,8 @@ impl Tree {
         }
     }
 
-    /// A record is the number of a node, the count of nodes for "nothing", or behind that and the 16 bytes between
-    /// tree and data the place in the data.
+    /// Encodes the tree. A record is a node's number, the node count for "nothing", or, above that and the 16 bytes
+    /// between tree and data, an offset in the data.
     fn bytes(&self, record_size: usize) -> Vec<u8> {
         let count = self.nodes.len();
         let number = |record: &Record| match record {
@@ -147,15 +146,15 @@ impl Tree {
     }
 }
 
-/// Values one after the other.
+/// The data section.
 struct Data {
     bytes: Vec<u8>,
-    /// Where what was written lies, by its JSON.
+    /// Offsets of written values, by their JSON.
     known: Option<HashMap<String, usize>>,
 }
 
 impl Data {
-    /// Where a value lies, written unless it is there already.
+    /// Returns the offset of a value; writes it if missing.
     fn place(&mut self, value: &Value) -> usize {
         let shared = matches!(value, Value::Object(_) | Value::Array(_) | Value::String(_));
         let Some(known) = self.known.as_mut().filter(|_| shared) else { return self.plain("", value) };
@@ -167,7 +166,7 @@ impl Data {
         place
     }
 
-    /// Writes a value here, or a pointer to it; `name` is that of its field.
+    /// Writes a value, or a pointer to it; `name` is its field's name.
     fn write(&mut self, name: &str, value: &Value) {
         match self.known.as_ref().and_then(|known| known.get(&value.to_string())) {
             Some(place) => pointer(&mut self.bytes, *place),
@@ -176,7 +175,7 @@ impl Data {
         }
     }
 
-    /// Writes a value and tells where; numbers of the description have types of their own.
+    /// Writes a value and returns its offset; numbers of the metadata have their own types.
     fn plain(&mut self, name: &str, value: &Value) -> usize {
         let place = self.bytes.len();
         match value {
@@ -206,7 +205,7 @@ impl Data {
         place
     }
 
-    /// Without leading zeros, which the format allows.
+    /// Writes a number without leading zeros, as the format allows.
     fn number(&mut self, name: &str, number: i64) {
         let kind = match (name, number) {
             ("build_epoch", _) => UINT64,
@@ -227,7 +226,7 @@ impl Data {
     }
 }
 
-/// A pointer of the fewest bytes that suffice, and now and then one of the most.
+/// Writes a pointer with the fewest bytes, and some with the most.
 fn pointer(out: &mut Vec<u8>, place: usize) {
     let (kind, number, bytes) = match place {
         _ if place % 5 == 4 => (3, place, 4),
@@ -237,13 +236,13 @@ fn pointer(out: &mut Vec<u8>, place: usize) {
         _ => (3, place, 4),
     };
     let number = (number as u64).to_be_bytes();
-    // The first bits of the shorter ones are in the control byte.
+    // The control byte holds the high bits of shorter pointers.
     let high = if kind == 3 { 0 } else { number[7 - bytes] };
     out.push(1 << 5 | kind << 3 | high);
     out.extend(&number[8 - bytes..]);
 }
 
-/// Type and size: types above 7 stand in a byte of their own, sizes from 29 on in one to three.
+/// Writes type and size: types above 7 use another byte, sizes from 29 one to three more.
 fn control(out: &mut Vec<u8>, kind: u8, size: usize) {
     let (short, longer) = match size {
         0..29 => (size as u8, Vec::new()),

@@ -1,4 +1,4 @@
-//! What a file says of itself (section "Database Metadata"): behind its last marker, in the form of the data.
+//! Metadata of a file (section "Database Metadata"): after its last marker, in the data format.
 
 use serde::Deserialize;
 
@@ -8,10 +8,10 @@ use super::decode::decode;
 use super::fault::Fault;
 
 const MARKER: &[u8] = b"\xab\xcd\xefMaxMind.com";
-/// The marker and what follows it are no more than that.
+/// Maximum bytes of marker and metadata.
 const LONGEST: u64 = 128 << 10;
 
-/// What a file says of itself, as far as it is asked.
+/// The used part of the metadata.
 #[derive(Debug, Deserialize)]
 pub(in crate::enrich) struct About {
     pub(super) node_count: u32,
@@ -19,12 +19,12 @@ pub(in crate::enrich) struct About {
     pub(super) ip_version: u16,
     /// For example `GeoLite2-City`.
     pub(in crate::enrich) database_type: String,
-    /// When it was made, in seconds.
+    /// Build time in Unix seconds.
     pub(in crate::enrich) build_epoch: u64,
     binary_format_major_version: u16,
 }
 
-/// Where the last marker of a file of `len` bytes is.
+/// Returns the position of the last marker in a file of `len` bytes.
 pub(super) fn marker(cursor: &mut Cursor<'_>, len: u64) -> Result<u64, Fault> {
     let begin = len.saturating_sub(LONGEST);
     let mut tail = Vec::new();
@@ -36,11 +36,11 @@ pub(super) fn marker(cursor: &mut Cursor<'_>, len: u64) -> Result<u64, Fault> {
     place.map(|place| begin + place as u64).ok_or(Fault::broken("it has no MaxMind metadata at its end"))
 }
 
-/// What is said behind the marker.
+/// Reads the metadata after the marker.
 pub(super) fn read(cursor: &mut Cursor<'_>, marker: u64, len: u64) -> Result<About, Fault> {
     let section = Section { begin: marker + MARKER.len() as u64, end: len };
     let about: About = decode(Data::new(cursor, section, 0)?)?;
-    // A larger minor version promises to be readable, a larger major one not to be.
+    // By the specification, a higher minor version is compatible, a higher major one is not.
     if about.binary_format_major_version != 2 {
         return Err(Fault::broken("its format is not version 2"));
     }

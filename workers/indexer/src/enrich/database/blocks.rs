@@ -1,5 +1,5 @@
-//! The bytes of a file by their position, read in aligned blocks of which the last ones are kept. A block is of the file
-//! as it was opened, or it is none. Must not know what the bytes mean.
+//! Reads a file by position in aligned blocks, and caches the last ones. A block has the file's content at its opening,
+//! or is an error. Independent of the format.
 
 use std::fs::File;
 use std::io;
@@ -12,14 +12,14 @@ use super::cache::Cache;
 use super::fault::Fault;
 use super::stamp::{Stamp, TICK};
 
-/// The bytes of a block, but for the last of a file.
+/// Bytes of a block; the last one of a file may be shorter.
 pub(super) const BLOCK: usize = 4096;
-/// Blocks at hand: a record of the data points to keys and texts elsewhere and goes on where it was.
+/// Blocks per cursor: a record points to keys and texts elsewhere and continues at its own position.
 const AT_HAND: usize = 8;
 
 pub(super) type Block = Arc<[u8]>;
 
-/// An open file in blocks.
+/// An open file, read in blocks.
 pub(super) struct Blocks {
     file: File,
     stamp: Stamp,
@@ -28,30 +28,30 @@ pub(super) struct Blocks {
 
 impl Blocks {
     pub(super) fn open(path: &Path) -> Result<Self, Fault> {
-        // Before it is opened, too: to open a pipe waits for its writer.
+        // Checked before opening, because opening a pipe waits for its writer.
         if !std::fs::metadata(path)?.is_file() {
             return Err(io::Error::other("it is no file").into());
         }
         let blocks = Self::of(File::open(path)?)?;
         if blocks.stamp.is_fresh() {
-            // From here on no change can leave the stamp as it is.
+            // After this wait, every change also changes the stamp.
             thread::sleep(TICK);
         }
         Ok(blocks)
     }
 
-    /// Of a file that did not change of late.
+    /// Uses a file that has not changed recently.
     pub(super) fn of(file: File) -> Result<Self, Fault> {
         let stamp = Stamp::of(&file.metadata()?);
         Ok(Self { file, stamp, cache: Cache::default() })
     }
 
-    /// The bytes of the file.
+    /// Returns the file's size in bytes.
     pub(super) fn len(&self) -> u64 {
         self.stamp.bytes
     }
 
-    /// For one walk through the file.
+    /// Creates a cursor for one traversal of the file.
     pub(super) fn cursor(&self) -> Cursor<'_> {
         Cursor { blocks: self, hand: [const { None }; AT_HAND], last: 0 }
     }
@@ -76,8 +76,8 @@ impl Blocks {
         let mut bytes = [0; BLOCK];
         let bytes = &mut bytes[..size];
         let read = self.file.read_exact_at(bytes, begin);
-        // After the read: a write sets the time before it touches the bytes, so that no new byte has the old time. A file
-        // that was cut shows here, too, before it is told as an end that came too early.
+        // After the read: a write sets the time before it changes bytes, so that no new byte has the old time. Also
+        // detects a truncated file, before it would be reported as an early end.
         if !self.stamp.has_bytes_of(&Stamp::of(&self.file.metadata()?)) {
             return Err(Fault::Changed);
         }
@@ -86,16 +86,16 @@ impl Blocks {
     }
 }
 
-/// A walk through a file: neighbouring bytes cost no look into the cache.
+/// A traversal of a file; keeps the last blocks, so that neighbouring bytes need no cache access.
 pub(super) struct Cursor<'b> {
     blocks: &'b Blocks,
     hand: [Option<(u64, Block)>; AT_HAND],
-    /// The block at hand that was asked for last.
+    /// Index of the last used block.
     last: usize,
 }
 
 impl Cursor<'_> {
-    /// The bytes from `at` on, as many as `most` or up to the end of their block, at least one.
+    /// Returns at least 1 and at most `most` bytes from `at`, up to the end of their block.
     pub(super) fn piece(&mut self, at: u64, most: usize) -> Result<&[u8], Fault> {
         let within = (at % BLOCK as u64) as usize;
         let block = self.block(at / BLOCK as u64)?;
@@ -103,12 +103,12 @@ impl Cursor<'_> {
         piece.filter(|piece| !piece.is_empty()).ok_or(Fault::broken("it ends too early"))
     }
 
-    /// True when so many bytes from `at` on are one piece.
+    /// True if `size` bytes from `at` are within one block.
     pub(super) fn is_piece(at: u64, size: usize) -> bool {
         (at % BLOCK as u64) as usize + size <= BLOCK
     }
 
-    /// The bytes from `at` on.
+    /// Returns `N` bytes from `at`.
     pub(super) fn bytes<const N: usize>(&mut self, at: u64) -> Result<[u8; N], Fault> {
         let (mut bytes, mut have) = ([0; N], 0);
         while have < N {

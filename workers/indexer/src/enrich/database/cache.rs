@@ -1,15 +1,15 @@
-//! The blocks of a file that were asked for last, as many as there is room for.
+//! A bounded cache of the last used blocks of a file.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::blocks::Block;
 
-/// A block has its place in one of so many sets, so that threads seldom wait for each other: 2 to the power of this.
+/// Number of sets, as a power of 2. Each set has its own lock, so that threads seldom wait.
 const SETS: u32 = 6;
-/// A set keeps so many blocks; all sets, 2 MiB.
+/// Blocks per set; 2 MiB over all sets.
 const WAYS: usize = 8;
 
-/// A cache of `2^SETS * WAYS` blocks. Of each set, the block that was not asked for the longest goes first.
+/// A cache of `2^SETS * WAYS` blocks. Each set evicts its least recently used block.
 pub(super) struct Cache {
     sets: Box<[Mutex<Vec<Kept>>]>,
 }
@@ -44,13 +44,13 @@ impl Cache {
     }
 
     fn set(&self, number: u64) -> MutexGuard<'_, Vec<Kept>> {
-        // Neighbours, and what lies at a round distance, come into different sets (Fibonacci hashing).
+        // Fibonacci hashing puts neighbours, and blocks at regular distances, into different sets.
         let hash = number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (u64::BITS - SETS);
         let set = &self.sets[usize::try_from(hash).unwrap_or_default()];
         set.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The bytes of all blocks that are kept.
+    /// Returns the bytes of all cached blocks.
     #[cfg(test)]
     pub(super) fn bytes(&self) -> usize {
         let sets = self.sets.iter().map(|set| set.lock().unwrap());
@@ -58,6 +58,6 @@ impl Cache {
     }
 }
 
-/// The most that [`Cache::bytes`] can be.
+/// Maximum of [`Cache::bytes`].
 #[cfg(test)]
 pub(super) const MOST: usize = (1 << SETS) * WAYS * super::blocks::BLOCK;

@@ -1,50 +1,50 @@
-//! The values of a data section (section "Output Data Section"), one after the other, within bounds: of the section, and of
-//! how much one record may be. Must not know what is made of them.
+//! Reads the values of a data section (section "Output Data Section") sequentially, within the bounds of the section
+//! and of a record's size. Independent of the values' meaning.
 
 use std::borrow::Cow;
 
 use super::blocks::Cursor;
 use super::fault::Fault;
 
-/// A record has so many values at most, those that are passed over included: pointers make a small file a large record.
+/// Maximum values per record, including skipped ones: pointers can make a small file a large record.
 const VALUES: u32 = 16_384;
-/// The texts that are read of a record have so many bytes at most.
+/// Maximum bytes of all texts read of a record.
 const TEXTS: usize = 1 << 20;
 
-/// Where data lie in the file: pointers count from its beginning.
+/// Position of a data section in the file. Pointers are relative to its start.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Section {
     pub(super) begin: u64,
     pub(super) end: u64,
 }
 
-/// What comes next.
+/// Header of the next value.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Head {
-    /// The value lies elsewhere.
+    /// The value is at this offset.
     Pointer(u64),
     Value(Kind, usize),
 }
 
-/// What a value is; a size are its bytes, but where said otherwise.
+/// Type of a value. Its size is in bytes, unless noted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Text,
     Double,
     Bytes,
-    /// Of 16, 32, 64 or 128 bits: that is the most of bytes.
+    /// Maximum bytes: 2, 4, 8 or 16.
     Unsigned(usize),
     Signed,
-    /// Its size are its pairs.
+    /// Size in pairs.
     Map,
-    /// Its size are its values.
+    /// Size in values.
     Array,
-    /// Its size is its value.
+    /// The size is the value.
     Bool,
     Float,
 }
 
-/// A place in the data, and what may still be read of this record.
+/// A position in the data, and the limits left for this record.
 pub(super) struct Data<'c, 'b> {
     cursor: &'c mut Cursor<'b>,
     section: Section,
@@ -54,14 +54,14 @@ pub(super) struct Data<'c, 'b> {
 }
 
 impl<'c, 'b> Data<'c, 'b> {
-    /// At `place`, counted from the beginning of the section.
+    /// Starts at `place`, relative to the section's start.
     pub(super) fn new(cursor: &'c mut Cursor<'b>, section: Section, place: u64) -> Result<Self, Fault> {
         let mut data = Self { cursor, section, at: section.begin, values: VALUES, texts: TEXTS };
         data.go(place)?;
         Ok(data)
     }
 
-    /// Goes to `place`, counted from the beginning of the section, and tells how to come back.
+    /// Moves to `place`, relative to the section's start, and returns the previous position.
     pub(super) fn go(&mut self, place: u64) -> Result<Back, Fault> {
         let at = self.section.begin.saturating_add(place);
         if at >= self.section.end {
@@ -70,7 +70,7 @@ impl<'c, 'b> Data<'c, 'b> {
         Ok(Back(std::mem::replace(&mut self.at, at)))
     }
 
-    /// Goes back to where a pointer was.
+    /// Returns to the position of a pointer.
     pub(super) fn back(&mut self, back: Back) {
         self.at = back.0;
     }
@@ -80,7 +80,7 @@ impl<'c, 'b> Data<'c, 'b> {
         self.values = self.values.checked_sub(1).ok_or(Fault::broken("a record is too large"))?;
         let control = self.byte()?;
         let kind = match control >> 5 {
-            // Extended: the next byte counts on from 7, and the types up to there are not written so.
+            // Extended type: the next byte plus 7. Types up to 7 are never extended.
             0 => self.byte()?.checked_add(7).filter(|kind| *kind > 7).unwrap_or_default(),
             1 => return self.pointer(control),
             kind => kind,
@@ -98,10 +98,10 @@ impl<'c, 'b> Data<'c, 'b> {
             11 => Kind::Array,
             14 => Kind::Bool,
             15 => Kind::Float,
-            // 12 and 13 are of no file, others of none yet.
+            // 12 and 13 do not occur in files, and higher ones are undefined.
             _ => return Err(Fault::broken("a value is of no known type")),
         };
-        // From 29 on, the size is in the bytes that follow, and counts on from what fewer bytes can say.
+        // Sizes from 29 are in the next bytes, minus the maximum of shorter encodings.
         let size = match control & 0x1f {
             29 => 29 + self.number(1)?,
             30 => 285 + self.number(2)?,
@@ -111,7 +111,7 @@ impl<'c, 'b> Data<'c, 'b> {
         Ok(Head::Value(kind, size as usize))
     }
 
-    /// A pointer's size is in the bits 3 and 4; below its last, it has three bits of the place (section "Pointer").
+    /// Reads a pointer: bits 3 and 4 are its size, the three bits below are the high bits (section "Pointer").
     fn pointer(&mut self, control: u8) -> Result<Head, Fault> {
         let high = u64::from(control & 0x7);
         let place = match control >> 3 & 0x3 {
@@ -129,7 +129,7 @@ impl<'c, 'b> Data<'c, 'b> {
         Ok(byte)
     }
 
-    /// A number of `size` bytes, 16 at most; without its leading zeros it may have fewer than its type.
+    /// Reads a number of `size` bytes, 16 at most. Leading zeros may be omitted, so it may be shorter than its type.
     pub(super) fn number(&mut self, size: usize) -> Result<u128, Fault> {
         let mut at = self.take(size)?;
         let (end, mut number) = (self.at, 0);
@@ -141,8 +141,8 @@ impl<'c, 'b> Data<'c, 'b> {
         Ok(number)
     }
 
-    /// The next `size` bytes. What is not whole in a block is put together as it is read: no memory is taken for bytes
-    /// that a file only says it has.
+    /// Returns the next `size` bytes. Bytes across blocks are collected as they are read, so that a false size
+    /// allocates no memory.
     pub(super) fn bytes(&mut self, size: usize) -> Result<Cow<'_, [u8]>, Fault> {
         let mut at = self.take(size)?;
         self.texts =
@@ -162,7 +162,7 @@ impl<'c, 'b> Data<'c, 'b> {
         Ok(Cow::Owned(bytes))
     }
 
-    /// Passes over so many values, without reading what they are nor what they point to.
+    /// Skips values without interpreting them or following their pointers.
     pub(super) fn skip(&mut self, values: usize) -> Result<(), Fault> {
         let mut left = values;
         while left > 0 {
@@ -177,7 +177,7 @@ impl<'c, 'b> Data<'c, 'b> {
         Ok(())
     }
 
-    /// Goes behind the next `size` bytes and tells where they begin.
+    /// Skips `size` bytes and returns their start.
     fn take(&mut self, size: usize) -> Result<u64, Fault> {
         let end = self.at.saturating_add(size as u64);
         if end > self.section.end {
@@ -187,6 +187,6 @@ impl<'c, 'b> Data<'c, 'b> {
     }
 }
 
-/// Where a pointer was followed.
+/// Position of a followed pointer.
 #[derive(Debug)]
 pub(super) struct Back(u64);

@@ -1,4 +1,4 @@
-//! Values of a data section as `serde` takes them. What nobody asks for is passed over.
+//! Decodes values of a data section with `serde`; skips fields that the target type lacks.
 
 use std::str;
 
@@ -11,10 +11,10 @@ use serde::forward_to_deserialize_any;
 use super::data::{Data, Head, Kind};
 use super::fault::Fault;
 
-/// Maps and arrays within each other; the files there are have five.
+/// Maximum nesting of maps and arrays; existing files have five levels.
 const DEEPEST: usize = 32;
 
-/// Reads the value at which `data` is.
+/// Decodes the value at the position of `data`.
 pub(super) fn decode<T: DeserializeOwned>(data: Data<'_, '_>) -> Result<T, Fault> {
     T::deserialize(&mut Decoder { data, depth: 0 })
 }
@@ -31,7 +31,7 @@ impl<'de> Deserializer<'de> for &mut Decoder<'_, '_> {
         self.value(|decoder, kind, size| decoder.visit(kind, size, visitor))
     }
 
-    /// What is there is something: the format knows no null.
+    /// Always `Some`, because the format has no null.
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
         visitor.visit_some(self)
     }
@@ -56,8 +56,8 @@ impl<'de> Deserializer<'de> for &mut Decoder<'_, '_> {
 }
 
 impl Decoder<'_, '_> {
-    /// Hands the next value to `taken`, or that which it points to. That cannot be a pointer again, so that no chain of
-    /// them has no end.
+    /// Passes the next value, or the one it points to, to `taken`. A pointer to a pointer is an error, so that chains
+    /// are finite.
     fn value<T>(
         &mut self,
         taken: impl FnOnce(&mut Self, Kind, usize) -> Result<T, Fault>,
@@ -118,7 +118,7 @@ impl Decoder<'_, '_> {
         }
     }
 
-    /// One deeper.
+    /// Runs `taken` one nesting level deeper.
     fn within<T>(&mut self, taken: impl FnOnce(&mut Self) -> Result<T, Fault>) -> Result<T, Fault> {
         if self.depth == DEEPEST {
             return Err(Fault::broken("a record is too deep"));
@@ -134,7 +134,7 @@ fn text(bytes: &[u8]) -> Result<&str, Fault> {
     str::from_utf8(bytes).map_err(|_| Fault::broken("a text is not UTF-8"))
 }
 
-/// What is left of a map or an array. How much that is, is not told: whoever takes it would make room for it.
+/// The remaining entries of a map or an array. Reports no size hint, because a reader would allocate for it.
 struct Rest<'d, 'c, 'b> {
     decoder: &'d mut Decoder<'c, 'b>,
     left: usize,
@@ -147,7 +147,7 @@ impl<'de> MapAccess<'de> for Rest<'_, '_, '_> {
         let Some(left) = self.left.checked_sub(1) else { return Ok(None) };
         self.left = left;
         let key = self.decoder.value(|decoder, kind, size| {
-            // A number would be taken for a field by its position.
+            // serde would accept a number as a field's index.
             if kind != Kind::Text {
                 return Err(Fault::broken("a key is no text"));
             }

@@ -1,4 +1,4 @@
-//! Why a file gives no answer.
+//! Errors of reading a file.
 
 use std::borrow::Cow;
 use std::fmt::Display;
@@ -6,19 +6,19 @@ use std::io;
 
 use serde::de;
 
-/// So much of a reason is told: it may quote the file.
+/// Maximum characters of an error text, which may quote the file.
 const LONGEST: usize = 200;
 
-/// Why a file gives no answer.
+/// Error of reading a file.
 #[derive(Debug, thiserror::Error)]
 pub(in crate::enrich) enum Fault {
-    /// Its bytes are no longer those with which it was opened.
+    /// The file changed after it was opened.
     #[error("it was written over while it was in use")]
     Changed,
-    /// The system does not give them.
+    /// The operating system cannot read it.
     #[error("{0}")]
     Unreadable(#[from] io::Error),
-    /// They are not what the format allows, or not what was asked for.
+    /// The content violates the format, or has another type than requested.
     #[error("{0}")]
     Broken(Cow<'static, str>),
 }

@@ -1,5 +1,5 @@
-//! A `MaxMind` DB file (format 2.0, <https://maxmind.github.io/MaxMind-DB/>), asked by position: what is held of it in
-//! memory is bounded, however large it is, and any byte of it may be wrong. Must not know of places.
+//! Reads `MaxMind` DB files (format 2.0, <https://maxmind.github.io/MaxMind-DB/>) by position. Memory is bounded,
+//! whatever the file's size, and any byte may be wrong. Independent of places.
 
 mod about;
 mod blocks;
@@ -26,10 +26,10 @@ use tree::Tree;
 pub(super) use fault::Fault;
 pub(super) use stamp::Stamp;
 
-/// Between tree and data lie as many bytes of zero.
+/// Zero bytes between tree and data.
 const SEPARATOR: u64 = 16;
 
-/// An open file. It answers by what the file was when it was opened, or not at all.
+/// An open file. It answers with its content at opening, or with an error.
 pub(super) struct Database {
     blocks: Blocks,
     tree: Tree,
@@ -38,15 +38,15 @@ pub(super) struct Database {
 }
 
 impl Database {
-    /// Opens a file and reads what it says of itself.
+    /// Opens a file and reads its metadata.
     ///
     /// # Errors
-    /// When it cannot be read, is of another format or changes meanwhile.
+    /// If it cannot be read, has another format, or changes meanwhile.
     pub(super) fn open(path: &Path) -> Result<Self, Fault> {
         Self::of(Blocks::open(path)?)
     }
 
-    /// As [`Database::open`], without the wait for the file's clock: of a file that nobody writes meanwhile.
+    /// Like [`Database::open`], without waiting for the file's clock: for files that do not change.
     pub(super) fn of_settled(path: &Path) -> Result<Self, Fault> {
         Self::of(Blocks::of(File::open(path)?)?)
     }
@@ -60,15 +60,15 @@ impl Database {
         Ok(Self { blocks, tree, data, about })
     }
 
-    /// What the file says of itself.
+    /// Returns the file's metadata.
     pub(super) fn about(&self) -> &About {
         &self.about
     }
 
-    /// The record of the smallest network that holds `address`; `None` when there is none.
+    /// Returns the record of the smallest network that contains `address`; `None` without one.
     ///
     /// # Errors
-    /// When a byte on the way cannot be read, is wrong or was changed.
+    /// If a needed byte cannot be read, is invalid, or has changed.
     pub(super) fn lookup<T: DeserializeOwned>(&self, address: IpAddr) -> Result<Option<T>, Fault> {
         let mut cursor = self.blocks.cursor();
         let Some(place) = self.tree.find(&mut cursor, address)? else { return Ok(None) };

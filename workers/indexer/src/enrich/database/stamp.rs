@@ -1,19 +1,19 @@
-//! By what a changed file is known.
+//! Detects changes of a file.
 
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// A file's clock may stand still for so long: two changes within it can leave the same time.
+/// Assumed resolution of file times: two changes within it may have the same time.
 pub(super) const TICK: Duration = Duration::from_millis(20);
 
-/// What the system says of a file. Any change of its bytes shows here.
+/// Metadata that changes with the file's bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::enrich) struct Stamp {
     pub(super) bytes: u64,
-    /// When its bytes changed, in nanoseconds; anybody may set it.
+    /// Modification time in nanoseconds; any user can set it.
     written: i128,
-    /// When its bytes, names or rights changed; nobody can set it.
+    /// Change time of bytes, names or permissions, in nanoseconds; cannot be set.
     changed: i128,
     names: u64,
 }
@@ -29,10 +29,9 @@ impl Stamp {
         }
     }
 
-    /// False when the bytes of an open file may be others `now` than they were.
+    /// Returns false if the bytes of an open file may have changed.
     ///
-    /// A file over whose name another one was moved, or that was removed, has lost a name: that sets the time of its
-    /// change, and its bytes are as they were.
+    /// Renaming another file over it, or removing it, changes the link count and the change time, but not the bytes.
     pub(super) fn has_bytes_of(&self, now: &Self) -> bool {
         let named_otherwise = self.names != now.names;
         self.bytes == now.bytes
@@ -40,8 +39,8 @@ impl Stamp {
             && (self.changed == now.changed || named_otherwise)
     }
 
-    /// True when one more change might still leave this very stamp. That is told by our clock: where the file is another
-    /// machine's, whose clock is another one, it is a guess.
+    /// True if another change could still produce this stamp. Compares with the local clock, so it is a guess for files
+    /// on another machine.
     pub(super) fn is_fresh(&self) -> bool {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let settled = i128::try_from((now.saturating_sub(TICK)).as_nanos()).unwrap_or(i128::MAX);

@@ -1,4 +1,4 @@
-//! The search tree (section "Binary Search Tree Section"): an address, bit by bit, to where its record lies in the data.
+//! The search tree (section "Binary Search Tree Section"): maps an address, bit by bit, to its record's offset.
 
 use std::net::IpAddr;
 
@@ -7,20 +7,20 @@ use super::about::About;
 use super::blocks::Cursor;
 use super::fault::Fault;
 
-/// Bits of the network `::/96`, under which a tree of IPv6 knows IPv4.
+/// Bits of the network `::/96`, which contains IPv4 in an IPv6 tree.
 const ABOVE_IPV4: u32 = 96;
 
-/// What is to be known of the tree. A node is two records; a record says which node, or which data, is next.
+/// The search tree. A node has two records, each naming the next node or the data.
 pub(super) struct Tree {
     nodes: u64,
     size: Size,
-    /// Whether it knows IPv6.
+    /// True if it contains IPv6.
     wide: bool,
-    /// The record at which an IPv4 address begins. It may already be an end.
+    /// Record at which IPv4 addresses start; it may be a leaf.
     ipv4: u64,
 }
 
-/// The bits of a record.
+/// Bits per record.
 #[derive(Clone, Copy)]
 enum Size {
     Bits24,
@@ -29,7 +29,7 @@ enum Size {
 }
 
 impl Tree {
-    /// `room` are the bytes that it can have.
+    /// Opens the tree, which has at most `room` bytes.
     pub(super) fn open(about: &About, cursor: &mut Cursor<'_>, room: u64) -> Result<Self, Fault> {
         let size = match about.record_size {
             24 => Size::Bits24,
@@ -52,12 +52,12 @@ impl Tree {
         Ok(tree)
     }
 
-    /// The bytes of the tree, which is the first that a file has.
+    /// Returns the bytes of the tree, which is at the start of the file.
     pub(super) fn bytes(&self) -> u64 {
         self.nodes * self.size.node()
     }
 
-    /// Where in the data the record of an address begins; `None` when the tree has none.
+    /// Returns the data offset of an address's record; `None` without one.
     pub(super) fn find(&self, cursor: &mut Cursor<'_>, address: IpAddr) -> Result<Option<u64>, Fault> {
         let record = match address {
             IpAddr::V4(address) => self.walk(cursor, self.ipv4, u128::from(address.to_bits()) << 96, 32)?,
@@ -67,12 +67,12 @@ impl Tree {
         if record == self.nodes {
             return Ok(None);
         }
-        // The numbers from that of the nodes on count bytes: of the separator, which nothing points into, and the data.
+        // Numbers above the node count are bytes: first of the separator, which is no target, then of the data.
         let place = record.checked_sub(self.nodes + SEPARATOR);
         place.map(Some).ok_or(Fault::broken("its search tree leads nowhere"))
     }
 
-    /// Follows the first `length` bits as far as there are nodes.
+    /// Follows the first `length` bits until a leaf.
     fn walk(&self, cursor: &mut Cursor<'_>, from: u64, bits: u128, length: u32) -> Result<u64, Fault> {
         let mut record = from;
         for depth in 0..length {
@@ -87,7 +87,7 @@ impl Tree {
 }
 
 impl Size {
-    /// The bytes of a node.
+    /// Returns the bytes of a node.
     fn node(self) -> u64 {
         match self {
             Self::Bits24 => 6,
@@ -103,7 +103,7 @@ impl Size {
                 let [a, b, c] = cursor.bytes(at + if right { 3 } else { 0 })?;
                 u32::from_be_bytes([0, a, b, c])
             }
-            // The byte in the middle has the highest four bits of both, those of the left one first.
+            // The middle byte has the high four bits of both records, the left one's first.
             Self::Bits28 if right => {
                 let [middle, a, b, c] = cursor.bytes(at + 3)?;
                 u32::from_be_bytes([middle & 0xf, a, b, c])

@@ -6,7 +6,7 @@ use ua_parser::{Extractor, Regexes};
 
 use super::*;
 
-/// Of browsers, apps and machines, some of them bent.
+/// Browsers, apps and machines, some malformed.
 const AGENTS: [&str; 24] = [
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/129.0.0.0 Safari/537.36",
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/129.0.0.0 Safari/537.36 Edg/129.0.0.0",
@@ -34,7 +34,7 @@ const AGENTS: [&str; 24] = [
     "-",
 ];
 
-/// So many are made of each rule.
+/// Texts generated per rule.
 const TEXTS: usize = 4;
 
 struct All {
@@ -53,7 +53,7 @@ impl All {
         }
     }
 
-    /// Whether it tells just what `ua-parser` does, and whether that is something.
+    /// Asserts that the result equals `ua-parser`'s. Returns whether there is a result.
     #[track_caller]
     fn is_told_as_by(&self, whole: &Extractor<'static>, text: &str) -> bool {
         let (program, system, device) = whole.extract(text);
@@ -69,7 +69,7 @@ fn vendored() -> Regexes<'static> {
     serde_json::from_str(include_str!("../agent_rules.json")).unwrap()
 }
 
-/// Patterns of all rules, with ASCII digits as they are compiled, and without anchors, of which no text can be made.
+/// Returns the patterns of all rules, with ASCII digits as compiled, and without anchors, which no text can be made of.
 fn patterns() -> Vec<Hir> {
     let rules = vendored();
     let programs = rules.user_agent_parsers.iter().map(parsed);
@@ -124,7 +124,7 @@ fn a_user_agent_is_told_as_by_all_the_rules_at_once() {
             );
         }
     }
-    // Some rules are never asked: one before them matches whatever they match.
+    // Some rules are never reached: an earlier one matches everything they match.
     assert!(made > 4_000 && told * 100 > made * 95, "{told} of {made} texts are known to a rule");
     let tried = compiled(&all.programs) + compiled(&all.systems) + compiled(&all.devices);
     assert!(tried * 100 > made / TEXTS * 95, "{tried} of {} rules were tried", made / TEXTS);

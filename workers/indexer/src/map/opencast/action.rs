@@ -1,4 +1,4 @@
-//! An action of a player -> a document of `useractions`.
+//! Maps a player's action to a document of `useractions`.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -15,10 +15,10 @@ use super::addresses::Addresses;
 use super::series::Parts;
 use crate::enrich::{Agent, Place, View, agent_text, shared};
 
-/// The most bytes of a host's name.
+/// Maximum bytes of a host name.
 const LONGEST_NAME: usize = 253;
 
-/// A user action as it is indexed.
+/// A user action as indexed.
 #[derive(Debug, Serialize)]
 pub(in crate::map) struct UserAction<'a> {
     #[serde(rename = "@timestamp", skip_serializing_if = "Option::is_none")]
@@ -32,7 +32,7 @@ pub(in crate::map) struct UserAction<'a> {
     huid: Option<&'a str>,
     action: Event<'a>,
     is_live: bool,
-    /// The viewer's address as it came: nobody asks for its name.
+    /// The viewer's address as received; names are not looked up.
     #[serde(skip_serializing_if = "Option::is_none")]
     hostname: Option<&'a str>,
     #[serde(flatten)]
@@ -48,7 +48,7 @@ pub(in crate::map) struct UserAction<'a> {
     harvest: &'a RawValue,
 }
 
-/// What the player did: points and length in seconds of the recording.
+/// The player's action; points and length in seconds of the recording.
 #[derive(Debug, Serialize)]
 struct Event<'a> {
     #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
@@ -62,7 +62,7 @@ struct Event<'a> {
     is_playing: bool,
 }
 
-/// What is known of the episode, as far as it is.
+/// Known facts of the episode.
 #[derive(Debug, Serialize)]
 pub(super) struct AboutEpisode<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -84,7 +84,7 @@ pub(super) struct AboutEpisode<'a> {
     pub(super) description: Option<&'a str>,
 }
 
-/// The document of an action. One of an episode that nobody knows is a document without it.
+/// Returns the document of an action; without episode facts if they are unknown.
 pub(super) fn document<'a>(
     action: &'a Action<'a>,
     context: &'a ActionsContext,
@@ -93,7 +93,7 @@ pub(super) fn document<'a>(
 ) -> UserAction<'a> {
     let addresses = Addresses::of(action.user_ip.as_deref());
     let useragent = action.user_agent.as_deref().and_then(agent_text);
-    // A store takes years of four digits.
+    // The store accepts years with four digits.
     let timestamp = action.created.filter(|created| TimeZone::UTC.to_datetime(*created).year() >= 0);
     UserAction {
         timestamp,
@@ -119,7 +119,7 @@ pub(super) fn document<'a>(
     }
 }
 
-/// The first address of a list, whatever it looks like, as long as it is text of a name's length.
+/// Returns the first address of a list, in any format, if it has the length of a host name.
 fn hostname(list: &str) -> Option<&str> {
     let first = list.split(',').next().map(str::trim).filter(|first| !first.is_empty())?;
     (first.len() <= LONGEST_NAME && !first.contains(char::is_control)).then_some(first)

@@ -1,21 +1,21 @@
-//! The addresses of an action: the viewer's, then those of the proxies on the way, as X-Forwarded-For lists them.
+//! Addresses of an action: the viewer's, then the proxies', in the order of X-Forwarded-For.
 
 use std::net::{IpAddr, SocketAddr};
 
 use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
 
-/// The fields of one address each: the viewer, and the first proxies. Nobody has to search nine fields for the tenth.
+/// Fields with one address each: the viewer and the first proxies.
 const FIELDS: [&str; 9] =
     ["ip", "proxy1", "proxy2", "proxy3", "proxy4", "proxy5", "proxy6", "proxy7", "proxy8"];
 
-/// The field of all further proxies.
+/// Field of all further proxies.
 const MORE: &str = "more_proxies";
-/// No more of them are kept: Opencast cuts a list at 255 characters.
+/// Maximum further proxies; Opencast cuts a list at 255 characters.
 const MOST: usize = 64;
 
-/// Serialised as the fields `ip`, `proxy1` to `proxy8` and, of longer lists, `more_proxies`. What is no address leaves its
-/// field out and its neighbours where they are.
+/// Serialised as `ip`, `proxy1` to `proxy8` and, for longer lists, `more_proxies`. An invalid address leaves its field
+/// empty, and the others keep their positions.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Addresses {
     first: [Option<IpAddr>; FIELDS.len()],
@@ -23,7 +23,7 @@ pub(super) struct Addresses {
 }
 
 impl Addresses {
-    /// The addresses of a comma-separated list.
+    /// Parses a comma-separated list.
     pub(super) fn of(list: Option<&str>) -> Self {
         let mut addresses = Self::default();
         let mut parts = list.into_iter().flat_map(|list| list.split(','));
@@ -34,14 +34,14 @@ impl Addresses {
         addresses
     }
 
-    /// The viewer's.
+    /// Returns the viewer's address.
     pub(super) fn ip(&self) -> Option<IpAddr> {
         let [ip, ..] = self.first;
         ip
     }
 }
 
-/// Some proxies write the port, too.
+/// Parses an address; some proxies append the port.
 fn address(text: &str) -> Option<IpAddr> {
     text.parse().ok().or_else(|| text.parse().ok().map(|socket: SocketAddr| socket.ip()))
 }

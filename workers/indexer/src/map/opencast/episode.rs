@@ -1,4 +1,4 @@
-//! An episode -> a document of `episodes`.
+//! Maps an episode to a document of `episodes`.
 
 use jiff::Timestamp;
 use messages::opencast::EpisodeContext;
@@ -9,12 +9,12 @@ use serde_json::value::RawValue;
 use super::action::{AboutEpisode, filled};
 use super::series::Parts;
 
-/// The flavors of what is shown of an episode.
+/// Flavors of an episode's images.
 const PRESENTER_STILL: &str = "presenter/player+preview";
 const PRESENTATION_STILL: &str = "presentation/player+preview";
 const SLIDE: &str = "presentation/segment+preview";
 
-/// An episode as it is indexed.
+/// An episode as indexed.
 #[derive(Debug, Serialize)]
 pub(in crate::map) struct EpisodeDocument<'a> {
     pub(in crate::map) mpid: &'a str,
@@ -26,7 +26,7 @@ pub(in crate::map) struct EpisodeDocument<'a> {
     presentation_still: Option<&'a str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     slides: Vec<Slide<'a>>,
-    /// That it is streamed live, or was while it was recorded.
+    /// True if it is or was streamed live.
     live_stream: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     live_start: Option<Timestamp>,
@@ -40,7 +40,7 @@ pub(in crate::map) struct EpisodeDocument<'a> {
     harvest: &'a RawValue,
 }
 
-/// A slide and when it came, as `01:16:00` of the recording.
+/// A slide and its time in the recording, as `01:16:00`.
 #[derive(Debug, Serialize)]
 struct Slide<'a> {
     img: &'a str,
@@ -48,7 +48,7 @@ struct Slide<'a> {
     time: Option<&'a str>,
 }
 
-/// The document of an episode: whatever is missing in it but its id, it is one.
+/// Returns the document of an episode, which requires nothing but the id.
 pub(super) fn document<'a>(
     episode: &'a Episode,
     context: &EpisodeContext,
@@ -84,13 +84,13 @@ pub(super) fn document<'a>(
 }
 
 fn slide(attachment: &Attachment) -> Slide<'_> {
-    // For example `track:7;time=T01:16:00:0F1000`: behind the seconds stand fractions, here none of a thousand.
+    // For example `track:7;time=T01:16:00:0F1000`: after the seconds follow fractions, here 0 of 1,000.
     let said = attachment.reference.as_deref().and_then(|reference| reference.split_once(";time=T"));
     let time = said.and_then(|(_, time)| time.get(..8)).filter(|time| is_clock(time));
     Slide { img: &attachment.url, time }
 }
 
-/// True for `01:16:00`.
+/// True for a text like `01:16:00`.
 fn is_clock(text: &str) -> bool {
     text.bytes().enumerate().all(|(place, byte)| match place {
         2 | 5 => byte == b':',
@@ -98,7 +98,7 @@ fn is_clock(text: &str) -> bool {
     })
 }
 
-/// An end before its beginning is no duration.
+/// Returns milliseconds; `None` if the end precedes the start.
 fn live_duration(context: &EpisodeContext) -> Option<i64> {
     let (start, end) = (context.live_start?, context.live_end?);
     Some(end.as_millisecond() - start.as_millisecond()).filter(|duration| *duration >= 0)

@@ -1,4 +1,4 @@
-//! Opencast's answers -> documents by the field names of the old index, so that old dashboards read them.
+//! Maps Opencast's answers to documents with the old index's field names, so that old dashboards work.
 
 mod action;
 mod addresses;
@@ -20,7 +20,7 @@ use crate::enrich::View;
 /// Maps a page of user actions, in either dialect.
 ///
 /// # Errors
-/// When the answer is no such page.
+/// If the answer is not such a page.
 pub(super) fn actions(
     page: &mut Page<'_, '_>,
     context: &ActionsContext,

@@ -1,9 +1,8 @@
-//! Year, term and course number out of a series' id, where it is made of them: `20150333383` is 2015, 03, 33383.
+//! Splits a series id into year, term and course number: `20150333383` is 2015, 03, 33383.
 
 use serde::Serialize;
 
-/// The parts of a series' id. The course number is there under both of its old names: user actions called it `cdn`,
-/// episodes `crn`.
+/// Parts of a series id. The course number has both of its old names: `cdn` in user actions, `crn` in episodes.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize)]
 pub(super) struct Parts<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -17,7 +16,7 @@ pub(super) struct Parts<'a> {
 }
 
 impl<'a> Parts<'a> {
-    /// The parts of `series`; none of an id of another form, such as a UUID: a year of `a1b2` is worse than none.
+    /// Returns the parts of `series`; none for other formats such as a UUID.
     pub(super) fn of(series: Option<&'a str>) -> Self {
         let Some(series) = series.filter(|series| is_made_of_parts(series)) else { return Self::default() };
         let number = series.get(6..series.len().min(11)).filter(|number| !number.is_empty());

@@ -18,7 +18,7 @@ fn episode(context: &str, body: &str) -> Value {
     mapped(RawKind::OpencastEpisode, "GET /search/episode.json", context, body)
 }
 
-/// The documents of a page with these actions.
+/// Returns the documents of a page with these actions.
 fn actions(rows: &Value) -> Vec<Value> {
     let body = json!({"actions": {"total": 1, "action": rows}}).to_string();
     let (documents, unusable) = map(&raw(RawKind::OpencastActions, ENDPOINT, ACTIONS, &body)).unwrap();

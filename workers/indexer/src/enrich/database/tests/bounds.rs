@@ -1,4 +1,4 @@
-//! What is held of a file in memory, however large it is.
+//! Memory use, whatever the file's size.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! Files of which anything is wrong: an error, or what others read, and soon.
+//! Invalid files: a fast error, or the same result as another reader.
 
 use std::time::{Duration, Instant};
 
@@ -10,9 +10,9 @@ use serde_json::json;
 use super::*;
 use crate::enrich::mmdb::{Shape, city, database, shaped};
 
-/// A file whose every address has the record at the beginning of `data`.
+/// Returns a file in which every address has the record at the start of `data`.
 fn raw(data: &[u8]) -> File {
-    // That of a tree of one node, both of whose records are now that place.
+    // The metadata of a tree with one node, both of whose records point there.
     let one = database("City", [("::/1", json!("x"))]);
     let marker = one.windows(3).rposition(|bytes| bytes == b"\xab\xcd\xef").unwrap();
     let tree = [0, 0, 17, 0, 0, 17];
@@ -30,7 +30,7 @@ fn fault(data: &[u8]) -> String {
     fault
 }
 
-/// An array of so many values.
+/// Returns the header of an array of `size` values.
 fn array(size: u8) -> Vec<u8> {
     vec![size, 4]
 }
@@ -84,10 +84,10 @@ fn pointers_have_an_end() {
     assert_eq!(fault(&[0xe1, 0x41, b'a', 0x20, 0]), "a record is too deep");
     assert_eq!(fault(&[0xe1, 0x20, 0]), "a key is no text");
     assert_eq!(fault(&[2, 4, 0x20, 0, 0x20, 0]), "a record is too deep");
-    // Each array is twice the next one: together they are 2^24 values.
+    // Each array doubles the next one: 2^24 values in total.
     let doubled = (0..24_u8).flat_map(|level| [2, 4, 0x20, 6 * (level + 1), 0x20, 6 * (level + 1)]);
     assert_eq!(fault(&doubled.chain([0, 4]).collect::<Vec<_>>()), "a record is too large");
-    // Each text is a quarter of what a record may have.
+    // Each text is a quarter of a record's limit.
     let texts =
         [&array(5)[..], &[0x20, 12, 0x20, 12, 0x20, 12, 0x20, 12, 0x20, 12], &[0x5f, 3, 0, 0]].concat();
     assert_eq!(fault(&[texts, vec![b'x'; 300_000]].concat()), "the texts of a record are too large");
@@ -97,7 +97,7 @@ fn pointers_have_an_end() {
 fn depth_and_size_have_an_end() {
     let nested = array(1).repeat(10_000);
     assert_eq!(fault(&nested), "a record is too deep");
-    // What is passed over is passed over one by one.
+    // Skipping is not recursive.
     let nested = [nested, array(0)].concat();
     assert!(read::<IgnoredAny>(&nested).unwrap().is_some());
     let mut many = vec![0x1f, 4, 0xff, 0xff, 0xff];
@@ -112,7 +112,7 @@ fn what_is_not_asked_for_is_not_read() {
     struct Asked {
         b: u8,
     }
-    // `a` is a text that is none, `c` points nowhere.
+    // `a` is an invalid text, `c` points outside.
     let data = [0xe3, 0x41, b'a', 0x41, 0xff, 0x41, b'b', 0xa1, 7, 0x41, b'c', 0x38, 0xff, 0xff, 0xff, 0xff];
     assert_eq!(read(&data).unwrap(), Some(Asked { b: 7 }));
     let of_two = [2, 4, 2, 4, 0xa1, 1, 0xa1, 2, 0xa1, 3];
@@ -134,7 +134,7 @@ fn what_a_file_says_of_itself_must_fit_it() {
     assert!(with(b"node_count", &[0xff]).contains("search tree"));
     assert!(with(b"major_version", &[3]).contains("version 2"));
     assert!(File::new(&[b'x'; 300_000]).open().err().unwrap().to_string().contains("MaxMind metadata"));
-    // The last marker counts, and only in the last 128 KiB.
+    // Only the last marker in the last 128 KiB counts.
     let twice = [&whole[..], &whole].concat();
     assert!(File::new(&twice).open().is_ok());
     assert!(File::new(&[&whole[..], &[0; 128 << 10]].concat()).open().is_err());

@@ -1,4 +1,4 @@
-//! A file that becomes another one while it is open never tells a wrong record.
+//! A file that changes while it is open never returns a wrong record.
 
 use std::fs::{self, OpenOptions};
 use std::os::unix::fs::FileExt;
@@ -11,7 +11,7 @@ use crate::enrich::mmdb::database;
 
 const NETWORKS: u8 = 200;
 
-/// Records of 12,000 bytes, which have a block of their own, and the same length whatever `letter`.
+/// Returns records of 12,000 bytes, each with a block of its own and the same length for every `letter`.
 fn whole(letter: &str) -> Vec<u8> {
     database("City", (0..NETWORKS).map(|number| (format!("81.2.{number}.0/24"), record(number, letter))))
 }
@@ -24,7 +24,7 @@ fn address(number: u8) -> IpAddr {
     ip(&format!("81.2.{number}.1"))
 }
 
-/// Writes `bytes` over those of the file, in pieces, and never more or fewer than it has.
+/// Overwrites the file's bytes in chunks, without changing its size.
 fn write_over(file: &File, bytes: &[u8]) {
     let open = OpenOptions::new().write(true).open(file.path()).unwrap();
     for (number, piece) in bytes.chunks(8_192).enumerate() {
@@ -39,7 +39,7 @@ fn of_a_file_that_is_written_over_only_what_was_read_is_told() {
     assert_eq!(value(&database, address(7)).unwrap(), Some(record(7, "a")));
     let before = fs::metadata(file.path()).unwrap();
     write_over(&file, &whole("b"));
-    // Its time may be set back, as by rsync; that is a change, too.
+    // Resetting the modification time, as rsync does, is a change, too.
     OpenOptions::new()
         .write(true)
         .open(file.path())
@@ -93,7 +93,7 @@ fn a_file_that_is_just_being_written_is_not_taken_for_one_that_was() {
         stop.store(true, Ordering::Relaxed);
         refused
     });
-    // At its opening or later. On a busy machine who writes may pause for so long that it is a whole file for once.
+    // At opening or later. On a busy machine, the writer may pause so long that the file is complete for once.
     let taken = refused.iter().filter(|refused| matches!(refused, Ok(false))).count();
     assert!(taken <= 2, "{refused:?}");
 }

@@ -1,4 +1,4 @@
-//! What more than one test of the file needs.
+//! Shared parts of the tests.
 
 mod bounds;
 mod broken;
@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::*;
 
-/// A file in a folder of its own.
+/// A file in a temporary folder.
 struct File {
     folder: tempfile::TempDir,
 }

@@ -1,4 +1,4 @@
-//! A reader that others wrote, and many use, finds the same records.
+//! Compares the results with the widely used `maxminddb` reader.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -9,7 +9,7 @@ use serde_json::json;
 use super::*;
 use crate::enrich::mmdb::{Shape, city, shaped};
 
-/// Numbers as if by chance, the same at every run (`SplitMix64`).
+/// Pseudo-random numbers, equal in every run (`SplitMix64`).
 struct Chance(u64);
 
 impl Chance {
@@ -34,7 +34,7 @@ impl Chance {
     }
 }
 
-/// A network, its first and its last address and those on either side.
+/// Returns a network, its first and last address, and the addresses next to them.
 fn network(address: IpAddr, length: u32) -> (String, Vec<IpAddr>) {
     let edges = |first: u128, last: u128| [first, last, first.wrapping_sub(1), last.wrapping_add(1)];
     match address {
@@ -54,7 +54,7 @@ fn network(address: IpAddr, length: u32) -> (String, Vec<IpAddr>) {
     }
 }
 
-/// Records of every type that JSON has, some with what a neighbour has, too, and texts of every form of size.
+/// Returns records of every JSON type, some shared with neighbours, and texts of every size encoding.
 fn record(number: u64) -> Value {
     let name = format!("City {}", number % 100);
     match number % 5 {
@@ -68,7 +68,7 @@ fn record(number: u64) -> Value {
     }
 }
 
-/// For each of these addresses both readers find the same.
+/// Asserts that both readers return the same for each address.
 fn agree(what: &str, bytes: Vec<u8>, addresses: &[IpAddr]) {
     let file = File::new(&bytes);
     let (ours, theirs) = (file.open().unwrap(), Reader::from_source(bytes).unwrap());
@@ -94,7 +94,7 @@ fn files_of_every_shape_are_read_as_others_read_them() {
         let shape = Shape { record_size: Some(record_size), ip_version, shares };
         let mut chance = Chance(number as u64);
         let (mut networks, mut addresses) = (Vec::new(), Vec::new());
-        // First texts that are so long that pointers to what follows are longer, too.
+        // Long texts first, so that pointers to later values are longer.
         for length in (0..12).map(|number| 65_000 + 300 * number) {
             let (name, edges) = network(IpAddr::V4(chance.ipv4()), 20);
             networks.push((name, json!("x".repeat(length))));
@@ -120,7 +120,7 @@ fn files_of_every_shape_are_read_as_others_read_them() {
 fn the_high_bits_of_a_record_are_read() {
     for (record_size, ip_version) in [(28, 4), (28, 6), (32, 4), (32, 6)] {
         let shape = Shape { record_size: Some(record_size), ip_version, shares: false };
-        // What lies behind this text has numbers of more than 24 bits.
+        // Values after this text have offsets of more than 24 bits.
         let mut networks = vec![("9.0.0.0/8".to_owned(), json!("x".repeat(16_800_000)))];
         networks.extend((10..200).map(|number| (format!("{number}.0.0.0/8"), record(number))));
         let addresses: Vec<_> = (10..210).map(|number| ip(&format!("{number}.1.2.3"))).collect();
