@@ -1,8 +1,8 @@
-//! The job of a date's user actions: read page by page, each page sent as received with what is known of its episodes.
+//! The job of a date's user actions: reads pages and sends each as received, with the facts of its episodes.
 //!
-//! Neither dialect promises an order, so what counts is which actions came, not how many rows: they are told apart by
-//! their ids. A date is read again until it is known that all of them came, and the pages that brought nothing new are
-//! not sent again. How each dialect is read: [`crate::daily`], [`crate::windowed`].
+//! Neither dialect guarantees an order, so completeness is judged by the ids of different actions, not by the number of
+//! rows. A date is read again until it is complete; pages without anything new are not sent again. The dialects are in
+//! [`crate::daily`] and [`crate::windowed`].
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
@@ -30,46 +30,46 @@ use crate::window;
 use crate::worker::Errand;
 use crate::{daily, episodes, windowed};
 
-/// How often a list without an order is read until all of it came.
+/// Maximum readings of an unordered list.
 pub(crate) const READINGS: u32 = 8;
-/// A page travels as one message: it may not become larger than this.
+/// Maximum bytes of a page, which is sent as one message.
 pub(crate) const PAGE_BYTES: u64 = 10 << 20;
-/// A window of more pages than this does not end.
+/// Pages after which a window counts as endless.
 pub(crate) const MAX_PAGES: u64 = 10_000;
-/// More actions than this are no date's. Each takes some 20 bytes while the date is read.
+/// Maximum actions of a date. Each uses some 20 bytes while the date is read.
 pub(crate) const MOST_ROWS: u64 = 5_000_000;
-/// When a server that has no user tracking is asked again, as long as that is not believed.
+/// Delay before a server without user tracking is asked again, while it may be starting.
 const ASKED_AGAIN: SignedDuration = SignedDuration::from_secs(15);
-/// By so much may an action's time differ from that of other machines and still be a time of actions.
+/// Allowed lead of an action's time over the local clock.
 const AHEAD: SignedDuration = SignedDuration::from_hours(48);
-/// There was no Opencast before.
+/// Opencast did not exist before this time.
 const FIRST: Timestamp = Timestamp::constant(1_100_000_000, 0);
 
-/// By how many rows to go on after a page of so many, if the list is read `again` since some did not come. Then pages
-/// overlap by a quarter: a row that changes its place by less than that across a border of two pages is on one of both.
+/// Returns the offset from a page of `rows` to the next. If a list is read `again` because rows were missing, pages
+/// overlap by a quarter: then a row that moves by less across a page border is still on one of the pages.
 pub(crate) fn stride(rows: u64, again: bool) -> u64 {
     if again { rows - rows / 4 } else { rows }
 }
 
-/// What was promised and what came.
+/// Promised and received actions.
 #[derive(Debug)]
 pub(crate) struct Tally {
-    /// `None` when nobody could say.
+    /// `None` if unknown.
     pub(crate) promised: Option<u64>,
     pub(crate) got: u64,
-    /// What speaks against its being all, if it is not the number.
+    /// Reason against completeness, other than the number.
     pub(crate) doubt: Option<Cause>,
 }
 
 impl Tally {
-    /// All there is.
+    /// Returns a complete tally.
     pub(crate) fn all(got: u64) -> Self {
         Self { promised: Some(got), got, doubt: None }
     }
 }
 
-/// Reads the date, or what of it came after `since`. A date that is settled is read whole, whenever its job was planned:
-/// its receipt is the last. Where there is no user tracking, and `or_catalogue` says so, all episodes are asked for.
+/// Reads the date, or its actions after `since`. A settled date is always read completely, because its receipt is
+/// final. Without user tracking, plans the catalogue of episodes if `or_catalogue` is set.
 pub(crate) async fn fetch(
     errand: &mut Errand<'_>,
     date: Date,
@@ -105,8 +105,8 @@ pub(crate) async fn fetch(
     Ok(())
 }
 
-/// The dialect in force. That there is no user tracking is said once in a process, and by the receipt of each job that
-/// asked; other jobs go on. A node that is starting says so, too: until it has said so for a while the job is put off.
+/// Returns the server's dialect. A starting node may lack user tracking, so the job is deferred until the absence has
+/// lasted. Then it is logged once per process, and the receipt of each job contains it; other jobs continue.
 async fn find_dialect(errand: &mut Errand<'_>, date: Date) -> Result<Option<Dialect>, Refusal> {
     let (opencast, calls) = (errand.opencast, errand.errand.calls());
     let found = opencast.find_dialect(date, calls).await;
@@ -125,12 +125,12 @@ async fn find_dialect(errand: &mut Errand<'_>, date: Date) -> Result<Option<Dial
     Err(Refusal::reject(Reason::Absent, CauseClass::PlanMissing, NO_TRACKING))
 }
 
-/// Reports the actions of whose episodes searches show nothing.
+/// Adds the finding about actions whose episodes searches do not show.
 async fn tell_unseen(errand: &mut Errand<'_>, got: u64) {
     if errand.unseen.is_empty() {
         return;
     }
-    // The reason is worth a call, and not the date.
+    // A failure of this call must not fail the date.
     let rights = errand.opencast.look_up_rights(errand.errand.calls()).await;
     let why = match rights.unwrap_or(Rights::Unknown) {
         Rights::All => "they were deleted, or are not published",
@@ -146,7 +146,7 @@ async fn tell_unseen(errand: &mut Errand<'_>, got: u64) {
     errand.errand.find("episodes-not-visible", text);
 }
 
-/// What speaks against a date whose actions came, some of them without what is known of their episodes.
+/// Returns why a date with all its actions is incomplete: some lack the facts of their episodes.
 fn unanswered(errand: &Errand<'_>) -> Option<Cause> {
     let (mpid, cause) = errand.unanswered.first_key_value()?;
     let others = if errand.unanswered.len() > 1 { " and others" } else { "" };
@@ -154,7 +154,7 @@ fn unanswered(errand: &Errand<'_>) -> Option<Cause> {
     Some(Cause::new(cause.class, text))
 }
 
-/// User tracking that was there and is gone: whoever asks next finds that out, and does not take it for the date's.
+/// Forgets the dialect if user tracking has disappeared, and retries: the next attempt detects it again.
 fn forget(opencast: &Opencast, refusal: Refusal) -> Refusal {
     match &refusal.failure {
         Failure::Reject { cause } if cause.class == CauseClass::PlanMissing => {
@@ -169,7 +169,7 @@ pub(crate) fn read_page(answer: &Answer) -> Result<Page<'_>, Refusal> {
     actions::page(&answer.body).map_err(|fault| odd(Endpoint::Actions, fault))
 }
 
-/// By what a row is told from others, and when it was made. A row that cannot be read is told by its text.
+/// Returns a row's id and time; an unreadable row's id is the hash of its text.
 pub(crate) fn identify(row: &RawValue) -> (u64, Option<Timestamp>) {
     match Action::read(row) {
         Ok(action) => (action.id.cast_unsigned(), action.created),
@@ -177,7 +177,7 @@ pub(crate) fn identify(row: &RawValue) -> (u64, Option<Timestamp>) {
     }
 }
 
-/// Sends a page as received, with what is known of the episodes it names.
+/// Sends a page as received, with the facts of the episodes it names.
 pub(crate) async fn send_page(
     errand: &mut Errand<'_>,
     date: Date,
@@ -187,14 +187,14 @@ pub(crate) async fn send_page(
 ) -> Result<(), Refusal> {
     let rows: Vec<_> = page.rows.iter().filter_map(|row| Action::read(row).ok()).collect();
     if let Some(cause) = zone_fault(&rows, errand.opencast) {
-        // A zone that was the server's for other dates: its database may know another past than ours.
+        // The zone matched for other dates, so only the time zone databases may differ about the past.
         return Err(match errand.opencast.agreed_on_zone() {
             true => Refusal::retry(Reason::Other, CauseClass::BadShape, cause),
             false => Failure::Halt { cause }.into(),
         });
     }
     if are_of_another_date(&rows, date, &errand.opencast.timezone) {
-        // A server that was changed under a running process: what it speaks now is found out again.
+        // The server may have changed while the process runs, so the dialect is detected again.
         errand.opencast.decide(None);
         let text = format!("{} hands out actions of other dates than {date}", Endpoint::Actions.name());
         return Err(Refusal::retry(Reason::Other, CauseClass::BadShape, text));
@@ -230,8 +230,8 @@ pub(crate) async fn send_page(
     Ok(errand.errand.send_raw(&raw).await?)
 }
 
-/// What is wrong when the server's local time is not that of the zone it is said to be in: its dates would begin and end at
-/// other times than ours. `None` where the time of any row agrees: one row alone may be odd.
+/// Returns the error text if the server's UTC offset differs from the configured zone's, which would shift its dates.
+/// `None` if any row agrees, because a single row may be wrong.
 pub(crate) fn zone_fault(rows: &[Action<'_>], opencast: &Opencast) -> Option<String> {
     let zone = &opencast.timezone;
     let said = rows.iter().filter_map(|row| row.created.zip(row.offset));
@@ -253,8 +253,7 @@ pub(crate) fn zone_fault(rows: &[Action<'_>], opencast: &Opencast) -> Option<Str
     ))
 }
 
-/// True when all actions are so far from the date that no time zone explains it. Times at which there were no actions
-/// anywhere do not count.
+/// True if all actions are further from the date than a time zone explains. Ignores impossible times.
 fn are_of_another_date(rows: &[Action<'_>], date: Date, zone: &TimeZone) -> bool {
     let latest = clock::now().saturating_add(AHEAD).unwrap_or(Timestamp::MAX);
     let times = rows.iter().filter_map(|row| row.created).filter(|time| (FIRST..=latest).contains(time));
@@ -263,25 +262,25 @@ fn are_of_another_date(rows: &[Action<'_>], date: Date, zone: &TimeZone) -> bool
     dates.peek().is_some() && dates.all(|of| !near.contains(&of))
 }
 
-/// An answer that is not what its endpoint promises.
+/// Returns the error of an answer in an unexpected format.
 pub(crate) fn odd(endpoint: Endpoint, fault: Fault) -> Refusal {
     let text = format!("{} answered with something else: {fault}", endpoint.name());
     Refusal::retry(Reason::Other, CauseClass::BadShape, text)
 }
 
-/// For a list that does not end.
+/// Returns the error of a list that repeats itself.
 pub(crate) fn endless(endpoint: Endpoint) -> Refusal {
     let text = format!("{} gives the same rows again and again", endpoint.name());
     Refusal::reject(Reason::Other, CauseClass::BadShape, text)
 }
 
-/// For a list that goes on for longer than any real one.
+/// Returns the error of a list with too many pages.
 pub(crate) fn too_many_pages(endpoint: Endpoint) -> Refusal {
     let text = format!("{} goes on after {MAX_PAGES} pages", endpoint.name());
     Refusal::reject(Reason::Other, CauseClass::BadShape, text)
 }
 
-/// Refuses a list of which far more comes than there is by the server's own count, or than anybody could have.
+/// Rejects a list that has far more actions than the server counts, or than a date can have.
 pub(crate) fn check_bounds(came: u64, total: Option<u64>, limit: u64) -> Result<(), Refusal> {
     let name = Endpoint::Actions.name();
     if total.is_some_and(|total| came > total.saturating_mul(2).saturating_add(10 * limit)) {
@@ -295,7 +294,7 @@ pub(crate) fn check_bounds(came: u64, total: Option<u64>, limit: u64) -> Result<
     Ok(())
 }
 
-/// For what cannot be: a date at the end of time.
+/// Returns the error of a date at the end of the calendar.
 pub(crate) fn unreachable() -> Refusal {
     Refusal::reject(Reason::Other, CauseClass::BadShape, "there is no such date")
 }

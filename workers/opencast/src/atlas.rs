@@ -1,5 +1,5 @@
-//! The error atlas: what an answer of Opencast means, as one pure function of status, headers and body.
-//! The body is looked at only to tell a page for people from data; nothing of it is passed on.
+//! The error atlas: classifies an answer of Opencast, as a pure function of status, headers and body. The body is
+//! inspected only to distinguish a web page from data; messages never quote it.
 
 use std::time::Duration;
 
@@ -14,49 +14,48 @@ use crate::endpoint::{Endpoint, Node};
 #[cfg(test)]
 mod tests;
 
-/// How long a 429 that does not say how long is waited out; and the longest wait that is believed.
+/// Wait after a 429 without `Retry-After`, and the longest accepted wait.
 const SLOW: Duration = Duration::from_secs(30);
 const SLOWEST: Duration = Duration::from_secs(3_600);
 
-/// How much of a page is looked at.
+/// Bytes of a body that are inspected.
 const PAGE_HEAD: usize = 64 << 10;
 
-/// Why a call brought nothing, as far as a caller may act on it.
+/// Reason of a failed call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Reason {
-    /// There is no such endpoint, or no such thing.
+    /// The endpoint or the object does not exist.
     Absent,
-    /// A parameter is refused.
+    /// The API refuses a parameter.
     Parameter,
-    /// The user may not have it, or another address is named in place of an answer.
+    /// The user has no permission, or the answer is a redirect.
     Closed,
-    /// The caller is not known, whatever it has shown.
+    /// The API refuses the credentials.
     Unauthorised,
-    /// A page for people, which is not the login page, in place of an answer: often a proxy's own, for a path that it
-    /// does not know.
+    /// A web page that is not the login page, often a proxy's page for an unknown path.
     Page,
-    /// The server, or something before it, is in trouble: this is no answer at all.
+    /// The server, or a proxy before it, fails.
     Trouble,
-    /// None of these.
+    /// Any other reason.
     #[default]
     Other,
 }
 
-/// A call that brought nothing.
+/// A failed call.
 pub(crate) type Refusal = runtime::Refusal<Reason>;
 
-/// What an answer means.
+/// Meaning of an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// The answer is what was asked for, as far as one can see from outside.
+    /// Success, judged without parsing the data.
     Fine,
-    /// The caller is not known: sign the request, or sign it again.
+    /// Authentication is required: sign the request, or sign it again.
     Unauthorised,
-    /// No answer to work with.
+    /// An error.
     Refused(Refusal),
 }
 
-/// An answer, and the node that was asked.
+/// An answer, and its node.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Answered<'a> {
     pub(crate) node: &'a str,
@@ -65,7 +64,7 @@ pub(crate) struct Answered<'a> {
     pub(crate) body: &'a [u8],
 }
 
-/// Judges an answer.
+/// Classifies an answer.
 pub(crate) fn classify(answered: Answered<'_>, endpoint: Endpoint, now: Timestamp) -> Verdict {
     let Answered { status, headers, body, .. } = answered;
     let said = format!("{} answered {status}", endpoint.name());
@@ -75,7 +74,7 @@ pub(crate) fn classify(answered: Answered<'_>, endpoint: Endpoint, now: Timestam
             None => return Verdict::Fine,
         },
         300..=399 => redirected(answered, &said, endpoint),
-        // The parameters are the same for every date: a 400 is not about them.
+        // The parameters are the same for every date, so a 400 is not about them.
         400 if endpoint == Endpoint::Actions => Refusal::retry(
             Reason::Parameter,
             CauseClass::BadShape,
@@ -93,7 +92,7 @@ pub(crate) fn classify(answered: Answered<'_>, endpoint: Endpoint, now: Timestam
                 "{said}: the user has not the right (ROLE_ADMIN, or the node's own role), or a firewall before the server refuses the call"
             ),
         ),
-        // A node that is starting answers either for what is not there yet.
+        // A starting node answers either for missing endpoints.
         404 | 405 => absent(&said, endpoint),
         408 => {
             Refusal::retry(Reason::Trouble, CauseClass::AttemptsSpent, format!("{said}: it took too long"))
@@ -121,7 +120,7 @@ pub(crate) fn classify(answered: Answered<'_>, endpoint: Endpoint, now: Timestam
     Verdict::Refused(refusal)
 }
 
-/// What is wrong with the body of a success, as far as one can see from outside.
+/// Returns the error of a success whose body is obviously no data.
 fn unusable(answered: Answered<'_>, said: &str, endpoint: Endpoint) -> Option<Refusal> {
     let Answered { headers, body, .. } = answered;
     let shape = |text| Some(Refusal::retry(Reason::Other, CauseClass::BadShape, format!("{said} {text}")));
@@ -151,7 +150,7 @@ fn unusable(answered: Answered<'_>, said: &str, endpoint: Endpoint) -> Option<Re
     Some(Refusal::refused(reason, format!("{said} {cause}")))
 }
 
-/// True when the answer is meant for a browser.
+/// True if the answer is a web page.
 fn is_page(headers: &HeaderMap, body: &[u8]) -> bool {
     content_type(headers).starts_with("text/html") || body.trim_ascii_start().starts_with(b"<")
 }
@@ -162,14 +161,14 @@ fn is_xml(headers: &HeaderMap, body: &[u8]) -> bool {
     !is_html && (kind.contains("xml") || body.trim_ascii_start().starts_with(b"<?xml"))
 }
 
-/// True for a page with a form for a password.
+/// True for a page with a password form.
 fn is_login(body: &[u8]) -> bool {
     let marks: [&[u8]; 4] =
         [b"j_spring_security_check", b"type=\"password\"", b"type='password'", b"type=password"];
     marks.into_iter().any(|mark| contains(body, mark))
 }
 
-/// Looks for a part near the beginning of a body, whatever its case.
+/// Searches the start of a body, ignoring case.
 fn contains(body: &[u8], part: &[u8]) -> bool {
     let head = body.get(..PAGE_HEAD).unwrap_or(body);
     head.windows(part.len()).any(|window| window.eq_ignore_ascii_case(part))
@@ -180,7 +179,7 @@ fn content_type(headers: &HeaderMap) -> String {
     kind.to_ascii_lowercase()
 }
 
-/// No redirect is followed: with the request would go the password.
+/// Describes a redirect, which is not followed because it would send the password along.
 fn redirected(answered: Answered<'_>, said: &str, endpoint: Endpoint) -> Refusal {
     let to = answered.headers.get(LOCATION).and_then(|to| to.to_str().ok()).unwrap_or_default();
     let host = answered.node.parse().ok().and_then(|asked| target_host(&asked, to));
@@ -203,14 +202,14 @@ fn redirected(answered: Answered<'_>, said: &str, endpoint: Endpoint) -> Refusal
     Refusal::refused(Reason::Closed, cause)
 }
 
-/// True for an address, without its query, that has a word of sign-ins in it.
+/// True for an address whose path or host contains a word of sign-in pages.
 fn is_sign_in(address: &str) -> bool {
     let address = address.split(['?', '#']).next().unwrap_or_default().to_ascii_lowercase();
     let mut words = address.split(|c: char| !c.is_ascii_alphanumeric());
     words.any(|word| SIGN_IN.contains(&word) || word.contains("login") || word.contains("shibboleth"))
 }
 
-/// Words of the addresses of login pages and of identity providers.
+/// Words in the addresses of login pages and identity providers.
 const SIGN_IN: [&str; 14] = [
     "adfs", "auth", "authn", "cas", "idp", "keycloak", "oauth", "oauth2", "oidc", "openid", "saml", "saml2",
     "signin", "sso",
@@ -234,7 +233,7 @@ fn absent(said: &str, endpoint: Endpoint) -> Refusal {
     }
 }
 
-/// What is said of a server without user tracking.
+/// Message about a server without user tracking.
 pub(crate) const NO_TRACKING: &str = "the server has no /usertracking: opencast-plugin-usertracking is off, which is the \
     default since Opencast 13; actions of the time before it is switched on do not exist";
 

@@ -1,5 +1,4 @@
-//! Signing in at one node: Basic, or Digest with the nonce used again and counted until the server wants a new one.
-//! Must not know what is asked for.
+//! Authentication at one node: Basic, or Digest with a nonce that is reused until the server sends a new one.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -11,12 +10,12 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::config::Auth;
 
-/// Without this header Opencast sends whoever is not signed in to a page for people instead of asking.
+/// Header without which Opencast redirects unauthenticated requests to a web page instead of sending a challenge.
 pub(crate) const REQUESTED: &str = "X-Requested-Auth";
 
-/// How one node is signed in at.
+/// Authentication state of one node.
 pub(crate) struct Sign {
-    /// `None`: nobody signs in.
+    /// `None`: requests are unsigned.
     credentials: Option<Credentials>,
     choice: Auth,
     state: Mutex<State>,
@@ -28,10 +27,10 @@ pub(crate) struct Credentials {
     pub(crate) password: SecretString,
 }
 
-/// How the next request is signed.
+/// Method of the next request.
 enum State {
     Basic,
-    /// Digest, and nothing to sign with yet.
+    /// Digest, without a challenge so far.
     Unasked,
     Digest(Box<WwwAuthenticateHeader>),
 }
@@ -42,12 +41,12 @@ impl State {
     }
 }
 
-/// What came of a 401.
+/// Result of a 401.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Challenge {
-    /// There is something new to sign with.
+    /// Retry with the new challenge.
     Again,
-    /// Whatever there was to show has been refused.
+    /// The credentials are refused, or there are none.
     Refused,
 }
 
@@ -56,17 +55,17 @@ impl Sign {
         Self { credentials, choice, state: Mutex::new(State::first(choice)) }
     }
 
-    /// True when it depends on the server whether Digest is what it wants.
+    /// True if the server decides between Basic and Digest.
     pub(crate) fn may_be_digest(&self) -> bool {
         self.credentials.is_some() && self.choice != Auth::Basic
     }
 
-    /// Which way of asking to name in [`REQUESTED`].
+    /// Returns the method for the header [`REQUESTED`].
     pub(crate) fn requested(&self) -> Option<&'static str> {
         self.credentials.as_ref().map(|_| if self.choice == Auth::Basic { "Basic" } else { "Digest" })
     }
 
-    /// What to send as Authorization with a GET of `uri` (path and query).
+    /// Returns the Authorization header for a GET of `uri` (path and query).
     pub(crate) fn authorization(&self, uri: &str) -> Option<HeaderValue> {
         let Credentials { user, password } = self.credentials.as_ref()?;
         let text = match &mut *self.state() {
@@ -85,7 +84,7 @@ impl Sign {
         Some(value)
     }
 
-    /// Takes a 401: learns the server's nonce, if it has one to give.
+    /// Stores the challenge of a 401, if any.
     pub(crate) fn challenged(&self, headers: &HeaderMap) -> Challenge {
         let offers = headers.get_all(WWW_AUTHENTICATE).iter().filter_map(|value| value.to_str().ok());
         let digest =
@@ -98,13 +97,13 @@ impl Sign {
         Challenge::Again
     }
 
-    /// Forgets what was learned from challenges: a node that refuses may have sent one that it does not mean.
+    /// Forgets all challenges: a failing node may have sent a wrong one.
     pub(crate) fn reset(&self) {
         *self.state() = State::first(self.choice);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // A nonce survives the panic of somebody who held it.
+        // A nonce stays valid if a holder panics.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

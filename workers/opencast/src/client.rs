@@ -1,5 +1,4 @@
-//! The one way to the server: pace, sign, send, judge. Every request passes here.
-//! Must not know what the answers are for.
+//! The client of Opencast: waits for the rate limit, signs, sends, classifies. Every request passes through it.
 
 use std::error::Error as _;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -23,42 +22,42 @@ use crate::pace::{Pace, SOURCE};
 use crate::served::{Dates, Served};
 use crate::text;
 
-/// A body larger than this is not read to its end.
+/// Largest body that is read, in bytes.
 const MAX_BODY: usize = 64 << 20;
-/// How long a host may take to show that it is there.
+/// Timeout of a health probe.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(10);
-/// How often one request is signed anew: for Digest after Basic, and for a nonce that has just grown old.
+/// Maximum signatures per request: for Digest after Basic, and for an expired nonce.
 const MOST_CHALLENGES: u8 = 2;
-/// What only an administrator may see: the first call to a node, since most else is open to everybody, and whoever asks for
-/// it unsigned, or signs in a way that is not accepted, is not told so but given less.
+/// Admin-only path of the first call to a node. Public endpoints give unauthenticated requests less data instead of a
+/// challenge.
 const GUARDED: &str = "/services/hosts.json";
 
-/// Pauses before a call that came to nothing is made again. A job makes hundreds of calls: one that fails by chance must
-/// not throw away the others, or a job of many calls would never end on a server that fails one in a hundred.
+/// Delays before a failed call is retried. A job makes hundreds of calls, so a single failure must not discard it: it
+/// would never finish on a server that fails one call in a hundred.
 const AGAIN: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(1)];
 
-/// Opencast knows no rate classes.
+/// The only rate class, because Opencast has none.
 const CLASS: &str = "all";
 
-/// An answer that is what was asked for.
+/// A successful answer.
 #[derive(Debug)]
 pub(crate) struct Answer {
     /// The body as JSON.
     pub(crate) body: Box<RawValue>,
-    /// The body as received, where it is not the same.
+    /// The body as received, if it differs.
     pub(crate) received: Option<Vec<u8>>,
     pub(crate) received_at: Timestamp,
-    /// When the server took the request up; `None` when it does not say.
+    /// Time at which the server took the request; `None` if unknown.
     pub(crate) served: Option<Served>,
 }
 
-/// One of the server's nodes, and how it is signed in at.
+/// A server node and its authentication.
 pub(crate) struct Site {
     url: String,
     sign: Sign,
-    /// Whether the server has had the opportunity to ask for Digest.
+    /// Whether the server had a chance to send a Digest challenge.
     asked: Mutex<bool>,
-    /// The node has answered as it should at least once: what it refuses afterwards may be an exception.
+    /// Whether the node has ever answered correctly; then a refusal may be an exception.
     is_proven: AtomicBool,
     dates: Dates,
 }
@@ -75,7 +74,7 @@ impl Site {
     }
 }
 
-/// Calls the server.
+/// Client of one Opencast server.
 pub(crate) struct Client {
     http: reqwest::Client,
     engage: Site,
@@ -109,12 +108,12 @@ impl Client {
         &self.pace
     }
 
-    /// The clock of the node that has the user actions.
+    /// Returns the clock of the node with the user actions.
     pub(crate) fn dates(&self) -> &Dates {
         &self.engage.dates
     }
 
-    /// Asks for JSON, again if need be; counts the calls made in `calls`.
+    /// Requests JSON, with retries; adds the calls made to `calls`.
     pub(crate) async fn get(&self, request: &Request, calls: &mut Calls) -> Result<Answer, Refusal> {
         for pause in AGAIN {
             match self.once(request, calls).await {
@@ -125,9 +124,9 @@ impl Client {
         self.once(request, calls).await
     }
 
-    /// Whether a call that came to nothing is made again at once. A refusal of a node that has answered before is an
-    /// exception more often than not: sessions race, and one node behind a balancer may be starting. Before that it is
-    /// not tried again: too many wrong passwords may lock a user out.
+    /// Returns whether to retry a failed call at once. A refusal by a node that has answered before is mostly an
+    /// exception, for example of one starting node behind a load balancer. Otherwise it is not retried: wrong passwords
+    /// may lock the user out.
     fn is_worth_another(&self, request: &Request, refusal: &Refusal) -> bool {
         match refusal.failure {
             Failure::Retry { after: None, .. } => true,
@@ -149,7 +148,7 @@ impl Client {
         Ok(Answer { body, received, received_at, served })
     }
 
-    /// Asks until there is an answer or a refusal.
+    /// Requests bytes, without retries; adds the calls made to `calls`.
     pub(crate) async fn get_bytes(&self, request: &Request, calls: &mut Calls) -> Result<Vec<u8>, Refusal> {
         self.receive(request, calls).await.map(|received| received.body)
     }
@@ -161,7 +160,7 @@ impl Client {
         loop {
             let leave = self.outage.ask(clock::now())?;
             if site.sign.may_be_digest() {
-                // Other calls wait meanwhile, or they would go unsigned.
+                // Other calls wait, else they would be unsigned.
                 let mut asked = site.asked.lock().await;
                 if !*asked {
                     let asking = self.ask_to_be_asked(site, calls).await;
@@ -185,7 +184,7 @@ impl Client {
                     self.outage.answered();
                     let again = site.sign.challenged(&received.headers);
                     if again == Challenge::Refused || challenges == MOST_CHALLENGES {
-                        // What this answer has taught may be wrong: the next call finds it out again.
+                        // The challenge may be wrong: the next call starts afresh.
                         site.sign.reset();
                         *site.asked.lock().await = false;
                         return Err(refused(name, site));
@@ -208,7 +207,7 @@ impl Client {
         }
     }
 
-    /// Has the server ask for Digest. That it does not is no trouble: the request itself will show.
+    /// Makes a call to which the server may reply with a Digest challenge. Its absence is no error.
     async fn ask_to_be_asked(&self, site: &Site, calls: &mut Calls) -> Result<(), Refusal> {
         let received = self.send(site, GUARDED, &[], "GET /services/hosts.json", calls).await?;
         let asks = received.status == 401 && site.sign.challenged(&received.headers) == Challenge::Again;
@@ -264,18 +263,19 @@ impl Client {
         Ok(Received { status, headers, body, served })
     }
 
-    /// What a refusal comes to in the light of the calls before it.
+    /// Returns the outcome of a failed call, given the calls before it.
     fn weigh(&self, leave: Leave, refusal: Refusal) -> Refusal {
         let is_trouble = refusal.reason == Reason::Trouble;
         self.outage.weigh(leave, refusal, is_trouble, clock::now())
     }
 
-    /// Ends the pause of an outage.
+    /// Ends the wait of an open circuit breaker.
     pub(crate) fn try_now(&self) {
         self.outage.try_now();
     }
 
-    /// Whether work is worth trying: calls are not paused, no outage is being sat out, and every node answers with anything but trouble.
+    /// Returns whether work can continue: calls are not paused, the circuit breaker permits them, and no node has a
+    /// server error.
     pub(crate) async fn reachable(&self) -> bool {
         if !self.pace.is_open() || !self.outage.gives_leave(clock::now()) {
             return false;
@@ -299,7 +299,7 @@ impl Client {
     }
 }
 
-/// No connection: the server is away and the job innocent. Anything later may be this call's own trouble.
+/// Classifies a call without an answer: no connection means the server is down, later errors may be this call's own.
 fn unanswered(error: &reqwest::Error, name: &str) -> Refusal {
     if error.is_connect() {
         let why = untrusted(error).unwrap_or_else(|| "opencast cannot be reached".to_owned());
@@ -309,7 +309,7 @@ fn unanswered(error: &reqwest::Error, name: &str) -> Refusal {
     Refusal::retry(Reason::Trouble, CauseClass::AttemptsSpent, format!("{name} {what}"))
 }
 
-/// What is wrong with the server's certificate, if it is that.
+/// Returns the error text if the server's certificate is the reason.
 fn untrusted(error: &reqwest::Error) -> Option<String> {
     let causes = std::iter::successors(error.source(), |&cause| cause.source());
     let said = causes.map(ToString::to_string).find(|said| said.contains("certificate"))?;

@@ -1,4 +1,4 @@
-//! What the Opencast source is told. Plain values: the environment is read elsewhere.
+//! Configuration of the Opencast source. Independent of the environment, which the binary reads.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -8,29 +8,29 @@ use std::time::Duration;
 use jiff::tz::{Offset, TimeZone};
 use secrecy::SecretString;
 
-/// How to sign in.
+/// Authentication method.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Auth {
-    /// Basic; Digest as soon as the server asks for it.
+    /// Basic, or Digest if the server asks for it.
     Auto,
     /// HTTP Basic.
     Basic,
-    /// HTTP Digest, as Opencast's system account needs it.
+    /// HTTP Digest, which Opencast's system account requires.
     Digest,
 }
 
-/// Which dialect of user tracking to speak.
+/// Selects the dialect of user tracking.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Choice {
-    /// Whichever the server turns out to speak.
+    /// Detected from the server.
     Auto,
-    /// Harvard DCE's: any window of time can be asked for.
+    /// Harvard DCE's fork: any time window.
     Dce,
-    /// Everybody else's: a day at a time.
+    /// Upstream: one day at a time.
     Upstream,
 }
 
-/// A choice that is none of those known.
+/// Error of an unknown choice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("it must be {0}")]
 pub struct UnknownChoice(&'static str);
@@ -61,13 +61,13 @@ impl FromStr for Choice {
     }
 }
 
-/// A time zone by its name, or by a fixed offset from UTC such as `+01:00`, for a server whose time zone database has
-/// another offset for its zone than ours.
+/// Parses a time zone's name, or a fixed UTC offset such as `+01:00`, for a server whose time zone database is
+/// outdated.
 pub fn time_zone(text: &str) -> Option<TimeZone> {
     TimeZone::get(text).ok().or_else(|| offset(text).map(TimeZone::fixed))
 }
 
-/// The name by which [`time_zone`] finds a zone.
+/// Returns the name that [`time_zone`] parses.
 pub fn time_zone_name(zone: &TimeZone) -> String {
     match (zone.iana_name(), zone.to_fixed_offset()) {
         (Some(name), _) => name.to_owned(),
@@ -76,7 +76,7 @@ pub fn time_zone_name(zone: &TimeZone) -> String {
     }
 }
 
-/// An offset as `+01:00`.
+/// Formats an offset as `+01:00`.
 pub(crate) fn offset_name(offset: Offset) -> String {
     let (sign, seconds) = (if offset.is_negative() { '-' } else { '+' }, offset.seconds().unsigned_abs());
     format!("{sign}{:02}:{:02}", seconds / 3_600, seconds / 60 % 60)
@@ -98,50 +98,49 @@ fn offset(text: &str) -> Option<Offset> {
     let number =
         |text: &str| text.parse::<i32>().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit()));
     let (hours, minutes) = (number(hours)?, number(minutes).filter(|minutes| *minutes < 60)?);
-    // No zone was ever further away.
+    // No zone has ever had a larger offset.
     let seconds = hours * 3_600 + minutes * 60;
     Offset::from_seconds(sign * seconds).ok().filter(|_| seconds <= 18 * 3_600)
 }
 
-/// Everything the Opencast source is told.
+/// Configuration of the Opencast source.
 #[derive(Clone)]
 pub struct Config {
-    /// Where the players' node is: user tracking and search.
+    /// URL of the engage node: user tracking and search.
     pub engage_url: String,
-    /// Where the admin node is: workflows. `None`: episodes go without the times of their live streams.
+    /// URL of the admin node: workflows. `None`: episodes have no live stream times.
     pub admin_url: Option<String>,
-    /// The user; empty: nobody signs in, and what everybody may see is all that is seen.
+    /// User name; empty for unsigned requests, which see only public data.
     pub user: String,
-    /// Its password.
+    /// Password of the user.
     pub password: SecretString,
-    /// How to sign in.
+    /// Authentication method.
     pub auth: Auth,
-    /// Which dialect of user tracking to speak.
+    /// Dialect of user tracking.
     pub dialect: Choice,
-    /// The server's own time zone: what a date means there.
+    /// The server's time zone, which defines its dates.
     pub timezone: TimeZone,
-    /// Calls per second over all workers of the fleet; 0: no limit.
+    /// Calls per second over all workers of the fleet; 0 means unlimited.
     pub calls_per_second: f64,
     /// Actions per page.
     pub page_size: u32,
-    /// A certificate authority to trust beside the public ones: a file of PEM certificates.
+    /// PEM file with certificate authorities to trust in addition to the public ones.
     pub ca_cert: Option<PathBuf>,
-    /// How long a call may take, answer included.
+    /// Timeout of a call, including the answer.
     pub request_timeout: Duration,
-    /// How long connecting may take.
+    /// Timeout of a connection.
     pub connect_timeout: Duration,
-    /// How long it must have answered nothing but that there is no user tracking until that is believed: a node that is
-    /// starting says so, too.
+    /// Time for which user tracking must be absent before the absence counts, because a starting node lacks it, too.
     pub absent_after: Duration,
-    /// For how long an episode that was looked up is not looked up again; one that is unknown for a tenth of it.
+    /// Cache lifetime of an episode; a tenth of it for an unknown one.
     pub episode_life: Duration,
 }
 
-/// Pages may not be larger than this: a page travels as one message.
+/// Maximum actions per page, which is sent as one message.
 const MOST_ACTIONS: u32 = 10_000;
 
 impl Config {
-    /// A server at this address that lets everybody in, and the defaults of everything else.
+    /// Returns the configuration for a server at this URL with unsigned requests and defaults.
     pub fn new(engage_url: String) -> Self {
         Self {
             engage_url,
@@ -189,36 +188,36 @@ impl fmt::Debug for Config {
     }
 }
 
-/// Why the Opencast source cannot be built as configured.
+/// Error of an invalid configuration.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// An address is not one.
+    /// A URL is invalid.
     #[error("{variable} is not an http or https address without a user, a password or a query")]
     Address {
-        /// The variable.
+        /// Name of the environment variable.
         variable: &'static str,
     },
-    /// A user that Basic cannot carry.
+    /// The user name contains a colon, which no authentication method supports.
     #[error("OPENCAST_USER holds a colon: no way of signing in can carry that")]
     User,
-    /// The rate is no rate.
+    /// The rate is out of range.
     #[error("OPENCAST_CALLS_PER_SECOND is {rate}: it must be 0 (no limit) or from 0.001 to 1000000")]
     Rate {
-        /// What was given.
+        /// The configured value.
         rate: f64,
     },
-    /// The size of a page is none.
+    /// The page size is out of range.
     #[error("the page size is {size}: it must be from 1 to {MOST_ACTIONS}")]
     PageSize {
-        /// What was given.
+        /// The configured value.
         size: u32,
     },
-    /// The file of a certificate authority is none.
+    /// The certificate file is unusable.
     #[error("OPENCAST_CA_CERT must name a file of PEM certificates: {path}: {why}")]
     Authority {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// Reason.
         why: String,
     },
     /// The HTTP client cannot be built.

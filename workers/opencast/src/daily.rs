@@ -1,10 +1,10 @@
-//! Upstream's dialect: a day, read until all of it came, and its two ends proven.
+//! Upstream's dialect: reads a day until it is complete, and proves its two ends.
 //!
-//! Pages come in no order and may repeat one action and leave out another, so what counts is how many different actions
-//! came ([`crate::proof`]). And a day begins and ends with the second at which it is asked ([`crate::minute`]), so it is asked once more
-//! when the server's clock goes from one minute to the next: at second 59 for the end, at second 0 for the beginning.
-//! That is waited for, up to a minute: what was read meanwhile would be lost with any other way of waiting. Days that are
-//! read at once wait for the same turn, and one of them asks what time it is for all.
+//! Pages are unordered and may repeat or omit actions, so completeness is judged by different actions
+//! ([`crate::proof`]). A day begins and ends with the second of the request ([`crate::minute`]). So it is requested
+//! again when the server's clock turns to the next minute: at second 59 for the end, at second 0 for the beginning. The
+//! job waits up to a minute for the turn, because a deferred job would lose what it has read. Concurrent days share a
+//! turn, and one of them asks for the server's time.
 
 use std::time::Duration;
 
@@ -25,19 +25,19 @@ use crate::proof::{End, Proof};
 use crate::window;
 use crate::worker::Errand;
 
-/// For how many turns of a minute the ends are waited for: the calls of other jobs may come between.
+/// Maximum turns of a minute to wait for, because calls of other jobs may interfere.
 const TURNS: u32 = 4;
-/// How many pages are read in one second.
+/// Maximum pages read within one second.
 const LOOKS: u32 = 4;
-/// How often it is asked what time it is until a second has come.
+/// Maximum requests for the server's time until a second is reached.
 const PROBES: u32 = 60;
-/// The pause between.
+/// Pause between two of these requests.
 const PROBE: Duration = Duration::from_millis(100);
-/// How many bytes of pages wait to be sent while a second lasts.
+/// Maximum bytes of pages that wait to be sent while a second lasts.
 const MOST_UNSENT: usize = 32 << 20;
-/// What a `Date` leaves out.
+/// Resolution of a `Date` header.
 const FRACTION: SignedDuration = SignedDuration::from_secs(1);
-/// For how long the time that was heard is taken for the time it is.
+/// Time for which a received server time counts as the current one.
 const FRESH: Duration = Duration::from_millis(500);
 
 /// A day being read.
@@ -45,25 +45,25 @@ struct Day {
     date: Date,
     asked: Request,
     proof: Proof,
-    /// How many actions the last answer counted; where it did not, one more than those before it, until none come.
+    /// Count in the last answer. If missing, one more than the rows so far, until a page is empty.
     total: u64,
-    /// The most that any answer counted.
+    /// Highest count of any answer.
     most_counted: u64,
-    /// An answer did not count: nothing can be proven.
+    /// True if an answer has no count; then nothing can be proven.
     is_silent: bool,
-    /// The most bytes that a row of a page took in the mean.
+    /// Highest average bytes per row of a page.
     row_bytes: u64,
-    /// How many rows the server gives at once, as far as it has shown.
+    /// Observed maximum of rows per page.
     most: u64,
-    /// What the server's clock showed at the last answer; `None` when it does not tell.
+    /// Server time of the last answer; `None` if it has none.
     heard: Option<Timestamp>,
-    /// Pages that are sent when there is time for it.
+    /// Pages to send later.
     unsent: Vec<(String, Answer)>,
 }
 
-/// Reads a day. As many different actions as there are is all of them, so one reading may be enough; two that agree may
-/// both have missed the same. `is_known` is false where nothing tells which dialect the server speaks, since it has no
-/// actions at all: if this day has none either, there is nothing whose ends would have to be proven.
+/// Reads a day. It is complete if as many different actions as counted arrived, so one reading may suffice; two equal
+/// readings prove nothing, because both may omit the same action. `is_known` is false if the dialect is unknown because
+/// the server has no actions so far. If this day has none either, its ends need no proof.
 pub(crate) async fn read(errand: &mut Errand<'_>, date: Date, is_known: bool) -> Result<Tally, Refusal> {
     let mut day = Day::of(errand, date)?;
     let least = u64::from(errand.opencast.page_size);
@@ -91,10 +91,10 @@ pub(crate) async fn read(errand: &mut Errand<'_>, date: Date, is_known: bool) ->
         debug!(job.id = %errand.job.id, turn, "the turn of the minute is waited for");
         day.turn(errand, turn).await?;
         if day.heard.is_some() && !day.proof.is_over() && !day.proof.is_whole() {
-            // What was added since the reading was counted at the turn, too.
+            // Actions added since the reading were counted at the turn, too.
             day.read(errand, READINGS + turn, day.limit(least)).await?;
         }
-        // What an earlier second counted and a slow page lost may come at the turn; what does not will not.
+        // Actions that a slow page omitted may arrive at the turn; others will not.
         if day.heard.is_none() || day.proof.misses() && day.proof.came() == before {
             break;
         }
@@ -122,8 +122,8 @@ impl Day {
         })
     }
 
-    /// How many rows to ask for at once. On one page nothing can fall between two. Of a day too large for one, large pages
-    /// would only take memory.
+    /// Returns the page size of the next reading. A single page has no borders at which actions get lost. For a day too
+    /// large for one page, large pages only use memory.
     fn limit(&self, least: u64) -> u64 {
         let page = self.on_one_page();
         if page >= self.total { page.max(least) } else { least }
@@ -139,7 +139,7 @@ impl Day {
             let end = offset + rows;
             offset += stride(rows, reading > 1);
             let came = self.proof.came();
-            // Without a count, the same page again and again would never end.
+            // Without a count, a repeated page would never end.
             let is_stuck = self.is_silent && reading == 1 && rows > 0 && came == before;
             if is_stuck || offset > 2 * came + 10 * limit {
                 return Err(endless(Endpoint::Actions));
@@ -152,7 +152,7 @@ impl Day {
         Err(too_many_pages(Endpoint::Actions))
     }
 
-    /// Reads one page; returns how many rows it has. It is kept when it brings something new.
+    /// Reads one page and returns its number of rows. Keeps the page if it has anything new.
     async fn page(
         &mut self,
         errand: &mut Errand<'_>,
@@ -186,7 +186,7 @@ impl Day {
         Ok(rows)
     }
 
-    /// What came of a day whose answers do not say how many actions there are.
+    /// Returns the tally of a day without counts.
     fn untold(&self) -> Tally {
         let text = "the server does not say how many user actions a day has (no total), so nothing proves that all came; is OPENCAST_DIALECT=upstream right?";
         let doubt = Some(Cause::new(CauseClass::NotReadyExpired, text));
@@ -206,8 +206,8 @@ impl Day {
         Ok(())
     }
 
-    /// Waits for the turn of the minute, if the server tells the time, and reads the ends that are not proven. What they
-    /// bring is sent afterwards: a second is short.
+    /// Waits for the turn of the minute, if the server sends its time, and reads the unproven ends. Sends the pages
+    /// afterwards, because a second is short.
     async fn turn(&mut self, errand: &mut Errand<'_>, turn: u32) -> Result<(), Refusal> {
         for end in [End::Last, End::First] {
             if (self.proof.misses() || !self.proof.has(end)) && self.wait(errand, end.second()).await? {
@@ -217,7 +217,7 @@ impl Day {
         self.send(errand).await
     }
 
-    /// Waits until the server's clock shows a second of its minute; false when it does not come to that.
+    /// Waits for a second of the server's minute; returns false if the server sends no time or does not reach it.
     async fn wait(&mut self, errand: &mut Errand<'_>, second: i64) -> Result<bool, Refusal> {
         let dates = errand.opencast.client.dates();
         for _ in 0..PROBES {
@@ -226,7 +226,7 @@ impl Day {
             if left == 0 && at.elapsed() < FRESH {
                 return Ok(true);
             }
-            // By now it is at least so late there, and at most a second later.
+            // The server's time is now at least this, and at most a second later.
             let gone = SignedDuration::try_from(at.elapsed()).unwrap_or_default();
             let left = SignedDuration::from_secs(left) - FRACTION - gone;
             tokio::time::sleep(Duration::try_from(left).unwrap_or_default().max(PROBE)).await;
@@ -242,8 +242,8 @@ impl Day {
         Ok(false)
     }
 
-    /// Reads one end as long as the server's clock shows its second: where it is when there is an order after all, oldest
-    /// first or newest first, and as much of the day as one page may hold.
+    /// Reads one end while the server's clock shows its second: the first or last rows, in case the list is ordered by
+    /// time, and as much of the day as fits into one page.
     async fn look(&mut self, errand: &mut Errand<'_>, end: End, turn: u32) -> Result<(), Refusal> {
         let least = u64::from(errand.opencast.page_size);
         for number in 1..=LOOKS {
@@ -265,7 +265,7 @@ impl Day {
         Ok(())
     }
 
-    /// How many rows to ask for so that the day, and what is added meanwhile, is one page, if one may be so large.
+    /// Returns the page size for the whole day and additions, limited by the message size and the server's maximum.
     fn on_one_page(&self) -> u64 {
         (self.total + self.total / 10 + 100).min(PAGE_BYTES / self.row_bytes).min(self.most)
     }

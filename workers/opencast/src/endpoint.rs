@@ -1,37 +1,37 @@
-//! The calls that are made: where each goes, what it is called in messages, and how ids are written into paths.
+//! The calls in use: node, name in messages, and path with encoded ids.
 
 use messages::Mpid;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
-/// One of the server's nodes. Both addresses may be of one machine.
+/// A node of the server. Both nodes may be the same machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Node {
-    /// The players' node.
+    /// The engage node, for players.
     Engage,
     /// The admin node.
     Admin,
 }
 
-/// A call.
+/// A GET endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Endpoint {
     /// User actions.
     Actions,
-    /// Whether user tracking is on in detail.
+    /// Whether detailed user tracking is enabled.
     Detail,
     /// Episodes.
     Search,
-    /// The workflows of one episode, since Opencast 12.
+    /// Workflows of one episode, since Opencast 12.
     EpisodeWorkflows,
     /// Workflows, up to Opencast 11.
     Workflows,
-    /// The version.
+    /// Version.
     Version,
-    /// The endpoints there are.
+    /// List of endpoints.
     Components,
-    /// Who is signed in.
+    /// The current user.
     Me,
 }
 
@@ -43,7 +43,7 @@ impl Endpoint {
         }
     }
 
-    /// The name in messages, without what is in the path or the query.
+    /// Returns the name in messages, without ids and query.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Actions => "GET /usertracking/actions.json",
@@ -65,11 +65,11 @@ impl Endpoint {
     }
 }
 
-/// One request: the call, the id in its path and its query.
+/// A request: the endpoint, the id in its path, and its query.
 #[derive(Debug, Clone)]
 pub(crate) struct Request {
     pub(crate) endpoint: Endpoint,
-    /// The id in the path, encoded; empty where there is none.
+    /// The encoded id in the path; empty without one.
     segment: String,
     pub(crate) query: Vec<(&'static str, String)>,
 }
@@ -84,23 +84,23 @@ impl Request {
         self
     }
 
-    /// One episode by its id; one that was deleted, too, where the server can be asked for those.
+    /// Requests one episode by id, including a deleted one if `deleted` and supported by the server.
     pub(crate) fn episode(mpid: &Mpid, deleted: bool) -> Self {
         let request = Self::of(Endpoint::Search).with("id", mpid).with("limit", 2);
         if deleted { request.with("includeDeleted", true) } else { request }
     }
 
-    /// A page of all episodes.
+    /// Requests a page of all episodes.
     pub(crate) fn catalogue(offset: u64, limit: u32) -> Self {
         Self::of(Endpoint::Search).with("limit", limit).with("offset", offset)
     }
 
-    /// Actions from `start` to `end` where windows are known, and elsewhere those of a day that had none.
+    /// Requests actions from `start` to `end`. A server that does not support windows returns a day without actions.
     pub(crate) fn window_or_nothing(start: impl ToString, end: impl ToString) -> Self {
         Self::of(Endpoint::Actions).with("day", "19700101").with("start", start).with("end", end)
     }
 
-    /// The workflows of an episode, in either generation's way.
+    /// Requests an episode's workflows, with the path of either generation.
     pub(crate) fn workflows(mpid: &Mpid, endpoint: Endpoint) -> Self {
         match endpoint {
             Endpoint::EpisodeWorkflows => {
@@ -111,7 +111,7 @@ impl Request {
         }
     }
 
-    /// The address behind the node's own.
+    /// Returns the path below the node's URL.
     pub(crate) fn path(&self) -> String {
         self.endpoint.path(&self.segment)
     }

@@ -1,4 +1,4 @@
-//! Episodes: looked up for the actions that name them, fetched one by one, and listed as a whole.
+//! Episodes: looked up for actions, fetched one by one, and listed as a catalogue.
 
 use std::sync::Arc;
 
@@ -23,19 +23,18 @@ use crate::workflows;
 
 /// Episodes per page of the catalogue.
 const PAGE: u32 = 100;
-/// After so many episodes without an answer no further one is asked for: with more of them it would look as if the server
-/// were away.
+/// Maximum episodes without an answer per job. More of them would look as if the server were down.
 const MOST_UNANSWERED: usize = 2;
-/// No server has more episodes. For each a job waits in memory until the catalogue is read.
+/// Maximum episodes of a server. Each plans a job, which stays in memory until the catalogue is read.
 const MOST_EPISODES: u64 = 500_000;
 
-/// The result of looking up an episode.
+/// Result of looking up an episode.
 pub(crate) enum Lookup {
-    /// It is this.
+    /// The episode's facts.
     Found(Arc<EpisodeFacts>),
-    /// Searches do not show it.
+    /// Searches do not show the episode.
     Unseen,
-    /// There is no answer for it.
+    /// The server gives no answer for the episode.
     Unanswered,
 }
 
@@ -45,11 +44,11 @@ impl From<Facts> for Lookup {
     }
 }
 
-/// What is known of an episode that an action names. The first to look it up sends the episode too.
+/// Returns the facts of an episode that an action names. The first lookup also sends the episode.
 ///
-/// Where Opencast has no answer for an episode, and will have none in this job, that goes on without: the actions of a
-/// whole date are worth more than the title of a lecture. Its receipt says so, and the date is planned again. After a few
-/// such episodes no further one is asked for: what is in trouble then is the server.
+/// If the server gives no answer until the last attempt, the job continues without the facts, because a date's actions
+/// matter more than a title. The receipt says so, and the date is planned again. After [`MOST_UNANSWERED`] such
+/// episodes the job looks up no further ones, because the server itself fails.
 pub(crate) async fn look_up(errand: &mut Errand<'_>, mpid: &Mpid) -> Result<Lookup, Refusal> {
     if let Some(facts) = errand.opencast.known.get(mpid) {
         return Ok(facts.into());
@@ -73,7 +72,7 @@ pub(crate) async fn look_up(errand: &mut Errand<'_>, mpid: &Mpid) -> Result<Look
     Ok(facts.into())
 }
 
-/// Asks for an episode and its workflows: the answer, where the episode stands in it, and what its workflows say.
+/// Requests an episode and its workflows. Returns the answer, the episode's index in it, and the workflow facts.
 async fn ask(
     errand: &mut Errand<'_>,
     mpid: &Mpid,
@@ -83,15 +82,15 @@ async fn ask(
             let context = times(errand, mpid).await?;
             Ok(Some((answer, place, context)))
         }
-        // An id that the server does not take as one is not known to it.
+        // An id that the server refuses is unknown to it.
         Ok(None) | Err(Refusal { reason: Reason::Parameter, .. }) => Ok(None),
         Err(refusal) => Err(refusal),
     }
 }
 
-/// What the workflows of an episode say of it. Nothing where they are refused from the beginning: the user may not see them
-/// or the admin node is behind a single sign-on, and the episode is worth more than its times. Where they were answered
-/// before, the refusal is this attempt's trouble: times that are held would be lost.
+/// Returns the live stream times from an episode's workflows; none if workflows were refused from the start, because
+/// the episode matters more. If workflows were answered before, the refusal fails the attempt, else stored times would
+/// be overwritten.
 async fn times(errand: &mut Errand<'_>, mpid: &Mpid) -> Result<EpisodeContext, Refusal> {
     let opencast = errand.opencast;
     let refused = match opencast.why_no_workflows() {
@@ -111,7 +110,7 @@ async fn times(errand: &mut Errand<'_>, mpid: &Mpid) -> Result<EpisodeContext, R
     Ok(EpisodeContext::default())
 }
 
-/// The job of one episode.
+/// Fetches one episode.
 pub(crate) async fn fetch_one(errand: &mut Errand<'_>, mpid: &Mpid) -> Result<(), Refusal> {
     let Some((answer, place)) = find(errand, mpid).await? else {
         let text = "there is no such episode, or it is not for this user to see";
@@ -123,8 +122,8 @@ pub(crate) async fn fetch_one(errand: &mut Errand<'_>, mpid: &Mpid) -> Result<()
     Ok(errand.errand.finish(Some(1), 1, None).await?)
 }
 
-/// The job of the catalogue: every page, read again until as many episodes came as there are. With an admin node a job
-/// is planned for each episode, since its workflows are a call of their own.
+/// Fetches the catalogue: reads all pages until as many episodes as counted arrived. With an admin node it plans a job
+/// per episode, because workflows need a separate call.
 pub(crate) async fn fetch_all(errand: &mut Errand<'_>, date: Date) -> Result<(), Refusal> {
     let (mut seen, mut total, mut jobs) = (Seen::default(), 0, 0);
     for _ in 0..READINGS {
@@ -139,7 +138,7 @@ pub(crate) async fn fetch_all(errand: &mut Errand<'_>, date: Date) -> Result<(),
     Ok(())
 }
 
-/// Reads every page of the catalogue once; returns how many episodes the last one counted.
+/// Reads the catalogue once; returns the count in its last page.
 async fn read_all(errand: &mut Errand<'_>, seen: &mut Seen, jobs: &mut u64) -> Result<u64, Refusal> {
     let mut offset = 0;
     for _ in 0..MAX_PAGES {
@@ -163,7 +162,7 @@ async fn read_all(errand: &mut Errand<'_>, seen: &mut Seen, jobs: &mut u64) -> R
     Err(too_many_pages(Endpoint::Search))
 }
 
-/// Takes what is new on a page of the catalogue; returns the number of jobs planned.
+/// Processes the new episodes of a page; returns the number of planned jobs.
 async fn take(
     errand: &mut Errand<'_>,
     answer: &Answer,
@@ -197,8 +196,8 @@ async fn take(
     Ok(jobs)
 }
 
-/// Asks for one episode; where it stands in the answer, unless it is unknown. The fork is asked for deleted ones, too:
-/// they were watched before.
+/// Requests one episode; returns its index in the answer, or `None` if unknown. The fork also returns deleted episodes,
+/// which may have been watched before.
 async fn find(errand: &mut Errand<'_>, mpid: &Mpid) -> Result<Option<(Answer, usize)>, Refusal> {
     let is_fork = matches!(errand.opencast.dialect(), Some(Dialect::Dce { .. }));
     let answer = match errand.get(&Request::episode(mpid, is_fork)).await {
@@ -211,7 +210,7 @@ async fn find(errand: &mut Errand<'_>, mpid: &Mpid) -> Result<Option<(Answer, us
     Ok(place.map(|place| (answer, place)))
 }
 
-/// A refusal that is about one episode, as a firewall's may be, does not concern the others: searches are answered.
+/// Turns a refusal into a rejection of this episode if other searches succeed.
 async fn of_the_episode(errand: &mut Errand<'_>, refusal: Refusal) -> Refusal {
     let Refusal { reason, failure: Failure::Refused { cause } } = refusal else { return refusal };
     match errand.get(&Request::catalogue(0, 1)).await {
@@ -220,7 +219,7 @@ async fn of_the_episode(errand: &mut Errand<'_>, refusal: Refusal) -> Refusal {
     }
 }
 
-/// Sends one result of an answer as a document of its own, with what its workflows say.
+/// Sends one result of an answer as a document, with its workflow facts.
 async fn send_found(
     errand: &mut Errand<'_>,
     answer: &Answer,

@@ -1,4 +1,4 @@
-//! Entries for the fuzz targets: what an answer means, judged without a server.
+//! Entry points for the fuzz targets: classify answers without a server.
 
 use jiff::Timestamp;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
@@ -18,7 +18,7 @@ const ENDPOINTS: [Endpoint; 8] = [
     Endpoint::Me,
 ];
 
-/// What is said of an answer of one of the endpoints; `None` when it is what was asked for.
+/// Classifies an answer of an endpoint: the error text, or `None` for success.
 pub fn judge(endpoint: usize, status: u16, headers: &[(&str, &str)], body: &[u8]) -> Option<String> {
     let pairs = headers.iter().filter_map(|(name, value)| {
         Some((name.parse::<HeaderName>().ok()?, HeaderValue::from_str(value).ok()?))

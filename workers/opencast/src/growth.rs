@@ -1,9 +1,8 @@
-//! What the answers about a day that lasts prove, though rows are added while it is read.
+//! Completeness of a day that is not over, while rows are added to it.
 //!
-//! Rows are only ever added. So all that was counted for a request came as soon as as many came as were counted, and each
-//! of them was surely counted: it was seen by then already, or the server made it before the request. What was made about
-//! the time of the request may have been counted or not, so it speaks for nothing; on a day on which that is always the
-//! case nothing is proven. Pure: it is told what was counted when, and which rows came.
+//! Rows are only added, never removed. So a count is complete when that many rows arrived that were surely part of it:
+//! rows seen before the request, or created before it. A row created around the request may or may not be part of the
+//! count, so it proves nothing; if that is always the case, nothing is proven. Pure: counts and rows are passed in.
 
 use std::collections::HashMap;
 
@@ -11,16 +10,16 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::served::Served;
 
-/// So much earlier than the request a row must have been made to have been counted: times may lack their fractions, and
-/// a row is made a moment before it can be read.
+/// Minimum age of a row at the request to be surely counted: times may lack fractions, and a row becomes visible a
+/// moment after its creation.
 const SURELY: SignedDuration = SignedDuration::from_secs(2);
 
-/// A day of which rows are added.
+/// A day to which rows are added.
 #[derive(Debug, Default)]
 pub(crate) struct Growth {
-    /// What was counted for the requests whose second is known, in their order.
+    /// Counts of the requests whose second is known, in order.
     counted: Vec<Count>,
-    /// Rows made since the first of these requests: when, and how many of the requests had been made when it was seen.
+    /// Rows created since the first of these requests: creation time, and number of requests made when first seen.
     recent: HashMap<u64, (Timestamp, usize)>,
 }
 
@@ -31,7 +30,7 @@ struct Count {
 }
 
 impl Growth {
-    /// Notes how many rows there were for a request.
+    /// Records the count of a request.
     pub(crate) fn counted(&mut self, served: Option<Served>, total: u64) {
         if let Some(Served { after, before }) = served
             && after == before
@@ -40,7 +39,7 @@ impl Growth {
         }
     }
 
-    /// Notes a row of the answer that was counted last.
+    /// Records a row of the last counted answer.
     pub(crate) fn note(&mut self, id: u64, created: Timestamp) {
         let since = self.counted.first().map(Count::surely_before);
         if since.is_some_and(|since| created >= since) {
@@ -48,8 +47,8 @@ impl Growth {
         }
     }
 
-    /// The least second of a minute for whose request all that was counted came, when `came` rows did. `within` tells how
-    /// many of so many rows lie in the day as it is at a second.
+    /// Returns the lowest second of a minute whose count is complete with `came` rows. `within` returns how many of the
+    /// given rows are in the day as requested at a second.
     pub(crate) fn first(&self, came: u64, within: impl Fn(i64, u64) -> u64) -> Option<i64> {
         let proven = self.counted.iter().enumerate().filter_map(|(place, count)| {
             let second = count.second.as_second().rem_euclid(60);
@@ -89,7 +88,7 @@ mod tests {
         let mut growth = Growth::default();
         asked(&mut growth, 10, 100);
         assert_eq!(first(&growth, 99), None);
-        // The hundredth that comes was made after the count.
+        // The hundredth row was created after the count.
         growth.note(1, at(15));
         assert_eq!(first(&growth, 100), None);
         assert_eq!(first(&growth, 101), Some(10));
@@ -104,7 +103,7 @@ mod tests {
         }
         assert_eq!(first(&growth, 102), None);
         assert_eq!(first(&growth, 103), Some(10));
-        // One that is old enough was counted.
+        // An older row was counted.
         growth.note(4, at(7));
         assert_eq!(first(&growth, 103), Some(10));
     }
@@ -117,7 +116,7 @@ mod tests {
         assert_eq!(first(&growth, 100), None);
         asked(&mut growth, 60, 100);
         assert_eq!(first(&growth, 100), Some(0));
-        // Whoever saw it again knows no more.
+        // Seeing it again proves no more.
         growth.note(1, at(59));
         assert_eq!(first(&growth, 100), Some(0));
     }

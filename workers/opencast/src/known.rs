@@ -1,5 +1,4 @@
-//! Episodes that were looked up a moment ago, those that are unknown too: bounded in number and in time.
-//! Must not know how one is looked up.
+//! Cache of looked-up episodes, including unknown ones, bounded in size and time. Independent of the lookup.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,29 +8,29 @@ use messages::opencast::EpisodeFacts;
 use moka::Expiry;
 use moka::sync::Cache;
 
-/// What is remembered at once, in bytes: some ten thousand episodes.
+/// Maximum bytes of the cache: some 10,000 episodes.
 const MOST: u64 = 16 << 20;
-/// What remembering an episode costs beside its texts.
+/// Bytes per cached episode in addition to its texts.
 const EACH: usize = 512;
 
-/// What is known of an episode; `None`: that Opencast does not know it.
+/// Facts of an episode; `None` if Opencast does not know it.
 pub(crate) type Facts = Option<Arc<EpisodeFacts>>;
 
-/// The episodes that were looked up.
+/// Cache of episodes.
 pub(crate) struct Known(Cache<Mpid, Facts>);
 
-/// For how long what was found is believed.
+/// Lifetime of entries.
 struct Life(Duration);
 
 impl Expiry<Mpid, Facts> for Life {
     fn expire_after_create(&self, _mpid: &Mpid, facts: &Facts, _now: Instant) -> Option<Duration> {
-        // An episode may be published any moment, and its actions come before.
+        // An episode may be published at any moment, after its first actions.
         Some(if facts.is_some() { self.0 } else { self.0 / 10 })
     }
 }
 
 impl Known {
-    /// Nothing is known; what will be is forgotten after `life`.
+    /// Creates an empty cache with this lifetime.
     pub(crate) fn new(life: Duration) -> Self {
         Self(Cache::builder().max_capacity(MOST).weigher(weight).expire_after(Life(life)).build())
     }
@@ -45,9 +44,8 @@ impl Known {
     }
 }
 
-/// The episodes that one attempt has looked up, whose documents it sends. Unless all it has sent is confirmed they are
-/// forgotten when it ends, in whatever way it does, dropped in the middle included: the next attempt has to send them
-/// again.
+/// Episodes that one attempt has looked up and whose documents it sends. Dropping it removes them from the cache unless
+/// their documents are confirmed, because the next attempt must send them again. This includes a cancelled attempt.
 pub(crate) struct LookedUp<'a> {
     known: &'a Known,
     mpids: Vec<Mpid>,
@@ -58,13 +56,13 @@ impl<'a> LookedUp<'a> {
         Self { known, mpids: Vec::new() }
     }
 
-    /// Remembers what was found.
+    /// Caches facts.
     pub(crate) fn insert(&mut self, mpid: &Mpid, facts: Facts) {
         self.mpids.push(mpid.clone());
         self.known.insert(mpid.clone(), facts);
     }
 
-    /// Everything is confirmed.
+    /// Keeps the episodes cached, after their documents are confirmed.
     pub(crate) fn keep(&mut self) {
         self.mpids.clear();
     }

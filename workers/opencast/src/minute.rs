@@ -1,8 +1,8 @@
-//! What the answers about one day prove of its two ends.
+//! Completeness of a day's two ends.
 //!
-//! Upstream takes a day from 00:00 to 23:59 and lets both keep the second at which it is asked: asked at second `s`, it
-//! counts and hands out 00:00:`s` to 23:59:`s`. So a day is whole when all of what it counted at second 0 came and all of
-//! what it counted at second 59. Pure: it is told what was counted when, and which actions came.
+//! Upstream's day is 00:00 to 23:59, both with the second of the request: at second `s` it counts and returns 00:00:`s`
+//! to 23:59:`s`. So a day is complete when all actions counted at second 0 and all counted at second 59 arrived. Pure:
+//! counts and actions are passed in.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -10,23 +10,23 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::served::Served;
 
-/// Seconds of a minute; 59 and the first of the next one.
+/// Seconds of a minute.
 const MINUTE: i64 = 60;
 
-/// What was counted of a day, and which of its first and last minute came.
+/// Counts of a day, and the actions of its first and last minute.
 #[derive(Debug)]
 pub(crate) struct Ends {
     begin: Timestamp,
     end: Timestamp,
-    /// The second of each action of the first minute, by the action.
+    /// Seconds of the first minute's actions, by id.
     early: HashMap<u64, i64>,
-    /// And of the last.
+    /// Seconds of the last minute's actions, by id.
     late: HashMap<u64, i64>,
-    /// The most that was counted, by the first second at which that may have been, and how many more may have it been.
+    /// Highest counts, by the earliest possible second of the request and the number of further possible seconds.
     counted: BTreeMap<(i64, i64), u64>,
 }
 
-/// The seconds for which a day is proven: from 00:00:`first` to 23:59:`last`.
+/// The proven part of a day: from 00:00:`first` to 23:59:`last`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Proven {
     pub(crate) first: i64,
@@ -34,12 +34,12 @@ pub(crate) struct Proven {
 }
 
 impl Ends {
-    /// Nothing of a day yet, whose bounds these are.
+    /// Creates the empty state of a day with these bounds.
     pub(crate) fn of(begin: Timestamp, end: Timestamp) -> Self {
         Self { begin, end, early: HashMap::new(), late: HashMap::new(), counted: BTreeMap::new() }
     }
 
-    /// Notes an action that came.
+    /// Records an action.
     pub(crate) fn note(&mut self, id: u64, created: Timestamp) {
         let minute = SignedDuration::from_secs(MINUTE);
         let from = |start: Timestamp| created.duration_since(start);
@@ -53,7 +53,7 @@ impl Ends {
         }
     }
 
-    /// Notes how many actions there were for a request.
+    /// Records the count of a request.
     pub(crate) fn counted(&mut self, served: Option<Served>, total: u64) {
         let seconds = served.map(|served| (served.after.as_second(), served.before.as_second()));
         let (first, more) = match seconds {
@@ -66,7 +66,7 @@ impl Ends {
         *most = total.max(*most);
     }
 
-    /// How many actions are surely missing when `came` of them came.
+    /// Returns the number of surely missing actions when `came` have arrived.
     pub(crate) fn missing(&self, came: u64) -> u64 {
         let lacking = |((first, more), total): (&(i64, i64), &u64)| {
             let most = seconds(*first, *more).map(|second| self.within(second, came)).max();
@@ -75,7 +75,8 @@ impl Ends {
         self.counted.iter().map(lacking).max().unwrap_or(0)
     }
 
-    /// What is proven when `came` actions came. Whatever the second was, all that was counted must be there.
+    /// Returns the proven part when `came` actions have arrived. A count is complete only if it is at every possible
+    /// second.
     pub(crate) fn proven(&self, came: u64) -> Proven {
         let mut proven = Proven { first: MINUTE, last: -1 };
         for ((first, more), total) in &self.counted {
@@ -89,7 +90,7 @@ impl Ends {
         proven
     }
 
-    /// How many of the actions that came lie within what is counted at a second.
+    /// Returns how many of `came` actions are in the day as requested at a second.
     pub(crate) fn within(&self, second: i64, came: u64) -> u64 {
         let before = self.early.values().filter(|early| **early < second).count();
         let after = self.late.values().filter(|late| **late > second).count();
@@ -98,7 +99,7 @@ impl Ends {
 }
 
 impl Proven {
-    /// True when nothing is left out.
+    /// True if the whole day is proven.
     pub(crate) fn is_whole(self) -> bool {
         self.first == 0 && self.last == MINUTE - 1
     }
@@ -124,7 +125,7 @@ mod tests {
         Some(Served { after: at(after), before: at(before) })
     }
 
-    /// An action every ten seconds of the first and of the last minute, and one at noon: as many as came by `ids`.
+    /// Returns ends with the actions `ids`: one every ten seconds of the first and last minute, and one at noon.
     fn with(ids: std::ops::Range<u64>) -> Ends {
         let mut ends = ends();
         for id in ids {
@@ -155,7 +156,7 @@ mod tests {
         ends.counted(served("12:01:00", "12:01:00"), 8);
         assert_eq!(ends.proven(13), Proven { first: 0, last: 59 });
         assert!(ends.proven(13).is_whole());
-        // One that nobody has seen was counted at second 59.
+        // At second 59, an action that has not arrived was counted.
         ends.counted(served("12:01:59", "12:01:59"), 8);
         assert_eq!((ends.missing(13), ends.proven(13)), (1, Proven { first: 0, last: 0 }));
     }
@@ -167,7 +168,7 @@ mod tests {
             ends.counted(unknown, 1);
             assert_eq!(ends.proven(13), Proven { first: 59, last: 0 });
         }
-        // Between the 59th second and the next it may have been either.
+        // The request was at second 59 or at second 0.
         let mut ends = with(0..13);
         ends.counted(served("12:00:59", "12:01:00"), 7);
         assert_eq!(ends.proven(13), Proven { first: 59, last: 0 });

@@ -1,4 +1,4 @@
-//! What the workers of one process share: client, known episodes, and what the server has turned out to be.
+//! State shared by the workers of one process: client, cached episodes, and detected properties of the server.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,14 +16,14 @@ use crate::pace::Pace;
 use crate::probe::{Dialect, Rights};
 use crate::workflows::WorkflowPath;
 
-/// Idle connections kept per host.
+/// Idle connections per host.
 const IDLE_CONNECTIONS: usize = 16;
 
-/// How long a user tracking that was there once is asked for before its absence is believed, in units of the usual time.
+/// Factor on the time of an absence if user tracking was present before.
 const PATIENCE: u32 = 10;
-/// Answers that are further apart than this do not speak of the same absence.
+/// Gap between two answers after which they count as different absences.
 const APART: Duration = Duration::from_secs(300);
-/// For how long workflows that were refused are not asked for.
+/// Time without requests for workflows after a refusal.
 const REFUSED: Duration = Duration::from_secs(60);
 
 /// The Opencast source of one process.
@@ -35,31 +35,31 @@ pub struct Opencast {
     pub(crate) choice: Choice,
     absent_after: Duration,
     learned: Mutex<Learned>,
-    /// Whether it was said that the server has no user tracking.
+    /// Whether the lack of user tracking was logged.
     said_absent: AtomicBool,
-    /// Whether it was said that the admin node has no workflows.
+    /// Whether the lack of workflows was logged.
     said_no_workflows: AtomicBool,
-    /// Whether an action's time was of the configured zone.
+    /// Whether an action's time matched the configured zone.
     zone_agreed: AtomicBool,
 }
 
-/// What the answers have shown of the server.
+/// Detected properties of the server.
 #[derive(Debug, Default)]
 struct Learned {
-    /// The dialect, once it is decided.
+    /// The dialect, once detected.
     dialect: Option<Dialect>,
     workflows: Option<WorkflowPath>,
     /// Whether workflows were ever answered.
     had_workflows: bool,
-    /// When they were refused, and why.
+    /// Time and reason of the last refusal of workflows.
     refused: Option<(Instant, String)>,
-    /// What the user may see.
+    /// Permissions of the user.
     rights: Option<Rights>,
     had_tracking: bool,
     absence: Option<Absence>,
 }
 
-/// Answers that there is no user tracking, and no other between them.
+/// Consecutive answers without user tracking.
 #[derive(Debug, Clone, Copy)]
 struct Absence {
     since: Instant,
@@ -67,16 +67,16 @@ struct Absence {
 }
 
 impl Opencast {
-    /// The source as configured, with a rate of calls of this process alone. Nothing is asked yet.
+    /// Creates the source with a rate limit for this process alone. Makes no calls.
     ///
     /// # Errors
-    /// When an address is none, or a number is out of range.
+    /// If a URL is invalid or a number is out of range.
     pub fn new(config: Config) -> Result<Self, ConfigError> {
         let pace = Pace::alone(config.calls_per_second);
         Self::with_pace(config, pace)
     }
 
-    /// The source as configured, with leave to call from elsewhere, whose account is [`Config::account`].
+    /// Creates the source with a shared rate limit for [`Config::account`]. Makes no calls.
     ///
     /// # Errors
     /// As [`Opencast::new`].
@@ -118,17 +118,17 @@ impl Opencast {
         })
     }
 
-    /// How the calls stand, as far as this process knows.
+    /// Returns the rate limit's state as known to this process.
     pub fn quota(&self) -> Option<News> {
         self.client.pace().news()
     }
 
-    /// True while no call may be made.
+    /// True while calls are paused.
     pub fn is_paused(&self) -> bool {
         !self.client.pace().is_open()
     }
 
-    /// Ends this process's part in the quota in good order; no call is made any more.
+    /// Releases this process's share of the rate limit; no calls are possible afterwards.
     pub async fn close(&self) {
         self.client.pace().close().await;
     }
@@ -137,24 +137,24 @@ impl Opencast {
         self.learned.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The dialect, if it was decided.
+    /// Returns the dialect, if detected.
     pub(crate) fn dialect(&self) -> Option<Dialect> {
         self.learned().dialect
     }
 
-    /// Keeps the dialect that was found, or forgets it when it has turned out to be another.
+    /// Stores or forgets the dialect.
     pub(crate) fn decide(&self, dialect: Option<Dialect>) {
         self.learned().dialect = dialect;
     }
 
-    /// Notes that user tracking has answered.
+    /// Records an answer of user tracking.
     pub(crate) fn saw_tracking(&self) {
         let mut learned = self.learned();
         (learned.had_tracking, learned.absence) = (true, None);
     }
 
-    /// Notes an answer by which there is no user tracking; true once that is to be believed. A node that is starting
-    /// gives such answers for a while.
+    /// Records an answer without user tracking. Returns true once the absence has lasted long enough, because a
+    /// starting node lacks it for a while.
     pub(crate) fn lacked_tracking(&self, now: Instant) -> bool {
         let mut learned = self.learned();
         let patience = if learned.had_tracking { PATIENCE } else { 1 };
@@ -164,12 +164,12 @@ impl Opencast {
         now.duration_since(since) >= self.absent_after * patience
     }
 
-    /// Where workflows are asked for, if it was found out.
+    /// Returns the path of workflows, if detected.
     pub(crate) fn workflow_path(&self) -> Option<WorkflowPath> {
         self.learned().workflows
     }
 
-    /// Keeps the path that was found, or forgets it when there is none any more.
+    /// Stores or forgets the path of workflows.
     pub(crate) fn found_workflows(&self, path: Option<WorkflowPath>) {
         let mut learned = self.learned();
         (learned.workflows, learned.refused) = (path, None);
@@ -181,18 +181,18 @@ impl Opencast {
         self.learned().had_workflows
     }
 
-    /// Notes that workflows are refused.
+    /// Records a refusal of workflows.
     pub(crate) fn refused_workflows(&self, cause: &str) {
         self.learned().refused = Some((Instant::now(), cause.to_owned()));
     }
 
-    /// Why workflows were refused a moment ago.
+    /// Returns the reason of a recent refusal of workflows.
     pub(crate) fn why_no_workflows(&self) -> Option<String> {
         let refused = self.learned().refused.clone();
         refused.filter(|(at, _)| at.elapsed() < REFUSED).map(|(_, cause)| cause)
     }
 
-    /// What the user may see, if it was found out.
+    /// Returns the user's permissions, if detected.
     pub(crate) fn rights(&self) -> Option<Rights> {
         self.learned().rights
     }
@@ -201,22 +201,22 @@ impl Opencast {
         self.learned().rights = Some(rights);
     }
 
-    /// Notes that the time of an action is of the configured zone.
+    /// Records that an action's time matched the configured zone.
     pub(crate) fn agrees_on_zone(&self) {
         self.zone_agreed.store(true, Ordering::Relaxed);
     }
 
-    /// Whether the time of any action was.
+    /// Whether any action's time matched the configured zone.
     pub(crate) fn agreed_on_zone(&self) -> bool {
         self.zone_agreed.load(Ordering::Relaxed)
     }
 
-    /// True for whoever is to say that the server has no user tracking: once in a process.
+    /// Returns true once per process, to log the lack of user tracking.
     pub(crate) fn is_first_to_say_absent(&self) -> bool {
         !self.said_absent.swap(true, Ordering::Relaxed)
     }
 
-    /// True for whoever is to say that the admin node has no workflows: once in a process.
+    /// Returns true once per process, to log the lack of workflows.
     pub(crate) fn is_first_to_say_no_workflows(&self) -> bool {
         !self.said_no_workflows.swap(true, Ordering::Relaxed)
     }

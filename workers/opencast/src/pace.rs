@@ -1,6 +1,6 @@
-//! The rate limiter that every call passes: so many calls a second, evenly, of all processes together. Opencast counts
-//! nobody's calls; the limit is our own, and so is the pause. How leave is shared out lies in `runtime::quota`. Whoever
-//! has no part in that, because it only looks at the server and may do so without a broker, keeps the rate for itself.
+//! Rate limiter of all calls: evenly spaced over all processes. Opencast has no limit; this one, like the pause, is our
+//! own. `runtime::quota` shares it. A process that only probes the server may run without a broker, and has its own
+//! limiter.
 
 use std::time::Duration;
 
@@ -15,13 +15,13 @@ use runtime::quota::{Account, Allowance, Meter, News, UNLIMITED};
 
 use crate::Config;
 
-/// The source's name, and that of its only meter.
+/// Name of the source and of its only limit.
 pub(crate) const SOURCE: &str = "opencast";
-/// The place of the meter.
+/// Index of the limit.
 const METER: usize = 0;
 
 impl Config {
-    /// What may be called, in the words of those who share it out.
+    /// Returns the limits to share.
     pub fn account(&self) -> Account {
         let per_window = if self.calls_per_second == 0.0 { UNLIMITED } else { self.calls_per_second };
         let window = Duration::from_secs(1);
@@ -38,27 +38,27 @@ impl Config {
 
 type Limiter = RateLimiter<NotKeyed, InMemoryState, MonotonicClock, NoOpMiddleware<std::time::Instant>>;
 
-/// Where leave to make a call is asked for.
+/// Rate limiter of the calls.
 pub(crate) enum Pace {
-    /// In this process alone; without a limiter there is no limit.
+    /// For this process alone; `None` means unlimited.
     Alone(Option<Limiter>),
-    /// Of whoever shares out the calls of all processes.
+    /// Shared by all processes.
     Shared(Allowance),
 }
 
 impl Pace {
-    /// The rate of this process alone: `rate` calls per second; 0 is no limit.
+    /// Creates a limiter for this process alone, with `rate` calls per second; 0 means unlimited.
     pub(crate) fn alone(rate: f64) -> Self {
         let apart = (rate > 0.0).then(|| Duration::from_secs_f64(1.0 / rate));
-        // One call at a time: a burst would be a server's trouble, not a gain.
+        // One call at a time: a burst would stress the server without benefit.
         let quota = apart.and_then(Quota::with_period);
         Self::Alone(quota.map(|quota| RateLimiter::direct_with_clock(quota, MonotonicClock)))
     }
 
-    /// Waits for the turn.
+    /// Waits for permission to make one call.
     ///
     /// # Errors
-    /// [`Failure::Hold`] while calls are paused, or nobody gives leave.
+    /// [`Failure::Hold`] while calls are paused, or without a quota leader.
     pub(crate) async fn turn(&self) -> Result<(), Failure> {
         match self {
             Self::Alone(None) => Ok(()),
@@ -113,7 +113,7 @@ mod tests {
             for _ in 0..6 {
                 pace.turn().await.unwrap();
             }
-            // Five spaces at least; a busy machine only makes them longer.
+            // At least five intervals; longer on a busy machine.
             assert!(began.elapsed() >= Duration::from_millis(490), "{:?}", began.elapsed());
         }
     }

@@ -1,5 +1,4 @@
-//! What is known of a day while it is read: which of its rows came, and what the answers prove of its being all.
-//! Pure: it is told what was counted when, and which rows came.
+//! Rows of a day seen so far, and proof of its completeness. Pure: counts and rows are passed in.
 
 use jiff::Timestamp;
 use messages::{Cause, CauseClass};
@@ -10,7 +9,7 @@ use crate::minute::{Ends, Proven};
 use crate::reading::Seen;
 use crate::served::Served;
 
-/// One end of a day, and the second at which it is whole.
+/// One end of a day, with the second at which it can be proven.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum End {
     First,
@@ -23,18 +22,18 @@ impl End {
     }
 }
 
-/// A day, as far as it is known.
+/// Completeness state of a day.
 #[derive(Debug)]
 pub(crate) struct Proof {
     seen: Seen,
     ends: Ends,
-    /// Of a day that lasts: rows are added while it is read.
+    /// For a day that is not over, to which rows are added.
     growth: Growth,
     is_over: bool,
 }
 
 impl Proof {
-    /// Nothing of a day yet, whose bounds these are.
+    /// Creates the empty state of a day with these bounds.
     pub(crate) fn of(begin: Timestamp, end: Timestamp, now: Timestamp) -> Self {
         Self {
             seen: Seen::default(),
@@ -44,13 +43,13 @@ impl Proof {
         }
     }
 
-    /// Notes how many rows there were for a request.
+    /// Records the count of a request.
     pub(crate) fn counted(&mut self, served: Option<Served>, total: u64) {
         self.ends.counted(served, total);
         self.growth.counted(served, total);
     }
 
-    /// Notes a row of the answer that was counted last; true when it is new, or not what it was.
+    /// Records a row of the last counted answer; returns true if it is new or has changed.
     pub(crate) fn note(&mut self, id: u64, created: Option<Timestamp>, text: &str) -> bool {
         if let Some(created) = created {
             self.ends.note(id, created);
@@ -59,7 +58,7 @@ impl Proof {
         self.seen.note(id, text)
     }
 
-    /// How many different rows came.
+    /// Returns the number of different rows.
     pub(crate) fn came(&self) -> u64 {
         self.seen.count()
     }
@@ -68,17 +67,17 @@ impl Proof {
         self.is_over
     }
 
-    /// True when something is surely missing, and the day is over: no row that is added explains it.
+    /// True if rows are surely missing and the day is over, so that added rows do not explain it.
     pub(crate) fn misses(&self) -> bool {
         self.is_over && self.missing() > 0
     }
 
-    /// True when nothing that was counted is missing; of a day that lasts, nothing of what was counted once.
+    /// True if all counted rows arrived; for a day that is not over, if one count is complete.
     pub(crate) fn is_read(&self) -> bool {
         self.missing() == 0 || !self.is_over && self.grown().is_some()
     }
 
-    /// True when the day came from its beginning to its end or, as long as it lasts, to some moment of this reading.
+    /// True if the day is complete or, while it is not over, complete up to some moment of this reading.
     pub(crate) fn is_whole(&self) -> bool {
         match self.is_over {
             true => self.missing() == 0 && self.proven().is_whole(),
@@ -86,17 +85,17 @@ impl Proof {
         }
     }
 
-    /// True when nothing has to be waited for at an end.
+    /// True if an end needs no further requests.
     pub(crate) fn has(&self, end: End) -> bool {
         match end {
-            // It has no end yet; but what is seen at second 59 was surely counted at second 0.
+            // The day has no end yet; but rows seen at second 59 were surely counted at second 0.
             _ if !self.is_over => self.is_whole(),
             End::First => self.proven().first == end.second(),
             End::Last => self.proven().last == end.second(),
         }
     }
 
-    /// What came of what was counted, and what speaks against its being all. `tells_time`: whether the server does.
+    /// Returns the tally, with the reason if it is incomplete. `tells_time`: whether the server sends its time.
     pub(crate) fn tally(&self, tells_time: bool) -> Tally {
         let got = self.came();
         if self.is_whole() {
@@ -125,7 +124,7 @@ impl Proof {
         self.ends.proven(self.came())
     }
 
-    /// The least second from which on a day that lasts is proven up to when it was asked at that second.
+    /// Returns the lowest second whose count is complete, for a day that is not over.
     fn grown(&self) -> Option<i64> {
         self.growth.first(self.came(), |second, came| self.ends.within(second, came))
     }

@@ -1,16 +1,16 @@
-//! What was read of a list that has no order: which of its rows were seen, and whether they have changed since.
-//! Keeps a number per row, never the rows. Must not know what the rows are.
+//! Tracks which rows of an unordered list were seen, and whether they changed. Stores hashes, not rows. Independent of
+//! the rows' content.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::hash::{DefaultHasher, Hash, Hasher as _};
 
-/// Rows that were seen.
+/// Rows seen so far.
 #[derive(Debug, Default)]
 pub(crate) struct Seen(HashMap<u64, u32>);
 
 impl Seen {
-    /// Notes a row by its id and its text; true when it is new, or not what it was.
+    /// Records a row by id and text; returns true if it is new or has changed.
     pub(crate) fn note(&mut self, id: u64, text: &str) -> bool {
         #[expect(clippy::cast_possible_truncation, reason = "half of a hash is a hash")]
         let now = hash(text) as u32;
@@ -23,13 +23,13 @@ impl Seen {
         }
     }
 
-    /// How many different rows there are.
+    /// Returns the number of different rows.
     pub(crate) fn count(&self) -> u64 {
         self.0.len() as u64
     }
 }
 
-/// A number for what has none.
+/// Hashes a text.
 pub(crate) fn hash(text: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
     text.hash(&mut hasher);

@@ -1,5 +1,5 @@
-//! When a server took a request up, by its own clock and no other: it was not before the `Date` of an answer that had
-//! come by then, and not after the `Date` of its own. Must not know what the requests are.
+//! Determines when the server took a request, by its own clock: not before the `Date` of an earlier answer, and not
+//! after the `Date` of its own answer. Independent of the requests.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -7,39 +7,39 @@ use jiff::{SignedDuration, Timestamp};
 use reqwest::header::{AGE, DATE, HeaderMap, SERVER, VIA};
 use tokio::time::Instant;
 
-/// Between which two whole seconds, both included, a request was taken up.
+/// Range of whole seconds, both inclusive, in which the server took a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Served {
     pub(crate) after: Timestamp,
     pub(crate) before: Timestamp,
 }
 
-/// What the `Date` of a node's answers is worth: a day is proven by it alone.
+/// Origin of a node's `Date` headers, on which the proof of a day depends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Clock {
-    /// No answer has one.
+    /// No answer has a usable `Date`.
     Untold,
-    /// It is the server's own.
+    /// The server writes it.
     Own {
-        /// By how much it is ahead of this machine's clock; negative when it is behind.
+        /// Server time minus local time.
         ahead: SignedDuration,
     },
-    /// A proxy before the server writes it, by its own clock.
+    /// A proxy overwrites it with its own time.
     Proxy {
-        /// What the proxy calls itself.
+        /// The proxy's name.
         name: String,
-        /// As for [`Clock::Own`].
+        /// Proxy time minus local time.
         ahead: SignedDuration,
     },
 }
 
-/// The `Date` of the answer that came last from a node: its time in whole seconds, and when it was heard.
+/// The last `Date` of a node in whole seconds, and when it arrived.
 #[derive(Debug, Default)]
 pub(crate) struct Dates {
     heard: Mutex<Option<(Timestamp, Instant)>>,
-    /// The proxy that wrote it, if any.
+    /// The proxy that writes the header, if any.
     proxy: Mutex<Option<String>>,
-    /// Held by whoever asks what time it is, for all that want to know.
+    /// Held while one job asks for the time, on behalf of all.
     pub(crate) asking: tokio::sync::Mutex<()>,
 }
 
@@ -52,7 +52,7 @@ impl Dates {
         *self.heard.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What is known of it by now.
+    /// Returns the node's clock as known so far.
     pub(crate) fn clock(&self, now: Timestamp) -> Clock {
         let Some((date, at)) = self.heard() else { return Clock::Untold };
         let there = date.saturating_add(at.elapsed()).unwrap_or(date);
@@ -63,29 +63,29 @@ impl Dates {
         }
     }
 
-    /// Notes an answer whose request was sent when `after` was the last date; `None` when it bears none, and when the
-    /// server's clock was set back.
+    /// Records an answer; `after` was the last date when its request was sent. Returns `None` without a `Date`, or if
+    /// the server's clock went back.
     pub(crate) fn answered(&self, after: Option<Timestamp>, headers: &HeaderMap) -> Option<Served> {
         let text = |name| headers.get(name).and_then(|text| text.to_str().ok());
-        // The `Date` of an answer out of a cache is that of another request.
+        // A cached answer has the `Date` of another request.
         if text(AGE).is_some_and(|age| age.trim() != "0") {
             return None;
         }
         let before = Timestamp::try_from(httpdate::parse_http_date(text(DATE)?).ok()?).ok()?;
-        // One answer of a proxy is enough: it may name itself on some paths only.
+        // One answer of a proxy suffices: it may name itself on some paths only.
         if let Some(name) = proxy(text(SERVER), text(VIA)) {
             *self.proxy.lock().unwrap_or_else(PoisonError::into_inner) = Some(name);
         }
         runtime::clock::heard(runtime::clock::Peer::Api, before);
         *self.heard.lock().unwrap_or_else(PoisonError::into_inner) = Some((before, Instant::now()));
-        // Before the first answer it may have been any second.
+        // Before the first answer, the second is unknown.
         let after = after.unwrap_or(Timestamp::UNIX_EPOCH);
         (after <= before).then_some(Served { after, before })
     }
 }
 
-/// The name of a proxy that writes its own `Date`. Opencast's server calls itself Jetty; nginx and others put their own
-/// name and their own time in its place.
+/// Returns the name of a proxy that writes its own `Date`. Opencast's server is named Jetty; nginx and others replace
+/// the name and the time.
 fn proxy(server: Option<&str>, via: Option<&str>) -> Option<String> {
     let name = |text: &str| text.split(['/', ' ', ',', '(']).next().unwrap_or_default().to_owned();
     let is_plain = |name: &String| {

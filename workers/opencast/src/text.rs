@@ -1,12 +1,12 @@
-//! The body of an answer as JSON. A server whose text is not UTF-8, or not quite JSON, loses single characters and never
-//! a page: each byte, character or escape that does not belong there becomes U+FFFD.
+//! Parses a body as JSON. Invalid bytes, characters and escapes become U+FFFD, so that a page with a few of them is
+//! readable.
 
 use serde_json::value::RawValue;
 
-/// What counts as null, since JSON has no such numbers.
+/// Numbers that JSON lacks; read as null.
 const NO_NUMBERS: [&str; 3] = ["-Infinity", "Infinity", "NaN"];
 
-/// The JSON of a body, and the body itself where the two differ; `None` when it is no JSON even so.
+/// Returns the body's JSON, and the body as received if it was repaired; `None` if it is no JSON even then.
 pub(crate) fn json(body: Vec<u8>) -> Option<(Box<RawValue>, Option<Vec<u8>>)> {
     if let Some(json) = str::from_utf8(&body).ok().and_then(parse) {
         return Some((json, None));
@@ -42,7 +42,7 @@ fn mend(text: &str) -> String {
     mended
 }
 
-/// The escape at the beginning of a text; `None` when JSON has no such escape.
+/// Returns the escape at the start of a text; `None` if invalid in JSON.
 fn escape(text: &str) -> Option<&str> {
     match text.as_bytes().get(1)? {
         b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => text.get(..2),

@@ -1,8 +1,8 @@
-//! Dates of the server's time zone as the windows it is asked for. Pure: the time is handed in.
+//! Converts dates of the server's time zone into request windows. Pure: times are passed in.
 //!
-//! A window is written in the server's local time without its offset, so a time that a clock change makes happen twice
-//! may be taken for either: a window always begins and ends outside of such an hour, a little too early and too late.
-//! Too much is harmless, since actions replace themselves by their ids.
+//! A window is in the server's local time without an offset, so a time in the hour that a clock change repeats is
+//! ambiguous. A window therefore begins before such an hour and ends after it. Additional actions are harmless, because
+//! they overwrite themselves by id.
 
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
@@ -10,17 +10,17 @@ use jiff::{SignedDuration, Timestamp};
 use messages::opencast::SETTLED_AFTER;
 use messages::{Cause, CauseClass};
 
-/// By so much may the clocks of two machines differ.
+/// Allowed difference between two machines' clocks.
 const SKEW: SignedDuration = SignedDuration::from_mins(5);
-/// How far a reading that goes on from an earlier one reaches back behind it: the time of that one is of our clock, and
-/// those of actions are of the server's; and an action is written a moment after the time it bears.
+/// Overlap of a continued reading with the previous one: its start is in local time, actions are in server time, and an
+/// action is written a moment after its own time.
 pub(crate) const OVERLAP: SignedDuration = SignedDuration::from_mins(5 + 2);
-/// A step out of the hour that a clock change repeats.
+/// Step out of the hour that a clock change repeats.
 const STEP: SignedDuration = SignedDuration::from_mins(30);
-/// No clock change repeats more than this.
+/// Maximum steps; no clock change repeats more.
 const STEPS: usize = 6;
 
-/// A window of the server's local time.
+/// A window in the server's local time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Window {
     pub(crate) start: DateTime,
@@ -28,7 +28,7 @@ pub(crate) struct Window {
 }
 
 impl Window {
-    /// A whole date, whether it has 23, 24 or 25 hours; `None` at the end of time.
+    /// Returns the window of a date with 23, 24 or 25 hours; `None` at the end of the calendar.
     pub(crate) fn of(date: Date, zone: &TimeZone) -> Option<Self> {
         let begin = |date: Date| zone.to_timestamp(date.at(0, 0, 0, 0)).ok();
         let start = outside(begin(date)?, zone, -STEP);
@@ -36,8 +36,8 @@ impl Window {
         Some(Self { start, end })
     }
 
-    /// What is left of it after `since`, and a little before. A `since` that is not past, as a clock set wrong makes it,
-    /// counts for nothing; one behind the window's end leaves its last minutes.
+    /// Returns the window from shortly before `since`. Ignores a `since` in the future, which results from a wrong
+    /// clock; one after the window's end leaves its last minutes.
     pub(crate) fn since(self, since: Timestamp, zone: &TimeZone, now: Timestamp) -> Self {
         if since > now + SKEW {
             return self;
@@ -48,20 +48,20 @@ impl Window {
     }
 }
 
-/// A local time as the server is told it: `20260102030405`.
+/// Formats a local time for the server: `20260102030405`.
 pub(crate) fn stamp(time: DateTime) -> String {
     time.strftime("%Y%m%d%H%M%S").to_string()
 }
 
-/// A date as the server is told it: `20260102`.
+/// Formats a date for the server: `20260102`.
 pub(crate) fn day(date: Date) -> String {
     date.strftime("%Y%m%d").to_string()
 }
 
-/// Refuses a date that has not begun where the server is.
+/// Rejects a date that has not begun in the server's time zone.
 ///
 /// # Errors
-/// The cause of the refusal.
+/// The cause of the rejection.
 pub(crate) fn check(date: Date, zone: &TimeZone, now: Timestamp) -> Result<(), Cause> {
     let today = zone.to_datetime(now.saturating_add(SKEW).unwrap_or(now)).date();
     match date <= today {
@@ -73,13 +73,13 @@ pub(crate) fn check(date: Date, zone: &TimeZone, now: Timestamp) -> Result<(), C
     }
 }
 
-/// True when nothing of a date changes any more.
+/// True if a date no longer changes.
 pub(crate) fn is_settled(date: Date, zone: &TimeZone, now: Timestamp) -> bool {
     let end = date.tomorrow().ok().and_then(|next| zone.to_timestamp(next.at(0, 0, 0, 0)).ok());
     end.and_then(|end| end.checked_add(SETTLED_AFTER).ok()).is_some_and(|settled| now >= settled)
 }
 
-/// The local time of an instant, moved by steps out of an hour that happens twice.
+/// Returns the local time of an instant, moved in steps out of a repeated hour.
 fn outside(mut instant: Timestamp, zone: &TimeZone, step: SignedDuration) -> DateTime {
     for _ in 0..STEPS {
         if !zone.to_ambiguous_timestamp(zone.to_datetime(instant)).is_ambiguous() {
@@ -115,7 +115,7 @@ mod tests {
 
     #[test]
     fn a_span_of_more_than_a_day_is_windows_of_whole_days_that_meet() {
-        // Over a month's end, and over both clock changes.
+        // Across a month's end, and both clock changes.
         for first in ["2026-01-30", "2026-03-28", "2026-10-24"] {
             let days = first.parse::<Date>().unwrap().series(jiff::Span::new().days(1));
             let windows: Vec<_> =
@@ -133,7 +133,7 @@ mod tests {
 
     #[test]
     fn a_midnight_that_is_skipped_or_happens_twice_loses_nothing() {
-        // Clocks went from 24:00 to 01:00, and back from 01:00 to 00:00.
+        // The clocks changed from 24:00 to 01:00, and back from 01:00 to 00:00.
         assert_eq!(window("2018-11-04", "America/Sao_Paulo").0, "20181104010000");
         assert_eq!(window("2018-11-03", "America/Sao_Paulo").1, "20181104010000");
         assert_eq!(window("2025-11-02", "America/Havana").0, "20251101233000");
@@ -147,7 +147,7 @@ mod tests {
         let now = "2026-10-26T12:00:00Z".parse().unwrap();
         let start = |since: &str| stamp(whole.since(since.parse().unwrap(), &berlin, now).start);
         assert_eq!(start("2026-10-25T10:00:00Z"), "20261025105300");
-        // 02:30 happens twice that night: both are asked for.
+        // 02:30 occurs twice that night: both are requested.
         assert_eq!(start("2026-10-25T00:37:00Z"), "20261025013000");
         assert_eq!(start("2026-10-25T01:37:00Z"), "20261025013000");
         assert_eq!(start("2020-01-01T00:00:00Z"), "20261025000000", "never before the date");

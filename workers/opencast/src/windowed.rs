@@ -1,7 +1,7 @@
-//! DCE's dialect: a window of the server's local time, read page by page until one is empty.
+//! DCE's dialect: reads a window in the server's local time, page by page until one is empty.
 //!
-//! Where `total` counts what is in the window, as many different actions as it says are all of them. Where it does not,
-//! one reading proves nothing: two in a row must agree.
+//! If `total` counts the window, that many different actions are complete. Otherwise two consecutive readings must
+//! agree.
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -22,16 +22,16 @@ use crate::worker::Errand;
 struct Stretch {
     date: Date,
     asked: Request,
-    /// What its pages are called in the archive: a part of the date must not take the place of the whole date's.
+    /// Name of its pages in the archive: pages of a part must not overwrite those of the whole date.
     name: String,
     seen: Seen,
-    /// How many actions the last answer counted.
+    /// Count in the last answer.
     total: Option<u64>,
-    /// What came later than this is left out when two readings are compared: a date that lasts goes on.
+    /// Later actions are ignored when readings are compared, because the date may not be over.
     settled: Timestamp,
 }
 
-/// Reads a date, or what of it came after `since`. `counts`: whether `total` counts what is in the window.
+/// Reads a date, or its actions after `since`. `counts`: whether `total` counts the window.
 pub(crate) async fn read(
     errand: &mut Errand<'_>,
     date: Date,
@@ -71,8 +71,8 @@ impl Stretch {
         })
     }
 
-    /// Reads the window once; true when an action came that no reading before had, and that is not of just now.
-    /// `counts`: as for the function above.
+    /// Reads the window once; returns true if it has an action, older than [`Stretch::settled`], that no earlier
+    /// reading had. `counts` as in [`read`].
     async fn read(&mut self, errand: &mut Errand<'_>, reading: u32, counts: bool) -> Result<bool, Refusal> {
         let most = u64::from(errand.opencast.page_size);
         let (mut offset, mut idle, mut unknown) = (0, false, false);
@@ -93,7 +93,7 @@ impl Stretch {
                 let is_new = self.seen.count() > known;
                 unknown |= is_new && created.is_none_or(|created| created <= self.settled);
             }
-            // The same page again and again, whatever the offset.
+            // The server repeats the page, whatever the offset.
             let is_stuck = reading == 1 && self.seen.count() == before && idle;
             if is_stuck || offset > 2 * self.seen.count() + 10 * most {
                 return Err(endless(Endpoint::Actions));
@@ -105,7 +105,7 @@ impl Stretch {
                 let part = format!("{}.{part}{number}", self.name);
                 send_page(errand, self.date, &part, &answer, &page).await?;
             }
-            // The second reading has to agree with the first, and mostly does.
+            // The second reading must agree with the first, and mostly does.
             offset += stride(rows, reading > 2);
         }
         Err(too_many_pages(Endpoint::Actions))

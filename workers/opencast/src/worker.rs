@@ -1,4 +1,4 @@
-//! The worker, and the way of one job through it.
+//! The worker, and the steps of a job.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -13,25 +13,25 @@ use crate::endpoint::Request;
 use crate::known::LookedUp;
 use crate::{Opencast, actions, episodes};
 
-/// Does Opencast's jobs: user actions and episodes.
+/// Worker for user actions and episodes.
 #[derive(Debug)]
 pub struct OpencastWorker(pub Arc<Opencast>);
 
-/// One attempt at one job.
+/// One attempt at a job.
 pub(crate) struct Errand<'a> {
     pub(crate) opencast: &'a Opencast,
     pub(crate) job: &'a Job<Task>,
     pub(crate) errand: errand::Errand<'a>,
-    /// The episodes that this attempt has looked up, and whose documents it has sent.
+    /// Episodes that this attempt has looked up and whose documents it has sent.
     pub(crate) looked_up: LookedUp<'a>,
-    /// Those of which Opencast gives no answer, which the last attempt goes on without.
+    /// Episodes for which the server gives no answer; the last attempt continues without them.
     pub(crate) unanswered: BTreeMap<Mpid, Cause>,
-    /// The ids of actions of whose episodes searches show nothing, each with the hash of its episode's id.
+    /// Ids of actions whose episodes searches do not show, each with the hash of its episode's id.
     pub(crate) unseen: HashMap<i64, u64>,
 }
 
 impl Errand<'_> {
-    /// Asks for one answer.
+    /// Makes one call.
     pub(crate) async fn get(&mut self, request: &Request) -> Result<Answer, Refusal> {
         self.opencast.client.get(request, self.errand.calls()).await
     }
@@ -49,7 +49,7 @@ impl Worker for OpencastWorker {
     const NAME: &'static str = "opencast";
     type Job = Job<Task>;
 
-    /// Does a job. One that is given up leaves a receipt that says so, or coverage would wait for it for ever.
+    /// Performs a job. A job that fails for good leaves a receipt, else coverage would wait for it forever.
     async fn perform(
         &self,
         job: Self::Job,
@@ -63,7 +63,7 @@ impl Worker for OpencastWorker {
         let mut errand = Errand { opencast, job: &job, errand, looked_up, unanswered, unseen };
         let fetched = fetch(&mut errand).await.map_err(|refusal| refusal.failure);
         let flushed = errand.errand.flush().await;
-        // What was looked up is not looked up again by the next attempt, unless its documents are lost with this one.
+        // The next attempt uses the cached episodes, unless their documents are lost with this one.
         if !errand.errand.has_lost() {
             errand.looked_up.keep();
         }

@@ -1,4 +1,4 @@
-//! What the workflows of an episode say of it, and where they are asked for, which is found by asking.
+//! Facts from an episode's workflows, and detection of their path.
 
 use std::fmt;
 
@@ -13,16 +13,16 @@ use crate::actions::{odd, unreachable};
 use crate::atlas::{Reason, Refusal};
 use crate::endpoint::{Endpoint, Request};
 
-/// What is said of an admin node without workflows.
+/// Message about an admin node without workflows.
 const NO_WORKFLOWS: &str = "the node of OPENCAST_ADMIN_URL has no workflows, neither as in Opencast 12 and after nor as in 11 \
     and before: set it to the admin node's address";
 
-/// Where the workflows of an episode are asked for.
+/// Path of an episode's workflows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WorkflowPath {
     /// `/workflow/mediaPackage/{id}/instances.json`, since Opencast 12.
     Episode,
-    /// `/workflow/instances.json`, up to 11.
+    /// `/workflow/instances.json`, up to Opencast 11.
     List,
 }
 
@@ -35,16 +35,16 @@ impl WorkflowPath {
     }
 }
 
-/// What was found out of where workflows are.
+/// Result of detecting the workflows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Workflows {
-    /// There is no admin node to ask.
+    /// No admin node is configured.
     Unasked,
-    /// There is one, and neither path is there.
+    /// The admin node has neither path.
     Absent,
-    /// There is one, and it refuses, for this reason.
+    /// The admin node refuses, for this reason.
     Refused(String),
-    /// There.
+    /// Available at this path.
     At(WorkflowPath),
 }
 
@@ -67,11 +67,11 @@ impl fmt::Display for Workflows {
     }
 }
 
-/// What the workflows of an episode say of it; nothing without an admin node. The first to ask finds out where to: the
-/// path of Opencast 12 and after, else that of 11 and before. An id that the server, or what stands before it, does not
-/// take in a path has no workflows to be had: the episode and its actions are worth more than its times.
+/// Returns the facts of an episode's workflows; none without an admin node. The first call detects the path: that of
+/// Opencast 12, else that of 11. An id that the server or a proxy refuses in a path has no workflow facts, because the
+/// episode and its actions matter more.
 ///
-/// That there are none anywhere is no answer: the episode may be held already, with times that would be lost.
+/// If neither path exists, the call fails: the stored episode may have times that would be overwritten.
 pub(crate) async fn of(
     opencast: &Opencast,
     mpid: &Mpid,
@@ -94,7 +94,7 @@ pub(crate) async fn of(
                 opencast.found_workflows(Some(path));
                 return Ok(workflow::context(&found));
             }
-            // Jetty refuses a slash in a path, however it is written; Apache answers that nothing is there.
+            // Jetty refuses an encoded slash in a path; Apache answers 404.
             Err(Refusal { reason, .. }) if is_of_the_id(reason, &request) => {
                 is_id_refused = true;
                 if known == Some(path) {
@@ -109,7 +109,7 @@ pub(crate) async fn of(
         debug!(%mpid, "the id {mpid} is not taken where workflows are asked for");
         return Ok(EpisodeContext::default());
     }
-    // Whoever asks next finds out anew: the server may have been starting, or is another by now.
+    // The next call detects the path again: the server may have been starting, or was replaced.
     opencast.found_workflows(None);
     if opencast.is_first_to_say_no_workflows() {
         warn!("{NO_WORKFLOWS}");
@@ -117,12 +117,12 @@ pub(crate) async fn of(
     Err(Refusal::retry(Reason::Absent, CauseClass::AttemptsSpent, NO_WORKFLOWS))
 }
 
-/// True when it is the id that is refused, and not the path that is not there.
+/// True if the id is refused rather than the path missing.
 fn is_of_the_id(reason: Reason, request: &Request) -> bool {
     reason == Reason::Parameter || reason == Reason::Absent && request.path().contains('%')
 }
 
-/// Finds out where workflows are, by an id that no episode has.
+/// Detects the path of workflows with an id that no episode has.
 pub(crate) async fn find(opencast: &Opencast, calls: &mut Calls) -> Result<Workflows, Refusal> {
     if !opencast.client.has_admin() {
         return Ok(Workflows::Unasked);

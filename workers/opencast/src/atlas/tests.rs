@@ -132,7 +132,7 @@ fn a_redirect_to_elsewhere_names_the_variable() {
 fn a_400_is_rejected() {
     let verdict = judge(400, &[], "bad", Endpoint::Search);
     assert_eq!(rejected(verdict), (Reason::Parameter, CauseClass::BadShape));
-    // What is asked of actions is the same for every date.
+    // The parameters of actions are the same for every date.
     assert_eq!(retried(judge(400, &[], PAGE, Endpoint::Actions)).0, Reason::Parameter);
 }
 

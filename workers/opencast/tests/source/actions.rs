@@ -34,7 +34,7 @@ async fn a_date_of_every_generation_and_dialect_is_the_truth() {
         assert!(harvest.failed.is_empty() && harvest.dead.is_empty(), "{:?}", harvest.failed);
         let truth = server.truth(date());
         let (ids, meant) = (harvest.action_ids(), truth.ids.unwrap().action_ids);
-        // A window of the fork holds its last second too: midnight of the next date.
+        // A window of the fork includes its last second: midnight of the next date.
         let missing = meant.iter().filter(|id| !ids.contains(id)).count();
         assert!(missing == 0 && ids.len() <= meant.len() + 2, "{generation} {dialect:?}: {missing} missing");
         let (facts, known) = (harvest.facts(), truth.episodes.iter().cloned().collect::<BTreeSet<_>>());
@@ -90,7 +90,7 @@ async fn a_date_without_actions_is_complete_and_so_is_a_server_without_any() {
     }
 }
 
-/// A world whose clock is the machine's, but for the seconds, where it is about noon.
+/// Returns a server whose clock is the machine's, except for the seconds, and whose zone makes it about noon.
 fn noon(dialect: Dialect) -> (Settings, TimeZone, Date) {
     let now = clock::now();
     let hour = TimeZone::UTC.to_datetime(now).hour();
@@ -172,7 +172,7 @@ async fn troubles_lose_nothing() {
         let faults = rates.iter().map(|rate| rate.parse().unwrap()).collect();
         let server = Opencast::start(Settings { dialect, faults, ..settings() }).await.unwrap();
         let bench = Bench::new(Config { page_size: 150, ..config(&server) });
-        // A date is many calls, so that seven attempts may all be struck; what they have brought is kept.
+        // A date makes many calls, so faults may hit all seven attempts; what they sent is kept.
         let harvest = bench.harvest(vec![whole(date()); times]).await;
         let again = |failure: &Failure| matches!(failure, Failure::Retry { .. });
         assert!(harvest.failed.iter().all(again), "{:?}", harvest.failed);
@@ -213,6 +213,6 @@ async fn calls_come_no_faster_than_they_may() {
         bench.perform(Task::Episode { mpid: mpid.parse().unwrap() }, first_attempt()).await.unwrap();
     }
     let summary = server.ledger_summary();
-    // One more at either end of a second: a call may be late, the next one is not.
+    // One more at either end of a second: a call may be late and the next one on time.
     assert!(summary.calls >= 42 && summary.peak_per_second <= 42, "{summary:?}");
 }

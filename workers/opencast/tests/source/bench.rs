@@ -1,4 +1,4 @@
-//! A source, a broker, and what came out of the jobs done with them.
+//! Test bench: a source, a broker, and the results of jobs.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -17,7 +17,7 @@ use serde_json::value::RawValue;
 use simulator::opencast as fake;
 use tokio_util::sync::CancellationToken;
 
-/// A raw document, read.
+/// A decoded raw document.
 pub(crate) struct Raw {
     pub(crate) kind: RawKind,
     pub(crate) context: Box<RawValue>,
@@ -26,10 +26,10 @@ pub(crate) struct Raw {
     pub(crate) answer: Vec<u8>,
 }
 
-/// What jobs have brought.
+/// Results of jobs.
 #[derive(Default)]
 pub(crate) struct Harvest {
-    /// Raw documents by id; a later one takes the place of an earlier one, as in the store.
+    /// Raw documents by id; later ones overwrite earlier ones, as in the store.
     pub(crate) raw: BTreeMap<String, Raw>,
     /// The last receipt of every job.
     pub(crate) receipts: BTreeMap<String, Receipt>,
@@ -38,21 +38,21 @@ pub(crate) struct Harvest {
 }
 
 impl Harvest {
-    /// The ids of all actions.
+    /// Returns the ids of all actions.
     pub(crate) fn action_ids(&self) -> BTreeSet<i64> {
         let pages = self.raw.values().filter(|raw| raw.kind == RawKind::OpencastActions);
         let rows = pages.flat_map(|raw| actions::page(&raw.body).unwrap().rows);
         rows.filter_map(|row| Action::read(row).ok()).map(|action| action.id).collect()
     }
 
-    /// The episodes that stand beside actions.
+    /// Returns the episodes in the contexts of action pages.
     pub(crate) fn facts(&self) -> BTreeSet<String> {
         let pages = self.raw.values().filter(|raw| raw.kind == RawKind::OpencastActions);
         let contexts = pages.map(|raw| serde_json::from_str::<ActionsContext>(raw.context.get()).unwrap());
         contexts.flat_map(|context| context.episodes.into_keys()).map(|mpid| mpid.to_string()).collect()
     }
 
-    /// The episodes that came as documents of their own.
+    /// Returns the episodes sent as documents.
     pub(crate) fn episodes(&self) -> BTreeMap<String, EpisodeContext> {
         let raws = self.raw.values().filter(|raw| raw.kind == RawKind::OpencastEpisode);
         let read = |raw: &Raw| {
@@ -67,7 +67,7 @@ impl Harvest {
     }
 }
 
-/// A source, a broker, and the jobs under way.
+/// A source and a broker.
 pub(crate) struct Bench {
     pub(crate) opencast: Arc<Opencast>,
     broker: Broker,
@@ -87,9 +87,9 @@ pub(crate) fn config(server: &fake::Opencast) -> Config {
     }
 }
 
-/// A small world.
+/// Returns a small simulated server.
 pub(crate) fn settings() -> fake::Settings {
-    // Shortly before the turn of a minute, for which a whole day is waited for.
+    // Shortly before the turn of a minute, for which a complete day waits.
     let now = Some("2026-03-20T12:00:57Z".parse().unwrap());
     fake::Settings {
         seed: 7,
@@ -130,7 +130,7 @@ impl Bench {
         Self { opencast: Arc::new(Opencast::new(config).unwrap()), broker, _folder: folder }
     }
 
-    /// One attempt at a job.
+    /// Performs one attempt at a job.
     pub(crate) async fn perform(&self, task: Task, mut attempt: Attempt) -> Result<(), Failure> {
         self.perform_at(task, &mut attempt).await
     }
@@ -143,7 +143,7 @@ impl Bench {
         outcome
     }
 
-    /// One attempt at a job for whose documents the broker has no room, and which is stopped; the failure.
+    /// Performs one attempt whose documents the broker refuses and which is stopped; returns the failure.
     pub(crate) async fn perform_without_room(&self, task: Task) -> Failure {
         let folder = tempfile::tempdir().unwrap();
         let (broker, stop) = (broker(folder.path(), 1), CancellationToken::new());
@@ -154,7 +154,7 @@ impl Bench {
         worker.perform(job, &mut first_attempt(), &mut outbox).await.unwrap_err()
     }
 
-    /// Carries out jobs and all that follow from them, seven attempts each with no time between, and reads what they sent.
+    /// Performs jobs and those they publish, with up to seven immediate attempts each, and reads the documents.
     pub(crate) async fn harvest(&self, mut tasks: Vec<Task>) -> Harvest {
         let mut harvest = Harvest::default();
         while !tasks.is_empty() {

@@ -1,4 +1,4 @@
-//! What the probe finds of servers of every generation.
+//! Results of the probe for servers of every generation.
 
 use opencast::{Choice, Config, Dialect, WorkflowPath, Workflows};
 use opencast_wire::Shape;
@@ -79,7 +79,7 @@ async fn a_refused_sign_in_is_what_the_probe_says() {
     );
 }
 
-/// Nobody is signed in, and nothing but the search is open: that is no server without user tracking.
+/// Without a sign-in only the search is open; this must not count as a server without user tracking.
 #[tokio::test]
 async fn a_user_tracking_that_is_closed_is_not_taken_for_none() {
     let server = Server::start(|path| match path {

@@ -1,4 +1,4 @@
-//! Episodes, alone and as a catalogue, of both generations.
+//! Episodes of both generations, alone and as a catalogue.
 
 use std::collections::BTreeSet;
 
@@ -44,7 +44,7 @@ async fn live_times_are_those_that_came_true() {
         let harvest = Bench::new(config(&server)).harvest(vec![catalogue()]).await;
         let mut found = harvest.episodes();
         for stream in streams {
-            // What the catalogue does not show has no document.
+            // An episode that the catalogue does not show has no document.
             let Some(context) = found.remove(&stream.mpid) else { continue };
             let wanted = EpisodeContext {
                 live_start: Some(stream.start),
@@ -53,7 +53,7 @@ async fn live_times_are_those_that_came_true() {
             };
             assert_eq!(context, wanted, "{generation}: {}", stream.mpid);
         }
-        // What is left was never live.
+        // The others were never live.
         assert!(found.values().all(|context| *context == EpisodeContext::default()), "{generation}");
     }
 }
@@ -107,7 +107,7 @@ async fn an_episode_is_looked_up_once_while_it_is_remembered() {
 #[tokio::test]
 async fn episodes_whose_documents_the_broker_did_not_take_are_sent_by_the_next_attempt() {
     let server = Opencast::start(Settings { dialect: Dialect::Dce, ..settings() }).await.unwrap();
-    // A whole date, whose documents are published at its end or in between.
+    // A complete date, whose documents are published at its end or in between.
     for page_size in [5_000, 20] {
         let bench = Bench::new(Config { page_size, ..config(&server) });
         let failure = bench.perform_without_room(whole(date())).await;

@@ -1,4 +1,4 @@
-//! Every endpoint with every answer that it must not give: a hold, a finding, a retry or a dead letter with its cause, and
+//! Every endpoint with every wrong answer: the result is a hold, a finding, a retry or a dead letter with its cause,
 //! never the end of the worker.
 
 use axum::http::StatusCode;
@@ -74,7 +74,7 @@ fn said(failure: &Failure) -> String {
     }
 }
 
-/// One endpoint that always answers in this way, from the beginning.
+/// Tests one endpoint that always gives this kind of answer.
 async fn always(endpoint: &'static str, kind: &'static str) {
     let server = Server::start(move |path| match path.starts_with(endpoint) {
         true => answer(kind),
@@ -116,7 +116,7 @@ async fn no_answer_of_any_endpoint_ends_the_worker() {
     assert_eq!(done.len(), ENDPOINTS.len() * ANSWERS.len());
 }
 
-/// A few kilobytes that become more than any answer may have.
+/// A few kilobytes that decompress to more than the maximum body.
 #[tokio::test]
 async fn a_body_that_unpacks_to_far_too_much_is_a_dead_letter() {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());

@@ -1,4 +1,4 @@
-//! The source against a simulated Opencast of every generation, and against servers that say what no simulator says.
+//! The source against a simulated Opencast of every generation, and against scripted servers.
 #![expect(clippy::unwrap_used, reason = "what goes wrong in a test ends it")]
 
 mod actions;

@@ -1,4 +1,4 @@
-//! Servers that say what no simulator says.
+//! Answers that the simulator cannot give, from a scripted server.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -12,7 +12,7 @@ use runtime::Failure;
 
 use crate::bench::{Bench, date, first_attempt, whole};
 
-/// A server that answers as a test tells it to, and what it was asked.
+/// A scripted server that records its requests.
 pub(crate) struct Server {
     pub(crate) url: String,
     asked: Arc<Mutex<Vec<String>>>,
@@ -46,7 +46,7 @@ impl Server {
         Bench::new(Config { dialect, ..self.config() })
     }
 
-    /// The same with an admin node, which is the same server.
+    /// Returns a bench with an admin node, which is the same server.
     pub(crate) fn bench_with_admin(&self, dialect: Choice) -> Bench {
         Bench::new(Config { admin_url: Some(self.url.clone()), dialect, ..self.config() })
     }
@@ -74,7 +74,7 @@ pub(crate) fn row(id: u32, created: &str) -> String {
     format!(r#"{{"id":{id},"mediapackageId":"e","type":"PLAY","isPlaying":1,"created":"{created}"}}"#)
 }
 
-/// Pages of the fork: an action a page, whose episodes are `e` and the place's number.
+/// Answers as the fork with pages of `count` actions; their episodes are `e` and the action's index.
 pub(crate) fn lectures(path: &str, count: usize) -> Option<Response> {
     let at =
         |name: &str| path.split(['?', '&']).find_map(|pair| pair.strip_prefix(name)?.parse::<usize>().ok());
@@ -87,13 +87,13 @@ pub(crate) fn lectures(path: &str, count: usize) -> Option<Response> {
     page(path, count as u32, &rows)
 }
 
-/// What a search for one episode finds: it.
+/// Answers a search for one episode with that episode.
 pub(crate) fn found(path: &str) -> Option<Response> {
     let id = path.split(['?', '&']).find_map(|pair| pair.strip_prefix("id=")).unwrap_or("e0");
     json(&format!(r#"{{"total":1,"result":[{{"mediapackage":{{"id":"{id}","title":"T"}}}}]}}"#))
 }
 
-/// A page of the fork for any window but the first second of 1970, which is empty.
+/// Answers with a page of the fork, which is empty for the first second of 1970.
 fn page(path: &str, total: u32, rows: &[String]) -> Option<Response> {
     let rows = if path.contains("start=1970") { String::new() } else { rows.join(",") };
     let total = if path.contains("start=1970") { 0 } else { total };
@@ -196,7 +196,7 @@ async fn actions_of_other_dates_are_not_taken_for_the_date_s() {
     assert_eq!(server.asked("start=1970"), 2, "the dialect is found out anew");
 }
 
-/// Two actions of one episode, whose id is `id`.
+/// Answers with two actions of the episode `id`.
 pub(crate) fn lecture(path: &str, id: &str) -> Option<Response> {
     let named = |number, time| row(number, time).replace(r#""e""#, &format!(r#""{id}""#));
     match path.contains("/search/") {
@@ -238,7 +238,7 @@ async fn a_lookup_that_fails_is_no_absence() {
     assert!(matches!(outcome, Err(Failure::Retry { .. })), "{outcome:?}");
 }
 
-/// Lectures that the server cannot show must not cost the actions of their date, however many they are.
+/// Any number of episodes that the server cannot return must not lose the actions of their date.
 #[tokio::test]
 async fn episodes_of_which_there_is_never_an_answer_cost_their_facts_alone() {
     let server = Server::start(|path| {
@@ -271,14 +271,14 @@ async fn episodes_of_which_there_is_never_an_answer_cost_their_facts_alone() {
     );
 }
 
-/// User tracking that goes while a process runs is noticed, and a date of which a part was read is not taken for read.
+/// User tracking that disappears while a process runs is detected, and a partly read date is not complete.
 #[tokio::test]
 async fn user_tracking_that_goes_away_is_found_out_by_the_next_attempt() {
     static ASKED: AtomicUsize = AtomicUsize::new(0);
     let server = Server::start(|path| match path {
         _ if path.starts_with("/search") => json(r#"{"search-results":{"total":0}}"#),
         _ if !path.starts_with("/usertracking/actions.json") => None,
-        // Two calls find the dialect, the third brings the first page.
+        // Two calls detect the dialect, the third returns the first page.
         _ if ASKED.fetch_add(1, Ordering::Relaxed) < 3 => {
             page(path, 7, &[row(1, "2026-03-19T10:00:00Z"), row(2, "2026-03-19T10:00:00Z")])
         }

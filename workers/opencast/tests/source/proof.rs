@@ -1,4 +1,4 @@
-//! What a receipt may say: complete only where nothing can be missing.
+//! A receipt says complete only if nothing can be missing.
 
 use std::collections::BTreeSet;
 use std::sync::{LazyLock, Mutex};
@@ -22,7 +22,7 @@ fn counted(receipt: &Receipt) -> (ReceiptState, Option<u64>, Option<u64>) {
     (receipt.state, receipt.expected, receipt.got)
 }
 
-/// Both ends of a day depend on the second at which it is asked: the union of two readings is the day.
+/// Both ends of a day depend on the second of the request: two readings together are the complete day.
 #[tokio::test]
 async fn a_day_is_whole_whatever_second_it_is_asked_at() {
     for (second, page_size, disorder) in
@@ -42,7 +42,7 @@ async fn a_day_is_whole_whatever_second_it_is_asked_at() {
     }
 }
 
-/// A day of upstream's, answered with this `Date`.
+/// Answers with an upstream day and this `Date`.
 fn day_at(path: &str, time: &str) -> Option<Response> {
     let body = match path {
         _ if path.contains("/search/") => r#"{"total":0,"result":[]}"#.to_owned(),
@@ -59,7 +59,7 @@ async fn a_day_whose_ends_cannot_be_proven_is_incomplete() {
     let receipt = harvest.receipt(JOB);
     assert_eq!(counted(receipt), (ReceiptState::Incomplete, None, Some(1)));
     assert!(receipt.cause.as_ref().unwrap().text.contains("no header Date"), "{:?}", receipt.cause);
-    // Here the clock stands still, at a second that proves the end alone.
+    // The clock stands still at a second that proves only the end.
     let server = Server::start(|path| day_at(path, "Fri, 20 Mar 2026 12:00:59 GMT")).await;
     let harvest = server.bench(Choice::Upstream).harvest(vec![whole(date())]).await;
     let receipt = harvest.receipt(JOB);
@@ -68,8 +68,8 @@ async fn a_day_whose_ends_cannot_be_proven_is_incomplete() {
     assert!(text.contains("from 00:00:59 to 23:59:59 only"), "{text}");
 }
 
-/// Days that wait for the same turn of the minute do not ask what time it is one by one: however many they are, there is
-/// a pause between two of them.
+/// Days that wait for the same turn of the minute ask for the time together: with any number of days, there is a pause
+/// between two requests.
 #[tokio::test]
 async fn days_that_are_read_at_once_ask_for_the_time_once_for_all() {
     static BEGAN: LazyLock<Instant> = LazyLock::new(Instant::now);
@@ -79,7 +79,7 @@ async fn days_that_are_read_at_once_ask_for_the_time_once_for_all() {
         if path.contains("day=2026") && path.contains("limit=1&") {
             LOOKS.lock().unwrap().push(*BEGAN + now);
         }
-        // Not long before the turn.
+        // Shortly before the turn.
         let time: Timestamp = "2026-03-20T12:00:57Z".parse().unwrap();
         let time = time + SignedDuration::try_from(now).unwrap();
         day_at(path, &time.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string())
@@ -95,7 +95,7 @@ async fn days_that_are_read_at_once_ask_for_the_time_once_for_all() {
     assert!(closest.is_some_and(|closest| closest >= Duration::from_millis(95)), "{looks:?}");
 }
 
-/// Seven actions of the fork, two a page whatever is asked for, and only for those who name a window, if `closed`.
+/// Answers as the fork with seven actions, two per page for any limit, and only for windows if `closed`.
 fn capped(path: &str, total: &str, closed: bool) -> Option<Response> {
     if path.contains("/search/") {
         return json(r#"{"total":0,"result":[]}"#);
@@ -112,7 +112,7 @@ fn capped(path: &str, total: &str, closed: bool) -> Option<Response> {
     json(&format!(r#"{{"actions":{{{total}"limit":{limit},"action":[{}]}}}}"#, rows.join(",")))
 }
 
-/// Seven actions of a day, two a page whatever is asked for, and no count of them.
+/// Answers with seven actions of a day, two per page for any limit, without a count.
 fn uncounted(path: &str) -> Option<Response> {
     if path.contains("/search/") {
         return json(r#"{"total":0,"result":[]}"#);
@@ -171,7 +171,7 @@ async fn a_fork_that_answers_only_those_who_name_a_window_is_read_by_windows() {
 
 #[tokio::test]
 async fn readings_that_never_agree_are_incomplete() {
-    // Every answer has another action: more come than anybody reads.
+    // Every answer has another action, more than are ever read.
     static NEXT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(1);
     let server = Server::start(|path| match path {
         _ if path.contains("/search/") => json(r#"{"total":0,"result":[]}"#),
@@ -199,7 +199,7 @@ async fn windows_without_an_order_lose_nothing() {
         let missing = meant.iter().filter(|id| !ids.contains(id)).count() as u64;
         let receipt = harvest.receipt(JOB);
         assert_eq!(receipt.state == ReceiptState::Complete, missing == 0, "{missing}: {:?}", receipt.cause);
-        // Pages that are shuffled anew each time may not all come in eight readings; neighbours do.
+        // Pages in random order may not all arrive in eight readings; with local disorder they do.
         assert!(missing == 0 || disorder == Disorder::Full, "{missing}");
     }
 }
@@ -236,7 +236,7 @@ async fn a_zone_that_is_not_the_server_s_stops_the_worker_and_the_check() {
     }
 }
 
-/// The points of all footprints that came, by action.
+/// Returns the points of all footprints, by action.
 fn footprints(harvest: &Harvest) -> std::collections::BTreeMap<i64, (i64, i64)> {
     let rows = harvest.raw.values().filter_map(|raw| actions::page(&raw.body).ok());
     let read = rows.flat_map(|page| page.rows.into_iter().map(|row| Action::read(row).unwrap()));
@@ -282,8 +282,8 @@ async fn a_server_that_does_not_answer_in_time_is_tried_again() {
     }
 }
 
-/// A world of a date that lasts, by the machine's clock, where it is twenty past one and half a minute before the turn of
-/// one: every few seconds an action is added. No page holds the date.
+/// Returns a server with a date that is not over, at 01:20:30 in its zone. An action is added every few seconds, and no
+/// page holds the whole date.
 fn growing() -> (Settings, TimeZone) {
     let hour = TimeZone::UTC.to_datetime(runtime::clock::now()).hour();
     let timezone = TimeZone::fixed(jiff::tz::Offset::constant(12 - hour));
@@ -299,7 +299,7 @@ fn growing() -> (Settings, TimeZone) {
     (world, timezone)
 }
 
-/// A reading takes four seconds, so that each misses what is added in front of what it has read.
+/// A reading takes four seconds, so each misses actions added before its position.
 #[tokio::test]
 async fn a_date_that_grows_while_it_is_read_in_pages_is_complete_up_to_a_moment_of_the_reading() {
     tokio::join!(grows(Disorder::Newest), grows(Disorder::Stable));
@@ -321,7 +321,7 @@ async fn grows(disorder: Disorder) {
     assert_eq!(receipt.state, ReceiptState::Complete, "{disorder:?}: {:?}", receipt.cause);
 }
 
-/// Of a day of many pages whose rows change places some are missed at the borders; the next reading's pages overlap.
+/// Actions that move across page borders are missed; the pages of the next reading overlap.
 #[tokio::test]
 async fn a_day_of_many_pages_out_of_order_is_read_twice_and_not_more() {
     let disorder = Disorder::Local;
@@ -337,7 +337,7 @@ async fn a_day_of_many_pages_out_of_order_is_read_twice_and_not_more() {
     assert_eq!(readings, [true, true, false], "{:?}", harvest.raw.keys().collect::<Vec<_>>());
 }
 
-/// A day that is read again since a page has repeated a row: by then its footprints have grown, and come as they are.
+/// The day is read again because a page repeated a row; the footprints that grew meanwhile are sent in their new state.
 #[tokio::test]
 async fn rows_that_change_while_a_day_is_read_come_as_they_were_read_last() {
     let server = Opencast::start(Settings { page_limit: Some(90), ..settings() }).await.unwrap();

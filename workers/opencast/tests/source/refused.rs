@@ -1,4 +1,4 @@
-//! Refusals that pass, those that do not, and those that concern a part of the work alone.
+//! Temporary refusals, permanent ones, and those that affect only a part of the work.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -16,7 +16,7 @@ use crate::odd::{Server, found, json, lectures, row, to_login};
 
 const JOB: &str = "opencast:actions:2026-03-19";
 
-/// A server's refusals, each by its name.
+/// Returns a refusal by its name.
 fn refusal(kind: &str) -> Option<Response> {
     match kind {
         "login" => to_login(),
@@ -33,7 +33,7 @@ fn refusal(kind: &str) -> Option<Response> {
 
 const REFUSALS: [&str; 6] = ["login", "page", "401", "403", "404", "405"];
 
-/// Which of a server's calls are answered as they should be.
+/// Answers correctly.
 fn good(path: &str) -> Option<Response> {
     match path {
         _ if path.starts_with("/usertracking/actions.json") => lectures(path, 5),
@@ -88,7 +88,7 @@ async fn what_is_refused_after_a_success_is_held_and_goes_on_by_itself() {
     }
 }
 
-/// A node that is starting has no user tracking yet. Nothing final is said of a date until that has lasted.
+/// A starting node lacks user tracking. A date gets no receipt until the absence has lasted.
 #[tokio::test]
 async fn a_node_that_is_starting_is_waited_for_and_leaves_no_receipt() {
     for kind in ["404", "405", "page"] {
@@ -106,7 +106,7 @@ async fn a_node_that_is_starting_is_waited_for_and_leaves_no_receipt() {
             let Err(Failure::Defer { why, until: Some(_) }) = outcome else { panic!("{kind}: {outcome:?}") };
             assert!(why.contains("starting"), "{why}");
         }
-        // Other work goes on.
+        // Other work continues.
         let harvest = bench.harvest(vec![Task::Episode { mpid: "e7".parse().unwrap() }]).await;
         assert!(harvest.episodes().into_keys().eq(["e7"]) && harvest.receipts.len() == 1);
         is_up.store(true, Ordering::Relaxed);
@@ -116,8 +116,7 @@ async fn a_node_that_is_starting_is_waited_for_and_leaves_no_receipt() {
     }
 }
 
-/// A proxy whose own page stands for every path that it does not know: the list of endpoints tells, and `check` says the
-/// same as a job does.
+/// A proxy answers unknown paths with its own page: the list of endpoints decides, and `check` and the job agree.
 #[tokio::test]
 async fn a_page_in_place_of_user_tracking_is_its_absence_for_the_probe_and_for_the_job() {
     for kind in ["page", "login", "403"] {
@@ -140,7 +139,7 @@ async fn a_page_in_place_of_user_tracking_is_its_absence_for_the_probe_and_for_t
     }
 }
 
-/// Workflows only fill the times of live streams.
+/// Workflows only provide the times of live streams.
 #[tokio::test]
 async fn workflows_that_are_refused_from_the_beginning_cost_the_times_alone() {
     for kind in ["login", "page", "401", "403"] {
@@ -166,7 +165,7 @@ async fn workflows_that_are_refused_from_the_beginning_cost_the_times_alone() {
     }
 }
 
-/// Where workflows were answered before, times may be held that an empty answer would take away.
+/// Workflows were answered before, so stored times could be overwritten by an empty answer.
 #[tokio::test]
 async fn workflows_that_are_refused_later_are_asked_for_again() {
     let is_down = Arc::new(AtomicBool::new(false));
@@ -188,7 +187,7 @@ async fn workflows_that_are_refused_later_are_asked_for_again() {
     assert_eq!(bench.harvest(vec![task]).await.episodes().len(), 1);
 }
 
-/// A firewall that does not like one id.
+/// A firewall refuses one id.
 #[tokio::test]
 async fn an_episode_that_alone_is_refused_keeps_no_other_back() {
     let server = Server::start(|path| match path.contains("id=e2&") {
@@ -209,7 +208,7 @@ async fn an_episode_that_alone_is_refused_keeps_no_other_back() {
     assert!(cause.text.contains("answered 403"), "{cause}");
 }
 
-/// Searches show by access list what a user that is no administrator may see.
+/// Searches filter by access list for a user who is not an administrator.
 #[tokio::test]
 async fn actions_whose_episodes_are_not_visible_are_counted_and_the_role_is_named() {
     const ORG: &str = r#""org":{"id":"o","adminRole":"ROLE_OF_ADMINS"}"#;
@@ -240,7 +239,7 @@ async fn actions_whose_episodes_are_not_visible_are_counted_and_the_role_is_name
     }
 }
 
-/// One byte of another encoding, half an emoji, a raw line break: each costs a character.
+/// An invalid byte, half a surrogate pair, and a raw line break each cost one character.
 #[tokio::test]
 async fn a_page_with_a_byte_that_is_no_text_is_read_and_kept_as_received() {
     let rows = |agent: &[u8]| {
@@ -269,7 +268,7 @@ async fn a_page_with_a_byte_that_is_no_text_is_read_and_kept_as_received() {
     }
 }
 
-/// Without a day upstream counts its whole table, which may take minutes.
+/// Without a day, upstream counts its whole table, which may take minutes.
 #[tokio::test]
 async fn actions_are_never_asked_for_without_a_day() {
     for tells in [true, false] {
@@ -291,7 +290,7 @@ async fn actions_are_never_asked_for_without_a_day() {
     }
 }
 
-/// A list of which more comes than is counted, or that never ends.
+/// A list with more rows than counted, or without an end.
 #[tokio::test]
 async fn a_list_without_an_end_is_given_up_with_the_reason() {
     let rows = |first: u32, count: u32| {
@@ -324,7 +323,7 @@ async fn a_list_without_an_end_is_given_up_with_the_reason() {
     assert!(cause.text.contains("/search/episode.json gives the same rows again"), "{cause}");
 }
 
-/// A time that no action can have spoils neither its page nor its date.
+/// An impossible time affects neither its page nor its date.
 #[tokio::test]
 async fn a_time_that_cannot_be_costs_no_neighbour() {
     for odd in ["0001-01-01T00:00:00Z", "9999-12-30T00:00:00Z", "2019-01-01T00:00:00Z", "soon"] {
@@ -345,7 +344,7 @@ async fn a_time_that_cannot_be_costs_no_neighbour() {
     }
 }
 
-/// The server's Java knows another past of its zone than ours does: a fixed offset is what it takes.
+/// The server's Java has another history of its zone: a fixed offset is accepted.
 #[tokio::test]
 async fn a_fixed_offset_is_taken_and_checked() {
     let body = format!(r#"{{"actions":{{"total":1,"action":{}}}}}"#, row(1, "2026-03-19T12:00:00+05:00"));

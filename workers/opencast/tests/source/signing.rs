@@ -1,4 +1,4 @@
-//! Signing in: every kind of server with every kind of user.
+//! Authentication of every kind of user at every kind of server.
 
 use messages::opencast::Task;
 use opencast::{Auth, Config};

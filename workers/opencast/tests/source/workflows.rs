@@ -1,4 +1,4 @@
-//! Admin nodes that have no workflows, or not for every id.
+//! Admin nodes without workflows, or that refuse some ids.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -12,7 +12,7 @@ use runtime::Failure;
 use crate::bench::{date, first_attempt, whole};
 use crate::odd::{Server, json, lecture};
 
-/// Jetty refuses a slash in a path, however it is written; the old path takes the id in its query.
+/// Jetty refuses an encoded slash in a path; the old path has the id in its query.
 #[tokio::test]
 async fn an_id_that_the_admin_node_does_not_take_costs_no_action_and_no_episode() {
     let server = Server::start(|path| match path.contains("%2F") && path.starts_with("/workflow/") {
@@ -29,7 +29,7 @@ async fn an_id_that_the_admin_node_does_not_take_costs_no_action_and_no_episode(
     assert!(server.asked("/workflow/mediaPackage/a%2Fb/") > 0);
 }
 
-/// A workflow with the times of a live stream.
+/// Answers with a workflow that has the times of a live stream.
 fn streamed() -> Option<Response> {
     json(
         r#"{"workflows":{"workflow":{"id":1,"state":"SUCCEEDED","operations":{"operation":
@@ -37,7 +37,7 @@ fn streamed() -> Option<Response> {
     )
 }
 
-/// The times of a stream that are held would be written over by none.
+/// A missing answer must not overwrite stored live stream times.
 #[tokio::test]
 async fn workflows_that_go_away_are_no_answer_and_are_looked_for_anew() {
     static STAGE: AtomicUsize = AtomicUsize::new(0);
