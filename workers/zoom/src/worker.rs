@@ -20,7 +20,7 @@ use crate::{RateClass, Zoom, list, report, window};
 const UNKNOWN: Duration = Duration::from_secs(600);
 /// Retry delay of a meeting that the Dashboard listed and then refuses.
 const REFUSED: Duration = Duration::from_secs(600);
-/// Time within which such a retry costs no attempt: the account may be new, and other processes not restarted yet.
+/// Age of a job below which an unknown account costs no attempt: it may be new, and not all processes restarted yet.
 const NEW: SignedDuration = SignedDuration::from_hours(24);
 
 /// Worker for list jobs, which make resource-intensive calls.
