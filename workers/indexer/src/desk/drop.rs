@@ -1,4 +1,4 @@
-//! Dropping: into a file that is on the disk, then the rows.
+//! Drops letters: writes them to a synced file, then updates their rows.
 
 use messages::DeadState;
 use runtime::clock;
