@@ -47,7 +47,7 @@ pub(crate) fn failed(failure: Failure) -> anyhow::Error {
 }
 
 /// Says on stderr what went wrong: one line, from what was being done to why it failed.
-pub fn say(error: &anyhow::Error) {
+pub(crate) fn say(error: &anyhow::Error) {
     crate::output::remark(&format!("error: {}", sentence(error)));
 }
 
@@ -64,8 +64,23 @@ pub(crate) fn sentence(error: &anyhow::Error) -> String {
     messages::printable(&text).into_owned()
 }
 
+/// Reports the error of a finished command, or results that did not reach stdout, and returns the exit code.
+pub fn conclude(result: &anyhow::Result<Outcome>) -> ExitCode {
+    match result {
+        Err(_) if crate::output::is_abandoned() => return ExitCode::SUCCESS,
+        Err(error) => say(error),
+        Ok(_) => {
+            if let Some(failure) = crate::output::failure() {
+                crate::output::remark(&format!("error: {failure}"));
+                return ExitCode::FAILURE;
+            }
+        }
+    }
+    code(result)
+}
+
 /// The exit code of a command's result.
-pub fn code(result: &anyhow::Result<Outcome>) -> ExitCode {
+fn code(result: &anyhow::Result<Outcome>) -> ExitCode {
     match result {
         Ok(Outcome::Complete) => ExitCode::SUCCESS,
         Ok(Outcome::Incomplete) => ExitCode::from(3),

@@ -13,8 +13,5 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime.block_on(Box::pin(commands::execute(cli))),
         Err(error) => Err(error.into()),
     };
-    if let Err(error) = &result {
-        exit::say(error);
-    }
-    exit::code(&result)
+    exit::conclude(&result)
 }

@@ -2,26 +2,51 @@
 //! that no caller can forget it.
 
 use std::io::{self, ErrorKind, Stdout, Write};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use comfy_table::{ContentArrangement, Table, presets};
 use messages::{printable, printable_json, printable_lines};
 use serde::Serialize;
 
-/// Writes a result to stdout. A reader that has gone away (`| head`) is no error.
+/// Why stdout takes no more lines: the first write that failed.
+static BROKEN: OnceLock<io::Error> = OnceLock::new();
+/// True when the reader of [`Results`] has closed the pipe: the command ended for this reason.
+static ABANDONED: AtomicBool = AtomicBool::new(false);
+
+/// Writes a result to stdout. After a failed write, later lines are dropped and the command goes on: a closed pipe
+/// (`ua plan | head -1`) must not keep it from its work. [`failure`] returns the error at the end.
 pub(crate) fn say(text: &str) {
     write_line(&printable_lines(text));
 }
 
 fn write_line(text: &str) {
-    let mut out = io::stdout().lock();
-    if writeln!(out, "{text}").and_then(|()| out.flush()).is_err() {
-        // Nobody reads: end as `head` wants its writers to end.
-        std::process::exit(0);
+    if !is_broken() {
+        let mut out = io::stdout().lock();
+        if let Err(error) = writeln!(out, "{text}").and_then(|()| out.flush()) {
+            let _ = BROKEN.set(error);
+        }
     }
 }
 
-/// Stdout for a result that is too long for [`say`]; a reader that has gone away is no error here either. Collects
-/// nothing: give it large pieces.
+/// True when stdout takes no more lines: what only prints can stop.
+pub(crate) fn is_broken() -> bool {
+    BROKEN.get().is_some()
+}
+
+/// Why results are missing from stdout. A reader that closed the pipe is no failure.
+pub(crate) fn failure() -> Option<String> {
+    let error = BROKEN.get().filter(|error| error.kind() != ErrorKind::BrokenPipe)?;
+    Some(format!("cannot write the results to stdout: {error}; the work itself is done"))
+}
+
+/// True when a command failed only because the reader of its [`Results`] closed the pipe.
+pub(crate) fn is_abandoned() -> bool {
+    ABANDONED.load(Ordering::Relaxed)
+}
+
+/// Stdout for a result that is too long for [`say`]. Fails when its reader closes the pipe; see [`is_abandoned`].
+/// Unbuffered: write large pieces.
 #[derive(Debug)]
 pub(crate) struct Results(Stdout);
 
@@ -33,19 +58,20 @@ impl Default for Results {
 
 impl Write for Results {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        until_nobody_reads(self.0.write(bytes))
+        note_closed_pipe(self.0.write(bytes))
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        until_nobody_reads(self.0.flush())
+        note_closed_pipe(self.0.flush())
     }
 }
 
-fn until_nobody_reads<T>(written: io::Result<T>) -> io::Result<T> {
-    match written {
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => std::process::exit(0),
-        written => written,
-    }
+fn note_closed_pipe<T>(written: io::Result<T>) -> io::Result<T> {
+    written.inspect_err(|error| {
+        if error.kind() == ErrorKind::BrokenPipe {
+            ABANDONED.store(true, Ordering::Relaxed);
+        }
+    })
 }
 
 /// Writes a result to stdout as one line of JSON.

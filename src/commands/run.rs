@@ -180,8 +180,8 @@ async fn print_documents(store: &Store) -> anyhow::Result<()> {
                 output::say_json(&line)?;
             }
             match next {
-                Some(next) => after = Some(next),
-                None => break,
+                Some(next) if !output::is_broken() => after = Some(next),
+                _ => break,
             }
         }
     }

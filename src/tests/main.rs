@@ -34,5 +34,6 @@ mod secrets;
 mod servers;
 mod serving;
 mod status;
+mod stdout;
 mod tls;
 mod user;
