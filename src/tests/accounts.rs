@@ -4,8 +4,7 @@ use std::collections::BTreeSet;
 
 use simulator::{Credentials, Settings, Simulator, Source};
 
-use crate::bad_input::yesterday;
-use crate::program::Program;
+use crate::program::{Program, closed_date};
 
 /// An account of Zoom's with credentials of its own.
 pub(crate) async fn account(label: &str, settings: Settings) -> Simulator {
@@ -41,7 +40,7 @@ fn ids(program: &Program, sql: &str) -> BTreeSet<String> {
 }
 
 fn sessions(simulator: &Simulator) -> Vec<String> {
-    simulator.truth(yesterday().parse().unwrap(), Source::Dashboard).ids.unwrap().session_ids
+    simulator.truth(closed_date().parse().unwrap(), Source::Dashboard).ids.unwrap().session_ids
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -51,14 +50,14 @@ async fn two_accounts_are_harvested_side_by_side() {
     let text = table("main", &main) + &table("clinic", &clinic);
     std::fs::write(program.path().join("accounts.toml"), text).unwrap();
 
-    let only = program.call(&["run", "--date", &yesterday(), "--account", "clinic"]);
+    let only = program.call(&["run", "--date", &closed_date(), "--account", "clinic"]);
     assert_eq!(only.code, Some(0), "{}", only.err);
     assert_eq!(main.ledger_summary().calls.heavy, 0, "the other account is not called");
     let held = ids(&program, "select id from documents where index_name like 'sessions-%'");
     assert_eq!(held, sessions(&clinic).into_iter().collect());
 
     let calls = clinic.ledger_summary().calls.heavy;
-    let all = program.call(&["run", "--date", &yesterday()]);
+    let all = program.call(&["run", "--date", &closed_date()]);
     assert_eq!(all.code, Some(0), "{}", all.err);
     assert_eq!(clinic.ledger_summary().calls.heavy, calls, "what is covered is not called again");
     let held = ids(&program, "select id from documents where index_name like 'sessions-%'");

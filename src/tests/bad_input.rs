@@ -1,6 +1,6 @@
 //! What users get wrong, and what the world does: one line that says what, where and what to do; nothing lost.
 
-use crate::program::Program;
+use crate::program::{Program, closed_date};
 
 pub(crate) fn account() -> Program {
     Program::new()
@@ -33,7 +33,7 @@ fn wrong_words_are_named_before_anything_is_done() {
     refused(&program, &["plan", "--from", "2026-02-02"], &["--to"]);
     refused(&program, &["run", "--meeting-uuid", "12345"], &["12345", "24 characters"]);
     refused(&program, &["run", "--source", "teams"], &["teams"]);
-    refused(&program, &["run", "--source", "opencast", "--date", &yesterday()], &["OPENCAST_ENGAGE_URL"]);
+    refused(&program, &["run", "--source", "opencast", "--date", &closed_date()], &["OPENCAST_ENGAGE_URL"]);
     let both = ["run", "--meeting-uuid", "4444AAAiAAAAAiAiAiiAiA==", "--source", "opencast"];
     refused(&program, &both, &["--meeting-uuid", "--source leaves out"]);
     refused(&program, &["plan", "--episode", "a b"], &["128 characters"]);
@@ -44,7 +44,7 @@ fn wrong_words_are_named_before_anything_is_done() {
 #[test]
 fn without_credentials_it_says_which_and_that_the_demo_needs_none() {
     let program = Program::new();
-    for words in [&["run"][..], &["plan", "--date", &yesterday()], &["work", "all"]] {
+    for words in [&["run"][..], &["plan", "--date", &closed_date()], &["work", "all"]] {
         refused(&program, words, &["ZOOM_ACCOUNT_ID, ZOOM_CLIENT_ID, ZOOM_CLIENT_SECRET", "ua demo"]);
     }
 }
@@ -114,12 +114,8 @@ fn servers_that_are_away_are_named() {
     let store = account().with("ES_HOST", "127.0.0.1:9").with("ES_PASSWORD", "canary").call(&["status"]);
     assert_eq!(store.code, Some(1), "{}", store.err);
     assert!(store.err.contains("127.0.0.1:9") && !store.err.contains("canary"), "{}", store.err);
-    let zoom = account().call(&["run", "--date", &yesterday()]);
+    let zoom = account().call(&["run", "--date", &closed_date()]);
     assert_eq!(zoom.code, Some(1), "{}", zoom.err);
-}
-
-pub(crate) fn yesterday() -> String {
-    ua::coverage::today().saturating_sub(jiff::Span::new().days(1)).to_string()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -127,14 +123,14 @@ async fn wrong_credentials_and_missing_scopes_are_the_users() {
     let world = simulator::Settings { meetings_per_day: 2, ..simulator::Settings::default() };
     let simulator = simulator::Simulator::start(world.clone()).await.unwrap();
     let wrong = Program::new().with_account(&simulator, 1.0).with("ZOOM_CLIENT_SECRET", "wrong-canary");
-    let ended = wrong.call(&["run", "--date", &yesterday()]);
+    let ended = wrong.call(&["run", "--date", &closed_date()]);
     assert_eq!(ended.code, Some(2), "{}", ended.err);
     assert!(ended.err.contains("ZOOM_CLIENT_SECRET") && !ended.err.contains("canary"), "{}", ended.err);
     simulator.stop().await;
 
     let scopes = Some(vec!["user:read:list_users:admin".to_owned()]);
     let simulator = simulator::Simulator::start(simulator::Settings { scopes, ..world }).await.unwrap();
-    let ended = Program::new().with_account(&simulator, 1.0).call(&["run", "--date", &yesterday()]);
+    let ended = Program::new().with_account(&simulator, 1.0).call(&["run", "--date", &closed_date()]);
     assert_eq!(ended.code, Some(2), "{}", ended.err);
     assert!(ended.err.contains("dashboard:read:list_meetings:admin"), "{}", ended.err);
     simulator.stop().await;

@@ -143,7 +143,7 @@ fn job(task: Task) -> Message {
 
 /// A meeting of the world of `simulator` that ended at `end`, as far as anybody knows.
 fn detail(simulator: &Simulator, end: Option<Timestamp>) -> Message {
-    let truth = simulator.truth(crate::bad_input::yesterday().parse().unwrap(), simulator::Source::Dashboard);
+    let truth = simulator.truth(crate::program::closed_date().parse().unwrap(), simulator::Source::Dashboard);
     let ids = truth.ids.unwrap();
     let uuid = ids.meeting_uuids.iter().chain(&ids.gone).next().unwrap();
     job(Task::Participants {
@@ -169,7 +169,7 @@ fn long_ago() -> Option<Timestamp> {
 
 /// A receipt with a count that no field of the store holds.
 fn too_many() -> Message {
-    let date = crate::bad_input::yesterday().parse().unwrap();
+    let date = crate::program::closed_date().parse().unwrap();
     let job: Job<Task> = Task::Meetings { date }.into_job("r".into(), Lane::Daily, clock::now());
     let receipt = Receipt { expected: Some(u64::MAX), ..job.planned().unwrap() };
     message(Queue::documents(), "receipt", encode(&Document::Receipts(vec![receipt])).unwrap())
@@ -195,7 +195,7 @@ async fn letter_of(class: CauseClass) -> DeadLetter {
         CauseClass::AttemptsSpent => detail_of("500=1", long_ago()).await,
         CauseClass::PlanMissing => {
             let simulator = world("").await;
-            let webinars = job(Task::Webinars { date: crate::bad_input::yesterday().parse().unwrap() });
+            let webinars = job(Task::Webinars { date: crate::program::closed_date().parse().unwrap() });
             let letter = Site::new().with_zoom(&simulator).dies(webinars).await;
             simulator.stop().await;
             letter

@@ -7,9 +7,8 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use simulator::{Settings, Simulator};
 
-use crate::bad_input::yesterday;
 use crate::dlq::Place;
-use crate::program::{Program, Running, eventually};
+use crate::program::{Program, Running, closed_date, eventually};
 use crate::runs::ago;
 use crate::servers::{Site, server};
 use crate::serving::{address, get};
@@ -107,7 +106,7 @@ async fn every_page_shows_what_its_command_prints() {
         Settings { meetings_per_day: 40, participants: 4.0, speed: 100.0, faults, ..Settings::default() };
     let simulator = Simulator::start(settings).await.unwrap();
     let program = Program::new().with_account(&simulator, 100.0);
-    assert_eq!(program.call(&["run", "--date", &yesterday()]).code, Some(3), "something is gone");
+    assert_eq!(program.call(&["run", "--date", &closed_date()]).code, Some(3), "something is gone");
     assert_eq!(program.call(&["plan", "--date", &ago(2), "--yes"]).code, Some(0));
     let paused = program.call(&["pause", "heavy", "--until", "2h", "--why", "<moving> house"]);
     assert_eq!(paused.code, Some(0), "{}", paused.err);
@@ -129,10 +128,10 @@ async fn every_page_shows_what_its_command_prints() {
     let encoded: String = uuid.bytes().map(|byte| format!("%{byte:02X}")).collect();
     let filters = format!(
         "/dead?class=gone&source=zoom&queue=ua.jobs.zoom.detail.daily&date={}&uuid={encoded}&since=1d&state=all&limit=5",
-        yesterday()
+        closed_date()
     );
     let flags = "dlq list --class gone --source zoom --queue ua.jobs.zoom.detail.daily --since 1d --state all --limit 5";
-    let date = yesterday();
+    let date = closed_date();
     let words: Vec<&str> = flags.split(' ').chain(["--date", &date, "--uuid", uuid]).collect();
     same(&program, &address, &filters, &words).await;
     let page = page(&address, "/dead?class=gone").await;

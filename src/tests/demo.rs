@@ -48,9 +48,9 @@ fn a_bad_account_is_harvested_all_the_same() {
 
 #[test]
 fn another_seed_is_another_world_and_the_same_seed_the_same() {
-    let (one, _) = demo(&["--seed", "5", "--date", &crate::bad_input::yesterday()]);
-    let (again, _) = demo(&["--seed", "5", "--date", &crate::bad_input::yesterday()]);
-    let (other, _) = demo(&["--seed", "6", "--date", &crate::bad_input::yesterday()]);
+    let (one, _) = demo(&["--seed", "5", "--date", &crate::program::closed_date()]);
+    let (again, _) = demo(&["--seed", "5", "--date", &crate::program::closed_date()]);
+    let (other, _) = demo(&["--seed", "6", "--date", &crate::program::closed_date()]);
     assert_eq!(one["truth"], again["truth"]);
     assert_ne!(one["truth"], other["truth"]);
 }

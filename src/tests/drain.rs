@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use simulator::{Settings, Simulator};
 
-use crate::bad_input::yesterday;
 use crate::embedded::{sessions_in, true_sessions, truth};
-use crate::program::{Program, Running, eventually};
+use crate::program::{Program, Running, closed_date, eventually};
 use crate::proxy::{Proxy, host_of};
 use crate::servers::{server, unique};
 use crate::serving::{address, get};
@@ -31,7 +30,7 @@ fn hanging() -> Settings {
 
 fn planned(simulator: &Simulator, speed: f64) -> Program {
     let program = Program::new().with_account(simulator, speed);
-    let plan = program.call(&["plan", "--date", &yesterday(), "--yes"]);
+    let plan = program.call(&["plan", "--date", &closed_date(), "--yes"]);
     assert_eq!(plan.code, Some(0), "{}", plan.err);
     program
 }
@@ -183,7 +182,7 @@ async fn stops_without_its_broker(vanish: fn(&Proxy)) {
     assert_eq!(get(&address, "/readyz").await, (503, "waiting for the broker\n".to_owned()));
     proxy.open();
     eventually("it is ready", 60, async || get(&address, "/readyz").await.0 == 200).await;
-    let plan = program.call(&["plan", "--date", &yesterday(), "--yes"]);
+    let plan = program.call(&["plan", "--date", &closed_date(), "--yes"]);
     assert_eq!(plan.code, Some(0), "{}", plan.err);
     eventually("it works", 60, async || simulator.ledger_summary().calls.heavy >= 5).await;
     vanish(&proxy);

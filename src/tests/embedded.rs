@@ -4,8 +4,7 @@ use std::collections::BTreeSet;
 
 use simulator::{Settings, Simulator, Source, Truth};
 
-use crate::bad_input::yesterday;
-use crate::program::{Program, eventually};
+use crate::program::{Program, closed_date, eventually};
 
 async fn world(settings: Settings) -> Simulator {
     Simulator::start(Settings { speed: 100.0, ..settings }).await.unwrap()
@@ -16,7 +15,7 @@ fn small() -> Settings {
 }
 
 pub(crate) fn truth(simulator: &Simulator) -> Truth {
-    simulator.truth(yesterday().parse().unwrap(), Source::Dashboard)
+    simulator.truth(closed_date().parse().unwrap(), Source::Dashboard)
 }
 
 pub(crate) fn sessions_in(program: &Program) -> BTreeSet<String> {
@@ -33,7 +32,7 @@ pub(crate) fn true_sessions(truth: &Truth) -> BTreeSet<String> {
 async fn a_day_is_harvested_once_and_planning_it_again_costs_nothing() {
     let simulator = world(small()).await;
     let program = Program::new().with_account(&simulator, 100.0);
-    let first = program.call(&["run", "--date", &yesterday(), "--json"]);
+    let first = program.call(&["run", "--date", &closed_date(), "--json"]);
     assert_eq!(first.code, Some(0), "{}", first.err);
     let receipt: serde_json::Value = serde_json::from_str(first.out.lines().last().unwrap()).unwrap();
     let truth = truth(&simulator);
@@ -41,15 +40,15 @@ async fn a_day_is_harvested_once_and_planning_it_again_costs_nothing() {
     assert_eq!(receipt["meetings"], truth.meetings);
     assert_eq!(receipt["sessions"], truth.sessions);
     assert_eq!(receipt["expected_sessions"], truth.sessions);
-    assert_eq!(receipt["dates"], serde_json::json!([yesterday()]));
+    assert_eq!(receipt["dates"], serde_json::json!([closed_date()]));
     assert_eq!(sessions_in(&program), true_sessions(&truth));
     let calls = simulator.ledger_summary().calls;
     assert_eq!(receipt["calls"]["heavy"], calls.heavy);
 
-    let second = program.call(&["run", "--date", &yesterday(), "--json"]);
+    let second = program.call(&["run", "--date", &closed_date(), "--json"]);
     assert_eq!(second.code, Some(0), "{}", second.err);
     assert_eq!(simulator.ledger_summary().calls.heavy, calls.heavy, "a covered date costs no call");
-    let forced = program.call(&["run", "--date", &yesterday(), "--force"]);
+    let forced = program.call(&["run", "--date", &closed_date(), "--force"]);
     assert_eq!(forced.code, Some(0), "{}", forced.err);
     assert_eq!(simulator.ledger_summary().calls.heavy, calls.heavy * 2);
     assert_eq!(sessions_in(&program), true_sessions(&truth), "a second harvest doubles nothing");
@@ -60,7 +59,7 @@ async fn a_day_is_harvested_once_and_planning_it_again_costs_nothing() {
 async fn a_dry_run_prints_the_price_and_publishes_nothing() {
     let simulator = world(small()).await;
     let program = Program::new().with_account(&simulator, 100.0);
-    let ended = program.call(&["plan", "--date", &yesterday(), "--dry-run", "--json"]);
+    let ended = program.call(&["plan", "--date", &closed_date(), "--dry-run", "--json"]);
     assert_eq!(ended.code, Some(0), "{}", ended.err);
     let price: serde_json::Value = serde_json::from_str(&ended.out).unwrap();
     assert_eq!(price["jobs"], 1, "{price}");
@@ -94,7 +93,7 @@ async fn one_meeting_is_harvested_by_its_uuid() {
 async fn documents_go_to_stdout_and_only_the_calls_are_kept() {
     let simulator = world(small()).await;
     let program = Program::new().with_account(&simulator, 100.0);
-    let ended = program.call(&["run", "--date", &yesterday(), "--destination", "stdout"]);
+    let ended = program.call(&["run", "--date", &closed_date(), "--destination", "stdout"]);
     assert_eq!(ended.code, Some(0), "{}", ended.err);
     let lines: Vec<serde_json::Value> =
         ended.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -121,7 +120,7 @@ async fn a_meeting_that_is_gone_is_a_dead_letter_and_stops_nobody() {
     let gone = truth.ids.as_ref().unwrap().gone.len();
     assert!(gone > 0, "the world has no meeting that is gone");
     let program = Program::new().with_account(&simulator, 100.0);
-    let ended = program.call(&["run", "--date", &yesterday(), "--json"]);
+    let ended = program.call(&["run", "--date", &closed_date(), "--json"]);
     assert_eq!(ended.code, Some(3), "{}", ended.err);
     let receipt: serde_json::Value = serde_json::from_str(ended.out.lines().last().unwrap()).unwrap();
     assert_eq!(receipt["dead"], gone);
@@ -145,7 +144,7 @@ async fn a_killed_worker_loses_nothing() {
     let settings = Settings { meetings_per_day: 300, participants: 8.0, faults, ..Settings::default() };
     let simulator = Simulator::start(Settings { speed: 5.0, ..settings }).await.unwrap();
     let program = Program::new().with_account(&simulator, 5.0);
-    let planned = program.call(&["plan", "--date", &yesterday(), "--yes"]);
+    let planned = program.call(&["plan", "--date", &closed_date(), "--yes"]);
     assert_eq!(planned.code, Some(0), "{}", planned.err);
     let worker = program.start(&["work", "all"], "first.log");
     eventually("a hundred details are fetched", 60, async || simulator.ledger_summary().calls.heavy > 100)

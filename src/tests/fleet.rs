@@ -10,8 +10,7 @@ use simulator::{Settings, Simulator};
 use store::Store;
 
 use crate::accounts::{account, table};
-use crate::bad_input::yesterday;
-use crate::program::{Program, Running, eventually};
+use crate::program::{Program, Running, closed_date, eventually};
 use crate::servers::{server, unique};
 
 /// Detail calls that two processes have in hand at most.
@@ -97,7 +96,7 @@ async fn a_spent_day_holds_the_fleet_until_it_ends_and_the_next_begins_at_nought
         .with("AMQP_URL", &amqp)
         .with("UA_QUEUE_PREFIX", &prefix)
         .with("UA_DOCUMENTS_LIMIT", 1_000_000);
-    succeed(&program, &["plan", "--date", &yesterday(), "--yes"]);
+    succeed(&program, &["plan", "--date", &closed_date(), "--yes"]);
     let fleet = fleet(&program);
     let calls = || daily(&simulator);
     eventually("both processes make calls", 40, async || {

@@ -5,8 +5,7 @@ use std::process::Command;
 
 use simulator::{Settings, Simulator, Source};
 
-use crate::bad_input::yesterday;
-use crate::program::Program;
+use crate::program::{Program, closed_date};
 
 /// A disk of its own for the data folder, in a namespace of its own: small, then larger.
 const SCRIPT: &str = r#"
@@ -20,7 +19,7 @@ mount -o remount,size=200m ua-data || exit 77
 async fn a_harvest_on_a_full_disk_says_so_and_goes_on_when_there_is_room() {
     let settings = Settings { meetings_per_day: 120, participants: 20.0, speed: 0.0, ..Settings::default() };
     let simulator = Simulator::start(settings).await.unwrap();
-    let truth = simulator.truth_figures(yesterday().parse().unwrap(), Source::Dashboard);
+    let truth = simulator.truth_figures(closed_date().parse().unwrap(), Source::Dashboard);
     let program = Program::new().with_account(&simulator, 0.0);
     let read = |name: &str| std::fs::read_to_string(program.path().join(name)).unwrap_or_default();
     let mut command = Command::new("unshare");
@@ -34,7 +33,7 @@ async fn a_harvest_on_a_full_disk_says_so_and_goes_on_when_there_is_room() {
         "sh",
         env!("CARGO_BIN_EXE_ua"),
     ]);
-    command.args(["run", "--date", &yesterday(), "--json", "--wait", "5s"]);
+    command.args(["run", "--date", &closed_date(), "--json", "--wait", "5s"]);
     program.prepare(&mut command);
     let ended = tokio::task::spawn_blocking(move || command.output()).await.unwrap();
     if !ended.is_ok_and(|output| output.status.success()) {

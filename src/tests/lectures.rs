@@ -12,9 +12,8 @@ use simulator::opencast::{Dialect, Disorder, Opencast, Settings};
 use store::{Kind, Query, Store};
 use tokio_util::sync::CancellationToken;
 
-use crate::bad_input::yesterday;
 use crate::mmdb::{city, database};
-use crate::program::{Program, eventually};
+use crate::program::{Program, closed_date, eventually};
 use crate::servers::{searched, server, unique};
 
 fn settings() -> Settings {
@@ -55,7 +54,7 @@ async fn documents(store: &Store) -> BTreeMap<String, Value> {
 async fn what_a_server_leaves_out_is_in_no_document() {
     let opencast = Opencast::start(Settings { omitted: true, ..settings() }).await.unwrap();
     let program = Program::new().with_opencast(&opencast).with("UA_DATA_DIR", "data");
-    let date = yesterday();
+    let date = closed_date();
     let said = json(&program, &["run", "--source", "opencast", "--date", &date, "--json"]);
     assert_eq!(said["complete"], true, "{said}");
     let documents = documents(&local(&program)).await;
@@ -83,7 +82,7 @@ async fn a_viewer_has_the_place_of_the_address() {
     });
     std::fs::write(program.path().join("places.mmdb"), database("GeoLite2-City", networks)).unwrap();
     let program = program.with("GEOLITE_PATH", "places.mmdb");
-    let said = json(&program, &["run", "--source", "opencast", "--date", &yesterday(), "--json"]);
+    let said = json(&program, &["run", "--source", "opencast", "--date", &closed_date(), "--json"]);
     assert_eq!(said["complete"], true, "{said}");
     let (mut placed, mut unknown) = (0, 0);
     for (id, document) in documents(&local(&program)).await {
@@ -111,7 +110,7 @@ async fn a_footprint_replaces_itself(program: Program, store: impl Fn(&Program) 
             .await
             .unwrap();
     let program = program.with_opencast(&opencast).with("UA_DATA_DIR", "data");
-    let date = yesterday();
+    let date = closed_date();
     let read = async || {
         json(&program, &["run", "--source", "opencast", "--date", &date, "--force", "--json"]);
         let store = store(&program);
@@ -154,7 +153,7 @@ async fn a_footprint_that_grew_replaces_itself_in_elasticsearch() {
 async fn a_run_of_lectures_is_cancelled_and_planned_again() {
     let opencast = Opencast::start(settings()).await.unwrap();
     let program = Program::new().with_opencast(&opencast).with("UA_DATA_DIR", "data");
-    let to: Date = yesterday().parse().unwrap();
+    let to: Date = closed_date().parse().unwrap();
     let from = to.saturating_sub(jiff::Span::new().days(2)).to_string();
     let words = ["plan", "--source", "opencast", "--from", &from, "--to", &to.to_string(), "--yes", "--json"];
     let run = json(&program, &words)["run"].as_str().unwrap().to_owned();
@@ -172,7 +171,7 @@ async fn a_run_of_lectures_is_cancelled_and_planned_again() {
 async fn a_dead_job_of_lectures_is_replayed_and_done() {
     let opencast = Opencast::start(settings()).await.unwrap();
     let program = Program::new().with_opencast(&opencast).with("UA_DATA_DIR", "data");
-    let (store, day) = (local(&program), yesterday().parse().unwrap());
+    let (store, day) = (local(&program), closed_date().parse().unwrap());
     let settings = runtime::broker::local::Settings {
         folder: program.path().join("data"),
         ladder: runtime::Ladder::default(),

@@ -9,8 +9,7 @@ use serde_json::Value;
 use simulator::opencast::{Auth, Dialect, Opencast, Settings};
 use store::{Batch, Kind, Query, Store};
 
-use crate::bad_input::yesterday;
-use crate::program::{Program, eventually};
+use crate::program::{Program, closed_date, eventually};
 use crate::servers::{Site, server};
 
 /// A day is proven at the turn of a minute: the server's clock is the machine's, but for the seconds, so that none of
@@ -163,7 +162,7 @@ async fn a_day_without_actions_is_complete() {
 async fn refused_credentials_are_told_and_exit_2() {
     let opencast = Opencast::start(Settings { anonymous_reads: false, ..settings() }).await.unwrap();
     let program = Program::new().with_opencast(&opencast).with("OPENCAST_PASSWORD", "canary-wrong");
-    for words in [&["run", "--date", &yesterday()][..], &["check"]] {
+    for words in [&["run", "--date", &closed_date()][..], &["check"]] {
         let ended = program.call(words);
         assert_eq!(ended.code, Some(2), "{words:?}: {}{}", ended.out, ended.err);
         let said = format!("{}{}", ended.out, ended.err);
@@ -189,7 +188,7 @@ async fn without_user_tracking_nothing_is_dead_and_the_catalogue_is_taken() {
     };
     assert_eq!(run(), 1, "said once, of four dates");
     let store = local(&program);
-    let receipt = receipt(&store, &format!("opencast:actions:{}", yesterday())).await;
+    let receipt = receipt(&store, &format!("opencast:actions:{}", closed_date())).await;
     assert_eq!((receipt.state, receipt.expected, receipt.got), (ReceiptState::Complete, Some(0), Some(0)));
     assert_eq!(receipt.cause.unwrap().class, messages::CauseClass::PlanMissing);
     let taken = ids(&store, Kind::Episodes).await;
@@ -297,7 +296,7 @@ fn odd_server(date: String) -> axum::Router {
 async fn one_login_page_stops_nothing_and_what_a_user_cannot_see_is_named() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    let date = yesterday();
+    let date = closed_date();
     let app = odd_server(date.clone());
     let server = tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
     let program = Program::new()

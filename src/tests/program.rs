@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 /// A folder and an environment to call the program in.
@@ -86,6 +87,14 @@ impl Program {
         let child = self.command(words).stdout(Stdio::null()).stderr(log).spawn().unwrap();
         Running { child }
     }
+}
+
+/// The UTC date two days before this test process began: lists of it are final at any hour, and a test that runs over
+/// midnight keeps its date.
+pub(crate) fn closed_date() -> String {
+    static DATE: LazyLock<jiff::civil::Date> =
+        LazyLock::new(|| ua::coverage::today().saturating_sub(jiff::Span::new().days(2)));
+    DATE.to_string()
 }
 
 /// A program in the background; killed when dropped.

@@ -9,8 +9,7 @@ use simulator::{Settings, Simulator, Source};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
-use crate::bad_input::yesterday;
-use crate::program::{Program, Running, eventually};
+use crate::program::{Program, Running, closed_date, eventually};
 use crate::proxy::{Proxy, host_of};
 use crate::servers::{server, unique};
 
@@ -29,7 +28,7 @@ async fn simulator() -> Simulator {
 
 /// Detail jobs for `count` meetings.
 async fn publish(broker: &Broker, simulator: &Simulator, count: usize) {
-    let date = yesterday().parse().unwrap();
+    let date = closed_date().parse().unwrap();
     let uuids = simulator.truth(date, Source::Dashboard).ids.unwrap().meeting_uuids;
     let mut outbox = Outbox::new(broker.clone(), CancellationToken::new());
     let now = runtime::clock::now();
@@ -132,7 +131,7 @@ async fn a_fleet_shares_one_quota_whoever_dies_or_stands_still() {
     goes_on(&simulator, "calls are made after a kill").await;
 
     // Who fetches into a stream only is one of them.
-    let date = yesterday();
+    let date = closed_date();
     let listed =
         program.start(&["run", "--date", &date, "--destination", "stdout", "--wait", "1s"], "stdout.log");
     let lists = async || simulator.ledger_summary().calls.resource_intensive > 0;
@@ -238,7 +237,7 @@ async fn on_a_local_file_one_process_fetches_and_keeps_the_count() {
     );
     // Nor does a run, wherever its documents go; and it plans nothing that it may not fetch.
     for destination in ["index", "stdout"] {
-        let run = program.call(&["run", "--date", &yesterday(), "--destination", destination]);
+        let run = program.call(&["run", "--date", &closed_date(), "--destination", destination]);
         assert_eq!(run.code, Some(2), "{destination}: {}", run.err);
         assert!(run.err.contains("another process fetches"), "{destination}: {}", run.err);
     }

@@ -6,8 +6,8 @@ use runtime::{Broker, Message};
 use serde_json::Value;
 use simulator::{Settings, Simulator};
 
-use crate::bad_input::{refused, yesterday};
-use crate::program::{Program, eventually};
+use crate::bad_input::refused;
+use crate::program::{Program, closed_date, eventually};
 use crate::servers::{server, unique};
 use crate::user::User;
 
@@ -63,7 +63,7 @@ async fn a_price_makes_nothing(program: &Program, user: &User) {
     assert!(price["price"]["quota_days"].as_u64() > Some(1), "{price}");
     assert_eq!(user.made_so_far().await, [] as [&str; 0], "a price declares nothing");
     // Whoever may not declare may not publish either, and is told why.
-    refused(program, &["plan", "--date", &yesterday(), "--yes"], &["RabbitMQ (AMQP_URL)", "rights"]);
+    refused(program, &["plan", "--date", &closed_date(), "--yes"], &["RabbitMQ (AMQP_URL)", "rights"]);
     assert_eq!(user.made_so_far().await, [] as [&str; 0]);
 }
 
@@ -100,7 +100,7 @@ fn waiting(program: &Program) -> u64 {
 async fn fetched_and_indexed(program: &Program, amqp: &str, prefix: &str) {
     let workers =
         [program.start(&["work", "zoom"], "zoom.log"), program.start(&["work", "index"], "index.log")];
-    json(program, &["plan", "--date", &yesterday(), "--yes", "--json"]);
+    json(program, &["plan", "--date", &closed_date(), "--yes", "--json"]);
     unreadable(amqp, prefix).await;
     eventually("everything is complete", 60, async || {
         let runs = json(program, &["runs", "--limit", "1", "--json"]);

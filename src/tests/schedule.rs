@@ -184,7 +184,7 @@ async fn an_outage_is_made_up_for_opencast_too_and_late_recordings_are_looked_up
     let opencast = simulator::opencast::Opencast::start(settings).await.unwrap();
     let (missed, firing) = missed();
     let program = Program::new().with_opencast(&opencast).with("UA_SCHEDULE", firing);
-    assert_eq!(program.call(&["run", "--date", &crate::bad_input::yesterday()]).code, Some(0));
+    assert_eq!(program.call(&["run", "--date", &crate::program::closed_date()]).code, Some(0));
     let store = store_of(&program);
     let with_time = |hit: &store::Hit| {
         let episode: Value = serde_json::from_str(hit.source.get()).unwrap();

@@ -2,8 +2,7 @@
 
 use simulator::{Settings, Simulator};
 
-use crate::bad_input::yesterday;
-use crate::program::Program;
+use crate::program::{Program, closed_date};
 use crate::servers::{server, unique};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -19,7 +18,7 @@ async fn logs_at_full_detail_hold_no_secret_and_no_person() {
         .with("ES_PASSWORD", "canary-password")
         .with("ES_API_KEY", "canary-key");
     let secret = simulator.credentials().client_secret;
-    let calls = [&["check"][..], &["run", "--date", &yesterday()], &["status"], &["dlq", "list"]];
+    let calls = [&["check"][..], &["run", "--date", &closed_date()], &["status"], &["dlq", "list"]];
     let said: Vec<String> = calls
         .iter()
         .map(|words| {

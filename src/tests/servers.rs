@@ -6,8 +6,7 @@ use std::io::Write as _;
 
 use simulator::{Settings, Simulator, Source};
 
-use crate::bad_input::yesterday;
-use crate::program::{Program, eventually};
+use crate::program::{Program, closed_date, eventually};
 
 /// The URL in `name`, or `None` after saying what is left out; a failure when servers are required.
 #[expect(clippy::disallowed_methods, reason = "tests learn from the environment where the servers are")]
@@ -110,13 +109,13 @@ async fn main_job(amqp: &str, search: &str) {
     let site = Site::new(&simulator, 5.0, &amqp, &search);
     site.succeed(&["setup"]);
     site.succeed(&["check"]);
-    site.succeed(&["plan", "--date", &yesterday(), "--yes"]);
+    site.succeed(&["plan", "--date", &closed_date(), "--yes"]);
     let worker = site.program.start(&["work", "all"], "first.log");
     eventually("some details are fetched", 60, async || simulator.ledger_summary().calls.heavy > 60).await;
     worker.kill();
     let at_the_kill = site.ids(store::Kind::Sessions).await.len() as u64;
     let worker = site.program.start(&["work", "all"], "second.log");
-    let truth = simulator.truth(yesterday().parse().unwrap(), Source::Dashboard);
+    let truth = simulator.truth(closed_date().parse().unwrap(), Source::Dashboard);
     assert!(at_the_kill < truth.sessions, "the kill came too late to prove anything");
     let ids = truth.ids.as_ref().unwrap();
     let sessions: BTreeSet<String> = ids.session_ids.iter().cloned().collect();
@@ -134,7 +133,7 @@ async fn main_job(amqp: &str, search: &str) {
     })
     .await;
     assert_eq!(worker.terminate(), Some(0));
-    let again = site.succeed(&["plan", "--date", &yesterday(), "--json"]);
+    let again = site.succeed(&["plan", "--date", &closed_date(), "--json"]);
     let price: serde_json::Value = serde_json::from_str(&again).unwrap();
     assert_eq!(price["jobs"], 0, "a covered date is not planned again: {price}");
     assert_eq!(simulator.ledger_summary().first_over, [], "no call over quota");
@@ -165,9 +164,9 @@ async fn a_run_over_rabbitmq_4_and_opensearch_3_ends_complete() {
     let settings = Settings { meetings_per_day: 60, participants: 8.0, speed: 50.0, ..Settings::default() };
     let simulator = Simulator::start(settings).await.unwrap();
     let site = Site::new(&simulator, 50.0, &amqp, &search);
-    let out = site.succeed(&["run", "--date", &yesterday(), "--json"]);
+    let out = site.succeed(&["run", "--date", &closed_date(), "--json"]);
     let receipt: serde_json::Value = serde_json::from_str(out.lines().last().unwrap()).unwrap();
-    let truth = simulator.truth(yesterday().parse().unwrap(), Source::Dashboard);
+    let truth = simulator.truth(closed_date().parse().unwrap(), Source::Dashboard);
     assert_eq!(receipt["sessions"], truth.sessions, "{receipt}");
     assert_eq!(site.ids(store::Kind::Sessions).await.len() as u64, truth.sessions);
     site.store.wipe_prefix().await.unwrap();

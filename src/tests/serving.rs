@@ -7,10 +7,9 @@ use simulator::{Settings, Simulator};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::bad_input::yesterday;
 use crate::drain::port;
 use crate::embedded::{sessions_in, true_sessions, truth};
-use crate::program::{Program, eventually};
+use crate::program::{Program, closed_date, eventually};
 
 fn small() -> Settings {
     Settings { meetings_per_day: 60, participants: 6.0, speed: 100.0, ..Settings::default() }
@@ -126,7 +125,7 @@ async fn figures_move_by_exactly_what_was_done() {
     let simulator = Simulator::start(small()).await.unwrap();
     let program =
         Program::new().with_account(&simulator, 100.0).with("UA_HTTP", "0").with("UA_RAW_DAYS", "0");
-    assert_eq!(program.call(&["plan", "--date", &yesterday(), "--yes"]).code, Some(0));
+    assert_eq!(program.call(&["plan", "--date", &closed_date(), "--yes"]).code, Some(0));
     let worker = program.start(&["work", "all"], "work.log");
     let address = address(&program, "work.log").await;
     assert!(address.starts_with("127.0.0.1:"), "{address}");
@@ -286,7 +285,7 @@ async fn retries_and_dead_letters_are_counted_by_class() {
             && dead.iter().chain(&verdicts).all(|value| *value == 0.0)
     })
     .await;
-    assert_eq!(program.call(&["plan", "--date", &yesterday(), "--yes"]).code, Some(0));
+    assert_eq!(program.call(&["plan", "--date", &closed_date(), "--yes"]).code, Some(0));
     eventually("all that is gone is dead, and something was tried again", 120, async || {
         let page = Page::read(&get(&address, "/metrics").await.1);
         page.sum("ua_dead_letters_total", "class=\"gone\"") == gone
@@ -303,7 +302,7 @@ async fn what_is_away_at_the_start_is_waited_for() {
     let simulator = Simulator::start(small()).await.unwrap();
     let program = Program::new().with_account(&simulator, 100.0).with("UA_HTTP", "0");
     let port = port(&simulator);
-    assert_eq!(program.call(&["plan", "--date", &yesterday(), "--yes"]).code, Some(0));
+    assert_eq!(program.call(&["plan", "--date", &closed_date(), "--yes"]).code, Some(0));
     simulator.stop().await;
     let worker = program.start(&["work", "all"], "work.log");
     let address = address(&program, "work.log").await;
@@ -354,7 +353,7 @@ async fn a_log_of_json_lines_carries_job_attempt_and_role() {
     let simulator = Simulator::start(Settings { faults, ..small() }).await.unwrap();
     let program =
         Program::new().with_account(&simulator, 100.0).with("UA_LOG", "debug").with("UA_LOG_FORMAT", "json");
-    let ended = program.call(&["run", "--date", &yesterday()]);
+    let ended = program.call(&["run", "--date", &closed_date()]);
     let mut jobs = BTreeSet::new();
     for line in ended.err.lines().filter(|line| line.starts_with('{')) {
         let line: serde_json::Value = serde_json::from_str(line).unwrap();

@@ -3,8 +3,7 @@
 use serde_json::Value;
 use simulator::{Settings, Simulator};
 
-use crate::bad_input::yesterday;
-use crate::program::{Program, eventually};
+use crate::program::{Program, closed_date, eventually};
 use crate::servers::{server, unique};
 use crate::user::User;
 
@@ -33,7 +32,7 @@ async fn small() -> Simulator {
 async fn the_workers_of_all_processes_are_named_with_their_holds() {
     let simulator = small().await;
     let program = Program::new().with_account(&simulator, 2.0);
-    assert_eq!(program.call(&["plan", "--date", &yesterday(), "--yes"]).code, Some(0));
+    assert_eq!(program.call(&["plan", "--date", &closed_date(), "--yes"]).code, Some(0));
     assert_eq!(roll(&status(&program)), []);
     let waits = program.call(&["status"]).out;
     assert!(waits.contains("no worker is running"), "{waits}");
@@ -70,7 +69,7 @@ async fn the_workers_of_all_processes_are_named_with_their_holds() {
 async fn a_pause_is_told_with_what_waits_behind_it() {
     let simulator = small().await;
     let program = Program::new().with_account(&simulator, 2.0);
-    assert_eq!(program.call(&["plan", "--date", &yesterday(), "--yes"]).code, Some(0));
+    assert_eq!(program.call(&["plan", "--date", &closed_date(), "--yes"]).code, Some(0));
     let paused = program.call(&["pause", "heavy", "--until", "2h", "--why", "moving house"]);
     assert_eq!(paused.code, Some(0), "{}", paused.err);
     let left = program.call(&["status"]).out;

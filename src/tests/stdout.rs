@@ -3,13 +3,12 @@
 use std::fs::OpenOptions;
 use std::process::{Command, Stdio};
 
-use crate::bad_input::yesterday;
-use crate::program::Program;
+use crate::program::{Program, closed_date};
 
-/// Runs `ua plan` for yesterday with this stdout and returns its exit code and stderr.
+/// Runs `ua plan` with this stdout and returns its exit code and stderr.
 fn plan(program: &Program, stdout: Stdio) -> (Option<i32>, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ua"));
-    program.prepare(command.args(["plan", "--date", &yesterday()]).stdout(stdout));
+    program.prepare(command.args(["plan", "--date", &closed_date()]).stdout(stdout));
     let output = command.output().unwrap();
     (output.status.code(), String::from_utf8(output.stderr).unwrap())
 }
@@ -23,7 +22,7 @@ fn program() -> Program {
 }
 
 fn planned(program: &Program) -> serde_json::Value {
-    let again = program.call(&["plan", "--date", &yesterday(), "--json"]);
+    let again = program.call(&["plan", "--date", &closed_date(), "--json"]);
     let report: serde_json::Value = serde_json::from_str(&again.out).unwrap();
     report["in_flight"].clone()
 }
@@ -36,7 +35,7 @@ fn a_plan_is_published_although_the_reader_of_its_output_is_gone() {
     let (code, err) = plan(&program, writer.into());
     assert_eq!(code, Some(0), "{err}");
     assert!(err.starts_with("1 job published"), "{err}");
-    assert_eq!(planned(&program), serde_json::json!([yesterday()]));
+    assert_eq!(planned(&program), serde_json::json!([closed_date()]));
 }
 
 #[test]
@@ -46,5 +45,5 @@ fn a_plan_that_cannot_write_its_output_is_published_and_exits_1() {
     let (code, err) = plan(&program, full.into());
     assert_eq!(code, Some(1), "{err}");
     assert!(err.contains("cannot write the results to stdout: No space left on device"), "{err}");
-    assert_eq!(planned(&program), serde_json::json!([yesterday()]));
+    assert_eq!(planned(&program), serde_json::json!([closed_date()]));
 }

@@ -10,8 +10,7 @@ use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
 use simulator::opencast::{Dialect, Opencast, Settings};
 
-use crate::bad_input::yesterday;
-use crate::program::{Ended, Program};
+use crate::program::{Ended, Program, closed_date};
 use crate::servers::{server, unique};
 
 /// An authority, and what a server of the name `localhost` shows.
@@ -133,7 +132,7 @@ async fn opencast_is_reached_over_tls_when_its_authority_is_trusted_and_only_the
             Some(file) => program.with("OPENCAST_CA_CERT", file),
             None => program,
         };
-        let words = ["run", "--source", "opencast", "--date", &yesterday()].map(str::to_owned);
+        let words = ["run", "--source", "opencast", "--date", &closed_date()].map(str::to_owned);
         tokio::task::spawn_blocking(move || program.call(&words.each_ref().map(String::as_str)))
     };
     let trusted = run("localhost", Some("ca.pem")).await.unwrap();

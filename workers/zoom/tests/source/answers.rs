@@ -9,18 +9,18 @@ use runtime::{Failure, Worker as _, clock};
 use zoom::{Config, ListWorker, Plan};
 
 use crate::support::server::{SECRET, Server, TOKEN, json, with};
-use crate::support::{Bench, first_attempt, job, meetings, yesterday};
+use crate::support::{Bench, closed_date, first_attempt, job, meetings};
 
-/// Performs the list job of yesterday.
+/// Performs the list job of [`closed_date`].
 async fn list(server: &Server) -> Result<(), Failure> {
-    Bench::new(server.config()).perform(job(meetings(yesterday())), first_attempt()).await
+    Bench::new(server.config()).perform(job(meetings(closed_date())), first_attempt()).await
 }
 
 #[tokio::test]
 async fn a_list_without_meetings_is_complete() {
     let server = Server::start(|_, _| None).await;
-    let harvest = Bench::new(server.config()).harvest(vec![meetings(yesterday())]).await;
-    let receipt = harvest.receipt(&format!("zoom:meetings:{}", yesterday()));
+    let harvest = Bench::new(server.config()).harvest(vec![meetings(closed_date())]).await;
+    let receipt = harvest.receipt(&format!("zoom:meetings:{}", closed_date()));
     assert_eq!((receipt.state, receipt.expected, receipt.jobs), (ReceiptState::Complete, Some(0), Some(0)));
     assert_eq!(harvest.of_kind(RawKind::ZoomMetricsMeetings).count(), 2);
 }
@@ -34,7 +34,7 @@ async fn rows_without_a_usable_uuid_die_alone() {
     })
     .await;
     let bench = Bench::new(server.config());
-    bench.perform(job(meetings(yesterday())), first_attempt()).await.unwrap();
+    bench.perform(job(meetings(closed_date())), first_attempt()).await.unwrap();
     let dead = bench.drain(messages::Queue::dead()).await;
     assert_eq!(dead.len(), 2);
     let cause = dead[0].headers.cause.as_ref().unwrap();
@@ -47,7 +47,7 @@ async fn rows_without_a_usable_uuid_die_alone() {
         bench.drain(messages::Queue::jobs(messages::Family::ZOOM_DETAIL, messages::Lane::Backfill)).await;
     assert_eq!(jobs.len(), 1);
     let harvest = bench.harvest(Vec::new()).await;
-    assert_eq!(harvest.receipt(&format!("zoom:meetings:{}", yesterday())).got, Some(3));
+    assert_eq!(harvest.receipt(&format!("zoom:meetings:{}", closed_date())).got, Some(3));
 }
 
 #[tokio::test]
@@ -56,8 +56,8 @@ async fn fewer_records_than_promised_are_incomplete() {
         path.contains("type=past&").then(|| json(200, r#"{"total_records":5,"meetings":[]}"#))
     })
     .await;
-    let harvest = Bench::new(server.config()).harvest(vec![meetings(yesterday())]).await;
-    let receipt = harvest.receipt(&format!("zoom:meetings:{}", yesterday()));
+    let harvest = Bench::new(server.config()).harvest(vec![meetings(closed_date())]).await;
+    let receipt = harvest.receipt(&format!("zoom:meetings:{}", closed_date()));
     assert_eq!((receipt.state, receipt.expected, receipt.got), (ReceiptState::Incomplete, Some(5), Some(0)));
     assert!(receipt.cause.as_ref().unwrap().text.contains("5 records were promised, 0 came"));
 }
@@ -79,10 +79,10 @@ async fn an_expired_page_token_begins_the_list_anew() {
     })
     .await;
     let bench = Bench::new(server.config());
-    bench.perform(job(meetings(yesterday())), first_attempt()).await.unwrap();
+    bench.perform(job(meetings(closed_date())), first_attempt()).await.unwrap();
     assert_eq!(server.asked("next_page_token=x"), 2);
     let harvest = bench.harvest(Vec::new()).await;
-    let receipt = harvest.receipts.get(&format!("zoom:meetings:{}", yesterday())).unwrap();
+    let receipt = harvest.receipts.get(&format!("zoom:meetings:{}", closed_date())).unwrap();
     assert_eq!((receipt.expected, receipt.got, receipt.jobs), (Some(2), Some(2), Some(2)));
     assert_eq!(receipt.calls.resource_intensive, 5);
 }
@@ -126,7 +126,7 @@ async fn a_429_for_long_or_for_the_day_is_a_hold() {
     .await;
     let bench = Bench::new(day.config());
     for _ in 0..2 {
-        let outcome = bench.perform(job(meetings(yesterday())), first_attempt()).await;
+        let outcome = bench.perform(job(meetings(closed_date())), first_attempt()).await;
         let Err(Failure::Hold { until: Some(until), why, .. }) = outcome else { panic!("{outcome:?}") };
         assert!(until > clock::now() && why.contains("daily limit"), "{why}");
     }
@@ -151,7 +151,7 @@ async fn the_smaller_page_of_users_is_taken_where_the_large_one_is_refused() {
     .await;
     let bench = Bench::new(server.config());
     for _ in 0..2 {
-        bench.perform(job(meetings(yesterday())), first_attempt()).await.unwrap();
+        bench.perform(job(meetings(closed_date())), first_attempt()).await.unwrap();
     }
     assert_eq!(server.asked("/v2/users"), 4, "read once for both jobs");
     let harvest = bench.harvest(Vec::new()).await;
@@ -165,7 +165,7 @@ async fn many_jobs_at_once_ask_for_one_token_and_one_list_of_users() {
     let bench = Arc::new(Bench::new(server.config()));
     let jobs = (1..=16).map(|days| {
         let bench = Arc::clone(&bench);
-        let date = yesterday().checked_sub(jiff::Span::new().days(days)).unwrap();
+        let date = closed_date().checked_sub(jiff::Span::new().days(days)).unwrap();
         tokio::spawn(async move { bench.perform(job(meetings(date)), first_attempt()).await })
     });
     for outcome in jobs.collect::<Vec<_>>() {
@@ -202,7 +202,7 @@ async fn an_api_that_is_down_holds_until_it_answers() {
     drop(closed);
     let server = Server::start(|_, _| None).await;
     let bench = Bench::new(Config { api_url, ..server.config() });
-    let outcome = bench.perform(job(meetings(yesterday())), first_attempt()).await;
+    let outcome = bench.perform(job(meetings(closed_date())), first_attempt()).await;
     assert!(matches!(outcome, Err(Failure::Hold { until: None, .. })), "{outcome:?}");
     assert!(!ListWorker(Arc::clone(&bench.zoom)).healthy().await);
 }
@@ -227,7 +227,7 @@ async fn no_outcome_and_no_debug_text_holds_a_secret() {
     })
     .await;
     let bench = Bench::new(server.config());
-    let failure = bench.perform(job(meetings(yesterday())), first_attempt()).await.unwrap_err();
+    let failure = bench.perform(job(meetings(closed_date())), first_attempt()).await.unwrap_err();
     let granted = bench.zoom.check().await.unwrap();
     let texts = [
         format!("{failure} {failure:?}"),

@@ -8,13 +8,13 @@ use simulator::{Settings, Simulator, Source};
 use zoom::{Choice, Config};
 
 use crate::support;
-use crate::support::{bench, meetings, settings, yesterday};
+use crate::support::{bench, closed_date, meetings, settings};
 
 #[tokio::test]
 async fn a_date_is_harvested_as_it_is() {
     let simulator = Simulator::start(settings()).await.unwrap();
     let bench = bench(&simulator, Choice::Dashboard);
-    let date = yesterday();
+    let date = closed_date();
     let harvest = bench.harvest(vec![meetings(date)]).await;
     let truth = simulator.truth(date, Source::Dashboard);
     let ids = truth.ids.clone().unwrap();
@@ -52,7 +52,7 @@ async fn a_date_is_harvested_as_it_is() {
 async fn pages_know_their_hosts_and_sessions_their_meeting() {
     let simulator = Simulator::start(settings()).await.unwrap();
     let bench = bench(&simulator, Choice::Auto);
-    let harvest = bench.harvest(vec![meetings(yesterday())]).await;
+    let harvest = bench.harvest(vec![meetings(closed_date())]).await;
     for page in harvest.of_kind(RawKind::ZoomMetricsMeetings) {
         let hosts: BTreeSet<_> = page.context["host_ids"].as_object().unwrap().keys().cloned().collect();
         let rows = page.body["meetings"].as_array().unwrap();
@@ -77,7 +77,7 @@ async fn long_lists_come_in_pages() {
     let settings = Settings { meetings_per_day: 700, participants: 1.5, ..settings() };
     let simulator = Simulator::start(settings).await.unwrap();
     let bench = bench(&simulator, Choice::Dashboard);
-    let date = yesterday();
+    let date = closed_date();
     bench.perform(support::job(meetings(date)), support::first_attempt()).await.unwrap();
     let queue = messages::Queue::jobs(messages::Family::ZOOM_DETAIL, Lane::Backfill);
     let jobs = bench.drain(queue).await;
@@ -100,7 +100,7 @@ async fn long_lists_come_in_pages() {
 async fn a_meeting_is_harvested_by_its_uuid_alone() {
     let simulator = Simulator::start(settings()).await.unwrap();
     let bench = bench(&simulator, Choice::Dashboard);
-    let listed = bench.harvest(vec![meetings(yesterday())]).await;
+    let listed = bench.harvest(vec![meetings(closed_date())]).await;
     let listings = ["past", "pastOne"].map(|listing| {
         let suffix = format!("#{listing}.1");
         let page = listed.raw.values().find(|raw| raw.id.ends_with(&suffix)).unwrap();
@@ -149,7 +149,7 @@ async fn webinars_are_harvested_like_meetings() {
     let simulator = Simulator::start(settings).await.unwrap();
     let config = Config { webinars: true, source: Choice::Dashboard, ..support::config(&simulator) };
     let bench = support::Bench::new(config);
-    let date = yesterday();
+    let date = closed_date();
     let harvest = bench.harvest(vec![Task::Webinars { date }]).await;
     let ids = simulator.truth(date, Source::Dashboard).ids.unwrap();
     assert!(!ids.webinar_uuids.is_empty(), "the world holds webinars");
@@ -165,12 +165,12 @@ async fn webinars_are_harvested_like_meetings() {
 async fn a_job_of_the_dashboard_says_so() {
     let simulator = Simulator::start(settings()).await.unwrap();
     let bench = bench(&simulator, Choice::Auto);
-    bench.perform(support::job(meetings(yesterday())), support::first_attempt()).await.unwrap();
+    bench.perform(support::job(meetings(closed_date())), support::first_attempt()).await.unwrap();
     let queue = messages::Queue::jobs(messages::Family::ZOOM_DETAIL, Lane::Backfill);
     for message in bench.drain(queue).await {
         let job: messages::Job<Task> = messages::decode(&message.body).unwrap();
         let Task::Participants { api, date, header, listing, .. } = job.task else { panic!("a detail job") };
-        assert_eq!((api, date, header), (Some(Api::Dashboard), Some(yesterday()), false));
+        assert_eq!((api, date, header), (Some(Api::Dashboard), Some(closed_date()), false));
         assert!(listing.is_some());
     }
 }

@@ -10,14 +10,14 @@ use runtime::{Failure, Worker as _};
 use zoom::{Config, DetailWorker, ListWorker, Quota, Zoom};
 
 use crate::support::server::{Server, json};
-use crate::support::{Bench, Harvest, first_attempt, job, meetings, yesterday};
+use crate::support::{Bench, Harvest, closed_date, first_attempt, job, meetings};
 
 async fn harvest(server: &Server) -> Harvest {
-    Bench::new(server.config()).harvest(vec![meetings(yesterday())]).await
+    Bench::new(server.config()).harvest(vec![meetings(closed_date())]).await
 }
 
 fn list_id() -> String {
-    format!("zoom:meetings:{}", yesterday())
+    format!("zoom:meetings:{}", closed_date())
 }
 
 #[tokio::test]
@@ -57,7 +57,7 @@ async fn a_list_that_goes_round_and_round_is_ended_at_once() {
         path.contains("type=past&").then(|| json(200, &body))
     })
     .await;
-    let outcome = Bench::new(server.config()).perform(job(meetings(yesterday())), first_attempt()).await;
+    let outcome = Bench::new(server.config()).perform(job(meetings(closed_date())), first_attempt()).await;
     let Err(Failure::Reject { cause }) = outcome else { panic!("{outcome:?}") };
     assert!(cause.text.contains("again and again"), "{cause}");
     assert_eq!(server.asked("type=past&"), 3, "the first page, a and b");
@@ -130,11 +130,11 @@ async fn an_outage_holds_and_passes() {
     let (list, detail) = (ListWorker(Arc::clone(&bench.zoom)), DetailWorker(Arc::clone(&bench.zoom)));
     assert!(!list.healthy().await && !detail.healthy().await, "an API that answers 503 is not well");
     for number in 1..=9 {
-        let outcome = bench.perform(job(meetings(yesterday())), first_attempt()).await;
+        let outcome = bench.perform(job(meetings(closed_date())), first_attempt()).await;
         assert!(matches!(outcome, Err(Failure::Retry { .. })), "{number}: {outcome:?}");
     }
     for _ in 0..5 {
-        let outcome = bench.perform(job(meetings(yesterday())), first_attempt()).await;
+        let outcome = bench.perform(job(meetings(closed_date())), first_attempt()).await;
         let Err(Failure::Hold { until: None, why, .. }) = outcome else { panic!("{outcome:?}") };
         assert!(
             why.starts_with("zoom answers nothing but errors (GET /metrics/meetings answered 503"),
@@ -150,7 +150,7 @@ async fn an_outage_holds_and_passes() {
         }
     };
     tokio::time::timeout(Duration::from_secs(20), well).await.unwrap();
-    bench.perform(job(meetings(yesterday())), first_attempt()).await.unwrap();
+    bench.perform(job(meetings(closed_date())), first_attempt()).await.unwrap();
 }
 
 #[tokio::test]
@@ -164,7 +164,7 @@ async fn refusals_and_waits_are_answers() {
     .await;
     let bench = Bench::new(server.config());
     for number in 1..=30 {
-        let outcome = bench.perform(job(meetings(yesterday())), first_attempt()).await;
+        let outcome = bench.perform(job(meetings(closed_date())), first_attempt()).await;
         assert!(matches!(outcome, Err(Failure::Retry { .. })), "{number}: {outcome:?}");
     }
     assert_eq!(server.asked("type=past&"), 31, "once more for the 429");

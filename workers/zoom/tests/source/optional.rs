@@ -7,16 +7,16 @@ use simulator::{Settings, Simulator};
 use zoom::{Choice, Config};
 
 use crate::support::server::{Server, json, with};
-use crate::support::{Bench, Harvest, bench, first_attempt, job, meetings, settings, yesterday};
+use crate::support::{Bench, Harvest, bench, closed_date, first_attempt, job, meetings, settings};
 
 const UUID: &str = "4444AAAiAAAAAiAiAiiAiA==";
 
 fn list_id() -> String {
-    format!("zoom:meetings:{}", yesterday())
+    format!("zoom:meetings:{}", closed_date())
 }
 
 async fn harvest(server: &Server) -> Harvest {
-    Bench::new(server.config()).harvest(vec![meetings(yesterday())]).await
+    Bench::new(server.config()).harvest(vec![meetings(closed_date())]).await
 }
 
 fn participants(api: Option<Api>, header: bool) -> Task {
@@ -89,7 +89,7 @@ async fn trouble_with_users_is_no_outage_and_is_not_met_by_every_list() {
     .await;
     let bench = Bench::new(server.config());
     for days in 0..20 {
-        let date = yesterday().checked_sub(jiff::Span::new().days(days)).unwrap();
+        let date = closed_date().checked_sub(jiff::Span::new().days(days)).unwrap();
         bench.perform(job(meetings(date)), first_attempt()).await.unwrap();
     }
     assert_eq!(server.asked("/v2/users"), 1, "it is asked again after some minutes");
@@ -132,7 +132,7 @@ async fn fields_that_come_only_when_asked_for_are_asked_for() {
     for choice in [Choice::Dashboard, Choice::Report] {
         let bench =
             Bench::new(Config { webinars: true, source: choice, ..crate::support::config(&simulator) });
-        let date = yesterday();
+        let date = closed_date();
         let harvest = bench.harvest(vec![meetings(date), Task::Webinars { date }]).await;
         assert!(harvest.failed.is_empty(), "{:?}", harvest.failed);
         for page in harvest.of_kind(RawKind::ZoomMetricsMeetings) {
@@ -164,7 +164,7 @@ async fn one_refusal_of_the_dashboard_changes_no_source() {
     })
     .await;
     let config = Config { source: Choice::Auto, ..server.config() };
-    let harvest = Bench::new(config).harvest(vec![meetings(yesterday())]).await;
+    let harvest = Bench::new(config).harvest(vec![meetings(closed_date())]).await;
     assert!(harvest.failed.is_empty(), "{:?}", harvest.failed);
     assert_eq!(server.asked("/v2/report/"), 0);
     for receipt in harvest.receipts.values() {
@@ -220,7 +220,7 @@ async fn broken_characters_cost_no_page() {
     })
     .await;
     let bench = Bench::new(server.config());
-    bench.perform(job(meetings(yesterday())), first_attempt()).await.unwrap();
+    bench.perform(job(meetings(closed_date())), first_attempt()).await.unwrap();
     assert!(bench.drain(messages::Queue::dead()).await.is_empty());
     let queue = messages::Queue::jobs(messages::Family::ZOOM_DETAIL, messages::Lane::Backfill);
     let mut topics = Vec::new();
@@ -244,7 +244,8 @@ async fn a_token_endpoint_that_is_no_such_is_named_and_never_followed() {
         (redirect, "a redirect to https://login.example.org: check ZOOM_OAUTH_URL"),
         (huge, "larger than 256 KiB"),
     ] {
-        let outcome = Bench::new(server.config()).perform(job(meetings(yesterday())), first_attempt()).await;
+        let outcome =
+            Bench::new(server.config()).perform(job(meetings(closed_date())), first_attempt()).await;
         let Err(Failure::Hold { until: Some(_), why, .. }) = outcome else { panic!("{outcome:?}") };
         assert!(why.contains(said) && !why.contains("canary"), "{why}");
         assert_eq!(server.asked("/v2"), 0);

@@ -9,10 +9,10 @@ use simulator::{Settings, Simulator, Source};
 use zoom::{Choice, Config};
 
 use crate::support;
-use crate::support::{Bench, Harvest, bench, config, first_attempt, job, meetings, settings, yesterday};
+use crate::support::{Bench, Harvest, bench, closed_date, config, first_attempt, job, meetings, settings};
 
 fn assert_is_the_truth(harvest: &Harvest, simulator: &Simulator) {
-    let date = yesterday();
+    let date = closed_date();
     let ids = simulator.truth(date, Source::Report).ids.unwrap();
     assert!(harvest.failed.is_empty() && harvest.dead.is_empty(), "{:?}", harvest.failed);
     let uuids = harvest.uuids(RawKind::ZoomReportMeetings, "meetings");
@@ -27,10 +27,10 @@ fn assert_is_the_truth(harvest: &Harvest, simulator: &Simulator) {
 #[tokio::test]
 async fn a_date_is_harvested_as_the_reports_know_it() {
     let simulator = Simulator::start(settings()).await.unwrap();
-    let harvest = bench(&simulator, Choice::Report).harvest(vec![meetings(yesterday())]).await;
+    let harvest = bench(&simulator, Choice::Report).harvest(vec![meetings(closed_date())]).await;
     assert_is_the_truth(&harvest, &simulator);
     let hosts = harvest.receipts.values().filter(|receipt| receipt.kind == "host_meetings").count() as u64;
-    let list = harvest.receipt(&format!("zoom:meetings:{}", yesterday()));
+    let list = harvest.receipt(&format!("zoom:meetings:{}", closed_date()));
     assert_eq!((list.expected, list.got, list.jobs), (Some(hosts), Some(hosts), Some(hosts)));
     let ledger = simulator.ledger_summary();
     assert_eq!(
@@ -50,7 +50,7 @@ async fn a_date_is_harvested_as_the_reports_know_it() {
 async fn webinars_come_with_the_meetings_of_their_hosts() {
     let settings = Settings { webinars: true, meetings_per_day: 80, ..settings() };
     let simulator = Simulator::start(settings).await.unwrap();
-    let date = yesterday();
+    let date = closed_date();
     let bench = Bench::new(Config { webinars: true, source: Choice::Report, ..config(&simulator) });
     let harvest = bench.harvest(vec![meetings(date), Task::Webinars { date }]).await;
     assert!(harvest.of_kind(RawKind::ZoomReportWebinarParticipants).count() > 0);
@@ -66,14 +66,14 @@ async fn webinars_come_with_the_meetings_of_their_hosts() {
 async fn auto_confirms_the_wall_and_harvests_by_the_reports() {
     let simulator = Simulator::start(Settings { dashboard: false, ..settings() }).await.unwrap();
     let bench = bench(&simulator, Choice::Auto);
-    let harvest = bench.harvest(vec![meetings(yesterday())]).await;
+    let harvest = bench.harvest(vec![meetings(closed_date())]).await;
     assert_is_the_truth(&harvest, &simulator);
     let by_status = simulator.ledger_summary().by_status;
     assert_eq!(by_status.get(&400), Some(&4), "asked again before it is believed: {by_status:?}");
-    let list = harvest.receipt(&format!("zoom:meetings:{}", yesterday()));
+    let list = harvest.receipt(&format!("zoom:meetings:{}", closed_date()));
     assert_eq!(list.api, Some(Api::Report));
     // The next date does not call the Dashboard again.
-    let before = yesterday().yesterday().unwrap();
+    let before = closed_date().yesterday().unwrap();
     let next = bench.harvest(vec![meetings(before)]).await;
     assert!(next.failed.is_empty());
     assert_eq!(simulator.ledger_summary().by_status.get(&400), Some(&4));
@@ -84,7 +84,7 @@ async fn auto_takes_missing_dashboard_scopes_for_the_wall() {
     let scopes = Some(vec!["report:read:admin".to_owned(), "user:read:admin".to_owned()]);
     let simulator = Simulator::start(Settings { scopes, ..settings() }).await.unwrap();
     let bench = bench(&simulator, Choice::Auto);
-    let harvest = bench.harvest(vec![meetings(yesterday())]).await;
+    let harvest = bench.harvest(vec![meetings(closed_date())]).await;
     assert_is_the_truth(&harvest, &simulator);
     let granted = bench.zoom.check().await.unwrap();
     assert!(granted.missing.is_empty() && !granted.without_host_ids, "{granted:?}");
@@ -94,7 +94,7 @@ async fn auto_takes_missing_dashboard_scopes_for_the_wall() {
 async fn without_auto_the_wall_stops_the_worker() {
     let simulator = Simulator::start(Settings { dashboard: false, ..settings() }).await.unwrap();
     let failure =
-        bench(&simulator, Choice::Dashboard).perform(job(meetings(yesterday())), first_attempt()).await;
+        bench(&simulator, Choice::Dashboard).perform(job(meetings(closed_date())), first_attempt()).await;
     let Err(Failure::Refused { cause }) = failure else { panic!("{failure:?}") };
     assert!(cause.contains("Dashboard") && cause.contains("ZOOM_SOURCE"), "{cause}");
 }
@@ -103,17 +103,17 @@ async fn without_auto_the_wall_stops_the_worker() {
 async fn a_webinar_add_on_that_is_missing_is_a_dead_letter_that_says_so() {
     let simulator = Simulator::start(Settings { webinar_addon: false, ..settings() }).await.unwrap();
     let bench = Bench::new(Config { webinars: true, source: Choice::Dashboard, ..config(&simulator) });
-    let harvest = bench.harvest(vec![Task::Webinars { date: yesterday() }]).await;
+    let harvest = bench.harvest(vec![Task::Webinars { date: closed_date() }]).await;
     let [(_, Failure::Reject { cause })] = harvest.failed.as_slice() else { panic!("{:?}", harvest.failed) };
     assert_eq!(cause.class, CauseClass::PlanMissing);
-    let receipt = harvest.receipt(&format!("zoom:webinars:{}", yesterday()));
+    let receipt = harvest.receipt(&format!("zoom:webinars:{}", closed_date()));
     assert_eq!((receipt.state, receipt.cause.as_ref()), (ReceiptState::Failed, Some(cause)));
 }
 
 #[tokio::test]
 async fn a_host_that_is_gone_has_no_meetings() {
     let simulator = Simulator::start(settings()).await.unwrap();
-    let date = yesterday();
+    let date = closed_date();
     let task = Task::HostMeetings { date, host_id: "nobody".to_owned() };
     let harvest = bench(&simulator, Choice::Report).harvest(vec![task]).await;
     assert!(harvest.failed.is_empty(), "{:?}", harvest.failed);
@@ -125,7 +125,7 @@ async fn a_host_that_is_gone_has_no_meetings() {
 async fn a_meeting_is_harvested_by_its_uuid_alone() {
     let simulator = Simulator::start(settings()).await.unwrap();
     let bench = bench(&simulator, Choice::Report);
-    let listed = bench.harvest(vec![meetings(yesterday())]).await;
+    let listed = bench.harvest(vec![meetings(closed_date())]).await;
     let uuid =
         listed.of_kind(RawKind::ZoomReportParticipants).next().unwrap().context["meeting_uuid"].clone();
     let uuid = uuid.as_str().unwrap();

@@ -10,7 +10,7 @@ use runtime::{Failure, clock};
 use simulator::{Settings, Simulator, Source};
 use zoom::{Choice, Config};
 
-use crate::support::{Bench, attempt, bench, config, first_attempt, job, meetings, settings, yesterday};
+use crate::support::{Bench, attempt, bench, closed_date, config, first_attempt, job, meetings, settings};
 
 fn faults(rates: &[&str]) -> Settings {
     Settings { faults: rates.iter().map(|rate| rate.parse().unwrap()).collect(), ..settings() }
@@ -22,8 +22,8 @@ async fn a_harvest_through_troubles_is_the_truth() {
         ["429=0.05", "500=0.05", "502-html=0.05", "reset=0.05", "truncated-json=0.05", "missing-headers=0.1"];
     let simulator = Simulator::start(faults(&rates)).await.unwrap();
     let bench = bench(&simulator, Choice::Dashboard);
-    let harvest = bench.harvest(vec![meetings(yesterday())]).await;
-    let ids = simulator.truth(yesterday(), Source::Dashboard).ids.unwrap();
+    let harvest = bench.harvest(vec![meetings(closed_date())]).await;
+    let ids = simulator.truth(closed_date(), Source::Dashboard).ids.unwrap();
     assert!(harvest.failed.is_empty(), "{:?}", harvest.failed);
     let sessions = harvest.sessions(RawKind::ZoomMetricsParticipants);
     assert_eq!(sessions, ids.session_ids.into_iter().collect::<BTreeSet<_>>());
@@ -43,7 +43,7 @@ async fn a_harvest_through_troubles_is_the_truth() {
 async fn a_call_without_an_answer_is_given_up_in_time() {
     let simulator = Simulator::start(faults(&["timeout=1"])).await.unwrap();
     let config = Config { request_timeout: Duration::from_millis(300), ..config(&simulator) };
-    let outcome = Bench::new(config).perform(job(meetings(yesterday())), first_attempt()).await;
+    let outcome = Bench::new(config).perform(job(meetings(closed_date())), first_attempt()).await;
     let Err(Failure::Retry { cause, .. }) = outcome else { panic!("{outcome:?}") };
     assert!(cause.text.contains("GET /metrics/meetings did not answer in time"), "{cause}");
 }
@@ -55,7 +55,7 @@ async fn a_job_of_an_unknown_account_makes_no_call_and_says_what_is_missing() {
     let simulator = Simulator::start(settings()).await.unwrap();
     let bench = bench(&simulator, Choice::Dashboard);
     let calls = simulator.ledger_summary().calls;
-    let mut unknown = job(meetings(yesterday())).of_account("clinic");
+    let mut unknown = job(meetings(closed_date())).of_account("clinic");
     let outcome = bench.perform(unknown.clone(), first_attempt()).await;
     let Err(Failure::Defer { until: Some(_), why }) = outcome else { panic!("{outcome:?}") };
     assert!(why.contains("\"clinic\""), "{why}");
@@ -71,8 +71,8 @@ async fn a_job_of_an_unknown_account_makes_no_call_and_says_what_is_missing() {
 async fn rows_without_times_or_fields_are_listed_all_the_same() {
     let simulator = Simulator::start(faults(&["empty-times=0.5", "null-fields=0.5"])).await.unwrap();
     let bench = bench(&simulator, Choice::Dashboard);
-    let harvest = bench.harvest(vec![meetings(yesterday())]).await;
-    let ids = simulator.truth(yesterday(), Source::Dashboard).ids.unwrap();
+    let harvest = bench.harvest(vec![meetings(closed_date())]).await;
+    let ids = simulator.truth(closed_date(), Source::Dashboard).ids.unwrap();
     assert!(harvest.failed.is_empty() && harvest.dead.is_empty(), "{:?}", harvest.failed);
     let sessions = harvest.sessions(RawKind::ZoomMetricsParticipants);
     assert_eq!(sessions, ids.session_ids.into_iter().collect::<BTreeSet<_>>());
@@ -82,8 +82,8 @@ async fn rows_without_times_or_fields_are_listed_all_the_same() {
 async fn meetings_gone_for_ever_stop_no_other() {
     let simulator = Simulator::start(faults(&["gone=0.2"])).await.unwrap();
     let bench = bench(&simulator, Choice::Dashboard);
-    let harvest = bench.harvest(vec![meetings(yesterday())]).await;
-    let ids = simulator.truth(yesterday(), Source::Dashboard).ids.unwrap();
+    let harvest = bench.harvest(vec![meetings(closed_date())]).await;
+    let ids = simulator.truth(closed_date(), Source::Dashboard).ids.unwrap();
     assert!(!ids.gone.is_empty());
     let failed: BTreeSet<_> = harvest.failed.iter().map(|(id, _)| id.clone()).collect();
     assert_eq!(
@@ -105,7 +105,7 @@ async fn meetings_gone_for_ever_stop_no_other() {
 async fn a_meeting_that_just_ended_is_waited_for() {
     let simulator = Simulator::start(faults(&["3001-not-ready=1"])).await.unwrap();
     let bench = bench(&simulator, Choice::Dashboard);
-    let ids = simulator.truth(yesterday(), Source::Dashboard).ids.unwrap();
+    let ids = simulator.truth(closed_date(), Source::Dashboard).ids.unwrap();
     let meeting = MeetingContext {
         meeting_uuid: ids.session_ids[0].rsplit_once('/').unwrap().0.parse().unwrap(),
         series_id: None,
@@ -145,7 +145,7 @@ async fn an_expired_page_token_restarts_the_list() {
     let settings = Settings { meetings_per_day: 700, page_token_lifetime: Duration::ZERO, ..settings() };
     let simulator = Simulator::start(settings).await.unwrap();
     let bench = bench(&simulator, Choice::Dashboard);
-    let outcome = bench.perform(job(meetings(yesterday())), first_attempt()).await;
+    let outcome = bench.perform(job(meetings(closed_date())), first_attempt()).await;
     let Err(Failure::Retry { cause, .. }) = outcome else { panic!("{outcome:?}") };
     assert!(cause.text.contains("page token"), "{cause}");
     let by_status = simulator.ledger_summary().by_status;
@@ -159,7 +159,7 @@ async fn a_missing_scope_stops_the_worker_and_is_named() {
     let simulator = Simulator::start(Settings { scopes, ..settings() }).await.unwrap();
     for choice in [Choice::Dashboard, Choice::Auto] {
         let bench = bench(&simulator, choice);
-        let outcome = bench.perform(job(meetings(yesterday())), first_attempt()).await;
+        let outcome = bench.perform(job(meetings(closed_date())), first_attempt()).await;
         let Err(Failure::Refused { cause }) = outcome else { panic!("{outcome:?}") };
         assert!(cause.contains("dashboard:read:list_meetings:admin"), "{cause}");
         let missing = bench.zoom.check().await.unwrap().missing;
@@ -174,12 +174,12 @@ async fn without_leave_to_list_users_hosts_have_no_id() {
     let simulator = Simulator::start(Settings { scopes, ..settings() }).await.unwrap();
     let bench = bench(&simulator, Choice::Dashboard);
     assert!(bench.zoom.check().await.unwrap().without_host_ids);
-    let harvest = bench.harvest(vec![meetings(yesterday())]).await;
+    let harvest = bench.harvest(vec![meetings(closed_date())]).await;
     assert!(harvest.failed.is_empty(), "{:?}", harvest.failed);
     for page in harvest.of_kind(RawKind::ZoomMetricsMeetings) {
         assert_eq!(page.context["host_ids"].as_object().unwrap().len(), 0);
     }
-    let findings = &harvest.receipt(&format!("zoom:meetings:{}", yesterday())).findings;
+    let findings = &harvest.receipt(&format!("zoom:meetings:{}", closed_date())).findings;
     assert!(findings.len() == 1 && findings[0].text.contains("user:read:list_users:admin"), "{findings:?}");
 }
 
@@ -188,7 +188,7 @@ async fn dates_that_are_not_listed_are_refused_before_any_call() {
     let simulator = Simulator::start(settings()).await.unwrap();
     let bench = bench(&simulator, Choice::Dashboard);
     let (old, future) =
-        (yesterday().checked_sub(7.months()).unwrap(), yesterday().checked_add(3.days()).unwrap());
+        (closed_date().checked_sub(7.months()).unwrap(), closed_date().checked_add(3.days()).unwrap());
     let harvest = bench.harvest(vec![meetings(old), meetings(future)]).await;
     let texts: Vec<String> = harvest.failed.iter().map(|(_, failure)| failure.to_string()).collect();
     assert!(texts[0].contains("more than six months ago") && texts[1].contains("in the future"), "{texts:?}");
@@ -200,11 +200,11 @@ async fn dates_that_are_not_listed_are_refused_before_any_call() {
 async fn a_token_that_expires_under_way_is_renewed() {
     let simulator = Simulator::start(settings()).await.unwrap();
     let bench = bench(&simulator, Choice::Dashboard);
-    bench.perform(job(meetings(yesterday())), first_attempt()).await.unwrap();
+    bench.perform(job(meetings(closed_date())), first_attempt()).await.unwrap();
     let control =
         reqwest::Client::builder().no_proxy().build().unwrap().post(format!("{}/_control", simulator.url()));
     assert!(control.body(r#"{"expire_tokens":true}"#).send().await.unwrap().status().is_success());
-    bench.perform(job(meetings(yesterday())), first_attempt()).await.unwrap();
+    bench.perform(job(meetings(closed_date())), first_attempt()).await.unwrap();
     let ledger = simulator.ledger_summary();
     assert_eq!((ledger.tokens, ledger.by_status.get(&401)), (2, Some(&1)));
 }
@@ -214,7 +214,7 @@ async fn a_token_refused_twice_is_a_hold() {
     let simulator =
         Simulator::start(Settings { token_lifetime: Duration::ZERO, ..settings() }).await.unwrap();
     let bench = bench(&simulator, Choice::Dashboard);
-    let outcome = bench.perform(job(meetings(yesterday())), first_attempt()).await;
+    let outcome = bench.perform(job(meetings(closed_date())), first_attempt()).await;
     let Err(Failure::Hold { until: Some(until), why, .. }) = outcome else { panic!("{outcome:?}") };
     assert!(until > clock::now() && why.contains("access token"), "{why}");
     assert_eq!(simulator.ledger_summary().tokens, 3, "renewed once for the users and once for the list");
@@ -225,7 +225,7 @@ async fn quotas_are_kept_at_full_speed() {
     let settings = Settings { speed: 20.0, meetings_per_day: 300, participants: 1.5, ..settings() };
     let simulator = Simulator::start(settings).await.unwrap();
     let bench = Bench::new(Config { quota_speed: 20.0, source: Choice::Dashboard, ..config(&simulator) });
-    let harvest = bench.harvest(vec![meetings(yesterday())]).await;
+    let harvest = bench.harvest(vec![meetings(closed_date())]).await;
     assert!(harvest.failed.is_empty(), "{:?}", harvest.failed);
     let ledger = simulator.ledger_summary();
     assert!(ledger.calls.heavy >= 300, "{ledger:?}");

@@ -3,7 +3,7 @@
 pub(crate) mod server;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use jiff::civil::Date;
@@ -98,9 +98,13 @@ pub(crate) fn settings() -> Settings {
     }
 }
 
-pub(crate) fn yesterday() -> Date {
-    let today = jiff::tz::Offset::UTC.to_datetime(clock::now()).date();
-    today.yesterday().unwrap()
+/// The UTC date two days before this test process began: lists of it are final at any hour.
+pub(crate) fn closed_date() -> Date {
+    static DATE: LazyLock<Date> = LazyLock::new(|| {
+        let today = jiff::tz::Offset::UTC.to_datetime(clock::now()).date();
+        today.saturating_sub(jiff::Span::new().days(2))
+    });
+    *DATE
 }
 
 pub(crate) fn meetings(date: Date) -> Task {
