@@ -106,7 +106,8 @@ image() {
   local arguments=() context=$ROOT base size
   # shellcheck disable=SC1091
   . "$work/images"
-  arguments=(--build-arg "RUST_IMAGE=${IMAGE_RUST:-rust:1.95-bookworm}" --build-arg "BASE_IMAGE=${IMAGE_BASE:-debian:bookworm-slim}")
+  arguments=(--build-arg "RUST_IMAGE=${IMAGE_RUST:-rust:1.95-bookworm}" --build-arg "BASE_IMAGE=${IMAGE_BASE:-debian:bookworm-slim}"
+    --build-arg FEATURES=demo)
   if [ -n "$binary" ]; then
     context=$work/context
     mkdir -p "$context"

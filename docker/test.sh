@@ -132,6 +132,7 @@ gates() {
     echo "NOT RUN ${not_run[-1]}"
   fi
   check "clippy" cargo clippy --workspace --all-targets --locked -- -D warnings
+  check "the program without the simulator" cargo clippy --workspace --no-default-features --bin ua --locked -- -D warnings
   check "documentation" env RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
 }
 

@@ -95,12 +95,23 @@ pub(crate) fn is_users(error: &anyhow::Error) -> bool {
         cause.is::<UsageError>()
             || cause.is::<ConfigError>()
             || cause.is::<clap::Error>()
-            || matches!(cause.downcast_ref(), Some(simulator::StartError::Settings(_)))
+            || is_simulators(cause)
             || matches!(cause.downcast_ref(), Some(runtime::RunError::Halted(_)))
             || broker_error(cause)
                 .is_some_and(|error| matches!(error, BrokerError::Misconfigured(_) | BrokerError::Gone(_)))
             || store_error(cause).is_some_and(|error| matches!(error, StoreError::Misconfigured(_)))
     })
+}
+
+/// True when the settings of a simulator are wrong.
+fn is_simulators(cause: &(dyn std::error::Error + 'static)) -> bool {
+    #[cfg(feature = "demo")]
+    return matches!(cause.downcast_ref(), Some(simulator::StartError::Settings(_)));
+    #[cfg(not(feature = "demo"))]
+    {
+        let _ = cause;
+        false
+    }
 }
 
 /// True when a peer refuses: credentials, rights, a scope or a licence.

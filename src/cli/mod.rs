@@ -12,6 +12,7 @@ mod plan;
 mod quota;
 mod runs;
 mod setup;
+#[cfg(feature = "demo")]
 mod simulation;
 mod status;
 mod work;
@@ -34,6 +35,7 @@ pub use plan::{Destination, Plan, Run, Selectors};
 pub use quota::{OfAccount, Pause, Quota, QuotaCommand, Resume};
 pub use runs::{Cancel, Runs};
 pub use setup::Setup;
+#[cfg(feature = "demo")]
 pub use simulation::{Demo, OpencastWorld, Simulate, Simulated, World};
 pub use status::Status;
 pub use work::{RoleName, Work};
@@ -71,7 +73,6 @@ impl Cli {
 }
 
 const EXAMPLES: &str = "Examples:
-  ua demo                                run the whole pipeline against a simulated account
   ua check                               test servers, permissions and settings
   ua run --date 2026-01-02               harvest one date in this process
   ua plan --from 2026-01-01 --to 2026-01-31 --dry-run
@@ -117,8 +118,10 @@ pub enum Command {
     /// Query the health of the worker that serves on `UA_HTTP`
     Health(Health),
     /// Run the whole pipeline against a simulated account
+    #[cfg(feature = "demo")]
     Demo(Demo),
     /// Serve a simulated Zoom, a simulated Opencast or both over HTTP
+    #[cfg(feature = "demo")]
     Simulate(Simulate),
     /// Run RabbitMQ and Elasticsearch in local containers, to try things out
     Dev(Dev),

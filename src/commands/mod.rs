@@ -3,6 +3,7 @@
 mod cancel;
 mod check;
 mod console;
+#[cfg(feature = "demo")]
 mod demo;
 mod dev;
 mod dlq;
@@ -14,6 +15,7 @@ mod quota;
 mod run;
 mod runs;
 mod setup;
+#[cfg(feature = "demo")]
 mod simulate;
 mod status;
 mod work;
@@ -47,7 +49,9 @@ pub async fn execute(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Setup(words) => setup::execute(&words, &config).await,
         Command::Check(words) => check::execute(&words, &config, &environment).await,
         Command::Health(words) => health::execute(&words, &config).await,
+        #[cfg(feature = "demo")]
         Command::Demo(words) => demo::execute(words, &config).await,
+        #[cfg(feature = "demo")]
         Command::Simulate(words) => simulate::execute(words).await,
         Command::Dev(words) => dev::execute(words, environment).await,
         Command::Man(words) => paper::man(&words),

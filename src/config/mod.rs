@@ -29,8 +29,9 @@ pub enum ConfigError {
     },
     /// Variables that are needed are not set.
     #[error(
-        "not set: {}; put them into the environment or .env (see example.env), or try `ua demo`, which needs none",
-        names.join(", ")
+        "not set: {}; put them into the environment or .env (see example.env){}",
+        names.join(", "),
+        if cfg!(feature = "demo") { ", or try `ua demo`, which needs none" } else { "" }
     )]
     Missing {
         /// The variables.
