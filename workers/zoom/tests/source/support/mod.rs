@@ -98,7 +98,7 @@ pub(crate) fn settings() -> Settings {
     }
 }
 
-/// The UTC date two days before this test process began: lists of it are final at any hour.
+/// Returns the UTC date two days before this test process began. Lists of it are final at any hour.
 pub(crate) fn closed_date() -> Date {
     static DATE: LazyLock<Date> = LazyLock::new(|| {
         let today = jiff::tz::Offset::UTC.to_datetime(clock::now()).date();
