@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use planner::{Opens, Quota};
-use runtime::quota::{self, Account, Answer, News, Order};
+use runtime::quota::{self, Account, CommandReply, QuotaCommand, QuotaStatus};
 use runtime::{Broker, BrokerError};
 use tracing::debug;
 use zoom::RateClass;
@@ -41,10 +41,13 @@ pub(crate) fn configured(config: &Config) -> Result<Quota, ConfigError> {
 /// # Errors
 /// When the account is not configured.
 pub(crate) async fn now(config: &Config, broker: &Broker) -> Result<Quota, ConfigError> {
-    let asked = async |account: &Account| match quota::order(broker, account, &Order::Show, PATIENCE).await? {
-        Answer::Done(news) => Ok(Some(news)),
-        Answer::Refused(why) => Err(BrokerError::Refused(why)),
-    };
+    let asked =
+        async |account: &Account| match quota::send_command(broker, account, &QuotaCommand::Show, PATIENCE)
+            .await?
+        {
+            CommandReply::Done(status) => Ok(Some(status)),
+            CommandReply::Refused(why) => Err(BrokerError::Refused(why)),
+        };
     told(config, asked).await
 }
 
@@ -53,21 +56,21 @@ pub(crate) async fn now(config: &Config, broker: &Broker) -> Result<Quota, Confi
 /// # Errors
 /// When the account is not configured.
 pub(crate) async fn as_left(config: &Config, broker: &Broker) -> Result<Quota, ConfigError> {
-    told(config, async |account: &Account| quota::look(broker, account).await).await
+    told(config, async |account: &Account| quota::peek(broker, account).await).await
 }
 
-/// The quota as `news` tells it of the account; what is configured, where it tells nothing.
+/// The quota as `status` tells it of the account; what is configured, where it tells nothing.
 async fn told(
     config: &Config,
-    news: impl AsyncFnOnce(&Account) -> Result<Option<News>, BrokerError>,
+    status: impl AsyncFnOnce(&Account) -> Result<Option<QuotaStatus>, BrokerError>,
 ) -> Result<Quota, ConfigError> {
     let quota = configured(config)?;
     let Ok(zoom) = &config.zoom else { return Ok(quota) };
     if zoom.quota_speed == 0.0 {
         return Ok(quota);
     }
-    Ok(match news(&zoom.account()).await {
-        Ok(Some(news)) => informed(quota, &news),
+    Ok(match status(&zoom.account()).await {
+        Ok(Some(status)) => informed(quota, &status),
         Ok(None) => quota,
         Err(error) => {
             debug!("the quota of today is not known: {error}");
@@ -76,21 +79,21 @@ async fn told(
     })
 }
 
-fn informed(quota: Quota, news: &News) -> Quota {
-    let meter = |class: RateClass| news.meters.iter().find(|meter| meter.name == class.name());
-    let per_second = |class, configured| meter(class).map_or(configured, |meter| meter.per_minute / 60.0);
-    let daily = meter(RateClass::Heavy);
+fn informed(quota: Quota, status: &QuotaStatus) -> Quota {
+    let limit = |class: RateClass| status.limits.iter().find(|limit| limit.name == class.name());
+    let per_second = |class, configured| limit(class).map_or(configured, |limit| limit.per_minute / 60.0);
+    let daily = limit(RateClass::Heavy);
     Quota {
         heavy_per_second: per_second(RateClass::Heavy, quota.heavy_per_second),
         resource_intensive_per_second: per_second(
             RateClass::ResourceIntensive,
             quota.resource_intensive_per_second,
         ),
-        per_day: daily.and_then(|meter| meter.allowed).unwrap_or(quota.per_day),
-        used_today: daily.and_then(|meter| meter.used),
+        per_day: daily.and_then(|limit| limit.allowed).unwrap_or(quota.per_day),
+        used_today: daily.and_then(|limit| limit.used),
         opens: [RateClass::Heavy, RateClass::ResourceIntensive]
             .into_iter()
-            .filter_map(|class| meter(class)?.pause.as_ref())
+            .filter_map(|class| limit(class)?.pause.as_ref())
             .map(|pause| pause.until.map_or(Opens::ByHand, Opens::At))
             .fold(Opens::Now, Opens::and),
     }
@@ -98,13 +101,13 @@ fn informed(quota: Quota, news: &News) -> Quota {
 
 #[cfg(test)]
 mod tests {
-    use runtime::quota::MeterNews;
+    use runtime::quota::LimitStatus;
 
     use super::*;
 
-    fn meter(name: &str, per_minute: f64, daily: Option<(u64, u64)>) -> MeterNews {
+    fn limit(name: &str, per_minute: f64, daily: Option<(u64, u64)>) -> LimitStatus {
         let (used, allowed) = daily.unzip();
-        MeterNews { name: name.to_owned(), share: 0.5, per_minute, used, allowed, pause: None }
+        LimitStatus { name: name.to_owned(), share: 0.5, per_minute, used, allowed, pause: None }
     }
 
     #[test]
@@ -116,32 +119,32 @@ mod tests {
             used_today: None,
             opens: Opens::Now,
         };
-        let mut news = News {
+        let mut status = QuotaStatus {
             source: "zoom".to_owned(),
             account: "main".to_owned(),
             at: runtime::clock::now(),
             day: crate::coverage::today(),
             reserve: 0,
-            meters: vec![
-                meter("heavy", 1_200.0, Some((7_000, 30_000))),
-                meter("resource-intensive", 6.0, Some((7_000, 30_000))),
+            limits: vec![
+                limit("heavy", 1_200.0, Some((7_000, 30_000))),
+                limit("resource-intensive", 6.0, Some((7_000, 30_000))),
             ],
             waiting: 0,
-            keeper: Some(1),
+            leader_pid: Some(1),
             skew_ms: 0,
         };
-        let now = informed(configured, &news);
+        let now = informed(configured, &status);
         assert_eq!((now.heavy_per_second, now.resource_intensive_per_second), (20.0, 0.1));
         let clock = runtime::clock::now();
         assert_eq!((now.per_day, now.used_today, now.left_today(clock)), (30_000, Some(7_000), Some(23_000)));
         assert_eq!(now.opens, Opens::Now);
         let until = clock.checked_add(jiff::SignedDuration::from_hours(48)).ok();
-        news.meters[1].pause = Some(quota::Pause { until, why: "spent".to_owned() });
-        let spent = informed(configured, &news);
+        status.limits[1].pause = Some(quota::Pause { until, why: "spent".to_owned() });
+        let spent = informed(configured, &status);
         assert_eq!((Some(spent.opens), spent.left_today(clock)), (until.map(Opens::At), Some(0)));
-        news.meters[0].pause = Some(quota::Pause { until: None, why: "by hand".to_owned() });
-        assert_eq!(informed(configured, &news).opens, Opens::ByHand);
-        news.meters.clear();
-        assert_eq!(informed(configured, &news), configured);
+        status.limits[0].pause = Some(quota::Pause { until: None, why: "by hand".to_owned() });
+        assert_eq!(informed(configured, &status).opens, Opens::ByHand);
+        status.limits.clear();
+        assert_eq!(informed(configured, &status), configured);
     }
 }

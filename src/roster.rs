@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use runtime::quota::News;
+use runtime::quota::QuotaStatus;
 use runtime::roll::Identity;
 use runtime::{Broker, Status, clock};
 use tokio_util::sync::CancellationToken;
@@ -15,7 +15,7 @@ const SAMPLE: Duration = Duration::from_secs(5);
 pub(crate) async fn answer(
     broker: Broker,
     statuses: Vec<Arc<Status>>,
-    quota: impl Fn() -> Vec<News>,
+    quota: impl Fn() -> Vec<QuotaStatus>,
     stop: CancellationToken,
 ) {
     let identity = Identity::of_this_process(env!("CARGO_PKG_VERSION"), clock::now());

@@ -1,7 +1,7 @@
 //! What is observed: the depths of the queues and the cards of the workers, summed up per role.
 
 use messages::{Family, Queue};
-use runtime::quota::News;
+use runtime::quota::QuotaStatus;
 use runtime::roll::RoleCard;
 use runtime::{Card, Depth, Rates};
 
@@ -72,15 +72,16 @@ impl Observed {
 impl Observed {
     /// The same, with what quotas allow the roles that fetch.
     #[must_use]
-    pub fn with_quota(mut self, quota: &[News]) -> Self {
+    pub fn with_quota(mut self, quota: &[QuotaStatus]) -> Self {
         for part in &mut self.fetch {
-            let own = quota.iter().filter(|news| part.role.split('.').next() == Some(news.source.as_str()));
-            let limits = own.flat_map(|news| &news.meters).filter(|meter| !meter.is_unlimited());
-            let meters: Vec<_> = limits.filter(|meter| role_of(&meter.name) == Some(part.role)).collect();
-            let paused = meters.iter().filter(|meter| meter.pause.is_some());
-            part.paused = paused.map(|meter| meter.sentence()).collect();
+            let own =
+                quota.iter().filter(|status| part.role.split('.').next() == Some(status.source.as_str()));
+            let limits = own.flat_map(|status| &status.limits).filter(|limit| !limit.is_unlimited());
+            let limits: Vec<_> = limits.filter(|limit| role_of(&limit.name) == Some(part.role)).collect();
+            let paused = limits.iter().filter(|limit| limit.pause.is_some());
+            part.paused = paused.map(|limit| limit.sentence()).collect();
             part.allowed =
-                meters.iter().map(|meter| meter.per_minute / 60.0).reduce(|one, other| one + other);
+                limits.iter().map(|limit| limit.per_minute / 60.0).reduce(|one, other| one + other);
         }
         self
     }

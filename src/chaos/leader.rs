@@ -14,8 +14,9 @@ const ROLL_CALL: Duration = Duration::from_millis(700);
 pub(crate) async fn leader(site: &Site) -> Option<u32> {
     let asked = async {
         let cards = site.broker.call_roll(ROLL_CALL).await.ok()?;
-        let of_zoom = roll::quota(&cards).into_iter().find(|news| news.source == Source::Zoom.to_string());
-        of_zoom.and_then(|news| news.keeper)
+        let of_zoom =
+            roll::quota(&cards).into_iter().find(|status| status.source == Source::Zoom.to_string());
+        of_zoom.and_then(|status| status.leader_pid)
     };
     // A broker that is on its way down may not answer at all.
     tokio::time::timeout(ROLL_CALL * 2, asked).await.ok().flatten()

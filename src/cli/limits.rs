@@ -96,7 +96,7 @@ fn whose(word: &str, of: impl Fn(&Words) -> Option<&'static str>) -> Option<Sour
 /// The limit that this word means. `besides` are the other words that may stand in its place.
 fn limit(word: &str, besides: impl Iterator<Item = Option<&'static str>>) -> Result<Meant, String> {
     let found = words::limits().find(|(_, limit)| limit.words.contains(&word));
-    found.map(|(source, limit)| Meant { source, limit: Some(limit.meter) }).ok_or_else(|| {
+    found.map(|(source, limit)| Meant { source, limit: Some(limit.name) }).ok_or_else(|| {
         let limits = words::limits().flat_map(|(_, limit)| limit.words).copied();
         let known: Vec<&str> = besides.flatten().chain(limits).collect();
         format!("there is no limit {word:?}: {}", known.join(", "))

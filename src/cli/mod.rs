@@ -32,7 +32,7 @@ pub(crate) use limits::settings;
 pub use limits::{Meant, Resumed, Setting};
 pub use paper::{Completions, Man};
 pub use plan::{Destination, Plan, Run, Selectors};
-pub use quota::{OfAccount, Pause, Quota, QuotaCommand, Resume};
+pub use quota::{OfAccount, Pause, Quota, QuotaAction, Resume};
 pub use runs::{Cancel, Runs};
 pub use setup::Setup;
 #[cfg(feature = "demo")]

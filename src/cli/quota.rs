@@ -16,7 +16,7 @@ use super::{Json, duration};
 pub struct Quota {
     /// Action [default: show]
     #[command(subcommand)]
-    pub command: Option<QuotaCommand>,
+    pub command: Option<QuotaAction>,
     /// Account
     #[command(flatten)]
     pub of: OfAccount,
@@ -32,7 +32,7 @@ const QUOTA_EXAMPLES: &str = "Examples:
 
 /// An action on the quota.
 #[derive(Debug, Subcommand)]
-pub enum QuotaCommand {
+pub enum QuotaAction {
     /// Show the quota
     Show(OfAccount),
     /// Change the share of the quota for all workers at once

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use messages::{Source, counted};
-use runtime::quota::{self, Account, Answer, News, Order};
+use runtime::quota::{self, Account, CommandReply, QuotaCommand, QuotaStatus};
 
 use crate::assemble;
-use crate::cli::{Meant, OfAccount, Pause, Quota, QuotaCommand, Resume, Resumed, Setting, settings};
+use crate::cli::{Meant, OfAccount, Pause, Quota, QuotaAction, Resume, Resumed, Setting, settings};
 use crate::config::Config;
 use crate::exit::{self, Outcome, usage};
 use crate::output;
@@ -20,12 +20,12 @@ const ROLL_CALL: Duration = Duration::from_millis(700);
 pub(super) async fn execute(words: Quota, config: &Config) -> anyhow::Result<Outcome> {
     match words.command {
         None => show(&words.of, config).await,
-        Some(QuotaCommand::Show(of)) => show(&of, config).await,
-        Some(QuotaCommand::Set { settings: wished, of }) => {
+        Some(QuotaAction::Show(of)) => show(&of, config).await,
+        Some(QuotaAction::Set { settings: wished, of }) => {
             let sources: Vec<Source> = wished.iter().map(Setting::source).collect();
             order(&of, config, &sources, |source, limits| {
                 let (shares, reserve) = settings(&wished, source, limits);
-                Order::Set { shares, reserve }
+                QuotaCommand::Set { shares, reserve }
             })
             .await
         }
@@ -36,12 +36,12 @@ pub(super) async fn execute(words: Quota, config: &Config) -> anyhow::Result<Out
 async fn show(of: &OfAccount, config: &Config) -> anyhow::Result<Outcome> {
     let mut sources = config.sources();
     sources.retain(|source| of.account.is_none() || sources::of(*source).words().has_labels);
-    order(of, config, &sources, |_, _| Order::Show).await
+    order(of, config, &sources, |_, _| QuotaCommand::Show).await
 }
 
 pub(super) async fn pause(words: Pause, config: &Config) -> anyhow::Result<Outcome> {
-    order(&words.of, config, &meant(&words.what), |source, limits| Order::Pause {
-        meters: Meant::limits(&words.what, source, limits),
+    order(&words.of, config, &meant(&words.what), |source, limits| QuotaCommand::Pause {
+        limits: Meant::limits(&words.what, source, limits),
         pause: quota::Pause { until: words.until, why: words.why.clone() },
     })
     .await
@@ -51,8 +51,8 @@ pub(super) async fn resume(words: Resume, config: &Config) -> anyhow::Result<Out
     let (meant, roles) = resumed(&words.what, config);
     if !meant.is_empty() {
         let sources = self::meant(&meant);
-        let ordered = order(&words.of, config, &sources, |source, limits| Order::Resume {
-            meters: Meant::limits(&meant, source, limits),
+        let ordered = order(&words.of, config, &sources, |source, limits| QuotaCommand::Resume {
+            limits: Meant::limits(&meant, source, limits),
         });
         ordered.await?;
     }
@@ -118,7 +118,7 @@ async fn order(
     of: &OfAccount,
     config: &Config,
     sources: &[Source],
-    words: impl Fn(Source, &[&str]) -> Order,
+    words: impl Fn(Source, &[&str]) -> QuotaCommand,
 ) -> anyhow::Result<Outcome> {
     if of.account.is_some() {
         have_labels(sources)?;
@@ -158,20 +158,20 @@ fn told(all: usize, mut failed: Vec<(String, anyhow::Error)>) -> anyhow::Result<
 async fn one(
     broker: &runtime::Broker,
     account: &Account,
-    words: impl Fn(&[&str]) -> Order,
+    words: impl Fn(&[&str]) -> QuotaCommand,
     json: bool,
 ) -> anyhow::Result<()> {
-    let limits: Vec<&str> = account.meters.iter().map(|meter| meter.name).collect();
+    let limits: Vec<&str> = account.limits.iter().map(|limit| limit.name).collect();
     let order = words(&limits);
-    match quota::order(broker, account, &order, PATIENCE).await? {
-        Answer::Refused(why) => Err(usage(why)),
-        Answer::Done(news) => {
+    match quota::send_command(broker, account, &order, PATIENCE).await? {
+        CommandReply::Refused(why) => Err(usage(why)),
+        CommandReply::Done(status) => {
             if json {
-                output::say_json(&news)?;
+                output::say_json(&status)?;
             } else {
-                say(&news);
+                say(&status);
             }
-            if let Some(still) = still_paused(&order, &news) {
+            if let Some(still) = still_paused(&order, &status) {
                 output::remark(&still);
             }
             Ok(())
@@ -180,10 +180,10 @@ async fn one(
 }
 
 /// What an order to go on did not free: by our own count the day is spent.
-fn still_paused(order: &Order, news: &News) -> Option<String> {
-    let Order::Resume { meters } = order else { return None };
-    let held = news.meters.iter().filter(|meter| meter.pause.is_some() && meters.contains(&meter.name));
-    let names: Vec<&str> = held.map(|meter| meter.name.as_str()).collect();
+fn still_paused(order: &QuotaCommand, status: &QuotaStatus) -> Option<String> {
+    let QuotaCommand::Resume { limits } = order else { return None };
+    let held = status.limits.iter().filter(|limit| limit.pause.is_some() && limits.contains(&limit.name));
+    let names: Vec<&str> = held.map(|limit| limit.name.as_str()).collect();
     (!names.is_empty()).then(|| {
         format!(
             "still paused: {}; a larger share or a smaller reserve allows more (`ua quota set`)",
@@ -192,18 +192,18 @@ fn still_paused(order: &Order, news: &News) -> Option<String> {
     })
 }
 
-fn say(news: &News) {
-    let waiting = match news.waiting {
+fn say(status: &QuotaStatus) {
+    let waiting = match status.waiting {
         0 => String::new(),
         1 => ", 1 process waits for calls".to_owned(),
         count => format!(", {} wait for calls", counted(count, "process")),
     };
-    let reserve = match news.reserve {
+    let reserve = match status.reserve {
         0 => String::new(),
         calls => format!(", {} of the day left to others", counted(calls, "call")),
     };
-    output::say(&format!("{}, {} UTC{reserve}{waiting}", news.title(), news.day));
-    for meter in &news.meters {
-        output::say(&format!("  {}", meter.sentence()));
+    output::say(&format!("{}, {} UTC{reserve}{waiting}", status.title(), status.day));
+    for limit in &status.limits {
+        output::say(&format!("  {}", limit.sentence()));
     }
 }

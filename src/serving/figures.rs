@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use messages::{Queue, Source};
 use metrics::{Unit, describe_gauge, gauge};
-use runtime::quota::News;
+use runtime::quota::QuotaStatus;
 use runtime::{Broker, BrokerError, Depth, roll, telemetry};
 
 use super::{Site, Working};
@@ -110,17 +110,17 @@ async fn look(working: &Working) -> Result<(), BrokerError> {
     Ok(())
 }
 
-fn show_quota(news: &News) {
-    let account = [("source", news.source.clone()), ("account", news.account.clone())];
-    if let Some((used, allowed)) = news.meters.iter().find_map(|meter| meter.used.zip(meter.allowed)) {
+fn show_quota(status: &QuotaStatus) {
+    let account = [("source", status.source.clone()), ("account", status.account.clone())];
+    if let Some((used, allowed)) = status.limits.iter().find_map(|limit| limit.used.zip(limit.allowed)) {
         gauge!(QUOTA_USED, &account).set(used as f64);
         gauge!(QUOTA_LEFT, &account).set(allowed.saturating_sub(used) as f64);
     }
-    for meter in &news.meters {
+    for limit in &status.limits {
         let [source, account] = account.clone();
-        let labels = [source, account, ("class", meter.name.clone())];
-        gauge!(QUOTA_RATE, &labels).set(meter.per_minute / 60.0);
-        gauge!(QUOTA_PAUSED, &labels).set(if meter.pause.is_some() { 1.0 } else { 0.0 });
+        let labels = [source, account, ("class", limit.name.clone())];
+        gauge!(QUOTA_RATE, &labels).set(limit.per_minute / 60.0);
+        gauge!(QUOTA_PAUSED, &labels).set(if limit.pause.is_some() { 1.0 } else { 0.0 });
     }
 }
 

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 use messages::{Calls, Source};
 use runtime::Broker;
-use runtime::quota::{Account, News};
+use runtime::quota::{Account, QuotaStatus};
 
 pub(crate) use self::planning::Planning;
 pub(crate) use self::telling::Telling;
@@ -82,7 +82,7 @@ pub trait Fetcher: fmt::Debug + Send + Sync {
     fn start(self: Arc<Self>, roles: &mut Roles<'_>);
 
     /// How its quotas stand, as far as this process knows.
-    fn quotas(&self) -> Vec<News>;
+    fn quotas(&self) -> Vec<QuotaStatus>;
 
     /// The calls of this process, where it counts them.
     fn calls(&self) -> Calls;

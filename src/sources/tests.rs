@@ -56,7 +56,7 @@ fn a_word_means_one_limit_of_one_source() {
         let is_only = matches!(words.limits.each, [limit] if limit.words.contains(&words.role));
         assert!(taken.insert(words.role) || is_only, "{source}");
     }
-    different(words::limits().map(|(_, limit)| limit.meter));
+    different(words::limits().map(|(_, limit)| limit.name));
 }
 
 #[test]
@@ -65,10 +65,10 @@ fn every_limit_of_its_account_is_reached_by_a_word() {
     for (source, words) in words::all() {
         let account = of(source).account(&config).unwrap();
         assert_eq!(account.source, source.to_string());
-        let named: Vec<&str> = words.limits.each.iter().map(|limit| limit.meter).collect();
-        assert_eq!(named, account.meters.iter().map(|meter| meter.name).collect::<Vec<_>>(), "{source}");
+        let named: Vec<&str> = words.limits.each.iter().map(|limit| limit.name).collect();
+        assert_eq!(named, account.limits.iter().map(|limit| limit.name).collect::<Vec<_>>(), "{source}");
         for limit in words.limits.each {
-            assert!(words.limits.to_share.contains(limit.meter), "{source}: {}", limit.meter);
+            assert!(words.limits.to_share.contains(limit.name), "{source}: {}", limit.name);
             for word in limit.words {
                 assert!(words.limits.to_pause.contains(word), "{source}: {word}");
             }

@@ -49,8 +49,8 @@ pub(crate) struct Limits {
 /// A limit of a source's calls.
 #[derive(Debug)]
 pub(crate) struct Limit {
-    /// The meter that counts them.
-    pub(crate) meter: &'static str,
+    /// The name of the rate limit.
+    pub(crate) name: &'static str,
     /// The words that mean it, besides others of the same limit. No two limits share one, whatever their sources.
     pub(crate) words: &'static [&'static str],
     /// The jobs that make these calls, if they are more than an odd one.
@@ -89,9 +89,9 @@ pub(crate) fn limits() -> impl Iterator<Item = (Source, &'static Limit)> {
     all().flat_map(|(source, words)| words.limits.each.iter().map(move |limit| (source, limit)))
 }
 
-/// The role whose calls a meter counts.
-pub(crate) fn role_of(meter: &str) -> Option<&'static str> {
-    let (_, limit) = limits().find(|(_, limit)| limit.meter == meter)?;
+/// The role whose calls a limit counts.
+pub(crate) fn role_of(name: &str) -> Option<&'static str> {
+    let (_, limit) = limits().find(|(_, limit)| limit.name == name)?;
     limit.family.map(Family::name)
 }
 

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use messages::zoom::{Event, Listing, MeetingContext, Task};
 use messages::{Family, Lane, Queue, RunId};
-use runtime::quota::{Account, Answer, News, Order};
+use runtime::quota::{Account, CommandReply, QuotaCommand, QuotaStatus};
 use runtime::{Broker, Message, Outbox};
 use simulator::{Settings, Simulator, Source};
 use tokio_util::sync::CancellationToken;
@@ -181,11 +181,16 @@ impl Fleet {
     }
 
     /// How the quota stands, by the word of whoever keeps it.
-    pub(super) async fn news(&self) -> Option<News> {
-        let answer =
-            runtime::quota::order(&self.broker, &self.account, &Order::Show, Duration::from_secs(10)).await;
+    pub(super) async fn status(&self) -> Option<QuotaStatus> {
+        let answer = runtime::quota::send_command(
+            &self.broker,
+            &self.account,
+            &QuotaCommand::Show,
+            Duration::from_secs(10),
+        )
+        .await;
         match answer {
-            Ok(Answer::Done(news)) => Some(news),
+            Ok(CommandReply::Done(status)) => Some(status),
             _ => None,
         }
     }

@@ -11,7 +11,7 @@ use super::{Found, LEAST};
 
 /// Seconds that are left out at the beginning of a measurement.
 const WARM_UP: Duration = Duration::from_secs(2);
-/// How long a keeper stands still: its heartbeats are missed after about ten seconds.
+/// How long a leader stands still: its heartbeats are missed after about ten seconds.
 const FROZEN: Duration = Duration::from_secs(16);
 /// The part of the allowed rate that is not gone beyond; what is in flight when it is counted makes a little of it.
 const MOST: f64 = 1.02;
@@ -66,16 +66,16 @@ impl Fleet {
     /// out more than one.
     pub(super) async fn frozen(self) -> Found {
         self.busy(60).await;
-        let keeper = self.news().await.and_then(|news| news.keeper).expect("a keeper");
-        signal(keeper, "-STOP").await;
+        let leader_pid = self.status().await.and_then(|status| status.leader_pid).expect("a leader");
+        signal(leader_pid, "-STOP").await;
         tokio::time::sleep(FROZEN).await;
-        let next = self.news().await.and_then(|news| news.keeper);
-        signal(keeper, "-CONT").await;
+        let next = self.status().await.and_then(|status| status.leader_pid);
+        signal(leader_pid, "-CONT").await;
         let rate = self.rate(Duration::from_secs(15)).await;
-        let found = self.found("the keeper frozen, and thawed when another kept it", rate);
+        let found = self.found("the leader frozen, and thawed when another kept it", rate);
         let amiss = match next {
             None => Some("nobody kept it meanwhile".to_owned()),
-            Some(next) if next == keeper => Some("nobody took over".to_owned()),
+            Some(next) if next == leader_pid => Some("nobody took over".to_owned()),
             Some(_) if found.of_allowed > MOST => Some("two gave out more than one may".to_owned()),
             Some(_) => None,
         };
@@ -89,13 +89,13 @@ impl Fleet {
         let (begin, before, mut kills, mut keepers) = (Instant::now(), self.calls(), 0, 0);
         while begin.elapsed() < Duration::from_secs(seconds) {
             tokio::time::sleep(Duration::from_secs(2)).await;
-            // The oldest process is the next to keep the quota: without a look nearly every kill would hit a keeper.
-            let keeper = self.news().await.and_then(|news| news.keeper);
+            // The oldest process is the next to keep the quota: without a look nearly every kill would hit a leader.
+            let leader_pid = self.status().await.and_then(|status| status.leader_pid);
             let wants_keeper = kills % 5 == 2 && keepers < 2;
             let place =
-                self.processes.iter().position(|process| (Some(process.id()) == keeper) == wants_keeper);
+                self.processes.iter().position(|process| (Some(process.id()) == leader_pid) == wants_keeper);
             let process = self.processes.remove(place.unwrap_or(0));
-            keepers += u32::from(Some(process.id()) == keeper);
+            keepers += u32::from(Some(process.id()) == leader_pid);
             kills += 1;
             drop(process);
             self.add();
@@ -114,9 +114,9 @@ impl Fleet {
         self.set_clock("23:59:40").await;
         self.busy(45).await;
         tokio::time::sleep(Duration::from_secs(1)).await;
-        let before = self.news().await.expect("news");
+        let before = self.status().await.expect("status");
         let rate = self.rate(Duration::from_secs(24)).await;
-        let after = self.news().await.expect("news");
+        let after = self.status().await.expect("status");
         assert!(after.day > before.day, "the day did not change: {before:?} {after:?}");
         let found = self.found(&format!("across midnight ({} to {})", before.day, after.day), rate);
         self.end().await;
@@ -223,8 +223,8 @@ impl Fleet {
 
     /// The day's calls, as those who keep the quota count them.
     async fn used_today(&self) -> u64 {
-        let news = self.news().await.expect("news");
-        news.meters.iter().find_map(|meter| meter.used).expect("a meter that counts the day")
+        let status = self.status().await.expect("status");
+        status.limits.iter().find_map(|limit| limit.used).expect("a limit that counts the day")
     }
 
     /// Heavy calls per second over a time.
@@ -257,7 +257,7 @@ impl Fleet {
 
 async fn signal(process: u32, signal: &str) {
     let sent = tokio::process::Command::new("kill").args([signal, &process.to_string()]).status().await;
-    assert!(sent.is_ok_and(|status| status.success()), "{signal} reaches the keeper");
+    assert!(sent.is_ok_and(|status| status.success()), "{signal} reaches the leader");
 }
 
 async fn service(services: &str, command: &str) {

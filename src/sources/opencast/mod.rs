@@ -12,7 +12,7 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use messages::{Calls, Family};
 use opencast::{Opencast, OpencastWorker};
-use runtime::quota::{Account, Allowance, News};
+use runtime::quota::{Account, QuotaStatus, RateLimiter};
 use runtime::{Broker, Failure};
 
 use super::{Fetcher, Wiring};
@@ -67,8 +67,8 @@ fn put_together(config: &Config) -> anyhow::Result<Opencast> {
 
 async fn join(config: &Config, broker: &Broker) -> anyhow::Result<Arc<dyn Fetcher>> {
     let opencast = config.opencast()?.clone();
-    let allowance = Allowance::join(broker, opencast.account()).await?;
-    Ok(Arc::new(Opencast::with_allowance(opencast, allowance).map_err(refused)?))
+    let limiter = RateLimiter::join(broker, opencast.account()).await?;
+    Ok(Arc::new(Opencast::with_limiter(opencast, limiter).map_err(refused)?))
 }
 
 impl Fetcher for Opencast {
@@ -81,7 +81,7 @@ impl Fetcher for Opencast {
         roles.play(OpencastWorker(self), permits, Family::OPENCAST);
     }
 
-    fn quotas(&self) -> Vec<News> {
+    fn quotas(&self) -> Vec<QuotaStatus> {
         self.quota().into_iter().collect()
     }
 

@@ -12,7 +12,7 @@ pub(super) static WORDS: Words = Words {
     heading: Some("opencast:"),
     has_labels: false,
     limits: Limits {
-        each: &[Limit { meter: "opencast", words: &["opencast"], family: Some(Family::OPENCAST) }],
+        each: &[Limit { name: "opencast", words: &["opencast"], family: Some(Family::OPENCAST) }],
         // It is the only one.
         all: None,
         reserve: None,

@@ -11,7 +11,7 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use messages::{Calls, Family};
 use runtime::Broker;
-use runtime::quota::{Account, Allowance, News};
+use runtime::quota::{Account, QuotaStatus, RateLimiter};
 use zoom::{DetailWorker, Granted, ListWorker, Zoom};
 
 use super::{Fetcher, Wiring};
@@ -74,12 +74,12 @@ async fn join(config: &Config, broker: &Broker) -> anyhow::Result<Arc<dyn Fetche
     let mut accounts = Vec::new();
     for zoom in config.of_accounts(None)?.into_iter().filter_map(|config| config.zoom.ok()) {
         let account = zoom.account();
-        let allowance = match zoom.quota_speed {
+        let limiter = match zoom.quota_speed {
             // Nothing is limited: there is nothing to share.
-            0.0 => Allowance::of_this_process(account.clone()),
-            _ => Allowance::join(broker, account.clone()).await?,
+            0.0 => RateLimiter::in_process(account.clone()),
+            _ => RateLimiter::join(broker, account.clone()).await?,
         };
-        accounts.push(Zoom::with_quota(zoom, zoom::Quota::new(allowance, &account)).map_err(refused)?);
+        accounts.push(Zoom::with_quota(zoom, zoom::Quota::new(limiter, &account)).map_err(refused)?);
     }
     Ok(Arc::new(together(accounts)?))
 }
@@ -96,7 +96,7 @@ impl Fetcher for Zoom {
         roles.play(DetailWorker(self), config.detail_permits, Family::ZOOM_DETAIL);
     }
 
-    fn quotas(&self) -> Vec<News> {
+    fn quotas(&self) -> Vec<QuotaStatus> {
         Zoom::quotas(self)
     }
 

@@ -14,11 +14,11 @@ pub(super) static WORDS: Words = Words {
     has_labels: true,
     limits: Limits {
         each: &[
-            Limit { meter: "light", words: &["light"], family: None },
-            Limit { meter: "medium", words: &["medium"], family: None },
-            Limit { meter: "heavy", words: &["heavy", "detail"], family: Some(Family::ZOOM_DETAIL) },
+            Limit { name: "light", words: &["light"], family: None },
+            Limit { name: "medium", words: &["medium"], family: None },
+            Limit { name: "heavy", words: &["heavy", "detail"], family: Some(Family::ZOOM_DETAIL) },
             Limit {
-                meter: "resource-intensive",
+                name: "resource-intensive",
                 words: &["resource-intensive", "list"],
                 family: Some(Family::ZOOM_LIST),
             },

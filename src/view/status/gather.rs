@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
 use messages::{Queue, Source};
-use runtime::quota::{self, Account, News};
+use runtime::quota::{self, Account, QuotaStatus};
 use runtime::{Broker, Card, Depth, roll};
 use serde::Serialize;
 use store::{Kind, Query, Store};
@@ -36,7 +36,7 @@ struct Waiting {
     parked: u64,
     workers: anyhow::Result<Vec<Card>>,
     /// How the quotas stand: as workers know, and of accounts of which none does, as they were left.
-    quota: anyhow::Result<Vec<News>>,
+    quota: anyhow::Result<Vec<QuotaStatus>>,
 }
 
 /// What the store knows.
@@ -148,11 +148,15 @@ async fn ask(broker: &Broker, accounts: &[Account]) -> anyhow::Result<Waiting> {
     Ok(Waiting { blocked, queues, parked, workers, quota })
 }
 
-async fn quotas(broker: &Broker, accounts: &[Account], mut told: Vec<News>) -> anyhow::Result<Vec<News>> {
+async fn quotas(
+    broker: &Broker,
+    accounts: &[Account],
+    mut told: Vec<QuotaStatus>,
+) -> anyhow::Result<Vec<QuotaStatus>> {
     for account in accounts {
-        let is_it = |news: &News| news.source == account.source && news.account == account.label;
+        let is_it = |status: &QuotaStatus| status.source == account.source && status.account == account.label;
         if !told.iter().any(is_it) {
-            told.extend(quota::look(broker, account).await?);
+            told.extend(quota::peek(broker, account).await?);
         }
     }
     Ok(told)

@@ -7,7 +7,7 @@ mod quota;
 mod shown;
 mod workers;
 
-use runtime::quota::News;
+use runtime::quota::QuotaStatus;
 use serde::Serialize;
 
 use crate::advice::Advice;
@@ -21,7 +21,7 @@ pub(crate) use shown::{Part, Shown};
 /// Everything that could be found out. What is `None` was not: `away` says why.
 #[derive(Debug, Serialize)]
 pub(crate) struct Report {
-    quota: Option<Vec<News>>,
+    quota: Option<Vec<QuotaStatus>>,
     queues: Option<Vec<QueueLine>>,
     parked: Option<u64>,
     workers: Option<Vec<runtime::Card>>,

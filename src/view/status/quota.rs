@@ -3,28 +3,34 @@
 
 use jiff::Timestamp;
 use messages::{Family, Queue};
-use runtime::quota::{MeterNews, News};
+use runtime::quota::{LimitStatus, QuotaStatus};
 
 use super::gather::QueueLine;
 use super::workers::resumes;
 use crate::sources::words::role_of;
 use crate::words;
 
-/// A sentence per account and meter that this program uses. Where a source has several accounts, the jobs of one that
+/// A sentence per account and limit that this program uses. Where a source has several accounts, the jobs of one that
 /// is paused are put off, so that the others' come to their turn: of `parked` messages most are such.
-pub(super) fn sentences(quota: &[News], queues: &[QueueLine], parked: u64, now: Timestamp) -> Vec<String> {
+pub(super) fn sentences(
+    quota: &[QuotaStatus],
+    queues: &[QueueLine],
+    parked: u64,
+    now: Timestamp,
+) -> Vec<String> {
     let mut said = Vec::new();
-    for news in quota {
-        let shares = quota.iter().filter(|other| other.source == news.source).count() > 1;
+    for status in quota {
+        let shares = quota.iter().filter(|other| other.source == status.source).count() > 1;
         let (whose, put_off) = if shares { (" of all accounts", parked) } else { ("", 0) };
-        let told = news.meters.iter().filter(|meter| meter.pause.is_some() || role_of(&meter.name).is_some());
-        said.extend(told.map(|meter| {
-            let left = if news.keeper.is_none() { ", as it was left" } else { "" };
-            let sentence = sentence(meter, (whose, put_off), queues, now);
+        let told =
+            status.limits.iter().filter(|limit| limit.pause.is_some() || role_of(&limit.name).is_some());
+        said.extend(told.map(|limit| {
+            let left = if status.leader_pid.is_none() { ", as it was left" } else { "" };
+            let sentence = sentence(limit, (whose, put_off), queues, now);
             // The only one of its source: its own name says whose it is.
-            let whose = match meter.name == news.source {
+            let whose = match limit.name == status.source {
                 true => String::new(),
-                false => format!("{} {}: ", news.source, news.account),
+                false => format!("{} {}: ", status.source, status.account),
             };
             format!("{whose}{sentence}{left}")
         }));
@@ -33,14 +39,14 @@ pub(super) fn sentences(quota: &[News], queues: &[QueueLine], parked: u64, now: 
 }
 
 fn sentence(
-    meter: &MeterNews,
+    limit: &LimitStatus,
     (whose, put_off): (&str, u64),
     queues: &[QueueLine],
     now: Timestamp,
 ) -> String {
-    let Some(pause) = &meter.pause else { return meter.sentence() };
-    let mut text = meter.sentence();
-    if let Some(role) = role_of(&meter.name) {
+    let Some(pause) = &limit.pause else { return limit.sentence() };
+    let mut text = limit.sentence();
+    if let Some(role) = role_of(&limit.name) {
         text.push_str(&format!("; {}{whose} waiting", words::some(waiting(role, queues), "job")));
         if put_off > 0 {
             text.push_str(&format!(", {} put off", words::count(put_off)));
@@ -70,7 +76,7 @@ mod tests {
     #[test]
     fn a_pause_is_told_with_what_waits_and_when_it_ends() {
         let now = runtime::clock::now();
-        let meter = |name: &str, pause: Option<Pause>| MeterNews {
+        let limit = |name: &str, pause: Option<Pause>| LimitStatus {
             name: name.to_owned(),
             share: 0.8,
             per_minute: 1_920.0,
@@ -80,19 +86,19 @@ mod tests {
         };
         let why = "daily limit, 48,000 of 48,000 used".to_owned();
         let pause = Pause { until: Some(now + 192.minutes()), why };
-        let news = News {
+        let status = QuotaStatus {
             source: "zoom".to_owned(),
             account: "main".to_owned(),
             at: now,
             day: "2026-01-02".parse().unwrap(),
             reserve: 0,
-            meters: vec![
-                meter("light", None),
-                meter("heavy", Some(pause)),
-                meter("resource-intensive", None),
+            limits: vec![
+                limit("light", None),
+                limit("heavy", Some(pause)),
+                limit("resource-intensive", None),
             ],
             waiting: 0,
-            keeper: Some(1),
+            leader_pid: Some(1),
             skew_ms: 0,
         };
         let line = |name: &str, ready| QueueLine {
@@ -100,7 +106,7 @@ mod tests {
             depth: Depth { ready, ..Depth::default() },
         };
         let queues = [line("ua.jobs.zoom.detail.daily", 340), line("ua.jobs.zoom.detail.backfill", 12_000)];
-        let said = sentences(std::slice::from_ref(&news), &queues, 9, now);
+        let said = sentences(std::slice::from_ref(&status), &queues, 9, now);
         assert_eq!(said.len(), 2, "nothing of what is not used: {said:?}");
         assert!(said[0].starts_with("zoom main: heavy: paused until "), "{said:?}");
         assert!(
@@ -113,8 +119,8 @@ mod tests {
             said[1].contains("resource-intensive: 1,920 calls a minute (80 %), 48,000 of 48,000"),
             "{said:?}"
         );
-        let left = News { keeper: None, account: "other".to_owned(), ..news.clone() };
-        let said = sentences(&[news, left], &queues, 2_700, now);
+        let left = QuotaStatus { leader_pid: None, account: "other".to_owned(), ..status.clone() };
+        let said = sentences(&[status, left], &queues, 2_700, now);
         assert!(said[0].contains("; 12,340 jobs of all accounts waiting, 2,700 put off; "), "{said:?}");
         assert!(
             said[2].starts_with("zoom other: heavy: paused") && said[2].ends_with(", as it was left"),

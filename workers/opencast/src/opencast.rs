@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::tz::TimeZone;
-use runtime::quota::{Allowance, News};
+use runtime::quota::{QuotaStatus, RateLimiter};
 
 use crate::auth::{Credentials, Sign};
 use crate::client::{Client, Site};
@@ -80,8 +80,8 @@ impl Opencast {
     ///
     /// # Errors
     /// As [`Opencast::new`].
-    pub fn with_allowance(config: Config, allowance: Allowance) -> Result<Self, ConfigError> {
-        Self::with_pace(config, Pace::Shared(allowance))
+    pub fn with_limiter(config: Config, limiter: RateLimiter) -> Result<Self, ConfigError> {
+        Self::with_pace(config, Pace::Shared(limiter))
     }
 
     fn with_pace(config: Config, pace: Pace) -> Result<Self, ConfigError> {
@@ -119,8 +119,8 @@ impl Opencast {
     }
 
     /// Returns the rate limit's state as known to this process.
-    pub fn quota(&self) -> Option<News> {
-        self.client.pace().news()
+    pub fn quota(&self) -> Option<QuotaStatus> {
+        self.client.pace().status()
     }
 
     /// True while calls are paused.

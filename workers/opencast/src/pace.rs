@@ -4,21 +4,21 @@
 
 use std::time::Duration;
 
+use governor::Quota;
 use governor::clock::MonotonicClock;
 use governor::middleware::NoOpMiddleware;
 use governor::state::{InMemoryState, NotKeyed};
-use governor::{Quota, RateLimiter};
 
 use messages::MAIN_ACCOUNT;
 use runtime::Failure;
-use runtime::quota::{Account, Allowance, Meter, News, UNLIMITED};
+use runtime::quota::{Account, QuotaStatus, RateLimit, RateLimiter, UNLIMITED};
 
 use crate::Config;
 
 /// Name of the source and of its only limit.
 pub(crate) const SOURCE: &str = "opencast";
 /// Index of the limit.
-const METER: usize = 0;
+const LIMIT: usize = 0;
 
 impl Config {
     /// Returns the limits to share.
@@ -28,7 +28,7 @@ impl Config {
         Account {
             source: SOURCE,
             label: MAIN_ACCOUNT.to_owned(),
-            meters: vec![Meter { name: SOURCE, per_window, window, daily: false, strict: false }],
+            limits: vec![RateLimit { name: SOURCE, per_window, window, daily: false, strict: false }],
             share: 1.0,
             per_day: u64::MAX,
             reserve: 0,
@@ -36,14 +36,15 @@ impl Config {
     }
 }
 
-type Limiter = RateLimiter<NotKeyed, InMemoryState, MonotonicClock, NoOpMiddleware<std::time::Instant>>;
+type Limiter =
+    governor::RateLimiter<NotKeyed, InMemoryState, MonotonicClock, NoOpMiddleware<std::time::Instant>>;
 
 /// Rate limiter of the calls.
 pub(crate) enum Pace {
     /// For this process alone; `None` means unlimited.
     Alone(Option<Limiter>),
     /// Shared by all processes.
-    Shared(Allowance),
+    Shared(RateLimiter),
 }
 
 impl Pace {
@@ -52,7 +53,7 @@ impl Pace {
         let apart = (rate > 0.0).then(|| Duration::from_secs_f64(1.0 / rate));
         // One call at a time: a burst would stress the server without benefit.
         let quota = apart.and_then(Quota::with_period);
-        Self::Alone(quota.map(|quota| RateLimiter::direct_with_clock(quota, MonotonicClock)))
+        Self::Alone(quota.map(|quota| governor::RateLimiter::direct_with_clock(quota, MonotonicClock)))
     }
 
     /// Waits for permission to make one call.
@@ -66,7 +67,7 @@ impl Pace {
                 limiter.until_ready().await;
                 Ok(())
             }
-            Self::Shared(allowance) => allowance.acquire(METER).await,
+            Self::Shared(limiter) => limiter.acquire(LIMIT).await,
         }
     }
 
@@ -74,20 +75,20 @@ impl Pace {
     pub(crate) fn is_open(&self) -> bool {
         match self {
             Self::Alone(_) => true,
-            Self::Shared(allowance) => allowance.held(METER).is_none(),
+            Self::Shared(limiter) => limiter.held(LIMIT).is_none(),
         }
     }
 
-    pub(crate) fn news(&self) -> Option<News> {
+    pub(crate) fn status(&self) -> Option<QuotaStatus> {
         match self {
             Self::Alone(_) => None,
-            Self::Shared(allowance) => allowance.news(),
+            Self::Shared(limiter) => limiter.status(),
         }
     }
 
     pub(crate) async fn close(&self) {
-        if let Self::Shared(allowance) = self {
-            allowance.close().await;
+        if let Self::Shared(limiter) = self {
+            limiter.close().await;
         }
     }
 }
@@ -103,7 +104,7 @@ mod tests {
     }
 
     fn shared(calls_per_second: f64) -> Pace {
-        Pace::Shared(Allowance::of_this_process(account(calls_per_second)))
+        Pace::Shared(RateLimiter::in_process(account(calls_per_second)))
     }
 
     #[tokio::test]
@@ -124,7 +125,7 @@ mod tests {
             for _ in 0..10_000 {
                 pace.turn().await.unwrap();
             }
-            assert!(pace.news().is_none_or(|news| news.meters[METER].is_unlimited()));
+            assert!(pace.status().is_none_or(|status| status.limits[LIMIT].is_unlimited()));
             assert!(pace.is_open());
         }
     }
@@ -136,6 +137,6 @@ mod tests {
             (account.lead_name().as_str(), account.title().as_str()),
             ("quota.opencast.main", "opencast")
         );
-        assert_eq!(runtime::quota::Pace::new(&account.meters[METER], account.share).rate, 5.0);
+        assert_eq!(runtime::quota::Pace::new(&account.limits[LIMIT], account.share).rate, 5.0);
     }
 }

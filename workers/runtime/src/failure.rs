@@ -26,8 +26,8 @@ pub enum Failure {
         until: Option<Timestamp>,
         /// Why, in words for the operator.
         why: String,
-        /// The meter of the account's quota whose pause this is, by its place; `None`: something else is the cause.
-        meter: Option<usize>,
+        /// The limit of the account's quota whose pause this is, by its place; `None`: something else is the cause.
+        limit: Option<usize>,
     },
     /// The job is innocent, and others are not concerned: parked for a while, not counted.
     Defer {
@@ -62,7 +62,7 @@ impl Failure {
 
     /// A hold for another reason than a pause of the quota.
     pub fn hold(until: Option<Timestamp>, why: String) -> Self {
-        Self::Hold { until, why, meter: None }
+        Self::Hold { until, why, limit: None }
     }
 
     /// A refusal by a peer, which may pass.

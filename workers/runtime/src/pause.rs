@@ -36,7 +36,7 @@ pub(crate) async fn wait<H: Future<Output = bool>, L: Future<Output = bool>>(
     if news {
         say(status.name(), &hold);
     }
-    let (until, meter) = (hold.until, hold.meter);
+    let (until, limit) = (hold.until, hold.limit);
     status.hold(Some(hold));
     let waiting = async {
         tokio::select! {
@@ -48,7 +48,7 @@ pub(crate) async fn wait<H: Future<Output = bool>, L: Future<Output = bool>>(
                 status.forgets();
                 None
             }
-            () = over(status, (until, delay), healthy, || OptionFuture::from(meter.map(&lifted))) => None,
+            () = over(status, (until, delay), healthy, || OptionFuture::from(limit.map(&lifted))) => None,
         }
     };
     let halt = status.turning(waiting).await;

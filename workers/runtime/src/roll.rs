@@ -7,7 +7,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::quota::News;
+use crate::quota::QuotaStatus;
 use crate::{Rates, Snapshot, Status};
 
 /// What one process says of itself.
@@ -31,7 +31,7 @@ pub struct Card {
     pub roles: Vec<RoleCard>,
     /// How the quotas stand that it takes part in, as far as it knows.
     #[serde(default)]
-    pub quota: Vec<News>,
+    pub quota: Vec<QuotaStatus>,
 }
 
 /// What a process says of one of its roles.
@@ -86,21 +86,23 @@ impl Identity {
 impl Card {
     /// The card, with how quotas stand.
     #[must_use]
-    pub fn with_quota(mut self, quota: Vec<News>) -> Self {
+    pub fn with_quota(mut self, quota: Vec<QuotaStatus>) -> Self {
         self.quota = quota;
         self
     }
 }
 
 /// How quotas stand by what the processes know: of each account the latest.
-pub fn quota(cards: &[Card]) -> Vec<News> {
-    let mut latest: Vec<News> = Vec::new();
-    for news in cards.iter().flat_map(|card| &card.quota) {
-        match latest.iter_mut().find(|known| (&known.source, &known.account) == (&news.source, &news.account))
+pub fn quota(cards: &[Card]) -> Vec<QuotaStatus> {
+    let mut latest: Vec<QuotaStatus> = Vec::new();
+    for status in cards.iter().flat_map(|card| &card.quota) {
+        match latest
+            .iter_mut()
+            .find(|known| (&known.source, &known.account) == (&status.source, &status.account))
         {
-            Some(known) if known.at < news.at => known.clone_from(news),
+            Some(known) if known.at < status.at => known.clone_from(status),
             Some(_) => {}
-            None => latest.push(news.clone()),
+            None => latest.push(status.clone()),
         }
     }
     latest.sort_by(|one, other| (&one.source, &one.account).cmp(&(&other.source, &other.account)));

@@ -101,9 +101,9 @@ pub async fn run<W: Worker>(role: Role<W>, family: Family) -> Result<(), RunErro
                     let (worker, broker) = (Arc::clone(&role.worker), role.broker.clone());
                     async move { worker.healthy().await && broker.has_room().await && clock::doubt().is_none() }
                 };
-                let lifted = |meter| {
+                let lifted = |limit| {
                     let worker = Arc::clone(&role.worker);
-                    async move { worker.lifted(meter).await }
+                    async move { worker.lifted(limit).await }
                 };
                 let ordered = async {
                     role.broker.lifted(role.status.name()).await;

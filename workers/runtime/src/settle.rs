@@ -53,9 +53,9 @@ pub(crate) async fn settle(
         Ok(()) => (Settled::Done, None, delivery.ack().await),
         Err(Failure::Retry { after, cause }) => retry(delivery, after, cause).await,
         Err(Failure::Reject { cause }) => reject(delivery, cause).await,
-        Err(Failure::Hold { until, why, meter }) => {
+        Err(Failure::Hold { until, why, limit }) => {
             debug!(message.id = %id, "handed back {id}: {why}");
-            let hold = Hold { meter, ..Hold::new(until, why) };
+            let hold = Hold { limit, ..Hold::new(until, why) };
             (Settled::HandedBack, Some(Signal::Hold(hold)), delivery.hand_back().await)
         }
         Err(Failure::Defer { until, why }) => {

@@ -45,9 +45,9 @@ pub struct Hold {
     pub until: Option<Timestamp>,
     /// Why, in words.
     pub why: String,
-    /// The meter of the account's quota whose pause this is: a matter between the role and its source.
+    /// The limit of the account's quota whose pause this is: a matter between the role and its source.
     #[serde(skip)]
-    pub meter: Option<usize>,
+    pub limit: Option<usize>,
     /// True when a peer refuses: credentials, rights, a scope or a licence.
     #[serde(default)]
     pub refused: bool,
@@ -59,7 +59,7 @@ pub struct Hold {
 impl Hold {
     /// A hold until a time, or until the dependency is well.
     pub fn new(until: Option<Timestamp>, why: String) -> Self {
-        Self { until, why, meter: None, refused: false, next: None }
+        Self { until, why, limit: None, refused: false, next: None }
     }
 
     /// A hold because a peer refuses.
@@ -68,7 +68,7 @@ impl Hold {
     }
 
     pub(crate) fn reason(&self) -> Reason {
-        match (self.refused, self.meter) {
+        match (self.refused, self.limit) {
             (true, _) => Reason::Refused,
             (false, Some(_)) => Reason::Paused,
             (false, None) => Reason::Trouble,

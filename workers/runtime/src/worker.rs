@@ -47,9 +47,9 @@ pub trait Worker: Send + Sync + 'static {
     /// An order has lifted a hold: what the worker itself waits for is tried at once.
     fn resumed(&self) {}
 
-    /// Says, during a pause of `meter` of the quota, whether it is over before its time: somebody has lifted it.
-    fn lifted(&self, meter: usize) -> impl Future<Output = bool> + Send {
-        let _ = meter;
+    /// Says, during a pause of `limit` of the quota, whether it is over before its time: somebody has lifted it.
+    fn lifted(&self, limit: usize) -> impl Future<Output = bool> + Send {
+        let _ = limit;
         std::future::ready(false)
     }
 }

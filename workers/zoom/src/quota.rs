@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use messages::Calls;
 use runtime::Failure;
-use runtime::quota::{Account, Allowance, Meter, News, UNLIMITED};
+use runtime::quota::{Account, QuotaStatus, RateLimit, RateLimiter, UNLIMITED};
 
 use crate::headers::{Limit, RateHeaders};
 use crate::{Config, RateClass};
@@ -22,7 +22,7 @@ const SKEW_MS: i64 = 2_000;
 
 /// Rate limiter of one account.
 pub struct Quota {
-    allowance: Allowance,
+    limiter: RateLimiter,
     calls: [AtomicU64; 4],
     looked: Mutex<Option<Instant>>,
     /// Calls per day allowed for the account.
@@ -32,14 +32,14 @@ pub struct Quota {
 impl Config {
     /// Returns the account's limits. A speed of 0 means unlimited.
     pub fn account(&self) -> Account {
-        let meter = |class: RateClass| {
+        let limit = |class: RateClass| {
             let (per_window, window) = self.plan.per_window(class);
             let per_window = match self.quota_speed {
                 0.0 => UNLIMITED,
                 // Whole calls, as the server counts.
                 speed => (f64::from(per_window) * speed + 1e-9).floor().max(1.0),
             };
-            Meter { name: class.name(), per_window, window, daily: class.has_daily_cap(), strict: true }
+            RateLimit { name: class.name(), per_window, window, daily: class.has_daily_cap(), strict: true }
         };
         let per_day = match self.quota_speed {
             0.0 => UNLIMITED * 86_400.0,
@@ -48,7 +48,7 @@ impl Config {
         Account {
             source: "zoom",
             label: self.label.clone(),
-            meters: RateClass::ALL.map(meter).into(),
+            limits: RateClass::ALL.map(limit).into(),
             share: self.quota_share,
             per_day: per_day as u64,
             reserve: self.daily_reserve,
@@ -58,8 +58,8 @@ impl Config {
 
 impl Quota {
     /// Creates a limiter on `allowance`, which must belong to this account (see [`Config::account`]).
-    pub fn new(allowance: Allowance, account: &Account) -> Self {
-        Self { allowance, calls: Default::default(), looked: Mutex::default(), per_day: account.per_day }
+    pub fn new(limiter: RateLimiter, account: &Account) -> Self {
+        Self { limiter, calls: Default::default(), looked: Mutex::default(), per_day: account.per_day }
     }
 
     /// Waits for a token for one call.
@@ -67,7 +67,7 @@ impl Quota {
     /// # Errors
     /// [`Failure::Hold`] if the class is on hold or the day's share is used up.
     pub async fn acquire(&self, class: RateClass) -> Result<(), Failure> {
-        self.allowance.acquire(class.index()).await?;
+        self.limiter.acquire(class.index()).await?;
         self.calls[class.index()].fetch_add(1, Ordering::Relaxed);
         Ok(())
     }
@@ -77,23 +77,23 @@ impl Quota {
         if !self.is_time_to_look() {
             return;
         }
-        let Some(news) = self.allowance.news() else { return };
+        let Some(status) = self.limiter.status() else { return };
         let told = headers.allowed.zip(headers.remaining).filter(|(allowed, _)| match headers.limit {
             Some(limit) => limit == Limit::Day,
             // The headers do not always name the limit; no other limit has as many calls as the daily one.
             None => *allowed == self.per_day,
         });
         let used = told.and_then(|(allowed, remaining)| allowed.checked_sub(remaining));
-        let known = news.meters.iter().filter_map(|meter| meter.used.zip(meter.allowed)).max();
+        let known = status.limits.iter().filter_map(|limit| limit.used.zip(limit.allowed)).max();
         let used =
             used.zip(known).filter(|(used, (known, allowed))| *used > known + AHEAD.min(allowed / 100));
         // Workers' clocks differ; the leader's clock decides when the day ends.
-        let now = self.allowance.keepers_time(now);
+        let now = self.limiter.leader_time(now);
         // The header has whole seconds: assume the middle of the second.
         let skew_ms = served_at.map(|served| served.as_millisecond() + 500 - now.as_millisecond());
-        let skew_ms = skew_ms.filter(|skew| (skew - news.skew_ms).abs() > SKEW_MS);
+        let skew_ms = skew_ms.filter(|skew| (skew - status.skew_ms).abs() > SKEW_MS);
         if used.is_some() || skew_ms.is_some() {
-            self.allowance.observe(used.map(|(used, _)| used), served_at, skew_ms);
+            self.limiter.observe(used.map(|(used, _)| used), served_at, skew_ms);
         }
     }
 
@@ -108,27 +108,27 @@ impl Quota {
 
     /// Records that the API reports the daily limit as used up. Returns the hold.
     pub(crate) fn spent(&self, class: RateClass, until: Option<Timestamp>) -> Failure {
-        self.allowance.spent(class.index(), until)
+        self.limiter.spent(class.index(), until)
     }
 
     /// True if the class with this index is not on hold.
     pub(crate) fn lifted(&self, index: usize) -> bool {
-        self.allowance.held(index).is_none()
+        self.limiter.held(index).is_none()
     }
 
     /// True if none of the classes is on hold.
     pub(crate) fn is_open(&self, classes: &[RateClass]) -> bool {
-        classes.iter().all(|class| self.allowance.held(class.index()).is_none())
+        classes.iter().all(|class| self.limiter.held(class.index()).is_none())
     }
 
     /// Returns the quota's state as known to this process.
-    pub fn news(&self) -> Option<News> {
-        self.allowance.news()
+    pub fn status(&self) -> Option<QuotaStatus> {
+        self.limiter.status()
     }
 
     /// Releases this process's share of the quota.
     pub(crate) async fn close(&self) {
-        self.allowance.close().await;
+        self.limiter.close().await;
     }
 
     /// Returns the calls made so far.
@@ -157,7 +157,7 @@ mod tests {
             ..Config::new("a".into(), "b".into(), "c".to_owned().into())
         };
         let account = config.account();
-        Quota::new(Allowance::of_this_process(account.clone()), &account)
+        Quota::new(RateLimiter::in_process(account.clone()), &account)
     }
 
     #[tokio::test]
@@ -185,8 +185,8 @@ mod tests {
         quota.observe(&spent, None, clock::now());
         for class in [RateClass::Heavy, RateClass::ResourceIntensive] {
             let held = quota.acquire(class).await.unwrap_err();
-            let Failure::Hold { until: Some(until), why, meter } = held else { panic!("{held}") };
-            assert_eq!(meter, Some(class.index()));
+            let Failure::Hold { until: Some(until), why, limit } = held else { panic!("{held}") };
+            assert_eq!(limit, Some(class.index()));
             assert!(until > clock::now());
             assert!(why.contains("4,800,001 of 4,800,000 used, "), "{why}");
             assert!(!quota.lifted(class.index()) && !quota.is_open(&[class]), "{why}");
@@ -212,16 +212,16 @@ mod tests {
     #[test]
     fn the_meters_are_those_of_the_table() {
         let account = quota_account(Plan::Business, 1.0);
-        let meters: Vec<_> = account
-            .meters
+        let limits: Vec<_> = account
+            .limits
             .iter()
-            .map(|meter| (meter.name, meter.per_window, meter.window.as_secs()))
+            .map(|limit| (limit.name, limit.per_window, limit.window.as_secs()))
             .collect();
         let table =
             [("light", 80.0, 1), ("medium", 60.0, 1), ("heavy", 40.0, 1), ("resource-intensive", 20.0, 60)];
-        assert_eq!(meters, table);
+        assert_eq!(limits, table);
         assert_eq!((account.per_day, account.lead_name().as_str()), (60_000, "quota.zoom.main"));
-        assert_eq!(quota_account(Plan::Pro, 0.1).meters[2].per_window, 1.0);
+        assert_eq!(quota_account(Plan::Pro, 0.1).limits[2].per_window, 1.0);
     }
 
     fn quota_account(plan: Plan, quota_speed: f64) -> Account {

@@ -46,8 +46,8 @@ impl Worker for ListWorker {
         self.0.is_well(&[RateClass::ResourceIntensive]).await
     }
 
-    async fn lifted(&self, meter: usize) -> bool {
-        self.0.lifted(meter)
+    async fn lifted(&self, limit: usize) -> bool {
+        self.0.lifted(limit)
     }
 
     fn resumed(&self) {
@@ -72,8 +72,8 @@ impl Worker for DetailWorker {
         self.0.is_well(&[RateClass::Heavy]).await
     }
 
-    async fn lifted(&self, meter: usize) -> bool {
-        self.0.lifted(meter)
+    async fn lifted(&self, limit: usize) -> bool {
+        self.0.lifted(limit)
     }
 
     fn resumed(&self) {
@@ -100,7 +100,7 @@ async fn perform(
     };
     match perform_with(zoom, job, attempt, outbox).await {
         // A hold of one account must not stop the others, whose jobs come from the same queues.
-        Err(Failure::Hold { until, why, meter: Some(_) }) if accounts.has_others() => {
+        Err(Failure::Hold { until, why, limit: Some(_) }) if accounts.has_others() => {
             Err(Failure::Defer { until, why: format!("account {account}, {why}") })
         }
         outcome => outcome,

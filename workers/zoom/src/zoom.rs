@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use messages::Calls;
-use runtime::quota::{Allowance, News};
+use runtime::quota::{QuotaStatus, RateLimiter};
 use runtime::{Failure, body};
 
 use crate::auth::{Credentials, Tokens};
@@ -57,7 +57,7 @@ impl Zoom {
     /// If a credential is missing, a URL is invalid, or a number is out of range.
     pub fn new(config: Config) -> Result<Self, ConfigError> {
         let account = config.account();
-        let quota = Quota::new(Allowance::of_this_process(account.clone()), &account);
+        let quota = Quota::new(RateLimiter::in_process(account.clone()), &account);
         Self::with_quota(config, quota)
     }
 
@@ -167,8 +167,8 @@ impl Zoom {
     }
 
     /// Returns each account's quota state as known to this process.
-    pub fn quotas(&self) -> Vec<News> {
-        self.accounts().filter_map(|account| account.client.quota().news()).collect()
+    pub fn quotas(&self) -> Vec<QuotaStatus> {
+        self.accounts().filter_map(|account| account.client.quota().status()).collect()
     }
 
     /// Releases this process's share of the quotas; no calls are possible afterwards.

@@ -19,7 +19,7 @@ pub(super) fn targets() -> Vec<Target> {
     let addresses = addresses.map(|address| address.as_bytes().to_vec());
     vec![
         target("message-headers", Form::Bytes, deliveries(), || Box::new(delivery)),
-        target("quota-want", Form::Json, want, || Box::new(quota::want)),
+        target("quota-want", Form::Json, want, || Box::new(quota::request)),
         target("quota-note", Form::Json, note, || Box::new(quota::note)),
         target("quota-order", Form::Json, order, || Box::new(quota::order)),
         target("quota-book", Form::Json, kept, || Box::new(quota::kept)),

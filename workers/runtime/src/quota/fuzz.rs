@@ -2,97 +2,97 @@
 
 use std::time::Duration;
 
-use super::demand::Demand;
-use super::tap::Tap;
-use super::till::Till;
-use super::wire::{Grant, Note, Want};
-use super::{Account, Meter, Order, Pause, book, office};
+use super::fair_queue::FairQueue;
+use super::fleet_limiter::FleetLimiter;
+use super::local_limiter::LocalLimiter;
+use super::wire::{Grant, LeaderMessage, TokenRequest};
+use super::{Account, Pause, QuotaCommand, RateLimit, leader, state};
 use crate::clock;
 
-/// A fast meter and a slow one.
+/// A fast limit and a slow one.
 fn account() -> Account {
-    let meter = |name, per_window, seconds| Meter {
+    let limit = |name, per_window, seconds| RateLimit {
         name,
         per_window,
         window: Duration::from_secs(seconds),
         daily: true,
         strict: true,
     };
-    let meters = vec![meter("heavy", 40.0, 1), meter("resource-intensive", 20.0, 60)];
-    Account { source: "zoom", label: "main".to_owned(), meters, share: 0.8, per_day: 60_000, reserve: 100 }
+    let limits = vec![limit("heavy", 40.0, 1), limit("resource-intensive", 20.0, 60)];
+    Account { source: "zoom", label: "main".to_owned(), limits, share: 0.8, per_day: 60_000, reserve: 100 }
 }
 
 const TERM: u64 = 7;
 
-/// The leader hears a process twice and gives out what it wants; false where it cannot be read.
-pub fn want(body: &[u8]) -> bool {
-    let (till, mut demand) = (Till::unkept(account()), Demand::new(TERM, 2));
-    let heard = office::heed(&mut demand, &till, body).is_some();
-    office::heed(&mut demand, &till, body);
-    for meter in 0..2 {
+/// The leader reads a request twice and grants tokens; false where the request is unreadable.
+pub fn request(body: &[u8]) -> bool {
+    let (limiter, mut queue) = (LocalLimiter::in_memory(account()), FairQueue::new(TERM, 2));
+    let heard = leader::accept_request(&mut queue, &limiter, body).is_some();
+    leader::accept_request(&mut queue, &limiter, body);
+    for limit in 0..2 {
         for _ in 0..3 {
-            demand.wants(meter, 0.1).then(|| demand.grant(meter, 0.1));
+            queue.has_demand(limit, 0.1).then(|| queue.grant(limit, 0.1));
         }
     }
-    let _ = (demand.waiting(), demand.farthest(0.1), till.news(demand.waiting()));
-    demand.forget(1e9);
+    let _ = (queue.waiting(), queue.max_rtt(0.1), limiter.status(queue.waiting()));
+    queue.remove_silent(1e9);
     heard
 }
 
-/// A process hears the leader.
+/// A process reads a message of the leader.
 pub fn note(body: &[u8]) -> bool {
-    let tap = Tap::new(account());
-    tap.take(body);
-    tap.take(body);
-    let _ = (tap.held(0), tap.held(1), tap.news(), tap.keepers_time(clock::now()));
-    serde_json::from_slice::<Note>(body).is_ok()
+    let limiter = FleetLimiter::new(account());
+    limiter.take(body);
+    limiter.take(body);
+    let _ = (limiter.held(0), limiter.held(1), limiter.status(), limiter.leader_time(clock::now()));
+    serde_json::from_slice::<LeaderMessage>(body).is_ok()
 }
 
-/// The leader obeys an order.
+/// The leader executes a command.
 pub fn order(body: &[u8]) -> bool {
-    let till = Till::unkept(account());
-    let is_done = matches!(office::obey(&till, body, 1), super::Answer::Done(_));
-    draw(&till);
+    let limiter = LocalLimiter::in_memory(account());
+    let is_done = matches!(leader::execute(&limiter, body, 1), super::CommandReply::Done(_));
+    draw(&limiter);
     is_done
 }
 
-/// The leader goes on with what was kept.
+/// The leader continues with a persisted state.
 pub fn kept(body: &[u8]) -> bool {
-    let Ok(book) = book::read(body, &account()) else { return false };
-    let till = Till::new(account(), book);
-    draw(&till);
-    if let Some(book) = till.to_keep() {
-        till.has_kept(&book, true);
-        draw(&till);
+    let Ok(state) = state::read(body, &account()) else { return false };
+    let limiter = LocalLimiter::new(account(), state);
+    draw(&limiter);
+    if let Some(state) = limiter.to_persist() {
+        limiter.persisted(&state, true);
+        draw(&limiter);
     }
-    till.ledger().close();
+    limiter.ledger().close();
     true
 }
 
-fn draw(till: &Till) {
-    for meter in 0..2 {
-        till.ledger().draw(meter, till.now());
-        till.ledger().give_back(meter, 1, true);
-        let _ = till.held(meter);
+fn draw(limiter: &LocalLimiter) {
+    for limit in 0..2 {
+        limiter.ledger().draw(limit, limiter.now());
+        limiter.ledger().give_back(limit, 1, true);
+        let _ = limiter.held(limit);
     }
 }
 
-/// Messages of each kind, as they are written.
+/// Messages of each mode, as they are written.
 pub fn seeds() -> [Vec<Vec<u8>>; 4] {
     let pause = Pause { until: Some(clock::now()), why: "by hand".to_owned() };
-    let orders = vec![
-        Order::Show,
-        Order::Set { shares: [("heavy".to_owned(), Some(0.5))].into(), reserve: Some(Some(7)) },
-        Order::Pause { meters: vec!["heavy".to_owned()], pause },
-        Order::Resume { meters: vec!["heavy".to_owned()] },
-        Order::Observed {
+    let commands = vec![
+        QuotaCommand::Show,
+        QuotaCommand::Set { shares: [("heavy".to_owned(), Some(0.5))].into(), reserve: Some(Some(7)) },
+        QuotaCommand::Pause { limits: vec!["heavy".to_owned()], pause },
+        QuotaCommand::Resume { limits: vec!["heavy".to_owned()] },
+        QuotaCommand::Observed {
             used: Some(5),
             day: Some("2026-01-02".parse().unwrap_or_default()),
             skew_ms: Some(3),
         },
-        Order::Spent { until: Some(clock::now()) },
+        QuotaCommand::Spent { until: Some(clock::now()) },
     ];
-    let want = Want {
+    let request = TokenRequest {
         worker: "w".to_owned(),
         serial: 3,
         term: TERM,
@@ -100,18 +100,19 @@ pub fn seeds() -> [Vec<Vec<u8>>; 4] {
         first: vec![None, Some(-400)],
         received: vec![5, 0],
         returned: vec![1, 0],
-        way_us: Some(900),
-        orders: orders.clone(),
+        min_rtt_us: Some(900),
+        commands: commands.clone(),
     };
-    let grant = Grant { term: TERM, meter: 1, count: 1, serial: 1, held_us: 10, max_age_us: 900_000 };
-    let news = Till::unkept(account()).news(1);
-    let notes = [Note::Grant(grant), Note::Term(TERM), Note::News(Box::new(news))];
-    let book = Till::new(account(), super::Book::default()).ledger().close();
+    let grant = Grant { term: TERM, limit: 1, count: 1, serial: 1, held_us: 10, max_age_us: 900_000 };
+    let status = LocalLimiter::in_memory(account()).status(1);
+    let notes =
+        [LeaderMessage::Grant(grant), LeaderMessage::Term(TERM), LeaderMessage::Status(Box::new(status))];
+    let state = LocalLimiter::new(account(), super::QuotaState::default()).ledger().close();
     [
-        vec![json(&want)],
+        vec![json(&request)],
         notes.iter().map(json).collect(),
-        orders.iter().map(json).collect(),
-        vec![json(&book)],
+        commands.iter().map(json).collect(),
+        vec![json(&state)],
     ]
 }
 

@@ -1,8 +1,8 @@
-//! The state machine of an account's quota: rates, the day's count, shares, pauses. One and the same in a process
-//! of its own and for a fleet. Pure: both clocks are handed in.
+//! The state machine of an account's quota: rates, the day's count, shares, pauses. The same for a single process and
+//! for a fleet. Pure: both clocks are passed in.
 
-mod orders;
-mod told;
+mod commands;
+mod observations;
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -11,12 +11,12 @@ use jiff::civil::Date;
 use jiff::tz::Offset;
 use jiff::{SignedDuration, Timestamp, ToSpan as _};
 
-use self::told::Doubts;
-use super::book::DayCount;
-use super::news::{grouped, paused};
+use self::observations::Unconfirmed;
+use super::latency::LatencyAllowance;
 use super::pace::Bucket;
-use super::way::Way;
-use super::{Account, Book, Meter, MeterNews, News, Order, Pace, Pause};
+use super::state::DayCount;
+use super::status::{grouped, paused};
+use super::{Account, LimitStatus, Pace, Pause, QuotaCommand, QuotaState, QuotaStatus, RateLimit};
 
 /// Seconds of calls that are counted ahead, so that a crash never leaves too low a count behind.
 const AHEAD: f64 = 1.0;
@@ -28,15 +28,15 @@ pub(crate) struct Now {
     pub(crate) time: Timestamp,
 }
 
-/// What comes of asking for a token.
+/// The result of a request for one token.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Draw {
     /// One call may be made.
     Granted,
     /// Ask again after this time.
     Wait(Duration),
-    /// The count has to be kept first.
-    Unkept,
+    /// The count must be persisted first.
+    NeedsPersist,
     /// None for now. `until` is by this machine's clock.
     Held(Pause),
 }
@@ -45,57 +45,57 @@ pub(crate) enum Draw {
 #[derive(Debug)]
 pub(crate) struct Ledger {
     account: Account,
-    book: Book,
+    state: QuotaState,
     paces: Vec<Pace>,
     buckets: Vec<Bucket>,
-    /// The count that is kept: it is not gone beyond. `None` where nothing is kept.
+    /// The persisted count, which is never exceeded. `None` where nothing is persisted.
     kept: Option<u64>,
-    /// Something else than the count has changed since it was kept.
+    /// Something other than the count has changed since it was persisted.
     changed: bool,
-    /// What the API has said once; it counts when it is said again.
-    doubts: Doubts,
-    /// How far away the fleet is.
-    way: Way,
+    /// Observations that count only when they are repeated.
+    unconfirmed: Unconfirmed,
+    /// The delay of tokens that the rates allow for.
+    latency: LatencyAllowance,
 }
 
 impl Ledger {
-    /// Goes on with what was kept. The buckets are empty.
-    pub(crate) fn new(account: Account, book: Book, now: Now) -> Self {
-        let buckets = vec![Bucket::empty(now.seconds); account.meters.len()];
-        let (kept, way) = (Some(book.used), Way::new(f64::from(book.room_ms) / 1e3));
-        let (paces, doubts) = (Vec::new(), Doubts::default());
-        let mut ledger = Self { kept, account, book, paces, buckets, changed: true, doubts, way };
+    /// Continues with a persisted state. The buckets are empty.
+    pub(crate) fn new(account: Account, state: QuotaState, now: Now) -> Self {
+        let buckets = vec![Bucket::empty(now.seconds); account.limits.len()];
+        let (kept, latency) = (Some(state.used), LatencyAllowance::new(f64::from(state.room_ms) / 1e3));
+        let (paces, unconfirmed) = (Vec::new(), Unconfirmed::default());
+        let mut ledger = Self { kept, account, state, paces, buckets, changed: true, unconfirmed, latency };
         ledger.pace();
         ledger.turn(now);
         ledger
     }
 
-    /// Begins anew, for a process of its own: nothing is kept.
-    pub(crate) fn unkept(account: Account, now: Now) -> Self {
-        Self { kept: None, ..Self::new(account, Book::default(), now) }
+    /// Starts with an empty state that is never persisted.
+    pub(crate) fn in_memory(account: Account, now: Now) -> Self {
+        Self { kept: None, ..Self::new(account, QuotaState::default(), now) }
     }
 
     pub(crate) fn account(&self) -> &Account {
         &self.account
     }
 
-    pub(crate) fn pace_of(&self, meter: usize) -> Pace {
-        self.paces[meter]
+    pub(crate) fn pace_of(&self, limit: usize) -> Pace {
+        self.paces[limit]
     }
 
-    /// Asks for a token of a meter.
-    pub(crate) fn draw(&mut self, meter: usize, now: Now) -> Draw {
+    /// Asks for a token of a limit.
+    pub(crate) fn draw(&mut self, limit: usize, now: Now) -> Draw {
         self.turn(now);
-        if let Some(pause) = self.pause_of(meter, now) {
+        if let Some(pause) = self.pause_of(limit, now) {
             return Draw::Held(pause);
         }
-        let daily = self.account.meters[meter].daily;
-        if daily && self.kept.is_some_and(|kept| self.book.used >= kept) {
-            return Draw::Unkept;
+        let daily = self.account.limits[limit].daily;
+        if daily && self.kept.is_some_and(|kept| self.state.used >= kept) {
+            return Draw::NeedsPersist;
         }
-        match self.buckets[meter].take(&self.paces[meter], now.seconds) {
+        match self.buckets[limit].take(&self.paces[limit], now.seconds) {
             Ok(()) => {
-                self.book.used = self.book.used.saturating_add(u64::from(daily));
+                self.state.used = self.state.used.saturating_add(u64::from(daily));
                 Draw::Granted
             }
             Err(wait) => Draw::Wait(wait),
@@ -104,207 +104,208 @@ impl Ledger {
 
     /// Tokens were not used. Those that came back `at_once` are given out again, as if they had never been. Other processes
     /// name the numbers: they may be any.
-    pub(crate) fn give_back(&mut self, meter: usize, count: u64, at_once: bool) {
-        let (Some(of), Some(bucket)) = (self.account.meters.get(meter), self.buckets.get_mut(meter)) else {
+    pub(crate) fn give_back(&mut self, limit: usize, count: u64, at_once: bool) {
+        let (Some(of), Some(bucket)) = (self.account.limits.get(limit), self.buckets.get_mut(limit)) else {
             return;
         };
         if of.daily {
-            self.book.used = self.book.used.saturating_sub(count);
+            self.state.used = self.state.used.saturating_sub(count);
         }
         if at_once {
-            bucket.put_back(&self.paces[meter], count);
+            bucket.put_back(&self.paces[limit], count);
         }
     }
 
-    /// What has to be kept now, if anything: the book, with the count of the next moment added.
-    pub(crate) fn to_keep(&self) -> Option<Book> {
+    /// Returns the state if it must be persisted now, with the calls of the next second added.
+    pub(crate) fn to_persist(&self) -> Option<QuotaState> {
         let ahead = self.ahead();
-        let short = self.kept? < self.book.used.saturating_add(ahead / 2);
+        let short = self.kept? < self.state.used.saturating_add(ahead / 2);
         (self.changed || short)
-            .then(|| Book { used: self.book.used.saturating_add(ahead), ..self.book.clone() })
+            .then(|| QuotaState { used: self.state.used.saturating_add(ahead), ..self.state.clone() })
     }
 
-    /// `book` is being kept: what changes from now on has to be kept again.
-    pub(crate) fn keeping(&mut self) {
+    /// Persisting has begun: later changes must be persisted again.
+    pub(crate) fn persisting(&mut self) {
         self.changed = false;
     }
 
-    /// `book` is safe.
-    pub(crate) fn has_kept(&mut self, book: &Book) {
-        if book.day == self.book.day {
-            self.kept = Some(book.used);
+    /// `state` is persisted.
+    pub(crate) fn persisted(&mut self, state: &QuotaState) {
+        if state.day == self.state.day {
+            self.kept = Some(state.used);
         }
     }
 
-    /// Keeping failed: it is still to be done.
-    pub(crate) fn has_not_kept(&mut self) {
+    /// Persisting failed and must be repeated.
+    pub(crate) fn persist_failed(&mut self) {
         self.changed = true;
     }
 
-    /// The book with its exact count, to end with.
-    pub(crate) fn close(&self) -> Book {
-        self.book.clone()
+    /// Returns the state with the exact count.
+    pub(crate) fn close(&self) -> QuotaState {
+        self.state.clone()
     }
 
-    /// Does what is ordered; a refusal says what is wrong with it.
-    pub(crate) fn obey(&mut self, order: Order, now: Now) -> Result<(), String> {
+    /// Executes a command; an error says what is wrong with it.
+    pub(crate) fn execute(&mut self, command: QuotaCommand, now: Now) -> Result<(), String> {
         self.turn(now);
-        let before = self.book.clone();
-        match order {
-            Order::Show => {}
-            Order::Set { shares, reserve } => self.set(shares, reserve)?,
-            Order::Pause { meters, pause } => self.pause(meters, &pause, now)?,
-            Order::Resume { meters } => self.resume(meters)?,
-            Order::Observed { used, day, skew_ms } => {
+        let before = self.state.clone();
+        match command {
+            QuotaCommand::Show => {}
+            QuotaCommand::Set { shares, reserve } => self.set(shares, reserve)?,
+            QuotaCommand::Pause { limits, pause } => self.pause(limits, &pause, now)?,
+            QuotaCommand::Resume { limits } => self.resume(limits)?,
+            QuotaCommand::Observed { used, day, skew_ms } => {
                 self.learn_skew(skew_ms, now);
                 self.learn_used(used, day, now);
             }
-            Order::Spent { until } => self.spend(until, now),
+            QuotaCommand::Spent { until } => self.spend(until, now),
         }
-        self.changed |= before != self.book;
+        self.changed |= before != self.state;
         self.pace();
         Ok(())
     }
 
-    /// Takes note of how far away the farthest process is, in seconds there and back; `None` when none is known.
-    pub(crate) fn hear_way(&mut self, farthest: Option<f64>, now: Now) {
-        if self.way.note(farthest, now.seconds) {
-            let room_ms = (self.way.room * 1e3).ceil() as u32;
-            self.changed |= room_ms != self.book.room_ms;
-            self.book.room_ms = room_ms;
+    /// Records the largest minimum round-trip time of the fleet, in seconds; `None` when none is known.
+    pub(crate) fn observe_latency(&mut self, farthest: Option<f64>, now: Now) {
+        if self.latency.note(farthest, now.seconds) {
+            let room_ms = (self.latency.room * 1e3).ceil() as u32;
+            self.changed |= room_ms != self.state.room_ms;
+            self.state.room_ms = room_ms;
             self.pace();
         }
     }
 
-    /// How things stand.
-    pub(crate) fn news(&mut self, waiting: u64, now: Now) -> News {
+    /// Returns the status.
+    pub(crate) fn status(&mut self, waiting: u64, now: Now) -> QuotaStatus {
         self.turn(now);
-        let meters = self.account.meters.iter().enumerate().map(|(place, meter)| MeterNews {
-            name: meter.name.to_owned(),
+        let limits = self.account.limits.iter().enumerate().map(|(place, limit)| LimitStatus {
+            name: limit.name.to_owned(),
             share: self.share(place),
             per_minute: self.paces[place].rate * 60.0,
-            used: meter.daily.then_some(self.book.used),
-            allowed: meter.daily.then(|| self.allowed(place)),
+            used: limit.daily.then_some(self.state.used),
+            allowed: limit.daily.then(|| self.allowed(place)),
             pause: self.pause_of(place, now),
         });
-        News {
+        QuotaStatus {
             source: self.account.source.to_owned(),
             account: self.account.label.clone(),
             at: now.time,
-            day: self.book.day,
+            day: self.state.day,
             reserve: self.reserve(),
-            meters: meters.collect(),
+            limits: limits.collect(),
             waiting,
-            keeper: Some(std::process::id()),
-            skew_ms: self.book.skew_ms,
+            leader_pid: Some(std::process::id()),
+            skew_ms: self.state.skew_ms,
         }
     }
 
-    /// Why a meter gives nothing, if so.
-    fn pause_of(&self, meter: usize, now: Now) -> Option<Pause> {
-        let Meter { name, daily, .. } = &self.account.meters[meter];
-        if let Some(pause) = self.book.pauses.get(*name) {
+    /// Why a limit gives nothing, if so.
+    fn pause_of(&self, limit: usize, now: Now) -> Option<Pause> {
+        let RateLimit { name, daily, .. } = &self.account.limits[limit];
+        if let Some(pause) = self.state.pauses.get(*name) {
             return Some(pause.clone());
         }
         if !daily {
             return None;
         }
-        let mut counts = format!("{} of {} used", grouped(self.book.used), grouped(self.allowed(meter)));
-        if self.book.uncounted > 0 {
-            let _ = write!(counts, ", {} of them by the API's word", grouped(self.book.uncounted));
+        let mut counts = format!("{} of {} used", grouped(self.state.used), grouped(self.allowed(limit)));
+        if self.state.uncounted > 0 {
+            let _ = write!(counts, ", {} of them by the API's word", grouped(self.state.uncounted));
         }
-        if self.book.used >= self.allowed(meter) {
+        if self.state.used >= self.allowed(limit) {
             let why = format!("daily limit, {counts}");
             return Some(Pause { until: Some(self.local(self.midnight(), now)), why });
         }
-        let until = self.book.spent_until?;
+        let until = self.state.spent_until?;
         let why = format!("daily limit, spent says the API, by our count {counts}");
         Some(Pause { until: Some(self.local(until, now)), why })
     }
 
-    fn allowed(&self, meter: usize) -> u64 {
+    fn allowed(&self, limit: usize) -> u64 {
         // The small addend keeps binary fractions from losing a call.
-        let share = (self.account.per_day as f64 * self.share(meter) + 1e-6) as u64;
+        let share = (self.account.per_day as f64 * self.share(limit) + 1e-6) as u64;
         share.min(self.account.per_day.saturating_sub(self.reserve()))
     }
 
     fn reserve(&self) -> u64 {
-        self.book.reserve.unwrap_or(self.account.reserve)
+        self.state.reserve.unwrap_or(self.account.reserve)
     }
 
-    fn share(&self, meter: usize) -> f64 {
-        self.book.shares.get(self.account.meters[meter].name).copied().unwrap_or(self.account.share)
+    fn share(&self, limit: usize) -> f64 {
+        self.state.shares.get(self.account.limits[limit].name).copied().unwrap_or(self.account.share)
     }
 
     fn pace(&mut self) {
-        let paces = self.account.meters.iter().enumerate();
-        let pace =
-            |(place, meter): (usize, &Meter)| Pace::new(meter, self.share(place)).for_way(meter, &self.way);
+        let paces = self.account.limits.iter().enumerate();
+        let pace = |(place, limit): (usize, &RateLimit)| {
+            Pace::new(limit, self.share(place)).for_latency(limit, &self.latency)
+        };
         self.paces = paces.map(pace).collect();
     }
 
     fn ahead(&self) -> u64 {
-        let daily = self.account.meters.iter().zip(&self.paces).filter(|(meter, _)| meter.daily);
+        let daily = self.account.limits.iter().zip(&self.paces).filter(|(limit, _)| limit.daily);
         (daily.map(|(_, pace)| pace.rate * AHEAD + pace.depth).sum::<f64>()).ceil() as u64
     }
 
     /// Ends what is over: the day, pauses.
     fn turn(&mut self, now: Now) {
         let today = Offset::UTC.to_datetime(self.api(now.time)).date();
-        let yesterday = self.book.day.yesterday().unwrap_or(Date::MIN);
-        // A clock that is put back by a little does not begin the day anew.
-        if today > self.book.day || today < yesterday {
-            let Book { day, used, uncounted, .. } = self.book;
+        let yesterday = self.state.day.yesterday().unwrap_or(Date::MIN);
+        // A clock that is put back by a little does not start the day again.
+        if today > self.state.day || today < yesterday {
+            let QuotaState { day, used, uncounted, .. } = self.state;
             let before =
                 (day == today.yesterday().unwrap_or(today)).then_some(DayCount { day, used, uncounted });
             self.begin_day(DayCount { day: today, used: 0, uncounted: 0 }, before);
         }
         let time = self.api(now.time);
-        self.book.spent_until = self.book.spent_until.filter(|until| *until > time);
-        self.book.pauses.retain(|_, pause| pause.until.is_none_or(|until| until > now.time));
+        self.state.spent_until = self.state.spent_until.filter(|until| *until > time);
+        self.state.pauses.retain(|_, pause| pause.until.is_none_or(|until| until > now.time));
     }
 
     /// The API's clock shows the day that has ended by ours: it goes on, with what was counted since.
     fn take_back(&mut self, now: Now) {
         let today = Offset::UTC.to_datetime(self.api(now.time)).date();
-        if let Some(before) = self.book.before.filter(|before| before.day == today) {
-            let used = before.used.saturating_add(self.book.used);
-            let uncounted = before.uncounted.saturating_add(self.book.uncounted);
+        if let Some(before) = self.state.before.filter(|before| before.day == today) {
+            let used = before.used.saturating_add(self.state.used);
+            let uncounted = before.uncounted.saturating_add(self.state.uncounted);
             self.begin_day(DayCount { used, uncounted, ..before }, None);
         }
     }
 
     fn begin_day(&mut self, count: DayCount, before: Option<DayCount>) {
         let DayCount { day, used, uncounted } = count;
-        self.book = Book { day, used, uncounted, before, spent_until: None, ..self.book.clone() };
+        self.state = QuotaState { day, used, uncounted, before, spent_until: None, ..self.state.clone() };
         (self.kept, self.changed) = (self.kept.map(|_| 0), true);
     }
 
     /// A time of this machine by the API's clock.
     fn api(&self, time: Timestamp) -> Timestamp {
-        time.checked_add(SignedDuration::from_millis(self.book.skew_ms)).unwrap_or(time)
+        time.checked_add(SignedDuration::from_millis(self.state.skew_ms)).unwrap_or(time)
     }
 
     /// A time by the API's clock by this machine's; never one that has passed.
     fn local(&self, time: Timestamp, now: Now) -> Timestamp {
-        time.checked_sub(SignedDuration::from_millis(self.book.skew_ms)).unwrap_or(time).max(now.time)
+        time.checked_sub(SignedDuration::from_millis(self.state.skew_ms)).unwrap_or(time).max(now.time)
     }
 
     /// When the day began, by the API's clock.
     fn begin(&self) -> Timestamp {
-        Offset::UTC.to_timestamp(self.book.day.at(0, 0, 0, 0)).unwrap_or(Timestamp::MIN)
+        Offset::UTC.to_timestamp(self.state.day.at(0, 0, 0, 0)).unwrap_or(Timestamp::MIN)
     }
 
     fn midnight(&self) -> Timestamp {
-        let tomorrow = self.book.day.checked_add(1.day()).unwrap_or(Date::MAX);
+        let tomorrow = self.state.day.checked_add(1.day()).unwrap_or(Date::MAX);
         Offset::UTC.to_timestamp(tomorrow.at(0, 0, 0, 0)).unwrap_or(Timestamp::MAX)
     }
 }
 
-/// What a job is told that has to wait for a pause to end.
-pub(crate) fn hold(account: &Account, meter: usize, pause: &Pause) -> crate::Failure {
-    let why = paused(account.meters[meter].name, pause);
-    crate::Failure::Hold { until: pause.until, why, meter: Some(meter) }
+/// The failure of a job that must wait for the end of a pause.
+pub(crate) fn hold(account: &Account, limit: usize, pause: &Pause) -> crate::Failure {
+    let why = paused(account.limits[limit].name, pause);
+    crate::Failure::Hold { until: pause.until, why, limit: Some(limit) }
 }
 
 #[cfg(test)]

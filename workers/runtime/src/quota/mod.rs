@@ -2,21 +2,21 @@
 //!
 //! One state machine, the ledger, decides. In a process of its own, and on one machine, it sits in the process that
 //! makes the calls; over RabbitMQ it sits in one process of the fleet, elected for it, and the others ask that one
-//! for a token before each call. Must not know whose quota it is, nor what the calls are for.
+//! for a token before each call. Independent of the source and of the purpose of the calls.
 
-mod book;
-mod clocks;
-mod demand;
+mod clock_offset;
+mod fair_queue;
+mod fleet_limiter;
 #[doc(hidden)]
 pub mod fuzz;
+mod latency;
+mod leader;
 mod ledger;
-mod meter;
-mod news;
-mod office;
+mod local_limiter;
 mod pace;
-mod tap;
-mod till;
-mod way;
+mod rate_limit;
+mod state;
+mod status;
 mod wire;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -28,54 +28,58 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
-pub use book::{Answer, Book, Order, Pause};
-pub use meter::{Account, Meter, UNLIMITED};
-pub use news::{MeterNews, News};
 pub use pace::Pace;
+pub use rate_limit::{Account, RateLimit, UNLIMITED};
+pub use state::{CommandReply, Pause, QuotaCommand, QuotaState};
+pub use status::{LimitStatus, QuotaStatus};
 
-use self::office::Office;
-use self::tap::Tap;
-use self::till::Till;
+use self::fleet_limiter::FleetLimiter;
+use self::leader::QuotaLeader;
+use self::local_limiter::LocalLimiter;
 use crate::broker::Amqp;
 use crate::{Broker, BrokerError, Failure};
 
 /// How long a second fetching process on one file waits for the first to end.
 const HANDOVER: Duration = Duration::from_secs(3);
-/// How long an order waits for whoever leads before its sender sees to it itself.
-const NOBODY: Duration = Duration::from_millis(1_500);
+/// How long a command waits for a leader before its sender leads for a moment.
+const STAND_IN_DELAY: Duration = Duration::from_millis(1_500);
 /// Pauses before this process stands again, after it was refused and after it was cut off.
 const REFUSED: Duration = Duration::from_secs(30);
 const AGAIN: Duration = Duration::from_millis(100);
 /// How long a fleet's part in a quota may take to end.
 const CLOSE: Duration = Duration::from_secs(5);
 
-/// Leave to make calls of one account.
+/// Limits the calls of this process to the quota of one account.
 #[derive(Debug)]
-pub struct Allowance {
-    kind: Kind,
+pub struct RateLimiter {
+    mode: Mode,
     /// Ends the tasks.
     stop: CancellationToken,
     tasks: Mutex<Vec<JoinHandle<()>>>,
 }
 
 #[derive(Debug)]
-enum Kind {
+enum Mode {
     /// The ledger is in this process.
-    Here(Arc<Till>),
+    Local(Arc<LocalLimiter>),
     /// The ledger is with the fleet's leader.
-    Fleet(Arc<Tap>),
+    Fleet(Arc<FleetLimiter>),
 }
 
-impl Allowance {
-    /// A quota of this process alone, kept nowhere.
-    pub fn of_this_process(account: Account) -> Self {
-        Self::with(Kind::Here(Arc::new(Till::unkept(account))), CancellationToken::new(), Vec::new())
+impl RateLimiter {
+    /// A limiter of this process alone, whose count is not persisted.
+    pub fn in_process(account: Account) -> Self {
+        Self::with(
+            Mode::Local(Arc::new(LocalLimiter::in_memory(account))),
+            CancellationToken::new(),
+            Vec::new(),
+        )
     }
 
     /// The part of this process in an account's quota: over RabbitMQ one of a fleet, on a local file the only one.
     ///
     /// # Errors
-    /// When another process fetches for this account on the same file, or what was kept cannot be read.
+    /// When another process fetches for this account on the same file, or the persisted state cannot be read.
     pub async fn join(broker: &Broker, account: Account) -> Result<Self, BrokerError> {
         let stop = CancellationToken::new();
         match broker {
@@ -88,91 +92,92 @@ impl Allowance {
                         account.title()
                     ))
                 })??;
-                let office = Office::open(lead, account, false).await?;
-                let till = Arc::clone(&office.till);
+                let office = QuotaLeader::open(lead, account, false).await?;
+                let limiter = Arc::clone(&office.limiter);
                 let stopped = stop.clone();
                 let task = tokio::spawn(async move {
                     if let Err(error) = office.run(&stopped).await {
                         warn!("the count of calls cannot be kept: {error}");
                     }
                 });
-                Ok(Self::with(Kind::Here(till), stop, vec![task]))
+                Ok(Self::with(Mode::Local(limiter), stop, vec![task]))
             }
             Broker::Amqp(amqp) => {
-                let tap = Arc::new(Tap::new(account.clone()));
-                let candidate = tokio::spawn(stand(broker.clone(), account, stop.clone()));
-                let asking = tokio::spawn(ask(Arc::clone(&tap), amqp.clone(), stop.clone()));
-                Ok(Self::with(Kind::Fleet(tap), stop, vec![asking, candidate]))
+                let limiter = Arc::new(FleetLimiter::new(account.clone()));
+                let candidate = tokio::spawn(run_candidate(broker.clone(), account, stop.clone()));
+                let asking =
+                    tokio::spawn(run_fleet_limiter(Arc::clone(&limiter), amqp.clone(), stop.clone()));
+                Ok(Self::with(Mode::Fleet(limiter), stop, vec![asking, candidate]))
             }
         }
     }
 
-    fn with(kind: Kind, stop: CancellationToken, tasks: Vec<JoinHandle<()>>) -> Self {
-        Self { kind, stop, tasks: Mutex::new(tasks) }
+    fn with(mode: Mode, stop: CancellationToken, tasks: Vec<JoinHandle<()>>) -> Self {
+        Self { mode, stop, tasks: Mutex::new(tasks) }
     }
 
-    /// Waits for leave to make one call of a meter, by its place in the account. Safe to cancel.
+    /// Waits for the right to make one call of a limit, by its index in the account. Cancel safe.
     ///
     /// # Errors
-    /// [`Failure::Hold`] when the meter is paused, the day spent, or nobody answers for the quota.
-    pub async fn acquire(&self, meter: usize) -> Result<(), Failure> {
-        match &self.kind {
-            Kind::Here(till) => till.acquire(meter).await,
-            Kind::Fleet(tap) => tap.acquire(meter).await,
+    /// [`Failure::Hold`] when the limit is paused, the day spent, or no leader answers.
+    pub async fn acquire(&self, limit: usize) -> Result<(), Failure> {
+        match &self.mode {
+            Mode::Local(limiter) => limiter.acquire(limit).await,
+            Mode::Fleet(limiter) => limiter.acquire(limit).await,
         }
     }
 
-    /// The hold on a meter, if it is on one.
-    pub fn held(&self, meter: usize) -> Option<Failure> {
-        match &self.kind {
-            Kind::Here(till) => till.held(meter),
-            Kind::Fleet(tap) => tap.held(meter),
+    /// The hold on a limit, if it is on one.
+    pub fn held(&self, limit: usize) -> Option<Failure> {
+        match &self.mode {
+            Mode::Local(limiter) => limiter.held(limit),
+            Mode::Fleet(limiter) => limiter.held(limit),
         }
     }
 
-    /// A time of this machine by the clock of whoever keeps the quota, which is that of its pauses and its news.
-    pub fn keepers_time(&self, here: Timestamp) -> Timestamp {
-        match &self.kind {
-            Kind::Here(_) => here,
-            Kind::Fleet(tap) => tap.keepers_time(here),
+    /// Converts a time of this machine to the leader's clock, which its pauses and its status use.
+    pub fn leader_time(&self, here: Timestamp) -> Timestamp {
+        match &self.mode {
+            Mode::Local(_) => here,
+            Mode::Fleet(limiter) => limiter.leader_time(here),
         }
     }
 
-    /// Takes note of what an answer says of the account's day, and of its clock.
+    /// Takes note of what a response says of the account's day, and of its clock.
     /// `served_at` is when it was given, by the API's clock; `skew_ms` is how far that is ahead of the clock of
-    /// [`Self::keepers_time`].
+    /// [`Self::leader_time`].
     pub fn observe(&self, used: Option<u64>, served_at: Option<Timestamp>, skew_ms: Option<i64>) {
         let day = served_at.map(|served| Offset::UTC.to_datetime(served).date());
-        let order = Order::Observed { used, day, skew_ms };
-        match &self.kind {
+        let command = QuotaCommand::Observed { used, day, skew_ms };
+        match &self.mode {
             // What is observed is never refused.
-            Kind::Here(till) => _ = till.obey(order),
-            Kind::Fleet(tap) => tap.tell(order),
+            Mode::Local(limiter) => _ = limiter.execute(command),
+            Mode::Fleet(limiter) => limiter.tell(command),
         }
     }
 
     /// Takes note that the API says the day is spent, and returns the hold that follows.
-    pub fn spent(&self, meter: usize, until: Option<Timestamp>) -> Failure {
-        match &self.kind {
-            Kind::Here(till) => {
+    pub fn spent(&self, limit: usize, until: Option<Timestamp>) -> Failure {
+        match &self.mode {
+            Mode::Local(limiter) => {
                 // What the API says is never refused.
-                let _ = till.obey(Order::Spent { until });
+                let _ = limiter.execute(QuotaCommand::Spent { until });
                 let later = || Failure::hold(None, "the day is spent, says the API".to_owned());
-                till.held(meter).unwrap_or_else(later)
+                limiter.held(limit).unwrap_or_else(later)
             }
-            Kind::Fleet(tap) => tap.spent(meter, until),
+            Mode::Fleet(limiter) => limiter.spent(limit, until),
         }
     }
 
-    /// How the quota stands, as far as this process knows.
-    pub fn news(&self) -> Option<News> {
-        match &self.kind {
-            Kind::Here(till) => Some(till.news(0)),
-            Kind::Fleet(tap) => tap.news(),
+    /// Returns the status of the quota, as last received.
+    pub fn status(&self) -> Option<QuotaStatus> {
+        match &self.mode {
+            Mode::Local(limiter) => Some(limiter.status(0)),
+            Mode::Fleet(limiter) => limiter.status(),
         }
     }
 
-    /// Ends this process's part in good order: a leader keeps the exact count and makes room for the next.
+    /// Ends the limiter: a leader persists the exact count and resigns.
     pub async fn close(&self) {
         self.stop.cancel();
         let tasks = std::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner));
@@ -184,22 +189,22 @@ impl Allowance {
     }
 }
 
-impl Drop for Allowance {
+impl Drop for RateLimiter {
     fn drop(&mut self) {
         self.stop.cancel();
     }
 }
 
-async fn ask(tap: Arc<Tap>, amqp: Amqp, stop: CancellationToken) {
-    tap.run(&amqp, &stop).await;
+async fn run_fleet_limiter(limiter: Arc<FleetLimiter>, amqp: Amqp, stop: CancellationToken) {
+    limiter.run(&amqp, &stop).await;
 }
 
-/// Leads when elected, again and again.
-async fn stand(broker: Broker, account: Account, stop: CancellationToken) {
+/// Stands for election repeatedly and leads when elected.
+async fn run_candidate(broker: Broker, account: Account, stop: CancellationToken) {
     loop {
         let term = async {
             let lead = broker.lead(&account.lead_name()).await?;
-            Office::open(lead, account.clone(), true).await
+            QuotaLeader::open(lead, account.clone(), true).await
         };
         let Some(opened) = stop.run_until_cancelled(term).await else { return };
         let ended = match opened {
@@ -224,61 +229,61 @@ async fn stand(broker: Broker, account: Account, stop: CancellationToken) {
     }
 }
 
-/// How an account's quota was left by whoever kept it last; `None` where nobody has. Asks nobody and changes nothing.
-/// The calls are counted as a new keeper would count them: those that were reserved and perhaps not made, too.
+/// Returns the status of an account's quota as the last leader persisted it; `None` if none did. Reads only.
+/// The count includes calls that the leader reserved and perhaps did not make.
 ///
 /// # Errors
-/// When the broker is away or what was kept cannot be read.
-pub async fn look(broker: &Broker, account: &Account) -> Result<Option<News>, BrokerError> {
+/// When the broker is away or the persisted state cannot be read.
+pub async fn peek(broker: &Broker, account: &Account) -> Result<Option<QuotaStatus>, BrokerError> {
     let Some(kept) = broker.look(&account.lead_name()).await? else { return Ok(None) };
-    let till = Till::new(account.clone(), book::read(&kept, account)?);
-    Ok(Some(News { keeper: None, ..till.news(0) }))
+    let limiter = LocalLimiter::new(account.clone(), state::read(&kept, account)?);
+    Ok(Some(QuotaStatus { leader_pid: None, ..limiter.status(0) }))
 }
 
-/// Gives an order to whoever keeps an account's quota; where nobody does, keeps it for this moment.
+/// Sends a command to the leader of an account's quota; where there is none, leads for this moment.
 ///
 /// # Errors
-/// When the broker is away, or nobody could do it within `patience`.
-pub async fn order(
+/// When the broker is away, or no leader answers within `patience`.
+pub async fn send_command(
     broker: &Broker,
     account: &Account,
-    order: &Order,
+    command: &QuotaCommand,
     patience: Duration,
-) -> Result<Answer, BrokerError> {
-    let body = serde_json::to_vec(order).map_err(|error| BrokerError::Refused(error.to_string()))?;
+) -> Result<CommandReply, BrokerError> {
+    let body = serde_json::to_vec(command).map_err(|error| BrokerError::Refused(error.to_string()))?;
     let name = account.lead_name();
     let stop = CancellationToken::new();
     let stand_in = async {
-        match stop.run_until_cancelled(tokio::time::sleep(NOBODY)).await {
+        match stop.run_until_cancelled(tokio::time::sleep(STAND_IN_DELAY)).await {
             Some(()) => stand_in(broker, account, &stop).await,
             None => Ok(()),
         }
     };
     let mut stand_in = Box::pin(stand_in);
     let mut asking = Box::pin(broker.ask(&name, body, patience));
-    let answer = tokio::select! {
+    let reply = tokio::select! {
         biased;
-        answer = &mut asking => answer,
+        reply = &mut asking => reply,
         stood = &mut stand_in => match stood {
             Ok(()) => asking.await,
             Err(error) => Err(error),
         },
     }?;
     stop.cancel();
-    // The count is kept before this process goes; where it never led there is nothing to end.
+    // The count is persisted before this process exits; a process that never led has nothing to end.
     let _ = tokio::time::timeout(CLOSE, stand_in).await;
-    let silent = || BrokerError::Away(format!("whoever leads {name} does not answer"));
-    let answer = answer.ok_or_else(silent)?;
-    serde_json::from_slice(&answer)
+    let silent = || BrokerError::Away(format!("the leader of {name} does not answer"));
+    let reply = reply.ok_or_else(silent)?;
+    serde_json::from_slice(&reply)
         .map_err(|error| BrokerError::Refused(format!("the answer of {name} cannot be read: {error}")))
 }
 
 async fn stand_in(broker: &Broker, account: &Account, stop: &CancellationToken) -> Result<(), BrokerError> {
     let Some(lead) = stop.run_until_cancelled(broker.lead(&account.lead_name())).await else { return Ok(()) };
-    Office::open(lead?, account.clone(), false).await?.run(stop).await
+    QuotaLeader::open(lead?, account.clone(), false).await?.run(stop).await
 }
 
-/// A day that the API calls spent may be the one before: its answer was under way at midnight, or our clock is a moment
+/// A day that the API calls spent may be the one before: its response was under way at midnight, or our clock is a moment
 /// ahead. For so long the new day is not believed to be spent.
 const OLD_DAY: SignedDuration = SignedDuration::from_secs(120);
 /// After this time it is asked again.

@@ -1,10 +1,10 @@
-//! How fast the tokens of a meter come, so that no sliding window at the server ever holds more calls than its quota,
+//! How fast the tokens of a limit come, so that no sliding window at the server ever holds more calls than its quota,
 //! however late a call is within bounds. Pure: the time is handed in.
 
 use std::time::Duration;
 
-use super::Meter;
-use super::way::Way;
+use super::RateLimit;
+use super::latency::LatencyAllowance;
 
 /// Timers wake late, by tens of milliseconds on a busy machine. What comes due meanwhile is not lost.
 const LATENESS: f64 = 0.08;
@@ -20,7 +20,7 @@ const FIRST_CALLS: f64 = 1.0;
 /// Connections that nobody used for so many seconds may be closed.
 const IDLE: f64 = 5.0;
 
-/// The rate of a meter's tokens.
+/// The rate of a limit's tokens.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Pace {
     /// Tokens per second.
@@ -30,20 +30,20 @@ pub struct Pace {
     pub first_rate: f64,
     /// What a bucket holds at the most, a part of a token included.
     pub depth: f64,
-    /// How old a token may become before it is used. As much again is left for the call's own way.
+    /// How old a token may become before it is used. As much again is left for the call's own latency.
     pub max_age: Duration,
 }
 
 impl Pace {
-    /// The pace of a share of a meter.
+    /// The pace of a share of a limit.
     ///
     /// Calls that are up to `late` seconds behind their tokens are at most `depth + rate * (window + late)` in a
     /// window. That is kept within the quota, with as much room for `late` as the share leaves. A share near 1 leaves
     /// none: there the rate gives way, unless nobody counts.
-    pub fn new(meter: &Meter, share: f64) -> Self {
-        let (full, window) = (meter.per_window, meter.window.as_secs_f64());
+    pub fn new(limit: &RateLimit, share: f64) -> Self {
+        let (full, window) = (limit.per_window, limit.window.as_secs_f64());
         let rate = share * full / window;
-        if !meter.strict {
+        if !limit.strict {
             return Self { rate, first_rate: rate, depth: 1.0 + rate * LATENESS, max_age: seconds(OLDEST) };
         }
         let first_rate = |rate: f64| rate * window / (window + CONNECT);
@@ -62,21 +62,21 @@ impl Pace {
         Self { rate, first_rate: first_rate(rate), depth: 1.0 + spare, max_age }
     }
 
-    /// The pace for a fleet that is farther away than the meter's own room allows: tokens may be older, and the rate
-    /// gives way by as much as that needs.
+    /// The pace for a fleet that is farther away than the limit's own room allows: tokens may be older, and the rate
+    /// gives latency by as much as that needs.
     ///
-    /// `depth + rate * (window + way + own)` are the most calls in a window, where `own` is what is left for the call's
-    /// own way as before.
+    /// `depth + rate * (window + latency + own)` are the most calls in a window, where `own` is what is left for the call's
+    /// own latency as before.
     #[must_use]
-    pub(super) fn for_way(self, meter: &Meter, way: &Way) -> Self {
+    pub(super) fn for_latency(self, limit: &RateLimit, latency: &LatencyAllowance) -> Self {
         let own = self.max_age.as_secs_f64();
-        let max_age = seconds(way.reach.max(own));
-        if !meter.strict || way.room <= own {
+        let max_age = seconds(latency.reach.max(own));
+        if !limit.strict || latency.room <= own {
             return Self { max_age, ..self };
         }
-        let late = meter.window.as_secs_f64() + way.room + own;
+        let late = limit.window.as_secs_f64() + latency.room + own;
         // As above: of a quota of one call only one token.
-        let rate = ((meter.per_window - self.depth) / late).max(0.9 / late).min(self.rate);
+        let rate = ((limit.per_window - self.depth) / late).max(0.9 / late).min(self.rate);
         Self { rate, first_rate: rate * self.first_rate / self.rate, max_age, ..self }
     }
 }
@@ -85,7 +85,7 @@ fn seconds(seconds: f64) -> Duration {
     Duration::from_secs_f64(seconds.max(0.0))
 }
 
-/// What a meter has to give at the moment.
+/// What a limit has to give at the moment.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Bucket {
     tokens: f64,
@@ -137,13 +137,13 @@ mod tests {
 
     use super::*;
 
-    fn meter(per_window: f64, seconds: u64) -> Meter {
-        Meter { name: "m", per_window, window: Duration::from_secs(seconds), daily: false, strict: true }
+    fn limit(per_window: f64, seconds: u64) -> RateLimit {
+        RateLimit { name: "m", per_window, window: Duration::from_secs(seconds), daily: false, strict: true }
     }
 
     #[test]
     fn bursts_are_small() {
-        let pace = |per_window, seconds| Pace::new(&meter(per_window, seconds), 0.8);
+        let pace = |per_window, seconds| Pace::new(&limit(per_window, seconds), 0.8);
         let heavy = pace(40.0, 1);
         assert_eq!((heavy.rate, heavy.depth.floor()), (32.0, 3.0));
         assert!((0.05..0.25).contains(&heavy.max_age.as_secs_f64()), "{heavy:?}");
@@ -156,20 +156,20 @@ mod tests {
 
     #[test]
     fn a_share_near_one_gives_way_by_little() {
-        let pace = Pace::new(&meter(40.0, 1), 1.0);
+        let pace = Pace::new(&limit(40.0, 1), 1.0);
         assert!(pace.rate > 34.0 && pace.rate < 39.0, "{pace:?}");
-        let one = Pace::new(&meter(1.0, 1), 1.0);
+        let one = Pace::new(&limit(1.0, 1), 1.0);
         assert!(one.rate > 0.5 && one.rate < 1.0 && one.depth == 1.0, "{one:?}");
     }
 
     #[test]
     fn a_far_fleet_loses_little() {
-        let heavy = meter(40.0, 1);
+        let heavy = limit(40.0, 1);
         let at = |trip: f64| {
-            let mut way = Way::new(0.0);
-            way.note(Some(trip), 0.0);
-            way.note(Some(trip), 2.0);
-            Pace::new(&heavy, 0.8).for_way(&heavy, &way)
+            let mut latency = LatencyAllowance::new(0.0);
+            latency.note(Some(trip), 0.0);
+            latency.note(Some(trip), 2.0);
+            Pace::new(&heavy, 0.8).for_latency(&heavy, &latency)
         };
         assert_eq!(at(0.001), Pace::new(&heavy, 0.8));
         let part = [0.05, 0.1, 0.2, 0.6].map(|trip| (at(trip).rate / 32.0 * 100.0).round());
@@ -179,7 +179,7 @@ mod tests {
 
     #[test]
     fn a_rate_that_nobody_counts_gives_way_to_nothing() {
-        let pace = |per_window| Pace::new(&Meter { strict: false, ..meter(per_window, 1) }, 1.0);
+        let pace = |per_window| Pace::new(&RateLimit { strict: false, ..limit(per_window, 1) }, 1.0);
         let five = pace(5.0);
         assert_eq!((five.rate, five.depth.floor()), (5.0, 1.0), "one at a time");
         assert_eq!(pace(0.01).rate, 0.01);
@@ -201,7 +201,7 @@ mod tests {
 
     #[test]
     fn the_first_calls_come_more_slowly_and_so_do_those_after_a_pause() {
-        let pace = Pace::new(&meter(40.0, 1), 0.8);
+        let pace = Pace::new(&limit(40.0, 1), 0.8);
         let mut bucket = Bucket::empty(0.0);
         assert_eq!(taken(&mut bucket, &pace, 100.0, FIRST_CALLS), 28, "what it held, and 24.6 a second");
         assert_eq!(taken(&mut bucket, &pace, 100.0 + FIRST_CALLS, 10.0), 320);
@@ -229,7 +229,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever the share, the meter, the idle times, the late timers and the ages of tokens up to the limit.
+        /// Whatever the share, the limit, the idle times, the late timers and the ages of tokens up to the limit.
         #[test]
         fn no_window_holds_more_than_the_quota(
             per_window in 1_u32..500,
@@ -239,9 +239,9 @@ mod tests {
             lates in prop::collection::vec(prop_oneof![Just(0.0), 0.0_f64..0.02, 0.0_f64..0.5], 200..900),
             ages in prop::collection::vec(0.0_f64..=1.0, 1..30),
         ) {
-            let meter = meter(f64::from(per_window), if minute { 60 } else { 1 });
-            let window = meter.window.as_secs_f64();
-            let pace = Pace::new(&meter, share);
+            let limit = limit(f64::from(per_window), if minute { 60 } else { 1 });
+            let window = limit.window.as_secs_f64();
+            let pace = Pace::new(&limit, share);
             let oldest = pace.max_age.as_secs_f64();
             let calls = given(&pace, &idle, &lates);
             let mut calls: Vec<f64> =
@@ -262,9 +262,9 @@ mod tests {
             idle in prop::collection::vec(prop_oneof![Just(0.0), 0.0_f64..0.2], 1..20),
             ways in prop::collection::vec((prop_oneof![Just(0.0), Just(1.0), 0.0_f64..=1.0], 0.0_f64..=1.0), 1..30),
         ) {
-            let meter = meter(f64::from(per_window), if minute { 60 } else { 1 });
-            let near = Pace::new(&meter, share);
-            let pace = near.for_way(&meter, &Way::new(room));
+            let limit = limit(f64::from(per_window), if minute { 60 } else { 1 });
+            let near = Pace::new(&limit, share);
+            let pace = near.for_latency(&limit, &LatencyAllowance::new(room));
             let (oldest, own) = (pace.max_age.as_secs_f64(), near.max_age.as_secs_f64());
             prop_assert!(pace.rate <= near.rate && oldest >= own);
             let late = |turn: usize| ways[turn % ways.len()].0 * oldest + ways[turn % ways.len()].1 * own;
@@ -272,7 +272,7 @@ mod tests {
                 given(&pace, &idle, &[0.0; 900]).iter().enumerate().map(|(turn, at)| at + late(turn)).collect();
             calls.sort_by(f64::total_cmp);
             let most = per_window as usize;
-            let over = calls.windows(most + 1).find(|some| some[most] - some[0] < meter.window.as_secs_f64() - 1e-6);
+            let over = calls.windows(most + 1).find(|some| some[most] - some[0] < limit.window.as_secs_f64() - 1e-6);
             prop_assert!(over.is_none(), "{pace:?} {over:?}");
         }
 
@@ -283,11 +283,11 @@ mod tests {
             share in 0.01_f64..=1.0,
             ways in prop::collection::vec((any::<bool>(), 0.0_f64..=1.0, 0.0_f64..=1.0), 1..30),
         ) {
-            let meter = meter(f64::from(per_window), 1);
-            let pace = Pace::new(&meter, share);
+            let limit = limit(f64::from(per_window), 1);
+            let pace = Pace::new(&limit, share);
             let late = |turn: usize| {
-                let (connects, age, way) = ways[turn % ways.len()];
-                (age + way) * pace.max_age.as_secs_f64() + if connects { CONNECT } else { 0.0 }
+                let (connects, age, latency) = ways[turn % ways.len()];
+                (age + latency) * pace.max_age.as_secs_f64() + if connects { CONNECT } else { 0.0 }
             };
             let first = given(&pace, &[0.0], &[0.0; 900]).into_iter().take_while(|at| *at < FIRST_CALLS);
             let mut calls: Vec<f64> = first.enumerate().map(|(turn, at)| at + late(turn)).collect();
@@ -299,8 +299,8 @@ mod tests {
 
         #[test]
         fn the_rate_is_what_the_share_says(per_window in 10_u32..500, share in 0.05_f64..=0.8) {
-            let meter = meter(f64::from(per_window), 1);
-            let pace = Pace::new(&meter, share);
+            let limit = limit(f64::from(per_window), 1);
+            let pace = Pace::new(&limit, share);
             prop_assert!((pace.rate - share * f64::from(per_window)).abs() < 1e-9);
             let times = given(&pace, &[0.0], &vec![0.0; 1_500]);
             let first = times.iter().position(|at| *at >= FIRST_CALLS).expect("some come later");

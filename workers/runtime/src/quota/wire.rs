@@ -1,12 +1,12 @@
-//! What travels between the processes that want tokens and the one that gives them out. Short names: there are many.
+//! Messages between the processes that request tokens and the leader. Short keys: there are many messages.
 
 use serde::{Deserialize, Serialize};
 
-use super::{News, Order};
+use super::{QuotaCommand, QuotaStatus};
 
-/// What a process wants, as it stands now: lost ones are made good by the next.
+/// The present demand of a process. A lost request needs no repetition: the next one replaces it.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub(crate) struct Want {
+pub(crate) struct TokenRequest {
     /// Where grants go: the name of the process's own queue.
     #[serde(rename = "w")]
     pub(crate) worker: String,
@@ -16,38 +16,38 @@ pub(crate) struct Want {
     /// Whose grants are counted below: a leader's, by the number of its term.
     #[serde(rename = "t")]
     pub(crate) term: u64,
-    /// Callers that wait, by meter.
+    /// Callers that wait, by limit.
     #[serde(rename = "c")]
     pub(crate) waiting: Vec<u64>,
-    /// Of slow meters the standing of the first that waits, in milliseconds: the greater goes first.
+    /// Of slow limits the standing of the first that waits, in milliseconds: the greater goes first.
     #[serde(rename = "f", default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) first: Vec<Option<i64>>,
-    /// Tokens received in this term, by meter.
+    /// Tokens received in this term, by limit.
     #[serde(rename = "g")]
     pub(crate) received: Vec<u64>,
     /// Of these, how many were not used.
     #[serde(rename = "r")]
     pub(crate) returned: Vec<u64>,
-    /// The smallest round trip of late to the leader, in microseconds; `None` where too few were seen.
+    /// Minimum round-trip time to the leader, in microseconds; `None` after too few round trips.
     #[serde(rename = "y", default, skip_serializing_if = "Option::is_none")]
-    pub(crate) way_us: Option<u64>,
-    /// What the process has learnt.
+    pub(crate) min_rtt_us: Option<u64>,
+    /// What the process observed.
     #[serde(rename = "o", default, skip_serializing_if = "Vec::is_empty")]
-    pub(crate) orders: Vec<Order>,
+    pub(crate) commands: Vec<QuotaCommand>,
 }
 
-/// What the leader says.
+/// A message of the leader.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) enum Note {
+pub(crate) enum LeaderMessage {
     /// Tokens.
     #[serde(rename = "g")]
     Grant(Grant),
-    /// A new term begins: say what you want.
+    /// A new term begins: every process repeats its request.
     #[serde(rename = "t")]
     Term(u64),
-    /// How things stand.
+    /// The status of the quota.
     #[serde(rename = "n")]
-    News(Box<News>),
+    Status(Box<QuotaStatus>),
 }
 
 /// Tokens for one process.
@@ -56,9 +56,9 @@ pub(crate) struct Grant {
     /// The leader's term.
     #[serde(rename = "t")]
     pub(crate) term: u64,
-    /// The meter.
+    /// The limit.
     #[serde(rename = "m")]
-    pub(crate) meter: usize,
+    pub(crate) limit: usize,
     /// How many.
     #[serde(rename = "k")]
     pub(crate) count: u64,

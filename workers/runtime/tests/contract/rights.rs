@@ -8,7 +8,7 @@ use lapin::types::FieldTable;
 use messages::{Cause, CauseClass, Queue};
 use runtime::broker::amqp::{QueueState, Rights};
 use runtime::broker::{Amqp, amqp};
-use runtime::quota::{self, Account, Allowance, Answer, Meter, Order};
+use runtime::quota::{self, Account, CommandReply, QuotaCommand, RateLimit, RateLimiter};
 use runtime::roll::Identity;
 use runtime::{Broker, Failure};
 use secrecy::ExposeSecret as _;
@@ -58,14 +58,14 @@ impl User {
             body.len()
         );
         stream.write_all(request.as_bytes()).await.unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await.unwrap();
-        assert!(answer.starts_with("HTTP/1.1 2"), "{method} {what}: {answer}");
+        let mut reply = String::new();
+        stream.read_to_string(&mut reply).await.unwrap();
+        assert!(reply.starts_with("HTTP/1.1 2"), "{method} {what}: {reply}");
     }
 }
 
 fn account() -> Account {
-    let meter = Meter {
+    let limit = RateLimit {
         name: "heavy",
         per_window: 1_000.0,
         window: Duration::from_secs(1),
@@ -75,7 +75,7 @@ fn account() -> Account {
     Account {
         source: "zoom",
         label: "rights".to_owned(),
-        meters: vec![meter],
+        limits: vec![limit],
         share: 0.8,
         per_day: 100_000,
         reserve: 0,
@@ -146,28 +146,28 @@ async fn work(broker: &Broker) {
 
 /// The quota of a fleet: calls, a pause, and its end.
 async fn fetch(broker: &Broker) {
-    let allowance = Allowance::join(broker, account()).await.unwrap();
-    granted(&allowance).await;
-    let order = async |order| {
-        let answer = quota::order(broker, &account(), &order, PATIENCE).await.unwrap();
-        assert!(matches!(answer, Answer::Done(_)), "{answer:?}");
+    let limiter = RateLimiter::join(broker, account()).await.unwrap();
+    granted(&limiter).await;
+    let command = async |command| {
+        let reply = quota::send_command(broker, &account(), &command, PATIENCE).await.unwrap();
+        assert!(matches!(reply, CommandReply::Done(_)), "{reply:?}");
     };
     let pause = quota::Pause { until: None, why: "moving house".to_owned() };
-    order(Order::Pause { meters: vec!["heavy".to_owned()], pause }).await;
+    command(QuotaCommand::Pause { limits: vec!["heavy".to_owned()], pause }).await;
     let begin = std::time::Instant::now();
-    while allowance.held(0).is_none() {
+    while limiter.held(0).is_none() {
         assert!(begin.elapsed() < PATIENCE, "the pause is not told");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    order(Order::Resume { meters: vec!["heavy".to_owned()] }).await;
-    granted(&allowance).await;
-    allowance.close().await;
+    command(QuotaCommand::Resume { limits: vec!["heavy".to_owned()] }).await;
+    granted(&limiter).await;
+    limiter.close().await;
 }
 
-async fn granted(allowance: &Allowance) {
+async fn granted(limiter: &RateLimiter) {
     let begin = std::time::Instant::now();
     loop {
-        match allowance.acquire(0).await {
+        match limiter.acquire(0).await {
             Ok(()) => return,
             Err(Failure::Hold { .. }) if begin.elapsed() < PATIENCE => {
                 tokio::time::sleep(Duration::from_millis(50)).await;

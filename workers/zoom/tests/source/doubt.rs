@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use messages::{CauseClass, ReceiptState};
-use runtime::quota::Allowance;
+use runtime::quota::RateLimiter;
 use runtime::{Failure, Worker as _};
 use zoom::{Config, DetailWorker, ListWorker, Quota, Zoom};
 
@@ -106,10 +106,10 @@ async fn an_account_that_is_paused_does_not_hold_the_others() {
     let config = |label: &str| Config { label: label.to_owned(), ..server.config() };
     let paused = || {
         let account = config("main").account();
-        let allowance = Allowance::of_this_process(account.clone());
-        let heavy = account.meter("heavy").unwrap();
-        assert!(matches!(allowance.spent(heavy, None), Failure::Hold { .. }));
-        Zoom::with_quota(config("main"), Quota::new(allowance, &account)).unwrap()
+        let limiter = RateLimiter::in_process(account.clone());
+        let heavy = account.limit("heavy").unwrap();
+        assert!(matches!(limiter.spent(heavy, None), Failure::Hold { .. }));
+        Zoom::with_quota(config("main"), Quota::new(limiter, &account)).unwrap()
     };
     let others = || vec![Zoom::new(config("clinic")).unwrap()];
     assert!(!DetailWorker(Arc::new(paused())).healthy().await);

@@ -6,7 +6,6 @@
 mod address;
 mod cancelled;
 mod consumer;
-mod counter;
 mod difference;
 mod fault;
 #[doc(hidden)]
@@ -31,6 +30,7 @@ mod settings;
 mod shelf;
 mod sift;
 mod survey;
+mod token_transport;
 mod topology;
 mod version;
 mod window;
@@ -50,7 +50,6 @@ use tokio_util::task::TaskTracker;
 use tracing::warn;
 
 pub use self::consumer::Consumer;
-pub(crate) use self::counter::{Arrival, Counter, Tap};
 pub use self::difference::Difference;
 pub use self::lead::Lead;
 pub(super) use self::lease::Lease;
@@ -62,6 +61,7 @@ pub use self::rights::Rights;
 pub use self::settings::Settings;
 pub(super) use self::sift::Sift;
 pub use self::survey::{QueueState, Survey, Surveyed};
+pub(crate) use self::token_transport::{Incoming, TokenChannel, TokenServer};
 
 use self::address::Address;
 use self::lease::{Held, Holdings};

@@ -1,4 +1,4 @@
-//! How an account's quota stands: values to show, and their sentences.
+//! The status of an account's quota, as values and as sentences.
 
 use std::fmt::Write as _;
 
@@ -7,11 +7,11 @@ use jiff::civil::Date;
 use jiff::tz::Offset;
 use serde::{Deserialize, Serialize};
 
-use super::{Pause, UNLIMITED, meter};
+use super::{Pause, UNLIMITED, rate_limit};
 
-/// How an account's quota stands.
+/// The status of an account's quota.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct News {
+pub struct QuotaStatus {
     /// Whose quota it is.
     pub source: String,
     /// Which account.
@@ -22,26 +22,28 @@ pub struct News {
     pub day: Date,
     /// Calls of the day that are left to others.
     pub reserve: u64,
-    /// The meters.
-    pub meters: Vec<MeterNews>,
+    /// The limits.
+    #[serde(rename = "meters")]
+    pub limits: Vec<LimitStatus>,
     /// Processes that wait for a token.
     pub waiting: u64,
-    /// The process that keeps it, by its number on its machine; `None` where nobody does, and this is what was kept.
-    pub keeper: Option<u32>,
+    /// Process id of the leader; `None` where there is none, and this is the persisted state.
+    #[serde(rename = "keeper")]
+    pub leader_pid: Option<u32>,
     /// How far the API's clock is ahead of ours, in milliseconds.
     pub skew_ms: i64,
 }
 
-/// How a meter stands.
+/// The status of one limit.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct MeterNews {
+pub struct LimitStatus {
     /// Its name.
     pub name: String,
     /// The share of the quota that is ours.
     pub share: f64,
     /// Calls per minute that this allows.
     pub per_minute: f64,
-    /// The day's calls so far, where they are counted: all daily meters together.
+    /// The day's calls so far, where they are counted: all daily limits together.
     pub used: Option<u64>,
     /// The day's calls that may be made.
     pub allowed: Option<u64>,
@@ -49,15 +51,15 @@ pub struct MeterNews {
     pub pause: Option<Pause>,
 }
 
-impl News {
+impl QuotaStatus {
     /// Whose quota it is, in words.
     pub fn title(&self) -> String {
-        meter::title(&self.source, &self.account, self.meters.iter().map(|meter| meter.name.as_str()))
+        rate_limit::title(&self.source, &self.account, self.limits.iter().map(|limit| limit.name.as_str()))
     }
 }
 
-impl MeterNews {
-    /// The meter in a sentence.
+impl LimitStatus {
+    /// The limit in a sentence.
     pub fn sentence(&self) -> String {
         let name = &self.name;
         if let Some(pause) = &self.pause {
@@ -132,7 +134,7 @@ mod tests {
 
     #[test]
     fn a_meter_is_told_in_a_sentence() {
-        let mut heavy = MeterNews {
+        let mut heavy = LimitStatus {
             name: "heavy".into(),
             share: 0.8,
             per_minute: 1_920.0,
@@ -145,7 +147,7 @@ mod tests {
         assert_eq!(heavy.sentence(), "heavy: paused until it is resumed (moving house)");
         heavy.pause = Some(Pause { until: Some("2031-02-03T04:05:00Z".parse().unwrap()), why: "x".into() });
         assert_eq!(heavy.sentence(), "heavy: paused until 2031-02-03 04:05 UTC (x)");
-        let free = MeterNews { per_minute: 60.0 * UNLIMITED, pause: None, ..heavy };
+        let free = LimitStatus { per_minute: 60.0 * UNLIMITED, pause: None, ..heavy };
         assert_eq!(free.sentence(), "heavy: no limit");
     }
 }

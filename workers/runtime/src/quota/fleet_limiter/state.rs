@@ -1,4 +1,4 @@
-//! What a process knows of its part in the quota: who waits for a token, what was asked, what has come of it.
+//! State of a fleet limiter: waiting callers, sent requests, received tokens.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -6,16 +6,16 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 use crate::Failure;
-use crate::quota::clocks::Ahead;
-use crate::quota::way::Smallest;
-use crate::quota::wire::{Grant, Want};
-use crate::quota::{Account, Meter, News, Pause};
+use crate::quota::clock_offset::ClockOffset;
+use crate::quota::latency::MinRtt;
+use crate::quota::wire::{Grant, TokenRequest};
+use crate::quota::{Account, Pause, QuotaStatus, RateLimit};
 use crate::standing::Standing;
 
 /// A message that was sent so long ago is not answered any more.
 const ANSWERED: Duration = Duration::from_secs(10);
 
-/// Leave to make one call, which is good for a moment.
+/// The right to make one call within a short time.
 #[derive(Debug)]
 pub(super) struct Token {
     /// The leader's term in which it was given.
@@ -31,10 +31,10 @@ pub(super) struct Left {
     pub(super) late: bool,
 }
 
-/// How a caller is told.
+/// The channel to a waiting caller.
 pub(super) type Caller = oneshot::Sender<Result<Token, Failure>>;
 
-/// Those that wait for tokens of one meter, the next in front.
+/// The callers that wait for one limit, next first.
 #[derive(Debug)]
 struct Row {
     /// Jobs are served one after the other.
@@ -60,43 +60,48 @@ pub(super) enum Place {
 #[derive(Debug)]
 pub(super) struct State {
     rows: Vec<Row>,
-    pub(super) want: Want,
+    pub(super) request: TokenRequest,
     /// When which message was sent.
     sent: VecDeque<(u64, Instant)>,
-    /// The smallest way to the leader and back, in seconds since the beginning.
-    way: Smallest,
+    /// The minimum round-trip time to the leader; its clock is seconds since `began`.
+    way: MinRtt,
     began: Instant,
-    pub(super) news: Option<News>,
+    pub(super) status: Option<QuotaStatus>,
     /// By our clock.
     pub(super) pauses: Vec<Option<Pause>>,
     /// How far the leader's clock is ahead of ours.
-    pub(super) ahead: Ahead,
+    pub(super) offset: ClockOffset,
     /// When the leader was last heard; at first the beginning.
     pub(super) heard: Instant,
 }
 
 impl State {
     pub(super) fn new(account: &Account) -> Self {
-        let meters = account.meters.len();
-        let zero = vec![0; meters];
-        let row = |meter: &Meter| Row { is_slow: meter.is_slow(), callers: VecDeque::new() };
-        let want = Want { waiting: zero.clone(), received: zero.clone(), returned: zero, ..Want::default() };
+        let limits = account.limits.len();
+        let zero = vec![0; limits];
+        let row = |limit: &RateLimit| Row { is_slow: limit.is_slow(), callers: VecDeque::new() };
+        let request = TokenRequest {
+            waiting: zero.clone(),
+            received: zero.clone(),
+            returned: zero,
+            ..TokenRequest::default()
+        };
         Self {
-            rows: account.meters.iter().map(row).collect(),
-            want,
+            rows: account.limits.iter().map(row).collect(),
+            request,
             sent: VecDeque::new(),
-            way: Smallest::default(),
+            way: MinRtt::default(),
             began: Instant::now(),
-            news: None,
-            pauses: vec![None; meters],
-            ahead: Ahead::default(),
+            status: None,
+            pauses: vec![None; limits],
+            offset: ClockOffset::default(),
             heard: Instant::now(),
         }
     }
 
-    pub(super) fn line_up(&mut self, meter: usize, caller: Caller, place: Place) {
+    pub(super) fn line_up(&mut self, limit: usize, caller: Caller, place: Place) {
         let standing = Standing::current();
-        let Row { is_slow, callers } = &mut self.rows[meter];
+        let Row { is_slow, callers } = &mut self.rows[limit];
         let at = match place {
             Place::First => 0,
             Place::Last if *is_slow => callers.partition_point(|(other, _)| *other <= standing),
@@ -105,62 +110,62 @@ impl State {
         callers.insert(at, (standing, caller));
     }
 
-    /// All callers of a meter, who wait no longer.
-    pub(super) fn dismiss(&mut self, meter: usize) -> impl Iterator<Item = Caller> {
-        std::mem::take(&mut self.rows[meter].callers).into_iter().map(|(_, caller)| caller)
+    /// All callers of a limit, who wait no longer.
+    pub(super) fn dismiss(&mut self, limit: usize) -> impl Iterator<Item = Caller> {
+        std::mem::take(&mut self.rows[limit].callers).into_iter().map(|(_, caller)| caller)
     }
 
-    /// Brings what is wanted up to date; callers that gave up are no callers.
+    /// Updates the request; callers that gave up do not count.
     pub(super) fn count_callers(&mut self) {
-        for (row, waiting) in self.rows.iter_mut().zip(&mut self.want.waiting) {
+        for (row, waiting) in self.rows.iter_mut().zip(&mut self.request.waiting) {
             row.callers.retain(|(_, caller)| !caller.is_closed());
             *waiting = row.callers.len() as u64;
         }
-        self.want.first = self.rows.iter().map(Row::first).collect();
+        self.request.first = self.rows.iter().map(Row::first).collect();
     }
 
     /// Numbers the message that is sent now.
     pub(super) fn number(&mut self) {
-        self.want.serial += 1;
+        self.request.serial += 1;
         let way = self.way.get(self.began.elapsed().as_secs_f64());
-        self.want.way_us = way.map(|seconds| (seconds * 1e6) as u64);
-        self.sent.push_back((self.want.serial, Instant::now()));
+        self.request.min_rtt_us = way.map(|seconds| (seconds * 1e6) as u64);
+        self.sent.push_back((self.request.serial, Instant::now()));
         while self.sent.front().is_some_and(|(_, at)| at.elapsed() > ANSWERED) {
             self.sent.pop_front();
         }
     }
 
     pub(super) fn begin_term(&mut self, term: u64) {
-        if self.want.term != term {
-            self.want.term = term;
-            self.want.received.fill(0);
-            self.want.returned.fill(0);
+        if self.request.term != term {
+            self.request.term = term;
+            self.request.received.fill(0);
+            self.request.returned.fill(0);
         }
     }
 
     /// Hands tokens to callers; returns how many were left over, and whether they came too late.
     pub(super) fn hand_out(&mut self, grant: &Grant, now: Instant) -> Left {
-        let Some(received) = self.want.received.get_mut(grant.meter) else { return Left::default() };
+        let Some(received) = self.request.received.get_mut(grant.limit) else { return Left::default() };
         *received = received.saturating_add(grant.count);
         let good_until = self.good_until(grant, now).filter(|until| now <= *until);
         let mut left = grant.count;
         while let Some(good_until) = good_until
             && left > 0
         {
-            let Some((_, caller)) = self.rows[grant.meter].callers.pop_front() else { break };
+            let Some((_, caller)) = self.rows[grant.limit].callers.pop_front() else { break };
             let token = Token { term: grant.term, good_until };
             left -= u64::from(caller.send(Ok(token)).is_ok());
         }
-        let returned = &mut self.want.returned[grant.meter];
+        let returned = &mut self.request.returned[grant.limit];
         *returned = returned.saturating_add(left);
         Left { tokens: left, late: good_until.is_none() }
     }
 
     /// A token of a term was not used.
-    pub(super) fn give_back(&mut self, meter: usize, term: u64) {
+    pub(super) fn give_back(&mut self, limit: usize, term: u64) {
         // The count of an earlier term was taken over as it was: there is nobody to give back to.
-        if self.want.term == term {
-            self.want.returned[meter] += 1;
+        if self.request.term == term {
+            self.request.returned[limit] += 1;
         }
     }
 

@@ -1,4 +1,4 @@
-//! What is kept of an account's quota, and what can be ordered of whoever keeps it. Plain values with a wire form.
+//! The persisted state of an account's quota, and the commands to its leader. Plain values with a wire form.
 
 use std::collections::BTreeMap;
 
@@ -6,24 +6,24 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
-use super::{Account, News};
+use super::{Account, QuotaStatus};
 use crate::BrokerError;
 
-/// What survives everything: the day's count, and what was ordered.
+/// The persisted state: the day's count and the operator's settings.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Book {
+pub struct QuotaState {
     /// The UTC day that is counted.
     pub day: Date,
     /// Its calls, never too few: what may follow in the next moment is counted already.
     pub used: u64,
     /// Those of them that we did not count ourselves: the API said so. Other apps made them, or a count was lost.
     pub uncounted: u64,
-    /// Shares by meter, where they are not the account's.
+    /// Shares by limit, where they are not the account's.
     pub shares: BTreeMap<String, f64>,
     /// The reserve, where it is not the account's.
     pub reserve: Option<u64>,
-    /// What is paused by hand, by meter.
+    /// What is paused by hand, by limit.
     pub pauses: BTreeMap<String, Pause>,
     /// The API said that the day is spent, until then.
     pub spent_until: Option<Timestamp>,
@@ -37,7 +37,7 @@ pub struct Book {
     pub room_ms: u32,
 }
 
-impl Default for Book {
+impl Default for QuotaState {
     fn default() -> Self {
         Self {
             day: Date::ZERO,
@@ -66,8 +66,8 @@ pub struct DayCount {
     pub uncounted: u64,
 }
 
-impl Book {
-    /// The book in the hands of a process with this clock: what was measured by another says nothing of this one.
+impl QuotaState {
+    /// The state in a process with this clock: an offset that another clock measured is discarded.
     pub(super) fn on(self, clock: String) -> Self {
         let skew_ms = if self.clock == clock { self.skew_ms } else { 0 };
         Self { skew_ms, clock, ..self }
@@ -77,62 +77,64 @@ impl Book {
 /// Nothing is given out for the time being.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pause {
-    /// When it ends; `None`: when somebody says so.
+    /// When it ends; `None`: when an operator resumes.
     pub until: Option<Timestamp>,
     /// Why, in words.
     pub why: String,
 }
 
-/// What the keeper of a quota can be asked to do.
+/// A command to the leader of a quota.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "order", rename_all = "snake_case")]
-pub enum Order {
-    /// To tell how things stand.
+pub enum QuotaCommand {
+    /// Report the status.
     Show,
-    /// To share otherwise; `None` goes back to what is configured.
+    /// Set shares and reserve; `None` restores the configured value.
     Set {
-        /// Shares by meter.
+        /// Shares by limit.
         shares: BTreeMap<String, Option<f64>>,
         /// Calls of the day that are left to others; the outer `None` leaves it as it is.
         #[serde(default, with = "twice")]
         reserve: Option<Option<u64>>,
     },
-    /// To give out nothing of some meters.
+    /// Pause limits.
     Pause {
-        /// The meters.
-        meters: Vec<String>,
+        /// The limits.
+        #[serde(rename = "meters")]
+        limits: Vec<String>,
         /// Until when and why.
         pause: Pause,
     },
-    /// To go on.
+    /// Resume limits.
     Resume {
-        /// The meters.
-        meters: Vec<String>,
+        /// The limits.
+        #[serde(rename = "meters")]
+        limits: Vec<String>,
     },
-    /// To take note of what an answer's headers say.
+    /// Record what the headers of an API response say.
     Observed {
         /// Calls that the account has made on the day of the answer.
         used: Option<u64>,
         /// That day, in UTC by the API's clock, where the answer says when it was given.
         #[serde(default)]
         day: Option<Date>,
-        /// How far the API's clock is ahead of the keeper's.
+        /// How far the API's clock is ahead of the leader's.
         skew_ms: Option<i64>,
     },
-    /// To take note that the API says the day is spent.
+    /// Record that the API reports the day as spent.
     Spent {
         /// Until when, by the API's clock.
         until: Option<Timestamp>,
     },
 }
 
-/// What comes of an order.
+/// The leader's reply to a command.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Answer {
-    /// It is done, and this is how things stand.
-    Done(News),
-    /// It cannot be done.
+pub enum CommandReply {
+    /// The command is executed; the status after it.
+    Done(QuotaStatus),
+    /// The command is refused; the reason.
     Refused(String),
 }
 
@@ -151,8 +153,8 @@ mod twice {
     }
 }
 
-/// Reads what was kept of an account's quota.
-pub(super) fn read(kept: &[u8], account: &Account) -> Result<Book, BrokerError> {
+/// Reads the persisted state of an account's quota.
+pub(super) fn read(kept: &[u8], account: &Account) -> Result<QuotaState, BrokerError> {
     serde_json::from_slice(kept).map_err(|error| {
         let name = account.lead_name();
         BrokerError::Refused(format!(

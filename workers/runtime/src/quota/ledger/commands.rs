@@ -1,4 +1,4 @@
-//! What is ordered of a quota by hand: shares, the reserve, pauses. A refusal says what is wrong with the order.
+//! Commands of the operator: shares, the reserve, pauses. An error says what is wrong with the command.
 
 use std::collections::BTreeMap;
 
@@ -27,40 +27,40 @@ impl Ledger {
         }
         for (name, share) in shares {
             match share {
-                Some(share) => self.book.shares.insert(name, share),
-                None => self.book.shares.remove(&name),
+                Some(share) => self.state.shares.insert(name, share),
+                None => self.state.shares.remove(&name),
             };
         }
-        self.book.reserve = reserve.unwrap_or(self.book.reserve);
+        self.state.reserve = reserve.unwrap_or(self.state.reserve);
         Ok(())
     }
 
-    pub(super) fn pause(&mut self, meters: Vec<String>, pause: &Pause, now: Now) -> Result<(), String> {
+    pub(super) fn pause(&mut self, limits: Vec<String>, pause: &Pause, now: Now) -> Result<(), String> {
         if pause.until.is_some_and(|until| until <= now.time) {
             return Err("the pause would be over already".to_owned());
         }
-        for name in meters {
+        for name in limits {
             self.known(&name)?;
-            self.book.pauses.insert(name, pause.clone());
+            self.state.pauses.insert(name, pause.clone());
         }
         Ok(())
     }
 
-    pub(super) fn resume(&mut self, meters: Vec<String>) -> Result<(), String> {
-        for name in meters {
-            let meter = self.known(&name)?;
-            self.book.pauses.remove(&name);
-            if self.account.meters[meter].daily {
-                self.book.spent_until = None;
-                // Whoever goes on by hand knows better than the API. If not, it says so again.
-                self.book.used = self.book.used.saturating_sub(std::mem::take(&mut self.book.uncounted));
+    pub(super) fn resume(&mut self, limits: Vec<String>) -> Result<(), String> {
+        for name in limits {
+            let limit = self.known(&name)?;
+            self.state.pauses.remove(&name);
+            if self.account.limits[limit].daily {
+                self.state.spent_until = None;
+                // The operator overrides the API. If the day is still spent, the API repeats it.
+                self.state.used = self.state.used.saturating_sub(std::mem::take(&mut self.state.uncounted));
             }
         }
         Ok(())
     }
 
     fn known(&self, name: &str) -> Result<usize, String> {
-        let names = || self.account.meters.iter().map(|meter| meter.name).collect::<Vec<_>>().join(", ");
-        self.account.meter(name).ok_or_else(|| format!("there is no limit {name}: there are {}", names()))
+        let names = || self.account.limits.iter().map(|limit| limit.name).collect::<Vec<_>>().join(", ");
+        self.account.limit(name).ok_or_else(|| format!("there is no limit {name}: there are {}", names()))
     }
 }

@@ -1,11 +1,11 @@
-//! How far away the processes of a fleet are: the smallest round trip a process sees, and how much of the farthest one
-//! the leader leaves room for. Pure: the time is handed in, in seconds.
+//! Network latency of a fleet: the minimum round-trip time of a process, and the delay of tokens that the leader's rate
+//! allows for. Pure: the time is passed in, in seconds.
 
-/// A token may be this much longer under way than the smallest round trip of late.
+/// Allowed delay of a token over the recent minimum round-trip time, as a factor.
 const MARGIN: f64 = 1.5;
-/// Ways are told apart by this much: a hair's breadth is no change.
+/// Delays are rounded up to a multiple of this, in seconds: a smaller difference is no change.
 const STEP: f64 = 0.01;
-/// Seconds beyond which nobody is waited for: a process or a machine stood still, that is no way.
+/// Longest delay that is allowed for, in seconds: beyond it a process or a machine was suspended.
 const FARTHEST: f64 = 1.0;
 /// Seconds for which all ways must have been much shorter before that counts.
 const CALM: f64 = 60.0;
@@ -18,16 +18,16 @@ const TURN: f64 = 5.0;
 /// So many round trips at least: one may have been slow by chance.
 const ENOUGH: u32 = 5;
 
-/// The smallest round trip of late, as a process sees it.
+/// The recent minimum round-trip time of a process.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Smallest {
-    /// When the present turn began, the smallest of it and how many there were; then those of the turn before.
+pub(super) struct MinRtt {
+    /// When the present period began; minimum and number of round trips of this period and of the one before.
     began: f64,
     turns: [Option<(f64, u32)>; 2],
 }
 
-impl Smallest {
-    /// Takes note of a round trip of so many seconds.
+impl MinRtt {
+    /// Records a round trip, in seconds.
     pub(super) fn note(&mut self, trip: f64, now: f64) {
         self.turn(now);
         if trip > FARTHEST {
@@ -37,7 +37,7 @@ impl Smallest {
         self.turns[0] = Some((least.min(trip), count + 1));
     }
 
-    /// The smallest, if there were enough of them.
+    /// Returns the minimum, if there were enough round trips.
     pub(super) fn get(&mut self, now: f64) -> Option<f64> {
         self.turn(now);
         let seen = self.turns.iter().flatten();
@@ -55,17 +55,17 @@ impl Smallest {
     }
 }
 
-/// What the leader makes of the ways.
+/// The delay of tokens that the leader allows for.
 ///
 /// A rate that leaves room for late tokens may be lowered at any time and is raised late: as long as a token may be under
 /// way that was given out while longer ways were allowed, the rate has to leave room for it.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Way {
-    /// Seconds a token may be under way, where a meter's own room does not allow more.
+pub(super) struct LatencyAllowance {
+    /// Seconds a token may be under way, where a limit's own room does not allow more.
     pub(super) reach: f64,
     /// Seconds the rate leaves room for.
     pub(super) room: f64,
-    /// What was wanted the last time, if it was more than `reach`: a longer way counts when it is seen again.
+    /// What was wanted the last time, if it was more than `reach`: a longer delay counts when it is seen again.
     wider: Option<f64>,
     /// Since when all ways have been much shorter than `reach`.
     short_since: Option<f64>,
@@ -73,7 +73,7 @@ pub(super) struct Way {
     shortened: f64,
 }
 
-impl Way {
+impl LatencyAllowance {
     /// Goes on with the room that the last leader left.
     pub(super) fn new(room: f64) -> Self {
         let room = if room.is_finite() { room.clamp(0.0, FARTHEST) } else { 0.0 };
@@ -114,32 +114,32 @@ mod tests {
 
     #[test]
     fn the_smallest_of_late_counts_once_there_were_enough() {
-        let mut smallest = Smallest::default();
+        let mut min_rtt = MinRtt::default();
         for (number, trip) in [0.3, 0.1, 0.2, 0.4].into_iter().enumerate() {
-            smallest.note(trip, number as f64 / 10.0);
+            min_rtt.note(trip, number as f64 / 10.0);
         }
-        assert_eq!(smallest.get(0.5), None, "four are not enough");
-        smallest.note(0.5, 6.0);
-        assert_eq!(smallest.get(6.0), Some(0.1));
+        assert_eq!(min_rtt.get(0.5), None, "four are not enough");
+        min_rtt.note(0.5, 6.0);
+        assert_eq!(min_rtt.get(6.0), Some(0.1));
         for _ in 0..5 {
-            smallest.note(0.7, 11.0);
+            min_rtt.note(0.7, 11.0);
         }
-        assert_eq!(smallest.get(11.0), Some(0.5), "what was earlier is forgotten");
-        assert_eq!(smallest.get(17.0), Some(0.7));
-        assert_eq!(smallest.get(40.0), None);
+        assert_eq!(min_rtt.get(11.0), Some(0.5), "what was earlier is forgotten");
+        assert_eq!(min_rtt.get(17.0), Some(0.7));
+        assert_eq!(min_rtt.get(40.0), None);
         for _ in 0..9 {
-            smallest.note(1.1, 41.0);
+            min_rtt.note(1.1, 41.0);
         }
-        assert_eq!(smallest.get(41.0), None, "whoever stood still is not far away");
+        assert_eq!(min_rtt.get(41.0), None, "whoever stood still is not far away");
     }
 
     #[test]
     fn a_longer_way_counts_soon_and_a_shorter_one_late_and_in_two_steps() {
-        let mut way = Way::new(0.0);
-        assert!(!way.note(Some(0.9), 8.0), "once may be a stall");
-        assert!(way.note(Some(0.1), 10.0));
-        assert_eq!((way.reach, way.room), (0.15, 0.15));
-        assert!(!way.note(Some(0.099), 11.0) && !way.note(None, 12.0));
+        let mut allowance = LatencyAllowance::new(0.0);
+        assert!(!allowance.note(Some(0.9), 8.0), "once may be a stall");
+        assert!(allowance.note(Some(0.1), 10.0));
+        assert_eq!((allowance.reach, allowance.room), (0.15, 0.15));
+        assert!(!allowance.note(Some(0.099), 11.0) && !allowance.note(None, 12.0));
         for (now, changed, room) in [
             (20.0, false, 0.15),
             (79.0, false, 0.15),
@@ -147,28 +147,32 @@ mod tests {
             (143.0, false, 0.15),
             (144.0, true, 0.01),
         ] {
-            assert_eq!(way.note(Some(0.001), now), changed, "{now}");
-            assert_eq!(way.room, room, "{now}");
+            assert_eq!(allowance.note(Some(0.001), now), changed, "{now}");
+            assert_eq!(allowance.room, room, "{now}");
         }
-        assert_eq!(way.reach, 0.01);
+        assert_eq!(allowance.reach, 0.01);
     }
 
     #[test]
     fn a_way_that_is_long_again_in_between_begins_the_wait_anew() {
-        let mut way = Way::new(0.3);
-        assert!(!way.note(Some(0.01), 0.0) && !way.note(Some(0.2), 59.0) && !way.note(Some(0.01), 60.0));
-        assert!(!way.note(Some(0.01), 119.0) && way.note(Some(0.01), 120.0));
+        let mut allowance = LatencyAllowance::new(0.3);
+        assert!(
+            !allowance.note(Some(0.01), 0.0)
+                && !allowance.note(Some(0.2), 59.0)
+                && !allowance.note(Some(0.01), 60.0)
+        );
+        assert!(!allowance.note(Some(0.01), 119.0) && allowance.note(Some(0.01), 120.0));
         // Long again while the room for it is still left.
-        assert!(!way.note(Some(0.2), 130.0) && way.note(Some(0.2), 132.0));
-        assert_eq!((way.reach, way.room), (0.3, 0.3));
+        assert!(!allowance.note(Some(0.2), 130.0) && allowance.note(Some(0.2), 132.0));
+        assert_eq!((allowance.reach, allowance.room), (0.3, 0.3));
     }
 
     #[test]
     fn nobody_is_waited_for_without_end() {
-        let mut way = Way::new(f64::NAN);
-        assert_eq!(way.room, 0.0);
-        assert!(!way.note(Some(30.0), 0.0) && way.note(Some(30.0), 2.0));
-        assert_eq!((way.reach, way.room), (FARTHEST, FARTHEST));
-        assert_eq!(Way::new(9.0).room, FARTHEST);
+        let mut allowance = LatencyAllowance::new(f64::NAN);
+        assert_eq!(allowance.room, 0.0);
+        assert!(!allowance.note(Some(30.0), 0.0) && allowance.note(Some(30.0), 2.0));
+        assert_eq!((allowance.reach, allowance.room), (FARTHEST, FARTHEST));
+        assert_eq!(LatencyAllowance::new(9.0).room, FARTHEST);
     }
 }

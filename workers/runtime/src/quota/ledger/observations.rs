@@ -1,5 +1,5 @@
-//! What the API says of the account: its clock, the day's calls, that the day is spent. It is doubted where it surprises:
-//! one answer of a confused server must not hold a fleet until midnight.
+//! Observations of the API: its clock, the day's calls, that the day is spent. A surprising one counts only when it is
+//! repeated: one wrong response must not hold a fleet until midnight.
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -16,9 +16,9 @@ const ALIKE: u64 = 100;
 /// For so many seconds of a new day a count whose day is not said may be that of the old one.
 const OLD_DAY: i64 = 120;
 
-/// What the API has said once. It counts when it is said again.
+/// Observations that count only when they are repeated.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Doubts {
+pub(super) struct Unconfirmed {
     skew_ms: i64,
     /// The day's calls, and of which day.
     used: Option<(Date, u64)>,
@@ -28,36 +28,36 @@ impl Ledger {
     /// Takes note of how far the API's clock is ahead of ours. A day that ours began too early is taken back.
     pub(super) fn learn_skew(&mut self, skew_ms: Option<i64>, now: Now) {
         let Some(told) = skew_ms.filter(|skew| (-MOST_SKEW_MS..MOST_SKEW_MS).contains(skew)) else { return };
-        let is_news = told.abs_diff(self.book.skew_ms) > SKEW_MS.unsigned_abs();
-        if is_news && (told - self.doubts.skew_ms).abs() <= SKEW_MS {
-            self.book.skew_ms = if told.abs() > SKEW_MS { told } else { 0 };
+        let is_news = told.abs_diff(self.state.skew_ms) > SKEW_MS.unsigned_abs();
+        if is_news && (told - self.unconfirmed.skew_ms).abs() <= SKEW_MS {
+            self.state.skew_ms = if told.abs() > SKEW_MS { told } else { 0 };
             self.take_back(now);
             self.turn(now);
         }
-        self.doubts.skew_ms = told;
+        self.unconfirmed.skew_ms = told;
     }
 
     /// Takes note of the calls that the account has made on `day`, ours and those of others.
     pub(super) fn learn_used(&mut self, used: Option<u64>, day: Option<Date>, now: Now) {
         let begun = self.api(now.time).duration_since(self.begin()).as_secs();
-        let of_today = day.map_or(begun >= OLD_DAY, |day| day == self.book.day);
+        let of_today = day.map_or(begun >= OLD_DAY, |day| day == self.state.day);
         // More than the account may make is a mistake, and would hold the fleet all the same.
         let Some(told) = used.map(|used| used.min(self.account.per_day)).filter(|_| of_today) else { return };
-        if told <= self.book.used {
-            self.doubts.used = None;
+        if told <= self.state.used {
+            self.unconfirmed.used = None;
             return;
         }
         let alike = self.account.per_day / ALIKE + 1;
-        let again = self.doubts.used.replace((self.book.day, told));
-        if again.is_some_and(|(day, before)| day == self.book.day && before.abs_diff(told) <= alike) {
-            self.book.uncounted = self.book.uncounted.saturating_add(told - self.book.used);
-            self.book.used = told;
-            self.doubts.used = None;
+        let again = self.unconfirmed.used.replace((self.state.day, told));
+        if again.is_some_and(|(day, before)| day == self.state.day && before.abs_diff(told) <= alike) {
+            self.state.uncounted = self.state.uncounted.saturating_add(told - self.state.used);
+            self.state.used = told;
+            self.unconfirmed.used = None;
         }
     }
 
     /// Takes note that the day is spent, says the API.
     pub(super) fn spend(&mut self, until: Option<Timestamp>, now: Now) {
-        self.book.spent_until = Some(spent_until(until, self.api(now.time)));
+        self.state.spent_until = Some(spent_until(until, self.api(now.time)));
     }
 }

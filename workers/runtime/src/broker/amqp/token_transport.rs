@@ -1,4 +1,4 @@
-//! The way of tokens: what processes want goes to the leader by one queue, what they get comes back by one each.
+//! The way of tokens: what processes request goes to the leader by one queue, what they get comes back by one each.
 //!
 //! Nothing of it is kept: what is lost is said again. A token for a process that is gone comes back at once.
 
@@ -15,65 +15,65 @@ use super::own::{self, Own};
 use super::{Amqp, Lead, fault, names, topology};
 use crate::BrokerError;
 
-type Flight = Pin<Box<dyn Future<Output = lapin::Result<Confirmation>> + Send>>;
+type PendingConfirm = Pin<Box<dyn Future<Output = lapin::Result<Confirmation>> + Send>>;
 
 /// The leader's end.
-pub(crate) struct Counter {
+pub(crate) struct TokenServer {
     channel: Channel,
     names: Names,
-    wants: lapin::Consumer,
-    news: Way,
-    flying: FuturesUnordered<Flight>,
+    requests: lapin::Consumer,
+    broadcasts: Way,
+    unconfirmed: FuturesUnordered<PendingConfirm>,
 }
 
 /// What comes to the leader.
 #[derive(Debug)]
-pub(crate) enum Arrival {
-    /// What a process wants.
-    Want(Vec<u8>),
+pub(crate) enum Incoming {
+    /// What a process requests.
+    Request(Vec<u8>),
     /// Something could not be delivered: the process is gone.
     Undelivered { worker: String, body: Vec<u8> },
 }
 
 /// A process's end.
-pub(crate) struct Tap {
+pub(crate) struct TokenChannel {
     channel: Channel,
-    wants: Way,
+    requests: Way,
     own: Own,
 }
 
 impl Lead {
     /// Opens the leader's end of the way of tokens, over the leader's own connection.
-    pub(crate) async fn counter(&self) -> Result<Counter, BrokerError> {
+    pub(crate) async fn token_server(&self) -> Result<TokenServer, BrokerError> {
         let (channel, names) = (self.channel().await?, self.inner().names.clone());
-        let (wants, news) = declare(&channel, &names, self.name()).await?;
-        let wants = own::consume(&channel, wants.key).await?;
-        Ok(Counter { channel, names, wants, news, flying: FuturesUnordered::new() })
+        let (requests, broadcasts) = declare(&channel, &names, self.name()).await?;
+        let requests = own::consume(&channel, requests.key).await?;
+        Ok(TokenServer { channel, names, requests, broadcasts, unconfirmed: FuturesUnordered::new() })
     }
 }
 
 impl Amqp {
     /// Opens a process's end of the way of tokens.
-    pub(crate) async fn tap(&self, name: &str) -> Result<Tap, BrokerError> {
+    pub(crate) async fn token_channel(&self, name: &str) -> Result<TokenChannel, BrokerError> {
         let (link, names) = (&self.inner.publishing, &self.inner.names);
         let channel = link.insist(None, || link.channel()).await?;
-        let (wants, news) = declare(&channel, names, name).await?;
+        let (requests, broadcasts) = declare(&channel, names, name).await?;
         let own = Own::open(&channel, names, "tokens").await?;
-        topology::bind(&channel, own.name.clone(), news.exchange, news.key).await?;
-        Ok(Tap { channel, wants, own })
+        topology::bind(&channel, own.name.clone(), broadcasts.exchange, broadcasts.key).await?;
+        Ok(TokenChannel { channel, requests, own })
     }
 }
 
 /// The ways to the leader of a name, and to every process.
 async fn declare(channel: &Channel, names: &Names, name: &str) -> Result<(Way, Way), BrokerError> {
-    let wants = own::wants(names, name)?;
-    wants.declare(channel).await?;
-    let news = Way { exchange: names.own("news", name)?, key: ShortString::default() };
-    topology::declare_exchange(channel, news.exchange.clone(), ExchangeKind::Fanout).await?;
-    Ok((wants.way(), news))
+    let requests = own::wants(names, name)?;
+    requests.declare(channel).await?;
+    let broadcasts = Way { exchange: names.own("news", name)?, key: ShortString::default() };
+    topology::declare_exchange(channel, broadcasts.exchange.clone(), ExchangeKind::Fanout).await?;
+    Ok((requests.way(), broadcasts))
 }
 
-impl Counter {
+impl TokenServer {
     /// Sends to one process.
     pub(crate) async fn send(&mut self, worker: &str, body: &[u8]) -> Result<(), BrokerError> {
         let Some(queue) = names::short(worker) else { return Ok(()) };
@@ -83,7 +83,7 @@ impl Counter {
 
     /// Sends to every process.
     pub(crate) async fn broadcast(&mut self, body: &[u8]) -> Result<(), BrokerError> {
-        self.publish(self.news.clone(), false, body).await
+        self.publish(self.broadcasts.clone(), false, body).await
     }
 
     async fn publish(&mut self, way: Way, mandatory: bool, body: &[u8]) -> Result<(), BrokerError> {
@@ -91,25 +91,25 @@ impl Counter {
         let properties = BasicProperties::default();
         let sent = self.channel.basic_publish(way.exchange, way.key, options, body, properties).await;
         let confirm = sent.map_err(|error| fault::of(&error))?;
-        self.flying.push(Box::pin(confirm));
+        self.unconfirmed.push(Box::pin(confirm));
         Ok(())
     }
 
     /// Waits for what comes next. Safe to cancel.
-    pub(crate) async fn next(&mut self) -> Result<Arrival, BrokerError> {
+    pub(crate) async fn next(&mut self) -> Result<Incoming, BrokerError> {
         loop {
             tokio::select! {
                 biased;
-                Some(landed) = self.flying.next() => {
+                Some(confirmed) = self.unconfirmed.next() => {
                     // The library hands what came back to any confirm; where it was bound it says itself.
-                    if let Confirmation::Ack(Some(back)) = landed.map_err(|error| fault::of(&error))? {
-                        let worker = back.routing_key.to_string();
-                        return Ok(Arrival::Undelivered { worker, body: back.data.clone() });
+                    if let Confirmation::Ack(Some(returned)) = confirmed.map_err(|error| fault::of(&error))? {
+                        let worker = returned.routing_key.to_string();
+                        return Ok(Incoming::Undelivered { worker, body: returned.data.clone() });
                     }
                 }
-                arrived = self.wants.next() => {
+                arrived = self.requests.next() => {
                     return match arrived {
-                        Some(Ok(want)) => Ok(Arrival::Want(want.data)),
+                        Some(Ok(request)) => Ok(Incoming::Request(request.data)),
                         Some(Err(error)) => Err(fault::of(&error)),
                         None => Err(BrokerError::Away("it sends no more of what is wanted".to_owned())),
                     };
@@ -119,15 +119,15 @@ impl Counter {
     }
 }
 
-impl Tap {
+impl TokenChannel {
     /// The name of the process's own queue.
     pub(crate) fn name(&self) -> &str {
         self.own.name.as_str()
     }
 
-    /// Says what the process wants.
+    /// Says what the process requests.
     pub(crate) async fn send(&self, body: &[u8]) -> Result<(), BrokerError> {
-        let Way { exchange, key } = self.wants.clone();
+        let Way { exchange, key } = self.requests.clone();
         let (options, properties) = (BasicPublishOptions::default(), BasicProperties::default());
         let sent = self.channel.basic_publish(exchange, key, options, body, properties);
         sent.await.map(drop).map_err(|error| fault::of(&error))
@@ -136,7 +136,7 @@ impl Tap {
     /// Waits for what the leader says. Safe to cancel.
     pub(crate) async fn next(&mut self) -> Result<Vec<u8>, BrokerError> {
         match self.own.arriving.next().await {
-            Some(Ok(note)) => Ok(note.data),
+            Some(Ok(message)) => Ok(message.data),
             Some(Err(error)) => Err(fault::of(&error)),
             None => Err(BrokerError::Away("it sends no more tokens".to_owned())),
         }

@@ -1,6 +1,6 @@
-//! A process's part in the fleet's quota: says what it wants, hands on what it gets, and throws away what is too old.
+//! The limiter of a process in a fleet: requests tokens from the leader, hands them to callers, discards expired ones.
 //!
-//! How old a token is needs no common clock: the leader says which of our messages it had read, and how long before.
+//! The age of a token needs no common clock: a grant names our last request that the leader had read, and how long ago.
 
 mod state;
 
@@ -13,15 +13,15 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
 use self::state::{Place, State, Token};
-use super::clocks::Ahead;
-use super::wire::Note;
-use super::{Account, News, Order, Pause, ledger};
+use super::clock_offset::ClockOffset;
+use super::wire::LeaderMessage;
+use super::{Account, Pause, QuotaCommand, QuotaStatus, ledger};
 use crate::broker::amqp::{self, Amqp};
 use crate::{BrokerError, Failure, calls, clock};
 
-/// How often it is said what is wanted while nothing changes.
+/// Interval of requests while nothing changes.
 const AGAIN: Duration = Duration::from_millis(700);
-/// How long a caller waits while nobody answers for the quota.
+/// How long a caller waits without a message of the leader.
 const SILENCE: Duration = Duration::from_secs(60);
 /// How long a caller waits for its turn: far below the half hour after which RabbitMQ takes its job away.
 const PATIENCE: Duration = Duration::from_secs(600);
@@ -32,35 +32,35 @@ const RECONNECT: Duration = Duration::from_millis(100);
 /// A broker that refuses is asked again after this time.
 const REFUSED: Duration = Duration::from_secs(15);
 
-/// An account's quota, as a process of the fleet sees it.
+/// Limits the calls of one process to what the leader grants.
 #[derive(Debug)]
-pub(crate) struct Tap {
+pub(crate) struct FleetLimiter {
     account: Account,
     state: Mutex<State>,
     changed: Notify,
 }
 
-impl Tap {
+impl FleetLimiter {
     pub(crate) fn new(account: Account) -> Self {
         let state = State::new(&account);
         Self { account, state: Mutex::new(state), changed: Notify::new() }
     }
 
-    /// Waits for a token. Safe to cancel: one that comes nevertheless is given back, or counted without a call.
-    pub(crate) async fn acquire(&self, meter: usize) -> Result<(), Failure> {
-        if let Some(held) = self.held(meter) {
+    /// Waits for a token. Cancel safe: a token that arrives afterwards is returned, or counted without a call.
+    pub(crate) async fn acquire(&self, limit: usize) -> Result<(), Failure> {
+        if let Some(held) = self.held(limit) {
             return Err(held);
         }
         let (begin, mut place) = (Instant::now(), Place::Last);
         loop {
-            let token = self.token(meter, place, begin).await?;
+            let token = self.token(limit, place, begin).await?;
             if Instant::now() <= token.good_until {
                 return Ok(());
             }
             // The machine had no time for this task since the token came. A call as late as that would come on top of
             // those of the next moment.
-            self.state().give_back(meter, token.term);
-            self.count_late(meter, 1);
+            self.state().give_back(limit, token.term);
+            self.count_late(limit, 1);
             if begin.elapsed() >= PATIENCE {
                 return Err(self.later("its tokens come too late".to_owned()));
             }
@@ -68,16 +68,16 @@ impl Tap {
         }
     }
 
-    fn count_late(&self, meter: usize, tokens: u64) {
-        if let Some(meter) = self.account.meters.get(meter) {
-            calls::late(self.account.source, meter.name, tokens);
+    fn count_late(&self, limit: usize, tokens: u64) {
+        if let Some(limit) = self.account.limits.get(limit) {
+            calls::late(self.account.source, limit.name, tokens);
         }
     }
 
     /// Waits for what is handed to a caller that began to wait at `begin`.
-    async fn token(&self, meter: usize, place: Place, begin: Instant) -> Result<Token, Failure> {
+    async fn token(&self, limit: usize, place: Place, begin: Instant) -> Result<Token, Failure> {
         let (caller, token) = oneshot::channel();
-        self.state().line_up(meter, caller, place);
+        self.state().line_up(limit, caller, place);
         self.changed.notify_one();
         let leave = Leave(self);
         tokio::pin!(token);
@@ -89,7 +89,7 @@ impl Tap {
             }
             let silence = self.state().heard.elapsed();
             if silence >= SILENCE && begin.elapsed() >= SILENCE {
-                let why = format!("no process answers for its quota for {} s", silence.as_secs());
+                let why = format!("no leader of its quota answers for {} s", silence.as_secs());
                 return Err(self.later(why));
             }
             if begin.elapsed() >= PATIENCE {
@@ -105,45 +105,45 @@ impl Tap {
         Failure::hold(until, format!("{}: {why}", self.account.title()))
     }
 
-    /// The hold on a meter, if it is on one.
-    pub(crate) fn held(&self, meter: usize) -> Option<Failure> {
+    /// Returns the hold on a limit, if it is paused.
+    pub(crate) fn held(&self, limit: usize) -> Option<Failure> {
         let mut state = self.state();
         let over = |pause: &Pause| pause.until.is_some_and(|until| until <= clock::now());
-        state.pauses[meter] = state.pauses[meter].take().filter(|pause| !over(pause));
-        state.pauses[meter].as_ref().map(|pause| ledger::hold(&self.account, meter, pause))
+        state.pauses[limit] = state.pauses[limit].take().filter(|pause| !over(pause));
+        state.pauses[limit].as_ref().map(|pause| ledger::hold(&self.account, limit, pause))
     }
 
-    /// Tells the leader with the next message.
-    pub(crate) fn tell(&self, order: Order) {
-        self.state().want.orders.push(order);
+    /// Sends a command to the leader with the next request.
+    pub(crate) fn tell(&self, command: QuotaCommand) {
+        self.state().request.commands.push(command);
         self.changed.notify_one();
     }
 
     /// The API says that the day is spent: nothing more is asked for until the leader says otherwise.
-    pub(crate) fn spent(&self, meter: usize, until: Option<Timestamp>) -> Failure {
+    pub(crate) fn spent(&self, limit: usize, until: Option<Timestamp>) -> Failure {
         let api = {
             let state = self.state();
-            state.ahead.and(state.news.as_ref().map_or(0, |news| news.skew_ms))
+            state.offset.plus(state.status.as_ref().map_or(0, |status| status.skew_ms))
         };
-        let until_there = super::spent_until(until, api.there(clock::now()));
+        let until_there = super::spent_until(until, api.to_remote(clock::now()));
         let why = "daily limit, spent says the API".to_owned();
-        let pause = Pause { until: Some(api.here(until_there)), why };
-        let held = ledger::hold(&self.account, meter, &pause);
-        self.tell(Order::Spent { until });
+        let pause = Pause { until: Some(api.to_local(until_there)), why };
+        let held = ledger::hold(&self.account, limit, &pause);
+        self.tell(QuotaCommand::Spent { until });
         held
     }
 
     /// A time of this machine by the leader's clock, as far as that is known.
-    pub(crate) fn keepers_time(&self, here: Timestamp) -> Timestamp {
-        self.state().ahead.there(here)
+    pub(crate) fn leader_time(&self, here: Timestamp) -> Timestamp {
+        self.state().offset.to_remote(here)
     }
 
-    /// How things stand, as far as it was told.
-    pub(crate) fn news(&self) -> Option<News> {
-        self.state().news.clone()
+    /// Returns the leader's last status.
+    pub(crate) fn status(&self) -> Option<QuotaStatus> {
+        self.state().status.clone()
     }
 
-    /// Speaks with the leader until `stop`.
+    /// Exchanges messages with the leader until `stop`.
     pub(crate) async fn run(&self, amqp: &Amqp, stop: &CancellationToken) {
         while let Some(ended) = stop.run_until_cancelled(self.session(amqp)).await {
             let pause = match ended {
@@ -164,95 +164,95 @@ impl Tap {
     }
 
     async fn session(&self, amqp: &Amqp) -> Result<(), BrokerError> {
-        let mut line = amqp.tap(&self.account.lead_name()).await?;
-        self.begin(line.name());
+        let mut channel = amqp.token_channel(&self.account.lead_name()).await?;
+        self.begin(channel.name());
         let mut again = tokio::time::interval(AGAIN);
         loop {
             tokio::select! {
-                note = line.next() => self.take(&note?),
-                () = self.changed.notified() => self.say(&line, true).await?,
-                _ = again.tick() => self.say(&line, false).await?,
+                note = channel.next() => self.take(&note?),
+                () = self.changed.notified() => self.say(&channel, true).await?,
+                _ = again.tick() => self.say(&channel, false).await?,
             }
         }
     }
 
     fn begin(&self, name: &str) {
         let mut state = self.state();
-        name.clone_into(&mut state.want.worker);
+        name.clone_into(&mut state.request.worker);
     }
 
-    /// Says what is wanted; without `news` only if anything is.
-    async fn say(&self, line: &amqp::Tap, news: bool) -> Result<(), BrokerError> {
-        let (body, orders) = {
+    /// Says what is wanted; without `status` only if anything is.
+    async fn say(&self, channel: &amqp::TokenChannel, status: bool) -> Result<(), BrokerError> {
+        let (body, commands) = {
             let mut state = self.state();
             state.count_callers();
-            if !news && state.want.waiting.iter().all(|waiting| *waiting == 0) {
+            if !status && state.request.waiting.iter().all(|waiting| *waiting == 0) {
                 return Ok(());
             }
             state.number();
-            let body = serde_json::to_vec(&state.want);
+            let body = serde_json::to_vec(&state.request);
             let body = body.map_err(|error| BrokerError::Refused(format!("what is wanted: {error}")))?;
-            (body, std::mem::take(&mut state.want.orders))
+            (body, std::mem::take(&mut state.request.commands))
         };
-        let sent = line.send(&body).await;
+        let sent = channel.send(&body).await;
         if sent.is_err() {
             // What the API said of the day goes with the next message, before what it said since.
-            self.state().want.orders.splice(0..0, orders);
+            self.state().request.commands.splice(0..0, commands);
         }
         sent
     }
 
-    /// Takes in what the leader says.
+    /// Handles a message of the leader.
     pub(super) fn take(&self, note: &[u8]) {
         let now = Instant::now();
-        let Ok(note) = serde_json::from_slice::<Note>(note) else {
+        let Ok(note) = serde_json::from_slice::<LeaderMessage>(note) else {
             return debug!("the leader of the quota says what cannot be read: is it of another version?");
         };
         let mut state = self.state();
         state.heard = now;
         match note {
-            Note::Grant(grant) => {
+            LeaderMessage::Grant(grant) => {
                 state.begin_term(grant.term);
                 let left = state.hand_out(&grant, now);
                 drop(state);
                 if left.late {
-                    self.count_late(grant.meter, left.tokens);
+                    self.count_late(grant.limit, left.tokens);
                 }
                 if left.tokens > 0 {
                     self.changed.notify_one();
                 }
             }
-            Note::Term(term) => {
+            LeaderMessage::Term(term) => {
                 state.begin_term(term);
                 drop(state);
                 self.changed.notify_one();
             }
-            Note::News(news) => {
-                clock::heard(clock::Peer::Leader, news.at);
-                let ahead = Ahead::of(news.at, clock::now());
-                state.ahead = ahead;
-                for (meter, told) in news.meters.iter().enumerate().take(self.account.meters.len()) {
+            LeaderMessage::Status(status) => {
+                clock::heard(clock::Peer::Leader, status.at);
+                let offset = ClockOffset::between(status.at, clock::now());
+                state.offset = offset;
+                for (limit, told) in status.limits.iter().enumerate().take(self.account.limits.len()) {
                     let by_our_clock = |pause: &Pause| Pause {
-                        until: pause.until.map(|until| ahead.here(until)),
+                        until: pause.until.map(|until| offset.to_local(until)),
                         why: pause.why.clone(),
                     };
-                    state.pauses[meter] = told.pause.as_ref().map(by_our_clock);
-                    if let Some(pause) = &state.pauses[meter] {
-                        let held = ledger::hold(&self.account, meter, pause);
-                        for caller in state.dismiss(meter) {
-                            // Whoever is gone need not be told.
+                    state.pauses[limit] = told.pause.as_ref().map(by_our_clock);
+                    if let Some(pause) = &state.pauses[limit] {
+                        let held = ledger::hold(&self.account, limit, pause);
+                        for caller in state.dismiss(limit) {
+                            // A caller that is gone needs no error.
                             let _ = caller.send(Err(held.clone()));
                         }
                     }
                 }
-                state.news = Some(*news);
+                state.status = Some(*status);
             }
         }
     }
 
     fn close(&self) {
         let mut state = self.state();
-        (0..self.account.meters.len()).for_each(|meter| drop(state.dismiss(meter)));
+        (0..self.account.limits.len()).for_each(|limit| drop(state.dismiss(limit)));
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -260,8 +260,8 @@ impl Tap {
     }
 }
 
-/// A caller that gave up while it waited: the leader is told that there is one less.
-struct Leave<'a>(&'a Tap);
+/// Reports to the leader that a waiting caller gave up.
+struct Leave<'a>(&'a FleetLimiter);
 
 impl Drop for Leave<'_> {
     fn drop(&mut self) {

@@ -1,4 +1,4 @@
-//! Gives out tokens inside one process: first come, first served, by the ledger's leave.
+//! Grants tokens inside one process, first come, first served; the ledger decides.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -6,87 +6,87 @@ use std::time::Instant;
 use tokio::sync::{Mutex as Turn, Notify};
 
 use super::ledger::{self, Draw, Ledger, Now};
-use super::{Account, Book, News, Order};
+use super::{Account, QuotaCommand, QuotaState, QuotaStatus};
 use crate::{Failure, clock};
 
 /// An account's quota in this process.
 #[derive(Debug)]
-pub(crate) struct Till {
+pub(crate) struct LocalLimiter {
     ledger: Mutex<Ledger>,
-    /// Held while waiting: they are the queues. Without them every waiter would wake for every token.
+    /// One queue of waiters per limit. Without them every waiter would wake for every token.
     turns: Vec<Turn<()>>,
     changed: Notify,
     began: Instant,
 }
 
-impl Till {
-    /// Goes on with what was kept.
-    pub(crate) fn new(account: Account, book: Book) -> Self {
-        Self::with(|now| Ledger::new(account, book, now))
+impl LocalLimiter {
+    /// Continues with a persisted state.
+    pub(crate) fn new(account: Account, state: QuotaState) -> Self {
+        Self::with(|now| Ledger::new(account, state, now))
     }
 
-    /// Begins anew, for a process of its own: nothing is kept.
-    pub(crate) fn unkept(account: Account) -> Self {
-        Self::with(|now| Ledger::unkept(account, now))
+    /// Starts with an empty state that is never persisted.
+    pub(crate) fn in_memory(account: Account) -> Self {
+        Self::with(|now| Ledger::in_memory(account, now))
     }
 
     fn with(ledger: impl FnOnce(Now) -> Ledger) -> Self {
         let ledger = ledger(Now { seconds: 0.0, time: clock::now() });
-        let turns = ledger.account().meters.iter().map(|_| Turn::new(())).collect();
+        let turns = ledger.account().limits.iter().map(|_| Turn::new(())).collect();
         Self { ledger: Mutex::new(ledger), turns, changed: Notify::new(), began: Instant::now() }
     }
 
-    /// Waits for a token. Cancelling it gives the place away, nothing else.
-    pub(crate) async fn acquire(&self, meter: usize) -> Result<(), Failure> {
-        let _turn = self.turns[meter].lock().await;
+    /// Waits for a token. Cancel safe: the caller loses only its position in the queue.
+    pub(crate) async fn acquire(&self, limit: usize) -> Result<(), Failure> {
+        let _turn = self.turns[limit].lock().await;
         loop {
             let changed = self.changed.notified();
             tokio::pin!(changed);
-            // Registered before the look, so that no change in between is missed.
+            // Registered before the draw, so that no change in between is missed.
             changed.as_mut().enable();
-            let draw = self.ledger().draw(meter, self.now());
+            let draw = self.ledger().draw(limit, self.now());
             match draw {
                 Draw::Granted => return Ok(()),
                 // Either way we look again.
                 Draw::Wait(wait) => _ = tokio::time::timeout(wait, changed).await,
-                Draw::Unkept => changed.await,
-                Draw::Held(pause) => return Err(self.hold(meter, &pause)),
+                Draw::NeedsPersist => changed.await,
+                Draw::Held(pause) => return Err(self.hold(limit, &pause)),
             }
         }
     }
 
-    /// Does what is ordered; whoever waits looks again.
-    pub(crate) fn obey(&self, order: Order) -> Result<(), String> {
-        let done = self.ledger().obey(order, self.now());
+    /// Executes a command and wakes all waiters.
+    pub(crate) fn execute(&self, command: QuotaCommand) -> Result<(), String> {
+        let done = self.ledger().execute(command, self.now());
         self.changed.notify_waiters();
         done
     }
 
-    /// The hold on a meter, if it is on one.
-    pub(crate) fn held(&self, meter: usize) -> Option<Failure> {
-        let news = self.news(0);
-        let pause = news.meters.get(meter)?.pause.as_ref()?;
-        Some(self.hold(meter, pause))
+    /// Returns the hold on a limit, if it is paused.
+    pub(crate) fn held(&self, limit: usize) -> Option<Failure> {
+        let status = self.status(0);
+        let pause = status.limits.get(limit)?.pause.as_ref()?;
+        Some(self.hold(limit, pause))
     }
 
-    pub(crate) fn news(&self, waiting: u64) -> News {
-        self.ledger().news(waiting, self.now())
+    pub(crate) fn status(&self, waiting: u64) -> QuotaStatus {
+        self.ledger().status(waiting, self.now())
     }
 
-    /// What has to be kept now, if anything.
-    pub(crate) fn to_keep(&self) -> Option<Book> {
+    /// Returns the state if it must be persisted now.
+    pub(crate) fn to_persist(&self) -> Option<QuotaState> {
         let mut ledger = self.ledger();
-        let book = ledger.to_keep()?;
-        ledger.keeping();
-        Some(book)
+        let state = ledger.to_persist()?;
+        ledger.persisting();
+        Some(state)
     }
 
     /// How keeping ended.
-    pub(crate) fn has_kept(&self, book: &Book, safely: bool) {
+    pub(crate) fn persisted(&self, state: &QuotaState, safely: bool) {
         if safely {
-            self.ledger().has_kept(book);
+            self.ledger().persisted(state);
         } else {
-            self.ledger().has_not_kept();
+            self.ledger().persist_failed();
         }
         self.changed.notify_waiters();
     }
@@ -100,8 +100,8 @@ impl Till {
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn hold(&self, meter: usize, pause: &super::Pause) -> Failure {
-        ledger::hold(self.ledger().account(), meter, pause)
+    fn hold(&self, limit: usize, pause: &super::Pause) -> Failure {
+        ledger::hold(self.ledger().account(), limit, pause)
     }
 }
 
@@ -111,15 +111,20 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::quota::{Meter, Pause};
+    use crate::quota::{Pause, RateLimit};
 
     fn account(per_window: f64) -> Account {
-        let meter =
-            Meter { name: "heavy", per_window, window: Duration::from_secs(1), daily: true, strict: true };
+        let limit = RateLimit {
+            name: "heavy",
+            per_window,
+            window: Duration::from_secs(1),
+            daily: true,
+            strict: true,
+        };
         Account {
             source: "zoom",
             label: "main".into(),
-            meters: vec![meter],
+            limits: vec![limit],
             share: 0.8,
             per_day: 10_000_000,
             reserve: 0,
@@ -129,15 +134,15 @@ mod tests {
     /// Many callers at 3,200 calls a second in real time: no window of a second is over quota.
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn the_rate_is_never_exceeded() {
-        let till = Arc::new(Till::unkept(account(4_000.0)));
+        let limiter = Arc::new(LocalLimiter::in_memory(account(4_000.0)));
         let begin = Instant::now();
         let callers: Vec<_> = (0..32)
             .map(|_| {
-                let till = Arc::clone(&till);
+                let limiter = Arc::clone(&limiter);
                 tokio::spawn(async move {
                     let mut passed = Vec::new();
                     while begin.elapsed() < Duration::from_millis(2_500) {
-                        till.acquire(0).await.unwrap();
+                        limiter.acquire(0).await.unwrap();
                         passed.push(begin.elapsed().as_secs_f64());
                     }
                     passed
@@ -156,19 +161,19 @@ mod tests {
 
     #[tokio::test]
     async fn a_pause_reaches_those_who_wait() {
-        let till = Arc::new(Till::unkept(account(0.01)));
+        let limiter = Arc::new(LocalLimiter::in_memory(account(0.01)));
         let waiting = tokio::spawn({
-            let till = Arc::clone(&till);
-            async move { till.acquire(0).await }
+            let limiter = Arc::clone(&limiter);
+            async move { limiter.acquire(0).await }
         });
         tokio::task::yield_now().await;
         let pause = Pause { until: None, why: "moving house".into() };
-        till.obey(Order::Pause { meters: vec!["heavy".into()], pause }).unwrap();
+        limiter.execute(QuotaCommand::Pause { limits: vec!["heavy".into()], pause }).unwrap();
         let held = tokio::time::timeout(Duration::from_secs(20), waiting).await.expect("told at once");
         let Err(Failure::Hold { until: None, why, .. }) = held.unwrap() else { panic!("not held") };
         assert!(why.contains("moving house"), "{why}");
-        assert!(till.held(0).is_some());
-        till.obey(Order::Resume { meters: vec!["heavy".into()] }).unwrap();
-        assert_eq!(till.held(0), None);
+        assert!(limiter.held(0).is_some());
+        limiter.execute(QuotaCommand::Resume { limits: vec!["heavy".into()] }).unwrap();
+        assert_eq!(limiter.held(0), None);
     }
 }

@@ -1,5 +1,5 @@
-//! Two machines have two clocks. What is told from one to the other in times of day is read with what is known of how
-//! far the one is ahead. Must not know what the times are for.
+//! The offset between the clocks of two machines, and conversion of times of day between them. Independent of the
+//! meaning of these times.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -8,29 +8,29 @@ const ALIKE_MS: i64 = 2_000;
 
 /// How far the clock of another process is ahead of ours.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Ahead {
+pub(crate) struct ClockOffset {
     ms: i64,
 }
 
-impl Ahead {
+impl ClockOffset {
     /// The other clock showed `there` when ours showed `here`: less the message's way, which is short beside what
     /// matters.
-    pub(crate) fn of(there: Timestamp, here: Timestamp) -> Self {
+    pub(crate) fn between(there: Timestamp, here: Timestamp) -> Self {
         Self { ms: there.as_millisecond().saturating_sub(here.as_millisecond()) }
     }
 
-    /// One that is ahead by so much more.
-    pub(crate) fn and(self, ms: i64) -> Self {
+    /// Adds milliseconds to the offset.
+    pub(crate) fn plus(self, ms: i64) -> Self {
         Self { ms: self.ms.saturating_add(ms) }
     }
 
     /// A time of ours by the other clock.
-    pub(crate) fn there(self, here: Timestamp) -> Timestamp {
+    pub(crate) fn to_remote(self, here: Timestamp) -> Timestamp {
         here.checked_add(SignedDuration::from_millis(self.ms)).unwrap_or(here)
     }
 
     /// A time of the other clock by ours, in whole seconds off; the same where the clocks agree.
-    pub(crate) fn here(self, there: Timestamp) -> Timestamp {
+    pub(crate) fn to_local(self, there: Timestamp) -> Timestamp {
         let off = if self.ms.unsigned_abs() < ALIKE_MS.unsigned_abs() {
             0
         } else {
@@ -42,7 +42,7 @@ impl Ahead {
 
 /// What tells one clock from another: all processes of a running kernel share one, containers, too. Empty where nothing
 /// tells.
-pub(crate) fn whose() -> String {
+pub(crate) fn clock_id() -> String {
     let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
     boot.trim().to_owned()
 }
@@ -61,9 +61,10 @@ mod tests {
             ("2026-01-02T12:00:00.2Z", "2026-01-02T11:00:00.5Z"),
             ("2026-01-02T10:00:00.2Z", "2026-01-02T11:00:00.5Z"),
         ] {
-            let ahead = Ahead::of(time(there), time(here));
-            assert_eq!(ahead.there(time(here)), time(there));
-            let off = time("2026-01-03T00:00:00Z").duration_since(ahead.here(time("2026-01-03T00:00:00Z")));
+            let offset = ClockOffset::between(time(there), time(here));
+            assert_eq!(offset.to_remote(time(here)), time(there));
+            let off =
+                time("2026-01-03T00:00:00Z").duration_since(offset.to_local(time("2026-01-03T00:00:00Z")));
             assert_eq!(off.as_secs().abs(), 3_600);
             assert_eq!(off.subsec_nanos(), 0, "nobody wants to read of fractions");
         }
@@ -71,15 +72,18 @@ mod tests {
 
     #[test]
     fn clocks_that_agree_leave_times_as_they_are() {
-        let ahead = Ahead::of(time("2026-01-02T12:00:00Z"), time("2026-01-02T12:00:01.4Z"));
-        assert_eq!(ahead.here(time("2026-01-03T00:00:00Z")), time("2026-01-03T00:00:00Z"));
-        assert_eq!(ahead.and(3_600_000).here(time("2026-01-03T01:00:00Z")), time("2026-01-03T00:00:01Z"));
+        let offset = ClockOffset::between(time("2026-01-02T12:00:00Z"), time("2026-01-02T12:00:01.4Z"));
+        assert_eq!(offset.to_local(time("2026-01-03T00:00:00Z")), time("2026-01-03T00:00:00Z"));
+        assert_eq!(
+            offset.plus(3_600_000).to_local(time("2026-01-03T01:00:00Z")),
+            time("2026-01-03T00:00:01Z")
+        );
     }
 
     #[test]
     fn what_cannot_be_shown_by_the_other_clock_is_left_as_it_is() {
-        let ahead = Ahead::of(time("2026-01-02T12:00:00Z"), time("2026-01-02T11:00:00Z"));
-        assert_eq!(ahead.there(Timestamp::MAX), Timestamp::MAX);
-        assert_eq!(ahead.here(Timestamp::MIN), Timestamp::MIN);
+        let offset = ClockOffset::between(time("2026-01-02T12:00:00Z"), time("2026-01-02T11:00:00Z"));
+        assert_eq!(offset.to_remote(Timestamp::MAX), Timestamp::MAX);
+        assert_eq!(offset.to_local(Timestamp::MIN), Timestamp::MIN);
     }
 }
