@@ -13,7 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 use messages::opencast::{ActionsContext, Task};
 use messages::{Cause, CauseClass, Mpid, RawKind};
 use opencast_wire::{Action, Fault, Page, actions};
-use runtime::errand::Raw;
+use runtime::job_context::Raw;
 use runtime::{Failure, clock};
 use serde_json::value::RawValue;
 use tracing::{info, warn};
@@ -27,7 +27,7 @@ use crate::episodes::Lookup;
 use crate::probe::{Dialect, Rights};
 use crate::reading::hash;
 use crate::window;
-use crate::worker::Errand;
+use crate::worker::OpencastContext;
 use crate::{daily, episodes, windowed};
 
 /// Maximum readings of an unordered list.
@@ -71,44 +71,44 @@ impl Tally {
 /// Reads the date, or its actions after `since`. A settled date is always read completely, because its receipt is
 /// final. Without user tracking, plans the catalogue of episodes if `or_catalogue` is set.
 pub(crate) async fn fetch(
-    errand: &mut Errand<'_>,
+    ctx: &mut OpencastContext<'_>,
     date: Date,
     since: Option<Timestamp>,
     or_catalogue: bool,
 ) -> Result<(), Refusal> {
-    let (opencast, now) = (errand.opencast, clock::now());
+    let (opencast, now) = (ctx.opencast, clock::now());
     window::check(date, &opencast.timezone, now).map_err(Failure::reject)?;
     let since = since.filter(|_| !window::is_settled(date, &opencast.timezone, now));
-    let dialect = match find_dialect(errand, date).await {
+    let dialect = match find_dialect(ctx, date).await {
         Err(Refusal { reason: Reason::Absent, failure: Failure::Reject { cause } }) => {
             if or_catalogue {
                 let date = TimeZone::UTC.to_datetime(now).date();
-                errand.plan("catalogue", vec![Task::Catalogue { date }]).await?;
+                ctx.plan("catalogue", vec![Task::Catalogue { date }]).await?;
             }
-            return Ok(errand.errand.finish_without(cause).await?);
+            return Ok(ctx.base.finish_without(cause).await?);
         }
         found => found?,
     };
     let tally = match dialect {
-        Some(Dialect::Dce { counts }) => windowed::read(errand, date, since, counts).await,
-        Some(Dialect::Upstream) => daily::read(errand, date, true).await,
-        None => daily::read(errand, date, false).await,
+        Some(Dialect::Dce { counts }) => windowed::read(ctx, date, since, counts).await,
+        Some(Dialect::Upstream) => daily::read(ctx, date, true).await,
+        None => daily::read(ctx, date, false).await,
     };
     let Tally { promised, got, doubt } = tally.map_err(|refusal| forget(opencast, refusal))?;
-    tell_unseen(errand, got).await;
+    tell_unseen(ctx, got).await;
     let is_short = promised.is_none_or(|promised| got < promised);
-    match doubt.or_else(|| unanswered(errand).filter(|_| !is_short)) {
-        Some(doubt) => errand.errand.finish_with(promised, got, None, Some(doubt)).await?,
-        None => errand.errand.finish(promised, got, None).await?,
+    match doubt.or_else(|| unanswered(ctx).filter(|_| !is_short)) {
+        Some(doubt) => ctx.base.finish_with(promised, got, None, Some(doubt)).await?,
+        None => ctx.base.finish(promised, got, None).await?,
     }
-    info!(job.id = %errand.job.id, got, "fetched {got} user actions of {date}");
+    info!(job.id = %ctx.job.id, got, "fetched {got} user actions of {date}");
     Ok(())
 }
 
 /// Returns the server's dialect. A starting node may lack user tracking, so the job is deferred until the absence has
 /// lasted. Then it is logged once per process, and the receipt of each job contains it; other jobs continue.
-async fn find_dialect(errand: &mut Errand<'_>, date: Date) -> Result<Option<Dialect>, Refusal> {
-    let (opencast, calls) = (errand.opencast, errand.errand.calls());
+async fn find_dialect(ctx: &mut OpencastContext<'_>, date: Date) -> Result<Option<Dialect>, Refusal> {
+    let (opencast, calls) = (ctx.opencast, ctx.base.calls());
     let found = opencast.find_dialect(date, calls).await;
     if let Some(found) = opencast.unless_absent(found, calls).await? {
         opencast.saw_tracking();
@@ -126,12 +126,12 @@ async fn find_dialect(errand: &mut Errand<'_>, date: Date) -> Result<Option<Dial
 }
 
 /// Adds the finding about actions whose episodes searches do not show.
-async fn tell_unseen(errand: &mut Errand<'_>, got: u64) {
-    if errand.unseen.is_empty() {
+async fn tell_unseen(ctx: &mut OpencastContext<'_>, got: u64) {
+    if ctx.unseen.is_empty() {
         return;
     }
     // A failure of this call must not fail the date.
-    let rights = errand.opencast.look_up_rights(errand.errand.calls()).await;
+    let rights = ctx.opencast.look_up_rights(ctx.base.calls()).await;
     let why = match rights.unwrap_or(Rights::Unknown) {
         Rights::All => "they were deleted, or are not published",
         Rights::Some => {
@@ -139,17 +139,17 @@ async fn tell_unseen(errand: &mut Errand<'_>, got: u64) {
         }
         Rights::Unknown => "they were deleted, are not published, or are not for this user to see",
     };
-    let (actions, episodes) = (errand.unseen.len(), errand.unseen.values().collect::<BTreeSet<_>>().len());
+    let (actions, episodes) = (ctx.unseen.len(), ctx.unseen.values().collect::<BTreeSet<_>>().len());
     let (of, are) =
         if episodes == 1 { ("1 episode", "is") } else { (&*format!("{episodes} episodes"), "are") };
     let text = format!("{actions} of {got} actions belong to {of} that {are} not visible in /search: {why}");
-    errand.errand.find("episodes-not-visible", text);
+    ctx.base.find("episodes-not-visible", text);
 }
 
 /// Returns why a date with all its actions is incomplete: some lack the facts of their episodes.
-fn unanswered(errand: &Errand<'_>) -> Option<Cause> {
-    let (mpid, cause) = errand.unanswered.first_key_value()?;
-    let others = if errand.unanswered.len() > 1 { " and others" } else { "" };
+fn unanswered(ctx: &OpencastContext<'_>) -> Option<Cause> {
+    let (mpid, cause) = ctx.unanswered.first_key_value()?;
+    let others = if ctx.unanswered.len() > 1 { " and others" } else { "" };
     let text = format!("all actions came, but nothing of episode {mpid}{others}: {}", cause.text);
     Some(Cause::new(cause.class, text))
 }
@@ -179,23 +179,23 @@ pub(crate) fn identify(row: &RawValue) -> (u64, Option<Timestamp>) {
 
 /// Sends a page as received, with the facts of the episodes it names.
 pub(crate) async fn send_page(
-    errand: &mut Errand<'_>,
+    ctx: &mut OpencastContext<'_>,
     date: Date,
     part: &str,
     answer: &Answer,
     page: &Page<'_>,
 ) -> Result<(), Refusal> {
     let rows: Vec<_> = page.rows.iter().filter_map(|row| Action::read(row).ok()).collect();
-    if let Some(cause) = zone_fault(&rows, errand.opencast) {
+    if let Some(cause) = zone_fault(&rows, ctx.opencast) {
         // The zone matched for other dates, so only the time zone databases may differ about the past.
-        return Err(match errand.opencast.agreed_on_zone() {
+        return Err(match ctx.opencast.agreed_on_zone() {
             true => Refusal::retry(Reason::Other, CauseClass::BadShape, cause),
             false => Failure::Halt { cause }.into(),
         });
     }
-    if are_of_another_date(&rows, date, &errand.opencast.timezone) {
+    if are_of_another_date(&rows, date, &ctx.opencast.timezone) {
         // The server may have changed while the process runs, so the dialect is detected again.
-        errand.opencast.decide(None);
+        ctx.opencast.decide(None);
         let text = format!("{} hands out actions of other dates than {date}", Endpoint::Actions.name());
         return Err(Refusal::retry(Reason::Other, CauseClass::BadShape, text));
     }
@@ -207,14 +207,14 @@ pub(crate) async fn send_page(
         }
     }
     for (mpid, ids) in named {
-        match episodes::look_up(errand, &mpid).await? {
+        match episodes::look_up(ctx, &mpid).await? {
             Lookup::Found(facts) => {
                 for id in &ids {
-                    errand.unseen.remove(id);
+                    ctx.unseen.remove(id);
                 }
                 context.episodes.insert(mpid, (*facts).clone());
             }
-            Lookup::Unseen => errand.unseen.extend(ids.into_iter().map(|id| (id, hash(mpid.as_str())))),
+            Lookup::Unseen => ctx.unseen.extend(ids.into_iter().map(|id| (id, hash(mpid.as_str())))),
             Lookup::Unanswered => {}
         }
     }
@@ -227,7 +227,7 @@ pub(crate) async fn send_page(
         body: &answer.body,
         received: answer.received.as_deref(),
     };
-    Ok(errand.errand.send_raw(&raw).await?)
+    Ok(ctx.base.send_raw(&raw).await?)
 }
 
 /// Returns the error text if the server's UTC offset differs from the configured zone's, which would shift its dates.

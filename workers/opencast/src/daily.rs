@@ -23,7 +23,7 @@ use crate::client::Answer;
 use crate::endpoint::{Endpoint, Request};
 use crate::proof::{End, Proof};
 use crate::window;
-use crate::worker::Errand;
+use crate::worker::OpencastContext;
 
 /// Maximum turns of a minute to wait for, because calls of other jobs may interfere.
 const TURNS: u32 = 4;
@@ -64,18 +64,22 @@ struct Day {
 /// Reads a day. It is complete if as many different actions as counted arrived, so one reading may suffice; two equal
 /// readings prove nothing, because both may omit the same action. `is_known` is false if the dialect is unknown because
 /// the server has no actions so far. If this day has none either, its ends need no proof.
-pub(crate) async fn read(errand: &mut Errand<'_>, date: Date, is_known: bool) -> Result<Tally, Refusal> {
-    let mut day = Day::of(errand, date)?;
-    let least = u64::from(errand.opencast.page_size);
+pub(crate) async fn read(
+    ctx: &mut OpencastContext<'_>,
+    date: Date,
+    is_known: bool,
+) -> Result<Tally, Refusal> {
+    let mut day = Day::of(ctx, date)?;
+    let least = u64::from(ctx.opencast.page_size);
     let mut limit = least;
     for reading in 1..=READINGS {
         let before = day.proof.came();
-        day.read(errand, reading, limit).await?;
+        day.read(ctx, reading, limit).await?;
         if day.proof.is_read() && !(day.is_silent && day.proof.came() > before) {
             break;
         }
         limit = day.limit(least);
-        info!(job.id = %errand.job.id, reading, "not all user actions of {date} came, the day is read again");
+        info!(job.id = %ctx.job.id, reading, "not all user actions of {date} came, the day is read again");
     }
     if !is_known && day.proof.came() == 0 {
         return Ok(Tally::all(0));
@@ -88,11 +92,11 @@ pub(crate) async fn read(errand: &mut Errand<'_>, date: Date, is_known: bool) ->
         if day.proof.is_whole() {
             break;
         }
-        debug!(job.id = %errand.job.id, turn, "the turn of the minute is waited for");
-        day.turn(errand, turn).await?;
+        debug!(job.id = %ctx.job.id, turn, "the turn of the minute is waited for");
+        day.turn(ctx, turn).await?;
         if day.heard.is_some() && !day.proof.is_over() && !day.proof.is_whole() {
             // Actions added since the reading were counted at the turn, too.
-            day.read(errand, READINGS + turn, day.limit(least)).await?;
+            day.read(ctx, READINGS + turn, day.limit(least)).await?;
         }
         // Actions that a slow page omitted may arrive at the turn; others will not.
         if day.heard.is_none() || day.proof.misses() && day.proof.came() == before {
@@ -103,8 +107,8 @@ pub(crate) async fn read(errand: &mut Errand<'_>, date: Date, is_known: bool) ->
 }
 
 impl Day {
-    fn of(errand: &Errand<'_>, date: Date) -> Result<Self, Refusal> {
-        let zone = &errand.opencast.timezone;
+    fn of(ctx: &OpencastContext<'_>, date: Date) -> Result<Self, Refusal> {
+        let zone = &ctx.opencast.timezone;
         let midnight = |date: Date| zone.to_timestamp(date.at(0, 0, 0, 0)).ok();
         let begin = midnight(date).ok_or_else(unreachable)?;
         let end = date.tomorrow().ok().and_then(midnight).ok_or_else(unreachable)?;
@@ -130,12 +134,12 @@ impl Day {
     }
 
     /// Reads the day once.
-    async fn read(&mut self, errand: &mut Errand<'_>, reading: u32, limit: u64) -> Result<(), Refusal> {
+    async fn read(&mut self, ctx: &mut OpencastContext<'_>, reading: u32, limit: u64) -> Result<(), Refusal> {
         let mut offset = 0;
         for number in 1..=MAX_PAGES {
             let before = self.proof.came();
-            let rows = self.page(errand, format!("{reading}.{number}"), limit, offset).await?;
-            self.send(errand).await?;
+            let rows = self.page(ctx, format!("{reading}.{number}"), limit, offset).await?;
+            self.send(ctx).await?;
             let end = offset + rows;
             offset += stride(rows, reading > 1);
             let came = self.proof.came();
@@ -155,12 +159,12 @@ impl Day {
     /// Reads one page and returns its number of rows. Keeps the page if it has anything new.
     async fn page(
         &mut self,
-        errand: &mut Errand<'_>,
+        ctx: &mut OpencastContext<'_>,
         part: String,
         limit: u64,
         offset: u64,
     ) -> Result<u64, Refusal> {
-        let answer = self.ask(errand, limit, offset).await?;
+        let answer = self.ask(ctx, limit, offset).await?;
         let page = read_page(&answer)?;
         let rows = page.rows.len() as u64;
         self.total = page.total.unwrap_or(offset + rows + u64::from(rows > 0));
@@ -193,33 +197,38 @@ impl Day {
         Tally { promised: None, got: self.proof.came(), doubt }
     }
 
-    async fn ask(&mut self, errand: &mut Errand<'_>, limit: u64, offset: u64) -> Result<Answer, Refusal> {
-        let answer = errand.get(&self.asked.clone().with("limit", limit).with("offset", offset)).await?;
+    async fn ask(
+        &mut self,
+        ctx: &mut OpencastContext<'_>,
+        limit: u64,
+        offset: u64,
+    ) -> Result<Answer, Refusal> {
+        let answer = ctx.get(&self.asked.clone().with("limit", limit).with("offset", offset)).await?;
         self.heard = answer.served.map(|served| served.before);
         Ok(answer)
     }
 
-    async fn send(&mut self, errand: &mut Errand<'_>) -> Result<(), Refusal> {
+    async fn send(&mut self, ctx: &mut OpencastContext<'_>) -> Result<(), Refusal> {
         for (part, answer) in std::mem::take(&mut self.unsent) {
-            send_page(errand, self.date, &part, &answer, &read_page(&answer)?).await?;
+            send_page(ctx, self.date, &part, &answer, &read_page(&answer)?).await?;
         }
         Ok(())
     }
 
     /// Waits for the turn of the minute, if the server sends its time, and reads the unproven ends. Sends the pages
     /// afterwards, because a second is short.
-    async fn turn(&mut self, errand: &mut Errand<'_>, turn: u32) -> Result<(), Refusal> {
+    async fn turn(&mut self, ctx: &mut OpencastContext<'_>, turn: u32) -> Result<(), Refusal> {
         for end in [End::Last, End::First] {
-            if (self.proof.misses() || !self.proof.has(end)) && self.wait(errand, end.second()).await? {
-                self.look(errand, end, turn).await?;
+            if (self.proof.misses() || !self.proof.has(end)) && self.wait(ctx, end.second()).await? {
+                self.look(ctx, end, turn).await?;
             }
         }
-        self.send(errand).await
+        self.send(ctx).await
     }
 
     /// Waits for a second of the server's minute; returns false if the server sends no time or does not reach it.
-    async fn wait(&mut self, errand: &mut Errand<'_>, second: i64) -> Result<bool, Refusal> {
-        let dates = errand.opencast.client.dates();
+    async fn wait(&mut self, ctx: &mut OpencastContext<'_>, second: i64) -> Result<bool, Refusal> {
+        let dates = ctx.opencast.client.dates();
         for _ in 0..PROBES {
             let (Some(_), Some((said, at))) = (self.heard, dates.heard()) else { return Ok(false) };
             let left = (second - said.as_second()).rem_euclid(60);
@@ -235,7 +244,7 @@ impl Day {
             if dates.heard().is_some_and(|(_, heard)| heard > at) {
                 continue;
             }
-            let answer = self.ask(errand, 1, 0).await?;
+            let answer = self.ask(ctx, 1, 0).await?;
             self.total = read_page(&answer)?.total.unwrap_or(0);
             self.proof.counted(answer.served, self.total);
         }
@@ -244,18 +253,18 @@ impl Day {
 
     /// Reads one end while the server's clock shows its second: the first or last rows, in case the list is ordered by
     /// time, and as much of the day as fits into one page.
-    async fn look(&mut self, errand: &mut Errand<'_>, end: End, turn: u32) -> Result<(), Refusal> {
-        let least = u64::from(errand.opencast.page_size);
+    async fn look(&mut self, ctx: &mut OpencastContext<'_>, end: End, turn: u32) -> Result<(), Refusal> {
+        let least = u64::from(ctx.opencast.page_size);
         for number in 1..=LOOKS {
             let page = self.on_one_page().max(least);
             let is_large = page < self.total;
             let limit = if number == 1 || is_large && number == 2 { least } else { page };
             let is_last = (end == End::Last) != (is_large && number % 2 == 0);
             let offset = if is_last { self.total.saturating_sub(limit) } else { 0 };
-            self.page(errand, format!("{end:?}{turn}.{number}").to_lowercase(), limit, offset).await?;
+            self.page(ctx, format!("{end:?}{turn}.{number}").to_lowercase(), limit, offset).await?;
             let unsent: usize = self.unsent.iter().map(|(_, answer)| answer.body.get().len()).sum();
             if unsent > MOST_UNSENT {
-                self.send(errand).await?;
+                self.send(ctx).await?;
             }
             let shows = self.heard.map(|said| said.as_second().rem_euclid(60));
             if self.proof.has(end) || shows != Some(end.second()) {

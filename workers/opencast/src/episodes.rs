@@ -7,7 +7,7 @@ use messages::opencast::{EpisodeContext, EpisodeFacts, Task};
 use messages::{Cause, CauseClass, Mpid, RawKind};
 use opencast_wire::{Episode, episode};
 use runtime::Failure;
-use runtime::errand::Raw;
+use runtime::job_context::Raw;
 use serde_json::value::RawValue;
 use tracing::info;
 
@@ -18,7 +18,7 @@ use crate::endpoint::{Endpoint, Request};
 use crate::known::Facts;
 use crate::probe::Dialect;
 use crate::reading::{Seen, hash};
-use crate::worker::Errand;
+use crate::worker::OpencastContext;
 use crate::workflows;
 
 /// Episodes per page of the catalogue.
@@ -49,37 +49,37 @@ impl From<Facts> for Lookup {
 /// If the server gives no answer until the last attempt, the job continues without the facts, because a date's actions
 /// matter more than a title. The receipt says so, and the date is planned again. After [`MOST_UNANSWERED`] such
 /// episodes the job looks up no further ones, because the server itself fails.
-pub(crate) async fn look_up(errand: &mut Errand<'_>, mpid: &Mpid) -> Result<Lookup, Refusal> {
-    if let Some(facts) = errand.opencast.known.get(mpid) {
+pub(crate) async fn look_up(ctx: &mut OpencastContext<'_>, mpid: &Mpid) -> Result<Lookup, Refusal> {
+    if let Some(facts) = ctx.opencast.known.get(mpid) {
         return Ok(facts.into());
     }
-    if errand.unanswered.contains_key(mpid) || errand.unanswered.len() >= MOST_UNANSWERED {
+    if ctx.unanswered.contains_key(mpid) || ctx.unanswered.len() >= MOST_UNANSWERED {
         return Ok(Lookup::Unanswered);
     }
-    let facts = match ask(errand, mpid).await {
+    let facts = match ask(ctx, mpid).await {
         Ok(Some((answer, place, context))) => {
-            let episode = send_found(errand, &answer, place, &context).await?;
+            let episode = send_found(ctx, &answer, place, &context).await?;
             episode.map(|episode| Arc::new(episode.facts()))
         }
         Ok(None) => None,
         Err(refusal) => {
-            let Some(cause) = errand.errand.end(&refusal.failure) else { return Err(refusal) };
-            errand.unanswered.insert(mpid.clone(), cause);
+            let Some(cause) = ctx.base.end(&refusal.failure) else { return Err(refusal) };
+            ctx.unanswered.insert(mpid.clone(), cause);
             return Ok(Lookup::Unanswered);
         }
     };
-    errand.looked_up.insert(mpid, facts.clone());
+    ctx.looked_up.insert(mpid, facts.clone());
     Ok(facts.into())
 }
 
 /// Requests an episode and its workflows. Returns the answer, the episode's index in it, and the workflow facts.
 async fn ask(
-    errand: &mut Errand<'_>,
+    ctx: &mut OpencastContext<'_>,
     mpid: &Mpid,
 ) -> Result<Option<(Answer, usize, EpisodeContext)>, Refusal> {
-    match find(errand, mpid).await {
+    match find(ctx, mpid).await {
         Ok(Some((answer, place))) => {
-            let context = times(errand, mpid).await?;
+            let context = times(ctx, mpid).await?;
             Ok(Some((answer, place, context)))
         }
         // An id that the server refuses is unknown to it.
@@ -91,11 +91,11 @@ async fn ask(
 /// Returns the live stream times from an episode's workflows; none if workflows were refused from the start, because
 /// the episode matters more. If workflows were answered before, the refusal fails the attempt, else stored times would
 /// be overwritten.
-async fn times(errand: &mut Errand<'_>, mpid: &Mpid) -> Result<EpisodeContext, Refusal> {
-    let opencast = errand.opencast;
+async fn times(ctx: &mut OpencastContext<'_>, mpid: &Mpid) -> Result<EpisodeContext, Refusal> {
+    let opencast = ctx.opencast;
     let refused = match opencast.why_no_workflows() {
         Some(cause) => cause,
-        None => match workflows::of(opencast, mpid, errand.errand.calls()).await {
+        None => match workflows::of(opencast, mpid, ctx.base.calls()).await {
             Err(Refusal { failure: Failure::Refused { cause }, .. }) => cause,
             other => return other,
         },
@@ -104,50 +104,48 @@ async fn times(errand: &mut Errand<'_>, mpid: &Mpid) -> Result<EpisodeContext, R
         return Err(Refusal::retry(Reason::Closed, CauseClass::Forbidden, refused));
     }
     opencast.refused_workflows(&refused);
-    errand
-        .errand
-        .find("no-live-times", format!("episodes come without the times of live streams: {refused}"));
+    ctx.base.find("no-live-times", format!("episodes come without the times of live streams: {refused}"));
     Ok(EpisodeContext::default())
 }
 
 /// Fetches one episode.
-pub(crate) async fn fetch_one(errand: &mut Errand<'_>, mpid: &Mpid) -> Result<(), Refusal> {
-    let Some((answer, place)) = find(errand, mpid).await? else {
+pub(crate) async fn fetch_one(ctx: &mut OpencastContext<'_>, mpid: &Mpid) -> Result<(), Refusal> {
+    let Some((answer, place)) = find(ctx, mpid).await? else {
         let text = "there is no such episode, or it is not for this user to see";
         let cause = Some(Cause::new(CauseClass::Gone, text));
-        return Ok(errand.errand.finish_with(Some(1), 0, None, cause).await?);
+        return Ok(ctx.base.finish_with(Some(1), 0, None, cause).await?);
     };
-    let context = times(errand, mpid).await?;
-    send_found(errand, &answer, place, &context).await?;
-    Ok(errand.errand.finish(Some(1), 1, None).await?)
+    let context = times(ctx, mpid).await?;
+    send_found(ctx, &answer, place, &context).await?;
+    Ok(ctx.base.finish(Some(1), 1, None).await?)
 }
 
 /// Fetches the catalogue: reads all pages until as many episodes as counted arrived. With an admin node it plans a job
 /// per episode, because workflows need a separate call.
-pub(crate) async fn fetch_all(errand: &mut Errand<'_>, date: Date) -> Result<(), Refusal> {
+pub(crate) async fn fetch_all(ctx: &mut OpencastContext<'_>, date: Date) -> Result<(), Refusal> {
     let (mut seen, mut total, mut jobs) = (Seen::default(), 0, 0);
     for _ in 0..READINGS {
-        total = read_all(errand, &mut seen, &mut jobs).await?;
+        total = read_all(ctx, &mut seen, &mut jobs).await?;
         if seen.count() >= total {
             break;
         }
     }
-    let jobs = errand.opencast.client.has_admin().then_some(jobs);
-    errand.errand.finish(Some(total), seen.count(), jobs).await?;
-    info!(job.id = %errand.job.id, got = seen.count(), "listed {} episodes on {date}", seen.count());
+    let jobs = ctx.opencast.client.has_admin().then_some(jobs);
+    ctx.base.finish(Some(total), seen.count(), jobs).await?;
+    info!(job.id = %ctx.job.id, got = seen.count(), "listed {} episodes on {date}", seen.count());
     Ok(())
 }
 
 /// Reads the catalogue once; returns the count in its last page.
-async fn read_all(errand: &mut Errand<'_>, seen: &mut Seen, jobs: &mut u64) -> Result<u64, Refusal> {
+async fn read_all(ctx: &mut OpencastContext<'_>, seen: &mut Seen, jobs: &mut u64) -> Result<u64, Refusal> {
     let mut offset = 0;
     for _ in 0..MAX_PAGES {
-        let answer = errand.get(&Request::catalogue(offset, PAGE)).await?;
+        let answer = ctx.get(&Request::catalogue(offset, PAGE)).await?;
         let found = episode::results(&answer.body).map_err(|fault| odd(Endpoint::Search, fault))?;
         let rows = found.results.len() as u64;
         offset += rows;
         let total = found.total.unwrap_or(offset);
-        *jobs += take(errand, &answer, &found.results, seen).await?;
+        *jobs += take(ctx, &answer, &found.results, seen).await?;
         if rows == 0 || offset >= total {
             return Ok(total);
         }
@@ -164,7 +162,7 @@ async fn read_all(errand: &mut Errand<'_>, seen: &mut Seen, jobs: &mut u64) -> R
 
 /// Processes the new episodes of a page; returns the number of planned jobs.
 async fn take(
-    errand: &mut Errand<'_>,
+    ctx: &mut OpencastContext<'_>,
     answer: &Answer,
     results: &[&RawValue],
     seen: &mut Seen,
@@ -173,35 +171,34 @@ async fn take(
     for result in results {
         match Episode::read(result) {
             Ok(episode) if !seen.note(hash(episode.mpid.as_str()), "") => {}
-            Ok(episode) if errand.opencast.client.has_admin() => {
+            Ok(episode) if ctx.opencast.client.has_admin() => {
                 tasks.push(Task::Episode { mpid: episode.mpid });
             }
             Ok(episode) => {
-                send_result(errand, &episode.mpid, answer, result, &EpisodeContext::default()).await?;
+                send_result(ctx, &episode.mpid, answer, result, &EpisodeContext::default()).await?;
             }
             Err(fault) if seen.note(hash(result.get()), "") => {
                 let context = EpisodeContext::default();
                 let part = format!("row{:x}", hash(result.get()));
                 let raw = raw(&part, answer, result, &context);
-                errand
-                    .errand
-                    .bury_raw(&raw, &format!("a result of {}: {fault}", Endpoint::Search.name()))
+                ctx.base
+                    .dead_letter_raw(&raw, &format!("a result of {}: {fault}", Endpoint::Search.name()))
                     .await?;
             }
             Err(_) => {}
         }
     }
     let jobs = tasks.len() as u64;
-    errand.plan(&format!("{}", seen.count()), tasks).await?;
+    ctx.plan(&format!("{}", seen.count()), tasks).await?;
     Ok(jobs)
 }
 
 /// Requests one episode; returns its index in the answer, or `None` if unknown. The fork also returns deleted episodes,
 /// which may have been watched before.
-async fn find(errand: &mut Errand<'_>, mpid: &Mpid) -> Result<Option<(Answer, usize)>, Refusal> {
-    let is_fork = matches!(errand.opencast.dialect(), Some(Dialect::Dce { .. }));
-    let answer = match errand.get(&Request::episode(mpid, is_fork)).await {
-        Err(refusal) => return Err(of_the_episode(errand, refusal).await),
+async fn find(ctx: &mut OpencastContext<'_>, mpid: &Mpid) -> Result<Option<(Answer, usize)>, Refusal> {
+    let is_fork = matches!(ctx.opencast.dialect(), Some(Dialect::Dce { .. }));
+    let answer = match ctx.get(&Request::episode(mpid, is_fork)).await {
+        Err(refusal) => return Err(of_the_episode(ctx, refusal).await),
         Ok(answer) => answer,
     };
     let found = episode::results(&answer.body).map_err(|fault| odd(Endpoint::Search, fault))?;
@@ -211,9 +208,9 @@ async fn find(errand: &mut Errand<'_>, mpid: &Mpid) -> Result<Option<(Answer, us
 }
 
 /// Turns a refusal into a rejection of this episode if other searches succeed.
-async fn of_the_episode(errand: &mut Errand<'_>, refusal: Refusal) -> Refusal {
+async fn of_the_episode(ctx: &mut OpencastContext<'_>, refusal: Refusal) -> Refusal {
     let Refusal { reason, failure: Failure::Refused { cause } } = refusal else { return refusal };
-    match errand.get(&Request::catalogue(0, 1)).await {
+    match ctx.get(&Request::catalogue(0, 1)).await {
         Ok(_) => Refusal::reject(reason, CauseClass::Forbidden, cause),
         Err(_) => Refusal::refused(reason, cause),
     }
@@ -221,7 +218,7 @@ async fn of_the_episode(errand: &mut Errand<'_>, refusal: Refusal) -> Refusal {
 
 /// Sends one result of an answer as a document, with its workflow facts.
 async fn send_found(
-    errand: &mut Errand<'_>,
+    ctx: &mut OpencastContext<'_>,
     answer: &Answer,
     place: usize,
     context: &EpisodeContext,
@@ -229,19 +226,19 @@ async fn send_found(
     let found = episode::results(&answer.body).map_err(|fault| odd(Endpoint::Search, fault))?;
     let Some(result) = found.results.get(place) else { return Ok(None) };
     let episode = Episode::read(result).map_err(|fault| odd(Endpoint::Search, fault))?;
-    send_result(errand, &episode.mpid, answer, result, context).await?;
+    send_result(ctx, &episode.mpid, answer, result, context).await?;
     Ok(Some(episode))
 }
 
 async fn send_result(
-    errand: &mut Errand<'_>,
+    ctx: &mut OpencastContext<'_>,
     mpid: &Mpid,
     answer: &Answer,
     result: &RawValue,
     context: &EpisodeContext,
 ) -> Result<(), Refusal> {
     let part = format!("episode.{mpid}");
-    Ok(errand.errand.send_raw(&raw(&part, answer, result, context)).await?)
+    Ok(ctx.base.send_raw(&raw(&part, answer, result, context)).await?)
 }
 
 fn raw<'a>(

@@ -16,7 +16,7 @@ use crate::atlas::Refusal;
 use crate::endpoint::{Endpoint, Request};
 use crate::reading::Seen;
 use crate::window::{self, OVERLAP, Window};
-use crate::worker::Errand;
+use crate::worker::OpencastContext;
 
 /// A date or a part of it, being read.
 struct Stretch {
@@ -33,14 +33,14 @@ struct Stretch {
 
 /// Reads a date, or its actions after `since`. `counts`: whether `total` counts the window.
 pub(crate) async fn read(
-    errand: &mut Errand<'_>,
+    ctx: &mut OpencastContext<'_>,
     date: Date,
     since: Option<Timestamp>,
     counts: bool,
 ) -> Result<Tally, Refusal> {
-    let mut stretch = Stretch::of(errand, date, since)?;
+    let mut stretch = Stretch::of(ctx, date, since)?;
     for reading in 1..=READINGS {
-        let news = stretch.read(errand, reading, counts).await?;
+        let news = stretch.read(ctx, reading, counts).await?;
         let got = stretch.seen.count();
         let agrees = reading > 1 && !news;
         let is_all = stretch.total.filter(|_| counts).map_or(agrees, |total| got >= total);
@@ -55,8 +55,8 @@ pub(crate) async fn read(
 }
 
 impl Stretch {
-    fn of(errand: &Errand<'_>, date: Date, since: Option<Timestamp>) -> Result<Self, Refusal> {
-        let (zone, now) = (&errand.opencast.timezone, clock::now());
+    fn of(ctx: &OpencastContext<'_>, date: Date, since: Option<Timestamp>) -> Result<Self, Refusal> {
+        let (zone, now) = (&ctx.opencast.timezone, clock::now());
         let whole = Window::of(date, zone).ok_or_else(unreachable)?;
         let part = since.map(|since| whole.since(since, zone, now));
         let window = part.unwrap_or(whole);
@@ -73,11 +73,16 @@ impl Stretch {
 
     /// Reads the window once; returns true if it has an action, older than [`Stretch::settled`], that no earlier
     /// reading had. `counts` as in [`read`].
-    async fn read(&mut self, errand: &mut Errand<'_>, reading: u32, counts: bool) -> Result<bool, Refusal> {
-        let most = u64::from(errand.opencast.page_size);
+    async fn read(
+        &mut self,
+        ctx: &mut OpencastContext<'_>,
+        reading: u32,
+        counts: bool,
+    ) -> Result<bool, Refusal> {
+        let most = u64::from(ctx.opencast.page_size);
         let (mut offset, mut idle, mut unknown) = (0, false, false);
         for number in 1..=MAX_PAGES {
-            let answer = errand.get(&self.asked.clone().with("limit", most).with("offset", offset)).await?;
+            let answer = ctx.get(&self.asked.clone().with("limit", most).with("offset", offset)).await?;
             let page = read_page(&answer)?;
             let rows = page.rows.len() as u64;
             self.total = page.total.or(self.total);
@@ -103,7 +108,7 @@ impl Stretch {
             if news {
                 let part = if reading == 1 { String::new() } else { format!("{reading}.") };
                 let part = format!("{}.{part}{number}", self.name);
-                send_page(errand, self.date, &part, &answer, &page).await?;
+                send_page(ctx, self.date, &part, &answer, &page).await?;
             }
             // The second reading must agree with the first, and mostly does.
             offset += stride(rows, reading > 2);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use messages::opencast::Task;
 use messages::{Cause, Job, Mpid, Receipt};
-use runtime::{Attempt, Failure, Outbox, Worker, clock, errand};
+use runtime::{Attempt, Failure, Outbox, Worker, clock, job_context};
 
 use crate::atlas::Refusal;
 use crate::client::Answer;
@@ -18,10 +18,10 @@ use crate::{Opencast, actions, episodes};
 pub struct OpencastWorker(pub Arc<Opencast>);
 
 /// One attempt at a job.
-pub(crate) struct Errand<'a> {
+pub(crate) struct OpencastContext<'a> {
     pub(crate) opencast: &'a Opencast,
     pub(crate) job: &'a Job<Task>,
-    pub(crate) errand: errand::Errand<'a>,
+    pub(crate) base: job_context::JobContext<'a>,
     /// Episodes that this attempt has looked up and whose documents it has sent.
     pub(crate) looked_up: LookedUp<'a>,
     /// Episodes for which the server gives no answer; the last attempt continues without them.
@@ -30,10 +30,10 @@ pub(crate) struct Errand<'a> {
     pub(crate) unseen: HashMap<i64, u64>,
 }
 
-impl Errand<'_> {
+impl OpencastContext<'_> {
     /// Makes one call.
     pub(crate) async fn get(&mut self, request: &Request) -> Result<Answer, Refusal> {
-        self.opencast.client.get(request, self.errand.calls()).await
+        self.opencast.client.get(request, self.base.calls()).await
     }
 
     /// Plans jobs in this job's lane.
@@ -41,7 +41,7 @@ impl Errand<'_> {
         let now = clock::now();
         let job = |task: Task| task.into_job(self.job.run.clone(), self.job.lane, now);
         let receipts = tasks.into_iter().map(|task| planned(&job(task))).collect::<Result<Vec<_>, _>>()?;
-        Ok(self.errand.plan(part, receipts).await?)
+        Ok(self.base.plan(part, receipts).await?)
     }
 }
 
@@ -57,19 +57,19 @@ impl Worker for OpencastWorker {
         outbox: &mut Outbox,
     ) -> Result<(), Failure> {
         let opencast = &*self.0;
-        let errand = errand::Errand::new(planned(&job)?, attempt, outbox);
+        let base = job_context::JobContext::new(planned(&job)?, attempt, outbox);
         let looked_up = LookedUp::new(&opencast.known);
         let (unanswered, unseen) = (BTreeMap::new(), HashMap::new());
-        let mut errand = Errand { opencast, job: &job, errand, looked_up, unanswered, unseen };
-        let fetched = fetch(&mut errand).await.map_err(|refusal| refusal.failure);
-        let flushed = errand.errand.flush().await;
+        let mut ctx = OpencastContext { opencast, job: &job, base, looked_up, unanswered, unseen };
+        let fetched = fetch(&mut ctx).await.map_err(|refusal| refusal.failure);
+        let flushed = ctx.base.flush().await;
         // The next attempt uses the cached episodes, unless their documents are lost with this one.
-        if !errand.errand.has_lost() {
-            errand.looked_up.keep();
+        if !ctx.base.has_lost() {
+            ctx.looked_up.keep();
         }
         let Err(failure) = fetched.and(flushed) else { return Ok(()) };
-        if let Some(cause) = errand.errand.end(&failure) {
-            errand.errand.give_up(cause).await?;
+        if let Some(cause) = ctx.base.end(&failure) {
+            ctx.base.give_up(cause).await?;
         }
         Err(failure)
     }
@@ -78,7 +78,7 @@ impl Worker for OpencastWorker {
         self.0.client.reachable().await
     }
 
-    async fn lifted(&self, _meter: usize) -> bool {
+    async fn lifted(&self, _limit: usize) -> bool {
         self.0.client.pace().is_open()
     }
 
@@ -87,16 +87,14 @@ impl Worker for OpencastWorker {
     }
 }
 
-async fn fetch(errand: &mut Errand<'_>) -> Result<(), Refusal> {
-    match errand.job.task.clone() {
-        Task::Actions { date, since, or_catalogue } => {
-            actions::fetch(errand, date, since, or_catalogue).await
-        }
-        Task::Episode { mpid } => episodes::fetch_one(errand, &mpid).await,
-        Task::Catalogue { date } => episodes::fetch_all(errand, date).await,
+async fn fetch(ctx: &mut OpencastContext<'_>) -> Result<(), Refusal> {
+    match ctx.job.task.clone() {
+        Task::Actions { date, since, or_catalogue } => actions::fetch(ctx, date, since, or_catalogue).await,
+        Task::Episode { mpid } => episodes::fetch_one(ctx, &mpid).await,
+        Task::Catalogue { date } => episodes::fetch_all(ctx, date).await,
     }
 }
 
 fn planned(job: &Job<Task>) -> Result<Receipt, Failure> {
-    job.planned().map_err(|_| errand::unwritable(&job.id))
+    job.planned().map_err(|_| job_context::unwritable(&job.id))
 }

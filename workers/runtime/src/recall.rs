@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use jiff::SignedDuration;
 use messages::{Calls, Document, JobHead, Queue, Receipt, ReceiptState, RunId, Source, decode, encode};
 
-use crate::errand::unwritable;
+use crate::job_context::unwritable;
 use crate::outbox::OutboxError;
 use crate::{Broker, BrokerError, Failure, Message, Outbox, PublishError, clock};
 

@@ -14,10 +14,10 @@ use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, debug, info_span, warn};
 
 use crate::broker::Subscription;
+use crate::job_priority::JobPriority;
 use crate::permits::Permits;
 use crate::recall::{self, Recall};
 use crate::settle::{self, Signal};
-use crate::standing::Standing;
 use crate::status::{Hold, Status};
 use crate::{
     Attempt, Broker, BrokerError, Consumer, Delivery, Failure, Outbox, Worker, clock, pause, telemetry,
@@ -174,7 +174,7 @@ async fn one<W: Worker>(
 ) -> Option<Signal> {
     let headers = &delivery.message.headers;
     let span = info_span!("job", job.id = %headers.message_id, attempt = headers.attempt + 1, role = W::NAME);
-    let standing = Standing::of(&delivery.message.queue);
+    let priority = JobPriority::of(&delivery.message.queue);
     let run = recall::run_of(&delivery.message);
     let _in_progress = run.clone().map(|run| status.works_on(run));
     status.began(1);
@@ -193,7 +193,7 @@ async fn one<W: Worker>(
     };
     let signal = tokio::select! {
         biased;
-        signal = status.book(standing.hold(work.instrument(span))) => signal,
+        signal = status.book(priority.scope(work.instrument(span))) => signal,
         () = lost => {
             debug!(message.id = %id, "left {id} as it was: its lease is lost, and somebody else does it");
             None

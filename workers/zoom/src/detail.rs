@@ -6,8 +6,8 @@ use runtime::Failure;
 use tracing::debug;
 
 use crate::atlas::{Reason, Refusal};
+use crate::context::{Raw, ZoomContext};
 use crate::endpoint::Endpoint;
-use crate::errand::{Errand, Raw};
 use crate::pages::{Pages, Step, Tally};
 use crate::wire::{self, MeetingRow};
 use crate::{request, rows};
@@ -23,19 +23,19 @@ pub(crate) struct Detail {
 }
 
 /// Fetches the header if requested, then the participants.
-pub(crate) async fn fetch(errand: &mut Errand<'_>, mut detail: Detail) -> Result<(), Refusal> {
+pub(crate) async fn fetch(ctx: &mut ZoomContext<'_>, mut detail: Detail) -> Result<(), Refusal> {
     if detail.header && detail.event == Event::Meeting {
-        match fetch_header(errand, &mut detail).await {
-            Err(refusal) if is_dispensable(&refusal, errand) => {
+        match fetch_header(ctx, &mut detail).await {
+            Err(refusal) if is_dispensable(&refusal, ctx) => {
                 let text = format!("the meeting's own document is not written: {}", refusal.failure);
-                errand.find("header", text);
+                ctx.find("header", text);
             }
             fetched => fetched?,
         }
     }
     let mut tally = None;
     for (listing, last) in listings(&detail) {
-        match fetch_participants(errand, &detail, listing).await {
+        match fetch_participants(ctx, &detail, listing).await {
             Ok(came) => tally = Some(came),
             Err(refusal) if refusal.reason == Reason::Missing && !last => continue,
             // The Reports have no participants of one-person meetings, so waiting is useless.
@@ -45,17 +45,17 @@ pub(crate) async fn fetch(errand: &mut Errand<'_>, mut detail: Detail) -> Result
         break;
     }
     let tally = tally.unwrap_or(Tally::NOTHING);
-    errand.finish(tally, None).await?;
-    debug!(job.id = %errand.job.id, got = tally.got, "fetched {} sessions", tally.got);
+    ctx.finish(tally, None).await?;
+    debug!(job.id = %ctx.job.id, got = tally.got, "fetched {} sessions", tally.got);
     Ok(())
 }
 
 /// Returns whether to fetch participants without the header. False for a meeting that is unknown or not ready, a plan
 /// without the Dashboard, and errors that may pass.
-fn is_dispensable(refusal: &Refusal, errand: &Errand<'_>) -> bool {
+fn is_dispensable(refusal: &Refusal, ctx: &ZoomContext<'_>) -> bool {
     match (&refusal.failure, refusal.reason) {
         (_, Reason::Missing | Reason::Wall) | (Failure::Hold { .. } | Failure::Defer { .. }, _) => false,
-        (Failure::Retry { .. }, _) => errand.is_last(),
+        (Failure::Retry { .. }, _) => ctx.is_last(),
         _ => true,
     }
 }
@@ -73,7 +73,7 @@ fn one_person_report(detail: &Detail) -> bool {
     detail.api == Api::Report && detail.listing == Some(Listing::PastOne)
 }
 
-async fn fetch_header(errand: &mut Errand<'_>, detail: &mut Detail) -> Result<(), Refusal> {
+async fn fetch_header(ctx: &mut ZoomContext<'_>, detail: &mut Detail) -> Result<(), Refusal> {
     let (endpoint, kind) = match detail.api {
         Api::Dashboard => (Endpoint::MetricsMeeting, RawKind::ZoomMetricsMeeting),
         Api::Report => (Endpoint::ReportMeeting, RawKind::ZoomReportMeeting),
@@ -81,13 +81,13 @@ async fn fetch_header(errand: &mut Errand<'_>, detail: &mut Detail) -> Result<()
     for (listing, last) in listings(detail) {
         let asked =
             request::of_meeting(endpoint, &detail.meeting.meeting_uuid, listing, detail.meeting.end_time);
-        let answer = match errand.get(&asked).await {
+        let answer = match ctx.get(&asked).await {
             Ok(answer) => answer,
             Err(refusal) if refusal.reason == Reason::Missing && !last => continue,
             Err(refusal) => return Err(refusal),
         };
         let row: MeetingRow = wire::row(&answer.body);
-        let hosts = host_ids(errand, detail.api, &row, listing).await;
+        let hosts = host_ids(ctx, detail.api, &row, listing).await;
         let raw = Raw {
             part: "header",
             kind,
@@ -97,7 +97,7 @@ async fn fetch_header(errand: &mut Errand<'_>, detail: &mut Detail) -> Result<()
             body: &answer.body,
             received: None,
         };
-        errand.send_raw(&raw).await?;
+        ctx.send_raw(&raw).await?;
         let host_id = hosts.host_ids.into_values().next().or(hosts.host_id);
         detail.meeting = rows::context(detail.meeting.meeting_uuid.clone(), row, host_id);
         if detail.api == Api::Dashboard {
@@ -109,11 +109,11 @@ async fn fetch_header(errand: &mut Errand<'_>, detail: &mut Detail) -> Result<()
 }
 
 /// Returns the context of a header: the Dashboard names the host by e-mail, the Reports by id.
-async fn host_ids(errand: &mut Errand<'_>, api: Api, row: &MeetingRow, listing: Listing) -> HostIds {
+async fn host_ids(ctx: &mut ZoomContext<'_>, api: Api, row: &MeetingRow, listing: Listing) -> HostIds {
     let mut context = HostIds { host_id: row.host_id.clone().text(), ..HostIds::default() };
     if api == Api::Dashboard {
         context.listing = Some(listing);
-        let ids = errand.host_ids().await;
+        let ids = ctx.host_ids().await;
         let email = row.email.as_str().map(str::to_lowercase);
         let host = email.and_then(|email| ids.get_key_value(&email));
         context.host_ids.extend(host.map(|(email, id)| (email.clone(), id.clone())));
@@ -122,7 +122,7 @@ async fn host_ids(errand: &mut Errand<'_>, api: Api, row: &MeetingRow, listing: 
 }
 
 async fn fetch_participants(
-    errand: &mut Errand<'_>,
+    ctx: &mut ZoomContext<'_>,
     detail: &Detail,
     listing: Listing,
 ) -> Result<Tally, Refusal> {
@@ -133,10 +133,10 @@ async fn fetch_participants(
     let mut pages = Pages::new(asked);
     let (mut tally, mut number) = (Tally::UNREAD, 0_u32);
     loop {
-        let step = match pages.next(&errand.zoom.client, errand.calls()).await {
+        let step = match pages.next(&ctx.zoom.client, ctx.calls()).await {
             Err(refusal) if refusal.reason == Reason::Parameter && number == 0 && plain.is_some() => {
                 let Some(request) = plain.take() else { return Err(refusal) };
-                errand.without_fields(&request);
+                ctx.without_fields(&request);
                 pages = Pages::new(request);
                 continue;
             }
@@ -161,7 +161,7 @@ async fn fetch_participants(
             body: &page.body,
             received: None,
         };
-        errand.send_raw(&raw).await?;
+        ctx.send_raw(&raw).await?;
     }
 }
 

@@ -4,10 +4,10 @@ mod atlas;
 mod auth;
 mod client;
 mod config;
+mod context;
 mod detail;
 mod encode;
 mod endpoint;
-mod errand;
 pub mod figures;
 #[doc(hidden)]
 pub mod fuzz;

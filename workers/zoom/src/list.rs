@@ -9,8 +9,8 @@ use tracing::info;
 
 use crate::atlas::Refusal;
 use crate::client::Answer;
+use crate::context::{Raw, ZoomContext};
 use crate::endpoint::Endpoint;
-use crate::errand::{Errand, Raw};
 use crate::hosts::ByEmail;
 use crate::pages::Tally;
 use crate::{request, rows};
@@ -45,26 +45,26 @@ pub(crate) const WEBINARS: Kind = Kind {
 };
 
 /// Reads the lists to their end, then sends the pages and a detail job per meeting.
-pub(crate) async fn fetch(errand: &mut Errand<'_>, kind: Kind, date: Date) -> Result<(), Refusal> {
-    let ids = errand.host_ids().await;
+pub(crate) async fn fetch(ctx: &mut ZoomContext<'_>, kind: Kind, date: Date) -> Result<(), Refusal> {
+    let ids = ctx.host_ids().await;
     let mut lists = Vec::new();
     for &listing in kind.listings {
-        let pages = errand.read_all(request::dated(kind.endpoint, listing.name(), date)).await?;
+        let pages = ctx.read_all(request::dated(kind.endpoint, listing.name(), date)).await?;
         lists.push((listing, pages));
     }
     let (mut tally, mut jobs, mut seen) = (Tally::NOTHING, 0, HashSet::new());
     for (listing, pages) in &lists {
         tally.list(Tally::of(pages));
         for (page, number) in pages.iter().zip(1..) {
-            jobs += send_page(errand, Page { kind, listing: *listing, page, number, date }, &ids, &mut seen)
-                .await?;
+            jobs +=
+                send_page(ctx, Page { kind, listing: *listing, page, number, date }, &ids, &mut seen).await?;
         }
     }
     if kind.event == Event::Meeting {
-        errand.zoom.source.listed(date, Api::Dashboard);
+        ctx.zoom.source.listed(date, Api::Dashboard);
     }
-    errand.finish(tally, Some(jobs)).await?;
-    info!(job.id = %errand.job.id, jobs, got = tally.got, "listed {} {} of {date}", tally.got, kind.member);
+    ctx.finish(tally, Some(jobs)).await?;
+    info!(job.id = %ctx.job.id, jobs, got = tally.got, "listed {} {} of {date}", tally.got, kind.member);
     Ok(())
 }
 
@@ -78,7 +78,7 @@ struct Page<'a> {
 
 /// Sends one page, dead-letters its unusable rows, and publishes the detail jobs of the others.
 async fn send_page(
-    errand: &mut Errand<'_>,
+    ctx: &mut ZoomContext<'_>,
     Page { kind, listing, page, number, date }: Page<'_>,
     ids: &ByEmail,
     seen: &mut HashSet<messages::MeetingUuid>,
@@ -95,9 +95,9 @@ async fn send_page(
         body: &page.body,
         received: None,
     };
-    errand.send_raw(&raw).await?;
+    ctx.send_raw(&raw).await?;
     for (place, row) in sorted.unusable {
-        bury_row(errand, &raw, kind.member, place, row).await?;
+        dead_letter_row(ctx, &raw, kind.member, place, row).await?;
     }
     let tasks: Vec<Task> = sorted
         .fresh
@@ -112,13 +112,13 @@ async fn send_page(
         })
         .collect();
     let jobs = tasks.len() as u64;
-    errand.plan(&part, tasks).await?;
+    ctx.plan(&part, tasks).await?;
     Ok(jobs)
 }
 
 /// Dead-letters a row without a usable uuid, in the format of a page, so that it can be replayed.
-pub(crate) async fn bury_row(
-    errand: &mut Errand<'_>,
+pub(crate) async fn dead_letter_row(
+    ctx: &mut ZoomContext<'_>,
     page: &Raw<'_, HostIds>,
     member: &str,
     place: usize,
@@ -126,7 +126,7 @@ pub(crate) async fn bury_row(
 ) -> Result<(), Refusal> {
     let part = format!("{}.row{place}", page.part);
     let body = std::collections::BTreeMap::from([(member, [row])]);
-    let body = serde_json::value::to_raw_value(&body).map_err(|_| runtime::errand::unwritable(&part))?;
+    let body = serde_json::value::to_raw_value(&body).map_err(|_| runtime::job_context::unwritable(&part))?;
     let text = format!("row {place} of {} has no usable uuid", page.endpoint);
-    Ok(errand.bury_raw(&Raw { part: &part, body: &body, received: None, ..*page }, &text).await?)
+    Ok(ctx.dead_letter_raw(&Raw { part: &part, body: &body, received: None, ..*page }, &text).await?)
 }

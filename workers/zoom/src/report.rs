@@ -8,10 +8,10 @@ use messages::zoom::{Api, Event, HostIds, Listing, Task};
 use tracing::{debug, info};
 
 use crate::atlas::{Reason, Refusal};
+use crate::context::{Raw, ZoomContext};
 use crate::endpoint::Endpoint;
-use crate::errand::{Errand, Raw};
 use crate::hosts::ByEmail;
-use crate::list::bury_row;
+use crate::list::dead_letter_row;
 use crate::pages::Tally;
 use crate::wire::{self, UserRow};
 use crate::{request, rows};
@@ -20,46 +20,46 @@ use crate::{request, rows};
 const WEBINARS: [u64; 3] = [5, 6, 9];
 
 /// Lists the hosts active on a date, and plans one job per host.
-pub(crate) async fn fetch_hosts(errand: &mut Errand<'_>, date: Date) -> Result<(), Refusal> {
-    let pages = errand.read_all(request::dated(Endpoint::ReportUsers, "active", date)).await?;
+pub(crate) async fn fetch_hosts(ctx: &mut ZoomContext<'_>, date: Date) -> Result<(), Refusal> {
+    let pages = ctx.read_all(request::dated(Endpoint::ReportUsers, "active", date)).await?;
     let (mut seen, mut jobs) = (HashSet::new(), 0);
     for (page, number) in pages.iter().zip(1..) {
         let users = wire::rows(&page.body).into_iter().map(wire::row::<UserRow>);
         let ids = users.filter_map(|user| user.id.text()).filter(|id| seen.insert(id.clone()));
         let tasks: Vec<Task> = ids.map(|host_id| Task::HostMeetings { date, host_id }).collect();
         jobs += tasks.len() as u64;
-        errand.plan(&format!("hosts.{number}"), tasks).await?;
+        ctx.plan(&format!("hosts.{number}"), tasks).await?;
     }
-    errand.zoom.source.listed(date, Api::Report);
+    ctx.zoom.source.listed(date, Api::Report);
     // A host without an id cannot be requested, so it counts as missing in the receipt.
     let tally = Tally { got: jobs, ..Tally::of(&pages) };
-    errand.finish(tally, Some(jobs)).await?;
-    info!(job.id = %errand.job.id, jobs, "listed {jobs} active hosts of {date}");
+    ctx.finish(tally, Some(jobs)).await?;
+    info!(job.id = %ctx.job.id, jobs, "listed {jobs} active hosts of {date}");
     Ok(())
 }
 
 /// Completes a webinar job without calls, because the hosts' meetings include webinars.
-pub(crate) async fn fetch_webinars(errand: &mut Errand<'_>, date: Date) -> Result<(), Refusal> {
-    if errand.zoom.source.of_date(date) == Some(Api::Dashboard) {
+pub(crate) async fn fetch_webinars(ctx: &mut ZoomContext<'_>, date: Date) -> Result<(), Refusal> {
+    if ctx.zoom.source.of_date(date) == Some(Api::Dashboard) {
         let text =
             "the Dashboard listed the meetings of the date and refuses its webinars: plan the date again";
-        errand.find("webinars", text);
+        ctx.find("webinars", text);
     }
-    errand.finish(Tally::NOTHING, Some(0)).await?;
-    debug!(job.id = %errand.job.id, "the webinars of {date} come with the meetings of their hosts");
+    ctx.finish(Tally::NOTHING, Some(0)).await?;
+    debug!(job.id = %ctx.job.id, "the webinars of {date} come with the meetings of their hosts");
     Ok(())
 }
 
 /// Lists the meetings of one host, and plans a detail job per meeting.
-pub(crate) async fn fetch_host(errand: &mut Errand<'_>, date: Date, host_id: &str) -> Result<(), Refusal> {
+pub(crate) async fn fetch_host(ctx: &mut ZoomContext<'_>, date: Date, host_id: &str) -> Result<(), Refusal> {
     let mut lists = Vec::new();
     for listing in [Listing::Past, Listing::PastOne] {
         let asked = request::of_host(Endpoint::ReportUserMeetings, host_id, listing, date);
-        match errand.read_all(asked).await {
+        match ctx.read_all(asked).await {
             Ok(pages) => lists.push((listing, pages)),
             Err(refusal) if refusal.reason == Reason::UserGone => {
-                info!(job.id = %errand.job.id, "a host is gone: nothing is listed of it");
-                return errand.finish(Tally::NOTHING, Some(0)).await;
+                info!(job.id = %ctx.job.id, "a host is gone: nothing is listed of it");
+                return ctx.finish(Tally::NOTHING, Some(0)).await;
             }
             Err(refusal) => return Err(refusal),
         }
@@ -80,21 +80,21 @@ pub(crate) async fn fetch_host(errand: &mut Errand<'_>, date: Date, host_id: &st
                 body: &page.body,
                 received: None,
             };
-            errand.send_raw(&raw).await?;
+            ctx.send_raw(&raw).await?;
             let sorted = rows::sort(&page.body, &ByEmail::new(), &mut seen);
             for (place, row) in sorted.unusable {
-                bury_row(errand, &raw, "meetings", place, row).await?;
+                dead_letter_row(ctx, &raw, "meetings", place, row).await?;
             }
-            let webinars = errand.zoom.webinars;
+            let webinars = ctx.zoom.webinars;
             let tasks =
                 sorted.fresh.into_iter().filter_map(|row| task(row, *listing, date, host_id, webinars));
             let tasks: Vec<Task> = tasks.collect();
             jobs += tasks.len() as u64;
-            errand.plan(&part, tasks).await?;
+            ctx.plan(&part, tasks).await?;
         }
     }
-    errand.finish(tally, Some(jobs)).await?;
-    debug!(job.id = %errand.job.id, jobs, got = tally.got, "listed {} meetings of a host", tally.got);
+    ctx.finish(tally, Some(jobs)).await?;
+    debug!(job.id = %ctx.job.id, jobs, got = tally.got, "listed {} meetings of a host", tally.got);
     Ok(())
 }
 

@@ -11,8 +11,8 @@ use runtime::{Attempt, Failure, Outbox, Worker, clock};
 use tracing::info;
 
 use crate::atlas::Refusal;
+use crate::context::ZoomContext;
 use crate::detail::{self, Detail};
-use crate::errand::Errand;
 use crate::source::Next;
 use crate::{RateClass, Zoom, list, report, window};
 
@@ -114,40 +114,40 @@ async fn perform_with(
     attempt: &mut Attempt,
     outbox: &mut Outbox,
 ) -> Result<(), Failure> {
-    let mut errand = Errand::new(zoom, job, attempt, outbox)?;
-    let Err(failure) = fetch(&mut errand).await else { return Ok(()) };
-    if let Some(cause) = errand.end(&failure) {
-        errand.give_up(cause).await?;
+    let mut ctx = ZoomContext::new(zoom, job, attempt, outbox)?;
+    let Err(failure) = fetch(&mut ctx).await else { return Ok(()) };
+    if let Some(cause) = ctx.end(&failure) {
+        ctx.give_up(cause).await?;
     }
     Err(failure)
 }
 
 /// Fetches with the selected source, and again with the Reports if the plan has no Dashboard.
-async fn fetch(errand: &mut Errand<'_>) -> Result<(), Failure> {
-    check_window(&errand.job.task)?;
-    let wanted = match &errand.job.task {
+async fn fetch(ctx: &mut ZoomContext<'_>) -> Result<(), Failure> {
+    check_window(&ctx.job.task)?;
+    let wanted = match &ctx.job.task {
         Task::Participants { api, .. } => *api,
         Task::HostMeetings { .. } => Some(Api::Report),
         Task::Meetings { .. } | Task::Webinars { .. } => None,
     };
-    let source = &errand.zoom.source;
+    let source = &ctx.zoom.source;
     let mut api = source.api(wanted, Instant::now());
     let mut refusals = 0;
     loop {
-        errand.begin(api);
-        let Err(refusal) = fetch_with(errand, api).await else {
+        ctx.begin(api);
+        let Err(refusal) = fetch_with(ctx, api).await else {
             source.answered(api);
             return Ok(());
         };
-        let granted = errand.zoom.client.scopes().await;
+        let granted = ctx.zoom.client.scopes().await;
         match source.weigh(&refusal, (api, wanted), refusals, &granted, Instant::now()) {
             Next::Refused => return Err(refusal.into()),
             Next::Later => return Err(refused_for_now(&refusal)),
             Next::Reports => api = Api::Report,
             Next::Again(pause) => {
                 refusals += 1;
-                info!(job.id = %errand.job.id, "the Dashboard refuses; it is asked again in {pause:?}");
-                tokio::time::sleep(errand.zoom.client.hasten(pause)).await;
+                info!(job.id = %ctx.job.id, "the Dashboard refuses; it is asked again in {pause:?}");
+                tokio::time::sleep(ctx.zoom.client.hasten(pause)).await;
             }
         }
     }
@@ -160,15 +160,15 @@ fn refused_for_now(refusal: &Refusal) -> Failure {
     Failure::retry_after(REFUSED, Cause::new(CauseClass::PlanMissing, text))
 }
 
-async fn fetch_with(errand: &mut Errand<'_>, api: Api) -> Result<(), Refusal> {
-    match (errand.job.task.clone(), api) {
-        (Task::Meetings { date }, Api::Dashboard) => list::fetch(errand, list::MEETINGS, date).await,
-        (Task::Webinars { date }, Api::Dashboard) => list::fetch(errand, list::WEBINARS, date).await,
-        (Task::Meetings { date }, Api::Report) => report::fetch_hosts(errand, date).await,
-        (Task::Webinars { date }, Api::Report) => report::fetch_webinars(errand, date).await,
-        (Task::HostMeetings { date, host_id }, _) => report::fetch_host(errand, date, &host_id).await,
+async fn fetch_with(ctx: &mut ZoomContext<'_>, api: Api) -> Result<(), Refusal> {
+    match (ctx.job.task.clone(), api) {
+        (Task::Meetings { date }, Api::Dashboard) => list::fetch(ctx, list::MEETINGS, date).await,
+        (Task::Webinars { date }, Api::Dashboard) => list::fetch(ctx, list::WEBINARS, date).await,
+        (Task::Meetings { date }, Api::Report) => report::fetch_hosts(ctx, date).await,
+        (Task::Webinars { date }, Api::Report) => report::fetch_webinars(ctx, date).await,
+        (Task::HostMeetings { date, host_id }, _) => report::fetch_host(ctx, date, &host_id).await,
         (Task::Participants { meeting, event, listing, header, .. }, api) => {
-            detail::fetch(errand, Detail { meeting, event, listing, api, header }).await
+            detail::fetch(ctx, Detail { meeting, event, listing, api, header }).await
         }
     }
 }

@@ -25,7 +25,7 @@ struct Worker {
     received: Vec<u64>,
     returned: Vec<u64>,
     waiting: Vec<u64>,
-    /// Of slow limits, its first caller's standing: a time by our clock, the earliest goes first.
+    /// Of slow limits, the priority of its first caller: a time by our clock, the earliest goes first.
     first: Vec<Option<f64>>,
     /// Its minimum round-trip time, in seconds.
     min_rtt: Option<f64>,
@@ -148,8 +148,8 @@ impl FairQueue {
         while ring.front().is_some_and(|name| wants(&name).is_none()) {
             ring.pop_front();
         }
-        let standing = |name: &String| wants(&name).and_then(|worker| worker.standing(limit));
-        let ranked = ring.iter().enumerate().filter_map(|(place, name)| Some((place, standing(name)?)));
+        let priority = |name: &String| wants(&name).and_then(|worker| worker.priority(limit));
+        let ranked = ring.iter().enumerate().filter_map(|(place, name)| Some((place, priority(name)?)));
         let first = ranked.min_by(|(_, one), (_, other)| one.total_cmp(other));
         if let Some(name) = first.and_then(|(place, _)| ring.remove(place)) {
             ring.push_front(name);
@@ -173,7 +173,7 @@ impl Worker {
         }
     }
 
-    fn standing(&self, limit: usize) -> Option<f64> {
+    fn priority(&self, limit: usize) -> Option<f64> {
         self.first.get(limit).copied().flatten()
     }
 

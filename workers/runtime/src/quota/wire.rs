@@ -19,7 +19,7 @@ pub(crate) struct TokenRequest {
     /// Callers that wait, by limit.
     #[serde(rename = "c")]
     pub(crate) waiting: Vec<u64>,
-    /// Of slow limits the standing of the first that waits, in milliseconds: the greater goes first.
+    /// Age of the first waiting caller, of slow limits, in milliseconds: the greater goes first.
     #[serde(rename = "f", default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) first: Vec<Option<i64>>,
     /// Tokens received in this term, by limit.

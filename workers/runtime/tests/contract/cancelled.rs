@@ -7,7 +7,7 @@ use messages::zoom::Task;
 use messages::{
     Cause, CauseClass, Document, Family, Job, Lane, Queue, Receipt, ReceiptState, RunId, decode, encode,
 };
-use runtime::errand::Errand;
+use runtime::job_context::JobContext;
 use runtime::{Attempt, Broker, Failure, Message, Outbox, Role, Status, Worker, run};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
@@ -75,9 +75,9 @@ impl Worker for Diary {
                     let task = Task::Webinars { date: jiff::civil::date(2026, 2, day) };
                     task.into_job(job.run.clone(), Lane::Backfill, now()).planned().unwrap()
                 });
-                let mut errand = Errand::new(job.planned().unwrap(), attempt, outbox);
-                errand.plan("page", receipts.collect()).await?;
-                errand.finish(Some(9), 9, Some(9)).await
+                let mut ctx = JobContext::new(job.planned().unwrap(), attempt, outbox);
+                ctx.plan("page", receipts.collect()).await?;
+                ctx.finish(Some(9), 9, Some(9)).await
             }
         }
     }

@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 use crate::Failure;
+use crate::job_priority::JobPriority;
 use crate::quota::clock_offset::ClockOffset;
 use crate::quota::latency::MinRtt;
 use crate::quota::wire::{Grant, TokenRequest};
 use crate::quota::{Account, Pause, QuotaStatus, RateLimit};
-use crate::standing::Standing;
 
 /// A message that was sent so long ago is not answered any more.
 const ANSWERED: Duration = Duration::from_secs(10);
@@ -39,13 +39,13 @@ pub(super) type Caller = oneshot::Sender<Result<Token, Failure>>;
 struct Row {
     /// Jobs are served one after the other.
     is_slow: bool,
-    callers: VecDeque<(Standing, Caller)>,
+    callers: VecDeque<(JobPriority, Caller)>,
 }
 
 impl Row {
-    /// The standing of the next, where it matters.
+    /// Age of the next caller, for a slow limit.
     fn first(&self) -> Option<i64> {
-        self.callers.front().filter(|_| self.is_slow).map(|(standing, _)| standing.age_ms())
+        self.callers.front().filter(|_| self.is_slow).map(|(priority, _)| priority.age_ms())
     }
 }
 
@@ -100,14 +100,14 @@ impl State {
     }
 
     pub(super) fn line_up(&mut self, limit: usize, caller: Caller, place: Place) {
-        let standing = Standing::current();
+        let priority = JobPriority::current();
         let Row { is_slow, callers } = &mut self.rows[limit];
         let at = match place {
             Place::First => 0,
-            Place::Last if *is_slow => callers.partition_point(|(other, _)| *other <= standing),
+            Place::Last if *is_slow => callers.partition_point(|(other, _)| *other <= priority),
             Place::Last => callers.len(),
         };
-        callers.insert(at, (standing, caller));
+        callers.insert(at, (priority, caller));
     }
 
     /// All callers of a limit, who wait no longer.

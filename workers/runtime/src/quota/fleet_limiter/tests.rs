@@ -1,9 +1,9 @@
 //! A token is good for the moment for which it was given, however late its caller comes to use it.
 
 use super::*;
+use crate::job_priority::JobPriority;
 use crate::quota::wire::Grant;
 use crate::quota::{RateLimit, UNLIMITED};
-use crate::standing::Standing;
 
 const MAX_AGE: Duration = Duration::from_millis(250);
 
@@ -80,9 +80,9 @@ async fn a_caller_that_had_no_time_to_use_its_token_gives_it_back_and_is_the_nex
 async fn served(limiter: &FleetLimiter) -> Vec<&'static str> {
     let (now, order) = (Instant::now(), Mutex::new(Vec::new()));
     let job = |name, lane, age: u64| {
-        let standing = Standing::begun(now + Duration::from_secs(1_000 - age), lane);
+        let priority = JobPriority::started(now + Duration::from_secs(1_000 - age), lane);
         let order = &order;
-        standing.hold(async move {
+        priority.scope(async move {
             for _ in 0..2 {
                 limiter.acquire(0).await.unwrap();
                 order.lock().unwrap().push(name);

@@ -1,5 +1,5 @@
 //! One attempt at one job of a source: what it sends to the outbox and how it counts. The messages that follow from a
-//! job are made here and nowhere else. Must not know what the job asks for.
+//! job are made here and nowhere else. Independent of the source and of what the job fetches.
 
 use jiff::Timestamp;
 use messages::zoom::Api;
@@ -17,7 +17,7 @@ const MOST_FINDINGS: usize = 20;
 
 /// One attempt at one job.
 #[derive(Debug)]
-pub struct Errand<'a> {
+pub struct JobContext<'a> {
     /// What the job says of itself as long as it is not begun.
     planned: Receipt,
     attempt: &'a mut Attempt,
@@ -29,7 +29,7 @@ pub struct Errand<'a> {
     api: Option<Api>,
 }
 
-/// A raw document to be sent, beside what the job says of itself.
+/// A raw document, without the fields that the job itself supplies.
 #[derive(Debug, Clone, Copy)]
 pub struct Raw<'a, C> {
     /// What follows the job's id, for example `past.1`.
@@ -48,7 +48,7 @@ pub struct Raw<'a, C> {
     pub received: Option<&'a [u8]>,
 }
 
-impl<'a> Errand<'a> {
+impl<'a> JobContext<'a> {
     /// An attempt at the job whose receipt before its beginning is `planned`.
     pub fn new(planned: Receipt, attempt: &'a mut Attempt, outbox: &'a mut Outbox) -> Self {
         Self { planned, attempt, outbox, jobs: Vec::new(), findings: Vec::new(), api: None }
@@ -87,21 +87,25 @@ impl<'a> Errand<'a> {
         Ok(self.outbox.send(message).await?)
     }
 
-    /// Sends something that cannot be used to the dead letters, so that its neighbours can go on.
+    /// Publishes an unusable part of an answer as a dead letter, so that the rest can be indexed.
     ///
     /// # Errors
-    /// As [`Errand::send_raw`].
-    pub async fn bury_raw<C: Serialize>(&mut self, raw: &Raw<'_, C>, text: &str) -> Result<(), Failure> {
+    /// As [`JobContext::send_raw`].
+    pub async fn dead_letter_raw<C: Serialize>(
+        &mut self,
+        raw: &Raw<'_, C>,
+        text: &str,
+    ) -> Result<(), Failure> {
         let message = self.raw_message(raw)?.into_dead(Cause::new(CauseClass::BadShape, text));
         Ok(self.outbox.send(message).await?)
     }
 
     /// Plans jobs, given by their receipts. The receipts go out now: a job that is lost on the way is seen to be missing.
-    /// The jobs themselves go out last ([`Errand::finish`]): a job that waits for room in a full queue, and loses its
+    /// The jobs themselves go out last ([`JobContext::finish`]): a job that waits for room in a full queue, and loses its
     /// broker meanwhile, is done again, and would publish them all a second time.
     ///
     /// # Errors
-    /// As [`Errand::send_raw`].
+    /// As [`JobContext::send_raw`].
     pub async fn plan(&mut self, part: &str, receipts: Vec<Receipt>) -> Result<(), Failure> {
         let now = clock::now();
         for receipt in &receipts {
@@ -119,7 +123,7 @@ impl<'a> Errand<'a> {
     /// were planned.
     ///
     /// # Errors
-    /// As [`Errand::send_raw`].
+    /// As [`JobContext::send_raw`].
     pub async fn finish(
         &mut self,
         expected: Option<u64>,
@@ -129,10 +133,10 @@ impl<'a> Errand<'a> {
         self.finish_with(expected, got, jobs, shortfall(expected, got)).await
     }
 
-    /// As [`Errand::finish`], where the caller knows what speaks against completeness.
+    /// As [`JobContext::finish`], where the caller knows what speaks against completeness.
     ///
     /// # Errors
-    /// As [`Errand::send_raw`].
+    /// As [`JobContext::send_raw`].
     pub async fn finish_with(
         &mut self,
         expected: Option<u64>,
@@ -149,7 +153,7 @@ impl<'a> Errand<'a> {
     /// `cause` says so. It is complete, since asking again would bring no more.
     ///
     /// # Errors
-    /// As [`Errand::send_raw`].
+    /// As [`JobContext::send_raw`].
     pub async fn finish_without(&mut self, cause: Cause) -> Result<(), Failure> {
         let receipt = self.receipt(ReceiptState::Complete);
         self.end_with(Receipt { expected: Some(0), got: Some(0), cause: Some(cause), ..receipt }).await
@@ -172,7 +176,7 @@ impl<'a> Errand<'a> {
     /// Sends this job's receipt as one that is given up; the runtime sees it confirmed before it settles the job.
     ///
     /// # Errors
-    /// As [`Errand::send_raw`].
+    /// As [`JobContext::send_raw`].
     pub async fn give_up(&mut self, cause: Cause) -> Result<(), Failure> {
         let receipt = Receipt { cause: Some(cause), ..self.receipt(ReceiptState::Failed) };
         self.send_receipts("receipt", vec![receipt]).await
@@ -181,7 +185,7 @@ impl<'a> Errand<'a> {
     /// Hands on what was sent so far, and returns when all of it is confirmed.
     ///
     /// # Errors
-    /// As [`Errand::send_raw`].
+    /// As [`JobContext::send_raw`].
     pub async fn flush(&mut self) -> Result<(), Failure> {
         Ok(self.outbox.flush().await?)
     }
