@@ -42,7 +42,7 @@ pub(crate) enum Reason {
 }
 
 /// A failed call.
-pub(crate) type Refusal = runtime::Refusal<Reason>;
+pub(crate) type CallError = runtime::CallError<Reason>;
 
 /// Meaning of an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,7 +52,7 @@ pub(crate) enum Verdict {
     /// Authentication is required: sign the request, or sign it again.
     Unauthorised,
     /// An error.
-    Refused(Refusal),
+    Refused(CallError),
 }
 
 /// An answer, and its node.
@@ -68,25 +68,25 @@ pub(crate) struct Answered<'a> {
 pub(crate) fn classify(answered: Answered<'_>, endpoint: Endpoint, now: Timestamp) -> Verdict {
     let Answered { status, headers, body, .. } = answered;
     let said = format!("{} answered {status}", endpoint.name());
-    let refusal = match status {
+    let error = match status {
         200..=299 => match unusable(answered, &said, endpoint) {
-            Some(refusal) => refusal,
+            Some(error) => error,
             None => return Verdict::Fine,
         },
         300..=399 => redirected(answered, &said, endpoint),
         // The parameters are the same for every date, so a 400 is not about them.
-        400 if endpoint == Endpoint::Actions => Refusal::retry(
+        400 if endpoint == Endpoint::Actions => CallError::retry(
             Reason::Parameter,
             CauseClass::BadShape,
             format!("{said}: the server, or a proxy before it, does not take the request"),
         ),
-        400 => Refusal::reject(
+        400 => CallError::reject(
             Reason::Parameter,
             CauseClass::BadShape,
             format!("{said}: a parameter is refused"),
         ),
         401 => return Verdict::Unauthorised,
-        403 => Refusal::refused(
+        403 => CallError::refused(
             Reason::Closed,
             format!(
                 "{said}: the user has not the right (ROLE_ADMIN, or the node's own role), or a firewall before the server refuses the call"
@@ -95,35 +95,37 @@ pub(crate) fn classify(answered: Answered<'_>, endpoint: Endpoint, now: Timestam
         // A starting node answers either for missing endpoints.
         404 | 405 => absent(&said, endpoint),
         408 => {
-            Refusal::retry(Reason::Trouble, CauseClass::AttemptsSpent, format!("{said}: it took too long"))
+            CallError::retry(Reason::Trouble, CauseClass::AttemptsSpent, format!("{said}: it took too long"))
         }
-        413 | 414 => {
-            Refusal::reject(Reason::Other, CauseClass::TooLarge, format!("{said}: the request is too large"))
-        }
+        413 | 414 => CallError::reject(
+            Reason::Other,
+            CauseClass::TooLarge,
+            format!("{said}: the request is too large"),
+        ),
         429 => slow(&said, headers, now).into(),
-        500.. if is_page(headers, body) => Refusal::retry(
+        500.. if is_page(headers, body) => CallError::retry(
             Reason::Trouble,
             CauseClass::HtmlBlocked,
             format!("{said} with a page for people: the server, or a proxy before it, is in trouble"),
         ),
-        500.. => Refusal::retry(
+        500.. => CallError::retry(
             Reason::Trouble,
             CauseClass::AttemptsSpent,
             format!("{said}: the server is in trouble"),
         ),
-        _ => Refusal::retry(
+        _ => CallError::retry(
             Reason::Other,
             CauseClass::BadShape,
             format!("{said}: Opencast gives no such answer, a proxy before it may"),
         ),
     };
-    Verdict::Refused(refusal)
+    Verdict::Refused(error)
 }
 
 /// Returns the error of a success whose body is obviously no data.
-fn unusable(answered: Answered<'_>, said: &str, endpoint: Endpoint) -> Option<Refusal> {
+fn unusable(answered: Answered<'_>, said: &str, endpoint: Endpoint) -> Option<CallError> {
     let Answered { headers, body, .. } = answered;
-    let shape = |text| Some(Refusal::retry(Reason::Other, CauseClass::BadShape, format!("{said} {text}")));
+    let shape = |text| Some(CallError::retry(Reason::Other, CauseClass::BadShape, format!("{said} {text}")));
     if body.trim_ascii().is_empty() {
         return shape("with an empty body");
     }
@@ -147,7 +149,7 @@ fn unusable(answered: Answered<'_>, said: &str, endpoint: Endpoint) -> Option<Re
             ),
         ),
     };
-    Some(Refusal::refused(reason, format!("{said} {cause}")))
+    Some(CallError::refused(reason, format!("{said} {cause}")))
 }
 
 /// True if the answer is a web page.
@@ -180,7 +182,7 @@ fn content_type(headers: &HeaderMap) -> String {
 }
 
 /// Describes a redirect, which is not followed because it would send the password along.
-fn redirected(answered: Answered<'_>, said: &str, endpoint: Endpoint) -> Refusal {
+fn redirected(answered: Answered<'_>, said: &str, endpoint: Endpoint) -> CallError {
     let to = answered.headers.get(LOCATION).and_then(|to| to.to_str().ok()).unwrap_or_default();
     let host = answered.node.parse().ok().and_then(|asked| target_host(&asked, to));
     let signs_in = is_sign_in(to);
@@ -199,7 +201,7 @@ fn redirected(answered: Answered<'_>, said: &str, endpoint: Endpoint) -> Refusal
         ),
         None => format!("{said} and leads to another path of the same host: check {}", variable(endpoint)),
     };
-    Refusal::refused(Reason::Closed, cause)
+    CallError::refused(Reason::Closed, cause)
 }
 
 /// True for an address whose path or host contains a word of sign-in pages.
@@ -215,15 +217,15 @@ const SIGN_IN: [&str; 14] = [
     "signin", "sso",
 ];
 
-fn absent(said: &str, endpoint: Endpoint) -> Refusal {
+fn absent(said: &str, endpoint: Endpoint) -> CallError {
     match endpoint {
-        Endpoint::Actions => Refusal::reject(Reason::Absent, CauseClass::PlanMissing, NO_TRACKING),
-        Endpoint::EpisodeWorkflows | Endpoint::Workflows => Refusal::reject(
+        Endpoint::Actions => CallError::reject(Reason::Absent, CauseClass::PlanMissing, NO_TRACKING),
+        Endpoint::EpisodeWorkflows | Endpoint::Workflows => CallError::reject(
             Reason::Absent,
             CauseClass::Gone,
             format!("{said}: there are no workflows there, check {}", variable(endpoint)),
         ),
-        _ => Refusal::refused(
+        _ => CallError::refused(
             Reason::Absent,
             format!(
                 "{said}: the endpoint is not there; the node may be starting, or {} is not the node that players use",

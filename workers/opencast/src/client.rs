@@ -9,13 +9,13 @@ use messages::{Calls, CauseClass};
 use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap};
 use runtime::body::{self, BodyError};
 use runtime::calls::{calling, waiting};
-use runtime::outage::{Leave, Outage};
+use runtime::circuit_breaker::{Admission, CircuitBreaker};
 use runtime::{Failure, clock};
 use serde_json::value::RawValue;
 use tokio::sync::Mutex;
 use tracing::debug;
 
-use crate::atlas::{self, Answered, Reason, Refusal, Verdict};
+use crate::atlas::{self, Answered, CallError, Reason, Verdict};
 use crate::auth::{Challenge, REQUESTED, Sign};
 use crate::endpoint::{Endpoint, Node, Request};
 use crate::pace::{Pace, SOURCE};
@@ -80,7 +80,7 @@ pub(crate) struct Client {
     engage: Site,
     admin: Option<Site>,
     pace: Pace,
-    outage: Outage,
+    breaker: CircuitBreaker,
 }
 
 struct Received {
@@ -92,7 +92,7 @@ struct Received {
 
 impl Client {
     pub(crate) fn new(http: reqwest::Client, engage: Site, admin: Option<Site>, pace: Pace) -> Self {
-        Self { http, engage, admin, pace, outage: Outage::of(SOURCE) }
+        Self { http, engage, admin, pace, breaker: CircuitBreaker::of(SOURCE) }
     }
 
     /// Whether calls are signed.
@@ -114,10 +114,10 @@ impl Client {
     }
 
     /// Requests JSON, with retries; adds the calls made to `calls`.
-    pub(crate) async fn get(&self, request: &Request, calls: &mut Calls) -> Result<Answer, Refusal> {
+    pub(crate) async fn get(&self, request: &Request, calls: &mut Calls) -> Result<Answer, CallError> {
         for pause in AGAIN {
             match self.once(request, calls).await {
-                Err(refusal) if self.is_worth_another(request, &refusal) => tokio::time::sleep(pause).await,
+                Err(error) if self.is_worth_another(request, &error) => tokio::time::sleep(pause).await,
                 outcome => return outcome,
             }
         }
@@ -127,8 +127,8 @@ impl Client {
     /// Returns whether to retry a failed call at once. A refusal by a node that has answered before is mostly an
     /// exception, for example of one starting node behind a load balancer. Otherwise it is not retried: wrong passwords
     /// may lock the user out.
-    fn is_worth_another(&self, request: &Request, refusal: &Refusal) -> bool {
-        match refusal.failure {
+    fn is_worth_another(&self, request: &Request, error: &CallError) -> bool {
+        match error.failure {
             Failure::Retry { after: None, .. } => true,
             Failure::Refused { .. } => {
                 self.site(request.endpoint).is_ok_and(|site| site.is_proven.load(Ordering::Relaxed))
@@ -137,51 +137,51 @@ impl Client {
         }
     }
 
-    async fn once(&self, request: &Request, calls: &mut Calls) -> Result<Answer, Refusal> {
+    async fn once(&self, request: &Request, calls: &mut Calls) -> Result<Answer, CallError> {
         let Received { body, served, .. } = self.receive(request, calls).await?;
         let received_at = clock::now();
         let broken = || {
             let text = format!("{} answered with text that is no JSON", request.endpoint.name());
-            Refusal::retry(Reason::Other, CauseClass::BadShape, text)
+            CallError::retry(Reason::Other, CauseClass::BadShape, text)
         };
         let (body, received) = text::json(body).ok_or_else(broken)?;
         Ok(Answer { body, received, received_at, served })
     }
 
     /// Requests bytes, without retries; adds the calls made to `calls`.
-    pub(crate) async fn get_bytes(&self, request: &Request, calls: &mut Calls) -> Result<Vec<u8>, Refusal> {
+    pub(crate) async fn get_bytes(&self, request: &Request, calls: &mut Calls) -> Result<Vec<u8>, CallError> {
         self.receive(request, calls).await.map(|received| received.body)
     }
 
-    async fn receive(&self, request: &Request, calls: &mut Calls) -> Result<Received, Refusal> {
+    async fn receive(&self, request: &Request, calls: &mut Calls) -> Result<Received, CallError> {
         let site = self.site(request.endpoint)?;
         let name = request.endpoint.name();
         let mut challenges = 0;
         loop {
-            let leave = self.outage.ask(clock::now())?;
+            let admission = self.breaker.admit(clock::now())?;
             if site.sign.may_be_digest() {
                 // Other calls wait, else they would be unsigned.
                 let mut asked = site.asked.lock().await;
                 if !*asked {
                     let asking = self.ask_to_be_asked(site, calls).await;
-                    asking.map_err(|refusal| self.weigh(leave, refusal))?;
+                    asking.map_err(|error| self.weigh(admission, error))?;
                     *asked = true;
                 }
             }
             let sent = self.send(site, &request.path(), &request.query, name, calls).await;
-            let received = sent.map_err(|refusal| self.weigh(leave, refusal))?;
+            let received = sent.map_err(|error| self.weigh(admission, error))?;
             let now = clock::now();
             let Received { status, headers, body, .. } = &received;
             let answered = Answered { node: &site.url, status: *status, headers, body };
             match atlas::classify(answered, request.endpoint, now) {
                 Verdict::Fine => {
-                    self.outage.answered();
+                    self.breaker.answered();
                     site.is_proven.store(true, Ordering::Relaxed);
                     return Ok(received);
                 }
-                Verdict::Refused(refusal) => return Err(self.weigh(leave, refusal)),
+                Verdict::Refused(error) => return Err(self.weigh(admission, error)),
                 Verdict::Unauthorised => {
-                    self.outage.answered();
+                    self.breaker.answered();
                     let again = site.sign.challenged(&received.headers);
                     if again == Challenge::Refused || challenges == MOST_CHALLENGES {
                         // The challenge may be wrong: the next call starts afresh.
@@ -195,7 +195,7 @@ impl Client {
         }
     }
 
-    fn site(&self, endpoint: Endpoint) -> Result<&Site, Refusal> {
+    fn site(&self, endpoint: Endpoint) -> Result<&Site, CallError> {
         match endpoint.node() {
             Node::Engage => Ok(&self.engage),
             Node::Admin => self.admin.as_ref().ok_or_else(|| {
@@ -208,7 +208,7 @@ impl Client {
     }
 
     /// Makes a call to which the server may reply with a Digest challenge. Its absence is no error.
-    async fn ask_to_be_asked(&self, site: &Site, calls: &mut Calls) -> Result<(), Refusal> {
+    async fn ask_to_be_asked(&self, site: &Site, calls: &mut Calls) -> Result<(), CallError> {
         let received = self.send(site, GUARDED, &[], "GET /services/hosts.json", calls).await?;
         let asks = received.status == 401 && site.sign.challenged(&received.headers) == Challenge::Again;
         debug!(status = received.status, asks, "the server had the opportunity to ask for digest");
@@ -222,10 +222,10 @@ impl Client {
         query: &[(&'static str, String)],
         name: &'static str,
         calls: &mut Calls,
-    ) -> Result<Received, Refusal> {
+    ) -> Result<Received, CallError> {
         waiting(SOURCE, CLASS, self.pace.turn()).await?;
         calls.light += 1;
-        let status = |sent: &Result<Received, Refusal>| sent.as_ref().ok().map(|received| received.status);
+        let status = |sent: &Result<Received, CallError>| sent.as_ref().ok().map(|received| received.status);
         calling(SOURCE, CLASS, name, self.exchange(site, path, query, name), status).await
     }
 
@@ -235,7 +235,7 @@ impl Client {
         path: &str,
         query: &[(&'static str, String)],
         name: &'static str,
-    ) -> Result<Received, Refusal> {
+    ) -> Result<Received, CallError> {
         let trouble = |error: reqwest::Error| unanswered(&error, name);
         let asked =
             self.http.get(format!("{}{path}", site.url)).query(query).header(ACCEPT, "application/json");
@@ -256,7 +256,7 @@ impl Client {
         let body = body::read(response, MAX_BODY).await.map_err(|error| match error {
             BodyError::TooLarge { .. } => {
                 let text = format!("{name} answered with more than {} MB", MAX_BODY >> 20);
-                Refusal::reject(Reason::Other, CauseClass::TooLarge, text)
+                CallError::reject(Reason::Other, CauseClass::TooLarge, text)
             }
             BodyError::Broken(error) => trouble(error),
         })?;
@@ -264,20 +264,20 @@ impl Client {
     }
 
     /// Returns the outcome of a failed call, given the calls before it.
-    fn weigh(&self, leave: Leave, refusal: Refusal) -> Refusal {
-        let is_trouble = refusal.reason == Reason::Trouble;
-        self.outage.weigh(leave, refusal, is_trouble, clock::now())
+    fn weigh(&self, admission: Admission, error: CallError) -> CallError {
+        let is_trouble = error.reason == Reason::Trouble;
+        self.breaker.record(admission, error, is_trouble, clock::now())
     }
 
     /// Ends the wait of an open circuit breaker.
     pub(crate) fn try_now(&self) {
-        self.outage.try_now();
+        self.breaker.probe_now();
     }
 
     /// Returns whether work can continue: calls are not paused, the circuit breaker permits them, and no node has a
     /// server error.
     pub(crate) async fn reachable(&self) -> bool {
-        if !self.pace.is_open() || !self.outage.gives_leave(clock::now()) {
+        if !self.pace.is_open() || !self.breaker.would_admit(clock::now()) {
             return false;
         }
         for site in std::iter::once(&self.engage).chain(&self.admin) {
@@ -300,13 +300,13 @@ impl Client {
 }
 
 /// Classifies a call without an answer: no connection means the server is down, later errors may be this call's own.
-fn unanswered(error: &reqwest::Error, name: &str) -> Refusal {
+fn unanswered(error: &reqwest::Error, name: &str) -> CallError {
     if error.is_connect() {
         let why = untrusted(error).unwrap_or_else(|| "opencast cannot be reached".to_owned());
         return Failure::hold(None, why).into();
     }
     let what = if error.is_timeout() { "did not answer in time" } else { "broke off its answer" };
-    Refusal::retry(Reason::Trouble, CauseClass::AttemptsSpent, format!("{name} {what}"))
+    CallError::retry(Reason::Trouble, CauseClass::AttemptsSpent, format!("{name} {what}"))
 }
 
 /// Returns the error text if the server's certificate is the reason.
@@ -316,12 +316,12 @@ fn untrusted(error: &reqwest::Error) -> Option<String> {
     Some(format!("opencast is not trusted, is OPENCAST_CA_CERT its own authority's? ({said})"))
 }
 
-fn refused(name: &str, site: &Site) -> Refusal {
+fn refused(name: &str, site: &Site) -> CallError {
     let cause = match site.sign.requested() {
         None => "it is not open to everybody, set OPENCAST_USER and OPENCAST_PASSWORD",
         Some(_) => {
             "the sign-in is refused, or the node is starting; check OPENCAST_USER, OPENCAST_PASSWORD and OPENCAST_AUTH"
         }
     };
-    Refusal::refused(Reason::Unauthorised, format!("{name} answered 401: {cause}"))
+    CallError::refused(Reason::Unauthorised, format!("{name} answered 401: {cause}"))
 }

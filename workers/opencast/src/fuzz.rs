@@ -30,6 +30,6 @@ pub fn judge(endpoint: usize, status: u16, headers: &[(&str, &str)], body: &[u8]
     match classify(answered, ENDPOINTS[endpoint % ENDPOINTS.len()], now) {
         Verdict::Fine => None,
         Verdict::Unauthorised => Some("unauthorised".to_owned()),
-        Verdict::Refused(refusal) => Some(refusal.failure.to_string()),
+        Verdict::Refused(error) => Some(error.failure.to_string()),
     }
 }

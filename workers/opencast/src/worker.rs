@@ -7,7 +7,7 @@ use messages::opencast::Task;
 use messages::{Cause, Job, Mpid, Receipt};
 use runtime::{Attempt, Failure, Outbox, Worker, clock, job_context};
 
-use crate::atlas::Refusal;
+use crate::atlas::CallError;
 use crate::client::Answer;
 use crate::endpoint::Request;
 use crate::known::LookedUp;
@@ -32,12 +32,12 @@ pub(crate) struct OpencastContext<'a> {
 
 impl OpencastContext<'_> {
     /// Makes one call.
-    pub(crate) async fn get(&mut self, request: &Request) -> Result<Answer, Refusal> {
+    pub(crate) async fn get(&mut self, request: &Request) -> Result<Answer, CallError> {
         self.opencast.client.get(request, self.base.calls()).await
     }
 
     /// Plans jobs in this job's lane.
-    pub(crate) async fn plan(&mut self, part: &str, tasks: Vec<Task>) -> Result<(), Refusal> {
+    pub(crate) async fn plan(&mut self, part: &str, tasks: Vec<Task>) -> Result<(), CallError> {
         let now = clock::now();
         let job = |task: Task| task.into_job(self.job.run.clone(), self.job.lane, now);
         let receipts = tasks.into_iter().map(|task| planned(&job(task))).collect::<Result<Vec<_>, _>>()?;
@@ -61,7 +61,7 @@ impl Worker for OpencastWorker {
         let looked_up = LookedUp::new(&opencast.known);
         let (unanswered, unseen) = (BTreeMap::new(), HashMap::new());
         let mut ctx = OpencastContext { opencast, job: &job, base, looked_up, unanswered, unseen };
-        let fetched = fetch(&mut ctx).await.map_err(|refusal| refusal.failure);
+        let fetched = fetch(&mut ctx).await.map_err(|error| error.failure);
         let flushed = ctx.base.flush().await;
         // The next attempt uses the cached episodes, unless their documents are lost with this one.
         if !ctx.base.has_lost() {
@@ -87,7 +87,7 @@ impl Worker for OpencastWorker {
     }
 }
 
-async fn fetch(ctx: &mut OpencastContext<'_>) -> Result<(), Refusal> {
+async fn fetch(ctx: &mut OpencastContext<'_>) -> Result<(), CallError> {
     match ctx.job.task.clone() {
         Task::Actions { date, since, or_catalogue } => actions::fetch(ctx, date, since, or_catalogue).await,
         Task::Episode { mpid } => episodes::fetch_one(ctx, &mpid).await,

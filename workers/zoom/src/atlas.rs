@@ -3,7 +3,7 @@
 //! HTTP status and `code` decide; the message decides only if both are ambiguous. The message may contain an address or
 //! a name, so operators see only its words from an allowlist.
 
-mod refusal;
+mod call_error;
 mod table;
 mod words;
 
@@ -13,7 +13,7 @@ mod tests;
 use jiff::Timestamp;
 use reqwest::header::HeaderMap;
 
-pub(crate) use refusal::{Reason, Refusal};
+pub(crate) use call_error::{CallError, Reason};
 
 use crate::endpoint::Endpoint;
 use crate::headers::{Limit, RateHeaders};
@@ -39,7 +39,7 @@ pub(crate) enum Verdict {
     /// Rate limit exceeded: wait, then retry.
     Slow(Pause),
     /// An error.
-    Refused(Refusal),
+    Refused(CallError),
 }
 
 /// Wait after a 429.
@@ -65,7 +65,7 @@ pub(crate) fn classify(status: u16, headers: &HeaderMap, body: &str, call: &Call
         401 if head.code != Some(4700) && head.code != Some(4711) => Verdict::NewToken,
         400 if head.code == Some(124) => Verdict::NewToken,
         429 => Verdict::Slow(pause(&RateHeaders::read(headers, now), &head)),
-        _ => Verdict::Refused(table::refusal(status, &head, call, now)),
+        _ => Verdict::Refused(table::classify(status, &head, call, now)),
     }
 }
 

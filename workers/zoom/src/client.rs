@@ -8,12 +8,12 @@ use messages::{Calls, CauseClass, repair};
 use reqwest::header::{AUTHORIZATION, HeaderMap};
 use runtime::body::{self, BodyError};
 use runtime::broker::MAX_MESSAGE_BYTES;
-use runtime::outage::{Leave, Outage};
+use runtime::circuit_breaker::{Admission, CircuitBreaker};
 use runtime::{Failure, clock};
 use serde_json::value::RawValue;
 use tracing::debug;
 
-use crate::atlas::{self, Call, Pause, Reason, Refusal, Verdict};
+use crate::atlas::{self, Call, CallError, Pause, Reason, Verdict};
 use crate::auth::{Token, Tokens};
 use crate::headers::{self, RateHeaders};
 use crate::wire::Head;
@@ -58,7 +58,7 @@ pub(crate) struct Client {
     api_url: String,
     tokens: Tokens,
     quota: Quota,
-    outage: Outage,
+    breaker: CircuitBreaker,
     /// Quota as a multiple of Zoom's; 0 means unlimited.
     speed: f64,
 }
@@ -71,7 +71,7 @@ impl Client {
         quota: Quota,
         speed: f64,
     ) -> Self {
-        Self { http, api_url, tokens, quota, outage: Outage::of("zoom"), speed }
+        Self { http, api_url, tokens, quota, breaker: CircuitBreaker::of("zoom"), speed }
     }
 
     pub(crate) async fn token(&self) -> Result<Arc<Token>, Failure> {
@@ -92,20 +92,20 @@ impl Client {
     }
 
     /// Calls until an answer or an error, or until the 429 budget is used up. Adds the calls made to `calls`.
-    pub(crate) async fn get(&self, request: &Request, calls: &mut Calls) -> Result<Answer, Refusal> {
+    pub(crate) async fn get(&self, request: &Request, calls: &mut Calls) -> Result<Answer, CallError> {
         let class = request.call.endpoint.class();
         let mut patience = Patience::new(class, self.speed);
         let mut renewed = false;
         loop {
-            let leave = self.outage.ask(clock::now())?;
+            let admission = self.breaker.admit(clock::now())?;
             let token = self.tokens.get().await?;
             figures::waiting(class, self.quota.acquire(class)).await?;
             *calls += class.one_call();
             let status =
-                |sent: &Result<Received, Refusal>| sent.as_ref().ok().map(|received| received.status);
+                |sent: &Result<Received, CallError>| sent.as_ref().ok().map(|received| received.status);
             let sent = figures::calling(request.call.endpoint, self.send(request, &token), status).await;
             let optional = request.call.endpoint.is_optional();
-            let weigh = |refusal| if optional { refusal } else { self.weigh(leave, refusal) };
+            let weigh = |error| if optional { error } else { self.weigh(admission, error) };
             let received = sent.map_err(weigh)?;
             let now = clock::now();
             let rates = RateHeaders::read(&received.headers, now);
@@ -114,11 +114,11 @@ impl Client {
             let verdict =
                 atlas::classify(received.status, &received.headers, &received.body, &request.call, now);
             if !optional && !matches!(verdict, Verdict::Refused(_)) {
-                self.outage.answered();
+                self.breaker.answered();
             }
             match verdict {
                 Verdict::Fine(head) => return answer(head, received.body, request, now),
-                Verdict::Refused(refusal) => return Err(weigh(refusal)),
+                Verdict::Refused(error) => return Err(weigh(error)),
                 Verdict::NewToken if renewed => return Err(refused_again(now).into()),
                 Verdict::NewToken => {
                     renewed = true;
@@ -144,9 +144,9 @@ impl Client {
     }
 
     /// Returns the outcome of a failed call, given the calls before it.
-    fn weigh(&self, leave: Leave, refusal: Refusal) -> Refusal {
-        let is_trouble = refusal.reason == Reason::Trouble;
-        self.outage.weigh(leave, refusal, is_trouble, clock::now())
+    fn weigh(&self, admission: Admission, error: CallError) -> CallError {
+        let is_trouble = error.reason == Reason::Trouble;
+        self.breaker.record(admission, error, is_trouble, clock::now())
     }
 
     /// Makes a call for its headers and ignores the answer. Without a request, it calls the API's base, which needs no
@@ -162,11 +162,11 @@ impl Client {
         let token = self.tokens.get().await?;
         self.quota.acquire(request.call.endpoint.class()).await?;
         let asked_at = clock::now();
-        let received = self.send(request, &token).await.map_err(|refusal| refusal.failure)?;
+        let received = self.send(request, &token).await.map_err(|error| error.failure)?;
         Ok(Sample::of(&received.headers, asked_at, clock::now()))
     }
 
-    async fn send(&self, request: &Request, token: &Token) -> Result<Received, Refusal> {
+    async fn send(&self, request: &Request, token: &Token) -> Result<Received, CallError> {
         let endpoint = request.call.endpoint;
         let trouble = |error: reqwest::Error| unanswered(&error, endpoint.name());
         let url = format!("{}{}", self.api_url, endpoint.path(&request.segment));
@@ -186,13 +186,13 @@ impl Client {
 
     /// Ends the wait of an open circuit breaker.
     pub(crate) fn try_now(&self) {
-        self.outage.try_now();
+        self.breaker.probe_now();
     }
 
     /// Returns whether work can continue: the circuit breaker permits calls, the token endpoint answers, and the API
     /// answers without a server error. Without a token, the API answers 401 or 404, and no quota is used.
     pub(crate) async fn reachable(&self, oauth_url: &str) -> bool {
-        if !self.outage.gives_leave(clock::now()) {
+        if !self.breaker.would_admit(clock::now()) {
             return false;
         }
         let oauth = self.http.head(oauth_url).timeout(SIGN_OF_LIFE).send().await;
@@ -240,10 +240,10 @@ struct Received {
     body: String,
 }
 
-fn answer(head: Head, body: String, request: &Request, received_at: Timestamp) -> Result<Answer, Refusal> {
+fn answer(head: Head, body: String, request: &Request, received_at: Timestamp) -> Result<Answer, CallError> {
     let name = request.call.endpoint.name();
     let broken =
-        || Refusal::retry(Reason::Other, CauseClass::BadShape, format!("{name} answered with broken text"));
+        || CallError::retry(Reason::Other, CauseClass::BadShape, format!("{name} answered with broken text"));
     Ok(Answer { head, body: json(body).ok_or_else(broken)?, received_at })
 }
 
@@ -254,28 +254,28 @@ pub(crate) fn json(body: String) -> Option<Box<RawValue>> {
     RawValue::from_string(text).ok()
 }
 
-fn too_large(name: &str) -> Refusal {
+fn too_large(name: &str) -> CallError {
     let text = format!("{name} answered with more than {} MB", MAX_MESSAGE_BYTES >> 20);
-    Refusal::reject(Reason::Other, CauseClass::TooLarge, text)
+    CallError::reject(Reason::Other, CauseClass::TooLarge, text)
 }
 
 /// Describes a redirect, which is not followed because it would send the token to another host.
-fn redirected(name: &str, response: &reqwest::Response) -> Refusal {
+fn redirected(name: &str, response: &reqwest::Response) -> CallError {
     let status = response.status().as_u16();
     let target = body::redirected(response).unwrap_or_else(|| "another address of the same host".to_owned());
     let text = format!(
         "{name} answered {status}, a redirect to {target}: check ZOOM_API_URL, and the proxy between"
     );
-    Refusal::retry(Reason::Trouble, CauseClass::HtmlBlocked, text)
+    CallError::retry(Reason::Trouble, CauseClass::HtmlBlocked, text)
 }
 
 /// Classifies a call without an answer: no connection means the API is down, later errors may be this call's own.
-fn unanswered(error: &reqwest::Error, name: &str) -> Refusal {
+fn unanswered(error: &reqwest::Error, name: &str) -> CallError {
     if error.is_connect() {
         return Failure::hold(None, "zoom's api cannot be reached".to_owned()).into();
     }
     let what = if error.is_timeout() { "did not answer in time" } else { "broke off its answer" };
-    Refusal::retry(Reason::Trouble, CauseClass::AttemptsSpent, format!("{name} {what}"))
+    CallError::retry(Reason::Trouble, CauseClass::AttemptsSpent, format!("{name} {what}"))
 }
 
 fn refused_again(now: Timestamp) -> Failure {

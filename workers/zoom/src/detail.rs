@@ -5,7 +5,7 @@ use messages::zoom::{Api, Event, HostIds, Listing, MeetingContext};
 use runtime::Failure;
 use tracing::debug;
 
-use crate::atlas::{Reason, Refusal};
+use crate::atlas::{CallError, Reason};
 use crate::context::{Raw, ZoomContext};
 use crate::endpoint::Endpoint;
 use crate::pages::{Pages, Step, Tally};
@@ -23,11 +23,11 @@ pub(crate) struct Detail {
 }
 
 /// Fetches the header if requested, then the participants.
-pub(crate) async fn fetch(ctx: &mut ZoomContext<'_>, mut detail: Detail) -> Result<(), Refusal> {
+pub(crate) async fn fetch(ctx: &mut ZoomContext<'_>, mut detail: Detail) -> Result<(), CallError> {
     if detail.header && detail.event == Event::Meeting {
         match fetch_header(ctx, &mut detail).await {
-            Err(refusal) if is_dispensable(&refusal, ctx) => {
-                let text = format!("the meeting's own document is not written: {}", refusal.failure);
+            Err(error) if is_dispensable(&error, ctx) => {
+                let text = format!("the meeting's own document is not written: {}", error.failure);
                 ctx.find("header", text);
             }
             fetched => fetched?,
@@ -37,10 +37,10 @@ pub(crate) async fn fetch(ctx: &mut ZoomContext<'_>, mut detail: Detail) -> Resu
     for (listing, last) in listings(&detail) {
         match fetch_participants(ctx, &detail, listing).await {
             Ok(came) => tally = Some(came),
-            Err(refusal) if refusal.reason == Reason::Missing && !last => continue,
+            Err(error) if error.reason == Reason::Missing && !last => continue,
             // The Reports have no participants of one-person meetings, so waiting is useless.
-            Err(refusal) if refusal.reason == Reason::Missing && one_person_report(&detail) => {}
-            Err(refusal) => return Err(refusal),
+            Err(error) if error.reason == Reason::Missing && one_person_report(&detail) => {}
+            Err(error) => return Err(error),
         }
         break;
     }
@@ -52,8 +52,8 @@ pub(crate) async fn fetch(ctx: &mut ZoomContext<'_>, mut detail: Detail) -> Resu
 
 /// Returns whether to fetch participants without the header. False for a meeting that is unknown or not ready, a plan
 /// without the Dashboard, and errors that may pass.
-fn is_dispensable(refusal: &Refusal, ctx: &ZoomContext<'_>) -> bool {
-    match (&refusal.failure, refusal.reason) {
+fn is_dispensable(error: &CallError, ctx: &ZoomContext<'_>) -> bool {
+    match (&error.failure, error.reason) {
         (_, Reason::Missing | Reason::Wall) | (Failure::Hold { .. } | Failure::Defer { .. }, _) => false,
         (Failure::Retry { .. }, _) => ctx.is_last(),
         _ => true,
@@ -73,7 +73,7 @@ fn one_person_report(detail: &Detail) -> bool {
     detail.api == Api::Report && detail.listing == Some(Listing::PastOne)
 }
 
-async fn fetch_header(ctx: &mut ZoomContext<'_>, detail: &mut Detail) -> Result<(), Refusal> {
+async fn fetch_header(ctx: &mut ZoomContext<'_>, detail: &mut Detail) -> Result<(), CallError> {
     let (endpoint, kind) = match detail.api {
         Api::Dashboard => (Endpoint::MetricsMeeting, RawKind::ZoomMetricsMeeting),
         Api::Report => (Endpoint::ReportMeeting, RawKind::ZoomReportMeeting),
@@ -83,8 +83,8 @@ async fn fetch_header(ctx: &mut ZoomContext<'_>, detail: &mut Detail) -> Result<
             request::of_meeting(endpoint, &detail.meeting.meeting_uuid, listing, detail.meeting.end_time);
         let answer = match ctx.get(&asked).await {
             Ok(answer) => answer,
-            Err(refusal) if refusal.reason == Reason::Missing && !last => continue,
-            Err(refusal) => return Err(refusal),
+            Err(error) if error.reason == Reason::Missing && !last => continue,
+            Err(error) => return Err(error),
         };
         let row: MeetingRow = wire::row(&answer.body);
         let hosts = host_ids(ctx, detail.api, &row, listing).await;
@@ -125,7 +125,7 @@ async fn fetch_participants(
     ctx: &mut ZoomContext<'_>,
     detail: &Detail,
     listing: Listing,
-) -> Result<Tally, Refusal> {
+) -> Result<Tally, CallError> {
     let (endpoint, kind) = participants(detail);
     let meeting = &detail.meeting;
     let asked = request::of_meeting(endpoint, &meeting.meeting_uuid, listing, meeting.end_time);
@@ -134,8 +134,8 @@ async fn fetch_participants(
     let (mut tally, mut number) = (Tally::UNREAD, 0_u32);
     loop {
         let step = match pages.next(&ctx.zoom.client, ctx.calls()).await {
-            Err(refusal) if refusal.reason == Reason::Parameter && number == 0 && plain.is_some() => {
-                let Some(request) = plain.take() else { return Err(refusal) };
+            Err(error) if error.reason == Reason::Parameter && number == 0 && plain.is_some() => {
+                let Some(request) = plain.take() else { return Err(error) };
                 ctx.without_fields(&request);
                 pages = Pages::new(request);
                 continue;

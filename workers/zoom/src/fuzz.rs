@@ -45,7 +45,7 @@ pub fn judge(endpoint: usize, status: u16, headers: &[(&str, &str)], body: &[u8]
     let call = Call { endpoint: ENDPOINTS[endpoint % ENDPOINTS.len()], meeting_end: Some(now), paging: true };
     match classify(status, &headers, &repair::text(body.to_vec()), &call, now) {
         Verdict::Fine(head) => Judged::Page(head.rows),
-        Verdict::Refused(refusal) => Judged::Refused(refusal.failure.to_string()),
+        Verdict::Refused(error) => Judged::Refused(error.failure.to_string()),
         other => Judged::Refused(format!("{other:?}")),
     }
 }

@@ -10,7 +10,7 @@ use runtime::Failure;
 use tokio::sync::Mutex;
 use tracing::{info, warn};
 
-use crate::atlas::{Reason, Refusal};
+use crate::atlas::{CallError, Reason};
 use crate::client::{Client, Request};
 use crate::pages::{Pages, Step};
 use crate::request;
@@ -59,8 +59,8 @@ impl Hosts {
                 info!(users = ids.len(), "read {} users for their host ids", ids.len());
                 (Known { ids: Arc::new(ids), why: None }, FRESH)
             }
-            Err(refusal) => {
-                let why = reason(&refusal.failure);
+            Err(error) => {
+                let why = reason(&error.failure);
                 warn!("users may not be listed: host.id stays empty for new hosts: {why}");
                 (Known { ids: Arc::clone(&cached.known.ids), why: Some(why) }, PAUSE)
             }
@@ -78,7 +78,7 @@ fn reason(failure: &Failure) -> String {
     }
 }
 
-async fn read(client: &Client, calls: &mut Calls) -> Result<ByEmail, Refusal> {
+async fn read(client: &Client, calls: &mut Calls) -> Result<ByEmail, CallError> {
     let mut ids = ByEmail::new();
     // Deactivated hosts are in their own list. On equal addresses, the active user wins.
     for status in ["inactive", "active"] {
@@ -87,10 +87,10 @@ async fn read(client: &Client, calls: &mut Calls) -> Result<ByEmail, Refusal> {
     Ok(ids)
 }
 
-async fn read_status(client: &Client, status: &str, calls: &mut Calls) -> Result<ByEmail, Refusal> {
+async fn read_status(client: &Client, status: &str, calls: &mut Calls) -> Result<ByEmail, CallError> {
     let [large, small] = PAGE_SIZES;
     match read_pages(client, request::users(status, large), calls).await {
-        Err(refusal) if refusal.reason == Reason::Parameter => {
+        Err(error) if error.reason == Reason::Parameter => {
             read_pages(client, request::users(status, small), calls).await
         }
         other => other,
@@ -98,7 +98,7 @@ async fn read_status(client: &Client, status: &str, calls: &mut Calls) -> Result
 }
 
 /// Reads the users page by page; keeps only their ids.
-async fn read_pages(client: &Client, request: Request, calls: &mut Calls) -> Result<ByEmail, Refusal> {
+async fn read_pages(client: &Client, request: Request, calls: &mut Calls) -> Result<ByEmail, CallError> {
     let (mut list, mut ids) = (Pages::new(request), ByEmail::new());
     loop {
         match list.next(client, calls).await? {

@@ -7,7 +7,7 @@ use messages::RawKind;
 use messages::zoom::{Api, Event, HostIds, Listing, Task};
 use tracing::info;
 
-use crate::atlas::Refusal;
+use crate::atlas::CallError;
 use crate::client::Answer;
 use crate::context::{Raw, ZoomContext};
 use crate::endpoint::Endpoint;
@@ -45,7 +45,7 @@ pub(crate) const WEBINARS: Kind = Kind {
 };
 
 /// Reads the lists to their end, then sends the pages and a detail job per meeting.
-pub(crate) async fn fetch(ctx: &mut ZoomContext<'_>, kind: Kind, date: Date) -> Result<(), Refusal> {
+pub(crate) async fn fetch(ctx: &mut ZoomContext<'_>, kind: Kind, date: Date) -> Result<(), CallError> {
     let ids = ctx.host_ids().await;
     let mut lists = Vec::new();
     for &listing in kind.listings {
@@ -82,7 +82,7 @@ async fn send_page(
     Page { kind, listing, page, number, date }: Page<'_>,
     ids: &ByEmail,
     seen: &mut HashSet<messages::MeetingUuid>,
-) -> Result<u64, Refusal> {
+) -> Result<u64, CallError> {
     let part = format!("{}.{number}", listing.name());
     let sorted = rows::sort(&page.body, ids, seen);
     let context = HostIds { host_ids: sorted.host_ids, host_id: None, listing: Some(listing) };
@@ -123,7 +123,7 @@ pub(crate) async fn dead_letter_row(
     member: &str,
     place: usize,
     row: &serde_json::value::RawValue,
-) -> Result<(), Refusal> {
+) -> Result<(), CallError> {
     let part = format!("{}.row{place}", page.part);
     let body = std::collections::BTreeMap::from([(member, [row])]);
     let body = serde_json::value::to_raw_value(&body).map_err(|_| runtime::job_context::unwritable(&part))?;

@@ -7,7 +7,7 @@ use std::hash::{BuildHasher as _, RandomState};
 use messages::zoom::Task;
 use messages::{Calls, CauseClass};
 
-use crate::atlas::{Reason, Refusal};
+use crate::atlas::{CallError, Reason};
 use crate::client::{Answer, Client, Request};
 use crate::wire::Head;
 
@@ -116,7 +116,7 @@ impl Pages {
         Self { request, next: Next::First, read: Read::default(), restarts: 0 }
     }
 
-    pub(crate) async fn next(&mut self, client: &Client, calls: &mut Calls) -> Result<Step, Refusal> {
+    pub(crate) async fn next(&mut self, client: &Client, calls: &mut Calls) -> Result<Step, CallError> {
         let mut request = self.request.clone();
         match &self.next {
             Next::End => return Ok(Step::End),
@@ -131,17 +131,17 @@ impl Pages {
                 self.advance(&answer)?;
                 Ok(Step::Page(answer))
             }
-            Err(refusal) if refusal.reason == Reason::RestartListing && self.restarts < MAX_RESTARTS => {
+            Err(error) if error.reason == Reason::RestartListing && self.restarts < MAX_RESTARTS => {
                 self.restarts += 1;
                 self.next = Next::First;
                 self.read = Read::default();
                 Ok(Step::Restarted)
             }
-            Err(refusal) => Err(refusal),
+            Err(error) => Err(error),
         }
     }
 
-    fn advance(&mut self, answer: &Answer) -> Result<(), Refusal> {
+    fn advance(&mut self, answer: &Answer) -> Result<(), CallError> {
         self.next = Next::End;
         let name = self.request.call.endpoint.name();
         self.read.take(&answer.head).map_err(|what| endless(format!("{name} {what}")))?;
@@ -152,8 +152,8 @@ impl Pages {
     }
 }
 
-fn endless(text: String) -> Refusal {
-    Refusal::reject(Reason::Other, CauseClass::BadShape, text)
+fn endless(text: String) -> CallError {
+    CallError::reject(Reason::Other, CauseClass::BadShape, text)
 }
 
 /// Reads a list to its end without a pause, so that no page token expires. Keeps all pages in memory, at most
@@ -163,7 +163,7 @@ pub(crate) async fn read_all(
     request: Request,
     room: &mut Room,
     calls: &mut Calls,
-) -> Result<Vec<Answer>, Refusal> {
+) -> Result<Vec<Answer>, CallError> {
     let name = request.call.endpoint.name();
     let mut list = Pages::new(request);
     let (mut pages, before) = (Vec::new(), room.left);
@@ -196,10 +196,10 @@ impl Room {
         Self { left: most, most }
     }
 
-    fn take(&mut self, name: &str, page: &Answer) -> Result<(), Refusal> {
+    fn take(&mut self, name: &str, page: &Answer) -> Result<(), CallError> {
         let Some(left) = self.left.checked_sub(page.body.get().len()) else {
             let text = format!("{name}: the lists of one job have more than {} MB", self.most >> 20);
-            return Err(Refusal::reject(Reason::Other, CauseClass::TooLarge, text));
+            return Err(CallError::reject(Reason::Other, CauseClass::TooLarge, text));
         };
         self.left = left;
         Ok(())
@@ -262,8 +262,8 @@ mod tests {
         let mut room = Room { left: 2 * body.len(), most: 16 << 20 };
         room.take("GET /users", &page(body)).unwrap();
         room.take("GET /users", &page(body)).unwrap();
-        let refusal = room.take("GET /users", &page(body)).unwrap_err();
-        let Failure::Reject { cause } = refusal.failure else { panic!("{refusal:?}") };
+        let error = room.take("GET /users", &page(body)).unwrap_err();
+        let Failure::Reject { cause } = error.failure else { panic!("{error:?}") };
         assert_eq!(cause.class, CauseClass::TooLarge);
         assert_eq!(cause.text, "GET /users: the lists of one job have more than 16 MB");
     }

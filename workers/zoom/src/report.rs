@@ -7,7 +7,7 @@ use messages::RawKind;
 use messages::zoom::{Api, Event, HostIds, Listing, Task};
 use tracing::{debug, info};
 
-use crate::atlas::{Reason, Refusal};
+use crate::atlas::{CallError, Reason};
 use crate::context::{Raw, ZoomContext};
 use crate::endpoint::Endpoint;
 use crate::hosts::ByEmail;
@@ -20,7 +20,7 @@ use crate::{request, rows};
 const WEBINARS: [u64; 3] = [5, 6, 9];
 
 /// Lists the hosts active on a date, and plans one job per host.
-pub(crate) async fn fetch_hosts(ctx: &mut ZoomContext<'_>, date: Date) -> Result<(), Refusal> {
+pub(crate) async fn fetch_hosts(ctx: &mut ZoomContext<'_>, date: Date) -> Result<(), CallError> {
     let pages = ctx.read_all(request::dated(Endpoint::ReportUsers, "active", date)).await?;
     let (mut seen, mut jobs) = (HashSet::new(), 0);
     for (page, number) in pages.iter().zip(1..) {
@@ -39,7 +39,7 @@ pub(crate) async fn fetch_hosts(ctx: &mut ZoomContext<'_>, date: Date) -> Result
 }
 
 /// Completes a webinar job without calls, because the hosts' meetings include webinars.
-pub(crate) async fn fetch_webinars(ctx: &mut ZoomContext<'_>, date: Date) -> Result<(), Refusal> {
+pub(crate) async fn fetch_webinars(ctx: &mut ZoomContext<'_>, date: Date) -> Result<(), CallError> {
     if ctx.zoom.source.of_date(date) == Some(Api::Dashboard) {
         let text =
             "the Dashboard listed the meetings of the date and refuses its webinars: plan the date again";
@@ -51,17 +51,21 @@ pub(crate) async fn fetch_webinars(ctx: &mut ZoomContext<'_>, date: Date) -> Res
 }
 
 /// Lists the meetings of one host, and plans a detail job per meeting.
-pub(crate) async fn fetch_host(ctx: &mut ZoomContext<'_>, date: Date, host_id: &str) -> Result<(), Refusal> {
+pub(crate) async fn fetch_host(
+    ctx: &mut ZoomContext<'_>,
+    date: Date,
+    host_id: &str,
+) -> Result<(), CallError> {
     let mut lists = Vec::new();
     for listing in [Listing::Past, Listing::PastOne] {
         let asked = request::of_host(Endpoint::ReportUserMeetings, host_id, listing, date);
         match ctx.read_all(asked).await {
             Ok(pages) => lists.push((listing, pages)),
-            Err(refusal) if refusal.reason == Reason::UserGone => {
+            Err(error) if error.reason == Reason::UserGone => {
                 info!(job.id = %ctx.job.id, "a host is gone: nothing is listed of it");
                 return ctx.finish(Tally::NOTHING, Some(0)).await;
             }
-            Err(refusal) => return Err(refusal),
+            Err(error) => return Err(error),
         }
     }
     let (mut tally, mut jobs, mut seen) = (Tally::NOTHING, 0, HashSet::new());

@@ -9,7 +9,7 @@ use messages::zoom::Api;
 use tracing::{info, warn};
 
 use crate::Choice;
-use crate::atlas::{Reason, Refusal};
+use crate::atlas::{CallError, Reason};
 use crate::scopes::{missing_scopes, reads_dashboard};
 
 /// Pauses before a refusal of the Dashboard counts: a licence renewal or a change of role refuses for a moment.
@@ -82,13 +82,13 @@ impl Source {
     /// Returns the action after a refusal, given the job's previous `refusals`.
     pub(crate) fn weigh(
         &self,
-        refusal: &Refusal,
+        error: &CallError,
         (api, wanted): (Api, Option<Api>),
         refusals: usize,
         granted: &[String],
         now: Instant,
     ) -> Next {
-        if self.choice != Choice::Auto || api == Api::Report || !is_wall(refusal, granted) {
+        if self.choice != Choice::Auto || api == Api::Report || !is_wall(error, granted) {
             return Next::Refused;
         }
         if wanted == Some(Api::Dashboard) {
@@ -99,7 +99,7 @@ impl Source {
             return Next::Reports;
         }
         // Scopes do not change from one moment to the next.
-        let doubt = DOUBTS.get(refusals).filter(|_| refusal.reason != Reason::Scopes);
+        let doubt = DOUBTS.get(refusals).filter(|_| error.reason != Reason::Scopes);
         if let Some(pause) = doubt {
             return Next::Again(*pause);
         }
@@ -136,8 +136,8 @@ impl Source {
 }
 
 /// Returns whether the refusal means that the account has no Dashboard; then Zoom may not offer its scopes at all.
-fn is_wall(refusal: &Refusal, granted: &[String]) -> bool {
-    match refusal.reason {
+fn is_wall(error: &CallError, granted: &[String]) -> bool {
+    match error.reason {
         Reason::Wall => true,
         Reason::Scopes => {
             !granted.is_empty()
@@ -152,8 +152,8 @@ fn is_wall(refusal: &Refusal, granted: &[String]) -> bool {
 mod tests {
     use super::*;
 
-    fn wall() -> Refusal {
-        Refusal::refused(Reason::Wall, "no Dashboard".into())
+    fn wall() -> CallError {
+        CallError::refused(Reason::Wall, "no Dashboard".into())
     }
 
     const NEW: (Api, Option<Api>) = (Api::Dashboard, None);
@@ -206,7 +206,7 @@ mod tests {
 
     #[test]
     fn missing_dashboard_scopes_are_a_wall_when_the_reports_are_granted() {
-        let scopes = Refusal::refused(Reason::Scopes, "the token lacks a scope".into());
+        let scopes = CallError::refused(Reason::Scopes, "the token lacks a scope".into());
         let weighed = |granted: &[&str]| {
             let granted: Vec<String> = granted.iter().map(|scope| (*scope).to_owned()).collect();
             Source::new(Choice::Auto).weigh(&scopes, NEW, 0, &granted, Instant::now())

@@ -10,7 +10,7 @@ use messages::{Cause, CauseClass, Job};
 use runtime::{Attempt, Failure, Outbox, Worker, clock};
 use tracing::info;
 
-use crate::atlas::Refusal;
+use crate::atlas::CallError;
 use crate::context::ZoomContext;
 use crate::detail::{self, Detail};
 use crate::source::Next;
@@ -135,14 +135,14 @@ async fn fetch(ctx: &mut ZoomContext<'_>) -> Result<(), Failure> {
     let mut refusals = 0;
     loop {
         ctx.begin(api);
-        let Err(refusal) = fetch_with(ctx, api).await else {
+        let Err(error) = fetch_with(ctx, api).await else {
             source.answered(api);
             return Ok(());
         };
         let granted = ctx.zoom.client.scopes().await;
-        match source.weigh(&refusal, (api, wanted), refusals, &granted, Instant::now()) {
-            Next::Refused => return Err(refusal.into()),
-            Next::Later => return Err(refused_for_now(&refusal)),
+        match source.weigh(&error, (api, wanted), refusals, &granted, Instant::now()) {
+            Next::Refused => return Err(error.into()),
+            Next::Later => return Err(refused_for_now(&error)),
             Next::Reports => api = Api::Report,
             Next::Again(pause) => {
                 refusals += 1;
@@ -155,12 +155,12 @@ async fn fetch(ctx: &mut ZoomContext<'_>) -> Result<(), Failure> {
 
 /// Retries a meeting that the Dashboard listed and now refuses. The Reports would describe it differently from the
 /// date's other meetings.
-fn refused_for_now(refusal: &Refusal) -> Failure {
-    let text = format!("the Dashboard listed this meeting and refuses it now: {}", refusal.failure);
+fn refused_for_now(error: &CallError) -> Failure {
+    let text = format!("the Dashboard listed this meeting and refuses it now: {}", error.failure);
     Failure::retry_after(REFUSED, Cause::new(CauseClass::PlanMissing, text))
 }
 
-async fn fetch_with(ctx: &mut ZoomContext<'_>, api: Api) -> Result<(), Refusal> {
+async fn fetch_with(ctx: &mut ZoomContext<'_>, api: Api) -> Result<(), CallError> {
     match (ctx.job.task.clone(), api) {
         (Task::Meetings { date }, Api::Dashboard) => list::fetch(ctx, list::MEETINGS, date).await,
         (Task::Webinars { date }, Api::Dashboard) => list::fetch(ctx, list::WEBINARS, date).await,

@@ -17,15 +17,15 @@ fn judge(status: u16, pairs: &[(&str, &str)], body: &str, endpoint: Endpoint) ->
     classify(Answered { node, status, headers, body: body.as_bytes() }, endpoint, now())
 }
 
-fn refused(verdict: Verdict) -> Refusal {
+fn refused(verdict: Verdict) -> CallError {
     match verdict {
-        Verdict::Refused(refusal) => refusal,
+        Verdict::Refused(error) => error,
         other => panic!("not refused: {other:?}"),
     }
 }
 
 fn closed(verdict: Verdict) -> (Reason, String) {
-    let Refusal { reason, failure: Failure::Refused { cause } } = refused(verdict) else {
+    let CallError { reason, failure: Failure::Refused { cause } } = refused(verdict) else {
         panic!("not refused by the server")
     };
     assert!(!cause.contains("canary") && !cause.contains('\n'), "{cause}");
@@ -33,14 +33,14 @@ fn closed(verdict: Verdict) -> (Reason, String) {
 }
 
 fn rejected(verdict: Verdict) -> (Reason, CauseClass) {
-    let Refusal { reason, failure: Failure::Reject { cause } } = refused(verdict) else {
+    let CallError { reason, failure: Failure::Reject { cause } } = refused(verdict) else {
         panic!("not rejected")
     };
     (reason, cause.class)
 }
 
 fn retried(verdict: Verdict) -> (Reason, CauseClass, String) {
-    let Refusal { reason, failure: Failure::Retry { after: None, cause } } = refused(verdict) else {
+    let CallError { reason, failure: Failure::Retry { after: None, cause } } = refused(verdict) else {
         panic!("not retried")
     };
     (reason, cause.class, cause.text)

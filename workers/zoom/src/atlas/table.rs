@@ -4,65 +4,67 @@ use jiff::{SignedDuration, Timestamp};
 use messages::{Cause, CauseClass};
 use runtime::Failure;
 
-use super::{Body, Call, Reason, Refusal, words};
+use super::{Body, Call, CallError, Reason, words};
 use crate::wire::Head;
 
 /// Time after a meeting's end within which its data may not be ready yet.
 const READY_WITHIN: SignedDuration = SignedDuration::from_hours(1);
 
 /// Classifies an error that is unrelated to tokens and rate limits.
-pub(super) fn refusal(status: u16, head: &Head, call: &Call, now: Timestamp) -> Refusal {
+pub(super) fn classify(status: u16, head: &Head, call: &Call, now: Timestamp) -> CallError {
     let said = said(status, head, call);
     match (status, head.code) {
         (_, Some(4711 | 4700)) => scopes(&said, head, call),
         (400, Some(200 | 400)) => no_permission(&said, head, call),
         (400, Some(300)) if call.paging => {
             let text = format!("{said}: the page token is invalid or expired, the list is read again");
-            Refusal::retry(Reason::RestartListing, CauseClass::AttemptsSpent, text)
+            CallError::retry(Reason::RestartListing, CauseClass::AttemptsSpent, text)
         }
         (400, Some(300)) => {
             let text = format!("{said}: a parameter is refused (an id, or a date over six months back)");
-            Refusal::reject(Reason::Parameter, CauseClass::BadShape, text)
+            CallError::reject(Reason::Parameter, CauseClass::BadShape, text)
         }
-        (400, Some(1010)) => Refusal::reject(
+        (400, Some(1010)) => CallError::reject(
             Reason::UserGone,
             CauseClass::Gone,
             format!("{said}: the user is not of this account"),
         ),
-        (400, Some(3161)) => {
-            Refusal::reject(Reason::UserGone, CauseClass::Forbidden, format!("{said}: the user may not host"))
-        }
+        (400, Some(3161)) => CallError::reject(
+            Reason::UserGone,
+            CauseClass::Forbidden,
+            format!("{said}: the user may not host"),
+        ),
         (400, Some(2300)) => not_recognised(&said, call),
         (400, Some(12700)) => {
             let text = format!("{said}: the account may not ask by end time");
-            Refusal::reject(Reason::Parameter, CauseClass::BadShape, text)
+            CallError::reject(Reason::Parameter, CauseClass::BadShape, text)
         }
         (400, Some(12702)) => {
             let text = format!("{said}: the meeting ended more than a year ago");
-            Refusal::reject(Reason::Missing, CauseClass::Gone, text)
+            CallError::reject(Reason::Missing, CauseClass::Gone, text)
         }
         (403, _) => forbidden(&said, call),
         (404, Some(1001)) => {
-            Refusal::reject(Reason::UserGone, CauseClass::Gone, format!("{said}: the user does not exist"))
+            CallError::reject(Reason::UserGone, CauseClass::Gone, format!("{said}: the user does not exist"))
         }
         (404, Some(3001)) => missing(&said, call, now),
         (404, Some(3301)) => {
-            Refusal::reject(Reason::Missing, CauseClass::Gone, format!("{said}: there is no recording"))
+            CallError::reject(Reason::Missing, CauseClass::Gone, format!("{said}: there is no recording"))
         }
-        (500.., _) => Refusal::retry(
+        (500.., _) => CallError::retry(
             Reason::Trouble,
             CauseClass::AttemptsSpent,
             format!("{said}: the api is in trouble"),
         ),
-        _ => Refusal::retry(Reason::Other, CauseClass::BadShape, format!("{said}: an answer nobody knows")),
+        _ => CallError::retry(Reason::Other, CauseClass::BadShape, format!("{said}: an answer nobody knows")),
     }
 }
 
 /// Classifies a 200 with an error text, or without the requested data.
-pub(super) fn error_in_200(head: &Head, call: &Call) -> Refusal {
+pub(super) fn error_in_200(head: &Head, call: &Call) -> CallError {
     let said = said(200, head, call);
     if head.code.is_none() && head.message.is_none() {
-        return Refusal::retry(
+        return CallError::retry(
             Reason::Other,
             CauseClass::BadShape,
             format!("{said} without the rows promised"),
@@ -72,7 +74,7 @@ pub(super) fn error_in_200(head: &Head, call: &Call) -> Refusal {
         Some(4700 | 4711) => scopes(&said, head, call),
         Some(200 | 400) => no_permission(&said, head, call),
         _ if call.endpoint.is_webinar() && says(head, "webinar") => no_permission(&said, head, call),
-        _ => Refusal::retry(
+        _ => CallError::retry(
             Reason::Other,
             CauseClass::BadShape,
             format!("{said}: an error text in place of rows"),
@@ -81,7 +83,7 @@ pub(super) fn error_in_200(head: &Head, call: &Call) -> Refusal {
 }
 
 /// Classifies a body that is not JSON.
-pub(super) fn unreadable(status: u16, body: Body, call: &Call) -> Refusal {
+pub(super) fn unreadable(status: u16, body: Body, call: &Call) -> CallError {
     let said = said(status, &Head::default(), call);
     let (class, what) = match (body, status) {
         (Body::Html, _) => (CauseClass::HtmlBlocked, "with a page for people, not JSON"),
@@ -89,7 +91,7 @@ pub(super) fn unreadable(status: u16, body: Body, call: &Call) -> Refusal {
         (Body::Empty, _) => (CauseClass::BadShape, "with an empty body"),
         _ => (CauseClass::BadShape, "with JSON that is cut off or broken"),
     };
-    Refusal::retry(Reason::Trouble, class, format!("{said} {what}"))
+    CallError::retry(Reason::Trouble, class, format!("{said} {what}"))
 }
 
 fn said(status: u16, head: &Head, call: &Call) -> String {
@@ -106,12 +108,12 @@ fn says(head: &Head, word: &str) -> bool {
     head.message.as_deref().is_some_and(|text| text.to_ascii_lowercase().contains(word))
 }
 
-fn scopes(said: &str, head: &Head, call: &Call) -> Refusal {
+fn scopes(said: &str, head: &Head, call: &Call) -> CallError {
     let named = head.message.as_deref().and_then(scopes_in);
     let names = named.unwrap_or_else(|| call.endpoint.scopes().join(" or "));
     let cause =
         format!("{said}: the token lacks the scope {names}: add it to the OAuth app, then start again");
-    Refusal::refused(Reason::Scopes, cause)
+    CallError::refused(Reason::Scopes, cause)
 }
 
 /// Returns the scopes in `...does not contain scopes:[a, b].`; `None` if the list contains anything else.
@@ -122,66 +124,66 @@ fn scopes_in(message: &str) -> Option<String> {
 }
 
 /// Classifies codes 200 and 400, which mean "no permission" or "not in the plan"; the message tells which.
-fn no_permission(said: &str, head: &Head, call: &Call) -> Refusal {
+fn no_permission(said: &str, head: &Head, call: &Call) -> CallError {
     let plan = ["dashboard", "zmp", "business"].iter().any(|word| says(head, word));
     if call.endpoint.is_webinar() && (says(head, "webinar") || !plan) {
         let text =
             format!("{said}: the account has no webinar add-on, or the app's owner may not see webinars");
-        return Refusal::reject(Reason::Other, CauseClass::PlanMissing, text);
+        return CallError::reject(Reason::Other, CauseClass::PlanMissing, text);
     }
     if call.endpoint.is_about_one_meeting() && !plan {
         let text = format!("{said}: the account may not see this meeting");
-        return Refusal::reject(Reason::Other, CauseClass::Forbidden, text);
+        return CallError::reject(Reason::Other, CauseClass::Forbidden, text);
     }
     if call.endpoint.is_dashboard() {
         let cause = format!(
             "{said}: the plan has no Dashboard (Business and above have it), or the app's owner may not see it: \
              set ZOOM_SOURCE to auto or report"
         );
-        return Refusal::refused(Reason::Wall, cause);
+        return CallError::refused(Reason::Wall, cause);
     }
     let cause = format!(
         "{said}: the app's owner has no permission, or the plan is not paid: mend the role or the plan"
     );
-    Refusal::refused(Reason::Other, cause)
+    CallError::refused(Reason::Other, cause)
 }
 
-fn not_recognised(said: &str, call: &Call) -> Refusal {
+fn not_recognised(said: &str, call: &Call) -> CallError {
     if call.endpoint.is_about_one_meeting() {
         let text = format!("{said}: the endpoint is not recognised with this id");
-        return Refusal::reject(Reason::Other, CauseClass::BadShape, text);
+        return CallError::reject(Reason::Other, CauseClass::BadShape, text);
     }
-    Refusal::refused(Reason::Other, format!("{said}: the endpoint is not recognised: check ZOOM_API_URL"))
+    CallError::refused(Reason::Other, format!("{said}: the endpoint is not recognised: check ZOOM_API_URL"))
 }
 
-fn forbidden(said: &str, call: &Call) -> Refusal {
+fn forbidden(said: &str, call: &Call) -> CallError {
     if call.endpoint.is_about_one_meeting() {
         let text = format!("{said}: the api refuses this meeting to the account");
-        return Refusal::reject(Reason::Other, CauseClass::Forbidden, text);
+        return CallError::reject(Reason::Other, CauseClass::Forbidden, text);
     }
-    Refusal::refused(
+    CallError::refused(
         Reason::Other,
         format!("{said}: the api refuses the account or its group: ask the account's owner"),
     )
 }
 
 /// Classifies code 3001, which means "does not exist", "has not ended" or "not ready"; the meeting's end decides.
-fn missing(said: &str, call: &Call, now: Timestamp) -> Refusal {
+fn missing(said: &str, call: &Call, now: Timestamp) -> CallError {
     let Some(end) = call.meeting_end else {
         let text = format!("{said}: the meeting does not exist or its data is not ready");
-        return Refusal::retry(Reason::Missing, CauseClass::NotReadyExpired, text);
+        return CallError::retry(Reason::Missing, CauseClass::NotReadyExpired, text);
     };
     let rest = READY_WITHIN - now.duration_since(end);
     match std::time::Duration::try_from(rest) {
         Ok(rest) if !rest.is_zero() => {
             let text = format!("{said}: the meeting ended less than an hour ago, its data is not ready");
             let cause = Cause::new(CauseClass::NotReadyExpired, text);
-            Refusal { reason: Reason::Missing, failure: Failure::retry_after(rest, cause) }
+            CallError { reason: Reason::Missing, failure: Failure::retry_after(rest, cause) }
         }
         _ => {
             let text =
                 format!("{said}: the meeting ended more than an hour ago and the api does not have it");
-            Refusal::reject(Reason::Missing, CauseClass::Gone, text)
+            CallError::reject(Reason::Missing, CauseClass::Gone, text)
         }
     }
 }

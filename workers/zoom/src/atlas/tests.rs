@@ -35,8 +35,8 @@ fn judge_fixture(text: &str, call: Call) -> Verdict {
         .map(|(name, value)| (name.parse::<HeaderName>().unwrap(), HeaderValue::from_str(value).unwrap()))
         .collect();
     let verdict = classify(fixture.status, &headers, &fixture.body, &call, now());
-    if let Verdict::Refused(refusal) = &verdict {
-        let text = refusal.failure.to_string();
+    if let Verdict::Refused(error) = &verdict {
+        let text = error.failure.to_string();
         assert!(text.contains(call.endpoint.name()), "the cause does not say where: {text}");
         assert!(!text.to_lowercase().contains("canary"), "the cause repeats what was answered: {text}");
     }
@@ -55,16 +55,16 @@ fn ended(minutes_ago: i64) -> Call {
     Call { meeting_end: Some(now() - SignedDuration::from_mins(minutes_ago)), ..to(DETAIL) }
 }
 
-fn refused(verdict: Verdict) -> Refusal {
+fn refused(verdict: Verdict) -> CallError {
     match verdict {
-        Verdict::Refused(refusal) => refusal,
+        Verdict::Refused(error) => error,
         other => panic!("not refused: {other:?}"),
     }
 }
 
 /// Returns the reason and the cause of a rejection.
 fn rejected(verdict: Verdict) -> (Reason, CauseClass, String) {
-    let Refusal { reason, failure } = refused(verdict);
+    let CallError { reason, failure } = refused(verdict);
     match failure {
         Failure::Reject { cause } => (reason, cause.class, cause.text),
         other => panic!("not rejected: {other}"),
@@ -73,7 +73,7 @@ fn rejected(verdict: Verdict) -> (Reason, CauseClass, String) {
 
 /// Returns the reason, the delay and the cause's class of a retry.
 fn retried(verdict: Verdict) -> (Reason, Option<Duration>, CauseClass) {
-    let Refusal { reason, failure } = refused(verdict);
+    let CallError { reason, failure } = refused(verdict);
     match failure {
         Failure::Retry { after, cause } => (reason, after, cause.class),
         other => panic!("not retried: {other}"),
@@ -81,7 +81,7 @@ fn retried(verdict: Verdict) -> (Reason, Option<Duration>, CauseClass) {
 }
 
 fn halted(verdict: Verdict) -> (Reason, String) {
-    let Refusal { reason, failure } = refused(verdict);
+    let CallError { reason, failure } = refused(verdict);
     match failure {
         Failure::Refused { cause } => (reason, cause),
         other => panic!("not halted: {other}"),

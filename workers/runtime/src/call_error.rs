@@ -1,50 +1,50 @@
-//! A refusal: what befalls a job if nobody knows better, and the reason by which somebody may. Must not know which
-//! reasons a source has.
+//! The error of a failed API call: its default outcome for the job, and a reason on which a caller may act. Independent of
+//! the reasons that a source has.
 
 use messages::{Cause, CauseClass};
 
 use crate::{Failure, OutboxError};
 
-/// A call that brought nothing; `R` is why, as far as a caller may act on it.
+/// A failed call; `R` is the reason, where a caller may act on it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refusal<R> {
-    /// Why; `R::default()` where no caller can act on it.
+pub struct CallError<R> {
+    /// The reason; `R::default()` where no caller can act on it.
     pub reason: R,
-    /// What befalls the job if nobody knows better.
+    /// Default outcome of the failed call.
     pub failure: Failure,
 }
 
-impl<R> Refusal<R> {
+impl<R> CallError<R> {
     /// The peer refuses credentials, rights, a scope or a licence.
     pub fn refused(reason: R, cause: String) -> Self {
         Self { reason, failure: Failure::Refused { cause } }
     }
 
-    /// A failure that will not pass.
+    /// A permanent failure.
     pub fn reject(reason: R, class: CauseClass, text: impl Into<String>) -> Self {
         Self { reason, failure: Failure::reject(Cause::new(class, text)) }
     }
 
-    /// A failure that may pass.
+    /// A transient failure.
     pub fn retry(reason: R, class: CauseClass, text: impl Into<String>) -> Self {
         Self { reason, failure: Failure::retry(Cause::new(class, text)) }
     }
 }
 
-impl<R: Default> From<Failure> for Refusal<R> {
+impl<R: Default> From<Failure> for CallError<R> {
     fn from(failure: Failure) -> Self {
         Self { reason: R::default(), failure }
     }
 }
 
-impl<R: Default> From<OutboxError> for Refusal<R> {
+impl<R: Default> From<OutboxError> for CallError<R> {
     fn from(error: OutboxError) -> Self {
         Failure::from(error).into()
     }
 }
 
-impl<R> From<Refusal<R>> for Failure {
-    fn from(refusal: Refusal<R>) -> Self {
-        refusal.failure
+impl<R> From<CallError<R>> for Failure {
+    fn from(error: CallError<R>) -> Self {
+        error.failure
     }
 }

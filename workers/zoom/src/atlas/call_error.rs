@@ -23,4 +23,4 @@ pub(crate) enum Reason {
 }
 
 /// A failed call.
-pub(crate) type Refusal = runtime::Refusal<Reason>;
+pub(crate) type CallError = runtime::CallError<Reason>;
