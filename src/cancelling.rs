@@ -9,7 +9,7 @@ use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use messages::{Family, JobHead, JobId, Queue, Receipt, ReceiptState, RunId, decode};
 use planner::{RunRecord, RunState, Taken};
-use runtime::{Broker, BrokerError, Card, Delivery, Message, Sift, clock};
+use runtime::{Broker, BrokerError, Delivery, Message, Sift, WorkerInfo, clock};
 use store::{Kind, Order, Query, Store};
 use tracing::{debug, info, warn};
 
@@ -18,7 +18,7 @@ use crate::filing;
 /// How long jobs in progress are waited for: workers stop them within about a second.
 const PATIENCE: Duration = Duration::from_secs(15);
 /// How long workers may take to say what they do.
-const ANSWERS: Duration = Duration::from_secs(1);
+const PRESENCE_TIMEOUT: Duration = Duration::from_secs(1);
 /// For how long a cancelled run is remembered by the broker.
 const REMEMBERED: SignedDuration = SignedDuration::from_hours(24 * 365);
 /// Receipts written off at once.
@@ -94,11 +94,11 @@ struct Hands {
 
 impl Hands {
     async fn look(broker: &Broker, run: &RunId, since: Timestamp) -> anyhow::Result<Self> {
-        let cards = broker.call_roll(ANSWERS).await?;
-        // RabbitMQ's workers write their cards when they are asked for them.
-        let is_old = |card: &&Card| matches!(broker, Broker::Local(_)) && card.written_at <= since;
-        let silent = cards.iter().filter(is_old).count() as u64;
-        let roles = || cards.iter().flat_map(|card| &card.roles).map(|role| &role.now);
+        let workers = broker.list_workers(PRESENCE_TIMEOUT).await?;
+        // Over RabbitMQ, workers write their reports on request.
+        let is_old = |worker: &&WorkerInfo| matches!(broker, Broker::Local(_)) && worker.written_at <= since;
+        let silent = workers.iter().filter(is_old).count() as u64;
+        let roles = || workers.iter().flat_map(|worker| &worker.roles).map(|role| &role.now);
         let jobs: u64 = roles().filter_map(|role| role.runs.get(run)).sum();
         let documents = broker.depth(&Queue::documents()).await?;
         let writing = roles().any(|role| role.name == "index" && role.in_flight > 0);

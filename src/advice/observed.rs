@@ -1,9 +1,9 @@
-//! What is observed: the depths of the queues and the cards of the workers, summed up per role.
+//! What is observed: the depths of the queues and the presence reports of the workers, summed up per role.
 
 use messages::{Family, Queue};
+use runtime::presence::RoleInfo;
 use runtime::quota::QuotaStatus;
-use runtime::roll::RoleCard;
-use runtime::{Card, Depth, Rates};
+use runtime::{Depth, Rates, WorkerInfo};
 
 use crate::sources::words::role_of;
 
@@ -52,8 +52,13 @@ pub struct Part {
 }
 
 impl Observed {
-    /// What queues and cards tell.
-    pub fn of(depths: Vec<(Queue, Depth)>, parked: u64, workers: &[Card], documents_limit: usize) -> Self {
+    /// Sums up queues and presence reports.
+    pub fn of(
+        depths: Vec<(Queue, Depth)>,
+        parked: u64,
+        workers: &[WorkerInfo],
+        documents_limit: usize,
+    ) -> Self {
         let ready = |queues: &[Queue]| {
             let own = depths.iter().filter(|(queue, _)| queues.contains(queue));
             own.map(|(_, depth)| depth.ready).sum()
@@ -88,22 +93,22 @@ impl Observed {
 }
 
 impl Part {
-    fn of(role: &'static str, waiting: u64, workers: &[Card]) -> Self {
+    fn of(role: &'static str, waiting: u64, workers: &[WorkerInfo]) -> Self {
         let mut part = Self { role, waiting, ..Self::default() };
-        let roles = workers.iter().flat_map(|card| &card.roles).filter(|card| card.now.name == role);
-        roles.for_each(|card| part.add(card));
+        let roles = workers.iter().flat_map(|worker| &worker.roles).filter(|info| info.now.name == role);
+        roles.for_each(|role| part.add(role));
         if part.rates.calls > 0.0 {
             part.rates.call_seconds = part.rates.calling / part.rates.calls;
         }
         part
     }
 
-    fn add(&mut self, card: &RoleCard) {
+    fn add(&mut self, role: &RoleInfo) {
         self.workers += 1;
-        self.permits += card.now.permits as u64;
-        self.in_hand += card.now.in_flight;
-        self.holds.extend(card.now.hold.as_ref().map(|hold| hold.why.clone()));
-        let (sum, more) = (&mut self.rates, &card.rates);
+        self.permits += role.now.permits as u64;
+        self.in_hand += role.now.in_flight;
+        self.holds.extend(role.now.hold.as_ref().map(|hold| hold.why.clone()));
+        let (sum, more) = (&mut self.rates, &role.rates);
         // A worker that has just started makes the others' figures no less known.
         sum.seconds = sum.seconds.max(more.seconds);
         sum.settled += more.settled;

@@ -16,7 +16,7 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::config::Config;
 use crate::scheduler::Scheduler;
 use crate::sources::Fetcher;
-use crate::{clocks, roster};
+use crate::{clocks, presence};
 
 /// How long the first message of a batch waits for company, and how long it waits in vain.
 const LINGER: Duration = Duration::from_secs(1);
@@ -63,7 +63,7 @@ pub struct Running {
     statuses: Vec<Arc<Status>>,
     tasks: JoinSet<Result<(), RunError>>,
     stop: CancellationToken,
-    /// Answers roll calls as long as there are roles.
+    /// Answers presence requests as long as there are roles.
     answering: Option<AbortOnDropHandle<()>>,
     /// Compares the clock with the store's as long as there are roles.
     watching: Option<AbortOnDropHandle<()>>,
@@ -100,7 +100,7 @@ impl Parts {
         running.watching = Some(AbortOnDropHandle::new(tokio::spawn(watching)));
         let fetchers = self.fetchers.clone();
         let quota = move || fetchers.iter().flat_map(|fetcher| fetcher.quotas()).collect();
-        let answering = roster::answer(self.broker.clone(), running.statuses.clone(), quota, stop.clone());
+        let answering = presence::serve(self.broker.clone(), running.statuses.clone(), quota, stop.clone());
         running.answering = Some(AbortOnDropHandle::new(tokio::spawn(answering)));
         running
     }

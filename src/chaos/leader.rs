@@ -3,21 +3,21 @@
 use std::time::Duration;
 
 use messages::Source;
-use runtime::roll;
+use runtime::presence;
 
 use crate::site::Site;
 
 /// How long the workers may take to answer.
-const ROLL_CALL: Duration = Duration::from_millis(700);
+const PRESENCE_TIMEOUT: Duration = Duration::from_millis(700);
 
 /// The number of the process that leads; `None` when nobody says so.
 pub(crate) async fn leader(site: &Site) -> Option<u32> {
     let asked = async {
-        let cards = site.broker.call_roll(ROLL_CALL).await.ok()?;
+        let workers = site.broker.list_workers(PRESENCE_TIMEOUT).await.ok()?;
         let of_zoom =
-            roll::quota(&cards).into_iter().find(|status| status.source == Source::Zoom.to_string());
+            presence::quota(&workers).into_iter().find(|status| status.source == Source::Zoom.to_string());
         of_zoom.and_then(|status| status.leader_pid)
     };
     // A broker that is on its way down may not answer at all.
-    tokio::time::timeout(ROLL_CALL * 2, asked).await.ok().flatten()
+    tokio::time::timeout(PRESENCE_TIMEOUT * 2, asked).await.ok().flatten()
 }

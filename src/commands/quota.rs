@@ -15,7 +15,7 @@ use crate::sources::{self, words};
 /// How long whoever keeps the quota may take to answer.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// How long workers may take to say what they wait for.
-const ROLL_CALL: Duration = Duration::from_millis(700);
+const PRESENCE_TIMEOUT: Duration = Duration::from_millis(700);
 
 pub(super) async fn execute(words: Quota, config: &Config) -> anyhow::Result<Outcome> {
     match words.command {
@@ -85,24 +85,24 @@ fn resumed(what: &[Resumed], config: &Config) -> (Vec<Meant>, Vec<String>) {
 async fn lift(roles: Vec<String>, config: &Config, json: bool) -> anyhow::Result<()> {
     let broker = assemble::broker(config, "resume").await?;
     let lifting = async {
-        let cards = broker.call_roll(ROLL_CALL).await?;
-        broker.lift(roles.clone()).await.map(|()| cards)
+        let workers = broker.list_workers(PRESENCE_TIMEOUT).await?;
+        broker.lift(roles.clone()).await.map(|()| workers)
     };
-    let cards = lifting.await;
+    let workers = lifting.await;
     broker.close().await;
-    let cards = cards?;
+    let workers = workers?;
     let concerns = |role: &str| {
         roles.iter().any(|name| {
             name == "all" || role == name || role.strip_prefix(name).is_some_and(|rest| rest.starts_with('.'))
         })
     };
-    for card in &cards {
-        for role in card.roles.iter().filter(|role| concerns(&role.now.name)) {
+    for worker in &workers {
+        for role in worker.roles.iter().filter(|role| concerns(&role.now.name)) {
             let Some(hold) = role.now.hold.as_ref().filter(|_| !json) else { continue };
             let (name, why) = (&role.now.name, &hold.why);
             output::remark(&format!(
                 "{name} ({}/{}) tries again; it was on hold: {why}",
-                card.host, card.pid
+                worker.host, worker.pid
             ));
         }
     }

@@ -13,8 +13,8 @@ use crate::exit::{Outcome, usage};
 use crate::progress::{Progress, Stage};
 use crate::{output, words};
 
-/// How long workers may take to answer the roll call.
-const ROLL_CALL: Duration = Duration::from_secs(2);
+/// How long workers may take to answer.
+const PRESENCE_TIMEOUT: Duration = Duration::from_secs(2);
 
 #[derive(Serialize)]
 struct Report {
@@ -84,17 +84,17 @@ async fn migrate(config: &Config) -> anyhow::Result<Vec<Migrated>> {
 }
 
 async fn nobody_works(broker: &Broker) -> anyhow::Result<()> {
-    let cards = match broker.call_roll(ROLL_CALL).await {
-        Ok(cards) => cards,
+    let workers = match broker.list_workers(PRESENCE_TIMEOUT).await {
+        Ok(workers) => workers,
         // Nobody can answer at a broker that nothing is set up at.
         Err(runtime::BrokerError::Refused(_)) => return Ok(()),
         Err(error) => return Err(error.into()),
     };
-    if cards.is_empty() {
+    if workers.is_empty() {
         return Ok(());
     }
     let who: Vec<String> =
-        cards.iter().map(|card| format!("process {} on {}", card.pid, card.host)).collect();
+        workers.iter().map(|worker| format!("process {} on {}", worker.pid, worker.host)).collect();
     Err(usage(format!("workers are at work: stop {}, then run `ua setup --migrate` again", who.join(", "))))
 }
 

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use messages::{Family, Queue, ReceiptState, Source};
 use planner::Queues;
-use runtime::{Broker, BrokerError, Card};
+use runtime::{Broker, BrokerError, WorkerInfo};
 use store::{Kind, Query, Store};
 
 /// How long workers may take to say what they do.
-const ANSWERS: Duration = Duration::from_millis(700);
+const PRESENCE_TIMEOUT: Duration = Duration::from_millis(700);
 /// Between two looks: a message may be on its way between a queue and a worker.
 const AGAIN: Duration = Duration::from_millis(300);
 
@@ -45,9 +45,9 @@ async fn look_once(broker: &Broker, source: Source) -> anyhow::Result<Queues> {
         return Ok(Queues::Untold);
     }
     // Who may not ask, or finds no queue, knows nothing.
-    let cards = match broker.call_roll(ANSWERS).await {
+    let workers = match broker.list_workers(PRESENCE_TIMEOUT).await {
         Err(BrokerError::Refused(_)) => return Ok(Queues::Untold),
-        cards => cards?,
+        workers => workers?,
     };
     for family in source.families() {
         for queue in family.queues() {
@@ -55,21 +55,21 @@ async fn look_once(broker: &Broker, source: Source) -> anyhow::Result<Queues> {
                 Err(BrokerError::Refused(_)) => return Ok(Queues::Untold),
                 depth => depth?,
             };
-            if depth.consumers > roles(&cards, family.name()) {
+            if depth.consumers > roles(&workers, family.name()) {
                 return Ok(Queues::Untold);
             }
         }
     }
     let busy = |name: &str| {
-        let mut roles = cards.iter().flat_map(|card| &card.roles);
+        let mut roles = workers.iter().flat_map(|worker| &worker.roles);
         roles.any(|role| role.now.name == name && role.now.in_flight > 0)
     };
     let is_busy = source.families().iter().any(|family| busy(family.name())) || busy("index");
     Ok(if is_busy { Queues::Untold } else { Queues::Empty })
 }
 
-fn roles(cards: &[Card], name: &str) -> u64 {
-    cards.iter().flat_map(|card| &card.roles).filter(|role| role.now.name == name).count() as u64
+fn roles(workers: &[WorkerInfo], name: &str) -> u64 {
+    workers.iter().flat_map(|worker| &worker.roles).filter(|role| role.now.name == name).count() as u64
 }
 
 /// How many jobs of each source are lost; only sources that have lost any.

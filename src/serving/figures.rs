@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use messages::{Queue, Source};
 use metrics::{Unit, describe_gauge, gauge};
 use runtime::quota::QuotaStatus;
-use runtime::{Broker, BrokerError, Depth, roll, telemetry};
+use runtime::{Broker, BrokerError, Depth, presence, telemetry};
 
 use super::{Site, Working};
 use crate::advice::{self, Advice, Bound, Observed};
@@ -29,7 +29,7 @@ const STARTED: &str = "process_start_time_seconds";
 /// How old what was looked up may be.
 const FRESH: Duration = Duration::from_secs(5);
 /// How long the other workers may take to answer.
-const ROLL_CALL: Duration = Duration::from_millis(700);
+const PRESENCE_TIMEOUT: Duration = Duration::from_millis(700);
 /// How long looking up may take in all: Prometheus waits ten seconds.
 const PATIENCE: Duration = Duration::from_secs(4);
 
@@ -102,8 +102,8 @@ async fn look(working: &Working) -> Result<(), BrokerError> {
     let depths = depths(&working.broker).await?;
     let parked = working.broker.parked().await?;
     gauge!(PARKED).set(parked as f64);
-    let workers = working.broker.call_roll(ROLL_CALL).await?;
-    let quota = roll::quota(&workers);
+    let workers = working.broker.list_workers(PRESENCE_TIMEOUT).await?;
+    let quota = presence::quota(&workers);
     quota.iter().for_each(show_quota);
     let observed = Observed::of(depths, parked, &workers, working.documents_limit);
     show(&advice::advise(&observed.with_quota(&quota)));

@@ -38,8 +38,8 @@ fn set_ahead(program: &Program, by: SignedDuration) -> String {
 
 fn roles(program: &Program) -> Vec<Value> {
     let status: Value = serde_json::from_str(&succeed(program, &["status", "--json"])).unwrap();
-    let cards = status["workers"].as_array().unwrap().iter();
-    cards.flat_map(|card| card["roles"].as_array().unwrap().clone()).collect()
+    let workers = status["workers"].as_array().unwrap().iter();
+    workers.flat_map(|worker| worker["roles"].as_array().unwrap().clone()).collect()
 }
 
 fn local(program: &Program) -> Store {

@@ -51,8 +51,8 @@ fn plan(program: &Program) {
 /// What each worker says of its role of Opencast.
 fn roles(program: &Program) -> Vec<Value> {
     let status: Value = serde_json::from_str(&succeed(program, &["status", "--json"])).unwrap();
-    let cards = status["workers"].as_array().unwrap().iter();
-    let roles = cards.flat_map(|card| card["roles"].as_array().unwrap());
+    let workers = status["workers"].as_array().unwrap().iter();
+    let roles = workers.flat_map(|worker| worker["roles"].as_array().unwrap());
     roles.filter(|role| role["name"] == "opencast").cloned().collect()
 }
 

@@ -103,7 +103,7 @@ fn log(program: &Program) -> String {
 fn index(program: &Program) -> Value {
     let status: Value = serde_json::from_str(&succeed(program, &["status", "--json"])).unwrap();
     let roles =
-        status["workers"].as_array().unwrap().iter().flat_map(|card| card["roles"].as_array().unwrap());
+        status["workers"].as_array().unwrap().iter().flat_map(|worker| worker["roles"].as_array().unwrap());
     let mut index = roles.filter(|role| role["name"] == "index");
     index.next().cloned().unwrap_or_default()
 }

@@ -119,7 +119,7 @@ async fn fetched_and_indexed(program: &Program, amqp: &str, prefix: &str) {
         .await;
     says(program, &["resume", "heavy"], "heavy: 120,000 calls a minute (50 %)");
     let told = json(program, &["status", "--json"]);
-    assert_eq!(told["workers"].as_array().map(Vec::len), Some(2), "both answer the roll call: {told}");
+    assert_eq!(told["workers"].as_array().map(Vec::len), Some(2), "both report their presence: {told}");
     says(program, &["check"], "rights");
     for worker in workers {
         assert_eq!(worker.terminate(), Some(0));

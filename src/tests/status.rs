@@ -14,13 +14,13 @@ fn status(program: &Program) -> Value {
 }
 
 /// The workers' process ids and the roles of each, from one process.
-fn roll(status: &Value) -> Vec<(u64, Vec<String>)> {
-    let roles = |card: &Value| {
-        let roles = card["roles"].as_array().unwrap().iter();
+fn workers(status: &Value) -> Vec<(u64, Vec<String>)> {
+    let roles = |worker: &Value| {
+        let roles = worker["roles"].as_array().unwrap().iter();
         roles.map(|role| role["name"].as_str().unwrap().to_owned()).collect()
     };
-    let cards = status["workers"].as_array().unwrap().iter();
-    cards.map(|card| (card["pid"].as_u64().unwrap(), roles(card))).collect()
+    let workers = status["workers"].as_array().unwrap().iter();
+    workers.map(|worker| (worker["pid"].as_u64().unwrap(), roles(worker))).collect()
 }
 
 async fn small() -> Simulator {
@@ -33,7 +33,7 @@ async fn the_workers_of_all_processes_are_named_with_their_holds() {
     let simulator = small().await;
     let program = Program::new().with_account(&simulator, 2.0);
     assert_eq!(program.call(&["plan", "--date", &closed_date(), "--yes"]).code, Some(0));
-    assert_eq!(roll(&status(&program)), []);
+    assert_eq!(workers(&status(&program)), []);
     let waits = program.call(&["status"]).out;
     assert!(waits.contains("no worker is running"), "{waits}");
     assert!(waits.contains("1 job of zoom.list and no worker: start `ua work zoom`"), "{waits}");
@@ -45,8 +45,8 @@ async fn the_workers_of_all_processes_are_named_with_their_holds() {
         (u64::from(indexing.id()), vec!["index".to_owned(), "index.dead".to_owned()]),
     ];
     expected.sort();
-    eventually("both processes are on the roll", 60, async || {
-        let mut found = roll(&status(&program));
+    eventually("both processes are listed", 60, async || {
+        let mut found = workers(&status(&program));
         found.sort();
         found == expected
     })
@@ -60,9 +60,9 @@ async fn the_workers_of_all_processes_are_named_with_their_holds() {
     })
     .await;
     fetching.kill();
-    eventually("the dead are off the roll", 30, async || roll(&status(&program)).len() == 1).await;
+    eventually("the dead are not listed", 30, async || workers(&status(&program)).len() == 1).await;
     assert_eq!(indexing.terminate(), Some(0));
-    assert_eq!(roll(&status(&program)), []);
+    assert_eq!(workers(&status(&program)), []);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -150,11 +150,11 @@ async fn over_rabbitmq_status_needs_no_right_to_declare() {
         eventually("the reader sees the worker", 60, async || {
             let ended = looking.call(&["status", "--json"]);
             ended.code == Some(0)
-                && roll(&serde_json::from_str(&ended.out).unwrap()).iter().any(|(pid, _)| *pid == id)
+                && workers(&serde_json::from_str(&ended.out).unwrap()).iter().any(|(pid, _)| *pid == id)
         })
         .await;
         assert_eq!(worker.terminate(), Some(0));
-        assert_eq!(roll(&status(&looking)), []);
+        assert_eq!(workers(&status(&looking)), []);
         assert_eq!(working.call(&["pause", "heavy", "--why", "moving house"]).code, Some(0));
         let looking = looking.with_account(&simulator, 2.0);
         for _ in 0..3 {

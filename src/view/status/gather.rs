@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context as _, anyhow};
 use messages::{Queue, Source};
 use runtime::quota::{self, Account, QuotaStatus};
-use runtime::{Broker, Card, Depth, roll};
+use runtime::{Broker, Depth, WorkerInfo, presence};
 use serde::Serialize;
 use store::{Kind, Query, Store};
 
@@ -18,7 +18,7 @@ use crate::config::Config;
 use crate::exit::sentence;
 
 /// How long workers may take to answer.
-const ROLL_CALL: Duration = Duration::from_millis(700);
+const PRESENCE_TIMEOUT: Duration = Duration::from_millis(700);
 
 /// A queue and how much waits in it.
 #[derive(Debug, Clone, Serialize)]
@@ -34,7 +34,7 @@ struct Waiting {
     blocked: Option<String>,
     queues: Vec<QueueLine>,
     parked: u64,
-    workers: anyhow::Result<Vec<Card>>,
+    workers: anyhow::Result<Vec<WorkerInfo>>,
     /// How the quotas stand: as workers know, and of accounts of which none does, as they were left.
     quota: anyhow::Result<Vec<QuotaStatus>>,
 }
@@ -141,8 +141,8 @@ async fn ask(broker: &Broker, accounts: &[Account]) -> anyhow::Result<Waiting> {
         queues.push(QueueLine { queue, depth });
     }
     let parked = broker.parked().await?;
-    let workers = broker.call_roll(ROLL_CALL).await.context("cannot ask the workers");
-    let told = workers.as_deref().map(roll::quota).unwrap_or_default();
+    let workers = broker.list_workers(PRESENCE_TIMEOUT).await.context("cannot ask the workers");
+    let told = workers.as_deref().map(presence::quota).unwrap_or_default();
     let quota = quotas(broker, accounts, told).await.context("cannot look at the quota");
     let blocked = broker.takes_none().await;
     Ok(Waiting { blocked, queues, parked, workers, quota })

@@ -24,7 +24,7 @@ pub(crate) struct Report {
     quota: Option<Vec<QuotaStatus>>,
     queues: Option<Vec<QueueLine>>,
     parked: Option<u64>,
-    workers: Option<Vec<runtime::Card>>,
+    workers: Option<Vec<runtime::WorkerInfo>>,
     dead: DeadCounts,
     days: Option<Vec<Day>>,
     /// Jobs that are planned and in no queue.

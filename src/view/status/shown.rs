@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use messages::{Family, Lane, Queue};
-use runtime::Card;
+use runtime::WorkerInfo;
 
 use super::days::Day;
 use super::gather::QueueLine;
@@ -79,7 +79,7 @@ impl Report {
     }
 }
 
-fn queue_table(queues: &[QueueLine], workers: Option<&[Card]>) -> Table {
+fn queue_table(queues: &[QueueLine], workers: Option<&[WorkerInfo]>) -> Table {
     // RabbitMQ does not say for which queue a message is parked: the sum stands below.
     let tells_later = queues.iter().all(|line| line.depth.delayed.is_some());
     let mut table = Table::new(match tells_later {
@@ -105,11 +105,11 @@ fn queue_table(queues: &[QueueLine], workers: Option<&[Card]>) -> Table {
 }
 
 /// Messages in progress: as the broker tells, else as the workers of the role do.
-fn in_progress(role: &str, lines: &[&QueueLine], workers: Option<&[Card]>) -> String {
+fn in_progress(role: &str, lines: &[&QueueLine], workers: Option<&[WorkerInfo]>) -> String {
     let leased: Option<Vec<u64>> = lines.iter().map(|line| line.depth.leased).collect();
     let of_workers = || {
-        let roles = workers?.iter().flat_map(|card| &card.roles).filter(|card| card.now.name == role);
-        Some(roles.map(|card| card.now.in_flight).sum())
+        let roles = workers?.iter().flat_map(|worker| &worker.roles).filter(|info| info.now.name == role);
+        Some(roles.map(|role| role.now.in_flight).sum())
     };
     let known = leased.map(|leased| leased.iter().sum()).or_else(of_workers);
     known.map_or_else(|| "not known".to_owned(), words::count)
@@ -135,22 +135,22 @@ fn lane_of(lane: Lane, lines: &[&QueueLine]) -> Option<String> {
     (line.depth.ready > 0).then(|| format!("{lane} {}", words::count(line.depth.ready)))
 }
 
-fn who_works(cards: &[Card], queues: &[QueueLine], now: Timestamp) -> Part {
-    let silent = workers::silent(cards, queues);
-    if cards.is_empty() && silent == 0 {
+fn who_works(infos: &[WorkerInfo], queues: &[QueueLine], now: Timestamp) -> Part {
+    let silent = workers::silent(infos, queues);
+    if infos.is_empty() && silent == 0 {
         let sentences = vec!["no worker is running; `ua work all` starts one".to_owned()];
         return Part { sentences, ..Part::default() };
     }
     let header =
         ["worker", "role", "state", "in progress", "per minute", "done", "retried / dead", "running for"];
     let mut table = Table::new(&header);
-    workers::rows(cards, now).into_iter().for_each(|row| table.add(row));
+    workers::rows(infos, now).into_iter().for_each(|row| table.add(row));
     let mut sentences = Vec::new();
     if silent > 0 {
         sentences.push(format!("{} did not answer", words::some(silent, "worker")));
     }
-    sentences.extend(workers::holds(cards, queues, now));
-    sentences.extend(workers::parked(cards, now));
+    sentences.extend(workers::holds(infos, queues, now));
+    sentences.extend(workers::parked(infos, now));
     Part { table: Some(table), sentences }
 }
 
@@ -188,7 +188,7 @@ fn harvested(days: &[Day]) -> Part {
 mod tests {
     use std::sync::Arc;
 
-    use runtime::roll::Identity;
+    use runtime::presence::Identity;
     use runtime::{Depth, Status};
 
     use super::*;
@@ -197,12 +197,12 @@ mod tests {
         QueueLine { queue, depth: Depth { ready: 1_113, leased, delayed, consumers: 1 } }
     }
 
-    fn card(role: &'static str, in_flight: u64) -> Card {
+    fn worker(role: &'static str, in_flight: u64) -> WorkerInfo {
         let now = runtime::clock::now();
-        let mut card =
-            Identity::of_this_process("1", now).card("working", &[Arc::new(Status::new(role))], now);
-        card.roles[0].now.in_flight = in_flight;
-        card
+        let mut worker =
+            Identity::of_this_process("1", now).info("working", &[Arc::new(Status::new(role))], now);
+        worker.roles[0].now.in_flight = in_flight;
+        worker
     }
 
     #[test]
@@ -214,7 +214,8 @@ mod tests {
         assert_eq!(documents[1..], ["1,113", "2", "3", "1"]);
         // RabbitMQ tells neither: the workers know the one, and the other is not shown.
         let untold = [line(Queue::documents(), None, None)];
-        let table = queue_table(&untold, Some(&[card("index", 40), card("index", 2), card("zoom.list", 9)]));
+        let table =
+            queue_table(&untold, Some(&[worker("index", 40), worker("index", 2), worker("zoom.list", 9)]));
         assert_eq!(table.header, ["queue", "waiting", "in progress", "workers"]);
         let documents = table.rows.iter().find(|row| row[0] == "documents").unwrap();
         assert_eq!(documents[1..], ["1,113", "42", "1"]);

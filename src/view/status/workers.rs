@@ -3,42 +3,44 @@
 use jiff::Timestamp;
 use jiff::tz::Offset;
 use messages::Queue;
-use runtime::Card;
-use runtime::roll::RoleCard;
+use runtime::WorkerInfo;
+use runtime::presence::RoleInfo;
 
 use super::gather::QueueLine;
 use crate::words;
 
 /// One row per role of each worker.
-pub(super) fn rows(workers: &[Card], now: Timestamp) -> Vec<[String; 8]> {
-    let mut workers: Vec<&Card> = workers.iter().collect();
+pub(super) fn rows(workers: &[WorkerInfo], now: Timestamp) -> Vec<[String; 8]> {
+    let mut workers: Vec<&WorkerInfo> = workers.iter().collect();
     workers.sort_by(|one, other| (&one.host, one.pid).cmp(&(&other.host, other.pid)));
-    workers.iter().flat_map(|card| card.roles.iter().map(|role| row(card, role, now))).collect()
+    workers.iter().flat_map(|worker| worker.roles.iter().map(|role| row(worker, role, now))).collect()
 }
 
-fn row(card: &Card, role: &RoleCard, now: Timestamp) -> [String; 8] {
+fn row(worker: &WorkerInfo, role: &RoleInfo, now: Timestamp) -> [String; 8] {
     let counters = &role.now;
     let state = match &counters.hold {
         Some(_) => "on hold",
-        None if counters.in_flight == 0 && card.state == "working" => "idle",
-        None => &card.state,
+        None if counters.in_flight == 0 && worker.state == "working" => "idle",
+        None => &worker.state,
     };
     [
-        format!("{}/{}", card.host, card.pid),
+        format!("{}/{}", worker.host, worker.pid),
         counters.name.to_string(),
         state.to_owned(),
         words::count(counters.in_flight),
         format!("{:.1}", role.rates.settled * 60.0),
         words::count(counters.done),
         format!("{} / {}", words::count(counters.retried), words::count(counters.rejected)),
-        words::span(words::between(card.started_at, now)),
+        words::span(words::between(worker.started_at, now)),
     ]
 }
 
 /// A sentence per role that is on hold, and why; roles on hold for the same reason share one.
-pub(super) fn holds(workers: &[Card], queues: &[QueueLine], now: Timestamp) -> Vec<String> {
+pub(super) fn holds(workers: &[WorkerInfo], queues: &[QueueLine], now: Timestamp) -> Vec<String> {
     let mut said: Vec<(String, Vec<String>)> = Vec::new();
-    for (card, role) in workers.iter().flat_map(|card| card.roles.iter().map(move |role| (card, role))) {
+    for (worker, role) in
+        workers.iter().flat_map(|worker| worker.roles.iter().map(move |role| (worker, role)))
+    {
         let Some(hold) = role.now.hold.as_ref().or(role.now.trouble.as_ref()) else { continue };
         let ends = match (hold.until, hold.next) {
             (Some(until), _) => resumes(until, now),
@@ -48,7 +50,7 @@ pub(super) fn holds(workers: &[Card], queues: &[QueueLine], now: Timestamp) -> V
         let waiting: u64 = queues.iter().filter(|line| takes(role, line)).map(|line| line.depth.ready).sum();
         let waiting = words::some(waiting, "message");
         let sentence = format!("{} is on hold: {}; {waiting} waiting; {ends}", role.now.name, hold.why);
-        let who = format!("{}/{}", card.host, card.pid);
+        let who = format!("{}/{}", worker.host, worker.pid);
         match said.iter_mut().find(|(known, _)| *known == sentence) {
             Some((_, all)) => all.push(who),
             None => said.push((sentence, vec![who])),
@@ -66,9 +68,9 @@ fn tries(next: Timestamp, now: Timestamp) -> String {
 }
 
 /// A sentence per role and cause: what is parked, why, and when the next attempt is due.
-pub(super) fn parked(workers: &[Card], now: Timestamp) -> Vec<String> {
+pub(super) fn parked(workers: &[WorkerInfo], now: Timestamp) -> Vec<String> {
     let mut all: Vec<(String, String, runtime::Parked)> = Vec::new();
-    for (role, parked) in workers.iter().flat_map(|card| &card.roles).flat_map(|role| {
+    for (role, parked) in workers.iter().flat_map(|worker| &worker.roles).flat_map(|role| {
         role.now.parked.iter().map(move |parked| (role.now.name.to_string(), parked.clone()))
     }) {
         match all.iter_mut().find(|(name, class, _)| *name == role && *class == parked.class) {
@@ -100,18 +102,18 @@ pub(super) fn resumes(until: Timestamp, now: Timestamp) -> String {
 }
 
 /// Workers that take from a queue and did not answer: of another version, cut off, or slow.
-pub(super) fn silent(workers: &[Card], queues: &[QueueLine]) -> u64 {
+pub(super) fn silent(workers: &[WorkerInfo], queues: &[QueueLine]) -> u64 {
     let taking = queues.iter().map(|line| line.depth.consumers).max().unwrap_or(0);
     let answered = queues.iter().map(|line| answered(workers, line)).max().unwrap_or(0);
     taking.saturating_sub(answered)
 }
 
-fn answered(workers: &[Card], line: &QueueLine) -> u64 {
-    workers.iter().filter(|card| card.roles.iter().any(|role| takes(role, line))).count() as u64
+fn answered(workers: &[WorkerInfo], line: &QueueLine) -> u64 {
+    workers.iter().filter(|worker| worker.roles.iter().any(|role| takes(role, line))).count() as u64
 }
 
 /// Whether a role takes from a queue.
-fn takes(role: &RoleCard, line: &QueueLine) -> bool {
+fn takes(role: &RoleInfo, line: &QueueLine) -> bool {
     match role.now.name.as_ref() {
         "index" => line.queue == Queue::documents(),
         "index.dead" => line.queue == Queue::dead(),
@@ -123,7 +125,7 @@ fn takes(role: &RoleCard, line: &QueueLine) -> bool {
 mod tests {
     use std::sync::Arc;
 
-    use runtime::roll::Identity;
+    use runtime::presence::Identity;
     use runtime::{Depth, Hold, Status};
 
     use super::*;
@@ -132,14 +134,14 @@ mod tests {
         text.parse().unwrap()
     }
 
-    fn card(role: &'static str, hold: Option<Hold>) -> Card {
+    fn worker(role: &'static str, hold: Option<Hold>) -> WorkerInfo {
         let started = at("2026-01-02T10:00:00Z");
-        let mut card =
-            Identity::of_this_process("1", started).card("working", &[Arc::new(Status::new(role))], started);
-        card.host = "one".to_owned();
-        card.pid = 7;
-        card.roles[0].now.hold = hold;
-        card
+        let mut worker =
+            Identity::of_this_process("1", started).info("working", &[Arc::new(Status::new(role))], started);
+        worker.host = "one".to_owned();
+        worker.pid = 7;
+        worker.roles[0].now.hold = hold;
+        worker
     }
 
     fn waiting(name: &str, ready: u64) -> QueueLine {
@@ -152,9 +154,10 @@ mod tests {
         let why = "heavy: daily limit, 48,000 of 48,000 used".to_owned();
         let spent = Hold::new(Some(at("2026-01-03T00:00:00Z")), why);
         let away = Hold::new(None, "the store is away".to_owned());
-        let mut twin = card("zoom.detail", Some(spent.clone()));
+        let mut twin = worker("zoom.detail", Some(spent.clone()));
         twin.pid = 8;
-        let workers = [card("zoom.detail", Some(spent)), card("index", Some(away)), twin, card("x", None)];
+        let workers =
+            [worker("zoom.detail", Some(spent)), worker("index", Some(away)), twin, worker("x", None)];
         let queues =
             [waiting("ua.jobs.zoom.detail.daily", 340), waiting("ua.jobs.zoom.detail.backfill", 12_000)];
         assert_eq!(
@@ -169,7 +172,7 @@ mod tests {
 
     #[test]
     fn a_row_says_who_does_what_since_when() {
-        let row = rows(&[card("index", None)], at("2026-01-02T13:12:00Z")).remove(0);
+        let row = rows(&[worker("index", None)], at("2026-01-02T13:12:00Z")).remove(0);
         assert_eq!(row, ["one/7", "index", "idle", "0", "0.0", "0", "0 / 0", "3 h 12 min"]);
     }
 
@@ -180,8 +183,8 @@ mod tests {
             depth: Depth { consumers, ..Depth::default() },
         };
         let queues = [line("ua.jobs.zoom.detail.daily", 3), line("ua.documents", 1)];
-        assert_eq!(silent(&[card("zoom.detail", None), card("index", None)], &queues), 2);
+        assert_eq!(silent(&[worker("zoom.detail", None), worker("index", None)], &queues), 2);
         assert_eq!(silent(&[], &queues), 3);
-        assert_eq!(silent(&[card("zoom.detail", None)], &queues[1..]), 1);
+        assert_eq!(silent(&[worker("zoom.detail", None)], &queues[1..]), 1);
     }
 }

@@ -269,8 +269,10 @@ async fn after_the_first_success_a_refusal_is_always_a_hold() {
 async fn an_order_lifts_a_hold_whatever_its_cause() {
     let stage = Stage::new();
     let answering = stage.broker.clone();
-    let identity = runtime::roll::Identity::of_this_process("1", clock::now());
-    tokio::spawn(async move { answering.answer_roll(|| identity.card("working", &[], clock::now())).await });
+    let identity = runtime::presence::Identity::of_this_process("1", clock::now());
+    tokio::spawn(
+        async move { answering.serve_presence(|| identity.info("working", &[], clock::now())).await },
+    );
     for ask in [Ask::HoldForAYear, Ask::Refuse] {
         stage.publish(&[ask]).await;
         let worker = accepting(false);

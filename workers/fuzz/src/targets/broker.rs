@@ -1,9 +1,9 @@
-//! What RabbitMQ and other processes send: headers, the quota's messages, cards, the broker's address.
+//! What RabbitMQ and other processes send: headers, the quota's messages, presence reports, the broker's address.
 
 use messages::{Calls, Cause, CauseClass, Queue};
 use runtime::broker::amqp::fuzz as amqp;
 use runtime::quota::fuzz as quota;
-use runtime::{Card, Message, roll};
+use runtime::{Message, WorkerInfo, presence};
 
 use super::messages::{row, time};
 use super::{bounded, said_well, target};
@@ -23,7 +23,7 @@ pub(super) fn targets() -> Vec<Target> {
         target("quota-note", Form::Json, note, || Box::new(quota::note)),
         target("quota-order", Form::Json, order, || Box::new(quota::order)),
         target("quota-book", Form::Json, kept, || Box::new(quota::kept)),
-        target("roll-card", Form::Json, cards(), || Box::new(card)),
+        target("roll-card", Form::Json, worker_infos(), || Box::new(worker_info)),
         target("amqp-address", Form::Text, addresses.into(), || Box::new(address)),
     ]
 }
@@ -48,15 +48,15 @@ fn delivery(bytes: &[u8]) -> bool {
     true
 }
 
-fn cards() -> Vec<Vec<u8>> {
-    let identity = roll::Identity::of_this_process("0.1.0", time());
+fn worker_infos() -> Vec<Vec<u8>> {
+    let identity = presence::Identity::of_this_process("0.1.0", time());
     let status = std::sync::Arc::new(runtime::Status::new("zoom"));
-    vec![serde_json::to_vec(&identity.card("working", &[status], time())).unwrap()]
+    vec![serde_json::to_vec(&identity.info("working", &[status], time())).unwrap()]
 }
 
-fn card(bytes: &[u8]) -> bool {
-    let Some(card) = row::<Card>(bytes) else { return false };
-    assert!(roll::quota(&[card.clone(), card.clone()]).len() <= card.quota.len());
+fn worker_info(bytes: &[u8]) -> bool {
+    let Some(info) = row::<WorkerInfo>(bytes) else { return false };
+    assert!(presence::quota(&[info.clone(), info.clone()]).len() <= info.quota.len());
     true
 }
 

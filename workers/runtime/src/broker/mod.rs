@@ -26,7 +26,7 @@ pub use sift::Sift;
 
 use self::delivery::Lease;
 use crate::lift::Lift;
-use crate::{Card, Message};
+use crate::{Message, WorkerInfo};
 
 /// A message larger than this is refused: RabbitMQ 4 takes 16 MiB by default, headers included.
 pub const MAX_MESSAGE_BYTES: usize = 15 << 20;
@@ -136,23 +136,22 @@ impl Broker {
         }
     }
 
-    /// Answers roll calls with what `card` returns, until the broker is closed or this is dropped.
-    pub async fn answer_roll(&self, card: impl Fn() -> Card) {
+    /// Answers presence requests with `info`, until the broker is closed or this is dropped.
+    pub async fn serve_presence(&self, info: impl Fn() -> WorkerInfo) {
         match self {
-            Self::Local(local) => local.answer_roll(card).await,
-            Self::Amqp(amqp) => amqp.answer_roll(card).await,
+            Self::Local(local) => local.serve_presence(info).await,
+            Self::Amqp(amqp) => amqp.serve_presence(info).await,
         }
     }
 
-    /// Asks every process that answers roll calls for its card; `patience` is how long answers are waited for. The
-    /// cards of the local file are up to two seconds old.
+    /// Lists the workers that answer within `patience`. Reports in the local file are up to two seconds old.
     ///
     /// # Errors
     /// When the broker is away, or is not set up.
-    pub async fn call_roll(&self, patience: Duration) -> Result<Vec<Card>, BrokerError> {
+    pub async fn list_workers(&self, patience: Duration) -> Result<Vec<WorkerInfo>, BrokerError> {
         match self {
-            Self::Local(local) => local.call_roll().await,
-            Self::Amqp(amqp) => amqp.call_roll(patience).await,
+            Self::Local(local) => local.list_workers().await,
+            Self::Amqp(amqp) => amqp.list_workers(patience).await,
         }
     }
 
@@ -169,7 +168,7 @@ impl Broker {
         }
     }
 
-    /// Waits for an order to lift the holds of `role`. Orders are heard while roll calls are answered.
+    /// Waits for an order to lift the holds of `role`. Orders are heard while presence requests are answered.
     pub async fn lifted(&self, role: &str) {
         match self {
             Self::Local(local) => local.lifts().of(role).await,

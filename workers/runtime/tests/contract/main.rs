@@ -21,10 +21,10 @@ mod lanes;
 mod lead;
 mod migrate;
 mod outbox;
+mod presence;
 mod restart;
 mod retry;
 mod rights;
-mod roll;
 mod server;
 mod sift;
 
@@ -117,9 +117,9 @@ contract! {
     cancelled::a_retry_of_a_cancelled_run_is_not_begun,
     cancelled::a_job_in_progress_stops_with_its_run,
     cancelled::a_list_of_a_cancelled_run_publishes_nothing,
-    roll::who_works_answers_and_who_is_gone_does_not,
-    roll::a_card_comes_as_it_was_written,
-    roll::an_order_that_lifts_holds_is_heard_by_every_process,
+    presence::running_workers_are_listed_and_gone_ones_are_not,
+    presence::worker_info_arrives_unchanged,
+    presence::a_command_that_lifts_holds_reaches_every_process,
     lead::one_leads_and_another_takes_over,
     lead::two_names_have_two_leaders,
     lead::what_a_leader_keeps_outlives_it,
@@ -139,7 +139,7 @@ contract! {
     server::a_dropped_handle_leaves_nothing_behind,
     server::declaring_again_changes_nothing,
     crash::a_lease_that_is_lost_says_so,
-    roll::a_handle_that_only_looks_declares_nothing,
+    presence::a_read_only_handle_declares_nothing,
     rights::rights_on_our_names_are_all_that_is_needed,
     rights::a_right_that_is_missing_is_named,
     rights::queues_of_a_leadership_are_surveyed_and_made_anew,

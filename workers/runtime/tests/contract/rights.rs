@@ -8,8 +8,8 @@ use lapin::types::FieldTable;
 use messages::{Cause, CauseClass, Queue};
 use runtime::broker::amqp::{QueueState, Rights};
 use runtime::broker::{Amqp, amqp};
+use runtime::presence::Identity;
 use runtime::quota::{self, Account, CommandReply, QuotaCommand, RateLimit, RateLimiter};
-use runtime::roll::Identity;
 use runtime::{Broker, Failure};
 use secrecy::ExposeSecret as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -135,10 +135,10 @@ async fn work(broker: &Broker) {
     let answering = tokio::spawn({
         let broker = broker.clone();
         let identity = Identity::of_this_process("1.2.3", now());
-        async move { broker.answer_roll(move || identity.card("works", &[], now())).await }
+        async move { broker.serve_presence(move || identity.info("works", &[], now())).await }
     });
     let begin = std::time::Instant::now();
-    while broker.call_roll(Duration::from_millis(500)).await.unwrap().is_empty() {
+    while broker.list_workers(Duration::from_millis(500)).await.unwrap().is_empty() {
         assert!(begin.elapsed() < PATIENCE, "nobody answers");
     }
     answering.abort();

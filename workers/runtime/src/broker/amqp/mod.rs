@@ -22,10 +22,10 @@ mod names;
 mod own;
 mod parked;
 mod post;
+mod presence;
 mod probe;
 mod publisher;
 mod rights;
-mod roll;
 mod settings;
 mod shelf;
 mod sift;
@@ -72,7 +72,7 @@ use self::topology::Wanted;
 use self::wire::Parcel;
 use super::{BrokerError, Depth, Ladder, PublishError, Subscription};
 use crate::lift::{Lift, Lifts};
-use crate::{Card, Message};
+use crate::{Message, WorkerInfo};
 
 /// How long a question, or the first connection, waits for a broker that is away.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -288,16 +288,16 @@ impl Amqp {
         Ok(parked)
     }
 
-    pub(super) async fn answer_roll(&self, card: impl Fn() -> Card) {
-        roll::answer(&self.inner, card).await;
+    pub(super) async fn serve_presence(&self, info: impl Fn() -> WorkerInfo) {
+        presence::serve(&self.inner, info).await;
     }
 
-    pub(super) async fn call_roll(&self, patience: Duration) -> Result<Vec<Card>, BrokerError> {
-        roll::call(&self.inner, patience).await
+    pub(super) async fn list_workers(&self, patience: Duration) -> Result<Vec<WorkerInfo>, BrokerError> {
+        presence::list(&self.inner, patience).await
     }
 
     pub(super) async fn lift(&self, lift: &Lift) -> Result<(), BrokerError> {
-        roll::lift(&self.inner, lift).await
+        presence::lift(&self.inner, lift).await
     }
 
     pub(super) fn lifts(&self) -> &Lifts {

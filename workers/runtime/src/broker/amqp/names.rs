@@ -162,8 +162,8 @@ impl Names {
         short(&format!("{}.check.none", self.prefix)).unwrap_or_default()
     }
 
-    /// The exchange of roll calls.
-    pub(super) fn roll(&self) -> ShortString {
+    /// The exchange of presence requests.
+    pub(super) fn presence_exchange(&self) -> ShortString {
         short(&format!("{}.roll", self.prefix)).unwrap_or_default()
     }
 

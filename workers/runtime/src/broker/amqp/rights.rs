@@ -30,7 +30,7 @@ pub struct Rights {
     pub publish: Option<String>,
     /// Taking, and binding to exchanges (to read): `None` when allowed.
     pub take: Option<String>,
-    /// Publishing to the exchange that leads to every queue, which only answers to roll calls of those who may not
+    /// Publishing to the exchange that leads to every queue, which only answers to presence requests of those who may not
     /// declare need: `None` when allowed.
     pub default_exchange: Option<String>,
 }
@@ -61,7 +61,7 @@ pub(super) async fn find_out(
         binds(inner, Bound::Queue(&name), &main, rights).await?;
     }
     let own = inner.names.unique("roll")?;
-    binds(inner, Bound::Queue(&own), &inner.names.roll(), rights).await?;
+    binds(inner, Bound::Queue(&own), &inner.names.presence_exchange(), rights).await?;
     Ok(())
 }
 
@@ -74,7 +74,8 @@ fn note(right: &mut Option<String>, refusal: Option<String>) {
 /// Every exchange that is needed.
 fn exchanges(inner: &Inner) -> Result<Vec<(ShortString, ExchangeKind)>, BrokerError> {
     let names = &inner.names;
-    let mut all = vec![(names.exchange(), ExchangeKind::Direct), (names.roll(), ExchangeKind::Fanout)];
+    let mut all =
+        vec![(names.exchange(), ExchangeKind::Direct), (names.presence_exchange(), ExchangeKind::Fanout)];
     all.extend(inner.ladder.rungs.iter().map(|rung| (names.rung(*rung), ExchangeKind::Fanout)));
     for name in &inner.leads {
         all.push((names.own("news", name)?, ExchangeKind::Fanout));

@@ -119,7 +119,7 @@ pub(super) async fn declare_exchanges(
     ladder: &Ladder,
 ) -> Result<(), BrokerError> {
     declare_exchange(channel, names.exchange(), ExchangeKind::Direct).await?;
-    declare_exchange(channel, names.roll(), ExchangeKind::Fanout).await?;
+    declare_exchange(channel, names.presence_exchange(), ExchangeKind::Fanout).await?;
     for rung in &ladder.rungs {
         declare_exchange(channel, names.rung(*rung), ExchangeKind::Fanout).await?;
     }
@@ -134,7 +134,7 @@ pub(super) async fn remove(channel: &Channel, names: &Names, ladder: &Ladder) ->
         let deleted = channel.queue_delete(queue, QueueDeleteOptions::default()).await;
         deleted.map_err(|error| fault::of(&error))?;
     }
-    for exchange in rungs.chain([names.exchange(), names.roll()]) {
+    for exchange in rungs.chain([names.exchange(), names.presence_exchange()]) {
         let deleted = channel.exchange_delete(exchange, ExchangeDeleteOptions::default()).await;
         deleted.map_err(|error| fault::of(&error))?;
     }

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
 
 use super::{file, owner, rows};
-use crate::{BrokerError, Card, clock};
+use crate::{BrokerError, WorkerInfo, clock};
 
 /// What a look at the local file found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,9 +63,9 @@ fn look(connection: &Connection, folder: &Path) -> rusqlite::Result<Inspection> 
     let now = clock::now();
     let waiting = rows::everything(connection)?;
     let mut processes = Vec::new();
-    for (id, card) in owners(connection)? {
+    for (id, info) in owners(connection)? {
         if !owner::is_dead(&folder.join("owners"), id) {
-            processes.push(named(card.as_deref(), now));
+            processes.push(named(info.as_deref(), now));
         }
     }
     Ok(Inspection { version, known_version, waiting, processes })
@@ -84,11 +84,11 @@ fn owners(connection: &Connection) -> rusqlite::Result<Vec<(i64, Option<String>)
     connection.prepare(query)?.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
 }
 
-fn named(card: Option<&str>, now: Timestamp) -> String {
-    match card.and_then(|card| serde_json::from_str::<Card>(card).ok()) {
-        Some(card) => {
-            let minutes = now.duration_since(card.started_at).as_mins();
-            format!("process {} (for {minutes} min)", card.pid)
+fn named(info: Option<&str>, now: Timestamp) -> String {
+    match info.and_then(|info| serde_json::from_str::<WorkerInfo>(info).ok()) {
+        Some(info) => {
+            let minutes = now.duration_since(info.started_at).as_mins();
+            format!("process {} (for {minutes} min)", info.pid)
         }
         None => "a process without a role".to_owned(),
     }

@@ -6,7 +6,7 @@ mod file;
 mod inspect;
 mod lead;
 mod owner;
-mod roll;
+mod presence;
 mod rows;
 mod sift;
 

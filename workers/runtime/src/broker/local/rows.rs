@@ -236,18 +236,18 @@ pub(super) fn subscribe(
 }
 
 /// Writes what `owner` says of itself.
-pub(super) fn write_card(connection: &Connection, owner: i64, card: &str) -> rusqlite::Result<()> {
+pub(super) fn write_worker_info(connection: &Connection, owner: i64, info: &str) -> rusqlite::Result<()> {
     let sql = "insert into cards values (?1, ?2) on conflict do update set card = excluded.card";
-    connection.prepare_cached(sql)?.execute(params![owner, card]).map(|_| ())
+    connection.prepare_cached(sql)?.execute(params![owner, info]).map(|_| ())
 }
 
 /// Removes what `owner` says of itself.
-pub(super) fn remove_card(connection: &Connection, owner: i64) -> rusqlite::Result<()> {
+pub(super) fn remove_worker_info(connection: &Connection, owner: i64) -> rusqlite::Result<()> {
     connection.prepare_cached("delete from cards where owner = ?1")?.execute([owner]).map(|_| ())
 }
 
 /// What everybody who is registered says of itself.
-pub(super) fn cards(connection: &Connection) -> rusqlite::Result<Vec<String>> {
+pub(super) fn worker_infos(connection: &Connection) -> rusqlite::Result<Vec<String>> {
     let sql = "select card from cards join owners on owners.id = cards.owner order by owner";
     connection.prepare_cached(sql)?.query_map([], |row| row.get(0))?.collect()
 }

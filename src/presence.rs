@@ -1,18 +1,18 @@
-//! Keeps this process on the roll: who it is and what its roles do, for whoever asks.
+//! Reports the presence of this process: its identity and the status of its roles.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use runtime::presence::Identity;
 use runtime::quota::QuotaStatus;
-use runtime::roll::Identity;
 use runtime::{Broker, Status, clock};
 use tokio_util::sync::CancellationToken;
 
 /// How often the counters are kept for the rates of the last minute.
 const SAMPLE: Duration = Duration::from_secs(5);
 
-/// Answers roll calls for the roles of `statuses`, until the broker is closed; `quota` tells how quotas stand.
-pub(crate) async fn answer(
+/// Answers presence requests for the roles of `statuses` until the broker is closed; `quota` returns the status of quotas.
+pub(crate) async fn serve(
     broker: Broker,
     statuses: Vec<Arc<Status>>,
     quota: impl Fn() -> Vec<QuotaStatus>,
@@ -26,12 +26,12 @@ pub(crate) async fn answer(
             tokio::time::sleep(SAMPLE).await;
         }
     };
-    let card = move || {
+    let info = move || {
         let state = if stop.is_cancelled() { "stopping" } else { "working" };
-        identity.card(state, &statuses, clock::now()).with_quota(quota())
+        identity.info(state, &statuses, clock::now()).with_quota(quota())
     };
     tokio::select! {
-        () = broker.answer_roll(card) => {}
+        () = broker.serve_presence(info) => {}
         () = sampling => {}
     }
 }

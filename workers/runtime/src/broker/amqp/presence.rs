@@ -1,4 +1,4 @@
-//! The roll call over RabbitMQ: a fanout exchange that every worker has a queue of its own at, and answers that go
+//! Presence over RabbitMQ: a fanout exchange that every worker has a queue of its own at, and answers that go
 //! straight back to who asked. Nothing is said unasked. Orders that lift holds come the same way, and get no answer.
 //!
 //! Who asks has a queue of its own for the answers. Who may not declare one has the broker's direct reply-to, which
@@ -18,21 +18,21 @@ use super::names::Way;
 use super::own::{self, Own};
 use super::{Inner, fault, link, names, topology};
 use crate::lift::Lift;
-use crate::{BrokerError, Card};
+use crate::{BrokerError, WorkerInfo};
 
 /// The broker's own queue for answers: it belongs to the channel that takes from it and cannot pile up.
 const ANSWERS: &str = "amq.rabbitmq.reply-to";
 /// Pause after a refusal.
 const REFUSED: Duration = Duration::from_secs(30);
-/// A card is some kilobytes; more than this is none.
+/// Largest accepted report, in bytes; a usual one has some kilobytes.
 const LARGEST: usize = 1 << 20;
 
-/// Answers every call until the handle is closed, over one channel after the other.
-pub(super) async fn answer(inner: &Arc<Inner>, card: impl Fn() -> Card) {
+/// Answers every request until the handle is closed, over one channel after the other.
+pub(super) async fn serve(inner: &Arc<Inner>, info: impl Fn() -> WorkerInfo) {
     let (mut pauses, mut told) = (link::pauses(), false);
     loop {
         let begin = Instant::now();
-        let answering = session(inner, &card);
+        let answering = session(inner, &info);
         match inner.stop.run_until_cancelled(answering).await {
             None => return,
             Some(Err(error @ BrokerError::Refused(_))) => {
@@ -43,7 +43,7 @@ pub(super) async fn answer(inner: &Arc<Inner>, card: impl Fn() -> Card) {
                     return;
                 }
             }
-            Some(Err(error)) => debug!("cannot answer roll calls for now: {error}"),
+            Some(Err(error)) => debug!("cannot answer presence requests for now: {error}"),
             Some(Ok(())) => {}
         }
         if begin.elapsed() > Duration::from_secs(10) {
@@ -53,17 +53,17 @@ pub(super) async fn answer(inner: &Arc<Inner>, card: impl Fn() -> Card) {
     }
 }
 
-async fn session(inner: &Inner, card: &impl Fn() -> Card) -> Result<(), BrokerError> {
+async fn session(inner: &Inner, info: &impl Fn() -> WorkerInfo) -> Result<(), BrokerError> {
     let link = &inner.publishing;
     let channel = link.insist(None, || link.channel()).await?;
-    let mut calls = listen(inner, &channel, &card().id).await?;
+    let mut calls = listen(inner, &channel, &info().id).await?;
     while let Some(call) = calls.next().await {
         let call = call.map_err(|error| fault::of(&error))?;
         if let Ok(lift) = serde_json::from_slice::<Lift>(&call.data) {
             inner.lifts.heard(lift);
         }
         let Some(asker) = call.properties.reply_to() else { continue };
-        let Ok(body) = serde_json::to_vec(&card()) else { continue };
+        let Ok(body) = serde_json::to_vec(&info()) else { continue };
         let way = inner.names.way_to(asker);
         if way.exchange.as_str().is_empty() {
             // Over a channel for this alone: it may be refused, and is then lost.
@@ -71,7 +71,7 @@ async fn session(inner: &Inner, card: &impl Fn() -> Card) -> Result<(), BrokerEr
             confirm(&apart).await?;
             let sent = own::put(&apart, &way, &body, properties()).await;
             if let Err(error @ BrokerError::Refused(_)) = sent {
-                debug!("cannot answer a roll call of one who may declare nothing: {error}");
+                debug!("cannot answer a presence request over the direct reply-to: {error}");
             }
         } else {
             // Sent and forgotten: an asker who is gone has no queue any more.
@@ -94,46 +94,48 @@ async fn confirm(channel: &Channel) -> Result<(), BrokerError> {
 
 async fn listen(inner: &Inner, channel: &Channel, id: &str) -> Result<lapin::Consumer, BrokerError> {
     // Another name each time: the queue of a lost connection may still be there, and is not ours any more.
-    let unique = format!("{}.{id}.{}", inner.names.roll(), crate::clock::now().as_millisecond());
+    let unique = format!("{}.{id}.{}", inner.names.presence_exchange(), crate::clock::now().as_millisecond());
     let queue = names::short(&unique).map_or_else(|| inner.names.unique("roll"), Ok)?;
     own::declare(channel, &queue).await.map_err(|error| fault::of(&error))?;
-    let bound = topology::try_bind(channel, queue.clone(), inner.names.roll(), ShortString::default()).await;
+    let bound =
+        topology::try_bind(channel, queue.clone(), inner.names.presence_exchange(), ShortString::default())
+            .await;
     bound.map_err(|error| undeclared_or(&error))?;
     let options = BasicConsumeOptions { no_ack: true, exclusive: true, ..Default::default() };
     let consumer = channel.basic_consume(queue, ShortString::default(), options, FieldTable::default()).await;
     consumer.map_err(|error| fault::of(&error))
 }
 
-/// Calls, and returns the cards of those who answer within `patience`; at once when nobody listens.
-pub(super) async fn call(inner: &Inner, patience: Duration) -> Result<Vec<Card>, BrokerError> {
+/// Lists the workers that answer within `patience`; returns at once when no queue is bound.
+pub(super) async fn list(inner: &Inner, patience: Duration) -> Result<Vec<WorkerInfo>, BrokerError> {
     let (channel, Own { name, mut arriving }) = answers(inner).await?;
     confirm(&channel).await?;
     let options = BasicPublishOptions { mandatory: true, ..Default::default() };
     let properties = BasicProperties::default().with_reply_to(name.clone());
-    let (exchange, key) = (inner.names.roll(), ShortString::default());
+    let (exchange, key) = (inner.names.presence_exchange(), ShortString::default());
     let published = channel.basic_publish(exchange, key, options, b"", properties).await;
     let confirmed = published.map_err(|error| undeclared_or(&error))?.await;
     if let Confirmation::Ack(Some(_)) = confirmed.map_err(|error| undeclared_or(&error))? {
         return Ok(Vec::new());
     }
-    let (mut cards, deadline) = (Vec::new(), Instant::now() + patience);
+    let (mut workers, deadline) = (Vec::new(), Instant::now() + patience);
     while let Ok(Some(answer)) = tokio::time::timeout_at(deadline, arriving.next()).await {
         let answer = answer.map_err(|error| fault::of(&error))?;
         if answer.data.len() > LARGEST {
             continue;
         }
         match serde_json::from_slice(&answer.data) {
-            Ok(card) => cards.push(card),
-            Err(error) => debug!("a worker of another version answered the roll call: {error}"),
+            Ok(info) => workers.push(info),
+            Err(error) => debug!("a worker of another version answered: {error}"),
         }
     }
-    if cards.is_empty() && name.as_str() == ANSWERS {
+    if workers.is_empty() && name.as_str() == ANSWERS {
         warn!(
             "workers are there and do not answer: to one who may not declare queues they can only when their user \
              may write to amq.default"
         );
     }
-    Ok(cards)
+    Ok(workers)
 }
 
 /// Sends an order to every process at work.
@@ -141,7 +143,7 @@ pub(super) async fn lift(inner: &Inner, lift: &Lift) -> Result<(), BrokerError> 
     let body = serde_json::to_vec(lift).map_err(|error| BrokerError::Misconfigured(error.to_string()))?;
     let channel = inner.channel().await?;
     confirm(&channel).await?;
-    let (exchange, key) = (inner.names.roll(), ShortString::default());
+    let (exchange, key) = (inner.names.presence_exchange(), ShortString::default());
     let options = BasicPublishOptions::default();
     let published = channel.basic_publish(exchange, key, options, &body, properties()).await;
     published.map_err(|error| undeclared_or(&error))?.await.map_err(|error| undeclared_or(&error))?;
@@ -165,7 +167,7 @@ async fn answers(inner: &Inner) -> Result<(Channel, Own), BrokerError> {
 
 fn undeclared_or(error: &lapin::Error) -> BrokerError {
     match fault::is_missing(error) {
-        true => BrokerError::Refused("no exchange for roll calls at the broker: run `ua setup`".to_owned()),
+        true => BrokerError::Refused("no presence exchange at the broker: run `ua setup`".to_owned()),
         false => fault::of(error),
     }
 }

@@ -1,6 +1,6 @@
-//! The roll call: each process that works says on demand who it is, what its roles do and why they wait.
+//! Presence of workers: each process reports on request its identity, what its roles do and why they wait.
 //!
-//! Must not know how cards travel; the brokers do.
+//! Independent of the transport, which the brokers implement.
 
 use std::sync::Arc;
 
@@ -10,9 +10,9 @@ use serde::{Deserialize, Serialize};
 use crate::quota::QuotaStatus;
 use crate::{Rates, Snapshot, Status};
 
-/// What one process says of itself.
+/// The report of one process.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Card {
+pub struct WorkerInfo {
     /// Tells this process from all others: host, process id and the time of its start.
     pub id: String,
     /// Its machine.
@@ -23,20 +23,20 @@ pub struct Card {
     pub version: String,
     /// When it was started.
     pub started_at: Timestamp,
-    /// When the card was written.
+    /// When the report was written.
     pub written_at: Timestamp,
-    /// What it is about, beside its roles: `working`, `stopping`, or what it waits for.
+    /// State of the process: `working`, `stopping`, or what it waits for.
     pub state: String,
     /// Its roles.
-    pub roles: Vec<RoleCard>,
-    /// How the quotas stand that it takes part in, as far as it knows.
+    pub roles: Vec<RoleInfo>,
+    /// Status of its quotas, as last received.
     #[serde(default)]
     pub quota: Vec<QuotaStatus>,
 }
 
-/// What a process says of one of its roles.
+/// The report of one role.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct RoleCard {
+pub struct RoleInfo {
     /// The counters since its start.
     #[serde(flatten)]
     pub now: Snapshot,
@@ -65,11 +65,11 @@ impl Identity {
         Self { host, pid: std::process::id(), version, started_at }
     }
 
-    /// The card of this process, whose roles say of themselves what `statuses` hold.
-    pub fn card(&self, state: &str, statuses: &[Arc<Status>], now: Timestamp) -> Card {
+    /// Returns the report of this process with the `statuses` of its roles.
+    pub fn info(&self, state: &str, statuses: &[Arc<Status>], now: Timestamp) -> WorkerInfo {
         let Self { host, pid, version, started_at } = self;
-        let role = |status: &Arc<Status>| RoleCard { now: status.snapshot(), rates: status.rates() };
-        Card {
+        let role = |status: &Arc<Status>| RoleInfo { now: status.snapshot(), rates: status.rates() };
+        WorkerInfo {
             id: format!("{host}-{pid}-{}", started_at.as_millisecond()),
             host: host.clone(),
             pid: *pid,
@@ -83,8 +83,8 @@ impl Identity {
     }
 }
 
-impl Card {
-    /// The card, with how quotas stand.
+impl WorkerInfo {
+    /// Adds the status of quotas.
     #[must_use]
     pub fn with_quota(mut self, quota: Vec<QuotaStatus>) -> Self {
         self.quota = quota;
@@ -92,10 +92,10 @@ impl Card {
     }
 }
 
-/// How quotas stand by what the processes know: of each account the latest.
-pub fn quota(cards: &[Card]) -> Vec<QuotaStatus> {
+/// Returns the latest status of each account's quota that the processes know.
+pub fn quota(workers: &[WorkerInfo]) -> Vec<QuotaStatus> {
     let mut latest: Vec<QuotaStatus> = Vec::new();
-    for status in cards.iter().flat_map(|card| &card.quota) {
+    for status in workers.iter().flat_map(|info| &info.quota) {
         match latest
             .iter_mut()
             .find(|known| (&known.source, &known.account) == (&status.source, &status.account))

@@ -1,16 +1,16 @@
-//! The roll call: who works says so, and who is gone does not.
+//! Presence: running workers are listed, stopped and crashed ones are not.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use runtime::broker::Amqp;
-use runtime::roll::Identity;
-use runtime::{Broker, BrokerError, Card, Status};
+use runtime::presence::Identity;
+use runtime::{Broker, BrokerError, Status, WorkerInfo};
 use tokio::task::JoinHandle;
 
 use crate::fixture::*;
 
-/// How long one call waits for its answers.
+/// How long one request waits for answers.
 const CALL: Duration = Duration::from_millis(700);
 
 fn answering(broker: &Broker, state: &'static str) -> JoinHandle<()> {
@@ -18,13 +18,13 @@ fn answering(broker: &Broker, state: &'static str) -> JoinHandle<()> {
     tokio::spawn(async move {
         let identity = Identity::of_this_process("1.2.3", now());
         let statuses = [Arc::new(Status::new("test.role"))];
-        broker.answer_roll(move || identity.card(state, &statuses, now())).await;
+        broker.serve_presence(move || identity.info(state, &statuses, now())).await;
     })
 }
 
 async fn states(broker: &Broker) -> Vec<String> {
-    let cards = broker.call_roll(CALL).await.unwrap();
-    sorted(cards.into_iter().map(|card| card.state).collect())
+    let workers = broker.list_workers(CALL).await.unwrap();
+    sorted(workers.into_iter().map(|worker| worker.state).collect())
 }
 
 async fn eventually(broker: &Broker, expected: &[&str]) {
@@ -38,7 +38,7 @@ async fn eventually(broker: &Broker, expected: &[&str]) {
     }
 }
 
-pub(crate) async fn who_works_answers_and_who_is_gone_does_not(fixture: &Fixture) {
+pub(crate) async fn running_workers_are_listed_and_gone_ones_are_not(fixture: &Fixture) {
     let asker = &fixture.broker;
     assert_eq!(states(asker).await, Vec::<String>::new());
     let (one, other) = (fixture.another().await, fixture.another().await);
@@ -54,7 +54,7 @@ pub(crate) async fn who_works_answers_and_who_is_gone_does_not(fixture: &Fixture
     one.close().await;
 }
 
-pub(crate) async fn an_order_that_lifts_holds_is_heard_by_every_process(fixture: &Fixture) {
+pub(crate) async fn a_command_that_lifts_holds_reaches_every_process(fixture: &Fixture) {
     let asker = &fixture.broker;
     let (one, other) = (fixture.another().await, fixture.another().await);
     let answering = [answering(&one, "one"), answering(&other, "other")];
@@ -79,28 +79,28 @@ pub(crate) async fn an_order_that_lifts_holds_is_heard_by_every_process(fixture:
     other.close().await;
 }
 
-pub(crate) async fn a_card_comes_as_it_was_written(fixture: &Fixture) {
+pub(crate) async fn worker_info_arrives_unchanged(fixture: &Fixture) {
     let (asker, worker) = (&fixture.broker, fixture.another().await);
-    let card: Card = Identity::of_this_process("1.2.3", now()).card(
+    let info: WorkerInfo = Identity::of_this_process("1.2.3", now()).info(
         "waits for the store",
         &[Arc::new(Status::new("zoom.list")), Arc::new(Status::new("index"))],
         now(),
     );
-    let (broker, sent) = (worker.clone(), card.clone());
-    let answering = tokio::spawn(async move { broker.answer_roll(move || sent.clone()).await });
+    let (broker, sent) = (worker.clone(), info.clone());
+    let answering = tokio::spawn(async move { broker.serve_presence(move || sent.clone()).await });
     eventually(asker, &["waits for the store"]).await;
-    assert_eq!(asker.call_roll(CALL).await.unwrap(), [card]);
+    assert_eq!(asker.list_workers(CALL).await.unwrap(), [info]);
     worker.close().await;
     tokio::time::timeout(PATIENCE, answering).await.expect("a closed broker ends the answering").unwrap();
 }
 
-pub(crate) async fn a_handle_that_only_looks_declares_nothing(fixture: &Fixture) {
+pub(crate) async fn a_read_only_handle_declares_nothing(fixture: &Fixture) {
     let mut settings = fixture.settings().clone();
     settings.prefix.push_str("-none");
     let looking = Broker::Amqp(Amqp::open(settings).await.unwrap());
     let depth = looking.depth(&jobs()).await.map(|_| ());
-    let roll = looking.call_roll(CALL).await.map(|_| ());
-    for outcome in [depth, roll, looking.parked().await.map(|_| ())] {
+    let listed = looking.list_workers(CALL).await.map(|_| ());
+    for outcome in [depth, listed, looking.parked().await.map(|_| ())] {
         let Err(BrokerError::Refused(text)) = outcome else { panic!("{outcome:?}") };
         assert!(text.contains("ua setup"), "{text}");
     }

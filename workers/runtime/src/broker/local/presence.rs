@@ -1,5 +1,5 @@
-//! The roll call of the local file: who works writes its card into the file every two seconds, and the locks of the
-//! owners tell whose card is still true.
+//! Presence in the local file: each process writes its report into the file every two seconds, and the locks of the
+//! owners tell which reports are still valid.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -8,22 +8,24 @@ use tracing::debug;
 
 use super::{Local, rows};
 use crate::lift::{Lift, Lifts};
-use crate::{BrokerError, Card, clock};
+use crate::{BrokerError, WorkerInfo, clock};
 
-/// How old a card may become.
+/// Maximum age of a report.
 const EVERY: Duration = Duration::from_secs(2);
 
 impl Local {
-    pub(in crate::broker) async fn answer_roll(&self, card: impl Fn() -> Card) {
+    pub(in crate::broker) async fn serve_presence(&self, info: impl Fn() -> WorkerInfo) {
         let _removed = Removed(self);
         let mut heard = clock::now().as_millisecond();
         while self.inner.alive.load(Ordering::Acquire) {
-            match serde_json::to_string(&card()) {
-                Ok(card) => {
+            match serde_json::to_string(&info()) {
+                Ok(info) => {
                     let owner = self.inner.owner.id;
-                    self.inner.writer.cast(move |connection| rows::write_card(connection, owner, &card));
+                    self.inner
+                        .writer
+                        .cast(move |connection| rows::write_worker_info(connection, owner, &info));
                 }
-                Err(error) => debug!("a card cannot be written as JSON: {error}"),
+                Err(error) => debug!("a presence report cannot be written as JSON: {error}"),
             }
             heard = self.hear(heard).await;
             tokio::time::sleep(EVERY).await;
@@ -55,14 +57,14 @@ impl Local {
         &self.inner.lifts
     }
 
-    pub(in crate::broker) async fn call_roll(&self) -> Result<Vec<Card>, BrokerError> {
-        let cards = self.inner.writer.call(rows::cards).await?;
+    pub(in crate::broker) async fn list_workers(&self) -> Result<Vec<WorkerInfo>, BrokerError> {
+        let workers = self.inner.writer.call(rows::worker_infos).await?;
         // One that cannot be read was written by another version.
-        Ok(cards.iter().filter_map(|card| serde_json::from_str(card).ok()).collect())
+        Ok(workers.iter().filter_map(|info| serde_json::from_str(info).ok()).collect())
     }
 }
 
-/// Takes the card away when the answering ends.
+/// Removes the report when the answering ends.
 struct Removed<'a>(&'a Local);
 
 impl Drop for Removed<'_> {
@@ -71,7 +73,7 @@ impl Drop for Removed<'_> {
         // A process that crashes takes nothing away; the others do, when they find it dead.
         if inner.alive.load(Ordering::Acquire) {
             let owner = inner.owner.id;
-            inner.writer.cast(move |connection| rows::remove_card(connection, owner));
+            inner.writer.cast(move |connection| rows::remove_worker_info(connection, owner));
         }
     }
 }
