@@ -116,7 +116,7 @@ impl Site {
         let state = self.state();
         let Some(working) = state.working.as_ref().filter(|_| !state.stopping) else { return Ok(()) };
         for status in &working.statuses {
-            if let Some(since) = status.last_turn().filter(|since| *since > HANGS) {
+            if let Some(since) = status.last_heartbeat().filter(|since| *since > HANGS) {
                 return Err(format!(
                     "{} hangs: its loop has not turned for {} s",
                     status.name(),

@@ -4,7 +4,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use metrics::{Unit, counter, describe_counter, describe_histogram, histogram};
-use runtime::meter::{self, Doing, during};
+use runtime::time_use::{self, Activity, during};
 use store::{Batch, Store, StoreError, Verdict};
 use tracing::warn;
 
@@ -61,12 +61,12 @@ pub(crate) fn dropped(fields: &Dropped) {
 /// Sends a bulk.
 pub(crate) async fn bulk(store: &Store, batch: &Batch) -> Result<Vec<Verdict>, StoreError> {
     let began = Instant::now();
-    let outcome = during(Doing::Store, store.bulk(batch)).await;
+    let outcome = during(Activity::Store, store.bulk(batch)).await;
     let verdicts = outcome?;
     histogram!(BULK_SECONDS).record(began.elapsed());
     histogram!(BULK_DOCUMENTS).record(batch.len() as f64);
     histogram!(BULK_BYTES).record(batch.bytes() as f64);
-    meter::documents(verdicts.len());
+    time_use::documents(verdicts.len());
     count(&verdicts);
     Ok(verdicts)
 }

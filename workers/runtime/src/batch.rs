@@ -16,7 +16,7 @@ use crate::run::{Role, RunError, caught, confirm, finish, refusal};
 use crate::settle::{self, Signal};
 use crate::status::Status;
 use crate::{
-    BatchWorker, Broker, BrokerError, Consumer, Delivery, Failure, Message, Outbox, clock, pause, telemetry,
+    BatchWorker, Broker, BrokerError, Consumer, Delivery, Failure, Message, Outbox, clock, hold, telemetry,
 };
 
 /// When a batch is full, and what is held beside it.
@@ -76,7 +76,7 @@ pub async fn run_batches<W: BatchWorker>(
                 Signal::Hold(hold) => {
                     consumer.pause().await;
                     // What is under way is held by the same cause; let it be handed back first.
-                    role.status.turning(finish(&mut batches, role.grace, role.status.name())).await;
+                    role.status.heartbeat(finish(&mut batches, role.grace, role.status.name())).await;
                     let well = || {
                         let worker = Arc::clone(&role.worker);
                         async move { worker.healthy().await && clock::doubt().is_none() }
@@ -84,14 +84,14 @@ pub async fn run_batches<W: BatchWorker>(
                     let lifted = |_| std::future::ready(false);
                     let ordered = role.broker.lifted(role.status.name());
                     let waiting =
-                        pause::wait(hold, &role.status, &role.stop, well, lifted, ordered, &mut signalled);
+                        hold::wait(hold, &role.status, &role.stop, well, lifted, ordered, &mut signalled);
                     match waiting.await {
                         Some(cause) => break Err(RunError::Halted(cause)),
                         None => continue,
                     }
                 }
             },
-            permit = role.status.turning(Arc::clone(&permits).acquire_owned()) => permit,
+            permit = role.status.heartbeat(Arc::clone(&permits).acquire_owned()) => permit,
         };
         let batch = tokio::select! {
             biased;
@@ -101,7 +101,7 @@ pub async fn run_batches<W: BatchWorker>(
                 let _ = signals.try_send(signal);
                 continue;
             }
-            batch = role.status.turning(gather(&mut consumer, limits, &role.status)) => match batch {
+            batch = role.status.heartbeat(gather(&mut consumer, limits, &role.status)) => match batch {
                 Ok(batch) => batch,
                 Err(error) => match refusal(error) {
                     Ok(hold) => {
@@ -224,7 +224,7 @@ async fn one<W: BatchWorker>(
     };
     telemetry::batch(status.name(), count);
     let began = Instant::now();
-    let signal = status.book(work.instrument(span)).await;
+    let signal = status.timed(work.instrument(span)).await;
     telemetry::job(status.name(), began.elapsed());
     signal
 }

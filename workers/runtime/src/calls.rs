@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use metrics::{Unit, counter, describe_counter, describe_histogram, histogram};
 
-use crate::meter::{Doing, during};
+use crate::time_use::{Activity, during};
 
 const REQUEST_SECONDS: &str = "ua_api_request_duration_seconds";
 const CALLS: &str = "ua_api_calls_total";
@@ -39,7 +39,7 @@ pub fn describe() {
 /// Waits for leave to call.
 pub async fn waiting<T>(source: &'static str, class: &'static str, leave: impl Future<Output = T>) -> T {
     let began = Instant::now();
-    let left = during(Doing::Quota, leave).await;
+    let left = during(Activity::Quota, leave).await;
     histogram!(WAIT_SECONDS, "source" => source, "class" => class).record(began.elapsed());
     left
 }
@@ -58,7 +58,7 @@ pub async fn calling<T>(
     status: impl FnOnce(&T) -> Option<u16>,
 ) -> T {
     let began = Instant::now();
-    let answer = during(Doing::Call, call).await;
+    let answer = during(Activity::Call, call).await;
     let status = match status(&answer) {
         None => "none",
         Some(429) => "429",

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
-use crate::meter::{Doing, during};
+use crate::time_use::{Activity, during};
 use crate::{Broker, BrokerError, Failure, Message, PublishError, clock, telemetry};
 
 /// Buffered bytes at which an outbox publishes by itself.
@@ -150,13 +150,13 @@ impl Outbox {
         let began = Instant::now();
         let mut pauses = FULL_PAUSES.iter().chain(std::iter::repeat(&FULL_PAUSES[3]));
         while !batch.is_empty() {
-            match during(Doing::Publish, self.broker.publish(batch)).await {
+            match during(Activity::Publish, self.broker.publish(batch)).await {
                 Ok(()) => return Ok(()),
                 Err(PublishError::Full { queue, rest }) => {
                     debug!(%queue, waiting = rest.len(), "the queue {queue} is full; holding {} messages", rest.len());
                     let pause = pauses.next().copied().unwrap_or(FULL_PAUSES[3]);
                     let waiting = self.stop.run_until_cancelled(tokio::time::sleep(pause));
-                    if during(Doing::Full, waiting).await.is_none() {
+                    if during(Activity::Full, waiting).await.is_none() {
                         return Err(OutboxError::Stopped { queue });
                     }
                     if began.elapsed() >= PATIENCE {

@@ -20,7 +20,7 @@ use crate::recall::{self, Recall};
 use crate::settle::{self, Signal};
 use crate::status::{Hold, Status};
 use crate::{
-    Attempt, Broker, BrokerError, Consumer, Delivery, Failure, Outbox, Worker, clock, pause, telemetry,
+    Attempt, Broker, BrokerError, Consumer, Delivery, Failure, Outbox, Worker, clock, hold, telemetry,
 };
 
 /// Work that was in hand for so long is finished although its message goes to somebody else: what it has fetched is worth
@@ -73,7 +73,7 @@ pub async fn run<W: Worker>(role: Role<W>, family: Family) -> Result<(), RunErro
     let mut jobs = JoinSet::new();
     let outcome = loop {
         let next = next(&role, &permits, &mut consumer, &mut signalled, &mut jobs);
-        match role.status.turning(next).await {
+        match role.status.heartbeat(next).await {
             Next::Deliveries(deliveries) => {
                 for delivery in deliveries {
                     // `next` took no more than there are permits, and only this loop takes permits.
@@ -110,7 +110,7 @@ pub async fn run<W: Worker>(role: Role<W>, family: Family) -> Result<(), RunErro
                     role.worker.resumed();
                 };
                 let waiting =
-                    pause::wait(hold, &role.status, &role.stop, well, lifted, ordered, &mut signalled);
+                    hold::wait(hold, &role.status, &role.stop, well, lifted, ordered, &mut signalled);
                 let waited = waiting.await;
                 if let Some(cause) = waited {
                     break Err(RunError::Halted(cause));
@@ -193,7 +193,7 @@ async fn one<W: Worker>(
     };
     let signal = tokio::select! {
         biased;
-        signal = status.book(priority.scope(work.instrument(span))) => signal,
+        signal = status.timed(priority.scope(work.instrument(span))) => signal,
         () = lost => {
             debug!(message.id = %id, "left {id} as it was: its lease is lost, and somebody else does it");
             None

@@ -13,11 +13,11 @@ use tracing::info;
 
 use crate::clock;
 use crate::holds::{Begun, Holds, Policy, Reason};
-use crate::meter::{Meter, Rates};
 use crate::parked::{Parked, Shelf};
+use crate::time_use::{Rates, TimeUse};
 
-/// How often a loop turns at least.
-const TURN: Duration = Duration::from_secs(1);
+/// Longest interval between two heartbeats of a loop.
+const HEARTBEAT: Duration = Duration::from_secs(1);
 
 /// Live counters of one role; shared by reference.
 #[derive(Debug)]
@@ -34,8 +34,8 @@ pub struct Status {
     trouble: Mutex<Option<Hold>>,
     runs: Mutex<BTreeMap<RunId, u64>>,
     shelf: Mutex<Shelf>,
-    turned: Mutex<Option<Instant>>,
-    meter: Arc<Meter>,
+    last_beat: Mutex<Option<Instant>>,
+    time_use: Arc<TimeUse>,
 }
 
 /// Why a role takes nothing at the moment.
@@ -147,8 +147,8 @@ impl Status {
             trouble: Mutex::new(None),
             runs: Mutex::default(),
             shelf: Mutex::default(),
-            turned: Mutex::new(None),
-            meter: Arc::default(),
+            last_beat: Mutex::new(None),
+            time_use: Arc::default(),
         }
     }
 
@@ -190,39 +190,39 @@ impl Status {
     /// Keeps the counters as they are now. Called every few seconds, it makes [`Status::rates`] those of the last
     /// minute.
     pub fn sample(&self) {
-        self.meter.sample(self.settled_for_good());
+        self.time_use.sample(self.settled_for_good());
     }
 
     /// What happened per second since the oldest sample of the last minute.
     pub fn rates(&self) -> Rates {
-        self.meter.rates(self.settled_for_good())
+        self.time_use.rates(self.settled_for_good())
     }
 
     fn settled_for_good(&self) -> u64 {
         self.done.load(Ordering::Relaxed) + self.rejected.load(Ordering::Relaxed)
     }
 
-    /// How long ago the role's loop last turned; `None` before its first turn. A loop turns at least every second,
+    /// Returns the time since the last heartbeat of the role's loop; `None` before the first. A loop beats at least every second,
     /// also while it waits.
-    pub fn last_turn(&self) -> Option<Duration> {
-        self.turned.lock().unwrap_or_else(PoisonError::into_inner).map(|turned| turned.elapsed())
+    pub fn last_heartbeat(&self) -> Option<Duration> {
+        self.last_beat.lock().unwrap_or_else(PoisonError::into_inner).map(|last_beat| last_beat.elapsed())
     }
 
-    /// Does what the loop waits for, and has it turn meanwhile.
-    pub(crate) async fn turning<T>(&self, waiting: impl Future<Output = T>) -> T {
+    /// Runs a future of the role's loop, with heartbeats meanwhile.
+    pub(crate) async fn heartbeat<T>(&self, waiting: impl Future<Output = T>) -> T {
         let mut waiting = std::pin::pin!(waiting);
         loop {
-            *self.turned.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+            *self.last_beat.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
             self.calm();
-            if let Ok(value) = tokio::time::timeout(TURN, waiting.as_mut()).await {
+            if let Ok(value) = tokio::time::timeout(HEARTBEAT, waiting.as_mut()).await {
                 return value;
             }
         }
     }
 
-    /// Does a job's work, its time booked on this role.
-    pub(crate) async fn book<T>(&self, work: impl Future<Output = T>) -> T {
-        self.meter.book(work).await
+    /// Runs a job's work and records its time for this role.
+    pub(crate) async fn timed<T>(&self, work: impl Future<Output = T>) -> T {
+        self.time_use.timed(work).await
     }
 
     pub(crate) fn runs_with(&self, permits: usize) {
@@ -324,14 +324,14 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_loop_turns_while_it_waits_and_not_while_it_hangs() {
+    async fn a_loop_beats_while_it_waits_and_not_while_it_hangs() {
         let status = Status::new("test");
-        assert_eq!(status.last_turn(), None);
-        let (begin, waited) = (Instant::now(), TURN * 5 / 2);
-        status.turning(tokio::time::sleep(waited)).await;
-        let since = status.last_turn().unwrap();
-        assert!(begin.elapsed() - since >= TURN, "the last turn was the first one");
+        assert_eq!(status.last_heartbeat(), None);
+        let (begin, waited) = (Instant::now(), HEARTBEAT * 5 / 2);
+        status.heartbeat(tokio::time::sleep(waited)).await;
+        let since = status.last_heartbeat().unwrap();
+        assert!(begin.elapsed() - since >= HEARTBEAT, "the only heartbeat was the first one");
         tokio::time::sleep(waited).await;
-        assert!(status.last_turn().unwrap() >= waited);
+        assert!(status.last_heartbeat().unwrap() >= waited);
     }
 }

@@ -1,7 +1,7 @@
-//! Where the time of a role's jobs goes: waiting for quota, calling, publishing, storing.
+//! Time use of a role's jobs: waiting for quota, calling, publishing, storing.
 //!
-//! A job's time is booked on its role by the task it runs in: whoever waits says what for, and needs no handle. Must
-//! not know what is called or stored. Outside of a job nothing is booked.
+//! A job's time is recorded for its role through the task it runs in, so that callers need no handle. Independent of what
+//! is called or stored. Outside of a job nothing is recorded.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,18 +11,18 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 tokio::task_local! {
-    static METER: Arc<Meter>;
+    static TIME_USE: Arc<TimeUse>;
 }
 
-/// How far back rates look.
+/// Window of the rates.
 const WINDOW: Duration = Duration::from_secs(60);
 
 /// What a job is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Doing {
-    /// Waiting for leave to call.
+pub enum Activity {
+    /// Waiting for a token of the quota.
     Quota,
-    /// A call is under way.
+    /// Waiting for the response of a call.
     Call,
     /// Publishing, or waiting for the confirms.
     Publish,
@@ -32,24 +32,24 @@ pub enum Doing {
     Store,
 }
 
-/// Does `work` and books its time on the role whose job this is.
-pub async fn during<T>(doing: Doing, work: impl Future<Output = T>) -> T {
-    let meter = METER.try_with(Arc::clone).ok();
-    let _spell = meter.as_ref().map(|meter| meter.doing[doing as usize].begin());
+/// Runs `work` and records its time for the role of the current job.
+pub async fn during<T>(activity: Activity, work: impl Future<Output = T>) -> T {
+    let time_use = TIME_USE.try_with(Arc::clone).ok();
+    let _period = time_use.as_ref().map(|time_use| time_use.activities[activity as usize].begin());
     work.await
 }
 
-/// Books documents on the role whose job this is.
+/// Counts documents for the role of the current job.
 pub fn documents(count: usize) {
-    // Outside of a job there is nobody to book them on.
-    let _ = METER.try_with(|meter| meter.documents.fetch_add(count as u64, Ordering::Relaxed));
+    // Outside of a job they are not counted.
+    let _ = TIME_USE.try_with(|time_use| time_use.documents.fetch_add(count as u64, Ordering::Relaxed));
 }
 
 /// Sums of one role, from its start.
 #[derive(Debug, Default)]
-pub(crate) struct Meter {
-    doing: [Spells; 5],
-    permits: Spells,
+pub(crate) struct TimeUse {
+    activities: [Periods; 5],
+    permits: Periods,
     documents: AtomicU64,
     samples: Mutex<VecDeque<(Instant, Sums)>>,
 }
@@ -59,8 +59,8 @@ pub(crate) struct Meter {
 struct Sums {
     settled: u64,
     documents: u64,
-    permits: Spent,
-    doing: [Spent; 5],
+    permits: PeriodSum,
+    activities: [PeriodSum; 5],
 }
 
 /// Means over the last minute, or since the start when that is shorter.
@@ -75,9 +75,9 @@ pub struct Rates {
     pub documents: f64,
     /// Permits in use.
     pub busy: f64,
-    /// Of these, waiting for leave to call.
+    /// Of these, waiting for a token of the quota.
     pub waiting_for_quota: f64,
-    /// Of these, with a call under way.
+    /// Of these, waiting for the response of a call.
     pub calling: f64,
     /// Of these, publishing.
     pub publishing: f64,
@@ -93,11 +93,11 @@ pub struct Rates {
     pub bulk_seconds: f64,
 }
 
-impl Meter {
-    /// Does the work of a job, its time booked here.
-    pub(crate) async fn book<T>(self: &Arc<Self>, work: impl Future<Output = T>) -> T {
+impl TimeUse {
+    /// Runs the work of a job and records its time.
+    pub(crate) async fn timed<T>(self: &Arc<Self>, work: impl Future<Output = T>) -> T {
         let _permit = self.permits.begin();
-        METER.scope(Arc::clone(self), work).await
+        TIME_USE.scope(Arc::clone(self), work).await
     }
 
     /// Keeps the sums as they are now, for the rates of the next minute.
@@ -121,8 +121,8 @@ impl Meter {
         Sums {
             settled,
             documents: self.documents.load(Ordering::Relaxed),
-            permits: self.permits.spent(),
-            doing: [0, 1, 2, 3, 4].map(|doing: usize| self.doing[doing].spent()),
+            permits: self.permits.total(),
+            activities: [0, 1, 2, 3, 4].map(|activity: usize| self.activities[activity].total()),
         }
     }
 
@@ -137,17 +137,19 @@ impl Sums {
             return Rates::default();
         }
         let per_second = |now: u64, then: u64| now.saturating_sub(then) as f64 / seconds;
-        let mean = |doing: Doing| self.doing[doing as usize].since(&then.doing[doing as usize]);
-        let (call, store) = (mean(Doing::Call), mean(Doing::Store));
+        let mean = |activity: Activity| {
+            self.activities[activity as usize].since(&then.activities[activity as usize])
+        };
+        let (call, store) = (mean(Activity::Call), mean(Activity::Store));
         Rates {
             seconds,
             settled: per_second(self.settled, then.settled),
             documents: per_second(self.documents, then.documents),
             busy: self.permits.since(&then.permits).time / seconds,
-            waiting_for_quota: mean(Doing::Quota).time / seconds,
+            waiting_for_quota: mean(Activity::Quota).time / seconds,
             calling: call.time / seconds,
-            publishing: mean(Doing::Publish).time / seconds,
-            waiting_for_room: mean(Doing::Full).time / seconds,
+            publishing: mean(Activity::Publish).time / seconds,
+            waiting_for_room: mean(Activity::Full).time / seconds,
             storing: store.time / seconds,
             calls: call.count / seconds,
             call_seconds: call.each(),
@@ -156,25 +158,25 @@ impl Sums {
     }
 }
 
-/// Time spent in a state, by however many at once.
+/// Total time in an activity, summed over concurrent jobs.
 #[derive(Debug, Default)]
-struct Spells(Mutex<Running>);
+struct Periods(Mutex<Running>);
 
 #[derive(Debug, Default)]
 struct Running {
     at_once: u32,
     since: Option<Instant>,
-    spent: Spent,
+    total: PeriodSum,
 }
 
-/// Spells so far, and the seconds spent in them by all together.
+/// Number of periods, and their total length in seconds.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-struct Spent {
+struct PeriodSum {
     count: f64,
     time: f64,
 }
 
-impl Spent {
+impl PeriodSum {
     fn since(&self, then: &Self) -> Self {
         Self { count: (self.count - then.count).max(0.0), time: (self.time - then.time).max(0.0) }
     }
@@ -184,20 +186,20 @@ impl Spent {
     }
 }
 
-/// One that is in the state; it leaves when this is dropped, cancelled or not.
-struct Spell<'a>(&'a Spells);
+/// A period in progress; it ends on drop, also on cancellation.
+struct Period<'a>(&'a Periods);
 
-impl Spells {
-    fn begin(&self) -> Spell<'_> {
+impl Periods {
+    fn begin(&self) -> Period<'_> {
         let mut running = self.running();
-        running.spent.count += 1.0;
+        running.total.count += 1.0;
         running.at_once += 1;
-        Spell(self)
+        Period(self)
     }
 
-    /// What is under way counts up to now.
-    fn spent(&self) -> Spent {
-        self.running().spent
+    /// Returns the sums; periods in progress count up to now.
+    fn total(&self) -> PeriodSum {
+        self.running().total
     }
 
     /// The sums brought up to now.
@@ -206,12 +208,12 @@ impl Spells {
         let mut running = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
         let passed = running.since.replace(now).map(|since| now.duration_since(since)).unwrap_or_default();
-        running.spent.time += passed.as_secs_f64() * f64::from(running.at_once);
+        running.total.time += passed.as_secs_f64() * f64::from(running.at_once);
         running
     }
 }
 
-impl Drop for Spell<'_> {
+impl Drop for Period<'_> {
     fn drop(&mut self) {
         self.0.running().at_once -= 1;
     }
@@ -222,35 +224,35 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn what_a_job_waits_for_is_booked_on_its_role_and_on_nobody_else() {
-        let (one, other) = (Arc::<Meter>::default(), Arc::<Meter>::default());
+    async fn time_is_recorded_for_the_role_of_the_job_only() {
+        let (one, other) = (Arc::<TimeUse>::default(), Arc::<TimeUse>::default());
         one.sample(0);
-        one.book(async {
-            during(Doing::Quota, std::future::ready(())).await;
-            during(Doing::Call, std::future::ready(())).await;
-            during(Doing::Call, std::future::ready(())).await;
+        one.timed(async {
+            during(Activity::Quota, std::future::ready(())).await;
+            during(Activity::Call, std::future::ready(())).await;
+            during(Activity::Call, std::future::ready(())).await;
             documents(7);
         })
         .await;
         documents(100);
         let sums = one.sums(3);
         assert_eq!((sums.settled, sums.documents, sums.permits.count), (3, 7, 1.0));
-        assert_eq!(sums.doing.map(|spent| spent.count), [1.0, 2.0, 0.0, 0.0, 0.0]);
+        assert_eq!(sums.activities.map(|total| total.count), [1.0, 2.0, 0.0, 0.0, 0.0]);
         assert_eq!(other.sums(0), Sums::default());
         assert!(one.rates(3).seconds > 0.0);
     }
 
     #[test]
-    fn time_counts_for_each_of_those_who_spend_it() {
-        let spells = Spells::default();
-        let (first, second) = (spells.begin(), spells.begin());
+    fn concurrent_periods_add_up() {
+        let periods = Periods::default();
+        let (first, second) = (periods.begin(), periods.begin());
         std::thread::sleep(Duration::from_millis(20));
         drop(first);
-        assert!(spells.spent().time >= 0.04, "{:?}", spells.spent());
+        assert!(periods.total().time >= 0.04, "{:?}", periods.total());
         drop(second);
-        let ended = spells.spent();
+        let ended = periods.total();
         std::thread::sleep(Duration::from_millis(5));
-        assert_eq!(spells.spent(), ended, "nobody is in it any more");
+        assert_eq!(periods.total(), ended, "nobody is in it any more");
         assert_eq!(ended.count, 2.0);
     }
 
@@ -259,7 +261,7 @@ mod tests {
         let mut now = Sums { settled: 130, documents: 1_000, ..Sums::default() };
         let then = Sums { settled: 10, ..Sums::default() };
         now.permits.time = 240.0;
-        now.doing[Doing::Call as usize] = Spent { count: 600.0, time: 120.0 };
+        now.activities[Activity::Call as usize] = PeriodSum { count: 600.0, time: 120.0 };
         let rates = now.rates(&then, 60.0);
         assert_eq!((rates.settled, rates.busy, rates.calling), (2.0, 4.0, 2.0));
         assert_eq!((rates.calls, rates.call_seconds, rates.bulk_seconds), (10.0, 0.2, 0.0));

@@ -1,4 +1,4 @@
-//! Waiting out a hold: until its time, or until the dependency is well again. Never longer than the stop.
+//! Waits for the end of a hold: its time, or the recovery of the dependency. Ends early on stop.
 
 use std::time::Duration;
 
@@ -13,8 +13,8 @@ use crate::holds::Begun;
 use crate::settle::Signal;
 use crate::status::{Hold, Status};
 
-/// Interval at which a hold with an end is checked for an order that lifts it.
-const LOOK: Duration = Duration::from_secs(1);
+/// Interval at which a hold with an end is checked for a command that lifts it.
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Waits until `hold` is over, `healthy` or, for a pause of the quota, `lifted` says so, until it is `ordered` to end, or until
 /// `stop`. Returns the cause of a
@@ -51,7 +51,7 @@ pub(crate) async fn wait<H: Future<Output = bool>, L: Future<Output = bool>>(
             () = over(status, (until, delay), healthy, || OptionFuture::from(limit.map(&lifted))) => None,
         }
     };
-    let halt = status.turning(waiting).await;
+    let halt = status.heartbeat(waiting).await;
     status.hold(None);
     halt
 }
@@ -87,7 +87,7 @@ async fn over<H: Future<Output = bool>, L: Future<Output = Option<bool>>>(
     // Checked again and again: the machine may sleep meanwhile, or its clock be set.
     let left = || Duration::try_from(until.duration_since(clock::now())).unwrap_or_default();
     while !left().is_zero() && lifted().await != Some(true) {
-        tokio::time::sleep(left().min(LOOK)).await;
+        tokio::time::sleep(left().min(CHECK_INTERVAL)).await;
     }
 }
 
