@@ -149,7 +149,7 @@ impl Sums {
     fn summary(self, came: Came, dates: Vec<Date>, dead: u64, seconds: f64) -> Summary {
         Summary {
             findings: self.findings(),
-            dropped_fields: indexer::figures::dropped_fields().iter().collect(),
+            dropped_fields: indexer::metrics::dropped_fields().iter().collect(),
             dates,
             came,
             dead,

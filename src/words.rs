@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-pub(crate) use planner::figures::{counted as some, grouped as count};
+pub(crate) use planner::numbers::{counted as some, grouped as count};
 
 /// A span in its two largest units: `3 h 12 min`, `4 min`, `12 s`.
 pub(crate) fn span(span: Duration) -> String {

@@ -38,7 +38,7 @@ pub enum Bound {
 }
 
 impl Bound {
-    /// Its name in figures.
+    /// Its name in metrics.
     pub fn name(self) -> &'static str {
         match self {
             Self::Nothing => "nothing",

@@ -130,7 +130,7 @@ pub struct Config {
     pub schedule: Option<planner::Schedule>,
     /// How the program logs.
     pub log: LogConfig,
-    /// Where a process at work serves figures and health; `None`: nowhere.
+    /// Where a working process serves metrics and health; `None`: nowhere.
     pub http: Option<SocketAddr>,
     /// Names by which that place is asked for, in addition to IP addresses and this machine's own name.
     pub http_names: Vec<String>,

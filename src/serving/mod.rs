@@ -1,6 +1,6 @@
-//! What a process at work serves over HTTP: its figures, whether it is alive, and whether it can work.
+//! What a process at work serves over HTTP: its metrics, whether it is alive, and whether it can work.
 
-mod figures;
+mod metrics;
 mod ready;
 
 use std::net::SocketAddr;
@@ -21,7 +21,7 @@ use crate::config::Config;
 
 /// A loop that has not turned for so long hangs. What it waits for in good order makes it turn every second.
 const HANGS: Duration = Duration::from_secs(90);
-/// How often figures are brought into their buckets while nobody reads them.
+/// Upkeep interval of histograms while `/metrics` is not read.
 const TIDY: Duration = Duration::from_secs(5);
 
 /// The broker among what is waited for before work can begin.
@@ -31,7 +31,7 @@ pub(crate) const BROKER: &str = "the broker";
 #[derive(Debug, Default)]
 pub(crate) struct Site {
     state: Mutex<State>,
-    facts: tokio::sync::Mutex<figures::Facts>,
+    facts: tokio::sync::Mutex<metrics::Facts>,
     checks: tokio::sync::Mutex<ready::Checks>,
 }
 
@@ -128,7 +128,7 @@ impl Site {
     }
 }
 
-/// Where a process serves, and what beside its figures and its health.
+/// Where a process serves, and what in addition to its metrics and its health.
 #[derive(Debug)]
 pub(crate) struct Place {
     /// The address.
@@ -159,8 +159,8 @@ pub(crate) async fn serve(site: &Arc<Site>, place: Place, stop: &CancellationTok
     let Place { address, names, said_by, more } = place;
     let server = Server::bind(address).await;
     let server = server.with_context(|| format!("cannot listen on {address} ({said_by})"))?;
-    let page = telemetry::install().context("figures are kept already")?;
-    figures::describe();
+    let page = telemetry::install().context("a metrics recorder is already installed")?;
+    metrics::describe();
     let (what, more) = more.unwrap_or_default();
     info!("serving {what}/metrics, /healthz and /readyz on http://{}", server.address());
     tokio::spawn(tidy(page.clone()));
@@ -174,7 +174,7 @@ fn pages(site: &Arc<Site>, page: Page) -> Pages {
         metrics: Box::new(move || {
             let (site, page) = (Arc::clone(&measured), page.clone());
             Box::pin(async move {
-                figures::bring_up_to_date(&site).await;
+                metrics::bring_up_to_date(&site).await;
                 page.tidy();
                 page.text()
             })

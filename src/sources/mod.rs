@@ -65,7 +65,7 @@ pub(crate) trait Wiring: Planning + Telling + Sync {
         broker: &'a Broker,
     ) -> BoxFuture<'a, anyhow::Result<Arc<dyn Fetcher>>>;
 
-    /// Says what figures of its own mean, if it has any.
+    /// Describes its own metrics, if it has any.
     fn describe_figures(&self) {}
 }
 

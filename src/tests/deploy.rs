@@ -46,8 +46,8 @@ async fn a_worker_that_waits_is_alive_and_not_ready() {
     .await;
     assert_eq!(program.call(&["health"]).code, Some(0), "waiting is no illness");
     let address = address(&program, "work.log").await;
-    let figures = get(&address, "/metrics").await.1;
-    assert!(figures.contains("\nua_broker_reachable 0\n"), "an alert has to see it: {figures}");
+    let metrics = get(&address, "/metrics").await.1;
+    assert!(metrics.contains("\nua_broker_reachable 0\n"), "an alert has to see it: {metrics}");
     assert_eq!(worker.terminate(), Some(0));
     simulator.stop().await;
 }
@@ -67,8 +67,8 @@ async fn a_worker_that_waits_for_the_store_has_its_broker() {
         get(&address, "/readyz").await == (503, "waiting for the store\n".to_owned())
     })
     .await;
-    let figures = get(&address, "/metrics").await.1;
-    assert!(figures.contains("\nua_broker_reachable 1\n"), "{figures}");
+    let metrics = get(&address, "/metrics").await.1;
+    assert!(metrics.contains("\nua_broker_reachable 1\n"), "{metrics}");
     assert_eq!(worker.terminate(), Some(0));
 }
 

@@ -161,8 +161,8 @@ async fn held_and_over(operator: &Program, gate: &Gate, (days, status): (i32, u1
     assert!(why.contains(&status.to_string()), "{why}");
     let (code, page) = get(address, "/readyz").await;
     assert!(code == 503 && page.contains("index is on hold"), "{code} {page}");
-    let figures = get(address, "/metrics").await.1;
-    assert!(figures.contains("ua_role_refused{role=\"index\"} 1\n"), "{figures}");
+    let metrics = get(address, "/metrics").await.1;
+    assert!(metrics.contains("ua_role_refused{role=\"index\"} 1\n"), "{metrics}");
     assert!(succeed(operator, &["status"]).contains("index is on hold: "));
     gate.open();
     let said = operator.call(&["resume", "index"]);

@@ -54,7 +54,7 @@ impl Wiring for Wired {
     }
 
     fn describe_figures(&self) {
-        zoom::figures::describe();
+        zoom::metrics::describe();
     }
 }
 

@@ -10,7 +10,7 @@ use store::{Batch, Kind, Split, Store, StoreError, Verdict};
 use tracing::warn;
 
 use crate::map::fnv;
-use crate::{desk, figures, settle};
+use crate::{desk, metrics, settle};
 
 /// Delay if the store accepts no dead letters. They are never counted or rejected: a rejected one would return to this
 /// queue forever.
@@ -138,7 +138,7 @@ impl DeadLetterDesk {
         if batch.is_empty() {
             return Ok(Vec::new());
         }
-        let mut verdicts = figures::bulk(&self.store, batch).await?;
+        let mut verdicts = metrics::bulk(&self.store, batch).await?;
         // Without a verdict, the outcome is unknown: write again.
         let unknown = "the store gave no verdict".to_owned();
         verdicts.resize(batch.len(), Verdict::Busy { reason: unknown });

@@ -8,8 +8,8 @@ use tracing::debug;
 use crate::ahead::{self, StoreClock};
 use crate::enrich::Enricher;
 use crate::expiry::Expiry;
-use crate::figures;
 use crate::load::Load;
+use crate::metrics;
 use crate::refusals::Refusals;
 use crate::settle::{self, Standing};
 
@@ -73,7 +73,7 @@ impl Indexer {
         outbox: &mut Outbox,
     ) -> Result<(), StoreError> {
         let mut verdicts =
-            if load.batch.is_empty() { Vec::new() } else { figures::bulk(&self.store, &load.batch).await? };
+            if load.batch.is_empty() { Vec::new() } else { metrics::bulk(&self.store, &load.batch).await? };
         debug!(documents = verdicts.len(), bytes = load.batch.bytes(), "sent {} documents", verdicts.len());
         let is_first =
             |item| load.part_of(item).is_some_and(|part| messages[part.message].headers.attempt == 0);
@@ -93,7 +93,7 @@ impl Indexer {
             let mut result = outcome.result;
             if result.is_ok() {
                 // Not earlier: a retried message is mapped again.
-                figures::dropped(&part.dropped);
+                metrics::dropped(&part.dropped);
             }
             for letter in outcome.dead {
                 if let Err(error) = outbox.send(letter).await {
@@ -126,7 +126,7 @@ impl Indexer {
         for item in late.into_iter().take(ALONE) {
             let mut batch = Batch::new();
             batch.push_from(&load.batch, item);
-            if let Some(verdict) = figures::bulk(&self.store, &batch).await?.pop() {
+            if let Some(verdict) = metrics::bulk(&self.store, &batch).await?.pop() {
                 verdicts[item] = verdict;
             }
         }

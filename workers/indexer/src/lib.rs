@@ -5,13 +5,13 @@ pub mod archive;
 pub mod desk;
 mod enrich;
 mod expiry;
-pub mod figures;
 mod filing;
 #[doc(hidden)]
 pub mod fuzz;
 mod indexer;
 mod load;
 mod map;
+pub mod metrics;
 mod refusals;
 mod settle;
 

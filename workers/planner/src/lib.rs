@@ -7,7 +7,7 @@ mod cron;
 mod daily;
 mod details;
 mod experience;
-pub mod figures;
+pub mod numbers;
 mod opencast;
 mod plan;
 mod price;

@@ -16,7 +16,7 @@ pub use self::quota::{Opens, Quota};
 use self::sum::Sum;
 use crate::calendar::{start_of, today};
 use crate::coverage::{Coverage, Day};
-use crate::figures::{DAY, counted, duration, grouped};
+use crate::numbers::{DAY, counted, duration, grouped};
 
 /// The price of a plan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -11,7 +11,7 @@ const CALLS: &str = "ua_api_calls_total";
 const WAIT_SECONDS: &str = "ua_quota_wait_seconds";
 const LATE: &str = "ua_quota_tokens_late_total";
 
-/// Says what these figures mean.
+/// Describes these metrics.
 pub fn describe() {
     describe_histogram!(
         REQUEST_SECONDS,
@@ -36,7 +36,7 @@ pub fn describe() {
     );
 }
 
-/// Waits for leave to call.
+/// Waits for a token of the quota and records the time.
 pub async fn waiting<T>(source: &'static str, class: &'static str, leave: impl Future<Output = T>) -> T {
     let began = Instant::now();
     let left = during(Activity::Quota, leave).await;

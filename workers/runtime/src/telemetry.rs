@@ -54,7 +54,7 @@ impl Page {
     }
 }
 
-/// Starts to keep figures in this process.
+/// Installs the metrics recorder of this process.
 ///
 /// # Errors
 /// When they are kept already.
@@ -108,7 +108,7 @@ fn describe() {
     );
 }
 
-/// Shows what a role says of itself as figures.
+/// Exports the status of a role as metrics.
 pub fn show(now: &Snapshot, rates: &Rates) {
     let role = now.name.to_string();
     gauge!(IN_FLIGHT, "role" => role.clone()).set(now.in_flight as f64);

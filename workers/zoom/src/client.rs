@@ -17,7 +17,7 @@ use crate::atlas::{self, Call, CallError, Pause, Reason, Verdict};
 use crate::auth::{Token, Tokens};
 use crate::headers::{self, RateHeaders};
 use crate::wire::Head;
-use crate::{Quota, RateClass, figures};
+use crate::{Quota, RateClass, metrics};
 
 /// Total time a call waits after 429 answers; then its class is on hold.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -99,11 +99,11 @@ impl Client {
         loop {
             let admission = self.breaker.admit(clock::now())?;
             let token = self.tokens.get().await?;
-            figures::waiting(class, self.quota.acquire(class)).await?;
+            metrics::waiting(class, self.quota.acquire(class)).await?;
             *calls += class.one_call();
             let status =
                 |sent: &Result<Received, CallError>| sent.as_ref().ok().map(|received| received.status);
-            let sent = figures::calling(request.call.endpoint, self.send(request, &token), status).await;
+            let sent = metrics::calling(request.call.endpoint, self.send(request, &token), status).await;
             let optional = request.call.endpoint.is_optional();
             let weigh = |error| if optional { error } else { self.weigh(admission, error) };
             let received = sent.map_err(weigh)?;
@@ -128,7 +128,7 @@ impl Client {
                 Verdict::Slow(Pause::Short(until)) => {
                     let wait = patience.next(until, now)?;
                     debug!(%class, ?wait, "429: {class} calls wait {wait:?}");
-                    figures::waiting(class, tokio::time::sleep(wait)).await;
+                    metrics::waiting(class, tokio::time::sleep(wait)).await;
                 }
             }
         }

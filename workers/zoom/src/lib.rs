@@ -8,12 +8,12 @@ mod context;
 mod detail;
 mod encode;
 mod endpoint;
-pub mod figures;
 #[doc(hidden)]
 pub mod fuzz;
 mod headers;
 mod hosts;
 mod list;
+pub mod metrics;
 mod pages;
 mod plan;
 mod quota;

@@ -42,7 +42,7 @@ impl Weekdays {
     pub(super) fn counted(self, count: u64) -> String {
         let names = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
         let place = usize::try_from(self.0 - 1).unwrap_or(0);
-        crate::figures::counted(count, names.get(place).copied().unwrap_or("day"))
+        crate::numbers::counted(count, names.get(place).copied().unwrap_or("day"))
     }
 }
 

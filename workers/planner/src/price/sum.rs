@@ -9,7 +9,7 @@ use messages::zoom::Event;
 use super::history::{self, Cost, History, Source};
 use super::{float, whole};
 use crate::coverage::Day;
-use crate::figures::{counted, grouped};
+use crate::numbers::{counted, grouped};
 use crate::settled::is_final;
 
 /// Rows per page of a list.

@@ -1,5 +1,4 @@
-//! Figures that are not counted but looked up: queues, the fleet's workers, and what is advised. Looked up when
-//! somebody reads them, and then not more often than every few seconds.
+//! Gauges of queues, workers, quota and advice. They are refreshed when `/metrics` is read, at most every few seconds.
 
 use std::time::{Duration, Instant};
 
@@ -26,7 +25,7 @@ const BOUND: &str = "ua_flow_bound";
 const BUILD: &str = "ua_build_info";
 const STARTED: &str = "process_start_time_seconds";
 
-/// How old what was looked up may be.
+/// Maximum age of the gauges.
 const FRESH: Duration = Duration::from_secs(5);
 /// How long the other workers may take to answer.
 const PRESENCE_TIMEOUT: Duration = Duration::from_millis(700);
@@ -37,12 +36,12 @@ const PATIENCE: Duration = Duration::from_secs(4);
 #[derive(Debug, Default)]
 pub(super) struct Facts(Option<Instant>);
 
-/// Says what these figures mean, and sets those that do not change.
+/// Describes the metrics, and sets those that do not change.
 pub(super) fn describe() {
     for source in Source::ALL {
         sources::of(source).describe_figures();
     }
-    indexer::figures::describe();
+    indexer::metrics::describe();
     describe_gauge!(MESSAGES, Unit::Count, "Messages in a queue, by state; the same from every process.");
     describe_gauge!(CONSUMERS, Unit::Count, "Workers that take from a queue; the same from every process.");
     describe_gauge!(PARKED, Unit::Count, "Messages parked for another attempt; the same from every process.");
