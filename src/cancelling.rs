@@ -9,7 +9,7 @@ use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use messages::{Family, JobHead, JobId, Queue, Receipt, ReceiptState, RunId, decode};
 use planner::{RunRecord, RunState, Taken};
-use runtime::{Broker, BrokerError, Delivery, Message, Sift, WorkerInfo, clock};
+use runtime::{Broker, BrokerError, Delivery, Message, QueueFilter, WorkerInfo, clock};
 use store::{Kind, Order, Query, Store};
 use tracing::{debug, info, warn};
 
@@ -57,9 +57,9 @@ pub(crate) async fn cancel(
     loop {
         let mut found = 0;
         for queue in Family::ALL.into_iter().flat_map(Family::queues) {
-            found += take_out(broker.sift(queue, of(&run)), store).await?;
+            found += take_out(broker.filter(queue, of(&run)), store).await?;
         }
-        found += take_out(broker.sift_parked(of(&run)), store).await?;
+        found += take_out(broker.filter_delayed(of(&run)), store).await?;
         taken += found;
         debug!(%run, found, "took {found} jobs out");
         if found > 0 {
@@ -136,9 +136,9 @@ async fn write_off(store: &Store, run: &RunId) -> anyhow::Result<()> {
 }
 
 /// Takes out what is picked; returns how many jobs there were.
-async fn take_out(mut sift: Sift, store: &Store) -> anyhow::Result<u64> {
+async fn take_out(mut filter: QueueFilter, store: &Store) -> anyhow::Result<u64> {
     let mut taken = 0;
-    while let Some(deliveries) = sift.next().await? {
+    while let Some(deliveries) = filter.next().await? {
         taken += deliveries.len() as u64;
         settle(deliveries, store).await?;
     }

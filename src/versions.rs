@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use messages::{Document, JobId, Queue, Receipt, Source, decode};
 use runtime::clock::{self, TOLERANCE};
-use runtime::{Broker, Message, Sift};
+use runtime::{Broker, Message, QueueFilter};
 use store::{Hit, Kind, Query, Store};
 
 /// Documents looked at, and removed, at once.
@@ -76,8 +76,8 @@ pub(crate) async fn remove(broker: &Broker, store: &Store, newest: Timestamp) ->
     store.refresh().await?;
     let mut removed = Removed::default();
     let is_ahead = move |message: &Message| !of_message(message, newest).is_empty();
-    removed.take(broker.sift(Queue::documents(), is_ahead), newest).await?;
-    removed.take(broker.sift_parked(is_ahead), newest).await?;
+    removed.take(broker.filter(Queue::documents(), is_ahead), newest).await?;
+    removed.take(broker.filter_delayed(is_ahead), newest).await?;
     for (kind, fields) in TIMES {
         for field in fields {
             let (query, mut after) = (beyond(kind, field, newest), None);
@@ -111,8 +111,8 @@ fn of_message(message: &Message, newest: Timestamp) -> Vec<(JobId, Option<Date>)
 }
 
 impl Removed {
-    async fn take(&mut self, mut sift: Sift, newest: Timestamp) -> anyhow::Result<()> {
-        while let Some(deliveries) = sift.next().await? {
+    async fn take(&mut self, mut filter: QueueFilter, newest: Timestamp) -> anyhow::Result<()> {
+        while let Some(deliveries) = filter.next().await? {
             for delivery in deliveries {
                 for (job, date) in of_message(&delivery.message, newest) {
                     self.plan(&job, date);

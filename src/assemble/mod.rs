@@ -58,7 +58,7 @@ fn amqp_settings(amqp: &AmqpConfig, config: &Config, role: &str) -> runtime::bro
         leads: leads(config),
         ca_cert: amqp.ca_cert.clone(),
         connection_name: format!("ua {role}"),
-        shelf_life: SHELF_LIFE,
+        buffer_life: SHELF_LIFE,
     }
 }
 

@@ -227,7 +227,7 @@ async fn drain(
         prefix: queue_prefix.clone(),
         documents_limit: 10 * PAGES,
         connection_name: "bench".to_owned(),
-        shelf_life: Duration::from_secs(600),
+        buffer_life: Duration::from_secs(600),
         ..runtime::broker::amqp::Settings::new(amqp.into())
     };
     let broker = Broker::Amqp(runtime::broker::Amqp::connect(settings).await.expect("RabbitMQ"));

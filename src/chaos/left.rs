@@ -6,7 +6,7 @@ use std::path::Path;
 
 use messages::Queue;
 use runtime::Message;
-use runtime::broker::Sift;
+use runtime::broker::QueueFilter;
 
 use crate::site::Site;
 
@@ -19,16 +19,16 @@ pub(crate) async fn print(site: &Site) {
         let Ok(depth) = site.broker.depth(&queue).await else { continue };
         if depth.ready > 0 {
             println!("    left in {queue}: {}, taken from by {} workers", depth.ready, depth.consumers);
-            messages(site, "waits", site.broker.sift(queue, |_| true)).await;
+            messages(site, "waits", site.broker.filter(queue, |_| true)).await;
         }
     }
-    messages(site, "is parked", site.broker.sift_parked(|_| true)).await;
+    messages(site, "is parked", site.broker.filter_delayed(|_| true)).await;
 }
 
-async fn messages(site: &Site, how: &str, mut sift: Sift) {
+async fn messages(site: &Site, how: &str, mut filter: QueueFilter) {
     let mut left = MOST;
     while left > 0 {
-        let Ok(Some(deliveries)) = sift.next().await else { return };
+        let Ok(Some(deliveries)) = filter.next().await else { return };
         for delivery in deliveries.iter().take(left) {
             tell(how, &delivery.message, &site.program.folder);
         }

@@ -119,7 +119,7 @@ pub(crate) async fn settle(
 
 /// Brings what is parked back to its queues, as it is: tried again at once in place of later.
 async fn hurry_on(site: &Site) {
-    let mut parked = site.broker.sift_parked(|_| true);
+    let mut parked = site.broker.filter_delayed(|_| true);
     while let Ok(Some(deliveries)) = parked.next().await {
         for delivery in deliveries {
             let message = delivery.message.clone();

@@ -29,7 +29,7 @@ pub mod time_use;
 mod worker;
 
 pub use batch::{Limits, run_batches};
-pub use broker::{Broker, BrokerError, Consumer, Delivery, Depth, Ladder, PublishError, Sift};
+pub use broker::{Broker, BrokerError, Consumer, Delivery, Depth, Ladder, PublishError, QueueFilter};
 pub use call_error::CallError;
 pub use failure::Failure;
 pub use holds::{Policy, Refusals};

@@ -56,19 +56,19 @@ pub(crate) async fn settle(
         Err(Failure::Hold { until, why, limit }) => {
             debug!(message.id = %id, "handed back {id}: {why}");
             let hold = Hold { limit, ..Hold::new(until, why) };
-            (Settled::HandedBack, Some(Signal::Hold(hold)), delivery.hand_back().await)
+            (Settled::Requeued, Some(Signal::Hold(hold)), delivery.requeue().await)
         }
         Err(Failure::Defer { until, why }) => {
             debug!(message.id = %id, "put off {id}: {why}");
-            (Settled::HandedBack, None, delivery.defer(put_off(until, clock::now())).await)
+            (Settled::Requeued, None, delivery.defer(put_off(until, clock::now())).await)
         }
         Err(Failure::Refused { cause }) => {
             debug!(message.id = %id, "handed back {id}: {cause}");
-            (Settled::HandedBack, Some(Signal::Hold(Hold::refused(cause))), delivery.hand_back().await)
+            (Settled::Requeued, Some(Signal::Hold(Hold::refused(cause))), delivery.requeue().await)
         }
         Err(Failure::Halt { cause }) => {
             error!(message.id = %id, "stopping {}: {cause}", status.name());
-            (Settled::HandedBack, Some(Signal::Halt(cause)), delivery.hand_back().await)
+            (Settled::Requeued, Some(Signal::Halt(cause)), delivery.requeue().await)
         }
     };
     match result {

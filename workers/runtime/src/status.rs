@@ -26,7 +26,7 @@ pub struct Status {
     done: AtomicU64,
     retried: AtomicU64,
     rejected: AtomicU64,
-    handed_back: AtomicU64,
+    requeued: AtomicU64,
     in_flight: AtomicU64,
     permits: AtomicUsize,
     hold: Mutex<Option<Hold>>,
@@ -89,8 +89,9 @@ pub struct Snapshot {
     pub retried: u64,
     /// Messages that became dead letters.
     pub rejected: u64,
-    /// Messages handed back, uncounted.
-    pub handed_back: u64,
+    /// Messages requeued without counting an attempt.
+    #[serde(rename = "handed_back")]
+    pub requeued: u64,
     /// Messages being worked on.
     pub in_flight: u64,
     /// Why nothing is taken, if so.
@@ -139,7 +140,7 @@ impl Status {
             done: zero(),
             retried: zero(),
             rejected: zero(),
-            handed_back: zero(),
+            requeued: zero(),
             in_flight: zero(),
             permits: AtomicUsize::new(0),
             hold: Mutex::new(None),
@@ -161,7 +162,7 @@ impl Status {
             done: read(&self.done),
             retried: read(&self.retried),
             rejected: read(&self.rejected),
-            handed_back: read(&self.handed_back),
+            requeued: read(&self.requeued),
             in_flight: read(&self.in_flight),
             hold: self.hold.lock().unwrap_or_else(PoisonError::into_inner).clone(),
             trouble: self.trouble(),
@@ -243,7 +244,7 @@ impl Status {
             Settled::Done => &self.done,
             Settled::Retried => &self.retried,
             Settled::Rejected => &self.rejected,
-            Settled::HandedBack => &self.handed_back,
+            Settled::Requeued => &self.requeued,
         };
         counter.fetch_add(1, Ordering::Relaxed);
         if kind == Settled::Done {
@@ -316,7 +317,7 @@ pub(crate) enum Settled {
     Done,
     Retried,
     Rejected,
-    HandedBack,
+    Requeued,
 }
 
 #[cfg(test)]

@@ -140,13 +140,13 @@ pub(crate) fn settled(role: &'static str, kind: Settled, cause: Option<CauseClas
         Settled::Done => "done",
         Settled::Retried => "retried",
         Settled::Rejected => "dead",
-        Settled::HandedBack => "handed_back",
+        Settled::Requeued => "handed_back",
     };
     counter!(SETTLED, "role" => role, "outcome" => outcome).increment(1);
     let name = match kind {
         Settled::Retried => RETRIES,
         Settled::Rejected => DEAD,
-        Settled::Done | Settled::HandedBack => return,
+        Settled::Done | Settled::Requeued => return,
     };
     if let Some(class) = cause {
         counter!(name, "role" => role, "class" => class.name()).increment(1);

@@ -188,7 +188,7 @@ async fn a_hold_counts_no_attempt_and_ends_when_the_dependency_is_well() {
     assert_eq!(worker.performed.load(Ordering::SeqCst), 1, "a held worker takes nothing");
     worker.well.store(true, Ordering::SeqCst);
     eventually("done", || status.snapshot().done == 1).await;
-    assert_eq!((status.snapshot().retried, status.snapshot().handed_back), (0, 1));
+    assert_eq!((status.snapshot().retried, status.snapshot().requeued), (0, 1));
     assert_eq!(status.snapshot().hold, None);
     stage.stop.cancel();
     running.await.unwrap().unwrap();
@@ -257,7 +257,7 @@ async fn after_the_first_success_a_refusal_is_always_a_hold() {
     eventually("one is done", || status.snapshot().done == 1).await;
     stage.publish(&[Ask::Refuse]).await;
     let many = u64::from(QUICK.answers) * 10;
-    eventually("it is refused far longer than at a start", || status.snapshot().handed_back > many).await;
+    eventually("it is refused far longer than at a start", || status.snapshot().requeued > many).await;
     assert!(!running.is_finished());
     worker.accepts.store(true, Ordering::SeqCst);
     eventually("it goes on", || status.snapshot().done == 2).await;
@@ -293,7 +293,7 @@ async fn an_order_lifts_a_hold_whatever_its_cause() {
 }
 
 #[tokio::test]
-async fn a_job_that_outlasts_the_grace_is_handed_back() {
+async fn a_job_that_outlasts_the_grace_is_requeued() {
     let stage = Stage::new();
     stage.publish(&[Ask::TakeLong]).await;
     let (role, status) = stage.role(Arc::new(Obedient::default()), 1);

@@ -20,9 +20,9 @@ pub(super) fn targets() -> Vec<Target> {
     vec![
         target("message-headers", Form::Bytes, deliveries(), || Box::new(delivery)),
         target("quota-want", Form::Json, want, || Box::new(quota::request)),
-        target("quota-note", Form::Json, note, || Box::new(quota::note)),
-        target("quota-order", Form::Json, order, || Box::new(quota::order)),
-        target("quota-book", Form::Json, kept, || Box::new(quota::kept)),
+        target("quota-note", Form::Json, note, || Box::new(quota::leader_message)),
+        target("quota-order", Form::Json, order, || Box::new(quota::command)),
+        target("quota-book", Form::Json, kept, || Box::new(quota::state)),
         target("roll-card", Form::Json, worker_infos(), || Box::new(worker_info)),
         target("amqp-address", Form::Text, addresses.into(), || Box::new(address)),
     ]

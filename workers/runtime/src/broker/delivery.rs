@@ -70,7 +70,7 @@ impl Delivery {
             let attempts = self.message.headers.attempt;
             let attempts = messages::counted(attempts.into(), "attempt");
             let text = format!("{} (after {attempts})", cause.text);
-            return self.bury(Cause::new(cause.class, text)).await;
+            return self.dead_letter(Cause::new(cause.class, text)).await;
         }
         let delay = self.ladder.delay(after, self.message.headers.attempt);
         self.message.headers.cause = Some(cause);
@@ -103,17 +103,17 @@ impl Delivery {
     /// As [`Delivery::ack`].
     pub async fn reject(mut self, cause: Cause) -> Result<(), BrokerError> {
         self.message.headers.attempt += 1;
-        self.bury(cause).await
+        self.dead_letter(cause).await
     }
 
     /// Back to its queue as it was: the attempt does not count, but the calls it made are kept.
     ///
     /// # Errors
     /// As [`Delivery::ack`].
-    pub async fn hand_back(self) -> Result<(), BrokerError> {
+    pub async fn requeue(self) -> Result<(), BrokerError> {
         match self.lease {
-            Lease::Local(lease) => lease.hand_back(self.message.headers).await,
-            Lease::Amqp(lease) => lease.hand_back(self.message.headers).await,
+            Lease::Local(lease) => lease.requeue(self.message.headers).await,
+            Lease::Amqp(lease) => lease.requeue(self.message.headers).await,
         }
     }
 
@@ -125,11 +125,11 @@ impl Delivery {
         })
     }
 
-    async fn bury(self, cause: Cause) -> Result<(), BrokerError> {
+    async fn dead_letter(self, cause: Cause) -> Result<(), BrokerError> {
         let dead = self.message.into_dead(cause);
         match self.lease {
-            Lease::Local(lease) => lease.bury(dead).await,
-            Lease::Amqp(lease) => lease.bury(dead).await,
+            Lease::Local(lease) => lease.dead_letter(dead).await,
+            Lease::Amqp(lease) => lease.dead_letter(dead).await,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Leadership: of all processes that stand for a name, one leads. It alone keeps a small state under that name, and
-//! answers the orders that anybody sends to it. For what must be done once in a fleet: a quota, a clock.
+//! answers the requests that are sent to it. For what must be done once in a fleet: a quota, a clock.
 //!
-//! Must not know what the state and the orders say.
+//! Independent of the content of the state and the requests.
 
 use std::time::Duration;
 
@@ -28,37 +28,37 @@ impl Lead {
         }
     }
 
-    /// The state that this leader, or the last one that kept any, has kept. Ask once, before the first `keep`.
+    /// Returns the state that the previous leader persisted. Call once, before the first [`Lead::persist`].
     ///
     /// # Errors
     /// When the broker is away or the leadership is lost.
-    pub async fn kept(&self) -> Result<Option<Vec<u8>>, BrokerError> {
+    pub async fn state(&self) -> Result<Option<Vec<u8>>, BrokerError> {
         match self {
-            Self::Local(lead) => lead.kept().await,
-            Self::Amqp(lead) => lead.kept().await,
+            Self::Local(lead) => lead.state().await,
+            Self::Amqp(lead) => lead.state().await,
         }
     }
 
-    /// Keeps a state in place of the last; returns when it is safe.
+    /// Replaces the persisted state; returns when the broker has confirmed it.
     ///
     /// # Errors
-    /// As [`Lead::kept`]; the state may then have been kept.
-    pub async fn keep(&self, state: Vec<u8>) -> Result<(), BrokerError> {
+    /// As [`Lead::state`]; the state may then be persisted.
+    pub async fn persist(&self, state: Vec<u8>) -> Result<(), BrokerError> {
         match self {
-            Self::Local(lead) => lead.keep(state).await,
-            Self::Amqp(lead) => lead.keep(state).await,
+            Self::Local(lead) => lead.persist(state).await,
+            Self::Amqp(lead) => lead.persist(state).await,
         }
     }
 
-    /// Waits for the next order. One that is not answered is given to the next leader: it may come twice.
+    /// Waits for the next request. One without a reply is redelivered to the next leader: it may come twice.
     /// Safe to cancel.
     ///
     /// # Errors
-    /// As [`Lead::kept`].
-    pub async fn order(&self) -> Result<Order, BrokerError> {
+    /// As [`Lead::state`].
+    pub async fn next_request(&self) -> Result<LeaderRequest, BrokerError> {
         match self {
-            Self::Local(lead) => lead.order().await.map(Order::Local),
-            Self::Amqp(lead) => lead.order().await.map(Order::Amqp),
+            Self::Local(lead) => lead.next_request().await.map(LeaderRequest::Local),
+            Self::Amqp(lead) => lead.next_request().await.map(LeaderRequest::Amqp),
         }
     }
 
@@ -71,32 +71,32 @@ impl Lead {
     }
 }
 
-/// Something the leader is asked to do.
+/// A request to the leader.
 #[derive(Debug)]
-pub enum Order {
+pub enum LeaderRequest {
     /// A row of the local file.
-    Local(local::Order),
+    Local(local::RequestRow),
     /// A message of RabbitMQ.
-    Amqp(amqp::Order),
+    Amqp(amqp::RequestMessage),
 }
 
-impl Order {
+impl LeaderRequest {
     /// What was sent.
     pub fn body(&self) -> &[u8] {
         match self {
-            Self::Local(order) => &order.body,
-            Self::Amqp(order) => &order.body,
+            Self::Local(request) => &request.body,
+            Self::Amqp(request) => &request.body,
         }
     }
 
-    /// Settles the order and tells whoever sent it, if that still waits.
+    /// Settles the request and replies to its sender, if that still waits.
     ///
     /// # Errors
-    /// When the broker is away; the order then comes again.
-    pub async fn answer(self, answer: Vec<u8>) -> Result<(), BrokerError> {
+    /// When the broker is away; the request is then redelivered.
+    pub async fn reply(self, reply: Vec<u8>) -> Result<(), BrokerError> {
         match self {
-            Self::Local(order) => order.answer(answer).await,
-            Self::Amqp(order) => order.answer(answer).await,
+            Self::Local(request) => request.reply(reply).await,
+            Self::Amqp(request) => request.reply(reply).await,
         }
     }
 }
@@ -114,35 +114,35 @@ impl Broker {
         }
     }
 
-    /// What the leader of `name` has kept last, as far as those may know who do not lead: after a crash it may be the
-    /// state before. `None` where nobody has kept any. Changes nothing.
+    /// Reads the last persisted state of the leader of `name`; after a crash it may be the one before. `None` where there is
+    /// none. Changes nothing.
     ///
     /// # Errors
     /// When the broker is away or refuses.
-    pub async fn look(&self, name: &str) -> Result<Option<Vec<u8>>, BrokerError> {
+    pub async fn peek(&self, name: &str) -> Result<Option<Vec<u8>>, BrokerError> {
         check(name)?;
         match self {
-            Self::Local(local) => local.look(name).await,
-            Self::Amqp(amqp) => amqp.look(name).await,
+            Self::Local(local) => local.peek(name).await,
+            Self::Amqp(amqp) => amqp.peek(name).await,
         }
     }
 
-    /// Sends an order to whoever leads `name`, now or later; `None` when no answer came in time. The order stands:
-    /// whoever leads next will find it. One that a leader took and did not answer may come behind later ones.
+    /// Sends a request to the present or next leader of `name`; `None` when no reply came within `patience`. The request stays
+    /// queued for the next leader. One that a leader took without a reply may be handled after later ones.
     ///
     /// # Errors
     /// When the broker is away or refuses.
-    pub async fn ask(
+    pub async fn request(
         &self,
         name: &str,
-        order: Vec<u8>,
+        request: Vec<u8>,
         patience: Duration,
     ) -> Result<Option<Vec<u8>>, BrokerError> {
         check(name)?;
         let asking = async {
             match self {
-                Self::Local(local) => local.ask(name, order).await,
-                Self::Amqp(amqp) => amqp.ask(name, order).await,
+                Self::Local(local) => local.request(name, request).await,
+                Self::Amqp(amqp) => amqp.request(name, request).await,
             }
         };
         tokio::time::timeout(patience, asking).await.ok().transpose()

@@ -9,7 +9,7 @@ mod ladder;
 mod lanes;
 mod lead;
 pub mod local;
-mod sift;
+mod queue_filter;
 
 use std::time::Duration;
 
@@ -20,9 +20,9 @@ pub use delivery::{Delivery, MAX_CRASHES};
 pub use error::{BrokerError, PublishError};
 pub use ladder::Ladder;
 pub(crate) use lanes::Lanes;
-pub use lead::{Lead, Order};
+pub use lead::{Lead, LeaderRequest};
 pub use local::Local;
-pub use sift::Sift;
+pub use queue_filter::QueueFilter;
 
 use self::delivery::Lease;
 use crate::lift::Lift;

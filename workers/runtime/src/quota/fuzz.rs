@@ -40,7 +40,7 @@ pub fn request(body: &[u8]) -> bool {
 }
 
 /// A process reads a message of the leader.
-pub fn note(body: &[u8]) -> bool {
+pub fn leader_message(body: &[u8]) -> bool {
     let limiter = FleetLimiter::new(account());
     limiter.take(body);
     limiter.take(body);
@@ -49,7 +49,7 @@ pub fn note(body: &[u8]) -> bool {
 }
 
 /// The leader executes a command.
-pub fn order(body: &[u8]) -> bool {
+pub fn command(body: &[u8]) -> bool {
     let limiter = LocalLimiter::in_memory(account());
     let is_done = matches!(leader::execute(&limiter, body, 1), super::CommandReply::Done(_));
     draw(&limiter);
@@ -57,7 +57,7 @@ pub fn order(body: &[u8]) -> bool {
 }
 
 /// The leader continues with a persisted state.
-pub fn kept(body: &[u8]) -> bool {
+pub fn state(body: &[u8]) -> bool {
     let Ok(state) = state::read(body, &account()) else { return false };
     let limiter = LocalLimiter::new(account(), state);
     draw(&limiter);

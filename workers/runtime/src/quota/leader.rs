@@ -49,14 +49,14 @@ struct Persisting<'a> {
     done: Pin<Box<dyn Future<Output = Result<(), BrokerError>> + Send + 'a>>,
 }
 
-type PendingReplies = Vec<(broker::Order, CommandReply)>;
+type PendingReplies = Vec<(broker::LeaderRequest, CommandReply)>;
 
 impl QuotaLeader {
     /// Continues with the state of the previous leader.
     pub(crate) async fn open(lead: Lead, account: Account, serves: bool) -> Result<Self, BrokerError> {
-        let state = match lead.kept().await? {
+        let state = match lead.state().await? {
             // An unreadable state is an error: a count from zero would exceed the quota.
-            Some(kept) => state::read(&kept, &account)?,
+            Some(persisted) => state::read(&persisted, &account)?,
             None => QuotaState::default(),
         };
         let state = state.on(clock_offset::clock_id());
@@ -86,9 +86,9 @@ impl QuotaLeader {
         let Self { lead, limiter, service, pending_replies } = &mut self;
         work(lead, limiter, service.as_mut(), pending_replies, stop).await?;
         let state = self.limiter.ledger().close();
-        self.lead.keep(encode(&state)?).await?;
+        self.lead.persist(encode(&state)?).await?;
         for (command, reply) in self.pending_replies {
-            command.answer(encode(&reply)?).await?;
+            command.reply(encode(&reply)?).await?;
         }
         self.lead.release().await;
         Ok(())
@@ -113,7 +113,7 @@ async fn work(
                 Some(state) => {
                     let body = encode(&state)?;
                     let replies = std::mem::take(pending_replies);
-                    persisting = Some(Persisting { state, replies, done: Box::pin(lead.keep(body)) });
+                    persisting = Some(Persisting { state, replies, done: Box::pin(lead.persist(body)) });
                 }
                 None => send_replies(std::mem::take(pending_replies)).await?,
             }
@@ -133,10 +133,10 @@ async fn work(
                 return Ok(());
             }
             () = lead.lost() => return Err(BrokerError::Away("the leadership was lost".to_owned())),
-            kept = finished(&mut persisting) => {
+            persisted = finished(&mut persisting) => {
                 let Some(Persisting { state, replies, .. }) = persisting.take() else { continue };
-                limiter.persisted(&state, kept.is_ok());
-                match kept {
+                limiter.persisted(&state, persisted.is_ok());
+                match persisted {
                     Ok(()) => {
                         rest = None;
                         send_replies(replies).await?;
@@ -151,7 +151,7 @@ async fn work(
                     Err(error) => return Err(error),
                 }
             }
-            command = lead.order() => {
+            command = lead.next_request() => {
                 let command = match command {
                     Err(_) if survives => {
                         tokio::time::sleep(PERSIST_INTERVAL).await;
@@ -194,7 +194,7 @@ async fn incoming(service: &mut Option<&mut TokenService>) -> Result<Incoming, B
 
 async fn send_replies(replies: PendingReplies) -> Result<(), BrokerError> {
     for (command, reply) in replies {
-        command.answer(encode(&reply)?).await?;
+        command.reply(encode(&reply)?).await?;
     }
     Ok(())
 }

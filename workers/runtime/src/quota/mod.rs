@@ -235,7 +235,7 @@ async fn run_candidate(broker: Broker, account: Account, stop: CancellationToken
 /// # Errors
 /// When the broker is away or the persisted state cannot be read.
 pub async fn peek(broker: &Broker, account: &Account) -> Result<Option<QuotaStatus>, BrokerError> {
-    let Some(kept) = broker.look(&account.lead_name()).await? else { return Ok(None) };
+    let Some(kept) = broker.peek(&account.lead_name()).await? else { return Ok(None) };
     let limiter = LocalLimiter::new(account.clone(), state::read(&kept, account)?);
     Ok(Some(QuotaStatus { leader_pid: None, ..limiter.status(0) }))
 }
@@ -260,7 +260,7 @@ pub async fn send_command(
         }
     };
     let mut stand_in = Box::pin(stand_in);
-    let mut asking = Box::pin(broker.ask(&name, body, patience));
+    let mut asking = Box::pin(broker.request(&name, body, patience));
     let reply = tokio::select! {
         biased;
         reply = &mut asking => reply,

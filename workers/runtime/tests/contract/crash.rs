@@ -39,7 +39,7 @@ pub(crate) async fn a_crash_is_counted_across_retries(fixture: &Fixture) {
     delivery.retry(Some(RUNGS[0]), Cause::new(CauseClass::BadShape, "again")).await.unwrap();
     let delivery = take_one(&mut consumer).await;
     assert_eq!(delivery.crashes, 1, "a retry forgets no crash");
-    delivery.hand_back().await.unwrap();
+    delivery.requeue().await.unwrap();
     let delivery = take_one(&mut consumer).await;
     assert_eq!((delivery.crashes, delivery.message.headers.attempt), (1, 1), "nor does a hand-back");
     delivery.ack().await.unwrap();
@@ -77,7 +77,7 @@ pub(crate) async fn settling_after_a_crash_is_an_error(fixture: &Fixture) {
         held.next().unwrap().ack().await,
         held.next().unwrap().retry(Some(RUNGS[0]), cause.clone()).await,
         held.next().unwrap().reject(cause).await,
-        held.next().unwrap().hand_back().await,
+        held.next().unwrap().requeue().await,
     ];
     for outcome in outcomes {
         let error = outcome.expect_err("the lease is lost");

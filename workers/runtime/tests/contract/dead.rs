@@ -70,14 +70,14 @@ pub(crate) async fn a_dead_letter_goes_back_by_a_publish(fixture: &Fixture) {
     again.ack().await.unwrap();
 }
 
-pub(crate) async fn a_dead_letter_can_be_handed_back(fixture: &Fixture) {
+pub(crate) async fn a_dead_letter_can_be_requeued(fixture: &Fixture) {
     fixture.broker.publish(messages(&jobs(), 1)).await.unwrap();
     let mut consumer = consume(&fixture.broker, &jobs(), 10).await;
     take_one(&mut consumer).await.reject(Cause::new(CauseClass::BadShape, "line 1")).await.unwrap();
     let mut desk = consume(&fixture.broker, &Queue::dead(), 10).await;
     let first = dead_letter(&mut desk).await;
     let kept = first.message.clone();
-    first.hand_back().await.unwrap();
+    first.requeue().await.unwrap();
     let second = dead_letter(&mut desk).await;
     assert_eq!(second.message, kept);
     second.ack().await.unwrap();

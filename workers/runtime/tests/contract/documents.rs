@@ -87,7 +87,7 @@ pub(crate) async fn handing_back_into_a_full_queue_loses_none(fixture: &Fixture)
         Err(PublishError::Full { rest: left, .. }) => MANY - taken.len() - left.len(),
         Err(error) => panic!("{error}"),
     };
-    for outcome in futures_util::future::join_all(held.into_iter().map(runtime::Delivery::hand_back)).await {
+    for outcome in futures_util::future::join_all(held.into_iter().map(runtime::Delivery::requeue)).await {
         outcome.unwrap();
     }
     let mut seen = Vec::new();

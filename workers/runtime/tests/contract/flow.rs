@@ -219,7 +219,7 @@ async fn settle_until(broker: Broker, seen: Arc<Mutex<HashMap<String, u32>>>, co
                     let cause = Cause::new(CauseClass::BadShape, "for a change");
                     delivery.retry(Some(RUNGS[0]), cause).await.unwrap();
                 }
-                17 => delivery.hand_back().await.unwrap(),
+                17 => delivery.requeue().await.unwrap(),
                 27 => drop(delivery),
                 _ => {
                     let id = delivery.message.headers.message_id.clone();

@@ -42,25 +42,25 @@ pub(crate) async fn two_names_have_two_leaders(fixture: &Fixture) {
     let other = fixture.another().await;
     let second =
         tokio::time::timeout(PATIENCE, other.lead("fleet.second")).await.expect("another name").unwrap();
-    second.keep(b"two".to_vec()).await.unwrap();
-    first.keep(b"one".to_vec()).await.unwrap();
+    second.persist(b"two".to_vec()).await.unwrap();
+    first.persist(b"one".to_vec()).await.unwrap();
     second.release().await;
     let second = other.lead("fleet.second").await.unwrap();
-    assert_eq!(second.kept().await.unwrap().unwrap(), b"two");
+    assert_eq!(second.state().await.unwrap().unwrap(), b"two");
     other.close().await;
 }
 
 pub(crate) async fn what_a_leader_keeps_outlives_it(fixture: &Fixture) {
     let first = lead(&fixture.broker).await;
-    assert_eq!(first.kept().await.unwrap(), None);
+    assert_eq!(first.state().await.unwrap(), None);
     for number in 0..20 {
-        first.keep(format!("state {number}").into_bytes()).await.unwrap();
+        first.persist(format!("state {number}").into_bytes()).await.unwrap();
     }
     first.release().await;
     // To look at it takes nothing away, however often, and by several at once.
-    assert_eq!(fixture.broker.look("fleet.second").await.unwrap(), None, "nobody has led that");
+    assert_eq!(fixture.broker.peek("fleet.second").await.unwrap(), None, "nobody has led that");
     for _ in 0..30 {
-        let both = tokio::join!(fixture.broker.look(NAME), fixture.broker.look(NAME));
+        let both = tokio::join!(fixture.broker.peek(NAME), fixture.broker.peek(NAME));
         assert_eq!(
             (both.0.unwrap().unwrap(), both.1.unwrap().unwrap()),
             (b"state 19".to_vec(), b"state 19".to_vec())
@@ -69,14 +69,14 @@ pub(crate) async fn what_a_leader_keeps_outlives_it(fixture: &Fixture) {
     // Read and not kept anew, again and again: a leader that dies in between takes nothing with it.
     for _ in 0..5 {
         let next = lead(&fixture.broker).await;
-        assert_eq!(next.kept().await.unwrap().unwrap(), b"state 19");
+        assert_eq!(next.state().await.unwrap().unwrap(), b"state 19");
         drop(next);
     }
     let last = lead(&fixture.broker).await;
-    assert_eq!(last.kept().await.unwrap().unwrap(), b"state 19");
-    last.keep(b"state 20".to_vec()).await.unwrap();
+    assert_eq!(last.state().await.unwrap().unwrap(), b"state 19");
+    last.persist(b"state 20".to_vec()).await.unwrap();
     drop(last);
-    assert_eq!(lead(&fixture.broker).await.kept().await.unwrap().unwrap(), b"state 20");
+    assert_eq!(lead(&fixture.broker).await.state().await.unwrap().unwrap(), b"state 20");
 }
 
 pub(crate) async fn orders_reach_the_leader_and_answers_come_back(fixture: &Fixture) {
@@ -84,24 +84,25 @@ pub(crate) async fn orders_reach_the_leader_and_answers_come_back(fixture: &Fixt
     let other = fixture.another().await;
     let asking = tokio::spawn({
         let other = other.clone();
-        async move { other.ask(NAME, b"how many?".to_vec(), PATIENCE).await.unwrap() }
+        async move { other.request(NAME, b"how many?".to_vec(), PATIENCE).await.unwrap() }
     });
-    let order = tokio::time::timeout(PATIENCE, leader.order()).await.expect("an order").unwrap();
+    let order = tokio::time::timeout(PATIENCE, leader.next_request()).await.expect("an order").unwrap();
     assert_eq!(order.body(), b"how many?");
-    order.answer(b"three".to_vec()).await.unwrap();
+    order.reply(b"three".to_vec()).await.unwrap();
     assert_eq!(asking.await.unwrap().unwrap(), b"three");
     other.close().await;
 }
 
 pub(crate) async fn an_order_waits_for_a_leader_and_survives_one(fixture: &Fixture) {
     let other = fixture.another().await;
-    assert_eq!(other.ask(NAME, b"anybody?".to_vec(), QUIET).await.unwrap(), None);
+    assert_eq!(other.request(NAME, b"anybody?".to_vec(), QUIET).await.unwrap(), None);
     let asking = tokio::spawn({
         let other = other.clone();
-        async move { other.ask(NAME, b"still there?".to_vec(), PATIENCE).await.unwrap() }
+        async move { other.request(NAME, b"still there?".to_vec(), PATIENCE).await.unwrap() }
     });
     let first = lead(&fixture.broker).await;
-    let order = tokio::time::timeout(PATIENCE, first.order()).await.expect("the order stands").unwrap();
+    let order =
+        tokio::time::timeout(PATIENCE, first.next_request()).await.expect("the order stands").unwrap();
     assert_eq!(order.body(), b"anybody?");
     // Not answered: the next leader has it again.
     drop(order);
@@ -109,9 +110,10 @@ pub(crate) async fn an_order_waits_for_a_leader_and_survives_one(fixture: &Fixtu
     let second = lead(&fixture.broker).await;
     let mut bodies = Vec::new();
     for _ in 0..2 {
-        let order = tokio::time::timeout(PATIENCE, second.order()).await.expect("both orders").unwrap();
+        let order =
+            tokio::time::timeout(PATIENCE, second.next_request()).await.expect("both orders").unwrap();
         bodies.push(order.body().to_vec());
-        order.answer(b"yes".to_vec()).await.unwrap();
+        order.reply(b"yes".to_vec()).await.unwrap();
     }
     // What a leader left may come behind what it never had.
     bodies.sort();
@@ -123,6 +125,6 @@ pub(crate) async fn an_order_waits_for_a_leader_and_survives_one(fixture: &Fixtu
 pub(crate) async fn a_name_that_is_none_is_refused(fixture: &Fixture) {
     for name in ["", "../up", "a b", &"x".repeat(101)] {
         assert!(fixture.broker.lead(name).await.is_err(), "{name}");
-        assert!(fixture.broker.ask(name, Vec::new(), Duration::from_secs(1)).await.is_err(), "{name}");
+        assert!(fixture.broker.request(name, Vec::new(), Duration::from_secs(1)).await.is_err(), "{name}");
     }
 }

@@ -22,11 +22,11 @@ mod lead;
 mod migrate;
 mod outbox;
 mod presence;
+mod queue_filter;
 mod restart;
 mod retry;
 mod rights;
 mod server;
-mod sift;
 
 use fixture::Kind;
 use std::io::Write as _;
@@ -75,7 +75,7 @@ contract! {
     dead::spent_attempts_make_a_dead_letter,
     dead::a_rejected_message_is_a_dead_letter_at_once,
     dead::a_dead_letter_goes_back_by_a_publish,
-    dead::a_dead_letter_can_be_handed_back,
+    dead::a_dead_letter_can_be_requeued,
     bounds::an_unroutable_publish_fails_and_names_the_queue,
     bounds::a_batch_with_an_unroutable_message_fails,
     bounds::too_large_a_message_is_refused,
@@ -97,13 +97,13 @@ contract! {
     lanes::later_lanes_have_their_turns_where_permits_are_few,
     lanes::a_daily_job_has_a_permit_when_all_are_taken,
     lanes::later_lanes_do_not_starve_and_take_no_more_than_their_share,
-    sift::what_is_picked_comes_out_and_the_rest_keeps_its_order,
-    sift::an_empty_queue_is_looked_through_at_once,
-    sift::what_stays_is_not_changed,
-    sift::what_was_picked_and_not_settled_goes_back,
-    sift::a_crash_in_the_middle_loses_none,
-    sift::workers_go_on_meanwhile_and_each_message_is_had_once,
-    sift::what_is_parked_comes_out_and_the_rest_comes_back_in_time,
+    queue_filter::matching_messages_come_out_and_the_rest_keeps_its_order,
+    queue_filter::an_empty_queue_is_filtered_at_once,
+    queue_filter::other_messages_are_not_changed,
+    queue_filter::a_matching_message_that_is_not_settled_goes_back,
+    queue_filter::a_crash_in_the_middle_loses_none,
+    queue_filter::each_message_is_delivered_once_while_workers_go_on,
+    queue_filter::delayed_messages_come_out_and_the_rest_comes_back_in_time,
     crash::a_crash_between_take_and_ack_redelivers,
     crash::a_crash_is_counted_across_retries,
     crash::a_message_that_crashes_its_workers_is_told_apart,
@@ -135,7 +135,7 @@ contract! {
     server::a_wrong_password_is_refused_at_once,
     server::a_channel_error_is_survived_by_the_publisher,
     server::a_queue_deleted_under_a_consumer_is_told_and_survived,
-    server::what_nobody_takes_is_handed_back_in_time,
+    server::unread_deliveries_are_requeued_in_time,
     server::a_dropped_handle_leaves_nothing_behind,
     server::declaring_again_changes_nothing,
     crash::a_lease_that_is_lost_says_so,

@@ -78,7 +78,7 @@ pub(crate) async fn attempts_climb_the_ladder(fixture: &Fixture) {
         let delivery = take_one(&mut consumer).await;
         assert!(begin.elapsed() >= rung.mul_f32(0.95), "after {:?}, not {rung:?}", begin.elapsed());
         assert!(begin.elapsed() < rung + PATIENCE / 4, "after {:?}, not {rung:?}", begin.elapsed());
-        delivery.hand_back().await.unwrap();
+        delivery.requeue().await.unwrap();
     }
 }
 
@@ -123,7 +123,7 @@ pub(crate) async fn calls_made_go_on_with_a_message_however_an_attempt_ends(fixt
     let first = one_more(&mut consumer, 0).await;
     first.retry(Some(RUNGS[0]), cause("again")).await.unwrap();
     one_more(&mut consumer, 1).await.defer(RUNGS[0]).await.unwrap();
-    one_more(&mut consumer, 2).await.hand_back().await.unwrap();
+    one_more(&mut consumer, 2).await.requeue().await.unwrap();
     one_more(&mut consumer, 3).await.reject(cause("for good")).await.unwrap();
     let mut dead = consume(&fixture.broker, &Queue::dead(), 10).await;
     one_more(&mut dead, 4).await.ack().await.unwrap();
@@ -140,7 +140,7 @@ pub(crate) async fn handing_back_does_not_count_and_keeps_the_headers(fixture: &
         let delivery = take_one(&mut consumer).await;
         assert_eq!(delivery.message, sent);
         assert_eq!(delivery.crashes, 0, "handing back is no crash");
-        delivery.hand_back().await.unwrap();
+        delivery.requeue().await.unwrap();
     }
     drop(consumer);
     wait_ready(&fixture.broker, &jobs(), 1).await;
@@ -152,7 +152,7 @@ pub(crate) async fn handing_back_many_loses_none(fixture: &Fixture) {
     fixture.broker.publish(messages(&jobs(), COUNT)).await.unwrap();
     let mut consumer = consume(&fixture.broker, &jobs(), 300).await;
     let taken = take(&mut consumer, COUNT).await;
-    let handing_back = taken.into_iter().map(runtime::Delivery::hand_back);
+    let handing_back = taken.into_iter().map(runtime::Delivery::requeue);
     for outcome in futures_util::future::join_all(handing_back).await {
         outcome.unwrap();
     }

@@ -128,7 +128,7 @@ async fn work(broker: &Broker) {
     let mut taken = take(&mut consumer, 3).await.into_iter();
     taken.next().unwrap().reject(cause()).await.unwrap();
     taken.next().unwrap().retry(Some(RUNGS[0]), cause()).await.unwrap();
-    taken.next().unwrap().hand_back().await.unwrap();
+    taken.next().unwrap().requeue().await.unwrap();
     assert_eq!(sorted(drain(&mut consumer, 2).await), ["m1", "m2"]);
     assert_eq!(drain(&mut consume(broker, &Queue::dead(), 1).await, 1).await, ["m0"]);
     assert_eq!(broker.parked().await.unwrap(), 0);
@@ -214,7 +214,7 @@ pub(crate) async fn a_right_that_is_missing_is_named(fixture: &Fixture) {
 pub(crate) async fn queues_of_a_leadership_are_surveyed_and_made_anew(fixture: &Fixture) {
     let (name, settings) = (crate::lead::NAME, fixture.settings());
     let lead = fixture.broker.lead(name).await.unwrap();
-    lead.keep(b"a state".to_vec()).await.unwrap();
+    lead.persist(b"a state".to_vec()).await.unwrap();
     lead.release().await;
     let settings = amqp::Settings { leads: vec![name.to_owned()], ..settings.clone() };
     let kept = format!("{}.kept.{name}", settings.prefix);
@@ -237,5 +237,5 @@ pub(crate) async fn queues_of_a_leadership_are_surveyed_and_made_anew(fixture: &
     assert_eq!((migrated.len(), &migrated[0].queue, migrated[0].messages), (1, &kept, 1));
     Broker::Amqp(amqp).close().await;
     let lead = fixture.broker.lead(name).await.unwrap();
-    assert_eq!(lead.kept().await.unwrap().unwrap(), b"old");
+    assert_eq!(lead.state().await.unwrap().unwrap(), b"old");
 }

@@ -168,9 +168,9 @@ pub(crate) async fn a_queue_deleted_under_a_consumer_is_told_and_survived(fixtur
     assert_quiet(&mut consumer).await;
 }
 
-pub(crate) async fn what_nobody_takes_is_handed_back_in_time(fixture: &Fixture) {
+pub(crate) async fn unread_deliveries_are_requeued_in_time(fixture: &Fixture) {
     let mut settings = fixture.settings().clone();
-    settings.shelf_life = Duration::from_millis(500);
+    settings.buffer_life = Duration::from_millis(500);
     let idle = Broker::Amqp(Amqp::connect(settings).await.unwrap());
     fixture.broker.publish(messages(&jobs(), 5)).await.unwrap();
     let mut consumer = consume(&idle, &jobs(), 5).await;
@@ -181,7 +181,7 @@ pub(crate) async fn what_nobody_takes_is_handed_back_in_time(fixture: &Fixture) 
     assert!(others.iter().all(|delivery| delivery.crashes == 0), "waiting is no crash");
     held.ack().await.unwrap();
     for delivery in others {
-        delivery.hand_back().await.unwrap();
+        delivery.requeue().await.unwrap();
     }
     drop(elsewhere);
     assert_eq!(drain(&mut consumer, 4).await.len(), 4, "and it takes again when it is free");

@@ -7,14 +7,14 @@ use lapin::types::{FieldTable, ShortString};
 use lapin::{BasicProperties, Channel, Confirmation};
 use messages::RunId;
 
-use super::names::Way;
+use super::names::Destination;
 use super::{Amqp, Inner, fault, topology};
 use crate::BrokerError;
 
 impl Inner {
-    fn way_of(&self, run: &RunId) -> Result<Way, BrokerError> {
-        let key = self.names.own("cancelled", run.as_str())?;
-        Ok(Way { exchange: self.names.exchange(), key })
+    fn destination_of(&self, run: &RunId) -> Result<Destination, BrokerError> {
+        let key = self.names.auxiliary("cancelled", run.as_str())?;
+        Ok(Destination { exchange: self.names.exchange(), key })
     }
 
     fn marked(&self) -> Result<ShortString, BrokerError> {
@@ -38,13 +38,13 @@ impl Inner {
 impl Amqp {
     pub(in crate::broker) async fn cancel(&self, run: &RunId) -> Result<(), BrokerError> {
         let inner = &self.inner;
-        let Way { exchange, key } = inner.way_of(run)?;
+        let Destination { exchange, key } = inner.destination_of(run)?;
         topology::bind(&inner.channel().await?, inner.marked()?, exchange, key).await
     }
 
     pub(in crate::broker) async fn is_cancelled(&self, run: &RunId) -> Result<bool, BrokerError> {
         // An id that is too long for a key was never recorded.
-        let Ok(Way { exchange, key }) = self.inner.way_of(run) else { return Ok(false) };
+        let Ok(Destination { exchange, key }) = self.inner.destination_of(run) else { return Ok(false) };
         let channel = self.inner.asking().await?;
         let options = BasicPublishOptions { mandatory: true, ..Default::default() };
         let asked = channel.basic_publish(exchange, key, options, b"", BasicProperties::default()).await;
@@ -65,7 +65,7 @@ impl Amqp {
     pub(in crate::broker) async fn forget_cancelled(&self, runs: &[RunId]) -> Result<(), BrokerError> {
         let inner = &self.inner;
         for run in runs {
-            let Ok(Way { exchange, key }) = inner.way_of(run) else { continue };
+            let Ok(Destination { exchange, key }) = inner.destination_of(run) else { continue };
             let (queue, none) = (inner.marked()?, FieldTable::default());
             let undone = inner.channel().await?.queue_unbind(queue, exchange, key, none).await;
             match undone {

@@ -1,4 +1,4 @@
-//! Taking from the queues of one subscription: looks at the shelf, and starts what fills it.
+//! Taking from the queues of one subscription: reads from the buffer, and starts the subscriber that fills it.
 
 use std::sync::Arc;
 
@@ -6,8 +6,8 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::Inner;
-use super::intake::Intake;
-use super::shelf::{Ended, Found, Shelf};
+use super::buffer::{DeliveryBuffer, Ended, Found};
+use super::subscriber::Subscriber;
 use crate::broker::{Lanes, Subscription};
 use crate::{BrokerError, Delivery};
 
@@ -22,7 +22,7 @@ pub struct Consumer {
 
 #[derive(Debug)]
 struct Running {
-    shelf: Arc<Shelf>,
+    buffer: Arc<DeliveryBuffer>,
     stop: DropGuard,
     task: JoinHandle<()>,
 }
@@ -32,19 +32,19 @@ impl Consumer {
         Self { inner, lanes: lanes.into(), running: None, turn: 0 }
     }
 
-    /// Nothing is lost when this is cancelled: a delivery leaves the shelf only by being returned.
+    /// Nothing is lost when this is cancelled: a delivery leaves the buffer only by being returned.
     pub(crate) async fn take(&mut self, max: usize, of: Lanes) -> Result<Vec<Delivery>, BrokerError> {
         loop {
-            let shelf = Arc::clone(&self.running().shelf);
-            match shelf.take(self.turn, max, of) {
+            let buffer = Arc::clone(&self.running().buffer);
+            match buffer.take(self.turn, max, of) {
                 Found::Some(taken) => {
                     // A turn of the later lanes is not used up where they have none.
                     self.turn += u64::from(of == Lanes::All);
                     return Ok(taken);
                 }
-                Found::Nothing(None) => shelf.changed().await,
+                Found::Nothing(None) => buffer.changed().await,
                 // Either way we look again.
-                Found::Nothing(Some(wait)) => _ = tokio::time::timeout(wait, shelf.changed()).await,
+                Found::Nothing(Some(wait)) => _ = tokio::time::timeout(wait, buffer.changed()).await,
                 Found::End(ended) => {
                     self.running = None;
                     if let Ended::Failed(error) = ended {
@@ -63,7 +63,7 @@ impl Consumer {
     pub(crate) async fn pause(&mut self) {
         if let Some(running) = self.running.take() {
             drop(running.stop);
-            // A task that failed has nothing left to hand back.
+            // A task that failed has nothing left to requeue.
             let _ = running.task.await;
         }
     }
@@ -71,16 +71,16 @@ impl Consumer {
     fn running(&mut self) -> &Running {
         let (inner, lanes) = (&self.inner, &self.lanes);
         self.running.get_or_insert_with(|| {
-            let shelf = Arc::new(Shelf::new(lanes.len()));
+            let buffer = Arc::new(DeliveryBuffer::new(lanes.len()));
             let stop = inner.stop.child_token();
-            let intake = Intake {
+            let subscriber = Subscriber {
                 inner: Arc::clone(inner),
                 lanes: Arc::clone(lanes),
-                shelf: Arc::clone(&shelf),
+                buffer: Arc::clone(&buffer),
                 stop: CancellationToken::clone(&stop),
             };
-            let task = inner.tasks.spawn(intake.run());
-            Running { shelf, stop: stop.drop_guard(), task }
+            let task = inner.tasks.spawn(subscriber.run());
+            Running { buffer, stop: stop.drop_guard(), task }
         })
     }
 }

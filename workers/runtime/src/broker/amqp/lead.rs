@@ -19,10 +19,10 @@ use tokio::sync::Mutex as AsyncMutex;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::debug;
 
+use super::auxiliary_queues::{self, publish_to};
+use super::leader_rpc::{RequestMessage, RpcServer};
 use super::link::{self, Link};
-use super::names::Way;
-use super::own::{self, put};
-use super::post::{Order, Post};
+use super::names::Destination;
 use super::{Amqp, Inner, fault};
 use crate::BrokerError;
 
@@ -31,26 +31,26 @@ const HEARTBEAT_SECONDS: u16 = 5;
 /// The message that makes a leader is unsettled as long as it leads. It is taken anew well before the broker would
 /// close the channel for that (half an hour).
 const RENEWAL: Duration = Duration::from_secs(600);
-/// The order of the states that were kept: after a crash between two steps there may be two of them.
+/// Serial number of a persisted state: after a crash between two steps there may be two states.
 const SERIAL: &str = "ua-serial";
 
 /// The leadership of a name.
 pub struct Lead {
     inner: Arc<Inner>,
     name: String,
-    connection: Own,
-    /// For what is kept: with confirms.
-    keeping: Channel,
-    taken: AsyncMutex<Taken>,
-    orders: Post,
+    connection: OwnedConnection,
+    /// Channel of the state queue, with confirms.
+    state_channel: Channel,
+    found: AsyncMutex<StateMessages>,
+    rpc: RpcServer,
     lost: CancellationToken,
     /// Dropped, it ends the watch, and that ends the connection.
     _ending: DropGuard,
 }
 
-/// The states that were found, not yet replaced by a fresh copy.
+/// The state messages that were read and not yet replaced.
 #[derive(Debug, Default)]
-struct Taken {
+struct StateMessages {
     tags: Vec<u64>,
     serial: i64,
 }
@@ -65,7 +65,7 @@ impl Amqp {
     pub(in crate::broker) async fn lead(&self, name: &str) -> Result<Lead, BrokerError> {
         let mut pauses = link::pauses();
         loop {
-            let stood = self.inner.stop.run_until_cancelled(self.stand(name)).await;
+            let stood = self.inner.stop.run_until_cancelled(self.campaign(name)).await;
             match stood.ok_or_else(link::closed)? {
                 Err(BrokerError::Away(why)) => debug!("cannot stand for {name} yet: {why}"),
                 decided => return decided,
@@ -75,44 +75,44 @@ impl Amqp {
     }
 
     /// Stands once; returns when elected.
-    async fn stand(&self, name: &str) -> Result<Lead, BrokerError> {
+    async fn campaign(&self, name: &str) -> Result<Lead, BrokerError> {
         let inner = Arc::clone(&self.inner);
         let link = Link::new(
             Arc::new(inner.address.with_heartbeat(HEARTBEAT_SECONDS)),
             format!("{} (leading {name})", inner.connection_name),
             Arc::clone(&inner.outage),
         );
-        let connection = Own(Some(link.connect().await?));
+        let connection = OwnedConnection(Some(link.connect().await?));
         let channel = open(&connection).await?;
-        let queue = own::seat(&inner.names, name)?;
+        let queue = auxiliary_queues::election_queue(&inner.names, name)?;
         queue.declare(&channel).await?;
         let options = BasicConsumeOptions::default();
-        let seat = queue.way();
+        let election_queue = queue.destination();
         let consumer =
             channel.basic_consume(queue.name, ShortString::default(), options, FieldTable::default()).await;
         let mut consumer = consumer.map_err(|error| fault::of(&error))?;
-        put(&channel, &seat, b"", BasicProperties::default()).await?;
-        let Some(Ok(seated)) = consumer.next().await else {
+        publish_to(&channel, &election_queue, b"", BasicProperties::default()).await?;
+        let Some(Ok(election_message)) = consumer.next().await else {
             return Err(BrokerError::Away("the connection of a candidate was lost".to_owned()));
         };
-        let keeping = open(&connection).await?;
-        own::kept(&inner.names, name)?.declare(&keeping).await?;
-        own::shown(&inner.names, name)?.declare(&keeping).await?;
-        let orders = Post::open(open(&connection).await?, &inner.names, name).await?;
+        let state_channel = open(&connection).await?;
+        auxiliary_queues::state(&inner.names, name)?.declare(&state_channel).await?;
+        auxiliary_queues::state_copy(&inner.names, name)?.declare(&state_channel).await?;
+        let rpc = RpcServer::open(open(&connection).await?, &inner.names, name).await?;
         let lost = CancellationToken::new();
         let stop = inner.stop.child_token();
-        let watch = Watch { channel, seat, consumer, seated, lost: lost.clone() };
+        let watch = Watch { channel, election_queue, consumer, election_message, lost: lost.clone() };
         tokio::spawn(watch.run(stop.clone()));
         debug!("this process leads {name}");
-        let (name, taken) = (name.to_owned(), AsyncMutex::default());
-        Ok(Lead { inner, name, connection, keeping, taken, orders, lost, _ending: stop.drop_guard() })
+        let (name, found) = (name.to_owned(), AsyncMutex::default());
+        Ok(Lead { inner, name, connection, state_channel, found, rpc, lost, _ending: stop.drop_guard() })
     }
 }
 
 /// A connection that ends with this value, whoever holds a channel of it yet.
-struct Own(Option<Connection>);
+struct OwnedConnection(Option<Connection>);
 
-impl Own {
+impl OwnedConnection {
     async fn close(mut self) {
         if let Some(connection) = self.0.take() {
             close(connection).await;
@@ -120,7 +120,7 @@ impl Own {
     }
 }
 
-impl Drop for Own {
+impl Drop for OwnedConnection {
     fn drop(&mut self) {
         if let (Some(connection), Ok(handle)) = (self.0.take(), Handle::try_current()) {
             handle.spawn(close(connection));
@@ -129,7 +129,7 @@ impl Drop for Own {
 }
 
 /// A channel with confirms, and one delivery at a time.
-async fn open(connection: &Own) -> Result<Channel, BrokerError> {
+async fn open(connection: &OwnedConnection) -> Result<Channel, BrokerError> {
     let connection = connection.0.as_ref().ok_or_else(link::closed)?;
     let opening = async {
         let channel = connection.create_channel().await?;
@@ -143,9 +143,9 @@ async fn open(connection: &Own) -> Result<Channel, BrokerError> {
 /// Sees to it that the leadership lasts, and tells when it does not.
 struct Watch {
     channel: Channel,
-    seat: Way,
+    election_queue: Destination,
     consumer: lapin::Consumer,
-    seated: Delivery,
+    election_message: Delivery,
     lost: CancellationToken,
 }
 
@@ -158,14 +158,14 @@ impl Watch {
                 () = stop.cancelled() => return,
                 _ = renewal.tick() => {
                     // The new one first: a crash in between must not leave the queue empty for those who wait.
-                    if put(&self.channel, &self.seat, b"", BasicProperties::default()).await.is_err()
-                        || self.seated.acker.ack(BasicAckOptions::default()).await.is_err()
+                    if publish_to(&self.channel, &self.election_queue, b"", BasicProperties::default()).await.is_err()
+                        || self.election_message.acker.ack(BasicAckOptions::default()).await.is_err()
                     {
                         return;
                     }
                 }
                 arrived = self.consumer.next() => match arrived {
-                    Some(Ok(seated)) => self.seated = seated,
+                    Some(Ok(election_message)) => self.election_message = election_message,
                     Some(Err(_)) | None => return,
                 },
             }
@@ -191,41 +191,41 @@ impl Lead {
         &self.inner
     }
 
-    pub(in crate::broker) async fn kept(&self) -> Result<Option<Vec<u8>>, BrokerError> {
-        let queue = self.inner.names.kept(&self.name)?;
-        let mut taken = self.taken.lock().await;
+    pub(in crate::broker) async fn state(&self) -> Result<Option<Vec<u8>>, BrokerError> {
+        let queue = self.inner.names.state(&self.name)?;
+        let mut found = self.found.lock().await;
         let mut newest = None;
         loop {
-            let getting = self.keeping.basic_get(queue.clone(), BasicGetOptions::default());
+            let getting = self.state_channel.basic_get(queue.clone(), BasicGetOptions::default());
             let got = self.while_leading(async { getting.await.map_err(|error| fault::of(&error)) }).await?;
             let Some(message) = got else { return Ok(newest) };
-            taken.tags.push(message.delivery_tag);
+            found.tags.push(message.delivery_tag);
             let serial = serial(&message.properties);
-            if newest.is_none() || serial >= taken.serial {
-                (taken.serial, newest) = (serial, Some(message.data.clone()));
+            if newest.is_none() || serial >= found.serial {
+                (found.serial, newest) = (serial, Some(message.data.clone()));
             }
         }
     }
 
-    pub(in crate::broker) async fn keep(&self, state: Vec<u8>) -> Result<(), BrokerError> {
-        let way = self.inner.names.way_to(&self.inner.names.kept(&self.name)?);
-        let mut taken = self.taken.lock().await;
-        taken.serial += 1;
+    pub(in crate::broker) async fn persist(&self, state: Vec<u8>) -> Result<(), BrokerError> {
+        let destination = self.inner.names.destination(&self.inner.names.state(&self.name)?);
+        let mut found = self.found.lock().await;
+        found.serial += 1;
         let mut headers = FieldTable::default();
-        headers.insert(SERIAL.into(), AMQPValue::LongLongInt(taken.serial));
+        headers.insert(SERIAL.into(), AMQPValue::LongLongInt(found.serial));
         let properties = BasicProperties::default().with_headers(headers);
         // The queue holds one message: a newer one takes the place of the last.
-        self.while_leading(put(&self.keeping, &way, &state, properties)).await?;
-        for tag in std::mem::take(&mut taken.tags) {
-            let acked = self.keeping.basic_ack(tag, BasicAckOptions::default()).await;
+        self.while_leading(publish_to(&self.state_channel, &destination, &state, properties)).await?;
+        for tag in std::mem::take(&mut found.tags) {
+            let acked = self.state_channel.basic_ack(tag, BasicAckOptions::default()).await;
             acked.map_err(|error| fault::of(&error))?;
         }
-        let shown = self.inner.names.way_to(&self.inner.names.shown(&self.name)?);
-        self.while_leading(put(&self.keeping, &shown, &state, BasicProperties::default())).await
+        let copy = self.inner.names.destination(&self.inner.names.state_copy(&self.name)?);
+        self.while_leading(publish_to(&self.state_channel, &copy, &state, BasicProperties::default())).await
     }
 
-    pub(in crate::broker) async fn order(&self) -> Result<Order, BrokerError> {
-        self.while_leading(self.orders.next()).await
+    pub(in crate::broker) async fn next_request(&self) -> Result<RequestMessage, BrokerError> {
+        self.while_leading(self.rpc.next()).await
     }
 
     pub(in crate::broker) async fn release(self) {

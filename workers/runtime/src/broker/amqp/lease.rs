@@ -12,7 +12,7 @@ use tokio::time::interval;
 use tracing::{debug, warn};
 
 use super::Inner;
-use super::line::Line;
+use super::ack_channel::AckChannel;
 use super::publisher::Refusal;
 use super::wire::Parcel;
 use crate::{BrokerError, Headers, Message};
@@ -24,7 +24,7 @@ const LOOK: Duration = Duration::from_millis(100);
 pub(super) struct Held {
     id: u64,
     tag: u64,
-    line: Arc<Line>,
+    ack_channel: Arc<AckChannel>,
     parcel: Parcel,
 }
 
@@ -36,9 +36,9 @@ pub(super) struct Holdings {
 }
 
 impl Holdings {
-    fn add(&self, tag: u64, line: Arc<Line>, parcel: Parcel) -> Arc<Held> {
+    fn add(&self, tag: u64, ack_channel: Arc<AckChannel>, parcel: Parcel) -> Arc<Held> {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
-        let held = Arc::new(Held { id, tag, line, parcel });
+        let held = Arc::new(Held { id, tag, ack_channel, parcel });
         self.all().insert(id, Arc::clone(&held));
         held
     }
@@ -47,10 +47,10 @@ impl Holdings {
         self.all().remove(&held.id);
     }
 
-    /// False when it was handed back over its holder's head, or when its channel is gone and the broker has given
+    /// False when it was requeued without its holder, or when its channel is gone and the broker has given
     /// it to somebody else.
     fn still_has(&self, held: &Held) -> bool {
-        self.all().contains_key(&held.id) && held.line.is_open()
+        self.all().contains_key(&held.id) && held.ack_channel.is_open()
     }
 
     /// Everything held, in the order of its arrival.
@@ -76,7 +76,7 @@ impl fmt::Debug for Holdings {
     }
 }
 
-/// A lease on one delivery. Dropped unsettled, it is handed back.
+/// A lease on one delivery. Dropped unsettled, it is requeued.
 pub(crate) struct Lease {
     inner: Arc<Inner>,
     held: Arc<Held>,
@@ -90,8 +90,8 @@ impl fmt::Debug for Lease {
 }
 
 impl Lease {
-    pub(super) fn new(inner: Arc<Inner>, tag: u64, line: Arc<Line>, parcel: Parcel) -> Self {
-        let held = inner.holdings.add(tag, line, parcel);
+    pub(super) fn new(inner: Arc<Inner>, tag: u64, ack_channel: Arc<AckChannel>, parcel: Parcel) -> Self {
+        let held = inner.holdings.add(tag, ack_channel, parcel);
         Self { inner, held, settled: false }
     }
 
@@ -106,21 +106,21 @@ impl Lease {
         let route = match self.inner.ladder.rungs.contains(&delay) {
             true => self.inner.names.back_after(delay),
             // A ladder without rungs.
-            false => self.inner.names.back(),
+            false => self.inner.names.requeue_route(),
         };
         self.inner.publisher.send(&route, vec![parcel]).await.map_err(error_of)?;
         self.finish().await
     }
 
-    pub(crate) async fn bury(self, dead: Message) -> Result<(), BrokerError> {
+    pub(crate) async fn dead_letter(self, dead: Message) -> Result<(), BrokerError> {
         self.check()?;
         // It is dead: its crashes are history, and must not condemn it a second time.
         let parcel = Parcel { message: dead, crashes: 0 };
-        self.inner.publisher.send(&self.inner.names.forth(), vec![parcel]).await.map_err(error_of)?;
+        self.inner.publisher.send(&self.inner.names.publish_route(), vec![parcel]).await.map_err(error_of)?;
         self.finish().await
     }
 
-    pub(crate) async fn hand_back(self, headers: Headers) -> Result<(), BrokerError> {
+    pub(crate) async fn requeue(self, headers: Headers) -> Result<(), BrokerError> {
         let mut parcel = self.check()?.clone();
         parcel.message.headers = headers;
         self.inner.republish(vec![parcel]).await?;
@@ -139,7 +139,7 @@ impl Lease {
         }
     }
 
-    /// The delivery, given up to be handed back together with others.
+    /// Gives up the delivery, to be requeued together with others.
     pub(super) fn give_up(mut self) -> Arc<Held> {
         self.settled = true;
         Arc::clone(&self.held)
@@ -154,7 +154,7 @@ impl Lease {
     }
 
     async fn finish(mut self) -> Result<(), BrokerError> {
-        let acked = self.held.line.ack(self.held.tag).await;
+        let acked = self.held.ack_channel.ack(self.held.tag).await;
         self.settled = true;
         self.inner.holdings.forget(&self.held);
         acked.map_err(|_| self.lost())
@@ -164,7 +164,7 @@ impl Lease {
 impl Drop for Lease {
     fn drop(&mut self) {
         if !self.settled {
-            // After the end nobody listens: what was held then has been handed back already.
+            // After the end nobody listens: what was held then is already requeued.
             let _ = self.inner.returns.send(Arc::clone(&self.held));
         }
     }
@@ -183,11 +183,11 @@ fn error_of(refusal: Refusal) -> BrokerError {
 impl Inner {
     /// Publishes messages to their own queues as they were.
     async fn republish(&self, parcels: Vec<Parcel>) -> Result<(), BrokerError> {
-        self.publisher.send(&self.names.back(), parcels).await.map_err(error_of)
+        self.publisher.send(&self.names.requeue_route(), parcels).await.map_err(error_of)
     }
 
-    /// Hands back many, uncounted. What cannot be published is returned to the broker, which counts it.
-    pub(super) async fn hand_back(&self, held: Vec<Arc<Held>>) {
+    /// Requeues many without counting an attempt. What cannot be published is returned to the broker, which counts it.
+    pub(super) async fn requeue(&self, held: Vec<Arc<Held>>) {
         let (held, lost): (Vec<_>, Vec<_>) = held.into_iter().partition(|held| self.holdings.still_has(held));
         lost.iter().for_each(|lost| self.holdings.forget(lost));
         if held.is_empty() {
@@ -195,10 +195,10 @@ impl Inner {
         }
         let republished = self.republish(held.iter().map(|held| held.parcel.clone()).collect()).await;
         let settled = match &republished {
-            Ok(()) => join_all(held.iter().map(|held| held.line.ack(held.tag))).await,
+            Ok(()) => join_all(held.iter().map(|held| held.ack_channel.ack(held.tag))).await,
             Err(error) => {
                 warn!(%error, "cannot hand back {}, returning: {error}", messages::counted(held.len() as u64, "message"));
-                join_all(held.iter().map(|held| held.line.give_back(held.tag))).await
+                join_all(held.iter().map(|held| held.ack_channel.nack(held.tag))).await
             }
         };
         if let Some(error) = settled.into_iter().find_map(Result::err) {
@@ -208,11 +208,11 @@ impl Inner {
     }
 }
 
-/// Hands back what was dropped unsettled, until the broker's handle is gone.
-pub(super) async fn hand_back_dropped(inner: Weak<Inner>, mut dropped: mpsc::UnboundedReceiver<Arc<Held>>) {
+/// Requeues leases that were dropped unsettled, until the broker's handle is gone.
+pub(super) async fn requeue_dropped(inner: Weak<Inner>, mut dropped: mpsc::UnboundedReceiver<Arc<Held>>) {
     let mut some = Vec::new();
     while dropped.recv_many(&mut some, 256).await > 0 {
         let Some(inner) = inner.upgrade() else { return };
-        inner.hand_back(std::mem::take(&mut some)).await;
+        inner.requeue(std::mem::take(&mut some)).await;
     }
 }

@@ -3,32 +3,32 @@
 //!
 //! The only place that knows AMQP. Two connections, so that acks pass while the broker lets nobody publish.
 
+mod ack_channel;
 mod address;
+mod auxiliary_queues;
+mod buffer;
 mod cancelled;
 mod consumer;
+mod delay_queue_filter;
 mod difference;
 mod fault;
 #[doc(hidden)]
 pub mod fuzz;
-mod intake;
 mod lead;
+mod leader_rpc;
 mod lease;
-mod line;
 mod link;
-mod look;
 mod migrate;
 mod mover;
 mod names;
-mod own;
-mod parked;
-mod post;
+mod peek;
 mod presence;
 mod probe;
 mod publisher;
+mod queue_filter;
 mod rights;
 mod settings;
-mod shelf;
-mod sift;
+mod subscriber;
 mod survey;
 mod token_transport;
 mod topology;
@@ -50,16 +50,16 @@ use tokio_util::task::TaskTracker;
 use tracing::warn;
 
 pub use self::consumer::Consumer;
+pub(super) use self::delay_queue_filter::DelayQueueFilter;
 pub use self::difference::Difference;
 pub use self::lead::Lead;
+pub use self::leader_rpc::RequestMessage;
 pub(super) use self::lease::Lease;
 pub use self::migrate::Migrated;
-pub(super) use self::parked::Parked;
-pub use self::post::Order;
 pub use self::probe::Probe;
+pub(super) use self::queue_filter::RotatingFilter;
 pub use self::rights::Rights;
 pub use self::settings::Settings;
-pub(super) use self::sift::Sift;
 pub use self::survey::{QueueState, Survey, Surveyed};
 pub(crate) use self::token_transport::{Incoming, TokenChannel, TokenServer};
 
@@ -94,7 +94,7 @@ struct Inner {
     documents_limit: usize,
     leads: Vec<String>,
     lifts: Lifts,
-    shelf_life: Duration,
+    buffer_life: Duration,
     outage: Arc<Outage>,
     publishing: Arc<Link>,
     consuming: Link,
@@ -161,7 +161,7 @@ impl Amqp {
             documents_limit: settings.documents_limit,
             leads: settings.leads,
             lifts: Lifts::default(),
-            shelf_life: settings.shelf_life,
+            buffer_life: settings.buffer_life,
             outage,
             publisher: Publisher::new(Arc::clone(&publishing)),
             publishing,
@@ -173,7 +173,7 @@ impl Amqp {
             tasks: TaskTracker::new(),
             closed: AtomicBool::new(false),
         });
-        tokio::spawn(lease::hand_back_dropped(Arc::downgrade(&inner), dropped));
+        tokio::spawn(lease::requeue_dropped(Arc::downgrade(&inner), dropped));
         Ok(Self { inner })
     }
 
@@ -231,12 +231,14 @@ impl Amqp {
     #[doc(hidden)]
     pub async fn remove_lead(&self, name: &str) -> Result<(), BrokerError> {
         let (channel, names) = (self.inner.channel().await?, &self.inner.names);
-        let wants = names.own("wants", name)?;
-        for queue in [names.lead(name)?, names.kept(name)?, names.shown(name)?, names.orders(name)?, wants] {
+        let wants = names.auxiliary("wants", name)?;
+        for queue in
+            [names.lead(name)?, names.state(name)?, names.state_copy(name)?, names.commands(name)?, wants]
+        {
             let deleted = channel.queue_delete(queue, QueueDeleteOptions::default()).await;
             deleted.map_err(|error| fault::of(&error))?;
         }
-        let news = names.own("news", name)?;
+        let news = names.auxiliary("news", name)?;
         let deleted = channel.exchange_delete(news, ExchangeDeleteOptions::default()).await;
         deleted.map_err(|error| fault::of(&error))
     }
@@ -256,7 +258,7 @@ impl Amqp {
 
     pub(super) async fn publish(&self, batch: Vec<Message>) -> Result<(), PublishError> {
         let parcels = batch.into_iter().map(|message| Parcel { message, crashes: 0 }).collect();
-        let published = self.inner.publisher.send(&self.inner.names.forth(), parcels).await;
+        let published = self.inner.publisher.send(&self.inner.names.publish_route(), parcels).await;
         published.map_err(|refusal| match refusal {
             Refusal::Full { queue, rest } => {
                 PublishError::Full { queue, rest: rest.into_iter().map(|parcel| parcel.message).collect() }
@@ -329,7 +331,7 @@ impl Amqp {
         self.inner.tasks.close();
         let handing_back = async {
             self.inner.tasks.wait().await;
-            self.inner.hand_back(self.inner.holdings.everything()).await;
+            self.inner.requeue(self.inner.holdings.everything()).await;
         };
         if tokio::time::timeout(CLOSE_TIME, handing_back).await.is_err() {
             warn!(
@@ -354,12 +356,12 @@ impl Inner {
     /// Every queue of a leadership as it should be, if it is there.
     fn wanted_by_leaders(&self) -> Result<Vec<Wanted>, BrokerError> {
         let of_each: Result<Vec<_>, _> =
-            self.leads.iter().map(|name| own::of_leadership(&self.names, name)).collect();
+            self.leads.iter().map(|name| auxiliary_queues::of_leadership(&self.names, name)).collect();
         Ok(of_each?.into_iter().flatten().collect())
     }
 
     async fn look(&self, queue: &Queue) -> Result<lapin::Queue, BrokerError> {
-        self.look_if_there(queue).await?.ok_or_else(|| unknown(queue))
+        self.peek_queue(queue).await?.ok_or_else(|| unknown(queue))
     }
 
     async fn cut(&self) {

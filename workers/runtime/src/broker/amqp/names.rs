@@ -20,20 +20,20 @@ const RETURNED_DOCUMENTS: &str = "ua.documents.returned";
 #[derive(Debug, Clone)]
 pub(super) struct Route {
     pub(super) exchange: ShortString,
-    pub(super) back: bool,
+    pub(super) requeue: bool,
 }
 
 impl Route {
     /// The routing key that brings a message to its queue; `None` when there can be no such queue.
     pub(super) fn key(&self, queue: &Queue) -> Option<ShortString> {
-        let returned = self.back.then(|| returned(queue)).flatten();
+        let returned = self.requeue.then(|| returned(queue)).flatten();
         short(returned.as_ref().unwrap_or(queue).as_str())
     }
 }
 
-/// How a message gets straight to one queue, whatever is in it.
+/// An exchange and a key that lead to one queue.
 #[derive(Debug, Clone)]
-pub(super) struct Way {
+pub(super) struct Destination {
     pub(super) exchange: ShortString,
     pub(super) key: ShortString,
 }
@@ -87,26 +87,26 @@ impl Names {
 
     /// The queue whose only active consumer leads `name`.
     pub(super) fn lead(&self, name: &str) -> Result<ShortString, BrokerError> {
-        self.own("lead", name)
+        self.auxiliary("lead", name)
     }
 
     /// The queue of the one state that the leader of `name` keeps.
-    pub(super) fn kept(&self, name: &str) -> Result<ShortString, BrokerError> {
-        self.own("kept", name)
+    pub(super) fn state(&self, name: &str) -> Result<ShortString, BrokerError> {
+        self.auxiliary("kept", name)
     }
 
     /// The queue of a copy of that state, for those who only look.
-    pub(super) fn shown(&self, name: &str) -> Result<ShortString, BrokerError> {
-        self.own("shown", name)
+    pub(super) fn state_copy(&self, name: &str) -> Result<ShortString, BrokerError> {
+        self.auxiliary("shown", name)
     }
 
-    /// The queue of orders to the leader of `name`.
-    pub(super) fn orders(&self, name: &str) -> Result<ShortString, BrokerError> {
-        self.own("orders", name)
+    /// The queue of commands to the leader of `name`.
+    pub(super) fn commands(&self, name: &str) -> Result<ShortString, BrokerError> {
+        self.auxiliary("orders", name)
     }
 
     /// A name that belongs to no queue of work.
-    pub(super) fn own(&self, what: &str, name: &str) -> Result<ShortString, BrokerError> {
+    pub(super) fn auxiliary(&self, what: &str, name: &str) -> Result<ShortString, BrokerError> {
         let text = format!("{}.{what}.{name}", self.prefix);
         short(&text)
             .ok_or_else(|| BrokerError::Misconfigured(format!("{text} is too long for a queue's name")))
@@ -114,15 +114,15 @@ impl Names {
 
     /// A name that nobody else has, for a queue that ends with its connection.
     pub(super) fn unique(&self, what: &str) -> Result<ShortString, BrokerError> {
-        self.own(what, &format!("{:016x}", RandomState::new().build_hasher().finish()))
+        self.auxiliary(what, &format!("{:016x}", RandomState::new().build_hasher().finish()))
     }
 
-    /// The way to a queue by its name at the broker. Ours are bound to our own exchange by it: who works needs rights
+    /// The destination of a queue, by its name at the broker. Ours are bound to our own exchange by it: who works needs rights
     /// on what begins with the prefix, and none on the exchange that leads everywhere. Only that one leads to others.
-    pub(super) fn way_to(&self, queue: &ShortString) -> Way {
+    pub(super) fn destination(&self, queue: &ShortString) -> Destination {
         let ours = queue.as_str().strip_prefix(&self.prefix).is_some_and(|rest| rest.starts_with('.'));
         let exchange = if ours { self.exchange() } else { ShortString::default() };
-        Way { exchange, key: queue.clone() }
+        Destination { exchange, key: queue.clone() }
     }
 
     /// What RabbitMQ calls a permission: the pattern of all these names, and of no others.
@@ -137,19 +137,19 @@ impl Names {
         pattern + r"(\..*)?$"
     }
 
-    /// The way to a message's queue.
-    pub(super) fn forth(&self) -> Route {
-        Route { exchange: self.exchange(), back: false }
+    /// The route of a new message.
+    pub(super) fn publish_route(&self) -> Route {
+        Route { exchange: self.exchange(), requeue: false }
     }
 
-    /// The way back to a message's queue, at once.
-    pub(super) fn back(&self) -> Route {
-        Route { exchange: self.exchange(), back: true }
+    /// The route of a requeued message, without delay.
+    pub(super) fn requeue_route(&self) -> Route {
+        Route { exchange: self.exchange(), requeue: true }
     }
 
-    /// The way back to a message's queue, after a rung's delay.
+    /// The route of a requeued message, after a rung's delay.
     pub(super) fn back_after(&self, delay: Duration) -> Route {
-        Route { exchange: self.rung(delay), back: true }
+        Route { exchange: self.rung(delay), requeue: true }
     }
 
     /// The queue that only one migration at a time can hold.
@@ -209,7 +209,7 @@ mod tests {
     #[test]
     fn only_what_is_not_ours_is_reached_by_the_exchange_that_leads_everywhere() {
         let names = Names::new("ua");
-        let exchange = |queue: &str| names.way_to(&queue.into()).exchange.to_string();
+        let exchange = |queue: &str| names.destination(&queue.into()).exchange.to_string();
         assert_eq!(exchange("ua.orders.quota.zoom.main"), "ua");
         assert_eq!(exchange(names.unique("tokens").unwrap().as_str()), "ua");
         assert_eq!(exchange("amq.rabbitmq.reply-to.g1h2"), "");
@@ -227,13 +227,13 @@ mod tests {
     fn documents_come_back_by_a_queue_without_a_bound() {
         let names = Names::new("t");
         let key = |route: Route, queue: &Queue| route.key(queue).unwrap().to_string();
-        assert_eq!(key(names.forth(), &Queue::documents()), "ua.documents");
-        assert_eq!(key(names.back(), &Queue::documents()), "ua.documents.returned");
+        assert_eq!(key(names.publish_route(), &Queue::documents()), "ua.documents");
+        assert_eq!(key(names.requeue_route(), &Queue::documents()), "ua.documents.returned");
         assert_eq!(
             key(names.back_after(Duration::from_secs(5)), &Queue::documents()),
             "ua.documents.returned"
         );
-        assert_eq!(key(names.back(), &Queue::dead()), "ua.dead");
+        assert_eq!(key(names.requeue_route(), &Queue::dead()), "ua.dead");
         assert_eq!(names.logical("t.documents.returned"), Queue::documents());
     }
 

@@ -14,8 +14,8 @@ use lapin::{BasicProperties, Channel, Confirmation};
 use tokio::time::Instant;
 use tracing::{debug, warn};
 
-use super::names::Way;
-use super::own::{self, Own};
+use super::auxiliary_queues::{self, PrivateQueue};
+use super::names::Destination;
 use super::{Inner, fault, link, names, topology};
 use crate::lift::Lift;
 use crate::{BrokerError, WorkerInfo};
@@ -64,18 +64,18 @@ async fn session(inner: &Inner, info: &impl Fn() -> WorkerInfo) -> Result<(), Br
         }
         let Some(asker) = call.properties.reply_to() else { continue };
         let Ok(body) = serde_json::to_vec(&info()) else { continue };
-        let way = inner.names.way_to(asker);
-        if way.exchange.as_str().is_empty() {
+        let destination = inner.names.destination(asker);
+        if destination.exchange.as_str().is_empty() {
             // Over a channel for this alone: it may be refused, and is then lost.
             let apart = link.channel().await?;
             confirm(&apart).await?;
-            let sent = own::put(&apart, &way, &body, properties()).await;
+            let sent = auxiliary_queues::publish_to(&apart, &destination, &body, properties()).await;
             if let Err(error @ BrokerError::Refused(_)) = sent {
                 debug!("cannot answer a presence request over the direct reply-to: {error}");
             }
         } else {
             // Sent and forgotten: an asker who is gone has no queue any more.
-            let (options, Way { exchange, key }) = (BasicPublishOptions::default(), way);
+            let (options, Destination { exchange, key }) = (BasicPublishOptions::default(), destination);
             let sent = channel.basic_publish(exchange, key, options, &body, properties()).await;
             sent.map_err(|error| fault::of(&error))?;
         }
@@ -96,7 +96,7 @@ async fn listen(inner: &Inner, channel: &Channel, id: &str) -> Result<lapin::Con
     // Another name each time: the queue of a lost connection may still be there, and is not ours any more.
     let unique = format!("{}.{id}.{}", inner.names.presence_exchange(), crate::clock::now().as_millisecond());
     let queue = names::short(&unique).map_or_else(|| inner.names.unique("roll"), Ok)?;
-    own::declare(channel, &queue).await.map_err(|error| fault::of(&error))?;
+    auxiliary_queues::declare(channel, &queue).await.map_err(|error| fault::of(&error))?;
     let bound =
         topology::try_bind(channel, queue.clone(), inner.names.presence_exchange(), ShortString::default())
             .await;
@@ -108,7 +108,7 @@ async fn listen(inner: &Inner, channel: &Channel, id: &str) -> Result<lapin::Con
 
 /// Lists the workers that answer within `patience`; returns at once when no queue is bound.
 pub(super) async fn list(inner: &Inner, patience: Duration) -> Result<Vec<WorkerInfo>, BrokerError> {
-    let (channel, Own { name, mut arriving }) = answers(inner).await?;
+    let (channel, PrivateQueue { name, mut arriving }) = answers(inner).await?;
     confirm(&channel).await?;
     let options = BasicPublishOptions { mandatory: true, ..Default::default() };
     let properties = BasicProperties::default().with_reply_to(name.clone());
@@ -151,15 +151,15 @@ pub(super) async fn lift(inner: &Inner, lift: &Lift) -> Result<(), BrokerError> 
 }
 
 /// Where answers come to.
-async fn answers(inner: &Inner) -> Result<(Channel, Own), BrokerError> {
+async fn answers(inner: &Inner) -> Result<(Channel, PrivateQueue), BrokerError> {
     let channel = inner.channel().await?;
-    match Own::open(&channel, &inner.names, "answers").await {
+    match PrivateQueue::open(&channel, &inner.names, "answers").await {
         Ok(own) => Ok((channel, own)),
         // The refusal took the channel with it.
         Err(BrokerError::Refused(_)) => {
             let (channel, name) = (inner.channel().await?, ShortString::from(ANSWERS));
-            let arriving = own::consume(&channel, name.clone()).await?;
-            Ok((channel, Own { name, arriving }))
+            let arriving = auxiliary_queues::consume(&channel, name.clone()).await?;
+            Ok((channel, PrivateQueue { name, arriving }))
         }
         Err(error) => Err(error),
     }

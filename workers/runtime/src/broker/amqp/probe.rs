@@ -6,7 +6,7 @@ use std::time::Duration;
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions, QueueDeleteOptions};
 use lapin::{BasicProperties, Confirmation};
 
-use super::names::Way;
+use super::names::Destination;
 use super::{Amqp, fault, survey, topology};
 use crate::BrokerError;
 
@@ -42,7 +42,7 @@ impl Amqp {
         topology::set_number(&mut arguments, "x-expires", LIFE_MS);
         let options = QueueDeclareOptions::durable();
         channel.queue_declare(name.clone(), options, arguments).await.map_err(|error| fault::of(&error))?;
-        let Way { exchange, key } = inner.names.way_to(&name);
+        let Destination { exchange, key } = inner.names.destination(&name);
         topology::bind(&channel, name.clone(), exchange.clone(), key.clone()).await?;
         let mut confirms = Vec::new();
         for _ in 0..MESSAGES {

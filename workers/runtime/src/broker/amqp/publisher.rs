@@ -70,8 +70,8 @@ impl Publisher {
             let mut confirmed = confirmed.into_iter();
             parcels.retain(|_| !confirmed.next().unwrap_or(false));
             match end {
-                End::Done => self.put_back(channel, self.full.load(Ordering::Acquire) && route.back),
-                End::Nacked(queue) if queue == Queue::documents() && !route.back => {
+                End::Done => self.put_back(channel, self.full.load(Ordering::Acquire) && route.requeue),
+                End::Nacked(queue) if queue == Queue::documents() && !route.requeue => {
                     self.put_back(channel, true);
                     return Err(Refusal::Full { queue, rest: parcels });
                 }

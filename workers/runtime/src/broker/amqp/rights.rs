@@ -11,9 +11,9 @@ use lapin::options::{
 };
 use lapin::types::{AMQPValue, FieldTable, ShortString};
 
-use super::names::Way;
+use super::names::Destination;
 use super::survey::{QueueState, Surveyed};
-use super::{Inner, fault, own};
+use super::{Inner, auxiliary_queues, fault};
 use crate::BrokerError;
 
 /// A key that nothing is bound by.
@@ -78,7 +78,7 @@ fn exchanges(inner: &Inner) -> Result<Vec<(ShortString, ExchangeKind)>, BrokerEr
         vec![(names.exchange(), ExchangeKind::Direct), (names.presence_exchange(), ExchangeKind::Fanout)];
     all.extend(inner.ladder.rungs.iter().map(|rung| (names.rung(*rung), ExchangeKind::Fanout)));
     for name in &inner.leads {
-        all.push((names.own("news", name)?, ExchangeKind::Fanout));
+        all.push((names.auxiliary("news", name)?, ExchangeKind::Fanout));
     }
     Ok(all)
 }
@@ -161,8 +161,8 @@ pub(super) async fn publishes_everywhere(inner: &Inner) -> Result<Option<String>
     let channel = inner.channel().await?;
     let selected = channel.confirm_select(ConfirmSelectOptions::default()).await;
     selected.map_err(|error| fault::of(&error))?;
-    let way = Way { exchange: ShortString::default(), key: inner.names.nothing() };
-    match own::put(&channel, &way, b"", lapin::BasicProperties::default()).await {
+    let destination = Destination { exchange: ShortString::default(), key: inner.names.nothing() };
+    match auxiliary_queues::publish_to(&channel, &destination, b"", lapin::BasicProperties::default()).await {
         Err(BrokerError::Refused(why)) => Ok(Some(why)),
         // It came back, or the broker takes nothing for now: either way it was let in.
         _ => Ok(None),

@@ -24,9 +24,9 @@ pub struct Settings {
     pub ca_cert: Option<PathBuf>,
     /// What the broker's operator sees this process as.
     pub connection_name: String,
-    /// How long a delivery may wait here for a worker before it is handed back; far below the half hour after
+    /// How long a delivery may wait here for a worker before it is requeued; far below the half hour after
     /// which the broker would close the channel.
-    pub shelf_life: Duration,
+    pub buffer_life: Duration,
 }
 
 impl Settings {
@@ -40,7 +40,7 @@ impl Settings {
             leads: Vec::new(),
             ca_cert: None,
             connection_name: "ua".to_owned(),
-            shelf_life: Duration::from_secs(600),
+            buffer_life: Duration::from_secs(600),
         }
     }
 }

@@ -1,6 +1,6 @@
-//! The way of tokens: what processes request goes to the leader by one queue, what they get comes back by one each.
+//! Transport of token requests and grants: one queue of requests to the leader, one queue of grants to each process.
 //!
-//! Nothing of it is kept: what is lost is said again. A token for a process that is gone comes back at once.
+//! Nothing is persisted: a lost request is repeated. A token for a process that is gone is returned at once.
 
 use std::pin::Pin;
 
@@ -10,8 +10,8 @@ use lapin::options::BasicPublishOptions;
 use lapin::types::ShortString;
 use lapin::{BasicProperties, Channel, Confirmation, ExchangeKind};
 
-use super::names::{Names, Way};
-use super::own::{self, Own};
+use super::auxiliary_queues::{self, PrivateQueue};
+use super::names::{Destination, Names};
 use super::{Amqp, Lead, fault, names, topology};
 use crate::BrokerError;
 
@@ -22,11 +22,11 @@ pub(crate) struct TokenServer {
     channel: Channel,
     names: Names,
     requests: lapin::Consumer,
-    broadcasts: Way,
+    broadcasts: Destination,
     unconfirmed: FuturesUnordered<PendingConfirm>,
 }
 
-/// What comes to the leader.
+/// A message to the leader.
 #[derive(Debug)]
 pub(crate) enum Incoming {
     /// What a process requests.
@@ -38,47 +38,51 @@ pub(crate) enum Incoming {
 /// A process's end.
 pub(crate) struct TokenChannel {
     channel: Channel,
-    requests: Way,
-    own: Own,
+    requests: Destination,
+    queue: PrivateQueue,
 }
 
 impl Lead {
-    /// Opens the leader's end of the way of tokens, over the leader's own connection.
+    /// Opens the leader's end, over the leader's own connection.
     pub(crate) async fn token_server(&self) -> Result<TokenServer, BrokerError> {
         let (channel, names) = (self.channel().await?, self.inner().names.clone());
         let (requests, broadcasts) = declare(&channel, &names, self.name()).await?;
-        let requests = own::consume(&channel, requests.key).await?;
+        let requests = auxiliary_queues::consume(&channel, requests.key).await?;
         Ok(TokenServer { channel, names, requests, broadcasts, unconfirmed: FuturesUnordered::new() })
     }
 }
 
 impl Amqp {
-    /// Opens a process's end of the way of tokens.
+    /// Opens a process's end.
     pub(crate) async fn token_channel(&self, name: &str) -> Result<TokenChannel, BrokerError> {
         let (link, names) = (&self.inner.publishing, &self.inner.names);
         let channel = link.insist(None, || link.channel()).await?;
         let (requests, broadcasts) = declare(&channel, names, name).await?;
-        let own = Own::open(&channel, names, "tokens").await?;
-        topology::bind(&channel, own.name.clone(), broadcasts.exchange, broadcasts.key).await?;
-        Ok(TokenChannel { channel, requests, own })
+        let queue = PrivateQueue::open(&channel, names, "tokens").await?;
+        topology::bind(&channel, queue.name.clone(), broadcasts.exchange, broadcasts.key).await?;
+        Ok(TokenChannel { channel, requests, queue })
     }
 }
 
-/// The ways to the leader of a name, and to every process.
-async fn declare(channel: &Channel, names: &Names, name: &str) -> Result<(Way, Way), BrokerError> {
-    let requests = own::wants(names, name)?;
+/// The destinations of requests to the leader, and of broadcasts to every process.
+async fn declare(
+    channel: &Channel,
+    names: &Names,
+    name: &str,
+) -> Result<(Destination, Destination), BrokerError> {
+    let requests = auxiliary_queues::token_requests(names, name)?;
     requests.declare(channel).await?;
-    let broadcasts = Way { exchange: names.own("news", name)?, key: ShortString::default() };
+    let broadcasts = Destination { exchange: names.auxiliary("news", name)?, key: ShortString::default() };
     topology::declare_exchange(channel, broadcasts.exchange.clone(), ExchangeKind::Fanout).await?;
-    Ok((requests.way(), broadcasts))
+    Ok((requests.destination(), broadcasts))
 }
 
 impl TokenServer {
     /// Sends to one process.
     pub(crate) async fn send(&mut self, worker: &str, body: &[u8]) -> Result<(), BrokerError> {
         let Some(queue) = names::short(worker) else { return Ok(()) };
-        let way = self.names.way_to(&queue);
-        self.publish(way, true, body).await
+        let destination = self.names.destination(&queue);
+        self.publish(destination, true, body).await
     }
 
     /// Sends to every process.
@@ -86,10 +90,18 @@ impl TokenServer {
         self.publish(self.broadcasts.clone(), false, body).await
     }
 
-    async fn publish(&mut self, way: Way, mandatory: bool, body: &[u8]) -> Result<(), BrokerError> {
+    async fn publish(
+        &mut self,
+        destination: Destination,
+        mandatory: bool,
+        body: &[u8],
+    ) -> Result<(), BrokerError> {
         let options = BasicPublishOptions { mandatory, ..Default::default() };
         let properties = BasicProperties::default();
-        let sent = self.channel.basic_publish(way.exchange, way.key, options, body, properties).await;
+        let sent = self
+            .channel
+            .basic_publish(destination.exchange, destination.key, options, body, properties)
+            .await;
         let confirm = sent.map_err(|error| fault::of(&error))?;
         self.unconfirmed.push(Box::pin(confirm));
         Ok(())
@@ -122,12 +134,12 @@ impl TokenServer {
 impl TokenChannel {
     /// The name of the process's own queue.
     pub(crate) fn name(&self) -> &str {
-        self.own.name.as_str()
+        self.queue.name.as_str()
     }
 
     /// Says what the process requests.
     pub(crate) async fn send(&self, body: &[u8]) -> Result<(), BrokerError> {
-        let Way { exchange, key } = self.requests.clone();
+        let Destination { exchange, key } = self.requests.clone();
         let (options, properties) = (BasicPublishOptions::default(), BasicProperties::default());
         let sent = self.channel.basic_publish(exchange, key, options, body, properties);
         sent.await.map(drop).map_err(|error| fault::of(&error))
@@ -135,7 +147,7 @@ impl TokenChannel {
 
     /// Waits for what the leader says. Safe to cancel.
     pub(crate) async fn next(&mut self) -> Result<Vec<u8>, BrokerError> {
-        match self.own.arriving.next().await {
+        match self.queue.arriving.next().await {
             Some(Ok(message)) => Ok(message.data),
             Some(Err(error)) => Err(fault::of(&error)),
             None => Err(BrokerError::Away("it sends no more tokens".to_owned())),

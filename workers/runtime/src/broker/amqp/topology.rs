@@ -12,8 +12,8 @@ use lapin::types::{AMQPValue, FieldTable, ShortString};
 use lapin::{Channel, ExchangeKind};
 use messages::Queue;
 
-use super::names::{self, Names, Way};
-use super::{fault, own};
+use super::names::{self, Destination, Names};
+use super::{auxiliary_queues, fault};
 use crate::{BrokerError, Ladder};
 
 /// Deliveries that end in a crash before the broker itself takes a message out of its queue: a net below our own
@@ -44,8 +44,8 @@ impl Wanted {
     }
 
     /// How a message gets into it.
-    pub(super) fn way(&self) -> Way {
-        Way { exchange: self.exchange.clone(), key: self.key.clone() }
+    pub(super) fn destination(&self) -> Destination {
+        Destination { exchange: self.exchange.clone(), key: self.key.clone() }
     }
 
     /// Declares and binds it.
@@ -93,7 +93,7 @@ pub(super) fn cancelled(names: &Names) -> Result<Wanted, BrokerError> {
         exchange: names.exchange(),
         key: name.clone(),
         name,
-        arguments: own::register(),
+        arguments: auxiliary_queues::single_message(),
         overflow: None,
     })
 }

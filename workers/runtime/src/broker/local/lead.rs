@@ -1,4 +1,4 @@
-//! Leadership on one machine: the lock of a file, a row for the state, rows for the orders.
+//! Leadership on one machine: the lock of a file, a row for the state, rows for the requests.
 
 use std::fs::{File, TryLockError};
 use std::path::PathBuf;
@@ -11,27 +11,27 @@ use rusqlite::{Connection, OptionalExtension as _};
 use super::{Local, file};
 use crate::{BrokerError, clock};
 
-/// How often a candidate tries the lock, and an order or an answer is looked for.
-const LOOK: Duration = Duration::from_millis(150);
-/// An order that nobody has taken for so long is forgotten with its answer.
-const ORDER_LIFE_MS: i64 = 24 * 3_600 * 1_000;
+/// Interval at which a candidate tries the lock, and requests and replies are polled.
+const POLL_INTERVAL: Duration = Duration::from_millis(150);
+/// Age at which an unhandled request is deleted, with its reply.
+const REQUEST_LIFE_MS: i64 = 24 * 3_600 * 1_000;
 
 /// The leadership: the lock goes with this value, and with the process.
 #[derive(Debug)]
 pub struct Lead {
-    file: Own,
+    file: LeaderConnection,
     name: String,
-    /// The last order handed out.
+    /// The last request returned.
     last: AtomicI64,
     _lock: File,
 }
 
-/// An order, as the leader has it.
+/// A request, as the leader receives it.
 #[derive(Debug)]
-pub struct Order {
+pub struct RequestRow {
     pub(in crate::broker) body: Vec<u8>,
     seq: i64,
-    file: Own,
+    file: LeaderConnection,
 }
 
 impl Local {
@@ -49,65 +49,68 @@ impl Local {
         loop {
             match file.try_lock() {
                 Ok(()) => {
-                    return self.seated(name, file);
+                    return self.elected(name, file);
                 }
-                Err(TryLockError::WouldBlock) => tokio::time::sleep(LOOK).await,
+                Err(TryLockError::WouldBlock) => tokio::time::sleep(POLL_INTERVAL).await,
                 Err(TryLockError::Error(error)) => return Err(refuse(error)),
             }
         }
     }
 
-    pub(in crate::broker) async fn look(&self, name: &str) -> Result<Option<Vec<u8>>, BrokerError> {
+    pub(in crate::broker) async fn peek(&self, name: &str) -> Result<Option<Vec<u8>>, BrokerError> {
         let name = name.to_owned();
-        self.inner.writer.call(move |connection| kept(connection, &name)).await
+        self.inner.writer.call(move |connection| read_state(connection, &name)).await
     }
 
-    pub(in crate::broker) async fn ask(&self, name: &str, order: Vec<u8>) -> Result<Vec<u8>, BrokerError> {
+    pub(in crate::broker) async fn request(
+        &self,
+        name: &str,
+        request: Vec<u8>,
+    ) -> Result<Vec<u8>, BrokerError> {
         let (name, now) = (name.to_owned(), clock::now().as_millisecond());
         let seq = self.inner.writer.call(move |connection| {
-            connection.execute("delete from orders where sent_at < ?1", [now - ORDER_LIFE_MS])?;
+            connection.execute("delete from orders where sent_at < ?1", [now - REQUEST_LIFE_MS])?;
             let sql = "insert into orders (lead, sent_at, body) values (?1, ?2, ?3)";
-            connection.execute(sql, (name, now, order))?;
+            connection.execute(sql, (name, now, request))?;
             Ok(connection.last_insert_rowid())
         });
         let seq = seq.await?;
         loop {
-            if let Some(answer) =
-                self.inner.writer.call(move |connection| take_answer(connection, seq)).await?
+            if let Some(reply) = self.inner.writer.call(move |connection| take_reply(connection, seq)).await?
             {
-                return Ok(answer);
+                return Ok(reply);
             }
-            tokio::time::sleep(LOOK).await;
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
     }
 }
 
-fn kept(connection: &Connection, name: &str) -> rusqlite::Result<Option<Vec<u8>>> {
+fn read_state(connection: &Connection, name: &str) -> rusqlite::Result<Option<Vec<u8>>> {
     let sql = "select state from kept where lead = ?1";
     connection.query_row(sql, [name], |row| row.get(0)).optional()
 }
 
-fn take_answer(connection: &Connection, seq: i64) -> rusqlite::Result<Option<Vec<u8>>> {
+fn take_reply(connection: &Connection, seq: i64) -> rusqlite::Result<Option<Vec<u8>>> {
     let sql = "delete from orders where seq = ?1 and answer is not null returning answer";
     connection.query_row(sql, [seq], |row| row.get(0)).optional()
 }
 
 impl Local {
-    fn seated(&self, name: &str, lock: File) -> Result<Lead, BrokerError> {
+    fn elected(&self, name: &str, lock: File) -> Result<Lead, BrokerError> {
         let path = self.inner.settings.folder.join("ua.db");
-        let file = Own { connection: Arc::new(Mutex::new(file::open(&path)?)), path };
+        let file = LeaderConnection { connection: Arc::new(Mutex::new(file::open(&path)?)), path };
         Ok(Lead { file, name: name.to_owned(), last: AtomicI64::new(0), _lock: lock })
     }
 }
 
 /// A connection of the leader's own: what it keeps shares no transaction, and so no failure, with the queues.
 #[derive(Debug, Clone)]
-struct Own {
+struct LeaderConnection {
     connection: Arc<Mutex<Connection>>,
     path: PathBuf,
 }
 
-impl Own {
+impl LeaderConnection {
     async fn call<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
@@ -122,38 +125,38 @@ impl Own {
 }
 
 impl Lead {
-    pub(in crate::broker) async fn kept(&self) -> Result<Option<Vec<u8>>, BrokerError> {
+    pub(in crate::broker) async fn state(&self) -> Result<Option<Vec<u8>>, BrokerError> {
         let name = self.name.clone();
-        self.file.call(move |connection| kept(connection, &name)).await
+        self.file.call(move |connection| read_state(connection, &name)).await
     }
 
-    pub(in crate::broker) async fn keep(&self, state: Vec<u8>) -> Result<(), BrokerError> {
+    pub(in crate::broker) async fn persist(&self, state: Vec<u8>) -> Result<(), BrokerError> {
         let name = self.name.clone();
         let sql = "insert into kept values (?1, ?2) on conflict do update set state = excluded.state";
         self.file.call(move |connection| connection.execute(sql, (name, state)).map(|_| ())).await
     }
 
-    pub(in crate::broker) async fn order(&self) -> Result<Order, BrokerError> {
+    pub(in crate::broker) async fn next_request(&self) -> Result<RequestRow, BrokerError> {
         let sql = "select seq, body from orders where lead = ?1 and seq > ?2 and answer is null order by seq limit 1";
         loop {
             let (name, last) = (self.name.clone(), self.last.load(Ordering::Relaxed));
-            let look = move |connection: &Connection| {
+            let next = move |connection: &Connection| {
                 let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
                 connection.prepare_cached(sql)?.query_row((name, last), read).optional()
             };
-            if let Some((seq, body)) = self.file.call(look).await? {
+            if let Some((seq, body)) = self.file.call(next).await? {
                 self.last.store(seq, Ordering::Relaxed);
-                return Ok(Order { body, seq, file: self.file.clone() });
+                return Ok(RequestRow { body, seq, file: self.file.clone() });
             }
-            tokio::time::sleep(LOOK).await;
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
     }
 }
 
-impl Order {
-    pub(in crate::broker) async fn answer(self, answer: Vec<u8>) -> Result<(), BrokerError> {
+impl RequestRow {
+    pub(in crate::broker) async fn reply(self, reply: Vec<u8>) -> Result<(), BrokerError> {
         let seq = self.seq;
         let sql = "update orders set answer = ?2 where seq = ?1";
-        self.file.call(move |connection| connection.execute(sql, (seq, answer)).map(|_| ())).await
+        self.file.call(move |connection| connection.execute(sql, (seq, reply)).map(|_| ())).await
     }
 }

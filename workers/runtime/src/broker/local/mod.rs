@@ -7,8 +7,8 @@ mod inspect;
 mod lead;
 mod owner;
 mod presence;
+mod queue_filter;
 mod rows;
-mod sift;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -21,11 +21,11 @@ use tokio::sync::Notify;
 use tracing::warn;
 
 pub use self::inspect::{Inspection, inspect};
-pub use self::lead::{Lead, Order};
+pub use self::lead::{Lead, RequestRow};
 
 use self::file::Writer;
 use self::owner::Owner;
-pub(super) use self::sift::Sift;
+pub(super) use self::queue_filter::LocalFilter;
 use super::{
     BrokerError, Delivery, Depth, Ladder, Lanes, Lease as AnyLease, PublishError, Subscription, lanes,
 };
@@ -318,17 +318,17 @@ impl Lease {
         self.settle(move |connection, seq, owner| rows::park(connection, seq, owner, &headers, due)).await
     }
 
-    pub(super) async fn bury(self, dead: Message) -> Result<(), BrokerError> {
+    pub(super) async fn dead_letter(self, dead: Message) -> Result<(), BrokerError> {
         let local = self.local.clone();
-        self.settle(move |connection, seq, owner| rows::bury(connection, seq, owner, &dead)).await?;
+        self.settle(move |connection, seq, owner| rows::dead_letter(connection, seq, owner, &dead)).await?;
         local.inner.published.notify_waiters();
         Ok(())
     }
 
-    pub(super) async fn hand_back(self, headers: Headers) -> Result<(), BrokerError> {
+    pub(super) async fn requeue(self, headers: Headers) -> Result<(), BrokerError> {
         let local = self.local.clone();
         let calls = headers.calls;
-        self.settle(move |connection, seq, owner| rows::hand_back_after(connection, seq, owner, &calls))
+        self.settle(move |connection, seq, owner| rows::requeue_after(connection, seq, owner, &calls))
             .await?;
         local.inner.published.notify_waiters();
         Ok(())
@@ -349,10 +349,7 @@ impl Drop for Lease {
     fn drop(&mut self) {
         if self.held && self.local.inner.alive.load(Ordering::Acquire) {
             let (seq, owner) = (self.seq, self.local.inner.owner.id);
-            self.local
-                .inner
-                .writer
-                .cast(move |connection| rows::hand_back(connection, seq, owner).map(|_| ()));
+            self.local.inner.writer.cast(move |connection| rows::requeue(connection, seq, owner).map(|_| ()));
         }
     }
 }

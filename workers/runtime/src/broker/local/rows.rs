@@ -77,13 +77,13 @@ pub(super) fn last_seq(connection: &Connection) -> rusqlite::Result<i64> {
 /// Looks at up to `some` messages of `queue` that nobody holds and whose rows lie behind the first and up to the
 /// last of `span`, in the order of their publishing, and leases those that are picked. Says which was the last
 /// looked at; `None`: there are no more.
-pub(super) fn pick(
+pub(super) fn select(
     connection: &Connection,
     queue: &Queue,
     owner: i64,
     (at, end): (i64, i64),
     some: usize,
-    picks: impl Fn(&Message) -> bool,
+    predicate: impl Fn(&Message) -> bool,
 ) -> rusqlite::Result<(Option<i64>, Vec<Leased>)> {
     let some = i64::try_from(some).unwrap_or(i64::MAX);
     // Along the rows, not along the index: that would sort all of them for each part.
@@ -95,12 +95,12 @@ pub(super) fn pick(
     let rows: Vec<Leased> =
         read.query_map(params![at, end, queue.as_str(), some], read_row)?.collect::<Result<_, _>>()?;
     let last = rows.last().map(|row| row.seq);
-    let picked: Vec<Leased> = rows.into_iter().filter(|row| picks(&row.message)).collect();
+    let matching: Vec<Leased> = rows.into_iter().filter(|row| predicate(&row.message)).collect();
     let mut take = connection.prepare_cached("update messages set owner = ?1 where seq = ?2")?;
-    for row in &picked {
+    for row in &matching {
         take.execute([owner, row.seq])?;
     }
-    Ok((last, picked))
+    Ok((last, matching))
 }
 
 fn read_row(row: &Row<'_>) -> rusqlite::Result<Leased> {
@@ -164,7 +164,12 @@ pub(super) fn park(
 }
 
 /// Moves a held message to the dead letters; false when the lease was lost.
-pub(super) fn bury(connection: &Connection, seq: i64, owner: i64, dead: &Message) -> rusqlite::Result<bool> {
+pub(super) fn dead_letter(
+    connection: &Connection,
+    seq: i64,
+    owner: i64,
+    dead: &Message,
+) -> rusqlite::Result<bool> {
     let moved = connection
         .prepare_cached(
             "update messages set owner = null, queue = ?3, attempt = ?4, origin = ?5, cause = ?6, calls = ?7, crashes = 0,
@@ -186,7 +191,7 @@ pub(super) fn bury(connection: &Connection, seq: i64, owner: i64, dead: &Message
 }
 
 /// Gives a held message back with the calls that were made for it meanwhile; false when the lease was lost.
-pub(super) fn hand_back_after(
+pub(super) fn requeue_after(
     connection: &Connection,
     seq: i64,
     owner: i64,
@@ -199,7 +204,7 @@ pub(super) fn hand_back_after(
 }
 
 /// Gives a held message back as it was; false when the lease was lost.
-pub(super) fn hand_back(connection: &Connection, seq: i64, owner: i64) -> rusqlite::Result<bool> {
+pub(super) fn requeue(connection: &Connection, seq: i64, owner: i64) -> rusqlite::Result<bool> {
     let back = connection
         .prepare_cached("update messages set owner = null where seq = ?1 and owner = ?2")?
         .execute([seq, owner])?;

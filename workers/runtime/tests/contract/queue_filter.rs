@@ -4,40 +4,40 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use messages::{Cause, CauseClass};
-use runtime::{Broker, Delivery, Message, Sift};
+use runtime::{Broker, Delivery, Message, QueueFilter};
 
 use crate::fixture::*;
 
 /// Picks every third message.
-fn every_third(broker: &Broker) -> Sift {
-    broker.sift(jobs(), |message| number(message).is_multiple_of(3))
+fn every_third(broker: &Broker) -> QueueFilter {
+    broker.filter(jobs(), |message| number(message).is_multiple_of(3))
 }
 
 fn number(message: &Message) -> usize {
     message.headers.message_id.strip_prefix('m').unwrap().parse().unwrap()
 }
 
-async fn all(mut sift: Sift) -> Vec<Delivery> {
-    let mut picked = Vec::new();
-    while let Some(some) = sift.next().await.unwrap() {
+async fn all(mut filter: QueueFilter) -> Vec<Delivery> {
+    let mut matching = Vec::new();
+    while let Some(some) = filter.next().await.unwrap() {
         assert!(!some.is_empty() && some.len() <= 500, "a bounded number at a time");
-        picked.extend(some);
+        matching.extend(some);
     }
-    picked
+    matching
 }
 
-pub(crate) async fn what_is_picked_comes_out_and_the_rest_keeps_its_order(fixture: &Fixture) {
+pub(crate) async fn matching_messages_come_out_and_the_rest_keeps_its_order(fixture: &Fixture) {
     fixture.broker.publish(messages(&jobs(), 1_003)).await.unwrap();
     wait_ready(&fixture.broker, &jobs(), 1_003).await;
-    let mut sift = every_third(&fixture.broker);
-    let mut picked = Vec::new();
-    while let Some(some) = sift.next().await.unwrap() {
+    let mut filter = every_third(&fixture.broker);
+    let mut matching = Vec::new();
+    while let Some(some) = filter.next().await.unwrap() {
         for delivery in some {
-            picked.push(number(&delivery.message));
+            matching.push(number(&delivery.message));
             delivery.ack().await.unwrap();
         }
     }
-    assert_eq!(picked, (0..1_003).step_by(3).collect::<Vec<_>>());
+    assert_eq!(matching, (0..1_003).step_by(3).collect::<Vec<_>>());
     let left: Vec<String> =
         ids(1_003).into_iter().enumerate().filter(|(n, _)| n % 3 > 0).map(|(_, id)| id).collect();
     let mut consumer = consume(&fixture.broker, &jobs(), 100).await;
@@ -45,11 +45,11 @@ pub(crate) async fn what_is_picked_comes_out_and_the_rest_keeps_its_order(fixtur
     assert_quiet(&mut consumer).await;
 }
 
-pub(crate) async fn an_empty_queue_is_looked_through_at_once(fixture: &Fixture) {
+pub(crate) async fn an_empty_queue_is_filtered_at_once(fixture: &Fixture) {
     assert!(all(every_third(&fixture.broker)).await.is_empty());
 }
 
-pub(crate) async fn what_stays_is_not_changed(fixture: &Fixture) {
+pub(crate) async fn other_messages_are_not_changed(fixture: &Fixture) {
     let mut odd = message(&jobs(), 1);
     odd.headers.attempt = 2;
     odd.headers.replays = 1;
@@ -57,19 +57,19 @@ pub(crate) async fn what_stays_is_not_changed(fixture: &Fixture) {
     odd.body = vec![0, 159, 146, 150].into();
     fixture.broker.publish(vec![message(&jobs(), 0), odd.clone()]).await.unwrap();
     wait_ready(&fixture.broker, &jobs(), 2).await;
-    let picked = all(every_third(&fixture.broker)).await;
-    assert_eq!(ids_of(&picked), ["m0"]);
+    let matching = all(every_third(&fixture.broker)).await;
+    assert_eq!(ids_of(&matching), ["m0"]);
     let mut consumer = consume(&fixture.broker, &jobs(), 10).await;
     let left = take_one(&mut consumer).await;
     assert_eq!((&left.message, left.crashes), (&odd, 0));
     left.ack().await.unwrap();
-    for delivery in picked {
+    for delivery in matching {
         delivery.ack().await.unwrap();
     }
     assert_quiet(&mut consumer).await;
 }
 
-pub(crate) async fn what_was_picked_and_not_settled_goes_back(fixture: &Fixture) {
+pub(crate) async fn a_matching_message_that_is_not_settled_goes_back(fixture: &Fixture) {
     fixture.broker.publish(messages(&jobs(), 10)).await.unwrap();
     wait_ready(&fixture.broker, &jobs(), 10).await;
     drop(all(every_third(&fixture.broker)).await);
@@ -86,10 +86,10 @@ pub(crate) async fn a_crash_in_the_middle_loses_none(fixture: &Fixture) {
     fixture.broker.publish(messages(&jobs(), 600)).await.unwrap();
     wait_ready(&fixture.broker, &jobs(), 600).await;
     let other = fixture.another().await;
-    let mut sift = every_third(&other);
-    let held = sift.next().await.unwrap().unwrap();
+    let mut filter = every_third(&other);
+    let held = filter.next().await.unwrap().unwrap();
     other.crash().await;
-    drop((held, sift));
+    drop((held, filter));
     let mut consumer = consume(&fixture.broker, &jobs(), 100).await;
     let mut seen = BTreeSet::new();
     // A message may be there twice: it went back, and its ack was lost with the process.
@@ -99,7 +99,7 @@ pub(crate) async fn a_crash_in_the_middle_loses_none(fixture: &Fixture) {
     assert_eq!(seen, ids(600).into_iter().collect());
 }
 
-pub(crate) async fn workers_go_on_meanwhile_and_each_message_is_had_once(fixture: &Fixture) {
+pub(crate) async fn each_message_is_delivered_once_while_workers_go_on(fixture: &Fixture) {
     const COUNT: usize = 2_000;
     fixture.broker.publish(messages(&jobs(), COUNT)).await.unwrap();
     wait_ready(&fixture.broker, &jobs(), COUNT as u64).await;
@@ -116,27 +116,27 @@ pub(crate) async fn workers_go_on_meanwhile_and_each_message_is_had_once(fixture
         }
         done
     };
-    let sifter = async {
-        let mut picked = Vec::new();
+    let filtering = async {
+        let mut matching = Vec::new();
         for _ in 0..3 {
-            let mut sift = every_third(&fixture.broker);
-            while let Some(some) = sift.next().await.unwrap() {
+            let mut filter = every_third(&fixture.broker);
+            while let Some(some) = filter.next().await.unwrap() {
                 for delivery in some {
-                    picked.push(delivery.message.headers.message_id.clone());
+                    matching.push(delivery.message.headers.message_id.clone());
                     delivery.ack().await.unwrap();
                 }
             }
         }
-        picked
+        matching
     };
-    let (done, picked) = tokio::join!(worker, sifter);
+    let (done, matching) = tokio::join!(worker, filtering);
     assert!(
-        !picked.is_empty() && done.len() >= COUNT * 2 / 3,
+        !matching.is_empty() && done.len() >= COUNT * 2 / 3,
         "{} done, {} picked",
         done.len(),
-        picked.len()
+        matching.len()
     );
-    assert_eq!(sorted([done, picked].concat()), sorted(ids(COUNT)));
+    assert_eq!(sorted([done, matching].concat()), sorted(ids(COUNT)));
 }
 
 /// On the local file alone: what is parked is reached, and stays parked when it is not picked.
@@ -148,10 +148,10 @@ async fn on_the_local_file_what_is_parked_is_looked_at_too() {
         for delivery in take(&mut consumer, 4).await {
             delivery.retry(Some(RUNGS[2]), Cause::new(CauseClass::Gone, "later")).await.unwrap();
         }
-        let picked = all(every_third(&fixture.broker)).await;
-        assert_eq!(ids_of(&picked), ["m0", "m3"]);
+        let matching = all(every_third(&fixture.broker)).await;
+        assert_eq!(ids_of(&matching), ["m0", "m3"]);
         assert_eq!(fixture.broker.depth(&jobs()).await.unwrap().delayed, Some(2));
-        for delivery in picked {
+        for delivery in matching {
             delivery.ack().await.unwrap();
         }
         assert_eq!(sorted(drain(&mut consumer, 2).await), ["m1", "m2"]);
@@ -160,7 +160,7 @@ async fn on_the_local_file_what_is_parked_is_looked_at_too() {
 }
 
 /// Parked messages of a queue, wherever the broker keeps them.
-pub(crate) async fn what_is_parked_comes_out_and_the_rest_comes_back_in_time(fixture: &Fixture) {
+pub(crate) async fn delayed_messages_come_out_and_the_rest_comes_back_in_time(fixture: &Fixture) {
     fixture.broker.publish(messages(&jobs(), 9)).await.unwrap();
     let mut consumer = consume(&fixture.broker, &jobs(), 9).await;
     let mut taken = 0;
@@ -172,16 +172,16 @@ pub(crate) async fn what_is_parked_comes_out_and_the_rest_comes_back_in_time(fix
     }
     let parked_at = Instant::now();
     let third = |message: &Message| number(message).is_multiple_of(3);
-    let mut picked = all(fixture.broker.sift(jobs(), third)).await;
-    picked.extend(all(fixture.broker.sift_parked(third)).await);
-    let mut numbers: Vec<usize> = picked.iter().map(|delivery| number(&delivery.message)).collect();
+    let mut matching = all(fixture.broker.filter(jobs(), third)).await;
+    matching.extend(all(fixture.broker.filter_delayed(third)).await);
+    let mut numbers: Vec<usize> = matching.iter().map(|delivery| number(&delivery.message)).collect();
     numbers.sort_unstable();
     assert_eq!(numbers, [0, 3, 6]);
     assert!(
-        picked.iter().all(|delivery| delivery.message.queue == jobs()),
+        matching.iter().all(|delivery| delivery.message.queue == jobs()),
         "each names the queue it came from"
     );
-    for delivery in picked {
+    for delivery in matching {
         delivery.ack().await.unwrap();
     }
     let mut back = drain(&mut consumer, 6).await;

@@ -1,4 +1,4 @@
-//! The task behind a consumer: takes deliveries from the broker and puts them on the shelf, over one channel as
+//! The task behind a consumer: moves deliveries from the broker to the buffer, over one channel as
 //! long as that lives, and over the next when it is lost.
 
 use std::pin::Pin;
@@ -13,9 +13,9 @@ use messages::Queue;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
+use super::ack_channel::AckChannel;
+use super::buffer::{DeliveryBuffer, Ended};
 use super::lease::Lease;
-use super::line::Line;
-use super::shelf::{Ended, Shelf};
 use super::{Inner, fault, link, names, wire};
 use crate::broker::{Lease as AnyLease, Subscription};
 use crate::{BrokerError, Delivery, clock};
@@ -28,29 +28,29 @@ const LONG_ENOUGH: Duration = Duration::from_secs(10);
 type Arrivals =
     SelectAll<Pin<Box<dyn Stream<Item = (usize, Option<lapin::Result<lapin::message::Delivery>>)> + Send>>>;
 
-/// What takes deliveries in.
-pub(super) struct Intake {
+/// Moves deliveries from the broker to the buffer.
+pub(super) struct Subscriber {
     pub(super) inner: Arc<Inner>,
     pub(super) lanes: Arc<[Subscription]>,
-    pub(super) shelf: Arc<Shelf>,
+    pub(super) buffer: Arc<DeliveryBuffer>,
     pub(super) stop: CancellationToken,
 }
 
 /// One life of a channel.
 struct Session {
-    line: Arc<Line>,
+    ack_channel: Arc<AckChannel>,
     tags: Vec<ShortString>,
     arrivals: Arrivals,
 }
 
 enum Over {
-    /// Asked to stop, or what is on the shelf has been there for too long.
+    /// Stopped, or a delivery has been in the buffer for too long.
     Paused,
     Lost(String),
 }
 
-impl Intake {
-    /// Runs until stopped, idle or refused; hands back what nobody took.
+impl Subscriber {
+    /// Runs until stopped, idle or refused; requeues deliveries that no worker took.
     pub(super) async fn run(self) {
         let mut pauses = link::pauses();
         let ended = loop {
@@ -67,14 +67,14 @@ impl Intake {
             }
             self.inner.consuming.pause(&mut pauses).await;
         };
-        self.shelf.end(ended);
+        self.buffer.end(ended);
     }
 
     async fn session(&self) -> Result<Over, BrokerError> {
         let opening = self.inner.consuming.insist(None, || self.open());
         let Some(opened) = self.stop.run_until_cancelled(opening).await else { return Ok(Over::Paused) };
         let mut session = opened?;
-        self.shelf.open();
+        self.buffer.open();
         let over = self.fill(&mut session).await;
         self.wind_down(session).await;
         Ok(over)
@@ -97,8 +97,8 @@ impl Intake {
                 arrivals.push(arriving);
             }
         }
-        let line = Arc::new(Line::new(channel, self.inner.tasks.clone()));
-        Ok(Session { line, tags, arrivals })
+        let ack_channel = Arc::new(AckChannel::new(channel, self.inner.tasks.clone()));
+        Ok(Session { ack_channel, tags, arrivals })
     }
 
     async fn subscribe(
@@ -118,19 +118,19 @@ impl Intake {
     }
 
     async fn fill(&self, session: &mut Session) -> Over {
-        let limit = self.inner.shelf_life;
+        let limit = self.inner.buffer_life;
         let mut look = tokio::time::interval(limit / 10);
         loop {
             tokio::select! {
                 biased;
                 () = self.stop.cancelled() => return Over::Paused,
                 _ = look.tick() => {
-                    if self.shelf.longest_wait() >= limit {
+                    if self.buffer.longest_wait() >= limit {
                         return Over::Paused;
                     }
                 }
                 arrival = session.arrivals.next() => match arrival {
-                    Some((lane, Some(Ok(delivery)))) => self.put(&session.line, lane, delivery),
+                    Some((lane, Some(Ok(delivery)))) => self.put(&session.ack_channel, lane, delivery),
                     Some((_, Some(Err(error)))) => return Over::Lost(error.to_string()),
                     Some((lane, None)) => {
                         return Over::Lost(format!("it sends no more of {}", self.lanes[lane].queue));
@@ -141,32 +141,41 @@ impl Intake {
         }
     }
 
-    fn put(&self, line: &Arc<Line>, lane: usize, delivery: lapin::message::Delivery) {
-        self.shelf.put(lane, self.delivery(line, lane, delivery));
+    fn put(&self, ack_channel: &Arc<AckChannel>, lane: usize, delivery: lapin::message::Delivery) {
+        self.buffer.put(lane, self.delivery(ack_channel, lane, delivery));
     }
 
-    fn delivery(&self, line: &Arc<Line>, lane: usize, delivery: lapin::message::Delivery) -> Delivery {
+    fn delivery(
+        &self,
+        ack_channel: &Arc<AckChannel>,
+        lane: usize,
+        delivery: lapin::message::Delivery,
+    ) -> Delivery {
         let queue = &self.lanes[lane].queue;
         let tag = delivery.delivery_tag;
         let parcel = wire::read(&delivery.properties, delivery.data, queue, &self.inner.names, clock::now());
         let (message, crashes) = (parcel.message.clone(), parcel.crashes);
-        let lease = Lease::new(Arc::clone(&self.inner), tag, Arc::clone(line), parcel);
+        let lease = Lease::new(Arc::clone(&self.inner), tag, Arc::clone(ack_channel), parcel);
         Delivery::new(message, crashes, AnyLease::Amqp(lease), self.inner.ladder.clone())
     }
 
-    /// Stops the deliveries, and hands back what is on the shelf and on the way. The channel lives on as long as
-    /// somebody holds a lease of it. A delivery that crosses the cancel-ok is dropped by the library: the broker
+    /// Cancels the consumers and requeues what is in the buffer and in flight. The channel stays open as long as a
+    /// lease of it exists. A delivery that crosses the cancel-ok is dropped by the library: the broker
     /// gives it to others when the channel closes, and counts it.
     async fn wind_down(&self, mut session: Session) {
-        if session.line.is_open() {
+        if session.ack_channel.is_open() {
             for tag in &session.tags {
                 // A channel lost meanwhile has nothing to cancel.
-                let _ = session.line.channel().basic_cancel(tag.clone(), BasicCancelOptions::default()).await;
+                let _ = session
+                    .ack_channel
+                    .channel()
+                    .basic_cancel(tag.clone(), BasicCancelOptions::default())
+                    .await;
             }
             let late = async {
                 while let Some((lane, arrival)) = session.arrivals.next().await {
                     if let Some(Ok(delivery)) = arrival {
-                        self.put(&session.line, lane, delivery);
+                        self.put(&session.ack_channel, lane, delivery);
                     }
                 }
             };
@@ -174,10 +183,10 @@ impl Intake {
                 debug!("the broker did not confirm the end of a consumer");
             }
         }
-        let waiting = self.shelf.clear().into_iter().filter_map(|delivery| match delivery.lease {
+        let waiting = self.buffer.clear().into_iter().filter_map(|delivery| match delivery.lease {
             AnyLease::Amqp(lease) => Some(lease.give_up()),
             AnyLease::Local(_) => None,
         });
-        self.inner.hand_back(waiting.collect()).await;
+        self.inner.requeue(waiting.collect()).await;
     }
 }

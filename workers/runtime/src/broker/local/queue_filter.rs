@@ -1,9 +1,9 @@
-//! Looking through a queue of the file: a walk along the rows, in which nothing is moved.
+//! Filters a queue of the file: one pass over the rows, which moves nothing.
 
 use messages::Queue;
 
 use super::{Local, rows};
-use crate::broker::sift::Picks;
+use crate::broker::queue_filter::Predicate;
 use crate::{BrokerError, Delivery};
 
 /// Rows looked at in one transaction: writers have their turn in between.
@@ -11,21 +11,21 @@ const SOME: usize = 500;
 
 /// A walk along the rows of a queue.
 #[derive(Debug)]
-pub(in crate::broker) struct Sift {
+pub(in crate::broker) struct LocalFilter {
     local: Local,
     queue: Queue,
-    picks: Picks,
+    predicate: Predicate,
     /// The last row looked at, and the last to look at; `None` before the first look.
     span: Option<(i64, i64)>,
 }
 
 impl Local {
-    pub(in crate::broker) fn sift(&self, queue: Queue, picks: Picks) -> Sift {
-        Sift { local: self.clone(), queue, picks, span: None }
+    pub(in crate::broker) fn filter(&self, queue: Queue, predicate: Predicate) -> LocalFilter {
+        LocalFilter { local: self.clone(), queue, predicate, span: None }
     }
 }
 
-impl Sift {
+impl LocalFilter {
     pub(in crate::broker) async fn next(&mut self) -> Result<Option<Vec<Delivery>>, BrokerError> {
         loop {
             let writer = &self.local.inner.writer;
@@ -38,18 +38,20 @@ impl Sift {
             if at >= end {
                 return Ok(None);
             }
-            let (queue, picks, owner) = (self.queue.clone(), self.picks.clone(), self.local.inner.owner.id);
+            let (queue, predicate, owner) =
+                (self.queue.clone(), self.predicate.clone(), self.local.inner.owner.id);
             let local = self.local.clone();
-            let (looked_at, picked) = writer
+            let (looked_at, matching) = writer
                 .call(move |connection| {
-                    let picks = |message: &crate::Message| picks.picks(message);
-                    let (last, picked) = rows::pick(connection, &queue, owner, (at, end), SOME, picks)?;
-                    Ok((last, picked.into_iter().map(|row| local.delivery(row)).collect::<Vec<_>>()))
+                    let predicate = |message: &crate::Message| predicate.matches(message);
+                    let (last, matching) =
+                        rows::select(connection, &queue, owner, (at, end), SOME, predicate)?;
+                    Ok((last, matching.into_iter().map(|row| local.delivery(row)).collect::<Vec<_>>()))
                 })
                 .await?;
             self.span = Some((looked_at.unwrap_or(end), end));
-            if !picked.is_empty() {
-                return Ok(Some(picked));
+            if !matching.is_empty() {
+                return Ok(Some(matching));
             }
         }
     }

@@ -1,6 +1,5 @@
-//! Looking without making anything: at queues that may not be there, and at what the leader of a name has kept. That
-//! state itself is not touched: to look is to take and to put back, and that is not done to the only copy. What is
-//! looked at is a second one, which nobody would miss.
+//! Reads without declaring anything: queues that may not exist, and the persisted state of a leader. To peek is to take and
+//! to put back, so this reads a copy of the state, never the state itself.
 
 use std::time::Duration;
 
@@ -11,13 +10,13 @@ use messages::Queue;
 use super::{Amqp, Inner, fault, names};
 use crate::BrokerError;
 
-/// The copy is away while somebody else looks at it.
+/// The copy is absent while another process reads it.
 const TRIES: u32 = 5;
 const PAUSE: Duration = Duration::from_millis(40);
 
 impl Inner {
-    /// A queue as it stands; `None` where there is none of that name.
-    pub(super) async fn look_if_there(&self, queue: &Queue) -> Result<Option<lapin::Queue>, BrokerError> {
+    /// Returns a queue's counts; `None` if there is no queue of that name.
+    pub(super) async fn peek_queue(&self, queue: &Queue) -> Result<Option<lapin::Queue>, BrokerError> {
         let Some(name) = self.names.physical(queue) else { return Ok(None) };
         let channel = self.channel().await?;
         let passive = QueueDeclareOptions { passive: true, ..Default::default() };
@@ -36,26 +35,26 @@ impl Amqp {
             inner.ladder.rungs.iter().map(|rung| inner.names.logical(inner.names.rung(*rung).as_str()));
         let returned = queues.iter().filter_map(names::returned);
         for queue in queues.iter().cloned().chain(returned).chain(rungs) {
-            if inner.look_if_there(&queue).await?.is_some_and(|found| found.message_count() > 0) {
+            if inner.peek_queue(&queue).await?.is_some_and(|found| found.message_count() > 0) {
                 return Ok(true);
             }
         }
         Ok(false)
     }
 
-    pub(in crate::broker) async fn look(&self, name: &str) -> Result<Option<Vec<u8>>, BrokerError> {
-        let queue = self.inner.names.shown(name)?;
+    pub(in crate::broker) async fn peek(&self, name: &str) -> Result<Option<Vec<u8>>, BrokerError> {
+        let queue = self.inner.names.state_copy(name)?;
         let channel = self.inner.channel().await?;
         for attempt in 1..=TRIES {
             let got = match channel.basic_get(queue.clone(), BasicGetOptions::default()).await {
                 Ok(got) => got,
-                // Nobody has ever led it.
+                // There was never a leader.
                 Err(error) if fault::is_missing(&error) => return Ok(None),
                 Err(error) => return Err(fault::of(&error)),
             };
             if let Some(message) = got {
-                let back = message.acker.reject(BasicRejectOptions { requeue: true }).await;
-                back.map_err(|error| fault::of(&error))?;
+                let requeued = message.acker.reject(BasicRejectOptions { requeue: true }).await;
+                requeued.map_err(|error| fault::of(&error))?;
                 return Ok(Some(message.delivery.data));
             }
             if attempt < TRIES {

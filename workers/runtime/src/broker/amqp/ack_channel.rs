@@ -1,4 +1,4 @@
-//! A channel that deliveries came by, kept open for a moment after its last use.
+//! A channel for acks of its deliveries, kept open for a moment after its last use.
 //!
 //! The broker takes acks in, and passes them to the queue a few at a time. A channel closed right after a burst of
 //! acks loses the last of them, and their messages are delivered again.
@@ -15,13 +15,13 @@ use tokio_util::task::TaskTracker;
 const SETTLING: Duration = Duration::from_millis(500);
 
 /// A channel for deliveries.
-pub(super) struct Line {
+pub(super) struct AckChannel {
     channel: Channel,
     tasks: TaskTracker,
     settled: Mutex<Option<Instant>>,
 }
 
-impl Line {
+impl AckChannel {
     /// `tasks` is waited for before the connection is closed.
     pub(super) fn new(channel: Channel, tasks: TaskTracker) -> Self {
         Self { channel, tasks, settled: Mutex::default() }
@@ -40,8 +40,8 @@ impl Line {
         self.channel.basic_ack(tag, BasicAckOptions::default()).await
     }
 
-    /// Gives a delivery back to the broker, which counts it as a crash.
-    pub(super) async fn give_back(&self, tag: u64) -> lapin::Result<()> {
+    /// Returns a delivery to the broker, which counts it as a crash.
+    pub(super) async fn nack(&self, tag: u64) -> lapin::Result<()> {
         self.note();
         self.channel.basic_nack(tag, BasicNackOptions { requeue: true, multiple: false }).await
     }
@@ -51,7 +51,7 @@ impl Line {
     }
 }
 
-impl Drop for Line {
+impl Drop for AckChannel {
     fn drop(&mut self) {
         let settled = *self.settled.lock().unwrap_or_else(PoisonError::into_inner);
         let rest = settled.and_then(|settled| SETTLING.checked_sub(settled.elapsed()));

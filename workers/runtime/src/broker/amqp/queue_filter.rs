@@ -1,7 +1,7 @@
-//! Looking through a queue of the broker: once round it, a bounded number of messages at a time.
+//! Filters a queue of the broker by rotating it once, a bounded number of messages at a time.
 //!
-//! AMQP shows a message only to whoever takes it. So each round takes as many as it may hold, stops taking, publishes
-//! what is not picked behind all else, and acks it: at any moment a message is queued, held here, or both.
+//! AMQP shows a message only to its consumer. So each round takes as many as it may hold, stops taking, publishes what
+//! does not match behind all else, and acks it: at any moment a message is queued, held here, or both.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -12,11 +12,11 @@ use lapin::options::{BasicCancelOptions, BasicConsumeOptions, BasicQosOptions};
 use lapin::types::{FieldTable, ShortString};
 use messages::Queue;
 
+use super::ack_channel::AckChannel;
 use super::lease::Lease;
-use super::line::Line;
 use super::{Amqp, Inner, fault, missing_or, unknown, wire};
 use crate::broker::Lease as AnyLease;
-use crate::broker::sift::Picks;
+use crate::broker::queue_filter::Predicate;
 use crate::{BrokerError, Delivery, clock};
 
 /// Messages taken in one round.
@@ -26,12 +26,12 @@ const IDLE: Duration = Duration::from_millis(500);
 /// Messages that are remembered in order to notice that the round is full.
 const REMEMBERED: usize = 1_000;
 
-/// One way round a queue.
+/// One rotation of a queue.
 #[derive(Debug)]
-pub(in crate::broker) struct Sift {
+pub(in crate::broker) struct RotatingFilter {
     inner: Arc<Inner>,
     queue: Queue,
-    picks: Picks,
+    predicate: Predicate,
     /// Messages still to be looked at, at most; `None` before the first look.
     left: Option<u64>,
     /// The first that went back: to meet one of them again is to be round.
@@ -39,12 +39,12 @@ pub(in crate::broker) struct Sift {
 }
 
 impl Amqp {
-    pub(in crate::broker) fn sift(&self, queue: Queue, picks: Picks) -> Sift {
-        Sift { inner: Arc::clone(&self.inner), queue, picks, left: None, first: HashSet::new() }
+    pub(in crate::broker) fn filter(&self, queue: Queue, predicate: Predicate) -> RotatingFilter {
+        RotatingFilter { inner: Arc::clone(&self.inner), queue, predicate, left: None, first: HashSet::new() }
     }
 }
 
-impl Sift {
+impl RotatingFilter {
     pub(in crate::broker) async fn next(&mut self) -> Result<Option<Vec<Delivery>>, BrokerError> {
         loop {
             let left = match self.left {
@@ -62,23 +62,23 @@ impl Sift {
             if round.is_empty() {
                 return Ok(None);
             }
-            let (picked, rest): (Vec<_>, Vec<_>) =
-                round.into_iter().partition(|delivery| self.picks.picks(&delivery.message));
-            self.hand_back(rest).await;
-            if !picked.is_empty() {
-                return Ok(Some(picked));
+            let (matching, rest): (Vec<_>, Vec<_>) =
+                round.into_iter().partition(|delivery| self.predicate.matches(&delivery.message));
+            self.requeue(rest).await;
+            if !matching.is_empty() {
+                return Ok(Some(matching));
             }
         }
     }
 
-    async fn hand_back(&mut self, rest: Vec<Delivery>) {
+    async fn requeue(&mut self, rest: Vec<Delivery>) {
         let room = REMEMBERED.saturating_sub(self.first.len());
         self.first.extend(rest.iter().take(room).map(|delivery| id_of(delivery).to_owned()));
         let held = rest.into_iter().filter_map(|delivery| match delivery.lease {
             AnyLease::Amqp(lease) => Some(lease.give_up()),
             AnyLease::Local(_) => None,
         });
-        self.inner.hand_back(held.collect()).await;
+        self.inner.requeue(held.collect()).await;
     }
 
     /// Takes up to `wanted` messages and no more: as many as the broker sends without an ack.
@@ -90,19 +90,19 @@ impl Sift {
         let consumer =
             channel.basic_consume(name, ShortString::default(), options, FieldTable::default()).await;
         let mut consumer = consumer.map_err(|error| missing_or(&self.queue, &error))?;
-        let line = Arc::new(Line::new(channel, self.inner.tasks.clone()));
+        let ack_channel = Arc::new(AckChannel::new(channel, self.inner.tasks.clone()));
         let mut round = Vec::with_capacity(wanted.into());
         let mut cancelled = false;
         while round.len() < usize::from(wanted) {
             match tokio::time::timeout(IDLE, consumer.next()).await {
-                Ok(Some(Ok(delivery))) => round.push(self.delivery(&line, delivery)),
+                Ok(Some(Ok(delivery))) => round.push(self.delivery(&ack_channel, delivery)),
                 Ok(Some(Err(error))) => return Err(fault::of(&error)),
                 Ok(None) => break,
                 // What crosses the cancel still arrives, then the stream ends.
                 Err(_) if !cancelled => {
                     cancelled = true;
                     let tag = consumer.tag();
-                    let told = line.channel().basic_cancel(tag, BasicCancelOptions::default()).await;
+                    let told = ack_channel.channel().basic_cancel(tag, BasicCancelOptions::default()).await;
                     told.map_err(|error| fault::of(&error))?;
                 }
                 Err(_) => break,
@@ -110,17 +110,17 @@ impl Sift {
         }
         if !cancelled {
             let tag = consumer.tag();
-            let told = line.channel().basic_cancel(tag, BasicCancelOptions::default()).await;
+            let told = ack_channel.channel().basic_cancel(tag, BasicCancelOptions::default()).await;
             told.map_err(|error| fault::of(&error))?;
         }
         Ok(round)
     }
 
-    fn delivery(&self, line: &Arc<Line>, delivery: lapin::message::Delivery) -> Delivery {
+    fn delivery(&self, ack_channel: &Arc<AckChannel>, delivery: lapin::message::Delivery) -> Delivery {
         let (tag, names) = (delivery.delivery_tag, &self.inner.names);
         let parcel = wire::read(&delivery.properties, delivery.data, &self.queue, names, clock::now());
         let (message, crashes) = (parcel.message.clone(), parcel.crashes);
-        let lease = Lease::new(Arc::clone(&self.inner), tag, Arc::clone(line), parcel);
+        let lease = Lease::new(Arc::clone(&self.inner), tag, Arc::clone(ack_channel), parcel);
         Delivery::new(message, crashes, AnyLease::Amqp(lease), self.inner.ladder.clone())
     }
 }

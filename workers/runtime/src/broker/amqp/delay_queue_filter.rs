@@ -1,8 +1,8 @@
-//! Looking through the rungs: what is parked for another attempt, of all queues.
+//! Filters the delay queues (rungs): messages of all queues that wait for another attempt.
 //!
 //! A rung is taken as a whole without an ack, since what goes back goes to its old place: RabbitMQ keeps the time that a
 //! message given back has left. One whose time is over meanwhile goes its way when it is given back. Messages are asked
-//! for one by one: parked documents are large, and of one that is not picked no more than its number is kept.
+//! for one by one: parked documents are large, and of one that does not match only its delivery tag is kept.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -11,41 +11,41 @@ use std::time::Duration;
 use lapin::options::BasicGetOptions;
 use tracing::debug;
 
+use super::ack_channel::AckChannel;
 use super::lease::Lease;
-use super::line::Line;
 use super::{Amqp, Inner, fault, missing_or, wire};
 use crate::broker::Lease as AnyLease;
-use crate::broker::sift::Picks;
+use crate::broker::queue_filter::Predicate;
 use crate::{BrokerError, Delivery, clock};
 
 /// Messages handed out at once, about: their receipts are filed before more are looked for.
 const SOME: usize = 500;
 
-/// One look at every rung.
+/// One pass over every rung.
 #[derive(Debug)]
-pub(in crate::broker) struct Parked {
+pub(in crate::broker) struct DelayQueueFilter {
     inner: Arc<Inner>,
-    picks: Picks,
+    predicate: Predicate,
     rungs: VecDeque<Duration>,
 }
 
 impl Amqp {
-    pub(in crate::broker) fn sift_parked(&self, picks: Picks) -> Parked {
+    pub(in crate::broker) fn filter_delayed(&self, predicate: Predicate) -> DelayQueueFilter {
         let rungs = self.inner.ladder.rungs.iter().copied().collect();
-        Parked { inner: Arc::clone(&self.inner), picks, rungs }
+        DelayQueueFilter { inner: Arc::clone(&self.inner), predicate, rungs }
     }
 }
 
-impl Parked {
-    /// What is picked of the next rung that holds any of it, or some of that.
+impl DelayQueueFilter {
+    /// Returns the matching messages of the next rung that holds any, or a part of them.
     pub(in crate::broker) async fn next(&mut self) -> Result<Option<Vec<Delivery>>, BrokerError> {
         while let Some(rung) = self.rungs.pop_front() {
-            let picked = self.rung(rung).await?;
-            if picked.len() == SOME {
+            let matching = self.rung(rung).await?;
+            if matching.len() == SOME {
                 self.rungs.push_front(rung);
             }
-            if !picked.is_empty() {
-                return Ok(Some(picked));
+            if !matching.is_empty() {
+                return Ok(Some(matching));
             }
         }
         Ok(None)
@@ -58,37 +58,41 @@ impl Parked {
         if wanted == 0 {
             return Ok(Vec::new());
         }
-        let line = Arc::new(Line::new(inner.consuming.channel().await?, inner.tasks.clone()));
-        let (mut picked, mut rest) = (Vec::new(), Vec::new());
+        let ack_channel = Arc::new(AckChannel::new(inner.consuming.channel().await?, inner.tasks.clone()));
+        let (mut matching, mut rest) = (Vec::new(), Vec::new());
         for _ in 0..wanted {
-            if picked.len() == SOME {
+            if matching.len() == SOME {
                 break;
             }
-            let taken = line.channel().basic_get(physical.clone(), BasicGetOptions::default()).await;
+            let taken = ack_channel.channel().basic_get(physical.clone(), BasicGetOptions::default()).await;
             let Some(taken) = taken.map_err(|error| missing_or(&logical, &error))? else { break };
-            match self.pick(&line, taken.delivery) {
-                Ok(delivery) => picked.push(delivery),
+            match self.select(&ack_channel, taken.delivery) {
+                Ok(delivery) => matching.push(delivery),
                 Err(tag) => rest.push(tag),
             }
         }
-        debug!(picked = picked.len(), rest = rest.len(), "looked through the rung {logical}");
+        debug!(matching = matching.len(), rest = rest.len(), "looked through the rung {logical}");
         for tag in rest {
-            line.give_back(tag).await.map_err(|error| fault::of(&error))?;
+            ack_channel.nack(tag).await.map_err(|error| fault::of(&error))?;
         }
-        Ok(picked)
+        Ok(matching)
     }
 
-    /// The delivery, if it is picked; else only what is needed to give it back.
-    fn pick(&self, line: &Arc<Line>, delivery: lapin::message::Delivery) -> Result<Delivery, u64> {
+    /// Returns the delivery, if it matches; else its tag.
+    fn select(
+        &self,
+        ack_channel: &Arc<AckChannel>,
+        delivery: lapin::message::Delivery,
+    ) -> Result<Delivery, u64> {
         let (tag, names) = (delivery.delivery_tag, &self.inner.names);
         // A rung leaves the routing key as it is: the queue a message came from.
         let origin = names.logical(delivery.routing_key.as_str());
         let parcel = wire::read(&delivery.properties, delivery.data, &origin, names, clock::now());
-        if !self.picks.picks(&parcel.message) {
+        if !self.predicate.matches(&parcel.message) {
             return Err(tag);
         }
         let (message, crashes) = (parcel.message.clone(), parcel.crashes);
-        let lease = Lease::new(Arc::clone(&self.inner), tag, Arc::clone(line), parcel);
+        let lease = Lease::new(Arc::clone(&self.inner), tag, Arc::clone(ack_channel), parcel);
         Ok(Delivery::new(message, crashes, AnyLease::Amqp(lease), self.inner.ladder.clone()))
     }
 }

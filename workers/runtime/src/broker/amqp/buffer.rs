@@ -1,4 +1,4 @@
-//! Where deliveries wait between the broker and the worker: one row per lane, bounded by the lane's prefetch.
+//! Buffers deliveries between the broker and the worker: one queue per lane, bounded by the lane's prefetch.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -21,7 +21,7 @@ pub(super) enum Ended {
     Failed(BrokerError),
 }
 
-/// What a look at the shelf found.
+/// The content of the buffer, as found.
 #[derive(Debug)]
 pub(super) enum Found {
     /// These, the most urgent first.
@@ -33,38 +33,38 @@ pub(super) enum Found {
 }
 
 #[derive(Debug)]
-struct Rows {
+struct BufferState {
     lanes: Vec<VecDeque<(Instant, Delivery)>>,
     opened: Option<Instant>,
     ended: Option<Ended>,
 }
 
-/// The shelf: filled by one task, emptied by another.
+/// The buffer: filled by one task, emptied by another.
 #[derive(Debug)]
-pub(super) struct Shelf {
-    rows: Mutex<Rows>,
+pub(super) struct DeliveryBuffer {
+    state: Mutex<BufferState>,
     changed: Notify,
 }
 
-impl Shelf {
+impl DeliveryBuffer {
     pub(super) fn new(lanes: usize) -> Self {
         let lanes = std::iter::repeat_with(VecDeque::new).take(lanes).collect();
-        Self { rows: Mutex::new(Rows { lanes, opened: None, ended: None }), changed: Notify::new() }
+        Self { state: Mutex::new(BufferState { lanes, opened: None, ended: None }), changed: Notify::new() }
     }
 
     /// All lanes are being filled from now on.
     pub(super) fn open(&self) {
-        self.rows().opened = Some(Instant::now());
+        self.state().opened = Some(Instant::now());
         self.changed.notify_one();
     }
 
     pub(super) fn put(&self, lane: usize, delivery: Delivery) {
-        self.rows().lanes[lane].push_back((Instant::now(), delivery));
+        self.state().lanes[lane].push_back((Instant::now(), delivery));
         self.changed.notify_one();
     }
 
     pub(super) fn end(&self, ended: Ended) {
-        self.rows().ended = Some(ended);
+        self.state().ended = Some(ended);
         self.changed.notify_one();
     }
 
@@ -75,38 +75,43 @@ impl Shelf {
 
     /// Takes up to `max` in the order of turn number `turn`.
     pub(super) fn take(&self, turn: u64, max: usize, of: Lanes) -> Found {
-        let mut rows = self.rows();
-        if let Some(ended) = rows.ended.take() {
+        let mut state = self.state();
+        if let Some(ended) = state.ended.take() {
             return Found::End(ended);
         }
-        let Some(opened) = rows.opened else { return Found::Nothing(None) };
-        if rows.lanes.first().is_some_and(VecDeque::is_empty) && opened.elapsed() < SETTLING {
+        let Some(opened) = state.opened else { return Found::Nothing(None) };
+        if state.lanes.first().is_some_and(VecDeque::is_empty) && opened.elapsed() < SETTLING {
             return Found::Nothing(Some(SETTLING.saturating_sub(opened.elapsed())));
         }
         let mut taken = Vec::new();
-        for lane in lanes::order(turn, of.of(rows.lanes.len())) {
-            let row = &mut rows.lanes[lane];
-            let count = row.len().min(max - taken.len());
-            taken.extend(row.drain(..count).map(|(_, delivery)| delivery));
+        for lane in lanes::order(turn, of.of(state.lanes.len())) {
+            let lane_queue = &mut state.lanes[lane];
+            let count = lane_queue.len().min(max - taken.len());
+            taken.extend(lane_queue.drain(..count).map(|(_, delivery)| delivery));
         }
         if taken.is_empty() { Found::Nothing(None) } else { Found::Some(taken) }
     }
 
-    /// Empties the shelf; lane by lane, oldest first.
+    /// Empties the buffer; lane by lane, oldest first.
     pub(super) fn clear(&self) -> Vec<Delivery> {
-        let mut rows = self.rows();
-        rows.opened = None;
-        rows.lanes.iter_mut().flat_map(|row| row.drain(..)).map(|(_, delivery)| delivery).collect()
+        let mut state = self.state();
+        state.opened = None;
+        state
+            .lanes
+            .iter_mut()
+            .flat_map(|lane_queue| lane_queue.drain(..))
+            .map(|(_, delivery)| delivery)
+            .collect()
     }
 
     /// How long the oldest delivery has been waiting.
     pub(super) fn longest_wait(&self) -> Duration {
-        let rows = self.rows();
-        let oldest = rows.lanes.iter().filter_map(VecDeque::front).map(|(arrived, _)| *arrived).min();
+        let state = self.state();
+        let oldest = state.lanes.iter().filter_map(VecDeque::front).map(|(arrived, _)| *arrived).min();
         oldest.map(|arrived| arrived.elapsed()).unwrap_or_default()
     }
 
-    fn rows(&self) -> MutexGuard<'_, Rows> {
-        self.rows.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, BufferState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
