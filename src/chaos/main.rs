@@ -5,13 +5,13 @@
 #![expect(clippy::print_stdout, reason = "a harness prints what it does and finds")]
 
 mod balancer;
-mod blow;
 mod cancelled;
+mod fault;
 mod fleet;
 mod holdings;
 mod leader;
 mod lectures;
-mod left;
+mod leftovers;
 mod meddling;
 mod poison;
 mod refused;
@@ -25,7 +25,7 @@ use std::time::Duration;
 use rand::SeedableRng as _;
 use rand::rngs::SmallRng;
 
-use crate::blow::Blow;
+use crate::fault::Fault;
 use crate::fleet::Fleet;
 use crate::site::Site;
 use crate::storm::Storm;
@@ -50,8 +50,8 @@ async fn main() -> ExitCode {
     let also = words.iter().position(|word| word == "--also").and_then(|at| words.get(at + 1));
     let also = also.map_or("", String::as_str);
     let is_named = |name: &str| also.split(',').any(|word| word == name || word == "all");
-    let asked_for = Blow::ALSO.into_iter().filter(|(name, _)| is_named(name)).map(|(_, blow)| blow);
-    let due = Blow::DUE.into_iter().chain(asked_for).collect();
+    let asked_for = Fault::ALSO.into_iter().filter(|(name, _)| is_named(name)).map(|(_, fault)| fault);
+    let due = Fault::DUE.into_iter().chain(asked_for).collect();
     println!(
         "chaos: seed {seed}, {seconds} s; again by: docker/chaos.sh --seconds {seconds} --seed {seed} --rabbitmq {rabbitmq} --also {also:?}"
     );
@@ -63,9 +63,9 @@ async fn main() -> ExitCode {
 }
 
 /// One storm and the calm after it; true when nothing was lost, doubled or over quota.
-async fn run(seed: u64, length: Duration, rabbitmq: u64, due: Vec<Blow>) -> bool {
+async fn run(seed: u64, length: Duration, rabbitmq: u64, due: Vec<Fault>) -> bool {
     let mut rng = SmallRng::seed_from_u64(seed);
-    let site = Site::new(seed, length, rabbitmq, due.contains(&Blow::Document)).await;
+    let site = Site::new(seed, length, rabbitmq, due.contains(&Fault::Document)).await;
     let mut fleet = Fleet::new(&site.program);
     site.plan();
     fleet.start_all();
@@ -74,7 +74,7 @@ async fn run(seed: u64, length: Duration, rabbitmq: u64, due: Vec<Blow>) -> bool
     let found = verdict::settle(&site, &mut fleet, aftermath, CALM).await;
     let well = found.print();
     if !well {
-        left::print(&site).await;
+        leftovers::print(&site).await;
     }
     fleet.stop_all(well).await;
     site.clean(well).await;

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use rand::Rng as _;
 use rand::rngs::SmallRng;
 
-use crate::blow::{Blow, Struck};
 use crate::cancelled::Cancelled;
+use crate::fault::{Fault, FaultLog};
 use crate::fleet::Fleet;
 use crate::poison::{self, Poison};
 use crate::site::Site;
@@ -35,7 +35,7 @@ pub(crate) struct Storm<'a> {
     rng: &'a mut SmallRng,
     begin: Instant,
     poison: Vec<Poison>,
-    struck: Struck,
+    fault_log: FaultLog,
     /// Servers on their way down and up again.
     restarting: Vec<(&'static str, Child)>,
     deposing: Option<Deposing>,
@@ -52,23 +52,23 @@ struct Deposing {
 /// What the storm has left behind.
 pub(crate) struct Aftermath {
     pub(crate) poison: Vec<Poison>,
-    pub(crate) struck: Struck,
+    pub(crate) fault_log: FaultLog,
     pub(crate) cancelled: Vec<Cancelled>,
     /// What a command or a worker should have said or done, and did not.
     pub(crate) misjudged: Vec<String>,
 }
 
 impl<'a> Storm<'a> {
-    pub(crate) fn new(site: &'a Site, fleet: &'a mut Fleet, rng: &'a mut SmallRng, due: Vec<Blow>) -> Self {
-        let mut struck = Struck::new(due);
-        site.refused.iter().for_each(|_| struck.count(Blow::Document));
+    pub(crate) fn new(site: &'a Site, fleet: &'a mut Fleet, rng: &'a mut SmallRng, due: Vec<Fault>) -> Self {
+        let mut fault_log = FaultLog::new(due);
+        site.refused.iter().for_each(|_| fault_log.count(Fault::Document));
         Self {
             site,
             fleet,
             rng,
             begin: Instant::now(),
             poison: Vec::new(),
-            struck,
+            fault_log,
             restarting: Vec::new(),
             deposing: None,
             cancelled: Vec::new(),
@@ -87,12 +87,13 @@ impl<'a> Storm<'a> {
                 break;
             }
             let chosen = self.rng.random_range(0..due.len().max(1));
-            let drawn = Blow::drawn(self.rng);
-            let drawn = if drawn == Blow::Clock && !self.struck.is_due(drawn) { Blow::Poison } else { drawn };
-            let blow = due.get(chosen).copied().unwrap_or(drawn);
+            let drawn = Fault::drawn(self.rng);
+            let drawn =
+                if drawn == Fault::Clock && !self.fault_log.is_due(drawn) { Fault::Poison } else { drawn };
+            let fault = due.get(chosen).copied().unwrap_or(drawn);
             // What is due comes late rather than not at all; nothing else does.
-            if (elapsed <= length || !due.is_empty()) && self.strike(blow).await && blow != Blow::Depose {
-                self.struck.count(blow);
+            if (elapsed <= length || !due.is_empty()) && self.strike(fault).await && fault != Fault::Depose {
+                self.fault_log.count(fault);
             }
             let pause = Duration::from_millis(self.rng.random_range(500..3_000));
             self.wait(pause).await;
@@ -101,19 +102,19 @@ impl<'a> Storm<'a> {
             self.wait(Duration::from_millis(200)).await;
         }
         self.site.balancer.be_moody(false);
-        let Self { poison, struck, cancelled, misjudged, .. } = self;
-        Aftermath { poison, struck, cancelled, misjudged }
+        let Self { poison, fault_log, cancelled, misjudged, .. } = self;
+        Aftermath { poison, fault_log, cancelled, misjudged }
     }
 
     /// What is still to be struck.
-    fn due(&self) -> Vec<Blow> {
-        let mut due = self.struck.missing();
-        due.retain(|blow| *blow != Blow::Depose || self.deposing.is_none());
+    fn due(&self) -> Vec<Fault> {
+        let mut due = self.fault_log.missing();
+        due.retain(|fault| *fault != Fault::Depose || self.deposing.is_none());
         due
     }
 
     /// True when it could be struck.
-    async fn strike(&mut self, blow: Blow) -> bool {
+    async fn strike(&mut self, fault: Fault) -> bool {
         let names = self.fleet.running();
         if names.is_empty() {
             return false;
@@ -121,28 +122,28 @@ impl<'a> Storm<'a> {
         let name = names[self.rng.random_range(0..names.len())];
         let seconds = self.rng.random_range(1..8);
         let pause = Duration::from_secs(seconds);
-        match blow {
-            Blow::Kill => {
+        match fault {
+            Fault::Kill => {
                 // Every role has its turn before one has it twice.
-                let spared: Vec<_> = names.iter().filter(|name| self.struck.spared(name)).collect();
+                let spared: Vec<_> = names.iter().filter(|name| self.fault_log.spared(name)).collect();
                 let name = spared.first().map_or(name, |name| **name);
-                self.struck.count_killed(name);
+                self.fault_log.count_killed(name);
                 self.say(&format!("kill -9 {name}, back in {} ms", seconds * 250));
                 self.fleet.kill(name, pause / 4);
                 true
             }
-            Blow::Freeze => {
+            Fault::Freeze => {
                 self.say(&format!("freeze {name} for {seconds} s"));
                 self.fleet.freeze(name, pause);
                 true
             }
-            Blow::Depose => self.depose().await,
-            Blow::RestartBroker => self.restart("stop", self.site.rabbitmq),
-            Blow::CrashBroker => self.restart("crash", self.site.rabbitmq),
-            Blow::RestartSearch => self.restart("stop", SEARCH),
-            Blow::CrashSearch => self.restart("crash", SEARCH),
-            Blow::RefuseWrites => self.refuse_for_a_while().await,
-            Blow::FullDocuments => {
+            Fault::Depose => self.depose().await,
+            Fault::RestartBroker => self.restart("stop", self.site.rabbitmq),
+            Fault::CrashBroker => self.restart("crash", self.site.rabbitmq),
+            Fault::RestartSearch => self.restart("stop", SEARCH),
+            Fault::CrashSearch => self.restart("crash", SEARCH),
+            Fault::RefuseWrites => self.refuse_for_a_while().await,
+            Fault::FullDocuments => {
                 self.say(&format!("nobody indexes for {} s", seconds + 4));
                 let pause = pause + Duration::from_secs(4);
                 let indexers = names.iter().filter(|name| name.starts_with("index"));
@@ -150,8 +151,8 @@ impl<'a> Storm<'a> {
                 self.wait(pause).await;
                 true
             }
-            Blow::Poison => self.poison().await,
-            Blow::Balancer => {
+            Fault::Poison => self.poison().await,
+            Fault::Balancer => {
                 let mut answers = balancer::ANSWERS;
                 answers.rotate_left(seconds as usize % balancer::ANSWERS.len());
                 for status in answers {
@@ -161,26 +162,26 @@ impl<'a> Storm<'a> {
                 }
                 true
             }
-            Blow::Clock => {
+            Fault::Clock => {
                 let pause = pause + FOR_CLOCKS;
                 self.say(&format!("the clock of {name} is two years ahead for {} s", pause.as_secs()));
                 self.fleet.set_ahead(name, pause);
                 true
             }
-            Blow::Policy | Blow::Template | Blow::Cancel => self.meddle(blow, pause).await,
-            Blow::Document => false,
+            Fault::Policy | Fault::Template | Fault::Cancel => self.meddle(fault, pause).await,
+            Fault::Document => false,
         }
     }
 
     /// What is told by commands: while no server is away and no process is on its way back.
-    async fn meddle(&mut self, blow: Blow, pause: Duration) -> bool {
+    async fn meddle(&mut self, fault: Fault, pause: Duration) -> bool {
         if !self.restarting.is_empty() || !self.fleet.is_whole() {
             return false;
         }
-        self.say(&format!("{blow}"));
-        match blow {
-            Blow::Policy => self.misjudged.extend(meddling::policy(self.site).await),
-            Blow::Template => {
+        self.say(&format!("{fault}"));
+        match fault {
+            Fault::Policy => self.misjudged.extend(meddling::policy(self.site).await),
+            Fault::Template => {
                 if !self.site.has_all_indices().await {
                     return false;
                 }
@@ -222,7 +223,7 @@ impl<'a> Storm<'a> {
         match now.and_then(|now| self.fleet.with_id(now)) {
             Some(name) => {
                 self.say(&format!("{name} leads in its place"));
-                self.struck.count(Blow::Depose);
+                self.fault_log.count(Fault::Depose);
             }
             None => self.say("nobody says that another leads in its place"),
         }

@@ -8,7 +8,7 @@ use runtime::Headers;
 use simulator::OverCall;
 use store::StoreError;
 
-use crate::blow::Struck;
+use crate::fault::FaultLog;
 use crate::fleet::Fleet;
 use crate::holdings::{self, Holdings};
 use crate::lectures;
@@ -32,7 +32,7 @@ pub(crate) struct Found {
     hurried: u64,
     first_over: Vec<OverCall>,
     ended_alone: Vec<String>,
-    struck: Struck,
+    fault_log: FaultLog,
     /// What a command or a worker should have said or done, and did not.
     misjudged: Vec<String>,
     /// Answers of the load balancer, by status.
@@ -56,7 +56,7 @@ const STILL: Duration = Duration::from_secs(5);
 pub(crate) async fn settle(
     site: &Site,
     fleet: &mut Fleet,
-    Aftermath { poison, struck, cancelled, mut misjudged }: Aftermath,
+    Aftermath { poison, fault_log, cancelled, mut misjudged }: Aftermath,
     patience: Duration,
 ) -> Found {
     let wanted = holdings::wanted(site, &poison);
@@ -111,7 +111,7 @@ pub(crate) async fn settle(
         hurried,
         first_over,
         ended_alone,
-        struck,
+        fault_log,
         misjudged,
         answered,
     }
@@ -169,10 +169,10 @@ impl Found {
         line("lists asked for too often", 0, self.lists.saturating_sub(self.dates * LIST_CALLS));
         line("roles that ended alone", 0, self.ended_alone.len() as u64);
         line("faults misjudged", 0, self.misjudged.len() as u64);
-        let missing = self.struck.missing();
+        let missing = self.fault_log.missing();
         line("kinds of blows missed", 0, missing.len() as u64);
-        println!("    blows: {}", self.struck);
-        missing.iter().for_each(|blow| println!("    never struck: {blow}"));
+        println!("    blows: {}", self.fault_log);
+        missing.iter().for_each(|fault| println!("    never struck: {fault}"));
         let Self { calls, lists, twice, .. } = self;
         println!(
             "    calls in all                 {calls:>8}, {lists} for lists, {twice} for details a second time"

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use indexer::desk::{Choice, DeskError, Fate};
+use indexer::desk::{Choice, DeskError, LetterOutcome};
 use serde::Serialize;
 
 use crate::exit::Outcome;
@@ -42,14 +42,14 @@ impl Account {
         self.counts.get(name).copied().unwrap_or(0)
     }
 
-    pub(super) fn tell(&mut self, id: &str, fate: &Fate) {
-        *self.counts.entry(fate.name()).or_default() += 1;
-        self.undone += u64::from(!fate.is_done());
+    pub(super) fn tell(&mut self, id: &str, outcome: &LetterOutcome) {
+        *self.counts.entry(outcome.name()).or_default() += 1;
+        self.undone += u64::from(!outcome.is_done());
         if self.json {
             // A line of these two texts and a word can always be written.
-            let _ = output::say_json(&Line { id, outcome: fate.name(), text: fate.to_string() });
-        } else if self.named || (!fate.is_done() && self.undone <= NAMED) {
-            output::say(&format!("{}: {fate}", messages::printable(id)));
+            let _ = output::say_json(&Line { id, outcome: outcome.name(), text: outcome.to_string() });
+        } else if self.named || (!outcome.is_done() && self.undone <= NAMED) {
+            output::say(&format!("{}: {outcome}", messages::printable(id)));
         }
         if self.said.elapsed() >= EVERY {
             self.said = Instant::now();
@@ -97,9 +97,9 @@ mod tests {
     fn what_was_done_so_far_is_counted_by_its_fate() {
         let mut account = Account::new(&Choice::Fitting(Filter::default(), None), false);
         for n in 0..1_200 {
-            account.tell(&n.to_string(), &Fate::Replayed(Queue::documents()));
+            account.tell(&n.to_string(), &LetterOutcome::Replayed(Queue::documents()));
         }
-        account.tell("x", &Fate::TooOften(3));
+        account.tell("x", &LetterOutcome::TooOften(3));
         assert_eq!(account.so_far(), "1,200 replayed, 1 too-often");
     }
 }

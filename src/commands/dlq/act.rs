@@ -3,7 +3,7 @@
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
-use indexer::desk::{self, Archive, Choice, Replaying};
+use indexer::desk::{self, Archive, Choice, ReplayLimits};
 use runtime::clock;
 use store::Store;
 
@@ -20,8 +20,9 @@ pub(super) async fn replay(words: DlqReplay, config: &Config) -> anyhow::Result<
     let store = assemble::store(config)?;
     let broker = if words.dry_run { None } else { Some(assemble::reader(config, "dlq").await?) };
     let mut account = Account::new(&choice, words.json);
-    let how = Replaying { max_replays: words.max_replays };
-    let done = desk::replay(&store, broker.as_ref(), &choice, how, |id, fate| account.tell(id, &fate)).await;
+    let how = ReplayLimits { max_replays: words.max_replays };
+    let done =
+        desk::replay(&store, broker.as_ref(), &choice, how, |id, outcome| account.tell(id, &outcome)).await;
     if let Some(broker) = broker {
         broker.close().await;
     }
@@ -37,7 +38,7 @@ pub(super) async fn drop(words: DlqDrop, config: &Config) -> anyhow::Result<Outc
     }
     let mut account = Account::new(&choice, words.json);
     let file = (!words.dry_run).then_some(&mut archive);
-    let done = desk::drop(&store, file, &choice, |id, fate| account.tell(id, &fate)).await;
+    let done = desk::drop(&store, file, &choice, |id, outcome| account.tell(id, &outcome)).await;
     if account.count("dropped") > 0 {
         output::remark(&format!("what was dropped is in {}", archive.path().display()));
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use opencast_wire::Fault;
-use opencast_wire::loose::{Scalar, rows};
+use opencast_wire::lenient::{Scalar, rows};
 use reqwest::{Client, Url};
 use runtime::body;
 use secrecy::{ExposeSecret as _, SecretString};

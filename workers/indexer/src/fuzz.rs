@@ -3,8 +3,8 @@
 use messages::RawDocument;
 
 /// Returns the page of a row that alone becomes a dead letter.
-pub fn only(raw: &RawDocument<'_>, position: usize) -> Option<String> {
-    crate::map::only_item(raw, position).map(|only| only.body)
+pub fn single_row(raw: &RawDocument<'_>, position: usize) -> Option<String> {
+    crate::map::single_row(raw, position).map(|row| row.body)
 }
 
 pub use crate::enrich::fuzz as places;

@@ -6,9 +6,9 @@ use store::{Batch, Kind, Split, Store, StoreError, Verdict};
 use tracing::debug;
 
 use crate::ahead::{self, StoreClock};
+use crate::bulk_builder::BulkBuilder;
 use crate::enrich::Enricher;
 use crate::expiry::Expiry;
-use crate::load::Load;
 use crate::metrics;
 use crate::refusals::Refusals;
 use crate::settle::{self, Standing};
@@ -67,25 +67,33 @@ impl Indexer {
     /// Sends a bulk and settles its messages.
     async fn send(
         &self,
-        load: &Load,
+        builder: &BulkBuilder,
         messages: &[Message],
         outcomes: &mut Outcomes,
         outbox: &mut Outbox,
     ) -> Result<(), StoreError> {
-        let mut verdicts =
-            if load.batch.is_empty() { Vec::new() } else { metrics::bulk(&self.store, &load.batch).await? };
-        debug!(documents = verdicts.len(), bytes = load.batch.bytes(), "sent {} documents", verdicts.len());
+        let mut verdicts = if builder.batch.is_empty() {
+            Vec::new()
+        } else {
+            metrics::bulk(&self.store, &builder.batch).await?
+        };
+        debug!(
+            documents = verdicts.len(),
+            bytes = builder.batch.bytes(),
+            "sent {} documents",
+            verdicts.len()
+        );
         let is_first =
-            |item| load.part_of(item).is_some_and(|part| messages[part.message].headers.attempt == 0);
-        let wrong = self.refusals.weigh(&load.batch, &verdicts, is_first);
-        let kinds: Vec<Kind> = load.batch.items().map(|item| item.kind).collect();
-        self.send_alone(load, messages, &mut verdicts, |item| {
+            |item| builder.part_of(item).is_some_and(|part| messages[part.message].headers.attempt == 0);
+        let wrong = self.refusals.weigh(&builder.batch, &verdicts, is_first);
+        let kinds: Vec<Kind> = builder.batch.items().map(|item| item.kind).collect();
+        self.send_alone(builder, messages, &mut verdicts, |item| {
             kinds.get(item).is_some_and(|kind| wrong.contains_key(kind))
         })
         .await?;
         let takes = verdicts.iter().any(|verdict| matches!(verdict, Verdict::Indexed | Verdict::Stale));
         let standing = Standing { wrong, takes };
-        for part in &load.parts {
+        for part in &builder.parts {
             let message = &messages[part.message];
             let own = verdicts.get(part.items.clone()).unwrap_or_default();
             let kinds = kinds.get(part.items.clone()).unwrap_or_default();
@@ -110,13 +118,14 @@ impl Indexer {
     /// letter.
     async fn send_alone(
         &self,
-        load: &Load,
+        builder: &BulkBuilder,
         messages: &[Message],
         verdicts: &mut [Verdict],
         is_wrong: impl Fn(usize) -> bool,
     ) -> Result<(), StoreError> {
         let is_late = |item| {
-            load.part_of(item)
+            builder
+                .part_of(item)
                 .is_some_and(|part| messages[part.message].headers.attempt >= settle::ATTEMPTS_TOGETHER)
         };
         let failed =
@@ -125,7 +134,7 @@ impl Indexer {
             failed.map(|(item, _)| item).filter(|item| is_late(*item) && !is_wrong(*item)).collect();
         for item in late.into_iter().take(ALONE) {
             let mut batch = Batch::new();
-            batch.push_from(&load.batch, item);
+            batch.push_from(&builder.batch, item);
             if let Some(verdict) = metrics::bulk(&self.store, &batch).await?.pop() {
                 verdicts[item] = verdict;
             }
@@ -134,15 +143,15 @@ impl Indexer {
     }
 
     /// Removes the last message from the bulk if its version is ahead of the store's clock.
-    async fn hold_back(&self, load: &mut Load, place: usize) -> Option<Failure> {
-        let part = load.parts.last().filter(|part| part.message == place)?;
-        let version = load.batch.newest(part.items.clone())?;
+    async fn hold_back(&self, builder: &mut BulkBuilder, place: usize) -> Option<Failure> {
+        let part = builder.parts.last().filter(|part| part.message == place)?;
+        let version = builder.batch.newest(part.items.clone())?;
         if version <= self.clock.newest(&self.store).await {
             return None;
         }
         let newest = self.clock.newest_by_asking(&self.store).await;
         (version > newest).then(|| {
-            load.take_back();
+            builder.undo();
             ahead::held(version, newest)
         })
     }
@@ -153,21 +162,22 @@ impl Indexer {
         outcomes: &mut Outcomes,
         outbox: &mut Outbox,
     ) -> Result<(), StoreError> {
-        let mut load = Load::default();
+        let mut builder = BulkBuilder::default();
         for (place, message) in messages.iter().enumerate() {
-            if let Err(cause) = load.add(place, message, self.store.prefix(), &self.settings, &self.enricher)
+            if let Err(cause) =
+                builder.add(place, message, self.store.prefix(), &self.settings, &self.enricher)
             {
                 outcomes[place] = Some(Err(Failure::Reject { cause }));
             }
-            if let Some(held) = self.hold_back(&mut load, place).await {
+            if let Some(held) = self.hold_back(&mut builder, place).await {
                 outcomes[place] = Some(Err(held));
             }
-            if load.is_full(&self.settings) {
-                self.send(&load, messages, outcomes, outbox).await?;
-                load.clear();
+            if builder.is_full(&self.settings) {
+                self.send(&builder, messages, outcomes, outbox).await?;
+                builder.clear();
             }
         }
-        self.send(&load, messages, outcomes, outbox).await
+        self.send(&builder, messages, outcomes, outbox).await
     }
 }
 

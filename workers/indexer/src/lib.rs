@@ -2,20 +2,19 @@
 
 mod ahead;
 pub mod archive;
+mod bulk_builder;
 pub mod desk;
 mod enrich;
 mod expiry;
-mod filing;
 #[doc(hidden)]
 pub mod fuzz;
 mod indexer;
-mod load;
 mod map;
 pub mod metrics;
 mod refusals;
 mod settle;
 
+pub use desk::DeadLetterDesk;
 pub use enrich::{Enricher, PlacesError};
-pub use filing::DeadLetterDesk;
 pub use indexer::{Indexer, Settings};
 pub use map::{Dropped, Encoded, Target, Unusable, encode_page};

@@ -9,8 +9,8 @@ use runtime::{Failure, Message};
 use serde_json::value::RawValue;
 use store::{Kind, StoreError, Verdict};
 
-use crate::load::Part;
-use crate::map::only_item;
+use crate::bulk_builder::Part;
+use crate::map::single_row;
 
 /// Failed attempts after which a message with busy items waits uncounted, because its documents are not the cause.
 const ATTEMPTS_OF_BUSY: u32 = 3;
@@ -195,7 +195,7 @@ fn alone(message: &Message, item: Item) -> Option<(String, Vec<u8>)> {
 /// Returns a page with one row. Its own id prevents a replay from overwriting the archived page, and stays the same if
 /// it dies again.
 fn alone_in_page(raw: &RawDocument<'_>, position: usize) -> Option<(String, Vec<u8>)> {
-    let only = only_item(raw, position)?;
+    let only = single_row(raw, position)?;
     let body: &RawValue = serde_json::from_str(&only.body).ok()?;
     let suffix = format!(":{}", only.key);
     let id = if raw.id.ends_with(&suffix) { raw.id.to_string() } else { format!("{}{suffix}", raw.id) };

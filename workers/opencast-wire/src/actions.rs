@@ -7,7 +7,7 @@ use jiff::tz::Offset;
 use serde_json::value::RawValue;
 
 use crate::Fault;
-use crate::loose::{Dropped, Scalar, all, member, members, put};
+use crate::lenient::{Dropped, Scalar, all, member, members, put};
 
 /// Value of user, address or session if Opencast is configured not to log it.
 const OMITTED: &str = "-omitted-";

@@ -10,7 +10,7 @@ use messages::opencast::EpisodeFacts;
 use serde_json::value::RawValue;
 
 use crate::Fault;
-use crate::loose::{Dropped, Scalar, all, members};
+use crate::lenient::{Dropped, Scalar, all, members};
 use wire::Wire;
 
 /// Generation of an answer.

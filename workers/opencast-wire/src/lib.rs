@@ -3,7 +3,7 @@
 pub mod actions;
 pub mod episode;
 mod fault;
-pub mod loose;
+pub mod lenient;
 pub mod workflow;
 
 pub use actions::{Action, Page, Playing};

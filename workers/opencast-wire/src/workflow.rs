@@ -6,7 +6,7 @@ use messages::opencast::EpisodeContext;
 use serde_json::value::RawValue;
 
 use crate::Fault;
-use crate::loose::{Scalar, inside, member};
+use crate::lenient::{Scalar, inside, member};
 
 /// States of a workflow that did not succeed.
 const BROKEN: [&str; 3] = ["FAILED", "FAILING", "STOPPED"];

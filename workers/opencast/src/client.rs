@@ -17,9 +17,9 @@ use tracing::debug;
 
 use crate::atlas::{self, Answered, CallError, Reason, Verdict};
 use crate::auth::{Challenge, REQUESTED, Sign};
+use crate::completeness::{Dates, ServerTime};
 use crate::endpoint::{Endpoint, Node, Request};
 use crate::pace::{Pace, SOURCE};
-use crate::served::{Dates, Served};
 use crate::text;
 
 /// Largest body that is read, in bytes.
@@ -48,7 +48,7 @@ pub(crate) struct Answer {
     pub(crate) received: Option<Vec<u8>>,
     pub(crate) received_at: Timestamp,
     /// Time at which the server took the request; `None` if unknown.
-    pub(crate) served: Option<Served>,
+    pub(crate) server_time: Option<ServerTime>,
 }
 
 /// A server node and its authentication.
@@ -87,7 +87,7 @@ struct Received {
     status: u16,
     headers: HeaderMap,
     body: Vec<u8>,
-    served: Option<Served>,
+    server_time: Option<ServerTime>,
 }
 
 impl Client {
@@ -138,14 +138,14 @@ impl Client {
     }
 
     async fn once(&self, request: &Request, calls: &mut Calls) -> Result<Answer, CallError> {
-        let Received { body, served, .. } = self.receive(request, calls).await?;
+        let Received { body, server_time, .. } = self.receive(request, calls).await?;
         let received_at = clock::now();
         let broken = || {
             let text = format!("{} answered with text that is no JSON", request.endpoint.name());
             CallError::retry(Reason::Other, CauseClass::BadShape, text)
         };
         let (body, received) = text::json(body).ok_or_else(broken)?;
-        Ok(Answer { body, received, received_at, served })
+        Ok(Answer { body, received, received_at, server_time })
     }
 
     /// Requests bytes, without retries; adds the calls made to `calls`.
@@ -251,7 +251,7 @@ impl Client {
         }
         let after = site.dates.last();
         let response = self.http.execute(request).await.map_err(trouble)?;
-        let served = site.dates.answered(after, response.headers());
+        let server_time = site.dates.answered(after, response.headers());
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let body = body::read(response, MAX_BODY).await.map_err(|error| match error {
             BodyError::TooLarge { .. } => {
@@ -260,7 +260,7 @@ impl Client {
             }
             BodyError::Broken(error) => trouble(error),
         })?;
-        Ok(Received { status, headers, body, served })
+        Ok(Received { status, headers, body, server_time })
     }
 
     /// Returns the outcome of a failed call, given the calls before it.

@@ -20,8 +20,8 @@ use crate::actions::{
 };
 use crate::atlas::CallError;
 use crate::client::Answer;
+use crate::completeness::{Completeness, End};
 use crate::endpoint::{Endpoint, Request};
-use crate::proof::{End, Proof};
 use crate::window;
 use crate::worker::OpencastContext;
 
@@ -44,7 +44,7 @@ const FRESH: Duration = Duration::from_millis(500);
 struct Day {
     date: Date,
     asked: Request,
-    proof: Proof,
+    completeness: Completeness,
     /// Count in the last answer. If missing, one more than the rows so far, until a page is empty.
     total: u64,
     /// Highest count of any answer.
@@ -73,37 +73,37 @@ pub(crate) async fn read(
     let least = u64::from(ctx.opencast.page_size);
     let mut limit = least;
     for reading in 1..=READINGS {
-        let before = day.proof.came();
+        let before = day.completeness.came();
         day.read(ctx, reading, limit).await?;
-        if day.proof.is_read() && !(day.is_silent && day.proof.came() > before) {
+        if day.completeness.is_read() && !(day.is_silent && day.completeness.came() > before) {
             break;
         }
         limit = day.limit(least);
         info!(job.id = %ctx.job.id, reading, "not all user actions of {date} came, the day is read again");
     }
-    if !is_known && day.proof.came() == 0 {
+    if !is_known && day.completeness.came() == 0 {
         return Ok(Tally::all(0));
     }
     if day.is_silent {
         return Ok(day.untold());
     }
     for turn in 1..=TURNS {
-        let before = day.proof.came();
-        if day.proof.is_whole() {
+        let before = day.completeness.came();
+        if day.completeness.is_whole() {
             break;
         }
         debug!(job.id = %ctx.job.id, turn, "the turn of the minute is waited for");
         day.turn(ctx, turn).await?;
-        if day.heard.is_some() && !day.proof.is_over() && !day.proof.is_whole() {
+        if day.heard.is_some() && !day.completeness.is_over() && !day.completeness.is_whole() {
             // Actions added since the reading were counted at the turn, too.
             day.read(ctx, READINGS + turn, day.limit(least)).await?;
         }
         // Actions that a slow page omitted may arrive at the turn; others will not.
-        if day.heard.is_none() || day.proof.misses() && day.proof.came() == before {
+        if day.heard.is_none() || day.completeness.misses() && day.completeness.came() == before {
             break;
         }
     }
-    Ok(day.proof.tally(day.heard.is_some()))
+    Ok(day.completeness.tally(day.heard.is_some()))
 }
 
 impl Day {
@@ -115,7 +115,7 @@ impl Day {
         Ok(Self {
             date,
             asked: Request::of(Endpoint::Actions).with("day", window::day(date)),
-            proof: Proof::of(begin, end, clock::now()),
+            completeness: Completeness::of(begin, end, clock::now()),
             total: 0,
             most_counted: 0,
             is_silent: false,
@@ -142,12 +142,12 @@ impl Day {
     ) -> Result<(), CallError> {
         let mut offset = 0;
         for number in 1..=MAX_PAGES {
-            let before = self.proof.came();
+            let before = self.completeness.came();
             let rows = self.page(ctx, format!("{reading}.{number}"), limit, offset).await?;
             self.send(ctx).await?;
             let end = offset + rows;
             offset += stride(rows, reading > 1);
-            let came = self.proof.came();
+            let came = self.completeness.came();
             // Without a count, a repeated page would never end.
             let is_stuck = self.is_silent && reading == 1 && rows > 0 && came == before;
             if is_stuck || offset > 2 * came + 10 * limit {
@@ -175,7 +175,7 @@ impl Day {
         self.total = page.total.unwrap_or(offset + rows + u64::from(rows > 0));
         match page.total {
             Some(total) => {
-                self.proof.counted(answer.served, total);
+                self.completeness.counted(answer.server_time, total);
                 self.most_counted = self.most_counted.max(total);
             }
             None => self.is_silent = true,
@@ -187,7 +187,7 @@ impl Day {
         let mut news = false;
         for row in page.rows {
             let (id, created) = identify(row);
-            news |= self.proof.note(id, created, row.get());
+            news |= self.completeness.note(id, created, row.get());
         }
         if news {
             self.unsent.push((part, answer));
@@ -199,7 +199,7 @@ impl Day {
     fn untold(&self) -> Tally {
         let text = "the server does not say how many user actions a day has (no total), so nothing proves that all came; is OPENCAST_DIALECT=upstream right?";
         let doubt = Some(Cause::new(CauseClass::NotReadyExpired, text));
-        Tally { promised: None, got: self.proof.came(), doubt }
+        Tally { promised: None, got: self.completeness.came(), doubt }
     }
 
     async fn ask(
@@ -209,7 +209,7 @@ impl Day {
         offset: u64,
     ) -> Result<Answer, CallError> {
         let answer = ctx.get(&self.asked.clone().with("limit", limit).with("offset", offset)).await?;
-        self.heard = answer.served.map(|served| served.before);
+        self.heard = answer.server_time.map(|server_time| server_time.before);
         Ok(answer)
     }
 
@@ -224,7 +224,9 @@ impl Day {
     /// afterwards, because a second is short.
     async fn turn(&mut self, ctx: &mut OpencastContext<'_>, turn: u32) -> Result<(), CallError> {
         for end in [End::Last, End::First] {
-            if (self.proof.misses() || !self.proof.has(end)) && self.wait(ctx, end.second()).await? {
+            if (self.completeness.misses() || !self.completeness.has(end))
+                && self.wait(ctx, end.second()).await?
+            {
                 self.look(ctx, end, turn).await?;
             }
         }
@@ -251,7 +253,7 @@ impl Day {
             }
             let answer = self.ask(ctx, 1, 0).await?;
             self.total = read_page(&answer)?.total.unwrap_or(0);
-            self.proof.counted(answer.served, self.total);
+            self.completeness.counted(answer.server_time, self.total);
         }
         Ok(false)
     }
@@ -272,7 +274,7 @@ impl Day {
                 self.send(ctx).await?;
             }
             let shows = self.heard.map(|said| said.as_second().rem_euclid(60));
-            if self.proof.has(end) || shows != Some(end.second()) {
+            if self.completeness.has(end) || shows != Some(end.second()) {
                 break;
             }
         }

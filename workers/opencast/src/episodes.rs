@@ -15,7 +15,7 @@ use crate::actions::{MAX_PAGES, READINGS, endless, odd, too_many_pages};
 use crate::atlas::{CallError, Reason};
 use crate::client::Answer;
 use crate::endpoint::{Endpoint, Request};
-use crate::known::Facts;
+use crate::episode_cache::Facts;
 use crate::probe::Dialect;
 use crate::reading::{Seen, hash};
 use crate::worker::OpencastContext;
@@ -50,7 +50,7 @@ impl From<Facts> for Lookup {
 /// matter more than a title. The receipt says so, and the date is planned again. After [`MOST_UNANSWERED`] such
 /// episodes the job looks up no further ones, because the server itself fails.
 pub(crate) async fn look_up(ctx: &mut OpencastContext<'_>, mpid: &Mpid) -> Result<Lookup, CallError> {
-    if let Some(facts) = ctx.opencast.known.get(mpid) {
+    if let Some(facts) = ctx.opencast.episode_cache.get(mpid) {
         return Ok(facts.into());
     }
     if ctx.unanswered.contains_key(mpid) || ctx.unanswered.len() >= MOST_UNANSWERED {

@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::atlas::{Answered, Verdict, classify};
+use crate::completeness::Dates;
 use crate::endpoint::Endpoint;
-use crate::served::Dates;
 
 const ENDPOINTS: [Endpoint; 8] = [
     Endpoint::Actions,

@@ -11,7 +11,7 @@ use runtime::quota::{QuotaStatus, RateLimiter};
 use crate::auth::{Credentials, Sign};
 use crate::client::{Client, Site};
 use crate::config::{Choice, Config, ConfigError};
-use crate::known::Known;
+use crate::episode_cache::EpisodeCache;
 use crate::pace::Pace;
 use crate::probe::{Dialect, Rights};
 use crate::workflows::WorkflowPath;
@@ -29,7 +29,7 @@ const REFUSED: Duration = Duration::from_secs(60);
 /// The Opencast source of one process.
 pub struct Opencast {
     pub(crate) client: Client,
-    pub(crate) known: Known,
+    pub(crate) episode_cache: EpisodeCache,
     pub(crate) timezone: TimeZone,
     pub(crate) page_size: u32,
     pub(crate) choice: Choice,
@@ -106,7 +106,7 @@ impl Opencast {
         }
         Ok(Self {
             client: Client::new(http.build()?, engage, admin, pace),
-            known: Known::new(config.episode_life),
+            episode_cache: EpisodeCache::new(config.episode_life),
             timezone: config.timezone,
             page_size: config.page_size,
             choice: config.dialect,

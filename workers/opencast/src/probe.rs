@@ -17,9 +17,9 @@ use runtime::{Failure, clock};
 use serde::Deserialize;
 
 use crate::atlas::{CallError, NO_TRACKING, Reason};
+use crate::completeness::Clock;
 use crate::config::Choice;
 use crate::endpoint::{Endpoint, Request};
-use crate::served::Clock;
 use crate::window::{self, Window};
 use crate::workflows::{self, Workflows};
 use crate::{Opencast, actions as fetched};

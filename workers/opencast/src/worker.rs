@@ -10,7 +10,7 @@ use runtime::{Attempt, Failure, Outbox, Worker, clock, job_context};
 use crate::atlas::CallError;
 use crate::client::Answer;
 use crate::endpoint::Request;
-use crate::known::LookedUp;
+use crate::episode_cache::LookedUp;
 use crate::{Opencast, actions, episodes};
 
 /// Worker for user actions and episodes.
@@ -58,7 +58,7 @@ impl Worker for OpencastWorker {
     ) -> Result<(), Failure> {
         let opencast = &*self.0;
         let base = job_context::JobContext::new(planned(&job)?, attempt, outbox);
-        let looked_up = LookedUp::new(&opencast.known);
+        let looked_up = LookedUp::new(&opencast.episode_cache);
         let (unanswered, unseen) = (BTreeMap::new(), HashMap::new());
         let mut ctx = OpencastContext { opencast, job: &job, base, looked_up, unanswered, unseen };
         let fetched = fetch(&mut ctx).await.map_err(|error| error.failure);

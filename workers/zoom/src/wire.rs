@@ -1,14 +1,14 @@
 //! Parses Zoom's answers. All fields are optional, scalars may be strings or numbers, unknown members are ignored.
 //! Independent of the documents, because the answer is forwarded raw.
 
-mod loose;
+mod lenient;
 
 use messages::repair;
 use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-pub(crate) use loose::Loose;
+pub(crate) use lenient::Lenient;
 
 /// Metadata of an answer: paging, counts, or an error.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -44,11 +44,11 @@ impl<'de> Visitor<'de> for HeadVisitor {
         let mut head = Head::default();
         while let Some(key) = map.next_key::<std::borrow::Cow<'de, str>>()? {
             match &*key {
-                "code" => head.code = map.next_value::<Loose>()?.number(),
-                "message" => head.message = map.next_value::<Loose>()?.text(),
-                "total_records" => head.total_records = map.next_value::<Loose>()?.number(),
-                "next_page_token" => head.next_page_token = map.next_value::<Loose>()?.text(),
-                "uuid" | "id" => head.identified |= map.next_value::<Loose>()?.text().is_some(),
+                "code" => head.code = map.next_value::<Lenient>()?.number(),
+                "message" => head.message = map.next_value::<Lenient>()?.text(),
+                "total_records" => head.total_records = map.next_value::<Lenient>()?.number(),
+                "next_page_token" => head.next_page_token = map.next_value::<Lenient>()?.text(),
+                "uuid" | "id" => head.identified |= map.next_value::<Lenient>()?.text().is_some(),
                 "meetings" | "webinars" | "participants" | "users" => {
                     let rows = map.next_value::<Count>()?.0;
                     head.rows = match (head.rows, rows) {
@@ -153,12 +153,12 @@ impl<'de> Visitor<'de> for RowsVisitor {
 }
 
 /// Declares the members read of an object. Of repeated members the last counts; others are skipped.
-macro_rules! loose {
+macro_rules! lenient {
     ($(#[$meta:meta])* $name:ident { $($field:ident = $wire:literal,)* }) => {
         $(#[$meta])*
         #[derive(Default)]
         pub(crate) struct $name {
-            $(pub(crate) $field: Loose,)*
+            $(pub(crate) $field: Lenient,)*
         }
 
         impl<'de> Deserialize<'de> for $name {
@@ -196,7 +196,7 @@ macro_rules! loose {
     };
 }
 
-loose! {
+lenient! {
     #[derive(Debug)]
     /// A row of `/metrics/meetings`, `/metrics/webinars` or `/report/users/{id}/meetings`, or the answer about one
     /// meeting.
@@ -212,7 +212,7 @@ loose! {
     }
 }
 
-loose! {
+lenient! {
     /// A row of `/users` or `/report/users`.
     UserRow {
         id = "id",
@@ -220,7 +220,7 @@ loose! {
     }
 }
 
-loose! {
+lenient! {
     /// An answer of the token endpoint, success or error.
     TokenAnswer {
         access_token = "access_token",

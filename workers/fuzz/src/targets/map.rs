@@ -124,7 +124,7 @@ fn check(kind: RawKind, list: Option<&'static str>) -> Check {
 
 /// A row that is no document is cut out of its page as a page of its own, in which it is that row again.
 fn replayed(raw: &RawDocument<'_>, position: usize, target: &Into<'_>) {
-    let body = indexer::fuzz::only(raw, position).expect("a row that can be cut out");
+    let body = indexer::fuzz::single_row(raw, position).expect("a row that can be cut out");
     let body: &RawValue = serde_json::from_str(&body).unwrap();
     let (id, job, run) = (&*raw.id, raw.job_id.clone(), raw.run.clone());
     let alone =

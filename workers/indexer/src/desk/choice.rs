@@ -7,7 +7,7 @@ use store::{Cursor, Kind, Order, Store};
 
 use super::pieces;
 use super::row::{self, Row};
-use super::{DeskError, Fate, Filter};
+use super::{DeskError, Filter, LetterOutcome};
 
 /// Rows per scan request, without their messages.
 const PAGE: usize = 1_000;
@@ -29,24 +29,24 @@ pub enum Choice {
 }
 
 /// Returns why a letter cannot be processed, judged by its row without the message.
-pub(super) type Hindrance<'a> = &'a (dyn Fn(&DeadLetter) -> Option<Fate> + Sync);
+pub(super) type Blocker<'a> = &'a (dyn Fn(&DeadLetter) -> Option<LetterOutcome> + Sync);
 
 /// Iterates over a selection.
-pub(super) struct Walk<'a> {
+pub(super) struct Selection<'a> {
     store: &'a Store,
     filter: Option<Filter>,
-    hindrance: Hindrance<'a>,
+    blocker: Blocker<'a>,
     /// Number of letters that may still be processed.
     left: usize,
-    place: Place,
+    place: ScanPosition,
     /// Ids and sizes of the next letters.
     next: VecDeque<(String, u64)>,
     /// Letters that cannot be processed, as their rows already show.
-    hindered: Vec<(String, Fate)>,
+    blocked: Vec<(String, LetterOutcome)>,
 }
 
 /// Position of the scan.
-enum Place {
+enum ScanPosition {
     Begin,
     At(Cursor),
     End,
@@ -54,32 +54,32 @@ enum Place {
 
 /// A chunk of selected letters.
 #[derive(Default)]
-pub(super) struct Handful {
+pub(super) struct Chunk {
     /// The dead letters.
     pub(super) dead: Vec<Row>,
     /// Letters that cannot be processed, and why.
-    pub(super) others: Vec<(String, Fate)>,
+    pub(super) others: Vec<(String, LetterOutcome)>,
 }
 
-impl<'a> Walk<'a> {
-    pub(super) fn new(store: &'a Store, choice: &Choice, hindrance: Hindrance<'a>) -> Self {
+impl<'a> Selection<'a> {
+    pub(super) fn new(store: &'a Store, choice: &Choice, blocker: Blocker<'a>) -> Self {
         let (filter, left, place, next) = match choice {
             Choice::Ids(ids) => {
                 let mut seen = std::collections::HashSet::new();
                 let once = ids.iter().filter(|id| seen.insert(*id));
-                (None, usize::MAX, Place::End, once.map(|id| (id.clone(), UNKNOWN)).collect())
+                (None, usize::MAX, ScanPosition::End, once.map(|id| (id.clone(), UNKNOWN)).collect())
             }
             Choice::Fitting(filter, limit) => {
-                (Some(filter.clone()), limit.unwrap_or(usize::MAX), Place::Begin, VecDeque::new())
+                (Some(filter.clone()), limit.unwrap_or(usize::MAX), ScanPosition::Begin, VecDeque::new())
             }
         };
-        Self { store, filter, hindrance, left, place, next, hindered: Vec::new() }
+        Self { store, filter, blocker: blocker, left, place, next, blocked: Vec::new() }
     }
 
     /// Returns the next chunk in its current state; `None` at the end.
-    pub(super) async fn some(&mut self) -> Result<Option<Handful>, DeskError> {
+    pub(super) async fn next_chunk(&mut self) -> Result<Option<Chunk>, DeskError> {
         if self.left > 0 && self.next.is_empty() {
-            self.look().await?;
+            self.scan().await?;
         }
         let mut ids = Vec::new();
         let mut bytes = 0;
@@ -90,40 +90,40 @@ impl<'a> Walk<'a> {
             bytes += size;
             ids.extend(self.next.pop_front().map(|(id, _)| id));
         }
-        let others = std::mem::take(&mut self.hindered);
+        let others = std::mem::take(&mut self.blocked);
         if ids.is_empty() && others.is_empty() {
             self.leave().await;
             return Ok(None);
         }
-        let mut some = Handful { dead: Vec::with_capacity(ids.len()), others };
-        self.get(ids, &mut some).await?;
-        self.left -= some.dead.len();
-        Ok(Some(some))
+        let mut chunk = Chunk { dead: Vec::with_capacity(ids.len()), others };
+        self.get(ids, &mut chunk).await?;
+        self.left -= chunk.dead.len();
+        Ok(Some(chunk))
     }
 
     /// Raises the limit by returned letters that could not be processed, so that others replace them.
-    pub(super) fn instead_of(&mut self, letters: usize) {
+    pub(super) fn refund(&mut self, letters: usize) {
         self.left = self.left.saturating_add(letters);
     }
 
     /// Scans for more matching letters.
-    async fn look(&mut self) -> Result<(), DeskError> {
+    async fn scan(&mut self) -> Result<(), DeskError> {
         let Some(filter) = &self.filter else { return Ok(()) };
-        let cursor = match std::mem::replace(&mut self.place, Place::End) {
-            Place::Begin => {
+        let cursor = match std::mem::replace(&mut self.place, ScanPosition::End) {
+            ScanPosition::Begin => {
                 row::show(self.store).await;
                 None
             }
-            Place::At(cursor) => Some(cursor),
-            Place::End => return Ok(()),
+            ScanPosition::At(cursor) => Some(cursor),
+            ScanPosition::End => return Ok(()),
         };
         let query = filter.query(DeadState::Dead).sorted("died_at", Order::Ascending).without("body");
         let (hits, cursor) = self.store.scan(&query, PAGE, cursor).await?;
-        self.place = cursor.map_or(Place::End, Place::At);
+        self.place = cursor.map_or(ScanPosition::End, ScanPosition::At);
         for hit in hits {
             match row::read(&hit) {
-                Ok(letter) => match (self.hindrance)(&letter) {
-                    Some(fate) => self.hindered.push((letter.id, fate)),
+                Ok(letter) => match (self.blocker)(&letter) {
+                    Some(outcome) => self.blocked.push((letter.id, outcome)),
                     None => self.next.push_back((hit.id, size(&letter))),
                 },
                 // Reported when its whole row is read.
@@ -133,7 +133,7 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    async fn get(&self, ids: Vec<String>, some: &mut Handful) -> Result<(), DeskError> {
+    async fn get(&self, ids: Vec<String>, chunk: &mut Chunk) -> Result<(), DeskError> {
         let asked: Vec<&str> = ids.iter().map(String::as_str).collect();
         let hits = self.store.get_many(Kind::Deadletters, &asked).await?;
         let mut found: HashMap<String, store::Hit> =
@@ -146,29 +146,29 @@ impl<'a> Walk<'a> {
                 None => None,
             };
             let Some(hit) = hit else {
-                some.others.push((id, Fate::Missing));
+                chunk.others.push((id, LetterOutcome::Missing));
                 continue;
             };
             match row::read(&hit) {
-                Ok(letter) if letter.state == DeadState::Dead => match (self.hindrance)(&letter) {
-                    Some(fate) => some.others.push((letter.id, fate)),
-                    None => self.join(letter, hit.version, some).await?,
+                Ok(letter) if letter.state == DeadState::Dead => match (self.blocker)(&letter) {
+                    Some(outcome) => chunk.others.push((letter.id, outcome)),
+                    None => self.join(letter, hit.version, chunk).await?,
                 },
                 // It no longer matches the filter.
                 Ok(_) if self.filter.is_some() => {}
-                Ok(letter) => some.others.push((letter.id, Fate::NotDead(letter.state))),
-                Err(error) => some.others.push((id, Fate::Failed(error.to_string()))),
+                Ok(letter) => chunk.others.push((letter.id, LetterOutcome::NotDead(letter.state))),
+                Err(error) => chunk.others.push((id, LetterOutcome::Failed(error.to_string()))),
             }
         }
         Ok(())
     }
 
-    async fn join(&self, mut letter: DeadLetter, version: i64, some: &mut Handful) -> Result<(), DeskError> {
+    async fn join(&self, mut letter: DeadLetter, version: i64, chunk: &mut Chunk) -> Result<(), DeskError> {
         match pieces::join(self.store, &mut letter).await? {
-            true => some.dead.push(Row { letter, version }),
+            true => chunk.dead.push(Row { letter, version }),
             false => {
                 let why = format!("one of the {} pieces of its message is missing", letter.pieces);
-                some.others.push((letter.id, Fate::Failed(why)));
+                chunk.others.push((letter.id, LetterOutcome::Failed(why)));
             }
         }
         Ok(())
@@ -176,7 +176,7 @@ impl<'a> Walk<'a> {
 
     /// Releases the store's cursor.
     async fn leave(&mut self) {
-        if let Place::At(cursor) = std::mem::replace(&mut self.place, Place::End) {
+        if let ScanPosition::At(cursor) = std::mem::replace(&mut self.place, ScanPosition::End) {
             self.store.leave(cursor).await;
         }
     }

@@ -5,10 +5,10 @@ use runtime::clock;
 use store::Store;
 
 use super::archive::Archive;
-use super::choice::{Choice, Walk};
+use super::choice::{Choice, Selection};
 use super::pieces;
 use super::row::{self, Noted, Row};
-use super::{DeskError, Fate};
+use super::{DeskError, LetterOutcome};
 
 /// Drops dead letters: appends them to a file, updates their rows, and reports each letter's [`Fate`]. Without a file
 /// it only reports what it would do.
@@ -21,14 +21,14 @@ pub async fn drop(
     store: &Store,
     mut archive: Option<&mut Archive>,
     choice: &Choice,
-    mut tell: impl FnMut(&str, Fate),
+    mut tell: impl FnMut(&str, LetterOutcome),
 ) -> Result<(), DeskError> {
-    let mut walk = Walk::new(store, choice, &|_| None);
-    while let Some(some) = walk.some().await? {
-        some.others.into_iter().for_each(|(id, fate)| tell(&id, fate));
+    let mut selection = Selection::new(store, choice, &|_| None);
+    while let Some(chunk) = selection.next_chunk().await? {
+        chunk.others.into_iter().for_each(|(id, outcome)| tell(&id, outcome));
         match &mut archive {
-            Some(archive) => give_up(store, archive, some.dead, &mut tell).await?,
-            None => some.dead.iter().for_each(|row| tell(&row.letter.id, Fate::Would(None))),
+            Some(archive) => give_up(store, archive, chunk.dead, &mut tell).await?,
+            None => chunk.dead.iter().for_each(|row| tell(&row.letter.id, LetterOutcome::Would(None))),
         }
     }
     row::show(store).await;
@@ -39,7 +39,7 @@ async fn give_up(
     store: &Store,
     archive: &mut Archive,
     mut rows: Vec<Row>,
-    tell: &mut impl FnMut(&str, Fate),
+    tell: &mut impl FnMut(&str, LetterOutcome),
 ) -> Result<(), DeskError> {
     if rows.is_empty() {
         return Ok(());
@@ -50,19 +50,21 @@ async fn give_up(
     }
     let noted = row::note(store, &rows).await;
     for (at, row) in rows.iter().enumerate() {
-        let fate = match &noted {
+        let outcome = match &noted {
             Ok(noted) => match noted.get(at) {
                 Some(Noted::Yes) => match pieces::remove(store, &row.letter, row::after(row.version)).await {
-                    Ok(()) => Fate::Dropped,
-                    Err(why) => Fate::RowBehind(None, format!("pieces of its message are left: {why}")),
+                    Ok(()) => LetterOutcome::Dropped,
+                    Err(why) => {
+                        LetterOutcome::RowBehind(None, format!("pieces of its message are left: {why}"))
+                    }
                 },
-                Some(Noted::Overtaken) => Fate::Overtaken,
-                Some(Noted::No(why)) => Fate::RowBehind(None, why.clone()),
-                None => Fate::RowBehind(None, "the store did not answer for it".to_owned()),
+                Some(Noted::Overtaken) => LetterOutcome::Overtaken,
+                Some(Noted::No(why)) => LetterOutcome::RowBehind(None, why.clone()),
+                None => LetterOutcome::RowBehind(None, "the store did not answer for it".to_owned()),
             },
-            Err(error) => Fate::RowBehind(None, error.to_string()),
+            Err(error) => LetterOutcome::RowBehind(None, error.to_string()),
         };
-        tell(&row.letter.id, fate);
+        tell(&row.letter.id, outcome);
     }
     noted.map(|_| ()).map_err(DeskError::from)
 }

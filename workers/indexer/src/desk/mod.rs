@@ -8,6 +8,7 @@ mod archive;
 mod choice;
 mod drop;
 mod filter;
+mod intake;
 mod pieces;
 mod replay;
 mod row;
@@ -23,9 +24,8 @@ pub use archive::{Archive, ArchiveError};
 pub use choice::Choice;
 pub use drop::drop;
 pub use filter::Filter;
-pub(crate) use pieces::part;
-pub use replay::{Replaying, replay};
-pub(crate) use row::{beyond, push};
+pub use intake::DeadLetterDesk;
+pub use replay::{ReplayLimits, replay};
 
 /// Error of a desk operation that failed or stopped early.
 #[derive(Debug, thiserror::Error)]
@@ -69,7 +69,7 @@ impl Group {
 
 /// Outcome of an operation for one dead letter.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Fate {
+pub enum LetterOutcome {
     /// Dry run: it would be replayed to this queue, or dropped.
     Would(Option<Queue>),
     /// Published to this queue, and the row is updated.
@@ -90,7 +90,7 @@ pub enum Fate {
     Failed(String),
 }
 
-impl Fate {
+impl LetterOutcome {
     /// True if the operation succeeded.
     pub fn is_done(&self) -> bool {
         matches!(self, Self::Would(_) | Self::Replayed(_) | Self::Dropped)
@@ -112,7 +112,7 @@ impl Fate {
     }
 }
 
-impl fmt::Display for Fate {
+impl fmt::Display for LetterOutcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Would(Some(queue)) => write!(f, "would be replayed to {queue}"),

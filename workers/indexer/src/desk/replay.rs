@@ -8,9 +8,9 @@ use runtime::broker::MAX_MESSAGE_BYTES;
 use runtime::{Broker, BrokerError, Message, PublishError, clock};
 use store::Store;
 
-use super::choice::{Choice, Walk};
+use super::choice::{Choice, Selection};
 use super::row::{self, Noted, Row};
-use super::{DeskError, Fate};
+use super::{DeskError, LetterOutcome};
 
 /// Timeout of a full document queue that does not shrink.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -19,7 +19,7 @@ const LOOK: Duration = Duration::from_millis(200);
 
 /// Options of a replay.
 #[derive(Debug, Clone, Copy)]
-pub struct Replaying {
+pub struct ReplayLimits {
     /// Replays per letter after which it is skipped.
     pub max_replays: u32,
 }
@@ -35,19 +35,19 @@ pub async fn replay(
     store: &Store,
     broker: Option<&Broker>,
     choice: &Choice,
-    how: Replaying,
-    mut tell: impl FnMut(&str, Fate),
+    limits: ReplayLimits,
+    mut tell: impl FnMut(&str, LetterOutcome),
 ) -> Result<(), DeskError> {
-    let hindrance = |letter: &DeadLetter| hindrance(letter, how);
-    let mut walk = Walk::new(store, choice, &hindrance);
-    while let Some(some) = walk.some().await? {
-        some.others.into_iter().for_each(|(id, fate)| tell(&id, fate));
-        let mut ready = Vec::with_capacity(some.dead.len());
-        for row in some.dead {
+    let blocker = |letter: &DeadLetter| blocker(letter, limits);
+    let mut selection = Selection::new(store, choice, &blocker);
+    while let Some(chunk) = selection.next_chunk().await? {
+        chunk.others.into_iter().for_each(|(id, outcome)| tell(&id, outcome));
+        let mut ready = Vec::with_capacity(chunk.dead.len());
+        for row in chunk.dead {
             match unsendable(&row.letter) {
                 Some(why) => {
-                    tell(&row.letter.id, Fate::Failed(why));
-                    walk.instead_of(1);
+                    tell(&row.letter.id, LetterOutcome::Failed(why));
+                    selection.refund(1);
                 }
                 None => ready.push(row),
             }
@@ -55,9 +55,9 @@ pub async fn replay(
         match broker {
             Some(broker) => send(store, broker, ready, &mut tell).await?,
             None => {
-                ready
-                    .iter()
-                    .for_each(|row| tell(&row.letter.id, Fate::Would(Some(row.letter.origin.replay_lane()))));
+                ready.iter().for_each(|row| {
+                    tell(&row.letter.id, LetterOutcome::Would(Some(row.letter.origin.replay_lane())))
+                });
             }
         }
     }
@@ -66,13 +66,13 @@ pub async fn replay(
 }
 
 /// Returns why a letter cannot be replayed, judged by its row without the message.
-fn hindrance(letter: &DeadLetter, how: Replaying) -> Option<Fate> {
-    if letter.replays >= how.max_replays {
-        return Some(Fate::TooOften(letter.replays));
+fn blocker(letter: &DeadLetter, limits: ReplayLimits) -> Option<LetterOutcome> {
+    if letter.replays >= limits.max_replays {
+        return Some(LetterOutcome::TooOften(letter.replays));
     }
     let queue = letter.origin.replay_lane();
     (!Queue::all().contains(&queue)).then(|| {
-        Fate::Failed(format!("no queue {queue} in this version of ua; drop it when it is of no use"))
+        LetterOutcome::Failed(format!("no queue {queue} in this version of ua; drop it when it is of no use"))
     })
 }
 
@@ -94,7 +94,7 @@ async fn send(
     store: &Store,
     broker: &Broker,
     rows: Vec<Row>,
-    tell: &mut impl FnMut(&str, Fate),
+    tell: &mut impl FnMut(&str, LetterOutcome),
 ) -> Result<(), DeskError> {
     let mut by_queue: BTreeMap<Queue, Vec<Row>> = BTreeMap::new();
     for row in rows {
@@ -107,7 +107,7 @@ async fn send(
         for mut row in rows {
             if refused.contains(&row.letter.id) {
                 if error.is_none() {
-                    tell(&row.letter.id, Fate::Failed(why.clone()));
+                    tell(&row.letter.id, LetterOutcome::Failed(why.clone()));
                 }
                 continue;
             }
@@ -127,21 +127,21 @@ async fn note(
     store: &Store,
     rows: &[Row],
     queue: &Queue,
-    tell: &mut impl FnMut(&str, Fate),
+    tell: &mut impl FnMut(&str, LetterOutcome),
 ) -> Result<(), DeskError> {
     let noted = row::note(store, rows).await;
-    let behind = |why: String| Fate::RowBehind(Some(queue.clone()), why);
+    let behind = |why: String| LetterOutcome::RowBehind(Some(queue.clone()), why);
     for (at, row) in rows.iter().enumerate() {
-        let fate = match &noted {
+        let outcome = match &noted {
             // If it has died again, or another operator replayed it, too, it is published all the same.
             Ok(noted) => match noted.get(at) {
-                Some(Noted::Yes | Noted::Overtaken) => Fate::Replayed(queue.clone()),
+                Some(Noted::Yes | Noted::Overtaken) => LetterOutcome::Replayed(queue.clone()),
                 Some(Noted::No(why)) => behind(why.clone()),
                 None => behind("the store did not answer for it".to_owned()),
             },
             Err(error) => behind(error.to_string()),
         };
-        tell(&row.letter.id, fate);
+        tell(&row.letter.id, outcome);
     }
     noted.map(|_| ()).map_err(DeskError::from)
 }

@@ -6,7 +6,6 @@ mod dropped;
 mod leave;
 mod location;
 mod meeting;
-mod only;
 mod opencast;
 mod page;
 mod period;
@@ -14,6 +13,7 @@ mod report;
 mod rows;
 mod scalar;
 mod session;
+mod single_row;
 mod time;
 
 use std::ops::Range;
@@ -24,9 +24,9 @@ use store::{Batch, Split};
 
 use crate::enrich::Enricher;
 pub use dropped::Dropped;
-pub(crate) use only::{fnv, only_item};
 use page::Page;
 use scalar::{Field, Text};
+pub(crate) use single_row::{fnv, single_row};
 
 /// Naming and provenance of documents.
 #[derive(Debug, Clone, Copy)]

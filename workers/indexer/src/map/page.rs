@@ -8,11 +8,11 @@ use serde_json::value::{RawValue, to_raw_value};
 use store::{Batch, Kind};
 
 use super::document::{Meeting, Session};
-use super::only::list_name;
 use super::opencast::{EpisodeDocument, UserAction};
 use super::period::{Period, Place};
 use super::rows::{self, Spare};
 use super::scalar::Row;
+use super::single_row::list_name;
 use super::{Dropped, Encoded, Fault, Target, Unusable};
 
 /// A raw document being mapped.

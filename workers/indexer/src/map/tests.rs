@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use store::{Batch, Split};
 
 use super::opencast::tests::{ACTIONS, EPISODE};
-use super::{Target, Unusable, encode_page, only_item};
+use super::{Target, Unusable, encode_page, single_row};
 use crate::enrich::Enricher;
 use crate::enrich::mmdb::{city, database};
 
@@ -184,15 +184,19 @@ fn a_page_that_is_none_is_refused_as_a_whole() {
 fn one_row_is_cut_out_of_its_page_with_its_key() {
     let body = include_str!("../fixtures/metrics_participants.json");
     let page = raw(RawKind::ZoomMetricsParticipants, "GET x", MEETING, body);
-    let only = only_item(&page, 3).unwrap();
+    let only = single_row(&page, 3).unwrap();
     assert_eq!(only.key, "16780288");
     let alone = mapped(RawKind::ZoomMetricsParticipants, "GET x", MEETING, &only.body);
     assert_eq!(alone["documents"][0]["_id"], "4444AAAiAAAAAiAiAiiAiA==/16780288");
-    let nameless = only_item(&page, 2).unwrap();
+    let nameless = single_row(&page, 2).unwrap();
     let again = raw(RawKind::ZoomMetricsParticipants, "GET x", MEETING, &nameless.body);
     assert!(nameless.key.starts_with("row-"), "{}", nameless.key);
-    assert_eq!(only_item(&again, 0).unwrap().key, nameless.key, "the same row keeps its key on its own page");
-    assert!(only_item(&page, 5).is_none());
+    assert_eq!(
+        single_row(&again, 0).unwrap().key,
+        nameless.key,
+        "the same row keeps its key on its own page"
+    );
+    assert!(single_row(&page, 5).is_none());
 }
 
 /// What was left out of the documents of a page.

@@ -1,7 +1,7 @@
 //! An operator's actions: dead letters are grouped, listed, shown, replayed and dropped.
 
 use indexer::DeadLetterDesk;
-use indexer::desk::{self, Archive, Choice, Fate, Filter, Replaying};
+use indexer::desk::{self, Archive, Choice, Filter, LetterOutcome, ReplayLimits};
 use jiff::SignedDuration;
 use messages::zoom::Task;
 use messages::{Calls, Cause, CauseClass, DeadLetter, DeadState, Family, Lane, Queue, Source, encode};
@@ -43,28 +43,28 @@ async fn ids(place: &Place, filter: Filter) -> Vec<String> {
     ids
 }
 
-pub(crate) type Fates = Vec<(String, Fate)>;
+pub(crate) type Outcomes = Vec<(String, LetterOutcome)>;
 
-async fn replay_all(place: &Place, choice: &Choice, max_replays: u32) -> Fates {
-    let mut fates = Vec::new();
-    let tell = |id: &str, fate: Fate| fates.push((id.to_owned(), fate));
-    let how = Replaying { max_replays };
+async fn replay_all(place: &Place, choice: &Choice, max_replays: u32) -> Outcomes {
+    let mut outcomes = Vec::new();
+    let tell = |id: &str, outcome: LetterOutcome| outcomes.push((id.to_owned(), outcome));
+    let how = ReplayLimits { max_replays };
     desk::replay(&place.store, Some(&place.broker), choice, how, tell).await.unwrap();
-    fates
+    outcomes
 }
 
-pub(crate) async fn replay(place: &Place, ids: &[&str]) -> Fates {
+pub(crate) async fn replay(place: &Place, ids: &[&str]) -> Outcomes {
     let ids = Choice::Ids(ids.iter().map(|id| (*id).to_owned()).collect());
-    let mut fates = replay_all(place, &ids, 3).await;
-    fates.sort_by(|one, other| one.0.cmp(&other.0));
-    fates
+    let mut outcomes = replay_all(place, &ids, 3).await;
+    outcomes.sort_by(|one, other| one.0.cmp(&other.0));
+    outcomes
 }
 
-async fn drop_all(place: &Place, archive: &mut Archive, choice: &Choice) -> Fates {
-    let mut fates = Vec::new();
-    let tell = |id: &str, fate: Fate| fates.push((id.to_owned(), fate));
+async fn drop_all(place: &Place, archive: &mut Archive, choice: &Choice) -> Outcomes {
+    let mut outcomes = Vec::new();
+    let tell = |id: &str, outcome: LetterOutcome| outcomes.push((id.to_owned(), outcome));
     desk::drop(&place.store, Some(archive), choice, tell).await.unwrap();
-    fates
+    outcomes
 }
 
 fn dead_ones() -> Filter {
@@ -135,14 +135,14 @@ async fn letters_are_found_by_what_they_are_about() {
 #[tokio::test]
 async fn a_replay_goes_to_the_replay_lane_of_its_origin_once() {
     let place = filled().await;
-    let fates = replay(&place, &["a", "z", "b", "a"]).await;
+    let outcomes = replay(&place, &["a", "z", "b", "a"]).await;
     let lane = Queue::jobs(Family::ZOOM_DETAIL, Lane::Replay);
     let wanted = [
-        ("a", Fate::Replayed(lane.clone())),
-        ("b", Fate::Replayed(Queue::documents())),
-        ("z", Fate::Missing),
+        ("a", LetterOutcome::Replayed(lane.clone())),
+        ("b", LetterOutcome::Replayed(Queue::documents())),
+        ("z", LetterOutcome::Missing),
     ];
-    assert_eq!(fates, wanted.map(|(id, fate)| (id.to_owned(), fate)));
+    assert_eq!(outcomes, wanted.map(|(id, outcome)| (id.to_owned(), outcome)));
     let message = place.drain(lane.clone()).await.remove(0);
     let headers = &message.headers;
     assert_eq!((headers.message_id.as_str(), headers.attempt, headers.replays), ("a", 0, 1));
@@ -150,7 +150,7 @@ async fn a_replay_goes_to_the_replay_lane_of_its_origin_once() {
     assert_eq!(message.body.as_ref(), [0, 159, 146, 150]);
     let row = desk::show(&place.store, "a").await.unwrap().unwrap();
     assert_eq!((row.state, row.replays), (DeadState::Replayed, 1));
-    assert_eq!(replay(&place, &["a"]).await[0].1, Fate::NotDead(DeadState::Replayed));
+    assert_eq!(replay(&place, &["a"]).await[0].1, LetterOutcome::NotDead(DeadState::Replayed));
     assert!(place.drain(lane).await.is_empty());
 }
 
@@ -178,10 +178,10 @@ async fn a_replayed_letter_that_dies_again_is_the_same_row_and_dead_again() {
 #[tokio::test]
 async fn a_letter_whose_queue_is_gone_stays_dead_and_the_others_go_on() {
     let place = filled().await;
-    let fates = replay_all(&place, &Choice::Fitting(dead_ones(), None), 3).await;
-    let fate = |id: &str| &fates.iter().find(|(told, _)| told == id).unwrap().1;
-    assert!(matches!(fate("c"), Fate::Failed(why) if why.contains("no queue")), "{fates:?}");
-    assert!(fate("a").is_done() && fate("b").is_done(), "{fates:?}");
+    let outcomes = replay_all(&place, &Choice::Fitting(dead_ones(), None), 3).await;
+    let outcome = |id: &str| &outcomes.iter().find(|(told, _)| told == id).unwrap().1;
+    assert!(matches!(outcome("c"), LetterOutcome::Failed(why) if why.contains("no queue")), "{outcomes:?}");
+    assert!(outcome("a").is_done() && outcome("b").is_done(), "{outcomes:?}");
     assert_eq!(ids(&place, dead_ones()).await, ["c"]);
 }
 
@@ -191,27 +191,27 @@ async fn a_letter_is_replayed_only_so_often() {
     let desk = DeadLetterDesk::new(place.store.clone());
     let lane = Queue::jobs(Family::ZOOM_DETAIL, Lane::Replay);
     for replays in 1..=3 {
-        assert_eq!(replay(&place, &["a"]).await[0].1, Fate::Replayed(lane.clone()));
+        assert_eq!(replay(&place, &["a"]).await[0].1, LetterOutcome::Replayed(lane.clone()));
         let message = place.drain(lane.clone()).await.remove(0);
         assert_eq!(message.headers.replays, replays);
         place.perform(&desk, &[message.into_dead(Cause::new(CauseClass::Gone, "again"))]).await;
     }
-    assert_eq!(replay(&place, &["a"]).await[0].1, Fate::TooOften(3));
+    assert_eq!(replay(&place, &["a"]).await[0].1, LetterOutcome::TooOften(3));
     let choice = Choice::Ids(vec!["a".to_owned()]);
-    assert_eq!(replay_all(&place, &choice, 4).await[0].1, Fate::Replayed(lane));
+    assert_eq!(replay_all(&place, &choice, 4).await[0].1, LetterOutcome::Replayed(lane));
 }
 
 #[tokio::test]
 async fn a_dry_run_does_nothing() {
     let place = filled().await;
     let choice = Choice::Fitting(dead_ones(), None);
-    let mut fates = Vec::new();
-    let tell = |_: &str, fate: Fate| fates.push(fate);
-    desk::replay(&place.store, None, &choice, Replaying { max_replays: 3 }, tell).await.unwrap();
-    assert_eq!(fates.iter().filter(|fate| matches!(fate, Fate::Would(Some(_)))).count(), 2);
-    let mut fates = Vec::new();
-    desk::drop(&place.store, None, &choice, |_, fate| fates.push(fate)).await.unwrap();
-    assert_eq!(fates, vec![Fate::Would(None); 3]);
+    let mut outcomes = Vec::new();
+    let tell = |_: &str, outcome: LetterOutcome| outcomes.push(outcome);
+    desk::replay(&place.store, None, &choice, ReplayLimits { max_replays: 3 }, tell).await.unwrap();
+    assert_eq!(outcomes.iter().filter(|outcome| matches!(outcome, LetterOutcome::Would(Some(_)))).count(), 2);
+    let mut outcomes = Vec::new();
+    desk::drop(&place.store, None, &choice, |_, outcome| outcomes.push(outcome)).await.unwrap();
+    assert_eq!(outcomes, vec![LetterOutcome::Would(None); 3]);
     assert_eq!(ids(&place, dead_ones()).await, ["a", "b", "c"]);
     assert_eq!(place.broker.depth(&Queue::documents()).await.unwrap().ready, 0);
 }
@@ -232,11 +232,12 @@ async fn many_are_replayed_in_the_order_of_their_deaths_while_workers_run() {
         place.perform(&desk, some).await;
     }
     let choice = Choice::Fitting(dead_ones(), Some(2_200));
-    let (fates, taken) = tokio::join!(replay_all(&place, &choice, 3), place.take(Queue::documents(), 2_200));
-    let (odd, fates): (Fates, Fates) = fates.into_iter().partition(|(id, _)| id.len() == 1);
-    assert_eq!((odd.len(), fates.len()), (2, 2_200));
-    assert!(odd.iter().all(|(_, fate)| matches!(fate, Fate::Failed(_))));
-    assert!(fates.iter().all(|(_, fate)| *fate == Fate::Replayed(Queue::documents())));
+    let (outcomes, taken) =
+        tokio::join!(replay_all(&place, &choice, 3), place.take(Queue::documents(), 2_200));
+    let (odd, outcomes): (Outcomes, Outcomes) = outcomes.into_iter().partition(|(id, _)| id.len() == 1);
+    assert_eq!((odd.len(), outcomes.len()), (2, 2_200));
+    assert!(odd.iter().all(|(_, outcome)| matches!(outcome, LetterOutcome::Failed(_))));
+    assert!(outcomes.iter().all(|(_, outcome)| *outcome == LetterOutcome::Replayed(Queue::documents())));
     let (first, rest) = taken.split_at(600);
     let highest = first.iter().map(|message| &message.headers.message_id).max().unwrap();
     assert_eq!(highest, "d00599", "the oldest go first");
@@ -269,15 +270,15 @@ async fn letters_that_are_not_replayed_are_in_nobodys_way() {
     ] {
         place.perform(&desk, &letters).await;
     }
-    let fates = replay_all(&place, &Choice::Fitting(dead_ones(), Some(7)), 3).await;
+    let outcomes = replay_all(&place, &Choice::Fitting(dead_ones(), Some(7)), 3).await;
     let replayed: Vec<&str> =
-        fates.iter().filter(|(_, fate)| fate.is_done()).map(|(id, _)| id.as_str()).collect();
+        outcomes.iter().filter(|(_, outcome)| outcome.is_done()).map(|(id, _)| id.as_str()).collect();
     assert_eq!(
         replayed,
         ["good0000", "good0001", "good0002", "good0003", "good0004", "good0005", "good0006"]
     );
-    let often = fates.iter().filter(|(_, fate)| *fate == Fate::TooOften(3)).count();
-    assert_eq!((often, fates.len()), (1_050, 1_050 + 30 + 7), "each is told of once");
+    let often = outcomes.iter().filter(|(_, outcome)| *outcome == LetterOutcome::TooOften(3)).count();
+    assert_eq!((often, outcomes.len()), (1_050, 1_050 + 30 + 7), "each is told of once");
     let messages = place.drain(Queue::documents()).await;
     assert_eq!(messages.len(), 7);
     // A letter whose message is missing does not count towards the limit, either.
@@ -297,9 +298,9 @@ async fn letters_that_are_not_replayed_are_in_nobodys_way() {
         .unwrap();
     place.store.bulk(&batch).await.unwrap();
     let good = Filter { origin: Some(Queue::documents()), ..dead_ones() };
-    let fates = replay_all(&place, &Choice::Fitting(good, Some(2)), 4).await;
-    let done = fates.iter().filter(|(_, fate)| fate.is_done()).count();
-    assert_eq!(done, 2, "{fates:?}");
+    let outcomes = replay_all(&place, &Choice::Fitting(good, Some(2)), 4).await;
+    let done = outcomes.iter().filter(|(_, outcome)| outcome.is_done()).count();
+    assert_eq!(done, 2, "{outcomes:?}");
 }
 
 #[tokio::test]
@@ -311,11 +312,11 @@ async fn dropped_letters_are_in_the_file_before_their_rows_say_so_and_stay_as_hi
     std::fs::write(&path, "{\"half\": ").unwrap();
     let mut archive = Archive::new(&path);
     let gone = Filter { class: Some(CauseClass::Gone), ..dead_ones() };
-    let fates = drop_all(&place, &mut archive, &Choice::Fitting(gone, None)).await;
-    assert_eq!(fates, ["a", "c"].map(|id| (id.to_owned(), Fate::Dropped)));
-    let fates = drop_all(&place, &mut archive, &Choice::Ids(vec!["b".into(), "a".into()])).await;
-    assert!(fates.contains(&("b".to_owned(), Fate::Dropped)), "{fates:?}");
-    assert!(fates.contains(&("a".to_owned(), Fate::NotDead(DeadState::Dropped))), "{fates:?}");
+    let outcomes = drop_all(&place, &mut archive, &Choice::Fitting(gone, None)).await;
+    assert_eq!(outcomes, ["a", "c"].map(|id| (id.to_owned(), LetterOutcome::Dropped)));
+    let outcomes = drop_all(&place, &mut archive, &Choice::Ids(vec!["b".into(), "a".into()])).await;
+    assert!(outcomes.contains(&("b".to_owned(), LetterOutcome::Dropped)), "{outcomes:?}");
+    assert!(outcomes.contains(&("a".to_owned(), LetterOutcome::NotDead(DeadState::Dropped))), "{outcomes:?}");
     let text = std::fs::read_to_string(&path).unwrap();
     let lines: Vec<&str> = text.lines().collect();
     assert_eq!((lines[0], lines.len()), ("{\"half\": ", 4), "a line that broke off harms no other");

@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
 
 mod desk;
-mod filing;
 mod fixture;
+mod intake;
 mod pages;
 mod trouble;

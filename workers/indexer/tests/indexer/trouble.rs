@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::http::StatusCode;
-use indexer::desk::{self, Archive, Choice, DeskError, Fate, Filter, Replaying};
+use indexer::desk::{self, Archive, Choice, DeskError, Filter, LetterOutcome, ReplayLimits};
 use indexer::{DeadLetterDesk, Enricher, Indexer, Settings};
 use messages::{CauseClass, Queue};
 use runtime::{BatchWorker as _, Failure, Message};
@@ -304,23 +304,24 @@ async fn a_store_that_fails_after_the_publish_leaves_the_letter_in_both_places()
     let url = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move { axum::serve(listener, Router::new().fallback(answer)).await });
     let store = Store::Elasticsearch(Elasticsearch::new(elasticsearch::Settings::new(url)).unwrap());
-    let (choice, how) = (Choice::Ids(vec!["a".to_owned()]), Replaying { max_replays: 3 });
-    let mut fates = Vec::new();
-    let tell = |_: &str, fate: Fate| fates.push(fate);
+    let (choice, how) = (Choice::Ids(vec!["a".to_owned()]), ReplayLimits { max_replays: 3 });
+    let mut outcomes = Vec::new();
+    let tell = |_: &str, outcome: LetterOutcome| outcomes.push(outcome);
     let error = desk::replay(&store, Some(&place.broker), &choice, how, tell).await.unwrap_err();
     assert!(matches!(&error, DeskError::Store(_)), "{error}");
     assert!(
-        matches!(&fates[..], [Fate::RowBehind(Some(queue), _)] if *queue == Queue::documents()),
-        "{fates:?}"
+        matches!(&outcomes[..], [LetterOutcome::RowBehind(Some(queue), _)] if *queue == Queue::documents()),
+        "{outcomes:?}"
     );
     assert_eq!(place.drain(Queue::documents()).await.len(), 1);
-    let mut fates = Vec::new();
+    let mut outcomes = Vec::new();
     let folder = tempfile::tempdir().unwrap();
     let mut archive = Archive::new(folder.path().join("dropped"));
-    let error =
-        desk::drop(&store, Some(&mut archive), &choice, |_, fate| fates.push(fate)).await.unwrap_err();
+    let error = desk::drop(&store, Some(&mut archive), &choice, |_, outcome| outcomes.push(outcome))
+        .await
+        .unwrap_err();
     assert!(matches!(&error, DeskError::Store(_)), "{error}");
-    assert!(matches!(&fates[..], [Fate::RowBehind(None, _)]), "{fates:?}");
+    assert!(matches!(&outcomes[..], [LetterOutcome::RowBehind(None, _)]), "{outcomes:?}");
     assert_eq!(std::fs::read_to_string(archive.path()).unwrap().lines().count(), 1);
 }
 
@@ -341,7 +342,7 @@ async fn a_broker_that_is_away_leaves_every_letter_dead() {
     }
     let choice = Choice::Ids(vec!["a".to_owned(), "b".to_owned()]);
     let mut told = 0;
-    let how = Replaying { max_replays: 3 };
+    let how = ReplayLimits { max_replays: 3 };
     let error =
         desk::replay(&place.store, Some(&place.broker), &choice, how, |_, _| told += 1).await.unwrap_err();
     assert!(matches!(error, DeskError::Broker(_)), "{error}");

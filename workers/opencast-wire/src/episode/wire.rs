@@ -4,7 +4,7 @@ use serde_json::value::RawValue;
 
 use super::{Attachment, text};
 use crate::Fault;
-use crate::loose::{Dropped, Scalar, each, inside, member, members, put};
+use crate::lenient::{Dropped, Scalar, each, inside, member, members, put};
 
 type Value<'a> = Option<&'a RawValue>;
 

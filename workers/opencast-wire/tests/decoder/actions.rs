@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use jiff::tz::Offset;
-use opencast_wire::loose::Dropped;
+use opencast_wire::lenient::Dropped;
 use opencast_wire::{Action, Fault, Playing, actions};
 use proptest::option;
 use proptest::prelude::*;

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use messages::Mpid;
-use opencast_wire::loose::Dropped;
+use opencast_wire::lenient::Dropped;
 use opencast_wire::{Attachment, Episode, Fault, Shape, episode};
 use proptest::option;
 use proptest::prelude::*;

@@ -2,7 +2,7 @@
 //! to the same values.
 
 use jiff::tz::Offset;
-use opencast_wire::loose::Dropped;
+use opencast_wire::lenient::Dropped;
 use opencast_wire::{Action, Operation, Page, Playing, Workflow, actions, workflow};
 use serde_json::value::RawValue;
 

@@ -4,10 +4,10 @@
 mod actions;
 mod bench;
 mod capabilities;
+mod completeness;
 mod episodes;
 mod hostile;
 mod odd;
-mod proof;
 mod refused;
 mod signing;
 mod workflows;

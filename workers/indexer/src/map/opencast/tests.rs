@@ -3,7 +3,7 @@ use serde_json::{Value, json};
 
 use crate::enrich::Enricher;
 use crate::enrich::mmdb::{city, database};
-use crate::map::only_item;
+use crate::map::single_row;
 use crate::map::tests::{map, map_with, mapped, raw};
 
 pub(crate) const ACTIONS: &str = r#"{"episodes":{"0a1b2c3d-0001-4000-8000-000000000001":{"title":"Lecture 7",
@@ -198,13 +198,13 @@ fn a_page_without_actions_is_nothing_and_one_that_is_none_is_refused() {
 fn one_action_is_cut_out_of_its_page_and_keeps_its_name() {
     let body = include_str!("../../fixtures/opencast_actions_dce.json");
     let page = raw(RawKind::OpencastActions, ENDPOINT, ACTIONS, body);
-    let only = only_item(&page, 3).unwrap();
+    let only = single_row(&page, 3).unwrap();
     assert_eq!(only.key, "104");
     let again = raw(RawKind::OpencastActions, ENDPOINT, ACTIONS, &only.body);
     let (documents, unusable) = map(&again).unwrap();
     assert!(unusable.is_empty() && documents[0]["_id"] == "104", "{unusable:?}");
-    assert_eq!(only_item(&again, 0).unwrap().key, "104");
-    assert!(only_item(&page, 4).is_none());
+    assert_eq!(single_row(&again, 0).unwrap().key, "104");
+    assert!(single_row(&page, 4).is_none());
 }
 
 #[test]

@@ -6,9 +6,9 @@ use serde::{Deserialize, Deserializer};
 
 /// A lenient scalar. `""`, `null`, arrays and objects count as missing.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct Loose(Option<String>);
+pub(crate) struct Lenient(Option<String>);
 
-impl Loose {
+impl Lenient {
     /// Returns the text, unless missing.
     pub(crate) fn text(self) -> Option<String> {
         self.0
@@ -30,53 +30,53 @@ impl Loose {
     }
 }
 
-impl<'de> Deserialize<'de> for Loose {
+impl<'de> Deserialize<'de> for Lenient {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(LooseVisitor)
+        deserializer.deserialize_any(LenientVisitor)
     }
 }
 
-struct LooseVisitor;
+struct LenientVisitor;
 
-impl<'de> Visitor<'de> for LooseVisitor {
-    type Value = Loose;
+impl<'de> Visitor<'de> for LenientVisitor {
+    type Value = Lenient;
 
     fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("a scalar")
     }
 
-    fn visit_str<E>(self, text: &str) -> Result<Loose, E> {
-        Ok(Loose((!text.trim().is_empty()).then(|| text.to_owned())))
+    fn visit_str<E>(self, text: &str) -> Result<Lenient, E> {
+        Ok(Lenient((!text.trim().is_empty()).then(|| text.to_owned())))
     }
 
-    fn visit_u64<E>(self, number: u64) -> Result<Loose, E> {
-        Ok(Loose(Some(number.to_string())))
+    fn visit_u64<E>(self, number: u64) -> Result<Lenient, E> {
+        Ok(Lenient(Some(number.to_string())))
     }
 
-    fn visit_i64<E>(self, number: i64) -> Result<Loose, E> {
-        Ok(Loose(Some(number.to_string())))
+    fn visit_i64<E>(self, number: i64) -> Result<Lenient, E> {
+        Ok(Lenient(Some(number.to_string())))
     }
 
-    fn visit_f64<E>(self, number: f64) -> Result<Loose, E> {
-        Ok(Loose(Some(number.to_string())))
+    fn visit_f64<E>(self, number: f64) -> Result<Lenient, E> {
+        Ok(Lenient(Some(number.to_string())))
     }
 
-    fn visit_bool<E>(self, truth: bool) -> Result<Loose, E> {
-        Ok(Loose(Some(truth.to_string())))
+    fn visit_bool<E>(self, truth: bool) -> Result<Lenient, E> {
+        Ok(Lenient(Some(truth.to_string())))
     }
 
-    fn visit_unit<E>(self) -> Result<Loose, E> {
-        Ok(Loose(None))
+    fn visit_unit<E>(self) -> Result<Lenient, E> {
+        Ok(Lenient(None))
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Loose, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Lenient, A::Error> {
         while seq.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Loose(None))
+        Ok(Lenient(None))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Loose, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Lenient, A::Error> {
         while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(Loose(None))
+        Ok(Lenient(None))
     }
 }
 
@@ -86,7 +86,7 @@ mod tests {
 
     #[test]
     fn scalars_of_all_kinds_are_read() {
-        let read = |json: &str| serde_json::from_str::<Loose>(json).unwrap();
+        let read = |json: &str| serde_json::from_str::<Lenient>(json).unwrap();
         assert_eq!(read("\" 12 \"").number(), Some(12));
         assert_eq!(read("12").number(), Some(12));
         assert_eq!(read("3600.0").number(), Some(3_600));

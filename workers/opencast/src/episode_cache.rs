@@ -17,7 +17,7 @@ const EACH: usize = 512;
 pub(crate) type Facts = Option<Arc<EpisodeFacts>>;
 
 /// Cache of episodes.
-pub(crate) struct Known(Cache<Mpid, Facts>);
+pub(crate) struct EpisodeCache(Cache<Mpid, Facts>);
 
 /// Lifetime of entries.
 struct Life(Duration);
@@ -29,7 +29,7 @@ impl Expiry<Mpid, Facts> for Life {
     }
 }
 
-impl Known {
+impl EpisodeCache {
     /// Creates an empty cache with this lifetime.
     pub(crate) fn new(life: Duration) -> Self {
         Self(Cache::builder().max_capacity(MOST).weigher(weight).expire_after(Life(life)).build())
@@ -47,19 +47,19 @@ impl Known {
 /// Episodes that one attempt has looked up and whose documents it sends. Dropping it removes them from the cache unless
 /// their documents are confirmed, because the next attempt must send them again. This includes a cancelled attempt.
 pub(crate) struct LookedUp<'a> {
-    known: &'a Known,
+    cache: &'a EpisodeCache,
     mpids: Vec<Mpid>,
 }
 
 impl<'a> LookedUp<'a> {
-    pub(crate) fn new(known: &'a Known) -> Self {
-        Self { known, mpids: Vec::new() }
+    pub(crate) fn new(cache: &'a EpisodeCache) -> Self {
+        Self { cache, mpids: Vec::new() }
     }
 
     /// Caches facts.
     pub(crate) fn insert(&mut self, mpid: &Mpid, facts: Facts) {
         self.mpids.push(mpid.clone());
-        self.known.insert(mpid.clone(), facts);
+        self.cache.insert(mpid.clone(), facts);
     }
 
     /// Keeps the episodes cached, after their documents are confirmed.
@@ -70,7 +70,7 @@ impl<'a> LookedUp<'a> {
 
 impl Drop for LookedUp<'_> {
     fn drop(&mut self) {
-        self.mpids.iter().for_each(|mpid| self.known.0.invalidate(mpid));
+        self.mpids.iter().for_each(|mpid| self.cache.0.invalidate(mpid));
     }
 }
 
@@ -88,15 +88,15 @@ mod tests {
 
     #[test]
     fn what_an_attempt_has_not_seen_confirmed_is_forgotten_with_it() {
-        let known = Known::new(Duration::from_secs(900));
+        let cache = EpisodeCache::new(Duration::from_secs(900));
         let mpids: [Mpid; 2] = ["a", "b"].map(|mpid| mpid.parse().unwrap());
-        let mut confirmed = LookedUp::new(&known);
+        let mut confirmed = LookedUp::new(&cache);
         confirmed.insert(&mpids[0], None);
         confirmed.keep();
         confirmed.insert(&mpids[1], None);
-        assert_eq!(mpids.each_ref().map(|mpid| known.get(mpid)), [Some(None), Some(None)]);
+        assert_eq!(mpids.each_ref().map(|mpid| cache.get(mpid)), [Some(None), Some(None)]);
         drop(confirmed);
-        assert_eq!(mpids.each_ref().map(|mpid| known.get(mpid)), [Some(None), None]);
+        assert_eq!(mpids.each_ref().map(|mpid| cache.get(mpid)), [Some(None), None]);
     }
 
     #[test]
@@ -107,10 +107,10 @@ mod tests {
         let found = Some(Arc::new(EpisodeFacts::default()));
         assert_eq!(life.expire_after_create(&mpid, &found, now), Some(Duration::from_secs(900)));
         assert_eq!(life.expire_after_create(&mpid, &None, now), Some(Duration::from_secs(90)));
-        let known = Known::new(Duration::from_secs(900));
-        assert_eq!(known.get(&mpid), None);
-        known.insert(mpid.clone(), None);
-        assert_eq!(known.get(&mpid), Some(None));
+        let cache = EpisodeCache::new(Duration::from_secs(900));
+        assert_eq!(cache.get(&mpid), None);
+        cache.insert(mpid.clone(), None);
+        assert_eq!(cache.get(&mpid), Some(None));
         let long = EpisodeFacts { description: Some("x".repeat(4_000)), ..EpisodeFacts::default() };
         assert_eq!(weight(&mpid, &Some(Arc::new(long))), 4_513);
     }

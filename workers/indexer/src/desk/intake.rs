@@ -9,8 +9,9 @@ use serde::de::DeserializeOwned;
 use store::{Batch, Kind, Split, Store, StoreError, Verdict};
 use tracing::warn;
 
+use super::{pieces, row};
 use crate::map::fnv;
-use crate::{desk, metrics, settle};
+use crate::{metrics, settle};
 
 /// Delay if the store accepts no dead letters. They are never counted or rejected: a rejected one would return to this
 /// queue forever.
@@ -39,17 +40,17 @@ impl DeadLetterDesk {
         let (mut written, mut dead) = (Vec::new(), Vec::new());
         for (place, letter) in letters.iter_mut().enumerate() {
             let row = rows.get(letter.id.as_str());
-            let known = row.map_or(Known::No, |(_, row)| known(row, letter));
-            if known != Known::Settled {
+            let known = row.map_or(Previous::No, |(_, row)| known(row, letter));
+            if known != Previous::Settled {
                 dead.push(place);
             }
-            if known == Known::No {
+            if known == Previous::No {
                 let version = succeed(letter, row);
-                if let Err(why) = desk::part(&self.store, letter, version).await? {
+                if let Err(why) = pieces::part(&self.store, letter, version).await? {
                     outcomes[place] = Err(apart(now, &why));
                     continue;
                 }
-                desk::push(&mut batch, &self.store, letter, version)?;
+                row::push(&mut batch, &self.store, letter, version)?;
                 written.push(place);
             }
             if batch.bytes() >= BULK {
@@ -171,12 +172,12 @@ fn succeed(letter: &mut DeadLetter, row: Option<&(i64, DeadLetter)>) -> i64 {
     if let Some((_, row)) = row {
         letter.follow(row);
     }
-    row.map_or(at, |(version, _)| desk::beyond(*version, at))
+    row.map_or(at, |(version, _)| row::beyond(*version, at))
 }
 
 /// State of a death in an existing row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Known {
+enum Previous {
     /// Unknown: the death is new.
     No,
     /// Stored. A desk that crashed before its ack receives the letter again.
@@ -186,15 +187,15 @@ enum Known {
 }
 
 /// Compares a row with a death. A newly planned message has another `first_seen`; a replayed one counts its replays.
-fn known(row: &DeadLetter, letter: &DeadLetter) -> Known {
+fn known(row: &DeadLetter, letter: &DeadLetter) -> Previous {
     if row.first_seen != letter.first_seen {
-        return Known::No;
+        return Previous::No;
     }
     match row.state {
-        DeadState::Dead if row.replays >= letter.replays => Known::Filed,
-        DeadState::Replayed if row.replays > letter.replays => Known::Settled,
-        DeadState::Dropped if row.replays >= letter.replays => Known::Settled,
-        _ => Known::No,
+        DeadState::Dead if row.replays >= letter.replays => Previous::Filed,
+        DeadState::Replayed if row.replays > letter.replays => Previous::Settled,
+        DeadState::Dropped if row.replays >= letter.replays => Previous::Settled,
+        _ => Previous::No,
     }
 }
 

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 /// Range of whole seconds, both inclusive, in which the server took a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Served {
+pub(crate) struct ServerTime {
     pub(crate) after: Timestamp,
     pub(crate) before: Timestamp,
 }
@@ -65,7 +65,7 @@ impl Dates {
 
     /// Records an answer; `after` was the last date when its request was sent. Returns `None` without a `Date`, or if
     /// the server's clock went back.
-    pub(crate) fn answered(&self, after: Option<Timestamp>, headers: &HeaderMap) -> Option<Served> {
+    pub(crate) fn answered(&self, after: Option<Timestamp>, headers: &HeaderMap) -> Option<ServerTime> {
         let text = |name| headers.get(name).and_then(|text| text.to_str().ok());
         // A cached answer has the `Date` of another request.
         if text(AGE).is_some_and(|age| age.trim() != "0") {
@@ -80,7 +80,7 @@ impl Dates {
         *self.heard.lock().unwrap_or_else(PoisonError::into_inner) = Some((before, Instant::now()));
         // Before the first answer, the second is unknown.
         let after = after.unwrap_or(Timestamp::UNIX_EPOCH);
-        (after <= before).then_some(Served { after, before })
+        (after <= before).then_some(ServerTime { after, before })
     }
 }
 
@@ -103,7 +103,7 @@ fn proxy(server: Option<&str>, via: Option<&str>) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn answered(dates: &Dates, after: Option<Timestamp>, date: &str) -> Option<Served> {
+    fn answered(dates: &Dates, after: Option<Timestamp>, date: &str) -> Option<ServerTime> {
         dates.answered(after, &HeaderMap::from_iter([(DATE, date.parse().unwrap())]))
     }
 

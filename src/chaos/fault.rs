@@ -8,7 +8,7 @@ use rand::rngs::SmallRng;
 
 /// What befalls the fleet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Blow {
+pub(crate) enum Fault {
     /// A role ends without a word.
     Kill,
     /// A role stands still for some seconds.
@@ -36,7 +36,7 @@ pub(crate) enum Blow {
     Document,
 }
 
-impl Blow {
+impl Fault {
     /// Those that every storm has to have; the others come by chance.
     pub(crate) const DUE: [Self; 9] = [
         Self::Depose,
@@ -104,25 +104,25 @@ const ROLES: [&str; 4] = ["zoom", "opencast", "index", "schedule"];
 
 /// How often each was struck.
 #[derive(Debug)]
-pub(crate) struct Struck {
-    due: Vec<Blow>,
-    blows: BTreeMap<Blow, u32>,
+pub(crate) struct FaultLog {
+    due: Vec<Fault>,
+    faults: BTreeMap<Fault, u32>,
     killed: BTreeMap<&'static str, u32>,
 }
 
-impl Struck {
+impl FaultLog {
     /// None yet, of those that are due.
-    pub(crate) fn new(due: Vec<Blow>) -> Self {
-        Self { due, blows: BTreeMap::new(), killed: BTreeMap::new() }
+    pub(crate) fn new(due: Vec<Fault>) -> Self {
+        Self { due, faults: BTreeMap::new(), killed: BTreeMap::new() }
     }
 
     /// True for one that the storm has to have.
-    pub(crate) fn is_due(&self, blow: Blow) -> bool {
-        self.due.contains(&blow)
+    pub(crate) fn is_due(&self, fault: Fault) -> bool {
+        self.due.contains(&fault)
     }
 
-    pub(crate) fn count(&mut self, blow: Blow) {
-        *self.blows.entry(blow).or_default() += 1;
+    pub(crate) fn count(&mut self, fault: Fault) {
+        *self.faults.entry(fault).or_default() += 1;
     }
 
     /// The process of this name was killed.
@@ -137,27 +137,27 @@ impl Struck {
     }
 
     /// Those that had to be struck and were not.
-    pub(crate) fn missing(&self) -> Vec<Blow> {
-        let is_struck = |blow: Blow| match blow {
-            Blow::Kill => ROLES.iter().all(|role| self.killed.contains_key(role)),
-            _ => self.blows.contains_key(&blow),
+    pub(crate) fn missing(&self) -> Vec<Fault> {
+        let is_struck = |fault: Fault| match fault {
+            Fault::Kill => ROLES.iter().all(|role| self.killed.contains_key(role)),
+            _ => self.faults.contains_key(&fault),
         };
-        self.due.iter().copied().filter(|blow| !is_struck(*blow)).collect()
+        self.due.iter().copied().filter(|fault| !is_struck(*fault)).collect()
     }
 }
 
-impl fmt::Display for Blow {
+impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }
 }
 
-impl fmt::Display for Struck {
+impl fmt::Display for FaultLog {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let killed: Vec<String> = self.killed.iter().map(|(role, times)| format!("{role} {times}")).collect();
-        let all = self.blows.iter().map(|(blow, times)| match blow {
-            Blow::Kill => format!("{blow} {times} ({})", killed.join(", ")),
-            _ => format!("{blow} {times}"),
+        let all = self.faults.iter().map(|(fault, times)| match fault {
+            Fault::Kill => format!("{fault} {times} ({})", killed.join(", ")),
+            _ => format!("{fault} {times}"),
         });
         f.write_str(&all.collect::<Vec<_>>().join(", "))
     }

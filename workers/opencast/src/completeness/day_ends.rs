@@ -8,14 +8,14 @@ use std::collections::{BTreeMap, HashMap};
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::served::Served;
+use super::ServerTime;
 
 /// Seconds of a minute.
 const MINUTE: i64 = 60;
 
 /// Counts of a day, and the actions of its first and last minute.
 #[derive(Debug)]
-pub(crate) struct Ends {
+pub(crate) struct DayEnds {
     begin: Timestamp,
     end: Timestamp,
     /// Seconds of the first minute's actions, by id.
@@ -33,7 +33,7 @@ pub(crate) struct Proven {
     pub(crate) last: i64,
 }
 
-impl Ends {
+impl DayEnds {
     /// Creates the empty state of a day with these bounds.
     pub(crate) fn of(begin: Timestamp, end: Timestamp) -> Self {
         Self { begin, end, early: HashMap::new(), late: HashMap::new(), counted: BTreeMap::new() }
@@ -54,8 +54,9 @@ impl Ends {
     }
 
     /// Records the count of a request.
-    pub(crate) fn counted(&mut self, served: Option<Served>, total: u64) {
-        let seconds = served.map(|served| (served.after.as_second(), served.before.as_second()));
+    pub(crate) fn counted(&mut self, server_time: Option<ServerTime>, total: u64) {
+        let seconds =
+            server_time.map(|server_time| (server_time.after.as_second(), server_time.before.as_second()));
         let (first, more) = match seconds {
             Some((after, before)) if before - after < MINUTE - 1 => {
                 (after.rem_euclid(MINUTE), before - after)
@@ -117,16 +118,16 @@ mod tests {
         format!("2026-03-19T{text}Z").parse().unwrap()
     }
 
-    fn ends() -> Ends {
-        Ends::of(at("00:00:00"), "2026-03-20T00:00:00Z".parse().unwrap())
+    fn ends() -> DayEnds {
+        DayEnds::of(at("00:00:00"), "2026-03-20T00:00:00Z".parse().unwrap())
     }
 
-    fn served(after: &str, before: &str) -> Option<Served> {
-        Some(Served { after: at(after), before: at(before) })
+    fn server_time(after: &str, before: &str) -> Option<ServerTime> {
+        Some(ServerTime { after: at(after), before: at(before) })
     }
 
     /// Returns ends with the actions `ids`: one every ten seconds of the first and last minute, and one at noon.
-    fn with(ids: std::ops::Range<u64>) -> Ends {
+    fn with(ids: std::ops::Range<u64>) -> DayEnds {
         let mut ends = ends();
         for id in ids {
             let time = match id {
@@ -143,7 +144,7 @@ mod tests {
     fn one_second_proves_the_day_from_it_to_it() {
         let mut ends = with(2..10);
         // Counted at second 20: from 00:00:20 to 23:59:20.
-        ends.counted(served("12:00:20", "12:00:20"), 8);
+        ends.counted(server_time("12:00:20", "12:00:20"), 8);
         assert_eq!((ends.missing(8), ends.proven(8)), (0, Proven { first: 20, last: 20 }));
         assert_eq!((ends.missing(7), ends.proven(7)), (1, Proven { first: 60, last: -1 }));
     }
@@ -151,28 +152,28 @@ mod tests {
     #[test]
     fn a_day_is_whole_when_all_came_that_was_counted_at_its_first_and_at_its_last_second() {
         let mut ends = with(0..13);
-        ends.counted(served("12:00:59", "12:00:59"), 7);
+        ends.counted(server_time("12:00:59", "12:00:59"), 7);
         assert!(!ends.proven(13).is_whole());
-        ends.counted(served("12:01:00", "12:01:00"), 8);
+        ends.counted(server_time("12:01:00", "12:01:00"), 8);
         assert_eq!(ends.proven(13), Proven { first: 0, last: 59 });
         assert!(ends.proven(13).is_whole());
         // At second 59, an action that has not arrived was counted.
-        ends.counted(served("12:01:59", "12:01:59"), 8);
+        ends.counted(server_time("12:01:59", "12:01:59"), 8);
         assert_eq!((ends.missing(13), ends.proven(13)), (1, Proven { first: 0, last: 0 }));
     }
 
     #[test]
     fn a_request_of_an_unknown_second_proves_the_middle_alone() {
-        for unknown in [None, served("11:00:00", "12:00:00"), served("12:00:00", "12:00:59")] {
+        for unknown in [None, server_time("11:00:00", "12:00:00"), server_time("12:00:00", "12:00:59")] {
             let mut ends = with(0..13);
             ends.counted(unknown, 1);
             assert_eq!(ends.proven(13), Proven { first: 59, last: 0 });
         }
         // The request was at second 59 or at second 0.
         let mut ends = with(0..13);
-        ends.counted(served("12:00:59", "12:01:00"), 7);
+        ends.counted(server_time("12:00:59", "12:01:00"), 7);
         assert_eq!(ends.proven(13), Proven { first: 59, last: 0 });
-        ends.counted(served("12:00:59", "12:01:00"), 8);
+        ends.counted(server_time("12:00:59", "12:01:00"), 8);
         assert_eq!(
             (ends.missing(13), ends.proven(13)),
             (0, Proven { first: 60, last: -1 }),
@@ -184,7 +185,7 @@ mod tests {
     fn what_was_seen_twice_counts_once() {
         let mut ends = with(0..13);
         ends.note(0, at("00:00:00"));
-        ends.counted(served("12:00:30", "12:00:30"), 8);
+        ends.counted(server_time("12:00:30", "12:00:30"), 8);
         assert_eq!(ends.missing(13), 0);
         assert_eq!(ends.missing(12), 1);
     }

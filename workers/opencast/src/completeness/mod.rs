@@ -1,13 +1,19 @@
 //! Rows of a day seen so far, and proof of its completeness. Pure: counts and rows are passed in.
+mod day_ends;
+mod growing_day;
+mod server_time;
 
 use jiff::Timestamp;
 use messages::{Cause, CauseClass};
 
 use crate::actions::Tally;
-use crate::growth::Growth;
-use crate::minute::{Ends, Proven};
 use crate::reading::Seen;
-use crate::served::Served;
+
+pub use self::server_time::Clock;
+pub(crate) use self::server_time::{Dates, ServerTime};
+
+use self::day_ends::{DayEnds, Proven};
+use self::growing_day::GrowingDay;
 
 /// One end of a day, with the second at which it can be proven.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,36 +30,36 @@ impl End {
 
 /// Completeness state of a day.
 #[derive(Debug)]
-pub(crate) struct Proof {
+pub(crate) struct Completeness {
     seen: Seen,
-    ends: Ends,
+    ends: DayEnds,
     /// For a day that is not over, to which rows are added.
-    growth: Growth,
+    growing_day: GrowingDay,
     is_over: bool,
 }
 
-impl Proof {
+impl Completeness {
     /// Creates the empty state of a day with these bounds.
     pub(crate) fn of(begin: Timestamp, end: Timestamp, now: Timestamp) -> Self {
         Self {
             seen: Seen::default(),
-            ends: Ends::of(begin, end),
-            growth: Growth::default(),
+            ends: DayEnds::of(begin, end),
+            growing_day: GrowingDay::default(),
             is_over: now >= end,
         }
     }
 
     /// Records the count of a request.
-    pub(crate) fn counted(&mut self, served: Option<Served>, total: u64) {
-        self.ends.counted(served, total);
-        self.growth.counted(served, total);
+    pub(crate) fn counted(&mut self, server_time: Option<ServerTime>, total: u64) {
+        self.ends.counted(server_time, total);
+        self.growing_day.counted(server_time, total);
     }
 
     /// Records a row of the last counted answer; returns true if it is new or has changed.
     pub(crate) fn note(&mut self, id: u64, created: Option<Timestamp>, text: &str) -> bool {
         if let Some(created) = created {
             self.ends.note(id, created);
-            self.growth.note(id, created);
+            self.growing_day.note(id, created);
         }
         self.seen.note(id, text)
     }
@@ -126,6 +132,6 @@ impl Proof {
 
     /// Returns the lowest second whose count is complete, for a day that is not over.
     fn grown(&self) -> Option<i64> {
-        self.growth.first(self.came(), |second, came| self.ends.within(second, came))
+        self.growing_day.first(self.came(), |second, came| self.ends.within(second, came))
     }
 }

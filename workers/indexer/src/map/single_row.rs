@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 use super::rows;
 
 /// A row extracted from its page.
-pub(crate) struct Only {
+pub(crate) struct SingleRow {
     /// An answer in the page's format with this row alone.
     pub(crate) body: String,
     /// Distinguishes the row from others: its id, or the hash of its text.
@@ -16,25 +16,27 @@ pub(crate) struct Only {
 }
 
 /// Returns the row at `position` as its own page; the whole answer if that is one row.
-pub(crate) fn only_item(raw: &RawDocument<'_>, position: usize) -> Option<Only> {
+pub(crate) fn single_row(raw: &RawDocument<'_>, position: usize) -> Option<SingleRow> {
     if raw.kind == RawKind::OpencastActions {
         let row = *opencast_wire::actions::page(raw.body).ok()?.rows.get(position)?;
-        return Some(Only {
+        return Some(SingleRow {
             body: format!("{{\"actions\":{{\"action\":[{}]}}}}", row.get()),
             key: key(row, raw.kind),
         });
     }
     let Some(list) = list_name(raw.kind) else {
-        return Some(Only { body: raw.body.get().to_owned(), key: key(raw.body, raw.kind) });
+        return Some(SingleRow { body: raw.body.get().to_owned(), key: key(raw.body, raw.kind) });
     };
-    let only =
-        |row: &RawValue| Only { body: format!("{{\"{list}\":[{}]}}", row.get()), key: key(row, raw.kind) };
+    let cut = |row: &RawValue| SingleRow {
+        body: format!("{{\"{list}\":[{}]}}", row.get()),
+        key: key(row, raw.kind),
+    };
     if let Some(row) = rows::at(raw.body, list, position) {
-        return Some(only(row));
+        return Some(cut(row));
     }
     // The page has an invalid character or number outside of its rows.
     let spare = rows::Spare::new();
-    rows::at(rows::repaired(raw.body, &spare), list, position).map(only)
+    rows::at(rows::repaired(raw.body, &spare), list, position).map(cut)
 }
 
 fn key(row: &RawValue, kind: RawKind) -> String {

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::served::Served;
+use super::ServerTime;
 
 /// Minimum age of a row at the request to be surely counted: times may lack fractions, and a row becomes visible a
 /// moment after its creation.
@@ -16,7 +16,7 @@ const SURELY: SignedDuration = SignedDuration::from_secs(2);
 
 /// A day to which rows are added.
 #[derive(Debug, Default)]
-pub(crate) struct Growth {
+pub(crate) struct GrowingDay {
     /// Counts of the requests whose second is known, in order.
     counted: Vec<Count>,
     /// Rows created since the first of these requests: creation time, and number of requests made when first seen.
@@ -29,10 +29,10 @@ struct Count {
     total: u64,
 }
 
-impl Growth {
+impl GrowingDay {
     /// Records the count of a request.
-    pub(crate) fn counted(&mut self, served: Option<Served>, total: u64) {
-        if let Some(Served { after, before }) = served
+    pub(crate) fn counted(&mut self, server_time: Option<ServerTime>, total: u64) {
+        if let Some(ServerTime { after, before }) = server_time
             && after == before
         {
             self.counted.push(Count { second: after, total });
@@ -75,65 +75,65 @@ mod tests {
         "2026-03-20T12:00:00Z".parse::<Timestamp>().unwrap() + SignedDuration::from_secs(second)
     }
 
-    fn asked(growth: &mut Growth, second: i64, total: u64) {
-        growth.counted(Some(Served { after: at(second), before: at(second) }), total);
+    fn asked(growing_day: &mut GrowingDay, second: i64, total: u64) {
+        growing_day.counted(Some(ServerTime { after: at(second), before: at(second) }), total);
     }
 
-    fn first(growth: &Growth, came: u64) -> Option<i64> {
-        growth.first(came, |_, came| came)
+    fn first(growing_day: &GrowingDay, came: u64) -> Option<i64> {
+        growing_day.first(came, |_, came| came)
     }
 
     #[test]
     fn a_row_that_came_later_does_not_stand_for_one_that_was_counted() {
-        let mut growth = Growth::default();
-        asked(&mut growth, 10, 100);
-        assert_eq!(first(&growth, 99), None);
+        let mut growing_day = GrowingDay::default();
+        asked(&mut growing_day, 10, 100);
+        assert_eq!(first(&growing_day, 99), None);
         // The hundredth row was created after the count.
-        growth.note(1, at(15));
-        assert_eq!(first(&growth, 100), None);
-        assert_eq!(first(&growth, 101), Some(10));
+        growing_day.note(1, at(15));
+        assert_eq!(first(&growing_day, 100), None);
+        assert_eq!(first(&growing_day, 101), Some(10));
     }
 
     #[test]
     fn a_row_made_about_the_time_of_the_count_speaks_for_nothing() {
-        let mut growth = Growth::default();
-        asked(&mut growth, 10, 100);
+        let mut growing_day = GrowingDay::default();
+        asked(&mut growing_day, 10, 100);
         for (id, second) in [(1, 8), (2, 9), (3, 10)] {
-            growth.note(id, at(second));
+            growing_day.note(id, at(second));
         }
-        assert_eq!(first(&growth, 102), None);
-        assert_eq!(first(&growth, 103), Some(10));
+        assert_eq!(first(&growing_day, 102), None);
+        assert_eq!(first(&growing_day, 103), Some(10));
         // An older row was counted.
-        growth.note(4, at(7));
-        assert_eq!(first(&growth, 103), Some(10));
+        growing_day.note(4, at(7));
+        assert_eq!(first(&growing_day, 103), Some(10));
     }
 
     #[test]
     fn what_was_seen_before_a_request_was_counted_for_it() {
-        let mut growth = Growth::default();
-        asked(&mut growth, 59, 100);
-        growth.note(1, at(59));
-        assert_eq!(first(&growth, 100), None);
-        asked(&mut growth, 60, 100);
-        assert_eq!(first(&growth, 100), Some(0));
+        let mut growing_day = GrowingDay::default();
+        asked(&mut growing_day, 59, 100);
+        growing_day.note(1, at(59));
+        assert_eq!(first(&growing_day, 100), None);
+        asked(&mut growing_day, 60, 100);
+        assert_eq!(first(&growing_day, 100), Some(0));
         // Seeing it again proves no more.
-        growth.note(1, at(59));
-        assert_eq!(first(&growth, 100), Some(0));
+        growing_day.note(1, at(59));
+        assert_eq!(first(&growing_day, 100), Some(0));
     }
 
     #[test]
     fn a_request_of_no_certain_second_proves_nothing() {
-        let mut growth = Growth::default();
-        growth.counted(None, 1);
-        growth.counted(Some(Served { after: at(1), before: at(2) }), 1);
-        assert_eq!(first(&growth, 10), None);
+        let mut growing_day = GrowingDay::default();
+        growing_day.counted(None, 1);
+        growing_day.counted(Some(ServerTime { after: at(1), before: at(2) }), 1);
+        assert_eq!(first(&growing_day, 10), None);
     }
 
     #[test]
     fn the_day_is_the_one_of_the_second() {
-        let mut growth = Growth::default();
-        asked(&mut growth, 30, 90);
-        assert_eq!(growth.first(99, |second, came| came - if second == 30 { 10 } else { 0 }), None);
-        assert_eq!(growth.first(100, |_, came| came - 10), Some(30));
+        let mut growing_day = GrowingDay::default();
+        asked(&mut growing_day, 30, 90);
+        assert_eq!(growing_day.first(99, |second, came| came - if second == 30 { 10 } else { 0 }), None);
+        assert_eq!(growing_day.first(100, |_, came| came - 10), Some(30));
     }
 }

@@ -1,7 +1,7 @@
 //! Letters arriving at the desk: ids of any length, redelivery, replay, and the receipts of their jobs.
 
 use indexer::DeadLetterDesk;
-use indexer::desk::{self, Fate};
+use indexer::desk::{self, LetterOutcome};
 use messages::{
     Cause, CauseClass, DeadState, Document, Family, JobId, Lane, Queue, Receipt, ReceiptState, encode,
 };
@@ -97,7 +97,7 @@ async fn a_letter_with_an_id_of_any_length_is_filed_and_replayed() {
     assert_eq!(desk::show(&place.store, &id).await.unwrap().unwrap().id, id);
     let hit = place.store.get(Kind::Deadletters, &id).await.unwrap().unwrap();
     assert!(hit.id.len() <= 400, "{}", hit.id);
-    assert_eq!(replay(&place, &[&id]).await, [(id.clone(), Fate::Replayed(Queue::documents()))]);
+    assert_eq!(replay(&place, &[&id]).await, [(id.clone(), LetterOutcome::Replayed(Queue::documents()))]);
     assert_eq!(desk::show(&place.store, &hit.id).await.unwrap().unwrap().state, DeadState::Replayed);
 }
 
@@ -122,8 +122,8 @@ async fn a_large_message_lies_in_pieces_until_it_is_dropped() {
     let listed = desk::list(&place.store, &desk::Filter::default(), 100).await.unwrap();
     assert_eq!((listed.letters.len(), listed.unreadable.len()), (4, 0), "pieces are no letters");
 
-    let fates = replay(&place, &["large"]).await;
-    assert!(matches!(&fates[..], [(_, Fate::Replayed(_))]), "{fates:?}");
+    let outcomes = replay(&place, &["large"]).await;
+    assert!(matches!(&outcomes[..], [(_, LetterOutcome::Replayed(_))]), "{outcomes:?}");
     let again = place.drain(Queue::jobs(Family::ZOOM_DETAIL, Lane::Replay)).await.remove(0);
     assert!(again.body == bytes, "byte for byte");
     assert_eq!(place.source(Kind::Deadletters, "large").await["body"], "", "its row stays small");
@@ -132,9 +132,11 @@ async fn a_large_message_lies_in_pieces_until_it_is_dropped() {
     assert_eq!(place.perform(&desk, &[died]).await, [Ok(())]);
     let mut archive = desk::Archive::new(place.folder().join("dropped.ndjson"));
     let choice = desk::Choice::Ids(vec!["large".to_owned()]);
-    desk::drop(&place.store, Some(&mut archive), &choice, |_, fate| assert_eq!(fate, Fate::Dropped))
-        .await
-        .unwrap();
+    desk::drop(&place.store, Some(&mut archive), &choice, |_, outcome| {
+        assert_eq!(outcome, LetterOutcome::Dropped)
+    })
+    .await
+    .unwrap();
     let file = std::fs::read_to_string(archive.path()).unwrap();
     let dropped: messages::DeadLetter = serde_json::from_str(file.trim_end()).unwrap();
     assert!(dropped.body_bytes().unwrap() == bytes);
@@ -150,6 +152,9 @@ async fn a_letter_with_a_piece_missing_is_shown_and_not_replayed() {
     let file = rusqlite::Connection::open(place.folder().join("ua.db")).unwrap();
     assert_eq!(file.execute("delete from documents where id = 'large#piece.1'", []).unwrap(), 1);
     assert_eq!(row(&place, "large").await.pieces, 5);
-    let fates = replay(&place, &["large"]).await;
-    assert!(matches!(&fates[..], [(_, Fate::Failed(why))] if why.contains("5 pieces")), "{fates:?}");
+    let outcomes = replay(&place, &["large"]).await;
+    assert!(
+        matches!(&outcomes[..], [(_, LetterOutcome::Failed(why))] if why.contains("5 pieces")),
+        "{outcomes:?}"
+    );
 }

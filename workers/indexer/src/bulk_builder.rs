@@ -13,7 +13,7 @@ use crate::map::{Dropped, Target, Unusable, encode_page};
 
 /// A bulk being built. It contains all items of a message or none.
 #[derive(Debug, Default)]
-pub(crate) struct Load {
+pub(crate) struct BulkBuilder {
     pub(crate) batch: Batch,
     pub(crate) parts: Vec<Part>,
 }
@@ -32,7 +32,7 @@ pub(crate) struct Part {
     pub(crate) dropped: Dropped,
 }
 
-impl Load {
+impl BulkBuilder {
     /// Adds the documents of a message.
     ///
     /// # Errors
@@ -81,7 +81,7 @@ impl Load {
     }
 
     /// Removes the last added message.
-    pub(crate) fn take_back(&mut self) {
+    pub(crate) fn undo(&mut self) {
         if let Some(part) = self.parts.pop() {
             self.batch.truncate(part.items.start);
         }
