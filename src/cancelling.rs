@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use messages::{Family, JobHead, JobId, Queue, Receipt, ReceiptState, RunId, decode};
 use planner::{RunRecord, RunState, Taken};
 use runtime::{Broker, BrokerError, Delivery, Message, QueueFilter, WorkerInfo, clock};
-use store::{Kind, Order, Query, Store};
+use store::{DocumentKind, Query, SortOrder, Store};
 use tracing::{debug, info, warn};
 
 use crate::filing;
@@ -109,9 +109,9 @@ impl Hands {
 /// Removes the broker's records of runs that were cancelled long ago.
 async fn forget_old(broker: &Broker, store: &Store) -> anyhow::Result<()> {
     let before = clock::now().checked_sub(REMEMBERED).unwrap_or(Timestamp::MIN);
-    let old = Query::all(Kind::Runs).with("state", RunState::Cancelled.name());
+    let old = Query::all(DocumentKind::Runs).with("state", RunState::Cancelled.name());
     let old =
-        old.between("planned_at", Timestamp::UNIX_EPOCH, before).sorted("planned_at", Order::Descending);
+        old.between("planned_at", Timestamp::UNIX_EPOCH, before).sorted("planned_at", SortOrder::Descending);
     let hits = store.search(&old.limit(SOME)).await?;
     let runs: Vec<RunId> = hits.iter().map(|hit| RunId::from(hit.id.as_str())).collect();
     Ok(broker.forget_cancelled(&runs).await?)
@@ -120,7 +120,8 @@ async fn forget_old(broker: &Broker, store: &Store) -> anyhow::Result<()> {
 /// Files the receipts of jobs that a list planned and did not publish.
 async fn write_off(store: &Store, run: &RunId) -> anyhow::Result<()> {
     store.refresh().await?;
-    let planned = Query::all(Kind::Harvests).with("state", ReceiptState::Planned.name()).with("run", run);
+    let planned =
+        Query::all(DocumentKind::Harvests).with("state", ReceiptState::Planned.name()).with("run", run);
     let mut after = None;
     loop {
         let (hits, next) = store.scan(&planned, SOME, after).await?;
@@ -185,7 +186,7 @@ async fn settle(deliveries: Vec<Delivery>, store: &Store) -> anyhow::Result<()> 
 
 async fn held(store: &Store, heads: &[JobHead]) -> anyhow::Result<HashMap<JobId, Receipt>> {
     let ids: Vec<&str> = heads.iter().map(|head| head.id.as_str()).collect();
-    let hits = store.get_many(Kind::Harvests, &ids).await?;
+    let hits = store.get_many(DocumentKind::Harvests, &ids).await?;
     // A row that cannot be read is replaced.
     let receipts = hits.iter().filter_map(|hit| serde_json::from_str::<Receipt>(hit.source.get()).ok());
     Ok(receipts.map(|receipt| (receipt.job_id.clone(), receipt)).collect())

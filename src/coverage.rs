@@ -6,7 +6,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use messages::{JobId, MeetingUuid, Receipt};
 use serde::Deserialize;
-use store::{Kind, Query, Store};
+use store::{DocumentKind, Query, Store};
 
 /// Receipts read at once.
 const PAGE: usize = 2_000;
@@ -33,7 +33,7 @@ struct Counted {
 /// # Errors
 /// When the store is away.
 pub async fn participants(store: &Store, date: Date) -> anyhow::Result<Vec<(MeetingUuid, u64)>> {
-    let (query, mut counts) = (Query::all(Kind::Meetings).with("start_time", date), Vec::new());
+    let (query, mut counts) = (Query::all(DocumentKind::Meetings).with("start_time", date), Vec::new());
     let mut after = None;
     loop {
         let (hits, next) = store.scan(&query, PAGE, after).await?;
@@ -53,7 +53,7 @@ pub async fn participants(store: &Store, date: Date) -> anyhow::Result<Vec<(Meet
 /// # Errors
 /// When the store is away or a row is not a receipt.
 pub async fn receipts(store: &Store, from: Date, to: Date, each: impl FnMut(Receipt)) -> anyhow::Result<()> {
-    read(store, Query::all(Kind::Harvests).between("date", from, to), each).await
+    read(store, Query::all(DocumentKind::Harvests).between("date", from, to), each).await
 }
 
 /// As [`receipts`], of list jobs alone.
@@ -62,7 +62,8 @@ pub async fn receipts(store: &Store, from: Date, to: Date, each: impl FnMut(Rece
 /// As [`receipts`].
 pub async fn lists(store: &Store, from: Date, to: Date, each: impl FnMut(Receipt)) -> anyhow::Result<()> {
     let kinds = ["meetings", "webinars"].map(str::to_owned).into();
-    read(store, Query::all(Kind::Harvests).between("date", from, to).with_any("kind", kinds), each).await
+    read(store, Query::all(DocumentKind::Harvests).between("date", from, to).with_any("kind", kinds), each)
+        .await
 }
 
 /// As [`receipts`], of Opencast's user actions alone.
@@ -70,7 +71,8 @@ pub async fn lists(store: &Store, from: Date, to: Date, each: impl FnMut(Receipt
 /// # Errors
 /// As [`receipts`].
 pub async fn lectures(store: &Store, from: Date, to: Date, each: impl FnMut(Receipt)) -> anyhow::Result<()> {
-    read(store, Query::all(Kind::Harvests).between("date", from, to).with("kind", "actions"), each).await
+    read(store, Query::all(DocumentKind::Harvests).between("date", from, to).with("kind", "actions"), each)
+        .await
 }
 
 async fn read(store: &Store, query: Query, mut each: impl FnMut(Receipt)) -> anyhow::Result<()> {
@@ -95,7 +97,7 @@ pub async fn receipts_of(store: &Store, jobs: &[JobId]) -> anyhow::Result<Vec<Re
     let mut receipts = Vec::new();
     for some in jobs.chunks(PAGE) {
         let ids: Vec<&str> = some.iter().map(JobId::as_str).collect();
-        for hit in store.get_many(Kind::Harvests, &ids).await? {
+        for hit in store.get_many(DocumentKind::Harvests, &ids).await? {
             receipts.push(parse(&hit)?);
         }
     }

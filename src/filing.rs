@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use messages::Receipt;
 use planner::RunRecord;
-use store::{Batch, Kind, Split, Store, StoreError, Verdict};
+use store::{Batch, DocumentKind, Split, Store, StoreError, Verdict};
 
 use crate::coverage;
 use crate::exit::RefusedError;
@@ -24,9 +24,9 @@ pub(crate) async fn receipts(store: &Store, receipts: &[Receipt]) -> anyhow::Res
     for some in receipts.chunks(RECEIPTS) {
         let mut batch = Batch::new();
         for receipt in some {
-            let index = Kind::Harvests.index(Split::default(), coverage::today());
+            let index = DocumentKind::Harvests.index(Split::default(), coverage::today());
             let id = receipt.job_id.as_str().to_owned();
-            batch.push(store.prefix(), Kind::Harvests, index, id, receipt.version(), receipt)?;
+            batch.push(store.prefix(), DocumentKind::Harvests, index, id, receipt.version(), receipt)?;
         }
         write(store, &batch, "receipts").await?;
     }
@@ -39,9 +39,9 @@ pub(crate) async fn receipts(store: &Store, receipts: &[Receipt]) -> anyhow::Res
 /// When the store is away, or refuses.
 pub(crate) async fn record(store: &Store, record: &RunRecord) -> anyhow::Result<()> {
     let mut batch = Batch::new();
-    let index = Kind::Runs.index(Split::default(), coverage::today());
+    let index = DocumentKind::Runs.index(Split::default(), coverage::today());
     let id = record.run.as_str().to_owned();
-    batch.push(store.prefix(), Kind::Runs, index, id, record.version(), record)?;
+    batch.push(store.prefix(), DocumentKind::Runs, index, id, record.version(), record)?;
     write(store, &batch, "the record of a run").await
 }
 

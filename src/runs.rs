@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use jiff::{SignedDuration, Timestamp};
 use messages::{Calls, Receipt, ReceiptState, RunId};
 use planner::{Origin, Progress, RunRecord, RunState};
-use store::{Hit, Kind, Order, Query, Store};
+use store::{DocumentKind, Hit, Query, SortOrder, Store};
 
 use crate::exit::usage;
 use crate::summary::Findings;
@@ -34,7 +34,7 @@ pub(crate) async fn get(store: &Store, run: &RunId) -> anyhow::Result<RunRecord>
 /// When the store is away.
 pub(crate) async fn find(store: &Store, run: &RunId) -> anyhow::Result<Option<RunRecord>> {
     store.refresh().await?;
-    store.get(Kind::Runs, run.as_str()).await?.as_ref().map(parse).transpose()
+    store.get(DocumentKind::Runs, run.as_str()).await?.as_ref().map(parse).transpose()
 }
 
 /// The error of whoever asks for a run that there is not.
@@ -49,7 +49,7 @@ pub(crate) fn missing(run: &RunId) -> anyhow::Error {
 /// When the store is away.
 pub(crate) async fn latest(store: &Store, limit: usize) -> anyhow::Result<Vec<RunRecord>> {
     store.refresh().await?;
-    let newest = Query::all(Kind::Runs).sorted("planned_at", Order::Descending).limit(limit);
+    let newest = Query::all(DocumentKind::Runs).sorted("planned_at", SortOrder::Descending).limit(limit);
     store.search(&newest).await?.iter().map(parse).collect()
 }
 
@@ -60,8 +60,9 @@ pub(crate) async fn latest(store: &Store, limit: usize) -> anyhow::Result<Vec<Ru
 pub(crate) async fn last_slot(store: &Store) -> anyhow::Result<Option<Timestamp>> {
     store.refresh().await?;
     let done = [RunState::Published, RunState::Cancelled].map(|state| state.name().to_owned()).into();
-    let planned = Query::all(Kind::Runs).with("origin", Origin::Schedule.name()).with_any("state", done);
-    let latest = store.search(&planned.sorted("slot", Order::Descending).limit(1)).await?;
+    let planned =
+        Query::all(DocumentKind::Runs).with("origin", Origin::Schedule.name()).with_any("state", done);
+    let latest = store.search(&planned.sorted("slot", SortOrder::Descending).limit(1)).await?;
     Ok(latest.first().map(parse).transpose()?.and_then(|run| run.slot))
 }
 
@@ -88,7 +89,7 @@ pub(crate) async fn overview(
     if ids.is_empty() {
         return Ok(counts);
     }
-    let theirs = Query::all(Kind::Harvests).with_any("run", ids);
+    let theirs = Query::all(DocumentKind::Harvests).with_any("run", ids);
     for state in ReceiptState::ALL {
         for (run, jobs) in store.group(&theirs.clone().with("state", state.name()), "run").await? {
             counts.entry(run.as_str().into()).or_default().count(state, jobs);
@@ -143,7 +144,7 @@ fn take(progress: &mut Progress, sums: &[i64]) {
 /// When the store is away.
 pub(crate) async fn progress(store: &Store, run: &RunRecord, now: Timestamp) -> anyhow::Result<Progress> {
     store.refresh().await?;
-    let theirs = Query::all(Kind::Harvests).with("run", &run.run);
+    let theirs = Query::all(DocumentKind::Harvests).with("run", &run.run);
     let mut progress = Progress::default();
     for (state, jobs) in store.group(&theirs, "state").await? {
         let state: ReceiptState =
@@ -168,7 +169,7 @@ pub(crate) async fn with_findings(store: &Store, runs: &[RunRecord]) -> anyhow::
         return Ok(BTreeMap::new());
     }
     let ids: Vec<String> = runs.iter().map(|run| run.run.as_str().to_owned()).collect();
-    let found = Query::all(Kind::Harvests).with_any("run", ids).filled("findings");
+    let found = Query::all(DocumentKind::Harvests).with_any("run", ids).filled("findings");
     let counts = store.group(&found, "run").await?;
     Ok(counts.into_iter().map(|(run, jobs)| (run.as_str().into(), jobs)).collect())
 }
@@ -178,7 +179,7 @@ pub(crate) async fn with_findings(store: &Store, runs: &[RunRecord]) -> anyhow::
 /// # Errors
 /// When the store is away.
 pub(crate) async fn findings(store: &Store, run: &RunId) -> anyhow::Result<Findings> {
-    let found = Query::all(Kind::Harvests).with("run", run).filled("findings").without("job");
+    let found = Query::all(DocumentKind::Harvests).with("run", run).filled("findings").without("job");
     let hits = store.search(&found).await?;
     let receipts: Vec<Receipt> =
         hits.iter().filter_map(|hit| serde_json::from_str(hit.source.get()).ok()).collect();
@@ -191,6 +192,7 @@ pub(crate) async fn findings(store: &Store, run: &RunId) -> anyhow::Result<Findi
 /// When the store is away.
 pub(crate) async fn waiting(store: &Store, run: &RunId) -> anyhow::Result<u64> {
     store.refresh().await?;
-    let waiting = Query::all(Kind::Harvests).with("state", ReceiptState::Planned.name()).with("run", run);
+    let waiting =
+        Query::all(DocumentKind::Harvests).with("state", ReceiptState::Planned.name()).with("run", run);
     Ok(store.count(&waiting).await?)
 }

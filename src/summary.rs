@@ -7,7 +7,7 @@ use jiff::civil::Date;
 use messages::{Calls, Receipt, ReceiptFinding, ReceiptState, Source};
 use planner::Asked;
 use serde::Serialize;
-use store::{Kind, Query, Store};
+use store::{DocumentKind, Query, Store};
 
 use crate::coverage;
 use crate::exit::Outcome;
@@ -68,8 +68,11 @@ pub(crate) async fn of(
         .await?;
         sums.unlisted += dates.iter().collect::<BTreeSet<_>>().len() - listed.len();
     }
-    let dead =
-        Query::all(Kind::Deadletters).with("state", "dead").between("died_at", began, runtime::clock::now());
+    let dead = Query::all(DocumentKind::Deadletters).with("state", "dead").between(
+        "died_at",
+        began,
+        runtime::clock::now(),
+    );
     let seconds = (runtime::clock::now().as_millisecond() - began.as_millisecond()) as f64 / 1_000.0;
     let harvest = Harvest { tally: sums.tally, of_jobs: sums.calls, of_process: calls };
     let came = sources::of(source).came(harvest);

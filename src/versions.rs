@@ -8,7 +8,7 @@ use jiff::civil::Date;
 use messages::{Document, JobId, Queue, Receipt, Source, decode};
 use runtime::clock::{self, TOLERANCE};
 use runtime::{Broker, Message, QueueFilter};
-use store::{Hit, Kind, Query, Store};
+use store::{DocumentKind, Hit, Query, Store};
 
 /// Documents looked at, and removed, at once.
 const SOME: usize = 1_000;
@@ -16,14 +16,14 @@ const SOME: usize = 1_000;
 const END: &str = "9999-12-01T00:00:00Z";
 
 /// The fields whose time is a document's version.
-const TIMES: [(Kind, &[&str]); 7] = [
-    (Kind::Harvests, &["planned_at", "finished_at"]),
-    (Kind::Runs, &["planned_at", "changed_at"]),
-    (Kind::Meetings, &["harvest.fetched_at"]),
-    (Kind::Sessions, &["harvest.fetched_at"]),
-    (Kind::Useractions, &["harvest.fetched_at"]),
-    (Kind::Episodes, &["harvest.fetched_at"]),
-    (Kind::Raw, &["fetched_at"]),
+const TIMES: [(DocumentKind, &[&str]); 7] = [
+    (DocumentKind::Harvests, &["planned_at", "finished_at"]),
+    (DocumentKind::Runs, &["planned_at", "changed_at"]),
+    (DocumentKind::Meetings, &["harvest.fetched_at"]),
+    (DocumentKind::Sessions, &["harvest.fetched_at"]),
+    (DocumentKind::Useractions, &["harvest.fetched_at"]),
+    (DocumentKind::Episodes, &["harvest.fetched_at"]),
+    (DocumentKind::Raw, &["fetched_at"]),
 ];
 
 /// The newest time that is not ahead of the store's clock.
@@ -39,7 +39,7 @@ pub(crate) async fn newest(store: &Store) -> anyhow::Result<Timestamp> {
 ///
 /// # Errors
 /// When the store is away.
-pub(crate) async fn ahead(store: &Store, newest: Timestamp) -> anyhow::Result<Vec<(Kind, u64)>> {
+pub(crate) async fn ahead(store: &Store, newest: Timestamp) -> anyhow::Result<Vec<(DocumentKind, u64)>> {
     let mut found = Vec::new();
     for (kind, fields) in TIMES {
         let mut most = 0;
@@ -51,7 +51,7 @@ pub(crate) async fn ahead(store: &Store, newest: Timestamp) -> anyhow::Result<Ve
     Ok(found)
 }
 
-fn beyond(kind: Kind, field: &'static str, newest: Timestamp) -> Query {
+fn beyond(kind: DocumentKind, field: &'static str, newest: Timestamp) -> Query {
     Query::all(kind).between(field, newest, END)
 }
 
@@ -124,14 +124,14 @@ impl Removed {
         Ok(())
     }
 
-    fn note(&mut self, kind: Kind, hit: &Hit) {
+    fn note(&mut self, kind: DocumentKind, hit: &Hit) {
         match kind {
-            Kind::Harvests => {
+            DocumentKind::Harvests => {
                 if let Ok(receipt) = serde_json::from_str::<Receipt>(hit.source.get()) {
                     self.plan(&receipt.job_id, receipt.date);
                 }
             }
-            Kind::Runs => {}
+            DocumentKind::Runs => {}
             _ => {
                 let document: serde_json::Value = serde_json::from_str(hit.source.get()).unwrap_or_default();
                 let job = document["harvest"]["job_id"].as_str().or(document["job_id"].as_str());
@@ -155,8 +155,8 @@ impl Removed {
         let jobs: Vec<String> = std::mem::take(&mut self.jobs).into_iter().collect();
         for some in jobs.chunks(SOME) {
             let ids: Vec<&str> = some.iter().map(String::as_str).collect();
-            for hit in store.get_many(Kind::Harvests, &ids).await? {
-                self.note(Kind::Harvests, &hit);
+            for hit in store.get_many(DocumentKind::Harvests, &ids).await? {
+                self.note(DocumentKind::Harvests, &hit);
             }
         }
         Ok(())

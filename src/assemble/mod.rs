@@ -41,7 +41,7 @@ pub async fn reader(config: &Config, role: &str) -> anyhow::Result<Broker> {
 }
 
 fn local_broker(config: &Config) -> anyhow::Result<Broker> {
-    let settings = runtime::broker::local::Settings {
+    let settings = runtime::broker::local::LocalBrokerSettings {
         folder: config.data_dir.clone(),
         ladder: Ladder::default(),
         documents_limit: config.documents_limit,
@@ -49,8 +49,8 @@ fn local_broker(config: &Config) -> anyhow::Result<Broker> {
     Ok(Broker::Local(runtime::broker::Local::open(settings)?))
 }
 
-fn amqp_settings(amqp: &AmqpConfig, config: &Config, role: &str) -> runtime::broker::amqp::Settings {
-    runtime::broker::amqp::Settings {
+fn amqp_settings(amqp: &AmqpConfig, config: &Config, role: &str) -> runtime::broker::amqp::AmqpSettings {
+    runtime::broker::amqp::AmqpSettings {
         url: amqp.url.clone(),
         prefix: amqp.queue_prefix.clone(),
         ladder: Ladder::default(),
@@ -77,11 +77,11 @@ pub fn store(config: &Config) -> anyhow::Result<Store> {
     let prefix = config.index_prefix.clone();
     match &config.search {
         None => {
-            let settings = store::local::Settings { folder: config.data_dir.clone(), prefix };
+            let settings = store::local::LocalStoreSettings { folder: config.data_dir.clone(), prefix };
             Ok(Store::Local(store::Local::open(settings)?))
         }
         Some(search) => {
-            let settings = store::elasticsearch::Settings {
+            let settings = store::elasticsearch::ElasticsearchSettings {
                 host: search.host.expose_secret().to_owned(),
                 user: search.user.clone(),
                 password: search.password.clone(),

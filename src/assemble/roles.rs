@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use indexer::{DeadLetterDesk, Enricher, Indexer};
 use messages::{Family, Queue};
 use planner::Schedule;
-use runtime::{Broker, Limits, Policy, Role, RunError, Snapshot, Status, Worker, run, run_batches};
+use runtime::{BatchLimits, Broker, Policy, Role, RunError, Snapshot, Status, Worker, run, run_batches};
 use store::Store;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -24,12 +24,12 @@ const LULL: Duration = Duration::from_millis(100);
 
 /// What the index role gathers: pages are some hundred kilobytes each and become several bulks, so that larger
 /// gatherings cost memory and win nothing.
-const DOCUMENTS: Limits =
-    Limits { prefetch: 32, messages: 1_000, bytes: 1 << 20, linger: LINGER, lull: LULL };
+const DOCUMENTS: BatchLimits =
+    BatchLimits { prefetch: 32, messages: 1_000, bytes: 1 << 20, linger: LINGER, lull: LULL };
 
 /// What the desk of dead letters gathers: mostly jobs of some hundred bytes, at times by the hundred thousand.
-const DEAD_LETTERS: Limits =
-    Limits { prefetch: 512, messages: 256, bytes: 2 << 20, linger: LINGER, lull: LULL };
+const DEAD_LETTERS: BatchLimits =
+    BatchLimits { prefetch: 512, messages: 256, bytes: 2 << 20, linger: LINGER, lull: LULL };
 
 /// The roles that a process can play.
 #[derive(Debug, Clone)]
@@ -138,11 +138,11 @@ impl<'a> Roles<'a> {
     }
 }
 
-fn indexer_settings(config: &Config) -> indexer::Settings {
-    indexer::Settings {
+fn indexer_settings(config: &Config) -> indexer::IndexerSettings {
+    indexer::IndexerSettings {
         split: config.index_split,
         raw_days: config.raw_days,
-        ..indexer::Settings::new(env!("CARGO_PKG_VERSION"))
+        ..indexer::IndexerSettings::new(env!("CARGO_PKG_VERSION"))
     }
 }
 

@@ -5,8 +5,8 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use jiff::civil::Date;
-use simulator::opencast::{Dialect, Disorder, Opencast, Settings};
-use store::{Kind, Query};
+use simulator::opencast::{Dialect, Disorder, Opencast, OpencastSettings};
+use store::{DocumentKind, Query};
 
 use crate::process::Process;
 
@@ -76,7 +76,7 @@ async fn harvest(how: &str, (dialect, disorder): (Dialect, Disorder), permits: u
     );
     if with_places {
         let settings =
-            store::local::Settings { folder: folder.path().join("ua-data"), prefix: String::new() };
+            store::local::LocalStoreSettings { folder: folder.path().join("ua-data"), prefix: String::new() };
         placed(&store::Store::Local(store::Local::open(settings).expect("the file opens")), actions).await;
     }
     opencast.stop().await;
@@ -84,7 +84,7 @@ async fn harvest(how: &str, (dialect, disorder): (Dialect, Disorder), permits: u
 
 /// Looked up they have to be: without a place nothing was measured.
 async fn placed(store: &store::Store, actions: u64) {
-    let told = Query::all(Kind::Useractions).with("geoip.country_code2", "CH");
+    let told = Query::all(DocumentKind::Useractions).with("geoip.country_code2", "CH");
     let placed = store.count(&told).await.expect("a count") as f64 / actions as f64;
     println!("user actions: {:.0} % have a place", placed * 100.0);
     assert!(placed >= PLACED, "the addresses were not looked up");
@@ -124,7 +124,7 @@ async fn roles_with(places: bool) {
     while began.elapsed() < PATIENCE && held < wanted {
         tokio::time::sleep(Duration::from_secs(3)).await;
         let _ = store.refresh().await;
-        held = store.count(&Query::all(Kind::Useractions)).await.unwrap_or(held);
+        held = store.count(&Query::all(DocumentKind::Useractions)).await.unwrap_or(held);
     }
     let seconds = began.elapsed().as_secs_f64();
     println!(
@@ -140,7 +140,7 @@ async fn roles_with(places: bool) {
 }
 
 async fn world(dialect: Dialect, disorder: Disorder) -> (Opencast, Vec<Date>) {
-    let settings = Settings {
+    let settings = OpencastSettings {
         actions_per_day: PER_DAY,
         episodes: 500,
         students: 2_000,
@@ -148,7 +148,7 @@ async fn world(dialect: Dialect, disorder: Disorder) -> (Opencast, Vec<Date>) {
         public_addresses: true,
         generation: if dialect == Dialect::Dce { 5 } else { 15 },
         dialect,
-        ..Settings::default()
+        ..OpencastSettings::default()
     };
     let opencast = Opencast::start(settings).await.expect("the simulator starts");
     let yesterday = ua::coverage::today().saturating_sub(jiff::Span::new().days(1));

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use messages::zoom::{Event, Listing, MeetingContext, Task};
 use messages::{Cause, CauseClass, Family, Lane, Queue};
 use runtime::{Broker, Message};
-use store::{Kind, Query, Store};
+use store::{DocumentKind, Query, Store};
 
 use crate::process::Process;
 
@@ -38,7 +38,7 @@ pub(crate) async fn at_scale() -> bool {
 async fn on_servers(amqp: String, search: String) -> bool {
     let folder = tempfile::tempdir().expect("a folder can be made");
     let (queues, indices) = (format!("desk{}", std::process::id()), "bench-desk-");
-    let mut settings = runtime::broker::amqp::Settings::new(amqp.as_str().into());
+    let mut settings = runtime::broker::amqp::AmqpSettings::new(amqp.as_str().into());
     settings.prefix.clone_from(&queues);
     settings.documents_limit = 1_000;
     let amqp_broker = runtime::broker::Amqp::connect(settings).await.expect("RabbitMQ");
@@ -63,9 +63,9 @@ async fn on_servers(amqp: String, search: String) -> bool {
 async fn on_the_local_file() -> bool {
     let folder = tempfile::tempdir().expect("a folder can be made");
     let data = folder.path().join("ua-data");
-    let settings = store::local::Settings { folder: data.clone(), prefix: String::new() };
+    let settings = store::local::LocalStoreSettings { folder: data.clone(), prefix: String::new() };
     let store = Store::Local(store::Local::open(settings).expect("a file"));
-    let settings = runtime::broker::local::Settings {
+    let settings = runtime::broker::local::LocalBrokerSettings {
         folder: data,
         ladder: runtime::Ladder::default(),
         documents_limit: 1_000,
@@ -198,7 +198,8 @@ async fn filed(store: &Store) {
         tokio::time::sleep(Duration::from_secs(1)).await;
         // An index that is being made does not answer for a moment.
         let _ = store.refresh().await;
-        let found = store.count(&Query::all(Kind::Deadletters).with("state", "dead")).await.unwrap_or(count);
+        let found =
+            store.count(&Query::all(DocumentKind::Deadletters).with("state", "dead")).await.unwrap_or(count);
         if found > count {
             (count, moved) = (found, Instant::now());
         }

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use jiff::civil::Date;
-use simulator::{Settings, Simulator, Source};
+use simulator::{Simulator, Source, ZoomSettings};
 
 use crate::process::Process;
 
@@ -31,8 +31,13 @@ pub(crate) async fn memory() {
 }
 
 async fn harvest(days: i64, meetings_per_day: u32, raw_days: &str) -> (u64, f64, crate::process::Used) {
-    let settings =
-        Settings { speed: 0.0, meetings_per_day, participants: 20.0, hosts: 200, ..Settings::default() };
+    let settings = ZoomSettings {
+        speed: 0.0,
+        meetings_per_day,
+        participants: 20.0,
+        hosts: 200,
+        ..ZoomSettings::default()
+    };
     let world = Simulator::start(settings).await.expect("the simulator starts");
     let yesterday = ua::coverage::today().saturating_sub(jiff::Span::new().days(1));
     let first = yesterday.saturating_sub(jiff::Span::new().days(days - 1));

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use serde_json::value::RawValue;
-use store::{Batch, Kind, Local, Store, Verdict};
+use store::{Batch, DocumentKind, Local, Store, Verdict};
 
 use crate::process::Process;
 
@@ -41,12 +41,12 @@ pub(crate) async fn attendance(heartbeats: u64) {
 
 /// Lectures that are watched from end to end by everybody, `beats` heartbeats each; returns how many that are.
 async fn fill(folder: &Path, beats: u64) -> u64 {
-    let settings = store::local::Settings { folder: folder.to_owned(), prefix: String::new() };
+    let settings = store::local::LocalStoreSettings { folder: folder.to_owned(), prefix: String::new() };
     let store = Store::Local(Local::open(settings).expect("a store can be made"));
     let mut batch = Batch::new();
     for lecture in 0..LECTURES {
         let (id, body) = (mpid(lecture), episode(lecture, beats));
-        batch.push("", Kind::Episodes, "episodes".to_owned(), id, 1, &body).expect("an episode fits");
+        batch.push("", DocumentKind::Episodes, "episodes".to_owned(), id, 1, &body).expect("an episode fits");
     }
     write(&store, &batch).await;
     let (began, mut number) = (Instant::now(), 0);
@@ -59,7 +59,7 @@ async fn fill(folder: &Path, beats: u64) -> u64 {
                 let body = action(number, lecture, student, beat * BEAT);
                 let index = "useractions-2026.02".to_owned();
                 batch
-                    .push("", Kind::Useractions, index, number.to_string(), 1, &body)
+                    .push("", DocumentKind::Useractions, index, number.to_string(), 1, &body)
                     .expect("an action fits");
                 number += 1;
                 if number.is_multiple_of(BATCH) {

@@ -19,7 +19,7 @@ const CALL: Duration = Duration::from_millis(100);
 /// Prints the figure for each broker that there is.
 pub(crate) async fn daily_in_a_backfill() {
     let folder = tempfile::tempdir().expect("a folder can be made");
-    let settings = runtime::broker::local::Settings {
+    let settings = runtime::broker::local::LocalBrokerSettings {
         folder: folder.path().to_owned(),
         ladder: runtime::Ladder::default(),
         documents_limit: 1_000,
@@ -28,7 +28,7 @@ pub(crate) async fn daily_in_a_backfill() {
     measure("the local file", &local).await;
     local.close().await;
     for url in crate::pipeline::brokers() {
-        let mut settings = runtime::broker::amqp::Settings::new(url.into());
+        let mut settings = runtime::broker::amqp::AmqpSettings::new(url.into());
         settings.prefix = format!("lanes{}", std::process::id());
         let amqp = runtime::broker::Amqp::connect(settings).await.expect("RabbitMQ");
         let broker = Broker::Amqp(amqp.clone());

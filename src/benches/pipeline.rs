@@ -10,8 +10,8 @@ use messages::zoom::MeetingContext;
 use messages::{Document, Queue, RawDocument, RawKind};
 use runtime::{Broker, Message, Outbox};
 use serde_json::value::RawValue;
-use simulator::{Settings, Simulator, Source};
-use store::{Batch, Kind, Query, Split, Store};
+use simulator::{Simulator, Source, ZoomSettings};
+use store::{Batch, DocumentKind, Query, Split, Store};
 use tokio_util::sync::CancellationToken;
 
 use crate::process::Process;
@@ -94,7 +94,7 @@ async fn into_the_index(
     };
     let measured = drain(amqp, search, pages, raw_days, arrived).await;
     indexed.refresh().await.expect("a refresh");
-    let count = indexed.count(&Query::all(Kind::Sessions)).await.expect("a count");
+    let count = indexed.count(&Query::all(DocumentKind::Sessions)).await.expect("a count");
     assert_eq!(count, TOTAL, "every document is in the index");
     indexed.wipe_prefix().await.expect("the indices can be removed");
     measured
@@ -116,7 +116,8 @@ pub(crate) async fn into_a_sink() {
 
 /// Encoded raw documents, each a page of 300 sessions of a meeting of its own.
 async fn pages() -> Vec<Vec<u8>> {
-    let settings = Settings { speed: 0.0, meetings_per_day: 40, participants: 30.0, ..Settings::default() };
+    let settings =
+        ZoomSettings { speed: 0.0, meetings_per_day: 40, participants: 30.0, ..ZoomSettings::default() };
     let world = Simulator::start(settings).await.expect("the simulator starts");
     let yesterday = ua::coverage::today().saturating_sub(jiff::Span::new().days(1));
     let truth = world.truth(yesterday, Source::Dashboard);
@@ -166,7 +167,7 @@ fn page_of(number: usize, body: &RawValue) -> Vec<u8> {
 }
 
 pub(crate) fn store(search: &str, prefix: &str) -> Store {
-    let settings = store::elasticsearch::Settings {
+    let settings = store::elasticsearch::ElasticsearchSettings {
         host: search.to_owned(),
         user: None,
         password: None,
@@ -223,12 +224,12 @@ async fn drain(
 ) -> (f64, crate::process::Used) {
     let folder = tempfile::tempdir().expect("a folder can be made");
     let queue_prefix = format!("bench{}", std::process::id());
-    let settings = runtime::broker::amqp::Settings {
+    let settings = runtime::broker::amqp::AmqpSettings {
         prefix: queue_prefix.clone(),
         documents_limit: 10 * PAGES,
         connection_name: "bench".to_owned(),
         buffer_life: Duration::from_secs(600),
-        ..runtime::broker::amqp::Settings::new(amqp.into())
+        ..runtime::broker::amqp::AmqpSettings::new(amqp.into())
     };
     let broker = Broker::Amqp(runtime::broker::Amqp::connect(settings).await.expect("RabbitMQ"));
     let mut outbox = Outbox::new(broker.clone(), CancellationToken::new());

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use simulator::{Settings, Simulator, Source};
-use store::{Kind, Query};
+use simulator::{Simulator, Source, ZoomSettings};
+use store::{DocumentKind, Query};
 
 use crate::process::Process;
 
@@ -13,12 +13,12 @@ const PATIENCE: Duration = Duration::from_secs(900);
 /// Harvests a million sessions with `ua work zoom` and `ua work index`, and looks at what each has used.
 pub(crate) async fn memory(days: i64) {
     let Some((amqp, search)) = crate::pipeline::servers() else { return };
-    let settings = Settings {
+    let settings = ZoomSettings {
         speed: 0.0,
         meetings_per_day: 2_000,
         participants: 20.0,
         hosts: 200,
-        ..Settings::default()
+        ..ZoomSettings::default()
     };
     let world = Simulator::start(settings).await.expect("the simulator starts");
     let yesterday = ua::coverage::today().saturating_sub(jiff::Span::new().days(1));
@@ -56,7 +56,7 @@ pub(crate) async fn memory(days: i64) {
     while began.elapsed() < PATIENCE && held < sessions {
         tokio::time::sleep(Duration::from_secs(5)).await;
         let _ = store.refresh().await;
-        held = store.count(&Query::all(Kind::Sessions)).await.unwrap_or(held);
+        held = store.count(&Query::all(DocumentKind::Sessions)).await.unwrap_or(held);
     }
     let seconds = began.elapsed().as_secs_f64();
     println!(

@@ -5,7 +5,7 @@ use jiff::civil::Date;
 use messages::{Receipt, ReceiptState};
 use serde_json::Value;
 use simulator::{Source, TruthIds};
-use store::{Kind, Query, StoreError};
+use store::{DocumentKind, Query, StoreError};
 
 use crate::site::Site;
 
@@ -47,7 +47,7 @@ impl Cancelled {
 
     /// Details of the run that were fetched, or begun, before it was cancelled.
     pub(crate) async fn fetched(&self, site: &Site) -> Result<u64, StoreError> {
-        let begun = Query::all(Kind::Harvests).with("run", &self.run).with("kind", "participants");
+        let begun = Query::all(DocumentKind::Harvests).with("run", &self.run).with("kind", "participants");
         site.store
             .count(&begun.with_any("state", ["complete", "incomplete", "failed"].map(str::to_owned).into()))
             .await
@@ -55,7 +55,7 @@ impl Cancelled {
 
     /// Jobs of the run that started after it was cancelled, or may still do so.
     pub(crate) async fn restless(&self, site: &Site) -> Result<Vec<String>, StoreError> {
-        let receipts = site.store.search(&Query::all(Kind::Harvests).with("run", &self.run)).await?;
+        let receipts = site.store.search(&Query::all(DocumentKind::Harvests).with("run", &self.run)).await?;
         let receipts = receipts.iter().map(|hit| serde_json::from_str::<Receipt>(hit.source.get()).unwrap());
         let restless = receipts.filter(|receipt| {
             receipt.state == ReceiptState::Planned

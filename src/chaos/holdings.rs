@@ -6,7 +6,7 @@ use jiff::civil::Date;
 use messages::{CauseClass, DeadLetter, Queue};
 use runtime::clock;
 use simulator::Source;
-use store::{Kind, Query, StoreError};
+use store::{DocumentKind, Query, StoreError};
 
 use crate::cancelled::Cancelled;
 use crate::lectures::{self, Lectures};
@@ -70,15 +70,15 @@ pub(crate) async fn held(
     site.store.refresh().await?;
     let mut seen = Seen::default();
     let lectures = Lectures {
-        actions: ids(site, Kind::Useractions, &mut seen).await?,
-        episodes: ids(site, Kind::Episodes, &mut seen).await?,
+        actions: ids(site, DocumentKind::Useractions, &mut seen).await?,
+        episodes: ids(site, DocumentKind::Episodes, &mut seen).await?,
     };
     let beyond = lectures::beyond(&site.opencast, &site.dates);
     let mut held = Holdings {
         lectures: lectures.asked_for(&wanted.lectures, &beyond),
-        meetings: ids(site, Kind::Meetings, &mut seen).await?,
-        sessions: ids(site, Kind::Sessions, &mut seen).await?,
-        seconds: seconds(site, &Query::all(Kind::Sessions)).await?,
+        meetings: ids(site, DocumentKind::Meetings, &mut seen).await?,
+        sessions: ids(site, DocumentKind::Sessions, &mut seen).await?,
+        seconds: seconds(site, &Query::all(DocumentKind::Sessions)).await?,
         dead: dead(site).await?,
         open: open(site, None).await?.saturating_sub(open(site, Some(ua::coverage::today())).await?),
         queued: queued(site).await,
@@ -86,7 +86,7 @@ pub(crate) async fn held(
         ahead: 0,
         refused: 0,
     };
-    ids(site, Kind::Harvests, &mut seen).await?;
+    ids(site, DocumentKind::Harvests, &mut seen).await?;
     (held.doubled, held.ahead) = (seen.doubled, seen.ahead);
     if let Some(refused) = &site.refused {
         let (end, all) = (format!(":{}", refused.id), held.dead.len());
@@ -99,7 +99,7 @@ pub(crate) async fn held(
         held.dead.retain(|id, _| {
             !id.rsplit(':').next().is_some_and(|uuid| ids.meeting_uuids.iter().any(|of| of == uuid))
         });
-        let of_it = Query::all(Kind::Sessions).with_any("meeting_uuid", ids.meeting_uuids.clone());
+        let of_it = Query::all(DocumentKind::Sessions).with_any("meeting_uuid", ids.meeting_uuids.clone());
         held.seconds = held.seconds.saturating_sub(seconds(site, &of_it).await?);
         ids.meeting_uuids.iter().for_each(|id| _ = held.meetings.remove(id));
         ids.session_ids.iter().for_each(|id| _ = held.sessions.remove(id));
@@ -111,7 +111,7 @@ pub(crate) async fn held(
 /// every minute.
 async fn open(site: &Site, date: Option<Date>) -> Result<u64, StoreError> {
     let states = ["planned", "incomplete", "cancelled"].map(str::to_owned);
-    let open = Query::all(Kind::Harvests).with_any("state", states.into());
+    let open = Query::all(DocumentKind::Harvests).with_any("state", states.into());
     let of_date = date.into_iter().fold(open, |open, date| open.with("date", date));
     site.store.count(&of_date).await
 }
@@ -137,7 +137,7 @@ struct Seen {
     ahead: u64,
 }
 
-async fn ids(site: &Site, kind: Kind, seen: &mut Seen) -> Result<BTreeSet<String>, StoreError> {
+async fn ids(site: &Site, kind: DocumentKind, seen: &mut Seen) -> Result<BTreeSet<String>, StoreError> {
     let soon = clock::now().as_millisecond() + TOLERANCE_MS;
     let (query, mut ids, mut after) = (Query::all(kind), BTreeSet::new(), None);
     loop {
@@ -154,7 +154,7 @@ async fn ids(site: &Site, kind: Kind, seen: &mut Seen) -> Result<BTreeSet<String
 }
 
 async fn dead(site: &Site) -> Result<BTreeMap<String, CauseClass>, StoreError> {
-    let (query, mut dead, mut after) = (Query::all(Kind::Deadletters), BTreeMap::new(), None);
+    let (query, mut dead, mut after) = (Query::all(DocumentKind::Deadletters), BTreeMap::new(), None);
     loop {
         let (hits, next) = site.store.scan(&query, 2_000, after).await?;
         for hit in hits {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::civil::Date;
-use simulator::opencast::{Dialect, Opencast, Settings};
+use simulator::opencast::{Dialect, Opencast, OpencastSettings};
 
 /// Calls a second that it is asked for at the most: so few that it is asked as long as the storm lasts.
 pub(crate) const CALLS_PER_SECOND: u32 = 8;
@@ -26,7 +26,7 @@ pub(crate) struct Lectures {
 pub(crate) async fn start(seed: u64, length: Duration) -> Opencast {
     let (dialect, generation) =
         if seed.is_multiple_of(2) { (Dialect::Upstream, 16) } else { (Dialect::Dce, 5) };
-    let settings = Settings {
+    let settings = OpencastSettings {
         seed,
         dialect,
         generation,
@@ -34,7 +34,7 @@ pub(crate) async fn start(seed: u64, length: Duration) -> Opencast {
         page_limit: Some(PAGE),
         faults: FAULTS.iter().map(|fault| fault.parse().unwrap()).collect(),
         fault_timeout: Duration::from_secs(5),
-        ..Settings::default()
+        ..OpencastSettings::default()
     };
     Opencast::start(settings).await.unwrap()
 }

@@ -8,7 +8,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use runtime::Broker;
 use simulator::opencast::Opencast;
-use simulator::{Settings, Simulator};
+use simulator::{Simulator, ZoomSettings};
 use store::Store;
 
 use crate::balancer::Balancer;
@@ -134,9 +134,9 @@ impl Site {
             opencast,
             dates,
             store: Store::Elasticsearch(
-                store::Elasticsearch::new(store::elasticsearch::Settings {
+                store::Elasticsearch::new(store::elasticsearch::ElasticsearchSettings {
                     prefix: indices.clone(),
-                    ..store::elasticsearch::Settings::new(&search)
+                    ..store::elasticsearch::ElasticsearchSettings::new(&search)
                 })
                 .unwrap(),
             ),
@@ -221,10 +221,10 @@ async fn midnight_is_far() {
     }
 }
 
-fn world(seed: u64, length: Duration) -> Settings {
+fn world(seed: u64, length: Duration) -> ZoomSettings {
     // By then the last of yesterday's meetings has ended, those over midnight too: the truth stands still.
     let noon = TimeZone::UTC.to_timestamp(ua::coverage::today().at(12, 0, 0, 0)).unwrap();
-    Settings {
+    ZoomSettings {
         now: Some(noon.max(runtime::clock::now())),
         seed,
         meetings_per_day: u32::try_from(length.as_secs() * MEETINGS).unwrap(),
@@ -234,15 +234,15 @@ fn world(seed: u64, length: Duration) -> Settings {
         // The fourth failure would wait ten minutes for its next attempt, longer than anybody looks on.
         faults_in_a_row: Some(3),
         fault_timeout: Duration::from_secs(5),
-        ..Settings::default()
+        ..ZoomSettings::default()
     }
 }
 
 async fn broker(url: &str, prefix: String) -> Broker {
-    let settings = runtime::broker::amqp::Settings {
+    let settings = runtime::broker::amqp::AmqpSettings {
         prefix,
         documents_limit: DOCUMENTS,
-        ..runtime::broker::amqp::Settings::new(url.into())
+        ..runtime::broker::amqp::AmqpSettings::new(url.into())
     };
     Broker::Amqp(runtime::broker::Amqp::connect(settings).await.unwrap())
 }

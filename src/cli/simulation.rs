@@ -119,7 +119,7 @@ pub struct Simulate {
     pub world: World,
     /// Plan of the account
     #[arg(long, default_value = "business")]
-    pub plan: simulator::Plan,
+    pub plan: simulator::AccountPlan,
     /// Refuse the Dashboard: every /metrics call answers 400 with code 200
     #[arg(long)]
     pub no_dashboard: bool,

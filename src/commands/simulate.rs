@@ -3,7 +3,7 @@
 use anyhow::Context as _;
 use futures_util::future::OptionFuture;
 use simulator::opencast::{self, Opencast};
-use simulator::{Fault, FaultRate, Settings, Simulator};
+use simulator::{Fault, FaultRate, Simulator, ZoomSettings};
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::{OpencastWorld, Simulate, Simulated, World};
@@ -12,8 +12,8 @@ use crate::output;
 use crate::signal::signalled;
 
 /// The settings of the simulated Zoom for the words of the command line.
-pub(super) fn settings(world: &World) -> Settings {
-    Settings {
+pub(super) fn settings(world: &World) -> ZoomSettings {
+    ZoomSettings {
         seed: world.seed,
         hosts: world.hosts,
         meetings_per_day: world.meetings_per_day,
@@ -21,7 +21,7 @@ pub(super) fn settings(world: &World) -> Settings {
         webinars: world.webinars,
         speed: world.speed,
         faults: world.fault.clone(),
-        ..Settings::default()
+        ..ZoomSettings::default()
     }
 }
 
@@ -30,8 +30,8 @@ pub(super) fn opencast_settings(
     seed: u64,
     faults: Vec<FaultRate>,
     world: &OpencastWorld,
-) -> opencast::Settings {
-    opencast::Settings {
+) -> opencast::OpencastSettings {
+    opencast::OpencastSettings {
         seed,
         faults,
         generation: world.generation,
@@ -43,7 +43,7 @@ pub(super) fn opencast_settings(
         actions_per_day: world.actions_per_day,
         usertracking: !world.no_usertracking,
         omitted: world.omitted,
-        ..opencast::Settings::default()
+        ..opencast::OpencastSettings::default()
     }
 }
 
@@ -74,7 +74,7 @@ pub(super) async fn execute(words: Simulate) -> anyhow::Result<Outcome> {
 }
 
 async fn zoom(words: &Simulate) -> anyhow::Result<Simulator> {
-    let settings = Settings {
+    let settings = ZoomSettings {
         address: words.address,
         port: words.port,
         plan: words.plan,
@@ -107,7 +107,7 @@ async fn opencast(words: &Simulate) -> anyhow::Result<Opencast> {
         // The others are Zoom's.
         faults.retain(|rate| Fault::of_opencast(rate.fault));
     }
-    let settings = opencast::Settings {
+    let settings = opencast::OpencastSettings {
         address: words.address,
         port: words.opencast_port,
         ..opencast_settings(words.world.seed, faults, &words.opencast)

@@ -206,7 +206,10 @@ daily_reserve = 1000
             .iter()
             .map(|account| (account.label.as_str(), account.plan, account.quota_share, account.daily_reserve))
             .collect();
-        assert_eq!(said, [("main", zoom::Plan::Business, 0.8, 7), ("clinic", zoom::Plan::Pro, 0.5, 1_000)]);
+        assert_eq!(
+            said,
+            [("main", zoom::ZoomPlan::Business, 0.8, 7), ("clinic", zoom::ZoomPlan::Pro, 0.5, 1_000)]
+        );
         assert!(!format!("{accounts:?}").contains("canary"));
     }
 

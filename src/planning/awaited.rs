@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp, ToSpan as _};
 use messages::opencast::Task;
 use messages::{JobId, Mpid, Receipt, ReceiptState};
 use serde::Deserialize;
-use store::{Grouping, Hit, Kind, Query, Store};
+use store::{DocumentKind, Grouping, Hit, Query, Store};
 
 use crate::coverage;
 
@@ -75,7 +75,7 @@ fn share(mut awaited: Vec<Mpid>, most: usize, today: Date) -> Vec<Mpid> {
 
 async fn young(store: &Store, today: Date, awaited: &mut BTreeSet<Mpid>) -> anyhow::Result<()> {
     let since = today.saturating_sub(YOUNG_DAYS.days());
-    let query = Query::all(Kind::Episodes).between("start", since, today);
+    let query = Query::all(DocumentKind::Episodes).between("start", since, today);
     let (query, mut after) = (LONG.into_iter().fold(query, Query::without), None);
     loop {
         let (hits, next) = store.scan(&query, PAGE, after).await?;
@@ -89,13 +89,13 @@ async fn young(store: &Store, today: Date, awaited: &mut BTreeSet<Mpid>) -> anyh
 
 async fn seen(store: &Store, today: Date, awaited: &mut BTreeSet<Mpid>) -> anyhow::Result<()> {
     let since = today.saturating_sub(SEEN_DAYS.days());
-    let query = Query::all(Kind::Useractions).between("@timestamp", since, today);
+    let query = Query::all(DocumentKind::Useractions).between("@timestamp", since, today);
     let (grouping, mut place) = (Grouping::by(&["mpid"]), None);
     loop {
         let (groups, next) = store.tally(&query, &grouping, PAGE, place).await?;
         let mpids: Vec<&str> =
             groups.iter().filter_map(|group| group.words.first()).map(String::as_str).collect();
-        let hits = store.get_many(Kind::Episodes, &mpids).await?;
+        let hits = store.get_many(DocumentKind::Episodes, &mpids).await?;
         awaited.extend(hits.iter().filter_map(waits));
         match next {
             Some(next) => place = Some(next),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use messages::{Family, Queue, ReceiptState, Source};
 use planner::Queues;
 use runtime::{Broker, BrokerError, WorkerInfo};
-use store::{Kind, Query, Store};
+use store::{DocumentKind, Query, Store};
 
 /// How long workers may take to say what they do.
 const PRESENCE_TIMEOUT: Duration = Duration::from_millis(700);
@@ -90,6 +90,6 @@ pub(crate) async fn count(broker: &Broker, store: &Store) -> anyhow::Result<Vec<
 }
 
 async fn planned(store: &Store, source: Source) -> anyhow::Result<u64> {
-    let planned = Query::all(Kind::Harvests).with("state", ReceiptState::Planned.name());
+    let planned = Query::all(DocumentKind::Harvests).with("state", ReceiptState::Planned.name());
     Ok(store.count(&planned.with("source", source)).await?)
 }

@@ -7,7 +7,7 @@ use messages::zoom::Task;
 use messages::{Job, JobId, MAIN_ACCOUNT, MeetingUuid, Receipt, RunId, Source};
 use planner::{Coverage, Experience, PlannedJob, Quota, Wanted};
 use runtime::{Broker, clock};
-use store::{Kind, Query, Store};
+use store::{DocumentKind, Query, Store};
 
 use super::{Planned, Wish, lost};
 use crate::config::Config;
@@ -153,7 +153,7 @@ fn for_account(job: PlannedJob, account: &str) -> anyhow::Result<PlannedJob> {
 async fn experience(store: &Store, account: &str, from: Date, to: Date) -> anyhow::Result<Experience> {
     let kinds = ["participants", "host_meetings"].map(str::to_owned).into();
     let (first, last) = JobId::all_of(Source::Zoom, account);
-    let details = Query::all(Kind::Harvests).with("state", "complete").with_any("kind", kinds);
+    let details = Query::all(DocumentKind::Harvests).with("state", "complete").with_any("kind", kinds);
     let details = details.between("date", from, to).between("job_id", first, last);
     let mut experience = Experience::default();
     for (kind, count) in store.group(&details, "kind").await? {
@@ -197,7 +197,8 @@ mod tests {
     #[tokio::test]
     async fn each_account_learns_from_its_own_details() {
         let folder = tempfile::tempdir().unwrap();
-        let settings = store::local::Settings { folder: folder.path().to_owned(), prefix: String::new() };
+        let settings =
+            store::local::LocalStoreSettings { folder: folder.path().to_owned(), prefix: String::new() };
         let store = Store::Local(store::Local::open(settings).unwrap());
         let receipts: Vec<Receipt> = [(1, MAIN_ACCOUNT, 2), (2, MAIN_ACCOUNT, 4), (3, "clinic", 9)]
             .map(|(number, account, heavy)| detail(number, account, heavy))

@@ -6,7 +6,7 @@ use clap::ValueEnum as _;
 use jiff::Timestamp;
 use messages::{Calls, Source};
 use planner::Price;
-use store::Kind;
+use store::DocumentKind;
 
 use super::telling::Harvest;
 use super::{of, words};
@@ -85,9 +85,11 @@ fn what_is_harvested_has_names_of_its_own() {
     different(records.iter().flat_map(|records| [records.came, records.promised]));
     assert!(words::all().all(|(_, words)| !words.documents.is_empty()));
     let documents = different(words::all().flat_map(|(_, words)| words.documents).map(|kind| kind.name()));
-    let of_no_source = [Kind::Deadletters, Kind::Harvests, Kind::Raw, Kind::Runs].map(Kind::name);
+    let of_no_source =
+        [DocumentKind::Deadletters, DocumentKind::Harvests, DocumentKind::Raw, DocumentKind::Runs]
+            .map(DocumentKind::name);
     let all = documents.into_iter().chain(of_no_source);
-    assert_eq!(different(all), Kind::ALL.into_iter().map(Kind::name).collect());
+    assert_eq!(different(all), DocumentKind::ALL.into_iter().map(DocumentKind::name).collect());
 }
 
 #[test]

@@ -3,7 +3,7 @@
 //! Must not know how a source is put to work.
 
 use messages::{Family, Source};
-use store::Kind;
+use store::DocumentKind;
 
 use super::of;
 use crate::cli::Selectors;
@@ -28,7 +28,7 @@ pub(crate) struct Words {
     /// What is harvested of it and counted.
     pub(crate) records: Records,
     /// The kinds of its documents.
-    pub(crate) documents: &'static [Kind],
+    pub(crate) documents: &'static [DocumentKind],
 }
 
 /// What the limits of a source's calls are called.

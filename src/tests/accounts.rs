@@ -2,22 +2,22 @@
 
 use std::collections::BTreeSet;
 
-use simulator::{Credentials, Settings, Simulator, Source};
+use simulator::{Credentials, Simulator, Source, ZoomSettings};
 
 use crate::program::{Program, closed_date};
 
 /// An account of Zoom's with credentials of its own.
-pub(crate) async fn account(label: &str, settings: Settings) -> Simulator {
+pub(crate) async fn account(label: &str, settings: ZoomSettings) -> Simulator {
     let credentials = Credentials {
         account_id: format!("{label}-account"),
         client_id: format!("{label}-client"),
         client_secret: format!("{label}-canary"),
     };
-    Simulator::start(Settings { credentials, ..settings }).await.unwrap()
+    Simulator::start(ZoomSettings { credentials, ..settings }).await.unwrap()
 }
 
-fn small(seed: u64) -> Settings {
-    Settings { seed, meetings_per_day: 30, participants: 4.0, speed: 100.0, ..Settings::default() }
+fn small(seed: u64) -> ZoomSettings {
+    ZoomSettings { seed, meetings_per_day: 30, participants: 4.0, speed: 100.0, ..ZoomSettings::default() }
 }
 
 /// The account's lines in the file of accounts.

@@ -120,7 +120,7 @@ fn servers_that_are_away_are_named() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn wrong_credentials_and_missing_scopes_are_the_users() {
-    let world = simulator::Settings { meetings_per_day: 2, ..simulator::Settings::default() };
+    let world = simulator::ZoomSettings { meetings_per_day: 2, ..simulator::ZoomSettings::default() };
     let simulator = simulator::Simulator::start(world.clone()).await.unwrap();
     let wrong = Program::new().with_account(&simulator, 1.0).with("ZOOM_CLIENT_SECRET", "wrong-canary");
     let ended = wrong.call(&["run", "--date", &closed_date()]);
@@ -129,7 +129,7 @@ async fn wrong_credentials_and_missing_scopes_are_the_users() {
     simulator.stop().await;
 
     let scopes = Some(vec!["user:read:list_users:admin".to_owned()]);
-    let simulator = simulator::Simulator::start(simulator::Settings { scopes, ..world }).await.unwrap();
+    let simulator = simulator::Simulator::start(simulator::ZoomSettings { scopes, ..world }).await.unwrap();
     let ended = Program::new().with_account(&simulator, 1.0).call(&["run", "--date", &closed_date()]);
     assert_eq!(ended.code, Some(2), "{}", ended.err);
     assert!(ended.err.contains("dashboard:read:list_meetings:admin"), "{}", ended.err);

@@ -9,11 +9,11 @@ use jiff::{SignedDuration, Timestamp};
 use messages::zoom::{Event, MeetingContext, Task};
 use messages::{CauseClass, DeadLetter, Document, Family, Job, Lane, Queue, Receipt, encode};
 use runtime::{
-    Attempt, Broker, Failure, Ladder, Limits, Message, Outbox, Role, RunError, Status, Worker, clock, run,
-    run_batches,
+    Attempt, BatchLimits, Broker, Failure, Ladder, Message, Outbox, Role, RunError, Status, Worker, clock,
+    run, run_batches,
 };
 use serde_json::{Value, json};
-use simulator::{Settings, Simulator};
+use simulator::{Simulator, ZoomSettings};
 use store::Store;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -34,8 +34,9 @@ struct Site {
 impl Site {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let store = store::local::Settings { folder: folder.path().to_owned(), prefix: String::new() };
-        let broker = runtime::broker::local::Settings {
+        let store =
+            store::local::LocalStoreSettings { folder: folder.path().to_owned(), prefix: String::new() };
+        let broker = runtime::broker::local::LocalBrokerSettings {
             folder: folder.path().to_owned(),
             ladder: Ladder { rungs: vec![Duration::from_millis(20)], attempts: ATTEMPTS },
             documents_limit: 1_000,
@@ -44,9 +45,12 @@ impl Site {
         let broker = Broker::Local(runtime::broker::Local::open(broker).unwrap());
         let stop = CancellationToken::new();
         let mut site = Self { broker, store, roles: JoinSet::new(), stop, _folder: folder };
-        let limits = Limits { linger: Duration::from_millis(20), ..Limits::default() };
-        let index =
-            site.role(Indexer::new(site.store.clone(), indexer::Settings::new("0.1.0"), Enricher::default()));
+        let limits = BatchLimits { linger: Duration::from_millis(20), ..BatchLimits::default() };
+        let index = site.role(Indexer::new(
+            site.store.clone(),
+            indexer::IndexerSettings::new("0.1.0"),
+            Enricher::default(),
+        ));
         site.roles.spawn(run_batches(index, Queue::documents(), limits));
         let desk = site.role(DeadLetterDesk::new(site.store.clone()));
         site.roles.spawn(run_batches(desk, Queue::dead(), limits));
@@ -126,8 +130,13 @@ impl Worker for Odd {
 
 async fn world(fault: &str) -> Simulator {
     let faults = if fault.is_empty() { Vec::new() } else { vec![fault.parse().unwrap()] };
-    let settings =
-        Settings { speed: 0.0, meetings_per_day: 5, webinar_addon: false, faults, ..Settings::default() };
+    let settings = ZoomSettings {
+        speed: 0.0,
+        meetings_per_day: 5,
+        webinar_addon: false,
+        faults,
+        ..ZoomSettings::default()
+    };
     Simulator::start(settings).await.unwrap()
 }
 

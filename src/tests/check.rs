@@ -3,15 +3,15 @@
 use runtime::broker::{Amqp, amqp};
 use runtime::{Broker, Message};
 use serde_json::{Value, json};
-use simulator::{Plan, Settings, Simulator};
+use simulator::{AccountPlan, Simulator, ZoomSettings};
 
 use crate::program::{Program, eventually};
 use crate::servers::{server, unique};
 
 /// A small world whose clock is ahead of the real one by so many seconds.
-async fn world(ahead: i64, plan: Plan) -> Simulator {
+async fn world(ahead: i64, plan: AccountPlan) -> Simulator {
     let now = runtime::clock::now() + jiff::SignedDuration::from_secs(ahead);
-    let settings = Settings { meetings_per_day: 1, now: Some(now), plan, ..Settings::default() };
+    let settings = ZoomSettings { meetings_per_day: 1, now: Some(now), plan, ..ZoomSettings::default() };
     Simulator::start(settings).await.unwrap()
 }
 
@@ -30,7 +30,7 @@ fn said(lines: &[Value], what: &str, state: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_fresh_installation_is_well_and_a_check_makes_nothing() {
-    let simulator = world(0, Plan::Business).await;
+    let simulator = world(0, AccountPlan::Business).await;
     let program = Program::new().with_account(&simulator, 1.0);
     let before = simulator.ledger_summary().calls;
     let (code, lines) = check(&program);
@@ -51,14 +51,14 @@ async fn a_fresh_installation_is_well_and_a_check_makes_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_clock_that_is_an_hour_off_is_found_and_is_the_worlds() {
     for (ahead, words) in [(3_600, "behind"), (-3_600, "ahead of")] {
-        let simulator = world(ahead, Plan::Business).await;
+        let simulator = world(ahead, AccountPlan::Business).await;
         let (code, lines) = check(&Program::new().with_account(&simulator, 1.0));
         assert_eq!(code, Some(1), "{lines:?}");
         let clock = said(&lines, "clock", "failing");
         assert!(clock.contains(words) && clock.contains("NTP"), "{clock}");
         simulator.stop().await;
     }
-    let simulator = world(60, Plan::Business).await;
+    let simulator = world(60, AccountPlan::Business).await;
     let (code, lines) = check(&Program::new().with_account(&simulator, 1.0));
     assert_eq!(code, Some(0), "{lines:?}");
     assert!(said(&lines, "clock", "notable").contains("behind"), "{lines:?}");
@@ -67,7 +67,7 @@ async fn a_clock_that_is_an_hour_off_is_found_and_is_the_worlds() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn another_plan_and_misspelt_variables_are_worth_knowing() {
-    let simulator = world(0, Plan::Pro).await;
+    let simulator = world(0, AccountPlan::Pro).await;
     let program = Program::new().with_account(&simulator, 1.0).with("ES_HOSTS", "canary-1");
     std::fs::write(program.path().join(".env"), "ZOOM_QUOTA_SHAER=canary-2\nOTHER=canary-3\n").unwrap();
     let ended = program.call(&["check"]);
@@ -90,7 +90,7 @@ struct Site {
 impl Site {
     async fn new(amqp: &str, management: &str) -> Option<Self> {
         let (url, management) = server(amqp).zip(server(management))?;
-        let simulator = world(0, Plan::Business).await;
+        let simulator = world(0, AccountPlan::Business).await;
         Some(Self { url, management, prefix: unique("t"), simulator })
     }
 
@@ -102,8 +102,8 @@ impl Site {
             .with("UA_DOCUMENTS_LIMIT", limit)
     }
 
-    fn settings(&self, limit: usize) -> amqp::Settings {
-        let mut settings = amqp::Settings::new(self.url.clone().into());
+    fn settings(&self, limit: usize) -> amqp::AmqpSettings {
+        let mut settings = amqp::AmqpSettings::new(self.url.clone().into());
         settings.prefix.clone_from(&self.prefix);
         settings.documents_limit = limit;
         settings
@@ -284,7 +284,7 @@ async fn templates_and_blocks_of_opensearch_3_are_named() {
 
 async fn templates_and_blocks_are_named(variable: &str) {
     let Some(search) = server(variable) else { return };
-    let (simulator, prefix) = (world(0, Plan::Business).await, format!("{}-", unique("t")));
+    let (simulator, prefix) = (world(0, AccountPlan::Business).await, format!("{}-", unique("t")));
     let program = Program::new()
         .with_account(&simulator, 1.0)
         .with("ES_HOST", &search)
@@ -350,8 +350,10 @@ async fn templates_and_blocks_are_named(variable: &str) {
         assert!(ended.err.contains(&format!("{prefix}others")), "{words:?}: {}", ended.err);
     }
     http.delete(format!("{search}/_index_template/{prefix}others")).send().await.unwrap();
-    let settings =
-        store::elasticsearch::Settings { prefix, ..store::elasticsearch::Settings::new(search.as_str()) };
+    let settings = store::elasticsearch::ElasticsearchSettings {
+        prefix,
+        ..store::elasticsearch::ElasticsearchSettings::new(search.as_str())
+    };
     let store = store::Store::Elasticsearch(store::Elasticsearch::new(settings).unwrap());
     store.wipe_prefix().await.unwrap();
     simulator.stop().await;

@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use jiff::SignedDuration;
 use runtime::clock;
 use serde_json::Value;
-use simulator::{Settings, Simulator, Source};
-use store::{Kind, Query, Store};
+use simulator::{Simulator, Source, ZoomSettings};
+use store::{DocumentKind, Query, Store};
 
 use crate::program::{Program, eventually};
 use crate::runs::ago;
@@ -17,7 +17,8 @@ const SPEED: f64 = 100.0;
 const TWO_YEARS: SignedDuration = SignedDuration::from_hours(730 * 24);
 
 async fn small() -> Simulator {
-    let settings = Settings { meetings_per_day: 15, participants: 4.0, speed: SPEED, ..Settings::default() };
+    let settings =
+        ZoomSettings { meetings_per_day: 15, participants: 4.0, speed: SPEED, ..ZoomSettings::default() };
     Simulator::start(settings).await.unwrap()
 }
 
@@ -43,7 +44,8 @@ fn roles(program: &Program) -> Vec<Value> {
 }
 
 fn local(program: &Program) -> Store {
-    let settings = store::local::Settings { folder: program.path().join("data"), prefix: String::new() };
+    let settings =
+        store::local::LocalStoreSettings { folder: program.path().join("data"), prefix: String::new() };
     Store::Local(store::Local::open(settings).unwrap())
 }
 
@@ -52,9 +54,9 @@ async fn from_the_future(store: &Store) -> u64 {
     let soon = clock::now() + SignedDuration::from_mins(6);
     let mut found = 0;
     for (kind, field) in [
-        (Kind::Harvests, "finished_at"),
-        (Kind::Meetings, "harvest.fetched_at"),
-        (Kind::Sessions, "harvest.fetched_at"),
+        (DocumentKind::Harvests, "finished_at"),
+        (DocumentKind::Meetings, "harvest.fetched_at"),
+        (DocumentKind::Sessions, "harvest.fetched_at"),
     ] {
         let ahead = Query::all(kind).between(field, soon, "9999-01-01T00:00:00Z");
         found += store.count(&ahead).await.unwrap();
@@ -63,11 +65,14 @@ async fn from_the_future(store: &Store) -> u64 {
 }
 
 async fn complete(store: &Store) -> u64 {
-    store.count(&Query::all(Kind::Harvests).with("state", "complete").with("kind", "meetings")).await.unwrap()
+    store
+        .count(&Query::all(DocumentKind::Harvests).with("state", "complete").with("kind", "meetings"))
+        .await
+        .unwrap()
 }
 
 async fn sessions(store: &Store) -> BTreeSet<String> {
-    let hits = store.search(&Query::all(Kind::Sessions)).await.unwrap();
+    let hits = store.search(&Query::all(DocumentKind::Sessions)).await.unwrap();
     hits.into_iter().map(|hit| hit.id).collect()
 }
 
@@ -103,7 +108,9 @@ async fn a_worker_two_years_ahead_holds_and_goes_on_when_its_clock_is_right() {
     set_ahead(&program, SignedDuration::ZERO);
     eventually("it works by itself when its clock is right", 60, async || roles(&program).len() >= 5).await;
     let store = local(&program);
-    let done = async || store.count(&Query::all(Kind::Harvests).with("state", "planned")).await.unwrap() == 0;
+    let done = async || {
+        store.count(&Query::all(DocumentKind::Harvests).with("state", "planned")).await.unwrap() == 0
+    };
     eventually("the first plan is done", 300, done).await;
     // Put forward while it works, it holds before its next job.
     set_ahead(&program, TWO_YEARS);
@@ -114,7 +121,7 @@ async fn a_worker_two_years_ahead_holds_and_goes_on_when_its_clock_is_right() {
     eventually("the hold ends by itself", 90, async || why().is_none()).await;
     eventually("all is done", 300, done).await;
     assert_eq!(from_the_future(&store).await, 0);
-    assert_eq!(store.count(&Query::all(Kind::Deadletters)).await.unwrap(), 0);
+    assert_eq!(store.count(&Query::all(DocumentKind::Deadletters)).await.unwrap(), 0);
     assert_eq!(complete(&store).await, 39);
     for process in [wrong, leader] {
         assert_eq!(process.terminate(), Some(0));
@@ -146,7 +153,7 @@ async fn what_a_wrong_clock_has_fetched_is_held_reported_and_repaired() {
     assert!(said.contains("parked (put-off: its version is 730 days ahead"), "{said}");
     let store = local(&program);
     assert_eq!(from_the_future(&store).await, 0);
-    assert_eq!(store.count(&Query::all(Kind::Deadletters)).await.unwrap(), 0);
+    assert_eq!(store.count(&Query::all(DocumentKind::Deadletters)).await.unwrap(), 0);
     let repaired = succeed(&program, &["check", "--repair-versions"]);
     assert!(repaired.contains("0 documents removed from the store"), "{repaired}");
     let worker = program.start(&["work", "zoom"], "zoom.log");

@@ -5,7 +5,7 @@ use reqwest::{Method, Response};
 use runtime::Message;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
-use simulator::{Settings, Simulator};
+use simulator::{Simulator, ZoomSettings};
 
 use crate::dlq::Place;
 use crate::program::{Program, Running, closed_date, eventually};
@@ -102,8 +102,13 @@ async fn same(program: &Program, address: &str, path: &str, words: &[&str]) {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_page_shows_what_its_command_prints() {
     let faults = vec!["gone=0.2".parse().unwrap()];
-    let settings =
-        Settings { meetings_per_day: 40, participants: 4.0, speed: 100.0, faults, ..Settings::default() };
+    let settings = ZoomSettings {
+        meetings_per_day: 40,
+        participants: 4.0,
+        speed: 100.0,
+        faults,
+        ..ZoomSettings::default()
+    };
     let simulator = Simulator::start(settings).await.unwrap();
     let program = Program::new().with_account(&simulator, 100.0);
     assert_eq!(program.call(&["run", "--date", &closed_date()]).code, Some(3), "something is gone");
@@ -300,7 +305,8 @@ async fn a_half_that_is_away_does_not_hide_the_other() {
 async fn over_rabbitmq_and_elasticsearch_the_console_only_looks() {
     let servers = ["UA_TEST_AMQP_URL", "UA_TEST_AMQP_MANAGEMENT_URL", "UA_TEST_ES_9"].map(server);
     let [Some(amqp), Some(management), Some(search)] = servers else { return };
-    let simulator = Simulator::start(Settings { meetings_per_day: 30, ..Settings::default() }).await.unwrap();
+    let simulator =
+        Simulator::start(ZoomSettings { meetings_per_day: 30, ..ZoomSettings::default() }).await.unwrap();
     let site = Site::with(Program::new().with_account(&simulator, 1.0), &amqp, &search);
     let working = &site.program;
     site.succeed(&["setup"]);

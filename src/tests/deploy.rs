@@ -2,7 +2,7 @@
 
 use std::process::{Command, Stdio};
 
-use simulator::{Settings, Simulator};
+use simulator::{Simulator, ZoomSettings};
 
 use crate::program::{Program, eventually};
 use crate::servers::{server, unique};
@@ -15,7 +15,7 @@ fn free_port() -> u16 {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_is_asked_for_its_health() {
-    let simulator = Simulator::start(Settings::default()).await.unwrap();
+    let simulator = Simulator::start(ZoomSettings::default()).await.unwrap();
     let program = Program::new().with_account(&simulator, 1.0).with("UA_HTTP", free_port());
     let ended = program.call(&["health"]);
     assert_eq!(ended.code, Some(1), "{}", ended.err);
@@ -32,7 +32,7 @@ async fn a_worker_is_asked_for_its_health() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_that_waits_is_alive_and_not_ready() {
-    let simulator = Simulator::start(Settings::default()).await.unwrap();
+    let simulator = Simulator::start(ZoomSettings::default()).await.unwrap();
     let program = Program::new()
         .with_account(&simulator, 1.0)
         .with("AMQP_URL", "amqp://guest:guest@127.0.0.1:9/%2f")

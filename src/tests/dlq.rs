@@ -9,7 +9,7 @@ use messages::{Cause, CauseClass, DeadLetter, Family, Lane, Queue};
 use runtime::broker::Subscription;
 use runtime::{BatchWorker as _, Broker, Message, Outbox};
 use serde_json::Value;
-use store::{Kind, Query, Store};
+use store::{DocumentKind, Query, Store};
 use tokio_util::sync::CancellationToken;
 
 use crate::program::{Ended, Program};
@@ -28,8 +28,8 @@ impl Place {
     pub(crate) fn local() -> Self {
         let program = Program::new();
         let folder = program.path().join("ua-data");
-        let store = store::local::Settings { folder: folder.clone(), prefix: String::new() };
-        let broker = runtime::broker::local::Settings {
+        let store = store::local::LocalStoreSettings { folder: folder.clone(), prefix: String::new() };
+        let broker = runtime::broker::local::LocalBrokerSettings {
             folder,
             ladder: runtime::Ladder::default(),
             documents_limit: 1_000,
@@ -42,13 +42,13 @@ impl Place {
     async fn on_servers() -> Option<Self> {
         let (amqp, search) = server("UA_TEST_AMQP4_URL").zip(server("UA_TEST_ES_9"))?;
         let (queues, indices) = (unique("desk"), format!("{}-", unique("desk")));
-        let mut settings = runtime::broker::amqp::Settings::new(amqp.as_str().into());
+        let mut settings = runtime::broker::amqp::AmqpSettings::new(amqp.as_str().into());
         settings.prefix.clone_from(&queues);
         settings.documents_limit = 1_000;
         let broker = Broker::Amqp(runtime::broker::Amqp::connect(settings).await.unwrap());
-        let settings = store::elasticsearch::Settings {
+        let settings = store::elasticsearch::ElasticsearchSettings {
             prefix: indices.clone(),
-            ..store::elasticsearch::Settings::new(search.as_str())
+            ..store::elasticsearch::ElasticsearchSettings::new(search.as_str())
         };
         let store = Store::Elasticsearch(store::Elasticsearch::new(settings).unwrap());
         store.setup().await.unwrap();
@@ -81,7 +81,7 @@ impl Place {
     /// Ids of rows in a state.
     async fn rows(&self, state: &str) -> BTreeSet<String> {
         self.store.refresh().await.unwrap();
-        let query = Query::all(Kind::Deadletters).with("state", state).without("body");
+        let query = Query::all(DocumentKind::Deadletters).with("state", state).without("body");
         let (mut ids, mut cursor) = (BTreeSet::new(), None);
         loop {
             let (hits, next) = self.store.scan(&query, 5_000, cursor).await.unwrap();

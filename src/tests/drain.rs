@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use simulator::{Settings, Simulator};
+use simulator::{Simulator, ZoomSettings};
 
 use crate::embedded::{sessions_in, true_sessions, truth};
 use crate::program::{Program, Running, closed_date, eventually};
@@ -13,19 +13,19 @@ use crate::serving::{address, get};
 /// What a busy machine may take beyond the grace.
 const SLACK: u64 = 5;
 
-fn world(faults: &[&str]) -> Settings {
-    Settings {
+fn world(faults: &[&str]) -> ZoomSettings {
+    ZoomSettings {
         meetings_per_day: 80,
         participants: 6.0,
         speed: 20.0,
         faults: faults.iter().map(|fault| fault.parse().unwrap()).collect(),
-        ..Settings::default()
+        ..ZoomSettings::default()
     }
 }
 
 /// Calls that hang for ten minutes; the first of a job is the last, then.
-fn hanging() -> Settings {
-    Settings { fault_timeout: Duration::from_secs(600), ..world(&["timeout=1"]) }
+fn hanging() -> ZoomSettings {
+    ZoomSettings { fault_timeout: Duration::from_secs(600), ..world(&["timeout=1"]) }
 }
 
 fn planned(simulator: &Simulator, speed: f64) -> Program {
@@ -43,7 +43,7 @@ pub(crate) fn port(simulator: &Simulator) -> u16 {
 async fn mended(simulator: Simulator) -> Simulator {
     let port = port(&simulator);
     simulator.stop().await;
-    Simulator::start(Settings { port, ..world(&[]) }).await.unwrap()
+    Simulator::start(ZoomSettings { port, ..world(&[]) }).await.unwrap()
 }
 
 /// Another worker finishes what the first one left: exactly the truth.
@@ -115,7 +115,7 @@ async fn a_hold_does_not_hold_the_stop() {
         .await;
     worker.signal();
     assert_eq!(worker.ended_within(SLACK), Some(0));
-    let simulator = Simulator::start(Settings { port, ..world(&[]) }).await.unwrap();
+    let simulator = Simulator::start(ZoomSettings { port, ..world(&[]) }).await.unwrap();
     let program = program.with("ZOOM_QUOTA_SPEED", "20");
     finished(&program, &simulator).await;
     simulator.stop().await;
@@ -195,7 +195,7 @@ async fn stops_without_its_broker(vanish: fn(&Proxy)) {
     let program = program.with("ZOOM_QUOTA_SPEED", "20");
     finished(&program, &simulator).await;
     simulator.stop().await;
-    let mut settings = runtime::broker::amqp::Settings::new(amqp.into());
+    let mut settings = runtime::broker::amqp::AmqpSettings::new(amqp.into());
     settings.prefix = program.value("UA_QUEUE_PREFIX").to_owned();
     runtime::broker::Amqp::open(settings).await.unwrap().remove().await.unwrap();
 }

@@ -2,16 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use simulator::{Settings, Simulator, Source, Truth};
+use simulator::{Simulator, Source, Truth, ZoomSettings};
 
 use crate::program::{Program, closed_date, eventually};
 
-async fn world(settings: Settings) -> Simulator {
-    Simulator::start(Settings { speed: 100.0, ..settings }).await.unwrap()
+async fn world(settings: ZoomSettings) -> Simulator {
+    Simulator::start(ZoomSettings { speed: 100.0, ..settings }).await.unwrap()
 }
 
-fn small() -> Settings {
-    Settings { meetings_per_day: 60, participants: 8.0, ..Settings::default() }
+fn small() -> ZoomSettings {
+    ZoomSettings { meetings_per_day: 60, participants: 8.0, ..ZoomSettings::default() }
 }
 
 pub(crate) fn truth(simulator: &Simulator) -> Truth {
@@ -115,7 +115,7 @@ async fn documents_go_to_stdout_and_only_the_calls_are_kept() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_meeting_that_is_gone_is_a_dead_letter_and_stops_nobody() {
     let faults = vec!["gone=0.1".parse().unwrap()];
-    let simulator = world(Settings { faults, ..small() }).await;
+    let simulator = world(ZoomSettings { faults, ..small() }).await;
     let truth = truth(&simulator);
     let gone = truth.ids.as_ref().unwrap().gone.len();
     assert!(gone > 0, "the world has no meeting that is gone");
@@ -141,8 +141,9 @@ async fn a_meeting_that_is_gone_is_a_dead_letter_and_stops_nobody() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_worker_loses_nothing() {
     let faults = ["429=0.02", "500=0.02", "reset=0.01"].map(|fault| fault.parse().unwrap()).into();
-    let settings = Settings { meetings_per_day: 300, participants: 8.0, faults, ..Settings::default() };
-    let simulator = Simulator::start(Settings { speed: 5.0, ..settings }).await.unwrap();
+    let settings =
+        ZoomSettings { meetings_per_day: 300, participants: 8.0, faults, ..ZoomSettings::default() };
+    let simulator = Simulator::start(ZoomSettings { speed: 5.0, ..settings }).await.unwrap();
     let program = Program::new().with_account(&simulator, 5.0);
     let planned = program.call(&["plan", "--date", &closed_date(), "--yes"]);
     assert_eq!(planned.code, Some(0), "{}", planned.err);

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::process::Command;
 
 use serde_json::{Value, json};
-use store::Kind;
+use store::DocumentKind;
 
 use crate::program::{Ended, Program};
 use crate::servers::{server, unique};
@@ -176,7 +176,7 @@ async fn sessions_and_meetings_are_exported_by_date_and_number() {
 #[tokio::test(flavor = "multi_thread")]
 async fn no_row_is_left_out_for_want_of_a_time() {
     let program = Program::new();
-    let session = |id: &str, body: Value| world::other(Kind::Sessions, "2026-01-02", id, body);
+    let session = |id: &str, body: Value| world::other(DocumentKind::Sessions, "2026-01-02", id, body);
     let of = |uuid: &str, user: &str, leave: Value| json!({"meeting_uuid": uuid, "user_id": user, "leave_time": leave});
     let mut docs = world::zoom();
     docs.extend([
@@ -185,12 +185,17 @@ async fn no_row_is_left_out_for_want_of_a_time() {
         session("a==/3", of("a==", "3", json!("2026-01-03T00:00:00Z"))),
         session("c==/4", of("c==", "4", Value::Null)),
         world::other(
-            Kind::Meetings,
+            DocumentKind::Meetings,
             "2026-01-02",
             "+d==",
             json!({"meeting_uuid": "+d==", "end_time": "2026-01-02T01:00:00Z"}),
         ),
-        world::other(Kind::Meetings, "2026-01-02", "e==", json!({"meeting_uuid": "e==", "topic": "x;=1"})),
+        world::other(
+            DocumentKind::Meetings,
+            "2026-01-02",
+            "e==",
+            json!({"meeting_uuid": "e==", "topic": "x;=1"}),
+        ),
         episode("m1", json!({"series": "20260112345"})),
         episode("m2", json!({"live_start": "2026-01-02T08:00:00Z"})),
     ]);

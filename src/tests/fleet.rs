@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::{Span, Timestamp};
 use messages::Receipt;
 use serde_json::Value;
-use simulator::{Settings, Simulator};
+use simulator::{Simulator, ZoomSettings};
 use store::Store;
 
 use crate::accounts::{account, table};
@@ -43,7 +43,8 @@ fn daily(simulator: &Simulator) -> u64 {
 }
 
 async fn receipts(program: &Program, from: i32, to: i32) -> Vec<Receipt> {
-    let settings = store::local::Settings { folder: program.path().join("ua-data"), prefix: String::new() };
+    let settings =
+        store::local::LocalStoreSettings { folder: program.path().join("ua-data"), prefix: String::new() };
     let store = Store::Local(store::Local::open(settings).unwrap());
     let mut found = Vec::new();
     ua::coverage::receipts(&store, ago(from), ago(to), |receipt| found.push(receipt)).await.unwrap();
@@ -62,7 +63,7 @@ async fn complete(program: &Program, from: i32, to: i32, jobs: u64) {
 }
 
 async fn removed(amqp: &str, prefix: &str, accounts: &[&str]) {
-    let mut settings = runtime::broker::amqp::Settings::new(amqp.into());
+    let mut settings = runtime::broker::amqp::AmqpSettings::new(amqp.into());
     settings.prefix = prefix.to_owned();
     let amqp = runtime::broker::Amqp::open(settings).await.unwrap();
     amqp.remove().await.unwrap();
@@ -82,12 +83,12 @@ async fn a_spent_day_holds_the_fleet_until_it_ends_and_the_next_begins_at_nought
     const SPEED: f64 = 5.0;
     const MEETINGS: u32 = 900;
     let Some(amqp) = server("UA_TEST_AMQP_URL") else { return };
-    let settings = Settings {
+    let settings = ZoomSettings {
         meetings_per_day: MEETINGS,
         participants: 2.0,
         hosts: 60,
         speed: SPEED,
-        ..Settings::default()
+        ..ZoomSettings::default()
     };
     let simulator = Simulator::start(settings).await.unwrap();
     let prefix = unique("day");
@@ -163,12 +164,12 @@ async fn accounts_have_quotas_of_their_own_and_lists_a_rate_beside_details() {
     const LISTS: f64 = 20.0 / 60.0 * SPEED * 0.8;
     const DATES: i32 = 12;
     let Some(amqp) = server("UA_TEST_AMQP_URL") else { return };
-    let world = |seed| Settings {
+    let world = |seed| ZoomSettings {
         seed,
         meetings_per_day: 40,
         participants: 2.0,
         speed: SPEED,
-        ..Settings::default()
+        ..ZoomSettings::default()
     };
     let (main, clinic) = (account("main", world(1)).await, account("clinic", world(2)).await);
     let prefix = unique("accounts");

@@ -3,7 +3,7 @@
 use std::io::Write as _;
 use std::process::Command;
 
-use simulator::{Settings, Simulator, Source};
+use simulator::{Simulator, Source, ZoomSettings};
 
 use crate::program::{Program, closed_date};
 
@@ -17,7 +17,8 @@ mount -o remount,size=200m ua-data || exit 77
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_harvest_on_a_full_disk_says_so_and_goes_on_when_there_is_room() {
-    let settings = Settings { meetings_per_day: 120, participants: 20.0, speed: 0.0, ..Settings::default() };
+    let settings =
+        ZoomSettings { meetings_per_day: 120, participants: 20.0, speed: 0.0, ..ZoomSettings::default() };
     let simulator = Simulator::start(settings).await.unwrap();
     let truth = simulator.truth_figures(closed_date().parse().unwrap(), Source::Dashboard);
     let program = Program::new().with_account(&simulator, 0.0);

@@ -8,16 +8,16 @@ use messages::opencast::Task;
 use messages::{Cause, CauseClass, Family, Lane, Queue, RunId};
 use runtime::{BatchWorker as _, Broker, Message, Outbox};
 use serde_json::Value;
-use simulator::opencast::{Dialect, Disorder, Opencast, Settings};
-use store::{Kind, Query, Store};
+use simulator::opencast::{Dialect, Disorder, Opencast, OpencastSettings};
+use store::{DocumentKind, Query, Store};
 use tokio_util::sync::CancellationToken;
 
 use crate::mmdb::{city, database};
 use crate::program::{Program, closed_date, eventually};
 use crate::servers::{searched, server, unique};
 
-fn settings() -> Settings {
-    Settings { dialect: Dialect::Dce, actions_per_day: 300, ..Settings::default() }
+fn settings() -> OpencastSettings {
+    OpencastSettings { dialect: Dialect::Dce, actions_per_day: 300, ..OpencastSettings::default() }
 }
 
 fn json(program: &Program, words: &[&str]) -> Value {
@@ -27,7 +27,8 @@ fn json(program: &Program, words: &[&str]) -> Value {
 }
 
 fn local(program: &Program) -> Store {
-    let settings = store::local::Settings { folder: program.path().join("data"), prefix: String::new() };
+    let settings =
+        store::local::LocalStoreSettings { folder: program.path().join("data"), prefix: String::new() };
     Store::Local(store::Local::open(settings).unwrap())
 }
 
@@ -37,7 +38,7 @@ fn ids(opencast: &Opencast, day: Date) -> Vec<String> {
 
 /// Every document of user actions by its id.
 async fn documents(store: &Store) -> BTreeMap<String, Value> {
-    let (query, mut documents, mut after) = (Query::all(Kind::Useractions), BTreeMap::new(), None);
+    let (query, mut documents, mut after) = (Query::all(DocumentKind::Useractions), BTreeMap::new(), None);
     loop {
         let (hits, next) = store.scan(&query, 2_000, after).await.unwrap();
         let read = hits.into_iter().map(|hit| (hit.id, serde_json::from_str(hit.source.get()).unwrap()));
@@ -52,7 +53,7 @@ async fn documents(store: &Store) -> BTreeMap<String, Value> {
 /// A server that is told to log nobody: no user, no address, no session, and no place of any.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_server_leaves_out_is_in_no_document() {
-    let opencast = Opencast::start(Settings { omitted: true, ..settings() }).await.unwrap();
+    let opencast = Opencast::start(OpencastSettings { omitted: true, ..settings() }).await.unwrap();
     let program = Program::new().with_opencast(&opencast).with("UA_DATA_DIR", "data");
     let date = closed_date();
     let said = json(&program, &["run", "--source", "opencast", "--date", &date, "--json"]);
@@ -74,7 +75,7 @@ async fn what_a_server_leaves_out_is_in_no_document() {
 /// Whoever has an address of the public internet that the file knows has its place in the document, and nobody else.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_viewer_has_the_place_of_the_address() {
-    let opencast = Opencast::start(Settings { public_addresses: true, ..settings() }).await.unwrap();
+    let opencast = Opencast::start(OpencastSettings { public_addresses: true, ..settings() }).await.unwrap();
     let program = Program::new().with_opencast(&opencast).with("UA_DATA_DIR", "data");
     let country = |first: u8| if first.is_multiple_of(2) { ("CH", "Switzerland") } else { ("AT", "Austria") };
     let networks = (1..224).filter(|first| *first != 62).map(|first| {
@@ -105,17 +106,20 @@ async fn a_viewer_has_the_place_of_the_address() {
 
 /// A footprint that has grown since it was read takes the place of what it was, in the store.
 async fn a_footprint_replaces_itself(program: Program, store: impl Fn(&Program) -> Store) {
-    let opencast =
-        Opencast::start(Settings { actions_per_day: 2_000, disorder: Disorder::Stable, ..settings() })
-            .await
-            .unwrap();
+    let opencast = Opencast::start(OpencastSettings {
+        actions_per_day: 2_000,
+        disorder: Disorder::Stable,
+        ..settings()
+    })
+    .await
+    .unwrap();
     let program = program.with_opencast(&opencast).with("UA_DATA_DIR", "data");
     let date = closed_date();
     let read = async || {
         json(&program, &["run", "--source", "opencast", "--date", &date, "--force", "--json"]);
         let store = store(&program);
         let documents = documents(&store).await;
-        let count = store.count(&Query::all(Kind::Useractions)).await.unwrap();
+        let count = store.count(&Query::all(DocumentKind::Useractions)).await.unwrap();
         assert_eq!(count, documents.len() as u64, "none is there twice, in whichever index");
         documents
     };
@@ -172,7 +176,7 @@ async fn a_dead_job_of_lectures_is_replayed_and_done() {
     let opencast = Opencast::start(settings()).await.unwrap();
     let program = Program::new().with_opencast(&opencast).with("UA_DATA_DIR", "data");
     let (store, day) = (local(&program), closed_date().parse().unwrap());
-    let settings = runtime::broker::local::Settings {
+    let settings = runtime::broker::local::LocalBrokerSettings {
         folder: program.path().join("data"),
         ladder: runtime::Ladder::default(),
         documents_limit: 1_000,
@@ -194,13 +198,16 @@ async fn a_dead_job_of_lectures_is_replayed_and_done() {
     broker.close().await;
     let worker = program.start(&["work", "opencast", "index"], "work.log");
     eventually("the replayed job is done", 60, async || {
-        let complete = Query::all(Kind::Harvests).with("state", "complete").with("kind", "actions");
+        let complete = Query::all(DocumentKind::Harvests).with("state", "complete").with("kind", "actions");
         store.count(&complete).await.unwrap() == 1
     })
     .await;
     assert_eq!(worker.terminate(), Some(0));
     let held = documents(&store).await;
     assert!(ids(&opencast, day).iter().all(|id| held.contains_key(id)));
-    assert_eq!(store.count(&Query::all(Kind::Deadletters).with("state", "replayed")).await.unwrap(), 1);
+    assert_eq!(
+        store.count(&Query::all(DocumentKind::Deadletters).with("state", "replayed")).await.unwrap(),
+        1
+    );
     opencast.stop().await;
 }

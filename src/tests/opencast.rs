@@ -6,18 +6,18 @@ use std::collections::BTreeSet;
 use jiff::civil::Date;
 use messages::{MAIN_ACCOUNT, Receipt, ReceiptState};
 use serde_json::Value;
-use simulator::opencast::{Auth, Dialect, Opencast, Settings};
-use store::{Batch, Kind, Query, Store};
+use simulator::opencast::{Auth, Dialect, Opencast, OpencastSettings};
+use store::{Batch, DocumentKind, Query, Store};
 
 use crate::program::{Program, closed_date, eventually};
 use crate::servers::{Site, server};
 
 /// A day is proven at the turn of a minute: the server's clock is the machine's, but for the seconds, so that none of
 /// these tests has to wait for one.
-fn settings() -> Settings {
+fn settings() -> OpencastSettings {
     let minute = runtime::clock::now().as_second().div_euclid(60) * 60;
     let now = Some(jiff::Timestamp::from_second(minute + 55).unwrap());
-    Settings { actions_per_day: 2_500, now, ..Settings::default() }
+    OpencastSettings { actions_per_day: 2_500, now, ..OpencastSettings::default() }
 }
 
 /// A date that is settled whatever the time of day: one that has just ended may still change.
@@ -30,11 +30,12 @@ fn day() -> Date {
 }
 
 fn local(program: &Program) -> Store {
-    let settings = store::local::Settings { folder: program.path().join("data"), prefix: String::new() };
+    let settings =
+        store::local::LocalStoreSettings { folder: program.path().join("data"), prefix: String::new() };
     Store::Local(store::Local::open(settings).unwrap())
 }
 
-async fn ids(store: &Store, kind: Kind) -> BTreeSet<String> {
+async fn ids(store: &Store, kind: DocumentKind) -> BTreeSet<String> {
     let (query, mut ids, mut after) = (Query::all(kind), BTreeSet::new(), None);
     loop {
         let (hits, next) = store.scan(&query, 2_000, after).await.unwrap();
@@ -53,7 +54,7 @@ fn truth(opencast: &Opencast, day: Date) -> (BTreeSet<String>, BTreeSet<String>)
 }
 
 async fn receipt(store: &Store, id: &str) -> Receipt {
-    let hit = store.get(Kind::Harvests, id).await.unwrap().unwrap();
+    let hit = store.get(DocumentKind::Harvests, id).await.unwrap().unwrap();
     let receipt: Receipt = serde_json::from_str(hit.source.get()).unwrap();
     assert_eq!(receipt.job_id.account(), MAIN_ACCOUNT);
     receipt
@@ -83,16 +84,18 @@ fn attendance_is_true(program: &Program, opencast: &Opencast, day: Date) {
 async fn disown(store: &Store, border: &BTreeSet<String>) {
     let mut batch = Batch::new();
     for id in border {
-        let hit = store.get(Kind::Useractions, id).await.unwrap().unwrap();
+        let hit = store.get(DocumentKind::Useractions, id).await.unwrap().unwrap();
         let mut action: Value = serde_json::from_str(hit.source.get()).unwrap();
         action["huid"] = "anonymous".into();
-        batch.push(store.prefix(), Kind::Useractions, hit.index, hit.id, hit.version, &action).unwrap();
+        batch
+            .push(store.prefix(), DocumentKind::Useractions, hit.index, hit.id, hit.version, &action)
+            .unwrap();
     }
     store.bulk(&batch).await.unwrap();
 }
 
 /// `ua run` of one date: the file ends equal to the truth.
-async fn embedded(settings: Settings) {
+async fn embedded(settings: OpencastSettings) {
     let dce = settings.dialect == Dialect::Dce;
     let opencast = Opencast::start(settings).await.unwrap();
     let program = Program::new().with_opencast(&opencast).with("UA_DATA_DIR", "data");
@@ -103,7 +106,7 @@ async fn embedded(settings: Settings) {
     let (actions, episodes) = truth(&opencast, day);
     assert_eq!((&said["source"], &said["complete"]), (&"opencast".into(), &true.into()), "{said}");
     let store = local(&program);
-    let held = ids(&store, Kind::Useractions).await;
+    let held = ids(&store, DocumentKind::Useractions).await;
     // A window's end is asked for as the next date's beginning: what lies on the border belongs to both.
     let beyond = opencast.truth(day.tomorrow().unwrap()).ids.unwrap().action_ids;
     let beyond: BTreeSet<String> = beyond.iter().map(ToString::to_string).collect();
@@ -111,7 +114,7 @@ async fn embedded(settings: Settings) {
     assert!(border.is_empty() || dce && border.len() < 3, "{border:?}");
     assert_eq!(held, actions.union(&border).cloned().collect());
     assert_eq!(said["actions"], held.len(), "{said}");
-    assert!(ids(&store, Kind::Episodes).await.is_superset(&episodes));
+    assert!(ids(&store, DocumentKind::Episodes).await.is_superset(&episodes));
     let receipt = receipt(&store, &format!("opencast:actions:{date}")).await;
     assert_eq!((receipt.state, receipt.got), (ReceiptState::Complete, Some(held.len() as u64)));
     // Everything is held: planning again publishes nothing.
@@ -133,34 +136,36 @@ async fn embedded(settings: Settings) {
 #[tokio::test(flavor = "multi_thread")]
 async fn upstream_of_every_generation_ends_equal_to_the_truth() {
     for generation in [5, 12, 15, 16, 17] {
-        embedded(Settings { generation, ..settings() }).await;
+        embedded(OpencastSettings { generation, ..settings() }).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_fork_with_windows_ends_equal_to_the_truth() {
-    embedded(Settings { generation: 5, dialect: Dialect::Dce, auth: Auth::Digest, ..settings() }).await;
+    embedded(OpencastSettings { generation: 5, dialect: Dialect::Dce, auth: Auth::Digest, ..settings() })
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_closes_everything_and_knows_basic_alone() {
-    embedded(Settings { auth: Auth::Basic, anonymous_reads: false, ..settings() }).await;
+    embedded(OpencastSettings { auth: Auth::Basic, anonymous_reads: false, ..settings() }).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn faults_of_the_server_lose_nothing() {
     let faults = ["500=0.03", "502-html=0.02", "reset=0.02", "truncated-json=0.02"];
-    embedded(Settings { faults: faults.map(|fault| fault.parse().unwrap()).into(), ..settings() }).await;
+    embedded(OpencastSettings { faults: faults.map(|fault| fault.parse().unwrap()).into(), ..settings() })
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_day_without_actions_is_complete() {
-    embedded(Settings { actions_per_day: 0, ..settings() }).await;
+    embedded(OpencastSettings { actions_per_day: 0, ..settings() }).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn refused_credentials_are_told_and_exit_2() {
-    let opencast = Opencast::start(Settings { anonymous_reads: false, ..settings() }).await.unwrap();
+    let opencast = Opencast::start(OpencastSettings { anonymous_reads: false, ..settings() }).await.unwrap();
     let program = Program::new().with_opencast(&opencast).with("OPENCAST_PASSWORD", "canary-wrong");
     for words in [&["run", "--date", &closed_date()][..], &["check"]] {
         let ended = program.call(words);
@@ -174,8 +179,9 @@ async fn refused_credentials_are_told_and_exit_2() {
 /// Without user tracking that is said once, the dates are complete of nothing, and the default plan takes the episodes.
 #[tokio::test(flavor = "multi_thread")]
 async fn without_user_tracking_nothing_is_dead_and_the_catalogue_is_taken() {
-    let opencast =
-        Opencast::start(Settings { usertracking: false, generation: 17, ..settings() }).await.unwrap();
+    let opencast = Opencast::start(OpencastSettings { usertracking: false, generation: 17, ..settings() })
+        .await
+        .unwrap();
     let program = Program::new().with_opencast(&opencast).with("UA_DATA_DIR", "data");
     let run = || {
         let ended = program.call(&["run", "--json"]);
@@ -191,7 +197,7 @@ async fn without_user_tracking_nothing_is_dead_and_the_catalogue_is_taken() {
     let receipt = receipt(&store, &format!("opencast:actions:{}", closed_date())).await;
     assert_eq!((receipt.state, receipt.expected, receipt.got), (ReceiptState::Complete, Some(0), Some(0)));
     assert_eq!(receipt.cause.unwrap().class, messages::CauseClass::PlanMissing);
-    let taken = ids(&store, Kind::Episodes).await;
+    let taken = ids(&store, DocumentKind::Episodes).await;
     assert!(taken.len() > 10, "the first run takes the episodes: {taken:?}");
     let calls = opencast.ledger_summary().by_path["/search/episode.json"];
     assert_eq!(run(), 1);
@@ -199,7 +205,7 @@ async fn without_user_tracking_nothing_is_dead_and_the_catalogue_is_taken() {
     assert!(again < 5, "and the next one does not: {again}");
     let after = jobs();
     assert!(after.is_some_and(|jobs| jobs <= 2), "the catalogue is held, and dates that are over: {after:?}");
-    assert!(ids(&store, Kind::Deadletters).await.is_empty());
+    assert!(ids(&store, DocumentKind::Deadletters).await.is_empty());
     let checked = program.call(&["check"]);
     assert!(checked.out.contains("dialect: none: there is no user tracking"), "{}", checked.out);
     opencast.stop().await;
@@ -210,14 +216,14 @@ async fn without_user_tracking_nothing_is_dead_and_the_catalogue_is_taken() {
 async fn both_sources_on_rabbitmq_4_and_elasticsearch_9() {
     let (Some(amqp), Some(search)) = (server("UA_TEST_AMQP4_URL"), server("UA_TEST_ES_9")) else { return };
     let faults = ["500=0.02", "reset=0.02"].map(|fault| fault.parse().unwrap());
-    let watched = Settings { actions_per_day: 20_000, faults: faults.into(), ..settings() };
+    let watched = OpencastSettings { actions_per_day: 20_000, faults: faults.into(), ..settings() };
     let opencast = Opencast::start(watched).await.unwrap();
-    let zoom = simulator::Settings {
+    let zoom = simulator::ZoomSettings {
         meetings_per_day: 60,
         participants: 6.0,
         speed: 5.0,
         faults: faults.into(),
-        ..simulator::Settings::default()
+        ..simulator::ZoomSettings::default()
     };
     let zoom = simulator::Simulator::start(zoom).await.unwrap();
     let program = Program::new().with_account(&zoom, 5.0).with_opencast(&opencast);
@@ -225,22 +231,29 @@ async fn both_sources_on_rabbitmq_4_and_elasticsearch_9() {
     site.succeed(&["setup"]);
     site.succeed(&["plan", "--date", &date(), "--yes"]);
     let worker = site.program.start(&["work", "all"], "first.log");
-    eventually("some actions are indexed", 60, async || !site.ids(Kind::Useractions).await.is_empty()).await;
+    eventually("some actions are indexed", 60, async || {
+        !site.ids(DocumentKind::Useractions).await.is_empty()
+    })
+    .await;
     worker.kill();
     let worker = site.program.start(&["work", "all"], "second.log");
     let (actions, episodes) = truth(&opencast, day());
     let sessions = zoom.truth(day(), simulator::Source::Dashboard).ids.unwrap().session_ids;
-    eventually("the index holds every action", 120, async || site.ids(Kind::Useractions).await == actions)
-        .await;
-    eventually("the index holds every episode", 60, async || site.ids(Kind::Episodes).await == episodes)
-        .await;
+    eventually("the index holds every action", 120, async || {
+        site.ids(DocumentKind::Useractions).await == actions
+    })
+    .await;
+    eventually("the index holds every episode", 60, async || {
+        site.ids(DocumentKind::Episodes).await == episodes
+    })
+    .await;
     eventually("the index holds every session", 120, async || {
-        site.ids(Kind::Sessions).await == sessions.iter().cloned().collect()
+        site.ids(DocumentKind::Sessions).await == sessions.iter().cloned().collect()
     })
     .await;
     eventually("every receipt is complete", 30, async || {
         site.store.refresh().await.unwrap();
-        let receipts = Query::all(Kind::Harvests);
+        let receipts = Query::all(DocumentKind::Harvests);
         let complete = site.store.count(&receipts.clone().with("state", "complete")).await.unwrap();
         complete > 60 && site.store.count(&receipts).await.unwrap() == complete
     })

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use messages::{Receipt, ReceiptState};
 use serde_json::Value;
-use simulator::opencast::{Dialect, Opencast, Settings};
-use store::{Kind, Query, Store};
+use simulator::opencast::{Dialect, Opencast, OpencastSettings};
+use store::{DocumentKind, Query, Store};
 
 use crate::program::{Program, Running, eventually};
 use crate::servers::{server, unique};
@@ -22,12 +22,12 @@ const OLD: f64 = 2.0;
 const AT_ONCE: f64 = 5.0;
 
 async fn opencast() -> Opencast {
-    let settings = Settings {
+    let settings = OpencastSettings {
         dialect: Dialect::Dce,
         actions_per_day: 300,
         episodes: 90,
         history_days: 40,
-        ..Settings::default()
+        ..OpencastSettings::default()
     };
     Opencast::start(settings).await.unwrap()
 }
@@ -84,25 +84,26 @@ async fn paused_and_resumed(program: &Program, opencast: &Opencast, workers: usi
 
 /// Every date came whole, by the first attempt of its job.
 async fn unharmed(program: &Program, opencast: &Opencast) {
-    let settings = store::local::Settings { folder: program.path().join("data"), prefix: String::new() };
+    let settings =
+        store::local::LocalStoreSettings { folder: program.path().join("data"), prefix: String::new() };
     let store = Store::Local(store::Local::open(settings).unwrap());
     let dates = DATES.unsigned_abs();
     eventually("every date is complete", 180, async || {
-        let complete = Query::all(Kind::Harvests).with("state", "complete").with("kind", "actions");
+        let complete = Query::all(DocumentKind::Harvests).with("state", "complete").with("kind", "actions");
         store.count(&complete).await.unwrap() == u64::from(dates)
     })
     .await;
     for days in 2..=DATES + 1 {
         let id = format!("opencast:actions:{}", ago(days));
-        let hit = store.get(Kind::Harvests, &id).await.unwrap().unwrap();
+        let hit = store.get(DocumentKind::Harvests, &id).await.unwrap().unwrap();
         let receipt: Receipt = serde_json::from_str(hit.source.get()).unwrap();
         assert_eq!((receipt.state, receipt.attempts), (ReceiptState::Complete, 1), "{id}");
         for action in opencast.truth(ago(days)).ids.unwrap().action_ids {
-            let hit = store.get(Kind::Useractions, &action.to_string()).await.unwrap();
+            let hit = store.get(DocumentKind::Useractions, &action.to_string()).await.unwrap();
             assert!(hit.is_some(), "{action} of {id} is missing");
         }
     }
-    assert_eq!(store.count(&Query::all(Kind::Deadletters)).await.unwrap(), 0);
+    assert_eq!(store.count(&Query::all(DocumentKind::Deadletters)).await.unwrap(), 0);
 }
 
 /// What a worker asks before its first job is in turn with everybody's calls, too.
@@ -171,10 +172,10 @@ async fn a_fleet_has_one_rate_and_one_pause_for_opencast() {
 }
 
 async fn remove(prefix: String, amqp: &str) {
-    let settings = runtime::broker::amqp::Settings {
+    let settings = runtime::broker::amqp::AmqpSettings {
         prefix,
         documents_limit: 1_000,
-        ..runtime::broker::amqp::Settings::new(amqp.into())
+        ..runtime::broker::amqp::AmqpSettings::new(amqp.into())
     };
     let amqp = runtime::broker::Amqp::connect(settings).await.unwrap();
     amqp.remove().await.unwrap();

@@ -5,7 +5,7 @@ use messages::zoom::{Event, Listing, MeetingContext, Task};
 use messages::{Family, Lane, Queue, RunId};
 use runtime::{Broker, Message, Outbox};
 use serde_json::Value;
-use simulator::{Settings, Simulator, Source};
+use simulator::{Simulator, Source, ZoomSettings};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
@@ -16,12 +16,12 @@ use crate::servers::{server, unique};
 const SPEED: f64 = 5.0;
 
 async fn simulator() -> Simulator {
-    let settings = Settings {
+    let settings = ZoomSettings {
         meetings_per_day: 12_000,
         participants: 2.0,
         hosts: 60,
         speed: SPEED,
-        ..Settings::default()
+        ..ZoomSettings::default()
     };
     Simulator::start(settings).await.unwrap()
 }
@@ -95,10 +95,10 @@ async fn a_fleet_shares_one_quota_whoever_dies_or_stands_still() {
         .with("AMQP_URL", &amqp)
         .with("UA_QUEUE_PREFIX", &prefix)
         .with("UA_DOCUMENTS_LIMIT", 1_000_000);
-    let settings = runtime::broker::amqp::Settings {
+    let settings = runtime::broker::amqp::AmqpSettings {
         prefix,
         documents_limit: 1_000_000,
-        ..runtime::broker::amqp::Settings::new(amqp.as_str().into())
+        ..runtime::broker::amqp::AmqpSettings::new(amqp.as_str().into())
     };
     let amqp = runtime::broker::Amqp::connect(settings).await.unwrap();
     let broker = Broker::Amqp(amqp.clone());
@@ -180,10 +180,10 @@ async fn a_worker_far_from_the_broker_has_its_part() {
         .with("UA_QUEUE_PREFIX", unique("far"))
         .with("UA_DOCUMENTS_LIMIT", 1_000_000)
         .with("AMQP_URL", &amqp);
-    let settings = runtime::broker::amqp::Settings {
+    let settings = runtime::broker::amqp::AmqpSettings {
         prefix: program.value("UA_QUEUE_PREFIX").to_owned(),
         documents_limit: 1_000_000,
-        ..runtime::broker::amqp::Settings::new(amqp.as_str().into())
+        ..runtime::broker::amqp::AmqpSettings::new(amqp.as_str().into())
     };
     let connection = runtime::broker::Amqp::connect(settings).await.unwrap();
     let broker = Broker::Amqp(connection.clone());
@@ -218,7 +218,7 @@ async fn on_a_local_file_one_process_fetches_and_keeps_the_count() {
     let simulator = simulator().await;
     let program = Program::new().with_account(&simulator, SPEED).with("UA_DOCUMENTS_LIMIT", 1_000_000);
     let folder = program.path().join("ua-data");
-    let settings = runtime::broker::local::Settings {
+    let settings = runtime::broker::local::LocalBrokerSettings {
         folder,
         ladder: runtime::Ladder::default(),
         documents_limit: 1_000_000,

@@ -10,7 +10,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse as _, Response};
 use serde_json::{Value, json};
-use simulator::{Settings, Simulator};
+use simulator::{Simulator, ZoomSettings};
 
 use crate::program::{Program, Running, eventually};
 use crate::servers::{searched, server, unique};
@@ -115,7 +115,8 @@ fn ago(days: i32) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_store_that_refuses_for_a_while_is_waited_for_at_the_start_and_held_later() {
     let Some(search) = server("UA_TEST_ES_9") else { return };
-    let settings = Settings { meetings_per_day: 10, participants: 3.0, speed: SPEED, ..Settings::default() };
+    let settings =
+        ZoomSettings { meetings_per_day: 10, participants: 3.0, speed: SPEED, ..ZoomSettings::default() };
     let simulator = Simulator::start(settings).await.unwrap();
     let (gate, url) = Gate::before(&search).await;
     let prefix = format!("{}-", unique("refused"));

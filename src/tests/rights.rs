@@ -4,7 +4,7 @@
 use messages::{Family, Lane, Queue};
 use runtime::{Broker, Message};
 use serde_json::Value;
-use simulator::{Settings, Simulator};
+use simulator::{Simulator, ZoomSettings};
 
 use crate::bad_input::refused;
 use crate::program::{Program, closed_date, eventually};
@@ -51,7 +51,8 @@ async fn rights_on_our_names_are_enough_for_every_program_and_a_price_needs_none
 }
 
 async fn small() -> Simulator {
-    let settings = Settings { meetings_per_day: 30, participants: 4.0, speed: SPEED, ..Settings::default() };
+    let settings =
+        ZoomSettings { meetings_per_day: 30, participants: 4.0, speed: SPEED, ..ZoomSettings::default() };
     Simulator::start(settings).await.unwrap()
 }
 
@@ -128,7 +129,7 @@ async fn fetched_and_indexed(program: &Program, amqp: &str, prefix: &str) {
 
 /// A message that nobody can read comes into the queue of details.
 async fn unreadable(amqp: &str, prefix: &str) {
-    let mut settings = runtime::broker::amqp::Settings::new(amqp.into());
+    let mut settings = runtime::broker::amqp::AmqpSettings::new(amqp.into());
     settings.prefix = prefix.to_owned();
     let broker = Broker::Amqp(runtime::broker::Amqp::open(settings).await.unwrap());
     let queue = Queue::jobs(Family::ZOOM_DETAIL, Lane::Daily);

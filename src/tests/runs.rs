@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::Value;
-use simulator::{Settings, Simulator, Source};
+use simulator::{Simulator, Source, ZoomSettings};
 
 use crate::bad_input::refused;
 use crate::program::{Program, eventually};
@@ -27,7 +27,8 @@ fn plan(program: &Program, from: i32, to: i32) -> (String, Value) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_shows_its_price_beside_what_was_used() {
-    let settings = Settings { meetings_per_day: 30, participants: 5.0, speed: 100.0, ..Settings::default() };
+    let settings =
+        ZoomSettings { meetings_per_day: 30, participants: 5.0, speed: 100.0, ..ZoomSettings::default() };
     let simulator = Simulator::start(settings).await.unwrap();
     let program = Program::new().with_account(&simulator, 100.0);
     // Two days of history, then a third that is estimated from them.
@@ -86,8 +87,9 @@ async fn a_run_shows_its_price_beside_what_was_used() {
 #[tokio::test(flavor = "multi_thread")]
 async fn findings_are_shown_by_the_run_by_the_list_of_runs_and_by_its_status() {
     let scopes = Some(vec!["dashboard:read:admin".to_owned()]);
-    let world = Settings { meetings_per_day: 4, participants: 2.0, speed: 100.0, ..Settings::default() };
-    let simulator = Simulator::start(Settings { scopes, ..world }).await.unwrap();
+    let world =
+        ZoomSettings { meetings_per_day: 4, participants: 2.0, speed: 100.0, ..ZoomSettings::default() };
+    let simulator = Simulator::start(ZoomSettings { scopes, ..world }).await.unwrap();
     let program = Program::new().with_account(&simulator, 100.0);
     let ended = program.call(&["run", "--date", &ago(2), "--json"]);
     assert_eq!(ended.code, Some(0), "a finding makes nothing incomplete: {}", ended.err);
@@ -165,7 +167,8 @@ pub(crate) fn sessions_of_the_dates(simulator: &Simulator) -> BTreeSet<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_is_cancelled_while_workers_go_on_and_planned_again() {
-    let settings = Settings { meetings_per_day: 150, participants: 5.0, speed: SPEED, ..Settings::default() };
+    let settings =
+        ZoomSettings { meetings_per_day: 150, participants: 5.0, speed: SPEED, ..ZoomSettings::default() };
     let simulator = Simulator::start(settings).await.unwrap();
     let program = Program::new().with_account(&simulator, SPEED);
     cancelled_in_the_middle(&program, &simulator).await;
@@ -175,7 +178,7 @@ async fn a_run_is_cancelled_while_workers_go_on_and_planned_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_nobody_works_on_is_cancelled_at_once_and_costs_nothing() {
-    let simulator = Simulator::start(Settings { speed: 100.0, ..Settings::default() }).await.unwrap();
+    let simulator = Simulator::start(ZoomSettings { speed: 100.0, ..ZoomSettings::default() }).await.unwrap();
     let program = Program::new().with_account(&simulator, 100.0);
     let (run, _) = plan(&program, 4, 2);
     refused(&program, &["cancel", &run], &["3 jobs of run", "--yes"]);

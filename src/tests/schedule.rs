@@ -3,8 +3,8 @@
 use messages::{Lane, RunId};
 use planner::{Origin, Price, RunRecord, RunState};
 use serde_json::Value;
-use simulator::{Settings, Simulator};
-use store::{Batch, Kind, Query, Split, Store};
+use simulator::{Simulator, ZoomSettings};
+use store::{Batch, DocumentKind, Query, Split, Store};
 
 use crate::bad_input::{account, refused};
 use crate::program::{Program, eventually};
@@ -54,9 +54,9 @@ async fn done(store: &Store, slot: jiff::Timestamp) {
         price,
     };
     let (mut batch, index) =
-        (Batch::new(), Kind::Runs.index(Split::default(), "2026-01-01".parse().unwrap()));
+        (Batch::new(), DocumentKind::Runs.index(Split::default(), "2026-01-01".parse().unwrap()));
     let id = record.run.as_str().to_owned();
-    batch.push(store.prefix(), Kind::Runs, index, id, record.version(), &record).unwrap();
+    batch.push(store.prefix(), DocumentKind::Runs, index, id, record.version(), &record).unwrap();
     store.bulk(&batch).await.unwrap();
 }
 
@@ -109,12 +109,14 @@ pub(crate) async fn one_leads_and_one_takes_over(program: &Program, store: &Stor
 
 fn store_of(program: &Program) -> Store {
     let folder = program.path().join("ua-data");
-    Store::Local(store::Local::open(store::local::Settings { folder, prefix: String::new() }).unwrap())
+    Store::Local(
+        store::Local::open(store::local::LocalStoreSettings { folder, prefix: String::new() }).unwrap(),
+    )
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_schedulers_make_up_a_missed_firing_once_and_one_takes_over() {
-    let simulator = Simulator::start(Settings { speed: 100.0, ..Settings::default() }).await.unwrap();
+    let simulator = Simulator::start(ZoomSettings { speed: 100.0, ..ZoomSettings::default() }).await.unwrap();
     let (missed, firing) = missed();
     let program = Program::new().with_account(&simulator, 100.0).with("UA_SCHEDULE", firing);
     assert_eq!(program.call(&["setup"]).code, Some(0));
@@ -126,19 +128,22 @@ async fn two_schedulers_make_up_a_missed_firing_once_and_one_takes_over() {
 /// roles of one process.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_week_later_what_disagrees_is_looked_at_once_more() {
-    let settings = Settings { meetings_per_day: 20, participants: 5.0, speed: 100.0, ..Settings::default() };
+    let settings =
+        ZoomSettings { meetings_per_day: 20, participants: 5.0, speed: 100.0, ..ZoomSettings::default() };
     let simulator = Simulator::start(settings).await.unwrap();
     let (missed, firing) = missed();
     let program = Program::new().with_account(&simulator, 100.0).with("UA_SCHEDULE", firing);
     let date = ua::coverage::today().saturating_sub(jiff::Span::new().days(7));
     assert_eq!(program.call(&["run", "--date", &date.to_string()]).code, Some(0));
     let store = store_of(&program);
-    let hit = store.search(&Query::all(Kind::Meetings).limit(1)).await.unwrap().remove(0);
+    let hit = store.search(&Query::all(DocumentKind::Meetings).limit(1)).await.unwrap().remove(0);
     let mut meeting: Value = serde_json::from_str(hit.source.get()).unwrap();
     let counted = meeting["participant_sessions"].as_u64().unwrap();
     meeting["participant_sessions"] = (counted + 1).into();
     let mut batch = Batch::new();
-    batch.push(store.prefix(), Kind::Meetings, hit.index, hit.id.clone(), hit.version, &meeting).unwrap();
+    batch
+        .push(store.prefix(), DocumentKind::Meetings, hit.index, hit.id.clone(), hit.version, &meeting)
+        .unwrap();
     store.bulk(&batch).await.unwrap();
     done(&store, ago(60 * 24 * 2)).await;
     let worker = program.start(&["work", "all"], "all.log");
@@ -146,7 +151,11 @@ async fn a_week_later_what_disagrees_is_looked_at_once_more() {
     let again: Vec<Value> = runs(&program).into_iter().filter(|run| run["meetings"] == 1).collect();
     assert_eq!((again.len(), &again[0]["jobs"]), (1, &1.into()), "that meeting alone: {again:?}");
     let receipt = || async {
-        let hit = store.get(Kind::Harvests, &format!("zoom:participants:{}", hit.id)).await.unwrap().unwrap();
+        let hit = store
+            .get(DocumentKind::Harvests, &format!("zoom:participants:{}", hit.id))
+            .await
+            .unwrap()
+            .unwrap();
         serde_json::from_str::<Value>(hit.source.get()).unwrap()
     };
     eventually("it is fetched again", 60, async || {
@@ -156,7 +165,7 @@ async fn a_week_later_what_disagrees_is_looked_at_once_more() {
     .await;
     assert_eq!(receipt().await["date"], date.to_string(), "it still belongs to its date");
     eventually("its own document is, too", 60, async || {
-        let hit = store.get(Kind::Meetings, &hit.id).await.unwrap().unwrap();
+        let hit = store.get(DocumentKind::Meetings, &hit.id).await.unwrap().unwrap();
         serde_json::from_str::<Value>(hit.source.get()).unwrap()["participant_sessions"] == counted
     })
     .await;
@@ -166,7 +175,7 @@ async fn a_week_later_what_disagrees_is_looked_at_once_more() {
 
 /// What the store's receipt of a job says, once there is one.
 async fn receipt(store: &Store, job: &str) -> Option<Value> {
-    let hit = store.get(Kind::Harvests, job).await.unwrap()?;
+    let hit = store.get(DocumentKind::Harvests, job).await.unwrap()?;
     Some(serde_json::from_str(hit.source.get()).unwrap())
 }
 
@@ -175,7 +184,7 @@ async fn receipt(store: &Store, job: &str) -> Option<Value> {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_outage_is_made_up_for_opencast_too_and_late_recordings_are_looked_up() {
     // In windows, since what a day without them takes to be proven is a minute each.
-    let settings = simulator::opencast::Settings {
+    let settings = simulator::opencast::OpencastSettings {
         actions_per_day: 400,
         generation: 5,
         dialect: simulator::opencast::Dialect::Dce,
@@ -190,13 +199,15 @@ async fn an_outage_is_made_up_for_opencast_too_and_late_recordings_are_looked_up
         let episode: Value = serde_json::from_str(hit.source.get()).unwrap();
         episode["available"].is_string().then_some(episode)
     };
-    let hits = store.search(&Query::all(Kind::Episodes)).await.unwrap();
+    let hits = store.search(&Query::all(DocumentKind::Episodes)).await.unwrap();
     let (hit, mut episode) =
         hits.into_iter().find_map(|hit| with_time(&hit).map(|episode| (hit, episode))).unwrap();
     let mpid = episode["mpid"].as_str().unwrap().to_owned();
     episode.as_object_mut().unwrap().remove("available");
     let mut batch = Batch::new();
-    batch.push(store.prefix(), Kind::Episodes, hit.index, hit.id.clone(), hit.version, &episode).unwrap();
+    batch
+        .push(store.prefix(), DocumentKind::Episodes, hit.index, hit.id.clone(), hit.version, &episode)
+        .unwrap();
     store.bulk(&batch).await.unwrap();
     done(&store, ago(60 * 24 * 10)).await;
     let worker = program.start(&["work", "all"], "all.log");
@@ -216,7 +227,7 @@ async fn an_outage_is_made_up_for_opencast_too_and_late_recordings_are_looked_up
     }
     assert_eq!(receipt(&store, &format!("opencast:episode:{mpid}")).await.unwrap()["run"], new["run"]);
     eventually("the recording has its time again", 60, async || {
-        with_time(&store.get(Kind::Episodes, &hit.id).await.unwrap().unwrap()).is_some()
+        with_time(&store.get(DocumentKind::Episodes, &hit.id).await.unwrap().unwrap()).is_some()
     })
     .await;
     assert_eq!(worker.terminate(), Some(0));

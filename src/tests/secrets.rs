@@ -1,6 +1,6 @@
 //! Secrets and people never reach a log or an error, whatever happens.
 
-use simulator::{Settings, Simulator};
+use simulator::{Simulator, ZoomSettings};
 
 use crate::program::{Program, closed_date};
 use crate::servers::{server, unique};
@@ -10,7 +10,7 @@ async fn logs_at_full_detail_hold_no_secret_and_no_person() {
     let faults =
         ["429=0.05", "500=0.05", "truncated-json=0.05", "502-html=0.05"].map(|fault| fault.parse().unwrap());
     let settings =
-        Settings { meetings_per_day: 20, speed: 100.0, faults: faults.into(), ..Settings::default() };
+        ZoomSettings { meetings_per_day: 20, speed: 100.0, faults: faults.into(), ..ZoomSettings::default() };
     let simulator = Simulator::start(settings).await.unwrap();
     let program = Program::new()
         .with_account(&simulator, 100.0)

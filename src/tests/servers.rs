@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::io::Write as _;
 
-use simulator::{Settings, Simulator, Source};
+use simulator::{Simulator, Source, ZoomSettings};
 
 use crate::program::{Program, closed_date, eventually};
 
@@ -35,7 +35,7 @@ pub(crate) struct Site {
 
 /// The store of a program that writes there under a prefix of its own.
 pub(crate) fn searched(host: &str, prefix: &str) -> store::Store {
-    let settings = store::elasticsearch::Settings {
+    let settings = store::elasticsearch::ElasticsearchSettings {
         host: host.to_owned(),
         user: None,
         password: None,
@@ -65,7 +65,7 @@ impl Site {
         Self { program, store }
     }
 
-    pub(crate) async fn ids(&self, kind: store::Kind) -> BTreeSet<String> {
+    pub(crate) async fn ids(&self, kind: store::DocumentKind) -> BTreeSet<String> {
         for _ in 0..50 {
             match self.try_ids(kind).await {
                 Ok(ids) => return ids,
@@ -79,7 +79,7 @@ impl Site {
         panic!("the store was away for ten seconds");
     }
 
-    async fn try_ids(&self, kind: store::Kind) -> Result<BTreeSet<String>, store::StoreError> {
+    async fn try_ids(&self, kind: store::DocumentKind) -> Result<BTreeSet<String>, store::StoreError> {
         let (query, mut ids, mut after) = (store::Query::all(kind), BTreeSet::new(), None);
         self.store.refresh().await?;
         loop {
@@ -103,8 +103,13 @@ impl Site {
 async fn main_job(amqp: &str, search: &str) {
     let (Some(amqp), Some(search)) = (server(amqp), server(search)) else { return };
     let faults = ["429=0.02", "500=0.02", "reset=0.01"].map(|fault| fault.parse().unwrap()).into();
-    let settings =
-        Settings { meetings_per_day: 200, participants: 8.0, speed: 5.0, faults, ..Settings::default() };
+    let settings = ZoomSettings {
+        meetings_per_day: 200,
+        participants: 8.0,
+        speed: 5.0,
+        faults,
+        ..ZoomSettings::default()
+    };
     let simulator = Simulator::start(settings).await.unwrap();
     let site = Site::new(&simulator, 5.0, &amqp, &search);
     site.succeed(&["setup"]);
@@ -113,21 +118,21 @@ async fn main_job(amqp: &str, search: &str) {
     let worker = site.program.start(&["work", "all"], "first.log");
     eventually("some details are fetched", 60, async || simulator.ledger_summary().calls.heavy > 60).await;
     worker.kill();
-    let at_the_kill = site.ids(store::Kind::Sessions).await.len() as u64;
+    let at_the_kill = site.ids(store::DocumentKind::Sessions).await.len() as u64;
     let worker = site.program.start(&["work", "all"], "second.log");
     let truth = simulator.truth(closed_date().parse().unwrap(), Source::Dashboard);
     assert!(at_the_kill < truth.sessions, "the kill came too late to prove anything");
     let ids = truth.ids.as_ref().unwrap();
     let sessions: BTreeSet<String> = ids.session_ids.iter().cloned().collect();
     eventually("the index holds every session", 120, async || {
-        site.ids(store::Kind::Sessions).await == sessions
+        site.ids(store::DocumentKind::Sessions).await == sessions
     })
     .await;
     let meetings: BTreeSet<String> = ids.meeting_uuids.iter().cloned().collect();
-    assert_eq!(site.ids(store::Kind::Meetings).await, meetings);
+    assert_eq!(site.ids(store::DocumentKind::Meetings).await, meetings);
     eventually("every receipt is complete", 30, async || {
         site.store.refresh().await.unwrap();
-        let receipts = store::Query::all(store::Kind::Harvests);
+        let receipts = store::Query::all(store::DocumentKind::Harvests);
         let complete = site.store.count(&receipts.clone().with("state", "complete")).await.unwrap();
         complete == truth.meetings + 1 && site.store.count(&receipts).await.unwrap() == complete
     })
@@ -161,14 +166,15 @@ async fn main_job_on_rabbitmq_3_and_opensearch_2() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_over_rabbitmq_4_and_opensearch_3_ends_complete() {
     let (Some(amqp), Some(search)) = (server("UA_TEST_AMQP4_URL"), server("UA_TEST_OS_3")) else { return };
-    let settings = Settings { meetings_per_day: 60, participants: 8.0, speed: 50.0, ..Settings::default() };
+    let settings =
+        ZoomSettings { meetings_per_day: 60, participants: 8.0, speed: 50.0, ..ZoomSettings::default() };
     let simulator = Simulator::start(settings).await.unwrap();
     let site = Site::new(&simulator, 50.0, &amqp, &search);
     let out = site.succeed(&["run", "--date", &closed_date(), "--json"]);
     let receipt: serde_json::Value = serde_json::from_str(out.lines().last().unwrap()).unwrap();
     let truth = simulator.truth(closed_date().parse().unwrap(), Source::Dashboard);
     assert_eq!(receipt["sessions"], truth.sessions, "{receipt}");
-    assert_eq!(site.ids(store::Kind::Sessions).await.len() as u64, truth.sessions);
+    assert_eq!(site.ids(store::DocumentKind::Sessions).await.len() as u64, truth.sessions);
     site.store.wipe_prefix().await.unwrap();
     simulator.stop().await;
 }
@@ -177,12 +183,13 @@ async fn a_run_over_rabbitmq_4_and_opensearch_3_ends_complete() {
 async fn cancelled(amqp: &str, search: &str) {
     let (Some(amqp), Some(search)) = (server(amqp), server(search)) else { return };
     let speed = crate::runs::SPEED;
-    let settings = Settings { meetings_per_day: 150, participants: 5.0, speed, ..Settings::default() };
+    let settings =
+        ZoomSettings { meetings_per_day: 150, participants: 5.0, speed, ..ZoomSettings::default() };
     let simulator = Simulator::start(settings).await.unwrap();
     let site = Site::new(&simulator, speed, &amqp, &search);
     site.succeed(&["setup"]);
     crate::runs::cancelled_in_the_middle(&site.program, &simulator).await;
-    assert_eq!(site.ids(store::Kind::Sessions).await, crate::runs::sessions_of_the_dates(&simulator));
+    assert_eq!(site.ids(store::DocumentKind::Sessions).await, crate::runs::sessions_of_the_dates(&simulator));
     site.store.wipe_prefix().await.unwrap();
     simulator.stop().await;
 }
@@ -200,7 +207,7 @@ async fn a_run_is_cancelled_on_rabbitmq_4_and_elasticsearch_9() {
 /// Of two schedulers on RabbitMQ one leads, and the other takes over when it is killed.
 async fn scheduled(amqp: &str, search: &str) {
     let (Some(amqp), Some(search)) = (server(amqp), server(search)) else { return };
-    let simulator = Simulator::start(Settings { speed: 100.0, ..Settings::default() }).await.unwrap();
+    let simulator = Simulator::start(ZoomSettings { speed: 100.0, ..ZoomSettings::default() }).await.unwrap();
     let (missed, firing) = crate::schedule::missed();
     let mut site = Site::new(&simulator, 100.0, &amqp, &search);
     site.program = site.program.with("UA_SCHEDULE", firing);

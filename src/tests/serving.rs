@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use simulator::{Settings, Simulator};
+use simulator::{Simulator, ZoomSettings};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -11,8 +11,8 @@ use crate::drain::port;
 use crate::embedded::{sessions_in, true_sessions, truth};
 use crate::program::{Program, closed_date, eventually};
 
-fn small() -> Settings {
-    Settings { meetings_per_day: 60, participants: 6.0, speed: 100.0, ..Settings::default() }
+fn small() -> ZoomSettings {
+    ZoomSettings { meetings_per_day: 60, participants: 6.0, speed: 100.0, ..ZoomSettings::default() }
 }
 
 fn log(program: &Program, name: &str) -> String {
@@ -272,7 +272,7 @@ async fn clients_that_send_nothing_keep_neither_descriptors_nor_others_out() {
 async fn retries_and_dead_letters_are_counted_by_class() {
     let faults = vec!["gone=0.2".parse().unwrap(), "truncated-json=0.05".parse().unwrap()];
     // With this seed no call of the list is struck, and some of the details' are.
-    let simulator = Simulator::start(Settings { faults, seed: 7, ..small() }).await.unwrap();
+    let simulator = Simulator::start(ZoomSettings { faults, seed: 7, ..small() }).await.unwrap();
     let gone = truth(&simulator).ids.as_ref().unwrap().gone.len() as f64;
     let program = Program::new().with_account(&simulator, 100.0).with("UA_HTTP", "127.0.0.1:0");
     let worker = program.start(&["work", "all"], "work.log");
@@ -312,7 +312,7 @@ async fn what_is_away_at_the_start_is_waited_for() {
     .await;
     assert_eq!(get(&address, "/readyz").await, (503, "waiting for zoom\n".to_owned()));
     assert_eq!(get(&address, "/healthz").await.0, 200, "waiting is no illness");
-    let simulator = Simulator::start(Settings { port, ..small() }).await.unwrap();
+    let simulator = Simulator::start(ZoomSettings { port, ..small() }).await.unwrap();
     let truth = truth(&simulator);
     eventually("all sessions are held", 120, async || sessions_in(&program) == true_sessions(&truth)).await;
     assert_eq!(get(&address, "/readyz").await, (200, "ok\n".to_owned()));
@@ -350,7 +350,7 @@ async fn credentials_that_are_refused_at_the_start_are_waited_for_and_named() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_log_of_json_lines_carries_job_attempt_and_role() {
     let faults = vec!["429=0.3".parse().unwrap()];
-    let simulator = Simulator::start(Settings { faults, ..small() }).await.unwrap();
+    let simulator = Simulator::start(ZoomSettings { faults, ..small() }).await.unwrap();
     let program =
         Program::new().with_account(&simulator, 100.0).with("UA_LOG", "debug").with("UA_LOG_FORMAT", "json");
     let ended = program.call(&["run", "--date", &closed_date()]);

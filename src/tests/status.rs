@@ -1,7 +1,7 @@
 //! `ua status`: who works and why not, advice, and what is shown when a server is away.
 
 use serde_json::Value;
-use simulator::{Settings, Simulator};
+use simulator::{Simulator, ZoomSettings};
 
 use crate::program::{Program, closed_date, eventually};
 use crate::servers::{server, unique};
@@ -24,7 +24,8 @@ fn workers(status: &Value) -> Vec<(u64, Vec<String>)> {
 }
 
 async fn small() -> Simulator {
-    let settings = Settings { meetings_per_day: 60, participants: 4.0, speed: 2.0, ..Settings::default() };
+    let settings =
+        ZoomSettings { meetings_per_day: 60, participants: 4.0, speed: 2.0, ..ZoomSettings::default() };
     Simulator::start(settings).await.unwrap()
 }
 

@@ -8,7 +8,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
-use simulator::opencast::{Dialect, Opencast, Settings};
+use simulator::opencast::{Dialect, Opencast, OpencastSettings};
 
 use crate::program::{Ended, Program, closed_date};
 use crate::servers::{server, unique};
@@ -121,7 +121,8 @@ async fn elasticsearch_is_reached_over_tls_when_its_authority_is_trusted_and_onl
 #[tokio::test(flavor = "multi_thread")]
 async fn opencast_is_reached_over_tls_when_its_authority_is_trusted_and_only_then() {
     let identity = Identity::new();
-    let settings = Settings { dialect: Dialect::Dce, actions_per_day: 200, ..Settings::default() };
+    let settings =
+        OpencastSettings { dialect: Dialect::Dce, actions_per_day: 200, ..OpencastSettings::default() };
     let opencast = Opencast::start(settings).await.unwrap();
     let port = identity.in_front_of(format!("127.0.0.1:{}", port_of(&opencast.url()))).await;
     let run = |host: &str, authority: Option<&str>| {

@@ -52,7 +52,7 @@ impl User {
     pub(crate) async fn remove(self, amqp: &str) {
         let delete = http().delete(format!("{}/api/users/{}", self.management, self.name));
         assert!(delete.send().await.unwrap().status().is_success());
-        let mut settings = runtime::broker::amqp::Settings::new(amqp.into());
+        let mut settings = runtime::broker::amqp::AmqpSettings::new(amqp.into());
         settings.prefix = self.prefix;
         let sweeper = runtime::broker::Amqp::open(settings).await.unwrap();
         sweeper.remove().await.unwrap();

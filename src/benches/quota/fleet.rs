@@ -6,7 +6,7 @@ use messages::zoom::{Event, Listing, MeetingContext, Task};
 use messages::{Family, Lane, Queue, RunId};
 use runtime::quota::{Account, CommandReply, QuotaCommand, QuotaStatus};
 use runtime::{Broker, Message, Outbox};
-use simulator::{Settings, Simulator, Source};
+use simulator::{Simulator, Source, ZoomSettings};
 use tokio_util::sync::CancellationToken;
 
 use crate::process::Process;
@@ -36,20 +36,20 @@ impl Fleet {
 
     /// The same, each connection to the account taking so long before its first call arrives.
     pub(super) async fn start_far(amqp: &str, speed: f64, processes: usize, connect_time: Duration) -> Self {
-        let world = Settings { meetings_per_day: 30_000, connect_time, ..Settings::default() };
+        let world = ZoomSettings { meetings_per_day: 30_000, connect_time, ..ZoomSettings::default() };
         Self::start_in(world, amqp, speed, processes).await
     }
 
     /// The same, at an account with so many meetings a day.
     pub(super) async fn start_with_days_of(meetings: u32, amqp: &str, speed: f64, processes: usize) -> Self {
-        let world = Settings { meetings_per_day: meetings, ..Settings::default() };
+        let world = ZoomSettings { meetings_per_day: meetings, ..ZoomSettings::default() };
         Self::start_in(world, amqp, speed, processes).await
     }
 
-    async fn start_in(world: Settings, amqp: &str, speed: f64, processes: usize) -> Self {
+    async fn start_in(world: ZoomSettings, amqp: &str, speed: f64, processes: usize) -> Self {
         let apart = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
         let apart = apart.expect("a runtime can be started");
-        let settings = Settings { speed, participants: 2.0, hosts: 200, ..world };
+        let settings = ZoomSettings { speed, participants: 2.0, hosts: 200, ..world };
         let simulator =
             apart.spawn(Simulator::start(settings)).await.expect("it starts").expect("the simulator starts");
         let prefix = format!("quota{}-{}", std::process::id(), runtime::clock::now().as_millisecond());
@@ -219,11 +219,11 @@ impl Fleet {
 }
 
 async fn broker(amqp: &str, prefix: &str) -> Broker {
-    let settings = runtime::broker::amqp::Settings {
+    let settings = runtime::broker::amqp::AmqpSettings {
         prefix: prefix.to_owned(),
         documents_limit: 1_000_000,
         connection_name: "bench".to_owned(),
-        ..runtime::broker::amqp::Settings::new(amqp.into())
+        ..runtime::broker::amqp::AmqpSettings::new(amqp.into())
     };
     Broker::Amqp(runtime::broker::Amqp::connect(settings).await.expect("RabbitMQ"))
 }

@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use anyhow::Context as _;
 use jiff::Timestamp;
 use serde::Serialize;
-use simulator::opencast::{Opencast, Settings, Truth};
-use store::{Kind, Store};
+use simulator::opencast::{Opencast, OpencastSettings, Truth};
+use store::{DocumentKind, Store};
 
 use crate::cli::Demo;
 use crate::summary::Summary;
@@ -40,14 +40,19 @@ pub(super) struct Counts {
 pub(super) async fn start(words: &Demo, now: Timestamp) -> anyhow::Result<Opencast> {
     let minute = now.as_second().div_euclid(60) * 60;
     let now = Some(Timestamp::from_second(minute + SECOND)?);
-    let settings = Settings { seed: words.world.seed, actions_per_day: ACTIONS, now, ..Settings::default() };
+    let settings = OpencastSettings {
+        seed: words.world.seed,
+        actions_per_day: ACTIONS,
+        now,
+        ..OpencastSettings::default()
+    };
     Opencast::start(settings).await.context("cannot start the simulated Opencast")
 }
 
 /// Compares the store with the truth, id by id.
 pub(super) async fn compare(truth: &Truth, store: &Store, summary: &Summary) -> anyhow::Result<Lectures> {
-    let actions = super::ids(store, Kind::Useractions).await?;
-    let episodes = super::ids(store, Kind::Episodes).await?;
+    let actions = super::ids(store, DocumentKind::Useractions).await?;
+    let episodes = super::ids(store, DocumentKind::Episodes).await?;
     let known = truth.ids.as_ref().context("the simulator told no ids")?;
     let true_actions: HashSet<String> = known.action_ids.iter().map(ToString::to_string).collect();
     let true_episodes: HashSet<String> = truth.episodes.iter().cloned().collect();

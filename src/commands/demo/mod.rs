@@ -14,8 +14,8 @@ use jiff::tz::TimeZone;
 use messages::{Calls, Lane};
 use onefile::private;
 use serde::Serialize;
-use simulator::{LedgerSummary, Settings, Simulator, Source, Truth};
-use store::{Kind, Query, Store};
+use simulator::{LedgerSummary, Simulator, Source, Truth, ZoomSettings};
+use store::{DocumentKind, Query, Store};
 
 use self::lectures::Lectures;
 use super::{run, simulate};
@@ -57,7 +57,7 @@ pub(super) async fn execute(words: Demo, config: &Config) -> anyhow::Result<Outc
     zoom::window::check(date, coverage::today()).map_err(|error| usage(error.to_string()))?;
     let folder = words.data_dir.clone().unwrap_or_else(|| config.data_dir.join("demo"));
     fresh_folder(&folder)?;
-    let settings = Settings { now: Some(well_after(date)), ..simulate::settings(&words.world) };
+    let settings = ZoomSettings { now: Some(well_after(date)), ..simulate::settings(&words.world) };
     let simulator = Simulator::start(settings).await.context("cannot start the simulator")?;
     let opencast = lectures::start(&words, well_after(date)).await?;
     let config = account(&words, &folder, &simulator, &opencast, config)?;
@@ -151,8 +151,8 @@ async fn compare(
     summary: &Summary,
     ledger: &LedgerSummary,
 ) -> anyhow::Result<Report> {
-    let meetings = ids(store, Kind::Meetings).await?;
-    let sessions = ids(store, Kind::Sessions).await?;
+    let meetings = ids(store, DocumentKind::Meetings).await?;
+    let sessions = ids(store, DocumentKind::Sessions).await?;
     let known = truth.ids.as_ref().context("the simulator told no ids")?;
     let gone: HashSet<&String> = known.gone.iter().chain(&known.forbidden).collect();
     let true_meetings: HashSet<&String> = known.meeting_uuids.iter().chain(&known.webinar_uuids).collect();
@@ -181,7 +181,7 @@ async fn compare(
     })
 }
 
-pub(super) async fn ids(store: &Store, kind: Kind) -> anyhow::Result<HashSet<String>> {
+pub(super) async fn ids(store: &Store, kind: DocumentKind) -> anyhow::Result<HashSet<String>> {
     let (query, mut ids, mut after) = (Query::all(kind), HashSet::new(), None);
     loop {
         let (hits, next) = store.scan(&query, 2_000, after).await?;

@@ -1,7 +1,7 @@
 //! `ua export attendance`: who watched how much of which lecture. What was watched is known from heartbeats, which the
 //! store counts by student and piece.
 
-use store::{Group, Kind, Query, Store};
+use store::{DocumentKind, Group, Query, Store};
 
 use super::lectures::{self, Course, Lecture};
 use super::sheet::{Cell, Sheet};
@@ -64,7 +64,7 @@ fn pieces(lecture: &Lecture, live: bool) -> Option<i64> {
 
 /// True when nothing that is held is a heartbeat, whatever the lecture: then it is the player that sends none.
 async fn has_no_beats(store: &Store) -> anyhow::Result<bool> {
-    let beats = Query::all(Kind::Useractions).with("action.type", BEAT);
+    let beats = Query::all(DocumentKind::Useractions).with("action.type", BEAT);
     Ok(store.count(&beats).await? == 0)
 }
 

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::Offset;
 use serde_json::Value;
-use store::{Hit, Kind, Query, Store};
+use store::{DocumentKind, Hit, Query, Store};
 
 use super::sheet::{Cell, Sheet};
 use crate::cli::Target;
@@ -105,11 +105,11 @@ async fn each(
 /// The dates on which the meetings of these sessions began, by uuid.
 async fn meetings_begun(
     store: &Store,
-    kind: Kind,
+    kind: DocumentKind,
     sessions: &[Value],
 ) -> anyhow::Result<HashMap<String, Date>> {
     let mut begun = HashMap::new();
-    if kind != Kind::Sessions {
+    if kind != DocumentKind::Sessions {
         return Ok(begun);
     }
     let mut uuids: Vec<&str> = sessions.iter().filter_map(meeting_of).collect();
@@ -121,7 +121,7 @@ async fn meetings_begun(
     };
     for uuids in uuids.chunks(500) {
         let uuids = uuids.iter().map(|uuid| (*uuid).to_owned()).collect();
-        let hits = store.search(&Query::all(Kind::Meetings).with_any("meeting_uuid", uuids)).await?;
+        let hits = store.search(&Query::all(DocumentKind::Meetings).with_any("meeting_uuid", uuids)).await?;
         begun.extend(hits.iter().filter_map(note));
     }
     Ok(begun)

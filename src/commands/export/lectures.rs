@@ -3,7 +3,7 @@
 use std::io::IsTerminal as _;
 
 use serde::Deserialize;
-use store::{Kind, Query, Store};
+use store::{DocumentKind, Query, Store};
 
 use super::dates;
 use crate::cli::{Lectures, Target};
@@ -31,7 +31,7 @@ pub(super) struct Lecture {
 /// The episodes of the term and the series that were asked for, whatever their date.
 pub(super) fn of_any_date(asked: &Lectures) -> Query {
     let Lectures { term, series, .. } = asked;
-    let mut query = Query::all(Kind::Episodes);
+    let mut query = Query::all(DocumentKind::Episodes);
     if let Some(term) = term {
         query = query.between("series", term, format!("{term}{LAST}"));
     }

@@ -1,6 +1,6 @@
 //! `ua export meetings`: Zoom meetings and webinars.
 
-use store::{Kind, Query, Store};
+use store::{DocumentKind, Query, Store};
 
 use super::documents::{self, Column, Dates};
 use crate::cli::{Meetings, OfMeetings};
@@ -29,7 +29,7 @@ const COLUMNS: [Column; 19] = [
 ];
 
 pub(super) async fn write(asked: &OfMeetings, store: &Store) -> anyhow::Result<Outcome> {
-    let query = of_series(Query::all(Kind::Meetings), &asked.meetings);
+    let query = of_series(Query::all(DocumentKind::Meetings), &asked.meetings);
     let (from, to) = (asked.meetings.from, asked.meetings.to);
     let dates = Dates { from, to, field: "start_time", others: &["/end_time"] };
     documents::write(store, query, &dates, &COLUMNS, &asked.target).await

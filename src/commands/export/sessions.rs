@@ -1,6 +1,6 @@
 //! `ua export sessions`: the participant sessions of Zoom meetings.
 
-use store::{Kind, Query, Store};
+use store::{DocumentKind, Query, Store};
 
 use super::documents::{self, Column, Dates};
 use super::meetings;
@@ -32,7 +32,7 @@ const COLUMNS: [Column; 21] = [
 ];
 
 pub(super) async fn write(asked: &OfMeetings, store: &Store) -> anyhow::Result<Outcome> {
-    let query = meetings::of_series(Query::all(Kind::Sessions), &asked.meetings);
+    let query = meetings::of_series(Query::all(DocumentKind::Sessions), &asked.meetings);
     let (from, to) = (asked.meetings.from, asked.meetings.to);
     let dates = Dates { from, to, field: "join_time", others: &["/leave_time"] };
     documents::write(store, query, &dates, &COLUMNS, &asked.target).await

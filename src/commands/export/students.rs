@@ -1,6 +1,6 @@
 //! The actions of students in one lecture, counted by the store. Who is nobody in particular is left out here.
 
-use store::{Group, Grouping, Kind, Query, Store};
+use store::{DocumentKind, Group, Grouping, Query, Store};
 
 /// Groups in one answer of the store.
 const PAGE: usize = 10_000;
@@ -9,7 +9,7 @@ const NOBODY: [&str; 3] = ["", "anonymous", "public_user"];
 
 /// The actions of a lecture.
 pub(super) fn actions(mpid: &str) -> Query {
-    Query::all(Kind::Useractions).with("mpid", mpid)
+    Query::all(DocumentKind::Useractions).with("mpid", mpid)
 }
 
 /// By student; further words and steps may follow.

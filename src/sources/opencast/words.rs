@@ -1,7 +1,7 @@
 //! The words of Opencast.
 
 use messages::Family;
-use store::Kind;
+use store::DocumentKind;
 
 use crate::sources::words::{Limit, Limits, Own, Records, Words};
 
@@ -24,5 +24,5 @@ pub(super) static WORDS: Words = Words {
         are_said: |words| !words.episode.is_empty() || words.catalogue,
     },
     records: Records { name: "user actions", kind: "actions", came: "actions", promised: "expected_actions" },
-    documents: &[Kind::Useractions, Kind::Episodes],
+    documents: &[DocumentKind::Useractions, DocumentKind::Episodes],
 };

@@ -1,7 +1,7 @@
 //! Zoom: token and scopes, the clock against the API's, the plan that the API's limits tell of, the source in force.
 
 use jiff::SignedDuration;
-use zoom::{Choice, Examination, Plan, RateClass};
+use zoom::{Choice, Examination, RateClass, ZoomPlan};
 
 use super::put_together;
 use crate::config::Config;
@@ -85,15 +85,15 @@ fn clock(skew: Option<SignedDuration>) -> Finding {
 fn plan(seen: &Examination, config: &zoom::Config) -> Option<Finding> {
     let allowed = seen.medium_per_second?;
     let speed = if config.quota_speed > 0.0 { config.quota_speed } else { 1.0 };
-    let is = |plan: Plan| (plan.per_second(RateClass::Medium) * speed).round() as u64 == allowed;
-    let name = |plan: Plan| format!("{plan:?}").to_lowercase();
+    let is = |plan: ZoomPlan| (plan.per_second(RateClass::Medium) * speed).round() as u64 == allowed;
+    let name = |plan: ZoomPlan| format!("{plan:?}").to_lowercase();
     let configured = name(config.plan);
     let told = format!("the API allows {allowed} medium calls a second");
     if is(config.plan) {
         return Some(Finding::well("plan", format!("{configured}: {told}, as it should")));
     }
     let text = format!("ZOOM_PLAN is {configured}, but {told}");
-    Some(match [Plan::Pro, Plan::Business].into_iter().find(|plan| is(*plan)) {
+    Some(match [ZoomPlan::Pro, ZoomPlan::Business].into_iter().find(|plan| is(*plan)) {
         Some(other) => Finding::notable("plan", format!("{text}, as it does on {0}", name(other)))
             .remedy(format!("set ZOOM_PLAN={}, if that is the account's plan", name(other))),
         None => Finding::notable("plan", text).remedy("look at the account's plan"),

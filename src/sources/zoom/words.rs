@@ -1,7 +1,7 @@
 //! The words of Zoom.
 
 use messages::Family;
-use store::Kind;
+use store::DocumentKind;
 
 use crate::sources::words::{Limit, Limits, Own, Records, Words};
 
@@ -35,5 +35,5 @@ pub(super) static WORDS: Words = Words {
         came: "sessions",
         promised: "expected_sessions",
     },
-    documents: &[Kind::Meetings, Kind::Sessions],
+    documents: &[DocumentKind::Meetings, DocumentKind::Sessions],
 };

@@ -3,13 +3,13 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde_json::{Value, json};
-use store::{Batch, Elasticsearch, Kind, Local, Split, Store, Verdict, elasticsearch};
+use store::{Batch, DocumentKind, Elasticsearch, Local, Split, Store, Verdict, elasticsearch};
 
 use crate::program::Program;
 
 /// A document and where it goes.
 pub(crate) struct Doc {
-    kind: Kind,
+    kind: DocumentKind,
     date: &'static str,
     id: String,
     body: Value,
@@ -18,12 +18,14 @@ pub(crate) struct Doc {
 /// The store of a program without a search engine.
 pub(crate) fn local(program: &Program) -> Store {
     let folder = program.path().join("ua-data");
-    Store::Local(Local::open(store::local::Settings { folder, prefix: String::new() }).unwrap())
+    Store::Local(Local::open(store::local::LocalStoreSettings { folder, prefix: String::new() }).unwrap())
 }
 
 pub(crate) fn search_engine(host: &str, prefix: &str) -> Store {
-    let settings =
-        elasticsearch::Settings { prefix: prefix.to_owned(), ..elasticsearch::Settings::new(host) };
+    let settings = elasticsearch::ElasticsearchSettings {
+        prefix: prefix.to_owned(),
+        ..elasticsearch::ElasticsearchSettings::new(host)
+    };
     Store::Elasticsearch(Elasticsearch::new(settings).unwrap())
 }
 
@@ -41,13 +43,13 @@ pub(crate) async fn fill(store: &Store, docs: &[Doc]) {
 }
 
 /// Any document.
-pub(crate) fn other(kind: Kind, date: &'static str, id: &str, body: Value) -> Doc {
+pub(crate) fn other(kind: DocumentKind, date: &'static str, id: &str, body: Value) -> Doc {
     Doc { kind, date, id: id.to_owned(), body }
 }
 
 pub(crate) fn episode(mpid: &str, mut body: Value) -> Doc {
     body["mpid"] = mpid.into();
-    Doc { kind: Kind::Episodes, date: "2016-01-26", id: mpid.to_owned(), body }
+    Doc { kind: DocumentKind::Episodes, date: "2016-01-26", id: mpid.to_owned(), body }
 }
 
 fn action(mpid: &str, huid: Option<&str>, action: &Value, live: bool) -> Doc {
@@ -57,7 +59,7 @@ fn action(mpid: &str, huid: Option<&str>, action: &Value, live: bool) -> Doc {
     if let Some(huid) = huid {
         body["huid"] = huid.into();
     }
-    Doc { kind: Kind::Useractions, date: "2016-02-26", id: id.to_string(), body }
+    Doc { kind: DocumentKind::Useractions, date: "2016-02-26", id: id.to_string(), body }
 }
 
 pub(crate) fn beat(mpid: &str, huid: Option<&str>, inpoint: i64, playing: bool, live: bool) -> Doc {
@@ -75,14 +77,14 @@ pub(crate) fn zoom() -> Vec<Doc> {
         let body = json!({"meeting_uuid": uuid, "series_id": 91_234_567_890_u64, "topic": "Algebra", "type": 2,
             "host": {"email": "h@example.edu"}, "start_time": format!("{date}T08:00:00Z"), "duration": 3_600,
             "has_video": true, "source": "dashboard"});
-        Doc { kind: Kind::Meetings, date, id: uuid.to_owned(), body }
+        Doc { kind: DocumentKind::Meetings, date, id: uuid.to_owned(), body }
     };
     let session = |uuid: &str, date: &'static str| {
         let body = json!({"meeting_uuid": uuid, "series_id": 91_234_567_890_u64, "topic": "Algebra", "user_id": "16778240",
             "user_name": "@ada", "email": "a@example.edu", "device": {"raw": "Windows", "family": "windows"},
             "join_time": format!("{date}T08:00:00Z"), "leave_time": format!("{date}T09:00:00Z"), "duration": 3_600,
             "leave_reason": {"raw": "left the meeting", "kind": "left"}, "source": "dashboard"});
-        Doc { kind: Kind::Sessions, date, id: format!("{uuid}/16778240"), body }
+        Doc { kind: DocumentKind::Sessions, date, id: format!("{uuid}/16778240"), body }
     };
     let (one, other) = ("2026-01-02", "2026-02-03");
     vec![meeting("a==", one), session("a==", one), meeting("b==", other), session("b==", other)]

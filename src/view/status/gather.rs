@@ -7,7 +7,7 @@ use messages::{Queue, Source};
 use runtime::quota::{self, Account, QuotaStatus};
 use runtime::{Broker, Depth, WorkerInfo, presence};
 use serde::Serialize;
-use store::{Kind, Query, Store};
+use store::{DocumentKind, Query, Store};
 
 use super::days::{self, Day};
 use super::workers::silent;
@@ -183,7 +183,7 @@ async fn lost(config: &Config) -> anyhow::Result<Vec<(Source, u64)>> {
 }
 
 async fn dead(store: &Store) -> anyhow::Result<u64> {
-    Ok(store.count(&Query::all(Kind::Deadletters).with("state", "dead")).await?)
+    Ok(store.count(&Query::all(DocumentKind::Deadletters).with("state", "dead")).await?)
 }
 
 #[cfg(test)]

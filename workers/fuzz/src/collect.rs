@@ -5,7 +5,7 @@ use std::fs;
 use jiff::Timestamp;
 use reqwest::{Client, Url};
 use simulator::opencast::{self, Dialect, Opencast};
-use simulator::{Settings, Simulator};
+use simulator::{Simulator, ZoomSettings};
 
 use crate::driver::corpus;
 
@@ -38,14 +38,14 @@ async fn get(client: &Client, url: &str, token: &str) -> String {
 
 async fn zoom() {
     let now: Timestamp = "2026-01-03T12:00:00Z".parse().unwrap();
-    let settings = Settings {
+    let settings = ZoomSettings {
         now: Some(now),
         hosts: 4,
         meetings_per_day: 30,
         participants: 3.0,
         webinars: true,
         speed: 0.0,
-        ..Settings::default()
+        ..ZoomSettings::default()
     };
     let simulator = Simulator::start(settings).await.unwrap();
     let (client, token) = (Client::builder().build().unwrap(), simulator.issue_token());
@@ -104,12 +104,12 @@ fn member(page: &str, list: &str, name: &str) -> String {
 
 async fn lectures(name: &str, dialect: Dialect, generation: u8) {
     let now: Timestamp = "2026-01-03T12:00:00Z".parse().unwrap();
-    let settings = opencast::Settings {
+    let settings = opencast::OpencastSettings {
         now: Some(now),
         dialect,
         generation,
         actions_per_day: 200,
-        ..opencast::Settings::default()
+        ..opencast::OpencastSettings::default()
     };
     let opencast = Opencast::start(settings).await.unwrap();
     let client = Client::builder().build().unwrap();

@@ -10,7 +10,7 @@ use jiff::civil::Date;
 use messages::{Cause, CauseClass, JobId, RawDocument, RawKind, RunId};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use store::{Batch, Kind, Split};
+use store::{Batch, DocumentKind, Split};
 
 /// Compression level; higher ones cost more than they save at the answers' size.
 const LEVEL: i32 = 3;
@@ -24,7 +24,7 @@ pub struct ArchiveError(String);
 
 /// A row of the archive without its answer.
 #[derive(Serialize)]
-struct Row<'a> {
+struct ArchiveRow<'a> {
     id: &'a str,
     job_id: &'a JobId,
     run: &'a RunId,
@@ -52,13 +52,15 @@ pub(crate) fn push(
     let packed = pack(&answer).map_err(|_| unusable("the answer cannot be compressed"))?;
     let RawDocument { id, job_id, run, kind, endpoint, fetched_at, date, context, .. } = raw;
     let (kind, fetched_at, date, bytes) = (*kind, *fetched_at, *date, answer.len() as u64);
-    let row = Row { id, job_id, run, kind, endpoint, fetched_at, date, context, bytes };
+    let row = ArchiveRow { id, job_id, run, kind, endpoint, fetched_at, date, context, bytes };
     // Indexed by the job's date, so that fetching the same answer next month overwrites the same row.
-    let index =
-        date.map_or_else(|| Kind::Raw.index_at(split, fetched_at), |date| Kind::Raw.index(split, date));
+    let index = date.map_or_else(
+        || DocumentKind::Raw.index_at(split, fetched_at),
+        |date| DocumentKind::Raw.index(split, date),
+    );
     let (id, version) = (id.to_string(), fetched_at.as_millisecond());
     batch
-        .push_with_answer(prefix, Kind::Raw, index, id, version, &row, &packed)
+        .push_with_answer(prefix, DocumentKind::Raw, index, id, version, &row, &packed)
         .map_err(|_| unusable("raw document cannot be written as JSON"))
 }
 

@@ -4,9 +4,9 @@ use std::ops::Range;
 
 use messages::{Cause, CauseClass, DecodeError, Document, Receipt, decode};
 use runtime::Message;
-use store::{Batch, Kind};
+use store::{Batch, DocumentKind};
 
-use crate::Settings;
+use crate::IndexerSettings;
 use crate::archive;
 use crate::enrich::Enricher;
 use crate::map::{Dropped, Target, Unusable, encode_page};
@@ -42,7 +42,7 @@ impl BulkBuilder {
         place: usize,
         message: &Message,
         prefix: &str,
-        settings: &Settings,
+        settings: &IndexerSettings,
         enricher: &Enricher,
     ) -> Result<(), Cause> {
         let first = self.batch.len();
@@ -59,7 +59,7 @@ impl BulkBuilder {
                     archive::push(&raw, prefix, settings.split, &mut self.batch)?;
                     part.archived = true;
                 }
-                let Settings { split, ua_version, .. } = *settings;
+                let IndexerSettings { split, ua_version, .. } = *settings;
                 let target = Target { prefix, split, ua_version, enricher };
                 let encoded = encode_page(&raw, &target, &mut self.batch)?;
                 (part.unusable, part.dropped) = (encoded.unusable, encoded.dropped);
@@ -88,7 +88,7 @@ impl BulkBuilder {
     }
 
     /// True if the bulk must be sent before more is added.
-    pub(crate) fn is_full(&self, settings: &Settings) -> bool {
+    pub(crate) fn is_full(&self, settings: &IndexerSettings) -> bool {
         self.batch.len() >= settings.max_documents || self.batch.bytes() >= settings.max_bytes
     }
 
@@ -108,12 +108,12 @@ pub(crate) fn undecodable(error: &DecodeError) -> Cause {
     Cause::new(class, error.to_string())
 }
 
-fn file(receipt: &Receipt, prefix: &str, settings: &Settings, batch: &mut Batch) -> Result<(), Cause> {
+fn file(receipt: &Receipt, prefix: &str, settings: &IndexerSettings, batch: &mut Batch) -> Result<(), Cause> {
     let date = receipt.date.unwrap_or_default();
-    let index = Kind::Harvests.index(settings.split, date);
+    let index = DocumentKind::Harvests.index(settings.split, date);
     let id = receipt.job_id.as_str().to_owned();
     batch
-        .push(prefix, Kind::Harvests, index, id, receipt.version(), receipt)
+        .push(prefix, DocumentKind::Harvests, index, id, receipt.version(), receipt)
         .map_err(|_| unwritable("receipt"))
 }
 

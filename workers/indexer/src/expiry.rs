@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
-use store::{Kind, Store};
+use store::{DocumentKind, Store};
 use tracing::{info, warn};
 
 /// Interval of the removal.
@@ -29,7 +29,7 @@ impl Expiry {
         }
         let today = TimeZone::UTC.to_datetime(now).date();
         let Ok(before) = today.checked_sub(i64::from(days).days()) else { return };
-        match tokio::time::timeout(AT_A_TIME, store.expire(Kind::Raw, before)).await {
+        match tokio::time::timeout(AT_A_TIME, store.expire(DocumentKind::Raw, before)).await {
             Ok(Ok(0)) => {}
             Ok(Ok(gone)) => info!("removed raw answers of before {before} ({gone} indices or documents)"),
             Ok(Err(error)) => {

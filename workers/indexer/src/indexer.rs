@@ -2,7 +2,7 @@
 
 use messages::Cause;
 use runtime::{BatchWorker, Failure, Message, Outbox, clock};
-use store::{Batch, Kind, Split, Store, StoreError, Verdict};
+use store::{Batch, DocumentKind, Split, Store, StoreError, Verdict};
 use tracing::debug;
 
 use crate::ahead::{self, StoreClock};
@@ -11,14 +11,14 @@ use crate::enrich::Enricher;
 use crate::expiry::Expiry;
 use crate::metrics;
 use crate::refusals::Refusals;
-use crate::settle::{self, Standing};
+use crate::settle::{self, StoreState};
 
 /// Maximum items per bulk that are resent alone; further failed items keep their verdict.
 const ALONE: usize = 50;
 
 /// Settings of indexing.
 #[derive(Debug, Clone, Copy)]
-pub struct Settings {
+pub struct IndexerSettings {
     /// Period of the indices.
     pub split: Split,
     /// Days for which raw answers are kept after they were received; 0 keeps none. Whole indices expire, once all their
@@ -33,7 +33,7 @@ pub struct Settings {
     pub max_bytes: usize,
 }
 
-impl Settings {
+impl IndexerSettings {
     /// Returns monthly indices, no raw archive, and bulks of 1,000 documents or 8 MiB.
     pub fn new(ua_version: &'static str) -> Self {
         Self { split: Split::default(), raw_days: 0, ua_version, max_documents: 1_000, max_bytes: 8 << 20 }
@@ -44,7 +44,7 @@ impl Settings {
 #[derive(Debug)]
 pub struct Indexer {
     store: Store,
-    settings: Settings,
+    settings: IndexerSettings,
     enricher: Enricher,
     expiry: Expiry,
     refusals: Refusals,
@@ -53,7 +53,7 @@ pub struct Indexer {
 
 impl Indexer {
     /// Creates an indexer that enriches with `enricher` and writes to `store`.
-    pub fn new(store: Store, settings: Settings, enricher: Enricher) -> Self {
+    pub fn new(store: Store, settings: IndexerSettings, enricher: Enricher) -> Self {
         Self {
             store,
             settings,
@@ -86,13 +86,13 @@ impl Indexer {
         let is_first =
             |item| builder.part_of(item).is_some_and(|part| messages[part.message].headers.attempt == 0);
         let wrong = self.refusals.weigh(&builder.batch, &verdicts, is_first);
-        let kinds: Vec<Kind> = builder.batch.items().map(|item| item.kind).collect();
+        let kinds: Vec<DocumentKind> = builder.batch.items().map(|item| item.kind).collect();
         self.send_alone(builder, messages, &mut verdicts, |item| {
             kinds.get(item).is_some_and(|kind| wrong.contains_key(kind))
         })
         .await?;
         let takes = verdicts.iter().any(|verdict| matches!(verdict, Verdict::Indexed | Verdict::Stale));
-        let standing = Standing { wrong, takes };
+        let standing = StoreState { wrong, takes };
         for part in &builder.parts {
             let message = &messages[part.message];
             let own = verdicts.get(part.items.clone()).unwrap_or_default();

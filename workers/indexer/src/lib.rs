@@ -16,5 +16,5 @@ mod settle;
 
 pub use desk::DeadLetterDesk;
 pub use enrich::{Enricher, PlacesError};
-pub use indexer::{Indexer, Settings};
+pub use indexer::{Indexer, IndexerSettings};
 pub use map::{Dropped, Encoded, Target, Unusable, encode_page};

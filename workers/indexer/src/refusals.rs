@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-use store::{Batch, Kind, Verdict};
+use store::{Batch, DocumentKind, Verdict};
 
 /// Number of refused documents of a kind, with the same error type and none accepted in between, that indicates a
 /// wrongly configured store.
@@ -13,11 +13,11 @@ const ENOUGH: u64 = 10;
 /// Consecutive refusals per kind of documents that fit our template.
 #[derive(Debug, Default)]
 pub(crate) struct Refusals {
-    rows: Mutex<BTreeMap<Kind, Row>>,
+    rows: Mutex<BTreeMap<DocumentKind, RefusalCount>>,
 }
 
 #[derive(Debug, Default)]
-struct Row {
+struct RefusalCount {
     /// Type of the error.
     error: String,
     count: u64,
@@ -39,8 +39,8 @@ impl Refusals {
         batch: &Batch,
         verdicts: &[Verdict],
         is_first: impl Fn(usize) -> bool,
-    ) -> BTreeMap<Kind, String> {
-        let mut tallies: BTreeMap<Kind, Tally<'_>> = BTreeMap::new();
+    ) -> BTreeMap<DocumentKind, String> {
+        let mut tallies: BTreeMap<DocumentKind, Tally<'_>> = BTreeMap::new();
         for (place, (item, verdict)) in batch.items().zip(verdicts).enumerate() {
             let counts = match verdict {
                 Verdict::Indexed | Verdict::Stale => {
@@ -66,7 +66,11 @@ impl Refusals {
     }
 }
 
-fn count(rows: &mut BTreeMap<Kind, Row>, kind: Kind, tally: &Tally<'_>) -> Option<String> {
+fn count(
+    rows: &mut BTreeMap<DocumentKind, RefusalCount>,
+    kind: DocumentKind,
+    tally: &Tally<'_>,
+) -> Option<String> {
     let [first, rest @ ..] = &tally.reasons[..] else {
         if tally.taken {
             rows.remove(&kind);
@@ -79,7 +83,7 @@ fn count(rows: &mut BTreeMap<Kind, Row>, kind: Kind, tally: &Tally<'_>) -> Optio
     }
     let row = rows.entry(kind).or_default();
     if row.error != error(first) {
-        *row = Row { error: error(first).to_owned(), count: 0 };
+        *row = RefusalCount { error: error(first).to_owned(), count: 0 };
     }
     row.count += tally.reasons.len() as u64;
     (row.count >= ENOUGH).then(|| {
@@ -107,7 +111,7 @@ mod tests {
 
     use super::*;
 
-    fn batch(kinds: &[Kind]) -> Batch {
+    fn batch(kinds: &[DocumentKind]) -> Batch {
         let mut batch = Batch::new();
         for (id, kind) in kinds.iter().enumerate() {
             batch.push("", *kind, kind.name().to_owned(), id.to_string(), 1, &json!({})).unwrap();
@@ -119,7 +123,7 @@ mod tests {
         Verdict::Refused { reason: format!("mapper_parsing_exception: field [f{field}]") }
     }
 
-    fn weigh(refusals: &Refusals, kind: Kind, verdicts: &[Verdict]) -> Option<String> {
+    fn weigh(refusals: &Refusals, kind: DocumentKind, verdicts: &[Verdict]) -> Option<String> {
         refusals.weigh(&batch(&vec![kind; verdicts.len()]), verdicts, |_| true).remove(&kind)
     }
 
@@ -127,16 +131,16 @@ mod tests {
     fn ten_refusals_in_a_row_are_the_store_s_setup_and_nine_are_documents() {
         let refusals = Refusals::default();
         let nine: Vec<Verdict> = (0..9).map(refused).collect();
-        assert_eq!(weigh(&refusals, Kind::Sessions, &nine), None);
-        let why = weigh(&refusals, Kind::Sessions, &[refused(1)]).unwrap();
+        assert_eq!(weigh(&refusals, DocumentKind::Sessions, &nine), None);
+        let why = weigh(&refusals, DocumentKind::Sessions, &[refused(1)]).unwrap();
         assert!(
             why.contains("kind sessions") && why.contains("field [f1]") && why.contains("ua check"),
             "{why}"
         );
-        assert_eq!(weigh(&refusals, Kind::Meetings, &[refused(1)]), None, "each kind for itself");
-        assert!(weigh(&refusals, Kind::Sessions, &[refused(2)]).is_some(), "until one is taken");
-        assert_eq!(weigh(&refusals, Kind::Sessions, &[refused(2), Verdict::Stale]), None);
-        assert_eq!(weigh(&refusals, Kind::Sessions, &nine), None);
+        assert_eq!(weigh(&refusals, DocumentKind::Meetings, &[refused(1)]), None, "each kind for itself");
+        assert!(weigh(&refusals, DocumentKind::Sessions, &[refused(2)]).is_some(), "until one is taken");
+        assert_eq!(weigh(&refusals, DocumentKind::Sessions, &[refused(2), Verdict::Stale]), None);
+        assert_eq!(weigh(&refusals, DocumentKind::Sessions, &nine), None);
     }
 
     #[test]
@@ -144,10 +148,10 @@ mod tests {
         let refusals = Refusals::default();
         let mut many: Vec<Verdict> = (0..300).map(refused).collect();
         many.push(Verdict::Indexed);
-        assert_eq!(weigh(&refusals, Kind::Sessions, &many), None);
+        assert_eq!(weigh(&refusals, DocumentKind::Sessions, &many), None);
         many.pop();
         many.push(Verdict::Refused { reason: "illegal_argument_exception".into() });
-        assert_eq!(weigh(&refusals, Kind::Sessions, &many), None);
+        assert_eq!(weigh(&refusals, DocumentKind::Sessions, &many), None);
     }
 
     #[test]
@@ -155,7 +159,9 @@ mod tests {
         let mut batch = Batch::new();
         for id in 0..300 {
             let body = json!({"duration": "canary"});
-            batch.push("", Kind::Sessions, "sessions-2026.01".into(), id.to_string(), 1, &body).unwrap();
+            batch
+                .push("", DocumentKind::Sessions, "sessions-2026.01".into(), id.to_string(), 1, &body)
+                .unwrap();
         }
         let verdicts = vec![refused(1); 300];
         assert!(Refusals::default().weigh(&batch, &verdicts, |_| true).is_empty());
@@ -167,14 +173,19 @@ mod tests {
         let failed =
             |type_of: &str| Verdict::Failed { reason: format!("the search engine fails (500 {type_of})") };
         for _ in 0..20 {
-            let found = refusals.weigh(&batch(&[Kind::Sessions; 4]), &vec![failed("a"); 4], |_| false);
+            let found =
+                refusals.weigh(&batch(&[DocumentKind::Sessions; 4]), &vec![failed("a"); 4], |_| false);
             assert!(found.is_empty());
         }
-        assert!(refusals.weigh(&batch(&[Kind::Sessions; 9]), &vec![failed("a"); 9], |_| true).is_empty());
         assert!(
-            refusals.weigh(&batch(&[Kind::Sessions]), &[failed("b")], |_| true).is_empty(),
+            refusals.weigh(&batch(&[DocumentKind::Sessions; 9]), &vec![failed("a"); 9], |_| true).is_empty()
+        );
+        assert!(
+            refusals.weigh(&batch(&[DocumentKind::Sessions]), &[failed("b")], |_| true).is_empty(),
             "another type"
         );
-        assert!(!refusals.weigh(&batch(&[Kind::Sessions; 9]), &vec![failed("b"); 9], |_| true).is_empty());
+        assert!(
+            !refusals.weigh(&batch(&[DocumentKind::Sessions; 9]), &vec![failed("b"); 9], |_| true).is_empty()
+        );
     }
 }

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use messages::{Cause, CauseClass, Document, Queue, RawDocument, decode, encode};
 use runtime::{Failure, Message};
 use serde_json::value::RawValue;
-use store::{Kind, StoreError, Verdict};
+use store::{DocumentKind, StoreError, Verdict};
 
 use crate::bulk_builder::Part;
 use crate::map::single_row;
@@ -28,9 +28,9 @@ pub(crate) struct Outcome {
 
 /// State of a bulk as a whole.
 #[derive(Debug)]
-pub(crate) struct Standing {
+pub(crate) struct StoreState {
     /// Kinds of which the store refuses every document, each with the reason.
-    pub(crate) wrong: BTreeMap<Kind, String>,
+    pub(crate) wrong: BTreeMap<DocumentKind, String>,
     /// True if the store accepted an item of the bulk.
     pub(crate) takes: bool,
 }
@@ -50,9 +50,9 @@ enum Trouble<'a> {
 pub(crate) fn outcome(
     message: &Message,
     part: &Part,
-    kinds: &[Kind],
+    kinds: &[DocumentKind],
     verdicts: &[Verdict],
-    standing: &Standing,
+    standing: &StoreState,
     now: Timestamp,
 ) -> Outcome {
     if verdicts.len() != part.items.len() || kinds.len() != verdicts.len() {
@@ -78,9 +78,9 @@ pub(crate) fn outcome(
 
 fn trouble<'a>(
     message: &Message,
-    kind: Kind,
+    kind: DocumentKind,
     verdict: &'a Verdict,
-    standing: &'a Standing,
+    standing: &'a StoreState,
 ) -> Option<Trouble<'a>> {
     let wrong = standing.wrong.get(&kind);
     match (verdict, wrong) {
@@ -105,7 +105,7 @@ fn cause(verdict: &Verdict) -> Option<Cause> {
     }
 }
 
-fn wait(message: &Message, trouble: Trouble<'_>, standing: &Standing, now: Timestamp) -> Failure {
+fn wait(message: &Message, trouble: Trouble<'_>, standing: &StoreState, now: Timestamp) -> Failure {
     match trouble {
         Trouble::Denied(why) if standing.takes => Failure::Defer { until: None, why: why.to_owned() },
         Trouble::Denied(why) => denied(why.to_owned()),

@@ -5,6 +5,6 @@ mod names;
 mod open;
 mod serve;
 
-pub use limits::Limits;
+pub use limits::ListenerLimits;
 pub use names::{Misdirected, Names, admit};
 pub use serve::{Accepted, serve};

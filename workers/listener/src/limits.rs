@@ -7,7 +7,7 @@ const USUAL_FILES: usize = 1_024;
 
 /// Limits of one listener.
 #[derive(Debug, Clone, Copy)]
-pub struct Limits {
+pub struct ListenerLimits {
     /// Maximum number of open connections.
     pub connections: usize,
     /// How long a connection may wait for its client: for a complete request head, counted from the accept or the last
@@ -19,7 +19,7 @@ pub struct Limits {
     pub head: usize,
 }
 
-impl Limits {
+impl ListenerLimits {
     /// Returns the limits for operators, probes and Prometheus: an eighth of the process's file descriptors.
     pub fn operators() -> Self {
         Self {
@@ -71,7 +71,7 @@ mod tests {
 
     #[test]
     fn work_keeps_most_descriptors() {
-        let (operators, programs) = (Limits::operators(), Limits::programs());
+        let (operators, programs) = (ListenerLimits::operators(), ListenerLimits::programs());
         assert!(operators.connections <= (open_files() / 8).max(8));
         assert!(programs.connections <= (open_files() / 2).max(8));
     }

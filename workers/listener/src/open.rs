@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use crate::Limits;
+use crate::ListenerLimits;
 
 /// State of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,7 +37,7 @@ pub(crate) struct Open(Arc<Mutex<Entries>>);
 
 /// The slot of one connection. Dropping it frees the slot.
 #[derive(Debug)]
-pub(crate) struct Place {
+pub(crate) struct ConnectionSlot {
     open: Open,
     number: u64,
     close: CancellationToken,
@@ -50,7 +50,7 @@ impl Open {
 
     /// Returns a slot for a new connection. At `limit`, closes the connection that has waited longest for its client.
     /// Returns `None` if no connection waits for its client.
-    pub(crate) fn enter(&self, limit: usize) -> Option<Arc<Place>> {
+    pub(crate) fn enter(&self, limit: usize) -> Option<Arc<ConnectionSlot>> {
         if self.entries().open.len() >= limit && !self.close_the_quietest() {
             return None;
         }
@@ -61,7 +61,7 @@ impl Open {
         let entry = Entry { phase: Phase::Quiet, since: Instant::now(), close: close.clone() };
         entries.open.insert(number, entry);
         drop(entries);
-        Some(Arc::new(Place { open: self.clone(), number, close }))
+        Some(Arc::new(ConnectionSlot { open: self.clone(), number, close }))
     }
 
     /// Closes the connection that has waited longest for its client. Returns false if none waits.
@@ -75,7 +75,7 @@ impl Open {
     }
 }
 
-impl Place {
+impl ConnectionSlot {
     /// Marks that a request has arrived.
     pub(crate) fn answers(&self) {
         self.enter(Phase::Answering);
@@ -93,7 +93,7 @@ impl Place {
     }
 
     /// Returns when the connection must be closed: it exceeded a time limit, or another connection needs its slot.
-    pub(crate) async fn is_over(&self, limits: &Limits) {
+    pub(crate) async fn is_over(&self, limits: &ListenerLimits) {
         loop {
             let Some(until) = self.until(limits.quiet, limits.answer) else { return };
             let now = Instant::now();
@@ -115,7 +115,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for ConnectionSlot {
     fn drop(&mut self) {
         self.open.entries().open.remove(&self.number);
     }
@@ -128,7 +128,7 @@ mod tests {
     #[tokio::test]
     async fn at_the_limit_the_one_that_waited_longest_goes() {
         let open = Open::default();
-        let limits = Limits { connections: 2, ..Limits::operators() };
+        let limits = ListenerLimits { connections: 2, ..ListenerLimits::operators() };
         let (first, second) = (open.enter(2).unwrap(), open.enter(2).unwrap());
         first.answers();
         let third = open.enter(2).unwrap();
@@ -146,7 +146,7 @@ mod tests {
     async fn a_place_is_over_when_its_client_or_its_answer_is_late() {
         let open = Open::default();
         let (quiet, answer) = (Duration::from_millis(10), Duration::from_millis(50));
-        let limits = Limits { quiet, answer, ..Limits::operators() };
+        let limits = ListenerLimits { quiet, answer, ..ListenerLimits::operators() };
         let place = open.enter(8).unwrap();
         let begun = Instant::now();
         place.is_over(&limits).await;

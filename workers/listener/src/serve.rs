@@ -21,8 +21,8 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::Limits;
-use crate::open::{Open, Place};
+use crate::ListenerLimits;
+use crate::open::{ConnectionSlot, Open};
 
 /// Pause after a failed accept, for example without free file descriptors.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -33,7 +33,7 @@ pub struct Accepted(pub Instant);
 
 /// Serves `service` within `limits` until `stop`, then completes the answers in progress. Dropping the future closes
 /// every connection.
-pub async fn serve(listener: TcpListener, service: Router, limits: Limits, stop: CancellationToken) {
+pub async fn serve(listener: TcpListener, service: Router, limits: ListenerLimits, stop: CancellationToken) {
     let open = Open::default();
     let mut connections = JoinSet::new();
     loop {
@@ -74,9 +74,9 @@ fn is_the_peers(error: &io::Error) -> bool {
 
 async fn connection(
     stream: TcpStream,
-    place: Arc<Place>,
+    place: Arc<ConnectionSlot>,
     service: Router,
-    limits: Limits,
+    limits: ListenerLimits,
     stop: CancellationToken,
 ) {
     if let Err(error) = stream.set_nodelay(true) {
@@ -115,7 +115,7 @@ async fn connection(
 /// A body that restarts the client's time limit with each part that is read.
 struct Read {
     body: Body,
-    place: Arc<Place>,
+    place: Arc<ConnectionSlot>,
 }
 
 impl hyper::body::Body for Read {

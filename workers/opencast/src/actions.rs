@@ -19,8 +19,8 @@ use serde_json::value::RawValue;
 use tracing::{info, warn};
 
 use crate::Opencast;
-use crate::atlas::{CallError, NO_TRACKING, Reason};
-use crate::client::Answer;
+use crate::atlas::{NO_TRACKING, OpencastError, Reason};
+use crate::client::OpencastResponse;
 use crate::config::{offset_name, time_zone_name};
 use crate::endpoint::Endpoint;
 use crate::episodes::Lookup;
@@ -75,12 +75,12 @@ pub(crate) async fn fetch(
     date: Date,
     since: Option<Timestamp>,
     or_catalogue: bool,
-) -> Result<(), CallError> {
+) -> Result<(), OpencastError> {
     let (opencast, now) = (ctx.opencast, clock::now());
     window::check(date, &opencast.timezone, now).map_err(Failure::reject)?;
     let since = since.filter(|_| !window::is_settled(date, &opencast.timezone, now));
     let dialect = match find_dialect(ctx, date).await {
-        Err(CallError { reason: Reason::Absent, failure: Failure::Reject { cause } }) => {
+        Err(OpencastError { reason: Reason::Absent, failure: Failure::Reject { cause } }) => {
             if or_catalogue {
                 let date = TimeZone::UTC.to_datetime(now).date();
                 ctx.plan("catalogue", vec![Task::Catalogue { date }]).await?;
@@ -107,7 +107,7 @@ pub(crate) async fn fetch(
 
 /// Returns the server's dialect. A starting node may lack user tracking, so the job is deferred until the absence has
 /// lasted. Then it is logged once per process, and the receipt of each job contains it; other jobs continue.
-async fn find_dialect(ctx: &mut OpencastContext<'_>, date: Date) -> Result<Option<Dialect>, CallError> {
+async fn find_dialect(ctx: &mut OpencastContext<'_>, date: Date) -> Result<Option<Dialect>, OpencastError> {
     let (opencast, calls) = (ctx.opencast, ctx.base.calls());
     let found = opencast.find_dialect(date, calls).await;
     if let Some(found) = opencast.unless_absent(found, calls).await? {
@@ -122,7 +122,7 @@ async fn find_dialect(ctx: &mut OpencastContext<'_>, date: Date) -> Result<Optio
     if opencast.is_first_to_say_absent() {
         warn!("no user actions are fetched: {NO_TRACKING}");
     }
-    Err(CallError::reject(Reason::Absent, CauseClass::PlanMissing, NO_TRACKING))
+    Err(OpencastError::reject(Reason::Absent, CauseClass::PlanMissing, NO_TRACKING))
 }
 
 /// Adds the finding about actions whose episodes searches do not show.
@@ -155,17 +155,17 @@ fn unanswered(ctx: &OpencastContext<'_>) -> Option<Cause> {
 }
 
 /// Forgets the dialect if user tracking has disappeared, and retries: the next attempt detects it again.
-fn forget(opencast: &Opencast, error: CallError) -> CallError {
+fn forget(opencast: &Opencast, error: OpencastError) -> OpencastError {
     match &error.failure {
         Failure::Reject { cause } if cause.class == CauseClass::PlanMissing => {
             opencast.decide(None);
-            CallError::retry(Reason::Absent, CauseClass::PlanMissing, NO_TRACKING)
+            OpencastError::retry(Reason::Absent, CauseClass::PlanMissing, NO_TRACKING)
         }
         _ => error,
     }
 }
 
-pub(crate) fn read_page(answer: &Answer) -> Result<Page<'_>, CallError> {
+pub(crate) fn read_page(answer: &OpencastResponse) -> Result<Page<'_>, OpencastError> {
     actions::page(&answer.body).map_err(|fault| odd(Endpoint::Actions, fault))
 }
 
@@ -182,14 +182,14 @@ pub(crate) async fn send_page(
     ctx: &mut OpencastContext<'_>,
     date: Date,
     part: &str,
-    answer: &Answer,
+    answer: &OpencastResponse,
     page: &Page<'_>,
-) -> Result<(), CallError> {
+) -> Result<(), OpencastError> {
     let rows: Vec<_> = page.rows.iter().filter_map(|row| Action::read(row).ok()).collect();
     if let Some(cause) = zone_fault(&rows, ctx.opencast) {
         // The zone matched for other dates, so only the time zone databases may differ about the past.
         return Err(match ctx.opencast.agreed_on_zone() {
-            true => CallError::retry(Reason::Other, CauseClass::BadShape, cause),
+            true => OpencastError::retry(Reason::Other, CauseClass::BadShape, cause),
             false => Failure::Halt { cause }.into(),
         });
     }
@@ -197,7 +197,7 @@ pub(crate) async fn send_page(
         // The server may have changed while the process runs, so the dialect is detected again.
         ctx.opencast.decide(None);
         let text = format!("{} hands out actions of other dates than {date}", Endpoint::Actions.name());
-        return Err(CallError::retry(Reason::Other, CauseClass::BadShape, text));
+        return Err(OpencastError::retry(Reason::Other, CauseClass::BadShape, text));
     }
     let mut context = ActionsContext { episodes: BTreeMap::new() };
     let mut named: BTreeMap<Mpid, Vec<i64>> = BTreeMap::new();
@@ -263,38 +263,38 @@ fn are_of_another_date(rows: &[Action<'_>], date: Date, zone: &TimeZone) -> bool
 }
 
 /// Returns the error of an answer in an unexpected format.
-pub(crate) fn odd(endpoint: Endpoint, fault: Fault) -> CallError {
+pub(crate) fn odd(endpoint: Endpoint, fault: Fault) -> OpencastError {
     let text = format!("{} answered with something else: {fault}", endpoint.name());
-    CallError::retry(Reason::Other, CauseClass::BadShape, text)
+    OpencastError::retry(Reason::Other, CauseClass::BadShape, text)
 }
 
 /// Returns the error of a list that repeats itself.
-pub(crate) fn endless(endpoint: Endpoint) -> CallError {
+pub(crate) fn endless(endpoint: Endpoint) -> OpencastError {
     let text = format!("{} gives the same rows again and again", endpoint.name());
-    CallError::reject(Reason::Other, CauseClass::BadShape, text)
+    OpencastError::reject(Reason::Other, CauseClass::BadShape, text)
 }
 
 /// Returns the error of a list with too many pages.
-pub(crate) fn too_many_pages(endpoint: Endpoint) -> CallError {
+pub(crate) fn too_many_pages(endpoint: Endpoint) -> OpencastError {
     let text = format!("{} goes on after {MAX_PAGES} pages", endpoint.name());
-    CallError::reject(Reason::Other, CauseClass::BadShape, text)
+    OpencastError::reject(Reason::Other, CauseClass::BadShape, text)
 }
 
 /// Rejects a list that has far more actions than the server counts, or than a date can have.
-pub(crate) fn check_bounds(came: u64, total: Option<u64>, limit: u64) -> Result<(), CallError> {
+pub(crate) fn check_bounds(came: u64, total: Option<u64>, limit: u64) -> Result<(), OpencastError> {
     let name = Endpoint::Actions.name();
     if total.is_some_and(|total| came > total.saturating_mul(2).saturating_add(10 * limit)) {
         let text = format!("{name} has handed out {came} actions, though it counts {}", total.unwrap_or(0));
-        return Err(CallError::reject(Reason::Other, CauseClass::BadShape, text));
+        return Err(OpencastError::reject(Reason::Other, CauseClass::BadShape, text));
     }
     if came > MOST_ROWS {
         let text = format!("{name} has more than {MOST_ROWS} actions of one date");
-        return Err(CallError::reject(Reason::Other, CauseClass::TooLarge, text));
+        return Err(OpencastError::reject(Reason::Other, CauseClass::TooLarge, text));
     }
     Ok(())
 }
 
 /// Returns the error of a date at the end of the calendar.
-pub(crate) fn unreachable() -> CallError {
-    CallError::reject(Reason::Other, CauseClass::BadShape, "there is no such date")
+pub(crate) fn unreachable() -> OpencastError {
+    OpencastError::reject(Reason::Other, CauseClass::BadShape, "there is no such date")
 }

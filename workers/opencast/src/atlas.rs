@@ -42,7 +42,7 @@ pub(crate) enum Reason {
 }
 
 /// A failed call.
-pub(crate) type CallError = runtime::CallError<Reason>;
+pub(crate) type OpencastError = runtime::CallError<Reason>;
 
 /// Meaning of an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,7 +52,7 @@ pub(crate) enum Verdict {
     /// Authentication is required: sign the request, or sign it again.
     Unauthorised,
     /// An error.
-    Refused(CallError),
+    Refused(OpencastError),
 }
 
 /// An answer, and its node.
@@ -75,18 +75,18 @@ pub(crate) fn classify(answered: Answered<'_>, endpoint: Endpoint, now: Timestam
         },
         300..=399 => redirected(answered, &said, endpoint),
         // The parameters are the same for every date, so a 400 is not about them.
-        400 if endpoint == Endpoint::Actions => CallError::retry(
+        400 if endpoint == Endpoint::Actions => OpencastError::retry(
             Reason::Parameter,
             CauseClass::BadShape,
             format!("{said}: the server, or a proxy before it, does not take the request"),
         ),
-        400 => CallError::reject(
+        400 => OpencastError::reject(
             Reason::Parameter,
             CauseClass::BadShape,
             format!("{said}: a parameter is refused"),
         ),
         401 => return Verdict::Unauthorised,
-        403 => CallError::refused(
+        403 => OpencastError::refused(
             Reason::Closed,
             format!(
                 "{said}: the user has not the right (ROLE_ADMIN, or the node's own role), or a firewall before the server refuses the call"
@@ -94,26 +94,28 @@ pub(crate) fn classify(answered: Answered<'_>, endpoint: Endpoint, now: Timestam
         ),
         // A starting node answers either for missing endpoints.
         404 | 405 => absent(&said, endpoint),
-        408 => {
-            CallError::retry(Reason::Trouble, CauseClass::AttemptsSpent, format!("{said}: it took too long"))
-        }
-        413 | 414 => CallError::reject(
+        408 => OpencastError::retry(
+            Reason::Trouble,
+            CauseClass::AttemptsSpent,
+            format!("{said}: it took too long"),
+        ),
+        413 | 414 => OpencastError::reject(
             Reason::Other,
             CauseClass::TooLarge,
             format!("{said}: the request is too large"),
         ),
         429 => slow(&said, headers, now).into(),
-        500.. if is_page(headers, body) => CallError::retry(
+        500.. if is_page(headers, body) => OpencastError::retry(
             Reason::Trouble,
             CauseClass::HtmlBlocked,
             format!("{said} with a page for people: the server, or a proxy before it, is in trouble"),
         ),
-        500.. => CallError::retry(
+        500.. => OpencastError::retry(
             Reason::Trouble,
             CauseClass::AttemptsSpent,
             format!("{said}: the server is in trouble"),
         ),
-        _ => CallError::retry(
+        _ => OpencastError::retry(
             Reason::Other,
             CauseClass::BadShape,
             format!("{said}: Opencast gives no such answer, a proxy before it may"),
@@ -123,9 +125,10 @@ pub(crate) fn classify(answered: Answered<'_>, endpoint: Endpoint, now: Timestam
 }
 
 /// Returns the error of a success whose body is obviously no data.
-fn unusable(answered: Answered<'_>, said: &str, endpoint: Endpoint) -> Option<CallError> {
+fn unusable(answered: Answered<'_>, said: &str, endpoint: Endpoint) -> Option<OpencastError> {
     let Answered { headers, body, .. } = answered;
-    let shape = |text| Some(CallError::retry(Reason::Other, CauseClass::BadShape, format!("{said} {text}")));
+    let shape =
+        |text| Some(OpencastError::retry(Reason::Other, CauseClass::BadShape, format!("{said} {text}")));
     if body.trim_ascii().is_empty() {
         return shape("with an empty body");
     }
@@ -149,7 +152,7 @@ fn unusable(answered: Answered<'_>, said: &str, endpoint: Endpoint) -> Option<Ca
             ),
         ),
     };
-    Some(CallError::refused(reason, format!("{said} {cause}")))
+    Some(OpencastError::refused(reason, format!("{said} {cause}")))
 }
 
 /// True if the answer is a web page.
@@ -182,7 +185,7 @@ fn content_type(headers: &HeaderMap) -> String {
 }
 
 /// Describes a redirect, which is not followed because it would send the password along.
-fn redirected(answered: Answered<'_>, said: &str, endpoint: Endpoint) -> CallError {
+fn redirected(answered: Answered<'_>, said: &str, endpoint: Endpoint) -> OpencastError {
     let to = answered.headers.get(LOCATION).and_then(|to| to.to_str().ok()).unwrap_or_default();
     let host = answered.node.parse().ok().and_then(|asked| target_host(&asked, to));
     let signs_in = is_sign_in(to);
@@ -201,7 +204,7 @@ fn redirected(answered: Answered<'_>, said: &str, endpoint: Endpoint) -> CallErr
         ),
         None => format!("{said} and leads to another path of the same host: check {}", variable(endpoint)),
     };
-    CallError::refused(Reason::Closed, cause)
+    OpencastError::refused(Reason::Closed, cause)
 }
 
 /// True for an address whose path or host contains a word of sign-in pages.
@@ -217,15 +220,15 @@ const SIGN_IN: [&str; 14] = [
     "signin", "sso",
 ];
 
-fn absent(said: &str, endpoint: Endpoint) -> CallError {
+fn absent(said: &str, endpoint: Endpoint) -> OpencastError {
     match endpoint {
-        Endpoint::Actions => CallError::reject(Reason::Absent, CauseClass::PlanMissing, NO_TRACKING),
-        Endpoint::EpisodeWorkflows | Endpoint::Workflows => CallError::reject(
+        Endpoint::Actions => OpencastError::reject(Reason::Absent, CauseClass::PlanMissing, NO_TRACKING),
+        Endpoint::EpisodeWorkflows | Endpoint::Workflows => OpencastError::reject(
             Reason::Absent,
             CauseClass::Gone,
             format!("{said}: there are no workflows there, check {}", variable(endpoint)),
         ),
-        _ => CallError::refused(
+        _ => OpencastError::refused(
             Reason::Absent,
             format!(
                 "{said}: the endpoint is not there; the node may be starting, or {} is not the node that players use",

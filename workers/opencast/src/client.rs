@@ -15,7 +15,7 @@ use serde_json::value::RawValue;
 use tokio::sync::Mutex;
 use tracing::debug;
 
-use crate::atlas::{self, Answered, CallError, Reason, Verdict};
+use crate::atlas::{self, Answered, OpencastError, Reason, Verdict};
 use crate::auth::{Challenge, REQUESTED, Sign};
 use crate::completeness::{Dates, ServerTime};
 use crate::endpoint::{Endpoint, Node, Request};
@@ -41,7 +41,7 @@ const CLASS: &str = "all";
 
 /// A successful answer.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct OpencastResponse {
     /// The body as JSON.
     pub(crate) body: Box<RawValue>,
     /// The body as received, if it differs.
@@ -114,7 +114,11 @@ impl Client {
     }
 
     /// Requests JSON, with retries; adds the calls made to `calls`.
-    pub(crate) async fn get(&self, request: &Request, calls: &mut Calls) -> Result<Answer, CallError> {
+    pub(crate) async fn get(
+        &self,
+        request: &Request,
+        calls: &mut Calls,
+    ) -> Result<OpencastResponse, OpencastError> {
         for pause in AGAIN {
             match self.once(request, calls).await {
                 Err(error) if self.is_worth_another(request, &error) => tokio::time::sleep(pause).await,
@@ -127,7 +131,7 @@ impl Client {
     /// Returns whether to retry a failed call at once. A refusal by a node that has answered before is mostly an
     /// exception, for example of one starting node behind a load balancer. Otherwise it is not retried: wrong passwords
     /// may lock the user out.
-    fn is_worth_another(&self, request: &Request, error: &CallError) -> bool {
+    fn is_worth_another(&self, request: &Request, error: &OpencastError) -> bool {
         match error.failure {
             Failure::Retry { after: None, .. } => true,
             Failure::Refused { .. } => {
@@ -137,23 +141,27 @@ impl Client {
         }
     }
 
-    async fn once(&self, request: &Request, calls: &mut Calls) -> Result<Answer, CallError> {
+    async fn once(&self, request: &Request, calls: &mut Calls) -> Result<OpencastResponse, OpencastError> {
         let Received { body, server_time, .. } = self.receive(request, calls).await?;
         let received_at = clock::now();
         let broken = || {
             let text = format!("{} answered with text that is no JSON", request.endpoint.name());
-            CallError::retry(Reason::Other, CauseClass::BadShape, text)
+            OpencastError::retry(Reason::Other, CauseClass::BadShape, text)
         };
         let (body, received) = text::json(body).ok_or_else(broken)?;
-        Ok(Answer { body, received, received_at, server_time })
+        Ok(OpencastResponse { body, received, received_at, server_time })
     }
 
     /// Requests bytes, without retries; adds the calls made to `calls`.
-    pub(crate) async fn get_bytes(&self, request: &Request, calls: &mut Calls) -> Result<Vec<u8>, CallError> {
+    pub(crate) async fn get_bytes(
+        &self,
+        request: &Request,
+        calls: &mut Calls,
+    ) -> Result<Vec<u8>, OpencastError> {
         self.receive(request, calls).await.map(|received| received.body)
     }
 
-    async fn receive(&self, request: &Request, calls: &mut Calls) -> Result<Received, CallError> {
+    async fn receive(&self, request: &Request, calls: &mut Calls) -> Result<Received, OpencastError> {
         let site = self.site(request.endpoint)?;
         let name = request.endpoint.name();
         let mut challenges = 0;
@@ -195,7 +203,7 @@ impl Client {
         }
     }
 
-    fn site(&self, endpoint: Endpoint) -> Result<&Site, CallError> {
+    fn site(&self, endpoint: Endpoint) -> Result<&Site, OpencastError> {
         match endpoint.node() {
             Node::Engage => Ok(&self.engage),
             Node::Admin => self.admin.as_ref().ok_or_else(|| {
@@ -208,7 +216,7 @@ impl Client {
     }
 
     /// Makes a call to which the server may reply with a Digest challenge. Its absence is no error.
-    async fn ask_to_be_asked(&self, site: &Site, calls: &mut Calls) -> Result<(), CallError> {
+    async fn ask_to_be_asked(&self, site: &Site, calls: &mut Calls) -> Result<(), OpencastError> {
         let received = self.send(site, GUARDED, &[], "GET /services/hosts.json", calls).await?;
         let asks = received.status == 401 && site.sign.challenged(&received.headers) == Challenge::Again;
         debug!(status = received.status, asks, "the server had the opportunity to ask for digest");
@@ -222,10 +230,11 @@ impl Client {
         query: &[(&'static str, String)],
         name: &'static str,
         calls: &mut Calls,
-    ) -> Result<Received, CallError> {
+    ) -> Result<Received, OpencastError> {
         waiting(SOURCE, CLASS, self.pace.turn()).await?;
         calls.light += 1;
-        let status = |sent: &Result<Received, CallError>| sent.as_ref().ok().map(|received| received.status);
+        let status =
+            |sent: &Result<Received, OpencastError>| sent.as_ref().ok().map(|received| received.status);
         calling(SOURCE, CLASS, name, self.exchange(site, path, query, name), status).await
     }
 
@@ -235,7 +244,7 @@ impl Client {
         path: &str,
         query: &[(&'static str, String)],
         name: &'static str,
-    ) -> Result<Received, CallError> {
+    ) -> Result<Received, OpencastError> {
         let trouble = |error: reqwest::Error| unanswered(&error, name);
         let asked =
             self.http.get(format!("{}{path}", site.url)).query(query).header(ACCEPT, "application/json");
@@ -256,7 +265,7 @@ impl Client {
         let body = body::read(response, MAX_BODY).await.map_err(|error| match error {
             BodyError::TooLarge { .. } => {
                 let text = format!("{name} answered with more than {} MB", MAX_BODY >> 20);
-                CallError::reject(Reason::Other, CauseClass::TooLarge, text)
+                OpencastError::reject(Reason::Other, CauseClass::TooLarge, text)
             }
             BodyError::Broken(error) => trouble(error),
         })?;
@@ -264,7 +273,7 @@ impl Client {
     }
 
     /// Returns the outcome of a failed call, given the calls before it.
-    fn weigh(&self, admission: Admission, error: CallError) -> CallError {
+    fn weigh(&self, admission: Admission, error: OpencastError) -> OpencastError {
         let is_trouble = error.reason == Reason::Trouble;
         self.breaker.record(admission, error, is_trouble, clock::now())
     }
@@ -300,13 +309,13 @@ impl Client {
 }
 
 /// Classifies a call without an answer: no connection means the server is down, later errors may be this call's own.
-fn unanswered(error: &reqwest::Error, name: &str) -> CallError {
+fn unanswered(error: &reqwest::Error, name: &str) -> OpencastError {
     if error.is_connect() {
         let why = untrusted(error).unwrap_or_else(|| "opencast cannot be reached".to_owned());
         return Failure::hold(None, why).into();
     }
     let what = if error.is_timeout() { "did not answer in time" } else { "broke off its answer" };
-    CallError::retry(Reason::Trouble, CauseClass::AttemptsSpent, format!("{name} {what}"))
+    OpencastError::retry(Reason::Trouble, CauseClass::AttemptsSpent, format!("{name} {what}"))
 }
 
 /// Returns the error text if the server's certificate is the reason.
@@ -316,12 +325,12 @@ fn untrusted(error: &reqwest::Error) -> Option<String> {
     Some(format!("opencast is not trusted, is OPENCAST_CA_CERT its own authority's? ({said})"))
 }
 
-fn refused(name: &str, site: &Site) -> CallError {
+fn refused(name: &str, site: &Site) -> OpencastError {
     let cause = match site.sign.requested() {
         None => "it is not open to everybody, set OPENCAST_USER and OPENCAST_PASSWORD",
         Some(_) => {
             "the sign-in is refused, or the node is starting; check OPENCAST_USER, OPENCAST_PASSWORD and OPENCAST_AUTH"
         }
     };
-    CallError::refused(Reason::Unauthorised, format!("{name} answered 401: {cause}"))
+    OpencastError::refused(Reason::Unauthorised, format!("{name} answered 401: {cause}"))
 }

@@ -18,8 +18,8 @@ use crate::actions::{
     MAX_PAGES, PAGE_BYTES, READINGS, Tally, check_bounds, endless, identify, read_page, send_page, stride,
     too_many_pages, unreachable,
 };
-use crate::atlas::CallError;
-use crate::client::Answer;
+use crate::atlas::OpencastError;
+use crate::client::OpencastResponse;
 use crate::completeness::{Completeness, End};
 use crate::endpoint::{Endpoint, Request};
 use crate::window;
@@ -58,7 +58,7 @@ struct Day {
     /// Server time of the last answer; `None` if it has none.
     heard: Option<Timestamp>,
     /// Pages to send later.
-    unsent: Vec<(String, Answer)>,
+    unsent: Vec<(String, OpencastResponse)>,
 }
 
 /// Reads a day. It is complete if as many different actions as counted arrived, so one reading may suffice; two equal
@@ -68,7 +68,7 @@ pub(crate) async fn read(
     ctx: &mut OpencastContext<'_>,
     date: Date,
     is_known: bool,
-) -> Result<Tally, CallError> {
+) -> Result<Tally, OpencastError> {
     let mut day = Day::of(ctx, date)?;
     let least = u64::from(ctx.opencast.page_size);
     let mut limit = least;
@@ -107,7 +107,7 @@ pub(crate) async fn read(
 }
 
 impl Day {
-    fn of(ctx: &OpencastContext<'_>, date: Date) -> Result<Self, CallError> {
+    fn of(ctx: &OpencastContext<'_>, date: Date) -> Result<Self, OpencastError> {
         let zone = &ctx.opencast.timezone;
         let midnight = |date: Date| zone.to_timestamp(date.at(0, 0, 0, 0)).ok();
         let begin = midnight(date).ok_or_else(unreachable)?;
@@ -139,7 +139,7 @@ impl Day {
         ctx: &mut OpencastContext<'_>,
         reading: u32,
         limit: u64,
-    ) -> Result<(), CallError> {
+    ) -> Result<(), OpencastError> {
         let mut offset = 0;
         for number in 1..=MAX_PAGES {
             let before = self.completeness.came();
@@ -168,7 +168,7 @@ impl Day {
         part: String,
         limit: u64,
         offset: u64,
-    ) -> Result<u64, CallError> {
+    ) -> Result<u64, OpencastError> {
         let answer = self.ask(ctx, limit, offset).await?;
         let page = read_page(&answer)?;
         let rows = page.rows.len() as u64;
@@ -207,13 +207,13 @@ impl Day {
         ctx: &mut OpencastContext<'_>,
         limit: u64,
         offset: u64,
-    ) -> Result<Answer, CallError> {
+    ) -> Result<OpencastResponse, OpencastError> {
         let answer = ctx.get(&self.asked.clone().with("limit", limit).with("offset", offset)).await?;
         self.heard = answer.server_time.map(|server_time| server_time.before);
         Ok(answer)
     }
 
-    async fn send(&mut self, ctx: &mut OpencastContext<'_>) -> Result<(), CallError> {
+    async fn send(&mut self, ctx: &mut OpencastContext<'_>) -> Result<(), OpencastError> {
         for (part, answer) in std::mem::take(&mut self.unsent) {
             send_page(ctx, self.date, &part, &answer, &read_page(&answer)?).await?;
         }
@@ -222,7 +222,7 @@ impl Day {
 
     /// Waits for the turn of the minute, if the server sends its time, and reads the unproven ends. Sends the pages
     /// afterwards, because a second is short.
-    async fn turn(&mut self, ctx: &mut OpencastContext<'_>, turn: u32) -> Result<(), CallError> {
+    async fn turn(&mut self, ctx: &mut OpencastContext<'_>, turn: u32) -> Result<(), OpencastError> {
         for end in [End::Last, End::First] {
             if (self.completeness.misses() || !self.completeness.has(end))
                 && self.wait(ctx, end.second()).await?
@@ -234,7 +234,7 @@ impl Day {
     }
 
     /// Waits for a second of the server's minute; returns false if the server sends no time or does not reach it.
-    async fn wait(&mut self, ctx: &mut OpencastContext<'_>, second: i64) -> Result<bool, CallError> {
+    async fn wait(&mut self, ctx: &mut OpencastContext<'_>, second: i64) -> Result<bool, OpencastError> {
         let dates = ctx.opencast.client.dates();
         for _ in 0..PROBES {
             let (Some(_), Some((said, at))) = (self.heard, dates.heard()) else { return Ok(false) };
@@ -260,7 +260,12 @@ impl Day {
 
     /// Reads one end while the server's clock shows its second: the first or last rows, in case the list is ordered by
     /// time, and as much of the day as fits into one page.
-    async fn look(&mut self, ctx: &mut OpencastContext<'_>, end: End, turn: u32) -> Result<(), CallError> {
+    async fn look(
+        &mut self,
+        ctx: &mut OpencastContext<'_>,
+        end: End,
+        turn: u32,
+    ) -> Result<(), OpencastError> {
         let least = u64::from(ctx.opencast.page_size);
         for number in 1..=LOOKS {
             let page = self.on_one_page().max(least);

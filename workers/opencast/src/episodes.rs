@@ -12,8 +12,8 @@ use serde_json::value::RawValue;
 use tracing::info;
 
 use crate::actions::{MAX_PAGES, READINGS, endless, odd, too_many_pages};
-use crate::atlas::{CallError, Reason};
-use crate::client::Answer;
+use crate::atlas::{OpencastError, Reason};
+use crate::client::OpencastResponse;
 use crate::endpoint::{Endpoint, Request};
 use crate::episode_cache::Facts;
 use crate::probe::Dialect;
@@ -49,7 +49,7 @@ impl From<Facts> for Lookup {
 /// If the server gives no answer until the last attempt, the job continues without the facts, because a date's actions
 /// matter more than a title. The receipt says so, and the date is planned again. After [`MOST_UNANSWERED`] such
 /// episodes the job looks up no further ones, because the server itself fails.
-pub(crate) async fn look_up(ctx: &mut OpencastContext<'_>, mpid: &Mpid) -> Result<Lookup, CallError> {
+pub(crate) async fn look_up(ctx: &mut OpencastContext<'_>, mpid: &Mpid) -> Result<Lookup, OpencastError> {
     if let Some(facts) = ctx.opencast.episode_cache.get(mpid) {
         return Ok(facts.into());
     }
@@ -76,14 +76,14 @@ pub(crate) async fn look_up(ctx: &mut OpencastContext<'_>, mpid: &Mpid) -> Resul
 async fn ask(
     ctx: &mut OpencastContext<'_>,
     mpid: &Mpid,
-) -> Result<Option<(Answer, usize, EpisodeContext)>, CallError> {
+) -> Result<Option<(OpencastResponse, usize, EpisodeContext)>, OpencastError> {
     match find(ctx, mpid).await {
         Ok(Some((answer, place))) => {
             let context = times(ctx, mpid).await?;
             Ok(Some((answer, place, context)))
         }
         // An id that the server refuses is unknown to it.
-        Ok(None) | Err(CallError { reason: Reason::Parameter, .. }) => Ok(None),
+        Ok(None) | Err(OpencastError { reason: Reason::Parameter, .. }) => Ok(None),
         Err(error) => Err(error),
     }
 }
@@ -91,17 +91,17 @@ async fn ask(
 /// Returns the live stream times from an episode's workflows; none if workflows were refused from the start, because
 /// the episode matters more. If workflows were answered before, the refusal fails the attempt, else stored times would
 /// be overwritten.
-async fn times(ctx: &mut OpencastContext<'_>, mpid: &Mpid) -> Result<EpisodeContext, CallError> {
+async fn times(ctx: &mut OpencastContext<'_>, mpid: &Mpid) -> Result<EpisodeContext, OpencastError> {
     let opencast = ctx.opencast;
     let refused = match opencast.why_no_workflows() {
         Some(cause) => cause,
         None => match workflows::of(opencast, mpid, ctx.base.calls()).await {
-            Err(CallError { failure: Failure::Refused { cause }, .. }) => cause,
+            Err(OpencastError { failure: Failure::Refused { cause }, .. }) => cause,
             other => return other,
         },
     };
     if opencast.had_workflows() {
-        return Err(CallError::retry(Reason::Closed, CauseClass::Forbidden, refused));
+        return Err(OpencastError::retry(Reason::Closed, CauseClass::Forbidden, refused));
     }
     opencast.refused_workflows(&refused);
     ctx.base.find("no-live-times", format!("episodes come without the times of live streams: {refused}"));
@@ -109,7 +109,7 @@ async fn times(ctx: &mut OpencastContext<'_>, mpid: &Mpid) -> Result<EpisodeCont
 }
 
 /// Fetches one episode.
-pub(crate) async fn fetch_one(ctx: &mut OpencastContext<'_>, mpid: &Mpid) -> Result<(), CallError> {
+pub(crate) async fn fetch_one(ctx: &mut OpencastContext<'_>, mpid: &Mpid) -> Result<(), OpencastError> {
     let Some((answer, place)) = find(ctx, mpid).await? else {
         let text = "there is no such episode, or it is not for this user to see";
         let cause = Some(Cause::new(CauseClass::Gone, text));
@@ -122,7 +122,7 @@ pub(crate) async fn fetch_one(ctx: &mut OpencastContext<'_>, mpid: &Mpid) -> Res
 
 /// Fetches the catalogue: reads all pages until as many episodes as counted arrived. With an admin node it plans a job
 /// per episode, because workflows need a separate call.
-pub(crate) async fn fetch_all(ctx: &mut OpencastContext<'_>, date: Date) -> Result<(), CallError> {
+pub(crate) async fn fetch_all(ctx: &mut OpencastContext<'_>, date: Date) -> Result<(), OpencastError> {
     let (mut seen, mut total, mut jobs) = (Seen::default(), 0, 0);
     for _ in 0..READINGS {
         total = read_all(ctx, &mut seen, &mut jobs).await?;
@@ -137,7 +137,11 @@ pub(crate) async fn fetch_all(ctx: &mut OpencastContext<'_>, date: Date) -> Resu
 }
 
 /// Reads the catalogue once; returns the count in its last page.
-async fn read_all(ctx: &mut OpencastContext<'_>, seen: &mut Seen, jobs: &mut u64) -> Result<u64, CallError> {
+async fn read_all(
+    ctx: &mut OpencastContext<'_>,
+    seen: &mut Seen,
+    jobs: &mut u64,
+) -> Result<u64, OpencastError> {
     let mut offset = 0;
     for _ in 0..MAX_PAGES {
         let answer = ctx.get(&Request::catalogue(offset, PAGE)).await?;
@@ -154,7 +158,7 @@ async fn read_all(ctx: &mut OpencastContext<'_>, seen: &mut Seen, jobs: &mut u64
         }
         if seen.count() > MOST_EPISODES {
             let text = format!("{} has more than {MOST_EPISODES} episodes", Endpoint::Search.name());
-            return Err(CallError::reject(Reason::Other, CauseClass::TooLarge, text));
+            return Err(OpencastError::reject(Reason::Other, CauseClass::TooLarge, text));
         }
     }
     Err(too_many_pages(Endpoint::Search))
@@ -163,10 +167,10 @@ async fn read_all(ctx: &mut OpencastContext<'_>, seen: &mut Seen, jobs: &mut u64
 /// Processes the new episodes of a page; returns the number of planned jobs.
 async fn take(
     ctx: &mut OpencastContext<'_>,
-    answer: &Answer,
+    answer: &OpencastResponse,
     results: &[&RawValue],
     seen: &mut Seen,
-) -> Result<u64, CallError> {
+) -> Result<u64, OpencastError> {
     let mut tasks = Vec::new();
     for result in results {
         match Episode::read(result) {
@@ -195,7 +199,10 @@ async fn take(
 
 /// Requests one episode; returns its index in the answer, or `None` if unknown. The fork also returns deleted episodes,
 /// which may have been watched before.
-async fn find(ctx: &mut OpencastContext<'_>, mpid: &Mpid) -> Result<Option<(Answer, usize)>, CallError> {
+async fn find(
+    ctx: &mut OpencastContext<'_>,
+    mpid: &Mpid,
+) -> Result<Option<(OpencastResponse, usize)>, OpencastError> {
     let is_fork = matches!(ctx.opencast.dialect(), Some(Dialect::Dce { .. }));
     let answer = match ctx.get(&Request::episode(mpid, is_fork)).await {
         Err(error) => return Err(of_the_episode(ctx, error).await),
@@ -208,21 +215,21 @@ async fn find(ctx: &mut OpencastContext<'_>, mpid: &Mpid) -> Result<Option<(Answ
 }
 
 /// Turns a refusal into a rejection of this episode if other searches succeed.
-async fn of_the_episode(ctx: &mut OpencastContext<'_>, error: CallError) -> CallError {
-    let CallError { reason, failure: Failure::Refused { cause } } = error else { return error };
+async fn of_the_episode(ctx: &mut OpencastContext<'_>, error: OpencastError) -> OpencastError {
+    let OpencastError { reason, failure: Failure::Refused { cause } } = error else { return error };
     match ctx.get(&Request::catalogue(0, 1)).await {
-        Ok(_) => CallError::reject(reason, CauseClass::Forbidden, cause),
-        Err(_) => CallError::refused(reason, cause),
+        Ok(_) => OpencastError::reject(reason, CauseClass::Forbidden, cause),
+        Err(_) => OpencastError::refused(reason, cause),
     }
 }
 
 /// Sends one result of an answer as a document, with its workflow facts.
 async fn send_found(
     ctx: &mut OpencastContext<'_>,
-    answer: &Answer,
+    answer: &OpencastResponse,
     place: usize,
     context: &EpisodeContext,
-) -> Result<Option<Episode>, CallError> {
+) -> Result<Option<Episode>, OpencastError> {
     let found = episode::results(&answer.body).map_err(|fault| odd(Endpoint::Search, fault))?;
     let Some(result) = found.results.get(place) else { return Ok(None) };
     let episode = Episode::read(result).map_err(|fault| odd(Endpoint::Search, fault))?;
@@ -233,17 +240,17 @@ async fn send_found(
 async fn send_result(
     ctx: &mut OpencastContext<'_>,
     mpid: &Mpid,
-    answer: &Answer,
+    answer: &OpencastResponse,
     result: &RawValue,
     context: &EpisodeContext,
-) -> Result<(), CallError> {
+) -> Result<(), OpencastError> {
     let part = format!("episode.{mpid}");
     Ok(ctx.base.send_raw(&raw(&part, answer, result, context)).await?)
 }
 
 fn raw<'a>(
     part: &'a str,
-    answer: &'a Answer,
+    answer: &'a OpencastResponse,
     body: &'a RawValue,
     context: &'a EpisodeContext,
 ) -> Raw<'a, EpisodeContext> {

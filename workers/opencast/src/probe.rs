@@ -16,7 +16,7 @@ use opencast_wire::{Action, Shape, actions, episode};
 use runtime::{Failure, clock};
 use serde::Deserialize;
 
-use crate::atlas::{CallError, NO_TRACKING, Reason};
+use crate::atlas::{NO_TRACKING, OpencastError, Reason};
 use crate::completeness::Clock;
 use crate::config::Choice;
 use crate::endpoint::{Endpoint, Request};
@@ -205,7 +205,7 @@ impl Opencast {
     }
 
     /// The dialect, told by the last date that has actions.
-    async fn look_back(&self, calls: &mut Calls) -> Result<Option<Dialect>, CallError> {
+    async fn look_back(&self, calls: &mut Calls) -> Result<Option<Dialect>, OpencastError> {
         // By the server's own clock, if it tells the time: this machine's may be wrong.
         let now = self.client.dates().last().unwrap_or_else(clock::now);
         let today = self.timezone.to_datetime(now).date();
@@ -224,7 +224,7 @@ impl Opencast {
         &self,
         date: Date,
         calls: &mut Calls,
-    ) -> Result<Option<Dialect>, CallError> {
+    ) -> Result<Option<Dialect>, OpencastError> {
         if let Some(dialect) = self.dialect() {
             return Ok(Some(dialect));
         }
@@ -257,7 +257,7 @@ impl Opencast {
     }
 
     /// Tells the dialect by a date; `None` when the date has no actions, in whichever way they are asked for.
-    async fn tell_dialect(&self, date: Date, calls: &mut Calls) -> Result<Option<Dialect>, CallError> {
+    async fn tell_dialect(&self, date: Date, calls: &mut Calls) -> Result<Option<Dialect>, OpencastError> {
         let Window { start, end } = Window::of(date, &self.timezone).ok_or_else(fetched::unreachable)?;
         let asked = Request::window_or_nothing(window::stamp(start), window::stamp(end));
         let (total, by_window) = self.first_page(asked, calls).await?;
@@ -272,7 +272,7 @@ impl Opencast {
         if rows > 0 {
             let text = "hands out actions for a time that had none: a proxy may drop the query";
             let text = format!("{} {text}", Endpoint::Actions.name());
-            return Err(CallError::refused(Reason::Other, text));
+            return Err(OpencastError::refused(Reason::Other, text));
         }
         // A total of 1 may be that of the page.
         let counts = of_none == Some(0) && total.is_some_and(|total| total > 1);
@@ -284,7 +284,7 @@ impl Opencast {
         &self,
         request: Request,
         calls: &mut Calls,
-    ) -> Result<(Option<u64>, usize), CallError> {
+    ) -> Result<(Option<u64>, usize), OpencastError> {
         let answer = self.client.get(&request.with("limit", ROWS).with("offset", 0), calls).await?;
         let page = actions::page(&answer.body).map_err(|fault| fetched::odd(Endpoint::Actions, fault))?;
         let rows: Vec<_> = page.rows.iter().filter_map(|row| Action::read(row).ok()).collect();
@@ -298,12 +298,12 @@ impl Opencast {
     /// does not have as it refuses a stranger: then the list of its endpoints tells.
     pub(crate) async fn unless_absent<T>(
         &self,
-        found: Result<T, CallError>,
+        found: Result<T, OpencastError>,
         calls: &mut Calls,
-    ) -> Result<Option<T>, CallError> {
+    ) -> Result<Option<T>, OpencastError> {
         match found {
             Ok(found) => Ok(Some(found)),
-            Err(CallError { reason: Reason::Absent, .. }) => Ok(None),
+            Err(OpencastError { reason: Reason::Absent, .. }) => Ok(None),
             Err(error) if matches!(error.reason, Reason::Closed | Reason::Page) => {
                 let registered = self.registered(calls).await.ok().flatten();
                 match registered.filter(|paths| !paths.is_empty()) {
@@ -316,7 +316,7 @@ impl Opencast {
     }
 
     /// What the user may see, asked for once.
-    pub(crate) async fn look_up_rights(&self, calls: &mut Calls) -> Result<Rights, CallError> {
+    pub(crate) async fn look_up_rights(&self, calls: &mut Calls) -> Result<Rights, OpencastError> {
         if let Some(rights) = self.rights() {
             return Ok(rights);
         }
@@ -327,7 +327,7 @@ impl Opencast {
         Ok(rights)
     }
 
-    async fn detail(&self, calls: &mut Calls) -> Result<Option<bool>, CallError> {
+    async fn detail(&self, calls: &mut Calls) -> Result<Option<bool>, OpencastError> {
         let said = optional(self.client.get_bytes(&Request::of(Endpoint::Detail), calls).await)?;
         let said = said.map(|said| said.trim_ascii().to_ascii_lowercase());
         Ok(said.and_then(|said| match said.as_slice() {
@@ -337,7 +337,7 @@ impl Opencast {
         }))
     }
 
-    async fn registered(&self, calls: &mut Calls) -> Result<Option<Vec<String>>, CallError> {
+    async fn registered(&self, calls: &mut Calls) -> Result<Option<Vec<String>>, OpencastError> {
         #[derive(Deserialize)]
         struct Components {
             rest: Vec<Component>,
@@ -350,7 +350,7 @@ impl Opencast {
         Ok(read.map(|components| components.rest.into_iter().map(|component| component.path).collect()))
     }
 
-    async fn version(&self, calls: &mut Calls) -> Result<Option<String>, CallError> {
+    async fn version(&self, calls: &mut Calls) -> Result<Option<String>, OpencastError> {
         #[derive(Deserialize)]
         struct Versions {
             version: Option<String>,
@@ -361,7 +361,7 @@ impl Opencast {
         Ok(read.and_then(|versions| versions.version).filter(plain))
     }
 
-    async fn me(&self, calls: &mut Calls) -> Result<Option<Me>, CallError> {
+    async fn me(&self, calls: &mut Calls) -> Result<Option<Me>, OpencastError> {
         self.optional_json(Endpoint::Me, calls).await
     }
 
@@ -370,7 +370,7 @@ impl Opencast {
         &self,
         endpoint: Endpoint,
         calls: &mut Calls,
-    ) -> Result<Option<T>, CallError> {
+    ) -> Result<Option<T>, OpencastError> {
         let mut request = Request::of(endpoint);
         if endpoint == Endpoint::Version {
             request = request.with("prefix", "opencast");
@@ -386,7 +386,7 @@ fn lists_tracking(paths: &[String]) -> bool {
 
 /// The answer of an endpoint that the harvest does not need; none where it fails. Only a server that is away is an error:
 /// one endpoint in trouble must not keep the worker from starting.
-fn optional<T>(answer: Result<T, CallError>) -> Result<Option<T>, CallError> {
+fn optional<T>(answer: Result<T, OpencastError>) -> Result<Option<T>, OpencastError> {
     match answer {
         Ok(answer) => Ok(Some(answer)),
         Err(error) if matches!(error.failure, Failure::Hold { .. }) => Err(error),

@@ -12,7 +12,7 @@ use crate::actions::{
     MAX_PAGES, READINGS, Tally, check_bounds, endless, identify, read_page, send_page, stride,
     too_many_pages, unreachable,
 };
-use crate::atlas::CallError;
+use crate::atlas::OpencastError;
 use crate::endpoint::{Endpoint, Request};
 use crate::reading::Seen;
 use crate::window::{self, OVERLAP, Window};
@@ -37,7 +37,7 @@ pub(crate) async fn read(
     date: Date,
     since: Option<Timestamp>,
     counts: bool,
-) -> Result<Tally, CallError> {
+) -> Result<Tally, OpencastError> {
     let mut stretch = Stretch::of(ctx, date, since)?;
     for reading in 1..=READINGS {
         let news = stretch.read(ctx, reading, counts).await?;
@@ -55,7 +55,7 @@ pub(crate) async fn read(
 }
 
 impl Stretch {
-    fn of(ctx: &OpencastContext<'_>, date: Date, since: Option<Timestamp>) -> Result<Self, CallError> {
+    fn of(ctx: &OpencastContext<'_>, date: Date, since: Option<Timestamp>) -> Result<Self, OpencastError> {
         let (zone, now) = (&ctx.opencast.timezone, clock::now());
         let whole = Window::of(date, zone).ok_or_else(unreachable)?;
         let part = since.map(|since| whole.since(since, zone, now));
@@ -78,7 +78,7 @@ impl Stretch {
         ctx: &mut OpencastContext<'_>,
         reading: u32,
         counts: bool,
-    ) -> Result<bool, CallError> {
+    ) -> Result<bool, OpencastError> {
         let most = u64::from(ctx.opencast.page_size);
         let (mut offset, mut idle, mut unknown) = (0, false, false);
         for number in 1..=MAX_PAGES {

@@ -7,8 +7,8 @@ use messages::opencast::Task;
 use messages::{Cause, Job, Mpid, Receipt};
 use runtime::{Attempt, Failure, Outbox, Worker, clock, job_context};
 
-use crate::atlas::CallError;
-use crate::client::Answer;
+use crate::atlas::OpencastError;
+use crate::client::OpencastResponse;
 use crate::endpoint::Request;
 use crate::episode_cache::LookedUp;
 use crate::{Opencast, actions, episodes};
@@ -32,12 +32,12 @@ pub(crate) struct OpencastContext<'a> {
 
 impl OpencastContext<'_> {
     /// Makes one call.
-    pub(crate) async fn get(&mut self, request: &Request) -> Result<Answer, CallError> {
+    pub(crate) async fn get(&mut self, request: &Request) -> Result<OpencastResponse, OpencastError> {
         self.opencast.client.get(request, self.base.calls()).await
     }
 
     /// Plans jobs in this job's lane.
-    pub(crate) async fn plan(&mut self, part: &str, tasks: Vec<Task>) -> Result<(), CallError> {
+    pub(crate) async fn plan(&mut self, part: &str, tasks: Vec<Task>) -> Result<(), OpencastError> {
         let now = clock::now();
         let job = |task: Task| task.into_job(self.job.run.clone(), self.job.lane, now);
         let receipts = tasks.into_iter().map(|task| planned(&job(task))).collect::<Result<Vec<_>, _>>()?;
@@ -87,7 +87,7 @@ impl Worker for OpencastWorker {
     }
 }
 
-async fn fetch(ctx: &mut OpencastContext<'_>) -> Result<(), CallError> {
+async fn fetch(ctx: &mut OpencastContext<'_>) -> Result<(), OpencastError> {
     match ctx.job.task.clone() {
         Task::Actions { date, since, or_catalogue } => actions::fetch(ctx, date, since, or_catalogue).await,
         Task::Episode { mpid } => episodes::fetch_one(ctx, &mpid).await,

@@ -10,7 +10,7 @@ use tracing::{debug, warn};
 
 use crate::Opencast;
 use crate::actions::{odd, unreachable};
-use crate::atlas::{CallError, Reason};
+use crate::atlas::{OpencastError, Reason};
 use crate::endpoint::{Endpoint, Request};
 
 /// Message about an admin node without workflows.
@@ -76,7 +76,7 @@ pub(crate) async fn of(
     opencast: &Opencast,
     mpid: &Mpid,
     calls: &mut Calls,
-) -> Result<EpisodeContext, CallError> {
+) -> Result<EpisodeContext, OpencastError> {
     if !opencast.client.has_admin() {
         return Ok(EpisodeContext::default());
     }
@@ -95,13 +95,13 @@ pub(crate) async fn of(
                 return Ok(workflow::context(&found));
             }
             // Jetty refuses an encoded slash in a path; Apache answers 404.
-            Err(CallError { reason, .. }) if is_of_the_id(reason, &request) => {
+            Err(OpencastError { reason, .. }) if is_of_the_id(reason, &request) => {
                 is_id_refused = true;
                 if known == Some(path) {
                     break;
                 }
             }
-            Err(CallError { reason: Reason::Absent, .. }) => {}
+            Err(OpencastError { reason: Reason::Absent, .. }) => {}
             Err(error) => return Err(error),
         }
     }
@@ -114,7 +114,7 @@ pub(crate) async fn of(
     if opencast.is_first_to_say_no_workflows() {
         warn!("{NO_WORKFLOWS}");
     }
-    Err(CallError::retry(Reason::Absent, CauseClass::AttemptsSpent, NO_WORKFLOWS))
+    Err(OpencastError::retry(Reason::Absent, CauseClass::AttemptsSpent, NO_WORKFLOWS))
 }
 
 /// True if the id is refused rather than the path missing.
@@ -123,15 +123,15 @@ fn is_of_the_id(reason: Reason, request: &Request) -> bool {
 }
 
 /// Detects the path of workflows with an id that no episode has.
-pub(crate) async fn find(opencast: &Opencast, calls: &mut Calls) -> Result<Workflows, CallError> {
+pub(crate) async fn find(opencast: &Opencast, calls: &mut Calls) -> Result<Workflows, OpencastError> {
     if !opencast.client.has_admin() {
         return Ok(Workflows::Unasked);
     }
     let nobody: Mpid = "00000000-0000-0000-0000-000000000000".parse().map_err(|_| unreachable())?;
     match of(opencast, &nobody, calls).await {
         Ok(_) => Ok(opencast.workflow_path().map_or(Workflows::Absent, Workflows::At)),
-        Err(CallError { reason: Reason::Absent, .. }) => Ok(Workflows::Absent),
-        Err(CallError { failure: Failure::Refused { cause }, .. }) => {
+        Err(OpencastError { reason: Reason::Absent, .. }) => Ok(Workflows::Absent),
+        Err(OpencastError { failure: Failure::Refused { cause }, .. }) => {
             opencast.refused_workflows(&cause);
             Ok(Workflows::Refused(cause))
         }

@@ -19,7 +19,7 @@ use runtime::{Broker, Delivery, Ladder, Message, clock};
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let folder = tempfile::tempdir()?;
-    let settings = local::Settings {
+    let settings = local::LocalBrokerSettings {
         folder: folder.path().to_owned(),
         ladder: Ladder::default(),
         documents_limit: 2_000,
@@ -27,7 +27,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     println!("local");
     measure(&Broker::Local(Local::open(settings)?)).await?;
     if let Ok(url) = std::env::var("AMQP_URL") {
-        let mut settings = amqp::Settings::new(url.into());
+        let mut settings = amqp::AmqpSettings::new(url.into());
         settings.prefix = format!("rates-{}", std::process::id());
         let amqp = Amqp::connect(settings).await?;
         println!("RabbitMQ {}", amqp.version());

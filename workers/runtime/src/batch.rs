@@ -21,7 +21,7 @@ use crate::{
 
 /// When a batch is full, and what is held beside it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
+pub struct BatchLimits {
     /// Messages that are held here at most, those of the batches under way included. The local broker has no
     /// such bound and needs none.
     pub prefetch: u16,
@@ -36,7 +36,7 @@ pub struct Limits {
     pub lull: Duration,
 }
 
-impl Default for Limits {
+impl Default for BatchLimits {
     /// 1,000 messages, 8 MiB, one second, a lull of a tenth of it, and 64 messages held.
     fn default() -> Self {
         Self {
@@ -59,7 +59,7 @@ const AT_ONCE: usize = 64;
 pub async fn run_batches<W: BatchWorker>(
     role: Role<W>,
     queue: Queue,
-    limits: Limits,
+    limits: BatchLimits,
 ) -> Result<(), RunError> {
     let mut consumer = role.broker.consume(vec![Subscription { queue, prefetch: limits.prefetch }]).await?;
     role.status.runs_with(role.permits);
@@ -169,7 +169,7 @@ impl Drop for Gathered {
 /// leases in it hand their messages back.
 async fn gather(
     consumer: &mut Consumer,
-    limits: Limits,
+    limits: BatchLimits,
     status: &Arc<Status>,
 ) -> Result<Gathered, BrokerError> {
     let mut batch = Gathered { deliveries: Vec::new(), status: Arc::clone(status) };
@@ -189,7 +189,7 @@ async fn gather(
 
 /// How many more messages may be taken at once: few enough to stay near the limit of bytes, whatever the
 /// first ones were like.
-fn room(batch: &[Delivery], limits: Limits) -> usize {
+fn room(batch: &[Delivery], limits: BatchLimits) -> usize {
     let bytes: usize = batch.iter().map(|delivery| delivery.message.body.len()).sum();
     if bytes >= limits.bytes {
         return 0;

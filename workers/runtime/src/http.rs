@@ -11,21 +11,21 @@ use axum::http::{StatusCode, header};
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use listener::{Limits, Names};
+use listener::{ListenerLimits, Names};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 /// An answer that may take a moment.
-pub type Answer<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+pub type PageFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// What is answered.
 pub struct Pages {
     /// Everything measured, in Prometheus' text format.
-    pub metrics: Box<dyn Fn() -> Answer<String> + Send + Sync>,
+    pub metrics: Box<dyn Fn() -> PageFuture<String> + Send + Sync>,
     /// Whether the process is alive, or what in it is not: one that is not should be started anew.
     pub health: Box<dyn Fn() -> Result<(), String> + Send + Sync>,
     /// Whether it can work, or why not. One that cannot need not be started anew.
-    pub ready: Box<dyn Fn() -> Answer<Result<(), String>> + Send + Sync>,
+    pub ready: Box<dyn Fn() -> PageFuture<Result<(), String>> + Send + Sync>,
 }
 
 impl std::fmt::Debug for Pages {
@@ -67,7 +67,7 @@ impl Server {
             .with_state(Arc::new(pages))
             .route_layer(middleware::from_fn_with_state(Arc::new(names), listener::admit))
             .merge(more);
-        listener::serve(self.listener, router, Limits::operators(), stop).await;
+        listener::serve(self.listener, router, ListenerLimits::operators(), stop).await;
     }
 }
 

@@ -28,7 +28,7 @@ pub mod telemetry;
 pub mod time_use;
 mod worker;
 
-pub use batch::{Limits, run_batches};
+pub use batch::{BatchLimits, run_batches};
 pub use broker::{Broker, BrokerError, Consumer, Delivery, Depth, Ladder, PublishError, QueueFilter};
 pub use call_error::CallError;
 pub use failure::Failure;

@@ -183,7 +183,7 @@ mod tests {
         let _guard = metrics::set_default_local_recorder(&recorder);
         let folder = tempfile::tempdir().unwrap();
         let (folder, ladder) = (folder.path().to_owned(), Ladder::default());
-        let settings = local::Settings { folder, ladder, documents_limit: 10 };
+        let settings = local::LocalBrokerSettings { folder, ladder, documents_limit: 10 };
         let broker = Broker::Local(Local::open(settings).unwrap());
         let mut outbox = Outbox::new(broker, CancellationToken::new()).of_role("index");
         let document = Message::new(Queue::documents(), "a", Vec::new(), clock::now());

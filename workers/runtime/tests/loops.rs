@@ -9,8 +9,8 @@ use std::time::Duration;
 use messages::{Cause, CauseClass, Family, Lane, Queue};
 use runtime::broker::{Subscription, local};
 use runtime::{
-    Attempt, BatchWorker, Broker, Failure, Ladder, Limits, Message, Outbox, Policy, Role, RunError, Status,
-    Worker, clock, run, run_batches,
+    Attempt, BatchLimits, BatchWorker, Broker, Failure, Ladder, Message, Outbox, Policy, Role, RunError,
+    Status, Worker, clock, run, run_batches,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -94,7 +94,7 @@ fn queue() -> Queue {
 impl Stage {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let settings = local::Settings {
+        let settings = local::LocalBrokerSettings {
             folder: folder.path().to_owned(),
             ladder: Ladder { rungs: vec![Duration::from_millis(100)], attempts: 3 },
             documents_limit: 100,
@@ -328,7 +328,7 @@ impl BatchWorker for Judge {
     }
 }
 
-async fn judged(judge: Judge, bodies: &[&'static [u8]], limits: Limits) -> (runtime::Snapshot, u32) {
+async fn judged(judge: Judge, bodies: &[&'static [u8]], limits: BatchLimits) -> (runtime::Snapshot, u32) {
     let stage = Stage::new();
     let message = |body: &&'static [u8]| Message::new(Queue::documents(), "m", *body, clock::now());
     stage.broker.publish(bodies.iter().map(message).collect()).await.unwrap();
@@ -345,7 +345,7 @@ async fn judged(judge: Judge, bodies: &[&'static [u8]], limits: Limits) -> (runt
 
 #[tokio::test]
 async fn each_message_of_a_batch_is_settled_by_its_own_verdict() {
-    let limits = Limits { linger: Duration::from_millis(50), ..Limits::default() };
+    let limits = BatchLimits { linger: Duration::from_millis(50), ..BatchLimits::default() };
     let (counts, batches) = judged(Judge::default(), &[b"ok", b"reject", b"retry", b"ok"], limits).await;
     assert_eq!((counts.done, counts.rejected, counts.retried), (3, 1, 1));
     assert_eq!(batches, 2, "one batch, and one for the retry");
@@ -354,7 +354,7 @@ async fn each_message_of_a_batch_is_settled_by_its_own_verdict() {
 #[tokio::test]
 async fn a_wrong_number_of_verdicts_settles_nothing_as_done() {
     let judge = Judge { verdicts_short: AtomicU32::new(1), ..Judge::default() };
-    let limits = Limits { linger: Duration::from_millis(50), ..Limits::default() };
+    let limits = BatchLimits { linger: Duration::from_millis(50), ..BatchLimits::default() };
     let (counts, _) = judged(judge, &[b"ok", b"ok", b"ok"], limits).await;
     assert_eq!((counts.done, counts.retried), (3, 3));
 }
@@ -364,21 +364,21 @@ const LONG: Duration = Duration::from_secs(600);
 
 #[tokio::test]
 async fn a_batch_is_closed_by_a_lull() {
-    let limits = Limits { linger: LONG, lull: Duration::from_millis(50), ..Limits::default() };
+    let limits = BatchLimits { linger: LONG, lull: Duration::from_millis(50), ..BatchLimits::default() };
     let (counts, _) = judged(Judge::default(), &[b"ok", b"ok", b"ok"], limits).await;
     assert_eq!(counts.done, 3);
 }
 
 #[tokio::test]
 async fn a_batch_is_closed_by_its_linger() {
-    let limits = Limits { linger: Duration::from_millis(50), lull: LONG, ..Limits::default() };
+    let limits = BatchLimits { linger: Duration::from_millis(50), lull: LONG, ..BatchLimits::default() };
     let (counts, _) = judged(Judge::default(), &[b"ok", b"ok", b"ok"], limits).await;
     assert_eq!(counts.done, 3);
 }
 
 #[tokio::test]
 async fn a_batch_is_closed_by_count() {
-    let limits = Limits { messages: 2, linger: LONG, lull: LONG, ..Limits::default() };
+    let limits = BatchLimits { messages: 2, linger: LONG, lull: LONG, ..BatchLimits::default() };
     let (_, batches) = judged(Judge::default(), &[&b"ok"[..]; 6], limits).await;
     assert_eq!(batches, 3);
 }
@@ -386,7 +386,7 @@ async fn a_batch_is_closed_by_count() {
 #[tokio::test]
 async fn a_batch_is_closed_by_bytes() {
     const BODY: &[u8] = &[b'x'; 4_096];
-    let limits = Limits { bytes: 3 * 4_096, linger: LONG, lull: LONG, ..Limits::default() };
+    let limits = BatchLimits { bytes: 3 * 4_096, linger: LONG, lull: LONG, ..BatchLimits::default() };
     let (counts, batches) = judged(Judge::default(), &[BODY; 16], limits).await;
     assert_eq!(counts.done, 16);
     assert!(batches >= 2, "{batches} batches");

@@ -5,7 +5,7 @@ use std::error::Error;
 use std::time::Instant;
 
 use jiff::civil::{Date, date};
-use simulator::opencast::{Disorder, Opencast, Settings};
+use simulator::opencast::{Disorder, Opencast, OpencastSettings};
 
 const DAY: Date = date(2026, 1, 14);
 const WANTED: u32 = 1_000_000;
@@ -18,13 +18,13 @@ async fn main() -> Result<(), Box<dyn Error>> {
         println!("not measured: use cargo bench");
         return Ok(());
     }
-    let settings = Settings {
+    let settings = OpencastSettings {
         actions_per_day: WANTED,
         episodes: 500,
         students: 2_000,
         disorder: Disorder::Stable,
         now: Some("2026-01-28T12:00:00Z".parse()?),
-        ..Settings::default()
+        ..OpencastSettings::default()
     };
     let opencast = Opencast::start(settings).await?;
     let client = reqwest::Client::builder().no_proxy().build()?;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use jiff::ToSpan;
 use jiff::civil::{Date, date};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use simulator::{Settings, Simulator, Source};
+use simulator::{Simulator, Source, ZoomSettings};
 use tokio_util::sync::CancellationToken;
 
 const FIRST: Date = date(2026, 1, 1);
@@ -62,13 +62,13 @@ type World = (String, String, Vec<String>, Duration);
 fn serve(tell: &std::sync::mpsc::Sender<World>, stop: CancellationToken) -> Result<Duration, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let settings = Settings {
+        let settings = ZoomSettings {
             hosts: 500,
             meetings_per_day: 5_000,
             participants: 18.0,
             speed: 0.0,
             now: Some("2026-01-28T12:00:00Z".parse()?),
-            ..Settings::default()
+            ..ZoomSettings::default()
         };
         let simulator = Simulator::start(settings).await?;
         let (meetings, generated) = meetings(&simulator)?;

@@ -18,7 +18,7 @@ const MOST_NAMED: usize = 20;
 
 /// A stored call.
 #[derive(Debug, Clone, Copy)]
-struct Row {
+struct StoredCall {
     at_us: u64,
     endpoint: Endpoint,
     fault: Option<Fault>,
@@ -28,7 +28,7 @@ struct Row {
     token: u32,
 }
 
-const _: () = assert!(size_of::<Row>() <= 24, "a ledger row must stay small");
+const _: () = assert!(size_of::<StoredCall>() <= 24, "a ledger row must stay small");
 
 /// A call in the JSON output.
 #[derive(Debug, Serialize)]
@@ -42,12 +42,12 @@ pub(crate) struct Entry {
 }
 
 /// Index of a call in the ledger; `None` when the ledger was full.
-pub(crate) type Place = Option<usize>;
+pub(crate) type LedgerIndex = Option<usize>;
 
 /// All calls so far.
 #[derive(Debug)]
 pub(crate) struct Ledger {
-    blocks: Vec<Vec<Row>>,
+    blocks: Vec<Vec<StoredCall>>,
     most: usize,
     dropped: u64,
 }
@@ -60,13 +60,14 @@ impl Default for Ledger {
 
 impl Ledger {
     /// Records a call on arrival; [`Ledger::settle`] sets its status.
-    pub(crate) fn enter(&mut self, at_us: u64, endpoint: Endpoint, token: u32, over: bool) -> Place {
+    pub(crate) fn enter(&mut self, at_us: u64, endpoint: Endpoint, token: u32, over: bool) -> LedgerIndex {
         let place = self.len();
         if place >= self.most {
             self.dropped += 1;
             return None;
         }
-        let row = Row { at_us, endpoint, fault: None, status: 0, flags: if over { OVER } else { 0 }, token };
+        let row =
+            StoredCall { at_us, endpoint, fault: None, status: 0, flags: if over { OVER } else { 0 }, token };
         match self.blocks.last_mut() {
             Some(block) if block.len() < BLOCK => block.push(row),
             _ => {
@@ -78,7 +79,7 @@ impl Ledger {
         Some(place)
     }
 
-    pub(crate) fn settle(&mut self, place: Place, status: u16, fault: Option<Fault>) {
+    pub(crate) fn settle(&mut self, place: LedgerIndex, status: u16, fault: Option<Fault>) {
         let Some(place) = place else { return };
         let row = self.blocks.get_mut(place / BLOCK).and_then(|block| block.get_mut(place % BLOCK));
         if let Some(row) = row {
@@ -183,7 +184,7 @@ pub struct Peaks {
 }
 
 impl LedgerSummary {
-    fn count(&mut self, row: &Row) {
+    fn count(&mut self, row: &StoredCall) {
         match row.endpoint.class() {
             Some(RateClass::Light) => self.calls.light += 1,
             Some(RateClass::Medium) => self.calls.medium += 1,
@@ -206,7 +207,7 @@ impl LedgerSummary {
     }
 }
 
-fn entry(row: &Row) -> Entry {
+fn entry(row: &StoredCall) -> Entry {
     Entry {
         at_us: row.at_us,
         class: row.endpoint.class().map(RateClass::name),

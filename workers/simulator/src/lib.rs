@@ -15,6 +15,6 @@ mod world;
 
 pub use faults::{Fault, FaultRate, ParseFaultError};
 pub use ledger::{Calls, LedgerSummary, OverCall, Peaks};
-pub use settings::{Credentials, Plan, Settings, SettingsError, Source};
+pub use settings::{AccountPlan, Credentials, SettingsError, Source, ZoomSettings};
 pub use simulator::{Simulator, StartError};
 pub use truth::{Truth, TruthIds};

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use jiff::civil::Date;
 
-use crate::settings::Plan;
+use crate::settings::AccountPlan;
 
 const SECOND_US: u64 = 1_000_000;
 const MINUTE_US: u64 = 60 * SECOND_US;
@@ -86,7 +86,7 @@ impl Quota {
     pub(crate) fn admit(
         &mut self,
         class: RateClass,
-        plan: Plan,
+        plan: AccountPlan,
         speed: f64,
         at_us: u64,
         today: Date,
@@ -132,27 +132,27 @@ impl Quota {
 }
 
 /// Maximum number of calls per window.
-pub(crate) fn window_limit(plan: Plan, class: RateClass, speed: f64) -> u64 {
+pub(crate) fn window_limit(plan: AccountPlan, class: RateClass, speed: f64) -> u64 {
     scale(per_window(plan, class), speed)
 }
 
 /// Calls per second; for Resource-intensive, per minute.
-fn per_window(plan: Plan, class: RateClass) -> u64 {
+fn per_window(plan: AccountPlan, class: RateClass) -> u64 {
     match (plan, class) {
-        (Plan::Pro, RateClass::Light) => 30,
-        (Plan::Pro, RateClass::Medium) => 20,
-        (Plan::Pro, RateClass::Heavy | RateClass::ResourceIntensive) => 10,
-        (Plan::Business, RateClass::Light) => 80,
-        (Plan::Business, RateClass::Medium) => 60,
-        (Plan::Business, RateClass::Heavy) => 40,
-        (Plan::Business, RateClass::ResourceIntensive) => 20,
+        (AccountPlan::Pro, RateClass::Light) => 30,
+        (AccountPlan::Pro, RateClass::Medium) => 20,
+        (AccountPlan::Pro, RateClass::Heavy | RateClass::ResourceIntensive) => 10,
+        (AccountPlan::Business, RateClass::Light) => 80,
+        (AccountPlan::Business, RateClass::Medium) => 60,
+        (AccountPlan::Business, RateClass::Heavy) => 40,
+        (AccountPlan::Business, RateClass::ResourceIntensive) => 20,
     }
 }
 
-fn per_day(plan: Plan) -> u64 {
+fn per_day(plan: AccountPlan) -> u64 {
     match plan {
-        Plan::Pro => 30_000,
-        Plan::Business => 60_000,
+        AccountPlan::Pro => 30_000,
+        AccountPlan::Business => 60_000,
     }
 }
 

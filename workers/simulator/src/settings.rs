@@ -9,7 +9,7 @@ use crate::faults::FaultRate;
 
 /// Settings of a simulator.
 #[derive(Debug, Clone)]
-pub struct Settings {
+pub struct ZoomSettings {
     /// Address to listen on. The default is 127.0.0.1; other addresses are for a container of its own.
     pub address: Ipv4Addr,
     /// Port to listen on; 0 picks a free one.
@@ -29,7 +29,7 @@ pub struct Settings {
     /// The account has the Dashboard. Without it, every `/metrics` call answers 400 with code 200.
     pub dashboard: bool,
     /// The plan, which determines the quotas.
-    pub plan: Plan,
+    pub plan: AccountPlan,
     /// Multiplier of every quota; 0 disables them.
     pub speed: f64,
     /// Faults to inject into `/v2` calls.
@@ -52,7 +52,7 @@ pub struct Settings {
     pub page_token_lifetime: Duration,
 }
 
-impl Default for Settings {
+impl Default for ZoomSettings {
     fn default() -> Self {
         Self {
             address: Ipv4Addr::LOCALHOST,
@@ -64,7 +64,7 @@ impl Default for Settings {
             webinars: false,
             webinar_addon: true,
             dashboard: true,
-            plan: Plan::Business,
+            plan: AccountPlan::Business,
             speed: 1.0,
             faults: Vec::new(),
             faults_in_a_row: None,
@@ -79,7 +79,7 @@ impl Default for Settings {
     }
 }
 
-impl Settings {
+impl ZoomSettings {
     pub(crate) fn check(&self) -> Result<(), SettingsError> {
         if self.hosts == 0 || self.hosts > 1_000_000 {
             return Err(SettingsError("hosts must be between 1 and 1000000"));
@@ -105,7 +105,7 @@ pub struct SettingsError(pub(crate) &'static str);
 /// The plan of the account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Plan {
+pub enum AccountPlan {
     /// 30 Light, 20 Medium and 10 Heavy calls per second, 10 Resource-intensive per minute, 30,000 Heavy and
     /// Resource-intensive per day.
     Pro,
@@ -113,7 +113,7 @@ pub enum Plan {
     Business,
 }
 
-impl std::str::FromStr for Plan {
+impl std::str::FromStr for AccountPlan {
     type Err = SettingsError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {

@@ -9,11 +9,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::ledger::LedgerSummary;
 use crate::server::{Shared, router};
-use crate::settings::{Credentials, Settings, SettingsError, Source};
+use crate::settings::{Credentials, SettingsError, Source, ZoomSettings};
 use crate::transport::Listening;
 use crate::truth::Truth;
 
-/// A fake Zoom on 127.0.0.1, or on [`Settings::address`]. Dropping it stops it without waiting.
+/// A fake Zoom on 127.0.0.1, or on [`ZoomSettings::address`]. Dropping it stops it without waiting.
 #[derive(Debug)]
 pub struct Simulator {
     shared: Arc<Shared>,
@@ -43,7 +43,7 @@ impl Simulator {
     ///
     /// # Errors
     /// When the settings are invalid or the port is taken.
-    pub async fn start(settings: Settings) -> Result<Self, StartError> {
+    pub async fn start(settings: ZoomSettings) -> Result<Self, StartError> {
         settings.check()?;
         let (place, stop) = ((settings.address, settings.port), CancellationToken::new());
         let shared = Arc::new(Shared::new(settings, stop.clone()));

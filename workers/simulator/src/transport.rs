@@ -11,7 +11,7 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
 use bytes::Bytes;
 use futures_util::stream::{self, StreamExt as _};
-use listener::Limits;
+use listener::ListenerLimits;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -40,7 +40,8 @@ impl Listening {
         let listen = |source| StartError::Listen { address, port, source };
         let listener = TcpListener::bind((address, port)).await.map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
-        let server = tokio::spawn(listener::serve(listener, service, Limits::programs(), stop.clone()));
+        let server =
+            tokio::spawn(listener::serve(listener, service, ListenerLimits::programs(), stop.clone()));
         tracing::info!(%address, "simulator listens on {address}");
         Ok(Self { address, server, _guard: stop.clone().drop_guard(), stop })
     }

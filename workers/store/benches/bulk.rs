@@ -8,8 +8,8 @@
 
 use std::time::Instant;
 
-use store::elasticsearch::Settings;
-use store::{Batch, Elasticsearch, Kind, Local, Store, Verdict};
+use store::elasticsearch::ElasticsearchSettings;
+use store::{Batch, DocumentKind, Elasticsearch, Local, Store, Verdict};
 
 const BATCH: usize = 1_000;
 
@@ -37,7 +37,7 @@ fn url(variable: &str) -> Option<String> {
 /// Two concurrent senders with prebuilt batches.
 async fn search_engine(name: &str, url: &str) {
     let prefix = format!("bench{}-", std::process::id());
-    let settings = Settings { prefix: prefix.clone(), ..Settings::new(url) };
+    let settings = ElasticsearchSettings { prefix: prefix.clone(), ..ElasticsearchSettings::new(url) };
     let store = Store::Elasticsearch(Elasticsearch::new(settings).unwrap());
     store.setup().await.unwrap();
     for (what, version, count) in
@@ -77,7 +77,7 @@ fn batches(prefix: &str, numbers: std::ops::Range<usize>, version: i64) -> Vec<B
                 let id = format!("{uuid}/{}", 16_000_000 + position % 12 * 1024);
                 let document = session(&uuid, position);
                 batch
-                    .push(prefix, Kind::Sessions, "sessions-2026.01".into(), id, version, &document)
+                    .push(prefix, DocumentKind::Sessions, "sessions-2026.01".into(), id, version, &document)
                     .unwrap();
             }
             batch
@@ -96,7 +96,8 @@ fn session(uuid: &str, position: usize) -> Box<serde_json::value::RawValue> {
 
 async fn local() {
     let folder = tempfile::tempdir().unwrap();
-    let settings = store::local::Settings { folder: folder.path().to_owned(), prefix: String::new() };
+    let settings =
+        store::local::LocalStoreSettings { folder: folder.path().to_owned(), prefix: String::new() };
     let store = Store::Local(Local::open(settings).unwrap());
     let fresh = batches("", 0..200, 1);
     let bytes: usize = fresh.iter().map(Batch::bytes).sum();
@@ -110,8 +111,10 @@ async fn local() {
     }
     println!("check against the template: {:.2} µs cpu each", (cpu_seconds() - begun) / documents * 1e6);
     let begun = Instant::now();
-    let counted =
-        store.count(&store::Query::all(Kind::Sessions).with("data_center", "Frankfurt")).await.unwrap();
+    let counted = store
+        .count(&store::Query::all(DocumentKind::Sessions).with("data_center", "Frankfurt"))
+        .await
+        .unwrap();
     println!("local, count by a field: {counted} looked at in {:.2} s", begun.elapsed().as_secs_f64());
 }
 

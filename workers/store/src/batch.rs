@@ -9,7 +9,7 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde::ser::Error as _;
 
-use crate::{Kind, id};
+use crate::{DocumentKind, id};
 
 /// What became of one item of a batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,7 +62,7 @@ struct Contents {
 /// Where an item lies in the buffer.
 #[derive(Debug, Clone)]
 struct Entry {
-    kind: Kind,
+    kind: DocumentKind,
     index: String,
     id: String,
     version: i64,
@@ -78,7 +78,7 @@ struct Entry {
 #[derive(Debug, Clone, Copy)]
 pub struct Item<'a> {
     /// What kind of document it is.
-    pub kind: Kind,
+    pub kind: DocumentKind,
     /// The index it belongs into, without any prefix.
     pub index: &'a str,
     /// Its deterministic id.
@@ -148,7 +148,7 @@ impl Batch {
     pub fn push<T: Serialize + ?Sized>(
         &mut self,
         prefix: &str,
-        kind: Kind,
+        kind: DocumentKind,
         index: String,
         id: String,
         version: i64,
@@ -197,7 +197,7 @@ impl Batch {
     pub fn push_with_answer<T: Serialize + ?Sized>(
         &mut self,
         prefix: &str,
-        kind: Kind,
+        kind: DocumentKind,
         index: String,
         id: String,
         version: i64,
@@ -233,7 +233,7 @@ impl Batch {
     pub fn push_deletion(
         &mut self,
         prefix: &str,
-        kind: Kind,
+        kind: DocumentKind,
         index: String,
         id: String,
         version: i64,
@@ -365,7 +365,9 @@ mod tests {
         let mut batch = Batch::new();
         for id in ["a", "b/\"1\""] {
             let document = serde_json::json!({"n": id});
-            batch.push("t-", Kind::Meetings, "meetings-2026.01".into(), id.into(), 7, &document).unwrap();
+            batch
+                .push("t-", DocumentKind::Meetings, "meetings-2026.01".into(), id.into(), 7, &document)
+                .unwrap();
         }
         let lines: Vec<&str> = std::str::from_utf8(batch.ndjson(0..2)).unwrap().lines().collect();
         assert_eq!(
@@ -388,7 +390,15 @@ mod tests {
     fn an_answer_is_the_last_field_of_its_document() {
         let mut batch = Batch::new();
         let push = |batch: &mut Batch, document: &serde_json::Value, answer: &[u8]| {
-            batch.push_with_answer("", Kind::Raw, "raw-2026.01".into(), "a".into(), 1, document, answer)
+            batch.push_with_answer(
+                "",
+                DocumentKind::Raw,
+                "raw-2026.01".into(),
+                "a".into(),
+                1,
+                document,
+                answer,
+            )
         };
         push(&mut batch, &serde_json::json!({"id": "a"}), b"\xff\x00{").unwrap();
         push(&mut batch, &serde_json::json!({"id": "b"}), b"").unwrap();
@@ -411,7 +421,9 @@ mod tests {
     fn a_shared_batch_is_not_changed_by_later_pushes() {
         let mut batch = Batch::new();
         let push = |batch: &mut Batch, id: &str| {
-            batch.push("", Kind::Harvests, "harvests".into(), id.into(), 1, &serde_json::json!({})).unwrap();
+            batch
+                .push("", DocumentKind::Harvests, "harvests".into(), id.into(), 1, &serde_json::json!({}))
+                .unwrap();
         };
         push(&mut batch, "a");
         let (shared, lines) = (batch.share(), batch.shared_ndjson(0..1));

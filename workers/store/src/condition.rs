@@ -2,7 +2,7 @@
 //! alike.
 
 use crate::template::{self, Edge, Field};
-use crate::{Kind, Query, StoreError};
+use crate::{DocumentKind, Query, StoreError};
 
 /// A field and its tests, of which at least one must hold.
 #[derive(Debug)]
@@ -54,7 +54,7 @@ pub(crate) fn conditions(query: &Query) -> Result<Vec<Condition>, StoreError> {
     Ok(all)
 }
 
-fn is(kind: Kind, field: &str, value: &str) -> Result<Test, StoreError> {
+fn is(kind: DocumentKind, field: &str, value: &str) -> Result<Test, StoreError> {
     match template::of(kind).fields.find(field) {
         Some(Field::Date | Field::Day | Field::Long | Field::Integer) => {
             range(kind, field, Some(value), Some(value))
@@ -68,7 +68,7 @@ fn is(kind: Kind, field: &str, value: &str) -> Result<Test, StoreError> {
     }
 }
 
-fn range(kind: Kind, field: &str, from: Option<&str>, to: Option<&str>) -> Result<Test, StoreError> {
+fn range(kind: DocumentKind, field: &str, from: Option<&str>, to: Option<&str>) -> Result<Test, StoreError> {
     let time = |value: &str, edge: Edge| {
         edge.millisecond(value).ok_or_else(|| unfit(kind, field, "a date or time, like 2026-01-31"))
     };
@@ -85,7 +85,7 @@ fn range(kind: Kind, field: &str, from: Option<&str>, to: Option<&str>) -> Resul
     })
 }
 
-fn unfit(kind: Kind, field: &str, wanted: &str) -> StoreError {
+fn unfit(kind: DocumentKind, field: &str, wanted: &str) -> StoreError {
     StoreError::Refused(format!("field {field} of {} must be compared with {wanted}", kind.name()))
 }
 
@@ -99,7 +99,7 @@ mod tests {
 
     #[test]
     fn values_are_read_by_the_type_of_their_field() {
-        let query = Query::all(Kind::Meetings)
+        let query = Query::all(DocumentKind::Meetings)
             .with("topic", "7")
             .with("type", 7)
             .with("has_video", true)
@@ -111,18 +111,18 @@ mod tests {
             vec![Test::Times(Some(0), Some(86_399_999))],
         ];
         assert_eq!(tests(&query), wanted);
-        let query = Query::all(Kind::Harvests).between("date", "1970-01-01", "1970-01-02");
+        let query = Query::all(DocumentKind::Harvests).between("date", "1970-01-01", "1970-01-02");
         assert_eq!(tests(&query), [vec![Test::Times(Some(0), Some(2 * 86_400_000 - 1))]]);
-        let query = Query::all(Kind::Harvests).with_any("state", Vec::new());
+        let query = Query::all(DocumentKind::Harvests).with_any("state", Vec::new());
         assert_eq!(tests(&query), [Vec::<Test>::new()]);
     }
 
     #[test]
     fn a_value_that_cannot_be_is_refused_and_not_shown() {
         for query in [
-            Query::all(Kind::Meetings).with("type", "secret"),
-            Query::all(Kind::Meetings).with("has_video", "secret"),
-            Query::all(Kind::Meetings).between("start_time", "secret", "2026-01-01"),
+            Query::all(DocumentKind::Meetings).with("type", "secret"),
+            Query::all(DocumentKind::Meetings).with("has_video", "secret"),
+            Query::all(DocumentKind::Meetings).between("start_time", "secret", "2026-01-01"),
         ] {
             let error = conditions(&query).unwrap_err().to_string();
             assert!(error.contains("must be compared with") && !error.contains("secret"), "{error}");

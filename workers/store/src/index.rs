@@ -6,7 +6,7 @@ use jiff::{Timestamp, ToSpan};
 
 /// A kind of document. Each has an index template, and a view in the local file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Kind {
+pub enum DocumentKind {
     /// Meeting instances.
     Meetings,
     /// Participant sessions.
@@ -25,7 +25,7 @@ pub enum Kind {
     Runs,
 }
 
-impl Kind {
+impl DocumentKind {
     /// All kinds.
     pub const ALL: [Self; 8] = [
         Self::Meetings,
@@ -73,7 +73,7 @@ impl Kind {
         self.period(index).is_some_and(|(_, behind)| behind <= date)
     }
 
-    /// Returns true when `index` (without prefix) is a name that [`Kind::index`] makes.
+    /// Returns true when `index` (without prefix) is a name that [`DocumentKind::index`] makes.
     pub(crate) fn is_name(self, index: &str) -> bool {
         if self.is_split() { self.period(index).is_some() } else { index == self.name() }
     }
@@ -89,7 +89,7 @@ impl Kind {
         }
     }
 
-    /// First date of an index's period and the first date after it. `None` for a name that [`Kind::index`] does not
+    /// First date of an index's period and the first date after it. `None` for a name that [`DocumentKind::index`] does not
     /// make.
     pub(crate) fn period(self, index: &str) -> Option<(Date, Date)> {
         let period = index.strip_prefix(self.name())?.strip_prefix('-')?;
@@ -111,7 +111,7 @@ impl Kind {
         }
     }
 
-    /// Like [`Kind::index`], for a point in time. Periods are in UTC.
+    /// Like [`DocumentKind::index`], for a point in time. Periods are in UTC.
     pub fn index_at(self, split: Split, time: Timestamp) -> String {
         self.index(split, TimeZone::UTC.to_datetime(time).date())
     }
@@ -149,18 +149,18 @@ mod tests {
     #[test]
     fn a_document_lands_in_the_index_of_its_own_date() {
         let date: Date = "2026-01-02".parse().unwrap();
-        assert_eq!(Kind::Meetings.index(Split::Day, date), "meetings-2026.01.02");
-        assert_eq!(Kind::Sessions.index(Split::Month, date), "sessions-2026.01");
-        assert_eq!(Kind::Raw.index(Split::Year, date), "raw-2026");
-        assert_eq!(Kind::Harvests.index(Split::Day, date), "harvests");
+        assert_eq!(DocumentKind::Meetings.index(Split::Day, date), "meetings-2026.01.02");
+        assert_eq!(DocumentKind::Sessions.index(Split::Month, date), "sessions-2026.01");
+        assert_eq!(DocumentKind::Raw.index(Split::Year, date), "raw-2026");
+        assert_eq!(DocumentKind::Harvests.index(Split::Day, date), "harvests");
         for (index, last, next) in [
             ("raw-2026", "2026-12-31", "2027-01-01"),
             ("raw-2026.02", "2026-02-28", "2026-03-01"),
             ("raw-2026.12", "2026-12-31", "2027-01-01"),
             ("raw-2026.01.31", "2026-01-31", "2026-02-01"),
         ] {
-            assert!(!Kind::Raw.is_before(index, last.parse().unwrap()), "{index}");
-            assert!(Kind::Raw.is_before(index, next.parse().unwrap()), "{index}");
+            assert!(!DocumentKind::Raw.is_before(index, last.parse().unwrap()), "{index}");
+            assert!(DocumentKind::Raw.is_before(index, next.parse().unwrap()), "{index}");
         }
         for strange in [
             "raw-",
@@ -176,10 +176,10 @@ mod tests {
             "t-raw-2020.01",
             "harvests-2020",
         ] {
-            assert!(!Kind::Raw.is_before(strange, Date::MAX), "{strange}");
-            assert!(!Kind::Harvests.is_before(strange, Date::MAX), "{strange}");
+            assert!(!DocumentKind::Raw.is_before(strange, Date::MAX), "{strange}");
+            assert!(!DocumentKind::Harvests.is_before(strange, Date::MAX), "{strange}");
         }
         let late: Timestamp = "2026-01-31T23:59:59.999Z".parse().unwrap();
-        assert_eq!(Kind::Sessions.index_at(Split::Month, late), "sessions-2026.01");
+        assert_eq!(DocumentKind::Sessions.index_at(Split::Month, late), "sessions-2026.01");
     }
 }

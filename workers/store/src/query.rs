@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde_json::value::RawValue;
 
-use crate::Kind;
+use crate::DocumentKind;
 
 /// Selects the documents of one kind that fulfil all conditions.
 ///
@@ -12,7 +12,7 @@ use crate::Kind;
 #[derive(Debug, Clone)]
 pub struct Query {
     /// The kind of documents.
-    pub kind: Kind,
+    pub kind: DocumentKind,
     /// Fields that must equal a value; dots for nested fields (`cause.class`).
     pub terms: Vec<(&'static str, String)>,
     /// Fields that must equal one of these values.
@@ -25,7 +25,7 @@ pub struct Query {
     /// Fields that must have no value.
     pub missing: Vec<&'static str>,
     /// Order of the hits, documents without the field last. `None`: by id, if the limit leaves out no hit.
-    pub order: Option<(&'static str, Order)>,
+    pub order: Option<(&'static str, SortOrder)>,
     /// Maximum number of hits, up to 10,000.
     pub limit: usize,
     /// Fields to leave out of the hits, for example large ones that the caller ignores.
@@ -34,7 +34,7 @@ pub struct Query {
 
 /// Sort order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Order {
+pub enum SortOrder {
     /// Smallest first.
     Ascending,
     /// Largest first.
@@ -43,7 +43,7 @@ pub enum Order {
 
 impl Query {
     /// Selects every document of `kind`, at most 10,000.
-    pub fn all(kind: Kind) -> Self {
+    pub fn all(kind: DocumentKind) -> Self {
         Self {
             kind,
             terms: Vec::new(),
@@ -94,7 +94,7 @@ impl Query {
 
     /// Sorts the hits by `field`.
     #[must_use]
-    pub fn sorted(mut self, field: &'static str, order: Order) -> Self {
+    pub fn sorted(mut self, field: &'static str, order: SortOrder) -> Self {
         self.order = Some((field, order));
         self
     }

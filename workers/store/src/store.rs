@@ -7,8 +7,8 @@ use jiff::civil::Date;
 
 use crate::query::Position;
 use crate::{
-    Batch, Cursor, Elasticsearch, Findings, Group, Grouping, Health, Hit, Kind, Local, Place, Query,
-    SetupReport, Span, StoreError, Verdict, id,
+    Batch, Cursor, DocumentKind, Elasticsearch, Findings, Group, Grouping, Health, Hit, Local, Query,
+    SetupReport, Span, StoreError, TallyCursor, Verdict, id,
 };
 
 /// A document store. Clones share connections.
@@ -48,7 +48,7 @@ impl Store {
     ///
     /// # Errors
     /// When the store is unreachable.
-    pub async fn get(&self, kind: Kind, id: &str) -> Result<Option<Hit>, StoreError> {
+    pub async fn get(&self, kind: DocumentKind, id: &str) -> Result<Option<Hit>, StoreError> {
         let short = id::shortened(id);
         let id = short.as_deref().unwrap_or(id);
         each!(self, store => store.get(kind, id).await)
@@ -59,7 +59,7 @@ impl Store {
     ///
     /// # Errors
     /// When the store is unreachable.
-    pub async fn get_many(&self, kind: Kind, ids: &[&str]) -> Result<Vec<Hit>, StoreError> {
+    pub async fn get_many(&self, kind: DocumentKind, ids: &[&str]) -> Result<Vec<Hit>, StoreError> {
         let ids: Vec<String> =
             ids.iter().map(|id| id::shortened(id).unwrap_or_else(|| (*id).to_owned())).collect();
         each!(self, store => store.get_many(kind, ids).await)
@@ -165,8 +165,8 @@ impl Store {
         query: &Query,
         grouping: &Grouping,
         page: usize,
-        after: Option<Place>,
-    ) -> Result<(Vec<Group>, Option<Place>), StoreError> {
+        after: Option<TallyCursor>,
+    ) -> Result<(Vec<Group>, Option<TallyCursor>), StoreError> {
         each!(self, store => store.tally(query, grouping, page, after).await)
     }
 
@@ -178,7 +178,7 @@ impl Store {
     ///
     /// # Errors
     /// When the store is unreachable or refuses. Earlier deletions of this call stay.
-    pub async fn expire(&self, kind: Kind, before: Date) -> Result<u64, StoreError> {
+    pub async fn expire(&self, kind: DocumentKind, before: Date) -> Result<u64, StoreError> {
         each!(self, store => store.expire(kind, before).await)
     }
 

@@ -40,7 +40,7 @@ pub struct Group {
 
 /// Continuation point of a [`crate::Store::tally`].
 #[derive(Debug, Clone)]
-pub struct Place(pub(crate) Spot);
+pub struct TallyCursor(pub(crate) Spot);
 
 #[derive(Debug, Clone)]
 pub(crate) enum Spot {

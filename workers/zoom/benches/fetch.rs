@@ -15,9 +15,9 @@ use messages::{Family, Lane, Queue, RunId, encode};
 use runtime::broker::local;
 use runtime::{Broker, Ladder, Message, Role, Status, clock};
 use secrecy::SecretString;
-use simulator::{Settings, Simulator};
+use simulator::{Simulator, ZoomSettings};
 use tokio_util::sync::CancellationToken;
-use zoom::{Config, DetailWorker, ListWorker, Plan, Zoom};
+use zoom::{Config, DetailWorker, ListWorker, Zoom, ZoomPlan};
 
 /// Parameters of one measurement.
 struct Course {
@@ -44,13 +44,13 @@ fn main() {
         Course { speed: 100.0, meetings: 30_000, permits: 256, before: 3_000, counted: 24_000 },
         Course { speed: 1.0, meetings: 2_100, permits: 16, before: 100, counted: 60 * 32 },
     ] {
-        let settings = Settings {
+        let settings = ZoomSettings {
             hosts: 500,
             meetings_per_day: course.meetings,
             participants: 3.0,
-            plan: simulator::Plan::Business,
+            plan: simulator::AccountPlan::Business,
             speed: course.speed,
-            ..Settings::default()
+            ..ZoomSettings::default()
         };
         let simulator = apart.block_on(Simulator::start(settings)).unwrap();
         let (rate, seconds) = here.block_on(harvest(&simulator, &course));
@@ -71,7 +71,8 @@ fn main() {
 async fn harvest(simulator: &Simulator, course: &Course) -> (f64, f64) {
     let folder = tempfile::tempdir().unwrap();
     let ladder = Ladder::default();
-    let settings = local::Settings { folder: folder.path().to_owned(), ladder, documents_limit: 20_000 };
+    let settings =
+        local::LocalBrokerSettings { folder: folder.path().to_owned(), ladder, documents_limit: 20_000 };
     let broker = Broker::Local(local::Local::open(settings).unwrap());
     let zoom = Arc::new(Zoom::new(config(simulator, course.speed)).unwrap());
     let stop = CancellationToken::new();
@@ -127,7 +128,7 @@ fn config(simulator: &Simulator, speed: f64) -> Config {
     Config {
         api_url: simulator.api_url(),
         oauth_url: simulator.oauth_url(),
-        plan: Plan::Business,
+        plan: ZoomPlan::Business,
         quota_speed: speed,
         ..Config::new(known.account_id, known.client_id, SecretString::from(known.client_secret))
     }

@@ -13,7 +13,7 @@ mod tests;
 use jiff::Timestamp;
 use reqwest::header::HeaderMap;
 
-pub(crate) use call_error::{CallError, Reason};
+pub(crate) use call_error::{Reason, ZoomError};
 
 use crate::endpoint::Endpoint;
 use crate::headers::{Limit, RateHeaders};
@@ -39,7 +39,7 @@ pub(crate) enum Verdict {
     /// Rate limit exceeded: wait, then retry.
     Slow(Pause),
     /// An error.
-    Refused(CallError),
+    Refused(ZoomError),
 }
 
 /// Wait after a 429.

@@ -13,7 +13,7 @@ use runtime::{Failure, clock};
 use serde_json::value::RawValue;
 use tracing::debug;
 
-use crate::atlas::{self, Call, CallError, Pause, Reason, Verdict};
+use crate::atlas::{self, Call, Pause, Reason, Verdict, ZoomError};
 use crate::auth::{Token, Tokens};
 use crate::headers::{self, RateHeaders};
 use crate::wire::Head;
@@ -45,7 +45,7 @@ pub(crate) struct Request {
 
 /// A successful answer.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct ZoomResponse {
     pub(crate) head: Head,
     /// The body as received, apart from repaired characters (see [`json`]).
     pub(crate) body: Box<RawValue>,
@@ -92,7 +92,7 @@ impl Client {
     }
 
     /// Calls until an answer or an error, or until the 429 budget is used up. Adds the calls made to `calls`.
-    pub(crate) async fn get(&self, request: &Request, calls: &mut Calls) -> Result<Answer, CallError> {
+    pub(crate) async fn get(&self, request: &Request, calls: &mut Calls) -> Result<ZoomResponse, ZoomError> {
         let class = request.call.endpoint.class();
         let mut patience = Patience::new(class, self.speed);
         let mut renewed = false;
@@ -102,7 +102,7 @@ impl Client {
             metrics::waiting(class, self.quota.acquire(class)).await?;
             *calls += class.one_call();
             let status =
-                |sent: &Result<Received, CallError>| sent.as_ref().ok().map(|received| received.status);
+                |sent: &Result<Received, ZoomError>| sent.as_ref().ok().map(|received| received.status);
             let sent = metrics::calling(request.call.endpoint, self.send(request, &token), status).await;
             let optional = request.call.endpoint.is_optional();
             let weigh = |error| if optional { error } else { self.weigh(admission, error) };
@@ -144,7 +144,7 @@ impl Client {
     }
 
     /// Returns the outcome of a failed call, given the calls before it.
-    fn weigh(&self, admission: Admission, error: CallError) -> CallError {
+    fn weigh(&self, admission: Admission, error: ZoomError) -> ZoomError {
         let is_trouble = error.reason == Reason::Trouble;
         self.breaker.record(admission, error, is_trouble, clock::now())
     }
@@ -166,7 +166,7 @@ impl Client {
         Ok(Sample::of(&received.headers, asked_at, clock::now()))
     }
 
-    async fn send(&self, request: &Request, token: &Token) -> Result<Received, CallError> {
+    async fn send(&self, request: &Request, token: &Token) -> Result<Received, ZoomError> {
         let endpoint = request.call.endpoint;
         let trouble = |error: reqwest::Error| unanswered(&error, endpoint.name());
         let url = format!("{}{}", self.api_url, endpoint.path(&request.segment));
@@ -240,11 +240,16 @@ struct Received {
     body: String,
 }
 
-fn answer(head: Head, body: String, request: &Request, received_at: Timestamp) -> Result<Answer, CallError> {
+fn answer(
+    head: Head,
+    body: String,
+    request: &Request,
+    received_at: Timestamp,
+) -> Result<ZoomResponse, ZoomError> {
     let name = request.call.endpoint.name();
     let broken =
-        || CallError::retry(Reason::Other, CauseClass::BadShape, format!("{name} answered with broken text"));
-    Ok(Answer { head, body: json(body).ok_or_else(broken)?, received_at })
+        || ZoomError::retry(Reason::Other, CauseClass::BadShape, format!("{name} answered with broken text"));
+    Ok(ZoomResponse { head, body: json(body).ok_or_else(broken)?, received_at })
 }
 
 /// Returns the body as JSON. Control characters in strings are replaced; everything else is unchanged.
@@ -254,28 +259,28 @@ pub(crate) fn json(body: String) -> Option<Box<RawValue>> {
     RawValue::from_string(text).ok()
 }
 
-fn too_large(name: &str) -> CallError {
+fn too_large(name: &str) -> ZoomError {
     let text = format!("{name} answered with more than {} MB", MAX_MESSAGE_BYTES >> 20);
-    CallError::reject(Reason::Other, CauseClass::TooLarge, text)
+    ZoomError::reject(Reason::Other, CauseClass::TooLarge, text)
 }
 
 /// Describes a redirect, which is not followed because it would send the token to another host.
-fn redirected(name: &str, response: &reqwest::Response) -> CallError {
+fn redirected(name: &str, response: &reqwest::Response) -> ZoomError {
     let status = response.status().as_u16();
     let target = body::redirected(response).unwrap_or_else(|| "another address of the same host".to_owned());
     let text = format!(
         "{name} answered {status}, a redirect to {target}: check ZOOM_API_URL, and the proxy between"
     );
-    CallError::retry(Reason::Trouble, CauseClass::HtmlBlocked, text)
+    ZoomError::retry(Reason::Trouble, CauseClass::HtmlBlocked, text)
 }
 
 /// Classifies a call without an answer: no connection means the API is down, later errors may be this call's own.
-fn unanswered(error: &reqwest::Error, name: &str) -> CallError {
+fn unanswered(error: &reqwest::Error, name: &str) -> ZoomError {
     if error.is_connect() {
         return Failure::hold(None, "zoom's api cannot be reached".to_owned()).into();
     }
     let what = if error.is_timeout() { "did not answer in time" } else { "broke off its answer" };
-    CallError::retry(Reason::Trouble, CauseClass::AttemptsSpent, format!("{name} {what}"))
+    ZoomError::retry(Reason::Trouble, CauseClass::AttemptsSpent, format!("{name} {what}"))
 }
 
 fn refused_again(now: Timestamp) -> Failure {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret as _, SecretString};
 
-use crate::Plan;
+use crate::ZoomPlan;
 
 /// Selects Zoom's Dashboard or Reports endpoints.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,7 +53,7 @@ pub struct Config {
     /// URL of the token endpoint.
     pub oauth_url: String,
     /// The account's plan, which defines the quota.
-    pub plan: Plan,
+    pub plan: ZoomPlan,
     /// Usable share of the account's quota, above 0 and at most 1.
     pub quota_share: f64,
     /// Calls per day reserved for other apps, independent of the share.
@@ -80,7 +80,7 @@ impl Config {
             client_secret,
             api_url: "https://api.zoom.us/v2".to_owned(),
             oauth_url: "https://zoom.us/oauth/token".to_owned(),
-            plan: Plan::Business,
+            plan: ZoomPlan::Business,
             quota_share: 0.8,
             daily_reserve: 0,
             quota_speed: 1.0,

@@ -9,8 +9,8 @@ use runtime::job_context;
 use runtime::{Attempt, Failure, Outbox, clock};
 
 use crate::Zoom;
-use crate::atlas::{CallError, Reason};
-use crate::client::{Answer, Request};
+use crate::atlas::{Reason, ZoomError};
+use crate::client::{Request, ZoomResponse};
 use crate::hosts::ByEmail;
 use crate::pages::{self, Room, Tally};
 
@@ -61,7 +61,7 @@ impl<'a> ZoomContext<'a> {
     }
 
     /// Makes one call.
-    pub(crate) async fn get(&mut self, request: &Request) -> Result<Answer, CallError> {
+    pub(crate) async fn get(&mut self, request: &Request) -> Result<ZoomResponse, ZoomError> {
         self.zoom.client.get(request, self.context.calls()).await
     }
 
@@ -76,7 +76,7 @@ impl<'a> ZoomContext<'a> {
     }
 
     /// Reads a list to its end, without `include_fields` if the API refuses them.
-    pub(crate) async fn read_all(&mut self, request: Request) -> Result<Vec<Answer>, CallError> {
+    pub(crate) async fn read_all(&mut self, request: Request) -> Result<Vec<ZoomResponse>, ZoomError> {
         let plain = request.plain();
         let read = pages::read_all(&self.zoom.client, request, &mut self.room, self.context.calls()).await;
         match (read, plain) {
@@ -96,7 +96,7 @@ impl<'a> ZoomContext<'a> {
     }
 
     /// Plans jobs in this job's lane and account.
-    pub(crate) async fn plan(&mut self, part: &str, tasks: Vec<Task>) -> Result<(), CallError> {
+    pub(crate) async fn plan(&mut self, part: &str, tasks: Vec<Task>) -> Result<(), ZoomError> {
         let now = clock::now();
         let job = |task: Task| {
             task.into_job(self.job.run.clone(), self.job.lane, now).of_account(self.job.id.account())
@@ -106,7 +106,7 @@ impl<'a> ZoomContext<'a> {
     }
 
     /// Sends this job's receipt, which is complete if all promised records arrived, then the planned jobs.
-    pub(crate) async fn finish(&mut self, tally: Tally, jobs: Option<u64>) -> Result<(), CallError> {
+    pub(crate) async fn finish(&mut self, tally: Tally, jobs: Option<u64>) -> Result<(), ZoomError> {
         Ok(self.context.finish(tally.promised, tally.got, jobs).await?)
     }
 }

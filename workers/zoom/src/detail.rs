@@ -5,7 +5,7 @@ use messages::zoom::{Api, Event, HostIds, Listing, MeetingContext};
 use runtime::Failure;
 use tracing::debug;
 
-use crate::atlas::{CallError, Reason};
+use crate::atlas::{Reason, ZoomError};
 use crate::context::{Raw, ZoomContext};
 use crate::endpoint::Endpoint;
 use crate::pages::{Pages, Step, Tally};
@@ -23,7 +23,7 @@ pub(crate) struct Detail {
 }
 
 /// Fetches the header if requested, then the participants.
-pub(crate) async fn fetch(ctx: &mut ZoomContext<'_>, mut detail: Detail) -> Result<(), CallError> {
+pub(crate) async fn fetch(ctx: &mut ZoomContext<'_>, mut detail: Detail) -> Result<(), ZoomError> {
     if detail.header && detail.event == Event::Meeting {
         match fetch_header(ctx, &mut detail).await {
             Err(error) if is_dispensable(&error, ctx) => {
@@ -52,7 +52,7 @@ pub(crate) async fn fetch(ctx: &mut ZoomContext<'_>, mut detail: Detail) -> Resu
 
 /// Returns whether to fetch participants without the header. False for a meeting that is unknown or not ready, a plan
 /// without the Dashboard, and errors that may pass.
-fn is_dispensable(error: &CallError, ctx: &ZoomContext<'_>) -> bool {
+fn is_dispensable(error: &ZoomError, ctx: &ZoomContext<'_>) -> bool {
     match (&error.failure, error.reason) {
         (_, Reason::Missing | Reason::Wall) | (Failure::Hold { .. } | Failure::Defer { .. }, _) => false,
         (Failure::Retry { .. }, _) => ctx.is_last(),
@@ -73,7 +73,7 @@ fn one_person_report(detail: &Detail) -> bool {
     detail.api == Api::Report && detail.listing == Some(Listing::PastOne)
 }
 
-async fn fetch_header(ctx: &mut ZoomContext<'_>, detail: &mut Detail) -> Result<(), CallError> {
+async fn fetch_header(ctx: &mut ZoomContext<'_>, detail: &mut Detail) -> Result<(), ZoomError> {
     let (endpoint, kind) = match detail.api {
         Api::Dashboard => (Endpoint::MetricsMeeting, RawKind::ZoomMetricsMeeting),
         Api::Report => (Endpoint::ReportMeeting, RawKind::ZoomReportMeeting),
@@ -125,7 +125,7 @@ async fn fetch_participants(
     ctx: &mut ZoomContext<'_>,
     detail: &Detail,
     listing: Listing,
-) -> Result<Tally, CallError> {
+) -> Result<Tally, ZoomError> {
     let (endpoint, kind) = participants(detail);
     let meeting = &detail.meeting;
     let asked = request::of_meeting(endpoint, &meeting.meeting_uuid, listing, meeting.end_time);

@@ -10,7 +10,7 @@ use runtime::Failure;
 use tokio::sync::Mutex;
 use tracing::{info, warn};
 
-use crate::atlas::{CallError, Reason};
+use crate::atlas::{Reason, ZoomError};
 use crate::client::{Client, Request};
 use crate::pages::{Pages, Step};
 use crate::request;
@@ -78,7 +78,7 @@ fn reason(failure: &Failure) -> String {
     }
 }
 
-async fn read(client: &Client, calls: &mut Calls) -> Result<ByEmail, CallError> {
+async fn read(client: &Client, calls: &mut Calls) -> Result<ByEmail, ZoomError> {
     let mut ids = ByEmail::new();
     // Deactivated hosts are in their own list. On equal addresses, the active user wins.
     for status in ["inactive", "active"] {
@@ -87,7 +87,7 @@ async fn read(client: &Client, calls: &mut Calls) -> Result<ByEmail, CallError> 
     Ok(ids)
 }
 
-async fn read_status(client: &Client, status: &str, calls: &mut Calls) -> Result<ByEmail, CallError> {
+async fn read_status(client: &Client, status: &str, calls: &mut Calls) -> Result<ByEmail, ZoomError> {
     let [large, small] = PAGE_SIZES;
     match read_pages(client, request::users(status, large), calls).await {
         Err(error) if error.reason == Reason::Parameter => {
@@ -98,7 +98,7 @@ async fn read_status(client: &Client, status: &str, calls: &mut Calls) -> Result
 }
 
 /// Reads the users page by page; keeps only their ids.
-async fn read_pages(client: &Client, request: Request, calls: &mut Calls) -> Result<ByEmail, CallError> {
+async fn read_pages(client: &Client, request: Request, calls: &mut Calls) -> Result<ByEmail, ZoomError> {
     let (mut list, mut ids) = (Pages::new(request), ByEmail::new());
     loop {
         match list.next(client, calls).await? {

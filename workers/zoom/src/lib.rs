@@ -28,7 +28,7 @@ mod worker;
 mod zoom;
 
 pub use config::{Choice, Config, ConfigError, UnknownChoice};
-pub use plan::{Plan, RateClass, UnknownPlan};
+pub use plan::{RateClass, UnknownPlan, ZoomPlan};
 pub use quota::Quota;
 pub use scopes::{Granted, missing_scopes};
 pub use worker::{DetailWorker, ListWorker};

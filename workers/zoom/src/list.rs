@@ -7,8 +7,8 @@ use messages::RawKind;
 use messages::zoom::{Api, Event, HostIds, Listing, Task};
 use tracing::info;
 
-use crate::atlas::CallError;
-use crate::client::Answer;
+use crate::atlas::ZoomError;
+use crate::client::ZoomResponse;
 use crate::context::{Raw, ZoomContext};
 use crate::endpoint::Endpoint;
 use crate::hosts::ByEmail;
@@ -17,7 +17,7 @@ use crate::{request, rows};
 
 /// A kind of list: its endpoint, types and rows.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Kind {
+pub(crate) struct ListKind {
     endpoint: Endpoint,
     listings: &'static [Listing],
     raw: RawKind,
@@ -27,7 +27,7 @@ pub(crate) struct Kind {
 }
 
 /// Meetings; those with one person have their own list.
-pub(crate) const MEETINGS: Kind = Kind {
+pub(crate) const MEETINGS: ListKind = ListKind {
     endpoint: Endpoint::MetricsMeetings,
     listings: &[Listing::Past, Listing::PastOne],
     raw: RawKind::ZoomMetricsMeetings,
@@ -36,7 +36,7 @@ pub(crate) const MEETINGS: Kind = Kind {
 };
 
 /// Webinars have one list.
-pub(crate) const WEBINARS: Kind = Kind {
+pub(crate) const WEBINARS: ListKind = ListKind {
     endpoint: Endpoint::MetricsWebinars,
     listings: &[Listing::Past],
     raw: RawKind::ZoomMetricsWebinars,
@@ -45,7 +45,7 @@ pub(crate) const WEBINARS: Kind = Kind {
 };
 
 /// Reads the lists to their end, then sends the pages and a detail job per meeting.
-pub(crate) async fn fetch(ctx: &mut ZoomContext<'_>, kind: Kind, date: Date) -> Result<(), CallError> {
+pub(crate) async fn fetch(ctx: &mut ZoomContext<'_>, kind: ListKind, date: Date) -> Result<(), ZoomError> {
     let ids = ctx.host_ids().await;
     let mut lists = Vec::new();
     for &listing in kind.listings {
@@ -69,9 +69,9 @@ pub(crate) async fn fetch(ctx: &mut ZoomContext<'_>, kind: Kind, date: Date) -> 
 }
 
 struct Page<'a> {
-    kind: Kind,
+    kind: ListKind,
     listing: Listing,
-    page: &'a Answer,
+    page: &'a ZoomResponse,
     number: u32,
     date: Date,
 }
@@ -82,7 +82,7 @@ async fn send_page(
     Page { kind, listing, page, number, date }: Page<'_>,
     ids: &ByEmail,
     seen: &mut HashSet<messages::MeetingUuid>,
-) -> Result<u64, CallError> {
+) -> Result<u64, ZoomError> {
     let part = format!("{}.{number}", listing.name());
     let sorted = rows::sort(&page.body, ids, seen);
     let context = HostIds { host_ids: sorted.host_ids, host_id: None, listing: Some(listing) };
@@ -123,7 +123,7 @@ pub(crate) async fn dead_letter_row(
     member: &str,
     place: usize,
     row: &serde_json::value::RawValue,
-) -> Result<(), CallError> {
+) -> Result<(), ZoomError> {
     let part = format!("{}.row{place}", page.part);
     let body = std::collections::BTreeMap::from([(member, [row])]);
     let body = serde_json::value::to_raw_value(&body).map_err(|_| runtime::job_context::unwritable(&part))?;

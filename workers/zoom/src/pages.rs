@@ -7,8 +7,8 @@ use std::hash::{BuildHasher as _, RandomState};
 use messages::zoom::Task;
 use messages::{Calls, CauseClass};
 
-use crate::atlas::{CallError, Reason};
-use crate::client::{Answer, Client, Request};
+use crate::atlas::{Reason, ZoomError};
+use crate::client::{Client, Request, ZoomResponse};
 use crate::wire::Head;
 
 /// Restarts per list.
@@ -104,7 +104,7 @@ enum Next {
 /// Result of reading a page.
 pub(crate) enum Step {
     /// The next page.
-    Page(Answer),
+    Page(ZoomResponse),
     /// The list restarts: discard the previous pages.
     Restarted,
     /// The list has ended.
@@ -116,7 +116,7 @@ impl Pages {
         Self { request, next: Next::First, read: Read::default(), restarts: 0 }
     }
 
-    pub(crate) async fn next(&mut self, client: &Client, calls: &mut Calls) -> Result<Step, CallError> {
+    pub(crate) async fn next(&mut self, client: &Client, calls: &mut Calls) -> Result<Step, ZoomError> {
         let mut request = self.request.clone();
         match &self.next {
             Next::End => return Ok(Step::End),
@@ -141,7 +141,7 @@ impl Pages {
         }
     }
 
-    fn advance(&mut self, answer: &Answer) -> Result<(), CallError> {
+    fn advance(&mut self, answer: &ZoomResponse) -> Result<(), ZoomError> {
         self.next = Next::End;
         let name = self.request.call.endpoint.name();
         self.read.take(&answer.head).map_err(|what| endless(format!("{name} {what}")))?;
@@ -152,8 +152,8 @@ impl Pages {
     }
 }
 
-fn endless(text: String) -> CallError {
-    CallError::reject(Reason::Other, CauseClass::BadShape, text)
+fn endless(text: String) -> ZoomError {
+    ZoomError::reject(Reason::Other, CauseClass::BadShape, text)
 }
 
 /// Reads a list to its end without a pause, so that no page token expires. Keeps all pages in memory, at most
@@ -163,7 +163,7 @@ pub(crate) async fn read_all(
     request: Request,
     room: &mut Room,
     calls: &mut Calls,
-) -> Result<Vec<Answer>, CallError> {
+) -> Result<Vec<ZoomResponse>, ZoomError> {
     let name = request.call.endpoint.name();
     let mut list = Pages::new(request);
     let (mut pages, before) = (Vec::new(), room.left);
@@ -196,10 +196,10 @@ impl Room {
         Self { left: most, most }
     }
 
-    fn take(&mut self, name: &str, page: &Answer) -> Result<(), CallError> {
+    fn take(&mut self, name: &str, page: &ZoomResponse) -> Result<(), ZoomError> {
         let Some(left) = self.left.checked_sub(page.body.get().len()) else {
             let text = format!("{name}: the lists of one job have more than {} MB", self.most >> 20);
-            return Err(CallError::reject(Reason::Other, CauseClass::TooLarge, text));
+            return Err(ZoomError::reject(Reason::Other, CauseClass::TooLarge, text));
         };
         self.left = left;
         Ok(())
@@ -221,14 +221,14 @@ impl Tally {
     pub(crate) const UNREAD: Self = Self { promised: None, got: 0 };
 
     /// Returns the tally of one list. A list may grow while it is read, so the last page's total counts.
-    pub(crate) fn of(pages: &[Answer]) -> Self {
+    pub(crate) fn of(pages: &[ZoomResponse]) -> Self {
         let mut tally = Self::UNREAD;
         pages.iter().for_each(|page| tally.page(page));
         tally
     }
 
     /// Adds a page of the same list.
-    pub(crate) fn page(&mut self, page: &Answer) {
+    pub(crate) fn page(&mut self, page: &ZoomResponse) {
         self.promised = page.head.total_records.or(self.promised);
         self.got = self.got.saturating_add(page.head.rows.unwrap_or(0));
     }
@@ -248,8 +248,8 @@ mod tests {
 
     use super::*;
 
-    fn page(body: &str) -> Answer {
-        Answer {
+    fn page(body: &str) -> ZoomResponse {
+        ZoomResponse {
             head: serde_json::from_str(body).unwrap(),
             body: RawValue::from_string(body.to_owned()).unwrap(),
             received_at: clock::now(),

@@ -8,14 +8,14 @@ use messages::Calls;
 
 /// The account's plan. It is configured, because the API does not return it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Plan {
+pub enum ZoomPlan {
     /// Pro plan.
     Pro,
     /// Business, Education, Enterprise and Partner plans.
     Business,
 }
 
-impl FromStr for Plan {
+impl FromStr for ZoomPlan {
     type Err = UnknownPlan;
 
     fn from_str(text: &str) -> Result<Self, UnknownPlan> {
@@ -88,7 +88,7 @@ impl fmt::Display for RateClass {
     }
 }
 
-impl Plan {
+impl ZoomPlan {
     /// Returns the calls allowed in any window of the returned length.
     pub fn per_window(self, class: RateClass) -> (u32, Duration) {
         let (second, minute) = (Duration::from_secs(1), Duration::from_secs(60));
@@ -126,11 +126,11 @@ mod tests {
     #[test]
     fn the_table_is_zooms() {
         let per_second =
-            |plan: Plan| RateClass::ALL.map(|class| (plan.per_second(class) * 60.0).round() as u64);
-        assert_eq!(per_second(Plan::Pro), [1_800, 1_200, 600, 10]);
-        assert_eq!(per_second(Plan::Business), [4_800, 3_600, 2_400, 20]);
-        assert_eq!((Plan::Pro.per_day(), Plan::Business.per_day()), (30_000, 60_000));
-        assert_eq!("pro".parse(), Ok(Plan::Pro));
-        assert!("free".parse::<Plan>().is_err());
+            |plan: ZoomPlan| RateClass::ALL.map(|class| (plan.per_second(class) * 60.0).round() as u64);
+        assert_eq!(per_second(ZoomPlan::Pro), [1_800, 1_200, 600, 10]);
+        assert_eq!(per_second(ZoomPlan::Business), [4_800, 3_600, 2_400, 20]);
+        assert_eq!((ZoomPlan::Pro.per_day(), ZoomPlan::Business.per_day()), (30_000, 60_000));
+        assert_eq!("pro".parse(), Ok(ZoomPlan::Pro));
+        assert!("free".parse::<ZoomPlan>().is_err());
     }
 }

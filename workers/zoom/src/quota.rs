@@ -148,11 +148,11 @@ mod tests {
     use runtime::clock;
 
     use super::*;
-    use crate::Plan;
+    use crate::ZoomPlan;
 
     fn quota(speed: f64) -> Quota {
         let config = Config {
-            plan: Plan::Business,
+            plan: ZoomPlan::Business,
             quota_speed: speed,
             ..Config::new("a".into(), "b".into(), "c".to_owned().into())
         };
@@ -211,7 +211,7 @@ mod tests {
 
     #[test]
     fn the_meters_are_those_of_the_table() {
-        let account = quota_account(Plan::Business, 1.0);
+        let account = quota_account(ZoomPlan::Business, 1.0);
         let limits: Vec<_> = account
             .limits
             .iter()
@@ -221,10 +221,10 @@ mod tests {
             [("light", 80.0, 1), ("medium", 60.0, 1), ("heavy", 40.0, 1), ("resource-intensive", 20.0, 60)];
         assert_eq!(limits, table);
         assert_eq!((account.per_day, account.lead_name().as_str()), (60_000, "quota.zoom.main"));
-        assert_eq!(quota_account(Plan::Pro, 0.1).limits[2].per_window, 1.0);
+        assert_eq!(quota_account(ZoomPlan::Pro, 0.1).limits[2].per_window, 1.0);
     }
 
-    fn quota_account(plan: Plan, quota_speed: f64) -> Account {
+    fn quota_account(plan: ZoomPlan, quota_speed: f64) -> Account {
         Config { plan, quota_speed, ..Config::new("a".into(), "b".into(), "c".to_owned().into()) }.account()
     }
 }

@@ -7,7 +7,7 @@ use messages::RawKind;
 use messages::zoom::{Api, Event, HostIds, Listing, Task};
 use tracing::{debug, info};
 
-use crate::atlas::{CallError, Reason};
+use crate::atlas::{Reason, ZoomError};
 use crate::context::{Raw, ZoomContext};
 use crate::endpoint::Endpoint;
 use crate::hosts::ByEmail;
@@ -20,7 +20,7 @@ use crate::{request, rows};
 const WEBINARS: [u64; 3] = [5, 6, 9];
 
 /// Lists the hosts active on a date, and plans one job per host.
-pub(crate) async fn fetch_hosts(ctx: &mut ZoomContext<'_>, date: Date) -> Result<(), CallError> {
+pub(crate) async fn fetch_hosts(ctx: &mut ZoomContext<'_>, date: Date) -> Result<(), ZoomError> {
     let pages = ctx.read_all(request::dated(Endpoint::ReportUsers, "active", date)).await?;
     let (mut seen, mut jobs) = (HashSet::new(), 0);
     for (page, number) in pages.iter().zip(1..) {
@@ -39,7 +39,7 @@ pub(crate) async fn fetch_hosts(ctx: &mut ZoomContext<'_>, date: Date) -> Result
 }
 
 /// Completes a webinar job without calls, because the hosts' meetings include webinars.
-pub(crate) async fn fetch_webinars(ctx: &mut ZoomContext<'_>, date: Date) -> Result<(), CallError> {
+pub(crate) async fn fetch_webinars(ctx: &mut ZoomContext<'_>, date: Date) -> Result<(), ZoomError> {
     if ctx.zoom.source.of_date(date) == Some(Api::Dashboard) {
         let text =
             "the Dashboard listed the meetings of the date and refuses its webinars: plan the date again";
@@ -55,7 +55,7 @@ pub(crate) async fn fetch_host(
     ctx: &mut ZoomContext<'_>,
     date: Date,
     host_id: &str,
-) -> Result<(), CallError> {
+) -> Result<(), ZoomError> {
     let mut lists = Vec::new();
     for listing in [Listing::Past, Listing::PastOne] {
         let asked = request::of_host(Endpoint::ReportUserMeetings, host_id, listing, date);
@@ -103,7 +103,7 @@ pub(crate) async fn fetch_host(
 }
 
 /// Returns the detail job of a row; none for one-person meetings, of which the Reports have no participants.
-fn task(row: rows::Row, listing: Listing, date: Date, host_id: &str, webinars: bool) -> Option<Task> {
+fn task(row: rows::UsableRow, listing: Listing, date: Date, host_id: &str, webinars: bool) -> Option<Task> {
     let webinar = row.kind.is_some_and(|kind| WEBINARS.contains(&kind));
     if listing == Listing::PastOne || (webinar && !webinars) {
         return None;

@@ -16,7 +16,7 @@ const LONGEST_TOPIC: usize = 1_024;
 #[derive(Debug, Default)]
 pub(crate) struct Sorted<'a> {
     /// Meetings not seen on earlier pages.
-    pub(crate) fresh: Vec<Row>,
+    pub(crate) fresh: Vec<UsableRow>,
     /// Rows without a usable uuid, with their index in the page.
     pub(crate) unusable: Vec<(usize, &'a RawValue)>,
     /// Host ids by e-mail, of the page's hosts.
@@ -25,7 +25,7 @@ pub(crate) struct Sorted<'a> {
 
 /// A usable row.
 #[derive(Debug)]
-pub(crate) struct Row {
+pub(crate) struct UsableRow {
     pub(crate) meeting: MeetingContext,
     /// Zoom's meeting type, if the list contains it.
     pub(crate) kind: Option<u64>,
@@ -47,7 +47,7 @@ pub(crate) fn sort<'a>(page: &'a RawValue, ids: &ByEmail, seen: &mut HashSet<Mee
             Some(uuid) => {
                 let kind = row.kind.number();
                 let meeting = context(uuid, row, host.map(|(_, id)| id.clone()));
-                sorted.fresh.push(Row { meeting, kind });
+                sorted.fresh.push(UsableRow { meeting, kind });
             }
         }
     }

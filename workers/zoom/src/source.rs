@@ -9,7 +9,7 @@ use messages::zoom::Api;
 use tracing::{info, warn};
 
 use crate::Choice;
-use crate::atlas::{CallError, Reason};
+use crate::atlas::{Reason, ZoomError};
 use crate::scopes::{missing_scopes, reads_dashboard};
 
 /// Pauses before a refusal of the Dashboard counts: a licence renewal or a change of role refuses for a moment.
@@ -82,7 +82,7 @@ impl Source {
     /// Returns the action after a refusal, given the job's previous `refusals`.
     pub(crate) fn weigh(
         &self,
-        error: &CallError,
+        error: &ZoomError,
         (api, wanted): (Api, Option<Api>),
         refusals: usize,
         granted: &[String],
@@ -136,7 +136,7 @@ impl Source {
 }
 
 /// Returns whether the refusal means that the account has no Dashboard; then Zoom may not offer its scopes at all.
-fn is_wall(error: &CallError, granted: &[String]) -> bool {
+fn is_wall(error: &ZoomError, granted: &[String]) -> bool {
     match error.reason {
         Reason::Wall => true,
         Reason::Scopes => {
@@ -152,8 +152,8 @@ fn is_wall(error: &CallError, granted: &[String]) -> bool {
 mod tests {
     use super::*;
 
-    fn wall() -> CallError {
-        CallError::refused(Reason::Wall, "no Dashboard".into())
+    fn wall() -> ZoomError {
+        ZoomError::refused(Reason::Wall, "no Dashboard".into())
     }
 
     const NEW: (Api, Option<Api>) = (Api::Dashboard, None);
@@ -206,7 +206,7 @@ mod tests {
 
     #[test]
     fn missing_dashboard_scopes_are_a_wall_when_the_reports_are_granted() {
-        let scopes = CallError::refused(Reason::Scopes, "the token lacks a scope".into());
+        let scopes = ZoomError::refused(Reason::Scopes, "the token lacks a scope".into());
         let weighed = |granted: &[&str]| {
             let granted: Vec<String> = granted.iter().map(|scope| (*scope).to_owned()).collect();
             Source::new(Choice::Auto).weigh(&scopes, NEW, 0, &granted, Instant::now())

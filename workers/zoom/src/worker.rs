@@ -10,7 +10,7 @@ use messages::{Cause, CauseClass, Job};
 use runtime::{Attempt, Failure, Outbox, Worker, clock};
 use tracing::info;
 
-use crate::atlas::CallError;
+use crate::atlas::ZoomError;
 use crate::context::ZoomContext;
 use crate::detail::{self, Detail};
 use crate::source::Next;
@@ -155,12 +155,12 @@ async fn fetch(ctx: &mut ZoomContext<'_>) -> Result<(), Failure> {
 
 /// Retries a meeting that the Dashboard listed and now refuses. The Reports would describe it differently from the
 /// date's other meetings.
-fn refused_for_now(error: &CallError) -> Failure {
+fn refused_for_now(error: &ZoomError) -> Failure {
     let text = format!("the Dashboard listed this meeting and refuses it now: {}", error.failure);
     Failure::retry_after(REFUSED, Cause::new(CauseClass::PlanMissing, text))
 }
 
-async fn fetch_with(ctx: &mut ZoomContext<'_>, api: Api) -> Result<(), CallError> {
+async fn fetch_with(ctx: &mut ZoomContext<'_>, api: Api) -> Result<(), ZoomError> {
     match (ctx.job.task.clone(), api) {
         (Task::Meetings { date }, Api::Dashboard) => list::fetch(ctx, list::MEETINGS, date).await,
         (Task::Webinars { date }, Api::Dashboard) => list::fetch(ctx, list::WEBINARS, date).await,

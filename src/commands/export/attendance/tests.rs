@@ -5,7 +5,7 @@ use std::path::Path;
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use store::{Batch, Kind, Local, Store, Verdict, local};
+use store::{Batch, DocumentKind, Local, Store, Verdict, local};
 
 use super::*;
 use crate::cli::{Lectures, OfLectures, Target};
@@ -91,7 +91,7 @@ async fn fill(store: &Store, actions: &[Action], lengths: &Lengths) {
     for (mpid, (recording, stream)) in EPISODES.iter().zip(lengths) {
         let body =
             json!({"mpid": mpid, "duration": recording, "live_duration": stream, "series": "20160112345"});
-        batch.push("", Kind::Episodes, "episodes".into(), (*mpid).to_owned(), 1, &body).unwrap();
+        batch.push("", DocumentKind::Episodes, "episodes".into(), (*mpid).to_owned(), 1, &body).unwrap();
     }
     for (number, action) in actions.iter().enumerate() {
         let Action { episode, student, inpoint, heartbeat, playing, live } = action;
@@ -101,7 +101,7 @@ async fn fill(store: &Store, actions: &[Action], lengths: &Lengths) {
             "action": {"type": what, "inpoint": inpoint, "outpoint": inpoint, "is_playing": playing},
         });
         let index = format!("useractions-2016.0{}", 1 + number % 3);
-        batch.push("", Kind::Useractions, index, number.to_string(), 1, &body).unwrap();
+        batch.push("", DocumentKind::Useractions, index, number.to_string(), 1, &body).unwrap();
     }
     let verdicts = store.bulk(&batch).await.unwrap();
     assert!(verdicts.iter().all(|verdict| *verdict == Verdict::Indexed), "{verdicts:?}");
@@ -131,7 +131,7 @@ proptest! {
     fn attendance_is_what_looking_at_every_action_gives(actions in actions(), lengths in lengths()) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let folder = tempfile::tempdir().unwrap();
-        let settings = local::Settings { folder: folder.path().to_owned(), prefix: String::new() };
+        let settings = local::LocalStoreSettings { folder: folder.path().to_owned(), prefix: String::new() };
         let store = Store::Local(Local::open(settings).unwrap());
         runtime.block_on(fill(&store, &actions, &lengths));
         for live in [false, true] {
@@ -145,7 +145,7 @@ proptest! {
 #[tokio::test]
 async fn a_server_whose_player_sends_no_heartbeats_is_told_from_lectures_nobody_watched() {
     let folder = tempfile::tempdir().unwrap();
-    let settings = local::Settings { folder: folder.path().to_owned(), prefix: String::new() };
+    let settings = local::LocalStoreSettings { folder: folder.path().to_owned(), prefix: String::new() };
     let store = Store::Local(Local::open(settings).unwrap());
     let action =
         |heartbeat, playing| Action { episode: 0, student: 0, inpoint: 0, heartbeat, playing, live: false };

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use store::{Batch, Kind, Local, Store, Verdict, local};
+use store::{Batch, DocumentKind, Local, Store, Verdict, local};
 
 use super::*;
 use crate::cli::{Lectures, Target};
@@ -52,7 +52,7 @@ async fn fill(store: &Store, actions: &[(usize, usize, usize)]) {
     let mut batch = Batch::new();
     for mpid in EPISODES {
         let body = json!({"mpid": mpid, "series": "20160112345"});
-        batch.push("", Kind::Episodes, "episodes".into(), mpid.to_owned(), 1, &body).unwrap();
+        batch.push("", DocumentKind::Episodes, "episodes".into(), mpid.to_owned(), 1, &body).unwrap();
     }
     for (number, (episode, student, kind)) in actions.iter().enumerate() {
         let body = json!({
@@ -60,7 +60,7 @@ async fn fill(store: &Store, actions: &[(usize, usize, usize)]) {
             "action": {"type": TYPES[*kind].0, "is_playing": number % 2 == 0}, "is_live": number % 3 == 0,
         });
         let index = format!("useractions-2016.0{}", 1 + number % 3);
-        batch.push("", Kind::Useractions, index, number.to_string(), 1, &body).unwrap();
+        batch.push("", DocumentKind::Useractions, index, number.to_string(), 1, &body).unwrap();
     }
     let verdicts = store.bulk(&batch).await.unwrap();
     assert!(verdicts.iter().all(|verdict| *verdict == Verdict::Indexed), "{verdicts:?}");
@@ -90,7 +90,7 @@ proptest! {
     fn viewing_options_are_what_looking_at_every_action_gives(actions in actions()) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let folder = tempfile::tempdir().unwrap();
-        let settings = local::Settings { folder: folder.path().to_owned(), prefix: String::new() };
+        let settings = local::LocalStoreSettings { folder: folder.path().to_owned(), prefix: String::new() };
         let store = Store::Local(Local::open(settings).unwrap());
         runtime.block_on(fill(&store, &actions));
         prop_assert_eq!(runtime.block_on(exported(&store, folder.path())), expected(&actions));

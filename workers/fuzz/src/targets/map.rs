@@ -21,8 +21,8 @@ const EPISODE: &str = r#"{"live_start":null,"live_end":null,"available":null}"#;
 const FRAME: usize = 4_096;
 
 /// A kind of answer: the target's name, the kind, the list of its rows, its fixtures.
-type Kind = (&'static str, RawKind, Option<&'static str>, &'static [&'static str]);
-const KINDS: [Kind; 11] = [
+type MapTarget = (&'static str, RawKind, Option<&'static str>, &'static [&'static str]);
+const KINDS: [MapTarget; 11] = [
     ("map-metrics-meetings", RawKind::ZoomMetricsMeetings, Some("meetings"), &["metrics_meetings"]),
     ("map-metrics-webinars", RawKind::ZoomMetricsWebinars, Some("webinars"), &["metrics_webinars"]),
     ("map-metrics-meeting", RawKind::ZoomMetricsMeeting, None, &["metrics_meeting.json"]),
@@ -57,7 +57,7 @@ const KINDS: [Kind; 11] = [
 ];
 
 pub(super) fn targets() -> Vec<Target> {
-    let one = |(name, kind, list, beginnings): Kind| {
+    let one = |(name, kind, list, beginnings): MapTarget| {
         target(name, Form::Json, fixtures("indexer", beginnings), move || check(kind, list))
     };
     KINDS.map(one).into()

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use axum::http::StatusCode;
 use serde_json::{Value, json};
-use store::{Batch, Elasticsearch, Kind, Query, Store, StoreError, Verdict};
+use store::{Batch, DocumentKind, Elasticsearch, Query, Store, StoreError, Verdict};
 use tokio::runtime::Runtime;
 
 use super::{bounded, target};
@@ -78,9 +78,9 @@ impl Bench {
         let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
         let host = format!("http://{}", listener.local_addr().unwrap());
         runtime.spawn(async move { axum::serve(listener, app).await.unwrap() });
-        let settings = store::elasticsearch::Settings {
+        let settings = store::elasticsearch::ElasticsearchSettings {
             prefix: "p-".to_owned(),
-            ..store::elasticsearch::Settings::new(host)
+            ..store::elasticsearch::ElasticsearchSettings::new(host)
         };
         Self { runtime, store: Store::Elasticsearch(Elasticsearch::new(settings).unwrap()), answer }
     }
@@ -110,7 +110,14 @@ fn bulk(bench: &Bench, bytes: &[u8]) -> bool {
     let mut batch = Batch::new();
     for id in 0..ITEMS {
         batch
-            .push("p-", Kind::Meetings, "meetings-2026.01".to_owned(), id.to_string(), 1, &json!({"a": id}))
+            .push(
+                "p-",
+                DocumentKind::Meetings,
+                "meetings-2026.01".to_owned(),
+                id.to_string(),
+                1,
+                &json!({"a": id}),
+            )
             .unwrap();
     }
     let status = bench.answers(bytes);
@@ -142,7 +149,7 @@ fn search(bench: &Bench, bytes: &[u8]) -> bool {
     if is_partial && !hash(bytes).is_multiple_of(4_096) {
         return false;
     }
-    let (store, query) = (&bench.store, Query::all(Kind::Meetings));
+    let (store, query) = (&bench.store, Query::all(DocumentKind::Meetings));
     let length = |result: Result<usize, StoreError>| match result {
         Ok(length) => {
             assert!(length <= bytes.len(), "{length} of {} bytes", bytes.len());
@@ -157,8 +164,8 @@ fn search(bench: &Bench, bytes: &[u8]) -> bool {
             2 => store.scan(&query, 100, None).await.map(|(hits, _)| hits.len()),
             3 => store.group(&query, "topic").await.map(|groups| groups.len()),
             4 => store.sum(&query, &["duration"]).await.map(|_| 0),
-            5 => store.get_many(Kind::Meetings, &["a", "b"]).await.map(|hits| hits.len()),
-            _ => store.get(Kind::Harvests, "a").await.map(|hit| usize::from(hit.is_some())),
+            5 => store.get_many(DocumentKind::Meetings, &["a", "b"]).await.map(|hits| hits.len()),
+            _ => store.get(DocumentKind::Harvests, "a").await.map(|hit| usize::from(hit.is_some())),
         }
     });
     length(answer)

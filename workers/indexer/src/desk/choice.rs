@@ -3,10 +3,10 @@
 use std::collections::{HashMap, VecDeque};
 
 use messages::{DeadLetter, DeadState};
-use store::{Cursor, Kind, Order, Store};
+use store::{Cursor, DocumentKind, SortOrder, Store};
 
 use super::pieces;
-use super::row::{self, Row};
+use super::row::{self, DeskRow};
 use super::{DeskError, Filter, LetterOutcome};
 
 /// Rows per scan request, without their messages.
@@ -56,7 +56,7 @@ enum ScanPosition {
 #[derive(Default)]
 pub(super) struct Chunk {
     /// The dead letters.
-    pub(super) dead: Vec<Row>,
+    pub(super) dead: Vec<DeskRow>,
     /// Letters that cannot be processed, and why.
     pub(super) others: Vec<(String, LetterOutcome)>,
 }
@@ -117,7 +117,7 @@ impl<'a> Selection<'a> {
             ScanPosition::At(cursor) => Some(cursor),
             ScanPosition::End => return Ok(()),
         };
-        let query = filter.query(DeadState::Dead).sorted("died_at", Order::Ascending).without("body");
+        let query = filter.query(DeadState::Dead).sorted("died_at", SortOrder::Ascending).without("body");
         let (hits, cursor) = self.store.scan(&query, PAGE, cursor).await?;
         self.place = cursor.map_or(ScanPosition::End, ScanPosition::At);
         for hit in hits {
@@ -135,14 +135,14 @@ impl<'a> Selection<'a> {
 
     async fn get(&self, ids: Vec<String>, chunk: &mut Chunk) -> Result<(), DeskError> {
         let asked: Vec<&str> = ids.iter().map(String::as_str).collect();
-        let hits = self.store.get_many(Kind::Deadletters, &asked).await?;
+        let hits = self.store.get_many(DocumentKind::Deadletters, &asked).await?;
         let mut found: HashMap<String, store::Hit> =
             hits.into_iter().map(|hit| (hit.id.clone(), hit)).collect();
         for id in ids {
             let hit = match found.remove(&id) {
                 Some(hit) => Some(hit),
                 // A long id is stored under a shorter one.
-                None if id.len() > 400 => self.store.get(Kind::Deadletters, &id).await?,
+                None if id.len() > 400 => self.store.get(DocumentKind::Deadletters, &id).await?,
                 None => None,
             };
             let Some(hit) = hit else {
@@ -165,7 +165,7 @@ impl<'a> Selection<'a> {
 
     async fn join(&self, mut letter: DeadLetter, version: i64, chunk: &mut Chunk) -> Result<(), DeskError> {
         match pieces::join(self.store, &mut letter).await? {
-            true => chunk.dead.push(Row { letter, version }),
+            true => chunk.dead.push(DeskRow { letter, version }),
             false => {
                 let why = format!("one of the {} pieces of its message is missing", letter.pieces);
                 chunk.others.push((letter.id, LetterOutcome::Failed(why)));

@@ -7,7 +7,7 @@ use store::Store;
 use super::archive::Archive;
 use super::choice::{Choice, Selection};
 use super::pieces;
-use super::row::{self, Noted, Row};
+use super::row::{self, DeskRow, Noted};
 use super::{DeskError, LetterOutcome};
 
 /// Drops dead letters: appends them to a file, updates their rows, and reports each letter's [`Fate`]. Without a file
@@ -38,7 +38,7 @@ pub async fn drop(
 async fn give_up(
     store: &Store,
     archive: &mut Archive,
-    mut rows: Vec<Row>,
+    mut rows: Vec<DeskRow>,
     tell: &mut impl FnMut(&str, LetterOutcome),
 ) -> Result<(), DeskError> {
     if rows.is_empty() {

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use jiff::civil::Date;
 use messages::{CauseClass, DeadState, MeetingUuid, Queue, Source};
-use store::{Kind, Query};
+use store::{DocumentKind, Query};
 
 /// Filter for dead letters; `None` matches all.
 #[derive(Debug, Clone, Default)]
@@ -43,7 +43,7 @@ impl Filter {
     }
 
     pub(super) fn query(&self, state: DeadState) -> Query {
-        let mut query = Query::all(Kind::Deadletters).with("state", state);
+        let mut query = Query::all(DocumentKind::Deadletters).with("state", state);
         if let Some(class) = self.class {
             query = query.with("cause.class", class);
         }

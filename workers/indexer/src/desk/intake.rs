@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use messages::{Cause, CauseClass, DeadLetter, DeadState, Queue, Receipt, ReceiptState, Subject};
 use runtime::{BatchWorker, Failure, Headers, Message, Outbox, clock};
 use serde::de::DeserializeOwned;
-use store::{Batch, Kind, Split, Store, StoreError, Verdict};
+use store::{Batch, DocumentKind, Split, Store, StoreError, Verdict};
 use tracing::warn;
 
 use super::{pieces, row};
@@ -81,7 +81,7 @@ impl DeadLetterDesk {
     /// Returns the existing rows of these letters, by id, with their versions.
     async fn rows(&self, letters: &[DeadLetter]) -> Result<HashMap<String, (i64, DeadLetter)>, StoreError> {
         let ids: Vec<&str> = letters.iter().map(|letter| letter.id.as_str()).collect();
-        let hits = self.store.get_many(Kind::Deadletters, &ids).await?;
+        let hits = self.store.get_many(DocumentKind::Deadletters, &ids).await?;
         let row = |hit: store::Hit| {
             let row: DeadLetter = serde_json::from_str(hit.source.get()).ok()?;
             Some((row.id.clone(), (hit.version, row)))
@@ -106,12 +106,13 @@ impl DeadLetterDesk {
         let ids: Vec<&str> = jobs.keys().copied().collect();
         let mut batch = Batch::new();
         let mut closed = Vec::new();
-        for receipt in self.read::<Receipt>(Kind::Harvests, &ids).await? {
+        for receipt in self.read::<Receipt>(DocumentKind::Harvests, &ids).await? {
             let Some(place) = jobs.get(receipt.job_id.as_str()) else { continue };
             let Some(receipt) = failed(receipt, &letters[*place]) else { continue };
-            let index = Kind::Harvests.index(Split::default(), receipt.date.unwrap_or_default());
+            let index = DocumentKind::Harvests.index(Split::default(), receipt.date.unwrap_or_default());
             let (id, version) = (receipt.job_id.as_str().to_owned(), receipt.version());
-            let pushed = batch.push(self.store.prefix(), Kind::Harvests, index, id, version, &receipt);
+            let pushed =
+                batch.push(self.store.prefix(), DocumentKind::Harvests, index, id, version, &receipt);
             pushed.map_err(|_| StoreError::Refused("a receipt cannot be written as JSON".to_owned()))?;
             closed.push(*place);
         }
@@ -130,7 +131,11 @@ impl DeadLetterDesk {
     }
 
     /// Reads the rows with these ids; skips rows of another version of `ua`.
-    async fn read<T: DeserializeOwned>(&self, kind: Kind, ids: &[&str]) -> Result<Vec<T>, StoreError> {
+    async fn read<T: DeserializeOwned>(
+        &self,
+        kind: DocumentKind,
+        ids: &[&str],
+    ) -> Result<Vec<T>, StoreError> {
         let hits = self.store.get_many(kind, ids).await?;
         Ok(hits.iter().filter_map(|hit| serde_json::from_str(hit.source.get()).ok()).collect())
     }

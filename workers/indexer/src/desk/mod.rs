@@ -18,7 +18,7 @@ use std::fmt;
 use jiff::Timestamp;
 use messages::{CauseClass, DeadLetter, DeadState, Queue};
 use runtime::BrokerError;
-use store::{Kind, Order, Store, StoreError};
+use store::{DocumentKind, SortOrder, Store, StoreError};
 
 pub use archive::{Archive, ArchiveError};
 pub use choice::Choice;
@@ -178,7 +178,7 @@ pub struct Listed {
 pub async fn list(store: &Store, filter: &Filter, limit: usize) -> Result<Listed, DeskError> {
     let Listed { mut letters, mut unreadable } = Listed::default();
     for query in filter.queries() {
-        let query = query.sorted("died_at", Order::Descending).without("body").limit(limit);
+        let query = query.sorted("died_at", SortOrder::Descending).without("body").limit(limit);
         for hit in store.search(&query).await? {
             match row::read(&hit) {
                 Ok(letter) => letters.push(letter),
@@ -196,7 +196,7 @@ pub async fn list(store: &Store, filter: &Filter, limit: usize) -> Result<Listed
 /// # Errors
 /// If the store fails or the row is unreadable.
 pub async fn show(store: &Store, id: &str) -> Result<Option<DeadLetter>, DeskError> {
-    let Some(hit) = store.get(Kind::Deadletters, id).await? else { return Ok(None) };
+    let Some(hit) = store.get(DocumentKind::Deadletters, id).await? else { return Ok(None) };
     let mut letter = row::read(&hit)?;
     // A dropped letter has no pieces: its message is in the file.
     pieces::join(store, &mut letter).await?;

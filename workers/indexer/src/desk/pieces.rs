@@ -3,7 +3,7 @@
 
 use messages::DeadLetter;
 use serde::{Deserialize, Serialize};
-use store::{Batch, Kind, Split, Store, StoreError};
+use store::{Batch, DocumentKind, Split, Store, StoreError};
 
 use super::row::{Noted, noted};
 
@@ -37,7 +37,7 @@ pub(crate) async fn part(
         let piece = Piece { piece_of: letter.id.as_str().into(), piece: pieces, body: body.into() };
         let mut batch = Batch::new();
         batch
-            .push(store.prefix(), Kind::Deadletters, index(), id(&letter.id, pieces), version, &piece)
+            .push(store.prefix(), DocumentKind::Deadletters, index(), id(&letter.id, pieces), version, &piece)
             .map_err(|_| {
                 StoreError::Refused("a piece of a dead letter cannot be written as JSON".to_owned())
             })?;
@@ -62,7 +62,7 @@ pub(super) async fn join(store: &Store, letter: &mut DeadLetter) -> Result<bool,
     let mut body = String::new();
     for piece in 0..letter.pieces {
         let id = id(&letter.id, piece);
-        let hits = store.get_many(Kind::Deadletters, &[&id]).await?;
+        let hits = store.get_many(DocumentKind::Deadletters, &[&id]).await?;
         let found = hits.first().and_then(|hit| serde_json::from_str::<Piece<'_>>(hit.source.get()).ok());
         let Some(piece) = found else { return Ok(false) };
         body.push_str(&piece.body);
@@ -79,7 +79,7 @@ pub(super) async fn remove(store: &Store, letter: &DeadLetter, version: i64) -> 
     for piece in 0..letter.pieces {
         let id = id(&letter.id, piece);
         batch
-            .push_deletion(store.prefix(), Kind::Deadletters, index(), id, version)
+            .push_deletion(store.prefix(), DocumentKind::Deadletters, index(), id, version)
             .map_err(|_| "a deletion cannot be written as JSON".to_owned())?;
     }
     if batch.is_empty() {
@@ -98,5 +98,5 @@ fn id(letter: &str, piece: u32) -> String {
 }
 
 fn index() -> String {
-    Kind::Deadletters.index(Split::default(), jiff::civil::Date::default())
+    DocumentKind::Deadletters.index(Split::default(), jiff::civil::Date::default())
 }

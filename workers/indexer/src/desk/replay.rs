@@ -9,7 +9,7 @@ use runtime::{Broker, BrokerError, Message, PublishError, clock};
 use store::Store;
 
 use super::choice::{Choice, Selection};
-use super::row::{self, Noted, Row};
+use super::row::{self, DeskRow, Noted};
 use super::{DeskError, LetterOutcome};
 
 /// Timeout of a full document queue that does not shrink.
@@ -93,10 +93,10 @@ fn unsendable(letter: &DeadLetter) -> Option<String> {
 async fn send(
     store: &Store,
     broker: &Broker,
-    rows: Vec<Row>,
+    rows: Vec<DeskRow>,
     tell: &mut impl FnMut(&str, LetterOutcome),
 ) -> Result<(), DeskError> {
-    let mut by_queue: BTreeMap<Queue, Vec<Row>> = BTreeMap::new();
+    let mut by_queue: BTreeMap<Queue, Vec<DeskRow>> = BTreeMap::new();
     for row in rows {
         by_queue.entry(row.letter.origin.replay_lane()).or_default().push(row);
     }
@@ -125,7 +125,7 @@ async fn send(
 
 async fn note(
     store: &Store,
-    rows: &[Row],
+    rows: &[DeskRow],
     queue: &Queue,
     tell: &mut impl FnMut(&str, LetterOutcome),
 ) -> Result<(), DeskError> {
@@ -146,7 +146,7 @@ async fn note(
     noted.map(|_| ()).map_err(DeskError::from)
 }
 
-fn message(row: &Row, queue: &Queue) -> Option<Message> {
+fn message(row: &DeskRow, queue: &Queue) -> Option<Message> {
     let letter = &row.letter;
     let body = letter.body_bytes().ok()?;
     let mut message = Message::new(queue.clone(), letter.id.as_str(), body, letter.first_seen);

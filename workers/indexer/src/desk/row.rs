@@ -4,13 +4,13 @@
 //! it read plus one, a new death at least plus two. So a note of a replay never overwrites an immediate new death.
 
 use messages::DeadLetter;
-use store::{Batch, Hit, Kind, Split, Store, StoreError, Verdict};
+use store::{Batch, DocumentKind, Hit, Split, Store, StoreError, Verdict};
 
 use super::DeskError;
 
 /// A row and its version.
 #[derive(Debug)]
-pub(super) struct Row {
+pub(super) struct DeskRow {
     pub(super) letter: DeadLetter,
     pub(super) version: i64,
 }
@@ -41,9 +41,9 @@ pub(super) enum Noted {
 }
 
 /// Writes rows as notes; returns one outcome each. `Err` if the store fails.
-pub(super) async fn note(store: &Store, rows: &[Row]) -> Result<Vec<Noted>, StoreError> {
+pub(super) async fn note(store: &Store, rows: &[DeskRow]) -> Result<Vec<Noted>, StoreError> {
     let mut batch = Batch::new();
-    for Row { letter, version } in rows {
+    for DeskRow { letter, version } in rows {
         push(&mut batch, store, letter, after(*version))?;
     }
     if batch.is_empty() {
@@ -80,12 +80,13 @@ pub(crate) fn push(
     letter: &DeadLetter,
     version: i64,
 ) -> Result<(), StoreError> {
-    let index = Kind::Deadletters.index(Split::default(), jiff::civil::Date::default());
+    let index = DocumentKind::Deadletters.index(Split::default(), jiff::civil::Date::default());
     // A letter with pieces may contain its message, too, if it was restored for sending.
     let short = (letter.pieces > 0 && !letter.body.is_empty())
         .then(|| DeadLetter { body: String::new(), ..letter.clone() });
     let row = short.as_ref().unwrap_or(letter);
-    let pushed = batch.push(store.prefix(), Kind::Deadletters, index, letter.id.clone(), version, row);
+    let pushed =
+        batch.push(store.prefix(), DocumentKind::Deadletters, index, letter.id.clone(), version, row);
     pushed.map_err(|_| StoreError::Refused("a dead letter cannot be written as JSON".to_owned()))
 }
 

@@ -5,13 +5,13 @@ use messages::zoom::{Event, MeetingContext};
 use messages::{Cause, CauseClass, JobId, RawDocument, RawKind};
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
-use store::{Batch, Kind};
+use store::{Batch, DocumentKind};
 
 use super::document::{Meeting, Session};
 use super::opencast::{EpisodeDocument, UserAction};
-use super::period::{Period, Place};
+use super::period::{DocumentIndex, Period};
 use super::rows::{self, Spare};
-use super::scalar::Row;
+use super::scalar::MappedRow;
 use super::single_row::list_name;
 use super::{Dropped, Encoded, Fault, Target, Unusable};
 
@@ -49,7 +49,7 @@ impl<'p, 'a> Page<'p, 'a> {
     }
 
     /// Passes every row of the page to `map`, and records the rows without a document.
-    pub(crate) fn each<T: Row<'a>>(
+    pub(crate) fn each<T: MappedRow<'a>>(
         &mut self,
         mut map: impl FnMut(&mut Self, &T) -> Result<(), Fault>,
     ) -> Result<(), Cause> {
@@ -95,7 +95,7 @@ impl<'p, 'a> Page<'p, 'a> {
     /// day.
     pub(crate) fn meeting(&mut self, document: &Meeting<'_>) -> Result<(), Fault> {
         let id = document.meeting_uuid.to_owned();
-        self.push_by_time(Kind::Meetings, document.start_time, id, document)
+        self.push_by_time(DocumentKind::Meetings, document.start_time, id, document)
     }
 
     /// Adds a session to the index of its **meeting's** start date. The session's own times may be missing in one
@@ -103,19 +103,19 @@ impl<'p, 'a> Page<'p, 'a> {
     pub(crate) fn session(&mut self, meeting: &MeetingContext, document: &Session<'_>) -> Result<(), Fault> {
         let own = meeting.start_time.or(document.join_time.filter(|_| self.raw.date.is_none()));
         let id = [document.meeting_uuid, "/", document.user_id].concat();
-        self.push_by_time(Kind::Sessions, own, id, document)
+        self.push_by_time(DocumentKind::Sessions, own, id, document)
     }
 
     /// Adds a user action to the index of its UTC date, or of the job's date if its time is implausible.
     pub(crate) fn action(&mut self, document: &UserAction<'_>) -> Result<(), Fault> {
         let id = document.action_id.to_string();
-        self.push_by_time(Kind::Useractions, document.timestamp, id, document)
+        self.push_by_time(DocumentKind::Useractions, document.timestamp, id, document)
     }
 
     /// Adds an episode.
     pub(crate) fn episode(&mut self, document: &EpisodeDocument<'_>) -> Result<(), Fault> {
-        let index = Kind::Episodes.name().to_owned();
-        self.push(Kind::Episodes, index, document.mpid.to_owned(), document)
+        let index = DocumentKind::Episodes.name().to_owned();
+        self.push(DocumentKind::Episodes, index, document.mpid.to_owned(), document)
     }
 
     /// Returns the result of the page.
@@ -126,12 +126,12 @@ impl<'p, 'a> Page<'p, 'a> {
     /// Adds a document to the index of its own time, if plausible.
     fn push_by_time<T: Serialize>(
         &mut self,
-        kind: Kind,
+        kind: DocumentKind,
         own: Option<Timestamp>,
         id: String,
         document: &T,
     ) -> Result<(), Fault> {
-        let Place { index, is_implausible } = self.period.place(kind, self.target.split, own);
+        let DocumentIndex { index, is_implausible } = self.period.place(kind, self.target.split, own);
         match is_implausible {
             false => self.push(kind, index, id, document),
             true => self.push(kind, index, id, &Flagged { document, time_implausible: true }),
@@ -140,7 +140,7 @@ impl<'p, 'a> Page<'p, 'a> {
 
     fn push<T: Serialize>(
         &mut self,
-        kind: Kind,
+        kind: DocumentKind,
         index: String,
         id: String,
         document: &T,

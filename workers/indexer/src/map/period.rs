@@ -5,7 +5,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use messages::RawDocument;
-use store::{Kind, Split};
+use store::{DocumentKind, Split};
 
 /// Allowed distance of a document's time from the job's date, or after the fetch.
 const NEAR: SignedDuration = SignedDuration::from_hours(48);
@@ -28,7 +28,7 @@ pub(crate) struct Period {
 
 /// Index of a document.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Place {
+pub(crate) struct DocumentIndex {
     pub(crate) index: String,
     /// True if the document's own time is implausible and was not used.
     pub(crate) is_implausible: bool,
@@ -50,19 +50,24 @@ impl Period {
     }
 
     /// Returns the index of a document with time `own`; without a time, that of the job's date.
-    pub(crate) fn place(&mut self, kind: Kind, split: Split, own: Option<Timestamp>) -> Place {
+    pub(crate) fn place(
+        &mut self,
+        kind: DocumentKind,
+        split: Split,
+        own: Option<Timestamp>,
+    ) -> DocumentIndex {
         let of_the_job = kind.index(split, self.date);
-        let Some(own) = own else { return Place { index: of_the_job, is_implausible: false } };
+        let Some(own) = own else { return DocumentIndex { index: of_the_job, is_implausible: false } };
         let is_plausible = (self.first..=self.last).contains(&own);
         let index = if is_plausible { kind.index_at(split, own) } else { of_the_job.clone() };
         if index == of_the_job || self.indices.contains(&index) {
-            return Place { index, is_implausible: !is_plausible };
+            return DocumentIndex { index, is_implausible: !is_plausible };
         }
         if self.indices.len() == INDICES {
-            return Place { index: of_the_job, is_implausible: true };
+            return DocumentIndex { index: of_the_job, is_implausible: true };
         }
         self.indices.push(index.clone());
-        Place { index, is_implausible: false }
+        DocumentIndex { index, is_implausible: false }
     }
 }
 
@@ -110,11 +115,11 @@ mod tests {
             ("0001-01-01T00:00:00Z", "meetings-2026.01", true),
             ("9999-12-30T00:00:00Z", "meetings-2026.01", true),
         ] {
-            let place = period.place(Kind::Meetings, Split::Month, Some(time.parse().unwrap()));
-            assert_eq!(place, Place { index: index.to_owned(), is_implausible }, "{time}");
+            let place = period.place(DocumentKind::Meetings, Split::Month, Some(time.parse().unwrap()));
+            assert_eq!(place, DocumentIndex { index: index.to_owned(), is_implausible }, "{time}");
         }
-        let unknown = Place { index: "meetings-2026.01".to_owned(), is_implausible: false };
-        assert_eq!(period.place(Kind::Meetings, Split::Month, None), unknown);
+        let unknown = DocumentIndex { index: "meetings-2026.01".to_owned(), is_implausible: false };
+        assert_eq!(period.place(DocumentKind::Meetings, Split::Month, None), unknown);
     }
 
     #[test]
@@ -126,8 +131,8 @@ mod tests {
             ("2026-03-12T12:00:00Z", "sessions-2026", false),
             ("2026-03-12T12:00:01Z", "sessions-2026", true),
         ] {
-            let place = period.place(Kind::Sessions, Split::Year, Some(time.parse().unwrap()));
-            assert_eq!(place, Place { index: index.to_owned(), is_implausible }, "{time}");
+            let place = period.place(DocumentKind::Sessions, Split::Year, Some(time.parse().unwrap()));
+            assert_eq!(place, DocumentIndex { index: index.to_owned(), is_implausible }, "{time}");
         }
     }
 
@@ -135,8 +140,8 @@ mod tests {
     fn a_page_fills_few_indices_whatever_its_times() {
         let mut period = period(None);
         let first: Timestamp = "2025-06-01T00:00:00Z".parse().unwrap();
-        let mut places: Vec<Place> = (0..400)
-            .map(|day| period.place(Kind::Useractions, Split::Day, Some(first + DAY * day)))
+        let mut places: Vec<DocumentIndex> = (0..400)
+            .map(|day| period.place(DocumentKind::Useractions, Split::Day, Some(first + DAY * day)))
             .collect();
         let plausible = places.iter().filter(|place| !place.is_implausible);
         assert_eq!(plausible.count(), INDICES + 1, "those, and that of the job");

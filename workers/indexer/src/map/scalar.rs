@@ -425,7 +425,7 @@ macro_rules! row {
             }
         }
 
-        impl<'de: $lt, $lt> $crate::map::scalar::Row<'de> for $name<$lt> {
+        impl<'de: $lt, $lt> $crate::map::scalar::MappedRow<'de> for $name<$lt> {
             fn dropped(&self, each: &mut dyn FnMut(&'static str, u64)) {
                 Self::dropped(self, each);
             }
@@ -435,7 +435,7 @@ macro_rules! row {
 pub(crate) use row;
 
 /// A row that knows what was left out of it.
-pub(crate) trait Row<'de>: Deserialize<'de> {
+pub(crate) trait MappedRow<'de>: Deserialize<'de> {
     /// Hands over each member and how many of its values were left out.
     fn dropped(&self, each: &mut dyn FnMut(&'static str, u64));
 }

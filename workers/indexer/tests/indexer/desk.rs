@@ -6,9 +6,9 @@ use jiff::SignedDuration;
 use messages::zoom::Task;
 use messages::{Calls, Cause, CauseClass, DeadLetter, DeadState, Family, Lane, Queue, Source, encode};
 use runtime::Message;
-use store::{Batch, Kind};
+use store::{Batch, DocumentKind};
 
-use crate::fixture::Place;
+use crate::fixture::IndexerFixture;
 
 /// Calls made for each dead letter.
 const CALLS: Calls = Calls { light: 1, medium: 0, heavy: 7, resource_intensive: 0 };
@@ -22,8 +22,8 @@ pub(crate) fn dead(id: &str, class: CauseClass, queue: Queue) -> Message {
     message
 }
 
-pub(crate) async fn filled() -> Place {
-    let place = Place::new();
+pub(crate) async fn filled() -> IndexerFixture {
+    let place = IndexerFixture::new();
     let jobs = Queue::jobs(Family::ZOOM_DETAIL, Lane::Daily);
     let letters = [
         dead("a", CauseClass::Gone, jobs.clone()),
@@ -35,7 +35,7 @@ pub(crate) async fn filled() -> Place {
     place
 }
 
-async fn ids(place: &Place, filter: Filter) -> Vec<String> {
+async fn ids(place: &IndexerFixture, filter: Filter) -> Vec<String> {
     let letters = desk::list(&place.store, &filter, 1_000).await.unwrap().letters;
     assert!(letters.iter().all(|letter| letter.body.is_empty()), "lists carry no messages");
     let mut ids: Vec<String> = letters.into_iter().map(|letter| letter.id).collect();
@@ -45,7 +45,7 @@ async fn ids(place: &Place, filter: Filter) -> Vec<String> {
 
 pub(crate) type Outcomes = Vec<(String, LetterOutcome)>;
 
-async fn replay_all(place: &Place, choice: &Choice, max_replays: u32) -> Outcomes {
+async fn replay_all(place: &IndexerFixture, choice: &Choice, max_replays: u32) -> Outcomes {
     let mut outcomes = Vec::new();
     let tell = |id: &str, outcome: LetterOutcome| outcomes.push((id.to_owned(), outcome));
     let how = ReplayLimits { max_replays };
@@ -53,14 +53,14 @@ async fn replay_all(place: &Place, choice: &Choice, max_replays: u32) -> Outcome
     outcomes
 }
 
-pub(crate) async fn replay(place: &Place, ids: &[&str]) -> Outcomes {
+pub(crate) async fn replay(place: &IndexerFixture, ids: &[&str]) -> Outcomes {
     let ids = Choice::Ids(ids.iter().map(|id| (*id).to_owned()).collect());
     let mut outcomes = replay_all(place, &ids, 3).await;
     outcomes.sort_by(|one, other| one.0.cmp(&other.0));
     outcomes
 }
 
-async fn drop_all(place: &Place, archive: &mut Archive, choice: &Choice) -> Outcomes {
+async fn drop_all(place: &IndexerFixture, archive: &mut Archive, choice: &Choice) -> Outcomes {
     let mut outcomes = Vec::new();
     let tell = |id: &str, outcome: LetterOutcome| outcomes.push((id.to_owned(), outcome));
     desk::drop(&place.store, Some(archive), choice, tell).await.unwrap();
@@ -71,7 +71,7 @@ fn dead_ones() -> Filter {
     Filter { state: Some(DeadState::Dead), ..Filter::default() }
 }
 
-pub(crate) async fn row(place: &Place, id: &str) -> DeadLetter {
+pub(crate) async fn row(place: &IndexerFixture, id: &str) -> DeadLetter {
     desk::show(&place.store, id).await.unwrap().unwrap()
 }
 
@@ -109,7 +109,7 @@ async fn letters_are_filed_byte_for_byte_and_found_by_class_origin_and_state() {
 
 #[tokio::test]
 async fn letters_are_found_by_what_they_are_about() {
-    let place = Place::new();
+    let place = IndexerFixture::new();
     let list = Task::Meetings { date: "2026-01-02".parse().unwrap() };
     let list = list.into_job("r".into(), Lane::Daily, "2026-01-05T00:00:00Z".parse().unwrap());
     let mut letters = vec![dead("x", CauseClass::Gone, Queue::jobs(Family::ZOOM_LIST, Lane::Daily))];
@@ -172,7 +172,7 @@ async fn a_replayed_letter_that_dies_again_is_the_same_row_and_dead_again() {
         (DeadState::Dead, cause(CauseClass::AttemptsSpent, "again")),
     ];
     assert_eq!(events, wanted);
-    assert_eq!(place.count(Kind::Deadletters).await, 3);
+    assert_eq!(place.count(DocumentKind::Deadletters).await, 3);
 }
 
 #[tokio::test]
@@ -220,7 +220,7 @@ async fn a_dry_run_does_nothing() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn many_are_replayed_in_the_order_of_their_deaths_while_workers_run() {
     const MANY: usize = 2_300;
-    let place = Place::new();
+    let place = IndexerFixture::new();
     let desk = DeadLetterDesk::new(place.store.clone());
     let letters: Vec<Message> =
         (0..MANY).map(|n| dead(&format!("d{n:05}"), CauseClass::TooLarge, Queue::documents())).collect();
@@ -249,7 +249,7 @@ async fn many_are_replayed_in_the_order_of_their_deaths_while_workers_run() {
 /// More than a page of letters that cannot be replayed must not block the others.
 #[tokio::test]
 async fn letters_that_are_not_replayed_are_in_nobodys_way() {
-    let place = Place::new();
+    let place = IndexerFixture::new();
     let desk = DeadLetterDesk::new(place.store.clone());
     let now = runtime::clock::now();
     let many = |name: &str, count: usize, replays: u32, queue: Queue| -> Vec<Message> {
@@ -289,7 +289,7 @@ async fn letters_that_are_not_replayed_are_in_nobodys_way() {
     batch
         .push(
             place.store.prefix(),
-            Kind::Deadletters,
+            DocumentKind::Deadletters,
             "deadletters".into(),
             letter.id.clone(),
             version,

@@ -1,29 +1,30 @@
 //! Local store and broker in a temporary folder, and pages for them.
 
-use indexer::{Enricher, Indexer, Settings};
+use indexer::{Enricher, Indexer, IndexerSettings};
 use jiff::Timestamp;
 use messages::{Document, JobId, Lane, Queue, RawDocument, RawKind, Receipt, ReceiptState, Source, encode};
 use runtime::broker::{Local as LocalBroker, Subscription, local};
 use runtime::{BatchWorker, Broker, Failure, Ladder, Message, Outbox};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
-use store::{Kind, Query, Store};
+use store::{DocumentKind, Query, Store};
 use tokio_util::sync::CancellationToken;
 
 pub(crate) const UUID: &str = "4444AAAiAAAAAiAiAiiAiA==";
 
 /// Store and broker of one test, in a temporary folder.
-pub(crate) struct Place {
+pub(crate) struct IndexerFixture {
     pub(crate) store: Store,
     pub(crate) broker: Broker,
     folder: tempfile::TempDir,
 }
 
-impl Place {
+impl IndexerFixture {
     pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let store = store::local::Settings { folder: folder.path().to_owned(), prefix: String::new() };
-        let broker = local::Settings {
+        let store =
+            store::local::LocalStoreSettings { folder: folder.path().to_owned(), prefix: String::new() };
+        let broker = local::LocalBrokerSettings {
             folder: folder.path().to_owned(),
             ladder: Ladder::default(),
             documents_limit: 1_000,
@@ -44,7 +45,11 @@ impl Place {
     }
 
     pub(crate) fn enriching(&self, raw_days: u32, enricher: Enricher) -> Indexer {
-        Indexer::new(self.store.clone(), Settings { raw_days, ..Settings::new("0.1.0") }, enricher)
+        Indexer::new(
+            self.store.clone(),
+            IndexerSettings { raw_days, ..IndexerSettings::new("0.1.0") },
+            enricher,
+        )
     }
 
     /// Passes messages to a worker, and publishes what it sends.
@@ -79,11 +84,11 @@ impl Place {
         messages
     }
 
-    pub(crate) async fn count(&self, kind: Kind) -> u64 {
+    pub(crate) async fn count(&self, kind: DocumentKind) -> u64 {
         self.store.count(&Query::all(kind)).await.unwrap()
     }
 
-    pub(crate) async fn source(&self, kind: Kind, id: &str) -> Value {
+    pub(crate) async fn source(&self, kind: DocumentKind, id: &str) -> Value {
         let hit = self.store.get(kind, id).await.unwrap().unwrap();
         serde_json::from_str(hit.source.get()).unwrap()
     }

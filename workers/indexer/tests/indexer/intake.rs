@@ -6,10 +6,10 @@ use messages::{
     Cause, CauseClass, DeadState, Document, Family, JobId, Lane, Queue, Receipt, ReceiptState, encode,
 };
 use runtime::Message;
-use store::{Batch, Kind};
+use store::{Batch, DocumentKind};
 
 use crate::desk::{dead, filled, replay, row};
-use crate::fixture::{Place, receipt};
+use crate::fixture::{IndexerFixture, receipt};
 
 /// The row was written by a machine whose clock is an hour ahead.
 #[tokio::test]
@@ -20,7 +20,14 @@ async fn a_new_death_is_seen_however_the_clocks_differ() {
     let mut batch = Batch::new();
     let version = letter.died_at.as_millisecond();
     batch
-        .push(place.store.prefix(), Kind::Deadletters, "deadletters".into(), "a".into(), version, &letter)
+        .push(
+            place.store.prefix(),
+            DocumentKind::Deadletters,
+            "deadletters".into(),
+            "a".into(),
+            version,
+            &letter,
+        )
         .unwrap();
     place.store.bulk(&batch).await.unwrap();
     replay(&place, &["a"]).await;
@@ -49,7 +56,7 @@ async fn a_letter_that_is_delivered_again_after_its_replay_stays_replayed() {
 
 #[tokio::test]
 async fn the_receipt_of_a_job_that_died_says_so() {
-    let place = Place::new();
+    let place = IndexerFixture::new();
     let planned_at = "2026-01-05T00:00:00Z".parse().unwrap();
     let finished_at = "2026-01-05T01:00:00Z".parse().unwrap();
     let receipts = vec![
@@ -74,11 +81,11 @@ async fn the_receipt_of_a_job_that_died_says_so() {
     assert_eq!(outcomes, vec![Ok(()); 5]);
     let states = [("complete", "complete"), ("no job", "planned"), ("alive", "planned")];
     for (job, state) in states {
-        assert_eq!(place.source(Kind::Harvests, job).await["state"], state, "{job}");
+        assert_eq!(place.source(DocumentKind::Harvests, job).await["state"], state, "{job}");
     }
-    assert_eq!(place.count(Kind::Harvests).await, 5);
+    assert_eq!(place.count(DocumentKind::Harvests).await, 5);
     for (job, class) in [("planned", CauseClass::CrashedWorker), ("incomplete", CauseClass::BadShape)] {
-        let hit = place.store.get(Kind::Harvests, job).await.unwrap().unwrap();
+        let hit = place.store.get(DocumentKind::Harvests, job).await.unwrap().unwrap();
         let row: Receipt = serde_json::from_str(hit.source.get()).unwrap();
         let died_at = desk::show(&place.store, job).await.unwrap().unwrap().died_at;
         assert_eq!((row.state, row.finished_at), (ReceiptState::Failed, Some(died_at)), "{job}");
@@ -90,12 +97,12 @@ async fn the_receipt_of_a_job_that_died_says_so() {
 
 #[tokio::test]
 async fn a_letter_with_an_id_of_any_length_is_filed_and_replayed() {
-    let place = Place::new();
+    let place = IndexerFixture::new();
     let id = "é/".repeat(5_000);
     let letter = dead(&id, CauseClass::Gone, Queue::documents());
     assert_eq!(place.perform(&DeadLetterDesk::new(place.store.clone()), &[letter]).await, [Ok(())]);
     assert_eq!(desk::show(&place.store, &id).await.unwrap().unwrap().id, id);
-    let hit = place.store.get(Kind::Deadletters, &id).await.unwrap().unwrap();
+    let hit = place.store.get(DocumentKind::Deadletters, &id).await.unwrap().unwrap();
     assert!(hit.id.len() <= 400, "{}", hit.id);
     assert_eq!(replay(&place, &[&id]).await, [(id.clone(), LetterOutcome::Replayed(Queue::documents()))]);
     assert_eq!(desk::show(&place.store, &hit.id).await.unwrap().unwrap().state, DeadState::Replayed);
@@ -116,7 +123,7 @@ async fn a_large_message_lies_in_pieces_until_it_is_dropped() {
     let message = large("large", 15 << 20);
     let bytes = message.body.clone();
     assert_eq!(place.perform(&desk, &[message]).await, [Ok(())]);
-    let kept = place.source(Kind::Deadletters, "large").await;
+    let kept = place.source(DocumentKind::Deadletters, "large").await;
     assert_eq!((&kept["pieces"], &kept["body"], &kept["bytes"]), (&5.into(), &"".into(), &(15 << 20).into()));
     assert!(row(&place, "large").await.body_bytes().unwrap() == bytes);
     let listed = desk::list(&place.store, &desk::Filter::default(), 100).await.unwrap();
@@ -126,7 +133,7 @@ async fn a_large_message_lies_in_pieces_until_it_is_dropped() {
     assert!(matches!(&outcomes[..], [(_, LetterOutcome::Replayed(_))]), "{outcomes:?}");
     let again = place.drain(Queue::jobs(Family::ZOOM_DETAIL, Lane::Replay)).await.remove(0);
     assert!(again.body == bytes, "byte for byte");
-    assert_eq!(place.source(Kind::Deadletters, "large").await["body"], "", "its row stays small");
+    assert_eq!(place.source(DocumentKind::Deadletters, "large").await["body"], "", "its row stays small");
 
     let died = again.into_dead(Cause::new(CauseClass::TooLarge, "again"));
     assert_eq!(place.perform(&desk, &[died]).await, [Ok(())]);
@@ -140,13 +147,13 @@ async fn a_large_message_lies_in_pieces_until_it_is_dropped() {
     let file = std::fs::read_to_string(archive.path()).unwrap();
     let dropped: messages::DeadLetter = serde_json::from_str(file.trim_end()).unwrap();
     assert!(dropped.body_bytes().unwrap() == bytes);
-    assert_eq!(place.count(Kind::Deadletters).await, 4, "the pieces are gone, the row is history");
+    assert_eq!(place.count(DocumentKind::Deadletters).await, 4, "the pieces are gone, the row is history");
     assert_eq!(row(&place, "large").await.body, "");
 }
 
 #[tokio::test]
 async fn a_letter_with_a_piece_missing_is_shown_and_not_replayed() {
-    let place = Place::new();
+    let place = IndexerFixture::new();
     let desk = DeadLetterDesk::new(place.store.clone());
     assert_eq!(place.perform(&desk, &[large("large", 13 << 20)]).await, [Ok(())]);
     let file = rusqlite::Connection::open(place.folder().join("ua.db")).unwrap();

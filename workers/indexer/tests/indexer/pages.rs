@@ -4,9 +4,9 @@ use jiff::Timestamp;
 use messages::{CauseClass, Document, Queue, RawKind, ReceiptState, decode, encode};
 use runtime::{BatchWorker as _, Failure, Message};
 use serde_json::json;
-use store::Kind;
+use store::DocumentKind;
 
-use crate::fixture::{Place, UUID, page, raw, raw_bytes, receipt, without_context};
+use crate::fixture::{IndexerFixture, UUID, page, raw, raw_bytes, receipt, without_context};
 
 const EARLY: &str = "2026-01-06T02:00:00Z";
 const LATE: &str = "2026-01-06T03:00:00Z";
@@ -15,7 +15,7 @@ const KEPT: u32 = 36_500;
 
 #[tokio::test]
 async fn one_bad_row_among_three_hundred_is_a_dead_letter_alone() {
-    let place = Place::new();
+    let place = IndexerFixture::new();
     let bad = page(1, 300, EARLY, |row, value| {
         if row == 117 {
             value["user_id"] = json!({"no": "text"});
@@ -26,7 +26,11 @@ async fn one_bad_row_among_three_hundred_is_a_dead_letter_alone() {
     });
     let outcomes = place.perform(&place.indexer(0), &[page(0, 300, EARLY, |_, _| {}), bad]).await;
     assert_eq!(outcomes, [Ok(()), Ok(())]);
-    assert_eq!(place.count(Kind::Sessions).await, 599, "a number that does not fit costs itself alone");
+    assert_eq!(
+        place.count(DocumentKind::Sessions).await,
+        599,
+        "a number that does not fit costs itself alone"
+    );
     let dead = place.drain(Queue::dead()).await;
     let [message] = &dead[..] else { panic!("{} dead letters", dead.len()) };
     assert!(message.headers.message_id.starts_with(&format!("zoom:participants:{UUID}#1:row-")));
@@ -42,7 +46,7 @@ async fn one_bad_row_among_three_hundred_is_a_dead_letter_alone() {
 
 #[tokio::test]
 async fn a_dead_row_that_is_replayed_and_dies_again_keeps_its_name() {
-    let place = Place::new();
+    let place = IndexerFixture::new();
     let bad = page(1, 2, EARLY, |row, value| {
         if row == 1 {
             value["user_id"] = json!([]);
@@ -60,7 +64,7 @@ async fn a_dead_row_that_is_replayed_and_dies_again_keeps_its_name() {
 
 #[tokio::test]
 async fn what_is_no_message_is_rejected_alone() {
-    let place = Place::new();
+    let place = IndexerFixture::new();
     let now = EARLY.parse().unwrap();
     let broken = |body: &'static str| Message::new(Queue::documents(), "x", body, now);
     let batch = [
@@ -80,61 +84,61 @@ async fn what_is_no_message_is_rejected_alone() {
         (Some(CauseClass::BadShape), Some(CauseClass::UnknownVersion), Some(CauseClass::BadShape))
     );
     assert_eq!((&outcomes[1], &outcomes[4]), (&Ok(()), &Ok(())));
-    assert_eq!(place.count(Kind::Sessions).await, 6);
+    assert_eq!(place.count(DocumentKind::Sessions).await, 6);
 }
 
 #[tokio::test]
 async fn the_newest_answer_wins_in_whatever_order() {
-    let place = Place::new();
+    let place = IndexerFixture::new();
     let named = |name: &'static str, at| page(1, 1, at, move |_, value| value["user_name"] = json!(name));
     let indexer = place.indexer(0);
     for message in [named("late", LATE), named("early", EARLY), named("late", LATE)] {
         assert_eq!(place.perform(&indexer, &[message]).await, [Ok(())]);
     }
     let id = format!("{UUID}/{}", 16_778_240 + 1_000 * 1_024);
-    assert_eq!(place.source(Kind::Sessions, &id).await["user_name"], "late");
-    assert_eq!(place.count(Kind::Sessions).await, 1);
+    assert_eq!(place.source(DocumentKind::Sessions, &id).await["user_name"], "late");
+    assert_eq!(place.count(DocumentKind::Sessions).await, 1);
 }
 
 #[tokio::test]
 async fn many_pages_are_sent_in_several_bulks_and_each_is_settled() {
-    let place = Place::new();
+    let place = IndexerFixture::new();
     let batch: Vec<Message> = (0..12).map(|number| page(number, 300, EARLY, |_, _| {})).collect();
     let outcomes = place.perform(&place.indexer(0), &batch).await;
     assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
-    assert_eq!(place.count(Kind::Sessions).await, 3_600);
+    assert_eq!(place.count(DocumentKind::Sessions).await, 3_600);
     assert!(place.perform(&place.indexer(0), &[]).await.is_empty());
 }
 
 #[tokio::test]
 async fn raw_answers_are_archived_only_when_asked() {
-    let place = Place::new();
+    let place = IndexerFixture::new();
     place.perform(&place.indexer(0), &[page(1, 2, EARLY, |_, _| {})]).await;
-    assert_eq!(place.count(Kind::Raw).await, 0);
+    assert_eq!(place.count(DocumentKind::Raw).await, 0);
     let bad = page(2, 2, EARLY, |row, value| {
         if row == 0 {
             value["user_id"] = json!(null);
         }
     });
     assert_eq!(place.perform(&place.indexer(KEPT), &[bad]).await, [Ok(())]);
-    let archived = place.source(Kind::Raw, &format!("zoom:participants:{UUID}#2")).await;
+    let archived = place.source(DocumentKind::Raw, &format!("zoom:participants:{UUID}#2")).await;
     assert_eq!(archived["bytes"], answer_of(&place, &format!("zoom:participants:{UUID}#2")).await.len());
     let dead = place.drain(Queue::dead()).await;
     let Document::Raw(only) = decode(&dead[0].body).unwrap() else { panic!("a page was expected") };
     assert!(only.body.get().contains("Person 0"), "not its neighbour's");
     place.perform(&place.indexer(KEPT), &[Message { queue: Queue::documents(), ..dead[0].clone() }]).await;
-    assert_eq!(place.source(Kind::Raw, &format!("zoom:participants:{UUID}#2")).await, archived);
+    assert_eq!(place.source(DocumentKind::Raw, &format!("zoom:participants:{UUID}#2")).await, archived);
 }
 
 /// Returns an archived answer.
-async fn answer_of(place: &Place, id: &str) -> Vec<u8> {
-    let hit = place.store.get(Kind::Raw, id).await.unwrap().unwrap();
+async fn answer_of(place: &IndexerFixture, id: &str) -> Vec<u8> {
+    let hit = place.store.get(DocumentKind::Raw, id).await.unwrap().unwrap();
     indexer::archive::answer(&hit.source).unwrap()
 }
 
 #[tokio::test]
 async fn an_answer_is_archived_byte_for_byte_whatever_it_holds() {
-    let place = Place::new();
+    let place = IndexerFixture::new();
     let deep = format!(r#"{{"participants":[],"deep":{}{}}}"#, "[".repeat(5_000), "]".repeat(5_000));
     let answers: [(&[u8], &str); 4] = [
         (br#"{"participants":[{"user_id":"1","user_id":"2"}],"a" : 1,"a":2}"#, ""),
@@ -157,7 +161,7 @@ async fn an_answer_is_archived_byte_for_byte_whatever_it_holds() {
 
 #[tokio::test]
 async fn a_page_with_sixty_thousand_implausible_times_makes_one_index() {
-    let place = Place::new();
+    let place = IndexerFixture::new();
     let rows: Vec<_> = (0..60_000_u64)
         .map(|row| {
             let (year, month, day) = (1 + row * 7 % 9_000, 1 + row % 12, 1 + row % 28);
@@ -169,7 +173,7 @@ async fn a_page_with_sixty_thousand_implausible_times_makes_one_index() {
     let hosts = String::from_utf8(page.body.to_vec()).unwrap();
     let page = Message { body: without_context(&hosts).into(), ..page };
     assert_eq!(place.perform(&place.indexer(0), &[page]).await, [Ok(())]);
-    assert_eq!(place.count(Kind::Meetings).await, rows.len() as u64);
+    assert_eq!(place.count(DocumentKind::Meetings).await, rows.len() as u64);
     let file = rusqlite::Connection::open(place.folder().join("ua.db")).unwrap();
     let indices: Vec<String> = file
         .prepare("select distinct _index from meetings")
@@ -179,47 +183,51 @@ async fn a_page_with_sixty_thousand_implausible_times_makes_one_index() {
         .map(Result::unwrap)
         .collect();
     assert_eq!(indices, ["meetings-2026.01"]);
-    let flagged = store::Query::all(Kind::Meetings).with("time_implausible", true);
+    let flagged = store::Query::all(DocumentKind::Meetings).with("time_implausible", true);
     assert_eq!(place.store.count(&flagged).await.unwrap(), rows.len() as u64);
-    let kept = place.source(Kind::Meetings, rows[0]["uuid"].as_str().unwrap()).await;
+    let kept = place.source(DocumentKind::Meetings, rows[0]["uuid"].as_str().unwrap()).await;
     assert_eq!(kept["start_time"], rows[0]["start_time"], "the field keeps what was received");
 }
 
 #[tokio::test]
 async fn an_answer_fetched_again_next_month_is_the_same_row() {
-    let place = Place::new();
+    let place = IndexerFixture::new();
     let indexer = place.indexer(KEPT);
     let at = |fetched_at| page(1, 1, fetched_at, |_, _| {});
     place.perform(&indexer, &[at("2026-01-31T02:00:00Z"), at("2026-02-01T02:00:00Z")]).await;
-    assert_eq!(place.count(Kind::Raw).await, 1);
+    assert_eq!(place.count(DocumentKind::Raw).await, 1);
     let id = format!("zoom:participants:{UUID}#1");
-    assert_eq!(place.store.get(Kind::Raw, &id).await.unwrap().unwrap().index, "raw-2026.01");
+    assert_eq!(place.store.get(DocumentKind::Raw, &id).await.unwrap().unwrap().index, "raw-2026.01");
     let mut dateless = page(2, 1, "2026-02-01T02:00:00Z", |_, _| {});
     let body = String::from_utf8(dateless.body.to_vec()).unwrap();
     dateless.body = body.replace("\"date\":\"2026-01-05\"", "\"date\":null").into();
     assert_eq!(place.perform(&indexer, &[dateless]).await, [Ok(())]);
     let id = format!("zoom:participants:{UUID}#2");
-    assert_eq!(place.store.get(Kind::Raw, &id).await.unwrap().unwrap().index, "raw-2026.02");
+    assert_eq!(place.store.get(DocumentKind::Raw, &id).await.unwrap().unwrap().index, "raw-2026.02");
 }
 
 #[tokio::test]
 async fn raw_answers_expire_by_the_day_on_which_they_were_received() {
     let now = runtime::clock::now().to_string();
-    let place = Place::new();
+    let place = IndexerFixture::new();
     let indexer = place.indexer(7);
     assert_eq!(place.perform(&indexer, &[page(1, 2, EARLY, |_, _| {})]).await, [Ok(())]);
-    assert_eq!((place.count(Kind::Raw).await, place.count(Kind::Sessions).await), (0, 2));
+    assert_eq!((place.count(DocumentKind::Raw).await, place.count(DocumentKind::Sessions).await), (0, 2));
     place.perform(&indexer, &[page(1, 2, EARLY, |_, _| {})]).await;
-    assert_eq!(place.count(Kind::Raw).await, 1, "once an hour");
+    assert_eq!(place.count(DocumentKind::Raw).await, 1, "once an hour");
     place.perform(&place.indexer(7), &[page(2, 2, &now, |_, _| {})]).await;
-    assert_eq!(place.count(Kind::Raw).await, 2, "an old date that was fetched today is kept, with its index");
+    assert_eq!(
+        place.count(DocumentKind::Raw).await,
+        2,
+        "an old date that was fetched today is kept, with its index"
+    );
     place.perform(&place.indexer(0), &[page(3, 2, EARLY, |_, _| {})]).await;
-    assert_eq!(place.count(Kind::Raw).await, 2, "nothing is removed where nothing is archived");
+    assert_eq!(place.count(DocumentKind::Raw).await, 2, "nothing is removed where nothing is archived");
 }
 
 #[tokio::test]
 async fn a_user_id_of_any_length_is_a_session() {
-    let place = Place::new();
+    let place = IndexerFixture::new();
     let long = "é9".repeat(5_000);
     let with = |last: &'static str| {
         let user_id = format!("{long}{last}");
@@ -227,15 +235,15 @@ async fn a_user_id_of_any_length_is_a_session() {
     };
     let indexer = place.indexer(KEPT);
     assert_eq!(place.perform(&indexer, &[with("a"), with("b"), with("a")]).await, vec![Ok(()); 3]);
-    assert_eq!(place.count(Kind::Sessions).await, 2);
-    let hit = place.store.get(Kind::Sessions, &format!("{UUID}/{long}b")).await.unwrap().unwrap();
+    assert_eq!(place.count(DocumentKind::Sessions).await, 2);
+    let hit = place.store.get(DocumentKind::Sessions, &format!("{UUID}/{long}b")).await.unwrap().unwrap();
     assert!(hit.id.len() <= 400 && hit.id.starts_with(UUID), "{}", hit.id);
     assert!(hit.source.get().contains(&format!("{long}b")));
 }
 
 #[tokio::test]
 async fn receipts_are_filed_by_their_job() {
-    let place = Place::new();
+    let place = IndexerFixture::new();
     let planned_at: Timestamp = EARLY.parse().unwrap();
     let receipt = |job, state, finished_at| receipt(job, state, planned_at, finished_at);
     let finished = receipt("a", ReceiptState::Complete, Some(LATE.parse().unwrap()));
@@ -247,11 +255,11 @@ async fn receipts_are_filed_by_their_job() {
         Message::new(Queue::documents(), "r", encode(&Document::Receipts(receipts)).unwrap(), planned_at)
     });
     assert_eq!(place.perform(&place.indexer(0), &messages).await, [Ok(()), Ok(())]);
-    assert_eq!(place.count(Kind::Harvests).await, 2);
-    assert_eq!(place.source(Kind::Harvests, "a").await["state"], "complete");
+    assert_eq!(place.count(DocumentKind::Harvests).await, 2);
+    assert_eq!(place.source(DocumentKind::Harvests, "a").await["state"], "complete");
 }
 
 #[tokio::test]
 async fn a_healthy_store_is_a_healthy_indexer() {
-    assert!(Place::new().indexer(0).healthy().await);
+    assert!(IndexerFixture::new().indexer(0).healthy().await);
 }

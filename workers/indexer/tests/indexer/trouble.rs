@@ -7,18 +7,18 @@ use std::time::Duration;
 use axum::Router;
 use axum::http::StatusCode;
 use indexer::desk::{self, Archive, Choice, DeskError, Filter, LetterOutcome, ReplayLimits};
-use indexer::{DeadLetterDesk, Enricher, Indexer, Settings};
+use indexer::{DeadLetterDesk, Enricher, Indexer, IndexerSettings};
 use messages::{CauseClass, Queue};
 use runtime::{BatchWorker as _, Failure, Message};
 use serde_json::{Value, json};
 use store::{Elasticsearch, Store, elasticsearch};
 
-use crate::fixture::{Place, page};
+use crate::fixture::{IndexerFixture, page};
 
 const AT: &str = "2026-01-06T02:00:00Z";
 
 /// Starts an engine that answers each bulk with the next of `answers` and finds no documents.
-async fn engine(answers: Vec<Answer>) -> Store {
+async fn engine(answers: Vec<BulkResult>) -> Store {
     let answers = Arc::new(Mutex::new(VecDeque::from(answers)));
     let bulk = move |body: String| {
         let answer = answers.lock().unwrap().pop_front().expect("no more bulks than answers");
@@ -32,11 +32,11 @@ async fn engine(answers: Vec<Answer>) -> Store {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move { axum::serve(listener, app).await });
-    Store::Elasticsearch(Elasticsearch::new(elasticsearch::Settings::new(url)).unwrap())
+    Store::Elasticsearch(Elasticsearch::new(elasticsearch::ElasticsearchSettings::new(url)).unwrap())
 }
 
 #[derive(Debug, Clone)]
-enum Answer {
+enum BulkResult {
     Whole(u16),
     /// Every item is written, except this one, which gets this status.
     But(usize, u16),
@@ -46,7 +46,7 @@ enum Answer {
     Nothing,
 }
 
-impl Answer {
+impl BulkResult {
     fn to(&self, items: usize) -> (StatusCode, String) {
         match *self {
             Self::Whole(status) => {
@@ -77,7 +77,7 @@ fn refused(status: u16) -> Value {
 }
 
 fn indexer(store: &Store) -> Indexer {
-    Indexer::new(store.clone(), Settings::new("0.1.0"), Enricher::default())
+    Indexer::new(store.clone(), IndexerSettings::new("0.1.0"), Enricher::default())
 }
 
 fn pages(count: usize) -> Vec<Message> {
@@ -86,14 +86,14 @@ fn pages(count: usize) -> Vec<Message> {
 
 #[tokio::test]
 async fn a_message_with_a_busy_item_is_tried_again_and_its_neighbours_are_done() {
-    let place = Place::new();
+    let place = IndexerFixture::new();
     let mut batch = pages(3);
     batch[1] = page(1, 300, AT, |row, value| {
         if row == 7 {
             value["user_id"] = json!(null);
         }
     });
-    let store = engine(vec![Answer::But(450, 429); 2]).await;
+    let store = engine(vec![BulkResult::But(450, 429); 2]).await;
     let outcomes = place.perform(&indexer(&store), &batch).await;
     assert_eq!((&outcomes[0], &outcomes[2]), (&Ok(()), &Ok(())));
     let Err(Failure::Retry { after, .. }) = &outcomes[1] else { panic!("{outcomes:?}") };
@@ -106,17 +106,18 @@ async fn a_message_with_a_busy_item_is_tried_again_and_its_neighbours_are_done()
 
 #[tokio::test]
 async fn a_store_that_is_away_holds_everything_that_is_not_done_and_loses_nothing() {
-    let place = Place::new();
+    let place = IndexerFixture::new();
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     drop(listener);
-    let gone = Store::Elasticsearch(Elasticsearch::new(elasticsearch::Settings::new(url)).unwrap());
+    let gone =
+        Store::Elasticsearch(Elasticsearch::new(elasticsearch::ElasticsearchSettings::new(url)).unwrap());
     let outcomes = place.perform(&indexer(&gone), &pages(2)).await;
     let held = |outcome: &Result<(), Failure>| matches!(outcome, Err(Failure::Hold { until: None, .. }));
     assert!(outcomes.iter().all(held), "{outcomes:?}");
     assert!(!indexer(&gone).healthy().await);
 
-    let store = engine(vec![Answer::But(0, 201), Answer::Whole(503)]).await;
+    let store = engine(vec![BulkResult::But(0, 201), BulkResult::Whole(503)]).await;
     let mut batch = pages(6);
     batch[5] = Message::new(Queue::documents(), "x", "no message", AT.parse().unwrap());
     let outcomes = place.perform(&indexer(&store), &batch).await;
@@ -127,8 +128,8 @@ async fn a_store_that_is_away_holds_everything_that_is_not_done_and_loses_nothin
 
 #[tokio::test]
 async fn refused_credentials_stop_the_worker() {
-    let place = Place::new();
-    let store = engine(vec![Answer::Whole(401); 2]).await;
+    let place = IndexerFixture::new();
+    let store = engine(vec![BulkResult::Whole(401); 2]).await;
     let outcomes = place.perform(&indexer(&store), &pages(2)).await;
     assert!(outcomes.iter().all(|outcome| matches!(outcome, Err(Failure::Refused { .. }))), "{outcomes:?}");
     let dead = Message::new(Queue::dead(), "a", "x", AT.parse().unwrap());
@@ -138,7 +139,7 @@ async fn refused_credentials_stop_the_worker() {
 
 #[tokio::test]
 async fn raw_answers_that_cannot_be_removed_are_nobodys_outcome() {
-    let place = Place::new();
+    let place = IndexerFixture::new();
     let asked = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&asked);
     let answer = move |uri: axum::http::Uri, body: String| {
@@ -153,9 +154,13 @@ async fn raw_answers_that_cannot_be_removed_are_nobodys_outcome() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move { axum::serve(listener, Router::new().fallback(answer)).await });
-    let store = Store::Elasticsearch(Elasticsearch::new(elasticsearch::Settings::new(url)).unwrap());
-    let indexer =
-        Indexer::new(store, Settings { raw_days: 7, ..Settings::new("0.1.0") }, Enricher::default());
+    let store =
+        Store::Elasticsearch(Elasticsearch::new(elasticsearch::ElasticsearchSettings::new(url)).unwrap());
+    let indexer = Indexer::new(
+        store,
+        IndexerSettings { raw_days: 7, ..IndexerSettings::new("0.1.0") },
+        Enricher::default(),
+    );
     for _ in 0..2 {
         assert_eq!(place.perform(&indexer, &pages(1)).await, [Ok(())]);
     }
@@ -170,9 +175,9 @@ fn one_page(sessions: usize, attempt: u32) -> Vec<Message> {
 
 #[tokio::test]
 async fn an_item_on_which_the_store_fails_is_sent_alone_and_then_dies_alone() {
-    let place = Place::new();
-    let mut answers = vec![Answer::But(7, 500); 3];
-    answers.push(Answer::But(0, 500));
+    let place = IndexerFixture::new();
+    let mut answers = vec![BulkResult::But(7, 500); 3];
+    answers.push(BulkResult::But(0, 500));
     let store = engine(answers).await;
     let indexer = indexer(&store);
     for attempt in 0..2 {
@@ -194,17 +199,17 @@ async fn an_item_on_which_the_store_fails_is_sent_alone_and_then_dies_alone() {
 
 #[tokio::test]
 async fn an_item_that_succeeds_alone_is_no_dead_letter() {
-    let place = Place::new();
-    let store = engine(vec![Answer::But(7, 500), Answer::But(9, 500)]).await;
+    let place = IndexerFixture::new();
+    let store = engine(vec![BulkResult::But(7, 500), BulkResult::But(9, 500)]).await;
     assert_eq!(place.perform(&indexer(&store), &one_page(300, 2)).await, [Ok(())]);
     assert!(place.drain(Queue::dead()).await.is_empty());
 }
 
 #[tokio::test]
 async fn a_store_that_refuses_every_document_of_a_kind_is_one_hold() {
-    for answer in [Answer::All(400), Answer::All(500), Answer::Nothing] {
-        let place = Place::new();
-        let store = engine(vec![answer.clone(), answer.clone(), Answer::But(5, 400)]).await;
+    for answer in [BulkResult::All(400), BulkResult::All(500), BulkResult::Nothing] {
+        let place = IndexerFixture::new();
+        let store = engine(vec![answer.clone(), answer.clone(), BulkResult::But(5, 400)]).await;
         let indexer = indexer(&store);
         for _ in 0..2 {
             let outcomes = place.perform(&indexer, &one_page(300, 0)).await;
@@ -222,8 +227,8 @@ async fn a_store_that_refuses_every_document_of_a_kind_is_one_hold() {
 
 #[tokio::test]
 async fn a_few_bad_documents_are_dead_letters_and_not_a_hold() {
-    let place = Place::new();
-    let store = engine(vec![Answer::All(400); 2]).await;
+    let place = IndexerFixture::new();
+    let store = engine(vec![BulkResult::All(400); 2]).await;
     let indexer = indexer(&store);
     assert_eq!(place.perform(&indexer, &one_page(9, 0)).await, [Ok(())]);
     assert_eq!(place.drain(Queue::dead()).await.len(), 9);
@@ -233,9 +238,14 @@ async fn a_few_bad_documents_are_dead_letters_and_not_a_hold() {
 
 #[tokio::test]
 async fn a_refusal_of_rights_is_no_dead_letter_and_no_end() {
-    let place = Place::new();
-    let store =
-        engine(vec![Answer::All(403), Answer::But(5, 403), Answer::Whole(302), Answer::Whole(404)]).await;
+    let place = IndexerFixture::new();
+    let store = engine(vec![
+        BulkResult::All(403),
+        BulkResult::But(5, 403),
+        BulkResult::Whole(302),
+        BulkResult::Whole(404),
+    ])
+    .await;
     let indexer = indexer(&store);
     let outcomes = place.perform(&indexer, &one_page(300, 0)).await;
     assert!(matches!(outcomes[0], Err(Failure::Refused { .. })), "{outcomes:?}");
@@ -250,8 +260,8 @@ async fn a_refusal_of_rights_is_no_dead_letter_and_no_end() {
 
 #[tokio::test]
 async fn an_item_too_large_is_a_dead_letter_alone() {
-    let place = Place::new();
-    let store = engine(vec![Answer::But(299, 413)]).await;
+    let place = IndexerFixture::new();
+    let store = engine(vec![BulkResult::But(299, 413)]).await;
     assert_eq!(place.perform(&indexer(&store), &pages(1)).await, [Ok(())]);
     let dead = place.drain(Queue::dead()).await;
     assert_eq!(dead.len(), 1);
@@ -261,10 +271,10 @@ async fn an_item_too_large_is_a_dead_letter_alone() {
 
 #[tokio::test]
 async fn a_dead_letter_that_the_store_refuses_is_never_a_dead_letter_again() {
-    let place = Place::new();
+    let place = IndexerFixture::new();
     let letters = ["a", "b"].map(|id| Message::new(Queue::dead(), id, "x", AT.parse().unwrap()));
     for status in [400, 413, 429] {
-        let desk = DeadLetterDesk::new(engine(vec![Answer::But(1, status)]).await);
+        let desk = DeadLetterDesk::new(engine(vec![BulkResult::But(1, status)]).await);
         let outcomes = place.perform(&desk, &letters).await;
         assert_eq!(outcomes[0], Ok(()));
         let waits = match (status, &outcomes[1]) {
@@ -279,10 +289,10 @@ async fn a_dead_letter_that_the_store_refuses_is_never_a_dead_letter_again() {
 
 #[tokio::test]
 async fn a_letter_that_is_too_large_for_the_store_holds_no_other_up() {
-    let place = Place::new();
+    let place = IndexerFixture::new();
     let large = Message::new(Queue::dead(), "large", vec![7; 9 << 20], AT.parse().unwrap());
     let small = Message::new(Queue::dead(), "small", "x", AT.parse().unwrap());
-    let store = engine(vec![Answer::Whole(429), Answer::But(9, 201)]).await;
+    let store = engine(vec![BulkResult::Whole(429), BulkResult::But(9, 201)]).await;
     let outcomes = place.perform(&DeadLetterDesk::new(store), &[large, small]).await;
     assert!(matches!(outcomes[0], Err(Failure::Defer { until: Some(_), .. })), "{outcomes:?}");
     assert_eq!(outcomes[1], Ok(()));
@@ -291,7 +301,7 @@ async fn a_letter_that_is_too_large_for_the_store_holds_no_other_up() {
 /// After the publish the store fails: the letter is in the queue and on the desk, and the report says so.
 #[tokio::test]
 async fn a_store_that_fails_after_the_publish_leaves_the_letter_in_both_places() {
-    let place = Place::new();
+    let place = IndexerFixture::new();
     let row = json!({"id": "a", "state": "dead", "cause": {"class": "gone", "text": "t"}, "origin": "ua.documents",
         "attempts": 1, "replays": 0, "first_seen": AT, "died_at": AT, "changed_at": AT, "body": "AAE="});
     let found = json!({"docs": [{"_id": "a", "_version": 7, "found": true, "_source": row}]}).to_string();
@@ -303,7 +313,8 @@ async fn a_store_that_fails_after_the_publish_leaves_the_letter_in_both_places()
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move { axum::serve(listener, Router::new().fallback(answer)).await });
-    let store = Store::Elasticsearch(Elasticsearch::new(elasticsearch::Settings::new(url)).unwrap());
+    let store =
+        Store::Elasticsearch(Elasticsearch::new(elasticsearch::ElasticsearchSettings::new(url)).unwrap());
     let (choice, how) = (Choice::Ids(vec!["a".to_owned()]), ReplayLimits { max_replays: 3 });
     let mut outcomes = Vec::new();
     let tell = |_: &str, outcome: LetterOutcome| outcomes.push(outcome);
@@ -328,7 +339,7 @@ async fn a_store_that_fails_after_the_publish_leaves_the_letter_in_both_places()
 /// The broker is closed: no row changes, and unpublished letters are not reported as done.
 #[tokio::test]
 async fn a_broker_that_is_away_leaves_every_letter_dead() {
-    let place = Place::new();
+    let place = IndexerFixture::new();
     let letters = ["a", "b"].map(|id| {
         let cause = messages::Cause::new(CauseClass::Gone, "why");
         Message::new(Queue::documents(), id, "x", AT.parse().unwrap()).into_dead(cause)

@@ -17,7 +17,7 @@ fn judge(status: u16, pairs: &[(&str, &str)], body: &str, endpoint: Endpoint) ->
     classify(Answered { node, status, headers, body: body.as_bytes() }, endpoint, now())
 }
 
-fn refused(verdict: Verdict) -> CallError {
+fn refused(verdict: Verdict) -> OpencastError {
     match verdict {
         Verdict::Refused(error) => error,
         other => panic!("not refused: {other:?}"),
@@ -25,7 +25,7 @@ fn refused(verdict: Verdict) -> CallError {
 }
 
 fn closed(verdict: Verdict) -> (Reason, String) {
-    let CallError { reason, failure: Failure::Refused { cause } } = refused(verdict) else {
+    let OpencastError { reason, failure: Failure::Refused { cause } } = refused(verdict) else {
         panic!("not refused by the server")
     };
     assert!(!cause.contains("canary") && !cause.contains('\n'), "{cause}");
@@ -33,14 +33,14 @@ fn closed(verdict: Verdict) -> (Reason, String) {
 }
 
 fn rejected(verdict: Verdict) -> (Reason, CauseClass) {
-    let CallError { reason, failure: Failure::Reject { cause } } = refused(verdict) else {
+    let OpencastError { reason, failure: Failure::Reject { cause } } = refused(verdict) else {
         panic!("not rejected")
     };
     (reason, cause.class)
 }
 
 fn retried(verdict: Verdict) -> (Reason, CauseClass, String) {
-    let CallError { reason, failure: Failure::Retry { after: None, cause } } = refused(verdict) else {
+    let OpencastError { reason, failure: Failure::Retry { after: None, cause } } = refused(verdict) else {
         panic!("not retried")
     };
     (reason, cause.class, cause.text)

@@ -8,7 +8,7 @@ use messages::opencast::Task;
 use messages::{CauseClass, ReceiptState};
 use opencast::{Choice, Config};
 use runtime::{Failure, clock};
-use simulator::opencast::{Dialect, Disorder, Opencast, Settings};
+use simulator::opencast::{Dialect, Disorder, Opencast, OpencastSettings};
 
 use crate::bench::{Bench, config, date, first_attempt, settings, whole};
 
@@ -25,10 +25,14 @@ async fn a_date_of_every_generation_and_dialect_is_the_truth() {
         (17, Dialect::Upstream),
     ] {
         let timezone = TimeZone::get("America/New_York").unwrap();
-        let server =
-            Opencast::start(Settings { generation, dialect, timezone: timezone.clone(), ..settings() })
-                .await
-                .unwrap();
+        let server = Opencast::start(OpencastSettings {
+            generation,
+            dialect,
+            timezone: timezone.clone(),
+            ..settings()
+        })
+        .await
+        .unwrap();
         let bench = Bench::new(Config { timezone, page_size: 150, ..config(&server) });
         let harvest = bench.harvest(vec![whole(date())]).await;
         assert!(harvest.failed.is_empty() && harvest.dead.is_empty(), "{:?}", harvest.failed);
@@ -53,7 +57,7 @@ async fn a_date_of_every_generation_and_dialect_is_the_truth() {
 
 #[tokio::test]
 async fn an_order_that_is_none_at_all_loses_nothing() {
-    let server = Opencast::start(Settings { disorder: Disorder::Full, ..settings() }).await.unwrap();
+    let server = Opencast::start(OpencastSettings { disorder: Disorder::Full, ..settings() }).await.unwrap();
     let bench = Bench::new(Config { page_size: 150, ..config(&server) });
     let harvest = bench.harvest(vec![whole(date())]).await;
     let meant: BTreeSet<_> = server.truth(date()).ids.unwrap().action_ids.into_iter().collect();
@@ -64,7 +68,8 @@ async fn an_order_that_is_none_at_all_loses_nothing() {
 #[tokio::test]
 async fn a_server_that_gives_smaller_pages_than_asked_for_is_read_to_its_end() {
     for dialect in [Dialect::Dce, Dialect::Upstream] {
-        let server = Opencast::start(Settings { dialect, page_limit: Some(90), ..settings() }).await.unwrap();
+        let server =
+            Opencast::start(OpencastSettings { dialect, page_limit: Some(90), ..settings() }).await.unwrap();
         let harvest = Bench::new(config(&server)).harvest(vec![whole(date())]).await;
         let ids = harvest.action_ids();
         let meant = server.truth(date()).ids.unwrap().action_ids;
@@ -78,8 +83,9 @@ async fn a_date_without_actions_is_complete_and_so_is_a_server_without_any() {
     for (dialect, per_day) in
         [(Dialect::Dce, 0), (Dialect::Upstream, 0), (Dialect::Dce, 700), (Dialect::Upstream, 700)]
     {
-        let server =
-            Opencast::start(Settings { dialect, actions_per_day: per_day, ..settings() }).await.unwrap();
+        let server = Opencast::start(OpencastSettings { dialect, actions_per_day: per_day, ..settings() })
+            .await
+            .unwrap();
         let old = "2020-01-01".parse().unwrap();
         let harvest = Bench::new(config(&server)).harvest(vec![whole(old)]).await;
         let receipt = harvest.receipt("opencast:actions:2020-01-01");
@@ -91,12 +97,12 @@ async fn a_date_without_actions_is_complete_and_so_is_a_server_without_any() {
 }
 
 /// Returns a server whose clock is the machine's, except for the seconds, and whose zone makes it about noon.
-fn noon(dialect: Dialect) -> (Settings, TimeZone, Date) {
+fn noon(dialect: Dialect) -> (OpencastSettings, TimeZone, Date) {
     let now = clock::now();
     let hour = TimeZone::UTC.to_datetime(now).hour();
     let timezone = TimeZone::fixed(jiff::tz::Offset::constant(12 - hour));
     let second = now.as_second().div_euclid(60) * 60 + 57;
-    let world = Settings {
+    let world = OpencastSettings {
         dialect,
         now: Some(jiff::Timestamp::from_second(second).unwrap()),
         timezone: timezone.clone(),
@@ -125,7 +131,7 @@ async fn a_part_of_a_date_is_asked_for_where_the_server_can_give_one() {
 #[tokio::test]
 async fn a_date_that_has_settled_meanwhile_is_read_whole_whatever_its_job_says() {
     let since = Some("2026-03-19T15:00:00Z".parse().unwrap());
-    let server = Opencast::start(Settings { dialect: Dialect::Dce, ..settings() }).await.unwrap();
+    let server = Opencast::start(OpencastSettings { dialect: Dialect::Dce, ..settings() }).await.unwrap();
     let harvest = Bench::new(config(&server)).harvest(vec![Task::actions(date(), since)]).await;
     let (ids, meant) = (harvest.action_ids(), server.truth(date()).ids.unwrap().action_ids);
     assert!(meant.len() == 700 && meant.iter().all(|id| ids.contains(id)), "{} came", ids.len());
@@ -143,8 +149,9 @@ async fn a_date_to_come_is_refused_before_any_call() {
 
 #[tokio::test]
 async fn without_user_tracking_a_date_is_complete_of_nothing_and_episodes_go_on() {
-    let server =
-        Opencast::start(Settings { usertracking: false, generation: 17, ..settings() }).await.unwrap();
+    let server = Opencast::start(OpencastSettings { usertracking: false, generation: 17, ..settings() })
+        .await
+        .unwrap();
     let bench = Bench::new(config(&server));
     let catalogue = Task::Catalogue { date: date() };
     let harvest = bench.harvest(vec![whole(date()), catalogue]).await;
@@ -157,7 +164,8 @@ async fn without_user_tracking_a_date_is_complete_of_nothing_and_episodes_go_on(
 
 #[tokio::test]
 async fn a_dialect_that_is_not_the_server_s_is_refused_before_it_reads_everything() {
-    let server = Opencast::start(Settings { dialect: Dialect::Upstream, ..settings() }).await.unwrap();
+    let server =
+        Opencast::start(OpencastSettings { dialect: Dialect::Upstream, ..settings() }).await.unwrap();
     let bench = Bench::new(Config { dialect: Choice::Dce, ..config(&server) });
     let outcome = bench.perform(whole(date()), first_attempt()).await;
     let Err(Failure::Halt { cause }) = outcome else { panic!("{outcome:?}") };
@@ -170,7 +178,7 @@ async fn troubles_lose_nothing() {
     let rates = ["500=0.04", "502-html=0.04", "reset=0.04", "truncated-json=0.04"];
     for (dialect, times) in [(Dialect::Dce, 12), (Dialect::Upstream, 1)] {
         let faults = rates.iter().map(|rate| rate.parse().unwrap()).collect();
-        let server = Opencast::start(Settings { dialect, faults, ..settings() }).await.unwrap();
+        let server = Opencast::start(OpencastSettings { dialect, faults, ..settings() }).await.unwrap();
         let bench = Bench::new(Config { page_size: 150, ..config(&server) });
         // A date makes many calls, so faults may hit all seven attempts; what they sent is kept.
         let harvest = bench.harvest(vec![whole(date()); times]).await;
@@ -192,7 +200,7 @@ async fn a_date_on_which_the_clocks_change_is_whole() {
         for dialect in [Dialect::Dce, Dialect::Upstream] {
             let timezone = TimeZone::get("America/New_York").unwrap();
             let now = Some(now.parse().unwrap());
-            let world = Settings { dialect, now, timezone: timezone.clone(), ..settings() };
+            let world = OpencastSettings { dialect, now, timezone: timezone.clone(), ..settings() };
             let server = Opencast::start(world).await.unwrap();
             let date = day.parse().unwrap();
             let harvest = Bench::new(Config { timezone, ..config(&server) }).harvest(vec![whole(date)]).await;
@@ -205,7 +213,7 @@ async fn a_date_on_which_the_clocks_change_is_whole() {
 
 #[tokio::test]
 async fn calls_come_no_faster_than_they_may() {
-    let server = Opencast::start(Settings { actions_per_day: 60, ..settings() }).await.unwrap();
+    let server = Opencast::start(OpencastSettings { actions_per_day: 60, ..settings() }).await.unwrap();
     let bench = Bench::new(Config { calls_per_second: 40.0, admin_url: None, ..config(&server) });
     bench.perform(whole(date()), first_attempt()).await.unwrap();
     bench.perform(Task::Catalogue { date: date() }, first_attempt()).await.unwrap();

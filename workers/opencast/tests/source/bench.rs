@@ -88,16 +88,16 @@ pub(crate) fn config(server: &fake::Opencast) -> Config {
 }
 
 /// Returns a small simulated server.
-pub(crate) fn settings() -> fake::Settings {
+pub(crate) fn settings() -> fake::OpencastSettings {
     // Shortly before the turn of a minute, for which a complete day waits.
     let now = Some("2026-03-20T12:00:57Z".parse().unwrap());
-    fake::Settings {
+    fake::OpencastSettings {
         seed: 7,
         actions_per_day: 700,
         episodes: 30,
         history_days: 3,
         now,
-        ..fake::Settings::default()
+        ..fake::OpencastSettings::default()
     }
 }
 
@@ -119,7 +119,7 @@ fn attempt(number: u32, calls: Calls) -> Attempt {
 
 fn broker(folder: &Path, documents_limit: usize) -> Broker {
     let (folder, ladder) = (folder.to_owned(), Ladder::default());
-    let settings = local::Settings { folder, ladder, documents_limit };
+    let settings = local::LocalBrokerSettings { folder, ladder, documents_limit };
     Broker::Local(runtime::broker::Local::open(settings).unwrap())
 }
 

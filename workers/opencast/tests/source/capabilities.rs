@@ -3,7 +3,7 @@
 use opencast::{Choice, Config, Dialect, WorkflowPath, Workflows};
 use opencast_wire::Shape;
 use runtime::Failure;
-use simulator::opencast::{Auth, Dialect as Spoken, Opencast, Settings};
+use simulator::opencast::{Auth, Dialect as Spoken, Opencast, OpencastSettings};
 
 use crate::bench::{Bench, config, settings};
 use crate::odd::{Server, json, to_login};
@@ -13,7 +13,7 @@ async fn the_probe_finds_dialect_shape_and_paths_of_every_generation() {
     for (generation, dialect) in
         [(5, Spoken::Dce), (5, Spoken::Upstream), (12, Spoken::Upstream), (16, Spoken::Dce)]
     {
-        let server = Opencast::start(Settings { generation, dialect, ..settings() }).await.unwrap();
+        let server = Opencast::start(OpencastSettings { generation, dialect, ..settings() }).await.unwrap();
         let found = Bench::new(config(&server)).opencast.probe().await.unwrap();
         assert_eq!(found.version, Some(format!("{generation}.0.0")));
         assert_eq!((found.signed_in, found.usertracking, found.detail), (Some(true), true, Some(true)));
@@ -31,7 +31,8 @@ async fn the_probe_finds_dialect_shape_and_paths_of_every_generation() {
 
 #[tokio::test]
 async fn what_a_server_lacks_is_said_in_plain_words() {
-    let lacking = Settings { usertracking: false, generation: 17, auth: Auth::Anonymous, ..settings() };
+    let lacking =
+        OpencastSettings { usertracking: false, generation: 17, auth: Auth::Anonymous, ..settings() };
     let server = Opencast::start(lacking).await.unwrap();
     let nobody = Config { user: String::new(), admin_url: None, ..config(&server) };
     let found = Bench::new(nobody).opencast.probe().await.unwrap();
@@ -62,7 +63,8 @@ async fn an_admin_node_without_workflows_is_told_from_none() {
 #[tokio::test]
 async fn an_empty_table_leaves_the_dialect_open() {
     for dialect in [Spoken::Dce, Spoken::Upstream] {
-        let server = Opencast::start(Settings { dialect, actions_per_day: 0, ..settings() }).await.unwrap();
+        let server =
+            Opencast::start(OpencastSettings { dialect, actions_per_day: 0, ..settings() }).await.unwrap();
         let found = Bench::new(config(&server)).opencast.probe().await.unwrap();
         assert_eq!((found.dialect, found.usertracking), (None, true));
     }
@@ -70,7 +72,7 @@ async fn an_empty_table_leaves_the_dialect_open() {
 
 #[tokio::test]
 async fn a_refused_sign_in_is_what_the_probe_says() {
-    let server = Opencast::start(Settings { anonymous_reads: false, ..settings() }).await.unwrap();
+    let server = Opencast::start(OpencastSettings { anonymous_reads: false, ..settings() }).await.unwrap();
     let wrong = Config { user: "somebody".into(), ..config(&server) };
     let outcome = Bench::new(wrong).opencast.probe().await;
     assert!(

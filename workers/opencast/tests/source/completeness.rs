@@ -11,7 +11,7 @@ use messages::{Receipt, ReceiptState};
 use opencast::{Choice, Config};
 use opencast_wire::{Action, actions};
 use runtime::Failure;
-use simulator::opencast::{Dialect, Disorder, Opencast, Settings};
+use simulator::opencast::{Dialect, Disorder, Opencast, OpencastSettings};
 
 use crate::bench::{Bench, Harvest, config, date, first_attempt, settings, whole};
 use crate::odd::{Server, json, row};
@@ -30,7 +30,9 @@ async fn a_day_is_whole_whatever_second_it_is_asked_at() {
     {
         let now = Some(format!("2026-03-20T12:00:{second}Z").parse().unwrap());
         let server =
-            Opencast::start(Settings { now, disorder, actions_per_day: 4_000, ..settings() }).await.unwrap();
+            Opencast::start(OpencastSettings { now, disorder, actions_per_day: 4_000, ..settings() })
+                .await
+                .unwrap();
         let harvest = Bench::new(Config { page_size, ..config(&server) }).harvest(vec![whole(date())]).await;
         let meant: BTreeSet<_> = server.truth(date()).ids.unwrap().action_ids.into_iter().collect();
         assert_eq!(meant.len(), 4_000);
@@ -191,8 +193,9 @@ async fn readings_that_never_agree_are_incomplete() {
 #[tokio::test]
 async fn windows_without_an_order_lose_nothing() {
     for disorder in [Disorder::Local, Disorder::Full] {
-        let server =
-            Opencast::start(Settings { dialect: Dialect::Dce, disorder, ..settings() }).await.unwrap();
+        let server = Opencast::start(OpencastSettings { dialect: Dialect::Dce, disorder, ..settings() })
+            .await
+            .unwrap();
         let bench = Bench::new(Config { page_size: 150, ..config(&server) });
         let harvest = bench.harvest(vec![whole(date())]).await;
         let (ids, meant) = (harvest.action_ids(), server.truth(date()).ids.unwrap().action_ids);
@@ -221,7 +224,8 @@ async fn a_server_that_passes_over_the_day_is_refused_as_upstream() {
 async fn a_zone_that_is_not_the_server_s_stops_the_worker_and_the_check() {
     for dialect in [Dialect::Dce, Dialect::Upstream] {
         let theirs = TimeZone::get("America/New_York").unwrap();
-        let server = Opencast::start(Settings { dialect, timezone: theirs, ..settings() }).await.unwrap();
+        let server =
+            Opencast::start(OpencastSettings { dialect, timezone: theirs, ..settings() }).await.unwrap();
         for ours in ["Pacific/Kiritimati", "UTC"] {
             let timezone = TimeZone::get(ours).unwrap();
             let bench = Bench::new(Config { timezone, ..config(&server) });
@@ -246,7 +250,7 @@ fn footprints(harvest: &Harvest) -> std::collections::BTreeMap<i64, (i64, i64)> 
 
 #[tokio::test]
 async fn a_footprint_that_grew_is_sent_again_by_the_next_reading() {
-    let server = Opencast::start(Settings { dialect: Dialect::Dce, ..settings() }).await.unwrap();
+    let server = Opencast::start(OpencastSettings { dialect: Dialect::Dce, ..settings() }).await.unwrap();
     let bench = Bench::new(config(&server));
     let first = footprints(&bench.harvest(vec![whole(date())]).await);
     let second = footprints(&bench.harvest(vec![whole(date())]).await);
@@ -260,10 +264,14 @@ async fn a_footprint_that_grew_is_sent_again_by_the_next_reading() {
 #[tokio::test]
 async fn a_server_that_does_not_answer_in_time_is_tried_again() {
     let faults = vec!["timeout=0.3".parse().unwrap()];
-    let server =
-        Opencast::start(Settings { dialect: Dialect::Dce, faults, actions_per_day: 40, ..settings() })
-            .await
-            .unwrap();
+    let server = Opencast::start(OpencastSettings {
+        dialect: Dialect::Dce,
+        faults,
+        actions_per_day: 40,
+        ..settings()
+    })
+    .await
+    .unwrap();
     let request_timeout = Duration::from_millis(300);
     let bench = Bench::new(Config { request_timeout, ..config(&server) });
     let (mut harvest, mut said) = (Harvest::default(), Vec::new());
@@ -284,12 +292,12 @@ async fn a_server_that_does_not_answer_in_time_is_tried_again() {
 
 /// Returns a server with a date that is not over, at 01:20:30 in its zone. An action is added every few seconds, and no
 /// page holds the whole date.
-fn growing() -> (Settings, TimeZone) {
+fn growing() -> (OpencastSettings, TimeZone) {
     let hour = TimeZone::UTC.to_datetime(runtime::clock::now()).hour();
     let timezone = TimeZone::fixed(jiff::tz::Offset::constant(12 - hour));
     let today = timezone.to_datetime(runtime::clock::now()).date();
     let now = Some(timezone.to_timestamp(today.at(1, 20, 30, 0)).unwrap());
-    let world = Settings {
+    let world = OpencastSettings {
         now,
         timezone: timezone.clone(),
         actions_per_day: 20_000,
@@ -307,7 +315,7 @@ async fn a_date_that_grows_while_it_is_read_in_pages_is_complete_up_to_a_moment_
 
 async fn grows(disorder: Disorder) {
     let (world, timezone) = growing();
-    let server = Opencast::start(Settings { disorder, ..world }).await.unwrap();
+    let server = Opencast::start(OpencastSettings { disorder, ..world }).await.unwrap();
     let today = timezone.to_datetime(runtime::clock::now()).date();
     let truth = || server.truth(today).ids.unwrap().action_ids;
     let began = truth();
@@ -325,7 +333,7 @@ async fn grows(disorder: Disorder) {
 #[tokio::test]
 async fn a_day_of_many_pages_out_of_order_is_read_twice_and_not_more() {
     let disorder = Disorder::Local;
-    let world = Settings { actions_per_day: 4_000, page_limit: Some(150), disorder, ..settings() };
+    let world = OpencastSettings { actions_per_day: 4_000, page_limit: Some(150), disorder, ..settings() };
     let server = Opencast::start(world).await.unwrap();
     let harvest = Bench::new(Config { dialect: Choice::Upstream, ..config(&server) })
         .harvest(vec![whole(date())])
@@ -340,7 +348,7 @@ async fn a_day_of_many_pages_out_of_order_is_read_twice_and_not_more() {
 /// The day is read again because a page repeated a row; the footprints that grew meanwhile are sent in their new state.
 #[tokio::test]
 async fn rows_that_change_while_a_day_is_read_come_as_they_were_read_last() {
-    let server = Opencast::start(Settings { page_limit: Some(90), ..settings() }).await.unwrap();
+    let server = Opencast::start(OpencastSettings { page_limit: Some(90), ..settings() }).await.unwrap();
     let harvest = Bench::new(config(&server)).harvest(vec![whole(date())]).await;
     let of = |reading: &str| {
         let mut part = Harvest::default();

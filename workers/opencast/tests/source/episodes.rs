@@ -6,7 +6,7 @@ use messages::opencast::{EpisodeContext, Task};
 use messages::{CauseClass, ReceiptState};
 use opencast::Config;
 use runtime::Failure;
-use simulator::opencast::{Dialect, Opencast, Settings};
+use simulator::opencast::{Dialect, Opencast, OpencastSettings};
 
 use crate::bench::{Bench, config, date, settings, whole};
 
@@ -17,7 +17,8 @@ fn catalogue() -> Task {
 #[tokio::test]
 async fn the_catalogue_is_every_episode_with_or_without_an_admin_node() {
     for generation in [5, 11, 12, 16] {
-        let server = Opencast::start(Settings { generation, episodes: 230, ..settings() }).await.unwrap();
+        let server =
+            Opencast::start(OpencastSettings { generation, episodes: 230, ..settings() }).await.unwrap();
         let with = Bench::new(config(&server)).harvest(vec![catalogue()]).await;
         let without =
             Bench::new(Config { admin_url: None, ..config(&server) }).harvest(vec![catalogue()]).await;
@@ -37,7 +38,8 @@ async fn the_catalogue_is_every_episode_with_or_without_an_admin_node() {
 #[tokio::test]
 async fn live_times_are_those_that_came_true() {
     for generation in [5, 11, 12, 17] {
-        let server = Opencast::start(Settings { generation, live_share: 0.6, ..settings() }).await.unwrap();
+        let server =
+            Opencast::start(OpencastSettings { generation, live_share: 0.6, ..settings() }).await.unwrap();
         let streams = server.streams();
         let late = streams.iter().filter(|stream| stream.available.is_none()).count();
         assert!(streams.len() > 10 && late > 2, "some are not replaced by their recordings: {late}");
@@ -61,7 +63,7 @@ async fn live_times_are_those_that_came_true() {
 #[tokio::test]
 async fn an_id_with_a_slash_is_an_episode_like_others() {
     for generation in [11, 12] {
-        let server = Opencast::start(Settings { generation, ..settings() }).await.unwrap();
+        let server = Opencast::start(OpencastSettings { generation, ..settings() }).await.unwrap();
         let bench = Bench::new(config(&server));
         let all: BTreeSet<_> = bench.harvest(vec![catalogue()]).await.episodes().into_keys().collect();
         let slashed = all.iter().find(|mpid| mpid.contains('/')).expect("one has a slash");
@@ -76,7 +78,7 @@ async fn an_id_with_a_slash_is_an_episode_like_others() {
 #[tokio::test]
 async fn an_episode_nobody_knows_is_said_to_be_missing() {
     for generation in [15, 16] {
-        let server = Opencast::start(Settings { generation, ..settings() }).await.unwrap();
+        let server = Opencast::start(OpencastSettings { generation, ..settings() }).await.unwrap();
         let harvest = Bench::new(config(&server))
             .harvest(vec![Task::Episode { mpid: "nobody".parse().unwrap() }])
             .await;
@@ -92,7 +94,7 @@ async fn an_episode_nobody_knows_is_said_to_be_missing() {
 
 #[tokio::test]
 async fn an_episode_is_looked_up_once_while_it_is_remembered() {
-    let server = Opencast::start(Settings { dialect: Dialect::Dce, ..settings() }).await.unwrap();
+    let server = Opencast::start(OpencastSettings { dialect: Dialect::Dce, ..settings() }).await.unwrap();
     let bench = Bench::new(config(&server));
     let searches = || server.ledger_summary().by_path["/search/episode.json"];
     let first = bench.harvest(vec![whole(date())]).await;
@@ -106,7 +108,7 @@ async fn an_episode_is_looked_up_once_while_it_is_remembered() {
 
 #[tokio::test]
 async fn episodes_whose_documents_the_broker_did_not_take_are_sent_by_the_next_attempt() {
-    let server = Opencast::start(Settings { dialect: Dialect::Dce, ..settings() }).await.unwrap();
+    let server = Opencast::start(OpencastSettings { dialect: Dialect::Dce, ..settings() }).await.unwrap();
     // A complete date, whose documents are published at its end or in between.
     for page_size in [5_000, 20] {
         let bench = Bench::new(Config { page_size, ..config(&server) });

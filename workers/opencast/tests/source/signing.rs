@@ -4,12 +4,19 @@ use messages::opencast::Task;
 use opencast::{Auth, Config};
 use runtime::{Failure, Worker as _};
 use secrecy::SecretString;
-use simulator::opencast::{Auth as Accepted, Dialect, Opencast, Settings};
+use simulator::opencast::{Auth as Accepted, Dialect, Opencast, OpencastSettings};
 
 use crate::bench::{Bench, config, date, first_attempt, settings, whole};
 
-fn small(auth: Accepted, anonymous_reads: bool) -> Settings {
-    Settings { auth, anonymous_reads, dialect: Dialect::Dce, actions_per_day: 40, episodes: 4, ..settings() }
+fn small(auth: Accepted, anonymous_reads: bool) -> OpencastSettings {
+    OpencastSettings {
+        auth,
+        anonymous_reads,
+        dialect: Dialect::Dce,
+        actions_per_day: 40,
+        episodes: 4,
+        ..settings()
+    }
 }
 
 #[tokio::test]

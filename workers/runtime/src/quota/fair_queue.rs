@@ -11,13 +11,13 @@ const SILENCE: f64 = 3.5;
 #[derive(Debug)]
 pub(crate) struct FairQueue {
     term: u64,
-    workers: BTreeMap<String, Worker>,
+    workers: BTreeMap<String, Requester>,
     /// The processes that request tokens, by limit, next first.
     rings: Vec<VecDeque<String>>,
 }
 
 #[derive(Debug)]
-struct Worker {
+struct Requester {
     serial: u64,
     heard: f64,
     /// Tokens given in this term that the process had not seen when it last wrote, and its callers then.
@@ -62,13 +62,13 @@ impl FairQueue {
         let is_counted = request.term == self.term;
         let worker = self.workers.entry(request.worker.clone());
         let worker = worker.or_insert_with(|| match is_counted {
-            true => Worker {
+            true => Requester {
                 received: request.received.clone(),
                 granted: request.received.clone(),
                 returned: request.returned.clone(),
-                ..Worker::new(limits)
+                ..Requester::new(limits)
             },
-            false => Worker::new(limits),
+            false => Requester::new(limits),
         });
         if request.serial <= worker.serial {
             return Some(vec![0; limits]);
@@ -120,7 +120,7 @@ impl FairQueue {
 
     /// Number of processes that wait for a token.
     pub(crate) fn waiting(&self) -> u64 {
-        let wants = |worker: &&Worker| (0..self.rings.len()).any(|limit| worker.waiting[limit] > 0);
+        let wants = |worker: &&Requester| (0..self.rings.len()).any(|limit| worker.waiting[limit] > 0);
         self.workers.values().filter(wants).count() as u64
     }
 
@@ -158,7 +158,7 @@ impl FairQueue {
     }
 }
 
-impl Worker {
+impl Requester {
     fn new(limits: usize) -> Self {
         let zero = vec![0; limits];
         Self {

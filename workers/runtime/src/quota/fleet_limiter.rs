@@ -12,7 +12,7 @@ use tokio::sync::{Notify, oneshot};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
-use self::state::{Place, State, Token};
+use self::state::{QueueEnd, State, Token};
 use super::clock_offset::ClockOffset;
 use super::wire::LeaderMessage;
 use super::{Account, Pause, QuotaCommand, QuotaStatus, ledger};
@@ -51,7 +51,7 @@ impl FleetLimiter {
         if let Some(held) = self.held(limit) {
             return Err(held);
         }
-        let (begin, mut place) = (Instant::now(), Place::Last);
+        let (begin, mut place) = (Instant::now(), QueueEnd::Last);
         loop {
             let token = self.token(limit, place, begin).await?;
             if Instant::now() <= token.good_until {
@@ -64,7 +64,7 @@ impl FleetLimiter {
             if begin.elapsed() >= PATIENCE {
                 return Err(self.later("its tokens come too late".to_owned()));
             }
-            place = Place::First;
+            place = QueueEnd::First;
         }
     }
 
@@ -75,16 +75,16 @@ impl FleetLimiter {
     }
 
     /// Waits for what is handed to a caller that began to wait at `begin`.
-    async fn token(&self, limit: usize, place: Place, begin: Instant) -> Result<Token, Failure> {
+    async fn token(&self, limit: usize, place: QueueEnd, begin: Instant) -> Result<Token, Failure> {
         let (caller, token) = oneshot::channel();
         self.state().line_up(limit, caller, place);
         self.changed.notify_one();
-        let leave = Leave(self);
+        let guard = CallerGuard(self);
         tokio::pin!(token);
         loop {
             let waited = tokio::time::timeout(Duration::from_secs(5), &mut token).await;
             if let Ok(told) = waited {
-                std::mem::forget(leave);
+                std::mem::forget(guard);
                 return told.unwrap_or_else(|_| Err(self.later("its quota is closed".to_owned())));
             }
             let silence = self.state().heard.elapsed();
@@ -261,9 +261,9 @@ impl FleetLimiter {
 }
 
 /// Reports to the leader that a waiting caller gave up.
-struct Leave<'a>(&'a FleetLimiter);
+struct CallerGuard<'a>(&'a FleetLimiter);
 
-impl Drop for Leave<'_> {
+impl Drop for CallerGuard<'_> {
     fn drop(&mut self) {
         self.0.changed.notify_one();
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use messages::{Cause, CauseClass, Queue};
 use runtime::{
-    BatchWorker, Broker, Failure, Limits, Message, Outbox, PublishError, Role, Status, run_batches,
+    BatchLimits, BatchWorker, Broker, Failure, Message, Outbox, PublishError, Role, Status, run_batches,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -151,7 +151,7 @@ pub(crate) async fn a_batch_of_all_that_may_be_held_does_not_linger(fixture: &Fi
     };
     // Longer than a case may take: who lingers fails.
     let long = Duration::from_secs(600);
-    let limits = Limits { prefetch: 4, linger: long, lull: long, ..Limits::default() };
+    let limits = BatchLimits { prefetch: 4, linger: long, lull: long, ..BatchLimits::default() };
     let taking = tokio::spawn(run_batches(role, Queue::documents(), limits));
     fixture.broker.publish(messages(&Queue::documents(), 16)).await.unwrap();
     let begin = std::time::Instant::now();

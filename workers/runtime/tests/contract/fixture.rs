@@ -27,7 +27,7 @@ pub(crate) const QUIET: Duration = Duration::from_millis(400);
 
 /// A back end to run a case on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum BackEnd {
     /// Tables in a file.
     Local,
     /// RabbitMQ 3.10.
@@ -38,7 +38,7 @@ pub(crate) enum Kind {
     AmqpRestart,
 }
 
-impl Kind {
+impl BackEnd {
     /// Every back end.
     pub(crate) const ALL: [Self; 4] = [Self::Local, Self::Amqp3, Self::Amqp4, Self::AmqpRestart];
 
@@ -67,9 +67,9 @@ pub(crate) fn servers_required() -> bool {
 }
 
 /// What is left out because its server is not named.
-pub(crate) fn missing(kind: Kind) -> Option<String> {
+pub(crate) fn missing(kind: BackEnd) -> Option<String> {
     let name = match kind {
-        Kind::AmqpRestart if variable(SERVICES).is_none() => SERVICES,
+        BackEnd::AmqpRestart if variable(SERVICES).is_none() => SERVICES,
         _ => kind.variable()?,
     };
     variable(name).is_none().then(|| format!("the broker contract on RabbitMQ, {name} is not set"))
@@ -77,21 +77,21 @@ pub(crate) fn missing(kind: Kind) -> Option<String> {
 
 /// Where the queues of a case are.
 #[derive(Debug)]
-enum Place {
+enum QueueLocation {
     Folder(tempfile::TempDir),
-    Server(amqp::Settings),
+    Server(amqp::AmqpSettings),
 }
 
 /// A fresh broker, isolated from every other case.
 #[derive(Debug)]
 pub(crate) struct Fixture {
-    place: Place,
+    place: QueueLocation,
     /// The first handle.
     pub(crate) broker: Broker,
 }
 
 /// Runs a case on a back end, and cleans up whatever comes of it.
-pub(crate) async fn run(kind: Kind, case: impl AsyncFnOnce(&Fixture)) {
+pub(crate) async fn run(kind: BackEnd, case: impl AsyncFnOnce(&Fixture)) {
     if let Some(missing) = missing(kind) {
         assert!(!servers_required(), "left out: {missing}");
         eprintln!("left out: {missing}");
@@ -109,10 +109,10 @@ pub(crate) async fn run(kind: Kind, case: impl AsyncFnOnce(&Fixture)) {
 
 impl Fixture {
     /// A fresh broker of a kind whose server is named.
-    pub(crate) async fn open(kind: Kind) -> Self {
+    pub(crate) async fn open(kind: BackEnd) -> Self {
         let place = match kind.variable() {
-            None => Place::Folder(tempfile::tempdir().unwrap()),
-            Some(name) => Place::Server(settings(&variable(name).unwrap())),
+            None => QueueLocation::Folder(tempfile::tempdir().unwrap()),
+            Some(name) => QueueLocation::Server(settings(&variable(name).unwrap())),
         };
         let broker = open(&place).await;
         Self { place, broker }
@@ -124,16 +124,16 @@ impl Fixture {
     }
 
     /// Where the queues of this case are, for cases that only a server can have.
-    pub(crate) fn settings(&self) -> &amqp::Settings {
+    pub(crate) fn settings(&self) -> &amqp::AmqpSettings {
         match &self.place {
-            Place::Server(settings) => settings,
-            Place::Folder(_) => panic!("the local broker has no such settings"),
+            QueueLocation::Server(settings) => settings,
+            QueueLocation::Folder(_) => panic!("the local broker has no such settings"),
         }
     }
 
     async fn remove(self) {
         self.broker.close().await;
-        if let Place::Server(settings) = self.place {
+        if let QueueLocation::Server(settings) = self.place {
             let sweeper = Amqp::connect(settings).await.unwrap();
             sweeper.remove().await.unwrap();
             for name in [crate::lead::NAME, "fleet.second"] {
@@ -145,10 +145,10 @@ impl Fixture {
 }
 
 /// Settings for queues that no other case has.
-pub(crate) fn settings(url: &str) -> amqp::Settings {
+pub(crate) fn settings(url: &str) -> amqp::AmqpSettings {
     static COUNT: AtomicUsize = AtomicUsize::new(0);
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
-    let mut settings = amqp::Settings::new(url.into());
+    let mut settings = amqp::AmqpSettings::new(url.into());
     settings.prefix = format!("test-{}-{}-{count}", std::process::id(), now().as_millisecond());
     settings.ladder = ladder();
     settings.documents_limit = DOCUMENTS_LIMIT;
@@ -160,14 +160,15 @@ fn ladder() -> Ladder {
     Ladder { rungs: RUNGS.into(), attempts: ATTEMPTS }
 }
 
-async fn open(place: &Place) -> Broker {
+async fn open(place: &QueueLocation) -> Broker {
     match place {
-        Place::Folder(folder) => {
+        QueueLocation::Folder(folder) => {
             let folder = folder.path().to_owned();
-            let settings = local::Settings { folder, ladder: ladder(), documents_limit: DOCUMENTS_LIMIT };
+            let settings =
+                local::LocalBrokerSettings { folder, ladder: ladder(), documents_limit: DOCUMENTS_LIMIT };
             Broker::Local(Local::open(settings).unwrap())
         }
-        Place::Server(settings) => Broker::Amqp(Amqp::connect(settings.clone()).await.unwrap()),
+        QueueLocation::Server(settings) => Broker::Amqp(Amqp::connect(settings.clone()).await.unwrap()),
     }
 }
 

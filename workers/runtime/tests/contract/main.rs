@@ -28,7 +28,7 @@ mod retry;
 mod rights;
 mod server;
 
-use fixture::Kind;
+use fixture::BackEnd;
 use std::io::Write as _;
 
 /// Makes a test of every case on every back end it is for.
@@ -40,11 +40,11 @@ macro_rules! contract {
     };
     (@on $backend:ident, $kind:ident, $($file:ident :: $case:ident,)*) => {
         mod $backend {
-            use crate::fixture::{Kind, run};
+            use crate::fixture::{BackEnd, run};
             $(
                 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn $case() {
-                    run(Kind::$kind, async |fixture| crate::$file::$case(fixture).await).await;
+                    run(BackEnd::$kind, async |fixture| crate::$file::$case(fixture).await).await;
                 }
             )*
         }
@@ -159,7 +159,7 @@ contract! {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_broker_stopped_and_started_in_mid_flow_loses_nothing() {
-    fixture::run(Kind::AmqpRestart, async |fixture| {
+    fixture::run(BackEnd::AmqpRestart, async |fixture| {
         restart::nothing_is_lost(fixture).await;
         restart::what_is_done_again_is_planned_once(fixture).await;
     })
@@ -174,7 +174,7 @@ async fn what_is_no_broker_is_said_so() {
 /// Says what this run cannot prove. A run that was promised every server fails here, too.
 #[test]
 fn left_out_suites_are_named() {
-    let left_out: Vec<String> = Kind::ALL.into_iter().filter_map(fixture::missing).collect();
+    let left_out: Vec<String> = BackEnd::ALL.into_iter().filter_map(fixture::missing).collect();
     for what in &left_out {
         // Not by a macro: what those print is kept back where a test passes.
         let _ = writeln!(std::io::stderr(), "left out: {what}");

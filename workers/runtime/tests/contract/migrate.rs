@@ -24,15 +24,15 @@ const CHUNK: usize = 50;
 
 /// Queues of one prefix that were declared with a bound of `COUNT * 2` and are to have another.
 struct Site {
-    old: amqp::Settings,
-    new: amqp::Settings,
+    old: amqp::AmqpSettings,
+    new: amqp::AmqpSettings,
 }
 
 /// Runs a case on a site of its own and removes it, whatever comes of the case.
 async fn on_a_site(fixture: &Fixture, limit: usize, case: impl AsyncFnOnce(&Site)) {
     let mut old = settings(fixture.settings().url.expose_secret());
     old.documents_limit = COUNT * 2;
-    let new = amqp::Settings { documents_limit: limit, ..old.clone() };
+    let new = amqp::AmqpSettings { documents_limit: limit, ..old.clone() };
     let site = Site { old, new };
     Broker::Amqp(Amqp::connect(site.old.clone()).await.unwrap()).close().await;
     let outcome = AssertUnwindSafe(case(&site)).catch_unwind().await;

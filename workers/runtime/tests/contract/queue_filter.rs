@@ -142,7 +142,7 @@ pub(crate) async fn each_message_is_delivered_once_while_workers_go_on(fixture: 
 /// On the local file alone: what is parked is reached, and stays parked when it is not picked.
 #[tokio::test]
 async fn on_the_local_file_what_is_parked_is_looked_at_too() {
-    run(Kind::Local, async |fixture| {
+    run(BackEnd::Local, async |fixture| {
         fixture.broker.publish(messages(&jobs(), 4)).await.unwrap();
         let mut consumer = consume(&fixture.broker, &jobs(), 10).await;
         for delivery in take(&mut consumer, 4).await {

@@ -38,9 +38,9 @@ impl User {
         user
     }
 
-    fn settings(&self, settings: &amqp::Settings) -> amqp::Settings {
+    fn settings(&self, settings: &amqp::AmqpSettings) -> amqp::AmqpSettings {
         let url = settings.url.expose_secret().replace("guest:guest@", &format!("{}:secret@", self.name));
-        amqp::Settings { url: url.into(), ..settings.clone() }
+        amqp::AmqpSettings { url: url.into(), ..settings.clone() }
     }
 
     /// Gives it rights to configure, to write, to read.
@@ -83,7 +83,7 @@ fn account() -> Account {
 }
 
 /// Queues of their own prefix, and a user of whom nothing but their pattern is known.
-async fn prepared(fixture: &Fixture) -> (amqp::Settings, User, String) {
+async fn prepared(fixture: &Fixture) -> (amqp::AmqpSettings, User, String) {
     let mut settings = settings(fixture.settings().url.expose_secret());
     settings.leads = vec![account().lead_name()];
     let user = User::made(settings.url.expose_secret(), &settings.prefix).await;
@@ -93,7 +93,7 @@ async fn prepared(fixture: &Fixture) -> (amqp::Settings, User, String) {
     (settings, user, pattern)
 }
 
-async fn removed(settings: amqp::Settings, user: User) {
+async fn removed(settings: amqp::AmqpSettings, user: User) {
     let amqp = Amqp::open(settings).await.unwrap();
     amqp.remove().await.unwrap();
     amqp.remove_lead(&account().lead_name()).await.unwrap();
@@ -216,7 +216,7 @@ pub(crate) async fn queues_of_a_leadership_are_surveyed_and_made_anew(fixture: &
     let lead = fixture.broker.lead(name).await.unwrap();
     lead.persist(b"a state".to_vec()).await.unwrap();
     lead.release().await;
-    let settings = amqp::Settings { leads: vec![name.to_owned()], ..settings.clone() };
+    let settings = amqp::AmqpSettings { leads: vec![name.to_owned()], ..settings.clone() };
     let kept = format!("{}.kept.{name}", settings.prefix);
     let (_connection, channel) = raw(&settings).await;
     channel.queue_delete(kept.as_str().into(), QueueDeleteOptions::default()).await.unwrap();

@@ -15,14 +15,14 @@ use secrecy::{ExposeSecret as _, SecretString};
 use crate::fixture::*;
 
 /// A channel of nobody's: past our own code.
-pub(crate) async fn raw(settings: &amqp::Settings) -> (Connection, Channel) {
+pub(crate) async fn raw(settings: &amqp::AmqpSettings) -> (Connection, Channel) {
     let connection =
         Connection::connect(settings.url.expose_secret(), ConnectionProperties::default()).await.unwrap();
     let channel = connection.create_channel().await.unwrap();
     (connection, channel)
 }
 
-pub(crate) fn physical(settings: &amqp::Settings, queue: &Queue) -> String {
+pub(crate) fn physical(settings: &amqp::AmqpSettings, queue: &Queue) -> String {
     queue.as_str().replacen("ua", &settings.prefix, 1)
 }
 

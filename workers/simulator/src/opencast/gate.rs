@@ -18,7 +18,7 @@ const MOST_NONCES: usize = 10_000;
 
 /// Refusal of a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Refusal {
+pub(super) enum GateRefusal {
     /// 401 with this `WWW-Authenticate`.
     Challenge(String),
     /// 302 to the login page.
@@ -57,10 +57,10 @@ impl Gate {
     }
 
     /// Returns the kind of credentials of an admitted call.
-    pub(super) fn admit(&mut self, call: Call<'_>) -> Result<AuthKind, Refusal> {
+    pub(super) fn admit(&mut self, call: Call<'_>) -> Result<AuthKind, GateRefusal> {
         let sent = call.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
         if let Some(sent) = scheme(sent, "Basic ").filter(|_| self.auth.basic()) {
-            let wrong = || Refusal::Challenge(basic_challenge());
+            let wrong = || GateRefusal::Challenge(basic_challenge());
             return self.is_basic(sent).then_some(AuthKind::Basic).ok_or_else(wrong);
         }
         if let Some(sent) = scheme(sent, "Digest ").filter(|_| self.auth.digest()) {
@@ -72,9 +72,11 @@ impl Gate {
         }
         let asked = call.headers.get("x-requested-auth").and_then(|value| value.to_str().ok());
         Err(match asked {
-            Some("Digest") if self.auth.digest() => Refusal::Challenge(self.challenge(call.now_ms, false)),
-            Some("Basic") if self.auth.basic() => Refusal::Challenge(basic_challenge()),
-            _ => Refusal::Login,
+            Some("Digest") if self.auth.digest() => {
+                GateRefusal::Challenge(self.challenge(call.now_ms, false))
+            }
+            Some("Basic") if self.auth.basic() => GateRefusal::Challenge(basic_challenge()),
+            _ => GateRefusal::Login,
         })
     }
 
@@ -89,11 +91,11 @@ impl Gate {
         STANDARD.decode(sent.trim()).is_ok_and(|bytes| bytes == format!("{user}:{password}").as_bytes())
     }
 
-    fn digest(&mut self, sent: &str, call: Call<'_>) -> Result<(), Refusal> {
-        let sent = Sent::parse(sent).ok_or(Refusal::Malformed)?;
+    fn digest(&mut self, sent: &str, call: Call<'_>) -> Result<(), GateRefusal> {
+        let sent = Sent::parse(sent).ok_or(GateRefusal::Malformed)?;
         let path = call.uri.path_and_query().map_or("/", |path| path.as_str());
         if sent.realm != REALM || sent.qop != "auth" || sent.uri != path {
-            return Err(Refusal::Malformed);
+            return Err(GateRefusal::Malformed);
         }
         if sent.user != self.known.user || sent.response != self.response(&sent) {
             return Err(self.again(call, false));
@@ -102,7 +104,7 @@ impl Gate {
         if !ours || expires_ms <= call.now_ms {
             return Err(self.again(call, true));
         }
-        let nc = u32::from_str_radix(&sent.nc, 16).map_err(|_| Refusal::Malformed)?;
+        let nc = u32::from_str_radix(&sent.nc, 16).map_err(|_| GateRefusal::Malformed)?;
         if self.used.len() >= MOST_NONCES && !self.used.contains_key(&sent.nonce) {
             self.used.clear();
         }
@@ -113,8 +115,8 @@ impl Gate {
         Ok(())
     }
 
-    fn again(&mut self, call: Call<'_>, stale: bool) -> Refusal {
-        Refusal::Challenge(self.challenge(call.now_ms, stale))
+    fn again(&mut self, call: Call<'_>, stale: bool) -> GateRefusal {
+        GateRefusal::Challenge(self.challenge(call.now_ms, stale))
     }
 
     /// The expected digest response; the method is always GET.

@@ -12,5 +12,5 @@ mod world;
 
 pub use ledger::LedgerSummary;
 pub use running::Opencast;
-pub use settings::{Auth, Credentials, Dialect, Disorder, Settings};
+pub use settings::{Auth, Credentials, Dialect, Disorder, OpencastSettings};
 pub use truth::{Attendance, Stream, Truth, TruthIds};

@@ -7,12 +7,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::ledger::LedgerSummary;
 use super::server::{Shared, router};
-use super::settings::{Credentials, Settings};
+use super::settings::{Credentials, OpencastSettings};
 use super::truth::{Stream, Truth};
 use crate::simulator::StartError;
 use crate::transport::Listening;
 
-/// A fake Opencast on 127.0.0.1, or on [`Settings::address`]. Dropping it stops it without waiting.
+/// A fake Opencast on 127.0.0.1, or on [`OpencastSettings::address`]. Dropping it stops it without waiting.
 #[derive(Debug)]
 pub struct Opencast {
     shared: Arc<Shared>,
@@ -24,7 +24,7 @@ impl Opencast {
     ///
     /// # Errors
     /// When the settings are invalid or the port is taken.
-    pub async fn start(settings: Settings) -> Result<Self, StartError> {
+    pub async fn start(settings: OpencastSettings) -> Result<Self, StartError> {
         settings.check()?;
         let (place, stop) = ((settings.address, settings.port), CancellationToken::new());
         let shared = Arc::new(Shared::new(settings, stop.clone()));

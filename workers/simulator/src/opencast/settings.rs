@@ -15,7 +15,7 @@ pub(super) const MOST_ACTIONS: u32 = 5_000_000;
 
 /// Settings of a fake Opencast.
 #[derive(Debug, Clone)]
-pub struct Settings {
+pub struct OpencastSettings {
     /// Address to listen on. The default is 127.0.0.1; other addresses are for a container of its own.
     pub address: Ipv4Addr,
     /// Port to listen on; 0 picks a free one.
@@ -74,7 +74,7 @@ pub struct Settings {
     pub now: Option<Timestamp>,
 }
 
-impl Default for Settings {
+impl Default for OpencastSettings {
     fn default() -> Self {
         Self {
             address: Ipv4Addr::LOCALHOST,
@@ -108,7 +108,7 @@ impl Default for Settings {
     }
 }
 
-impl Settings {
+impl OpencastSettings {
     pub(crate) fn check(&self) -> Result<(), SettingsError> {
         let share = |share: f64| (0.0..=1.0).contains(&share);
         let wrong = [

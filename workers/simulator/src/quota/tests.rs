@@ -32,7 +32,7 @@ proptest! {
     #[test]
     fn windows_slide_exactly(
         class in any_class(),
-        plan in prop_oneof![Just(Plan::Pro), Just(Plan::Business)],
+        plan in prop_oneof![Just(AccountPlan::Pro), Just(AccountPlan::Business)],
         speed in prop_oneof![Just(1.0), Just(0.1), Just(2.5)],
         gaps in prop::collection::vec(prop_oneof![0_u64..3, 0_u64..60_000, 900_000_u64..3_100_000], 1..400),
     ) {
@@ -57,14 +57,14 @@ fn the_table_is_the_one_of_the_plans() {
         [RateClass::Light, RateClass::Medium, RateClass::Heavy, RateClass::ResourceIntensive]
             .map(|class| per_window(plan, class))
     };
-    assert_eq!((table(Plan::Pro), per_day(Plan::Pro)), ([30, 20, 10, 10], 30_000));
-    assert_eq!((table(Plan::Business), per_day(Plan::Business)), ([80, 60, 40, 20], 60_000));
+    assert_eq!((table(AccountPlan::Pro), per_day(AccountPlan::Pro)), ([30, 20, 10, 10], 30_000));
+    assert_eq!((table(AccountPlan::Business), per_day(AccountPlan::Business)), ([80, 60, 40, 20], 60_000));
 }
 
 #[test]
 fn a_call_leaves_the_window_at_its_very_end() {
     let mut quota = Quota::new();
-    let mut admit = |at_us| quota.admit(RateClass::Heavy, Plan::Pro, 0.1, at_us, TODAY).is_over();
+    let mut admit = |at_us| quota.admit(RateClass::Heavy, AccountPlan::Pro, 0.1, at_us, TODAY).is_over();
     assert!(!admit(5));
     assert!(admit(1_000_004));
     assert!(!admit(1_000_005));
@@ -76,7 +76,7 @@ fn heavy_and_resource_intensive_share_the_day_which_ends_at_midnight() {
     let mut at = 0;
     let mut admit = |class, today| {
         at += 60_000_000;
-        quota.admit(class, Plan::Pro, 0.001, at, today)
+        quota.admit(class, AccountPlan::Pro, 0.001, at, today)
     };
     for spent in 0..30 {
         let class = if spent % 2 == 0 { RateClass::Heavy } else { RateClass::ResourceIntensive };
@@ -94,7 +94,10 @@ fn speed_multiplies_counts_and_zero_lifts_them() {
     assert_eq!([scale(40, 1.0), scale(40, 2.5), scale(40, 100.0), scale(10, 0.01)], [40, 100, 4_000, 1]);
     let mut quota = Quota::new();
     for _ in 0..1_000 {
-        assert_eq!(quota.admit(RateClass::ResourceIntensive, Plan::Pro, 0.0, 1, TODAY), Verdict::Unlimited);
+        assert_eq!(
+            quota.admit(RateClass::ResourceIntensive, AccountPlan::Pro, 0.0, 1, TODAY),
+            Verdict::Unlimited
+        );
     }
     assert_eq!(quota.peak(RateClass::ResourceIntensive), 1_000);
 }

@@ -7,7 +7,7 @@ use crate::faults::Damage;
 
 /// The API's answer to one call.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Answer {
+pub(crate) struct ZoomAnswer {
     pub(crate) status: u16,
     pub(crate) body: Vec<u8>,
 }
@@ -26,7 +26,7 @@ struct FieldError<'a> {
     message: &'a str,
 }
 
-impl Answer {
+impl ZoomAnswer {
     pub(crate) fn json(status: u16, body: &impl Serialize) -> Self {
         let mut bytes = Vec::new();
         write(&mut bytes, body);
@@ -86,9 +86,9 @@ impl Listing {
         write_damaged(&mut self.body, row, &mut self.damage);
     }
 
-    pub(crate) fn finish(mut self) -> Answer {
+    pub(crate) fn finish(mut self) -> ZoomAnswer {
         self.body.extend_from_slice(b"]}");
-        Answer { status: 200, body: self.body }
+        ZoomAnswer { status: 200, body: self.body }
     }
 }
 

@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, Method, Uri};
 use axum::response::Response;
 use tokio::time::Instant;
 
-use super::answer::Answer;
+use super::answer::ZoomAnswer;
 use super::deliver::{date_header, deliver, instead, rate_headers, refusal, strike};
 use super::endpoint::{Endpoint, route};
 use super::oauth::Access;
@@ -83,24 +83,24 @@ pub(super) async fn api(
 
 /// Returns the token's number, and whether token and scopes suffice. The caller applies a 401 before the quota, and
 /// missing scopes after it.
-fn authorise(shared: &Shared, endpoint: Endpoint, headers: &HeaderMap) -> (u32, Result<(), Answer>) {
+fn authorise(shared: &Shared, endpoint: Endpoint, headers: &HeaderMap) -> (u32, Result<(), ZoomAnswer>) {
     let token = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     let token = token.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
     let (number, granted) = match shared.tokens().access(token, shared.clock.now().as_millisecond()) {
         Access::Granted(number, scopes) => (number, scopes),
-        Access::Expired => return (0, Err(Answer::error(401, 124, "Access token is expired."))),
-        Access::Unknown => return (0, Err(Answer::error(401, 124, "Invalid access token."))),
+        Access::Expired => return (0, Err(ZoomAnswer::error(401, 124, "Access token is expired."))),
+        Access::Unknown => return (0, Err(ZoomAnswer::error(401, 124, "Invalid access token."))),
     };
     let wanted = endpoint.scopes();
     if wanted.is_empty() || granted.iter().any(|scope| wanted.contains(&scope.as_str())) {
         return (number, Ok(()));
     }
     let message = format!("Invalid access token, does not contain scopes:[{}].", wanted[0]);
-    (number, Err(Answer::error(400, 4711, &message)))
+    (number, Err(ZoomAnswer::error(400, 4711, &message)))
 }
 
 /// Returns the answer to an admitted call, and its fault.
-fn answer(shared: &Shared, endpoint: Endpoint, id: &str, uri: &Uri) -> (Answer, Option<Fault>) {
+fn answer(shared: &Shared, endpoint: Endpoint, id: &str, uri: &Uri) -> (ZoomAnswer, Option<Fault>) {
     let (struck, refuses) = draw(shared, uri);
     if let Some(instead) = struck.and_then(|fault| instead(fault, refuses)) {
         return (instead, struck);
@@ -120,13 +120,13 @@ fn draw(shared: &Shared, uri: &Uri) -> (Option<Fault>, bool) {
     (struck, struck == Some(Fault::MissingHeaders) && faults.refuses())
 }
 
-fn perform(shared: &Shared, endpoint: Endpoint, id: &str, uri: &Uri) -> (Answer, Option<Fault>) {
+fn perform(shared: &Shared, endpoint: Endpoint, id: &str, uri: &Uri) -> (ZoomAnswer, Option<Fault>) {
     let settings = shared.settings();
     if endpoint.is_dashboard() && !settings.dashboard {
-        return (Answer::error(400, 200, NO_DASHBOARD), None);
+        return (ZoomAnswer::error(400, 200, NO_DASHBOARD), None);
     }
     if endpoint.is_webinar() && !settings.webinar_addon {
-        return (Answer::error(200, 200, NO_WEBINARS), None);
+        return (ZoomAnswer::error(200, 200, NO_WEBINARS), None);
     }
     let params = match Params::parse(uri) {
         Ok(params) => params,
@@ -152,7 +152,7 @@ fn perform(shared: &Shared, endpoint: Endpoint, id: &str, uri: &Uri) -> (Answer,
     (answer.unwrap_or_else(|refused| refused), call.hidden)
 }
 
-fn truncate(mut answer: Answer, fault: Option<Fault>) -> Answer {
+fn truncate(mut answer: ZoomAnswer, fault: Option<Fault>) -> ZoomAnswer {
     if fault == Some(Fault::TruncatedJson) {
         answer.body.truncate(answer.body.len() / 2);
     }
@@ -160,10 +160,10 @@ fn truncate(mut answer: Answer, fault: Option<Fault>) -> Answer {
 }
 
 /// Status that the client sees; 0 if it gets no answer.
-fn status_seen(answer: &Answer, fault: Option<Fault>) -> u16 {
+fn status_seen(answer: &ZoomAnswer, fault: Option<Fault>) -> u16 {
     if fault == Some(Fault::Timeout) { 0 } else { answer.status }
 }
 
-fn unknown() -> Answer {
-    Answer::error(400, 2300, "This API endpoint is not recognized.")
+fn unknown() -> ZoomAnswer {
+    ZoomAnswer::error(400, 2300, "This API endpoint is not recognized.")
 }

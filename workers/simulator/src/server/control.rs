@@ -14,11 +14,11 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::Deserialize;
 
-use super::answer::Answer;
+use super::answer::ZoomAnswer;
 use super::deliver::deliver;
 use super::shared::Shared;
 use crate::faults::FaultRate;
-use crate::settings::{Plan, Source};
+use crate::settings::{AccountPlan, Source};
 
 /// Ledger rows per chunk.
 const CHUNK: usize = 10_000;
@@ -35,7 +35,7 @@ pub(super) struct TruthQuery {
 
 /// `GET /_truth`
 pub(super) async fn truth(State(shared): State<Arc<Shared>>, Query(query): Query<TruthQuery>) -> Response {
-    deliver(Answer::json(200, &shared.truth(query.date, query.source, query.ids)))
+    deliver(ZoomAnswer::json(200, &shared.truth(query.date, query.source, query.ids)))
 }
 
 #[derive(Deserialize)]
@@ -50,7 +50,7 @@ pub(super) struct LedgerQuery {
 /// `GET /_ledger`: rows as a JSON array, or a summary. The header `x-ledger-dropped` counts missing calls.
 pub(super) async fn ledger(State(shared): State<Arc<Shared>>, Query(query): Query<LedgerQuery>) -> Response {
     if query.summary {
-        return deliver(Answer::json(200, &shared.ledger_summary()));
+        return deliver(ZoomAnswer::json(200, &shared.ledger_summary()));
     }
     let (rows, dropped) = shared.ledger_size();
     let state = Some((shared, query.since, query.since));
@@ -77,7 +77,7 @@ fn chunk(shared: &Shared, first: usize, next: usize, rows: usize) -> (Vec<u8>, O
         if place > first {
             text.push(b',');
         }
-        text.extend(Answer::json(200, &entry).body);
+        text.extend(ZoomAnswer::json(200, &entry).body);
     }
     if end < rows {
         return (text, Some(end));
@@ -93,7 +93,7 @@ pub(super) struct Control {
     faults: Option<Vec<String>>,
     fault_timeout_ms: Option<u64>,
     speed: Option<f64>,
-    plan: Option<Plan>,
+    plan: Option<AccountPlan>,
     dashboard: Option<bool>,
     webinar_addon: Option<bool>,
     scopes: Option<Vec<String>>,

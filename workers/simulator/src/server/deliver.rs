@@ -8,7 +8,7 @@ use axum::http::header::{DATE, RETRY_AFTER};
 use axum::response::Response;
 use jiff::Timestamp;
 
-use super::answer::Answer;
+use super::answer::ZoomAnswer;
 use super::shared::Shared;
 use crate::clock::first_second;
 use crate::faults::{BAD_GATEWAY, Fault, HTML_PAGE};
@@ -20,21 +20,21 @@ const OVER_RATE: &str = "You have reached the maximum per-second rate limit for 
 const OVER_DAY: &str = "You have reached the maximum daily rate limit for this API. Refer to the response header for details on when you can make another request.";
 
 /// Sends the answer without rate-limit headers.
-pub(super) fn deliver(answer: Answer) -> Response {
+pub(super) fn deliver(answer: ZoomAnswer) -> Response {
     respond(answer.status, JSON, Body::from(answer.body))
 }
 
 /// Answer to a call over quota; `None` if it was admitted.
-pub(super) fn refusal(verdict: Verdict) -> Option<Answer> {
+pub(super) fn refusal(verdict: Verdict) -> Option<ZoomAnswer> {
     match verdict {
-        Verdict::OverRate { .. } => Some(Answer::error(429, 429, OVER_RATE)),
-        Verdict::OverDay { .. } => Some(Answer::error(429, 429, OVER_DAY)),
+        Verdict::OverRate { .. } => Some(ZoomAnswer::error(429, 429, OVER_RATE)),
+        Verdict::OverDay { .. } => Some(ZoomAnswer::error(429, 429, OVER_DAY)),
         Verdict::Unlimited | Verdict::Admitted { .. } => None,
     }
 }
 
 /// Applies a fault to an answer and sends it.
-pub(super) async fn strike(shared: &Arc<Shared>, answer: Answer, fault: Option<Fault>) -> Response {
+pub(super) async fn strike(shared: &Arc<Shared>, answer: ZoomAnswer, fault: Option<Fault>) -> Response {
     match fault {
         Some(Fault::Timeout) => {
             drop(answer);
@@ -50,13 +50,13 @@ pub(super) async fn strike(shared: &Arc<Shared>, answer: Answer, fault: Option<F
 }
 
 /// Answer that a fault puts in place of the operation's; `None` if the operation answers.
-pub(super) fn instead(fault: Fault, refuses: bool) -> Option<Answer> {
+pub(super) fn instead(fault: Fault, refuses: bool) -> Option<ZoomAnswer> {
     match fault {
-        Fault::TooManyRequests => Some(Answer::error(429, 429, OVER_RATE)),
-        Fault::MissingHeaders if refuses => Some(Answer::error(429, 429, OVER_RATE)),
-        Fault::InternalError => Some(Answer::error(500, 500, "Internal server error.")),
-        Fault::BadGateway => Some(Answer { status: 502, body: BAD_GATEWAY.into() }),
-        Fault::HtmlPage => Some(Answer { status: 200, body: HTML_PAGE.into() }),
+        Fault::TooManyRequests => Some(ZoomAnswer::error(429, 429, OVER_RATE)),
+        Fault::MissingHeaders if refuses => Some(ZoomAnswer::error(429, 429, OVER_RATE)),
+        Fault::InternalError => Some(ZoomAnswer::error(500, 500, "Internal server error.")),
+        Fault::BadGateway => Some(ZoomAnswer { status: 502, body: BAD_GATEWAY.into() }),
+        Fault::HtmlPage => Some(ZoomAnswer { status: 200, body: HTML_PAGE.into() }),
         _ => None,
     }
 }

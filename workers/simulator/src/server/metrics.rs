@@ -2,12 +2,12 @@
 
 use serde::Serialize;
 
-use super::answer::{Answer, Listing};
+use super::answer::{Listing, ZoomAnswer};
 use super::api::Call;
 use super::query::PageHead;
 use super::window::Window;
 use crate::wire::{DetailRow, MeetingRow, ParticipantRow, WebinarRow};
-use crate::world::{Kind, person, sessions};
+use crate::world::{EventType, person, sessions};
 
 pub(super) const MOST: usize = 300;
 
@@ -29,32 +29,32 @@ struct ParticipantsHead {
     webinar_number: Option<String>,
 }
 
-pub(super) fn meetings(call: &mut Call<'_>) -> Result<Answer, Answer> {
-    list(call, Kind::Meeting)
+pub(super) fn meetings(call: &mut Call<'_>) -> Result<ZoomAnswer, ZoomAnswer> {
+    list(call, EventType::Meeting)
 }
 
-pub(super) fn webinars(call: &mut Call<'_>) -> Result<Answer, Answer> {
-    list(call, Kind::Webinar)
+pub(super) fn webinars(call: &mut Call<'_>) -> Result<ZoomAnswer, ZoomAnswer> {
+    list(call, EventType::Webinar)
 }
 
-pub(super) fn meeting(call: &mut Call<'_>) -> Result<Answer, Answer> {
-    let meeting = call.ended_of_type(Kind::Meeting)?;
+pub(super) fn meeting(call: &mut Call<'_>) -> Result<ZoomAnswer, ZoomAnswer> {
+    let meeting = call.ended_of_type(EventType::Meeting)?;
     let row = DetailRow::new(call.shared.world.hosts(), &meeting);
-    Ok(Answer::object(&row, &mut call.damage))
+    Ok(ZoomAnswer::object(&row, &mut call.damage))
 }
 
-pub(super) fn meeting_participants(call: &mut Call<'_>) -> Result<Answer, Answer> {
-    participants(call, Kind::Meeting)
+pub(super) fn meeting_participants(call: &mut Call<'_>) -> Result<ZoomAnswer, ZoomAnswer> {
+    participants(call, EventType::Meeting)
 }
 
-pub(super) fn webinar_participants(call: &mut Call<'_>) -> Result<Answer, Answer> {
-    participants(call, Kind::Webinar)
+pub(super) fn webinar_participants(call: &mut Call<'_>) -> Result<ZoomAnswer, ZoomAnswer> {
+    participants(call, EventType::Webinar)
 }
 
-fn list(call: &mut Call<'_>, kind: Kind) -> Result<Answer, Answer> {
+fn list(call: &mut Call<'_>, kind: EventType) -> Result<ZoomAnswer, ZoomAnswer> {
     let (shared, world, damage) = (call.shared, &call.shared.world, call.take_damage());
     if call.params.get("query_date_type").is_some_and(|by| by != "start_time") {
-        return Err(Answer::error(400, 12700, "The account is not allowed to query by end time."));
+        return Err(ZoomAnswer::error(400, 12700, "The account is not allowed to query by end time."));
     }
     let one_person = listed_type(call, kind)?;
     let seal = shared.seal();
@@ -63,46 +63,48 @@ fn list(call: &mut Call<'_>, kind: Kind) -> Result<Answer, Answer> {
     let found = match (one_person, kind) {
         // The world has no live meetings.
         (None, _) => Vec::new(),
-        (Some(_), Kind::Webinar) => window.find(world, shared.clock.now(), |day| &day.webinars, |_| true),
-        (Some(one), Kind::Meeting) => {
+        (Some(_), EventType::Webinar) => {
+            window.find(world, shared.clock.now(), |day| &day.webinars, |_| true)
+        }
+        (Some(one), EventType::Meeting) => {
             window.find(world, shared.clock.now(), |day| &day.meetings, |meeting| meeting.one_person() == one)
         }
     };
     let head = ListHead { from: window.from, to: window.to, page: page.head(found.len(), seal) };
     let rows = &found[page.range(found.len())];
-    let key = if kind == Kind::Webinar { "webinars" } else { "meetings" };
+    let key = if kind == EventType::Webinar { "webinars" } else { "meetings" };
     let tracked = call.params.get("include_fields") == Some("tracking_fields");
     let mut listing = Listing::new(&head, key, rows.len(), damage);
     for row in rows {
         match kind {
-            Kind::Meeting => listing.push(&MeetingRow::new(world.hosts(), row, tracked)),
-            Kind::Webinar => listing.push(&WebinarRow::new(world.hosts(), row)),
+            EventType::Meeting => listing.push(&MeetingRow::new(world.hosts(), row, tracked)),
+            EventType::Webinar => listing.push(&WebinarRow::new(world.hosts(), row)),
         }
     }
     Ok(listing.finish())
 }
 
 /// Whether one-person meetings are requested; `None` for live meetings, the default type.
-fn listed_type(call: &Call<'_>, kind: Kind) -> Result<Option<bool>, Answer> {
+fn listed_type(call: &Call<'_>, kind: EventType) -> Result<Option<bool>, ZoomAnswer> {
     match (call.params.get("type").unwrap_or("live"), kind) {
         ("past", _) => Ok(Some(false)),
-        ("pastOne", Kind::Meeting) => Ok(Some(true)),
+        ("pastOne", EventType::Meeting) => Ok(Some(true)),
         ("live", _) => Ok(None),
-        _ => Err(Answer::bad_field("type", "is not one of the allowed values")),
+        _ => Err(ZoomAnswer::bad_field("type", "is not one of the allowed values")),
     }
 }
 
-fn participants(call: &mut Call<'_>, kind: Kind) -> Result<Answer, Answer> {
+fn participants(call: &mut Call<'_>, kind: EventType) -> Result<ZoomAnswer, ZoomAnswer> {
     let seal = call.shared.seal();
     let page = call.params.page(MOST, seal)?;
     let registrants = call.params.get("include_fields") == Some("registrant_id");
     let meeting = call.ended_of_type(kind)?;
     let all = sessions(&meeting);
-    let number = |wanted: Kind| (kind == wanted).then(|| meeting.series.to_string());
+    let number = |wanted: EventType| (kind == wanted).then(|| meeting.series.to_string());
     let head = ParticipantsHead {
         page: page.head(all.len(), seal),
-        meeting_number: number(Kind::Meeting),
-        webinar_number: number(Kind::Webinar),
+        meeting_number: number(EventType::Meeting),
+        webinar_number: number(EventType::Webinar),
     };
     let rows = &all[page.range(all.len())];
     let mut listing = Listing::new(&head, "participants", rows.len(), call.take_damage());

@@ -12,11 +12,11 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::answer::Answer;
+use super::answer::ZoomAnswer;
 use super::deliver::deliver;
 use super::endpoint::Endpoint;
 use super::shared::Shared;
-use crate::settings::{Credentials, Settings};
+use crate::settings::{Credentials, ZoomSettings};
 use crate::world::mix;
 
 /// Maximum number of valid tokens; the oldest are dropped.
@@ -113,14 +113,14 @@ pub(super) async fn token(
     let ticket = shared.enter(Endpoint::Token, 0, false);
     let answer = match grant(&shared, &headers, &body) {
         Ok(answer) => answer,
-        Err(refused) => Answer::json(400, &refused),
+        Err(refused) => ZoomAnswer::json(400, &refused),
     };
     tracing::debug!(status = answer.status, path = uri.path(), "answered a token request");
     shared.settle(ticket, answer.status, None);
     deliver(answer)
 }
 
-fn grant(shared: &Shared, headers: &HeaderMap, body: &[u8]) -> Result<Answer, Refused> {
+fn grant(shared: &Shared, headers: &HeaderMap, body: &[u8]) -> Result<ZoomAnswer, Refused> {
     let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if !content_type.starts_with("application/x-www-form-urlencoded") {
         return Err(Refused { reason: "Bad Request", error: "invalid_request" });
@@ -146,7 +146,7 @@ fn grant(shared: &Shared, headers: &HeaderMap, body: &[u8]) -> Result<Answer, Re
         scope: scopes.join(" "),
         api_url,
     };
-    Ok(Answer::json(200, &granted))
+    Ok(ZoomAnswer::json(200, &granted))
 }
 
 impl Shared {
@@ -156,7 +156,7 @@ impl Shared {
     }
 }
 
-fn issue(shared: &Shared, settings: &Settings, scopes: Arc<[String]>) -> String {
+fn issue(shared: &Shared, settings: &ZoomSettings, scopes: Arc<[String]>) -> String {
     let lifetime_ms = i64::try_from(settings.token_lifetime.as_millis()).unwrap_or(i64::MAX);
     shared.tokens().issue(shared.clock.now().as_millisecond(), lifetime_ms, scopes)
 }
@@ -178,7 +178,7 @@ fn knows_client(known: &Credentials, headers: &HeaderMap, form: &Form) -> bool {
     }
 }
 
-fn scopes(settings: &Settings) -> Arc<[String]> {
+fn scopes(settings: &ZoomSettings) -> Arc<[String]> {
     match &settings.scopes {
         Some(scopes) => scopes.clone().into(),
         None => Endpoint::SERVED

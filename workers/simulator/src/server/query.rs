@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
 
-use super::answer::Answer;
+use super::answer::ZoomAnswer;
 use crate::world::{hash, mix};
 
 const DEFAULT_PAGE: usize = 30;
@@ -51,9 +51,9 @@ pub(super) struct PageHead {
 }
 
 impl Params {
-    pub(super) fn parse(uri: &Uri) -> Result<Self, Answer> {
+    pub(super) fn parse(uri: &Uri) -> Result<Self, ZoomAnswer> {
         let Query(mut pairs) = Query::<Vec<(String, String)>>::try_from_uri(uri)
-            .map_err(|_| Answer::error(400, 300, "Request query could not be parsed."))?;
+            .map_err(|_| ZoomAnswer::error(400, 300, "Request query could not be parsed."))?;
         pairs.sort();
         let mut fingerprint = hash(0, uri.path().as_bytes());
         for (name, value) in pairs.iter().filter(|(name, _)| name != TOKEN) {
@@ -68,19 +68,17 @@ impl Params {
         pair.map(|(_, value)| value.as_str())
     }
 
-    pub(super) fn page(&self, most: usize, seal: Seal) -> Result<Page, Answer> {
+    pub(super) fn page(&self, most: usize, seal: Seal) -> Result<Page, ZoomAnswer> {
         let size = match self.get("page_size") {
             None => DEFAULT_PAGE,
-            Some(text) => text
-                .parse()
-                .ok()
-                .filter(|size| (1..=most).contains(size))
-                .ok_or_else(|| Answer::bad_field("page_size", &format!("must be between 1 and {most}")))?,
+            Some(text) => text.parse().ok().filter(|size| (1..=most).contains(size)).ok_or_else(|| {
+                ZoomAnswer::bad_field("page_size", &format!("must be between 1 and {most}"))
+            })?,
         };
         let offset = match self.get(TOKEN) {
             None => 0,
             Some(token) => {
-                open(token, self.fingerprint, seal).ok_or_else(|| Answer::error(400, 300, BAD_TOKEN))?
+                open(token, self.fingerprint, seal).ok_or_else(|| ZoomAnswer::error(400, 300, BAD_TOKEN))?
             }
         };
         Ok(Page { offset, size, fingerprint: self.fingerprint })

@@ -4,14 +4,14 @@ use std::collections::HashMap;
 
 use serde::Serialize;
 
-use super::answer::{Answer, Listing};
+use super::answer::{Listing, ZoomAnswer};
 use super::api::Call;
 use super::endpoint::decode;
 use super::metrics::MOST;
 use super::query::PageHead;
 use super::window::Window;
 use crate::wire::{HostRow, PastMeetingRow, ReportMeetingRow, ReportParticipantRow, UserMeetingRow};
-use crate::world::{Kind, Meeting, person, sessions};
+use crate::world::{EventType, Meeting, person, sessions};
 
 #[derive(Serialize)]
 struct Head<'a> {
@@ -33,12 +33,12 @@ struct Totals {
 }
 
 /// `/report/users`: hosts with meetings in the window, or without any (`type=inactive`).
-pub(super) fn hosts(call: &mut Call<'_>) -> Result<Answer, Answer> {
+pub(super) fn hosts(call: &mut Call<'_>) -> Result<ZoomAnswer, ZoomAnswer> {
     let damage = call.take_damage();
     let active = match call.params.get("type").unwrap_or("active") {
         "active" => true,
         "inactive" => false,
-        _ => return Err(Answer::bad_field("type", "must be active or inactive")),
+        _ => return Err(ZoomAnswer::bad_field("type", "must be active or inactive")),
     };
     let seal = call.shared.seal();
     let page = call.params.page(MOST, seal)?;
@@ -79,17 +79,17 @@ fn host_rows<'a>(call: &Call<'a>, window: &Window<'_>, active: bool) -> Vec<Host
 }
 
 /// `/report/users/{id}/meetings`: meetings and webinars of one host.
-pub(super) fn host_meetings(call: &mut Call<'_>) -> Result<Answer, Answer> {
+pub(super) fn host_meetings(call: &mut Call<'_>) -> Result<ZoomAnswer, ZoomAnswer> {
     let damage = call.take_damage();
     let one_person = match call.params.get("type").unwrap_or("past") {
         "past" => Some(false),
         "pastOne" => Some(true),
         "pastJoined" => None,
-        _ => return Err(Answer::bad_field("type", "must be past, pastOne or pastJoined")),
+        _ => return Err(ZoomAnswer::bad_field("type", "must be past, pastOne or pastJoined")),
     };
     let id = decode(call.id);
     let host = call.shared.world.hosts().find(&id);
-    let host = host.ok_or_else(|| Answer::error(404, 1001, &format!("User does not exist: {id}.")))?;
+    let host = host.ok_or_else(|| ZoomAnswer::error(404, 1001, &format!("User does not exist: {id}.")))?;
     let seal = call.shared.seal();
     let page = call.params.page(MOST, seal)?;
     let window = Window::parse(&call.params, call.shared.clock.today())?;
@@ -110,28 +110,28 @@ pub(super) fn host_meetings(call: &mut Call<'_>) -> Result<Answer, Answer> {
     Ok(listing.finish())
 }
 
-pub(super) fn meeting(call: &mut Call<'_>) -> Result<Answer, Answer> {
-    let meeting = call.ended(Kind::Meeting)?;
+pub(super) fn meeting(call: &mut Call<'_>) -> Result<ZoomAnswer, ZoomAnswer> {
+    let meeting = call.ended(EventType::Meeting)?;
     let row = ReportMeetingRow::new(call.shared.world.hosts(), &meeting);
-    Ok(Answer::object(&row, &mut call.damage))
+    Ok(ZoomAnswer::object(&row, &mut call.damage))
 }
 
-pub(super) fn past_meeting(call: &mut Call<'_>) -> Result<Answer, Answer> {
-    let meeting = call.ended(Kind::Meeting)?;
+pub(super) fn past_meeting(call: &mut Call<'_>) -> Result<ZoomAnswer, ZoomAnswer> {
+    let meeting = call.ended(EventType::Meeting)?;
     let row = PastMeetingRow::new(call.shared.world.hosts(), &meeting);
-    Ok(Answer::object(&row, &mut call.damage))
+    Ok(ZoomAnswer::object(&row, &mut call.damage))
 }
 
-pub(super) fn meeting_participants(call: &mut Call<'_>) -> Result<Answer, Answer> {
-    participants(call, Kind::Meeting)
+pub(super) fn meeting_participants(call: &mut Call<'_>) -> Result<ZoomAnswer, ZoomAnswer> {
+    participants(call, EventType::Meeting)
 }
 
-pub(super) fn webinar_participants(call: &mut Call<'_>) -> Result<Answer, Answer> {
-    participants(call, Kind::Webinar)
+pub(super) fn webinar_participants(call: &mut Call<'_>) -> Result<ZoomAnswer, ZoomAnswer> {
+    participants(call, EventType::Webinar)
 }
 
 /// Lists participants. The list of a one-person meeting is empty.
-fn participants(call: &mut Call<'_>, kind: Kind) -> Result<Answer, Answer> {
+fn participants(call: &mut Call<'_>, kind: EventType) -> Result<ZoomAnswer, ZoomAnswer> {
     let seal = call.shared.seal();
     let page = call.params.page(MOST, seal)?;
     let registrants = call.params.get("include_fields") == Some("registrant_id");

@@ -11,9 +11,9 @@ use super::oauth::Tokens;
 use super::query::Seal;
 use crate::clock::Clock;
 use crate::faults::{Fault, Faults};
-use crate::ledger::{Entry, Ledger, LedgerSummary, Place};
+use crate::ledger::{Entry, Ledger, LedgerIndex, LedgerSummary};
 use crate::quota::{Quota, RateClass, Verdict, window_limit};
-use crate::settings::{Settings, Source};
+use crate::settings::{Source, ZoomSettings};
 use crate::truth::{Question, Truth, truth};
 use crate::world::{Shape, World};
 
@@ -23,7 +23,7 @@ pub(crate) struct Shared {
     pub(crate) world: World,
     pub(crate) clock: Clock,
     pub(super) stop: CancellationToken,
-    settings: RwLock<Arc<Settings>>,
+    settings: RwLock<Arc<ZoomSettings>>,
     faults: Mutex<Faults>,
     tokens: Mutex<Tokens>,
     book: Mutex<Book>,
@@ -42,12 +42,12 @@ struct Book {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Ticket {
     pub(super) verdict: Option<Verdict>,
-    place: Place,
+    place: LedgerIndex,
 }
 
 impl Shared {
-    pub(crate) fn new(settings: Settings, stop: CancellationToken) -> Self {
-        let Settings { seed, meetings_per_day, participants, hosts, webinars, .. } = settings;
+    pub(crate) fn new(settings: ZoomSettings, stop: CancellationToken) -> Self {
+        let ZoomSettings { seed, meetings_per_day, participants, hosts, webinars, .. } = settings;
         let clock = Clock::new(None);
         let started_us = u64::try_from(clock.now().as_microsecond()).unwrap_or(0);
         if let Some(now) = settings.now {
@@ -66,11 +66,11 @@ impl Shared {
         }
     }
 
-    pub(crate) fn settings(&self) -> Arc<Settings> {
+    pub(crate) fn settings(&self) -> Arc<ZoomSettings> {
         Arc::clone(&self.settings.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    pub(super) fn replace_settings(&self, settings: Settings) {
+    pub(super) fn replace_settings(&self, settings: ZoomSettings) {
         *self.settings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
     }
 

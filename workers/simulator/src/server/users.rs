@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::answer::{Answer, Listing};
+use super::answer::{Listing, ZoomAnswer};
 use super::api::Call;
 use super::query::PageHead;
 use crate::clock::first_second;
@@ -18,10 +18,10 @@ struct Head {
     page: PageHead,
 }
 
-pub(super) fn list(call: &mut Call<'_>) -> Result<Answer, Answer> {
+pub(super) fn list(call: &mut Call<'_>) -> Result<ZoomAnswer, ZoomAnswer> {
     let status = call.params.get("status").unwrap_or("active");
     if !matches!(status, "active" | "inactive" | "pending") {
-        return Err(Answer::bad_field("status", "must be active, inactive or pending"));
+        return Err(ZoomAnswer::bad_field("status", "must be active, inactive or pending"));
     }
     let wanted = |host: &&Host| status != "pending" && host.active == (status == "active");
     let seal = call.shared.seal();

@@ -4,7 +4,7 @@ use jiff::civil::{Date, DateTime};
 use jiff::tz::Offset;
 use jiff::{Timestamp, ToSpan};
 
-use super::answer::Answer;
+use super::answer::ZoomAnswer;
 use super::query::Params;
 use crate::clock::{date_of, first_second};
 use crate::world::{Day, Meeting, World};
@@ -29,14 +29,14 @@ struct Span {
 }
 
 impl<'a> Window<'a> {
-    pub(super) fn parse(params: &'a Params, today: Date) -> Result<Self, Answer> {
+    pub(super) fn parse(params: &'a Params, today: Date) -> Result<Self, ZoomAnswer> {
         let (from, to) = (required(params, "from")?, required(params, "to")?);
         let (Some(lower), Some(upper)) = (instant(from, false), instant(to, true)) else {
             if unpadded(from) || unpadded(to) {
                 return Ok(Self { from, to, span: None });
             }
             let field = if instant(from, false).is_none() { "from" } else { "to" };
-            return Err(Answer::bad_field(field, "must be a date of the form yyyy-mm-dd"));
+            return Err(ZoomAnswer::bad_field(field, "must be a date of the form yyyy-mm-dd"));
         };
         let span = Span { first: day_of(lower), last: day_of(upper), start: lower, end: upper };
         check(span, today)?;
@@ -68,21 +68,21 @@ impl<'a> Window<'a> {
     }
 }
 
-fn check(span: Span, today: Date) -> Result<(), Answer> {
+fn check(span: Span, today: Date) -> Result<(), ZoomAnswer> {
     if span.start > span.end {
-        return Err(Answer::bad_field("from", "must not be later than to"));
+        return Err(ZoomAnswer::bad_field("from", "must not be later than to"));
     }
     if span.first.checked_add(1.month()).is_ok_and(|most| span.last > most) {
-        return Err(Answer::bad_field("to", "must be within one month of from"));
+        return Err(ZoomAnswer::bad_field("to", "must be within one month of from"));
     }
     if today.checked_sub(6.months()).is_ok_and(|least| span.first < least) {
-        return Err(Answer::bad_field("from", "must be within the last six months"));
+        return Err(ZoomAnswer::bad_field("from", "must be within the last six months"));
     }
     Ok(())
 }
 
-fn required<'a>(params: &'a Params, name: &str) -> Result<&'a str, Answer> {
-    params.get(name).ok_or_else(|| Answer::bad_field(name, "is required"))
+fn required<'a>(params: &'a Params, name: &str) -> Result<&'a str, ZoomAnswer> {
+    params.get(name).ok_or_else(|| ZoomAnswer::bad_field(name, "is required"))
 }
 
 /// Unix seconds of `yyyy-mm-dd` (its first or last second) or `yyyy-mm-dd HH:mm:ss`.

@@ -5,8 +5,8 @@ use serde::Serialize;
 
 use super::instant;
 use crate::world::{
-    CONNECTIONS, DATA_CENTERS, DEVICES, Kind, LOCATIONS, Meeting, NETWORKS, PARTICIPANT_QUALITIES, Person,
-    Reason, Session, mix, pick,
+    CONNECTIONS, DATA_CENTERS, DEVICES, EventType, LOCATIONS, Meeting, NETWORKS, PARTICIPANT_QUALITIES,
+    Person, Reason, Session, mix, pick,
 };
 
 /// A row of `/metrics/{meetings,webinars}/{uuid}/participants`.
@@ -109,7 +109,7 @@ struct OnlyMeetings {
 impl<'a> ParticipantRow<'a> {
     /// Creates a row. `registrants`: the call requested registrant ids.
     pub(crate) fn new(meeting: &Meeting, session: &Session, person: &'a Person, registrants: bool) -> Self {
-        let webinar = meeting.kind == Kind::Webinar;
+        let webinar = meeting.kind == EventType::Webinar;
         let member_id = person.member_id.as_deref().unwrap_or_default();
         Self {
             id: member_id,

@@ -7,7 +7,7 @@ use super::hosts::Hosts;
 use super::mix::{chance, mix, pick, unit};
 use super::names::COURSES;
 use super::time::slot;
-use super::uuid::{Address, Kind, MeetingUuid};
+use super::uuid::{Address, EventType, MeetingUuid};
 
 /// Maximum number of people; user ids of a meeting would overflow beyond.
 const MOST_PEOPLE: u32 = 3_000;
@@ -23,7 +23,7 @@ const ONE_PERSON: f64 = 0.08;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Meeting {
     pub(crate) uuid: MeetingUuid,
-    pub(crate) kind: Kind,
+    pub(crate) kind: EventType,
     pub(crate) host: u32,
     /// Meeting number, shared by all instances of a series.
     pub(crate) series: u64,
@@ -48,7 +48,7 @@ pub(crate) struct Shape {
 impl Meeting {
     pub(crate) fn generate(shape: Shape, hosts: &Hosts, address: Address, midnight: i64) -> Self {
         let uuid = MeetingUuid::issue(shape.seed, address);
-        let kind_key = if address.kind == Kind::Webinar { 0x3EB } else { 0x3EE };
+        let kind_key = if address.kind == EventType::Webinar { 0x3EB } else { 0x3EE };
         let seed = mix(mix(mix(shape.seed, kind_key), address.day as u64), u64::from(address.index));
         let mut rng = SmallRng::seed_from_u64(seed);
         let slot = slot(address.index, &mut rng);
@@ -77,7 +77,7 @@ impl Meeting {
 
     /// Returns true for a one-person meeting. `pastOne` lists hold these, `past` lists all others.
     pub(crate) fn one_person(&self) -> bool {
-        self.kind == Kind::Meeting && self.people == 1
+        self.kind == EventType::Meeting && self.people == 1
     }
 
     /// Topic, derived from the series.
@@ -101,17 +101,17 @@ impl Meeting {
 }
 
 /// Meeting number and type: the host's personal room, one of their recurring series, or a single meeting.
-fn series(seed: u64, hosts: &Hosts, host: u32, kind: Kind, rng: &mut SmallRng) -> (u64, u8) {
+fn series(seed: u64, hosts: &Hosts, host: u32, kind: EventType, rng: &mut SmallRng) -> (u64, u8) {
     let number = |bits: u64| 80_000_000_000 + bits % 19_000_000_000;
     let recurring = mix(mix(seed, 0x5E), u64::from(host) * 4 + rng.random_range(0..3_u64));
     let once = number(rng.random());
     match (kind, rng.random_range(0..100)) {
-        (Kind::Webinar, 0..50) => (number(recurring ^ 0x3EB), 9),
-        (Kind::Webinar, _) => (once, 5),
-        (Kind::Meeting, 0..60) => (number(recurring), 8),
-        (Kind::Meeting, 60..75) => (hosts.get(host).personal_room, 4),
-        (Kind::Meeting, 75..90) => (once, 2),
-        (Kind::Meeting, _) => (once, 1),
+        (EventType::Webinar, 0..50) => (number(recurring ^ 0x3EB), 9),
+        (EventType::Webinar, _) => (once, 5),
+        (EventType::Meeting, 0..60) => (number(recurring), 8),
+        (EventType::Meeting, 60..75) => (hosts.get(host).personal_room, 4),
+        (EventType::Meeting, 75..90) => (once, 2),
+        (EventType::Meeting, _) => (once, 1),
     }
 }
 
@@ -123,7 +123,7 @@ fn people(shape: Shape, address: Address, rng: &mut SmallRng) -> u32 {
         let more = -(1.0 - unit(rng.random())).ln() * MORE_THAN_CROWD;
         return (CROWD + more as u32).min(MOST_PEOPLE);
     }
-    if one_person && address.kind == Kind::Meeting {
+    if one_person && address.kind == EventType::Meeting {
         return 1;
     }
     // Log-normal distribution; the mean of exp(m + s·z) is exp(m + s²/2).

@@ -23,7 +23,7 @@ pub(crate) use names::{
     CONNECTIONS, DATA_CENTERS, DEVICES, LOCATIONS, NETWORKS, PARTICIPANT_QUALITIES, QUALITIES,
 };
 pub(crate) use participant::{Person, Reason, Session, person, sessions};
-pub(crate) use uuid::{Address, Kind, MeetingUuid, needs_double_encoding};
+pub(crate) use uuid::{Address, EventType, MeetingUuid, needs_double_encoding};
 
 /// Maximum number of cached meetings, about 30 MB.
 const CACHED_MEETINGS: usize = 400_000;
@@ -100,14 +100,16 @@ impl World {
                 })
                 .collect()
         };
-        Day { meetings: all(Kind::Meeting), webinars: all(Kind::Webinar) }
+        Day { meetings: all(EventType::Meeting), webinars: all(EventType::Webinar) }
     }
 
-    fn count(&self, kind: Kind) -> u32 {
+    fn count(&self, kind: EventType) -> u32 {
         match kind {
-            Kind::Meeting => self.shape.meetings_per_day,
-            Kind::Webinar if self.webinars => (self.shape.meetings_per_day / MEETINGS_PER_WEBINAR).max(1),
-            Kind::Webinar => 0,
+            EventType::Meeting => self.shape.meetings_per_day,
+            EventType::Webinar if self.webinars => {
+                (self.shape.meetings_per_day / MEETINGS_PER_WEBINAR).max(1)
+            }
+            EventType::Webinar => 0,
         }
     }
 

@@ -6,7 +6,7 @@ use rand::{Rng, SeedableRng};
 use super::hosts::{Hosts, member_id, member_name};
 use super::meeting::Meeting;
 use super::mix::{chance, mix};
-use super::uuid::Kind;
+use super::uuid::EventType;
 
 /// User id of a meeting's first join.
 const FIRST_USER_ID: u32 = 16_778_240;
@@ -113,13 +113,13 @@ fn stays(meeting: &Meeting, person: u32, mut emit: impl FnMut(Session)) {
     let mut send = |join, leave, room, waiting, visit, reason| {
         emit(Session { person, user_id: 0, join, leave, room, waiting, visit, reason });
     };
-    if !host && meeting.kind == Kind::Meeting && meeting.has(1, 0.15) && rng.random_bool(0.6) {
+    if !host && meeting.kind == EventType::Meeting && meeting.has(1, 0.15) && rng.random_bool(0.6) {
         let admitted = (join + rng.random_range(5..60)).min(leave - 1);
         send(join, admitted, 0, true, 0, Reason::Admitted);
         join = admitted;
     }
     let stay = leave - join;
-    let breakout = meeting.kind == Kind::Meeting && meeting.people > 3 && meeting.has(2, 0.05);
+    let breakout = meeting.kind == EventType::Meeting && meeting.people > 3 && meeting.has(2, 0.05);
     let cut = join + stay / 3 + rng.random_range(0..=stay / 4);
     match rng.random_range(0..100) {
         0..70 if breakout => {

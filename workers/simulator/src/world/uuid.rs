@@ -14,7 +14,7 @@ pub(crate) struct MeetingUuid([u8; 16]);
 
 /// Type of event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum EventType {
     Meeting,
     Webinar,
 }
@@ -24,7 +24,7 @@ pub(crate) enum Kind {
 pub(crate) struct Address {
     /// Days since 1970-01-01.
     pub(crate) day: i32,
-    pub(crate) kind: Kind,
+    pub(crate) kind: EventType,
     pub(crate) index: u32,
 }
 
@@ -71,8 +71,8 @@ impl MeetingUuid {
             return None;
         }
         let kind = match (right >> 16) & 0xFFFF {
-            0 => Kind::Meeting,
-            1 => Kind::Webinar,
+            0 => EventType::Meeting,
+            1 => EventType::Webinar,
             _ => return None,
         };
         Some(Address { day: (left >> 32) as u32 as i32, kind, index: left as u32 })
@@ -86,8 +86,8 @@ pub(crate) fn needs_double_encoding(text: &str) -> bool {
 
 fn seal(seed: u64, address: Address, nonce: u16) -> MeetingUuid {
     let kind = match address.kind {
-        Kind::Meeting => 0_u64,
-        Kind::Webinar => 1,
+        EventType::Meeting => 0_u64,
+        EventType::Webinar => 1,
     };
     let mut left = (u64::from(address.day as u32) << 32) | u64::from(address.index);
     let mut right = (u64::from(tag(seed)) << 32) | (kind << 16) | u64::from(nonce);
@@ -120,7 +120,7 @@ mod tests {
     #[test]
     fn a_uuid_opens_to_its_address_in_its_own_world_only() {
         for index in 0..200 {
-            let address = Address { day: 20_500, kind: Kind::Webinar, index };
+            let address = Address { day: 20_500, kind: EventType::Webinar, index };
             let uuid = MeetingUuid::issue(7, address);
             assert_eq!(MeetingUuid::parse(&uuid.text()), Some(uuid));
             assert_eq!(uuid.open(7), Some(address));
@@ -132,7 +132,7 @@ mod tests {
     fn every_twenty_uuids_hold_both_shapes_that_need_double_encoding() {
         for day in [0, 20_500] {
             let texts: Vec<_> = (0..20)
-                .map(|index| MeetingUuid::issue(1, Address { day, kind: Kind::Meeting, index }).text())
+                .map(|index| MeetingUuid::issue(1, Address { day, kind: EventType::Meeting, index }).text())
                 .collect();
             assert!(texts.iter().all(|text| text.len() == 24));
             assert!(texts.iter().any(|text| text.starts_with('/')), "{texts:?}");

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use simulator::opencast::{Dialect, Settings};
+use simulator::opencast::{Dialect, OpencastSettings};
 
 use crate::support::{Api, DAY, settings, text};
 
@@ -35,7 +35,7 @@ async fn an_answer_has_the_shape_that_the_real_serialiser_gives_it() {
         (12, Dialect::Upstream, "number", "bool"),
         (17, Dialect::Dce, "number", "number"),
     ] {
-        let world = Settings { odd_share: 0.0, ..settings(generation, dialect) };
+        let world = OpencastSettings { odd_share: 0.0, ..settings(generation, dialect) };
         let api = Api::start(world).await;
         let with = |action: Value| json!({ "actions": { "total": attribute, "offset": attribute, "limit": attribute, "action": action } });
         // Find an action whose user is serialised as a number.
@@ -94,7 +94,7 @@ async fn limits_and_offsets_are_those_of_the_service() {
         }
         assert_eq!(api.page("day=20260114&offset=2000000000").await, (Vec::new(), 1_200));
     }
-    let api = Api::start(Settings { page_limit: Some(25), ..settings(15, Dialect::Upstream) }).await;
+    let api = Api::start(OpencastSettings { page_limit: Some(25), ..settings(15, Dialect::Upstream) }).await;
     assert_eq!(api.page("limit=1000").await.0.len(), 25);
 }
 
@@ -138,7 +138,8 @@ async fn footprints_move_between_the_first_reading_and_the_second() {
 #[tokio::test]
 async fn rows_are_as_odd_as_real_ones() {
     let api =
-        Api::start(Settings { actions_per_day: 20_000, odd_share: 0.6, ..settings(5, Dialect::Dce) }).await;
+        Api::start(OpencastSettings { actions_per_day: 20_000, odd_share: 0.6, ..settings(5, Dialect::Dce) })
+            .await;
     let (rows, _) = api.page("start=20260114000000&end=20260114235959&limit=99999").await;
     let of = |field: &str| rows.iter().map(|row| row["sessionId"][field].clone()).collect::<Vec<_>>();
     let (agents, users, sessions) = (of("userAgent"), of("userId"), of("sessionId"));
@@ -173,9 +174,10 @@ async fn rows_are_as_odd_as_real_ones() {
 #[tokio::test]
 async fn a_day_begins_and_ends_with_the_second_of_the_call() {
     let at = |second| Some(format!("2026-01-28T12:00:{second:02}Z").parse().unwrap());
-    let world = Settings { ragged_day: true, actions_per_day: 50_000, ..settings(15, Dialect::Upstream) };
+    let world =
+        OpencastSettings { ragged_day: true, actions_per_day: 50_000, ..settings(15, Dialect::Upstream) };
     for second in [0, 20, 40] {
-        let api = Api::start(Settings { now: at(second), ..world.clone() }).await;
+        let api = Api::start(OpencastSettings { now: at(second), ..world.clone() }).await;
         let (rows, total) = api.page("day=20260114&limit=60000").await;
         assert!(rows.len() as u64 == total && total < 50_000, "{total}");
         let times: BTreeSet<Timestamp> =
@@ -186,7 +188,7 @@ async fn a_day_begins_and_ends_with_the_second_of_the_call() {
         // The clock keeps running between the calls.
         assert!((second..second + 9).contains(&first) && last < second + 9, "{second}: {first} {last}");
     }
-    let api = Api::start(Settings { now: at(40), ragged_day: false, ..world }).await;
+    let api = Api::start(OpencastSettings { now: at(40), ragged_day: false, ..world }).await;
     assert_eq!(api.page("day=20260114").await.1, 50_000);
     assert_eq!(api.opencast.truth(DAY).actions, 50_000);
 }
@@ -201,14 +203,14 @@ async fn answers_bear_the_time_of_the_fake() {
 
 #[tokio::test]
 async fn without_the_plugin_there_is_no_user_tracking() {
-    let api = Api::start(Settings { usertracking: false, ..settings(17, Dialect::Upstream) }).await;
+    let api = Api::start(OpencastSettings { usertracking: false, ..settings(17, Dialect::Upstream) }).await;
     for path in ["/usertracking/actions.json", "/usertracking/detailenabled"] {
         assert_eq!(api.ask(path).await.0, 404);
     }
     assert_eq!(api.opencast.truth(DAY).actions, 0);
     let (_, components) = api.ask("/info/components.json").await;
     assert!(!components.to_string().contains("/usertracking"));
-    let api = Api::start(Settings { detail: false, ..settings(17, Dialect::Upstream) }).await;
+    let api = Api::start(OpencastSettings { detail: false, ..settings(17, Dialect::Upstream) }).await;
     assert_eq!(api.ask("/usertracking/detailenabled").await, (200, json!(false)));
     assert!(api.ask("/info/components.json").await.1.to_string().contains("\"/usertracking\""));
 }
@@ -240,7 +242,8 @@ async fn times_have_fractions_upstream_from_fifteen_on_and_an_offset_always() {
     for (generation, dialect, fractions) in
         [(5, Dialect::Dce, false), (12, Dialect::Upstream, false), (15, Dialect::Upstream, true)]
     {
-        let api = Api::start(Settings { actions_per_day: 20_000, ..settings(generation, dialect) }).await;
+        let api =
+            Api::start(OpencastSettings { actions_per_day: 20_000, ..settings(generation, dialect) }).await;
         let (rows, _) = api.page("day=20260114&limit=500").await;
         let created: Vec<_> = rows.iter().map(|row| text(&row["created"])).collect();
         assert!(created.iter().all(|time| time.ends_with("-05:00") && time.parse::<Timestamp>().is_ok()));

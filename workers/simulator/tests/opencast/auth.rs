@@ -6,14 +6,14 @@ use md5::{Digest as _, Md5};
 use reqwest::Response;
 use reqwest::header::{AUTHORIZATION, LOCATION, WWW_AUTHENTICATE};
 use serde_json::json;
-use simulator::opencast::{Auth, Dialect, Settings};
+use simulator::opencast::{Auth, Dialect, OpencastSettings};
 
 use crate::support::{Api, settings};
 
 const GUARDED: &str = "/workflow/instances.json?mp=x&state=SUCCEEDED";
 
 async fn with(auth: Auth) -> Api {
-    Api::start(Settings { auth, ..settings(5, Dialect::Dce) }).await
+    Api::start(OpencastSettings { auth, ..settings(5, Dialect::Dce) }).await
 }
 
 fn md5(text: &str) -> String {
@@ -87,7 +87,7 @@ async fn a_wrong_digest_is_challenged_again_and_a_malformed_one_is_a_bad_request
 #[tokio::test]
 async fn a_nonce_that_is_too_old_is_stale_and_the_new_one_is_good() {
     let nonce_lifetime = Duration::from_secs(120);
-    let api = Api::start(Settings { nonce_lifetime, ..settings(15, Dialect::Upstream) }).await;
+    let api = Api::start(OpencastSettings { nonce_lifetime, ..settings(15, Dialect::Upstream) }).await;
     let guarded = "/workflow/mediaPackage/x/instances.json";
     let mut nonce = nonce_of(&api, guarded).await;
     let password = api.opencast.credentials().password;
@@ -141,7 +141,7 @@ async fn without_credentials_open_paths_answer_and_all_others_lead_to_the_login_
         assert_eq!(page.status(), 200);
         assert!(page.headers()["content-type"].to_str().unwrap().starts_with("text/html"));
     }
-    let api = Api::start(Settings { anonymous_reads: false, ..settings(5, Dialect::Dce) }).await;
+    let api = Api::start(OpencastSettings { anonymous_reads: false, ..settings(5, Dialect::Dce) }).await;
     assert_eq!(api.get("/usertracking/actions.json").await.status(), 302);
     assert_eq!(api.ask("/usertracking/actions.json").await.0, 200);
     let api = with(Auth::Anonymous).await;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
-use simulator::opencast::{Dialect, Settings};
+use simulator::opencast::{Dialect, OpencastSettings};
 
 use crate::support::{Api, many, number, settings, text, workflows};
 
@@ -72,7 +72,8 @@ async fn paging_finds_every_episode_once_and_asking_for_one_finds_it() {
 #[tokio::test]
 async fn episodes_are_as_odd_as_real_ones() {
     for generation in [5, 15, 17] {
-        let world = Settings { episodes: 240, odd_share: 0.5, ..settings(generation, Dialect::Upstream) };
+        let world =
+            OpencastSettings { episodes: 240, odd_share: 0.5, ..settings(generation, Dialect::Upstream) };
         let (all, _) = search(&Api::start(world).await, "limit=240").await;
         let packages: Vec<_> = all.iter().map(|result| &result["mediapackage"]).collect();
         let any = |wanted: &dyn Fn(&Value) -> bool| packages.iter().any(|package| wanted(package));

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
-use simulator::opencast::{Dialect, Opencast, Settings};
+use simulator::opencast::{Dialect, Opencast, OpencastSettings};
 use simulator::{Fault, FaultRate};
 
 use crate::support::{Api, settings};
@@ -11,7 +11,7 @@ use crate::support::{Api, settings};
 async fn with(fault: Fault, rate: f64) -> Api {
     let faults = vec![FaultRate { fault, rate }];
     let fault_timeout = Duration::from_millis(300);
-    Api::start(Settings { faults, fault_timeout, ..settings(15, Dialect::Upstream) }).await
+    Api::start(OpencastSettings { faults, fault_timeout, ..settings(15, Dialect::Upstream) }).await
 }
 
 #[tokio::test]
@@ -86,27 +86,27 @@ async fn a_world_that_cannot_be_is_refused_in_words() {
     let base = || settings(15, Dialect::Upstream);
     let fault = FaultRate { fault: Fault::TooManyRequests, rate: 0.1 };
     for (bad, word) in [
-        (Settings { generation: 4, ..base() }, "generation"),
-        (Settings { generation: 18, ..base() }, "generation"),
-        (Settings { students: 0, ..base() }, "students"),
-        (Settings { actions_per_day: u32::MAX, ..base() }, "actions"),
-        (Settings { odd_share: 1.5, ..base() }, "oddities"),
-        (Settings { live_share: f64::NAN, ..base() }, "live"),
-        (Settings { faults: vec![fault], ..base() }, "faults"),
+        (OpencastSettings { generation: 4, ..base() }, "generation"),
+        (OpencastSettings { generation: 18, ..base() }, "generation"),
+        (OpencastSettings { students: 0, ..base() }, "students"),
+        (OpencastSettings { actions_per_day: u32::MAX, ..base() }, "actions"),
+        (OpencastSettings { odd_share: 1.5, ..base() }, "oddities"),
+        (OpencastSettings { live_share: f64::NAN, ..base() }, "live"),
+        (OpencastSettings { faults: vec![fault], ..base() }, "faults"),
     ] {
         let error = Opencast::start(bad).await.unwrap_err().to_string();
         assert!(error.contains(word), "{error}");
     }
     let taken = Opencast::start(base()).await.unwrap();
     let port = taken.url().rsplit(':').next().unwrap().parse().unwrap();
-    let error = Opencast::start(Settings { port, ..base() }).await.unwrap_err().to_string();
+    let error = Opencast::start(OpencastSettings { port, ..base() }).await.unwrap_err().to_string();
     assert!(error.contains("choose another port"), "{error}");
     taken.stop().await;
 }
 
 #[tokio::test]
 async fn the_smallest_world_serves() {
-    let world = Settings {
+    let world = OpencastSettings {
         episodes: 0,
         series: 1,
         students: 1,

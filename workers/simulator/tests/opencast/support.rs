@@ -5,14 +5,14 @@ use jiff::tz::TimeZone;
 use reqwest::redirect::Policy;
 use reqwest::{Client, Response};
 use serde_json::Value;
-use simulator::opencast::{Dialect, Disorder, Opencast, Settings};
+use simulator::opencast::{Dialect, Disorder, Opencast, OpencastSettings};
 
 /// The date that the tests read; the fake's clock is two weeks later.
 pub(crate) const DAY: Date = date(2026, 1, 14);
 
 /// A small world in a time zone other than UTC.
-pub(crate) fn settings(generation: u8, dialect: Dialect) -> Settings {
-    Settings {
+pub(crate) fn settings(generation: u8, dialect: Dialect) -> OpencastSettings {
+    OpencastSettings {
         seed: 7,
         generation,
         dialect,
@@ -21,7 +21,7 @@ pub(crate) fn settings(generation: u8, dialect: Dialect) -> Settings {
         ragged_day: false,
         disorder: if dialect == Dialect::Dce { Disorder::Stable } else { Disorder::Local },
         now: Some("2026-01-28T12:00:00Z".parse().unwrap()),
-        ..Settings::default()
+        ..OpencastSettings::default()
     }
 }
 
@@ -32,7 +32,7 @@ pub(crate) struct Api {
 }
 
 impl Api {
-    pub(crate) async fn start(settings: Settings) -> Self {
+    pub(crate) async fn start(settings: OpencastSettings) -> Self {
         let opencast = Opencast::start(settings).await.unwrap();
         let client = Client::builder().no_proxy().redirect(Policy::none()).build().unwrap();
         Self { opencast, client }

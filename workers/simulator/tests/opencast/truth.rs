@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::date;
 use serde_json::{Value, json};
-use simulator::opencast::{Attendance, Dialect, Disorder, Settings};
+use simulator::opencast::{Attendance, Dialect, Disorder, OpencastSettings};
 
 use crate::support::{Api, DAY, many, settings, text, workflows};
 
@@ -54,7 +54,7 @@ async fn a_day_upstream_is_whole_after_enough_readings_and_not_after_one() {
 #[tokio::test]
 async fn one_page_holds_a_day_whatever_the_order() {
     for disorder in [Disorder::Stable, Disorder::Local, Disorder::Full] {
-        let api = Api::start(Settings { disorder, ..settings(17, Dialect::Upstream) }).await;
+        let api = Api::start(OpencastSettings { disorder, ..settings(17, Dialect::Upstream) }).await;
         let read = async || api.page("day=20260114&limit=100000").await.0;
         let (one, two) = (read().await, read().await);
         let order = |rows: &[Value]| rows.iter().map(|row| row["id"].clone()).collect::<Vec<_>>();
@@ -68,8 +68,8 @@ async fn one_page_holds_a_day_whatever_the_order() {
 #[tokio::test]
 async fn a_day_of_a_clock_change_and_a_day_of_nothing_have_their_truth() {
     let now = Some("2026-12-01T00:00:00Z".parse().unwrap());
-    let world = Settings { now, history_days: 300, ..settings(12, Dialect::Upstream) };
-    let api = Api::start(Settings { actions_per_day: 500, ..world.clone() }).await;
+    let world = OpencastSettings { now, history_days: 300, ..settings(12, Dialect::Upstream) };
+    let api = Api::start(OpencastSettings { actions_per_day: 500, ..world.clone() }).await;
     for day in [date(2026, 3, 8), date(2026, 11, 1)] {
         let (rows, total) = api.page(&format!("day={}&limit=9999", day.strftime("%Y%m%d"))).await;
         assert_eq!((rows.len(), total), (500, 500));
@@ -79,7 +79,7 @@ async fn a_day_of_a_clock_change_and_a_day_of_nothing_have_their_truth() {
     }
     assert_eq!(api.opencast.truth(date(2020, 1, 1)).actions, 0);
     assert_eq!(api.page("day=20200101").await, (Vec::new(), 0));
-    let api = Api::start(Settings { actions_per_day: 0, ..world }).await;
+    let api = Api::start(OpencastSettings { actions_per_day: 0, ..world }).await;
     assert_eq!(api.page("day=20261101").await, (Vec::new(), 0));
     assert_eq!(api.opencast.truth(date(2026, 11, 1)).episodes, Vec::<String>::new());
 }
@@ -108,7 +108,7 @@ async fn lengths(api: &Api, mpid: &str) -> Option<(u64, u64)> {
 
 #[tokio::test]
 async fn attendance_is_what_counting_the_answers_gives() {
-    let api = Api::start(Settings { students: 20, ..settings(5, Dialect::Dce) }).await;
+    let api = Api::start(OpencastSettings { students: 20, ..settings(5, Dialect::Dce) }).await;
     let rows = api.pages("start=20260114000000&end=20260114235959", 500).await;
     let mut seen: BTreeMap<(String, String), [BTreeSet<u64>; 2]> = BTreeMap::new();
     for row in rows {
@@ -146,7 +146,7 @@ async fn the_truth_over_http_is_the_truth_of_the_library() {
 #[tokio::test]
 async fn what_has_not_been_made_yet_is_not_told_and_not_true() {
     let now = Some("2026-01-14T17:00:00Z".parse().unwrap());
-    let api = Api::start(Settings { now, ..settings(15, Dialect::Upstream) }).await;
+    let api = Api::start(OpencastSettings { now, ..settings(15, Dialect::Upstream) }).await;
     let (_, total) = api.page("day=20260114").await;
     assert_eq!(total, api.opencast.truth(DAY).actions);
     assert!((400..800).contains(&total), "{total} of 1200 at noon");
@@ -156,7 +156,7 @@ async fn what_has_not_been_made_yet_is_not_told_and_not_true() {
 
 #[tokio::test]
 async fn nobody_attends_where_nobody_is_known() {
-    let api = Api::start(Settings { omitted: true, ..settings(15, Dialect::Upstream) }).await;
+    let api = Api::start(OpencastSettings { omitted: true, ..settings(15, Dialect::Upstream) }).await;
     let (rows, _) = api.page("day=20260114&limit=100").await;
     for row in &rows {
         for field in ["sessionId", "userId", "userIp"] {

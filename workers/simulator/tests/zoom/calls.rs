@@ -1,7 +1,7 @@
 //! Refused calls: tokens, scopes, windows, pages, uuids and missing plans.
 
 use serde_json::{Value, json};
-use simulator::{Settings, Simulator};
+use simulator::{Simulator, ZoomSettings};
 
 use crate::support;
 use crate::support::{Api, DAY, once, settings, text, twice};
@@ -59,7 +59,7 @@ async fn a_token_that_is_missing_wrong_or_expired_answers_401() {
 #[tokio::test]
 async fn a_missing_scope_is_named() {
     let scopes = Some(vec!["user:read:list_users:admin".to_owned(), "report:read:admin".to_owned()]);
-    let api = Api::start(Settings { scopes, ..settings() }).await;
+    let api = Api::start(ZoomSettings { scopes, ..settings() }).await;
     assert_eq!(api.ask("/users").await.0, 200);
     assert_eq!(
         api.ask("/report/users?from=2026-01-14&to=2026-01-14").await.0,
@@ -73,7 +73,7 @@ async fn a_missing_scope_is_named() {
 
 #[tokio::test]
 async fn accounts_without_dashboard_or_webinars_hit_a_wall() {
-    let api = Api::start(Settings { dashboard: false, webinar_addon: false, ..settings() }).await;
+    let api = Api::start(ZoomSettings { dashboard: false, webinar_addon: false, ..settings() }).await;
     for path in
         [LIST, "/metrics/meetings/abc", "/metrics/webinars?type=past", "/metrics/meetings/abc/participants"]
     {
@@ -229,16 +229,16 @@ async fn inactive_users_are_listed_apart() {
 #[tokio::test]
 async fn settings_that_make_no_world_are_refused() {
     for settings in [
-        Settings { hosts: 0, ..settings() },
-        Settings { participants: 0.0, ..settings() },
-        Settings { speed: -1.0, ..settings() },
-        Settings { speed: f64::NAN, ..settings() },
+        ZoomSettings { hosts: 0, ..settings() },
+        ZoomSettings { participants: 0.0, ..settings() },
+        ZoomSettings { speed: -1.0, ..settings() },
+        ZoomSettings { speed: f64::NAN, ..settings() },
     ] {
         let refused = Simulator::start(settings).await.expect_err("a world of nothing");
         assert!(refused.to_string().starts_with("simulator settings refused"), "{refused}");
     }
     let api = Api::start(settings()).await;
     let port = api.simulator.url().rsplit(':').next().unwrap().parse().unwrap();
-    let refused = Simulator::start(Settings { port, ..settings() }).await.expect_err("the port is taken");
+    let refused = Simulator::start(ZoomSettings { port, ..settings() }).await.expect_err("the port is taken");
     assert!(refused.to_string().contains(&port.to_string()), "{refused}");
 }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use simulator::{Fault, FaultRate, ParseFaultError, Settings, Source};
+use simulator::{Fault, FaultRate, ParseFaultError, Source, ZoomSettings};
 
 use crate::support::{Api, DAY, json as body_of, settings, text, twice};
 
@@ -13,7 +13,7 @@ async fn with(fault: Fault, rate: f64) -> Api {
     let faults = vec![FaultRate { fault, rate }];
     // Needs a quota, because answers without one have no rate-limit headers to omit.
     let fault_timeout = Duration::from_millis(300);
-    Api::start(Settings { faults, fault_timeout, speed: 1_000.0, ..settings() }).await
+    Api::start(ZoomSettings { faults, fault_timeout, speed: 1_000.0, ..settings() }).await
 }
 
 #[test]
@@ -33,7 +33,8 @@ fn faults_are_written_kind_and_rate() {
 #[tokio::test]
 async fn a_request_is_struck_so_many_times_in_a_row_at_most() {
     let faults = vec![FaultRate { fault: Fault::InternalError, rate: 1.0 }];
-    let api = Api::start(Settings { faults, faults_in_a_row: Some(2), speed: 1_000.0, ..settings() }).await;
+    let api =
+        Api::start(ZoomSettings { faults, faults_in_a_row: Some(2), speed: 1_000.0, ..settings() }).await;
     let mut answers = Vec::new();
     for path in [LIST, LIST, "/users", LIST, "/users", LIST, "/users"] {
         answers.push(api.get(path).await.status().as_u16());
@@ -92,7 +93,7 @@ async fn a_timeout_answers_nothing_and_a_reset_half() {
 #[tokio::test]
 async fn a_stop_does_not_wait_for_calls_that_hang() {
     let faults = vec![FaultRate { fault: Fault::Timeout, rate: 1.0 }];
-    let api = Api::start(Settings { faults, ..settings() }).await;
+    let api = Api::start(ZoomSettings { faults, ..settings() }).await;
     let Api { simulator, client, token } = api;
     let call = client.get(format!("{}{LIST}", simulator.api_url())).bearer_auth(token).send();
     let call = tokio::spawn(call);

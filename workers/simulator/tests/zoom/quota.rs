@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use simulator::{Plan, Settings};
+use simulator::{AccountPlan, ZoomSettings};
 
 use crate::support::{Api, json as body_of, settings, text};
 
@@ -12,7 +12,7 @@ const HEAVY: &str = "/report/users?from=2026-01-14&to=2026-01-14";
 
 #[tokio::test]
 async fn the_twenty_first_list_of_a_minute_is_refused() {
-    let api = Api::start(Settings { speed: 1.0, ..settings() }).await;
+    let api = Api::start(ZoomSettings { speed: 1.0, ..settings() }).await;
     for call in 0..20 {
         let response = api.get(LIST).await;
         assert_eq!(response.status(), 200, "call {call}");
@@ -38,8 +38,8 @@ async fn the_twenty_first_list_of_a_minute_is_refused() {
 
 #[tokio::test]
 async fn a_spent_day_says_when_it_ends() {
-    let plan = Plan::Pro;
-    let api = Api::start(Settings { speed: 0.0001, plan, ..settings() }).await;
+    let plan = AccountPlan::Pro;
+    let api = Api::start(ZoomSettings { speed: 0.0001, plan, ..settings() }).await;
     let mut refused = None;
     for _ in 0..8 {
         let response = api.get(HEAVY).await;
@@ -63,7 +63,7 @@ async fn a_spent_day_says_when_it_ends() {
 
 #[tokio::test]
 async fn calls_of_other_apps_count_against_the_day() {
-    let api = Api::start(Settings { speed: 1.0, ..settings() }).await;
+    let api = Api::start(ZoomSettings { speed: 1.0, ..settings() }).await;
     api.control(json!({ "used_today": 59_999 })).await;
     let last = api.get(HEAVY).await;
     assert_eq!(
@@ -78,7 +78,7 @@ async fn calls_of_other_apps_count_against_the_day() {
 
 #[tokio::test]
 async fn the_ledger_proves_that_no_window_held_too_many() {
-    let api = Api::start(Settings { speed: 1.0, ..settings() }).await;
+    let api = Api::start(ZoomSettings { speed: 1.0, ..settings() }).await;
     for _ in 0..3 {
         let calls = (0..60).map(|_| api.get("/report/users"));
         futures_util::future::join_all(calls).await;

@@ -3,14 +3,14 @@
 use jiff::civil::{Date, date};
 use reqwest::{Client, Response};
 use serde_json::Value;
-use simulator::{Settings, Simulator};
+use simulator::{Simulator, ZoomSettings};
 
 /// The date that the tests read; the simulator's clock is two weeks later.
 pub(crate) const DAY: Date = date(2026, 1, 14);
 
 /// A small world without quotas; its clock shows noon of 2026-01-28.
-pub(crate) fn settings() -> Settings {
-    Settings {
+pub(crate) fn settings() -> ZoomSettings {
+    ZoomSettings {
         seed: 7,
         hosts: 12,
         meetings_per_day: 60,
@@ -18,7 +18,7 @@ pub(crate) fn settings() -> Settings {
         webinars: true,
         speed: 0.0,
         now: Some("2026-01-28T12:00:00Z".parse().unwrap()),
-        ..Settings::default()
+        ..ZoomSettings::default()
     }
 }
 
@@ -30,7 +30,7 @@ pub(crate) struct Api {
 }
 
 impl Api {
-    pub(crate) async fn start(settings: Settings) -> Self {
+    pub(crate) async fn start(settings: ZoomSettings) -> Self {
         let simulator = Simulator::start(settings).await.unwrap();
         let client = Client::builder().no_proxy().build().unwrap();
         let mut api = Self { simulator, client, token: String::new() };

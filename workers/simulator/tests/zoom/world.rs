@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
-use simulator::{Settings, Source};
+use simulator::{Source, ZoomSettings};
 
 use crate::support::{Api, DAY, settings, text, twice};
 
@@ -22,7 +22,7 @@ async fn a_date_is_a_function_of_seed_and_date() {
     let uuid = twice(&text(&one.all(LIST, "meetings").await[3]["uuid"]));
     let participants = format!("/metrics/meetings/{uuid}/participants?type=past&page_size=300");
     assert_eq!(one.ask(&participants).await, two.ask(&participants).await);
-    let other = Api::start(Settings { seed: 8, ..settings() }).await;
+    let other = Api::start(ZoomSettings { seed: 8, ..settings() }).await;
     assert_ne!(one.simulator.truth(DAY, Source::Dashboard), other.simulator.truth(DAY, Source::Dashboard));
     let next_day = one.simulator.truth(DAY.tomorrow().unwrap(), Source::Dashboard);
     assert_ne!(one.simulator.truth(DAY, Source::Dashboard).sessions, next_day.sessions);
@@ -30,7 +30,7 @@ async fn a_date_is_a_function_of_seed_and_date() {
 
 #[tokio::test]
 async fn sessions_are_of_every_kind_that_is_promised() {
-    let api = Api::start(Settings { meetings_per_day: 300, participants: 12.0, ..settings() }).await;
+    let api = Api::start(ZoomSettings { meetings_per_day: 300, participants: 12.0, ..settings() }).await;
     let (mut seen, mut largest) = (BTreeSet::new(), 0);
     for meeting in api.all(LIST, "meetings").await {
         let path = format!("/metrics/meetings/{}/participants?type=past", twice(&text(&meeting["uuid"])));
@@ -54,7 +54,7 @@ async fn sessions_are_of_every_kind_that_is_promised() {
 
 #[tokio::test]
 async fn series_recur_and_some_meetings_cross_midnight() {
-    let api = Api::start(Settings { meetings_per_day: 300, ..settings() }).await;
+    let api = Api::start(ZoomSettings { meetings_per_day: 300, ..settings() }).await;
     let meetings = api.all(LIST, "meetings").await;
     let mut series: BTreeMap<u64, BTreeSet<String>> = BTreeMap::new();
     for meeting in &meetings {
@@ -74,7 +74,7 @@ async fn series_recur_and_some_meetings_cross_midnight() {
 async fn the_mean_is_what_was_asked_for() {
     for (meetings_per_day, participants) in [(200, 12.0), (1_000, 20.0)] {
         let api =
-            Api::start(Settings { meetings_per_day, participants, webinars: false, ..settings() }).await;
+            Api::start(ZoomSettings { meetings_per_day, participants, webinars: false, ..settings() }).await;
         let all = api.ask("/report/users?from=2026-01-05&to=2026-01-25").await.1;
         assert_eq!(all["total_meetings"], 21 * meetings_per_day);
         let mean = all["total_participants"].as_f64().unwrap() / f64::from(21 * meetings_per_day);
@@ -87,7 +87,7 @@ async fn the_mean_is_what_was_asked_for() {
 
 #[tokio::test]
 async fn one_uuid_in_twenty_needs_double_encoding_at_least() {
-    let api = Api::start(Settings { meetings_per_day: 1_000, ..settings() }).await;
+    let api = Api::start(ZoomSettings { meetings_per_day: 1_000, ..settings() }).await;
     let uuids = api.simulator.truth(DAY, Source::Dashboard).ids.unwrap_or_default().meeting_uuids;
     let hard = uuids.iter().filter(|uuid| uuid.starts_with('/') || uuid.contains("//")).count();
     assert!(hard * 20 >= uuids.len(), "{hard} of {} uuids", uuids.len());

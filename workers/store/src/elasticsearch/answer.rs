@@ -5,12 +5,12 @@ use reqwest::StatusCode;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::fault::{Fault, Meaning, Place};
+use super::fault::{Fault, FaultContext, Meaning};
 use crate::StoreError;
 
 /// An answer of any status.
 #[derive(Debug)]
-pub(super) struct Answer {
+pub(super) struct StoreResponse {
     pub(super) status: StatusCode,
     pub(super) body: Bytes,
     /// The hosts, for errors.
@@ -24,7 +24,7 @@ struct Failed {
     error: Fault,
 }
 
-impl Answer {
+impl StoreResponse {
     /// Returns the answer if its status is a success.
     pub(super) fn accepted(self) -> Result<Self, StoreError> {
         let Self { status, name, .. } = &self;
@@ -41,7 +41,7 @@ impl Answer {
         }
     }
 
-    /// Like [`Answer::accepted`], for a request without documents, whose error may show the server's own text.
+    /// Like [`StoreResponse::accepted`], for a request without documents, whose error may show the server's own text.
     pub(super) fn accepted_aloud(self) -> Result<Self, StoreError> {
         match self.fault() {
             Some(fault) if self.status == StatusCode::BAD_REQUEST => Err(StoreError::Misconfigured(format!(
@@ -95,7 +95,7 @@ impl Answer {
 
     fn judged(&self, fault: &Fault) -> StoreError {
         let Self { status, name, .. } = self;
-        let (meaning, words) = fault.judge(status.as_u16(), Place { kind: None, index: None });
+        let (meaning, words) = fault.judge(status.as_u16(), FaultContext { kind: None, index: None });
         let text = format!("{name}: {words}");
         match meaning {
             Meaning::Busy if status.as_u16() == 429 && !fault.is_block() => StoreError::Busy(text),
@@ -129,10 +129,10 @@ impl Answer {
 mod tests {
     use super::*;
 
-    fn answer(status: u16, body: &'static str) -> Answer {
+    fn answer(status: u16, body: &'static str) -> StoreResponse {
         let status = StatusCode::from_u16(status).unwrap();
         let name = "http://h:1/".to_owned();
-        Answer { status, body: Bytes::from_static(body.as_bytes()), name, target: None }
+        StoreResponse { status, body: Bytes::from_static(body.as_bytes()), name, target: None }
     }
 
     #[test]

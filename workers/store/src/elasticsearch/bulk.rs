@@ -8,8 +8,8 @@ use reqwest::Method;
 use serde::Deserialize;
 
 use super::Elasticsearch;
-use super::answer::Answer;
-use super::fault::{Fault, Meaning, Place};
+use super::answer::StoreResponse;
+use super::fault::{Fault, FaultContext, Meaning};
 use crate::batch::Item;
 use crate::{Batch, StoreError, Verdict};
 
@@ -87,7 +87,7 @@ struct Effect {
 
 /// Returns one verdict per item. Ignores the answer's `errors`, which does not cover documents dropped by a pipeline.
 fn verdicts<'a>(
-    answer: &Answer,
+    answer: &StoreResponse,
     wanted: impl ExactSizeIterator<Item = Item<'a>>,
 ) -> Result<Vec<Verdict>, StoreError> {
     let Items { items } = answer.json()?;
@@ -117,7 +117,7 @@ fn verdict(mut effects: BTreeMap<String, Effect>, item: Item<'_>) -> Verdict {
         409 => Verdict::Stale,
         413 => Verdict::TooLarge { reason: error.shown(Some(item.kind)) },
         _ => {
-            let place = Place { kind: Some(item.kind), index: Some(item.index) };
+            let place = FaultContext { kind: Some(item.kind), index: Some(item.index) };
             let (meaning, reason) = error.judge(status, place);
             match meaning {
                 Meaning::Busy => Verdict::Busy { reason },
@@ -152,15 +152,17 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::Kind;
+    use crate::DocumentKind;
 
     fn judged(body: &str, wanted: usize) -> Result<Vec<Verdict>, StoreError> {
         let mut batch = Batch::new();
         for id in 0..wanted {
-            batch.push("", Kind::Meetings, "meetings-2026.01".into(), id.to_string(), 1, &json!({})).unwrap();
+            batch
+                .push("", DocumentKind::Meetings, "meetings-2026.01".into(), id.to_string(), 1, &json!({}))
+                .unwrap();
         }
         let body = Bytes::copy_from_slice(body.as_bytes());
-        let answer = Answer { status: StatusCode::OK, body, name: "http://h:1/".into(), target: None };
+        let answer = StoreResponse { status: StatusCode::OK, body, name: "http://h:1/".into(), target: None };
         let items: Vec<Item<'_>> = batch.items().collect();
         verdicts(&answer, items.into_iter())
     }
@@ -218,7 +220,9 @@ mod tests {
         ];
         for (body, wanted) in answers {
             let mut batch = Batch::new();
-            batch.push_deletion("", Kind::Meetings, "meetings-2026.01".into(), "a".into(), 1).unwrap();
+            batch
+                .push_deletion("", DocumentKind::Meetings, "meetings-2026.01".into(), "a".into(), 1)
+                .unwrap();
             let effects = serde_json::from_str(body).unwrap();
             assert_eq!(names(&[verdict(effects, batch.items().next().unwrap())]), [wanted], "{body}");
         }

@@ -10,9 +10,9 @@ use reqwest::redirect::Policy;
 use reqwest::{Method, RequestBuilder, Response, Url};
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::answer::Answer;
+use super::answer::StoreResponse;
 use super::host::{self, Hosts};
-use super::{Settings, tls, unreached};
+use super::{ElasticsearchSettings, tls, unreached};
 use crate::StoreError;
 
 /// Maximum bytes of an answer after decompression. A page of a scan is far smaller; a document has at most 90 MiB.
@@ -64,7 +64,7 @@ impl Client {
     ///
     /// # Errors
     /// When a setting is unusable.
-    pub(super) fn new(settings: &Settings, hosts: Hosts) -> Result<Self, StoreError> {
+    pub(super) fn new(settings: &ElasticsearchSettings, hosts: Hosts) -> Result<Self, StoreError> {
         let name = hosts.name();
         let Hosts { urls, user, password } = hosts;
         let credentials = credentials(settings, user, password)?;
@@ -103,7 +103,7 @@ impl Client {
         Sent(body): Sent,
         timeout: Option<Duration>,
         most: usize,
-    ) -> Result<Answer, StoreError> {
+    ) -> Result<StoreResponse, StoreError> {
         let url = self.url(path)?;
         let away = |error: reqwest::Error| StoreError::Away(unreached::words(&self.name, &url, &error));
         let mut request = self.with_credentials(self.http.request(method, url.clone()));
@@ -120,9 +120,9 @@ impl Client {
         let body = read(response, most).await.map_err(away)?;
         let name = self.name.clone();
         match body {
-            Some(body) => Ok(Answer { status, body, name, target }),
+            Some(body) => Ok(StoreResponse { status, body, name, target }),
             // Too long for an error object; the status suffices.
-            None if !status.is_success() => Ok(Answer { status, body: Bytes::new(), name, target }),
+            None if !status.is_success() => Ok(StoreResponse { status, body: Bytes::new(), name, target }),
             None => Err(StoreError::Away(format!(
                 "{name} answers {status} with more than {} MB; is it a search engine, and is ES_HOST right?",
                 most >> 20
@@ -175,7 +175,7 @@ fn as_folder(mut url: Url) -> Url {
 }
 
 fn credentials(
-    settings: &Settings,
+    settings: &ElasticsearchSettings,
     user: Option<String>,
     password: Option<String>,
 ) -> Result<Credentials, StoreError> {

@@ -12,7 +12,7 @@ use super::effect::{Differences, differences};
 use super::shards::{own, some};
 use super::{Elasticsearch, templates};
 use crate::report::Conflict;
-use crate::{Kind, StoreError};
+use crate::{DocumentKind, StoreError};
 
 /// An index template that may override ours.
 #[derive(Debug, Deserialize)]
@@ -38,7 +38,7 @@ struct Made {
 pub(super) async fn conflicts(store: &Elasticsearch) -> Result<Vec<Conflict>, StoreError> {
     let mut found = Vec::new();
     let rivals = rivals(store).await?;
-    for kind in Kind::ALL {
+    for kind in DocumentKind::ALL {
         found.extend(outranked(store, kind, rivals.as_deref()).await?);
     }
     found.extend(existing(store).await?);
@@ -81,7 +81,7 @@ fn untold<T, U>(refused: Result<T, StoreError>) -> Result<Option<U>, StoreError>
 /// The foreign templates that would apply to new indices of this kind.
 async fn outranked(
     store: &Elasticsearch,
-    kind: Kind,
+    kind: DocumentKind,
     rivals: Option<&[Rival]>,
 ) -> Result<Vec<Conflict>, StoreError> {
     let ours = templates::name(store, kind);
@@ -122,7 +122,7 @@ fn in_words(streams: bool, differences: Option<Differences>) -> Option<String> {
 
 fn conflict(
     store: &Elasticsearch,
-    kind: Kind,
+    kind: DocumentKind,
     ours: &str,
     index: &str,
     winner: Option<&Rival>,
@@ -166,7 +166,7 @@ async fn simulated(store: &Elasticsearch, name: &str) -> Result<Option<Made>, St
 async fn existing(store: &Elasticsearch) -> Result<Vec<Conflict>, StoreError> {
     let mappings = parts(store, "_mapping", "mappings").await?;
     let mut settings = parts(store, "_settings", "settings").await?;
-    let mut alike: BTreeMap<(Kind, String, bool), Vec<String>> = BTreeMap::new();
+    let mut alike: BTreeMap<(DocumentKind, String, bool), Vec<String>> = BTreeMap::new();
     for (name, mappings) in mappings {
         let Some((kind, index)) = kind_of(store, &name) else { continue };
         let settings = settings.remove(&name).unwrap_or_else(|| json!({}));
@@ -175,7 +175,7 @@ async fn existing(store: &Elasticsearch) -> Result<Vec<Conflict>, StoreError> {
             alike.entry((kind, found.words(), found.wrong.is_empty())).or_default().push(index);
         }
     }
-    let of = |((kind, words, learns), indices): ((Kind, String, bool), Vec<String>)| {
+    let of = |((kind, words, learns), indices): ((DocumentKind, String, bool), Vec<String>)| {
         Conflict {
         text: format!("not as {} makes it: {} ({words})", templates::name(store, kind), some(&indices)),
         remedy: match learns {
@@ -201,13 +201,13 @@ async fn parts(store: &Elasticsearch, path: &str, part: &str) -> Result<BTreeMap
     Ok(indices.into_iter().map(|(name, index)| (name, part(index))).collect())
 }
 
-fn kind_of(store: &Elasticsearch, name: &str) -> Option<(Kind, String)> {
+fn kind_of(store: &Elasticsearch, name: &str) -> Option<(DocumentKind, String)> {
     let name = own(store, name)?;
-    Kind::ALL.into_iter().find(|kind| kind.is_name(&name)).map(|kind| (kind, name))
+    DocumentKind::ALL.into_iter().find(|kind| kind.is_name(&name)).map(|kind| (kind, name))
 }
 
 /// Names that indices of a kind may get, without prefix: each month of 2020 to 2049, one year and one day.
-fn possible(kind: Kind) -> Box<dyn Iterator<Item = String>> {
+fn possible(kind: DocumentKind) -> Box<dyn Iterator<Item = String>> {
     let name = kind.name();
     if !kind.is_split() {
         return Box::new(std::iter::once(name.to_owned()));
@@ -253,7 +253,7 @@ mod tests {
         ] {
             assert_eq!(matches(pattern.as_bytes(), name.as_bytes()), wanted, "{pattern} {name}");
         }
-        assert_eq!(possible(Kind::Harvests).collect::<Vec<_>>(), ["harvests"]);
-        assert!(possible(Kind::Sessions).any(|name| name == "sessions-2031.11"));
+        assert_eq!(possible(DocumentKind::Harvests).collect::<Vec<_>>(), ["harvests"]);
+        assert!(possible(DocumentKind::Sessions).any(|name| name == "sessions-2031.11"));
     }
 }

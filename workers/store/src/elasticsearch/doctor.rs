@@ -8,12 +8,12 @@ use reqwest::{Method, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::answer::Answer;
+use super::answer::StoreResponse;
 use super::conflicts::matches;
 use super::fault::Fault;
 use super::{Elasticsearch, expire, shards};
 use crate::report::{Findings, Right};
-use crate::{Kind, Split, StoreError};
+use crate::{DocumentKind, Split, StoreError};
 
 /// Privileges needed on our indices.
 const INDEX_PRIVILEGES: [&str; 4] = ["read", "write", "create_index", "manage"];
@@ -59,8 +59,9 @@ pub(super) async fn trouble(store: &Elasticsearch) -> Option<String> {
         status: String,
     }
     // A pattern without a match is fine; the health API waits for a missing name.
-    let patterns =
-        Kind::ALL.map(|kind| store.indices(kind)).map(|name| name.trim_end_matches('*').to_owned() + "*");
+    let patterns = DocumentKind::ALL
+        .map(|kind| store.indices(kind))
+        .map(|name| name.trim_end_matches('*').to_owned() + "*");
     let path = format!("_cluster/health/{}?level=indices&timeout=1s", patterns.join(","));
     let answer = store.ask(Method::GET, &path, ()).await.ok()?;
     let cluster: Cluster = answer.json().ok()?;
@@ -78,7 +79,7 @@ pub(super) async fn trouble(store: &Elasticsearch) -> Option<String> {
 
 /// Our open or closed indices. Uses patterns, because a plain name matches an index in any state.
 async fn named(store: &Elasticsearch, which: &str) -> Result<Vec<String>, StoreError> {
-    let patterns = Kind::ALL.map(|kind| format!("{}{}*", store.prefix(), kind.name())).join(",");
+    let patterns = DocumentKind::ALL.map(|kind| format!("{}{}*", store.prefix(), kind.name())).join(",");
     match expire::names(store, &patterns, which).await {
         Ok(mut names) => {
             names.retain(|name| shards::own(store, name).is_some());
@@ -90,31 +91,31 @@ async fn named(store: &Elasticsearch, which: &str) -> Result<Vec<String>, StoreE
     }
 }
 
-type Settings = BTreeMap<String, Value>;
+type ClusterSettings = BTreeMap<String, Value>;
 
 /// Effective cluster settings by full name: transient before persistent before default.
-async fn cluster_settings(store: &Elasticsearch) -> Result<Settings, StoreError> {
+async fn cluster_settings(store: &Elasticsearch) -> Result<ClusterSettings, StoreError> {
     #[derive(Default, Deserialize)]
     #[serde(default)]
     struct All {
-        defaults: Settings,
-        persistent: Settings,
-        transient: Settings,
+        defaults: ClusterSettings,
+        persistent: ClusterSettings,
+        transient: ClusterSettings,
     }
     let answer =
         store.ask(Method::GET, "_cluster/settings?flat_settings=true&include_defaults=true", ()).await?;
     if answer.status == StatusCode::FORBIDDEN {
-        return Ok(Settings::new());
+        return Ok(ClusterSettings::new());
     }
     let All { defaults, persistent, transient } = answer.accepted()?.json()?;
     Ok(defaults.into_iter().chain(persistent).chain(transient).collect())
 }
 
 /// Settings of our indices by full name.
-async fn index_settings(store: &Elasticsearch) -> Result<BTreeMap<String, Settings>, StoreError> {
+async fn index_settings(store: &Elasticsearch) -> Result<BTreeMap<String, ClusterSettings>, StoreError> {
     #[derive(Deserialize)]
     struct Index {
-        settings: Settings,
+        settings: ClusterSettings,
     }
     let path = format!(
         "{}/_settings?flat_settings=true&ignore_unavailable=true&allow_no_indices=true",
@@ -128,8 +129,8 @@ async fn index_settings(store: &Elasticsearch) -> Result<BTreeMap<String, Settin
     Ok(indices.into_iter().map(|(name, index)| (name, index.settings)).collect())
 }
 
-fn pipelines(settings: &BTreeMap<String, Settings>) -> Vec<String> {
-    let of = |settings: &Settings| {
+fn pipelines(settings: &BTreeMap<String, ClusterSettings>) -> Vec<String> {
+    let of = |settings: &ClusterSettings| {
         let names = ["index.default_pipeline", "index.final_pipeline"];
         let used =
             names.into_iter().filter_map(|name| Some(format!("{name} {}", settings.get(name)?.as_str()?)));
@@ -142,15 +143,15 @@ fn pipelines(settings: &BTreeMap<String, Settings>) -> Vec<String> {
 }
 
 /// Patterns of our indices that the cluster does not create automatically, and the setting's value.
-fn not_created(store: &Elasticsearch, cluster: &Settings) -> Option<(Vec<String>, String)> {
+fn not_created(store: &Elasticsearch, cluster: &ClusterSettings) -> Option<(Vec<String>, String)> {
     let setting = cluster.get("action.auto_create_index")?;
     let setting = setting.as_str().map_or_else(|| setting.to_string(), str::to_owned);
-    let is_made = |kind: &Kind| {
+    let is_made = |kind: &DocumentKind| {
         let name = format!("{}{}", store.prefix(), kind.index(Split::Month, Date::constant(2026, 1, 1)));
         is_created(&setting, &name)
     };
     let refused: Vec<String> =
-        Kind::ALL.iter().filter(|kind| !is_made(kind)).map(|kind| store.indices(*kind)).collect();
+        DocumentKind::ALL.iter().filter(|kind| !is_made(kind)).map(|kind| store.indices(*kind)).collect();
     (!refused.is_empty()).then_some((refused, setting))
 }
 
@@ -208,7 +209,7 @@ async fn may_write(store: &Elasticsearch, indices: &[String]) -> Result<Right, S
         #[serde(default)]
         error: Fault,
     }
-    let receipts = format!("{}{}", store.prefix(), Kind::Harvests.name());
+    let receipts = format!("{}{}", store.prefix(), DocumentKind::Harvests.name());
     let Some(index) = indices.iter().find(|name| **name == receipts).or(indices.last()) else {
         return Ok(Right::Untold);
     };
@@ -226,7 +227,7 @@ async fn may_write(store: &Elasticsearch, indices: &[String]) -> Result<Right, S
     })
 }
 
-fn judged(answer: &Answer) -> Result<Right, StoreError> {
+fn judged(answer: &StoreResponse) -> Result<Right, StoreError> {
     match answer.status {
         StatusCode::FORBIDDEN => Ok(Right::Refused(answer.reason())),
         status if status.is_success() => Ok(Right::Granted),
@@ -241,7 +242,7 @@ async fn missing_privileges(store: &Elasticsearch) -> Result<Vec<String>, StoreE
         cluster: BTreeMap<String, bool>,
         index: BTreeMap<String, BTreeMap<String, bool>>,
     }
-    let names = Kind::ALL.map(|kind| store.indices(kind));
+    let names = DocumentKind::ALL.map(|kind| store.indices(kind));
     let question = json!({
         "cluster": CLUSTER_PRIVILEGES,
         "index": [{"names": names, "privileges": INDEX_PRIVILEGES}]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use crate::{Kind, template};
+use crate::{DocumentKind, template};
 
 /// Number of differences that are listed before the rest is counted.
 const NAMED: usize = 2;
@@ -39,7 +39,11 @@ impl Differences {
 }
 
 /// Compares mappings and settings (by full name, without `index.`) with the template of `kind`.
-pub(super) fn differences(kind: Kind, mappings: &Value, settings: &BTreeMap<String, String>) -> Differences {
+pub(super) fn differences(
+    kind: DocumentKind,
+    mappings: &Value,
+    settings: &BTreeMap<String, String>,
+) -> Differences {
     let wanted: Value = serde_json::from_str(template::of(kind).text).unwrap_or_default();
     let wanted = &wanted["template"]["mappings"];
     let mut found = Differences::default();
@@ -128,14 +132,14 @@ mod tests {
 
     use super::*;
 
-    fn wanted(kind: Kind) -> Value {
+    fn wanted(kind: DocumentKind) -> Value {
         let file: Value = serde_json::from_str(template::of(kind).text).unwrap();
         file["template"]["mappings"].clone()
     }
 
     #[test]
     fn an_index_made_by_the_template_is_like_it() {
-        for kind in Kind::ALL {
+        for kind in DocumentKind::ALL {
             let mut mapping = wanted(kind);
             assert!(differences(kind, &mapping, &BTreeMap::new()).is_empty(), "{kind:?}");
             mapping["properties"]["added"] = json!({"type": "keyword"});
@@ -147,15 +151,15 @@ mod tests {
     #[test]
     fn what_refuses_or_misreads_documents_is_named() {
         let few = BTreeMap::from([("mapping.total_fields.limit".to_owned(), "5".to_owned())]);
-        let limited = differences(Kind::Sessions, &wanted(Kind::Sessions), &few).words();
+        let limited = differences(DocumentKind::Sessions, &wanted(DocumentKind::Sessions), &few).words();
         assert!(limited.contains("total_fields.limit is 5"), "{limited}");
-        let mut other = wanted(Kind::Sessions);
+        let mut other = wanted(DocumentKind::Sessions);
         other["properties"]["join_time"] = json!({"type": "keyword"});
         other["properties"]["device"]["properties"]["raw"] = json!({"type": "long"});
         other["properties"]["ip_address"] = json!({"type": "ip"});
         other["properties"].as_object_mut().unwrap().remove("topic");
         other["_source"] = json!({"enabled": false});
-        let found = differences(Kind::Sessions, &other, &BTreeMap::new());
+        let found = differences(DocumentKind::Sessions, &other, &BTreeMap::new());
         assert_eq!(found.missing, ["topic"]);
         let wrong = found.wrong.join("; ");
         for part in [
@@ -167,10 +171,10 @@ mod tests {
             assert!(wrong.contains(part), "{wrong}");
         }
         assert_eq!(
-            differences(Kind::Runs, &json!({}), &BTreeMap::new()).words().matches("missing").count(),
+            differences(DocumentKind::Runs, &json!({}), &BTreeMap::new()).words().matches("missing").count(),
             1
         );
         let mode = BTreeMap::from([("mode".to_owned(), "logsdb".to_owned())]);
-        assert!(!differences(Kind::Runs, &wanted(Kind::Runs), &mode).is_empty());
+        assert!(!differences(DocumentKind::Runs, &wanted(DocumentKind::Runs), &mode).is_empty());
     }
 }

@@ -7,10 +7,14 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::{Elasticsearch, search, shards};
-use crate::{Kind, StoreError};
+use crate::{DocumentKind, StoreError};
 
 /// Deletes the indices of `kind` that hold nothing dated or received on `before` or later.
-pub(super) async fn expire(store: &Elasticsearch, kind: Kind, before: Date) -> Result<u64, StoreError> {
+pub(super) async fn expire(
+    store: &Elasticsearch,
+    kind: DocumentKind,
+    before: Date,
+) -> Result<u64, StoreError> {
     let mut deleted = 0;
     if !kind.is_split() {
         return Ok(deleted);
@@ -32,8 +36,13 @@ pub(super) async fn expire(store: &Elasticsearch, kind: Kind, before: Date) -> R
 }
 
 /// Returns true when the index holds a document received on `before` or later.
-async fn is_young(store: &Elasticsearch, kind: Kind, name: &str, before: Date) -> Result<bool, StoreError> {
-    let received = if kind == Kind::Raw { "fetched_at" } else { "harvest.fetched_at" };
+async fn is_young(
+    store: &Elasticsearch,
+    kind: DocumentKind,
+    name: &str,
+    before: Date,
+) -> Result<bool, StoreError> {
+    let received = if kind == DocumentKind::Raw { "fetched_at" } else { "harvest.fetched_at" };
     // Include the latest writes.
     store.ask(Method::POST, &format!("{name}/_refresh?ignore_unavailable=true"), ()).await?.accepted()?;
     let query = json!({"range": {received: {"gte": before.to_string(), "format": "strict_date"}}});

@@ -5,7 +5,7 @@
 
 use serde::Deserialize;
 
-use crate::{Kind, template};
+use crate::{DocumentKind, template};
 
 /// The error object of an answer or of an item of it.
 #[derive(Debug, Default, Deserialize)]
@@ -33,8 +33,8 @@ pub(super) enum Meaning {
 
 /// What a request was about.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Place<'a> {
-    pub(super) kind: Option<Kind>,
+pub(super) struct FaultContext<'a> {
+    pub(super) kind: Option<DocumentKind>,
     pub(super) index: Option<&'a str>,
 }
 
@@ -60,7 +60,7 @@ const KNOWN: [(&str, &str); 10] = [
 
 impl Fault {
     /// What the error means, and one line that says what happened and what to do.
-    pub(super) fn judge(&self, status: u16, place: Place<'_>) -> (Meaning, String) {
+    pub(super) fn judge(&self, status: u16, place: FaultContext<'_>) -> (Meaning, String) {
         let name = self.index.as_deref().filter(|name| is_name(name)).or(place.index);
         let index = name.map_or_else(|| "an index".to_owned(), |name| format!("the index {name}"));
         let shown = self.shown(place.kind);
@@ -128,7 +128,7 @@ impl Fault {
     }
 
     /// The type, with the field or words of our own; never the search engine's text.
-    pub(super) fn shown(&self, kind: Option<Kind>) -> String {
+    pub(super) fn shown(&self, kind: Option<DocumentKind>) -> String {
         let name = self.name();
         let field = kind.and_then(|kind| self.all().find_map(|fault| fault.field(kind)));
         match (field, self.all().find_map(Self::known)) {
@@ -217,7 +217,7 @@ impl Fault {
     }
 
     /// The field that is meant, if the kind's template has it. Another name is the document's, and may be anything.
-    fn field(&self, kind: Kind) -> Option<String> {
+    fn field(&self, kind: DocumentKind) -> Option<String> {
         let fields = &template::of(kind).fields;
         let is_known = |name: &str| fields.find(name).is_some();
         if let Some((parent, name)) = self.introduced() {
@@ -306,17 +306,22 @@ mod tests {
                 r#"{{"type":"strict_dynamic_mapping_exception","reason":{},"caused_by":{{"type":"json_parse_exception","reason":"Duplicate of canary {source}"}}}}"#,
                 serde_json::json!(reason)
             );
-            let (meaning, line) = fault(&body)
-                .judge(400, Place { kind: Some(Kind::Meetings), index: Some("meetings-2026.01") });
+            let (meaning, line) = fault(&body).judge(
+                400,
+                FaultContext { kind: Some(DocumentKind::Meetings), index: Some("meetings-2026.01") },
+            );
             assert_eq!(meaning, Meaning::Refused);
             assert!(line.starts_with("strict_dynamic_mapping_exception") && line.contains(wanted), "{line}");
             assert!(!line.contains("canary") && !line.contains("Basic"), "{line}");
         }
         let raw =
             fault(r#"{"type":"x","reason":"dynamic introduction of [canary] within [body] is not allowed"}"#);
-        assert!(!raw.shown(Some(Kind::Raw)).contains("canary"), "names in an API's answer are not ours");
+        assert!(
+            !raw.shown(Some(DocumentKind::Raw)).contains("canary"),
+            "names in an API's answer are not ours"
+        );
         let odd = fault(r#"{"type":"canary@example.org","reason":"canary"}"#);
-        assert_eq!(odd.shown(Some(Kind::Meetings)), "unknown_error");
+        assert_eq!(odd.shown(Some(DocumentKind::Meetings)), "unknown_error");
     }
 
     #[test]
@@ -419,8 +424,8 @@ mod tests {
                 "pipeline does not exist",
             ),
         ] {
-            let (found, text) =
-                fault(body).judge(status, Place { kind: Some(Kind::Meetings), index: Some("m") });
+            let (found, text) = fault(body)
+                .judge(status, FaultContext { kind: Some(DocumentKind::Meetings), index: Some("m") });
             assert_eq!(found, meaning, "{body}");
             assert!(text.contains(words) && !text.contains("canary"), "{text}");
             let kind = fault(body).name().to_owned();

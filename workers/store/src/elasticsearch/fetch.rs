@@ -6,9 +6,9 @@ use serde_json::json;
 use serde_json::value::RawValue;
 
 use super::Elasticsearch;
-use super::fault::{Fault, Place};
+use super::fault::{Fault, FaultContext};
 use super::search;
-use crate::{Hit, Kind, StoreError};
+use crate::{DocumentKind, Hit, StoreError};
 
 /// Documents per answer, because each may be large.
 const AT_ONCE: usize = 100;
@@ -30,7 +30,7 @@ struct One {
 
 pub(super) async fn get_many(
     store: &Elasticsearch,
-    kind: Kind,
+    kind: DocumentKind,
     ids: &[String],
 ) -> Result<Vec<Hit>, StoreError> {
     let mut found = Vec::new();
@@ -46,7 +46,11 @@ pub(super) async fn get_many(
 }
 
 /// In a known index, `_mget` also finds documents that no search sees before a refresh.
-async fn from_one_index(store: &Elasticsearch, kind: Kind, ids: &[String]) -> Result<Vec<Hit>, StoreError> {
+async fn from_one_index(
+    store: &Elasticsearch,
+    kind: DocumentKind,
+    ids: &[String],
+) -> Result<Vec<Hit>, StoreError> {
     let path = format!("{}/_mget", store.indices(kind));
     let answer = store.ask(Method::POST, &path, json!({"ids": ids}).to_string()).await?;
     if answer.status == StatusCode::NOT_FOUND {
@@ -58,7 +62,7 @@ async fn from_one_index(store: &Elasticsearch, kind: Kind, ids: &[String]) -> Re
             (Some(source), _) => found.push(Hit { index: kind.name().to_owned(), id, version, source }),
             (None, Some(error)) if !error.is("index_not_found_exception") => {
                 let index = store.indices(kind);
-                let (_, words) = error.judge(503, Place { kind: None, index: Some(&index) });
+                let (_, words) = error.judge(503, FaultContext { kind: None, index: Some(&index) });
                 return Err(StoreError::Away(format!("{} cannot read a document: {words}", store.name())));
             }
             (None, _) => {}

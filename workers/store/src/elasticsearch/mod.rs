@@ -29,12 +29,12 @@ use jiff::civil::Date;
 use reqwest::{Method, StatusCode};
 use secrecy::SecretString;
 
-use self::answer::Answer;
+use self::answer::StoreResponse;
 use self::client::{ANSWER_BYTES, Client, Sent};
 use crate::store::check_prefix;
 use crate::{
-    Batch, Cursor, Findings, Group, Grouping, Health, Hit, Kind, Place, Query, SetupReport, Span, StoreError,
-    Verdict,
+    Batch, Cursor, DocumentKind, Findings, Group, Grouping, Health, Hit, Query, SetupReport, Span,
+    StoreError, TallyCursor, Verdict,
 };
 
 /// Timeout of health requests.
@@ -44,7 +44,7 @@ const REQUEST_BYTES: usize = 90 << 20;
 
 /// Address of the search engine and credentials.
 #[derive(Clone)]
-pub struct Settings {
+pub struct ElasticsearchSettings {
     /// `host:port` (meaning `http`) or a URL. Several, separated by commas, are used in turn.
     pub host: String,
     /// User name, if the server requires one.
@@ -62,7 +62,7 @@ pub struct Settings {
     pub request_timeout: Duration,
 }
 
-impl Settings {
+impl ElasticsearchSettings {
     /// Settings for `host`, with defaults for the rest.
     pub fn new(host: impl Into<String>) -> Self {
         Self {
@@ -77,7 +77,7 @@ impl Settings {
     }
 }
 
-impl fmt::Debug for Settings {
+impl fmt::Debug for ElasticsearchSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // The host may be a URL with user and password.
         let host = host::parse_hosts(&self.host).map_or_else(|_| "unusable".to_owned(), |hosts| hosts.name());
@@ -120,7 +120,7 @@ impl Elasticsearch {
     ///
     /// # Errors
     /// When a setting is unusable.
-    pub fn new(settings: Settings) -> Result<Self, StoreError> {
+    pub fn new(settings: ElasticsearchSettings) -> Result<Self, StoreError> {
         check_prefix(&settings.prefix)?;
         let hosts = host::parse_hosts(&settings.host)?;
         let client = Client::new(&settings, hosts)?;
@@ -151,11 +151,15 @@ impl Elasticsearch {
         bulk::write(self, batch).await
     }
 
-    pub(crate) async fn get(&self, kind: Kind, id: &str) -> Result<Option<Hit>, StoreError> {
+    pub(crate) async fn get(&self, kind: DocumentKind, id: &str) -> Result<Option<Hit>, StoreError> {
         Ok(fetch::get_many(self, kind, &[id.to_owned()]).await?.pop())
     }
 
-    pub(crate) async fn get_many(&self, kind: Kind, ids: Vec<String>) -> Result<Vec<Hit>, StoreError> {
+    pub(crate) async fn get_many(
+        &self,
+        kind: DocumentKind,
+        ids: Vec<String>,
+    ) -> Result<Vec<Hit>, StoreError> {
         fetch::get_many(self, kind, &ids).await
     }
 
@@ -216,12 +220,12 @@ impl Elasticsearch {
         query: &Query,
         grouping: &Grouping,
         page: usize,
-        after: Option<Place>,
-    ) -> Result<(Vec<Group>, Option<Place>), StoreError> {
+        after: Option<TallyCursor>,
+    ) -> Result<(Vec<Group>, Option<TallyCursor>), StoreError> {
         tally::page(self, query, grouping, page, after).await
     }
 
-    pub(crate) async fn expire(&self, kind: Kind, before: Date) -> Result<u64, StoreError> {
+    pub(crate) async fn expire(&self, kind: DocumentKind, before: Date) -> Result<u64, StoreError> {
         expire::expire(self, kind, before).await
     }
 
@@ -240,7 +244,7 @@ impl Elasticsearch {
     /// Skips red indices, for which the server would wait a minute; a search that needs one reports it.
     pub(crate) async fn refresh(&self) -> Result<(), StoreError> {
         let red = shards::red(self).await;
-        let well = Kind::ALL.into_iter().filter(|kind| !red.iter().any(|red| red == kind.name()));
+        let well = DocumentKind::ALL.into_iter().filter(|kind| !red.iter().any(|red| red == kind.name()));
         let mut indices = well.map(|kind| self.indices(kind)).collect::<Vec<_>>().join(",");
         for red in red.iter().filter(|red| red.contains('-')) {
             indices.push_str(&format!(",-{}{red}", self.prefix()));
@@ -279,14 +283,14 @@ impl Elasticsearch {
     }
 
     /// Index pattern of a kind.
-    fn indices(&self, kind: Kind) -> String {
+    fn indices(&self, kind: DocumentKind) -> String {
         let star = if kind.is_split() { "-*" } else { "" };
         format!("{}{}{star}", self.inner.prefix, kind.name())
     }
 
     /// Index patterns of all kinds.
     fn all_indices(&self) -> String {
-        Kind::ALL.map(|kind| self.indices(kind)).join(",")
+        DocumentKind::ALL.map(|kind| self.indices(kind)).join(",")
     }
 
     /// The hosts without credentials, for messages.
@@ -294,7 +298,12 @@ impl Elasticsearch {
         self.inner.client.name()
     }
 
-    async fn ask(&self, method: Method, path: &str, body: impl Into<Sent>) -> Result<Answer, StoreError> {
+    async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        body: impl Into<Sent>,
+    ) -> Result<StoreResponse, StoreError> {
         self.ask_within(method, path, body, None).await
     }
 
@@ -304,7 +313,7 @@ impl Elasticsearch {
         path: &str,
         body: impl Into<Sent>,
         timeout: Option<Duration>,
-    ) -> Result<Answer, StoreError> {
+    ) -> Result<StoreResponse, StoreError> {
         self.inner.client.send(method, path, body.into(), timeout, self.answer_bytes).await
     }
 }

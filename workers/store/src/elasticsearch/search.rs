@@ -13,11 +13,11 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::answer::Answer;
+use super::answer::StoreResponse;
 use super::{Elasticsearch, shards};
 use crate::condition::{Condition, Test, conditions};
 use crate::query::Position;
-use crate::{Cursor, Hit, Kind, Order, Query, StoreError};
+use crate::{Cursor, DocumentKind, Hit, Query, SortOrder, StoreError};
 
 /// Partial hits would be wrong here: a receipt that is not found causes a second fetch.
 const WHOLE: &str = "allow_partial_search_results=false";
@@ -83,7 +83,7 @@ pub(super) struct Reach<'a> {
 }
 
 impl<'a> Reach<'a> {
-    pub(super) fn of(store: &Elasticsearch, kind: Kind) -> Self {
+    pub(super) fn of(store: &Elasticsearch, kind: DocumentKind) -> Self {
         Self { indices: store.indices(kind), is_one: !kind.is_split(), ..Self::default() }
     }
 
@@ -160,10 +160,10 @@ pub(super) async fn search(store: &Elasticsearch, query: &Query) -> Result<Vec<H
     Ok(hits)
 }
 
-fn sorting(field: &str, order: Order) -> Value {
+fn sorting(field: &str, order: SortOrder) -> Value {
     let order = match order {
-        Order::Ascending => "asc",
-        Order::Descending => "desc",
+        SortOrder::Ascending => "asc",
+        SortOrder::Descending => "desc",
     };
     json!({field: {"order": order, "missing": "_last", "unmapped_type": "keyword"}})
 }
@@ -238,7 +238,11 @@ pub(super) async fn leave(store: &Elasticsearch, place: String) {
 }
 
 /// Returns the hits of a query in the search engine's language.
-pub(super) async fn find(store: &Elasticsearch, kind: Kind, body: &Value) -> Result<Vec<Hit>, StoreError> {
+pub(super) async fn find(
+    store: &Elasticsearch,
+    kind: DocumentKind,
+    body: &Value,
+) -> Result<Vec<Hit>, StoreError> {
     Ok(hits(store, read(store, Reach::of(store, kind), "_search", body).await?))
 }
 
@@ -299,12 +303,12 @@ pub(super) async fn read<T: DeserializeOwned>(
 }
 
 /// Result for a missing index.
-fn from_nothing<T: DeserializeOwned>(answer: &Answer) -> Result<T, StoreError> {
+fn from_nothing<T: DeserializeOwned>(answer: &StoreResponse) -> Result<T, StoreError> {
     serde_json::from_str("{}").map_err(|error| answer.unreadable(&error))
 }
 
 /// Error for failed shards, with the names of red indices if the server lists them.
-async fn torn(store: &Elasticsearch, answer: Answer) -> StoreError {
+async fn torn(store: &Elasticsearch, answer: StoreResponse) -> StoreError {
     let red = shards::red(store).await;
     if red.is_empty() {
         return answer.accepted().and_then(|answer| whole::<Value>(&answer)).err().unwrap_or_else(|| {
@@ -321,12 +325,12 @@ async fn torn(store: &Elasticsearch, answer: Answer) -> StoreError {
     ))
 }
 
-fn failing(answer: &Answer) -> Result<u64, StoreError> {
+fn failing(answer: &StoreResponse) -> Result<u64, StoreError> {
     Ok(answer.json::<Failing>()?._shards.failed)
 }
 
 /// Parses the answer if no shard failed.
-fn whole<T: DeserializeOwned>(answer: &Answer) -> Result<T, StoreError> {
+fn whole<T: DeserializeOwned>(answer: &StoreResponse) -> Result<T, StoreError> {
     match failing(answer)? {
         0 => answer.json(),
         failed => Err(StoreError::Away(format!(

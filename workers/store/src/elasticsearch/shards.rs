@@ -6,7 +6,7 @@ use reqwest::Method;
 use serde::Deserialize;
 
 use super::{Elasticsearch, QUICK};
-use crate::{Kind, StoreError};
+use crate::{DocumentKind, StoreError};
 
 /// Cluster health, limited to our indices.
 #[derive(Debug, Default)]
@@ -57,7 +57,7 @@ pub(super) async fn red(store: &Elasticsearch) -> Vec<String> {
 /// Name of one of our indices without the prefix; `None` for other indices.
 pub(super) fn own(store: &Elasticsearch, name: &str) -> Option<String> {
     let name = name.strip_prefix(store.prefix())?;
-    Kind::ALL.into_iter().any(|kind| kind.is_name(name)).then(|| name.to_owned())
+    DocumentKind::ALL.into_iter().any(|kind| kind.is_name(name)).then(|| name.to_owned())
 }
 
 /// Up to three names, and the number of further ones.

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::Elasticsearch;
 use super::search::{MOST, Reach, read, selection};
 use crate::tally::Spot;
-use crate::{Group, Grouping, Place, Query, StoreError};
+use crate::{Group, Grouping, Query, StoreError, TallyCursor};
 
 /// Name of the source for steps. The sources for words are named by their position.
 const STEP: &str = "step";
@@ -38,14 +38,14 @@ pub(super) async fn page(
     query: &Query,
     grouping: &Grouping,
     page: usize,
-    after: Option<Place>,
-) -> Result<(Vec<Group>, Option<Place>), StoreError> {
+    after: Option<TallyCursor>,
+) -> Result<(Vec<Group>, Option<TallyCursor>), StoreError> {
     let page = page.clamp(1, MOST);
     let mut composite = json!({"size": page, "sources": sources(grouping)});
     match after {
         None => {}
-        Some(Place(Spot::After(key))) => composite["after"] = key,
-        Some(Place(Spot::Behind(_))) => {
+        Some(TallyCursor(Spot::After(key))) => composite["after"] = key,
+        Some(TallyCursor(Spot::Behind(_))) => {
             return Err(StoreError::Misconfigured("this place belongs to another store".to_owned()));
         }
     }
@@ -55,7 +55,7 @@ pub(super) async fn page(
     let Some(Aggregations { groups }) = tallied.aggregations else { return Ok((Vec::new(), None)) };
     let next = groups.after_key.filter(|_| groups.buckets.len() == page);
     let groups = groups.buckets.into_iter().map(|bucket| group(bucket, grouping)).collect();
-    Ok((groups, next.map(|key| Place(Spot::After(key)))))
+    Ok((groups, next.map(|key| TallyCursor(Spot::After(key)))))
 }
 
 fn sources(grouping: &Grouping) -> Vec<Value> {

@@ -11,12 +11,12 @@ use super::Elasticsearch;
 use super::conflicts::conflicts;
 use super::expire::{delete, names};
 use crate::report::{Change, TemplateState};
-use crate::{Health, Kind, SetupReport, StoreError, template};
+use crate::{DocumentKind, Health, SetupReport, StoreError, template};
 
 pub(super) async fn load(store: &Elasticsearch) -> Result<SetupReport, StoreError> {
     let mut found = found(store).await?;
     let (mut changes, mut untaught) = (Vec::new(), None);
-    for kind in Kind::ALL {
+    for kind in DocumentKind::ALL {
         let (name, wanted) = (name(store, kind), wanted(store, kind)?);
         let change = match state(found.remove(&name), &wanted) {
             TemplateState::Current => Change::Unchanged,
@@ -41,7 +41,7 @@ pub(super) async fn load(store: &Elasticsearch) -> Result<SetupReport, StoreErro
 /// refuse documents with a new field until the month is over. Inner error: an index refused.
 async fn teach(
     store: &Elasticsearch,
-    kind: Kind,
+    kind: DocumentKind,
     wanted: &Value,
 ) -> Result<Result<(), StoreError>, StoreError> {
     let path = format!("{}/_mapping?ignore_unavailable=true&allow_no_indices=true", store.indices(kind));
@@ -70,7 +70,7 @@ pub(super) async fn check(store: &Elasticsearch) -> Result<Health, StoreError> {
     };
     let mut found = found(store).await?;
     let mut templates = Vec::new();
-    for kind in Kind::ALL {
+    for kind in DocumentKind::ALL {
         let name = name(store, kind);
         let state = state(found.remove(&name), &wanted(store, kind)?);
         templates.push((name, state));
@@ -87,18 +87,18 @@ pub(super) async fn wipe(store: &Elasticsearch) -> Result<(), StoreError> {
     Ok(())
 }
 
-pub(super) fn name(store: &Elasticsearch, kind: Kind) -> String {
+pub(super) fn name(store: &Elasticsearch, kind: DocumentKind) -> String {
     format!("{}ua-{}", store.prefix(), kind.name())
 }
 
 /// Priority of our template.
-pub(super) fn priority(kind: Kind) -> i64 {
+pub(super) fn priority(kind: DocumentKind) -> i64 {
     let template: Value = serde_json::from_str(template::of(kind).text).unwrap_or_default();
     template["priority"].as_i64().unwrap_or_default()
 }
 
 /// The template for this server.
-fn wanted(store: &Elasticsearch, kind: Kind) -> Result<Value, StoreError> {
+fn wanted(store: &Elasticsearch, kind: DocumentKind) -> Result<Value, StoreError> {
     let unreadable =
         |error| StoreError::Misconfigured(format!("the template of {} is damaged: {error}", kind.name()));
     let mut template: Value = serde_json::from_str(template::of(kind).text).map_err(unreadable)?;
@@ -171,7 +171,7 @@ mod tests {
 
     #[test]
     fn a_template_is_the_same_however_the_server_writes_its_settings() {
-        let wanted: Value = serde_json::from_str(template::of(Kind::Meetings).text).unwrap();
+        let wanted: Value = serde_json::from_str(template::of(DocumentKind::Meetings).text).unwrap();
         let mut found = wanted.clone();
         found["template"]["settings"] = json!({"index": {
             "number_of_shards": "1", "auto_expand_replicas": "0-1", "refresh_interval": "5s", "mapping": {"coerce": "false"}

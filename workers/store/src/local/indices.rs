@@ -4,7 +4,7 @@
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 
 use super::sql::{compared, of_kind, value};
-use crate::Kind;
+use crate::DocumentKind;
 
 /// Creates missing indices and replaces outdated ones. The first call on a large file takes a while.
 pub(super) fn make(connection: &mut Connection, prefix: &str) -> rusqlite::Result<()> {
@@ -42,7 +42,7 @@ fn wanted(prefix: &str) -> Vec<(String, String)> {
     wanted
 }
 
-fn index(prefix: &str, kind: Kind, what: &str, columns: &[&str]) -> (String, String) {
+fn index(prefix: &str, kind: DocumentKind, what: &str, columns: &[&str]) -> (String, String) {
     let name = format!("{prefix}{}_{what}", kind.name());
     let (columns, condition) = (columns.join(", "), of_kind(prefix, kind));
     let text = format!("CREATE INDEX \"{name}\" on documents ({columns}) where {condition}");
@@ -52,11 +52,11 @@ fn index(prefix: &str, kind: Kind, what: &str, columns: &[&str]) -> (String, Str
 /// A single index: every write of an action updates it, and queries are rare.
 fn of_user_actions(prefix: &str) -> (String, String) {
     let fields = ["mpid", "action.type", "action.is_playing", "is_live", "huid", "action.inpoint"].map(value);
-    index(prefix, Kind::Useractions, "by_episode", &fields.each_ref().map(String::as_str))
+    index(prefix, DocumentKind::Useractions, "by_episode", &fields.each_ref().map(String::as_str))
 }
 
 fn of_the_desk(prefix: &str) -> Vec<(String, String)> {
-    let kind = Kind::Deadletters;
+    let kind = DocumentKind::Deadletters;
     let [state, class, source, origin, meeting] =
         ["state", "cause.class", "source", "origin", "meeting_uuid"].map(value);
     let [died_at, date] = ["died_at", "date"].map(|field| compared(kind, field));
@@ -77,7 +77,7 @@ mod tests {
     use crate::local::sql::{Selection, shown};
     use crate::local::tally;
     use crate::query::Mark;
-    use crate::{Grouping, Order, Query};
+    use crate::{Grouping, Query, SortOrder};
 
     fn file() -> Connection {
         let mut connection = Connection::open_in_memory().unwrap();
@@ -107,7 +107,7 @@ mod tests {
     }
 
     fn dead() -> Query {
-        Query::all(Kind::Deadletters).with("state", "dead")
+        Query::all(DocumentKind::Deadletters).with("state", "dead")
     }
 
     #[test]
@@ -123,14 +123,16 @@ mod tests {
             (dead().between("died_at", "2026-01-02", "2026-01-03"), "by_time", "by_"),
             (dead().with("cause.class", "gone").with("date", "2026-01-02"), "by_", "by_"),
         ] {
-            for order in [Order::Ascending, Order::Descending] {
+            for order in [SortOrder::Ascending, SortOrder::Descending] {
                 let query = query.clone().sorted("died_at", order);
                 let selection = Selection::of("t-", &query).unwrap();
                 let (conditions, order) = (selection.conditions(), selection.order_of_scan());
                 let chosen =
                     format!("select rowid from documents where {conditions} order by {order} limit 20");
-                let (value, time) =
-                    (shown(Kind::Deadletters, "cause.class"), compared(Kind::Deadletters, "died_at"));
+                let (value, time) = (
+                    shown(DocumentKind::Deadletters, "cause.class"),
+                    compared(DocumentKind::Deadletters, "died_at"),
+                );
                 let grouped = format!(
                     "select {value}, count(*), min({time}) from documents where {conditions} group by {value}"
                 );
@@ -146,7 +148,7 @@ mod tests {
     #[test]
     fn user_actions_of_an_episode_are_tallied_from_their_index_alone() {
         let connection = file();
-        let query = Query::all(Kind::Useractions)
+        let query = Query::all(DocumentKind::Useractions)
             .with("mpid", "m")
             .with("action.type", "HEARTBEAT")
             .with("action.is_playing", true)

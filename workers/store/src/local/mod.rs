@@ -21,13 +21,13 @@ use crate::report::Change;
 use crate::store::check_prefix;
 use crate::tally::Spot;
 use crate::{
-    Batch, Cursor, Findings, Group, Grouping, Health, Hit, Kind, Place, Query, Right, SetupReport, Span,
-    StoreError, Verdict,
+    Batch, Cursor, DocumentKind, Findings, Group, Grouping, Health, Hit, Query, Right, SetupReport, Span,
+    StoreError, TallyCursor, Verdict,
 };
 
 /// Settings of the local store.
 #[derive(Debug, Clone)]
-pub struct Settings {
+pub struct LocalStoreSettings {
     /// The data folder, which contains the file `ua.db`.
     pub folder: PathBuf,
     /// Prefix of index and view names; empty by default.
@@ -54,8 +54,8 @@ impl Local {
     ///
     /// # Errors
     /// When the folder is not writable, or the file is damaged or of a newer version.
-    pub fn open(settings: Settings) -> Result<Self, StoreError> {
-        let Settings { folder, prefix } = settings;
+    pub fn open(settings: LocalStoreSettings) -> Result<Self, StoreError> {
+        let LocalStoreSettings { folder, prefix } = settings;
         check_prefix(&prefix)?;
         let refuse = |error: std::io::Error| {
             StoreError::Refused(format!(
@@ -82,12 +82,16 @@ impl Local {
         self.inner.writer.call(move |connection| rows::write(connection, &prefix, &batch, refused)).await
     }
 
-    pub(crate) async fn get(&self, kind: Kind, id: &str) -> Result<Option<Hit>, StoreError> {
+    pub(crate) async fn get(&self, kind: DocumentKind, id: &str) -> Result<Option<Hit>, StoreError> {
         let id = id.to_owned();
         self.read(move |connection, prefix| rows::get(connection, prefix, kind, &id)).await
     }
 
-    pub(crate) async fn get_many(&self, kind: Kind, ids: Vec<String>) -> Result<Vec<Hit>, StoreError> {
+    pub(crate) async fn get_many(
+        &self,
+        kind: DocumentKind,
+        ids: Vec<String>,
+    ) -> Result<Vec<Hit>, StoreError> {
         self.read(move |connection, prefix| {
             let hits = ids.iter().map(|id| rows::get(connection, prefix, kind, id));
             hits.filter_map(Result::transpose).collect()
@@ -185,13 +189,13 @@ impl Local {
         query: &Query,
         grouping: &Grouping,
         page: usize,
-        after: Option<Place>,
-    ) -> Result<(Vec<Group>, Option<Place>), StoreError> {
+        after: Option<TallyCursor>,
+    ) -> Result<(Vec<Group>, Option<TallyCursor>), StoreError> {
         let mut selection = sql::Selection::of(self.prefix(), query)?;
         let marks = match after {
             None => None,
-            Some(Place(Spot::Behind(marks))) => Some(marks),
-            Some(Place(Spot::After(_))) => {
+            Some(TallyCursor(Spot::Behind(marks))) => Some(marks),
+            Some(TallyCursor(Spot::After(_))) => {
                 return Err(StoreError::Refused("this place belongs to another store".to_owned()));
             }
         };
@@ -199,10 +203,10 @@ impl Local {
         let (grouping, page) = (grouping.clone(), page.clamp(1, 10_000));
         let found = self.read(move |connection, _| tally::page(connection, &selection, &grouping, page));
         let (groups, marks) = found.await?;
-        Ok((groups, marks.map(|marks| Place(Spot::Behind(marks)))))
+        Ok((groups, marks.map(|marks| TallyCursor(Spot::Behind(marks)))))
     }
 
-    pub(crate) async fn expire(&self, kind: Kind, before: Date) -> Result<u64, StoreError> {
+    pub(crate) async fn expire(&self, kind: DocumentKind, before: Date) -> Result<u64, StoreError> {
         let received = TimeZone::UTC.to_timestamp(before.to_datetime(Time::midnight()));
         let Ok(received) = received.map(|received| received.as_millisecond()) else { return Ok(0) };
         let old = self.read(move |connection, prefix| {
@@ -324,7 +328,7 @@ mod tests {
         let mut batch = Batch::new();
         for number in from..from + count {
             let body = serde_json::json!({"id": number.to_string(), "body": "x".repeat(10_000)});
-            batch.push("", Kind::Raw, "raw-2026.01".into(), number.to_string(), 1, &body).unwrap();
+            batch.push("", DocumentKind::Raw, "raw-2026.01".into(), number.to_string(), 1, &body).unwrap();
         }
         batch
     }
@@ -332,7 +336,7 @@ mod tests {
     #[tokio::test]
     async fn a_full_disk_is_away_leaves_nothing_half_written_and_passes() {
         let folder = tempfile::tempdir().unwrap();
-        let settings = Settings { folder: folder.path().to_owned(), prefix: String::new() };
+        let settings = LocalStoreSettings { folder: folder.path().to_owned(), prefix: String::new() };
         let store = Local::open(settings).unwrap();
         store.bulk(&batch(0, 10)).await.unwrap();
         let limit = |pages: i64| {
@@ -350,9 +354,9 @@ mod tests {
             matches!(&error, StoreError::Away(text) if text.contains("full") && text.contains("ua.db")),
             "{error}"
         );
-        assert_eq!(store.count(&Query::all(Kind::Raw)).await.unwrap(), 10);
+        assert_eq!(store.count(&Query::all(DocumentKind::Raw)).await.unwrap(), 10);
         limit(100_000).await;
         assert_eq!(store.bulk(&batch(10, 100)).await.unwrap(), vec![Verdict::Indexed; 100]);
-        assert_eq!(store.count(&Query::all(Kind::Raw)).await.unwrap(), 110);
+        assert_eq!(store.count(&Query::all(DocumentKind::Raw)).await.unwrap(), 110);
     }
 }

@@ -4,7 +4,7 @@ use super::indices;
 use super::sql::{Selection, range, value};
 use crate::batch::ANSWER;
 use crate::query::Mark;
-use crate::{Batch, Hit, Item, Kind, Span, Verdict};
+use crate::{Batch, DocumentKind, Hit, Item, Span, Verdict};
 use std::borrow::Cow;
 
 use base64::Engine as _;
@@ -115,7 +115,7 @@ fn delete(connection: &Connection, index: &str, item: &Item<'_>) -> rusqlite::Re
 pub(super) fn get(
     connection: &Connection,
     prefix: &str,
-    kind: Kind,
+    kind: DocumentKind,
     id: &str,
 ) -> rusqlite::Result<Option<Hit>> {
     let sql = format!(
@@ -247,7 +247,7 @@ pub(super) fn old_indices(
     connection: &Connection,
     prefix: &str,
     is_old: impl Fn(&str) -> bool,
-    kind: Kind,
+    kind: DocumentKind,
     received: i64,
 ) -> rusqlite::Result<Vec<String>> {
     let (first, behind) = range(prefix, kind);
@@ -288,7 +288,7 @@ pub(super) fn remove(connection: &Connection, rows: &[(String, String, i64)]) ->
 
 /// Deletes the documents, views and indices of a prefix.
 pub(super) fn wipe(connection: &Connection, prefix: &str) -> rusqlite::Result<()> {
-    for kind in Kind::ALL {
+    for kind in DocumentKind::ALL {
         let (first, behind) = range(prefix, kind);
         connection
             .execute("delete from documents where index_name >= ?1 and index_name < ?2", [first, behind])?;

@@ -7,10 +7,10 @@ use crate::batch::ANSWER;
 use crate::condition::{Condition, Test, conditions};
 use crate::query::Mark;
 use crate::template::{self, Field};
-use crate::{Kind, Order, Query, StoreError};
+use crate::{DocumentKind, Query, SortOrder, StoreError};
 
 /// Range of the index names of a kind: the first included, the second excluded.
-pub(super) fn range(prefix: &str, kind: Kind) -> (String, String) {
+pub(super) fn range(prefix: &str, kind: DocumentKind) -> (String, String) {
     let name = kind.name();
     // `.` follows `-` in ASCII, and a space precedes every character of a name.
     if kind.is_split() {
@@ -21,7 +21,7 @@ pub(super) fn range(prefix: &str, kind: Kind) -> (String, String) {
 }
 
 /// Condition that selects the documents of a kind. SQLite indices must use the same text.
-pub(super) fn of_kind(prefix: &str, kind: Kind) -> String {
+pub(super) fn of_kind(prefix: &str, kind: DocumentKind) -> String {
     if kind.is_split() {
         let (first, behind) = range(prefix, kind);
         format!("index_name >= '{first}' and index_name < '{behind}'")
@@ -40,7 +40,7 @@ fn path(field: &str) -> String {
 }
 
 /// Expression for a field's value as it is compared: dates in milliseconds.
-pub(super) fn compared(kind: Kind, field: &str) -> String {
+pub(super) fn compared(kind: DocumentKind, field: &str) -> String {
     let value = value(field);
     match template::of(kind).fields.find(field) {
         // Indices hold this expression, so SQLite 3.40 must compute the same value. Its `unixepoch` ignores fractions
@@ -55,7 +55,7 @@ pub(super) fn compared(kind: Kind, field: &str) -> String {
 }
 
 /// Expression for a field's value as text.
-pub(super) fn shown(kind: Kind, field: &str) -> String {
+pub(super) fn shown(kind: DocumentKind, field: &str) -> String {
     let value = value(field);
     match template::of(kind).fields.find(field) {
         Some(Field::Boolean) => format!("case {value} when 1 then 'true' when 0 then 'false' end"),
@@ -65,7 +65,7 @@ pub(super) fn shown(kind: Kind, field: &str) -> String {
 }
 
 /// Returns true for a keyword field, for which an equality condition leaves one value.
-pub(super) fn is_word(kind: Kind, field: &str) -> bool {
+pub(super) fn is_word(kind: DocumentKind, field: &str) -> bool {
     matches!(template::of(kind).fields.find(field), Some(Field::Keyword))
 }
 
@@ -85,7 +85,7 @@ pub(super) struct Selection {
     conditions: Vec<String>,
     values: Vec<Value>,
     /// Expression and direction to sort by, before the key.
-    order: Option<(String, Order)>,
+    order: Option<(String, SortOrder)>,
     /// Expression for the returned document.
     pub(super) body: String,
     /// Expression for the returned document's answer.
@@ -121,7 +121,7 @@ impl Selection {
         let condition = match (self.order.clone(), mark) {
             (Some((value, order)), Some(mark)) => {
                 let mark = self.bind(mark.into());
-                let beyond = if order == Order::Ascending { '>' } else { '<' };
+                let beyond = if order == SortOrder::Ascending { '>' } else { '<' };
                 format!("{value} {beyond}= {mark} and ({value} {beyond} {mark} or {key})")
             }
             _ => key,
@@ -166,8 +166,8 @@ impl Selection {
     fn ordered(&self, then: &str) -> String {
         match &self.order {
             None => then.to_owned(),
-            Some((value, Order::Ascending)) => format!("{value} asc nulls last, {then}"),
-            Some((value, Order::Descending)) => format!("{value} desc nulls last, {then}"),
+            Some((value, SortOrder::Ascending)) => format!("{value} asc nulls last, {then}"),
+            Some((value, SortOrder::Descending)) => format!("{value} desc nulls last, {then}"),
         }
     }
 
@@ -179,7 +179,7 @@ impl Selection {
         &self.values
     }
 
-    fn condition(&mut self, kind: Kind, Condition { field, tests }: Condition) -> String {
+    fn condition(&mut self, kind: DocumentKind, Condition { field, tests }: Condition) -> String {
         if tests.is_empty() {
             return "false".to_owned();
         }
@@ -239,7 +239,7 @@ impl From<Mark> for Value {
 
 /// Returns true when the range is one whole day of a field that holds days. An equality test, which an index answers,
 /// then suffices.
-fn is_one_day(kind: Kind, field: &str, from: Option<i64>, to: Option<i64>) -> bool {
+fn is_one_day(kind: DocumentKind, field: &str, from: Option<i64>, to: Option<i64>) -> bool {
     const DAY: i64 = 86_400_000;
     let holds_days = matches!(template::of(kind).fields.find(field), Some(Field::Day));
     let whole = |from: i64, to: i64| from % DAY == 0 && to == from + DAY - 1;

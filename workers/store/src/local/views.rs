@@ -3,14 +3,14 @@
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 
 use super::sql::range;
-use crate::Kind;
+use crate::DocumentKind;
 use crate::batch::ANSWER;
 use crate::report::{Change, TemplateState};
 use crate::template::{self, Field, Fields};
 
 /// Creates missing views and replaces outdated ones.
 pub(super) fn make(connection: &mut Connection, prefix: &str) -> rusqlite::Result<Vec<(String, Change)>> {
-    let wanted = Kind::ALL.map(|kind| (format!("{prefix}{}", kind.name()), text(prefix, kind)));
+    let wanted = DocumentKind::ALL.map(|kind| (format!("{prefix}{}", kind.name()), text(prefix, kind)));
     if states(connection, prefix)?.iter().all(|(_, state)| *state == TemplateState::Current) {
         return Ok(wanted.into_iter().map(|(name, _)| (name, Change::Unchanged)).collect());
     }
@@ -36,7 +36,7 @@ pub(super) fn states(
     connection: &Connection,
     prefix: &str,
 ) -> rusqlite::Result<Vec<(String, TemplateState)>> {
-    let state = |kind: Kind| {
+    let state = |kind: DocumentKind| {
         let name = format!("{prefix}{}", kind.name());
         let state = match found(connection, &name)? {
             Some(found) if found == text(prefix, kind) => TemplateState::Current,
@@ -45,7 +45,7 @@ pub(super) fn states(
         };
         Ok((name, state))
     };
-    Kind::ALL.into_iter().map(state).collect()
+    DocumentKind::ALL.into_iter().map(state).collect()
 }
 
 fn found(connection: &Connection, name: &str) -> rusqlite::Result<Option<String>> {
@@ -53,15 +53,18 @@ fn found(connection: &Connection, name: &str) -> rusqlite::Result<Option<String>
     connection.query_row(query, [name], |row| row.get(0)).optional()
 }
 
-fn text(prefix: &str, kind: Kind) -> String {
+fn text(prefix: &str, kind: DocumentKind) -> String {
     let (first, behind) = range(prefix, kind);
     let mut columns = Vec::new();
     flatten(&template::of(kind).fields, "", "$", &mut columns);
     let columns: String =
         columns.iter().map(|(name, path)| format!(",\n  {} as \"{name}\"", column(kind, path))).collect();
     // Pieces of large messages are not dead letters.
-    let only =
-        if kind == Kind::Deadletters { " and json_extract(body, '$.\"piece_of\"') is null" } else { "" };
+    let only = if kind == DocumentKind::Deadletters {
+        " and json_extract(body, '$.\"piece_of\"') is null"
+    } else {
+        ""
+    };
     // `limit -1` keeps SQLite from flattening the view into the outer statement, where it could not build an
     // automatic index for a join: two views of 10,000 rows would be compared row by row.
     format!(
@@ -72,13 +75,13 @@ fn text(prefix: &str, kind: Kind) -> String {
 }
 
 /// Expression of a column.
-fn column(kind: Kind, path: &str) -> String {
+fn column(kind: DocumentKind, path: &str) -> String {
     let extracted = format!("json_extract(body, '{path}')");
     match kind {
         _ if path == format!("$.\"{ANSWER}\"") => ANSWER.to_owned(),
         // Rows of older releases hold the answer as JSON, which may nest deeper than SQLite reads. One such row must
         // not fail the query.
-        Kind::Raw => format!("case when json_valid(body) then {extracted} end"),
+        DocumentKind::Raw => format!("case when json_valid(body) then {extracted} end"),
         _ => extracted,
     }
 }
@@ -105,7 +108,7 @@ mod tests {
 
     #[test]
     fn columns_are_the_fields_of_the_template() {
-        let text = text("", Kind::Sessions);
+        let text = text("", DocumentKind::Sessions);
         for column in [
             r#"json_extract(body, '$."meeting_uuid"') as "meeting_uuid""#,
             r#"json_extract(body, '$."leave_reason"."kind"') as "leave_reason_kind""#,
@@ -118,7 +121,7 @@ mod tests {
 
     #[test]
     fn no_two_fields_share_a_column() {
-        for kind in Kind::ALL {
+        for kind in DocumentKind::ALL {
             let mut columns = vec![("_index".to_owned(), String::new()), ("_id".into(), String::new())];
             flatten(&template::of(kind).fields, "", "$", &mut columns);
             let mut names: Vec<_> = columns.iter().map(|(name, _)| name).collect();

@@ -17,7 +17,7 @@ pub(crate) fn check(fields: &Fields, source: &str) -> Result<(), String> {
         return Err("the document is not an object".to_owned());
     }
     let mut deserializer = serde_json::Deserializer::from_str(source);
-    Object { fields, at: Place { name: "", parent: None } }
+    Object { fields, at: ValuePath { name: "", parent: None } }
         .deserialize(&mut deserializer)
         .and_then(|()| deserializer.end())
         .map_err(|error| error.to_string())
@@ -25,12 +25,12 @@ pub(crate) fn check(fields: &Fields, source: &str) -> Result<(), String> {
 
 /// Path of a value in the document.
 #[derive(Clone, Copy)]
-struct Place<'a> {
+struct ValuePath<'a> {
     name: &'a str,
-    parent: Option<&'a Place<'a>>,
+    parent: Option<&'a ValuePath<'a>>,
 }
 
-impl fmt::Display for Place<'_> {
+impl fmt::Display for ValuePath<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.parent {
             Some(parent) if parent.parent.is_some() => write!(f, "{parent}.{}", self.name),
@@ -43,7 +43,7 @@ impl fmt::Display for Place<'_> {
 #[derive(Clone, Copy)]
 struct Object<'a> {
     fields: &'a Fields,
-    at: Place<'a>,
+    at: ValuePath<'a>,
 }
 
 impl<'de> DeserializeSeed<'de> for Object<'_> {
@@ -67,7 +67,7 @@ impl<'de> Visitor<'de> for Object<'_> {
             match found.and_then(|position| self.fields.list.get(position).map(|named| (position, named))) {
                 Some((position, (name, field))) => {
                     next = position + 1;
-                    map.next_value_seed(Value { field, at: Place { name, parent: Some(&self.at) } })?;
+                    map.next_value_seed(Value { field, at: ValuePath { name, parent: Some(&self.at) } })?;
                 }
                 None => map.next_value::<IgnoredAny>().map(|_| ())?,
             }
@@ -117,7 +117,7 @@ impl Visitor<'_> for Name<'_> {
 #[derive(Clone, Copy)]
 struct Value<'a> {
     field: &'a Field,
-    at: Place<'a>,
+    at: ValuePath<'a>,
 }
 
 impl Value<'_> {
@@ -223,10 +223,10 @@ impl<'de> Visitor<'de> for Value<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Kind;
+    use crate::DocumentKind;
     use crate::template::of;
 
-    fn reason(kind: Kind, source: &str) -> String {
+    fn reason(kind: DocumentKind, source: &str) -> String {
         check(&of(kind).fields, source).unwrap_err()
     }
 
@@ -234,12 +234,13 @@ mod tests {
     fn a_document_that_fits_passes_in_any_order() {
         let source = r#"{"duration":60,"meeting_uuid":"a","host":{"name":null,"id":"h"},"has_video":true,
             "start_time":"2026-01-02T03:04:05Z","tracking_fields":[{"field":"f","value":"v"}],"type":[2,8]}"#;
-        check(&of(Kind::Meetings).fields, source).unwrap();
-        check(&of(Kind::Raw).fields, r#"{"body":[{"any":{"thing":[1,"x"]}}],"date":"2026-01-02"}"#).unwrap();
-        check(&of(Kind::Episodes).fields, r#"{"slides":[{"any":1}],"mpid":"m"}"#).unwrap();
+        check(&of(DocumentKind::Meetings).fields, source).unwrap();
+        check(&of(DocumentKind::Raw).fields, r#"{"body":[{"any":{"thing":[1,"x"]}}],"date":"2026-01-02"}"#)
+            .unwrap();
+        check(&of(DocumentKind::Episodes).fields, r#"{"slides":[{"any":1}],"mpid":"m"}"#).unwrap();
         let place =
             r#"{"geoip":{"location":{"lat":1.5,"lon":2},"latitude":1.5,"longitude":2},"ip_address":"?"}"#;
-        check(&of(Kind::Sessions).fields, place).unwrap();
+        check(&of(DocumentKind::Sessions).fields, place).unwrap();
     }
 
     #[test]
@@ -256,7 +257,7 @@ mod tests {
             (r#"{"harvest":{"fetched_at":"secret"}}"#, "harvest.fetched_at"),
             (r#"{"tracking_fields":[{"value":{"a":1}}]}"#, "tracking_fields.value"),
         ] {
-            let reason = reason(Kind::Meetings, source);
+            let reason = reason(DocumentKind::Meetings, source);
             assert!(reason.contains(&format!("field {field} ")), "{source}: {reason}");
             assert!(!reason.contains("secret"), "{source}: {reason}");
         }
@@ -264,16 +265,16 @@ mod tests {
             (r#"{"harvest":{"secret_field":1}}"#, "a field in harvest is"),
             (r#"{"secret":1}"#, "a field is"),
         ] {
-            let reason = reason(Kind::Meetings, source);
+            let reason = reason(DocumentKind::Meetings, source);
             assert!(reason.contains(place) && !reason.contains("secret"), "{source}: {reason}");
         }
-        assert!(reason(Kind::Harvests, r#"{"date":"2026-01-02T00:00:00Z"}"#).contains("field date "));
+        assert!(reason(DocumentKind::Harvests, r#"{"date":"2026-01-02T00:00:00Z"}"#).contains("field date "));
     }
 
     #[test]
     fn what_is_no_object_is_refused() {
         for source in ["1", "[]", "\"x\"", "null", "", "{", "{} {}"] {
-            check(&of(Kind::Useractions).fields, source).unwrap_err();
+            check(&of(DocumentKind::Useractions).fields, source).unwrap_err();
         }
     }
 }

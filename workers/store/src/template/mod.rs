@@ -12,7 +12,7 @@ use serde::Deserialize;
 use self::check::check;
 pub(crate) use self::date::Edge;
 pub(crate) use self::fields::{Field, Fields};
-use crate::Kind;
+use crate::DocumentKind;
 
 /// A composable index template.
 #[derive(Debug, Default)]
@@ -24,13 +24,13 @@ pub(crate) struct Template {
 }
 
 /// The template of a kind.
-pub(crate) fn of(kind: Kind) -> &'static Template {
-    static TEMPLATES: LazyLock<Vec<Template>> = LazyLock::new(|| Kind::ALL.map(read).into());
+pub(crate) fn of(kind: DocumentKind) -> &'static Template {
+    static TEMPLATES: LazyLock<Vec<Template>> = LazyLock::new(|| DocumentKind::ALL.map(read).into());
     static NONE: Template = Template { text: "", fields: Fields::NONE };
     TEMPLATES.get(kind as usize).unwrap_or(&NONE)
 }
 
-impl Kind {
+impl DocumentKind {
     /// Checks a document against the template of this kind. The local file does so before each write.
     ///
     /// # Errors
@@ -41,7 +41,7 @@ impl Kind {
     }
 }
 
-fn read(kind: Kind) -> Template {
+fn read(kind: DocumentKind) -> Template {
     #[derive(Deserialize)]
     struct File {
         template: Inner,
@@ -57,16 +57,16 @@ fn read(kind: Kind) -> Template {
         .unwrap_or_default()
 }
 
-fn text(kind: Kind) -> &'static str {
+fn text(kind: DocumentKind) -> &'static str {
     match kind {
-        Kind::Meetings => include_str!("../../../../index_templates/meetings.json"),
-        Kind::Sessions => include_str!("../../../../index_templates/sessions.json"),
-        Kind::Useractions => include_str!("../../../../index_templates/useractions.json"),
-        Kind::Episodes => include_str!("../../../../index_templates/episodes.json"),
-        Kind::Deadletters => include_str!("../../../../index_templates/deadletters.json"),
-        Kind::Harvests => include_str!("../../../../index_templates/harvests.json"),
-        Kind::Raw => include_str!("../../../../index_templates/raw.json"),
-        Kind::Runs => include_str!("../../../../index_templates/runs.json"),
+        DocumentKind::Meetings => include_str!("../../../../index_templates/meetings.json"),
+        DocumentKind::Sessions => include_str!("../../../../index_templates/sessions.json"),
+        DocumentKind::Useractions => include_str!("../../../../index_templates/useractions.json"),
+        DocumentKind::Episodes => include_str!("../../../../index_templates/episodes.json"),
+        DocumentKind::Deadletters => include_str!("../../../../index_templates/deadletters.json"),
+        DocumentKind::Harvests => include_str!("../../../../index_templates/harvests.json"),
+        DocumentKind::Raw => include_str!("../../../../index_templates/raw.json"),
+        DocumentKind::Runs => include_str!("../../../../index_templates/runs.json"),
     }
 }
 
@@ -76,7 +76,7 @@ mod tests {
 
     #[test]
     fn every_template_is_read_and_belongs_to_its_kind() {
-        for (position, kind) in Kind::ALL.into_iter().enumerate() {
+        for (position, kind) in DocumentKind::ALL.into_iter().enumerate() {
             assert_eq!(kind as usize, position, "Kind::ALL is in the order of declaration");
             let template: serde_json::Value = serde_json::from_str(of(kind).text).unwrap();
             let pattern = if kind.is_split() { format!("{}-*", kind.name()) } else { kind.name().to_owned() };
@@ -88,9 +88,9 @@ mod tests {
 
     #[test]
     fn fields_are_found_by_their_dotted_name() {
-        assert!(matches!(of(Kind::Sessions).fields.find("device.family"), Some(Field::Keyword)));
-        assert!(matches!(of(Kind::Harvests).fields.find("date"), Some(Field::Day)));
-        assert!(matches!(of(Kind::Sessions).fields.find("geoip.location"), Some(Field::Point)));
-        assert!(of(Kind::Sessions).fields.find("device.nothing").is_none());
+        assert!(matches!(of(DocumentKind::Sessions).fields.find("device.family"), Some(Field::Keyword)));
+        assert!(matches!(of(DocumentKind::Harvests).fields.find("date"), Some(Field::Day)));
+        assert!(matches!(of(DocumentKind::Sessions).fields.find("geoip.location"), Some(Field::Point)));
+        assert!(of(DocumentKind::Sessions).fields.find("device.nothing").is_none());
     }
 }

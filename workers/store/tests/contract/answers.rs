@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
-use store::{Elasticsearch, Grouping, Kind, Query, Store, StoreError, Verdict, elasticsearch};
+use store::{DocumentKind, Elasticsearch, Grouping, Query, Store, StoreError, Verdict, elasticsearch};
 
 use crate::documents::{Doc, batch, meeting, write};
 use crate::responder::{Request, Responder};
@@ -78,7 +78,7 @@ async fn a_429_is_busy_for_all() {
     let store = responder.store();
     let verdicts = write(&store, &docs(3)).await;
     assert!(verdicts.len() == 3 && verdicts.iter().all(|verdict| matches!(verdict, Verdict::Busy { .. })));
-    let error = store.count(&Query::all(Kind::Meetings)).await.unwrap_err();
+    let error = store.count(&Query::all(DocumentKind::Meetings)).await.unwrap_err();
     assert!(matches!(error, StoreError::Busy(_)), "{error}");
 }
 
@@ -109,12 +109,12 @@ async fn a_page_or_a_torn_answer_is_away_and_settles_nothing() {
 
 /// Calls every read operation and returns the results.
 async fn questions(store: &Store) -> Vec<Result<(), StoreError>> {
-    let query = Query::all(Kind::Meetings);
+    let query = Query::all(DocumentKind::Meetings);
     vec![
         store.search(&query).await.map(drop),
         store.count(&query).await.map(drop),
         store.scan(&query, 10, None).await.map(drop),
-        store.get(Kind::Meetings, "m").await.map(drop),
+        store.get(DocumentKind::Meetings, "m").await.map(drop),
         store.group(&query, "topic").await.map(drop),
         store.tally(&query, &Grouping::by(&["topic"]), 10, None).await.map(drop),
     ]
@@ -156,7 +156,7 @@ async fn a_partial_answer_is_none() {
     })
     .await;
     let store = responder.store();
-    let query = Query::all(Kind::Meetings);
+    let query = Query::all(DocumentKind::Meetings);
     let begun = std::time::Instant::now();
     let counted = store.count(&query).await.unwrap_err();
     assert!(
@@ -176,7 +176,7 @@ const HIT: &str = r#"[{"_index":"meetings-2026.01","_id":"m","_version":1,"_sour
 async fn a_search_engine_that_stays_unavailable_is_away() {
     let responder = Responder::start(|_| (503, "{}".to_owned())).await;
     let begun = std::time::Instant::now();
-    let error = responder.store().count(&Query::all(Kind::Meetings)).await.unwrap_err();
+    let error = responder.store().count(&Query::all(DocumentKind::Meetings)).await.unwrap_err();
     assert!(matches!(error, StoreError::Away(_)), "{error}");
     assert!((1..7).contains(&begun.elapsed().as_secs()), "{:?}", begun.elapsed());
 }
@@ -196,7 +196,7 @@ async fn each_old_index_is_deleted_by_its_name() {
         (200, body.to_owned())
     })
     .await;
-    let gone = responder.store().expire(Kind::Raw, "2026-01-20".parse().unwrap()).await.unwrap();
+    let gone = responder.store().expire(DocumentKind::Raw, "2026-01-20".parse().unwrap()).await.unwrap();
     assert_eq!(gone, 2, "07 holds what came later, 08 was gone already");
     let requests = responder.requests.lock().unwrap();
     let deleted: Vec<&str> =
@@ -208,18 +208,21 @@ async fn each_old_index_is_deleted_by_its_name() {
 fn settings_show_neither_user_nor_password() {
     let hosts = ["https://canary:canary@search.example.edu:9200", "h, http://canary:canary@i", "u:canary@"];
     for host in hosts {
-        let settings = elasticsearch::Settings {
+        let settings = elasticsearch::ElasticsearchSettings {
             user: Some("canary".into()),
             password: Some("canary".into()),
             api_key: Some("canary".into()),
-            ..elasticsearch::Settings::new(host)
+            ..elasticsearch::ElasticsearchSettings::new(host)
         };
         let shown = format!("{settings:?}");
         assert!(!shown.contains("canary"), "{shown}");
         let error = Elasticsearch::new(settings).map(drop).err().map(|error| error.to_string());
         assert!(!error.unwrap_or_default().contains("canary"));
     }
-    assert!(format!("{:?}", elasticsearch::Settings::new(hosts[0])).contains("search.example.edu:9200"));
+    assert!(
+        format!("{:?}", elasticsearch::ElasticsearchSettings::new(hosts[0]))
+            .contains("search.example.edu:9200")
+    );
 }
 
 #[tokio::test]
@@ -229,16 +232,16 @@ async fn credentials_that_are_not_accepted_are_refused_and_not_shown() {
         let responder = Responder::start(move |_| (status, body.to_owned())).await;
         let host = responder.url.replace("http://", "http://canary-user:canary-password@");
         for settings in [
-            elasticsearch::Settings::new(host),
-            elasticsearch::Settings {
+            elasticsearch::ElasticsearchSettings::new(host),
+            elasticsearch::ElasticsearchSettings {
                 user: Some("canary-user".into()),
                 password: Some("canary-password".into()),
-                ..elasticsearch::Settings::new(responder.url.as_str())
+                ..elasticsearch::ElasticsearchSettings::new(responder.url.as_str())
             },
-            elasticsearch::Settings {
+            elasticsearch::ElasticsearchSettings {
                 api_key: Some("canarykey".into()),
                 user: Some("canary-user".into()),
-                ..elasticsearch::Settings::new(responder.url.as_str())
+                ..elasticsearch::ElasticsearchSettings::new(responder.url.as_str())
             },
         ] {
             assert!(!format!("{:?}", settings.password).contains("canary-password"));
@@ -261,8 +264,9 @@ async fn an_unreachable_server_is_away() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let host = listener.local_addr().unwrap().to_string();
     drop(listener);
-    let store =
-        Store::Elasticsearch(Elasticsearch::new(elasticsearch::Settings::new(host.as_str())).unwrap());
+    let store = Store::Elasticsearch(
+        Elasticsearch::new(elasticsearch::ElasticsearchSettings::new(host.as_str())).unwrap(),
+    );
     let error = store.bulk(&batch(&store, &docs(1))).await.unwrap_err();
     assert!(
         matches!(&error, StoreError::Away(text) if text.contains(&host) && text.contains("refused")),
@@ -275,7 +279,7 @@ async fn an_unreachable_server_is_away() {
 #[tokio::test]
 async fn a_server_that_says_nothing_is_away_in_time() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let mut settings = elasticsearch::Settings::new(listener.local_addr().unwrap().to_string());
+    let mut settings = elasticsearch::ElasticsearchSettings::new(listener.local_addr().unwrap().to_string());
     settings.request_timeout = Duration::from_millis(200);
     let store = Store::Elasticsearch(Elasticsearch::new(settings).unwrap());
     let error = store.bulk(&batch(&store, &docs(1))).await.unwrap_err();
@@ -293,14 +297,17 @@ async fn health_is_asked_from_the_server() {
 
 #[test]
 fn settings_that_cannot_be_used_are_refused_before_any_call() {
-    let base = || elasticsearch::Settings::new("127.0.0.1:9200");
+    let base = || elasticsearch::ElasticsearchSettings::new("127.0.0.1:9200");
     let file = tempfile::NamedTempFile::new().unwrap();
     for (settings, word) in [
-        (elasticsearch::Settings::new("ftp://h"), "ES_HOST"),
-        (elasticsearch::Settings { prefix: "A*".into(), ..base() }, "prefix"),
-        (elasticsearch::Settings { ca_cert: Some("/nowhere/ca.pem".into()), ..base() }, "ES_CA_CERT"),
-        (elasticsearch::Settings { ca_cert: Some(file.path().into()), ..base() }, "ES_CA_CERT"),
-        (elasticsearch::Settings { api_key: Some("canary\n".into()), ..base() }, "ES_API_KEY"),
+        (elasticsearch::ElasticsearchSettings::new("ftp://h"), "ES_HOST"),
+        (elasticsearch::ElasticsearchSettings { prefix: "A*".into(), ..base() }, "prefix"),
+        (
+            elasticsearch::ElasticsearchSettings { ca_cert: Some("/nowhere/ca.pem".into()), ..base() },
+            "ES_CA_CERT",
+        ),
+        (elasticsearch::ElasticsearchSettings { ca_cert: Some(file.path().into()), ..base() }, "ES_CA_CERT"),
+        (elasticsearch::ElasticsearchSettings { api_key: Some("canary\n".into()), ..base() }, "ES_API_KEY"),
     ] {
         let error = Elasticsearch::new(settings).unwrap_err();
         let text = error.to_string();

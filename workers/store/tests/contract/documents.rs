@@ -1,11 +1,11 @@
 //! Test documents, and helpers to write them.
 
 use serde_json::{Value, json};
-use store::{Batch, Kind, Split, Store, Verdict};
+use store::{Batch, DocumentKind, Split, Store, Verdict};
 
 /// One item of a batch.
 pub(crate) struct Doc {
-    pub(crate) kind: Kind,
+    pub(crate) kind: DocumentKind,
     pub(crate) index: String,
     pub(crate) id: String,
     pub(crate) version: i64,
@@ -14,10 +14,10 @@ pub(crate) struct Doc {
 
 pub(crate) fn meeting(id: &str, version: i64, mut fields: Value) -> Doc {
     fields["meeting_uuid"] = id.into();
-    doc(Kind::Meetings, "2026-01-15", id, version, fields)
+    doc(DocumentKind::Meetings, "2026-01-15", id, version, fields)
 }
 
-pub(crate) fn doc(kind: Kind, date: &str, id: &str, version: i64, body: Value) -> Doc {
+pub(crate) fn doc(kind: DocumentKind, date: &str, id: &str, version: i64, body: Value) -> Doc {
     let index = kind.index(Split::Month, date.parse().unwrap());
     Doc { kind, index, id: id.to_owned(), version, body }
 }
@@ -44,7 +44,7 @@ pub(crate) async fn fill(store: &Store, docs: &[Doc]) {
     store.refresh().await.unwrap();
 }
 
-pub(crate) async fn got(store: &Store, kind: Kind, id: &str) -> Option<Value> {
+pub(crate) async fn got(store: &Store, kind: DocumentKind, id: &str) -> Option<Value> {
     store.refresh().await.unwrap();
     store.get(kind, id).await.unwrap().map(|hit| serde_json::from_str(hit.source.get()).unwrap())
 }

@@ -6,13 +6,13 @@ use std::process::{Child, Command, Stdio};
 
 use rusqlite::Connection;
 use serde_json::json;
-use store::{Kind, Local, Query, Store, StoreError, TemplateState, local};
+use store::{DocumentKind, Local, Query, Store, StoreError, TemplateState, local};
 
 use crate::documents::{Doc, doc, fill, meeting};
 use crate::target::variable_of;
 
 fn open(folder: &Path) -> Result<Store, StoreError> {
-    let settings = local::Settings { folder: folder.to_owned(), prefix: String::new() };
+    let settings = local::LocalStoreSettings { folder: folder.to_owned(), prefix: String::new() };
     Local::open(settings).map(Store::Local)
 }
 
@@ -28,7 +28,7 @@ async fn plain_sql_reads_the_views() {
     let session = |n: i32| {
         let body = json!({"meeting_uuid": "a", "user_id": n, "leave_reason": {"kind": "left"}, "harvest": {"job_id": "j"},
             "geoip": {"location": {"lat": 52.5, "lon": 13.5}}});
-        doc(Kind::Sessions, "2026-01-15", &format!("a/{n}"), 7, body)
+        doc(DocumentKind::Sessions, "2026-01-15", &format!("a/{n}"), 7, body)
     };
     fill(&store, &[meeting("a", 1, host), meeting("b", 1, json!({})), session(1), session(2)]).await;
     let rows = |query: &str| -> Vec<String> {
@@ -51,7 +51,7 @@ async fn plain_sql_reads_the_views() {
         rows(session),
         [r#"Text("sessions-2026.01")|Text("a/1")|Integer(7)|Text("left")|Text("j")|Real(52.5)"#]
     );
-    for kind in Kind::ALL {
+    for kind in DocumentKind::ALL {
         assert_eq!(rows(&format!("select count(*) from {}", kind.name())).len(), 1);
     }
 }
@@ -60,11 +60,11 @@ async fn plain_sql_reads_the_views() {
 async fn a_join_of_views_is_not_a_comparison_of_all_with_all() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path()).unwrap();
-    let many = |kind: Kind, n: i32| {
+    let many = |kind: DocumentKind, n: i32| {
         doc(kind, "2026-01-15", &n.to_string(), 1, json!({"meeting_uuid": n.to_string()}))
     };
     let docs: Vec<Doc> =
-        (0..3_000).flat_map(|n| [many(Kind::Meetings, n), many(Kind::Sessions, n)]).collect();
+        (0..3_000).flat_map(|n| [many(DocumentKind::Meetings, n), many(DocumentKind::Sessions, n)]).collect();
     fill(&store, &docs).await;
     let connection = sql(folder.path());
     let join = "select count(*) from meetings m join sessions s using (meeting_uuid)";
@@ -183,8 +183,8 @@ async fn an_older_sqlite_finds_the_file_sound() {
             let action = json!({"@timestamp": time, "mpid": format!("m\u{0}{n}"), "huid": "\u{7f}\u{2028}",
                 "action": {"type": "HEARTBEAT", "is_playing": true, "inpoint": i64::MAX}, "is_live": false});
             [
-                doc(Kind::Deadletters, "2026-01-15", &n.to_string(), 1, letter),
-                doc(Kind::Useractions, "2026-01-15", &n.to_string(), 1, action),
+                doc(DocumentKind::Deadletters, "2026-01-15", &n.to_string(), 1, letter),
+                doc(DocumentKind::Useractions, "2026-01-15", &n.to_string(), 1, action),
             ]
         })
         .collect();
@@ -201,7 +201,8 @@ async fn an_older_sqlite_finds_the_file_sound() {
     let sound: String = sql(folder.path()).query_row("pragma integrity_check", [], |row| row.get(0)).unwrap();
     assert_eq!(sound, "ok");
     let found = |from: &str, to: &str| {
-        let (store, query) = (store.clone(), Query::all(Kind::Deadletters).between("died_at", from, to));
+        let (store, query) =
+            (store.clone(), Query::all(DocumentKind::Deadletters).between("died_at", from, to));
         async move { store.count(&query).await.unwrap() }
     };
     assert_eq!(found("2026-01-02T03:04:59.999Z", "2026-01-02T03:04:59.999Z").await, 1);
@@ -217,7 +218,7 @@ async fn what_has_expired_leaves_no_bytes_in_the_file() {
     let device = |n: i32| format!("device-7c1f-{n}");
     let answer = |n: i32| {
         let body = json!({"id": device(n), "body": {"participants": [{"hardware": device(n), "x": "y".repeat(900)}]}});
-        doc(Kind::Raw, "2025-06-01", &n.to_string(), 1, body)
+        doc(DocumentKind::Raw, "2025-06-01", &n.to_string(), 1, body)
     };
     fill(&store, &(0..2_000).map(answer).collect::<Vec<_>>()).await;
     fill(&store, &[meeting("kept", 1, json!({}))]).await;
@@ -228,9 +229,9 @@ async fn what_has_expired_leaves_no_bytes_in_the_file() {
         files.into_iter().any(|file| has(file.unwrap()))
     };
     assert!(is_found());
-    assert_eq!(store.expire(Kind::Raw, "2026-01-01".parse().unwrap()).await.unwrap(), 2_000);
+    assert_eq!(store.expire(DocumentKind::Raw, "2026-01-01".parse().unwrap()).await.unwrap(), 2_000);
     assert!(!is_found());
-    assert_eq!(store.count(&Query::all(Kind::Meetings)).await.unwrap(), 1);
+    assert_eq!(store.count(&Query::all(DocumentKind::Meetings)).await.unwrap(), 1);
 }
 
 #[tokio::test]
@@ -250,7 +251,7 @@ async fn a_row_of_an_older_version_that_nests_deeply_hides_no_other_from_its_vie
     file.execute(insert, ["deep", &deep]).unwrap();
     file.execute(insert, ["old", r#"{"id":"old","body":{"a":1}}"#]).unwrap();
     let store = open(folder.path()).unwrap();
-    fill(&store, &[doc(Kind::Raw, "2026-01-15", "new", 1, json!({"id": "new"}))]).await;
+    fill(&store, &[doc(DocumentKind::Raw, "2026-01-15", "new", 1, json!({"id": "new"}))]).await;
     let list =
         "select group_concat(_id || ':' || coalesce(id, '-'), ' ') from (select * from raw order by _id)";
     let listed: String = file.query_row(list, [], |row| row.get(0)).unwrap();
@@ -286,7 +287,7 @@ async fn two_processes_writing_at_once_lose_nothing() {
         assert!(child.wait().unwrap().success());
     }
     let store = open(folder.path()).unwrap();
-    assert_eq!(store.count(&Query::all(Kind::Meetings)).await.unwrap(), 2 * 100 * 20);
+    assert_eq!(store.count(&Query::all(DocumentKind::Meetings)).await.unwrap(), 2 * 100 * 20);
 }
 
 #[tokio::test]
@@ -305,7 +306,7 @@ async fn a_killed_writer_loses_nothing_that_it_was_told_is_written() {
     child.wait().unwrap();
     let last = written.last().unwrap_or(thirtieth);
     let store = open(folder.path()).unwrap();
-    let found = store.count(&Query::all(Kind::Meetings)).await.unwrap();
+    let found = store.count(&Query::all(DocumentKind::Meetings)).await.unwrap();
     assert!(
         found >= (last + 1) * 20 && found.is_multiple_of(20),
         "{found} found, {last} batches were confirmed"

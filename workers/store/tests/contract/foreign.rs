@@ -5,7 +5,7 @@ use std::io::Write as _;
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use store::{Kind, Query, Store, StoreError, Verdict};
+use store::{DocumentKind, Query, Store, StoreError, Verdict};
 
 use crate::documents::{doc, meeting, write};
 use crate::servers::ask;
@@ -69,7 +69,8 @@ async fn a_foreign_template_with_the_same_effect_is_none_of_our_business(store: 
 async fn an_index_of_a_foreign_template_is_named(store: Store) {
     let mappings = json!({"properties": {"join_time": {"type": "keyword"}}});
     let name = outrank(&store, "other", json!({"template": {"mappings": mappings}})).await;
-    let session = doc(Kind::Sessions, "2026-01-15", "a", 1, json!({"join_time": "2026-01-15T10:00:00Z"}));
+    let session =
+        doc(DocumentKind::Sessions, "2026-01-15", "a", 1, json!({"join_time": "2026-01-15T10:00:00Z"}));
     let written = write(&store, &[session]).await;
     remove(&store, &name).await;
     assert_eq!(written, [Verdict::Indexed], "it is stored, with another meaning");
@@ -144,7 +145,7 @@ async fn a_pipeline_that_drops_documents_is_seen(store: Store) {
     assert_eq!((&verdicts[0], &verdicts[2]), (&Verdict::Indexed, &Verdict::Indexed));
     assert!(matches!(&verdicts[1], Verdict::Refused { reason } if reason.contains("noop")), "{verdicts:?}");
     store.refresh().await.unwrap();
-    assert_eq!(store.count(&Query::all(Kind::Meetings)).await.unwrap(), 3);
+    assert_eq!(store.count(&Query::all(DocumentKind::Meetings)).await.unwrap(), 3);
     let pipelines = found.unwrap().pipelines;
     assert!(pipelines.iter().any(|used| used.contains("index.final_pipeline")), "{pipelines:?}");
 }
@@ -163,28 +164,32 @@ async fn a_pipeline_that_fails_on_one_document_fails_on_it_alone(store: Store) {
 }
 
 async fn a_closed_index_is_named_and_spares_the_others(store: Store) {
-    let receipt = |id: &str| doc(Kind::Harvests, "2026-01-15", id, 1, json!({"job_id": id}));
+    let receipt = |id: &str| doc(DocumentKind::Harvests, "2026-01-15", id, 1, json!({"job_id": id}));
     write(&store, &[meeting("a", 1, json!({})), receipt("r")]).await;
     let close = async |index: &str| {
         ask(&store, Method::POST, &format!("{}{index}/_close", store.prefix()), None).await;
     };
     close("meetings-2026.01").await;
-    let other = doc(Kind::Meetings, "2026-02-15", "b", 1, json!({"meeting_uuid": "b"}));
+    let other = doc(DocumentKind::Meetings, "2026-02-15", "b", 1, json!({"meeting_uuid": "b"}));
     let verdicts = write(&store, &[meeting("a", 2, json!({})), other]).await;
     assert_eq!(verdicts[1], Verdict::Indexed);
     let Verdict::Busy { reason } = &verdicts[0] else { panic!("{verdicts:?}") };
     assert!(reason.contains("meetings-2026.01 is closed") && reason.contains("_open"), "{reason}");
     store.refresh().await.unwrap();
-    assert_eq!(store.count(&Query::all(Kind::Meetings)).await.unwrap(), 1, "the open months are read");
+    assert_eq!(
+        store.count(&Query::all(DocumentKind::Meetings)).await.unwrap(),
+        1,
+        "the open months are read"
+    );
     let closed = store.examine().await.unwrap().closed;
     assert!(closed.len() == 1 && closed[0].ends_with("meetings-2026.01"), "{closed:?}");
     close("harvests").await;
-    let error = store.count(&Query::all(Kind::Harvests)).await.unwrap_err();
+    let error = store.count(&Query::all(DocumentKind::Harvests)).await.unwrap_err();
     assert!(
         matches!(&error, StoreError::Away(text) if text.contains("harvests is closed")),
         "no receipt is no answer: {error}"
     );
-    let error = store.get(Kind::Harvests, "r").await.unwrap_err();
+    let error = store.get(DocumentKind::Harvests, "r").await.unwrap_err();
     assert!(matches!(&error, StoreError::Away(text) if text.contains("closed")), "{error}");
 }
 

@@ -1,7 +1,7 @@
 //! Errors never quote a document, on any back end.
 
 use serde_json::{Value, json};
-use store::{Kind, Store, Verdict};
+use store::{DocumentKind, Store, Verdict};
 
 use crate::documents::{doc, meeting, write};
 
@@ -29,7 +29,7 @@ pub(crate) async fn no_reason_quotes_a_document(store: Store) {
     let docs: Vec<_> = bodies
         .iter()
         .enumerate()
-        .map(|(n, body)| doc(Kind::Meetings, "2026-01-15", &format!("{MAIL}/{n}"), 1, body.clone()))
+        .map(|(n, body)| doc(DocumentKind::Meetings, "2026-01-15", &format!("{MAIL}/{n}"), 1, body.clone()))
         .chain([meeting("good", 1, json!({"topic": MAIL}))])
         .collect();
     let verdicts = write(&store, &docs).await;

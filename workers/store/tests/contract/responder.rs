@@ -50,7 +50,9 @@ impl Responder {
     }
 
     pub(crate) fn store(&self) -> Store {
-        Store::Elasticsearch(Elasticsearch::new(elasticsearch::Settings::new(self.url.as_str())).unwrap())
+        Store::Elasticsearch(
+            Elasticsearch::new(elasticsearch::ElasticsearchSettings::new(self.url.as_str())).unwrap(),
+        )
     }
 }
 

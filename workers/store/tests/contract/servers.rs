@@ -2,7 +2,7 @@
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use store::{Change, Elasticsearch, Kind, Query, Store, TemplateState, Verdict, elasticsearch};
+use store::{Change, DocumentKind, Elasticsearch, Query, Store, TemplateState, Verdict, elasticsearch};
 
 use crate::documents::{doc, meetings, write};
 use crate::target::url_of;
@@ -71,14 +71,17 @@ async fn a_changed_template_is_seen_and_put_right(store: Store) {
     }
     let report = store.setup().await.unwrap();
     let changed: Vec<Change> = report.changes.iter().map(|(_, change)| *change).collect();
-    assert_eq!(changed[Kind::Meetings as usize], Change::Updated);
-    assert_eq!(changed[Kind::Raw as usize], Change::Created);
-    assert_eq!(changed.iter().filter(|change| **change == Change::Unchanged).count(), Kind::ALL.len() - 2);
+    assert_eq!(changed[DocumentKind::Meetings as usize], Change::Updated);
+    assert_eq!(changed[DocumentKind::Raw as usize], Change::Created);
+    assert_eq!(
+        changed.iter().filter(|change| **change == Change::Unchanged).count(),
+        DocumentKind::ALL.len() - 2
+    );
     assert!(store.check().await.unwrap().is_current());
 }
 
 async fn the_mapping_of_a_new_index_is_the_template(store: Store) {
-    for kind in Kind::ALL {
+    for kind in DocumentKind::ALL {
         let doc = doc(kind, "2026-01-15", "a", 1, json!({}));
         assert_eq!(write(&store, std::slice::from_ref(&doc)).await, [Verdict::Indexed]);
         let index = format!("{}{}", store.prefix(), doc.index);
@@ -104,7 +107,7 @@ async fn an_index_of_before_learns_new_fields(store: Store) {
     let old = json!({"mappings": {"dynamic": "strict", "properties": {"id": {"type": "keyword"}}}});
     ask(&store, Method::PUT, &index, Some(old)).await;
     let doc = doc(
-        Kind::Deadletters,
+        DocumentKind::Deadletters,
         "2026-01-15",
         "a",
         1,
@@ -115,13 +118,13 @@ async fn an_index_of_before_learns_new_fields(store: Store) {
     store.setup().await.unwrap();
     assert_eq!(write(&store, std::slice::from_ref(&doc)).await, [Verdict::Indexed]);
     store.refresh().await.unwrap();
-    assert_eq!(store.count(&Query::all(Kind::Deadletters).with("source", "zoom")).await.unwrap(), 1);
+    assert_eq!(store.count(&Query::all(DocumentKind::Deadletters).with("source", "zoom")).await.unwrap(), 1);
 }
 
 async fn a_batch_over_the_limit_is_cut(store: Store) {
-    let settings = elasticsearch::Settings {
+    let settings = elasticsearch::ElasticsearchSettings {
         prefix: store.prefix().to_owned(),
-        ..elasticsearch::Settings::new(url_of(&store))
+        ..elasticsearch::ElasticsearchSettings::new(url_of(&store))
     };
     let small = Store::Elasticsearch(Elasticsearch::new(settings).unwrap().with_request_bytes(4_000));
     let mut docs = meetings(100);
@@ -132,5 +135,5 @@ async fn a_batch_over_the_limit_is_cut(store: Store) {
         assert!(n == 50 || *verdict == Verdict::Indexed, "{n}: {verdict:?}");
     }
     store.refresh().await.unwrap();
-    assert_eq!(store.count(&Query::all(Kind::Meetings)).await.unwrap(), 99);
+    assert_eq!(store.count(&Query::all(DocumentKind::Meetings)).await.unwrap(), 99);
 }

@@ -21,7 +21,8 @@ pub(crate) async fn run<F: Future<Output = ()> + Send + 'static>(target: Target,
     let folder = tempfile::tempdir().unwrap();
     let store = match target {
         Target::Local => {
-            let settings = local::Settings { folder: folder.path().to_owned(), prefix: random_prefix() };
+            let settings =
+                local::LocalStoreSettings { folder: folder.path().to_owned(), prefix: random_prefix() };
             Store::Local(Local::open(settings).unwrap())
         }
         Target::Server(variable) => match server(variable) {
@@ -52,7 +53,10 @@ pub(crate) fn url_of(store: &Store) -> String {
 
 pub(crate) fn search_engine(url: &str, prefix: String) -> Store {
     URLS.lock().unwrap().insert(prefix.clone(), url.to_owned());
-    let settings = store::elasticsearch::Settings { prefix, ..store::elasticsearch::Settings::new(url) };
+    let settings = store::elasticsearch::ElasticsearchSettings {
+        prefix,
+        ..store::elasticsearch::ElasticsearchSettings::new(url)
+    };
     Store::Elasticsearch(Elasticsearch::new(settings).unwrap())
 }
 

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair};
-use store::{Elasticsearch, Kind, Query, Store, StoreError, elasticsearch};
+use store::{DocumentKind, Elasticsearch, Query, Store, StoreError, elasticsearch};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
@@ -51,8 +51,11 @@ impl Server {
     async fn asked(&self, host: &str, ca_cert: Option<&Server>) -> Result<u64, StoreError> {
         let url = format!("https://{host}:{}", self.address.port());
         let ca_cert = ca_cert.map(|server| server.pem.path().to_owned());
-        let settings = elasticsearch::Settings { ca_cert, ..elasticsearch::Settings::new(url) };
-        Store::Elasticsearch(Elasticsearch::new(settings)?).count(&Query::all(Kind::Meetings)).await
+        let settings = elasticsearch::ElasticsearchSettings {
+            ca_cert,
+            ..elasticsearch::ElasticsearchSettings::new(url)
+        };
+        Store::Elasticsearch(Elasticsearch::new(settings)?).count(&Query::all(DocumentKind::Meetings)).await
     }
 }
 
@@ -115,12 +118,14 @@ async fn a_port_that_speaks_no_tls_is_named() {
             let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n").await;
         }
     });
-    let store = Store::Elasticsearch(Elasticsearch::new(elasticsearch::Settings::new(url)).unwrap());
-    let text = words(store.count(&Query::all(Kind::Meetings)).await);
+    let store =
+        Store::Elasticsearch(Elasticsearch::new(elasticsearch::ElasticsearchSettings::new(url)).unwrap());
+    let text = words(store.count(&Query::all(DocumentKind::Meetings)).await);
     assert!(text.contains("does not speak TLS") && text.contains("http://"), "{text}");
     let server = server(&["localhost"], authority).await;
     let url = format!("http://localhost:{}", server.address.port());
-    let store = Store::Elasticsearch(Elasticsearch::new(elasticsearch::Settings::new(url)).unwrap());
-    let text = words(store.count(&Query::all(Kind::Meetings)).await);
+    let store =
+        Store::Elasticsearch(Elasticsearch::new(elasticsearch::ElasticsearchSettings::new(url)).unwrap());
+    let text = words(store.count(&Query::all(DocumentKind::Meetings)).await);
     assert!(text.contains("https://"), "{text}");
 }

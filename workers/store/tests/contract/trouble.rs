@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use store::{Elasticsearch, Kind, Query, Store, StoreError, Verdict, elasticsearch};
+use store::{DocumentKind, Elasticsearch, Query, Store, StoreError, Verdict, elasticsearch};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::answers::fine;
@@ -57,11 +57,12 @@ async fn a_redirect_is_refused_and_nothing_is_sent_to_its_target() {
     for status in [301, 302, 303, 307, 308] {
         let location = format!("{}/login?token=canary", target.url.replace("127.0.0.1", "localhost"));
         let redirecting = redirecting(status, location).await;
-        let store =
-            Store::Elasticsearch(Elasticsearch::new(elasticsearch::Settings::new(redirecting)).unwrap());
+        let store = Store::Elasticsearch(
+            Elasticsearch::new(elasticsearch::ElasticsearchSettings::new(redirecting)).unwrap(),
+        );
         let errors = [
             store.bulk(&batch(&store, &docs(2))).await.map(drop).unwrap_err(),
-            store.count(&Query::all(Kind::Meetings)).await.map(drop).unwrap_err(),
+            store.count(&Query::all(DocumentKind::Meetings)).await.map(drop).unwrap_err(),
             store.setup().await.map(drop).unwrap_err(),
         ];
         for error in errors {
@@ -98,12 +99,13 @@ async fn redirecting(status: u16, location: String) -> String {
 async fn an_answer_is_read_up_to_a_bound() {
     let long = format!(r#"{{"count":1,"more":"{}"}}"#, "x".repeat(2 << 20));
     let responder = Responder::start(move |_| (200, long.clone())).await;
-    let small = || Elasticsearch::new(elasticsearch::Settings::new(responder.url.as_str())).unwrap();
+    let small =
+        || Elasticsearch::new(elasticsearch::ElasticsearchSettings::new(responder.url.as_str())).unwrap();
     let store = Store::Elasticsearch(small().with_answer_bytes(1 << 20));
-    let error = store.count(&Query::all(Kind::Meetings)).await.unwrap_err();
+    let error = store.count(&Query::all(DocumentKind::Meetings)).await.unwrap_err();
     assert!(matches!(&error, StoreError::Away(text) if text.contains("more than 1 MB")), "{error}");
     let store = Store::Elasticsearch(small().with_answer_bytes(4 << 20));
-    assert_eq!(store.count(&Query::all(Kind::Meetings)).await.unwrap(), 1);
+    assert_eq!(store.count(&Query::all(DocumentKind::Meetings)).await.unwrap(), 1);
     // Only the start of an error answer is read.
     let page = format!("<html>{}</html>", "x".repeat(8 << 20));
     let responder = Responder::start(move |_| (502, page.clone())).await;
@@ -205,7 +207,7 @@ async fn a_red_index_is_named_soon_and_only_where_it_matters() {
     let responder = with_red(&["meetings-2025.03"]).await;
     let store = responder.store();
     let begun = Instant::now();
-    let near = Query::all(Kind::Meetings).with("start_time", "2025-03-30");
+    let near = Query::all(DocumentKind::Meetings).with("start_time", "2025-03-30");
     let error = store.count(&near).await.unwrap_err();
     assert!(
         matches!(&error, StoreError::Away(text) if text.contains("meetings-2025.03") && text.contains("primary shard")),
@@ -214,16 +216,16 @@ async fn a_red_index_is_named_soon_and_only_where_it_matters() {
     assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
     for far in ["2025-04-05", "2025-02-20", "2026-03-15"] {
         assert_eq!(
-            store.count(&Query::all(Kind::Meetings).with("start_time", far)).await.unwrap(),
+            store.count(&Query::all(DocumentKind::Meetings).with("start_time", far)).await.unwrap(),
             7,
             "{far}"
         );
     }
     assert!(
-        store.count(&Query::all(Kind::Meetings).with("topic", "x")).await.is_err(),
+        store.count(&Query::all(DocumentKind::Meetings).with("topic", "x")).await.is_err(),
         "it may be in any month"
     );
-    assert_eq!(store.count(&Query::all(Kind::Sessions)).await.unwrap(), 7, "another kind");
+    assert_eq!(store.count(&Query::all(DocumentKind::Sessions)).await.unwrap(), 7, "another kind");
     store.refresh().await.unwrap();
     let refreshed = responder.requests.lock().unwrap().pop().unwrap().line;
     assert!(refreshed.contains("_refresh") && refreshed.contains(",-meetings-2025.03/"), "{refreshed}");
@@ -232,7 +234,7 @@ async fn a_red_index_is_named_soon_and_only_where_it_matters() {
 #[tokio::test]
 async fn a_red_index_of_receipts_is_named_and_not_refreshed() {
     let responder = with_red(&["harvests"]).await;
-    let error = responder.store().count(&Query::all(Kind::Harvests)).await.unwrap_err();
+    let error = responder.store().count(&Query::all(DocumentKind::Harvests)).await.unwrap_err();
     assert!(matches!(&error, StoreError::Away(text) if text.contains(": harvests;")), "{error}");
     responder.store().refresh().await.unwrap();
     let refreshed = responder.requests.lock().unwrap().pop().unwrap().line;
@@ -268,7 +270,7 @@ async fn a_scan_that_the_server_has_forgotten_is_no_refusal() {
     })
     .await;
     let store = responder.store();
-    let (_, cursor) = store.scan(&Query::all(Kind::Meetings), 1, None).await.unwrap();
-    let error = store.scan(&Query::all(Kind::Meetings), 1, cursor).await.unwrap_err();
+    let (_, cursor) = store.scan(&Query::all(DocumentKind::Meetings), 1, None).await.unwrap();
+    let error = store.scan(&Query::all(DocumentKind::Meetings), 1, cursor).await.unwrap_err();
     assert!(matches!(&error, StoreError::Away(text) if text.contains("place of a scan")), "{error}");
 }

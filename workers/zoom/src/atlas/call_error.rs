@@ -23,4 +23,4 @@ pub(crate) enum Reason {
 }
 
 /// A failed call.
-pub(crate) type CallError = runtime::CallError<Reason>;
+pub(crate) type ZoomError = runtime::CallError<Reason>;

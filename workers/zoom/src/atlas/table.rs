@@ -4,32 +4,32 @@ use jiff::{SignedDuration, Timestamp};
 use messages::{Cause, CauseClass};
 use runtime::Failure;
 
-use super::{Body, Call, CallError, Reason, words};
+use super::{Body, Call, Reason, ZoomError, words};
 use crate::wire::Head;
 
 /// Time after a meeting's end within which its data may not be ready yet.
 const READY_WITHIN: SignedDuration = SignedDuration::from_hours(1);
 
 /// Classifies an error that is unrelated to tokens and rate limits.
-pub(super) fn classify(status: u16, head: &Head, call: &Call, now: Timestamp) -> CallError {
+pub(super) fn classify(status: u16, head: &Head, call: &Call, now: Timestamp) -> ZoomError {
     let said = said(status, head, call);
     match (status, head.code) {
         (_, Some(4711 | 4700)) => scopes(&said, head, call),
         (400, Some(200 | 400)) => no_permission(&said, head, call),
         (400, Some(300)) if call.paging => {
             let text = format!("{said}: the page token is invalid or expired, the list is read again");
-            CallError::retry(Reason::RestartListing, CauseClass::AttemptsSpent, text)
+            ZoomError::retry(Reason::RestartListing, CauseClass::AttemptsSpent, text)
         }
         (400, Some(300)) => {
             let text = format!("{said}: a parameter is refused (an id, or a date over six months back)");
-            CallError::reject(Reason::Parameter, CauseClass::BadShape, text)
+            ZoomError::reject(Reason::Parameter, CauseClass::BadShape, text)
         }
-        (400, Some(1010)) => CallError::reject(
+        (400, Some(1010)) => ZoomError::reject(
             Reason::UserGone,
             CauseClass::Gone,
             format!("{said}: the user is not of this account"),
         ),
-        (400, Some(3161)) => CallError::reject(
+        (400, Some(3161)) => ZoomError::reject(
             Reason::UserGone,
             CauseClass::Forbidden,
             format!("{said}: the user may not host"),
@@ -37,34 +37,34 @@ pub(super) fn classify(status: u16, head: &Head, call: &Call, now: Timestamp) ->
         (400, Some(2300)) => not_recognised(&said, call),
         (400, Some(12700)) => {
             let text = format!("{said}: the account may not ask by end time");
-            CallError::reject(Reason::Parameter, CauseClass::BadShape, text)
+            ZoomError::reject(Reason::Parameter, CauseClass::BadShape, text)
         }
         (400, Some(12702)) => {
             let text = format!("{said}: the meeting ended more than a year ago");
-            CallError::reject(Reason::Missing, CauseClass::Gone, text)
+            ZoomError::reject(Reason::Missing, CauseClass::Gone, text)
         }
         (403, _) => forbidden(&said, call),
         (404, Some(1001)) => {
-            CallError::reject(Reason::UserGone, CauseClass::Gone, format!("{said}: the user does not exist"))
+            ZoomError::reject(Reason::UserGone, CauseClass::Gone, format!("{said}: the user does not exist"))
         }
         (404, Some(3001)) => missing(&said, call, now),
         (404, Some(3301)) => {
-            CallError::reject(Reason::Missing, CauseClass::Gone, format!("{said}: there is no recording"))
+            ZoomError::reject(Reason::Missing, CauseClass::Gone, format!("{said}: there is no recording"))
         }
-        (500.., _) => CallError::retry(
+        (500.., _) => ZoomError::retry(
             Reason::Trouble,
             CauseClass::AttemptsSpent,
             format!("{said}: the api is in trouble"),
         ),
-        _ => CallError::retry(Reason::Other, CauseClass::BadShape, format!("{said}: an answer nobody knows")),
+        _ => ZoomError::retry(Reason::Other, CauseClass::BadShape, format!("{said}: an answer nobody knows")),
     }
 }
 
 /// Classifies a 200 with an error text, or without the requested data.
-pub(super) fn error_in_200(head: &Head, call: &Call) -> CallError {
+pub(super) fn error_in_200(head: &Head, call: &Call) -> ZoomError {
     let said = said(200, head, call);
     if head.code.is_none() && head.message.is_none() {
-        return CallError::retry(
+        return ZoomError::retry(
             Reason::Other,
             CauseClass::BadShape,
             format!("{said} without the rows promised"),
@@ -74,7 +74,7 @@ pub(super) fn error_in_200(head: &Head, call: &Call) -> CallError {
         Some(4700 | 4711) => scopes(&said, head, call),
         Some(200 | 400) => no_permission(&said, head, call),
         _ if call.endpoint.is_webinar() && says(head, "webinar") => no_permission(&said, head, call),
-        _ => CallError::retry(
+        _ => ZoomError::retry(
             Reason::Other,
             CauseClass::BadShape,
             format!("{said}: an error text in place of rows"),
@@ -83,7 +83,7 @@ pub(super) fn error_in_200(head: &Head, call: &Call) -> CallError {
 }
 
 /// Classifies a body that is not JSON.
-pub(super) fn unreadable(status: u16, body: Body, call: &Call) -> CallError {
+pub(super) fn unreadable(status: u16, body: Body, call: &Call) -> ZoomError {
     let said = said(status, &Head::default(), call);
     let (class, what) = match (body, status) {
         (Body::Html, _) => (CauseClass::HtmlBlocked, "with a page for people, not JSON"),
@@ -91,7 +91,7 @@ pub(super) fn unreadable(status: u16, body: Body, call: &Call) -> CallError {
         (Body::Empty, _) => (CauseClass::BadShape, "with an empty body"),
         _ => (CauseClass::BadShape, "with JSON that is cut off or broken"),
     };
-    CallError::retry(Reason::Trouble, class, format!("{said} {what}"))
+    ZoomError::retry(Reason::Trouble, class, format!("{said} {what}"))
 }
 
 fn said(status: u16, head: &Head, call: &Call) -> String {
@@ -108,12 +108,12 @@ fn says(head: &Head, word: &str) -> bool {
     head.message.as_deref().is_some_and(|text| text.to_ascii_lowercase().contains(word))
 }
 
-fn scopes(said: &str, head: &Head, call: &Call) -> CallError {
+fn scopes(said: &str, head: &Head, call: &Call) -> ZoomError {
     let named = head.message.as_deref().and_then(scopes_in);
     let names = named.unwrap_or_else(|| call.endpoint.scopes().join(" or "));
     let cause =
         format!("{said}: the token lacks the scope {names}: add it to the OAuth app, then start again");
-    CallError::refused(Reason::Scopes, cause)
+    ZoomError::refused(Reason::Scopes, cause)
 }
 
 /// Returns the scopes in `...does not contain scopes:[a, b].`; `None` if the list contains anything else.
@@ -124,66 +124,66 @@ fn scopes_in(message: &str) -> Option<String> {
 }
 
 /// Classifies codes 200 and 400, which mean "no permission" or "not in the plan"; the message tells which.
-fn no_permission(said: &str, head: &Head, call: &Call) -> CallError {
+fn no_permission(said: &str, head: &Head, call: &Call) -> ZoomError {
     let plan = ["dashboard", "zmp", "business"].iter().any(|word| says(head, word));
     if call.endpoint.is_webinar() && (says(head, "webinar") || !plan) {
         let text =
             format!("{said}: the account has no webinar add-on, or the app's owner may not see webinars");
-        return CallError::reject(Reason::Other, CauseClass::PlanMissing, text);
+        return ZoomError::reject(Reason::Other, CauseClass::PlanMissing, text);
     }
     if call.endpoint.is_about_one_meeting() && !plan {
         let text = format!("{said}: the account may not see this meeting");
-        return CallError::reject(Reason::Other, CauseClass::Forbidden, text);
+        return ZoomError::reject(Reason::Other, CauseClass::Forbidden, text);
     }
     if call.endpoint.is_dashboard() {
         let cause = format!(
             "{said}: the plan has no Dashboard (Business and above have it), or the app's owner may not see it: \
              set ZOOM_SOURCE to auto or report"
         );
-        return CallError::refused(Reason::Wall, cause);
+        return ZoomError::refused(Reason::Wall, cause);
     }
     let cause = format!(
         "{said}: the app's owner has no permission, or the plan is not paid: mend the role or the plan"
     );
-    CallError::refused(Reason::Other, cause)
+    ZoomError::refused(Reason::Other, cause)
 }
 
-fn not_recognised(said: &str, call: &Call) -> CallError {
+fn not_recognised(said: &str, call: &Call) -> ZoomError {
     if call.endpoint.is_about_one_meeting() {
         let text = format!("{said}: the endpoint is not recognised with this id");
-        return CallError::reject(Reason::Other, CauseClass::BadShape, text);
+        return ZoomError::reject(Reason::Other, CauseClass::BadShape, text);
     }
-    CallError::refused(Reason::Other, format!("{said}: the endpoint is not recognised: check ZOOM_API_URL"))
+    ZoomError::refused(Reason::Other, format!("{said}: the endpoint is not recognised: check ZOOM_API_URL"))
 }
 
-fn forbidden(said: &str, call: &Call) -> CallError {
+fn forbidden(said: &str, call: &Call) -> ZoomError {
     if call.endpoint.is_about_one_meeting() {
         let text = format!("{said}: the api refuses this meeting to the account");
-        return CallError::reject(Reason::Other, CauseClass::Forbidden, text);
+        return ZoomError::reject(Reason::Other, CauseClass::Forbidden, text);
     }
-    CallError::refused(
+    ZoomError::refused(
         Reason::Other,
         format!("{said}: the api refuses the account or its group: ask the account's owner"),
     )
 }
 
 /// Classifies code 3001, which means "does not exist", "has not ended" or "not ready"; the meeting's end decides.
-fn missing(said: &str, call: &Call, now: Timestamp) -> CallError {
+fn missing(said: &str, call: &Call, now: Timestamp) -> ZoomError {
     let Some(end) = call.meeting_end else {
         let text = format!("{said}: the meeting does not exist or its data is not ready");
-        return CallError::retry(Reason::Missing, CauseClass::NotReadyExpired, text);
+        return ZoomError::retry(Reason::Missing, CauseClass::NotReadyExpired, text);
     };
     let rest = READY_WITHIN - now.duration_since(end);
     match std::time::Duration::try_from(rest) {
         Ok(rest) if !rest.is_zero() => {
             let text = format!("{said}: the meeting ended less than an hour ago, its data is not ready");
             let cause = Cause::new(CauseClass::NotReadyExpired, text);
-            CallError { reason: Reason::Missing, failure: Failure::retry_after(rest, cause) }
+            ZoomError { reason: Reason::Missing, failure: Failure::retry_after(rest, cause) }
         }
         _ => {
             let text =
                 format!("{said}: the meeting ended more than an hour ago and the api does not have it");
-            CallError::reject(Reason::Missing, CauseClass::Gone, text)
+            ZoomError::reject(Reason::Missing, CauseClass::Gone, text)
         }
     }
 }

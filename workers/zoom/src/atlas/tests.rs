@@ -55,7 +55,7 @@ fn ended(minutes_ago: i64) -> Call {
     Call { meeting_end: Some(now() - SignedDuration::from_mins(minutes_ago)), ..to(DETAIL) }
 }
 
-fn refused(verdict: Verdict) -> CallError {
+fn refused(verdict: Verdict) -> ZoomError {
     match verdict {
         Verdict::Refused(error) => error,
         other => panic!("not refused: {other:?}"),
@@ -64,7 +64,7 @@ fn refused(verdict: Verdict) -> CallError {
 
 /// Returns the reason and the cause of a rejection.
 fn rejected(verdict: Verdict) -> (Reason, CauseClass, String) {
-    let CallError { reason, failure } = refused(verdict);
+    let ZoomError { reason, failure } = refused(verdict);
     match failure {
         Failure::Reject { cause } => (reason, cause.class, cause.text),
         other => panic!("not rejected: {other}"),
@@ -73,7 +73,7 @@ fn rejected(verdict: Verdict) -> (Reason, CauseClass, String) {
 
 /// Returns the reason, the delay and the cause's class of a retry.
 fn retried(verdict: Verdict) -> (Reason, Option<Duration>, CauseClass) {
-    let CallError { reason, failure } = refused(verdict);
+    let ZoomError { reason, failure } = refused(verdict);
     match failure {
         Failure::Retry { after, cause } => (reason, after, cause.class),
         other => panic!("not retried: {other}"),
@@ -81,7 +81,7 @@ fn retried(verdict: Verdict) -> (Reason, Option<Duration>, CauseClass) {
 }
 
 fn halted(verdict: Verdict) -> (Reason, String) {
-    let CallError { reason, failure } = refused(verdict);
+    let ZoomError { reason, failure } = refused(verdict);
     match failure {
         Failure::Refused { cause } => (reason, cause),
         other => panic!("not halted: {other}"),

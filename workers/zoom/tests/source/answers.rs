@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use messages::{CauseClass, Document, RawKind, ReceiptState, decode};
 use runtime::{Failure, Worker as _, clock};
-use zoom::{Config, ListWorker, Plan};
+use zoom::{Config, ListWorker, ZoomPlan};
 
 use crate::support::server::{SECRET, Server, TOKEN, json, with};
 use crate::support::{Bench, closed_date, first_attempt, job, meetings};
@@ -243,7 +243,7 @@ async fn no_outcome_and_no_debug_text_holds_a_secret() {
         error.to_string().contains("ZOOM_API_URL") && !format!("{error:?}").contains("canary"),
         "{error}"
     );
-    assert_eq!(server.config().plan, Plan::Business);
+    assert_eq!(server.config().plan, ZoomPlan::Business);
     let distinct: BTreeSet<_> = server.asked.lock().unwrap().iter().cloned().collect();
     assert!(
         distinct.iter().all(|path| !path.contains("canary")),

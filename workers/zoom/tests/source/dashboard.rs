@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use messages::zoom::{Api, Event, MeetingContext, Task};
 use messages::{Lane, RawKind, ReceiptState};
-use simulator::{Settings, Simulator, Source};
+use simulator::{Simulator, Source, ZoomSettings};
 use zoom::{Choice, Config};
 
 use crate::support;
@@ -74,7 +74,7 @@ async fn pages_know_their_hosts_and_sessions_their_meeting() {
 
 #[tokio::test]
 async fn long_lists_come_in_pages() {
-    let settings = Settings { meetings_per_day: 700, participants: 1.5, ..settings() };
+    let settings = ZoomSettings { meetings_per_day: 700, participants: 1.5, ..settings() };
     let simulator = Simulator::start(settings).await.unwrap();
     let bench = bench(&simulator, Choice::Dashboard);
     let date = closed_date();
@@ -145,7 +145,7 @@ async fn a_meeting_is_harvested_by_its_uuid_alone() {
 
 #[tokio::test]
 async fn webinars_are_harvested_like_meetings() {
-    let settings = Settings { webinars: true, meetings_per_day: 80, ..settings() };
+    let settings = ZoomSettings { webinars: true, meetings_per_day: 80, ..settings() };
     let simulator = Simulator::start(settings).await.unwrap();
     let config = Config { webinars: true, source: Choice::Dashboard, ..support::config(&simulator) };
     let bench = support::Bench::new(config);

@@ -3,7 +3,7 @@
 use messages::zoom::{Api, Event, Listing, MeetingContext, Task};
 use messages::{CauseClass, RawKind, ReceiptState};
 use runtime::Failure;
-use simulator::{Settings, Simulator};
+use simulator::{Simulator, ZoomSettings};
 use zoom::{Choice, Config};
 
 use crate::support::server::{Server, json, with};
@@ -128,7 +128,7 @@ async fn fields_that_the_api_refuses_to_add_are_gone_without() {
 
 #[tokio::test]
 async fn fields_that_come_only_when_asked_for_are_asked_for() {
-    let simulator = Simulator::start(Settings { webinars: true, ..settings() }).await.unwrap();
+    let simulator = Simulator::start(ZoomSettings { webinars: true, ..settings() }).await.unwrap();
     for choice in [Choice::Dashboard, Choice::Report] {
         let bench =
             Bench::new(Config { webinars: true, source: choice, ..crate::support::config(&simulator) });
@@ -174,7 +174,7 @@ async fn one_refusal_of_the_dashboard_changes_no_source() {
 
 #[tokio::test]
 async fn a_meeting_that_the_dashboard_listed_is_never_asked_of_the_reports() {
-    let simulator = Simulator::start(Settings { dashboard: false, ..settings() }).await.unwrap();
+    let simulator = Simulator::start(ZoomSettings { dashboard: false, ..settings() }).await.unwrap();
     let bench = bench(&simulator, Choice::Auto);
     let outcome = bench.perform(job(participants(Some(Api::Dashboard), false)), first_attempt()).await;
     let Err(Failure::Retry { after: Some(_), cause }) = outcome else { panic!("{outcome:?}") };

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use messages::zoom::{Api, Event, Listing, MeetingContext, Task};
 use messages::{CauseClass, RawKind, ReceiptState};
 use runtime::Failure;
-use simulator::{Settings, Simulator, Source};
+use simulator::{Simulator, Source, ZoomSettings};
 use zoom::{Choice, Config};
 
 use crate::support;
@@ -48,7 +48,7 @@ async fn a_date_is_harvested_as_the_reports_know_it() {
 
 #[tokio::test]
 async fn webinars_come_with_the_meetings_of_their_hosts() {
-    let settings = Settings { webinars: true, meetings_per_day: 80, ..settings() };
+    let settings = ZoomSettings { webinars: true, meetings_per_day: 80, ..settings() };
     let simulator = Simulator::start(settings).await.unwrap();
     let date = closed_date();
     let bench = Bench::new(Config { webinars: true, source: Choice::Report, ..config(&simulator) });
@@ -64,7 +64,7 @@ async fn webinars_come_with_the_meetings_of_their_hosts() {
 
 #[tokio::test]
 async fn auto_confirms_the_wall_and_harvests_by_the_reports() {
-    let simulator = Simulator::start(Settings { dashboard: false, ..settings() }).await.unwrap();
+    let simulator = Simulator::start(ZoomSettings { dashboard: false, ..settings() }).await.unwrap();
     let bench = bench(&simulator, Choice::Auto);
     let harvest = bench.harvest(vec![meetings(closed_date())]).await;
     assert_is_the_truth(&harvest, &simulator);
@@ -82,7 +82,7 @@ async fn auto_confirms_the_wall_and_harvests_by_the_reports() {
 #[tokio::test]
 async fn auto_takes_missing_dashboard_scopes_for_the_wall() {
     let scopes = Some(vec!["report:read:admin".to_owned(), "user:read:admin".to_owned()]);
-    let simulator = Simulator::start(Settings { scopes, ..settings() }).await.unwrap();
+    let simulator = Simulator::start(ZoomSettings { scopes, ..settings() }).await.unwrap();
     let bench = bench(&simulator, Choice::Auto);
     let harvest = bench.harvest(vec![meetings(closed_date())]).await;
     assert_is_the_truth(&harvest, &simulator);
@@ -92,7 +92,7 @@ async fn auto_takes_missing_dashboard_scopes_for_the_wall() {
 
 #[tokio::test]
 async fn without_auto_the_wall_stops_the_worker() {
-    let simulator = Simulator::start(Settings { dashboard: false, ..settings() }).await.unwrap();
+    let simulator = Simulator::start(ZoomSettings { dashboard: false, ..settings() }).await.unwrap();
     let failure =
         bench(&simulator, Choice::Dashboard).perform(job(meetings(closed_date())), first_attempt()).await;
     let Err(Failure::Refused { cause }) = failure else { panic!("{failure:?}") };
@@ -101,7 +101,7 @@ async fn without_auto_the_wall_stops_the_worker() {
 
 #[tokio::test]
 async fn a_webinar_add_on_that_is_missing_is_a_dead_letter_that_says_so() {
-    let simulator = Simulator::start(Settings { webinar_addon: false, ..settings() }).await.unwrap();
+    let simulator = Simulator::start(ZoomSettings { webinar_addon: false, ..settings() }).await.unwrap();
     let bench = Bench::new(Config { webinars: true, source: Choice::Dashboard, ..config(&simulator) });
     let harvest = bench.harvest(vec![Task::Webinars { date: closed_date() }]).await;
     let [(_, Failure::Reject { cause })] = harvest.failed.as_slice() else { panic!("{:?}", harvest.failed) };

@@ -7,13 +7,13 @@ use jiff::{SignedDuration, ToSpan};
 use messages::zoom::{Event, Listing, MeetingContext, Task};
 use messages::{Calls, CauseClass, RawKind, ReceiptState};
 use runtime::{Failure, clock};
-use simulator::{Settings, Simulator, Source};
+use simulator::{Simulator, Source, ZoomSettings};
 use zoom::{Choice, Config};
 
 use crate::support::{Bench, attempt, bench, closed_date, config, first_attempt, job, meetings, settings};
 
-fn faults(rates: &[&str]) -> Settings {
-    Settings { faults: rates.iter().map(|rate| rate.parse().unwrap()).collect(), ..settings() }
+fn faults(rates: &[&str]) -> ZoomSettings {
+    ZoomSettings { faults: rates.iter().map(|rate| rate.parse().unwrap()).collect(), ..settings() }
 }
 
 #[tokio::test]
@@ -142,7 +142,7 @@ async fn a_meeting_that_just_ended_is_waited_for() {
 
 #[tokio::test]
 async fn an_expired_page_token_restarts_the_list() {
-    let settings = Settings { meetings_per_day: 700, page_token_lifetime: Duration::ZERO, ..settings() };
+    let settings = ZoomSettings { meetings_per_day: 700, page_token_lifetime: Duration::ZERO, ..settings() };
     let simulator = Simulator::start(settings).await.unwrap();
     let bench = bench(&simulator, Choice::Dashboard);
     let outcome = bench.perform(job(meetings(closed_date())), first_attempt()).await;
@@ -156,7 +156,7 @@ async fn an_expired_page_token_restarts_the_list() {
 async fn a_missing_scope_stops_the_worker_and_is_named() {
     let scopes =
         Some(vec!["user:read:list_users:admin".to_owned(), "dashboard:read:meeting:admin".to_owned()]);
-    let simulator = Simulator::start(Settings { scopes, ..settings() }).await.unwrap();
+    let simulator = Simulator::start(ZoomSettings { scopes, ..settings() }).await.unwrap();
     for choice in [Choice::Dashboard, Choice::Auto] {
         let bench = bench(&simulator, choice);
         let outcome = bench.perform(job(meetings(closed_date())), first_attempt()).await;
@@ -171,7 +171,7 @@ async fn a_missing_scope_stops_the_worker_and_is_named() {
 #[tokio::test]
 async fn without_leave_to_list_users_hosts_have_no_id() {
     let scopes = Some(vec!["dashboard:read:admin".to_owned()]);
-    let simulator = Simulator::start(Settings { scopes, ..settings() }).await.unwrap();
+    let simulator = Simulator::start(ZoomSettings { scopes, ..settings() }).await.unwrap();
     let bench = bench(&simulator, Choice::Dashboard);
     assert!(bench.zoom.check().await.unwrap().without_host_ids);
     let harvest = bench.harvest(vec![meetings(closed_date())]).await;
@@ -212,7 +212,7 @@ async fn a_token_that_expires_under_way_is_renewed() {
 #[tokio::test]
 async fn a_token_refused_twice_is_a_hold() {
     let simulator =
-        Simulator::start(Settings { token_lifetime: Duration::ZERO, ..settings() }).await.unwrap();
+        Simulator::start(ZoomSettings { token_lifetime: Duration::ZERO, ..settings() }).await.unwrap();
     let bench = bench(&simulator, Choice::Dashboard);
     let outcome = bench.perform(job(meetings(closed_date())), first_attempt()).await;
     let Err(Failure::Hold { until: Some(until), why, .. }) = outcome else { panic!("{outcome:?}") };
@@ -222,7 +222,7 @@ async fn a_token_refused_twice_is_a_hold() {
 
 #[tokio::test]
 async fn quotas_are_kept_at_full_speed() {
-    let settings = Settings { speed: 20.0, meetings_per_day: 300, participants: 1.5, ..settings() };
+    let settings = ZoomSettings { speed: 20.0, meetings_per_day: 300, participants: 1.5, ..settings() };
     let simulator = Simulator::start(settings).await.unwrap();
     let bench = Bench::new(Config { quota_speed: 20.0, source: Choice::Dashboard, ..config(&simulator) });
     let harvest = bench.harvest(vec![meetings(closed_date())]).await;

@@ -23,12 +23,12 @@ pub(super) struct Section {
 pub(super) enum Head {
     /// The value is at this offset.
     Pointer(u64),
-    Value(Kind, usize),
+    Value(DataType, usize),
 }
 
 /// Type of a value. Its size is in bytes, unless noted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum DataType {
     Text,
     Double,
     Bytes,
@@ -86,18 +86,18 @@ impl<'c, 'b> Data<'c, 'b> {
             kind => kind,
         };
         let kind = match kind {
-            2 => Kind::Text,
-            3 => Kind::Double,
-            4 => Kind::Bytes,
-            5 => Kind::Unsigned(2),
-            6 => Kind::Unsigned(4),
-            7 => Kind::Map,
-            8 => Kind::Signed,
-            9 => Kind::Unsigned(8),
-            10 => Kind::Unsigned(16),
-            11 => Kind::Array,
-            14 => Kind::Bool,
-            15 => Kind::Float,
+            2 => DataType::Text,
+            3 => DataType::Double,
+            4 => DataType::Bytes,
+            5 => DataType::Unsigned(2),
+            6 => DataType::Unsigned(4),
+            7 => DataType::Map,
+            8 => DataType::Signed,
+            9 => DataType::Unsigned(8),
+            10 => DataType::Unsigned(16),
+            11 => DataType::Array,
+            14 => DataType::Bool,
+            15 => DataType::Float,
             // 12 and 13 do not occur in files, and higher ones are undefined.
             _ => return Err(Fault::broken("a value is of no known type")),
         };
@@ -168,9 +168,9 @@ impl<'c, 'b> Data<'c, 'b> {
         while left > 0 {
             left -= 1;
             match self.head()? {
-                Head::Pointer(_) | Head::Value(Kind::Bool, _) => {}
-                Head::Value(Kind::Map, pairs) => left = left.saturating_add(pairs.saturating_mul(2)),
-                Head::Value(Kind::Array, values) => left = left.saturating_add(values),
+                Head::Pointer(_) | Head::Value(DataType::Bool, _) => {}
+                Head::Value(DataType::Map, pairs) => left = left.saturating_add(pairs.saturating_mul(2)),
+                Head::Value(DataType::Array, values) => left = left.saturating_add(values),
                 Head::Value(_, size) => _ = self.take(size)?,
             }
         }

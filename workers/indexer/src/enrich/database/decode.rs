@@ -8,7 +8,7 @@ use serde::de::{
 };
 use serde::forward_to_deserialize_any;
 
-use super::data::{Data, Head, Kind};
+use super::data::{Data, DataType, Head};
 use super::fault::Fault;
 
 /// Maximum nesting of maps and arrays; existing files have five levels.
@@ -60,7 +60,7 @@ impl Decoder<'_, '_> {
     /// are finite.
     fn value<T>(
         &mut self,
-        taken: impl FnOnce(&mut Self, Kind, usize) -> Result<T, Fault>,
+        taken: impl FnOnce(&mut Self, DataType, usize) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
         let place = match self.data.head()? {
             Head::Value(kind, size) => return taken(self, kind, size),
@@ -77,39 +77,39 @@ impl Decoder<'_, '_> {
 
     fn visit<'de, V: Visitor<'de>>(
         &mut self,
-        kind: Kind,
+        kind: DataType,
         size: usize,
         visitor: V,
     ) -> Result<V::Value, Fault> {
         let fits = |right: bool| right.then_some(()).ok_or(Fault::broken("a number has a wrong size"));
         match kind {
-            Kind::Text => visitor.visit_str(text(&self.data.bytes(size)?)?),
-            Kind::Bytes => visitor.visit_bytes(&self.data.bytes(size)?),
-            Kind::Bool => fits(size <= 1).and_then(|()| visitor.visit_bool(size == 1)),
-            Kind::Double => {
+            DataType::Text => visitor.visit_str(text(&self.data.bytes(size)?)?),
+            DataType::Bytes => visitor.visit_bytes(&self.data.bytes(size)?),
+            DataType::Bool => fits(size <= 1).and_then(|()| visitor.visit_bool(size == 1)),
+            DataType::Double => {
                 fits(size == 8)?;
                 visitor.visit_f64(f64::from_bits(self.data.number(size)? as u64))
             }
-            Kind::Float => {
+            DataType::Float => {
                 fits(size == 4)?;
                 visitor.visit_f32(f32::from_bits(self.data.number(size)? as u32))
             }
-            Kind::Signed => {
+            DataType::Signed => {
                 fits(size <= 4)?;
                 visitor.visit_i32((self.data.number(size)? as u32).cast_signed())
             }
-            Kind::Unsigned(most) => {
+            DataType::Unsigned(most) => {
                 fits(size <= most)?;
                 let number = self.data.number(size)?;
                 if most > 8 { visitor.visit_u128(number) } else { visitor.visit_u64(number as u64) }
             }
-            Kind::Map => self.within(|decoder| {
+            DataType::Map => self.within(|decoder| {
                 let mut pairs = Rest { decoder, left: size };
                 let value = visitor.visit_map(&mut pairs)?;
                 let left = pairs.left.saturating_mul(2);
                 decoder.data.skip(left).map(|()| value)
             }),
-            Kind::Array => self.within(|decoder| {
+            DataType::Array => self.within(|decoder| {
                 let mut values = Rest { decoder, left: size };
                 let value = visitor.visit_seq(&mut values)?;
                 let left = values.left;
@@ -148,7 +148,7 @@ impl<'de> MapAccess<'de> for Rest<'_, '_, '_> {
         self.left = left;
         let key = self.decoder.value(|decoder, kind, size| {
             // serde would accept a number as a field's index.
-            if kind != Kind::Text {
+            if kind != DataType::Text {
                 return Err(Fault::broken("a key is no text"));
             }
             let key = decoder.data.bytes(size)?;

@@ -80,7 +80,7 @@ impl Amqp {
         let link = Link::new(
             Arc::new(inner.address.with_heartbeat(HEARTBEAT_SECONDS)),
             format!("{} (leading {name})", inner.connection_name),
-            Arc::clone(&inner.outage),
+            Arc::clone(&inner.availability),
         );
         let connection = OwnedConnection(Some(link.connect().await?));
         let channel = open(&connection).await?;

@@ -13,7 +13,7 @@ use tracing::{debug, warn};
 
 use super::Inner;
 use super::ack_channel::AckChannel;
-use super::publisher::Refusal;
+use super::publisher::Unpublished;
 use super::wire::Parcel;
 use crate::{BrokerError, Headers, Message};
 
@@ -170,13 +170,13 @@ impl Drop for Lease {
     }
 }
 
-fn error_of(refusal: Refusal) -> BrokerError {
+fn error_of(refusal: Unpublished) -> BrokerError {
     match refusal {
-        Refusal::Broker(error) => error,
-        Refusal::Unroutable(queue) => {
+        Unpublished::Broker(error) => error,
+        Unpublished::Unroutable(queue) => {
             BrokerError::Refused(format!("no queue {queue} at the broker: run `ua setup`"))
         }
-        Refusal::Full { queue, .. } => BrokerError::Away(format!("the queue {queue} is full")),
+        Unpublished::Full { queue, .. } => BrokerError::Away(format!("the queue {queue} is full")),
     }
 }
 

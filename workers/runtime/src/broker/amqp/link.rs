@@ -25,11 +25,11 @@ const FREE: &str = "free some of its memory or disk, or raise its limit";
 
 /// Whether the broker is away, for all connections of a handle: an outage is logged once, not per try.
 #[derive(Debug, Default)]
-pub(super) struct Outage {
+pub(super) struct Availability {
     away: AtomicBool,
 }
 
-impl Outage {
+impl Availability {
     /// The broker is away; says so when that is news.
     pub(super) fn begins(&self, why: &str) {
         if !self.away.swap(true, Ordering::AcqRel) {
@@ -48,7 +48,7 @@ impl Outage {
 pub(super) struct Link {
     address: Arc<Address>,
     name: String,
-    outage: Arc<Outage>,
+    availability: Arc<Availability>,
     connection: Mutex<Option<Connection>>,
     /// Why the broker takes no messages for now.
     blocked: Arc<std::sync::Mutex<Option<String>>>,
@@ -66,9 +66,9 @@ impl fmt::Debug for Link {
 
 impl Link {
     /// A link that is not yet connected. `name` is what the broker's operator sees.
-    pub(super) fn new(address: Arc<Address>, name: String, outage: Arc<Outage>) -> Self {
+    pub(super) fn new(address: Arc<Address>, name: String, availability: Arc<Availability>) -> Self {
         let (connection, blocked) = (Mutex::new(None), Arc::default());
-        Self { address, name, outage, connection, blocked, closed: CancellationToken::new() }
+        Self { address, name, availability, connection, blocked, closed: CancellationToken::new() }
     }
 
     /// Why the broker takes no messages for now, in its own words; known only after something was published.
@@ -89,7 +89,7 @@ impl Link {
                 return Err(BrokerError::Away(format!("it takes no messages for now ({why}): {FREE}")));
             }
             if let Ok(channel) = self.open_channel(open).await {
-                self.outage.ends();
+                self.availability.ends();
                 return Ok(channel);
             }
         }
@@ -97,7 +97,7 @@ impl Link {
         let fresh = self.connect().await?;
         let channel = self.open_channel(&fresh).await?;
         *connection = Some(fresh);
-        self.outage.ends();
+        self.availability.ends();
         Ok(channel)
     }
 
@@ -111,7 +111,7 @@ impl Link {
         loop {
             match work().await {
                 Err(BrokerError::Away(why)) if !self.closed.is_cancelled() => {
-                    self.outage.begins(&why);
+                    self.availability.begins(&why);
                     if patience.is_some_and(|patience| begin.elapsed() >= patience) {
                         return Err(BrokerError::Away(why));
                     }

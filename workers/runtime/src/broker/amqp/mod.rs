@@ -59,15 +59,15 @@ pub use self::migrate::Migrated;
 pub use self::probe::Probe;
 pub(super) use self::queue_filter::RotatingFilter;
 pub use self::rights::Rights;
-pub use self::settings::Settings;
+pub use self::settings::AmqpSettings;
 pub use self::survey::{QueueState, Survey, Surveyed};
 pub(crate) use self::token_transport::{Incoming, TokenChannel, TokenServer};
 
 use self::address::Address;
 use self::lease::{Held, Holdings};
-use self::link::{Link, Outage};
+use self::link::{Availability, Link};
 use self::names::Names;
-use self::publisher::{Publisher, Refusal};
+use self::publisher::{Publisher, Unpublished};
 use self::topology::Wanted;
 use self::wire::Parcel;
 use super::{BrokerError, Depth, Ladder, PublishError, Subscription};
@@ -95,7 +95,7 @@ struct Inner {
     leads: Vec<String>,
     lifts: Lifts,
     buffer_life: Duration,
-    outage: Arc<Outage>,
+    availability: Arc<Availability>,
     publishing: Arc<Link>,
     consuming: Link,
     publisher: Publisher,
@@ -130,7 +130,7 @@ impl Amqp {
     ///
     /// # Errors
     /// When the broker is away, too old, or refuses the user or the topology.
-    pub async fn connect(settings: Settings) -> Result<Self, BrokerError> {
+    pub async fn connect(settings: AmqpSettings) -> Result<Self, BrokerError> {
         let amqp = Self::open(settings).await?;
         amqp.declare().await?;
         Ok(amqp)
@@ -141,12 +141,12 @@ impl Amqp {
     ///
     /// # Errors
     /// When the broker is away, too old, or refuses the user.
-    pub async fn open(settings: Settings) -> Result<Self, BrokerError> {
+    pub async fn open(settings: AmqpSettings) -> Result<Self, BrokerError> {
         let address = Arc::new(Address::parse(&settings.url, settings.ca_cert.as_deref())?);
-        let outage = Arc::<Outage>::default();
+        let availability = Arc::<Availability>::default();
         let link = |role: &str| {
             let name = format!("{} ({role})", settings.connection_name);
-            Link::new(Arc::clone(&address), name, Arc::clone(&outage))
+            Link::new(Arc::clone(&address), name, Arc::clone(&availability))
         };
         let publishing = Arc::new(link("publishing"));
         let consuming = link("consuming");
@@ -162,7 +162,7 @@ impl Amqp {
             leads: settings.leads,
             lifts: Lifts::default(),
             buffer_life: settings.buffer_life,
-            outage,
+            availability,
             publisher: Publisher::new(Arc::clone(&publishing)),
             publishing,
             asking: AsyncMutex::default(),
@@ -260,11 +260,11 @@ impl Amqp {
         let parcels = batch.into_iter().map(|message| Parcel { message, crashes: 0 }).collect();
         let published = self.inner.publisher.send(&self.inner.names.publish_route(), parcels).await;
         published.map_err(|refusal| match refusal {
-            Refusal::Full { queue, rest } => {
+            Unpublished::Full { queue, rest } => {
                 PublishError::Full { queue, rest: rest.into_iter().map(|parcel| parcel.message).collect() }
             }
-            Refusal::Unroutable(queue) => PublishError::Unroutable { queue },
-            Refusal::Broker(error) => PublishError::Broker(error),
+            Unpublished::Unroutable(queue) => PublishError::Unroutable { queue },
+            Unpublished::Broker(error) => PublishError::Broker(error),
         })
     }
 

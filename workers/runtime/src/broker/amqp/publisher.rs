@@ -23,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Why a batch was not published as a whole.
 #[derive(Debug)]
-pub(super) enum Refusal {
+pub(super) enum Unpublished {
     /// A bounded queue is full; everything not in `rest` is confirmed.
     Full { queue: Queue, rest: Vec<Parcel> },
     /// There is no such queue.
@@ -32,7 +32,7 @@ pub(super) enum Refusal {
     Broker(BrokerError),
 }
 
-impl From<BrokerError> for Refusal {
+impl From<BrokerError> for Unpublished {
     fn from(error: BrokerError) -> Self {
         Self::Broker(error)
     }
@@ -55,7 +55,7 @@ impl Publisher {
 
     /// Publishes each parcel by the same route; returns when all are confirmed.
     /// Whatever was not confirmed before a connection was lost is published again.
-    pub(super) async fn send(&self, route: &Route, mut parcels: Vec<Parcel>) -> Result<(), Refusal> {
+    pub(super) async fn send(&self, route: &Route, mut parcels: Vec<Parcel>) -> Result<(), Unpublished> {
         let _permit = self.permits.acquire().await.map_err(|_| link::closed())?;
         let (mut begin, mut pauses) = (Instant::now(), link::pauses());
         while !parcels.is_empty() {
@@ -73,10 +73,10 @@ impl Publisher {
                 End::Done => self.put_back(channel, self.full.load(Ordering::Acquire) && route.requeue),
                 End::Nacked(queue) if queue == Queue::documents() && !route.requeue => {
                     self.put_back(channel, true);
-                    return Err(Refusal::Full { queue, rest: parcels });
+                    return Err(Unpublished::Full { queue, rest: parcels });
                 }
                 // A channel that had something returned may still have more to say; it is not used again.
-                End::Unroutable(queue) => return Err(Refusal::Unroutable(queue)),
+                End::Unroutable(queue) => return Err(Unpublished::Unroutable(queue)),
                 End::Lost(
                     error @ (BrokerError::Refused(_)
                     | BrokerError::Misconfigured(_)

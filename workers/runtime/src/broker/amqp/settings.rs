@@ -9,7 +9,7 @@ use crate::Ladder;
 
 /// Where RabbitMQ is, and the bounds of what we keep there.
 #[derive(Debug, Clone)]
-pub struct Settings {
+pub struct AmqpSettings {
     /// `amqp[s]://user:password@host:port/vhost`.
     pub url: SecretString,
     /// What the names of all our exchanges and queues begin with: `ua`.
@@ -29,7 +29,7 @@ pub struct Settings {
     pub buffer_life: Duration,
 }
 
-impl Settings {
+impl AmqpSettings {
     /// The usual settings for a broker at `url`.
     pub fn new(url: SecretString) -> Self {
         Self {

@@ -58,7 +58,7 @@ impl Subscriber {
             match self.session().await {
                 Ok(Over::Paused) if self.inner.stop.is_cancelled() => break Ended::Failed(link::closed()),
                 Ok(Over::Paused) => break Ended::Paused,
-                Ok(Over::Lost(why)) => self.inner.outage.begins(&why),
+                Ok(Over::Lost(why)) => self.inner.availability.begins(&why),
                 Err(error) => break Ended::Failed(error),
             }
             // A broker that lets us in and throws us out again is not to be asked without end.

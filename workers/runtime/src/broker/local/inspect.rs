@@ -111,7 +111,7 @@ mod tests {
             names
         };
         assert!(names().is_empty(), "nothing is made");
-        let settings = local::Settings {
+        let settings = local::LocalBrokerSettings {
             folder: folder.path().to_owned(),
             ladder: Ladder::default(),
             documents_limit: 1,

@@ -40,7 +40,7 @@ const AWAY: Duration = Duration::from_secs(1);
 
 /// Where the local broker keeps its queues, and its bounds.
 #[derive(Debug, Clone)]
-pub struct Settings {
+pub struct LocalBrokerSettings {
     /// The data folder; the file is `ua.db` inside.
     pub folder: PathBuf,
     /// Rungs and attempts.
@@ -62,7 +62,7 @@ struct Inner {
     alive: Arc<AtomicBool>,
     published: Notify,
     lifts: Lifts,
-    settings: Settings,
+    settings: LocalBrokerSettings,
 }
 
 impl Local {
@@ -70,7 +70,7 @@ impl Local {
     ///
     /// # Errors
     /// When the folder cannot be written or the file is of a newer version.
-    pub fn open(settings: Settings) -> Result<Self, BrokerError> {
+    pub fn open(settings: LocalBrokerSettings) -> Result<Self, BrokerError> {
         let folder = &settings.folder;
         let refuse = |error: std::io::Error| {
             BrokerError::Misconfigured(format!(

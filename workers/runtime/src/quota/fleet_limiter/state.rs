@@ -36,13 +36,13 @@ pub(super) type Caller = oneshot::Sender<Result<Token, Failure>>;
 
 /// The callers that wait for one limit, next first.
 #[derive(Debug)]
-struct Row {
+struct CallerQueue {
     /// Jobs are served one after the other.
     is_slow: bool,
     callers: VecDeque<(JobPriority, Caller)>,
 }
 
-impl Row {
+impl CallerQueue {
     /// Age of the next caller, for a slow limit.
     fn first(&self) -> Option<i64> {
         self.callers.front().filter(|_| self.is_slow).map(|(priority, _)| priority.age_ms())
@@ -51,7 +51,7 @@ impl Row {
 
 /// Where a caller lines up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum QueueEnd {
     /// Its token came too late to be used: it is the next.
     First,
     Last,
@@ -59,7 +59,7 @@ pub(super) enum Place {
 
 #[derive(Debug)]
 pub(super) struct State {
-    rows: Vec<Row>,
+    rows: Vec<CallerQueue>,
     pub(super) request: TokenRequest,
     /// When which message was sent.
     sent: VecDeque<(u64, Instant)>,
@@ -79,7 +79,7 @@ impl State {
     pub(super) fn new(account: &Account) -> Self {
         let limits = account.limits.len();
         let zero = vec![0; limits];
-        let row = |limit: &RateLimit| Row { is_slow: limit.is_slow(), callers: VecDeque::new() };
+        let row = |limit: &RateLimit| CallerQueue { is_slow: limit.is_slow(), callers: VecDeque::new() };
         let request = TokenRequest {
             waiting: zero.clone(),
             received: zero.clone(),
@@ -99,13 +99,13 @@ impl State {
         }
     }
 
-    pub(super) fn line_up(&mut self, limit: usize, caller: Caller, place: Place) {
+    pub(super) fn line_up(&mut self, limit: usize, caller: Caller, place: QueueEnd) {
         let priority = JobPriority::current();
-        let Row { is_slow, callers } = &mut self.rows[limit];
+        let CallerQueue { is_slow, callers } = &mut self.rows[limit];
         let at = match place {
-            Place::First => 0,
-            Place::Last if *is_slow => callers.partition_point(|(other, _)| *other <= priority),
-            Place::Last => callers.len(),
+            QueueEnd::First => 0,
+            QueueEnd::Last if *is_slow => callers.partition_point(|(other, _)| *other <= priority),
+            QueueEnd::Last => callers.len(),
         };
         callers.insert(at, (priority, caller));
     }
@@ -121,7 +121,7 @@ impl State {
             row.callers.retain(|(_, caller)| !caller.is_closed());
             *waiting = row.callers.len() as u64;
         }
-        self.request.first = self.rows.iter().map(Row::first).collect();
+        self.request.first = self.rows.iter().map(CallerQueue::first).collect();
     }
 
     /// Numbers the message that is sent now.

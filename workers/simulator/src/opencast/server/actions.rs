@@ -2,7 +2,7 @@
 
 use super::super::settings::Disorder;
 use super::super::world::permuted;
-use super::answer::Answer;
+use super::answer::OpencastAnswer;
 use super::params::Params;
 use super::rows::{Page, Writer};
 use super::shared::Shared;
@@ -16,7 +16,7 @@ const MOST: u32 = 250_000;
 const NEIGHBOURS: u64 = 16;
 
 /// `GET /usertracking/actions.json`
-pub(super) fn list(shared: &Shared, params: &Params) -> Result<Answer, Answer> {
+pub(super) fn list(shared: &Shared, params: &Params) -> Result<OpencastAnswer, OpencastAnswer> {
     let limit = params.number("limit")?.filter(|limit| *limit > 0).unwrap_or(DEFAULT_LIMIT);
     let limit = limit.min(shared.settings.page_limit.unwrap_or(MOST)).min(MOST);
     let offset = params.number("offset")?.unwrap_or(0);

@@ -6,7 +6,7 @@ use axum::http::header::{HeaderName, LOCATION, WWW_AUTHENTICATE};
 use axum::response::Response;
 use serde::Serialize;
 
-use super::super::gate::Refusal;
+use super::super::gate::GateRefusal;
 use crate::faults::{BAD_GATEWAY, Fault, HTML_PAGE};
 use crate::transport::respond;
 
@@ -15,14 +15,14 @@ const HTML: &str = "text/html;charset=utf-8";
 
 /// The answer to one call.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Answer {
+pub(super) struct OpencastAnswer {
     pub(super) status: u16,
     pub(super) content_type: &'static str,
     pub(super) body: Vec<u8>,
     header: Option<(HeaderName, String)>,
 }
 
-impl Answer {
+impl OpencastAnswer {
     pub(super) fn json(body: &impl Serialize) -> Self {
         let mut bytes = Vec::new();
         if let Err(error) = serde_json::to_writer(&mut bytes, body) {
@@ -65,11 +65,11 @@ impl Answer {
         Self::new(200, HTML, body)
     }
 
-    pub(super) fn refused(refusal: Refusal, base: &str) -> Self {
+    pub(super) fn refused(refusal: GateRefusal, base: &str) -> Self {
         let (status, header) = match refusal {
-            Refusal::Challenge(challenge) => (401, (WWW_AUTHENTICATE, challenge)),
-            Refusal::Login => (302, (LOCATION, format!("{base}/login.html"))),
-            Refusal::Malformed => return Self::bad_request(),
+            GateRefusal::Challenge(challenge) => (401, (WWW_AUTHENTICATE, challenge)),
+            GateRefusal::Login => (302, (LOCATION, format!("{base}/login.html"))),
+            GateRefusal::Malformed => return Self::bad_request(),
         };
         let body = if status == 401 { Self::error(status, "Unauthorized").body } else { Vec::new() };
         Self { header: Some(header), ..Self::new(status, HTML, body) }

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 use super::super::gate;
 use super::super::ledger::AuthKind;
-use super::answer::Answer;
+use super::answer::OpencastAnswer;
 use super::endpoint::{Endpoint, route};
 use super::params::Params;
 use super::shared::Shared;
@@ -29,9 +29,11 @@ pub(super) async fn call(
     let at_us = shared.at_us();
     let place = shared.ledger().enter(at_us, endpoint.name());
     let fault = shared.faults().draw();
-    let (auth, answer) = match fault.and_then(Answer::instead) {
+    let (auth, answer) = match fault.and_then(OpencastAnswer::instead) {
         Some(instead) => (AuthKind::Anonymous, instead),
-        None if method != Method::GET => (AuthKind::Anonymous, Answer::error(405, "Method Not Allowed")),
+        None if method != Method::GET => {
+            (AuthKind::Anonymous, OpencastAnswer::error(405, "Method Not Allowed"))
+        }
         None => answer(&shared, endpoint, &id, &uri, &headers),
     };
     let status = if fault == Some(Fault::Timeout) { 0 } else { answer.status };
@@ -55,14 +57,14 @@ fn answer(
     id: &str,
     uri: &Uri,
     headers: &HeaderMap,
-) -> (AuthKind, Answer) {
+) -> (AuthKind, OpencastAnswer) {
     let is_open = endpoint.is_open(&shared.settings);
     let admitted = shared.gate().admit(gate::Call { uri, headers, now_ms: shared.now_ms(), is_open });
     let auth = match admitted {
         Ok(auth) => auth,
         Err(refusal) => {
             let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or("127.0.0.1");
-            return (AuthKind::Refused, Answer::refused(refusal, &format!("http://{host}")));
+            return (AuthKind::Refused, OpencastAnswer::refused(refusal, &format!("http://{host}")));
         }
     };
     let answer = Params::parse(uri).and_then(|params| perform(shared, endpoint, id, &params, auth));
@@ -75,9 +77,9 @@ fn perform(
     id: &str,
     params: &Params,
     auth: AuthKind,
-) -> Result<Answer, Answer> {
+) -> Result<OpencastAnswer, OpencastAnswer> {
     if !endpoint.is_served(&shared.settings) {
-        return Err(Answer::not_found());
+        return Err(OpencastAnswer::not_found());
     }
     match endpoint {
         Endpoint::Actions => actions::list(shared, params),
@@ -89,13 +91,13 @@ fn perform(
         Endpoint::Components => Ok(info::components(shared)),
         Endpoint::Me => Ok(info::me(shared, auth)),
         Endpoint::Health => Ok(info::health()),
-        Endpoint::Login => Ok(Answer::login_page()),
-        Endpoint::Unknown => Err(Answer::not_found()),
+        Endpoint::Login => Ok(OpencastAnswer::login_page()),
+        Endpoint::Unknown => Err(OpencastAnswer::not_found()),
     }
 }
 
 /// Applies a fault to an answer and sends it.
-async fn strike(shared: &Shared, mut answer: Answer, fault: Option<Fault>) -> Response {
+async fn strike(shared: &Shared, mut answer: OpencastAnswer, fault: Option<Fault>) -> Response {
     match fault {
         Some(Fault::Timeout) => {
             let wait = *shared.fault_timeout();

@@ -12,7 +12,7 @@ use jiff::civil::Date;
 use serde::Deserialize;
 
 use super::super::settings::check_faults;
-use super::answer::Answer;
+use super::answer::OpencastAnswer;
 use super::shared::Shared;
 use crate::faults::FaultRate;
 
@@ -26,7 +26,7 @@ pub(super) struct TruthQuery {
 
 /// `GET /_truth`
 pub(super) async fn truth(State(shared): State<Arc<Shared>>, Query(query): Query<TruthQuery>) -> Response {
-    Answer::json(&shared.truth(query.date, query.ids)).deliver()
+    OpencastAnswer::json(&shared.truth(query.date, query.ids)).deliver()
 }
 
 #[derive(Deserialize)]
@@ -42,8 +42,8 @@ pub(super) struct LedgerQuery {
 pub(super) async fn ledger(State(shared): State<Arc<Shared>>, Query(query): Query<LedgerQuery>) -> Response {
     let ledger = shared.ledger();
     let answer = match query.summary {
-        true => Answer::json(&ledger.summary()),
-        false => Answer::json(&ledger.entries(query.since)),
+        true => OpencastAnswer::json(&ledger.summary()),
+        false => OpencastAnswer::json(&ledger.entries(query.since)),
     };
     answer.deliver()
 }

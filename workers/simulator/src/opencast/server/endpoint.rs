@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use percent_encoding::percent_decode_str;
 
-use super::super::settings::Settings;
+use super::super::settings::OpencastSettings;
 
 /// A served path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,7 +41,7 @@ impl Endpoint {
     }
 
     /// Returns true if the path answers without credentials.
-    pub(super) fn is_open(self, settings: &Settings) -> bool {
+    pub(super) fn is_open(self, settings: &OpencastSettings) -> bool {
         match self {
             Self::Actions | Self::DetailEnabled | Self::Episode => settings.anonymous_reads,
             Self::Version | Self::Components | Self::Me | Self::Health => settings.anonymous_reads,
@@ -52,7 +52,7 @@ impl Endpoint {
 
     /// Returns true if a server with these settings has the path. Generation 12 replaced the list of all workflows by
     /// the workflows of a media package.
-    pub(super) fn is_served(self, settings: &Settings) -> bool {
+    pub(super) fn is_served(self, settings: &OpencastSettings) -> bool {
         match self {
             Self::Actions | Self::DetailEnabled => settings.usertracking,
             Self::Workflows => settings.generation <= 11,

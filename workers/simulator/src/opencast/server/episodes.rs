@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::super::jettison::{Element, Style};
 use super::super::ledger::AuthKind;
 use super::super::world::Episode;
-use super::answer::Answer;
+use super::answer::OpencastAnswer;
 use super::mediapackage::mediapackage;
 use super::params::Params;
 use super::shared::Shared;
@@ -16,7 +16,11 @@ const MOST: u32 = 250;
 const SORTS: [&str; 4] = ["title", "contributor", "creator", "modified"];
 
 /// `GET /search/episode.json`
-pub(super) fn search(shared: &Shared, params: &Params, auth: AuthKind) -> Result<Answer, Answer> {
+pub(super) fn search(
+    shared: &Shared,
+    params: &Params,
+    auth: AuthKind,
+) -> Result<OpencastAnswer, OpencastAnswer> {
     let is_new = shared.settings.generation >= 16;
     let (limit, offset) = (params.number("limit")?, params.number("offset")?.unwrap_or(0));
     if is_new {
@@ -43,13 +47,13 @@ pub(super) fn search(shared: &Shared, params: &Params, auth: AuthKind) -> Result
 }
 
 /// Refuses what the new search refuses.
-fn check(params: &Params, limit: Option<u32>, auth: AuthKind) -> Result<(), Answer> {
+fn check(params: &Params, limit: Option<u32>, auth: AuthKind) -> Result<(), OpencastAnswer> {
     let is_admin = matches!(auth, AuthKind::Basic | AuthKind::Digest);
     let too_many = limit.is_some_and(|limit| limit > MOST) && !is_admin;
     let both = params.get("sid").is_some() && params.get("sname").is_some();
     let sort = params.get("sort").map(|sort| sort.split_once(' ').unwrap_or((sort, "asc")));
     let bad_sort = sort.is_some_and(|(field, way)| !SORTS.contains(&field) || !matches!(way, "asc" | "desc"));
-    if too_many || both || bad_sort { Err(Answer::bad_request()) } else { Ok(()) }
+    if too_many || both || bad_sort { Err(OpencastAnswer::bad_request()) } else { Ok(()) }
 }
 
 fn is_wanted(episode: &Episode, params: &Params) -> bool {
@@ -75,7 +79,14 @@ fn order(found: &mut [&Episode], sort: &str) {
     }
 }
 
-fn old(shared: &Shared, params: &Params, page: &[&Episode], total: usize, offset: u32, limit: u32) -> Answer {
+fn old(
+    shared: &Shared,
+    params: &Params,
+    page: &[&Episode],
+    total: usize,
+    offset: u32,
+    limit: u32,
+) -> OpencastAnswer {
     let zone = &shared.world.zone;
     let results = page.iter().map(|episode| old_result(episode, zone));
     let list = Element::new("search-results")
@@ -85,7 +96,7 @@ fn old(shared: &Shared, params: &Params, page: &[&Episode], total: usize, offset
         .attribute("offset", offset)
         .attribute("query", params.get("q").unwrap_or("*:*"))
         .children(results);
-    Answer::json(&list.document(shared.style()))
+    OpencastAnswer::json(&list.document(shared.style()))
 }
 
 fn old_result(episode: &Episode, zone: &jiff::tz::TimeZone) -> Element {
@@ -113,11 +124,11 @@ fn old_result(episode: &Episode, zone: &jiff::tz::TimeZone) -> Element {
         .child(Element::new("segments"))
 }
 
-fn new(shared: &Shared, page: &[&Episode], total: usize, offset: u32, limit: u32) -> Answer {
+fn new(shared: &Shared, page: &[&Episode], total: usize, offset: u32, limit: u32) -> OpencastAnswer {
     // Observed in 16; later generations are assumed to have fixed it.
     let style = Style { attributes_are_text: false, doubles: shared.settings.generation == 16 };
     let results: Vec<_> = page.iter().map(|episode| new_result(episode, style)).collect();
-    Answer::json(&json!({ "offset": offset, "total": total, "limit": limit, "result": results }))
+    OpencastAnswer::json(&json!({ "offset": offset, "total": total, "limit": limit, "result": results }))
 }
 
 fn new_result(episode: &Episode, style: Style) -> Value {

@@ -3,17 +3,17 @@
 use serde_json::{Value, json};
 
 use super::super::ledger::AuthKind;
-use super::answer::Answer;
+use super::answer::OpencastAnswer;
 use super::shared::Shared;
 
 /// `/usertracking/detailenabled`
-pub(super) fn detail_enabled(shared: &Shared) -> Answer {
-    Answer::new(200, "text/plain", shared.settings.detail.to_string())
+pub(super) fn detail_enabled(shared: &Shared) -> OpencastAnswer {
+    OpencastAnswer::new(200, "text/plain", shared.settings.detail.to_string())
 }
 
 /// `/sysinfo/bundles/version`
-pub(super) fn version(shared: &Shared) -> Answer {
-    Answer::json(&json!({
+pub(super) fn version(shared: &Shared) -> OpencastAnswer {
+    OpencastAnswer::json(&json!({
         "consistent": true,
         "version": format!("{}.0.0", shared.settings.generation),
         "buildNumber": "5160000",
@@ -22,11 +22,11 @@ pub(super) fn version(shared: &Shared) -> Answer {
 }
 
 /// `/info/components.json`
-pub(super) fn components(shared: &Shared) -> Answer {
+pub(super) fn components(shared: &Shared) -> OpencastAnswer {
     let paths = ["/info", "/search", "/sysinfo", "/usertracking", "/workflow"];
     let served = |path: &&str| *path != "/usertracking" || shared.settings.usertracking;
     let rest: Vec<_> = paths.into_iter().filter(served).map(service).collect();
-    Answer::json(&json!({ "rest": rest, "ui": [], "engage": [] }))
+    OpencastAnswer::json(&json!({ "rest": rest, "ui": [], "engage": [] }))
 }
 
 fn service(path: &str) -> Value {
@@ -41,7 +41,7 @@ fn service(path: &str) -> Value {
 }
 
 /// `/info/me.json`. The place of the user's name depends on the generation.
-pub(super) fn me(shared: &Shared, auth: AuthKind) -> Answer {
+pub(super) fn me(shared: &Shared, auth: AuthKind) -> OpencastAnswer {
     let known = matches!(auth, AuthKind::Basic | AuthKind::Digest);
     let name = if known { shared.settings.credentials.user.as_str() } else { "anonymous" };
     let roles = if known { json!(["ROLE_ADMIN", "ROLE_ANONYMOUS"]) } else { json!(["ROLE_ANONYMOUS"]) };
@@ -53,14 +53,14 @@ pub(super) fn me(shared: &Shared, auth: AuthKind) -> Answer {
         "properties": {},
     });
     if shared.settings.generation <= 5 {
-        return Answer::json(&json!({ "username": name, "roles": roles, "org": org }));
+        return OpencastAnswer::json(&json!({ "username": name, "roles": roles, "org": org }));
     }
     let user = json!({ "username": name, "name": name, "email": "", "provider": "opencast" });
-    Answer::json(&json!({ "user": user, "userRole": "ROLE_USER", "roles": roles, "org": org }))
+    OpencastAnswer::json(&json!({ "user": user, "userRole": "ROLE_USER", "roles": roles, "org": org }))
 }
 
 /// `/info/health`
-pub(super) fn health() -> Answer {
+pub(super) fn health() -> OpencastAnswer {
     let health = json!({
         "status": "pass",
         "version": "1",
@@ -70,5 +70,5 @@ pub(super) fn health() -> Answer {
         "notes": [],
         "checks": {},
     });
-    Answer::json(&health).of_type("application/health+json")
+    OpencastAnswer::json(&health).of_type("application/health+json")
 }

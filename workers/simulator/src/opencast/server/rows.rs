@@ -4,9 +4,9 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::super::jettison::{Attribute, Text};
-use super::super::settings::{Dialect, Settings};
+use super::super::settings::{Dialect, OpencastSettings};
 use super::super::world::{Action, Playing};
-use super::answer::Answer;
+use super::answer::OpencastAnswer;
 use super::shared::Shared;
 
 const OMITTED: &str = "-omitted-";
@@ -37,7 +37,7 @@ impl Page {
         Self { first: body.len(), body, rows: 0 }
     }
 
-    pub(super) fn push(&mut self, row: &Row) {
+    pub(super) fn push(&mut self, row: &ActionRow) {
         let before: &[u8] = if self.rows == 0 { ACTION } else { b"," };
         self.body.extend_from_slice(before);
         self.rows += 1;
@@ -45,14 +45,14 @@ impl Page {
     }
 
     /// Without rows there is no member; one row is an object, several are an array.
-    pub(super) fn finish(mut self) -> Answer {
+    pub(super) fn finish(mut self) -> OpencastAnswer {
         match self.rows {
             0 => {}
             1 => drop(self.body.remove(self.first + ACTION.len() - 1)),
             _ => self.body.push(b']'),
         }
         self.body.extend_from_slice(b"}}");
-        Answer::json_text(self.body)
+        OpencastAnswer::json_text(self.body)
     }
 }
 
@@ -67,7 +67,7 @@ fn write(out: &mut Vec<u8>, value: &impl Serialize) {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Row {
+pub(super) struct ActionRow {
     id: i64,
     #[serde(serialize_with = "element")]
     mediapackage_id: String,
@@ -117,14 +117,14 @@ impl<'a> Writer<'a> {
         Self { shared, settled }
     }
 
-    pub(super) fn row(&self, action: &Action) -> Row {
+    pub(super) fn row(&self, action: &Action) -> ActionRow {
         let Shared { settings, world, .. } = self.shared;
         let session = &action.session;
         let kept = |text: String| if settings.omitted { OMITTED.to_owned() } else { text };
         // On the first reading a footprint has half its length, like one that still grows.
         let length = action.outpoint - action.inpoint;
         let length = if self.settled { length } else { length / 2 };
-        Row {
+        ActionRow {
             id: action.id,
             mediapackage_id: session.mpid(world).into_owned(),
             session_id: SessionRow {
@@ -144,7 +144,7 @@ impl<'a> Writer<'a> {
 
     /// A time with the zone's offset: whole seconds in the fork and up to generation 14, milliseconds after that.
     fn created(&self, ms: i64) -> String {
-        let Settings { dialect, generation, .. } = self.shared.settings;
+        let OpencastSettings { dialect, generation, .. } = self.shared.settings;
         let fractions = dialect == Dialect::Upstream && generation >= 15 && ms % 1_000 != 0;
         let format = if fractions { "%Y-%m-%dT%H:%M:%S.%3f%:z" } else { "%Y-%m-%dT%H:%M:%S%:z" };
         let instant = Timestamp::from_millisecond(ms).unwrap_or(Timestamp::MAX);
@@ -152,7 +152,7 @@ impl<'a> Writer<'a> {
     }
 }
 
-fn playing(playing: Playing, settings: &Settings) -> PlayingRow {
+fn playing(playing: Playing, settings: &OpencastSettings) -> PlayingRow {
     match (settings.dialect, playing) {
         (Dialect::Dce, Playing::No) => PlayingRow::Number(0),
         (Dialect::Dce, Playing::Yes) => PlayingRow::Number(1),

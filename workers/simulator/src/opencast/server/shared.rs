@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::super::gate::Gate;
 use super::super::jettison::Style;
 use super::super::ledger::Ledger;
-use super::super::settings::Settings;
+use super::super::settings::OpencastSettings;
 use super::super::truth::{Question, Stream, Truth, streams, truth};
 use super::super::world::{World, date_at};
 use crate::clock::Clock;
@@ -25,7 +25,7 @@ const MOST_READINGS: usize = 10_000;
 /// The state of one fake Opencast.
 #[derive(Debug)]
 pub(in super::super) struct Shared {
-    pub(in super::super) settings: Settings,
+    pub(in super::super) settings: OpencastSettings,
     pub(super) world: World,
     pub(super) clock: Clock,
     pub(super) stop: CancellationToken,
@@ -42,7 +42,7 @@ pub(in super::super) struct Shared {
 }
 
 impl Shared {
-    pub(in super::super) fn new(settings: Settings, stop: CancellationToken) -> Self {
+    pub(in super::super) fn new(settings: OpencastSettings, stop: CancellationToken) -> Self {
         let clock = Clock::new(None);
         let started_us = u64::try_from(clock.now().as_microsecond()).unwrap_or(0);
         if let Some(now) = settings.now {
@@ -102,7 +102,7 @@ impl Shared {
     }
 
     pub(in super::super) fn truth(&self, date: Date, ids: bool) -> Truth {
-        let Settings { dialect, omitted, usertracking, .. } = self.settings;
+        let OpencastSettings { dialect, omitted, usertracking, .. } = self.settings;
         let is_told = usertracking && date >= self.first;
         let now_ms = if is_told { self.now_ms() } else { i64::MIN };
         truth(&self.world, Question { date, ids, now_ms, dialect, omitted })

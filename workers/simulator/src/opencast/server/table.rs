@@ -8,7 +8,7 @@ use jiff::{Span, Timestamp};
 
 use super::super::settings::Dialect;
 use super::super::world::{Action, Day, date_at};
-use super::answer::Answer;
+use super::answer::OpencastAnswer;
 use super::params::Params;
 use super::shared::Shared;
 
@@ -32,7 +32,7 @@ pub(super) struct Table<'a> {
 impl<'a> Table<'a> {
     /// The fork selects by `start` and `end`; upstream by `day`, unless `id` and `type` are given. Otherwise the
     /// whole table.
-    pub(super) fn asked(shared: &'a Shared, params: &Params) -> Result<Self, Answer> {
+    pub(super) fn asked(shared: &'a Shared, params: &Params) -> Result<Self, OpencastAnswer> {
         let now_ms = shared.now_ms();
         let (kind, day) = (params.get("type"), params.get("day"));
         if shared.settings.dialect == Dialect::Dce {
@@ -51,13 +51,13 @@ impl<'a> Table<'a> {
         }
     }
 
-    fn day(shared: &'a Shared, text: &str, now_ms: i64) -> Result<Self, Answer> {
+    fn day(shared: &'a Shared, text: &str, now_ms: i64) -> Result<Self, OpencastAnswer> {
         let date = Date::strptime("%Y%m%d", text).ok().filter(|_| text.len() == 8);
-        let date = date.ok_or_else(Answer::bad_request)?;
+        let date = date.ok_or_else(OpencastAnswer::bad_request)?;
         let (Some(day), Some(next)) =
             (shared.world.day(date), date.tomorrow().ok().and_then(|next| shared.world.day(next)))
         else {
-            return Err(Answer::bad_request());
+            return Err(OpencastAnswer::bad_request());
         };
         let (mut start_ms, mut end_ms) = (day.start_ms, next.start_ms);
         if shared.settings.ragged_day {
@@ -120,9 +120,9 @@ impl<'a> Table<'a> {
         Some(Filter { kind, mpid: params.get("id") })
     }
 
-    pub(super) fn matching(&self, wanted: &Filter<'_>) -> Result<Rows, Answer> {
+    pub(super) fn matching(&self, wanted: &Filter<'_>) -> Result<Rows, OpencastAnswer> {
         if self.len() > MOST_LOOKED_AT {
-            return Err(Answer::error(503, "Too many rows to be filtered"));
+            return Err(OpencastAnswer::error(503, "Too many rows to be filtered"));
         }
         let is_wanted = |place: &u64| {
             let Some(action) = self.action(*place) else { return false };
@@ -162,9 +162,9 @@ impl Rows {
 }
 
 /// Parses `YYYYMMDDHHmmss` in the server's zone. In a repeated hour it is the second, as in Java.
-fn instant(shared: &Shared, text: &str) -> Result<i64, Answer> {
+fn instant(shared: &Shared, text: &str) -> Result<i64, OpencastAnswer> {
     let time = DateTime::strptime("%Y%m%d%H%M%S", text).ok().filter(|_| text.len() == 14);
-    let time = time.ok_or_else(Answer::bad_request)?;
+    let time = time.ok_or_else(OpencastAnswer::bad_request)?;
     let instant = shared.world.zone.to_ambiguous_timestamp(time).later();
-    instant.map(Timestamp::as_millisecond).map_err(|_| Answer::bad_request())
+    instant.map(Timestamp::as_millisecond).map_err(|_| OpencastAnswer::bad_request())
 }

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use super::super::jettison::Element;
 use super::super::world::Episode;
-use super::answer::Answer;
+use super::answer::OpencastAnswer;
 use super::mediapackage::mediapackage;
 use super::params::Params;
 use super::shared::Shared;
@@ -30,7 +30,7 @@ struct Operation {
 }
 
 /// `GET /workflow/instances.json`, up to generation 11.
-pub(super) fn list(shared: &Shared, params: &Params) -> Result<Answer, Answer> {
+pub(super) fn list(shared: &Shared, params: &Params) -> Result<OpencastAnswer, OpencastAnswer> {
     let count = params.number("count")?.filter(|count| *count > 0).unwrap_or(DEFAULT_COUNT);
     let page = params.number("startPage")?.unwrap_or(0);
     let all = shared.world.episodes().iter().zip(0_u32..);
@@ -48,16 +48,16 @@ pub(super) fn list(shared: &Shared, params: &Params) -> Result<Answer, Answer> {
         .attribute("searchTime", 3)
         .attribute("totalCount", found.len())
         .children(shown.map(|workflow| workflow.element(false)));
-    Ok(Answer::json(&list.document(shared.style())))
+    Ok(OpencastAnswer::json(&list.document(shared.style())))
 }
 
 /// `GET /workflow/mediaPackage/{id}/instances.json`, from generation 12 on.
-pub(super) fn of(shared: &Shared, mpid: &str) -> Answer {
+pub(super) fn of(shared: &Shared, mpid: &str) -> OpencastAnswer {
     let mut all = shared.world.episodes().iter().zip(0_u32..);
     let found = all.find(|(episode, _)| episode.mpid == mpid);
     let found = found.map(|(episode, n)| workflows(episode, n)).unwrap_or_default();
     let list = Element::new("workflows").children(found.iter().map(|workflow| workflow.element(true)));
-    Answer::json(&list.document(shared.style()))
+    OpencastAnswer::json(&list.document(shared.style()))
 }
 
 /// Workflows of an episode, newest first. 1 in 10 episodes without a live stream has none, because servers delete old

@@ -3,7 +3,7 @@
 use jiff::civil::{Date, date};
 use jiff::{Timestamp, ToSpan};
 
-use super::super::settings::Settings;
+use super::super::settings::OpencastSettings;
 use super::texts::{COURSES, TITLES};
 use crate::world::{mix, pick, unit};
 
@@ -67,7 +67,7 @@ enum Odd {
 const ODDITIES: [Odd; 5] = [Odd::NoStart, Odd::NumberAsTitle, Odd::NoTimes, Odd::NoSeries, Odd::NoDuration];
 
 impl Episode {
-    pub(super) fn generate(seed: u64, settings: &Settings, n: u32) -> Self {
+    pub(super) fn generate(seed: u64, settings: &OpencastSettings, n: u32) -> Self {
         let bits = mix(mix(seed, 0xE9), u64::from(n));
         let odd = (unit(mix(bits, 1)) < settings.odd_share).then(|| pick(&ODDITIES, mix(bits, 2)));
         let course = n % settings.series;
@@ -107,7 +107,7 @@ impl Episode {
 }
 
 /// Lectures of a course are a week apart; those of the second term start 26 weeks later.
-fn start(settings: &Settings, n: u32) -> Option<Timestamp> {
+fn start(settings: &OpencastSettings, n: u32) -> Option<Timestamp> {
     let (course, week) = (n % settings.series, n / settings.series % 14);
     let term = if course.is_multiple_of(2) { 0 } else { 26 };
     let weekday = i64::from(course / 2 % 5);
@@ -123,7 +123,13 @@ fn series(seed: u64, course: u32) -> String {
 }
 
 /// A live stream starts 2 minutes before the lecture and ends 5 minutes after the recording.
-fn live(settings: &Settings, n: u32, start: Option<Timestamp>, duration_ms: i64, bits: u64) -> Option<Live> {
+fn live(
+    settings: &OpencastSettings,
+    n: u32,
+    start: Option<Timestamp>,
+    duration_ms: i64,
+    bits: u64,
+) -> Option<Live> {
     // The first episode is live whenever live streams are enabled, so that the smallest world has one.
     let is_live = settings.live_share > 0.0 && (n == 0 || unit(mix(bits, 3)) < settings.live_share);
     let start = start.filter(|_| is_live)?.checked_sub(2.minutes()).ok()?;

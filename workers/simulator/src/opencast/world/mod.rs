@@ -17,7 +17,7 @@ pub(super) use episode::{Attachment, Episode, Live};
 pub(super) use order::permuted;
 pub(super) use session::huid;
 
-use super::settings::Settings;
+use super::settings::OpencastSettings;
 use crate::world::mix;
 
 /// The parameters of the world, and its episodes.
@@ -36,7 +36,7 @@ pub(super) struct World {
 }
 
 impl World {
-    pub(super) fn new(settings: &Settings) -> Self {
+    pub(super) fn new(settings: &OpencastSettings) -> Self {
         let seed = mix(settings.seed, 0x0C);
         let episodes: Vec<_> = (0..settings.episodes).map(|n| Episode::generate(seed, settings, n)).collect();
         let live = (0..).zip(&episodes).filter(|(_, episode)| episode.live.is_some()).map(|(n, _)| n);

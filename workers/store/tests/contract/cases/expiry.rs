@@ -3,22 +3,22 @@
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde_json::json;
-use store::{Kind, Query, Split, Store};
+use store::{DocumentKind, Query, Split, Store};
 
 use crate::documents::{Doc, fill};
 
 fn raw(split: Split, date: &str, id: &str, received: &str) -> Doc {
     let received: Timestamp = received.parse().unwrap();
     let body = json!({"id": id, "fetched_at": received.to_string(), "date": date});
-    let index = Kind::Raw.index(split, date.parse().unwrap());
-    Doc { kind: Kind::Raw, index, id: id.to_owned(), version: received.as_millisecond(), body }
+    let index = DocumentKind::Raw.index(split, date.parse().unwrap());
+    Doc { kind: DocumentKind::Raw, index, id: id.to_owned(), version: received.as_millisecond(), body }
 }
 
 fn day(text: &str) -> Date {
     text.parse().unwrap()
 }
 
-async fn left(store: &Store, kind: Kind) -> Vec<String> {
+async fn left(store: &Store, kind: DocumentKind) -> Vec<String> {
     store.refresh().await.unwrap();
     store.search(&Query::all(kind)).await.unwrap().into_iter().map(|hit| hit.id).collect()
 }
@@ -35,7 +35,7 @@ pub(crate) async fn only_whole_old_indices_of_a_split_kind_expire(store: Store) 
             ..raw(Split::Day, "2020-01-01", "others", "2020-01-01T00:00:00Z")
         },
         Doc {
-            kind: Kind::Meetings,
+            kind: DocumentKind::Meetings,
             index: "meetings-2020.01".into(),
             id: "m".into(),
             version: 1,
@@ -43,14 +43,18 @@ pub(crate) async fn only_whole_old_indices_of_a_split_kind_expire(store: Store) 
         },
     ];
     fill(&store, &docs).await;
-    assert_eq!(store.expire(Kind::Raw, day("2025-01-01")).await.unwrap(), 0, "the year's answers came later");
-    assert_eq!(store.expire(Kind::Raw, day("2026-01-31")).await.unwrap(), 2, "year and december");
-    assert_eq!(left(&store, Kind::Raw).await, ["day", "january", "later day", "others"]);
-    assert_eq!(store.expire(Kind::Raw, day("2026-02-10")).await.unwrap(), 2, "january and day");
-    assert_eq!(left(&store, Kind::Raw).await, ["later day", "others"]);
-    assert_eq!(store.expire(Kind::Raw, day("2026-02-10")).await.unwrap(), 0);
-    assert_eq!(store.expire(Kind::Harvests, day("2026-02-10")).await.unwrap(), 0);
-    assert_eq!(left(&store, Kind::Meetings).await, ["m"]);
+    assert_eq!(
+        store.expire(DocumentKind::Raw, day("2025-01-01")).await.unwrap(),
+        0,
+        "the year's answers came later"
+    );
+    assert_eq!(store.expire(DocumentKind::Raw, day("2026-01-31")).await.unwrap(), 2, "year and december");
+    assert_eq!(left(&store, DocumentKind::Raw).await, ["day", "january", "later day", "others"]);
+    assert_eq!(store.expire(DocumentKind::Raw, day("2026-02-10")).await.unwrap(), 2, "january and day");
+    assert_eq!(left(&store, DocumentKind::Raw).await, ["later day", "others"]);
+    assert_eq!(store.expire(DocumentKind::Raw, day("2026-02-10")).await.unwrap(), 0);
+    assert_eq!(store.expire(DocumentKind::Harvests, day("2026-02-10")).await.unwrap(), 0);
+    assert_eq!(left(&store, DocumentKind::Meetings).await, ["m"]);
 }
 
 pub(crate) async fn what_was_received_lately_keeps_its_index(store: Store) {
@@ -59,10 +63,10 @@ pub(crate) async fn what_was_received_lately_keeps_its_index(store: Store) {
     // Not refreshed: the latest writes count too.
     crate::documents::write(&store, &[raw(Split::Month, "2025-06-02", "backfilled", "2026-02-01T00:00:00Z")])
         .await;
-    assert_eq!(store.expire(Kind::Raw, day("2026-02-01")).await.unwrap(), 0);
-    assert_eq!(left(&store, Kind::Raw).await, ["backfilled", "old"]);
-    assert!(store.expire(Kind::Raw, day("2026-02-02")).await.unwrap() > 0);
-    assert!(left(&store, Kind::Raw).await.is_empty());
+    assert_eq!(store.expire(DocumentKind::Raw, day("2026-02-01")).await.unwrap(), 0);
+    assert_eq!(left(&store, DocumentKind::Raw).await, ["backfilled", "old"]);
+    assert!(store.expire(DocumentKind::Raw, day("2026-02-02")).await.unwrap() > 0);
+    assert!(left(&store, DocumentKind::Raw).await.is_empty());
 }
 
 pub(crate) async fn many_documents_expire(store: Store) {
@@ -70,7 +74,7 @@ pub(crate) async fn many_documents_expire(store: Store) {
         .map(|n| raw(Split::Month, "2025-06-01", &format!("r{n}"), "2025-06-02T00:00:00Z"))
         .collect();
     fill(&store, &docs).await;
-    let gone = store.expire(Kind::Raw, day("2026-01-01")).await.unwrap();
+    let gone = store.expire(DocumentKind::Raw, day("2026-01-01")).await.unwrap();
     assert!([1, 2_500].contains(&gone), "one index, or all its documents: {gone}");
-    assert_eq!(store.count(&Query::all(Kind::Raw)).await.unwrap(), 0);
+    assert_eq!(store.count(&Query::all(DocumentKind::Raw)).await.unwrap(), 0);
 }

@@ -6,7 +6,7 @@ use messages::{
     ReceiptState,
 };
 use serde_json::{Value, json};
-use store::{Kind, Query, Store, Verdict};
+use store::{DocumentKind, Query, Store, Verdict};
 
 use crate::documents::{Doc, doc, got, meeting, write};
 
@@ -41,18 +41,18 @@ pub(crate) async fn a_mapping_error_names_the_field_and_spares_the_neighbours(st
         );
     }
     store.refresh().await.unwrap();
-    assert_eq!(store.count(&Query::all(Kind::Meetings)).await.unwrap(), wrong.len() as u64);
+    assert_eq!(store.count(&Query::all(DocumentKind::Meetings)).await.unwrap(), wrong.len() as u64);
 }
 
 pub(crate) async fn an_unknown_field_is_refused_where_the_template_is_strict(store: Store) {
     for kind in [
-        Kind::Meetings,
-        Kind::Sessions,
-        Kind::Useractions,
-        Kind::Episodes,
-        Kind::Harvests,
-        Kind::Deadletters,
-        Kind::Raw,
+        DocumentKind::Meetings,
+        DocumentKind::Sessions,
+        DocumentKind::Useractions,
+        DocumentKind::Episodes,
+        DocumentKind::Harvests,
+        DocumentKind::Deadletters,
+        DocumentKind::Raw,
     ] {
         let docs = [
             doc(kind, "2026-01-15", "good", 1, json!({})),
@@ -90,7 +90,7 @@ pub(crate) async fn a_user_action_and_an_episode_are_taken_with_all_their_fields
         "slides": [{"img": "http://127.0.0.1/1.jpg", "time": "01:16:00"}, {"img": "2"}], "live_stream": true,
         "live_start": "2026-01-10T15:00:00Z", "live_duration": 3_600_000, "available": "2026-01-11T15:00:00Z",
     });
-    for (kind, fields) in [(Kind::Useractions, action), (Kind::Episodes, episode)] {
+    for (kind, fields) in [(DocumentKind::Useractions, action), (DocumentKind::Episodes, episode)] {
         let verdicts = write(&store, &[doc(kind, "2026-01-15", "a", 1, fields.clone())]).await;
         assert_eq!(verdicts, [Verdict::Indexed], "{kind:?}");
         assert_eq!(got(&store, kind, "a").await.unwrap(), fields);
@@ -116,14 +116,14 @@ pub(crate) async fn missing_and_empty_values_are_taken(store: Store) {
         ),
         meeting("zones", 1, json!({"start_time": "2026-01-02T03:04:05+01:00", "end_time": "2026-01-02"})),
         doc(
-            Kind::Sessions,
+            DocumentKind::Sessions,
             "2026-01-15",
             "ip",
             1,
             json!({"ip_address": "not an address", "internal_ip_addresses": ["10.0.0.1", "fe80::1"]}),
         ),
         doc(
-            Kind::Sessions,
+            DocumentKind::Sessions,
             "2026-01-15",
             "geo",
             1,
@@ -151,9 +151,9 @@ pub(crate) async fn receipts_dead_letters_and_raw_documents_fit(store: Store) {
             expected: None,
             ..receipt(now)
         }),
-        doc(Kind::Deadletters, "2026-01-15", "x", 1, serde_json::to_value(dead_letter(now)).unwrap()),
+        doc(DocumentKind::Deadletters, "2026-01-15", "x", 1, serde_json::to_value(dead_letter(now)).unwrap()),
         doc(
-            Kind::Raw,
+            DocumentKind::Raw,
             "2026-01-15",
             "j#1",
             1,
@@ -165,17 +165,17 @@ pub(crate) async fn receipts_dead_letters_and_raw_documents_fit(store: Store) {
     assert_eq!(write(&store, &docs).await, vec![Verdict::Indexed; docs.len()]);
     store.refresh().await.unwrap();
     let failed =
-        Query::all(Kind::Deadletters).with("cause.class", CauseClass::TooLarge).with("state", "dead");
+        Query::all(DocumentKind::Deadletters).with("cause.class", CauseClass::TooLarge).with("state", "dead");
     let hits = store.search(&failed).await.unwrap();
     let read: DeadLetter = serde_json::from_str(hits[0].source.get()).unwrap();
     assert_eq!(read, dead_letter(now));
-    let listed = Query::all(Kind::Harvests).between("date", "2026-01-02", "2026-01-02");
+    let listed = Query::all(DocumentKind::Harvests).between("date", "2026-01-02", "2026-01-02");
     assert_eq!(store.count(&listed).await.unwrap(), 0, "the second receipt has replaced the first");
 }
 
 fn harvest(receipt: &Receipt) -> Doc {
     doc(
-        Kind::Harvests,
+        DocumentKind::Harvests,
         "2026-01-15",
         receipt.job_id.as_str(),
         receipt.version(),

@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
-use store::{Group, Grouping, Kind, Query, Split, Store};
+use store::{DocumentKind, Group, Grouping, Query, Split, Store};
 
 use crate::documents::{Doc, doc, fill};
 
 fn action(number: usize, body: Value) -> Doc {
     // A group can span several indices.
-    let mut doc = doc(Kind::Useractions, "2026-01-15", &number.to_string(), 1, body);
-    doc.index =
-        Kind::Useractions.index(Split::Month, format!("2026-{:02}-01", 1 + number % 3).parse().unwrap());
+    let mut doc = doc(DocumentKind::Useractions, "2026-01-15", &number.to_string(), 1, body);
+    doc.index = DocumentKind::Useractions
+        .index(Split::Month, format!("2026-{:02}-01", 1 + number % 3).parse().unwrap());
     doc
 }
 
@@ -62,7 +62,7 @@ fn counted(groups: &[Group]) -> Counted {
 }
 
 fn of(episode: &str) -> Query {
-    Query::all(Kind::Useractions).with("mpid", episode).with("action.is_playing", true)
+    Query::all(DocumentKind::Useractions).with("mpid", episode).with("action.is_playing", true)
 }
 
 pub(crate) async fn documents_are_counted_by_words_and_steps(store: Store) {
@@ -78,7 +78,7 @@ pub(crate) async fn documents_are_counted_by_words_and_steps(store: Store) {
     }
     assert_eq!(tallied(&store, &of("m1").with("is_live", true), &students, 10).await, []);
     let both = Grouping::by(&["mpid", "huid"]);
-    let groups = tallied(&store, &Query::all(Kind::Useractions), &both, 3).await;
+    let groups = tallied(&store, &Query::all(DocumentKind::Useractions), &both, 3).await;
     assert!(groups.iter().all(|group| group.count == 50 && group.step == 0), "{groups:?}");
     let words: Vec<String> = groups.iter().map(|group| group.words.join(" ")).collect();
     let wanted = ["m1 Bob", "m1 ada", "m1 cyd-1", "m1 ähre", "m2 Bob", "m2 ada", "m2 cyd-1", "m2 ähre"];

@@ -1,11 +1,11 @@
 //! Setup and check.
 
-use store::{Change, Kind, Store, TemplateState};
+use store::{Change, DocumentKind, Store, TemplateState};
 
 pub(crate) async fn setting_up_again_changes_nothing(store: Store) {
     let again = store.setup().await.unwrap();
     assert!(again.is_unchanged(), "{again:?}");
-    assert_eq!(again.changes.len(), Kind::ALL.len());
+    assert_eq!(again.changes.len(), DocumentKind::ALL.len());
     let health = store.check().await.unwrap();
     assert!(health.is_current(), "{health:?}");
     store.wipe_prefix().await.unwrap();

@@ -13,9 +13,9 @@ use runtime::broker::{Subscription, local};
 use runtime::{Attempt, Broker, Failure, Ladder, Message, Outbox, Worker as _, clock};
 use secrecy::SecretString;
 use serde_json::Value;
-use simulator::{Settings, Simulator};
+use simulator::{Simulator, ZoomSettings};
 use tokio_util::sync::CancellationToken;
-use zoom::{Choice, Config, DetailWorker, ListWorker, Plan, Zoom};
+use zoom::{Choice, Config, DetailWorker, ListWorker, Zoom, ZoomPlan};
 
 /// A decoded raw document.
 #[derive(Debug, Clone)]
@@ -79,7 +79,7 @@ pub(crate) fn config(simulator: &Simulator) -> Config {
     Config {
         api_url: simulator.api_url(),
         oauth_url: simulator.oauth_url(),
-        plan: Plan::Business,
+        plan: ZoomPlan::Business,
         quota_speed: 0.0,
         request_timeout: Duration::from_secs(5),
         ..Config::new(credentials.account_id, credentials.client_id, secret)
@@ -87,14 +87,14 @@ pub(crate) fn config(simulator: &Simulator) -> Config {
 }
 
 /// A small simulated account without quotas.
-pub(crate) fn settings() -> Settings {
-    Settings {
+pub(crate) fn settings() -> ZoomSettings {
+    ZoomSettings {
         seed: 7,
         hosts: 12,
         meetings_per_day: 40,
         participants: 5.0,
         speed: 0.0,
-        ..Settings::default()
+        ..ZoomSettings::default()
     }
 }
 
@@ -127,7 +127,7 @@ pub(crate) fn attempt(number: u32, calls: Calls) -> Attempt {
 impl Bench {
     pub(crate) fn new(config: Config) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let settings = local::Settings {
+        let settings = local::LocalBrokerSettings {
             folder: folder.path().to_owned(),
             ladder: Ladder::default(),
             documents_limit: 1_000_000,
