@@ -1,24 +1,21 @@
 //! The program `ua`: command line, configuration and assembly. What it does lies in the crates under `workers/`.
 
 pub mod advice;
-mod allowed;
-mod ask;
 pub mod assemble;
-mod cancelling;
 pub mod cli;
 mod clocks;
 pub mod commands;
 pub mod config;
+mod confirm;
 mod console;
-pub mod coverage;
+mod diagnostic;
+mod drain;
 pub mod exit;
-mod filing;
-mod finding;
-mod harvest;
 mod output;
 pub mod planning;
 mod presence;
 mod progress;
+pub mod receipts;
 mod runs;
 mod scheduler;
 mod serving;
@@ -28,6 +25,6 @@ mod start;
 mod summary;
 mod telemetry;
 mod templates;
+mod units;
 mod versions;
 mod view;
-mod words;

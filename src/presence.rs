@@ -11,7 +11,8 @@ use tokio_util::sync::CancellationToken;
 /// How often the counters are kept for the rates of the last minute.
 const SAMPLE: Duration = Duration::from_secs(5);
 
-/// Answers presence requests for the roles of `statuses` until the broker is closed; `quota` returns the status of quotas.
+/// Answers presence requests for the roles of `statuses` until the broker is closed; `quota` returns the status of
+/// quotas.
 pub(crate) async fn serve(
     broker: Broker,
     statuses: Vec<Arc<Status>>,

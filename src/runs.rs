@@ -1,5 +1,7 @@
 //! Reads the records of runs, and how far each is: by counting its receipts in the store, never by reading them.
 
+pub(crate) mod cancel;
+
 use std::collections::BTreeMap;
 
 use anyhow::Context as _;

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::config::Config;
-use crate::planning::{self, By, Means, Planned, Today};
+use crate::planning::{self, PlanContext, Planned, PlannedBy, QuotaLookup};
 use crate::{clocks, exit, runs, sources};
 
 /// The name the schedulers stand for.
@@ -143,7 +143,8 @@ impl Scheduler {
         Ok(())
     }
 
-    /// Plans what a firing wishes of one account of a source. With a slot a record is kept even where nothing is planned.
+    /// Plans the requests of a firing for one account of a source. With a slot a record is kept even where nothing is
+    /// planned.
     async fn fire_one(
         &self,
         source: Source,
@@ -152,10 +153,12 @@ impl Scheduler {
         slot: Option<Timestamp>,
     ) -> anyhow::Result<()> {
         let (source, Self { broker, store, .. }) = (sources::of(source), self);
-        let wishes = source.due(now, last, config, store).await?;
-        for (place, wish) in wishes.iter().enumerate() {
-            let planned = source.plan(wish, Means { config, broker, store, today: Today::Asked }).await?;
-            self.publish(planned, slot.filter(|_| place + 1 == wishes.len())).await?;
+        let requests = source.due(now, last, config, store).await?;
+        for (place, request) in requests.iter().enumerate() {
+            let planned = source
+                .plan(request, PlanContext { config, broker, store, today: QuotaLookup::Asked })
+                .await?;
+            self.publish(planned, slot.filter(|_| place + 1 == requests.len())).await?;
         }
         Ok(())
     }
@@ -165,7 +168,8 @@ impl Scheduler {
         if planned.plan.jobs.is_empty() && slot.is_none() {
             return Ok(());
         }
-        planning::publish(planned, By { origin: Origin::Schedule, slot }, &self.broker, &self.store).await
+        planning::publish(planned, PlannedBy { origin: Origin::Schedule, slot }, &self.broker, &self.store)
+            .await
     }
 
     fn until_next(&self) -> Duration {

@@ -9,11 +9,11 @@ use planner::Asked;
 use serde::Serialize;
 use store::{DocumentKind, Query, Store};
 
-use crate::coverage;
 use crate::exit::Outcome;
+use crate::receipts;
+use crate::sources::reporting::{Harvest, HarvestSummary};
 use crate::sources::tally::Tally;
-use crate::sources::telling::{Came, Harvest};
-use crate::{sources, words};
+use crate::{sources, units};
 
 /// The last line of `ua run --json`.
 #[derive(Debug, Serialize)]
@@ -22,7 +22,7 @@ pub(crate) struct Summary {
     pub dates: Vec<Date>,
     /// What came.
     #[serde(flatten)]
-    pub came: Came,
+    pub came: HarvestSummary,
     /// Messages and items that could not be used.
     pub dead: u64,
     /// Jobs not finished.
@@ -52,13 +52,13 @@ pub(crate) async fn of(
     calls: Calls,
 ) -> anyhow::Result<Summary> {
     let mut sums = Sums::default();
-    for receipt in coverage::receipts_of(store, picked).await? {
+    for receipt in receipts::read::receipts_of(store, picked).await? {
         sums.add(&receipt);
     }
     sums.unlisted = picked.len().saturating_sub(usize::try_from(sums.jobs).unwrap_or(usize::MAX));
     if let (Some(first), Some(last)) = (dates.iter().min(), dates.iter().max()) {
         let mut listed = BTreeSet::new();
-        coverage::receipts(store, *first, *last, |receipt| {
+        receipts::read::receipts(store, *first, *last, |receipt| {
             let ours = receipt.date.is_some_and(|date| dates.contains(&date));
             if ours && receipt.source == source && !picked.contains(&receipt.job_id) {
                 sums.add(&receipt);
@@ -75,7 +75,7 @@ pub(crate) async fn of(
     );
     let seconds = (runtime::clock::now().as_millisecond() - began.as_millisecond()) as f64 / 1_000.0;
     let harvest = Harvest { tally: sums.tally, of_jobs: sums.calls, of_process: calls };
-    let came = sources::of(source).came(harvest);
+    let came = sources::of(source).summary(harvest);
     Ok(sums.summary(came, dates.clone(), store.count(&dead).await?, seconds))
 }
 
@@ -106,7 +106,7 @@ impl Findings {
     /// A line for each finding.
     pub(crate) fn lines(&self) -> impl Iterator<Item = String> {
         self.0.iter().map(|Found { finding: ReceiptFinding { code, text }, jobs }| {
-            format!("{code} ({}): {text}", words::some(*jobs, "job"))
+            format!("{code} ({}): {text}", units::some(*jobs, "job"))
         })
     }
 }
@@ -149,7 +149,7 @@ impl Sums {
         Findings(found.collect())
     }
 
-    fn summary(self, came: Came, dates: Vec<Date>, dead: u64, seconds: f64) -> Summary {
+    fn summary(self, came: HarvestSummary, dates: Vec<Date>, dead: u64, seconds: f64) -> Summary {
         Summary {
             findings: self.findings(),
             dropped_fields: indexer::metrics::dropped_fields().iter().collect(),
@@ -168,8 +168,8 @@ impl Summary {
     /// The summary as a sentence.
     pub(crate) fn sentence(&self) -> String {
         let state = if self.complete { "complete" } else { "incomplete" };
-        let Self { came: Came { what, cost, .. }, seconds, dead, waiting, .. } = self;
-        let (dead, waiting) = (words::count(*dead), words::count(*waiting));
+        let Self { came: HarvestSummary { what, cost, .. }, seconds, dead, waiting, .. } = self;
+        let (dead, waiting) = (units::count(*dead), units::count(*waiting));
         format!("{state}: {what} in {seconds:.1} s{cost}; {dead} dead, {waiting} waiting")
     }
 

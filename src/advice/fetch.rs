@@ -1,7 +1,7 @@
 //! Advice for the roles that fetch.
 
 use super::{Bound, Part, RoleAdvice, enough, run};
-use crate::words;
+use crate::units;
 
 /// Rates over less than this say nothing.
 const LONG_ENOUGH: f64 = 5.0;
@@ -33,8 +33,8 @@ fn paused(part: &Part, parked: u64) -> Option<(Bound, u64, String)> {
     let put_off = part.waiting == 0 && part.in_hand == 0 && parked > 0;
     let why = part.paused.first().filter(|_| part.workers > 0 && (part.is_held() || put_off))?;
     let waiting = match put_off {
-        true => format!("{} parked for later", words::some(parked, "message")),
-        false => format!("{} waiting", words::some(part.waiting, "job")),
+        true => format!("{} parked for later", units::some(parked, "message")),
+        false => format!("{} waiting", units::some(part.waiting, "job")),
     };
     let role = part.role;
     let sentence = format!("the quota bounds {role} ({why}), {waiting}: more workers will not be faster");
@@ -43,7 +43,7 @@ fn paused(part: &Part, parked: u64) -> Option<(Bound, u64, String)> {
 
 fn judge(part: &Part, index: &RoleAdvice) -> (Bound, u64, String) {
     let (role, rates, worth) = (part.role, &part.rates, part.worth());
-    let waiting = words::some(part.waiting, "job");
+    let waiting = units::some(part.waiting, "job");
     if part.waiting == 0 && part.in_hand == 0 {
         return (Bound::Nothing, 0, format!("{role} has nothing to do"));
     }
@@ -106,8 +106,8 @@ fn latency(part: &Part, worth: u64) -> (Bound, u64, String) {
     let useful = useful.min(worth);
     let sentence = format!(
         "the API's latency bounds {role} ({slow}, all {} permits in use): {} would be of use, {}",
-        words::count(part.permits),
-        words::some(useful, "worker"),
+        units::count(part.permits),
+        units::some(useful, "worker"),
         run(part.workers)
     );
     (Bound::Latency, useful, sentence)

@@ -1,7 +1,7 @@
 //! Advice for the role that writes to the store.
 
 use super::{Bound, Observed, RoleAdvice, enough, run};
-use crate::words;
+use crate::units;
 
 /// With less of its permits in use, it does not do all it could.
 const BUSY: f64 = 0.35;
@@ -28,7 +28,7 @@ pub(super) fn advise(observed: &Observed) -> RoleAdvice {
 fn judge(observed: &Observed) -> (Bound, u64, String) {
     let part = &observed.index;
     let fetching = observed.fetch.iter().any(|part| part.waiting > 0 || part.in_hand > 0);
-    let waiting = words::some(part.waiting, "page");
+    let waiting = units::some(part.waiting, "page");
     if part.workers == 0 && (part.waiting > 0 || fetching) {
         let sentence = format!("{waiting} of documents and no index worker: start `ua work index`");
         return (Bound::NoWorkers, 1, sentence);
@@ -60,7 +60,7 @@ fn judge(observed: &Observed) -> (Bound, u64, String) {
         let sentence = format!(
             "the store bounds the flow ({:.2} s per bulk, {} documents/s, {waiting} waiting): {}",
             part.rates.bulk_seconds,
-            words::count(part.rates.documents.round() as u64),
+            units::count(part.rates.documents.round() as u64),
             enough(part.workers, part.workers)
         );
         return (Bound::Store, part.workers, sentence);
@@ -68,7 +68,7 @@ fn judge(observed: &Observed) -> (Bound, u64, String) {
     let useful = part.workers + 1;
     let sentence = format!(
         "the index role bounds the flow ({waiting} waiting): {} would be of use, {}",
-        words::some(useful, "worker"),
+        units::some(useful, "worker"),
         run(part.workers)
     );
     (Bound::Workers, useful, sentence)

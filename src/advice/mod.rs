@@ -11,7 +11,7 @@ use serde::Serialize;
 
 pub use observed::{Observed, Part};
 
-use crate::words;
+use crate::units;
 
 /// What bounds a role, or the flow as a whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -161,17 +161,17 @@ pub fn advise(observed: &Observed) -> Advice {
 
 /// `1 job is`, `2 jobs are`.
 fn are(count: u64, noun: &str) -> String {
-    format!("{} {}", words::some(count, noun), if count == 1 { "is" } else { "are" })
+    format!("{} {}", units::some(count, noun), if count == 1 { "is" } else { "are" })
 }
 
 /// `1 dead letter waits`, `2 dead letters wait`.
 fn wait(count: u64, noun: &str) -> String {
-    format!("{} {}", words::some(count, noun), if count == 1 { "waits" } else { "wait" })
+    format!("{} {}", units::some(count, noun), if count == 1 { "waits" } else { "wait" })
 }
 
 /// `1 runs`, `6 run`.
 fn run(workers: u64) -> String {
-    format!("{} {}", words::count(workers), if workers == 1 { "runs" } else { "run" })
+    format!("{} {}", units::count(workers), if workers == 1 { "runs" } else { "run" })
 }
 
 /// `1 worker is enough, 6 run; more will not be faster`.
@@ -180,5 +180,5 @@ fn enough(useful: u64, workers: u64) -> String {
         return format!("{}; more will not be faster", run(workers));
     }
     let are = if useful == 1 { "is" } else { "are" };
-    format!("{} {are} enough, {}; more will not be faster", words::some(useful, "worker"), run(workers))
+    format!("{} {are} enough, {}; more will not be faster", units::some(useful, "worker"), run(workers))
 }

@@ -5,7 +5,7 @@ use runtime::presence::RoleInfo;
 use runtime::quota::QuotaStatus;
 use runtime::{Depth, Rates, WorkerInfo};
 
-use crate::sources::words::role_of;
+use crate::sources::vocabulary::role_of;
 
 /// The whole installation at one moment.
 #[derive(Debug, Clone, Default)]

@@ -151,7 +151,7 @@ async fn world(dialect: Dialect, disorder: Disorder) -> (Opencast, Vec<Date>) {
         ..OpencastSettings::default()
     };
     let opencast = Opencast::start(settings).await.expect("the simulator starts");
-    let yesterday = ua::coverage::today().saturating_sub(jiff::Span::new().days(1));
+    let yesterday = ua::receipts::read::today().saturating_sub(jiff::Span::new().days(1));
     let first = yesterday.saturating_sub(jiff::Span::new().days(DAYS - 1));
     (opencast, first.series(jiff::Span::new().days(1)).take_while(|date| *date <= yesterday).collect())
 }

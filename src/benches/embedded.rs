@@ -39,7 +39,7 @@ async fn harvest(days: i64, meetings_per_day: u32, raw_days: &str) -> (u64, f64,
         ..ZoomSettings::default()
     };
     let world = Simulator::start(settings).await.expect("the simulator starts");
-    let yesterday = ua::coverage::today().saturating_sub(jiff::Span::new().days(1));
+    let yesterday = ua::receipts::read::today().saturating_sub(jiff::Span::new().days(1));
     let first = yesterday.saturating_sub(jiff::Span::new().days(days - 1));
     let dates: Vec<Date> =
         first.series(jiff::Span::new().days(1)).take_while(|date| *date <= yesterday).collect();

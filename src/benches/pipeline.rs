@@ -119,7 +119,7 @@ async fn pages() -> Vec<Vec<u8>> {
     let settings =
         ZoomSettings { speed: 0.0, meetings_per_day: 40, participants: 30.0, ..ZoomSettings::default() };
     let world = Simulator::start(settings).await.expect("the simulator starts");
-    let yesterday = ua::coverage::today().saturating_sub(jiff::Span::new().days(1));
+    let yesterday = ua::receipts::read::today().saturating_sub(jiff::Span::new().days(1));
     let truth = world.truth(yesterday, Source::Dashboard);
     let ids = truth.ids.expect("the truth has ids");
     let largest = ids

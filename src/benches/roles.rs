@@ -21,7 +21,7 @@ pub(crate) async fn memory(days: i64) {
         ..ZoomSettings::default()
     };
     let world = Simulator::start(settings).await.expect("the simulator starts");
-    let yesterday = ua::coverage::today().saturating_sub(jiff::Span::new().days(1));
+    let yesterday = ua::receipts::read::today().saturating_sub(jiff::Span::new().days(1));
     let first = yesterday.saturating_sub(jiff::Span::new().days(days - 1));
     let dates: Vec<jiff::civil::Date> =
         first.series(jiff::Span::new().days(1)).take_while(|date| *date <= yesterday).collect();

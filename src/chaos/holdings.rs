@@ -80,7 +80,7 @@ pub(crate) async fn held(
         sessions: ids(site, DocumentKind::Sessions, &mut seen).await?,
         seconds: seconds(site, &Query::all(DocumentKind::Sessions)).await?,
         dead: dead(site).await?,
-        open: open(site, None).await?.saturating_sub(open(site, Some(ua::coverage::today())).await?),
+        open: open(site, None).await?.saturating_sub(open(site, Some(ua::receipts::read::today())).await?),
         queued: queued(site).await,
         doubled: 0,
         ahead: 0,

@@ -30,7 +30,7 @@ pub(crate) async fn publish(broker: &Broker, number: usize, rng: &mut SmallRng) 
 
 /// A job of an account that nobody here knows, planned days ago, for the last time.
 async fn unknown_account(broker: &Broker, number: usize) -> Option<Poison> {
-    let (now, date) = (clock::now(), ua::coverage::today());
+    let (now, date) = (clock::now(), ua::receipts::read::today());
     let planned = now - jiff::SignedDuration::from_hours(48);
     let job = Task::Meetings { date }.into_job("chaos".into(), Lane::Daily, planned);
     let job = job.of_account(&format!("nobody-{number}"));

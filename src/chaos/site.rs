@@ -120,7 +120,7 @@ impl Site {
         environment.extend(lectures::environment(&opencast));
         let program = Program { folder: folder.path().to_owned(), environment };
         succeed(&program, &["setup"]);
-        let yesterday = ua::coverage::today().saturating_sub(jiff::Span::new().days(1));
+        let yesterday = ua::receipts::read::today().saturating_sub(jiff::Span::new().days(1));
         let first = yesterday.saturating_sub(jiff::Span::new().days(DATES - 1));
         let dates: Vec<Date> =
             first.series(jiff::Span::new().days(1)).take_while(|date| *date <= yesterday).collect();
@@ -213,7 +213,7 @@ impl Site {
 /// The schedule plans yesterday: were it another day at the end than at the beginning, a date too many would be planned.
 async fn midnight_is_far() {
     let midnight =
-        TimeZone::UTC.to_timestamp(ua::coverage::today().tomorrow().unwrap().at(0, 0, 0, 0)).unwrap();
+        TimeZone::UTC.to_timestamp(ua::receipts::read::today().tomorrow().unwrap().at(0, 0, 0, 0)).unwrap();
     let left = Duration::try_from(midnight.duration_since(runtime::clock::now())).unwrap_or_default();
     if left < LONGEST {
         println!("chaos: midnight UTC is waited for, {} s", left.as_secs());
@@ -223,7 +223,7 @@ async fn midnight_is_far() {
 
 fn world(seed: u64, length: Duration) -> ZoomSettings {
     // By then the last of yesterday's meetings has ended, those over midnight too: the truth stands still.
-    let noon = TimeZone::UTC.to_timestamp(ua::coverage::today().at(12, 0, 0, 0)).unwrap();
+    let noon = TimeZone::UTC.to_timestamp(ua::receipts::read::today().at(12, 0, 0, 0)).unwrap();
     ZoomSettings {
         now: Some(noon.max(runtime::clock::now())),
         seed,

@@ -11,7 +11,7 @@ use jiff::tz::TimeZone;
 use messages::{CauseClass, DeadState, MeetingUuid, Queue, Source};
 
 use super::duration;
-use crate::sources::words;
+use crate::sources::vocabulary;
 
 /// `ua dlq`
 #[derive(Debug, Args)]
@@ -131,7 +131,7 @@ pub struct DlqFilter {
     #[arg(long, value_parser = class)]
     pub class: Option<CauseClass>,
     /// Only this source
-    #[arg(long, help = format!("Only this source: {}", words::choice(|words| words.role)))]
+    #[arg(long, help = format!("Only this source: {}", vocabulary::choice(|words| words.role)))]
     pub source: Option<Source>,
     /// Only this origin queue, for example ua.jobs.zoom.detail.daily
     #[arg(long, value_parser = queue)]

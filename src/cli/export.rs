@@ -11,7 +11,7 @@ use jiff::civil::Date;
 pub struct Export {
     /// Table
     #[command(subcommand)]
-    pub report: Report,
+    pub report: ExportTable,
 }
 
 const EXAMPLES: &str = "Examples:
@@ -28,7 +28,7 @@ characters are escaped. A missing value is an empty cell, or null. The output fi
 
 /// A table.
 #[derive(Debug, Subcommand)]
-pub enum Report {
+pub enum ExportTable {
     /// Share of each lecture that each student watched, in percent
     #[command(after_help = ATTENDANCE)]
     Attendance(Attendance),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use messages::Source;
 
-use crate::sources::words::{self, Words};
+use crate::sources::vocabulary::{self, Vocabulary};
 
 /// One of the settings of `ua quota set`.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,18 +41,18 @@ const EVERYTHING: &str = "all";
 
 /// What `ua quota set` takes.
 pub(super) fn to_share() -> String {
-    let limits = words::choice(|words| words.limits.to_share);
+    let limits = vocabulary::choice(|words| words.limits.to_share);
     format!("{limits} = a share (50%, 0.5) or default; reserve = calls per day")
 }
 
 /// Whose label an account has.
 pub(super) fn of_account() -> String {
-    format!("Account label of {} [default: all accounts]", words::labelled())
+    format!("Account label of {} [default: all accounts]", vocabulary::labelled())
 }
 
 /// What `ua pause` takes.
 pub(super) fn to_pause() -> String {
-    words::choice(|words| words.limits.to_pause)
+    vocabulary::choice(|words| words.limits.to_pause)
 }
 
 /// What `ua resume` takes.
@@ -83,21 +83,23 @@ pub(super) fn setting(text: &str) -> Result<Setting, String> {
     }
     let meant = match whose(what, |words| words.limits.all) {
         Some(source) => Meant { source, limit: None },
-        None => limit(what, words::all().flat_map(|(_, words)| [words.limits.all, words.limits.reserve]))?,
+        None => {
+            limit(what, vocabulary::all().flat_map(|(_, words)| [words.limits.all, words.limits.reserve]))?
+        }
     };
     Ok(Setting::Share(meant, if value == "default" { None } else { Some(share(value)?) }))
 }
 
 /// The source of which this is a word.
-fn whose(word: &str, of: impl Fn(&Words) -> Option<&'static str>) -> Option<Source> {
-    words::all().find(|(_, words)| of(words) == Some(word)).map(|(source, _)| source)
+fn whose(word: &str, of: impl Fn(&Vocabulary) -> Option<&'static str>) -> Option<Source> {
+    vocabulary::all().find(|(_, words)| of(words) == Some(word)).map(|(source, _)| source)
 }
 
 /// The limit that this word means. `besides` are the other words that may stand in its place.
 fn limit(word: &str, besides: impl Iterator<Item = Option<&'static str>>) -> Result<Meant, String> {
-    let found = words::limits().find(|(_, limit)| limit.words.contains(&word));
+    let found = vocabulary::limits().find(|(_, limit)| limit.words.contains(&word));
     found.map(|(source, limit)| Meant { source, limit: Some(limit.name) }).ok_or_else(|| {
-        let limits = words::limits().flat_map(|(_, limit)| limit.words).copied();
+        let limits = vocabulary::limits().flat_map(|(_, limit)| limit.words).copied();
         let known: Vec<&str> = besides.flatten().chain(limits).collect();
         format!("there is no limit {word:?}: {}", known.join(", "))
     })
@@ -164,11 +166,11 @@ pub(crate) fn settings(
 
 /// What is paused or goes on, read. A source's name means all of it.
 pub(super) fn paused(text: &str) -> Result<Meant, String> {
-    if let Some((source, _)) = words::all().find(|(_, words)| words.role == text) {
+    if let Some((source, _)) = vocabulary::all().find(|(_, words)| words.role == text) {
         return Ok(Meant { source, limit: None });
     }
-    let is_limit = |name: &str| words::limits().any(|(_, limit)| limit.words.contains(&name));
-    limit(text, words::all().map(|(_, words)| Some(words.role).filter(|role| !is_limit(role))))
+    let is_limit = |name: &str| vocabulary::limits().any(|(_, limit)| limit.words.contains(&name));
+    limit(text, vocabulary::all().map(|(_, words)| Some(words.role).filter(|role| !is_limit(role))))
 }
 
 #[cfg(test)]

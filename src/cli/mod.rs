@@ -6,8 +6,7 @@ mod dlq;
 mod export;
 mod health;
 mod limits;
-mod misuse;
-mod paper;
+mod manpages;
 mod plan;
 mod quota;
 mod runs;
@@ -15,6 +14,7 @@ mod setup;
 #[cfg(feature = "demo")]
 mod simulation;
 mod status;
+mod usage_errors;
 mod work;
 
 use std::ffi::OsString;
@@ -26,12 +26,12 @@ use clap::{Args, Parser, Subcommand};
 pub use console::Console;
 pub use dev::{Dev, DevCommand, DevDown, DevLogs, DevUp};
 pub use dlq::{Dlq, DlqChoice, DlqCommand, DlqDrop, DlqFilter, DlqList, DlqReplay, Since, WhichState};
-pub use export::{Attendance, Export, Lectures, Meetings, OfLectures, OfMeetings, Report, Target};
+pub use export::{Attendance, Export, ExportTable, Lectures, Meetings, OfLectures, OfMeetings, Target};
 pub use health::Health;
 pub(crate) use limits::settings;
 pub use limits::{Meant, Resumed, Setting};
-pub use paper::{Completions, Man};
-pub use plan::{Destination, Plan, Run, Selectors};
+pub use manpages::{Completions, Man};
+pub use plan::{Destination, PlanArgs, Run, Selectors};
 pub use quota::{OfAccount, Pause, Quota, QuotaAction, Resume};
 pub use runs::{Cancel, Runs};
 pub use setup::Setup;
@@ -61,7 +61,7 @@ impl Cli {
     pub fn understand(words: impl IntoIterator<Item = OsString>) -> Result<Self, ExitCode> {
         let words: Vec<OsString> = words.into_iter().collect();
         Self::try_parse_from(&words).map_err(|error| {
-            if let Some(line) = misuse::line(&error, &words) {
+            if let Some(line) = usage_errors::line(&error, &words) {
                 crate::output::remark(&format!("error: {line}"));
             } else if error.print().is_err() {
                 // stdout is closed: the help cannot be shown.
@@ -84,7 +84,7 @@ const EXAMPLES: &str = "Examples:
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Publish jobs for dates or meetings, after printing their price
-    Plan(Plan),
+    Plan(PlanArgs),
     /// Plan, fetch and index in this process, then exit with a receipt
     Run(Run),
     /// Work on planned jobs until stopped

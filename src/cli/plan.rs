@@ -46,7 +46,7 @@ pub struct Selectors {
 
 /// `ua plan`
 #[derive(Debug, Args)]
-pub struct Plan {
+pub struct PlanArgs {
     /// What to harvest
     #[command(flatten)]
     pub selectors: Selectors,

@@ -38,7 +38,7 @@ impl ValueEnum for RoleName {
     fn to_possible_value(&self) -> Option<PossibleValue> {
         Some(match self {
             Self::Fetch(source) => {
-                let words = sources::of(*source).words();
+                let words = sources::of(*source).vocabulary();
                 PossibleValue::new(words.role).help(format!("Fetch from {}", words.name))
             }
             Self::Index => PossibleValue::new("index").help("Write documents and dead letters to the store"),

@@ -7,15 +7,15 @@ use serde::Serialize;
 use store::Store;
 
 use crate::assemble;
-use crate::cancelling::{self, Cancelled};
 use crate::cli::Cancel;
 use crate::config::Config;
 use crate::exit::Outcome;
 use crate::output;
-use crate::{ask, runs, words};
+use crate::runs::cancel::{self, Cancelled};
+use crate::{confirm, runs, units};
 
 #[derive(Serialize)]
-struct Report<'a> {
+struct CancelReport<'a> {
     run: &'a RunId,
     taken: u64,
     left: u64,
@@ -45,10 +45,10 @@ async fn cancel(
         return Ok(Cancelled { taken: 0, left: 0 });
     }
     if !asked.yes && record.state != RunState::Cancelled {
-        let what = format!("{} of run {} wait", words::some(waiting, "job"), asked.run);
-        ask::or_yes(&what, "Take them out of the queues?", "nothing was cancelled")?;
+        let what = format!("{} of run {} wait", units::some(waiting, "job"), asked.run);
+        confirm::or_fail(&what, "Take them out of the queues?", "nothing was cancelled")?;
     }
-    cancelling::cancel(record, asked.wait, broker, store).await
+    cancel::cancel(record, asked.wait, broker, store).await
 }
 
 async fn holds_anything(broker: &Broker) -> anyhow::Result<bool> {
@@ -58,16 +58,16 @@ async fn holds_anything(broker: &Broker) -> anyhow::Result<bool> {
 
 fn say(asked: &Cancel, Cancelled { taken, left }: Cancelled) -> anyhow::Result<Outcome> {
     if asked.json {
-        output::say_json(&Report { run: &asked.run, taken, left })?;
+        output::say_json(&CancelReport { run: &asked.run, taken, left })?;
     } else {
-        output::say(&format!("{} taken out of the queues", words::some(taken, "waiting job")));
+        output::say(&format!("{} taken out of the queues", units::some(taken, "waiting job")));
     }
     if left == 0 {
         return Ok(Outcome::Complete);
     }
     output::remark(&format!(
         "{} in progress; the workers stop them. `ua cancel --wait {}` waits for that",
-        words::some(left, "job"),
+        units::some(left, "job"),
         asked.run,
     ));
     Ok(Outcome::Incomplete)

@@ -13,7 +13,7 @@ use crate::cli::Console;
 use crate::config::Config;
 use crate::console;
 use crate::exit::{self, Outcome};
-use crate::serving::{self, BROKER, Place, Site};
+use crate::serving::{self, BROKER, HealthState, ServingAddress};
 use crate::signal::Signals;
 
 /// Pause between two looks whether the broker is there.
@@ -21,22 +21,22 @@ const PAUSE: Duration = Duration::from_secs(5);
 
 pub(super) async fn execute(words: Console, config: &Config) -> anyhow::Result<Outcome> {
     let mut signals = Signals::listen();
-    let (site, stop) = (Arc::new(Site::default()), CancellationToken::new());
+    let (health, stop) = (Arc::new(HealthState::default()), CancellationToken::new());
     let store = assemble::store(config)?;
     let names = Names::new(words.names);
     let more = Some(("the console, ", console::router(config.clone(), names.clone())));
-    let place = Place { address: words.listen, names, said_by: "--listen", more };
-    serving::serve(&site, place, &stop).await?;
+    let place = ServingAddress { address: words.listen, names, said_by: "--listen", more };
+    serving::serve(&health, place, &stop).await?;
     let (signal, broker) = tokio::select! {
         // The pages are there whether the broker is or not: they say what is known without it.
-        broker = broker(config, &site) => {
-            site.begins(broker.clone(), Some(store), Vec::new(), config.documents_limit);
+        broker = broker(config, &health) => {
+            health.begins(broker.clone(), Some(store), Vec::new(), config.documents_limit);
             (signals.next().await, Some(broker))
         }
         signal = signals.next() => (signal, None),
     };
     info!("{signal}: stopping");
-    site.stops();
+    health.stops();
     stop.cancel();
     if let Some(broker) = broker {
         broker.close().await;
@@ -45,13 +45,13 @@ pub(super) async fn execute(words: Console, config: &Config) -> anyhow::Result<O
 }
 
 /// The broker to look at, once it is there. A refusal is waited for, too: who looks after the broker may mend it.
-async fn broker(config: &Config, site: &Site) -> Broker {
-    site.awaits(BROKER);
+async fn broker(config: &Config, health: &HealthState) -> Broker {
+    health.awaits(BROKER);
     let mut told = false;
     loop {
         match assemble::reader(config, "console").await {
             Ok(broker) => {
-                site.has(BROKER);
+                health.has(BROKER);
                 return broker;
             }
             Err(error) if !std::mem::replace(&mut told, true) => {

@@ -21,7 +21,7 @@ const MAX_BODY: usize = 64 << 10;
 const LONGEST: usize = 500;
 
 #[derive(Serialize)]
-struct Report {
+struct HealthReport {
     asked: String,
     well: bool,
     says: String,
@@ -39,7 +39,7 @@ pub(super) async fn execute(words: &Health, config: &Config) -> anyhow::Result<O
     let asked = format!("http://{address}/{path}");
     let (well, says) = ask(&asked).await?;
     if words.json {
-        output::say_json(&Report { asked, well, says })?;
+        output::say_json(&HealthReport { asked, well, says })?;
         return if well { Ok(Outcome::Complete) } else { bail!("{path} of {address} says no") };
     }
     if !well {

@@ -9,7 +9,7 @@ mod dev;
 mod dlq;
 mod export;
 mod health;
-mod paper;
+mod manpages;
 mod plan;
 mod quota;
 mod run;
@@ -54,7 +54,7 @@ pub async fn execute(cli: Cli) -> anyhow::Result<Outcome> {
         #[cfg(feature = "demo")]
         Command::Simulate(words) => simulate::execute(words).await,
         Command::Dev(words) => dev::execute(words, environment).await,
-        Command::Man(words) => paper::man(&words),
-        Command::Completions(words) => paper::completions(&words),
+        Command::Man(words) => manpages::man(&words),
+        Command::Completions(words) => manpages::completions(&words),
     }
 }

@@ -1,4 +1,4 @@
-//! `ua plan`: prints the price of what is wished, then publishes the jobs.
+//! `ua plan`: prints the price of a request, then publishes the jobs.
 
 use jiff::civil::Date;
 use messages::{Lane, MAIN_ACCOUNT, RunId, Source};
@@ -8,16 +8,16 @@ use serde::Serialize;
 use store::Store;
 
 use crate::assemble;
-use crate::cli::Plan;
+use crate::cli::PlanArgs;
 use crate::config::Config;
 use crate::exit::Outcome;
 use crate::output;
-use crate::planning::{self, By, Means, Planned, Today, Wish};
-use crate::words;
-use crate::{ask, sources};
+use crate::planning::{self, HarvestRequest, PlanContext, Planned, PlannedBy, QuotaLookup};
+use crate::units;
+use crate::{confirm, sources};
 
 #[derive(Serialize)]
-struct Report<'a> {
+struct PlanReport<'a> {
     source: Source,
     run: &'a RunId,
     dates: &'a [Date],
@@ -39,23 +39,23 @@ struct Priced<'a> {
     paused: Option<String>,
 }
 
-pub(super) async fn execute(asked: Plan, config: &Config) -> anyhow::Result<Outcome> {
-    let wish = Wish::from(&asked.selectors, config, clock::now())?;
+pub(super) async fn execute(asked: PlanArgs, config: &Config) -> anyhow::Result<Outcome> {
+    let request = HarvestRequest::from(&asked.selectors, config, clock::now())?;
     let label = asked.selectors.account.as_deref();
     // Asked for first: a plan nobody could work on should not be made.
-    config.require(&wish.sources, label)?;
+    config.require(&request.sources, label)?;
     let store = assemble::store(config)?;
     crate::templates::current(&store).await?;
     // Whoever only looks declares nothing.
     let (broker, today) = match asked.dry_run {
-        true => (assemble::reader(config, "plan").await?, Today::AsLeft),
-        false => (assemble::broker(config, "plan").await?, Today::Asked),
+        true => (assemble::reader(config, "plan").await?, QuotaLookup::AsLeft),
+        false => (assemble::broker(config, "plan").await?, QuotaLookup::Asked),
     };
     let mut all = Vec::new();
-    for source in &wish.sources {
+    for source in &request.sources {
         for config in &config.of_source(*source, label)? {
-            let by = Means { config, broker: &broker, store: &store, today };
-            all.push(sources::of(*source).plan(&wish, by).await?);
+            let context = PlanContext { config, broker: &broker, store: &store, today };
+            all.push(sources::of(*source).plan(&request, context).await?);
         }
     }
     // Asked once for all: whoever says no gets nothing, not a half.
@@ -76,13 +76,13 @@ pub(super) async fn execute(asked: Plan, config: &Config) -> anyhow::Result<Outc
     Ok(Outcome::Complete)
 }
 
-fn publishes(asked: &Plan, planned: &Planned) -> bool {
+fn publishes(asked: &PlanArgs, planned: &Planned) -> bool {
     !asked.dry_run && !planned.plan.jobs.is_empty()
 }
 
 /// Says what one account's plan costs.
-fn tell(asked: &Plan, planned: &Planned) -> anyhow::Result<()> {
-    if let Some(heading) = sources::of(planned.source).words().heading.filter(|_| !asked.json) {
+fn tell(asked: &PlanArgs, planned: &Planned) -> anyhow::Result<()> {
+    if let Some(heading) = sources::of(planned.source).vocabulary().heading.filter(|_| !asked.json) {
         output::remark(heading);
     }
     if planned.account != MAIN_ACCOUNT {
@@ -97,17 +97,17 @@ fn tell(asked: &Plan, planned: &Planned) -> anyhow::Result<()> {
 
 async fn publish(planned: Planned, broker: &Broker, store: &Store) -> anyhow::Result<()> {
     let (run, jobs) = (planned.asked.run.clone(), planned.plan.jobs.len() as u64);
-    planning::publish(planned, By::hand(Origin::Plan), broker, store).await?;
+    planning::publish(planned, PlannedBy::hand(Origin::Plan), broker, store).await?;
     output::remark(&format!(
         "{} published; `ua status --run {run}` shows how far they are, `ua cancel {run}` takes them out",
-        words::some(jobs, "job")
+        units::some(jobs, "job")
     ));
     Ok(())
 }
 
 fn say_json(Planned { asked, plan, source, .. }: &Planned, published: bool) -> anyhow::Result<()> {
     let price = &plan.price;
-    output::say_json(&Report {
+    output::say_json(&PlanReport {
         source: *source,
         run: &asked.run,
         dates: &asked.dates,
@@ -136,12 +136,12 @@ fn say(planned: &Planned) {
     output::say(&format!("run      {}", asked.run));
     output::say(&format!(
         "jobs     {} in the lane {}{}",
-        words::count(plan.jobs.len() as u64),
+        units::count(plan.jobs.len() as u64),
         asked.lane,
         planned.needless().map(|parts| format!("; {}", parts.join("; "))).unwrap_or_default()
     ));
     output::say(&sources::of(planned.source).calls(price, plan.jobs.len()).to_string());
-    let days = (price.per_day > 0).then(|| format!("; {}", words::some(price.quota_days, "quota day")));
+    let days = (price.per_day > 0).then(|| format!("; {}", units::some(price.quota_days, "quota day")));
     output::say(&format!("quota    {}{}", price.share(), days.unwrap_or_default()));
     if let Some(paused) = price.paused() {
         output::say(&format!("paused   {paused}: the jobs wait until then"));
@@ -161,5 +161,5 @@ fn ask(all: &[Planned]) -> anyhow::Result<()> {
         return Ok(());
     }
     let what = format!("{}: this is more than a day's quota", costly.join("; "));
-    ask::or_yes(&what, "Publish?", "not published")
+    confirm::or_fail(&what, "Publish?", "not published")
 }

@@ -10,7 +10,7 @@ use crate::cli::{Meant, OfAccount, Pause, Quota, QuotaAction, Resume, Resumed, S
 use crate::config::Config;
 use crate::exit::{self, Outcome, usage};
 use crate::output;
-use crate::sources::{self, words};
+use crate::sources::{self, vocabulary};
 
 /// How long whoever keeps the quota may take to answer.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -35,7 +35,7 @@ pub(super) async fn execute(words: Quota, config: &Config) -> anyhow::Result<Out
 /// Of every source that is configured; whoever names an account means those that have such names.
 async fn show(of: &OfAccount, config: &Config) -> anyhow::Result<Outcome> {
     let mut sources = config.sources();
-    sources.retain(|source| of.account.is_none() || sources::of(*source).words().has_labels);
+    sources.retain(|source| of.account.is_none() || sources::of(*source).vocabulary().has_labels);
     order(of, config, &sources, |_, _| QuotaCommand::Show).await
 }
 
@@ -67,7 +67,7 @@ fn resumed(what: &[Resumed], config: &Config) -> (Vec<Meant>, Vec<String>) {
         match what {
             Resumed::Meant(one) => {
                 meant.push(*one);
-                roles.push(sources::of(one.source).words().role.to_owned());
+                roles.push(sources::of(one.source).vocabulary().role.to_owned());
             }
             Resumed::Role(role) => roles.push((*role).to_owned()),
             Resumed::All => {
@@ -138,11 +138,11 @@ async fn order(
 /// Whoever names an account must mean sources whose accounts have names.
 fn have_labels(sources: &[Source]) -> anyhow::Result<()> {
     let Some(without) =
-        sources.iter().map(|source| sources::of(*source).words()).find(|words| !words.has_labels)
+        sources.iter().map(|source| sources::of(*source).vocabulary()).find(|words| !words.has_labels)
     else {
         return Ok(());
     };
-    let with = words::labelled();
+    let with = vocabulary::labelled();
     Err(usage(format!("--account names an account of {with}: {} has none, leave it out", without.name)))
 }
 

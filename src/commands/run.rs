@@ -13,11 +13,11 @@ use tokio_util::sync::CancellationToken;
 use crate::assemble::{self, Parts};
 use crate::cli::{Destination, Run};
 use crate::config::Config;
+use crate::drain::{self, Ended};
 use crate::exit::Outcome;
-use crate::harvest::{self, Ended};
 use crate::output;
-use crate::planning::{self, By, Means, Today, Wish};
-use crate::sources::{self, words};
+use crate::planning::{self, HarvestRequest, PlanContext, PlannedBy, QuotaLookup};
+use crate::sources::{self, vocabulary};
 use crate::start;
 use crate::summary::{self, Summary};
 
@@ -31,21 +31,21 @@ pub(super) struct Pass<'a> {
     pub account: &'a Config,
     /// The configuration whose broker keeps the quota, where that of `config` is there for this moment only: whoever
     /// else fetches with these accounts keeps it there.
-    pub purse: Option<&'a Config>,
+    pub quota_broker: Option<&'a Config>,
     /// How long work that is parked or held is waited for.
     pub wait: Duration,
 }
 
 pub(super) async fn execute(words: Run, config: &Config) -> anyhow::Result<Outcome> {
-    let wish = Wish::from(&words.selectors, config, clock::now())?;
+    let request = HarvestRequest::from(&words.selectors, config, clock::now())?;
     let label = words.selectors.account.as_deref();
-    config.require(&wish.sources, label)?;
+    config.require(&request.sources, label)?;
     let mut outcome = Outcome::Complete;
     // One after the other: each has its own dates to look at, and its own receipt.
-    for source in wish.sources.iter().copied() {
+    for source in request.sources.iter().copied() {
         for account in &config.of_source(source, label)? {
-            let pass = Pass { source, config, account, purse: None, wait: words.wait };
-            if one(&words, &wish, pass).await? == Outcome::Incomplete {
+            let pass = Pass { source, config, account, quota_broker: None, wait: words.wait };
+            if one(&words, &request, pass).await? == Outcome::Incomplete {
                 outcome = Outcome::Incomplete;
             }
         }
@@ -54,10 +54,10 @@ pub(super) async fn execute(words: Run, config: &Config) -> anyhow::Result<Outco
 }
 
 /// The job of one pass.
-async fn one(words: &Run, wish: &Wish, pass: Pass<'_>) -> anyhow::Result<Outcome> {
+async fn one(words: &Run, request: &HarvestRequest, pass: Pass<'_>) -> anyhow::Result<Outcome> {
     match words.destination {
         Destination::Index => {
-            let (summary, _) = harvest(wish, &pass).await?;
+            let (summary, _) = harvest(request, &pass).await?;
             report(&summary, words.json)
         }
         Destination::Stdout => {
@@ -71,9 +71,11 @@ async fn one(words: &Run, wish: &Wish, pass: Pass<'_>) -> anyhow::Result<Outcome
                 raw_days: 0,
                 ..pass.account.clone()
             };
-            let (summary, store) =
-                harvest(wish, &Pass { config: &config, account: &config, purse: Some(pass.account), ..pass })
-                    .await?;
+            let (summary, store) = harvest(
+                request,
+                &Pass { config: &config, account: &config, quota_broker: Some(pass.account), ..pass },
+            )
+            .await?;
             print_documents(&store).await?;
             if words.json {
                 return report(&summary, true);
@@ -84,8 +86,8 @@ async fn one(words: &Run, wish: &Wish, pass: Pass<'_>) -> anyhow::Result<Outcome
     }
 }
 
-/// Plans what is wished, fetches and indexes it; returns the summary and the store, for a look at it.
-pub(super) async fn harvest(wish: &Wish, pass: &Pass<'_>) -> anyhow::Result<(Summary, Store)> {
+/// Plans a request, fetches and indexes it; returns the summary and the store, for a look at it.
+pub(super) async fn harvest(request: &HarvestRequest, pass: &Pass<'_>) -> anyhow::Result<(Summary, Store)> {
     let Pass { source, config, .. } = *pass;
     let enricher = assemble::enricher(config)?;
     let once = Policy::COMMAND;
@@ -96,20 +98,21 @@ pub(super) async fn harvest(wish: &Wish, pass: &Pass<'_>) -> anyhow::Result<(Sum
     let set_up = start::persist(once, async || Ok(store.setup().await?)).await?;
     crate::templates::fits(&set_up.conflicts)?;
     crate::clocks::agree(&store).await?;
-    let purse = purse(pass, &broker).await?;
+    let quota_broker = open_quota_broker(pass, &broker).await?;
     // Who may not fetch plans nothing, either.
-    let fetcher = sources::of(source).join(config, &purse).await?;
+    let fetcher = sources::of(source).join(config, &quota_broker).await?;
     if let Err(error) = start::persist(once, || fetcher.greet()).await {
         fetcher.close().await;
         return Err(error);
     }
     // Nobody is asked how much of today is left: nothing hangs on this price.
-    let by = Means { config: pass.account, broker: &broker, store: &store, today: Today::Unasked };
-    let planned = sources::of(source).plan(wish, by).await?;
+    let context =
+        PlanContext { config: pass.account, broker: &broker, store: &store, today: QuotaLookup::Unasked };
+    let planned = sources::of(source).plan(request, context).await?;
     output::remark(&planned.sentence());
     let asked = planned.asked.clone();
     if !planned.plan.jobs.is_empty() {
-        planning::publish(planned, By::hand(Origin::Run), &broker, &store).await?;
+        planning::publish(planned, PlannedBy::hand(Origin::Run), &broker, &store).await?;
     }
     let parts = Parts {
         broker: broker.clone(),
@@ -121,9 +124,9 @@ pub(super) async fn harvest(wish: &Wish, pass: &Pass<'_>) -> anyhow::Result<(Sum
     };
     let stop = CancellationToken::new();
     let running = parts.start(config, &stop, Duration::from_secs(25));
-    let ended = harvest::until_done(running, &broker, &store, (source, &asked.run), pass.wait).await;
+    let ended = drain::until_done(running, &broker, &store, (source, &asked.run), pass.wait).await;
     fetcher.close().await;
-    purse.close().await;
+    quota_broker.close().await;
     broker.close().await;
     let ended = ended?;
     store.refresh().await?;
@@ -132,8 +135,8 @@ pub(super) async fn harvest(wish: &Wish, pass: &Pass<'_>) -> anyhow::Result<(Sum
 }
 
 /// The broker that keeps the quota: the one of the work itself, unless that one is of this moment only.
-async fn purse(pass: &Pass<'_>, broker: &Broker) -> anyhow::Result<Broker> {
-    match pass.purse {
+async fn open_quota_broker(pass: &Pass<'_>, broker: &Broker) -> anyhow::Result<Broker> {
+    match pass.quota_broker {
         Some(config) => assemble::broker(config, "run").await,
         None => Ok(broker.clone()),
     }
@@ -151,7 +154,7 @@ pub(super) fn report(summary: &Summary, json: bool) -> anyhow::Result<Outcome> {
     for (field, values) in &summary.dropped_fields {
         output::remark(&format!(
             "dropped: {} of the field {field}: of another type, or not readable",
-            crate::words::some(*values, "value")
+            crate::units::some(*values, "value")
         ));
     }
     for line in &summary.waits_for {
@@ -170,7 +173,7 @@ struct Line<'a> {
 
 /// One JSON line per document; receipts and dead letters are not documents.
 async fn print_documents(store: &Store) -> anyhow::Result<()> {
-    for kind in words::all().flat_map(|(_, words)| words.documents) {
+    for kind in vocabulary::all().flat_map(|(_, words)| words.documents) {
         let (query, mut after) = (Query::all(*kind), None);
         loop {
             let (hits, next) = store.scan(&query, 1_000, after).await?;

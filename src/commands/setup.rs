@@ -11,13 +11,13 @@ use crate::cli::Setup;
 use crate::config::Config;
 use crate::exit::{Outcome, usage};
 use crate::progress::{Progress, Stage};
-use crate::{output, words};
+use crate::{output, units};
 
 /// How long workers may take to answer.
 const PRESENCE_TIMEOUT: Duration = Duration::from_secs(2);
 
 #[derive(Serialize)]
-struct Report {
+struct SetupReport {
     queues: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     migrated: Option<Vec<Migrated>>,
@@ -35,7 +35,7 @@ pub(super) async fn execute(words: &Setup, config: &Config) -> anyhow::Result<Ou
     let migrated = if words.migrate { Some(migrate(config).await?) } else { None };
     let templates = declare(config).await?;
     let queues = if config.amqp.is_some() { "RabbitMQ" } else { "local file" };
-    let report = Report { queues, migrated, templates };
+    let report = SetupReport { queues, migrated, templates };
     if words.json {
         output::say_json(&report)?;
     } else {
@@ -54,10 +54,10 @@ pub(super) async fn declare(config: &Config) -> anyhow::Result<Vec<String>> {
     Ok(loaded.changes.iter().map(|(name, change)| format!("{name}: {change}")).collect())
 }
 
-fn print(report: &Report) {
+fn print(report: &SetupReport) {
     for Migrated { queue, differed, messages } in report.migrated.iter().flatten() {
         let why = if differed.is_empty() { "an interrupted migration" } else { &*differed.join("; ") };
-        output::say(&format!("{queue}: made anew ({why}), {} kept", words::some(*messages, "message")));
+        output::say(&format!("{queue}: made anew ({why}), {} kept", units::some(*messages, "message")));
     }
     if report.migrated.as_ref().is_some_and(Vec::is_empty) {
         output::say("nothing to migrate: every queue is as it should be");

@@ -6,7 +6,7 @@ use crate::cli::Status;
 use crate::config::Config;
 use crate::exit::{self, Outcome};
 use crate::output;
-use crate::view::status::{self, Away, Part, Report};
+use crate::view::status::{self, Away, Part, StatusReport};
 
 /// How long the broker and the store may take each, beyond what they allow themselves.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -24,7 +24,7 @@ pub(super) async fn execute(words: &Status, config: &Config) -> anyhow::Result<O
     ended(report.away)
 }
 
-fn print(report: &Report) {
+fn print(report: &StatusReport) {
     let shown = report.shown(runtime::clock::now());
     say_all(&shown.quota);
     [&shown.queues, &shown.workers, &shown.days].into_iter().flatten().for_each(say_part);

@@ -15,9 +15,9 @@ use crate::assemble::{self, Parts, Running};
 use crate::cli::{RoleName, Work};
 use crate::config::Config;
 use crate::exit::{Outcome, usage};
-use crate::serving::{self, BROKER, Site};
+use crate::serving::{self, BROKER, HealthState};
 use crate::signal::Signals;
-use crate::sources::{self, Fetcher, words};
+use crate::sources::{self, Fetcher, vocabulary};
 use crate::start;
 
 /// By which part of the grace work in hand is done; what is not is handed back.
@@ -29,18 +29,18 @@ const GIVEN_BACK: f64 = 0.95;
 
 pub(super) async fn execute(words: Work, config: &Config) -> anyhow::Result<Outcome> {
     let mut signals = Signals::listen();
-    let site = Arc::new(Site::default());
+    let health = Arc::new(HealthState::default());
     let served = CancellationToken::new();
-    serving::start(&site, config, &served).await?;
+    serving::start(&health, config, &served).await?;
     if words.if_configured && is_idle(&words.roles, config) {
-        site.idles();
-        let variables: Vec<&str> = words::all().map(|(_, words)| words.variables).collect();
+        health.idles();
+        let variables: Vec<&str> = vocabulary::all().map(|(_, words)| words.variables).collect();
         info!("idle: nothing of what this role fetches is configured ({})", variables.join(", "));
         info!("{}: stopped", signals.next().await);
         return Ok(Outcome::Complete);
     }
     let parts = tokio::select! {
-        parts = parts(&words, config, &site) => parts?,
+        parts = parts(&words, config, &health) => parts?,
         signal = signals.next() => {
             info!("{signal}: stopped before there was anything to do");
             return Ok(Outcome::Complete);
@@ -52,7 +52,7 @@ pub(super) async fn execute(words: Work, config: &Config) -> anyhow::Result<Outc
     let in_hand = words.grace.mul_f64(IN_HAND);
     let mut running = parts.start(config, &stop, in_hand);
     info!("working: {}", running.snapshots().iter().map(|role| &*role.name).collect::<Vec<_>>().join(", "));
-    site.begins(broker.clone(), store, running.statuses(), config.documents_limit);
+    health.begins(broker.clone(), store, running.statuses(), config.documents_limit);
     let ended = tokio::select! {
         // One role cannot go on: the others finish what they have before the process ends.
         ended = running.ended() => ended,
@@ -61,7 +61,7 @@ pub(super) async fn execute(words: Work, config: &Config) -> anyhow::Result<Outc
             Ok(())
         }
     };
-    site.stops();
+    health.stops();
     stop.cancel();
     let outcome = tokio::select! {
         outcome = wind_up(running, &broker, &fetchers, words.grace) => ended.and(outcome),
@@ -105,7 +105,7 @@ async fn wind_up(
 }
 
 /// The parts of the roles, once everything they need is there.
-async fn parts(words: &Work, config: &Config, site: &Site) -> anyhow::Result<Parts> {
+async fn parts(words: &Work, config: &Config, health: &HealthState) -> anyhow::Result<Parts> {
     let has = |role| words.roles.contains(&RoleName::All) || words.roles.contains(&role);
     // `all` does what is configured; a role that is named has to be.
     let configured = config.sources();
@@ -121,26 +121,26 @@ async fn parts(words: &Work, config: &Config, site: &Site) -> anyhow::Result<Par
     let schedule = schedule(words, config)?;
     let index = if has(RoleName::Index) { Some(assemble::enricher(config)?) } else { None };
     let store = assemble::store(config)?;
-    let broker = insist(BROKER, site, || assemble::broker(config, "work"));
+    let broker = insist(BROKER, health, || assemble::broker(config, "work"));
     let templates = async {
         match index.is_some() || schedule.is_some() {
-            true => insist("the store", site, || crate::templates::current(&store)).await.map(|_| ()),
+            true => insist("the store", health, || crate::templates::current(&store)).await.map(|_| ()),
             false => Ok(()),
         }
     };
     let credentials = try_join_all(wanted.iter().map(|source| async move {
-        insist(&source.to_string(), site, || sources::of(*source).check(config)).await
+        insist(&source.to_string(), health, || sources::of(*source).check(config)).await
     }));
     let (broker, (), _) = tokio::try_join!(broker, templates, credentials)?;
-    insist("a clock that is right", site, || crate::clocks::agree(&store)).await?;
+    insist("a clock that is right", health, || crate::clocks::agree(&store)).await?;
     // Credentials are good: only now does this process take part in the quotas.
     let mut fetchers = Vec::new();
     for source in wanted {
-        fetchers.push(join(source, config, &broker, site).await?);
+        fetchers.push(join(source, config, &broker, health).await?);
     }
     if config.amqp.is_some() && !fetchers.is_empty() {
         crate::clocks::hear_leader().await;
-        insist("a clock that is right", site, || crate::clocks::agree(&store)).await?;
+        insist("a clock that is right", health, || crate::clocks::agree(&store)).await?;
     }
     Ok(Parts { broker, store, fetchers, index, schedule, policy: Policy::ROLE })
 }
@@ -150,10 +150,10 @@ async fn join(
     source: Source,
     config: &Config,
     broker: &Broker,
-    site: &Site,
+    health: &HealthState,
 ) -> anyhow::Result<Arc<dyn Fetcher>> {
-    let joined = insist("the quota", site, || sources::of(source).join(config, broker)).await?;
-    let greeted = insist(&source.to_string(), site, || joined.greet()).await;
+    let joined = insist("the quota", health, || sources::of(source).join(config, broker)).await?;
+    let greeted = insist(&source.to_string(), health, || joined.greet()).await;
     if greeted.is_err() {
         joined.close().await;
     }
@@ -178,11 +178,11 @@ fn schedule(words: &Work, config: &Config) -> anyhow::Result<Option<Schedule>> {
 /// policy says; an error in our own configuration is final.
 async fn insist<T, F: Future<Output = anyhow::Result<T>>>(
     what: &str,
-    site: &Site,
+    health: &HealthState,
     work: impl Fn() -> F,
 ) -> anyhow::Result<T> {
-    site.awaits(what);
+    health.awaits(what);
     let outcome = start::insist(what, Policy::ROLE, work).await;
-    site.has(what);
+    health.has(what);
     outcome
 }

@@ -106,7 +106,7 @@ fn common(
 pub(super) fn reserves_all(config: &::zoom::Config) -> Option<String> {
     let per_day = config.account().per_day;
     (config.daily_reserve >= per_day)
-        .then(|| format!("leaves nothing of {} calls a day", crate::words::count(per_day)))
+        .then(|| format!("leaves nothing of {} calls a day", crate::units::count(per_day)))
 }
 
 fn url(environment: &Environment, name: &'static str) -> Result<String, ConfigError> {

@@ -5,8 +5,8 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
-use super::asked::Form;
-use super::frame::Frame;
+use super::layout::Layout;
+use super::request::Form;
 use crate::exit;
 
 /// Something is wrong: what, and what to do about it.
@@ -21,7 +21,7 @@ pub(super) struct Trouble {
 #[derive(Template)]
 #[template(path = "trouble.html", config = "src/console/askama.toml")]
 struct TroublePage<'a> {
-    frame: Frame,
+    frame: Layout,
     trouble: &'a Trouble,
 }
 
@@ -50,7 +50,7 @@ impl IntoResponse for Trouble {
             Form::Json => json(status, &TroubleLine { error: what, next_step }),
             Form::Page => {
                 let title = status.canonical_reason().unwrap_or("Trouble");
-                page(status, &TroublePage { frame: Frame::new(title), trouble: &self })
+                page(status, &TroublePage { frame: Layout::new(title), trouble: &self })
             }
         }
     }

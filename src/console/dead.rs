@@ -9,8 +9,8 @@ use axum::response::Response;
 use messages::{CauseClass, DeadState, Source};
 
 use super::answer::{self, Trouble};
-use super::asked::{Asked, Form};
-use super::frame::Frame;
+use super::layout::Layout;
+use super::request::{Form, PageRequest};
 use crate::cli::DlqList;
 use crate::config::Config;
 use crate::view::Table;
@@ -24,8 +24,8 @@ const MOST: u64 = 1_000;
 #[derive(Template)]
 #[template(path = "dead.html", config = "src/console/askama.toml")]
 struct List {
-    frame: Frame,
-    asked: Asked,
+    frame: Layout,
+    request: PageRequest,
     classes: Option<Table>,
     newest: Option<(String, Table)>,
     remarks: Vec<String>,
@@ -34,7 +34,7 @@ struct List {
 #[derive(Template)]
 #[template(path = "letter.html", config = "src/console/askama.toml")]
 struct One {
-    frame: Frame,
+    frame: Layout,
     shown: Shown,
 }
 
@@ -47,27 +47,30 @@ impl List {
             // Dead is what it is when nothing is said.
             _ => vec![DeadState::Replayed.to_string(), DeadState::Dropped.to_string(), "all".to_owned()],
         };
-        let asked = self.asked.value(field);
-        names.into_iter().map(|name| (name.clone(), name == asked)).collect()
+        let chosen = self.request.value(field);
+        names.into_iter().map(|name| (name.clone(), name == chosen)).collect()
     }
 }
 
-pub(super) async fn list(State(config): State<Arc<Config>>, asked: Asked) -> Result<Response, Trouble> {
-    let words: DlqList = asked.words(&TAKES)?;
+pub(super) async fn list(
+    State(config): State<Arc<Config>>,
+    request: PageRequest,
+) -> Result<Response, Trouble> {
+    let words: DlqList = request.words(&TAKES)?;
     if words.limit > MOST {
-        return Err(asked.refused(format!("limit takes 0 to {MOST} here; `ua dlq list` takes more")));
+        return Err(request.refused(format!("limit takes 0 to {MOST} here; `ua dlq list` takes more")));
     }
     let listing = dead::list(&words, &config).await;
-    let listing = listing.map_err(|error| Trouble::of_the_store(asked.form, &error))?;
-    if asked.form == Form::Json {
+    let listing = listing.map_err(|error| Trouble::of_the_store(request.form, &error))?;
+    if request.form == Form::Json {
         return Ok(answer::json(StatusCode::OK, &listing));
     }
     let list = List {
-        frame: Frame::of("dead letters", &asked),
+        frame: Layout::of("dead letters", &request),
         classes: listing.classes(),
         newest: listing.newest(),
         remarks: listing.remarks(),
-        asked,
+        request,
     };
     Ok(answer::page(StatusCode::OK, &list))
 }
@@ -75,19 +78,19 @@ pub(super) async fn list(State(config): State<Arc<Config>>, asked: Asked) -> Res
 pub(super) async fn one(
     State(config): State<Arc<Config>>,
     Path(id): Path<String>,
-    asked: Asked,
+    request: PageRequest,
 ) -> Result<Response, Trouble> {
-    asked.no_words()?;
+    request.no_words()?;
     let shown = dead::one(&id, &config).await;
-    let shown = shown.map_err(|error| Trouble::of_the_store(asked.form, &error))?;
+    let shown = shown.map_err(|error| Trouble::of_the_store(request.form, &error))?;
     let Some(shown) = shown else {
         let what = "there is no dead letter with this id".to_owned();
         let next_step = "the page dead letters lists them; state=all lists those that were dealt with, too";
-        return Err(Trouble { form: asked.form, status: StatusCode::NOT_FOUND, what, next_step });
+        return Err(Trouble { form: request.form, status: StatusCode::NOT_FOUND, what, next_step });
     };
-    if asked.form == Form::Json {
+    if request.form == Form::Json {
         return Ok(answer::json(StatusCode::OK, &shown));
     }
-    let frame = Frame::of(shown.id(), &asked);
+    let frame = Layout::of(shown.id(), &request);
     Ok(answer::page(StatusCode::OK, &One { frame, shown }))
 }

@@ -1,12 +1,12 @@
 //! The operator's web page: the values of `view` as HTML, and as the very JSON that the commands print. Must neither
 //! gather anything itself nor change anything.
 
+mod access;
 mod answer;
-mod asked;
 mod dead;
 mod escape;
-mod frame;
-mod guard;
+mod layout;
+mod request;
 mod runs;
 mod status;
 
@@ -20,9 +20,9 @@ use listener::Names;
 
 use crate::config::Config;
 
+use access::Access;
 use answer::Trouble;
-use asked::Asked;
-use guard::Guard;
+use request::PageRequest;
 
 /// The pages, which look at what `config` names. Browsers may call this host by `names`, too.
 pub(crate) fn router(config: Config, names: Names) -> Router {
@@ -34,12 +34,12 @@ pub(crate) fn router(config: Config, names: Names) -> Router {
         .route("/dead/{*id}", get(dead::one))
         .fallback(nowhere)
         .with_state(Arc::new(config))
-        .layer(middleware::from_fn_with_state(Arc::new(Guard::new(names)), guard::guard))
+        .layer(middleware::from_fn_with_state(Arc::new(Access::new(names)), access::guard))
 }
 
-async fn nowhere(asked: Asked) -> Trouble {
+async fn nowhere(request: PageRequest) -> Trouble {
     Trouble {
-        form: asked.form,
+        form: request.form,
         status: StatusCode::NOT_FOUND,
         what: "there is no such page".to_owned(),
         next_step: "the pages are named above",

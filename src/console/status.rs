@@ -9,8 +9,8 @@ use axum::http::StatusCode;
 use axum::response::Response;
 
 use super::answer::{self, Trouble};
-use super::asked::{Asked, Form};
-use super::frame::Frame;
+use super::layout::Layout;
+use super::request::{Form, PageRequest};
 use crate::config::Config;
 use crate::view::status::{self, Away, Shown};
 
@@ -22,20 +22,23 @@ const REFRESH: u32 = 15;
 #[derive(Template)]
 #[template(path = "status.html", config = "src/console/askama.toml")]
 struct Page {
-    frame: Frame,
+    frame: Layout,
     shown: Shown,
     away: Vec<Away>,
 }
 
-pub(super) async fn page(State(config): State<Arc<Config>>, asked: Asked) -> Result<Response, Trouble> {
-    asked.no_words()?;
+pub(super) async fn page(
+    State(config): State<Arc<Config>>,
+    request: PageRequest,
+) -> Result<Response, Trouble> {
+    request.no_words()?;
     let report = status::report(&config, PATIENCE).await;
     // With one half there is something to look at; with none there is not.
     let status = if report.knows_nothing() { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
-    if asked.form == Form::Json {
+    if request.form == Form::Json {
         return Ok(answer::json(status, &report));
     }
     let shown = report.shown(runtime::clock::now());
-    let frame = Frame::of("status", &asked).refreshed(REFRESH);
+    let frame = Layout::of("status", &request).refreshed(REFRESH);
     Ok(answer::page(status, &Page { frame, shown, away: report.away }))
 }

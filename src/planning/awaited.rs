@@ -10,7 +10,7 @@ use messages::{JobId, Mpid, Receipt, ReceiptState};
 use serde::Deserialize;
 use store::{DocumentKind, Grouping, Hit, Query, Store};
 
-use crate::coverage;
+use crate::receipts;
 
 /// Days for which an episode is waited for after its start.
 const YOUNG_DAYS: i32 = 14;
@@ -43,7 +43,7 @@ pub(super) async fn episodes(store: &Store, today: Date, now: Timestamp) -> anyh
     seen(store, today, &mut awaited).await?;
     let mut awaited = share(awaited.into_iter().collect(), MOST, today);
     let jobs: Vec<JobId> = awaited.iter().map(job).collect();
-    let receipts = coverage::receipts_of(store, &jobs).await?;
+    let receipts = receipts::read::receipts_of(store, &jobs).await?;
     let lately = receipts.into_iter().filter(|receipt| is_recent(receipt, now)).map(|receipt| receipt.job_id);
     let lately: HashSet<JobId> = lately.collect();
     awaited.retain(|mpid| !lately.contains(&job(mpid)));

@@ -7,44 +7,49 @@ use planner::{Coverage, Lectures};
 use runtime::{Broker, clock};
 use store::Store;
 
-use super::{Planned, Wish, awaited, lost};
+use super::{HarvestRequest, Planned, awaited, lost};
 use crate::config::Config;
-use crate::coverage;
+use crate::receipts;
 
-/// Compares what is wished with what the store's receipts say is held.
+/// Plans a request: compares it with the coverage in the store's receipts.
 ///
 /// # Errors
 /// When Opencast is not configured, or the broker or the store is away.
-pub async fn plan(wish: &Wish, config: &Config, broker: &Broker, store: &Store) -> anyhow::Result<Planned> {
+pub async fn plan(
+    request: &HarvestRequest,
+    config: &Config,
+    broker: &Broker,
+    store: &Store,
+) -> anyhow::Result<Planned> {
     let opencast = config.opencast()?;
     let (now, zone) = (clock::now(), opencast.timezone.clone());
     store.refresh().await?;
-    let none_named = wish.dates.is_empty() && wish.episodes.is_empty() && !wish.catalogue;
-    let dates = if none_named { planner::recent_dates(now, &zone) } else { wish.dates.clone() };
+    let none_named = request.dates.is_empty() && request.episodes.is_empty() && !request.catalogue;
+    let dates = if none_named { planner::recent_dates(now, &zone) } else { request.dates.clone() };
     let mut known = Coverage::default().with_queues(lost::queues(broker, store, Source::Opencast).await?);
     if let (Some(first), Some(last)) = (dates.iter().min(), dates.iter().max()) {
-        coverage::lectures(store, *first, *last, |receipt| known.add(receipt)).await?;
+        receipts::read::lectures(store, *first, *last, |receipt| known.add(receipt)).await?;
     }
-    let catalogue = wish.catalogue || none_named && lists_all(&known, store, now).await?;
+    let catalogue = request.catalogue || none_named && lists_all(&known, store, now).await?;
     let window = dates.first().copied().zip(dates.last().copied());
     let wanted = Lectures {
         run: RunId::new(now, window).of_source(Source::Opencast),
         dates,
-        episodes: wish.episodes.clone(),
+        episodes: request.episodes.clone(),
         catalogue,
-        or_catalogue: wish.or_catalogue,
-        lane: wish.lane,
-        force: wish.force,
+        or_catalogue: request.or_catalogue,
+        lane: request.lane,
+        force: request.force,
         zone,
     };
     let asked = wanted.asked(now);
-    known.extend(coverage::receipts_of(store, &asked.picked).await?);
+    known.extend(receipts::read::receipts_of(store, &asked.picked).await?);
     let plan = planner::plan_lectures(now, &wanted, &known, opencast.calls_per_second);
     Ok(Planned { asked, plan, now, source: Source::Opencast, account: MAIN_ACCOUNT.to_owned() })
 }
 
-/// What a firing of the schedule wishes, whose last one was `last`: the older dates for themselves, so that what is old
-/// does not slow down what is new, and then the recent ones with the episodes that are awaited.
+/// Returns the requests of a firing of the schedule, where `last` was the previous one: the older dates for themselves,
+/// so that what is old does not slow down what is new, and then the recent ones with the episodes that are awaited.
 ///
 /// # Errors
 /// When Opencast is not configured, or the store is away.
@@ -53,13 +58,13 @@ pub async fn due(
     last: Option<Timestamp>,
     config: &Config,
     store: &Store,
-) -> anyhow::Result<Vec<Wish>> {
+) -> anyhow::Result<Vec<HarvestRequest>> {
     let opencast = config.opencast()?;
     let zone = &opencast.timezone;
     store.refresh().await?;
     let mut known = Coverage::default();
     let (oldest, today) = (planner::oldest_lectures(now, zone), planner::date_in(now, zone));
-    coverage::lectures(store, oldest, today, |receipt| known.add(receipt)).await?;
+    receipts::read::lectures(store, oldest, today, |receipt| known.add(receipt)).await?;
     let dates = planner::scheduled_lectures(now, last, zone, &known);
     let (older, recent) = planner::lectures_by_age(now, zone, &dates);
     // Only workflows tell since when a recording is to be had.
@@ -68,8 +73,14 @@ pub async fn due(
         None => Vec::new(),
     };
     let catalogue = lists_all(&known, store, now).await?;
-    let older = (!older.is_empty()).then(|| Wish { dates: older, ..Wish::default() });
-    let recent = Wish { dates: recent, episodes, catalogue, or_catalogue: true, ..Wish::default() };
+    let older = (!older.is_empty()).then(|| HarvestRequest { dates: older, ..HarvestRequest::default() });
+    let recent = HarvestRequest {
+        dates: recent,
+        episodes,
+        catalogue,
+        or_catalogue: true,
+        ..HarvestRequest::default()
+    };
     Ok(older.into_iter().chain([recent]).collect())
 }
 
@@ -79,7 +90,7 @@ async fn lists_all(known: &Coverage, store: &Store, now: Timestamp) -> anyhow::R
     if !known.lacks_tracking() {
         return Ok(false);
     }
-    let todays = Task::Catalogue { date: coverage::today_at(now) }.job_id();
-    let listed = coverage::receipts_of(store, &[todays]).await?;
+    let todays = Task::Catalogue { date: receipts::read::today_at(now) }.job_id();
+    let listed = receipts::read::receipts_of(store, &[todays]).await?;
     Ok(!listed.iter().any(|receipt| receipt.state == ReceiptState::Complete))
 }

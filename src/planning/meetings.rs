@@ -9,19 +9,19 @@ use planner::{Coverage, Experience, PlannedJob, Quota, Wanted};
 use runtime::{Broker, clock};
 use store::{DocumentKind, Query, Store};
 
-use super::{Planned, Wish, lost};
+use super::{HarvestRequest, Planned, lost};
 use crate::config::Config;
-use crate::coverage;
+use crate::receipts;
 
 /// How many days of lists teach the planner what an unlisted date may cost: as many as Zoom lists.
 const EXPERIENCE_DAYS: i32 = 184;
 
-/// Compares what is wished with what the store's receipts say is held.
+/// Plans a request: compares it with the coverage in the store's receipts.
 ///
 /// # Errors
 /// When the broker or the store is away.
 pub async fn plan(
-    wish: &Wish,
+    request: &HarvestRequest,
     config: &Config,
     quota: &Quota,
     broker: &Broker,
@@ -30,31 +30,31 @@ pub async fn plan(
     let account = account(config);
     let now = clock::now();
     store.refresh().await?;
-    let today = coverage::today();
+    let today = receipts::read::today();
     let mut known = Coverage::default().with_queues(lost::queues(broker, store, Source::Zoom).await?);
     let since = today.saturating_sub(jiff::Span::new().days(EXPERIENCE_DAYS));
-    coverage::lists(store, since, today, |receipt| add(&mut known, receipt, &account)).await?;
+    receipts::read::lists(store, since, today, |receipt| add(&mut known, receipt, &account)).await?;
     let mut known = known.with_experience(experience(store, &account, since, today).await?);
-    let dates = if wish.dates.is_empty() && wish.meeting_uuids.is_empty() {
+    let dates = if request.dates.is_empty() && request.meeting_uuids.is_empty() {
         let week = today.saturating_sub(jiff::Span::new().days(7));
-        coverage::receipts(store, week, today, |receipt| add(&mut known, receipt, &account)).await?;
+        receipts::read::receipts(store, week, today, |receipt| add(&mut known, receipt, &account)).await?;
         planner::standard(now, &known)
     } else {
-        wish.dates.clone()
+        request.dates.clone()
     };
     if let (Some(first), Some(last)) = (dates.iter().min(), dates.iter().max()) {
-        coverage::receipts(store, *first, *last, |receipt| add(&mut known, receipt, &account)).await?;
+        receipts::read::receipts(store, *first, *last, |receipt| add(&mut known, receipt, &account)).await?;
     }
     let window = dates.first().copied().zip(dates.last().copied());
     let wanted = Wanted {
         run: RunId::new(now, window),
         dates,
-        meeting_uuids: wish.meeting_uuids.clone(),
-        lane: wish.lane,
-        force: wish.force,
+        meeting_uuids: request.meeting_uuids.clone(),
+        lane: request.lane,
+        force: request.force,
         webinars: config.webinars,
     };
-    for receipt in coverage::receipts_of(store, &of_account(wanted.picked_jobs(), &account)).await? {
+    for receipt in receipts::read::receipts_of(store, &of_account(wanted.picked_jobs(), &account)).await? {
         known.add_wanted(plain(receipt));
     }
     let mut plan = planner::plan(now, &wanted, &known, quota);
@@ -67,8 +67,8 @@ pub async fn plan(
     Ok(Planned { asked, plan, now, source: Source::Zoom, account })
 }
 
-/// What a firing of the schedule wishes, whose last one was `last`: meetings that came short, the older dates for
-/// themselves, so that what is old does not slow down what is new, and then the recent ones.
+/// Returns the requests of a firing of the schedule, where `last` was the previous one: meetings that came short, the
+/// older dates for themselves, so that what is old does not slow down what is new, and then the recent ones.
 ///
 /// # Errors
 /// When the store is away.
@@ -77,16 +77,16 @@ pub async fn due(
     last: Option<Timestamp>,
     config: &Config,
     store: &Store,
-) -> anyhow::Result<Vec<Wish>> {
+) -> anyhow::Result<Vec<HarvestRequest>> {
     let known = held(now, last, config, store).await?;
     let short = short(now, last, &known, store).await?;
-    let short = Wish { meeting_uuids: short, force: true, ..Wish::default() };
+    let short = HarvestRequest { meeting_uuids: short, force: true, ..HarvestRequest::default() };
     let (older, recent) = planner::by_age(now, &planner::scheduled(now, last, &known));
-    let dates = |dates| Wish { dates, ..Wish::default() };
-    let mut wishes = vec![short, dates(older)];
-    wishes.retain(|wish| !wish.meeting_uuids.is_empty() || !wish.dates.is_empty());
-    wishes.push(dates(recent));
-    Ok(wishes)
+    let dates = |dates| HarvestRequest { dates, ..HarvestRequest::default() };
+    let mut requests = vec![short, dates(older)];
+    requests.retain(|request| !request.meeting_uuids.is_empty() || !request.dates.is_empty());
+    requests.push(dates(recent));
+    Ok(requests)
 }
 
 /// What is held of all dates that a firing may look at.
@@ -98,11 +98,11 @@ async fn held(
 ) -> anyhow::Result<Coverage> {
     store.refresh().await?;
     let mut known = Coverage::default();
-    let today = coverage::today_at(now);
+    let today = receipts::read::today_at(now);
     let weeks = planner::second_looks(now, last);
     let first = weeks.first().copied().unwrap_or(today).min(today.saturating_sub(jiff::Span::new().days(8)));
     let account = account(config);
-    coverage::receipts(store, first, today, |receipt| add(&mut known, receipt, &account)).await?;
+    receipts::read::receipts(store, first, today, |receipt| add(&mut known, receipt, &account)).await?;
     Ok(known)
 }
 
@@ -115,7 +115,7 @@ async fn short(
 ) -> anyhow::Result<Vec<MeetingUuid>> {
     let mut short = Vec::new();
     for date in planner::second_looks(now, last) {
-        let counts = coverage::participants(store, date).await?;
+        let counts = receipts::read::participants(store, date).await?;
         short.extend(planner::short(counts.iter().map(|(uuid, count)| (uuid, *count)), known));
     }
     Ok(short)
@@ -174,7 +174,6 @@ mod tests {
     use messages::{Calls, Lane, ReceiptState};
 
     use super::*;
-    use crate::filing;
 
     /// The receipt of a meeting's participants that took so many calls.
     fn detail(number: u64, account: &str, heavy: u64) -> Receipt {
@@ -203,7 +202,7 @@ mod tests {
         let receipts: Vec<Receipt> = [(1, MAIN_ACCOUNT, 2), (2, MAIN_ACCOUNT, 4), (3, "clinic", 9)]
             .map(|(number, account, heavy)| detail(number, account, heavy))
             .into();
-        filing::receipts(&store, &receipts).await.unwrap();
+        receipts::write::receipts(&store, &receipts).await.unwrap();
         let of = async |account| {
             let (from, to) = (date(2026, 1, 1), date(2026, 1, 31));
             let Experience { meetings, heavy, .. } = experience(&store, account, from, to).await.unwrap();

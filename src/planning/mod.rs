@@ -1,11 +1,11 @@
-//! From what is wished to what is published: reads the coverage, lets the planner decide, publishes the
-//! difference, and files a receipt of state "planned" for each job.
+//! Plans and publishes a harvest request: reads the coverage, asks the planner, publishes the missing jobs, and writes
+//! a receipt of state "planned" for each.
 
 mod awaited;
+mod harvest_request;
 pub mod lectures;
 pub(crate) mod lost;
 pub mod meetings;
-mod wish;
 
 use anyhow::Context as _;
 use jiff::Timestamp;
@@ -16,9 +16,10 @@ use store::Store;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
-use crate::{clocks, filing, sources, words};
+use crate::receipts;
+use crate::{clocks, sources, units};
 
-pub use wish::Wish;
+pub use harvest_request::HarvestRequest;
 
 /// A plan, and what it was made of.
 #[derive(Debug)]
@@ -35,27 +36,27 @@ pub struct Planned {
     pub account: String,
 }
 
-/// What a plan is made with.
+/// The context of a plan.
 #[derive(Debug, Clone, Copy)]
-pub struct Means<'a> {
+pub struct PlanContext<'a> {
     /// The configuration, with the account that is planned for.
     pub config: &'a Config,
     /// Where jobs wait.
     pub broker: &'a Broker,
     /// Where receipts are.
     pub store: &'a Store,
-    /// How it is learnt how much of today's quota is left.
-    pub today: Today,
+    /// How the remaining quota of today is looked up.
+    pub today: QuotaLookup,
 }
 
-/// How it is learnt how much of today's quota is left.
+/// How the remaining quota of today is looked up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Today {
-    /// From whoever keeps it.
+pub enum QuotaLookup {
+    /// From the quota leader.
     Asked,
-    /// As it was last left: nobody is asked, and nothing is made for it.
+    /// From the last persisted state, without a leader and without declaring queues.
     AsLeft,
-    /// Not at all: nothing hangs on the price.
+    /// Not at all: the price is not needed.
     Unasked,
 }
 
@@ -65,14 +66,14 @@ impl Planned {
         let first = match self.plan.jobs.len() {
             0 => "nothing to publish".to_owned(),
             count => {
-                let price = self.plan.price.sentence(sources::of(self.source).words().name);
-                format!("{}: {price}", words::some(count as u64, "job"))
+                let price = self.plan.price.sentence(sources::of(self.source).vocabulary().name);
+                format!("{}: {price}", units::some(count as u64, "job"))
             }
         };
         std::iter::once(first).chain(self.needless().into_iter().flatten()).collect::<Vec<_>>().join("; ")
     }
 
-    /// What was wished for and needs nothing, in words; `None` when all of it is published.
+    /// Describes what was requested and needs no job; `None` when all of it is published.
     pub fn needless(&self) -> Option<Vec<String>> {
         let Plan { covered, in_flight, held, failed, .. } = &self.plan;
         let parts = [
@@ -83,21 +84,21 @@ impl Planned {
         ];
         let parts = parts.into_iter().filter(|(count, ..)| *count > 0);
         let parts: Vec<String> =
-            parts.map(|(count, noun, what)| format!("{} {what}", words::some(count, noun))).collect();
+            parts.map(|(count, noun, what)| format!("{} {what}", units::some(count, noun))).collect();
         (!parts.is_empty()).then_some(parts)
     }
 }
 
-/// Who publishes a plan, and for which firing of the schedule.
+/// The origin of a plan, and its firing of the schedule.
 #[derive(Debug, Clone, Copy)]
-pub struct By {
+pub struct PlannedBy {
     /// Who.
     pub origin: Origin,
     /// Which firing.
     pub slot: Option<Timestamp>,
 }
 
-impl By {
+impl PlannedBy {
     /// Somebody, at no particular time.
     pub fn hand(origin: Origin) -> Self {
         Self { origin, slot: None }
@@ -113,13 +114,13 @@ impl By {
 /// When the broker or the store is away.
 pub async fn publish(
     Planned { asked, plan, now, .. }: Planned,
-    by: By,
+    by: PlannedBy,
     broker: &Broker,
     store: &Store,
 ) -> anyhow::Result<()> {
     clocks::not_ahead(store).await?;
     let record = RunRecord::new(now, &asked, &plan, by.origin, by.slot);
-    filing::record(store, &record).await?;
+    receipts::write::record(store, &record).await?;
     let mut outbox = Outbox::new(broker.clone(), CancellationToken::new());
     let mut receipts = Vec::with_capacity(plan.jobs.len());
     for job in plan.jobs {
@@ -127,8 +128,10 @@ pub async fn publish(
         receipts.push(job.receipt);
     }
     outbox.flush().await?;
-    filing::receipts(store, &receipts).await.context("the jobs are published, their receipts are not")?;
-    filing::record(store, &record.into_state(RunState::Published, clock::now())).await?;
+    receipts::write::receipts(store, &receipts)
+        .await
+        .context("the jobs are published, their receipts are not")?;
+    receipts::write::record(store, &record.into_state(RunState::Published, clock::now())).await?;
     // Whoever looks now sees what was planned. Where that is not allowed it is seen a little later.
     let _ = store.refresh().await;
     Ok(())

@@ -7,7 +7,7 @@ use metrics::{Unit, describe_gauge, gauge};
 use runtime::quota::QuotaStatus;
 use runtime::{Broker, BrokerError, Depth, presence, telemetry};
 
-use super::{Site, Working};
+use super::{HealthState, Working};
 use crate::advice::{self, Advice, Bound, Observed};
 use crate::sources;
 
@@ -39,7 +39,7 @@ pub(super) struct Facts(Option<Instant>);
 /// Describes the metrics, and sets those that do not change.
 pub(super) fn describe() {
     for source in Source::ALL {
-        sources::of(source).describe_figures();
+        sources::of(source).describe_metrics();
     }
     indexer::metrics::describe();
     describe_gauge!(MESSAGES, Unit::Count, "Messages in a queue, by state; the same from every process.");
@@ -76,11 +76,11 @@ pub(super) fn describe() {
 }
 
 /// Brings everything that is looked up to its state of now.
-pub(super) async fn bring_up_to_date(site: &Site) {
-    let Some(working) = site.working() else {
+pub(super) async fn bring_up_to_date(health: &HealthState) {
+    let Some(working) = health.working() else {
         // Workers that were started while it is away have no other figure that could tell of it; and those that have it
         // may wait for the store for long.
-        if let Some(there) = site.has_broker() {
+        if let Some(there) = health.has_broker() {
             gauge!(REACHABLE).set(if there { 1.0 } else { 0.0 });
         }
         return;
@@ -88,7 +88,7 @@ pub(super) async fn bring_up_to_date(site: &Site) {
     for status in &working.statuses {
         telemetry::show(&status.snapshot(), &status.rates());
     }
-    let mut facts = site.facts.lock().await;
+    let mut facts = health.facts.lock().await;
     if facts.0.is_some_and(|looked| looked.elapsed() < FRESH) {
         return;
     }

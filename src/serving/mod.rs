@@ -1,4 +1,4 @@
-//! What a process at work serves over HTTP: its metrics, whether it is alive, and whether it can work.
+//! What a working process serves over HTTP: its metrics, whether it is alive, and whether it can work.
 
 mod metrics;
 mod ready;
@@ -27,9 +27,9 @@ const TIDY: Duration = Duration::from_secs(5);
 /// The broker among what is waited for before work can begin.
 pub(crate) const BROKER: &str = "the broker";
 
-/// What the process is about, for whoever asks.
+/// The state of the process for health checks and metrics.
 #[derive(Debug, Default)]
-pub(crate) struct Site {
+pub(crate) struct HealthState {
     state: Mutex<State>,
     facts: tokio::sync::Mutex<metrics::Facts>,
     checks: tokio::sync::Mutex<ready::Checks>,
@@ -57,7 +57,7 @@ struct Working {
     documents_limit: usize,
 }
 
-impl Site {
+impl HealthState {
     /// Notes that `what` is waited for before work can begin.
     pub(crate) fn awaits(&self, what: &str) {
         let mut state = self.state();
@@ -130,7 +130,7 @@ impl Site {
 
 /// Where a process serves, and what in addition to its metrics and its health.
 #[derive(Debug)]
-pub(crate) struct Place {
+pub(crate) struct ServingAddress {
     /// The address.
     pub(crate) address: SocketAddr,
     /// The names by which it is asked for.
@@ -141,22 +141,30 @@ pub(crate) struct Place {
     pub(crate) more: Option<(&'static str, Router)>,
 }
 
-/// Serves `site` where `UA_HTTP` says, until `stop`; does nothing when it says nothing.
+/// Serves `health` where `UA_HTTP` says, until `stop`; does nothing when it says nothing.
 ///
 /// # Errors
 /// When the port cannot be taken.
-pub(crate) async fn start(site: &Arc<Site>, config: &Config, stop: &CancellationToken) -> anyhow::Result<()> {
+pub(crate) async fn start(
+    health: &Arc<HealthState>,
+    config: &Config,
+    stop: &CancellationToken,
+) -> anyhow::Result<()> {
     let Some(address) = config.http else { return Ok(()) };
     let names = Names::new(config.http_names.clone());
-    serve(site, Place { address, names, said_by: "UA_HTTP", more: None }, stop).await
+    serve(health, ServingAddress { address, names, said_by: "UA_HTTP", more: None }, stop).await
 }
 
-/// Serves `site` at this place, until `stop`.
+/// Serves `health` at this place, until `stop`.
 ///
 /// # Errors
 /// When the port cannot be taken.
-pub(crate) async fn serve(site: &Arc<Site>, place: Place, stop: &CancellationToken) -> anyhow::Result<()> {
-    let Place { address, names, said_by, more } = place;
+pub(crate) async fn serve(
+    health: &Arc<HealthState>,
+    place: ServingAddress,
+    stop: &CancellationToken,
+) -> anyhow::Result<()> {
+    let ServingAddress { address, names, said_by, more } = place;
     let server = Server::bind(address).await;
     let server = server.with_context(|| format!("cannot listen on {address} ({said_by})"))?;
     let page = telemetry::install().context("a metrics recorder is already installed")?;
@@ -164,25 +172,25 @@ pub(crate) async fn serve(site: &Arc<Site>, place: Place, stop: &CancellationTok
     let (what, more) = more.unwrap_or_default();
     info!("serving {what}/metrics, /healthz and /readyz on http://{}", server.address());
     tokio::spawn(tidy(page.clone()));
-    tokio::spawn(server.serve(pages(site, page), names, more, stop.clone()));
+    tokio::spawn(server.serve(pages(health, page), names, more, stop.clone()));
     Ok(())
 }
 
-fn pages(site: &Arc<Site>, page: Page) -> Pages {
-    let (measured, alive, ready) = (Arc::clone(site), Arc::clone(site), Arc::clone(site));
+fn pages(health: &Arc<HealthState>, page: Page) -> Pages {
+    let (measured, alive, ready) = (Arc::clone(health), Arc::clone(health), Arc::clone(health));
     Pages {
         metrics: Box::new(move || {
-            let (site, page) = (Arc::clone(&measured), page.clone());
+            let (health, page) = (Arc::clone(&measured), page.clone());
             Box::pin(async move {
-                metrics::bring_up_to_date(&site).await;
+                metrics::bring_up_to_date(&health).await;
                 page.tidy();
                 page.text()
             })
         }),
         health: Box::new(move || alive.alive()),
         ready: Box::new(move || {
-            let site = Arc::clone(&ready);
-            Box::pin(async move { ready::ready(&site).await })
+            let health = Arc::clone(&ready);
+            Box::pin(async move { ready::ready(&health).await })
         }),
     }
 }

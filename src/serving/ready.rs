@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use messages::Queue;
 
-use super::{Site, Working};
+use super::{HealthState, Working};
 
 /// How long what is needed may take to answer.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -16,9 +16,9 @@ const HOLDS: Duration = Duration::from_secs(2);
 pub(super) struct Checks(Option<(Instant, Result<(), String>)>);
 
 /// Ready, or the reason why not.
-pub(super) async fn ready(site: &Site) -> Result<(), String> {
+pub(super) async fn ready(health: &HealthState) -> Result<(), String> {
     let working = {
-        let state = site.state();
+        let state = health.state();
         if state.stopping {
             return Err("stopping".to_owned());
         }
@@ -31,7 +31,7 @@ pub(super) async fn ready(site: &Site) -> Result<(), String> {
         state.working.clone()
     };
     let Some(working) = working else { return Err("starting".to_owned()) };
-    let mut checks = site.checks.lock().await;
+    let mut checks = health.checks.lock().await;
     if let Some((_, answer)) = checks.0.as_ref().filter(|(at, _)| at.elapsed() < HOLDS) {
         return answer.clone();
     }

@@ -1,16 +1,15 @@
-//! What the program does with a source, whichever it is: one folder per source says how it is put to work ([`Wiring`]),
-//! planned ([`Planning`]), named ([`words`]) and told of ([`Telling`]), and [`of`] is where a source is registered. Who
-//! plans, works, prices, checks, pauses, sums up or shows goes through here and names none.
-//! Must not know what a source's jobs are made of.
+//! Sources, behind common traits: one folder per source defines how it is started and checked ([`SourceDef`]), planned
+//! ([`Planning`]), named ([`vocabulary`]) and reported ([`Reporting`]); [`of`] registers them. All other code iterates
+//! over sources and names none. Independent of the jobs of a source.
 
 mod configured;
 mod opencast;
 mod planning;
+pub(crate) mod reporting;
 pub(crate) mod tally;
-pub(crate) mod telling;
 #[cfg(test)]
 mod tests;
-pub(crate) mod words;
+pub(crate) mod vocabulary;
 mod zoom;
 
 use std::fmt;
@@ -22,14 +21,14 @@ use runtime::Broker;
 use runtime::quota::{Account, QuotaStatus};
 
 pub(crate) use self::planning::Planning;
-pub(crate) use self::telling::Telling;
+pub(crate) use self::reporting::Reporting;
 use crate::assemble::Roles;
 use crate::config::{Config, ConfigError};
-use crate::finding::Finding;
+use crate::diagnostic::Diagnostic;
 
-/// How a source is put to work. Configurations have one account of the source each, as [`Config::of_source`] makes them,
-/// unless it says otherwise.
-pub(crate) trait Wiring: Planning + Telling + Sync {
+/// The definition of a source: start, check, accounts. Configurations have one account of the source each, as
+/// [`Config::of_source`] makes them, unless it says otherwise.
+pub(crate) trait SourceDef: Planning + Reporting + Sync {
     /// True when not even a part of what it needs is set.
     fn is_unset(&self, config: &Config) -> bool;
 
@@ -53,7 +52,7 @@ pub(crate) trait Wiring: Planning + Telling + Sync {
     fn check<'a>(&self, config: &'a Config) -> BoxFuture<'a, anyhow::Result<()>>;
 
     /// What `ua check` finds, with a look at the server itself, where it is configured in part or not at all, too.
-    fn examine<'a>(&self, config: &'a Config) -> BoxFuture<'a, Vec<Finding>>;
+    fn examine<'a>(&self, config: &'a Config) -> BoxFuture<'a, Vec<Diagnostic>>;
 
     /// The source with every account of the configuration, taking part in the fleet's quotas.
     ///
@@ -66,7 +65,7 @@ pub(crate) trait Wiring: Planning + Telling + Sync {
     ) -> BoxFuture<'a, anyhow::Result<Arc<dyn Fetcher>>>;
 
     /// Describes its own metrics, if it has any.
-    fn describe_figures(&self) {}
+    fn describe_metrics(&self) {}
 }
 
 /// A source that is put together and may be asked.
@@ -91,10 +90,10 @@ pub trait Fetcher: fmt::Debug + Send + Sync {
     fn close(&self) -> BoxFuture<'_, ()>;
 }
 
-/// How a source is put to work. A new source is registered here.
-pub(crate) fn of(source: Source) -> &'static dyn Wiring {
+/// Returns the definition of a source. Register a new source here.
+pub(crate) fn of(source: Source) -> &'static dyn SourceDef {
     match source {
-        Source::Zoom => &zoom::Wired,
-        Source::Opencast => &opencast::Wired,
+        Source::Zoom => &zoom::ZoomSource,
+        Source::Opencast => &opencast::OpencastSource,
     }
 }

@@ -1,4 +1,4 @@
-//! How a source is planned: what of a wish is missing, and what the clock wishes.
+//! Planning of a source: the missing part of a request, and the requests of the schedule.
 //! Must not know who publishes a plan.
 
 use futures_util::future::BoxFuture;
@@ -7,7 +7,7 @@ use jiff::civil::Date;
 use store::Store;
 
 use crate::config::Config;
-use crate::planning::{Means, Planned, Wish};
+use crate::planning::{HarvestRequest, PlanContext, Planned};
 
 /// How a source is planned. Configurations have one account of it each.
 pub(crate) trait Planning {
@@ -17,14 +17,18 @@ pub(crate) trait Planning {
     /// When it cannot, with the reason in words for the user.
     fn check_date(&self, date: Date, now: Timestamp, config: &Config) -> anyhow::Result<()>;
 
-    /// Compares what is wished with what the store's receipts say is held.
+    /// Plans a request: compares it with the coverage in the store's receipts.
     ///
     /// # Errors
     /// When it is not configured, or the broker or the store is away.
-    fn plan<'a>(&self, wish: &'a Wish, by: Means<'a>) -> BoxFuture<'a, anyhow::Result<Planned>>;
+    fn plan<'a>(
+        &self,
+        request: &'a HarvestRequest,
+        context: PlanContext<'a>,
+    ) -> BoxFuture<'a, anyhow::Result<Planned>>;
 
-    /// What a firing of the schedule wishes, whose last one was `last`, to be planned one after the other. The last wish
-    /// is always there.
+    /// Returns the requests of a firing of the schedule, where `last` was the previous one, to be planned one after the
+    /// other. The last wish is always there.
     ///
     /// # Errors
     /// When it is not configured, or the store is away.
@@ -34,5 +38,5 @@ pub(crate) trait Planning {
         last: Option<Timestamp>,
         config: &'a Config,
         store: &'a Store,
-    ) -> BoxFuture<'a, anyhow::Result<Vec<Wish>>>;
+    ) -> BoxFuture<'a, anyhow::Result<Vec<HarvestRequest>>>;
 }

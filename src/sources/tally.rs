@@ -7,7 +7,7 @@ use messages::{Receipt, Source};
 use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
 
-use super::{of, words};
+use super::{of, vocabulary};
 
 /// What receipts of one source count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -23,7 +23,7 @@ pub(crate) struct Tally {
 impl Tally {
     /// Counts what a receipt says, if it is one that counts records.
     pub(crate) fn add(&mut self, receipt: &Receipt) {
-        if receipt.kind == of(receipt.source).words().records.kind {
+        if receipt.kind == of(receipt.source).vocabulary().records.kind {
             self.receipts += 1;
             self.promised = self.promised.saturating_add(receipt.expected.unwrap_or(0));
             self.came = self.came.saturating_add(receipt.got.unwrap_or(0));
@@ -51,7 +51,7 @@ impl Tallies {
 impl Serialize for Tallies {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut figures = serializer.serialize_map(None)?;
-        for (source, words) in words::all() {
+        for (source, words) in vocabulary::all() {
             let Tally { promised, came, .. } = self.of(source).unwrap_or_default();
             figures.serialize_entry(words.records.promised, &promised)?;
             figures.serialize_entry(words.records.came, &came)?;

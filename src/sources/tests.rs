@@ -8,8 +8,8 @@ use messages::{Calls, Source};
 use planner::Price;
 use store::DocumentKind;
 
-use super::telling::Harvest;
-use super::{of, words};
+use super::reporting::Harvest;
+use super::{of, vocabulary};
 use crate::cli::{RoleName, Selectors};
 use crate::config::{Config, Environment, VARIABLES};
 
@@ -38,31 +38,31 @@ fn different<T: Ord + std::fmt::Debug>(all: impl IntoIterator<Item = T>) -> BTre
 fn each_has_a_role_of_its_own_name() {
     let roles = RoleName::value_variants().iter();
     let names = different(roles.map(|role| role.to_possible_value().unwrap().get_name().to_owned()));
-    for (source, words) in words::all() {
+    for (source, words) in vocabulary::all() {
         assert_eq!(words.role, source.to_string());
         assert!(names.contains(words.role), "{source}");
         assert_eq!(RoleName::from_str(words.role, false), Ok(RoleName::Fetch(source)));
     }
-    different(words::all().map(|(_, words)| words.name));
+    different(vocabulary::all().map(|(_, words)| words.name));
 }
 
 #[test]
 fn a_word_means_one_limit_of_one_source() {
-    let limits = words::limits().flat_map(|(_, limit)| limit.words).copied();
-    let others = words::all().flat_map(|(_, words)| [words.limits.all, words.limits.reserve]);
+    let limits = vocabulary::limits().flat_map(|(_, limit)| limit.words).copied();
+    let others = vocabulary::all().flat_map(|(_, words)| [words.limits.all, words.limits.reserve]);
     let mut taken = different(limits.chain(others.flatten()));
-    for (source, words) in words::all() {
+    for (source, words) in vocabulary::all() {
         // A source's name means all of it, and so may be a word of its only limit.
         let is_only = matches!(words.limits.each, [limit] if limit.words.contains(&words.role));
         assert!(taken.insert(words.role) || is_only, "{source}");
     }
-    different(words::limits().map(|(_, limit)| limit.name));
+    different(vocabulary::limits().map(|(_, limit)| limit.name));
 }
 
 #[test]
 fn every_limit_of_its_account_is_reached_by_a_word() {
     let config = configured();
-    for (source, words) in words::all() {
+    for (source, words) in vocabulary::all() {
         let account = of(source).account(&config).unwrap();
         assert_eq!(account.source, source.to_string());
         let named: Vec<&str> = words.limits.each.iter().map(|limit| limit.name).collect();
@@ -80,11 +80,12 @@ fn every_limit_of_its_account_is_reached_by_a_word() {
 
 #[test]
 fn what_is_harvested_has_names_of_its_own() {
-    let records: Vec<_> = words::all().map(|(_, words)| &words.records).collect();
+    let records: Vec<_> = vocabulary::all().map(|(_, words)| &words.records).collect();
     different(records.iter().map(|records| records.name));
     different(records.iter().flat_map(|records| [records.came, records.promised]));
-    assert!(words::all().all(|(_, words)| !words.documents.is_empty()));
-    let documents = different(words::all().flat_map(|(_, words)| words.documents).map(|kind| kind.name()));
+    assert!(vocabulary::all().all(|(_, words)| !words.documents.is_empty()));
+    let documents =
+        different(vocabulary::all().flat_map(|(_, words)| words.documents).map(|kind| kind.name()));
     let of_no_source =
         [DocumentKind::Deadletters, DocumentKind::Harvests, DocumentKind::Raw, DocumentKind::Runs]
             .map(DocumentKind::name);
@@ -100,7 +101,7 @@ fn it_is_there_by_its_own_variables_alone() {
     // Whoever has nothing is told what the first one needs.
     assert_eq!(none.begun(), Source::ALL[..1]);
     assert_eq!(all.begun(), Source::ALL);
-    for (source, words) in words::all() {
+    for (source, words) in vocabulary::all() {
         assert!(none.has_nothing_of(source) && !all.has_nothing_of(source), "{source}");
         assert!(none.require(&[source], None).is_err(), "{source}");
         let prefix = words.variables.strip_suffix('*').unwrap();
@@ -132,12 +133,12 @@ fn what_is_told_of_it_takes_nobody_elses_place() {
     for source in Source::ALL {
         // The other fields of `ua run --json`.
         let others = ["dates", "dead", "waiting", "seconds", "complete"];
-        let came = of(source).came(Harvest::default());
-        different(came.figures.iter().map(|(name, _)| *name).chain(others));
-        assert!(!came.what.is_empty(), "{source}");
-        let spent = of(source).spent(&price(), &Calls::default());
-        different(spent.iter().map(|spent| spent.calls));
-        assert!(spent.iter().any(|spent| spent.price > Some(0)), "{source}");
-        assert!(price().sentence(of(source).words().name).contains("call"), "{source}");
+        let summary = of(source).summary(Harvest::default());
+        different(summary.figures.iter().map(|(name, _)| *name).chain(others));
+        assert!(!summary.what.is_empty(), "{source}");
+        let call_uses = of(source).call_use(&price(), &Calls::default());
+        different(call_uses.iter().map(|call| call.calls));
+        assert!(call_uses.iter().any(|call| call.price > Some(0)), "{source}");
+        assert!(price().sentence(of(source).vocabulary().name).contains("call"), "{source}");
     }
 }

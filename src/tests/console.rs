@@ -7,7 +7,7 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use simulator::{Simulator, ZoomSettings};
 
-use crate::dlq::Place;
+use crate::dlq::DeskFixture;
 use crate::program::{Program, Running, closed_date, eventually};
 use crate::runs::ago;
 use crate::servers::{Site, server};
@@ -152,7 +152,7 @@ async fn every_page_shows_what_its_command_prints() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_others_wrote_is_shown_and_not_obeyed() {
     let evil = "<script>alert(1)</script>\"'><img src=x>";
-    let place = Place::local();
+    let place = DeskFixture::local();
     let queue = Queue::jobs(Family::ZOOM_DETAIL, Lane::Daily);
     let seen = "2026-01-05T00:00:00Z".parse().unwrap();
     let message = Message::new(queue, format!("zoom:{evil}"), format!("body {evil}"), seen);

@@ -18,13 +18,13 @@ use crate::servers::{server, unique};
 const UUID: &str = "4444AAAiAAAAAiAiAiiAiA==";
 
 /// A desk with a program that looks at it.
-pub(crate) struct Place {
+pub(crate) struct DeskFixture {
     pub(crate) program: Program,
     store: Store,
     broker: Broker,
 }
 
-impl Place {
+impl DeskFixture {
     pub(crate) fn local() -> Self {
         let program = Program::new();
         let folder = program.path().join("ua-data");
@@ -148,7 +148,7 @@ fn five() -> [Message; 5] {
 /// Ids, causes and bodies come from APIs and from every publisher on the broker.
 #[tokio::test(flavor = "multi_thread")]
 async fn text_of_others_forges_no_line_and_commands_no_terminal() {
-    let place = Place::local();
+    let place = DeskFixture::local();
     let evil =
         "h\u{1b}[2J\n2026-01-02T03:04:05Z ERROR forged\r\u{202e}\u{2066}\u{9b}1A\u{85}\u{2028}\u{200b}";
     let id = format!("zoom:{evil}");
@@ -176,7 +176,7 @@ async fn text_of_others_forges_no_line_and_commands_no_terminal() {
     }
 }
 
-async fn a_desk_is_worked_at(place: Place) {
+async fn a_desk_is_worked_at(place: DeskFixture) {
     place.file(&five()).await;
     let listed = place.call(&["dlq", "list"], 0);
     for part in ["gone", "3", CauseClass::HtmlBlocked.next_step().split(' ').next().unwrap(), "newest 5 of 5"]
@@ -254,12 +254,12 @@ async fn a_desk_is_worked_at(place: Place) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_desk_in_the_local_file_is_worked_at() {
-    a_desk_is_worked_at(Place::local()).await;
+    a_desk_is_worked_at(DeskFixture::local()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_desk_on_servers_is_worked_at() {
-    if let Some(place) = Place::on_servers().await {
+    if let Some(place) = DeskFixture::on_servers().await {
         a_desk_is_worked_at(place).await;
     }
 }
@@ -299,7 +299,7 @@ fn ids() -> BTreeSet<String> {
     (0..MANY).map(|n| format!("d{n:05}")).collect()
 }
 
-async fn filled(place: &Place) {
+async fn filled(place: &DeskFixture) {
     let letters: Vec<Message> = ids().iter().map(|id| dead(id, CauseClass::Gone, jobs())).collect();
     place.file(&letters).await;
 }
@@ -313,7 +313,7 @@ async fn soon(what: &str, mut is: impl AsyncFnMut() -> bool) {
     }
 }
 
-async fn a_replay_is_killed(place: Place) {
+async fn a_replay_is_killed(place: DeskFixture) {
     filled(&place).await;
     let (lane, all) = (jobs().replay_lane(), ids());
     let replay = place.program.start(&["dlq", "replay", "--all"], "replay.log");
@@ -334,17 +334,17 @@ async fn a_replay_is_killed(place: Place) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_replay_killed_in_the_local_file_loses_nothing() {
-    a_replay_is_killed(Place::local()).await;
+    a_replay_is_killed(DeskFixture::local()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_replay_killed_on_servers_loses_nothing() {
-    if let Some(place) = Place::on_servers().await {
+    if let Some(place) = DeskFixture::on_servers().await {
         a_replay_is_killed(place).await;
     }
 }
 
-async fn a_drop_is_killed(place: Place) {
+async fn a_drop_is_killed(place: DeskFixture) {
     filled(&place).await;
     let file = place.program.path().join("dropped");
     let in_file = || -> BTreeSet<String> {
@@ -365,12 +365,12 @@ async fn a_drop_is_killed(place: Place) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_drop_that_is_killed_loses_nothing() {
-    a_drop_is_killed(Place::local()).await;
+    a_drop_is_killed(DeskFixture::local()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_drop_that_is_killed_loses_nothing_on_servers() {
-    if let Some(place) = Place::on_servers().await {
+    if let Some(place) = DeskFixture::on_servers().await {
         a_drop_is_killed(place).await;
     }
 }

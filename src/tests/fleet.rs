@@ -27,7 +27,7 @@ fn json(program: &Program, words: &[&str]) -> Value {
 }
 
 fn ago(days: i32) -> jiff::civil::Date {
-    ua::coverage::today().saturating_sub(Span::new().days(days))
+    ua::receipts::read::today().saturating_sub(Span::new().days(days))
 }
 
 /// Two processes that fetch, one of which indexes, too.
@@ -47,7 +47,7 @@ async fn receipts(program: &Program, from: i32, to: i32) -> Vec<Receipt> {
         store::local::LocalStoreSettings { folder: program.path().join("ua-data"), prefix: String::new() };
     let store = Store::Local(store::Local::open(settings).unwrap());
     let mut found = Vec::new();
-    ua::coverage::receipts(&store, ago(from), ago(to), |receipt| found.push(receipt)).await.unwrap();
+    ua::receipts::read::receipts(&store, ago(from), ago(to), |receipt| found.push(receipt)).await.unwrap();
     found
 }
 
@@ -106,7 +106,7 @@ async fn a_spent_day_holds_the_fleet_until_it_ends_and_the_next_begins_at_nought
     .await;
 
     // The account's day is about to end, and other apps have spent it.
-    let day = ua::coverage::today();
+    let day = ua::receipts::read::today();
     control(&simulator, serde_json::json!({ "now": format!("{day}T23:59:48Z") })).await;
     let midnight = runtime::clock::now() + Span::new().seconds(12);
     eventually("its clock is known", 20, async || {

@@ -22,7 +22,7 @@ fn settings() -> OpencastSettings {
 
 /// A date that is settled whatever the time of day: one that has just ended may still change.
 fn date() -> String {
-    ua::coverage::today().saturating_sub(jiff::Span::new().days(2)).to_string()
+    ua::receipts::read::today().saturating_sub(jiff::Span::new().days(2)).to_string()
 }
 
 fn day() -> Date {

@@ -33,7 +33,7 @@ async fn opencast() -> Opencast {
 }
 
 fn ago(days: i32) -> jiff::civil::Date {
-    ua::coverage::today().saturating_sub(jiff::Span::new().days(days))
+    ua::receipts::read::today().saturating_sub(jiff::Span::new().days(days))
 }
 
 fn succeed(program: &Program, words: &[&str]) -> String {

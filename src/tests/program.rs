@@ -93,7 +93,7 @@ impl Program {
 /// midnight keeps its date.
 pub(crate) fn closed_date() -> String {
     static DATE: LazyLock<jiff::civil::Date> =
-        LazyLock::new(|| ua::coverage::today().saturating_sub(jiff::Span::new().days(2)));
+        LazyLock::new(|| ua::receipts::read::today().saturating_sub(jiff::Span::new().days(2)));
     DATE.to_string()
 }
 

@@ -109,7 +109,7 @@ fn index(program: &Program) -> Value {
 }
 
 fn ago(days: i32) -> String {
-    ua::coverage::today().saturating_sub(jiff::Span::new().days(days)).to_string()
+    ua::receipts::read::today().saturating_sub(jiff::Span::new().days(days)).to_string()
 }
 
 #[tokio::test(flavor = "multi_thread")]

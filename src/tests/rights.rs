@@ -69,7 +69,7 @@ async fn a_price_makes_nothing(program: &Program, user: &User) {
 }
 
 fn dates() -> (String, String) {
-    let ago = |days| ua::coverage::today().saturating_sub(jiff::Span::new().days(days)).to_string();
+    let ago = |days| ua::receipts::read::today().saturating_sub(jiff::Span::new().days(days)).to_string();
     (ago(12), ago(10))
 }
 

@@ -10,7 +10,7 @@ use crate::program::{Program, eventually};
 
 /// The date so many days ago, in UTC.
 pub(crate) fn ago(days: i32) -> String {
-    ua::coverage::today().saturating_sub(jiff::Span::new().days(days)).to_string()
+    ua::receipts::read::today().saturating_sub(jiff::Span::new().days(days)).to_string()
 }
 
 fn json(program: &Program, words: &[&str]) -> Value {

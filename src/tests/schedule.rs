@@ -133,7 +133,7 @@ async fn a_week_later_what_disagrees_is_looked_at_once_more() {
     let simulator = Simulator::start(settings).await.unwrap();
     let (missed, firing) = missed();
     let program = Program::new().with_account(&simulator, 100.0).with("UA_SCHEDULE", firing);
-    let date = ua::coverage::today().saturating_sub(jiff::Span::new().days(7));
+    let date = ua::receipts::read::today().saturating_sub(jiff::Span::new().days(7));
     assert_eq!(program.call(&["run", "--date", &date.to_string()]).code, Some(0));
     let store = store_of(&program);
     let hit = store.search(&Query::all(DocumentKind::Meetings).limit(1)).await.unwrap().remove(0);
@@ -218,7 +218,7 @@ async fn an_outage_is_made_up_for_opencast_too_and_late_recordings_are_looked_up
     let new = of_schedule.iter().find(|run| run["lane"] == "daily" && run["dates"] == 4).unwrap();
     assert!(old["dates"].as_u64() >= Some(9), "from the dates that were recent at the last firing: {old}");
     assert!(new["episodes"].as_u64() >= Some(1), "{new}");
-    let long_ago = ua::coverage::today().saturating_sub(jiff::Span::new().days(9));
+    let long_ago = ua::receipts::read::today().saturating_sub(jiff::Span::new().days(9));
     for job in [format!("opencast:actions:{long_ago}"), format!("opencast:episode:{mpid}")] {
         eventually(&format!("{job} is done"), 60, async || {
             receipt(&store, &job).await.is_some_and(|receipt| receipt["state"] == "complete")

@@ -11,7 +11,7 @@ use super::{Fact, Table};
 use crate::assemble;
 use crate::cli::{DlqFilter, DlqList};
 use crate::config::Config;
-use crate::words;
+use crate::units;
 
 /// How long the broker may take to say how many letters wait there.
 const PATIENCE: Duration = Duration::from_millis(1_500);
@@ -105,7 +105,7 @@ impl Listing {
         for group in &self.groups {
             table.add([
                 group.class.clone(),
-                words::count(group.count),
+                units::count(group.count),
                 moment(group.oldest),
                 moment(group.newest),
                 group.next_step().to_owned(),
@@ -118,7 +118,7 @@ impl Listing {
     pub(crate) fn newest(&self) -> Option<(String, Table)> {
         let all: u64 = self.groups.iter().map(|group| group.count).sum();
         let heading =
-            format!("the newest {} of {}", words::count(self.letters.len() as u64), words::count(all));
+            format!("the newest {} of {}", units::count(self.letters.len() as u64), units::count(all));
         let mut table = Table::new(&["id", "class", "died", "attempts", "replays", "queue", "cause"]);
         for letter in &self.letters {
             let class = match self.state {
@@ -129,8 +129,8 @@ impl Listing {
                 letter.id.clone(),
                 class,
                 moment(Some(letter.died_at)),
-                words::count(letter.attempts.into()),
-                words::count(letter.replays.into()),
+                units::count(letter.attempts.into()),
+                units::count(letter.replays.into()),
                 letter.origin.to_string(),
                 letter.cause.text.clone(),
             ]);
@@ -143,14 +143,14 @@ impl Listing {
         let unreadable = self.unreadable.first().map(|first| {
             format!(
                 "{} of another version of ua, {first} first: not shown; an ua as new as the one that wrote them reads them",
-                words::some(self.unreadable.len() as u64, "row"),
+                units::some(self.unreadable.len() as u64, "row"),
             )
         });
         let unfiled = match self.unfiled {
             Some(0) => None,
             Some(unfiled) => Some(format!(
                 "{} in {}, not filed yet: `ua work index` brings them here",
-                words::some(unfiled, "more dead letter"),
+                units::some(unfiled, "more dead letter"),
                 Queue::dead(),
             )),
             None => Some(format!(
@@ -177,8 +177,8 @@ impl Shown {
                 "state",
                 format!(
                     "{state}, {}, {}",
-                    words::some((*attempts).into(), "attempt"),
-                    words::some((*replays).into(), "replay")
+                    units::some((*attempts).into(), "attempt"),
+                    units::some((*replays).into(), "replay")
                 ),
             ),
             ("died", format!("{died_at} in {origin} (first seen {first_seen})")),
@@ -190,8 +190,8 @@ impl Shown {
         facts.push(("date", or_unknown(self.letter.date.map(|date| date.to_string()))));
         facts.push(("meeting", or_unknown(self.letter.meeting_uuid.as_ref().map(ToString::to_string))));
         if self.letter.pieces > 0 {
-            let pieces = words::some(self.letter.pieces.into(), "piece");
-            facts.push(("stored in", format!("{pieces}, {} bytes in all", words::count(self.letter.bytes))));
+            let pieces = units::some(self.letter.pieces.into(), "piece");
+            facts.push(("stored in", format!("{pieces}, {} bytes in all", units::count(self.letter.bytes))));
         }
         for (at, event) in self.letter.history.iter().enumerate() {
             facts.push((if at == 0 { "history" } else { "" }, told(event)));

@@ -11,9 +11,9 @@ use serde::Serialize;
 use super::{Fact, Table};
 use crate::assemble;
 use crate::config::Config;
-use crate::sources::telling::Spent;
+use crate::sources::reporting::CallUse;
 use crate::summary::Findings;
-use crate::{runs, sources, templates, words};
+use crate::{runs, sources, templates, units};
 
 /// A run of the list.
 #[derive(Debug, Serialize)]
@@ -37,7 +37,7 @@ pub(crate) struct Line {
 
 /// One run in full.
 #[derive(Debug, Serialize)]
-pub(crate) struct Report {
+pub(crate) struct RunReport {
     #[serde(flatten)]
     run: RunRecord,
     progress: Progress,
@@ -92,13 +92,13 @@ pub(crate) async fn latest(config: &Config, limit: usize) -> anyhow::Result<Vec<
 ///
 /// # Errors
 /// When the store is away, or has other templates.
-pub(crate) async fn one(config: &Config, run: &RunId) -> anyhow::Result<Option<Report>> {
+pub(crate) async fn one(config: &Config, run: &RunId) -> anyhow::Result<Option<RunReport>> {
     let store = assemble::store(config)?;
     templates::current(&store).await?;
     let now = clock::now();
     let Some(run) = runs::find(&store, run).await? else { return Ok(None) };
     let progress = runs::progress(&store, &run, now).await?;
-    Ok(Some(Report {
+    Ok(Some(RunReport {
         expected: progress.expected(&run),
         done: progress.done(),
         taken_over: progress.taken_over(&run),
@@ -129,28 +129,28 @@ pub(crate) fn table(lines: &[Line]) -> Table {
         "ends",
     ]);
     for Line { run, progress, findings, expected, done, calls, finished_at, .. } in lines {
-        let (price, used) = priced(&sources::of(run.run.source()).spent(&run.price, calls));
+        let (price, used) = priced(&sources::of(run.run.source()).call_use(&run.price, calls));
         let ends = finished_at.map(|end| end.strftime("%Y-%m-%d %H:%M UTC").to_string());
         table.add([
             run.run.to_string(),
             run.origin.name().to_owned(),
             run.lane.to_string(),
             state(run, progress).to_owned(),
-            words::count(price),
-            words::count(used),
-            format!("{} of {}", words::count(*done), words::count(*expected)),
-            words::count(progress.waiting),
-            words::count(progress.incomplete),
-            words::count(progress.dead),
-            words::count(progress.cancelled),
-            words::count(*findings),
+            units::count(price),
+            units::count(used),
+            format!("{} of {}", units::count(*done), units::count(*expected)),
+            units::count(progress.waiting),
+            units::count(progress.incomplete),
+            units::count(progress.dead),
+            units::count(progress.cancelled),
+            units::count(*findings),
             ends.unwrap_or_default(),
         ]);
     }
     table
 }
 
-impl Report {
+impl RunReport {
     /// True while jobs of it wait.
     pub(crate) fn goes_on(&self) -> bool {
         self.progress.waiting > 0
@@ -162,13 +162,13 @@ impl Report {
         let what = planned_by(run.origin, run.lane);
         let mut facts = vec![("run", format!("{}: {}, {what}", run.run, state(run, progress)))];
         if let (Some(from), Some(to)) = (run.from, run.to) {
-            facts.push(("dates", format!("{from} to {to}: {}", words::some(run.dates, "date"))));
+            facts.push(("dates", format!("{from} to {to}: {}", units::some(run.dates, "date"))));
         }
         if run.meetings > 0 {
-            facts.push(("meetings", words::some(run.meetings, "meeting")));
+            facts.push(("meetings", units::some(run.meetings, "meeting")));
         }
         if run.episodes > 0 {
-            facts.push(("episodes", words::some(run.episodes, "episode")));
+            facts.push(("episodes", units::some(run.episodes, "episode")));
         }
         facts.push(("progress", progressed(run, progress)));
         facts.push(("rate", pace(run, progress, *now)));
@@ -179,9 +179,9 @@ impl Report {
     pub(crate) fn calls(&self) -> Table {
         let Self { run, progress: Progress { calls, .. }, .. } = self;
         let mut table = Table::new(&["calls", "price", "used"]);
-        for Spent { calls, price, used } in sources::of(run.run.source()).spent(&run.price, calls) {
-            let price = price.map(words::count).unwrap_or_default();
-            table.add([calls.to_owned(), price, words::count(used)]);
+        for CallUse { calls, price, used } in sources::of(run.run.source()).call_use(&run.price, calls) {
+            let price = price.map(units::count).unwrap_or_default();
+            table.add([calls.to_owned(), price, units::count(used)]);
         }
         table
     }
@@ -197,7 +197,7 @@ impl Report {
         if self.taken_over > 0 {
             remarks.push(format!(
                 "{} belong to a later run, which planned them again: their state and calls count there",
-                words::some(self.taken_over, "job")
+                units::some(self.taken_over, "job")
             ));
         }
         remarks.extend(self.findings.lines().map(|line| format!("finding: {line}")));
@@ -206,8 +206,8 @@ impl Report {
 }
 
 /// What has a price, and what was used of that.
-fn priced(spent: &[Spent]) -> (u64, u64) {
-    let priced = spent.iter().filter_map(|spent| Some((spent.price?, spent.used)));
+fn priced(call_uses: &[CallUse]) -> (u64, u64) {
+    let priced = call_uses.iter().filter_map(|call| Some((call.price?, call.used)));
     priced.fold((0, 0), |sum, (price, used)| (sum.0.saturating_add(price), sum.1.saturating_add(used)))
 }
 
@@ -237,28 +237,28 @@ fn progressed(run: &RunRecord, progress: &Progress) -> String {
     let about = if expected > progress.jobs() { "about " } else { "" };
     let mut text = format!(
         "{} of {about}{} done ({share:.1} %); {} waiting, {} complete",
-        words::count(done),
-        words::some(expected, "job"),
-        words::count(progress.waiting),
-        words::count(progress.complete),
+        units::count(done),
+        units::some(expected, "job"),
+        units::count(progress.waiting),
+        units::count(progress.complete),
     );
     for (count, name) in
         [(progress.incomplete, "incomplete"), (progress.dead, "dead"), (progress.cancelled, "cancelled")]
     {
         if count > 0 {
-            text.push_str(&format!(", {} {name}", words::count(count)));
+            text.push_str(&format!(", {} {name}", units::count(count)));
         }
     }
     text
 }
 
 fn pace(run: &RunRecord, progress: &Progress, now: Timestamp) -> String {
-    let window = words::span(Duration::from_secs(progress.recent_seconds));
+    let window = units::span(Duration::from_secs(progress.recent_seconds));
     let Some(rate) = progress.per_minute() else {
         return format!("no job was finished in the last {window}");
     };
     let end = progress.finished_at(run, now).map(|end| {
-        let left = words::span(words::between(now, end));
+        let left = units::span(units::between(now, end));
         format!("; done {} if it goes on so ({left})", end.strftime("%Y-%m-%d %H:%M UTC"))
     });
     format!("{rate:.1} jobs a minute in the last {window}{}", end.unwrap_or_default())

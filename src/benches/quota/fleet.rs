@@ -125,7 +125,7 @@ impl Fleet {
     /// Publishes more jobs than can be done in the time.
     pub(super) async fn publish(&self, seconds: u64) {
         let wanted = (32.0 * self.speed * seconds as f64 * 1.3) as usize + 200;
-        let yesterday = ua::coverage::today().saturating_sub(jiff::Span::new().days(1));
+        let yesterday = ua::receipts::read::today().saturating_sub(jiff::Span::new().days(1));
         let truth = self.simulator.truth(yesterday, Source::Dashboard).ids.expect("the truth has ids");
         let uuids = truth.meeting_uuids.into_iter().take(wanted);
         let mut outbox = Outbox::new(self.broker.clone(), CancellationToken::new());
@@ -161,7 +161,7 @@ impl Fleet {
         let queue = Queue::jobs(Family::ZOOM_LIST, lane);
         let mut outbox = Outbox::new(self.broker.clone(), CancellationToken::new());
         for ago in ago {
-            let date = ua::coverage::today().saturating_sub(jiff::Span::new().days(ago));
+            let date = ua::receipts::read::today().saturating_sub(jiff::Span::new().days(ago));
             let job = Task::Meetings { date }.into_job(RunId::from("quota"), lane, now);
             let body = messages::encode(&job).expect("a message");
             outbox.send(Message::new(queue.clone(), job.id.as_str(), body, now)).await.expect("a publish");
@@ -197,7 +197,7 @@ impl Fleet {
 
     /// Sets the simulator's clock to a time of its day.
     pub(super) async fn set_clock(&self, time: &str) {
-        let body = format!(r#"{{"now":"{}T{time}Z"}}"#, ua::coverage::today());
+        let body = format!(r#"{{"now":"{}T{time}Z"}}"#, ua::receipts::read::today());
         let client = reqwest::Client::builder().build().expect("a client can be built");
         let sent = client.post(format!("{}/_control", self.simulator.url())).body(body).send().await;
         assert!(sent.is_ok_and(|answer| answer.status().is_success()), "the clock can be set");

@@ -1,6 +1,7 @@
 //! One quota for a fleet: processes of `ua work zoom` on real RabbitMQ, against the simulator, which counts every
 //! call in sliding windows. Rates, calls over, and how evenly the processes share; then the same while processes are
-//! killed, while the leader stands still, across a day change, across a restart of RabbitMQ, and with lists beside details.
+//! killed, while the leader stands still, across a day change, across a restart of RabbitMQ, and with lists beside
+//! details.
 //!
 //! Servers by `UA_TEST_AMQP_URL` and `UA_TEST_AMQP_RESTART_URL`; `docker/bench.sh quota` starts them. Unlike most
 //! benchmarks this one judges: what is promised of the quota has to hold.

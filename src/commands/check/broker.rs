@@ -5,10 +5,10 @@ use runtime::broker::amqp::{Probe, QueueState, Survey, Surveyed};
 
 use super::management;
 use crate::config::{AmqpConfig, Config};
-use crate::finding::Finding;
-use crate::{assemble, words};
+use crate::diagnostic::Diagnostic;
+use crate::{assemble, units};
 
-pub(super) async fn examine(config: &Config) -> Vec<Finding> {
+pub(super) async fn examine(config: &Config) -> Vec<Diagnostic> {
     let Some(amqp) = &config.amqp else { return Vec::new() };
     match survey(config).await {
         Err(error) => {
@@ -16,14 +16,14 @@ pub(super) async fn examine(config: &Config) -> Vec<Finding> {
                          that has not loaded its users yet; workers wait for it up to 5 minutes";
             let worlds =
                 "see that RabbitMQ runs and AMQP_URL can be reached from here; jobs in its queues are kept";
-            let mut findings = vec![Finding::error("broker", &error, users, worlds)];
-            findings.extend(["queues", "rights"].map(|what| Finding::depends(what, "broker")));
-            findings
+            let mut diagnostics = vec![Diagnostic::error("broker", &error, users, worlds)];
+            diagnostics.extend(["queues", "rights"].map(|what| Diagnostic::depends(what, "broker")));
+            diagnostics
         }
         Ok((survey, probe)) => {
-            let mut findings = findings(&survey);
-            findings.extend(beside(amqp, &survey, probe).await);
-            findings
+            let mut diagnostics = diagnostics(&survey);
+            diagnostics.extend(beside(amqp, &survey, probe).await);
+            diagnostics
         }
     }
 }
@@ -41,95 +41,99 @@ async fn survey(config: &Config) -> anyhow::Result<(Survey, Option<Probe>)> {
     Ok((survey?, probe))
 }
 
-fn findings(survey: &Survey) -> Vec<Finding> {
-    let mut findings = vec![version(&survey.version, &survey.vhost)];
-    findings.extend(encryption(survey));
-    findings.extend(queues(&survey.queues));
-    findings.extend(rights(survey));
+fn diagnostics(survey: &Survey) -> Vec<Diagnostic> {
+    let mut diagnostics = vec![version(&survey.version, &survey.vhost)];
+    diagnostics.extend(encryption(survey));
+    diagnostics.extend(queues(&survey.queues));
+    diagnostics.extend(rights(survey));
     if let Some(why) = &survey.blocked {
         let remedy =
             "free some of its memory or disk: it then takes messages again by itself, and nothing is lost";
-        findings
-            .push(Finding::worlds("alarms", format!("the broker takes no messages: {why}")).remedy(remedy));
+        diagnostics.push(
+            Diagnostic::worlds("alarms", format!("the broker takes no messages: {why}")).remedy(remedy),
+        );
     }
-    findings
+    diagnostics
 }
 
-fn version(version: &str, vhost: &str) -> Finding {
+fn version(version: &str, vhost: &str) -> Diagnostic {
     let text = format!("RabbitMQ {version}, virtual host {vhost}");
     let major = version.split('.').next().and_then(|major| major.parse::<u32>().ok());
     match major {
         // Older ones are refused when they are connected to.
-        Some(3 | 4) => Finding::well("broker", format!("{text}: has all that is needed")),
-        Some(_) => Finding::notable("broker", format!("{text}: newer than the 4.x that ua is tested with")),
-        None => Finding::notable("broker", format!("{text}: it does not say which version it is"))
+        Some(3 | 4) => Diagnostic::well("broker", format!("{text}: has all that is needed")),
+        Some(_) => {
+            Diagnostic::notable("broker", format!("{text}: newer than the 4.x that ua is tested with"))
+        }
+        None => Diagnostic::notable("broker", format!("{text}: it does not say which version it is"))
             .remedy("ua needs quorum queues that dead-letter at least once: RabbitMQ 3.10 or newer"),
     }
 }
 
-fn encryption(survey: &Survey) -> Option<Finding> {
-    survey.encrypted.then(|| Finding::well("broker", "the connection is encrypted"))
+fn encryption(survey: &Survey) -> Option<Diagnostic> {
+    survey.encrypted.then(|| Diagnostic::well("broker", "the connection is encrypted"))
 }
 
-fn queues(queues: &[Surveyed]) -> Vec<Finding> {
+fn queues(queues: &[Surveyed]) -> Vec<Diagnostic> {
     let missing: Vec<&str> =
         queues.iter().filter(|queue| queue.state == QueueState::Missing).map(|queue| &*queue.name).collect();
-    let mut findings: Vec<Finding> = queues.iter().flat_map(different).collect();
+    let mut diagnostics: Vec<Diagnostic> = queues.iter().flat_map(different).collect();
     if !missing.is_empty() {
         let text = match missing.len() == queues.len() {
             true => "no queue is there yet".to_owned(),
             false => format!("not there: {}", missing.join(", ")),
         };
-        findings.push(Finding::users("queues", text).remedy("run `ua setup`"));
+        diagnostics.push(Diagnostic::users("queues", text).remedy("run `ua setup`"));
     }
     let untold = queues.iter().filter(|queue| queue.state == QueueState::Untold).count();
     if untold > 0 {
         let text = format!(
             "{} of which the arguments are told only to a user who may declare",
-            words::some(untold as u64, "queue")
+            units::some(untold as u64, "queue")
         );
-        findings.push(Finding::notable("queues", text));
+        diagnostics.push(Diagnostic::notable("queues", text));
     }
-    if findings.is_empty() {
+    if diagnostics.is_empty() {
         let ready = queues.iter().map(|queue| queue.ready).sum();
         let text = format!(
             "{} as they should be; {} ready",
-            words::some(queues.len() as u64, "queue"),
-            words::some(ready, "message")
+            units::some(queues.len() as u64, "queue"),
+            units::some(ready, "message")
         );
-        findings.push(Finding::well("queues", text));
+        diagnostics.push(Diagnostic::well("queues", text));
     }
-    findings
+    diagnostics
 }
 
-fn different(queue: &Surveyed) -> Vec<Finding> {
+fn different(queue: &Surveyed) -> Vec<Diagnostic> {
     let Surveyed { name, state, ready, left_apart, .. } = queue;
-    let mut findings = Vec::new();
+    let mut diagnostics = Vec::new();
     if let QueueState::Different(differences) = state {
         let words: Vec<String> = differences.iter().map(ToString::to_string).collect();
         let bound = differences.iter().any(|difference| difference.argument == "x-max-length");
         let or = if bound { "; or set UA_DOCUMENTS_LIMIT to what it was" } else { "" };
         let remedy = format!(
             "stop the workers, then run `ua setup --migrate`: {} kept, in their order{or}",
-            words::some(*ready, "message")
+            units::some(*ready, "message")
         );
-        findings.push(Finding::users("queues", format!("{name}: {}", words.join("; "))).remedy(remedy));
+        diagnostics.push(Diagnostic::users("queues", format!("{name}: {}", words.join("; "))).remedy(remedy));
     }
     if let Some(left) = left_apart {
-        let text = format!("{name}: an interrupted migration left {} apart", words::some(*left, "message"));
-        findings.push(Finding::users("queues", text).remedy("run `ua setup --migrate`: it brings them back"));
+        let text = format!("{name}: an interrupted migration left {} apart", units::some(*left, "message"));
+        diagnostics
+            .push(Diagnostic::users("queues", text).remedy("run `ua setup --migrate`: it brings them back"));
     }
-    findings
+    diagnostics
 }
 
-fn rights(survey: &Survey) -> Vec<Finding> {
+fn rights(survey: &Survey) -> Vec<Diagnostic> {
     let rights = &survey.rights;
     let refused = [
         ("declare", "configure", &rights.declare),
         ("publish and bind", "write", &rights.publish),
         ("take messages", "read", &rights.take),
     ];
-    let findings: Vec<Finding> = refused
+    let diagnostics: Vec<Diagnostic> = refused
         .into_iter()
         .filter_map(|(what, right, refusal)| {
             let text = format!("the user may not {what}: no right to {right} ({})", refusal.as_ref()?);
@@ -138,14 +142,14 @@ fn rights(survey: &Survey) -> Vec<Finding> {
                  workers do not",
                 permissions(survey)
             );
-            Some(Finding::users("rights", text).remedy(remedy))
+            Some(Diagnostic::users("rights", text).remedy(remedy))
         })
         .collect();
-    if findings.is_empty() && survey.blocked.is_none() {
+    if diagnostics.is_empty() && survey.blocked.is_none() {
         let text = "the user may declare, publish and take all that is needed";
         return vec![match &rights.default_exchange {
-            None => Finding::well("rights", text),
-            Some(_) => Finding::well(
+            None => Diagnostic::well("rights", text),
+            Some(_) => Diagnostic::well(
                 "rights",
                 format!(
                     "{text}; not write to amq.default, by which alone who may not declare could see the workers"
@@ -153,7 +157,7 @@ fn rights(survey: &Survey) -> Vec<Finding> {
             ),
         }];
     }
-    findings
+    diagnostics
 }
 
 /// The command that gives a user all the rights that are needed, and no others: to configure, to write, to read.
@@ -163,26 +167,26 @@ fn permissions(survey: &Survey) -> String {
 }
 
 /// What AMQP does not tell.
-async fn beside(amqp: &AmqpConfig, survey: &Survey, probe: Option<Probe>) -> Vec<Finding> {
+async fn beside(amqp: &AmqpConfig, survey: &Survey, probe: Option<Probe>) -> Vec<Diagnostic> {
     let told = management::examine(amqp, survey).await;
-    let is_told = told.as_ref().is_some_and(|told| told.iter().any(|finding| finding.what == "alarms"));
-    let mut findings = told.unwrap_or_default();
+    let is_told = told.as_ref().is_some_and(|told| told.iter().any(|diagnostic| diagnostic.what == "alarms"));
+    let mut diagnostics = told.unwrap_or_default();
     if !is_told {
-        findings.extend(probe.map(policies));
+        diagnostics.extend(probe.map(policies));
     }
-    if !findings.iter().any(|finding| finding.what == "timeout") {
-        findings.push(timeout());
+    if !diagnostics.iter().any(|diagnostic| diagnostic.what == "timeout") {
+        diagnostics.push(timeout());
     }
-    findings
+    diagnostics
 }
 
 /// What a queue of our own has shown of policies.
-fn policies(probe: Probe) -> Finding {
+fn policies(probe: Probe) -> Diagnostic {
     let Probe { sent, kept } = probe;
     if kept < sent {
         let text =
             format!("a policy destroys messages: a new queue kept {kept} of {sent}, without a warning");
-        return Finding::users("queues", text).remedy(
+        return Diagnostic::users("queues", text).remedy(
             "run `rabbitmqctl list_policies` and `rabbitmqctl list_operator_policies` at the broker, and leave ua's \
              queues out of the pattern",
         );
@@ -191,12 +195,12 @@ fn policies(probe: Probe) -> Finding {
         "a new queue kept {sent} messages; policies with larger limits (max-length, message-ttl, expires) are not told \
          over AMQP"
     );
-    Finding::unknown("queues", text)
+    Diagnostic::unknown("queues", text)
         .remedy("set AMQP_MANAGEMENT_URL, or run `rabbitmqctl list_policies` at the broker")
 }
 
 /// Neither AMQP nor the management API tells the broker's own `consumer_timeout`, only what policies make of it.
-fn timeout() -> Finding {
+fn timeout() -> Diagnostic {
     let minutes = assemble::SHELF_LIFE.as_secs() / 60;
     let text = format!(
         "RabbitMQ tells nobody its consumer_timeout (30 min unless set); a delivery waits here for up to {minutes} min \
@@ -205,7 +209,7 @@ fn timeout() -> Finding {
     );
     let remedy =
         "`rabbitmqctl eval 'application:get_env(rabbit, consumer_timeout).'` at the broker shows it in ms";
-    Finding::unknown("timeout", text).remedy(remedy)
+    Diagnostic::unknown("timeout", text).remedy(remedy)
 }
 
 #[cfg(test)]
@@ -213,7 +217,7 @@ mod tests {
     use runtime::broker::amqp::{Difference, Rights};
 
     use super::*;
-    use crate::finding::State;
+    use crate::diagnostic::State;
 
     fn survey(queues: Vec<Surveyed>) -> Survey {
         Survey {
@@ -233,8 +237,8 @@ mod tests {
     }
 
     fn lines(survey: &Survey) -> Vec<String> {
-        let amiss = |finding: &Finding| finding.state != State::Well;
-        findings(survey).into_iter().filter(amiss).map(|finding| finding.to_string()).collect()
+        let amiss = |diagnostic: &Diagnostic| diagnostic.state != State::Well;
+        diagnostics(survey).into_iter().filter(amiss).map(|diagnostic| diagnostic.to_string()).collect()
     }
 
     #[test]

@@ -1,11 +1,11 @@
 //! The configuration itself: what is in force, and variables that nobody reads.
 
 use crate::config::{Config, Environment, VARIABLES};
-use crate::finding::Finding;
+use crate::diagnostic::Diagnostic;
 
-pub(super) fn examine(config: &Config, environment: &Environment) -> Vec<Finding> {
-    let mut findings = vec![Finding::well("configuration", in_force(config))];
-    findings.extend(environment.unknown().iter().map(|name| misspelt(name)));
+pub(super) fn examine(config: &Config, environment: &Environment) -> Vec<Diagnostic> {
+    let mut diagnostics = vec![Diagnostic::well("configuration", in_force(config))];
+    diagnostics.extend(environment.unknown().iter().map(|name| misspelt(name)));
     if let Ok(zoom) = &config.zoom
         && zoom.quota_speed > 1.0
         && zoom.api_url.contains("zoom.us")
@@ -13,9 +13,9 @@ pub(super) fn examine(config: &Config, environment: &Environment) -> Vec<Finding
         let text =
             format!("ZOOM_QUOTA_SPEED is {}: far more calls than the account allows", zoom.quota_speed);
         let remedy = "unset it: it is for `ua simulate --speed` only";
-        findings.push(Finding::users("configuration", text).remedy(remedy));
+        diagnostics.push(Diagnostic::users("configuration", text).remedy(remedy));
     }
-    findings
+    diagnostics
 }
 
 fn in_force(config: &Config) -> String {
@@ -34,15 +34,15 @@ fn in_force(config: &Config) -> String {
     format!("queues in {queues}, documents in {documents}; {folder}{share}")
 }
 
-fn misspelt(name: &str) -> Finding {
-    let finding = Finding::notable("configuration", format!("{name} is set, and nothing reads it"));
+fn misspelt(name: &str) -> Diagnostic {
+    let diagnostic = Diagnostic::notable("configuration", format!("{name} is set, and nothing reads it"));
     let near =
         VARIABLES.iter().map(|variable| (strsim::damerau_levenshtein(name, variable.name), variable.name));
     match near.min() {
         Some((distance, near)) if distance <= 3 => {
-            finding.remedy(format!("is {near} meant? see example.env"))
+            diagnostic.remedy(format!("is {near} meant? see example.env"))
         }
-        _ => finding.remedy("see example.env for what there is"),
+        _ => diagnostic.remedy("see example.env for what there is"),
     }
 }
 
@@ -55,10 +55,10 @@ mod tests {
     fn a_variable_that_nothing_reads_is_named_without_its_value() {
         let environment = Environment::of([("ES_PASSWROD", "canary".to_owned())]);
         let config = Config::from(&environment).unwrap();
-        let findings = examine(&config, &environment);
-        assert_eq!(findings.len(), 2);
-        assert_eq!(findings[1].text, "ES_PASSWROD is set, and nothing reads it");
-        assert_eq!(findings[1].remedy.as_deref(), Some("is ES_PASSWORD meant? see example.env"));
+        let diagnostics = examine(&config, &environment);
+        assert_eq!(diagnostics.len(), 2);
+        assert_eq!(diagnostics[1].text, "ES_PASSWROD is set, and nothing reads it");
+        assert_eq!(diagnostics[1].remedy.as_deref(), Some("is ES_PASSWORD meant? see example.env"));
         assert_eq!(misspelt("ZOOM_WORLD").remedy.unwrap(), "see example.env for what there is");
     }
 }

@@ -6,20 +6,20 @@ use std::path::Path;
 use runtime::broker::local;
 
 use crate::config::Config;
-use crate::finding::Finding;
-use crate::words;
+use crate::diagnostic::Diagnostic;
+use crate::units;
 
 /// Less free space than this is worth knowing.
 const LITTLE: u64 = 1 << 30;
 /// With less free space than this work soon stops.
 const TOO_LITTLE: u64 = 64 << 20;
 
-pub(super) fn examine(config: &Config) -> Vec<Finding> {
+pub(super) fn examine(config: &Config) -> Vec<Diagnostic> {
     let folder = &config.data_dir;
-    let mut findings = vec![writable(folder)];
-    findings.extend(space(folder));
-    findings.extend(file(folder));
-    findings
+    let mut diagnostics = vec![writable(folder)];
+    diagnostics.extend(space(folder));
+    diagnostics.extend(file(folder));
+    diagnostics
 }
 
 /// The file in the folder is there: its store can be opened without making anything.
@@ -28,7 +28,7 @@ pub(super) fn is_there(config: &Config) -> bool {
 }
 
 /// Writes into a file without a name, of which nothing is ever left.
-fn writable(folder: &Path) -> Finding {
+fn writable(folder: &Path) -> Diagnostic {
     let (place, text) = match folder.is_dir() {
         true => (folder, format!("{} can be written to", folder.display())),
         false => {
@@ -39,15 +39,16 @@ fn writable(folder: &Path) -> Finding {
     };
     let written = tempfile::tempfile_in(place).and_then(|mut file| file.write_all(&[0; 8_192]));
     match written {
-        Ok(()) => Finding::well("data folder", text),
+        Ok(()) => Diagnostic::well("data folder", text),
         Err(error) if error.kind() == std::io::ErrorKind::StorageFull => {
-            Finding::worlds("data folder", format!("the disk with {} is full", place.display()))
+            Diagnostic::worlds("data folder", format!("the disk with {} is full", place.display()))
                 .remedy("free some space")
         }
-        Err(error) => {
-            Finding::users("data folder", format!("cannot write to {}: {}", place.display(), plain(&error)))
-                .remedy("set UA_DATA_DIR, or change the folder's rights")
-        }
+        Err(error) => Diagnostic::users(
+            "data folder",
+            format!("cannot write to {}: {}", place.display(), plain(&error)),
+        )
+        .remedy("set UA_DATA_DIR, or change the folder's rights"),
     }
 }
 
@@ -62,26 +63,26 @@ fn ancestor(folder: &Path) -> &Path {
     there.unwrap_or(Path::new("."))
 }
 
-fn space(folder: &Path) -> Option<Finding> {
+fn space(folder: &Path) -> Option<Diagnostic> {
     let place = if folder.exists() { folder } else { ancestor(folder) };
     let told = rustix::fs::statvfs(place).ok()?;
     let free = told.f_bavail.saturating_mul(told.f_frsize);
-    let text = format!("{} MB free", words::count(free >> 20));
+    let text = format!("{} MB free", units::count(free >> 20));
     let remedy = "free some space: a full disk stops all work, and loses nothing";
     Some(match free {
-        _ if free < TOO_LITTLE => Finding::worlds("disk", text).remedy(remedy),
-        _ if free < LITTLE => Finding::notable("disk", text).remedy(remedy),
-        _ => Finding::well("disk", text),
+        _ if free < TOO_LITTLE => Diagnostic::worlds("disk", text).remedy(remedy),
+        _ if free < LITTLE => Diagnostic::notable("disk", text).remedy(remedy),
+        _ => Diagnostic::well("disk", text),
     })
 }
 
-fn file(folder: &Path) -> Option<Finding> {
+fn file(folder: &Path) -> Option<Diagnostic> {
     let name = folder.join("ua.db");
     let seen = match local::inspect(folder) {
         Ok(seen) => seen?,
         Err(error) => {
             let remedy = "put a copy of it in its place, or move it away";
-            return Some(Finding::users("local file", error.to_string()).remedy(remedy));
+            return Some(Diagnostic::users("local file", error.to_string()).remedy(remedy));
         }
     };
     let version = seen.version.map_or("none yet".to_owned(), |version| version.to_string());
@@ -91,20 +92,20 @@ fn file(folder: &Path) -> Option<Finding> {
             name.display(),
             seen.known_version
         );
-        return Some(Finding::users("local file", text).remedy("upgrade this ua"));
+        return Some(Diagnostic::users("local file", text).remedy("upgrade this ua"));
     }
     let who = match seen.processes.len() {
         0 => "nobody has it open".to_owned(),
         _ => format!("open in {}", seen.processes.join(", ")),
     };
-    let text = format!("queues version {version}, {} waiting; {who}", words::some(seen.waiting, "message"));
-    Some(Finding::well("local file", text))
+    let text = format!("queues version {version}, {} waiting; {who}", units::some(seen.waiting, "message"));
+    Some(Diagnostic::well("local file", text))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::finding::State;
+    use crate::diagnostic::State;
 
     #[test]
     fn looking_at_a_folder_leaves_it_as_it_was() {
@@ -115,7 +116,7 @@ mod tests {
         assert_eq!(file(&folder), None);
         assert_eq!(std::fs::read_dir(outer.path()).unwrap().count(), 0);
         std::fs::write(outer.path().join("a"), "no folder").unwrap();
-        let finding = writable(&folder);
-        assert!(finding.users && finding.remedy.unwrap().contains("UA_DATA_DIR"));
+        let diagnostic = writable(&folder);
+        assert!(diagnostic.users && diagnostic.remedy.unwrap().contains("UA_DATA_DIR"));
     }
 }

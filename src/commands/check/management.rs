@@ -12,9 +12,9 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::config::AmqpConfig;
+use crate::diagnostic::Diagnostic;
 use crate::exit::usage;
-use crate::finding::Finding;
-use crate::{assemble, words};
+use crate::{assemble, units};
 
 const WHAT: &str = "management";
 /// The largest answer that is read: some thousand queues and policies.
@@ -56,31 +56,31 @@ struct Policy {
 }
 
 /// `None` where there is no management API to ask.
-pub(super) async fn examine(amqp: &AmqpConfig, survey: &Survey) -> Option<Vec<Finding>> {
+pub(super) async fn examine(amqp: &AmqpConfig, survey: &Survey) -> Option<Vec<Diagnostic>> {
     let url = amqp.management_url.as_ref()?;
     Some(match ask(amqp, url, survey).await {
-        Ok(findings) => findings,
+        Ok(diagnostics) => diagnostics,
         Err(error) => vec![
-            Finding::notable(WHAT, format!("not told: {}", crate::exit::sentence(&error)))
+            Diagnostic::notable(WHAT, format!("not told: {}", crate::exit::sentence(&error)))
                 .remedy("look at AMQP_MANAGEMENT_URL; its user needs the tag `monitoring`"),
         ],
     })
 }
 
-async fn ask(amqp: &AmqpConfig, url: &SecretString, survey: &Survey) -> anyhow::Result<Vec<Finding>> {
+async fn ask(amqp: &AmqpConfig, url: &SecretString, survey: &Survey) -> anyhow::Result<Vec<Diagnostic>> {
     let api = Api::new(amqp, url)?;
     let nodes: Vec<Node> = api.get("nodes").await?;
-    let mut findings = alarms(&nodes);
-    findings.extend(flags(&api.get::<Vec<Flag>>("feature-flags").await?));
+    let mut diagnostics = alarms(&nodes);
+    diagnostics.extend(flags(&api.get::<Vec<Flag>>("feature-flags").await?));
     let vhost = survey.vhost.replace('%', "%25").replace('/', "%2F");
     let mut queues: Vec<Queue> = api.get(&format!("queues/{vhost}?disable_stats=true")).await?;
     queues.retain(|queue| survey.queues.iter().any(|surveyed| surveyed.name == queue.name));
     if queues.iter().any(|queue| queue.policy.is_some() || queue.operator_policy.is_some()) {
         let mut all: Vec<Policy> = api.get(&format!("policies/{vhost}")).await?;
         all.extend(api.get::<Vec<Policy>>(&format!("operator-policies/{vhost}")).await?);
-        findings.extend(policies(&queues, &all, &survey.pattern));
+        diagnostics.extend(policies(&queues, &all, &survey.pattern));
     }
-    Ok(findings)
+    Ok(diagnostics)
 }
 
 struct Api {
@@ -123,8 +123,8 @@ impl Api {
     }
 }
 
-fn alarms(nodes: &[Node]) -> Vec<Finding> {
-    let mut findings = Vec::new();
+fn alarms(nodes: &[Node]) -> Vec<Diagnostic> {
+    let mut diagnostics = Vec::new();
     for node in nodes {
         let alarms = [
             (node.mem_alarm, "is short of memory", "free some of its memory, or let it have more"),
@@ -133,22 +133,22 @@ fn alarms(nodes: &[Node]) -> Vec<Finding> {
         ];
         for (_, what, remedy) in alarms.into_iter().filter(|(rings, ..)| *rings) {
             let text = format!("the node {} {what}", node.name);
-            findings.push(Finding::worlds("alarms", text).remedy(remedy));
+            diagnostics.push(Diagnostic::worlds("alarms", text).remedy(remedy));
         }
     }
-    if findings.is_empty() {
-        findings
-            .push(Finding::well("alarms", format!("none on {}", words::some(nodes.len() as u64, "node"))));
+    if diagnostics.is_empty() {
+        diagnostics
+            .push(Diagnostic::well("alarms", format!("none on {}", units::some(nodes.len() as u64, "node"))));
     }
-    findings
+    diagnostics
 }
 
-fn flags(flags: &[Flag]) -> Vec<Finding> {
+fn flags(flags: &[Flag]) -> Vec<Diagnostic> {
     let off = flags.iter().filter(|flag| NEEDED_FLAGS.contains(&&*flag.name) && flag.state == "disabled");
     off.map(|flag| {
         let text =
             format!("the feature flag {} is off: a message could be lost on its way from a rung", flag.name);
-        Finding::worlds("broker", text)
+        Diagnostic::worlds("broker", text)
             .remedy(format!("run `rabbitmqctl enable_feature_flag {}` at the broker", flag.name))
     })
     .collect()
@@ -168,22 +168,22 @@ const DESTRUCTIVE: [&str; 9] = [
 ];
 
 /// Policies change what a queue does behind its arguments' back.
-fn policies(queues: &[Queue], policies: &[Policy], pattern: &str) -> Vec<Finding> {
+fn policies(queues: &[Queue], policies: &[Policy], pattern: &str) -> Vec<Diagnostic> {
     let shelf = assemble::SHELF_LIFE.as_millis();
-    let mut findings = Vec::new();
+    let mut diagnostics = Vec::new();
     for policy in policies {
         let is = |name: &Option<String>| name.as_ref() == Some(&policy.name);
         let under = queues.iter().filter(|queue| is(&queue.policy) || is(&queue.operator_policy)).count();
         if under == 0 {
             continue;
         }
-        let queues = words::some(under as u64, "queue");
+        let queues = units::some(under as u64, "queue");
         for (name, value) in &policy.definition {
             let patience = value.as_u64().filter(|_| name == "consumer-timeout").map(u128::from);
             let text = format!("the policy {} sets {name} of {queues} to {value}", policy.name);
-            findings.push(match patience {
+            diagnostics.push(match patience {
                 Some(patience) if patience < shelf * 2 => {
-                    Finding::worlds("timeout", format!("{text} ms: work would be cut off"))
+                    Diagnostic::worlds("timeout", format!("{text} ms: work would be cut off"))
                         .remedy("make it half an hour or more")
                 }
                 _ if DESTRUCTIVE.contains(&&**name) => {
@@ -192,21 +192,21 @@ fn policies(queues: &[Queue], policies: &[Policy], pattern: &str) -> Vec<Finding
                     } else {
                         "destroys messages"
                     };
-                    Finding::users("queues", format!("{text}: it {what} without a warning"))
+                    Diagnostic::users("queues", format!("{text}: it {what} without a warning"))
                         .remedy(format!("change its pattern so that it leaves out ua's queues, {pattern}"))
                 }
-                _ => Finding::notable("queues", text)
+                _ => Diagnostic::notable("queues", text)
                     .remedy("take ua's queues out of its pattern, unless it is meant"),
             });
         }
     }
-    findings
+    diagnostics
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::finding::State;
+    use crate::diagnostic::State;
 
     fn read<T: DeserializeOwned>(json: &str) -> T {
         serde_json::from_str(json).unwrap()
@@ -218,7 +218,7 @@ mod tests {
             r#"[{"name":"rabbit@a","running":true,"mem_alarm":true,"disk_free_alarm":false},
                 {"name":"rabbit@b","running":false}, {"name":"rabbit@c","running":true}]"#,
         );
-        let texts: Vec<String> = alarms(&nodes).into_iter().map(|finding| finding.text).collect();
+        let texts: Vec<String> = alarms(&nodes).into_iter().map(|diagnostic| diagnostic.text).collect();
         assert_eq!(texts, ["the node rabbit@a is short of memory", "the node rabbit@b does not run"]);
         assert_eq!(alarms(&nodes[2..])[0].text, "none on 1 node");
     }
@@ -240,14 +240,20 @@ mod tests {
         );
         let found = policies(&queues, &all, "^ua");
         let of = |state: State| -> Vec<&str> {
-            found.iter().filter(|finding| finding.state == state).map(|finding| &*finding.text).collect()
+            found
+                .iter()
+                .filter(|diagnostic| diagnostic.state == state)
+                .map(|diagnostic| &*diagnostic.text)
+                .collect()
         };
         let cut = "the policy short sets consumer-timeout of 1 queue to 60000 ms: work would be cut off";
         let lost =
             "the policy bound sets max-length of 2 queues to 5: it destroys messages without a warning";
         assert_eq!(of(State::Failing), [cut, lost]);
         assert!(
-            found.iter().any(|finding| finding.remedy.as_ref().is_some_and(|remedy| remedy.contains("^ua")))
+            found
+                .iter()
+                .any(|diagnostic| diagnostic.remedy.as_ref().is_some_and(|remedy| remedy.contains("^ua")))
         );
         assert_eq!(of(State::Notable), ["the policy long sets consumer-timeout of 1 queue to 7200000"]);
     }

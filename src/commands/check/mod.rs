@@ -14,9 +14,9 @@ use std::collections::BTreeSet;
 
 use crate::cli::Check;
 use crate::config::{Config, Environment};
+use crate::diagnostic::{Diagnostic, State};
 use crate::exit::{Outcome, usage};
-use crate::finding::{Finding, State};
-use crate::{output, sources, words};
+use crate::{output, sources, units};
 
 pub(super) async fn execute(
     words: &Check,
@@ -27,11 +27,11 @@ pub(super) async fn execute(
         return versions::repair(config).await;
     }
     let mut found = Vec::new();
-    let mut say = |findings: Vec<Finding>| -> anyhow::Result<()> {
-        for finding in &findings {
-            if words.json { output::say_json(finding)? } else { output::say(&finding.to_string()) }
+    let mut say = |diagnostics: Vec<Diagnostic>| -> anyhow::Result<()> {
+        for diagnostic in &diagnostics {
+            if words.json { output::say_json(diagnostic)? } else { output::say(&diagnostic.to_string()) }
         }
-        found.extend(findings);
+        found.extend(diagnostics);
         Ok(())
     };
     say(configuration::examine(config, environment))?;
@@ -40,13 +40,14 @@ pub(super) async fn execute(
     let mut has_folder = true;
     if config.amqp.is_none() || config.search.is_none() {
         let folder = local::examine(config);
-        let fails = |finding: &Finding| finding.what == "data folder" && finding.state == State::Failing;
+        let fails =
+            |diagnostic: &Diagnostic| diagnostic.what == "data folder" && diagnostic.state == State::Failing;
         has_folder = !folder.iter().any(fails);
         say(folder)?;
     }
     say(broker::examine(config).await)?;
     let store = match config.search.is_none() && !has_folder {
-        true => vec![Finding::depends("store", "data folder")],
+        true => vec![Diagnostic::depends("store", "data folder")],
         false => store::examine(config).await,
     };
     say(store)?;
@@ -59,23 +60,28 @@ pub(super) async fn execute(
     verdict(&found)
 }
 
-fn verdict(found: &[Finding]) -> anyhow::Result<Outcome> {
-    let failing: Vec<&Finding> = found.iter().filter(|finding| finding.state == State::Failing).collect();
+fn verdict(found: &[Diagnostic]) -> anyhow::Result<Outcome> {
+    let failing: Vec<&Diagnostic> =
+        found.iter().filter(|diagnostic| diagnostic.state == State::Failing).collect();
     if failing.is_empty() {
         return Ok(Outcome::Complete);
     }
     // One cause may show in several lines: it counts once.
-    let causes = |findings: &mut dyn Iterator<Item = &Finding>| -> BTreeSet<_> {
-        findings.map(Finding::cause).collect()
+    let causes = |diagnostics: &mut dyn Iterator<Item = &Diagnostic>| -> BTreeSet<_> {
+        diagnostics.map(Diagnostic::cause).collect()
     };
     let failed = causes(&mut failing.iter().copied());
-    let checked = causes(&mut found.iter().filter(|finding| finding.state != State::Unknown));
-    let mut names: Vec<&str> = failing.iter().map(|finding| finding.what).collect();
+    let checked = causes(&mut found.iter().filter(|diagnostic| diagnostic.state != State::Unknown));
+    let mut names: Vec<&str> = failing.iter().map(|diagnostic| diagnostic.what).collect();
     let mut named = BTreeSet::new();
     names.retain(|name| named.insert(*name));
-    let (failed, checked) = (words::count(failed.len() as u64), words::some(checked.len() as u64, "check"));
+    let (failed, checked) = (units::count(failed.len() as u64), units::some(checked.len() as u64, "check"));
     let text = format!("{failed} of {checked} failed: {}", names.join(", "));
-    if failing.iter().any(|finding| finding.users) { Err(usage(text)) } else { Err(anyhow::anyhow!(text)) }
+    if failing.iter().any(|diagnostic| diagnostic.users) {
+        Err(usage(text))
+    } else {
+        Err(anyhow::anyhow!(text))
+    }
 }
 
 #[cfg(test)]
@@ -85,16 +91,16 @@ mod tests {
     #[test]
     fn one_cause_counts_once_and_what_depends_on_it_does_not_fail() {
         let differs = |queue: &str, kept: u64| {
-            Finding::users("queues", format!("{queue}: x-max-length is 5"))
-                .remedy(format!("run `ua setup --migrate`: {} kept", words::some(kept, "message")))
+            Diagnostic::users("queues", format!("{queue}: x-max-length is 5"))
+                .remedy(format!("run `ua setup --migrate`: {} kept", units::some(kept, "message")))
         };
         let found = vec![
-            Finding::well("configuration", "fine"),
+            Diagnostic::well("configuration", "fine"),
             differs("ua.documents", 12),
             differs("ua.dead", 1_200),
-            Finding::worlds("store", "no answer").remedy("see that it runs"),
-            Finding::depends("templates", "store"),
-            Finding::depends("rights", "store"),
+            Diagnostic::worlds("store", "no answer").remedy("see that it runs"),
+            Diagnostic::depends("templates", "store"),
+            Diagnostic::depends("rights", "store"),
         ];
         let error = verdict(&found).unwrap_err().to_string();
         assert_eq!(error, "2 of 3 checks failed: queues, store");

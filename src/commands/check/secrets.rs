@@ -7,36 +7,36 @@ use reqwest::Url;
 use secrecy::ExposeSecret as _;
 
 use crate::config::{Config, Environment};
-use crate::finding::Finding;
+use crate::diagnostic::Diagnostic;
 
 /// The file with variables in the current folder.
 const DOTENV: &str = ".env";
 
-pub(super) fn examine(config: &Config, environment: &Environment) -> Vec<Finding> {
+pub(super) fn examine(config: &Config, environment: &Environment) -> Vec<Diagnostic> {
     let accounts = environment.get("ZOOM_ACCOUNTS_FILE").map(Path::new);
     let files = [Some(Path::new(DOTENV)), accounts].into_iter().flatten();
-    let mut findings: Vec<Finding> = files.filter_map(readable).collect();
+    let mut diagnostics: Vec<Diagnostic> = files.filter_map(readable).collect();
     for (name, url) in servers(config) {
         let exposed = url.split(',').any(|url| is_exposed(url.trim()));
-        let finding = || {
+        let diagnostic = || {
             let text = format!("{name} names another machine without TLS: credentials pass in clear text");
             let scheme = if name == "AMQP_URL" { "amqps" } else { "https" };
-            Finding::notable("secrets", text).remedy(format!("use {scheme}:// in {name}"))
+            Diagnostic::notable("secrets", text).remedy(format!("use {scheme}:// in {name}"))
         };
-        findings.extend(exposed.then(finding));
+        diagnostics.extend(exposed.then(diagnostic));
     }
-    findings
+    diagnostics
 }
 
 /// A file whose owner is another user may give its group the right to read it: the group of this program.
-fn readable(path: &Path) -> Option<Finding> {
+fn readable(path: &Path) -> Option<Diagnostic> {
     let there = path.metadata().ok()?;
     let is_ours = Path::new("/proc/self").metadata().is_ok_and(|this| this.uid() == there.uid());
     let rights = if is_ours { 0o077 } else { 0o007 };
     (there.mode() & rights != 0).then(|| {
         let (path, mode) = (path.display(), there.mode() & 0o777);
         let text = format!("others can read or change {path}, which may hold credentials (mode {mode:04o})");
-        Finding::notable("secrets", text).remedy(format!("chmod 600 {path}"))
+        Diagnostic::notable("secrets", text).remedy(format!("chmod 600 {path}"))
     })
 }
 
@@ -94,8 +94,8 @@ mod tests {
         let owned = variables.iter().map(|(name, value)| (*name, (*value).to_owned()));
         let environment = Environment::of(owned);
         let config = Config::from(&environment).unwrap();
-        let findings = examine(&config, &environment);
-        let texts = findings.into_iter().map(|finding| finding.text);
+        let diagnostics = examine(&config, &environment);
+        let texts = diagnostics.into_iter().map(|diagnostic| diagnostic.text);
         texts.filter_map(|text| text.split_once(" names another").map(|(name, _)| name.to_owned())).collect()
     }
 
@@ -144,7 +144,7 @@ mod tests {
             std::fs::set_permissions(file.path(), std::fs::Permissions::from_mode(mode)).unwrap();
             let found = readable(file.path());
             assert_eq!(found.is_some(), is_named, "{mode:o}");
-            let shows_mode = |finding: Finding| finding.text.contains(&format!("{mode:04o}"));
+            let shows_mode = |diagnostic: Diagnostic| diagnostic.text.contains(&format!("{mode:04o}"));
             assert!(found.is_none_or(shows_mode));
         }
         assert_eq!(readable(Path::new("/nowhere/.env")), None);

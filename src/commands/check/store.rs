@@ -4,10 +4,10 @@ use store::{Conflict, Findings, Health, Right, TemplateState};
 
 use super::local;
 use crate::config::Config;
-use crate::finding::Finding;
-use crate::{assemble, words};
+use crate::diagnostic::Diagnostic;
+use crate::{assemble, units};
 
-pub(super) async fn examine(config: &Config) -> Vec<Finding> {
+pub(super) async fn examine(config: &Config) -> Vec<Diagnostic> {
     if config.search.is_none() && !local::is_there(config) {
         // Said of the data folder already; opening the store would make it.
         return Vec::new();
@@ -16,21 +16,21 @@ pub(super) async fn examine(config: &Config) -> Vec<Finding> {
         Err(error) if config.search.is_some() => {
             let users = "see ES_HOST, its scheme, and the user or key that it is asked with";
             let worlds = "see that the search engine runs and ES_HOST can be reached from here; documents wait in the queue";
-            let mut findings = vec![Finding::error("store", &error, users, worlds)];
-            findings.extend(["templates", "rights"].map(|what| Finding::depends(what, "store")));
-            findings
+            let mut diagnostics = vec![Diagnostic::error("store", &error, users, worlds)];
+            diagnostics.extend(["templates", "rights"].map(|what| Diagnostic::depends(what, "store")));
+            diagnostics
         }
         Err(error) => {
             let remedy = "see that UA_DATA_DIR can be written to and its disk has room";
-            vec![Finding::error("store", &error, remedy, remedy)]
+            vec![Diagnostic::error("store", &error, remedy, remedy)]
         }
         Ok((health, found)) => {
-            let mut findings = vec![version(&health), templates(&health)];
-            findings.extend(health.conflicts.iter().map(conflict));
+            let mut diagnostics = vec![version(&health), templates(&health)];
+            diagnostics.extend(health.conflicts.iter().map(conflict));
             if config.search.is_some() {
-                findings.extend(searched(&found));
+                diagnostics.extend(searched(&found));
             }
-            findings
+            diagnostics
         }
     }
 }
@@ -40,48 +40,49 @@ async fn ask(config: &Config) -> anyhow::Result<(Health, Findings)> {
     Ok((store.check().await?, store.examine().await?))
 }
 
-fn version(health: &Health) -> Finding {
+fn version(health: &Health) -> Diagnostic {
     let text = format!("{} {}", health.product, health.version);
     let mut numbers = health.version.split('.').map(|number| number.parse::<u32>().unwrap_or(0));
     let found = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
     let (oldest, newest, range) = match health.product.as_str() {
         "Elasticsearch" => ((7, 10), 9, "Elasticsearch 7.10 to 9.x"),
         "OpenSearch" => ((2, 0), 3, "OpenSearch 2 or 3"),
-        _ => return Finding::well("store", text),
+        _ => return Diagnostic::well("store", text),
     };
     if found < oldest {
-        return Finding::users("store", format!("{text} is too old")).remedy(format!("ua needs {range}"));
+        return Diagnostic::users("store", format!("{text} is too old")).remedy(format!("ua needs {range}"));
     }
     if found.0 > newest {
-        return Finding::notable("store", format!("{text}: newer than what ua is tested with, {range}"));
+        return Diagnostic::notable("store", format!("{text}: newer than what ua is tested with, {range}"));
     }
-    Finding::well("store", text)
+    Diagnostic::well("store", text)
 }
 
-fn templates(health: &Health) -> Finding {
+fn templates(health: &Health) -> Diagnostic {
     let wrong = health.templates.iter().filter(|(_, state)| *state != TemplateState::Current);
     let word =
         |state: &TemplateState| if *state == TemplateState::Missing { "missing" } else { "another one" };
     let wrong: Vec<String> = wrong.map(|(name, state)| format!("{name} is {}", word(state))).collect();
     match wrong.is_empty() {
-        true => Finding::well("templates", format!("{} present and current", health.templates.len())),
-        false => Finding::users("templates", wrong.join(", ")).remedy("run `ua setup`"),
+        true => Diagnostic::well("templates", format!("{} present and current", health.templates.len())),
+        false => Diagnostic::users("templates", wrong.join(", ")).remedy("run `ua setup`"),
     }
 }
 
-fn conflict(conflict: &Conflict) -> Finding {
-    Finding::users("templates", &*conflict.text).remedy(&*conflict.remedy)
+fn conflict(conflict: &Conflict) -> Diagnostic {
+    Diagnostic::users("templates", &*conflict.text).remedy(&*conflict.remedy)
 }
 
-fn searched(found: &Findings) -> Vec<Finding> {
-    let mut findings: Vec<Finding> = found.blocks.iter().map(|(who, block)| blocked(who, block)).collect();
-    findings.extend(cluster(found));
-    findings.extend(absent(found));
-    findings.extend(rights(found));
-    findings
+fn searched(found: &Findings) -> Vec<Diagnostic> {
+    let mut diagnostics: Vec<Diagnostic> =
+        found.blocks.iter().map(|(who, block)| blocked(who, block)).collect();
+    diagnostics.extend(cluster(found));
+    diagnostics.extend(absent(found));
+    diagnostics.extend(rights(found));
+    diagnostics
 }
 
-fn blocked(who: &str, block: &str) -> Finding {
+fn blocked(who: &str, block: &str) -> Diagnostic {
     let (text, remedy) = match block {
         "read_only_allow_delete" => (
             format!("{who} takes no writes: its disk is almost full (read_only_allow_delete)"),
@@ -92,16 +93,16 @@ fn blocked(who: &str, block: &str) -> Finding {
             (format!("{who} takes no writes (blocks.{block})"), "set that block to null: somebody has set it")
         }
     };
-    Finding::worlds("blocks", text).remedy(remedy)
+    Diagnostic::worlds("blocks", text).remedy(remedy)
 }
 
 /// Indices that take no documents or show none, and pipelines that may change them.
-fn absent(found: &Findings) -> Vec<Finding> {
-    let mut findings = Vec::new();
+fn absent(found: &Findings) -> Vec<Diagnostic> {
+    let mut diagnostics = Vec::new();
     if !found.closed.is_empty() {
         let text = format!("closed: {}; neither read nor written", found.closed.join(", "));
-        findings.push(
-            Finding::worlds("indices", text)
+        diagnostics.push(
+            Diagnostic::worlds("indices", text)
                 .remedy("open them (POST INDEX/_open), or delete them if their dates are not needed"),
         );
     }
@@ -109,40 +110,40 @@ fn absent(found: &Findings) -> Vec<Finding> {
         let text =
             format!("action.auto_create_index is {setting:?}, so {} cannot be made", indices.join(", "));
         let remedy = "have action.auto_create_index allow these patterns";
-        findings.push(Finding::users("indices", text).remedy(remedy));
+        diagnostics.push(Diagnostic::users("indices", text).remedy(remedy));
     }
     if !found.pipelines.is_empty() {
         let text = format!(
             "documents pass an ingest pipeline before they are stored: {}",
             found.pipelines.join(", ")
         );
-        findings.push(
-            Finding::notable("indices", text)
+        diagnostics.push(
+            Diagnostic::notable("indices", text)
                 .remedy("a pipeline must neither drop documents nor rename fields"),
         );
     }
-    findings
+    diagnostics
 }
 
-fn cluster(found: &Findings) -> Option<Finding> {
+fn cluster(found: &Findings) -> Option<Diagnostic> {
     Some(match found.cluster.as_deref()? {
         "red" if found.red.is_empty() => {
-            Finding::worlds("cluster", "red: an index that is not of ua has no primary shard")
+            Diagnostic::worlds("cluster", "red: an index that is not of ua has no primary shard")
                 .remedy("look at its nodes and disks; nothing is lost here, work waits")
         }
         "red" => {
             let text =
                 format!("red: without a primary shard, neither read nor written: {}", found.red.join(", "));
-            Finding::worlds("cluster", text)
+            Diagnostic::worlds("cluster", text)
                 .remedy("look at its nodes and disks (GET _cluster/allocation/explain); nothing is lost here, work waits")
         }
-        "yellow" => Finding::well("cluster", "yellow: every document is there, some without a replica"),
-        other => Finding::well("cluster", other),
+        "yellow" => Diagnostic::well("cluster", "yellow: every document is there, some without a replica"),
+        other => Diagnostic::well("cluster", other),
     })
 }
 
-fn rights(found: &Findings) -> Vec<Finding> {
-    let mut findings = Vec::new();
+fn rights(found: &Findings) -> Vec<Diagnostic> {
+    let mut diagnostics = Vec::new();
     let refused = [("read", &found.read), ("write", &found.write)];
     for (what, right) in refused {
         // A block refuses everybody, and was said already.
@@ -151,36 +152,36 @@ fn rights(found: &Findings) -> Vec<Finding> {
         {
             let text = format!("the user may not {what} the indices ({why})");
             let remedy = format!("give the user of ES_USER or ES_API_KEY the privilege {what} on them");
-            findings.push(Finding::users("rights", text).remedy(remedy));
+            diagnostics.push(Diagnostic::users("rights", text).remedy(remedy));
         }
     }
     if !found.missing_privileges.is_empty() {
         let text = format!("the user lacks {}", found.missing_privileges.join(", "));
         let work = ["read on", "write on", "create_index on"];
         let needed = |privilege: &String| work.iter().any(|work| privilege.starts_with(work));
-        let finding = match found.missing_privileges.iter().any(needed) {
-            true => Finding::users("rights", text),
-            false => Finding::notable("rights", text),
+        let diagnostic = match found.missing_privileges.iter().any(needed) {
+            true => Diagnostic::users("rights", text),
+            false => Diagnostic::notable("rights", text),
         };
-        findings.push(
-            finding.remedy("work needs read, write and create_index; `ua setup` and expiry the others"),
+        diagnostics.push(
+            diagnostic.remedy("work needs read, write and create_index; `ua setup` and expiry the others"),
         );
     }
-    if findings.is_empty() && found.blocks.is_empty() {
+    if diagnostics.is_empty() && found.blocks.is_empty() {
         let written = match found.write {
             Right::Granted => "proven without writing anything",
             _ => "there is no index yet: writing is proven by the first document",
         };
-        let indices = words::some(found.indices as u64, "index");
-        findings.push(Finding::well("rights", format!("{indices} can be read; {written}")));
+        let indices = units::some(found.indices as u64, "index");
+        diagnostics.push(Diagnostic::well("rights", format!("{indices} can be read; {written}")));
     }
-    findings
+    diagnostics
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::finding::State;
+    use crate::diagnostic::State;
 
     fn health(product: &str, version: &str) -> Health {
         let (product, version) = (product.to_owned(), version.to_owned());
@@ -198,8 +199,8 @@ mod tests {
     }
 
     fn amiss(found: &Findings) -> Vec<(bool, String)> {
-        let failing = searched(found).into_iter().filter(|finding| finding.state == State::Failing);
-        failing.map(|finding| (finding.users, finding.text)).collect()
+        let failing = searched(found).into_iter().filter(|diagnostic| diagnostic.state == State::Failing);
+        failing.map(|diagnostic| (diagnostic.users, diagnostic.text)).collect()
     }
 
     #[test]

@@ -9,14 +9,15 @@ use store::Store;
 
 use super::local;
 use crate::config::Config;
+use crate::diagnostic::Diagnostic;
 use crate::exit::Outcome;
-use crate::finding::Finding;
-use crate::planning::{self, By, Means, Today, Wish};
-use crate::{assemble, clocks, coverage, output, sources, versions, words};
+use crate::planning::{self, HarvestRequest, PlanContext, PlannedBy, QuotaLookup};
+use crate::receipts;
+use crate::{assemble, clocks, output, sources, units, versions};
 
 const WHAT: &str = "versions";
 
-pub(super) async fn examine(config: &Config) -> Vec<Finding> {
+pub(super) async fn examine(config: &Config) -> Vec<Diagnostic> {
     if config.search.is_none() && !local::is_there(config) {
         return Vec::new();
     }
@@ -26,36 +27,38 @@ pub(super) async fn examine(config: &Config) -> Vec<Finding> {
     clock().into_iter().chain(ahead(&store).await).collect()
 }
 
-fn clock() -> Option<Finding> {
+fn clock() -> Option<Diagnostic> {
     let ahead = clock::ahead_of(Peer::Store)?;
     if ahead.abs() <= TOLERANCE {
-        return Some(Finding::well("clock", "this machine's clock agrees with the store's"));
+        return Some(Diagnostic::well("clock", "this machine's clock agrees with the store's"));
     }
     let text = format!("this machine's clock is {} the store's", clock::difference(ahead));
-    Some(Finding::worlds("clock", text).remedy("see with `timedatectl` which of both is wrong, and set it"))
+    Some(
+        Diagnostic::worlds("clock", text).remedy("see with `timedatectl` which of both is wrong, and set it"),
+    )
 }
 
-async fn ahead(store: &Store) -> Option<Finding> {
+async fn ahead(store: &Store) -> Option<Diagnostic> {
     let counting = async { versions::ahead(store, versions::newest(store).await?).await };
     let found = match counting.await {
         Ok(found) => found,
         Err(error) => {
             let text = format!("not told: {}", crate::exit::sentence(&error));
-            return Some(Finding::unknown(WHAT, text));
+            return Some(Diagnostic::unknown(WHAT, text));
         }
     };
     if found.is_empty() {
-        return Some(Finding::well(WHAT, "none is ahead of the store's clock"));
+        return Some(Diagnostic::well(WHAT, "none is ahead of the store's clock"));
     }
     let kinds: Vec<String> =
-        found.iter().map(|(kind, count)| format!("{} in {}", words::count(*count), kind.name())).collect();
+        found.iter().map(|(kind, count)| format!("{} in {}", units::count(*count), kind.name())).collect();
     let text = format!(
         "documents are ahead of the store's clock and outrank all later ones: {}; a worker's clock was wrong",
         kinds.join(", ")
     );
     let remedy =
         "set that clock, then run `ua check --repair-versions`: it removes them and plans their dates again";
-    Some(Finding::worlds(WHAT, text).remedy(remedy))
+    Some(Diagnostic::worlds(WHAT, text).remedy(remedy))
 }
 
 /// Removes what is ahead of the store's clock and plans its dates again.
@@ -67,8 +70,8 @@ pub(super) async fn repair(config: &Config) -> anyhow::Result<Outcome> {
     let removed = versions::remove(&broker, &store, newest).await?;
     output::say(&format!(
         "{} removed from the store, {} from the queues",
-        words::some(removed.documents, "document"),
-        words::some(removed.messages, "message")
+        units::some(removed.documents, "document"),
+        units::some(removed.messages, "message")
     ));
     if removed.documents > 0 {
         wait(store.remembers_deleted().await?).await;
@@ -103,7 +106,7 @@ async fn plan(
     let mut allowed = Vec::new();
     for date in dates {
         match sources::of(source).check_date(date, clock::now(), config) {
-            Ok(()) if date <= coverage::today() => allowed.push(date),
+            Ok(()) if date <= receipts::read::today() => allowed.push(date),
             Ok(()) => {}
             Err(error) => {
                 all = false;
@@ -118,12 +121,17 @@ async fn plan(
         if sources::of(source).account(&config)?.label != account || allowed.is_empty() {
             continue;
         }
-        let wish = Wish { sources: vec![source], dates: allowed.clone(), force: true, ..Wish::default() };
-        let means = Means { config: &config, broker, store, today: Today::AsLeft };
+        let wish = HarvestRequest {
+            sources: vec![source],
+            dates: allowed.clone(),
+            force: true,
+            ..HarvestRequest::default()
+        };
+        let means = PlanContext { config: &config, broker, store, today: QuotaLookup::AsLeft };
         let planned = sources::of(source).plan(&wish, means).await?;
         output::say(&planned.sentence());
         if !planned.plan.jobs.is_empty() {
-            planning::publish(planned, By::hand(Origin::Plan), broker, store).await?;
+            planning::publish(planned, PlannedBy::hand(Origin::Plan), broker, store).await?;
         }
     }
     Ok(all)

@@ -21,18 +21,18 @@ use self::lectures::Lectures;
 use super::{run, simulate};
 use crate::cli::Demo;
 use crate::config::{Config, Environment};
-use crate::coverage;
 use crate::exit::{Outcome, usage};
 use crate::output;
-use crate::planning::Wish;
+use crate::planning::HarvestRequest;
+use crate::receipts;
 use crate::summary::Summary;
-use crate::words;
+use crate::units;
 
 /// How long the demo waits for parked work.
 const WAIT: Duration = Duration::from_secs(180);
 
 #[derive(Serialize)]
-struct Report {
+struct DemoReport {
     date: Date,
     truth: Counts,
     harvested: Counts,
@@ -53,25 +53,27 @@ struct Counts {
 }
 
 pub(super) async fn execute(words: Demo, config: &Config) -> anyhow::Result<Outcome> {
-    let date = words.date.unwrap_or_else(|| coverage::today().saturating_sub(jiff::Span::new().days(1)));
-    zoom::window::check(date, coverage::today()).map_err(|error| usage(error.to_string()))?;
+    let date =
+        words.date.unwrap_or_else(|| receipts::read::today().saturating_sub(jiff::Span::new().days(1)));
+    zoom::window::check(date, receipts::read::today()).map_err(|error| usage(error.to_string()))?;
     let folder = words.data_dir.clone().unwrap_or_else(|| config.data_dir.join("demo"));
     fresh_folder(&folder)?;
     let settings = ZoomSettings { now: Some(well_after(date)), ..simulate::settings(&words.world) };
     let simulator = Simulator::start(settings).await.context("cannot start the simulator")?;
     let opencast = lectures::start(&words, well_after(date)).await?;
     let config = account(&words, &folder, &simulator, &opencast, config)?;
-    let wish = Wish { dates: vec![date], lane: Some(Lane::Daily), ..Wish::default() };
+    let request = HarvestRequest { dates: vec![date], lane: Some(Lane::Daily), ..HarvestRequest::default() };
     output::remark(&format!(
         "a simulated account with {} on {date}, and lectures with {}; fetching it all",
-        words::some(u64::from(words.world.meetings_per_day), "meeting"),
-        words::some(u64::from(lectures::ACTIONS), "user action"),
+        units::some(u64::from(words.world.meetings_per_day), "meeting"),
+        units::some(u64::from(lectures::ACTIONS), "user action"),
     ));
-    let pass = |source| run::Pass { source, config: &config, account: &config, purse: None, wait: WAIT };
-    let (summary, store) = run::harvest(&wish, &pass(messages::Source::Zoom)).await?;
+    let pass =
+        |source| run::Pass { source, config: &config, account: &config, quota_broker: None, wait: WAIT };
+    let (summary, store) = run::harvest(&request, &pass(messages::Source::Zoom)).await?;
     let truth = simulator.truth(date, Source::Dashboard);
     let mut report = compare(date, &truth, &store, &summary, &simulator.ledger_summary()).await?;
-    let (watched, store) = run::harvest(&wish, &pass(messages::Source::Opencast)).await?;
+    let (watched, store) = run::harvest(&request, &pass(messages::Source::Opencast)).await?;
     report.opencast = lectures::compare(&opencast.truth(date), &store, &watched).await?;
     report.complete &= report.opencast.complete;
     simulator.stop().await;
@@ -150,7 +152,7 @@ async fn compare(
     store: &Store,
     summary: &Summary,
     ledger: &LedgerSummary,
-) -> anyhow::Result<Report> {
+) -> anyhow::Result<DemoReport> {
     let meetings = ids(store, DocumentKind::Meetings).await?;
     let sessions = ids(store, DocumentKind::Sessions).await?;
     let known = truth.ids.as_ref().context("the simulator told no ids")?;
@@ -166,7 +168,7 @@ async fn compare(
     let (missing_meetings, extra_meetings) = unseen(&meetings, &true_meetings);
     let (missing_sessions, extra_sessions) = unseen(&sessions, &true_sessions);
     let (missing, unexpected) = (missing_meetings + missing_sessions, extra_meetings + extra_sessions);
-    Ok(Report {
+    Ok(DemoReport {
         date,
         truth: Counts { meetings: true_meetings.len() as u64, sessions: true_sessions.len() as u64 },
         harvested: Counts { meetings: meetings.len() as u64, sessions: sessions.len() as u64 },
@@ -193,10 +195,10 @@ pub(super) async fn ids(store: &Store, kind: DocumentKind) -> anyhow::Result<Has
     }
 }
 
-fn print(report: &Report, folder: &Path) {
+fn print(report: &DemoReport, folder: &Path) {
     let mut table = output::table(&["", "truth", "harvested"]);
     let row = |name: &str, truth: u64, harvested: u64| {
-        [name.to_owned(), words::count(truth), words::count(harvested)]
+        [name.to_owned(), units::count(truth), units::count(harvested)]
     };
     table.add_row(row("meetings", report.truth.meetings, report.harvested.meetings));
     table.add_row(row("participant sessions", report.truth.sessions, report.harvested.sessions));
@@ -211,19 +213,19 @@ fn print(report: &Report, folder: &Path) {
         report.date,
         if report.complete { "is complete" } else { "is NOT complete" },
         report.seconds + lectures.seconds,
-        words::count(heavy),
-        words::count(resource_intensive),
-        words::count(medium),
-        words::count(light),
-        words::count(lectures.calls),
-        words::some(report.dead + lectures.dead, "dead letter"),
+        units::count(heavy),
+        units::count(resource_intensive),
+        units::count(medium),
+        units::count(light),
+        units::count(lectures.calls),
+        units::some(report.dead + lectures.dead, "dead letter"),
     ));
     let (missing, unexpected) = (report.missing + lectures.missing, report.unexpected + lectures.unexpected);
     if missing + unexpected > 0 {
         output::say(&format!(
             "{} missing, {} unexpected",
-            words::some(missing, "document"),
-            words::count(unexpected)
+            units::some(missing, "document"),
+            units::count(unexpected)
         ));
     }
     let (db, dir) = (folder.join("ua.db").display().to_string(), folder.display().to_string());

@@ -17,7 +17,7 @@ use crate::cli::{Dev, DevCommand, DevDown, DevLogs, DevUp};
 use crate::config::{Config, Environment};
 use crate::exit::Outcome;
 use crate::progress::{Progress, Stage};
-use crate::{ask, output};
+use crate::{confirm, output};
 
 /// Pauses between two looks whether the servers are well.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -118,7 +118,7 @@ async fn down(compose: &Compose, words: &DevDown) -> anyhow::Result<Outcome> {
     files::must_be_there(compose.folder())?;
     compose.engine().await?;
     if words.volumes && !words.yes {
-        ask::or_yes(
+        confirm::or_fail(
             "this deletes every queue, message and document of these servers",
             "delete them?",
             "nothing was stopped and nothing deleted",

@@ -8,7 +8,7 @@ use indexer::desk::{Choice, DeskError, LetterOutcome};
 use serde::Serialize;
 
 use crate::exit::Outcome;
-use crate::{output, words};
+use crate::{output, units};
 
 /// Letters that were not done and are named one by one; the others are counted.
 const NAMED: u64 = 20;
@@ -58,7 +58,7 @@ impl Account {
     }
 
     fn so_far(&self) -> String {
-        let counts = self.counts.iter().map(|(name, count)| format!("{} {name}", words::count(*count)));
+        let counts = self.counts.iter().map(|(name, count)| format!("{} {name}", units::count(*count)));
         counts.collect::<Vec<_>>().join(", ")
     }
 
@@ -68,13 +68,13 @@ impl Account {
             let (count, would) = (self.count(done), self.count("would"));
             let mut text = match (all, would) {
                 (0, _) => "no dead letter fits".to_owned(),
-                (_, 0) => format!("{done} {} of {}", words::count(count), words::some(all, "dead letter")),
+                (_, 0) => format!("{done} {} of {}", units::count(count), units::some(all, "dead letter")),
                 _ => {
-                    format!("{} of {} would be {done}", words::count(would), words::some(all, "dead letter"))
+                    format!("{} of {} would be {done}", units::count(would), units::some(all, "dead letter"))
                 }
             };
             let others = self.counts.iter().filter(|(name, _)| **name != done && **name != "would");
-            others.for_each(|(name, count)| text += &format!(", {} {name}", words::count(*count)));
+            others.for_each(|(name, count)| text += &format!(", {} {name}", units::count(*count)));
             if ended.is_err() {
                 text += "; then it ended, the rest is as it was: say it again to go on";
             }

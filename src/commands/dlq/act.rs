@@ -13,7 +13,7 @@ use crate::assemble;
 use crate::cli::{DlqDrop, DlqReplay};
 use crate::config::Config;
 use crate::exit::{Outcome, usage};
-use crate::{output, words};
+use crate::{output, units};
 
 pub(super) async fn replay(words: DlqReplay, config: &Config) -> anyhow::Result<Outcome> {
     let choice = choice(&words.choice)?;
@@ -61,7 +61,7 @@ async fn confirm(store: &Store, choice: &Choice, archive: &Archive) -> anyhow::R
     if letters == 0 {
         return Ok(());
     }
-    let letters = words::some(letters, "dead letter");
+    let letters = units::some(letters, "dead letter");
     let what = format!("{letters} would be dropped into {}", archive.path().display());
     if !std::io::stdin().is_terminal() {
         return Err(usage(format!("{what}; say --yes to drop them, --dry-run to see them")));

@@ -8,7 +8,7 @@ use super::sheet::{Cell, Sheet};
 use super::students;
 use crate::cli::Attendance;
 use crate::exit::Outcome;
-use crate::{output, words};
+use crate::{output, units};
 
 /// Seconds of a piece.
 const PIECE: u32 = 300;
@@ -48,7 +48,7 @@ pub(super) async fn write(asked: &Attendance, store: &Store) -> anyhow::Result<O
         let what = if *live { "live stream" } else { "recording" };
         output::remark(&format!(
             "{} without rows: the length of the {what} is not known",
-            words::some(unknown, "lecture")
+            units::some(unknown, "lecture")
         ));
     }
     Ok(Outcome::Complete)

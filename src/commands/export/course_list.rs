@@ -96,7 +96,7 @@ impl CourseList {
 }
 
 #[derive(Deserialize)]
-struct Answer<'a> {
+struct CourseAnswer<'a> {
     #[serde(borrow, default)]
     people: Option<&'a RawValue>,
 }
@@ -136,7 +136,7 @@ fn decode(body: &[u8]) -> Result<Vec<Person>, Unreadable> {
     if !is_object(text) {
         return Err(Unreadable::Frame);
     }
-    let answer: Answer<'_> = serde_json::from_str(text).map_err(|_| Unreadable::Frame)?;
+    let answer: CourseAnswer<'_> = serde_json::from_str(text).map_err(|_| Unreadable::Frame)?;
     let Some(people) = answer.people else { return Ok(Vec::new()) };
     if !is_object(people.get()) {
         // An element with nothing in it.

@@ -12,7 +12,7 @@ use store::{DocumentKind, Hit, Query, Store};
 use super::sheet::{Cell, Sheet};
 use crate::cli::Target;
 use crate::exit::Outcome;
-use crate::{output, words};
+use crate::{output, units};
 
 /// Documents in one answer of the store.
 const PAGE: usize = 1_000;
@@ -71,7 +71,7 @@ pub(super) async fn write(
     if unknown > 0 {
         output::remark(&format!(
             "{} without a date left out: without --from and --to the table has all",
-            words::some(unknown, "row")
+            units::some(unknown, "row")
         ));
     }
     Ok(Outcome::Complete)

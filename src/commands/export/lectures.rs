@@ -8,7 +8,7 @@ use store::{DocumentKind, Query, Store};
 use super::dates;
 use crate::cli::{Lectures, Target};
 use crate::progress::{Progress, Stage};
-use crate::{output, words};
+use crate::{output, units};
 
 /// Lectures in one answer of the store.
 const PAGE: usize = 1_000;
@@ -64,7 +64,7 @@ pub(super) async fn say_undated(store: &Store, asked: &Lectures) -> anyhow::Resu
     if undated > 0 {
         output::remark(&format!(
             "{} without a start left out: without --from and --to the table has all",
-            words::some(undated, "episode")
+            units::some(undated, "episode")
         ));
     }
     Ok(())

@@ -17,7 +17,7 @@ use jiff::civil::Date;
 use store::Store;
 
 use crate::assemble;
-use crate::cli::{Export, Report, Target};
+use crate::cli::{Export, ExportTable, Target};
 use crate::config::Config;
 use crate::exit::{Outcome, usage};
 use crate::signal::signalled;
@@ -36,22 +36,24 @@ pub(super) async fn execute(words: Export, config: &Config) -> anyhow::Result<Ou
     }
 }
 
-async fn write(report: &Report, store: &Store, config: &Config) -> anyhow::Result<Outcome> {
+async fn write(report: &ExportTable, store: &Store, config: &Config) -> anyhow::Result<Outcome> {
     match report {
-        Report::Attendance(words) => attendance::write(words, store).await,
-        Report::ViewingOptions(words) => viewing_options::write(words, store).await,
-        Report::Rollcall(words) => rollcall::write(words, store, config).await,
-        Report::Sessions(words) => sessions::write(words, store).await,
-        Report::Meetings(words) => meetings::write(words, store).await,
-        Report::Episodes(words) => episodes::write(words, store).await,
+        ExportTable::Attendance(words) => attendance::write(words, store).await,
+        ExportTable::ViewingOptions(words) => viewing_options::write(words, store).await,
+        ExportTable::Rollcall(words) => rollcall::write(words, store, config).await,
+        ExportTable::Sessions(words) => sessions::write(words, store).await,
+        ExportTable::Meetings(words) => meetings::write(words, store).await,
+        ExportTable::Episodes(words) => episodes::write(words, store).await,
     }
 }
 
-fn target(report: &Report) -> &Target {
+fn target(report: &ExportTable) -> &Target {
     match report {
-        Report::Attendance(words) => &words.of.target,
-        Report::ViewingOptions(words) | Report::Rollcall(words) | Report::Episodes(words) => &words.target,
-        Report::Sessions(words) | Report::Meetings(words) => &words.target,
+        ExportTable::Attendance(words) => &words.of.target,
+        ExportTable::ViewingOptions(words) | ExportTable::Rollcall(words) | ExportTable::Episodes(words) => {
+            &words.target
+        }
+        ExportTable::Sessions(words) | ExportTable::Meetings(words) => &words.target,
     }
 }
 

@@ -12,7 +12,7 @@ use super::sheet::{Cell, Sheet};
 use crate::cli::{Lectures, OfLectures};
 use crate::config::{Config, ConfigError};
 use crate::exit::{Outcome, sentence, usage};
-use crate::{output, words};
+use crate::{output, units};
 
 /// Between two courses: the course list serves others, too.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -53,10 +53,10 @@ pub(super) async fn write(asked: &OfLectures, store: &Store, config: &Config) ->
     if failed == 0 {
         return Ok(Outcome::Complete);
     }
-    let all = words::some(all.len() as u64, "course");
+    let all = units::some(all.len() as u64, "course");
     output::remark(&format!(
         "{} of {all} could not be read; the same command again asks for all of them",
-        words::count(failed)
+        units::count(failed)
     ));
     Ok(Outcome::Incomplete)
 }

@@ -13,7 +13,7 @@ use tempfile::NamedTempFile;
 
 use crate::cli::Target;
 use crate::exit::usage;
-use crate::{output, words};
+use crate::{output, units};
 
 /// The mode of a file: rows name persons.
 const MODE: u32 = 0o600;
@@ -112,7 +112,7 @@ impl Sheet {
         let (columns, terminal) = (&self.columns, self.terminal);
         let written = match &mut self.lines {
             Lines::Csv(csv) => record(csv, columns, cells, terminal),
-            Lines::Json(json) => write_json(json, &Row { columns, cells }, terminal),
+            Lines::Json(json) => write_json(json, &SheetRow { columns, cells }, terminal),
         };
         self.rows += 1;
         written.with_context(|| failed(&self.name))
@@ -137,7 +137,7 @@ impl Sheet {
         });
         ended.with_context(|| failed(&name))?;
         if path.is_some() {
-            output::remark(&format!("{} in {name}", words::some(rows, "row")));
+            output::remark(&format!("{} in {name}", units::some(rows, "row")));
         }
         Ok(())
     }
@@ -221,7 +221,7 @@ fn record<W: Write>(
     Ok(csv.write_record(None::<&[u8]>)?)
 }
 
-fn write_json<W: Write>(to: &mut W, row: &Row<'_>, terminal: bool) -> io::Result<()> {
+fn write_json<W: Write>(to: &mut W, row: &SheetRow<'_>, terminal: bool) -> io::Result<()> {
     if terminal {
         to.write_all(messages::printable_json(&serde_json::to_string(row)?).as_bytes())?;
     } else {
@@ -260,12 +260,12 @@ fn harmless(text: &str) -> Cow<'_, str> {
     Cow::Owned(safe)
 }
 
-struct Row<'a> {
+struct SheetRow<'a> {
     columns: &'a [&'static str],
     cells: &'a [Cell<'a>],
 }
 
-impl Serialize for Row<'_> {
+impl Serialize for SheetRow<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(self.columns.iter().zip(self.cells))
     }
@@ -363,7 +363,7 @@ mod tests {
             record(&mut csv, &["topic"], &row, terminal).unwrap();
             assert_eq!(String::from_utf8(csv.into_inner().unwrap()).unwrap().trim_end_matches('\n'), wanted);
             let mut json = Vec::new();
-            write_json(&mut json, &Row { columns: &["topic"], cells: &row }, terminal).unwrap();
+            write_json(&mut json, &SheetRow { columns: &["topic"], cells: &row }, terminal).unwrap();
             let json = String::from_utf8(json).unwrap();
             assert_eq!(messages::printable_json(&json) == json, terminal);
             let value: serde_json::Value = serde_json::from_str(&json).unwrap();

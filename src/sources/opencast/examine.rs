@@ -4,8 +4,8 @@ use opencast::{Capabilities, Clock, Rights, Workflows};
 
 use super::put_together;
 use crate::config::Config;
+use crate::diagnostic::Diagnostic;
 use crate::exit::failed;
-use crate::finding::Finding;
 
 const USERS: &str =
     "see OPENCAST_USER, OPENCAST_PASSWORD, OPENCAST_AUTH and the addresses of engage and admin node";
@@ -17,14 +17,14 @@ const ROLE: &str = "give OPENCAST_USER the role ROLE_ADMIN, or that of its organ
 /// A proxy's clock that differs by more than this from ours may differ from the server's, too.
 const AGREE: u64 = 2;
 
-pub(super) async fn examine(config: &Config) -> Vec<Finding> {
+pub(super) async fn examine(config: &Config) -> Vec<Diagnostic> {
     let opencast = match put_together(config) {
         Ok(opencast) => opencast,
-        Err(error) => return vec![Finding::error("opencast", &error, USERS, WORLDS)],
+        Err(error) => return vec![Diagnostic::error("opencast", &error, USERS, WORLDS)],
     };
     match opencast.probe().await {
         Ok(seen) => found(&seen),
-        Err(failure) => vec![Finding::error("opencast", &failed(failure), USERS, WORLDS)],
+        Err(failure) => vec![Diagnostic::error("opencast", &failed(failure), USERS, WORLDS)],
     }
 }
 
@@ -33,25 +33,25 @@ fn is_off(clock: &Clock) -> bool {
     matches!(clock, Clock::Proxy { ahead, .. } if ahead.as_secs().unsigned_abs() > AGREE)
 }
 
-fn found(seen: &Capabilities) -> Vec<Finding> {
+fn found(seen: &Capabilities) -> Vec<Diagnostic> {
     let lines = seen.lines().into_iter().map(|(about, text)| {
         let text = format!("{about}: {text}");
         match about {
             // Lectures can be harvested without it, who watched them cannot.
-            "user tracking" if !seen.usertracking => Finding::notable("opencast", text),
+            "user tracking" if !seen.usertracking => Diagnostic::notable("opencast", text),
             "signed in" if seen.signs && seen.signed_in == Some(false) => {
-                Finding::users("opencast", text).remedy(USERS)
+                Diagnostic::users("opencast", text).remedy(USERS)
             }
-            "rights" if seen.rights == Rights::Some => Finding::notable("opencast", text).remedy(ROLE),
-            "clock" if seen.lacks_clock() => Finding::notable("opencast", text),
-            "clock" if is_off(&seen.clock) => Finding::notable("opencast", text),
+            "rights" if seen.rights == Rights::Some => Diagnostic::notable("opencast", text).remedy(ROLE),
+            "clock" if seen.lacks_clock() => Diagnostic::notable("opencast", text),
+            "clock" if is_off(&seen.clock) => Diagnostic::notable("opencast", text),
             "workflows" if matches!(seen.workflows, Workflows::Refused(_)) => {
-                Finding::notable("opencast", text).remedy(ROLE)
+                Diagnostic::notable("opencast", text).remedy(ROLE)
             }
             "workflows" if seen.workflows == Workflows::Absent => {
-                Finding::users("opencast", text).remedy(ADMIN)
+                Diagnostic::users("opencast", text).remedy(ADMIN)
             }
-            _ => Finding::well("opencast", text),
+            _ => Diagnostic::well("opencast", text),
         }
     });
     lines.collect()
@@ -62,33 +62,33 @@ mod tests {
     use opencast_wire::Shape;
 
     use super::*;
-    use crate::finding::State;
+    use crate::diagnostic::State;
 
     #[test]
     fn a_clock_that_proves_nothing_and_a_role_that_is_missing_are_named() {
         let shown = |about: &str, seen: &Capabilities| {
-            found(seen).into_iter().find(|finding| finding.text.starts_with(about)).unwrap()
+            found(seen).into_iter().find(|diagnostic| diagnostic.text.starts_with(about)).unwrap()
         };
         let untold = seen();
-        let finding = shown("clock: ", &untold);
+        let diagnostic = shown("clock: ", &untold);
         assert!(
-            finding.state == State::Notable && finding.text.contains("no answer has the header Date"),
-            "{finding}"
+            diagnostic.state == State::Notable && diagnostic.text.contains("no answer has the header Date"),
+            "{diagnostic}"
         );
         let ahead = jiff::SignedDuration::from_secs(90);
         let proxied = Capabilities { clock: Clock::Proxy { name: "nginx".into(), ahead }, ..seen() };
-        let finding = shown("clock: ", &proxied);
+        let diagnostic = shown("clock: ", &proxied);
         assert!(
-            finding.state == State::Notable
-                && finding.text.contains("nginx")
-                && finding.text.contains("90 s"),
-            "{finding}"
+            diagnostic.state == State::Notable
+                && diagnostic.text.contains("nginx")
+                && diagnostic.text.contains("90 s"),
+            "{diagnostic}"
         );
         let own = Capabilities { clock: Clock::Own { ahead }, rights: Rights::All, ..seen() };
         assert_eq!((shown("clock: ", &own).state, shown("rights: ", &own).state), (State::Well, State::Well));
         let limited = Capabilities { rights: Rights::Some, signs: true, signed_in: Some(false), ..seen() };
-        let finding = shown("rights: ", &limited);
-        assert!(finding.state == State::Notable && finding.text.contains("ROLE_ADMIN"), "{finding}");
+        let diagnostic = shown("rights: ", &limited);
+        assert!(diagnostic.state == State::Notable && diagnostic.text.contains("ROLE_ADMIN"), "{diagnostic}");
         assert!(shown("signed in: ", &limited).users);
     }
 
@@ -112,7 +112,7 @@ mod tests {
     fn an_admin_node_without_workflows_fails_and_none_does_not() {
         let shown = |workflows| {
             let seen = Capabilities { workflows, ..seen() };
-            found(&seen).into_iter().find(|finding| finding.text.starts_with("workflows: ")).unwrap()
+            found(&seen).into_iter().find(|diagnostic| diagnostic.text.starts_with("workflows: ")).unwrap()
         };
         let refused = shown(Workflows::Refused("GET x answered 403".into()));
         assert!(refused.state == State::Notable && refused.text.contains("answered 403"), "{refused}");

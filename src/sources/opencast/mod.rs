@@ -2,8 +2,8 @@
 
 mod examine;
 mod planning;
-mod telling;
-mod words;
+mod reporting;
+mod vocabulary;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,20 +15,20 @@ use opencast::{Opencast, OpencastWorker};
 use runtime::quota::{Account, QuotaStatus, RateLimiter};
 use runtime::{Broker, Failure};
 
-use super::{Fetcher, Wiring};
+use super::{Fetcher, SourceDef};
 use crate::assemble::Roles;
 use crate::config::{Config, ConfigError};
+use crate::diagnostic::Diagnostic;
 use crate::exit::{failed, refused};
-use crate::finding::Finding;
 
 /// Pauses between two tries to reach the server.
 const PAUSES: [Duration; 4] =
     [Duration::from_millis(300), Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4)];
 
 /// How Opencast is put to work.
-pub(super) struct Wired;
+pub(super) struct OpencastSource;
 
-impl Wiring for Wired {
+impl SourceDef for OpencastSource {
     fn is_unset(&self, config: &Config) -> bool {
         config.opencast.is_none()
     }
@@ -47,7 +47,7 @@ impl Wiring for Wired {
         async { put_together(config).map(drop) }.boxed()
     }
 
-    fn examine<'a>(&self, config: &'a Config) -> BoxFuture<'a, Vec<Finding>> {
+    fn examine<'a>(&self, config: &'a Config) -> BoxFuture<'a, Vec<Diagnostic>> {
         examine::examine(config).boxed()
     }
 

@@ -6,13 +6,13 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use store::Store;
 
-use super::Wired;
+use super::OpencastSource;
 use crate::config::Config;
 use crate::exit::usage;
-use crate::planning::{Means, Planned, Wish, lectures};
+use crate::planning::{HarvestRequest, PlanContext, Planned, lectures};
 use crate::sources::planning::Planning;
 
-impl Planning for Wired {
+impl Planning for OpencastSource {
     /// A date begins when it does where the server is. That no server is configured is for others to say.
     fn check_date(&self, date: Date, now: Timestamp, config: &Config) -> anyhow::Result<()> {
         let Ok(server) = config.opencast() else { return Ok(()) };
@@ -25,8 +25,12 @@ impl Planning for Wired {
         Err(usage(format!("{date} is in the future (today is {today}, {zone}): choose {today} or earlier")))
     }
 
-    fn plan<'a>(&self, wish: &'a Wish, by: Means<'a>) -> BoxFuture<'a, anyhow::Result<Planned>> {
-        lectures::plan(wish, by.config, by.broker, by.store).boxed()
+    fn plan<'a>(
+        &self,
+        request: &'a HarvestRequest,
+        context: PlanContext<'a>,
+    ) -> BoxFuture<'a, anyhow::Result<Planned>> {
+        lectures::plan(request, context.config, context.broker, context.store).boxed()
     }
 
     fn due<'a>(
@@ -35,7 +39,7 @@ impl Planning for Wired {
         last: Option<Timestamp>,
         config: &'a Config,
         store: &'a Store,
-    ) -> BoxFuture<'a, anyhow::Result<Vec<Wish>>> {
+    ) -> BoxFuture<'a, anyhow::Result<Vec<HarvestRequest>>> {
         lectures::due(now, last, config, store).boxed()
     }
 }

@@ -5,9 +5,9 @@ use zoom::{Choice, Examination, RateClass, ZoomPlan};
 
 use super::put_together;
 use crate::config::Config;
+use crate::diagnostic::Diagnostic;
 use crate::exit::failed;
-use crate::finding::Finding;
-use crate::words;
+use crate::units;
 
 const CREDENTIALS_REMEDY: &str =
     "compare account, client id and secret with the app in Zoom's marketplace, and see that it is activated";
@@ -17,72 +17,75 @@ const NOTABLE_SKEW: SignedDuration = SignedDuration::from_secs(30);
 /// From this difference on, days and pauses begin at the wrong time.
 const FAILING_SKEW: SignedDuration = SignedDuration::from_mins(5);
 
-pub(super) async fn examine(config: &Config) -> Vec<Finding> {
+pub(super) async fn examine(config: &Config) -> Vec<Diagnostic> {
     let zoom = match put_together(config) {
         Ok(zoom) => zoom,
         Err(error) => {
             let remedy = "Zoom's marketplace shows them in the server-to-server app of the account";
-            return vec![Finding::error("zoom", &error, remedy, remedy)];
+            return vec![Diagnostic::error("zoom", &error, remedy, remedy)];
         }
     };
     let several = !config.more_accounts.is_empty();
-    let mut findings = Vec::new();
+    let mut diagnostics = Vec::new();
     for (account, settings) in zoom.accounts().zip(config.zoom.iter().chain(&config.more_accounts)) {
         let of_this = match account.examine().await.map_err(failed) {
             Ok(seen) => found(&seen, settings),
-            Err(error) => vec![Finding::error("zoom", &error, CREDENTIALS_REMEDY, WAY_REMEDY)],
+            Err(error) => vec![Diagnostic::error("zoom", &error, CREDENTIALS_REMEDY, WAY_REMEDY)],
         };
-        let named = |finding: Finding| if several { finding.of_account(account.label()) } else { finding };
-        findings.extend(of_this.into_iter().map(named));
+        let named = |diagnostic: Diagnostic| {
+            if several { diagnostic.of_account(account.label()) } else { diagnostic }
+        };
+        diagnostics.extend(of_this.into_iter().map(named));
     }
-    findings
+    diagnostics
 }
 
-fn found(seen: &Examination, settings: &zoom::Config) -> Vec<Finding> {
-    let mut findings = scopes(seen);
-    findings.push(clock(seen.skew));
-    findings.extend(plan(seen, settings));
-    findings.push(source(seen, settings));
-    findings
+fn found(seen: &Examination, settings: &zoom::Config) -> Vec<Diagnostic> {
+    let mut diagnostics = scopes(seen);
+    diagnostics.push(clock(seen.skew));
+    diagnostics.extend(plan(seen, settings));
+    diagnostics.push(source(seen, settings));
+    diagnostics
 }
 
-fn scopes(seen: &Examination) -> Vec<Finding> {
+fn scopes(seen: &Examination) -> Vec<Diagnostic> {
     let granted = &seen.granted;
     let marketplace = "add them to the app in Zoom's marketplace, then activate it again";
     if !granted.missing.is_empty() {
         let text = format!("the app lacks scopes: {}", granted.missing.join(", "));
-        return vec![Finding::users("zoom", text).remedy(marketplace)];
+        return vec![Diagnostic::users("zoom", text).remedy(marketplace)];
     }
     let cost = match seen.medium_calls {
         0 => "this check cost no call".to_owned(),
-        calls => format!("this check cost {}", words::some(calls.into(), "medium call")),
+        calls => format!("this check cost {}", units::some(calls.into(), "medium call")),
     };
     let text = format!(
         "a token with {}; nothing needed is missing; {cost}",
-        words::some(granted.scopes.len() as u64, "scope")
+        units::some(granted.scopes.len() as u64, "scope")
     );
-    let mut findings = vec![Finding::well("zoom", text)];
+    let mut diagnostics = vec![Diagnostic::well("zoom", text)];
     if granted.without_host_ids {
         let text = "hosts will have no id: users may not be listed";
-        findings.push(Finding::notable("zoom", text).remedy("add the scope user:read:list_users:admin"));
+        diagnostics
+            .push(Diagnostic::notable("zoom", text).remedy("add the scope user:read:list_users:admin"));
     }
-    findings
+    diagnostics
 }
 
-fn clock(skew: Option<SignedDuration>) -> Finding {
-    let Some(skew) = skew else { return Finding::notable("clock", "the API does not tell the time") };
+fn clock(skew: Option<SignedDuration>) -> Diagnostic {
+    let Some(skew) = skew else { return Diagnostic::notable("clock", "the API does not tell the time") };
     let (size, side) = (skew.abs(), if skew.is_negative() { "ahead of" } else { "behind" });
-    let text = format!("this machine's clock is {} {side} the API's", words::span(size.unsigned_abs()));
+    let text = format!("this machine's clock is {} {side} the API's", units::span(size.unsigned_abs()));
     let remedy = "set this machine's clock (NTP): days, pauses and the day's quota begin by it";
     match size {
-        _ if size >= FAILING_SKEW => Finding::worlds("clock", text).remedy(remedy),
-        _ if size >= NOTABLE_SKEW => Finding::notable("clock", text).remedy(remedy),
-        _ => Finding::well("clock", "as the API's, within some seconds"),
+        _ if size >= FAILING_SKEW => Diagnostic::worlds("clock", text).remedy(remedy),
+        _ if size >= NOTABLE_SKEW => Diagnostic::notable("clock", text).remedy(remedy),
+        _ => Diagnostic::well("clock", "as the API's, within some seconds"),
     }
 }
 
 /// A guess: other limits than those of the plan that is configured.
-fn plan(seen: &Examination, config: &zoom::Config) -> Option<Finding> {
+fn plan(seen: &Examination, config: &zoom::Config) -> Option<Diagnostic> {
     let allowed = seen.medium_per_second?;
     let speed = if config.quota_speed > 0.0 { config.quota_speed } else { 1.0 };
     let is = |plan: ZoomPlan| (plan.per_second(RateClass::Medium) * speed).round() as u64 == allowed;
@@ -90,17 +93,17 @@ fn plan(seen: &Examination, config: &zoom::Config) -> Option<Finding> {
     let configured = name(config.plan);
     let told = format!("the API allows {allowed} medium calls a second");
     if is(config.plan) {
-        return Some(Finding::well("plan", format!("{configured}: {told}, as it should")));
+        return Some(Diagnostic::well("plan", format!("{configured}: {told}, as it should")));
     }
     let text = format!("ZOOM_PLAN is {configured}, but {told}");
     Some(match [ZoomPlan::Pro, ZoomPlan::Business].into_iter().find(|plan| is(*plan)) {
-        Some(other) => Finding::notable("plan", format!("{text}, as it does on {0}", name(other)))
+        Some(other) => Diagnostic::notable("plan", format!("{text}, as it does on {0}", name(other)))
             .remedy(format!("set ZOOM_PLAN={}, if that is the account's plan", name(other))),
-        None => Finding::notable("plan", text).remedy("look at the account's plan"),
+        None => Diagnostic::notable("plan", text).remedy("look at the account's plan"),
     })
 }
 
-fn source(seen: &Examination, config: &zoom::Config) -> Finding {
+fn source(seen: &Examination, config: &zoom::Config) -> Diagnostic {
     let text = match (config.source, seen.reads_dashboard) {
         (Choice::Dashboard, _) => "the Dashboard, as configured",
         (Choice::Report, _) => "the Reports, as configured",
@@ -111,7 +114,7 @@ fn source(seen: &Examination, config: &zoom::Config) -> Finding {
             "the Reports, which know fewer fields: the app has no scopes of the Dashboard"
         }
     };
-    Finding::well("source", text)
+    Diagnostic::well("source", text)
 }
 
 #[cfg(test)]
@@ -119,7 +122,7 @@ mod tests {
     use secrecy::SecretString;
 
     use super::*;
-    use crate::finding::State;
+    use crate::diagnostic::State;
 
     fn seen(medium_per_second: Option<u64>) -> Examination {
         let granted = zoom::Granted::default();
@@ -136,9 +139,9 @@ mod tests {
             (3_600, State::Failing, "1 h behind"),
             (-3_600, State::Failing, "1 h ahead of"),
         ] {
-            let finding = clock(Some(SignedDuration::from_secs(seconds)));
-            assert_eq!(finding.state, state, "{seconds}");
-            assert!(finding.text.contains(words), "{seconds}: {}", finding.text);
+            let diagnostic = clock(Some(SignedDuration::from_secs(seconds)));
+            assert_eq!(diagnostic.state, state, "{seconds}");
+            assert!(diagnostic.text.contains(words), "{seconds}: {}", diagnostic.text);
         }
         assert_eq!(clock(None).state, State::Notable);
     }

@@ -1,9 +1,10 @@
 //! Zoom in this program. Its accounts have their quotas each; their jobs come from the same queues.
 
+mod available_quota;
 mod examine;
 mod planning;
-mod telling;
-mod words;
+mod reporting;
+mod vocabulary;
 
 use std::sync::Arc;
 
@@ -14,16 +15,16 @@ use runtime::Broker;
 use runtime::quota::{Account, QuotaStatus, RateLimiter};
 use zoom::{DetailWorker, Granted, ListWorker, Zoom};
 
-use super::{Fetcher, Wiring};
+use super::{Fetcher, SourceDef};
 use crate::assemble::Roles;
 use crate::config::{Config, ConfigError};
+use crate::diagnostic::Diagnostic;
 use crate::exit::{RefusedError, failed, refused};
-use crate::finding::Finding;
 
 /// How Zoom is put to work.
-pub(super) struct Wired;
+pub(super) struct ZoomSource;
 
-impl Wiring for Wired {
+impl SourceDef for ZoomSource {
     fn is_unset(&self, config: &Config) -> bool {
         config.has_nothing_of_zoom()
     }
@@ -41,7 +42,7 @@ impl Wiring for Wired {
         async { credentials(&put_together(config)?).await }.boxed()
     }
 
-    fn examine<'a>(&self, config: &'a Config) -> BoxFuture<'a, Vec<Finding>> {
+    fn examine<'a>(&self, config: &'a Config) -> BoxFuture<'a, Vec<Diagnostic>> {
         examine::examine(config).boxed()
     }
 
@@ -53,7 +54,7 @@ impl Wiring for Wired {
         join(config, broker).boxed()
     }
 
-    fn describe_figures(&self) {
+    fn describe_metrics(&self) {
         zoom::metrics::describe();
     }
 }

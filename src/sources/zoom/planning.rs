@@ -6,20 +6,25 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use store::Store;
 
-use super::Wired;
+use super::ZoomSource;
+use super::available_quota;
 use crate::config::Config;
 use crate::exit::usage;
-use crate::planning::{Means, Planned, Today, Wish, meetings};
+use crate::planning::{HarvestRequest, PlanContext, Planned, QuotaLookup, meetings};
+use crate::receipts;
 use crate::sources::planning::Planning;
-use crate::{allowed, coverage};
 
-impl Planning for Wired {
+impl Planning for ZoomSource {
     fn check_date(&self, date: Date, now: Timestamp, _config: &Config) -> anyhow::Result<()> {
-        zoom::window::check(date, coverage::today_at(now)).map_err(|error| usage(error.to_string()))
+        zoom::window::check(date, receipts::read::today_at(now)).map_err(|error| usage(error.to_string()))
     }
 
-    fn plan<'a>(&self, wish: &'a Wish, by: Means<'a>) -> BoxFuture<'a, anyhow::Result<Planned>> {
-        plan(wish, by).boxed()
+    fn plan<'a>(
+        &self,
+        request: &'a HarvestRequest,
+        context: PlanContext<'a>,
+    ) -> BoxFuture<'a, anyhow::Result<Planned>> {
+        plan(request, context).boxed()
     }
 
     fn due<'a>(
@@ -28,16 +33,16 @@ impl Planning for Wired {
         last: Option<Timestamp>,
         config: &'a Config,
         store: &'a Store,
-    ) -> BoxFuture<'a, anyhow::Result<Vec<Wish>>> {
+    ) -> BoxFuture<'a, anyhow::Result<Vec<HarvestRequest>>> {
         meetings::due(now, last, config, store).boxed()
     }
 }
 
-async fn plan(wish: &Wish, by: Means<'_>) -> anyhow::Result<Planned> {
-    let quota = match by.today {
-        Today::Asked => allowed::now(by.config, by.broker).await?,
-        Today::AsLeft => allowed::as_left(by.config, by.broker).await?,
-        Today::Unasked => allowed::configured(by.config)?,
+async fn plan(request: &HarvestRequest, context: PlanContext<'_>) -> anyhow::Result<Planned> {
+    let quota = match context.today {
+        QuotaLookup::Asked => available_quota::now(context.config, context.broker).await?,
+        QuotaLookup::AsLeft => available_quota::as_left(context.config, context.broker).await?,
+        QuotaLookup::Unasked => available_quota::configured(context.config)?,
     };
-    meetings::plan(wish, by.config, &quota, by.broker, by.store).await
+    meetings::plan(request, context.config, &quota, context.broker, context.store).await
 }

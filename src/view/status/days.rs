@@ -7,7 +7,7 @@ use messages::{Receipt, ReceiptState};
 use serde::Serialize;
 use store::Store;
 
-use crate::coverage;
+use crate::receipts;
 use crate::sources::tally::Tallies;
 
 /// Days shown.
@@ -36,10 +36,10 @@ pub(crate) struct Day {
 
 /// The last days, the latest first.
 pub(super) async fn last(store: &Store) -> anyhow::Result<Vec<Day>> {
-    let today = coverage::today();
+    let today = receipts::read::today();
     let first = today.saturating_sub(jiff::Span::new().days(DAYS));
     let mut days: BTreeMap<Date, Day> = BTreeMap::new();
-    coverage::receipts(store, first, today, |receipt| {
+    receipts::read::receipts(store, first, today, |receipt| {
         if let Some(date) = receipt.date {
             count(days.entry(date).or_insert_with(|| Day { date, ..Day::default() }), &receipt);
         }

@@ -11,7 +11,7 @@ use store::{DocumentKind, Query, Store};
 
 use super::days::{self, Day};
 use super::workers::silent;
-use super::{Away, DeadCounts, Report};
+use super::{Away, DeadCounts, StatusReport};
 use crate::advice::{self, Observed};
 use crate::assemble;
 use crate::config::Config;
@@ -46,7 +46,7 @@ struct Held {
 }
 
 /// Everything that can be found out. The broker and the store have `patience` each to tell.
-pub(crate) async fn report(config: &Config, patience: Duration) -> Report {
+pub(crate) async fn report(config: &Config, patience: Duration) -> StatusReport {
     let (waiting, held, trouble, lost) = tokio::join!(
         within(patience, broker_name(config), Box::pin(waiting(config))),
         within(patience, store_name(config), Box::pin(held(config))),
@@ -79,7 +79,7 @@ pub(crate) async fn report(config: &Config, patience: Duration) -> Report {
         on_the_desk: held.as_ref().map(|held| held.on_the_desk),
         on_the_way: ready(&Queue::dead()),
     };
-    Report {
+    StatusReport {
         advice: queues.as_ref().zip(workers.as_ref()).map(|(queues, workers)| {
             let depths = queues.iter().map(|line| (line.queue.clone(), line.depth)).collect();
             let observed = Observed::of(depths, parked.unwrap_or(0), workers, config.documents_limit);

@@ -20,7 +20,7 @@ pub(crate) use shown::{Part, Shown};
 
 /// Everything that could be found out. What is `None` was not: `away` says why.
 #[derive(Debug, Serialize)]
-pub(crate) struct Report {
+pub(crate) struct StatusReport {
     quota: Option<Vec<QuotaStatus>>,
     queues: Option<Vec<QueueLine>>,
     parked: Option<u64>,
@@ -33,7 +33,7 @@ pub(crate) struct Report {
     pub(crate) away: Vec<Away>,
 }
 
-impl Report {
+impl StatusReport {
     /// True when neither the broker nor the store told anything.
     pub(crate) fn knows_nothing(&self) -> bool {
         self.queues.is_none() && self.days.is_none()

@@ -7,8 +7,8 @@ use runtime::quota::{LimitStatus, QuotaStatus};
 
 use super::gather::QueueLine;
 use super::workers::resumes;
-use crate::sources::words::role_of;
-use crate::words;
+use crate::sources::vocabulary::role_of;
+use crate::units;
 
 /// A sentence per account and limit that this program uses. Where a source has several accounts, the jobs of one that
 /// is paused are put off, so that the others' come to their turn: of `parked` messages most are such.
@@ -47,9 +47,9 @@ fn sentence(
     let Some(pause) = &limit.pause else { return limit.sentence() };
     let mut text = limit.sentence();
     if let Some(role) = role_of(&limit.name) {
-        text.push_str(&format!("; {}{whose} waiting", words::some(waiting(role, queues), "job")));
+        text.push_str(&format!("; {}{whose} waiting", units::some(waiting(role, queues), "job")));
         if put_off > 0 {
-            text.push_str(&format!(", {} put off", words::count(put_off)));
+            text.push_str(&format!(", {} put off", units::count(put_off)));
         }
     }
     if let Some(until) = pause.until {

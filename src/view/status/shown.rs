@@ -6,11 +6,11 @@ use runtime::WorkerInfo;
 
 use super::days::Day;
 use super::gather::QueueLine;
-use super::{DeadCounts, Report, quota, workers};
+use super::{DeadCounts, StatusReport, quota, workers};
 use crate::advice::Advice;
 use crate::sources::tally::Tally;
 use crate::view::Table;
-use crate::{sources, words};
+use crate::{sources, units};
 
 /// A part of the report: its table, if there is something to tabulate, and what is said below it.
 #[derive(Debug, Default)]
@@ -30,7 +30,7 @@ pub(crate) struct Shown {
     pub(crate) advice: Vec<String>,
 }
 
-impl Report {
+impl StatusReport {
     /// What is shown of it.
     pub(crate) fn shown(&self, now: Timestamp) -> Shown {
         let waiting = self.queues.as_deref().unwrap_or_default();
@@ -55,7 +55,7 @@ impl Report {
 
     fn lost(&self) -> Vec<String> {
         let said = self.lost.iter().map(|(source, jobs)| {
-            let jobs = words::some(*jobs, "job");
+            let jobs = units::some(*jobs, "job");
             format!(
                 "{jobs} of {source} lost: planned, and in no queue; `ua plan` publishes them again, `ua check` looks for \
                  a policy that removed them"
@@ -66,7 +66,7 @@ impl Report {
 
     fn dead(&self) -> String {
         let some = |number: Option<u64>, noun: &str| match number {
-            Some(number) => words::some(number, noun),
+            Some(number) => units::some(number, noun),
             None => format!("an unknown number of {noun}s"),
         };
         let DeadCounts { on_the_desk, on_the_way } = self.dead;
@@ -112,7 +112,7 @@ fn in_progress(role: &str, lines: &[&QueueLine], workers: Option<&[WorkerInfo]>)
         Some(roles.map(|role| role.now.in_flight).sum())
     };
     let known = leased.map(|leased| leased.iter().sum()).or_else(of_workers);
-    known.map_or_else(|| "not known".to_owned(), words::count)
+    known.map_or_else(|| "not known".to_owned(), units::count)
 }
 
 /// One row for the queues of a family: what waits in all lanes, and in which where it is not all in one; what waits for
@@ -121,18 +121,18 @@ fn queue_row(name: &str, lines: &[&QueueLine]) -> [String; 4] {
     let ready: u64 = lines.iter().map(|line| line.depth.ready).sum();
     let lanes: Vec<String> = Lane::ALL.iter().filter_map(|lane| lane_of(*lane, lines)).collect();
     let waiting = match lanes.is_empty() {
-        true => words::count(ready),
-        false => format!("{} ({})", words::count(ready), lanes.join(", ")),
+        true => units::count(ready),
+        false => format!("{} ({})", units::count(ready), lanes.join(", ")),
     };
     let delayed = lines.iter().filter_map(|line| line.depth.delayed).sum();
     let consumers = lines.iter().map(|line| line.depth.consumers).max().unwrap_or(0);
-    [name.to_owned(), waiting, words::count(delayed), words::count(consumers)]
+    [name.to_owned(), waiting, units::count(delayed), units::count(consumers)]
 }
 
 fn lane_of(lane: Lane, lines: &[&QueueLine]) -> Option<String> {
     let suffix = format!(".{lane}");
     let line = lines.iter().find(|line| line.queue.as_str().ends_with(&suffix))?;
-    (line.depth.ready > 0).then(|| format!("{lane} {}", words::count(line.depth.ready)))
+    (line.depth.ready > 0).then(|| format!("{lane} {}", units::count(line.depth.ready)))
 }
 
 fn who_works(infos: &[WorkerInfo], queues: &[QueueLine], now: Timestamp) -> Part {
@@ -147,7 +147,7 @@ fn who_works(infos: &[WorkerInfo], queues: &[QueueLine], now: Timestamp) -> Part
     workers::rows(infos, now).into_iter().for_each(|row| table.add(row));
     let mut sentences = Vec::new();
     if silent > 0 {
-        sentences.push(format!("{} did not answer", words::some(silent, "worker")));
+        sentences.push(format!("{} did not answer", units::some(silent, "worker")));
     }
     sentences.extend(workers::holds(infos, queues, now));
     sentences.extend(workers::parked(infos, now));
@@ -161,22 +161,22 @@ fn harvested(days: &[Day]) -> Part {
     }
     // Dates are those of each source's own zone. What a site does not have it need not hear of.
     let has = |source| days.iter().any(|day| day.tallies.of(source).is_some());
-    let shown: Vec<_> = sources::words::all().filter(|(source, _)| has(*source)).collect();
+    let shown: Vec<_> = sources::vocabulary::all().filter(|(source, _)| has(*source)).collect();
     let mut header =
         vec!["date", "listed", "jobs", "waiting", "complete", "incomplete", "failed", "cancelled"];
     header.extend(shown.iter().map(|(_, words)| words.records.name));
-    let of = |Tally { promised, came, .. }| format!("{} of {}", words::count(came), words::count(promised));
+    let of = |Tally { promised, came, .. }| format!("{} of {}", units::count(came), units::count(promised));
     let mut table = Table::new(&header);
     for day in days {
         let row = [
             day.date.to_string(),
             if day.listed { "yes" } else { "no" }.to_owned(),
-            words::count(day.jobs),
-            words::count(day.planned),
-            words::count(day.complete),
-            words::count(day.incomplete),
-            words::count(day.failed),
-            words::count(day.cancelled),
+            units::count(day.jobs),
+            units::count(day.planned),
+            units::count(day.complete),
+            units::count(day.incomplete),
+            units::count(day.failed),
+            units::count(day.cancelled),
         ];
         let came = shown.iter().map(|(source, _)| of(day.tallies.of(*source).unwrap_or_default()));
         table.add(row.into_iter().chain(came));

@@ -7,7 +7,7 @@ use runtime::WorkerInfo;
 use runtime::presence::RoleInfo;
 
 use super::gather::QueueLine;
-use crate::words;
+use crate::units;
 
 /// One row per role of each worker.
 pub(super) fn rows(workers: &[WorkerInfo], now: Timestamp) -> Vec<[String; 8]> {
@@ -27,11 +27,11 @@ fn row(worker: &WorkerInfo, role: &RoleInfo, now: Timestamp) -> [String; 8] {
         format!("{}/{}", worker.host, worker.pid),
         counters.name.to_string(),
         state.to_owned(),
-        words::count(counters.in_flight),
+        units::count(counters.in_flight),
         format!("{:.1}", role.rates.settled * 60.0),
-        words::count(counters.done),
-        format!("{} / {}", words::count(counters.retried), words::count(counters.rejected)),
-        words::span(words::between(worker.started_at, now)),
+        units::count(counters.done),
+        format!("{} / {}", units::count(counters.retried), units::count(counters.rejected)),
+        units::span(units::between(worker.started_at, now)),
     ]
 }
 
@@ -48,7 +48,7 @@ pub(super) fn holds(workers: &[WorkerInfo], queues: &[QueueLine], now: Timestamp
             (None, None) => "resumes when that is well again".to_owned(),
         };
         let waiting: u64 = queues.iter().filter(|line| takes(role, line)).map(|line| line.depth.ready).sum();
-        let waiting = words::some(waiting, "message");
+        let waiting = units::some(waiting, "message");
         let sentence = format!("{} is on hold: {}; {waiting} waiting; {ends}", role.now.name, hold.why);
         let who = format!("{}/{}", worker.host, worker.pid);
         match said.iter_mut().find(|(known, _)| *known == sentence) {
@@ -63,7 +63,7 @@ pub(super) fn holds(workers: &[WorkerInfo], queues: &[QueueLine], now: Timestamp
 fn tries(next: Timestamp, now: Timestamp) -> String {
     match next <= now {
         true => "tries again now".to_owned(),
-        false => format!("tries again in {}", words::span(words::between(now, next))),
+        false => format!("tries again in {}", units::span(units::between(now, next))),
     }
 }
 
@@ -84,9 +84,9 @@ pub(super) fn parked(workers: &[WorkerInfo], now: Timestamp) -> Vec<String> {
     let said = all.into_iter().map(|(role, class, parked)| {
         let due = match parked.next <= now {
             true => "now".to_owned(),
-            false => format!("in {}", words::span(words::between(now, parked.next))),
+            false => format!("in {}", units::span(units::between(now, parked.next))),
         };
-        let messages = words::some(parked.messages, "message");
+        let messages = units::some(parked.messages, "message");
         format!("{role} has {messages} parked ({class}: {}); next attempt {due}", parked.why)
     });
     said.collect()
@@ -98,7 +98,7 @@ pub(super) fn resumes(until: Timestamp, now: Timestamp) -> String {
         return "resumes now".to_owned();
     }
     let clock = Offset::UTC.to_datetime(until).strftime("%H:%M").to_string();
-    format!("resumes in {} ({clock} UTC)", words::span(words::between(now, until)))
+    format!("resumes in {} ({clock} UTC)", units::span(units::between(now, until)))
 }
 
 /// Workers that take from a queue and did not answer: of another version, cut off, or slow.

@@ -1,5 +1,5 @@
-//! The error of a failed API call: its default outcome for the job, and a reason on which a caller may act. Independent of
-//! the reasons that a source has.
+//! The error of a failed API call: its default outcome for the job, and a reason on which a caller may act. Independent
+//! of the reasons that a source has.
 
 use messages::{Cause, CauseClass};
 

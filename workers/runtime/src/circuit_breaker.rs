@@ -1,5 +1,5 @@
-//! A circuit breaker over all calls of the process to one API: after 10 failed calls in a row the API is considered down.
-//! Pure: the time is passed in. Independent of what the calls fetch.
+//! A circuit breaker over all calls of the process to one API: after 10 failed calls in a row the API is considered
+//! down. Pure: the time is passed in. Independent of what the calls fetch.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -101,7 +101,8 @@ impl CircuitBreaker {
         }
         match admission {
             Admission::Normal => state.hold(self.api),
-            // A probe costs an attempt. Otherwise jobs that always fail would hold the others for ever once they are alone.
+            // A probe costs an attempt. Otherwise jobs that always fail would hold the others for ever once they are
+            // alone.
             Admission::Probe => {
                 state.pause = state.pause.saturating_mul(2).min(LONGEST_PAUSE);
                 state.rest(now);
@@ -110,8 +111,8 @@ impl CircuitBreaker {
         }
     }
 
-    /// Records the result of a failed call and returns its outcome for the job; `is_trouble` when there was no answer. A
-    /// hold stays as it is.
+    /// Records the result of a failed call and returns its outcome for the job; `is_trouble` when there was no answer.
+    /// A hold stays as it is.
     pub fn record<R>(
         &self,
         admission: Admission,

@@ -101,8 +101,8 @@ impl<'a> JobContext<'a> {
     }
 
     /// Plans jobs, given by their receipts. The receipts go out now: a job that is lost on the way is seen to be missing.
-    /// The jobs themselves go out last ([`JobContext::finish`]): a job that waits for room in a full queue, and loses its
-    /// broker meanwhile, is done again, and would publish them all a second time.
+    /// The jobs themselves go out last ([`JobContext::finish`]): a job that waits for room in a full queue, and loses
+    /// its broker meanwhile, is done again, and would publish them all a second time.
     ///
     /// # Errors
     /// As [`JobContext::send_raw`].

@@ -1,6 +1,6 @@
-//! Priority of jobs that wait for the same token: the job that started first, and a job of a more urgent lane as if it had
-//! started some minutes earlier. So jobs of many calls finish one after the other. If they took turns, all of them would be
-//! in progress for as long as all together take. Independent of what the jobs wait for.
+//! Priority of jobs that wait for the same token: the job that started first, and a job of a more urgent lane as if it
+//! had started some minutes earlier. So jobs of many calls finish one after the other. If they took turns, all of them
+//! would be in progress for as long as all together take. Independent of what the jobs wait for.
 
 use std::time::{Duration, Instant};
 
@@ -10,8 +10,8 @@ tokio::task_local! {
     static PRIORITY: JobPriority;
 }
 
-/// Head start of a job over those of the next lane. From the first lane to the last it is less than a caller's longest wait
-/// (10 minutes), so that urgent jobs never starve a lane.
+/// Head start of a job over those of the next lane. From the first lane to the last it is less than a caller's longest
+/// wait (10 minutes), so that urgent jobs never starve a lane.
 pub(crate) const ADVANTAGE: Duration = Duration::from_secs(240);
 
 /// A job's priority; the smaller goes first.
@@ -40,7 +40,8 @@ impl JobPriority {
         PRIORITY.try_with(|priority| *priority).unwrap_or_else(|_| Self(Instant::now()))
     }
 
-    /// Age in milliseconds, less the head starts of more urgent lanes; negative for a young job of a lane that is not urgent.
+    /// Age in milliseconds, less the head starts of more urgent lanes; negative for a young job of a lane that is not
+    /// urgent.
     pub(crate) fn age_ms(self) -> i64 {
         let millis = |duration: Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
         millis(self.0.elapsed()) - millis(self.0.saturating_duration_since(Instant::now()))

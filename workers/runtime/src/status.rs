@@ -203,8 +203,8 @@ impl Status {
         self.done.load(Ordering::Relaxed) + self.rejected.load(Ordering::Relaxed)
     }
 
-    /// Returns the time since the last heartbeat of the role's loop; `None` before the first. A loop beats at least every second,
-    /// also while it waits.
+    /// Returns the time since the last heartbeat of the role's loop; `None` before the first. A loop beats at least
+    /// every second, also while it waits.
     pub fn last_heartbeat(&self) -> Option<Duration> {
         self.last_beat.lock().unwrap_or_else(PoisonError::into_inner).map(|last_beat| last_beat.elapsed())
     }

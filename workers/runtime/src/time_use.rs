@@ -1,7 +1,7 @@
 //! Time use of a role's jobs: waiting for quota, calling, publishing, storing.
 //!
-//! A job's time is recorded for its role through the task it runs in, so that callers need no handle. Independent of what
-//! is called or stored. Outside of a job nothing is recorded.
+//! A job's time is recorded for its role through the task it runs in, so that callers need no handle. Independent of
+//! what is called or stored. Outside of a job nothing is recorded.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};

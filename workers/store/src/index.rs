@@ -89,8 +89,8 @@ impl DocumentKind {
         }
     }
 
-    /// First date of an index's period and the first date after it. `None` for a name that [`DocumentKind::index`] does not
-    /// make.
+    /// First date of an index's period and the first date after it. `None` for a name that [`DocumentKind::index`] does
+    /// not make.
     pub(crate) fn period(self, index: &str) -> Option<(Date, Date)> {
         let period = index.strip_prefix(self.name())?.strip_prefix('-')?;
         let digits: Option<Vec<i16>> = period.split('.').map(|part| part.parse().ok()).collect();

@@ -10,13 +10,14 @@ use super::pieces;
 use super::row::{self, DeskRow, Noted};
 use super::{DeskError, LetterOutcome};
 
-/// Drops dead letters: appends them to a file, updates their rows, and reports each letter's [`Fate`]. Without a file
-/// it only reports what it would do.
+/// Drops dead letters: appends them to a file, updates their rows, and reports each letter's [`LetterOutcome`]. Without
+/// a file it only reports what it would do.
 ///
 /// The file is synced before the row is written: an interruption leaves the letter in both places, never in none.
 ///
 /// # Errors
-/// If the store or the file fails; letters reported before are done. A failure of one letter is its own [`Fate`].
+/// If the store or the file fails; letters reported before are done. A failure of one letter is its own
+/// [`LetterOutcome`].
 pub async fn drop(
     store: &Store,
     mut archive: Option<&mut Archive>,

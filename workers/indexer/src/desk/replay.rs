@@ -24,13 +24,14 @@ pub struct ReplayLimits {
     pub max_replays: u32,
 }
 
-/// Replays dead letters, each to the replay lane of its origin, updates their rows, and reports each letter's [`Fate`].
-/// Without a broker it only reports what it would do.
+/// Replays dead letters, each to the replay lane of its origin, updates their rows, and reports each letter's
+/// [`LetterOutcome`]. Without a broker it only reports what it would do.
 ///
 /// The publish is confirmed before the row is written: an interruption leaves the letter in both places, never in none.
 ///
 /// # Errors
-/// If the store or the broker fails; letters reported before are done. A failure of one letter is its own [`Fate`].
+/// If the store or the broker fails; letters reported before are done. A failure of one letter is its own
+/// [`LetterOutcome`].
 pub async fn replay(
     store: &Store,
     broker: Option<&Broker>,

@@ -114,8 +114,8 @@ impl Broker {
         }
     }
 
-    /// Reads the last persisted state of the leader of `name`; after a crash it may be the one before. `None` where there is
-    /// none. Changes nothing.
+    /// Reads the last persisted state of the leader of `name`; after a crash it may be the one before. `None` where
+    /// there is none. Changes nothing.
     ///
     /// # Errors
     /// When the broker is away or refuses.
@@ -127,7 +127,8 @@ impl Broker {
         }
     }
 
-    /// Sends a request to the present or next leader of `name`; `None` when no reply came within `patience`. The request stays
+    /// Sends a request to the present or next leader of `name`; `None` when no reply came within `patience`. The
+    /// request stays
     /// queued for the next leader. One that a leader took without a reply may be handled after later ones.
     ///
     /// # Errors

@@ -48,7 +48,8 @@ impl FairQueue {
     /// Records a request; returns the number of tokens that the process returned, by limit. `None` when the request
     /// has the wrong number of limits.
     ///
-    /// A process counts from the beginning of the term on. Of one that is heard for the first time, or again after it was
+    /// A process counts from the beginning of the term on. Of one that is heard for the first time, or again after it
+    /// was
     /// forgotten, it is unknown what of that was recorded: a call too many in the day's count is better than one too
     /// few.
     pub(crate) fn record(&mut self, request: &TokenRequest, now: f64) -> Option<Vec<u64>> {
@@ -136,8 +137,8 @@ impl FairQueue {
         self.workers.retain(|_, worker| now - worker.heard < SILENCE * 20.0);
     }
 
-    /// Whose turn it is: the next of those that take turns or, where jobs are served one after the other, the one with the
-    /// job that goes first. That one is in front of the ring then.
+    /// Whose turn it is: the next of those that take turns or, where jobs are served one after the other, the one with
+    /// the job that goes first. That one is in front of the ring then.
     fn first(&mut self, limit: usize, now: f64) -> Option<String> {
         let Self { workers, rings, .. } = self;
         let ring = &mut rings[limit];

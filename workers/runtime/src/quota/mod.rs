@@ -283,8 +283,8 @@ async fn stand_in(broker: &Broker, account: &Account, stop: &CancellationToken) 
     QuotaLeader::open(lead?, account.clone(), false).await?.run(stop).await
 }
 
-/// A day that the API calls spent may be the one before: its response was under way at midnight, or our clock is a moment
-/// ahead. For so long the new day is not believed to be spent.
+/// A day that the API calls spent may be the one before: its response was under way at midnight, or our clock is a
+/// moment ahead. For so long the new day is not believed to be spent.
 const OLD_DAY: SignedDuration = SignedDuration::from_secs(120);
 /// After this time it is asked again.
 const ASK_AGAIN: SignedDuration = SignedDuration::from_secs(10);

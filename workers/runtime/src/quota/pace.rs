@@ -65,8 +65,8 @@ impl Pace {
     /// The pace for a fleet that is farther away than the limit's own room allows: tokens may be older, and the rate
     /// gives latency by as much as that needs.
     ///
-    /// `depth + rate * (window + latency + own)` are the most calls in a window, where `own` is what is left for the call's
-    /// own latency as before.
+    /// `depth + rate * (window + latency + own)` are the most calls in a window, where `own` is what is left for the
+    /// call's own latency as before.
     #[must_use]
     pub(super) fn for_latency(self, limit: &RateLimit, latency: &LatencyAllowance) -> Self {
         let own = self.max_age.as_secs_f64();

@@ -23,8 +23,8 @@ pub(super) fn state(names: &Names, name: &str) -> Result<Wanted, BrokerError> {
     Ok(wanted(names, names.state(name)?, single_message()))
 }
 
-/// The queue of a copy of that state, for readers, which take it and put it back. A classic one: it counts no deliveries, and
-/// a copy that is lost is made again.
+/// The queue of a copy of that state, for readers, which take it and put it back. A classic one: it counts no
+/// deliveries, and a copy that is lost is made again.
 pub(super) fn state_copy(names: &Names, name: &str) -> Result<Wanted, BrokerError> {
     let mut arguments = FieldTable::default();
     topology::set_text(&mut arguments, "x-queue-type", "classic");

@@ -117,7 +117,8 @@ impl Names {
         self.auxiliary(what, &format!("{:016x}", RandomState::new().build_hasher().finish()))
     }
 
-    /// The destination of a queue, by its name at the broker. Ours are bound to our own exchange by it: who works needs rights
+    /// The destination of a queue, by its name at the broker. Ours are bound to our own exchange by it: who works needs
+    /// rights
     /// on what begins with the prefix, and none on the exchange that leads everywhere. Only that one leads to others.
     pub(super) fn destination(&self, queue: &ShortString) -> Destination {
         let ours = queue.as_str().strip_prefix(&self.prefix).is_some_and(|rest| rest.starts_with('.'));

@@ -1,5 +1,5 @@
-//! Reads without declaring anything: queues that may not exist, and the persisted state of a leader. To peek is to take and
-//! to put back, so this reads a copy of the state, never the state itself.
+//! Reads without declaring anything: queues that may not exist, and the persisted state of a leader. To peek is to take
+//! and to put back, so this reads a copy of the state, never the state itself.
 
 use std::time::Duration;
 

@@ -30,8 +30,8 @@ pub struct Rights {
     pub publish: Option<String>,
     /// Taking, and binding to exchanges (to read): `None` when allowed.
     pub take: Option<String>,
-    /// Publishing to the exchange that leads to every queue, which only answers to presence requests of those who may not
-    /// declare need: `None` when allowed.
+    /// Publishing to the exchange that leads to every queue, which only answers to presence requests of those who may
+    /// not declare need: `None` when allowed.
     pub default_exchange: Option<String>,
 }
 

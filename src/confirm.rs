@@ -9,7 +9,7 @@ use crate::output;
 ///
 /// # Errors
 /// When the answer is no (with `otherwise`), or there is nobody to ask.
-pub(crate) fn or_yes(what: &str, question: &str, otherwise: &str) -> anyhow::Result<()> {
+pub(crate) fn or_fail(what: &str, question: &str, otherwise: &str) -> anyhow::Result<()> {
     if !std::io::stdin().is_terminal() {
         return Err(usage(format!("{what}; nobody can be asked here: say --yes to go on")));
     }

@@ -1,5 +1,5 @@
-//! What people are told of a source's work: of plans before it, of runs in it, of harvests after it.
-//! Must not know how a source is put to work, nor where it is told.
+//! Reports of a source's work for operators: plans, runs, harvests. Independent of how a source is started and of where
+//! the report appears.
 
 use messages::{Calls, Source};
 use planner::Price;
@@ -7,26 +7,26 @@ use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
 
 use super::tally::Tally;
-use super::words::Words;
+use super::vocabulary::Vocabulary;
 
-/// What people are told of a source.
-pub(crate) trait Telling {
-    /// What its parts are called.
-    fn words(&self) -> &'static Words;
+/// Texts and tables about a source.
+pub(crate) trait Reporting {
+    /// Returns the names of its parts.
+    fn vocabulary(&self) -> &'static Vocabulary;
 
     /// The calls of a price for so many jobs.
     fn calls(&self, price: &Price, jobs: usize) -> comfy_table::Table;
 
     /// The calls of a run, kind by kind: those of its price, and those that were used.
-    fn spent(&self, price: &Price, used: &Calls) -> Vec<Spent>;
+    fn call_use(&self, price: &Price, used: &Calls) -> Vec<CallUse>;
 
-    /// What came of a harvest.
-    fn came(&self, harvest: Harvest) -> Came;
+    /// Returns the summary of a harvest.
+    fn summary(&self, harvest: Harvest) -> HarvestSummary;
 }
 
-/// Calls of one kind.
+/// The use of one kind of calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Spent {
+pub(crate) struct CallUse {
     /// What they are called.
     pub(crate) calls: &'static str,
     /// How many were expected, if they have a price at all.
@@ -46,9 +46,9 @@ pub(crate) struct Harvest {
     pub(crate) of_process: Calls,
 }
 
-/// What came of a harvest, told.
+/// The summary of a harvest.
 #[derive(Debug)]
-pub(crate) struct Came {
+pub(crate) struct HarvestSummary {
     /// Its figures by their names, in their order.
     pub(crate) figures: Vec<(&'static str, Figure)>,
     /// What came, in words.
@@ -72,7 +72,7 @@ pub(crate) enum Figure {
 }
 
 /// As an object of its figures.
-impl Serialize for Came {
+impl Serialize for HarvestSummary {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut figures = serializer.serialize_map(Some(self.figures.len()))?;
         for (name, figure) in &self.figures {

@@ -1,5 +1,5 @@
-//! Who may ask, how, and for how long; and what a browser may do with the answer. Nothing on these pages changes
-//! anything, and no other page may read them.
+//! Access to the console: allowed hosts, methods and time, and the browser's rights on a page. Pages change nothing,
+//! and no other site may read them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,8 +12,8 @@ use listener::{Misdirected, Names};
 use tokio::sync::Semaphore;
 
 use super::answer::Trouble;
-use super::asked::Form;
-use super::frame;
+use super::layout;
+use super::request::Form;
 
 /// How long an answer may take; the broker and the store have less each.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -24,18 +24,18 @@ const LONGEST: usize = 4_096;
 
 /// Admits requests.
 #[derive(Debug)]
-pub(super) struct Guard {
+pub(super) struct Access {
     names: Names,
     permits: Semaphore,
     patience: Duration,
     headers: [(HeaderName, HeaderValue); 6],
 }
 
-impl Guard {
+impl Access {
     pub(super) fn new(names: Names) -> Self {
         let policy = format!(
             "default-src 'none'; style-src '{}'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
-            frame::style_hash()
+            layout::style_hash()
         );
         // The hash is base64: a header takes it.
         let policy = HeaderValue::try_from(policy).unwrap_or(HeaderValue::from_static("default-src 'none'"));
@@ -99,7 +99,7 @@ impl Guard {
 }
 
 /// Admits a request and gives its answer the headers that all have.
-pub(super) async fn guard(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
+pub(super) async fn guard(State(guard): State<Arc<Access>>, request: Request, next: Next) -> Response {
     let mut response = guard.admit(request, next).await.unwrap_or_else(Trouble::into_response);
     if response.status() == StatusCode::METHOD_NOT_ALLOWED {
         response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
@@ -120,7 +120,7 @@ mod tests {
 
     /// A console whose one page takes so long, and which waits so long for it.
     fn slow(page: Duration, patience: Duration) -> Router {
-        let guard = Arc::new(Guard { patience, ..Guard::new(Names::default()) });
+        let guard = Arc::new(Access { patience, ..Access::new(Names::default()) });
         Router::new()
             .route("/", get(move || async move { tokio::time::sleep(page).await }))
             .layer(middleware::from_fn_with_state(guard, super::guard))

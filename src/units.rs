@@ -1,4 +1,4 @@
-//! Numbers and spans as operators read them.
+//! Numbers and durations as operators read them.
 
 use std::time::Duration;
 

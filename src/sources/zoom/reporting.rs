@@ -3,14 +3,14 @@
 use messages::Calls;
 use planner::Price;
 
-use super::{Wired, words::WORDS};
+use super::{ZoomSource, vocabulary::WORDS};
+use crate::sources::reporting::{CallUse, Figure, Harvest, HarvestSummary, Reporting};
 use crate::sources::tally::Tally;
-use crate::sources::telling::{Came, Figure, Harvest, Spent, Telling};
-use crate::sources::words::Words;
-use crate::{output, words};
+use crate::sources::vocabulary::Vocabulary;
+use crate::{output, units};
 
-impl Telling for Wired {
-    fn words(&self) -> &'static Words {
+impl Reporting for ZoomSource {
+    fn vocabulary(&self) -> &'static Vocabulary {
         &WORDS
     }
 
@@ -18,30 +18,30 @@ impl Telling for Wired {
         let lists = price.known + price.estimated + price.guessed;
         let mut calls = output::table(&["calls", "class", "for"]);
         calls.add_row([
-            words::count(price.resource_intensive),
+            units::count(price.resource_intensive),
             "resource-intensive".to_owned(),
-            words::some(lists, "list"),
+            units::some(lists, "list"),
         ]);
-        calls.add_row([words::count(price.heavy), "heavy".to_owned(), words::some(price.details, "detail")]);
+        calls.add_row([units::count(price.heavy), "heavy".to_owned(), units::some(price.details, "detail")]);
         calls
     }
 
     /// What has a price is what has a daily limit.
-    fn spent(&self, price: &Price, used: &Calls) -> Vec<Spent> {
+    fn call_use(&self, price: &Price, used: &Calls) -> Vec<CallUse> {
         vec![
-            Spent {
+            CallUse {
                 calls: "resource-intensive",
                 price: Some(price.resource_intensive),
                 used: used.resource_intensive,
             },
-            Spent { calls: "heavy", price: Some(price.heavy), used: used.heavy },
-            Spent { calls: "medium and light", price: None, used: used.medium + used.light },
+            CallUse { calls: "heavy", price: Some(price.heavy), used: used.heavy },
+            CallUse { calls: "medium and light", price: None, used: used.medium + used.light },
         ]
     }
 
-    fn came(&self, Harvest { tally, of_process: calls, .. }: Harvest) -> Came {
+    fn summary(&self, Harvest { tally, of_process: calls, .. }: Harvest) -> HarvestSummary {
         let Tally { receipts: meetings, promised, came: sessions } = tally;
-        Came {
+        HarvestSummary {
             figures: vec![
                 ("meetings", Figure::Count(meetings)),
                 ("sessions", Figure::Count(sessions)),
@@ -50,16 +50,16 @@ impl Telling for Wired {
             ],
             what: format!(
                 "{}, {} of {}",
-                words::some(meetings, "meeting"),
-                words::count(sessions),
-                words::some(promised, "session")
+                units::some(meetings, "meeting"),
+                units::count(sessions),
+                units::some(promised, "session")
             ),
             cost: format!(
                 "; calls: {} heavy, {} resource-intensive, {} medium, {} light",
-                words::count(calls.heavy),
-                words::count(calls.resource_intensive),
-                words::count(calls.medium),
-                words::count(calls.light),
+                units::count(calls.heavy),
+                units::count(calls.resource_intensive),
+                units::count(calls.medium),
+                units::count(calls.light),
             ),
             calls,
         }

@@ -1,4 +1,4 @@
-//! What may be called: the account's quota as it is configured, and as whoever keeps it for the fleet says.
+//! The available quota of a Zoom account: as configured, and as the quota leader reports it.
 
 use std::time::Duration;
 
@@ -10,10 +10,10 @@ use zoom::RateClass;
 
 use crate::config::{Config, ConfigError};
 
-/// How long whoever keeps the quota may take to answer; a price is told all the same.
+/// How long the quota leader may take to answer; without an answer the price uses the configuration.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// The configured share of the account's quota. Nobody is asked how much of today's is left.
+/// Returns the configured share of the account's quota, without today's use.
 ///
 /// # Errors
 /// When the account is not configured.
@@ -35,8 +35,8 @@ pub(crate) fn configured(config: &Config) -> Result<Quota, ConfigError> {
     })
 }
 
-/// The quota as it stands now: shares that were set by order, and the calls of today. What is configured, where
-/// nobody answers.
+/// Returns the present quota: shares set by command, and the calls of today. Without an answer of the leader, the
+/// configuration.
 ///
 /// # Errors
 /// When the account is not configured.
@@ -51,7 +51,7 @@ pub(crate) async fn now(config: &Config, broker: &Broker) -> Result<Quota, Confi
     told(config, asked).await
 }
 
-/// As [`now`], as whoever keeps the quota has last left it: nobody is asked, and nothing is made for it.
+/// Like [`now`], from the state that the last leader persisted, without declaring queues.
 ///
 /// # Errors
 /// When the account is not configured.
@@ -123,7 +123,7 @@ mod tests {
             source: "zoom".to_owned(),
             account: "main".to_owned(),
             at: runtime::clock::now(),
-            day: crate::coverage::today(),
+            day: crate::receipts::read::today(),
             reserve: 0,
             limits: vec![
                 limit("heavy", 1_200.0, Some((7_000, 30_000))),

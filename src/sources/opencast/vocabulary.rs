@@ -3,15 +3,15 @@
 use messages::Family;
 use store::DocumentKind;
 
-use crate::sources::words::{Limit, Limits, Own, Records, Words};
+use crate::sources::vocabulary::{Limit, LimitNames, Own, Records, Vocabulary};
 
-pub(super) static WORDS: Words = Words {
+pub(super) static WORDS: Vocabulary = Vocabulary {
     name: "Opencast",
     role: "opencast",
     variables: "OPENCAST_*",
     heading: Some("opencast:"),
     has_labels: false,
-    limits: Limits {
+    limits: LimitNames {
         each: &[Limit { name: "opencast", words: &["opencast"], family: Some(Family::OPENCAST) }],
         // It is the only one.
         all: None,

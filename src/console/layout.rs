@@ -1,17 +1,17 @@
-//! What all pages have in common: title, time, style, and how a cell is shown.
+//! The layout of all pages: title, time, style, and the format of a cell.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use sha2::{Digest as _, Sha256};
 
-use super::asked::{Asked, encoded};
+use super::request::{PageRequest, encoded};
 
 /// The style sheet, which stands in every page.
 const STYLE: &str = include_str!("style.css");
 
-/// The frame of a page.
+/// The layout of a page.
 #[derive(Debug)]
-pub(super) struct Frame {
+pub(super) struct Layout {
     pub(super) title: String,
     /// When the page was made.
     pub(super) at: String,
@@ -21,15 +21,15 @@ pub(super) struct Frame {
     pub(super) json: Option<String>,
 }
 
-impl Frame {
+impl Layout {
     pub(super) fn new(title: impl Into<String>) -> Self {
         let at = runtime::clock::now().strftime("%Y-%m-%d %H:%M:%S UTC").to_string();
         Self { title: title.into(), at, refresh: None, json: None }
     }
 
     /// The frame of a page that is there as JSON, too.
-    pub(super) fn of(title: impl Into<String>, asked: &Asked) -> Self {
-        Self { json: Some(asked.as_json()), ..Self::new(title) }
+    pub(super) fn of(title: impl Into<String>, request: &PageRequest) -> Self {
+        Self { json: Some(request.as_json()), ..Self::new(title) }
     }
 
     /// The same, asked for again every so many seconds.

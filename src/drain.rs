@@ -11,7 +11,7 @@ use crate::assemble::Running;
 use crate::progress::{Progress, Stage};
 use crate::runs;
 use crate::signal::signalled;
-use crate::words;
+use crate::units;
 
 /// How often the queues are looked at.
 const LOOK: Duration = Duration::from_millis(200);
@@ -170,10 +170,10 @@ impl Stuck {
         }
         let mut lines: Vec<String> = held.iter().map(|(name, hold)| said(name, hold)).collect();
         if look.parked > 0 {
-            lines.push(format!("{} parked for another attempt", words::some(look.parked, "message")));
+            lines.push(format!("{} parked for another attempt", units::some(look.parked, "message")));
         }
         if look.moving() > 0 {
-            lines.push(format!("{} queued", words::some(look.moving(), "message")));
+            lines.push(format!("{} queued", units::some(look.moving(), "message")));
         }
         if lines.is_empty() {
             lines.push("jobs are in the hands of other workers".to_owned());

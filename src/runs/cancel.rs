@@ -13,7 +13,7 @@ use runtime::{Broker, BrokerError, Delivery, Message, QueueFilter, WorkerInfo, c
 use store::{DocumentKind, Query, SortOrder, Store};
 use tracing::{debug, info, warn};
 
-use crate::filing;
+use crate::receipts;
 
 /// How long jobs in progress are waited for: workers stop them within about a second.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -50,7 +50,7 @@ pub(crate) async fn cancel(
     store: &Store,
 ) -> anyhow::Result<Cancelled> {
     let run = record.run.clone();
-    filing::record(store, &record.into_state(RunState::Cancelled, clock::now())).await?;
+    receipts::write::record(store, &record.into_state(RunState::Cancelled, clock::now())).await?;
     broker.cancel(&run).await?;
     forget_old(broker, store).await?;
     let (began, since, mut taken, mut told) = (Instant::now(), clock::now(), 0, false);
@@ -128,7 +128,7 @@ async fn write_off(store: &Store, run: &RunId) -> anyhow::Result<()> {
         let receipts: Vec<Receipt> =
             hits.iter().filter_map(|hit| serde_json::from_str(hit.source.get()).ok()).collect();
         let receipts: Vec<Receipt> = receipts.into_iter().map(planner::written_off).collect();
-        filing::receipts(store, &receipts).await?;
+        receipts::write::receipts(store, &receipts).await?;
         match next {
             Some(next) => after = Some(next),
             None => return Ok(()),
@@ -172,7 +172,7 @@ async fn settle(deliveries: Vec<Delivery>, store: &Store) -> anyhow::Result<()> 
             Some(Receipt { calls: delivery.message.headers.calls, ..receipt })
         })
         .collect();
-    filing::receipts(store, &receipts).await.context("nothing of these jobs was removed")?;
+    receipts::write::receipts(store, &receipts).await.context("nothing of these jobs was removed")?;
     // All at once: a broker that commits them together is asked once.
     for settled in join_all(deliveries.into_iter().map(Delivery::ack)).await {
         match settled {

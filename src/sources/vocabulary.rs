@@ -10,7 +10,7 @@ use crate::cli::Selectors;
 
 /// The words of a source.
 #[derive(Debug)]
-pub(crate) struct Words {
+pub(crate) struct Vocabulary {
     /// Its name in a sentence.
     pub(crate) name: &'static str,
     /// The role of `ua work` that fetches from it: its name on the command line.
@@ -22,7 +22,7 @@ pub(crate) struct Words {
     /// True when it can have several accounts, told by their labels. Else it has one, which has none.
     pub(crate) has_labels: bool,
     /// What bounds its calls.
-    pub(crate) limits: Limits,
+    pub(crate) limits: LimitNames,
     /// What of `ua plan` and `ua run` is for it alone.
     pub(crate) selectors: Own,
     /// What is harvested of it and counted.
@@ -33,7 +33,7 @@ pub(crate) struct Words {
 
 /// What the limits of a source's calls are called.
 #[derive(Debug)]
-pub(crate) struct Limits {
+pub(crate) struct LimitNames {
     /// Each of them.
     pub(crate) each: &'static [Limit],
     /// The word by which `ua quota set` shares all of them, where there is one.
@@ -80,8 +80,8 @@ pub(crate) struct Records {
 }
 
 /// The words of every source, in the order in which people are told of sources.
-pub(crate) fn all() -> impl Iterator<Item = (Source, &'static Words)> {
-    Source::ALL.into_iter().map(|source| (source, of(source).words()))
+pub(crate) fn all() -> impl Iterator<Item = (Source, &'static Vocabulary)> {
+    Source::ALL.into_iter().map(|source| (source, of(source).vocabulary()))
 }
 
 /// Every limit of every source.
@@ -96,7 +96,7 @@ pub(crate) fn role_of(name: &str) -> Option<&'static str> {
 }
 
 /// What each source says, as a list in a sentence: `a, b or c`.
-pub(crate) fn choice(said: impl Fn(&'static Words) -> &'static str) -> String {
+pub(crate) fn choice(said: impl Fn(&'static Vocabulary) -> &'static str) -> String {
     either(all().map(|(_, words)| said(words)).collect())
 }
 

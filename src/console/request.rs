@@ -1,4 +1,4 @@
-//! What a request asks for: page or JSON, and the parameters of its query, bounded. A command's flags are its page's
+//! A request to the console: page or JSON, and the bounded parameters of its query. A command's flags are its page's
 //! parameters, parsed by the command's own definition.
 
 use std::convert::Infallible;
@@ -23,7 +23,7 @@ pub(super) enum Form {
 
 /// A request.
 #[derive(Debug)]
-pub(super) struct Asked {
+pub(super) struct PageRequest {
     pub(super) form: Form,
     path: String,
     /// The parameters that have a value; `Err` when the query cannot be read.
@@ -49,7 +49,7 @@ impl Form {
     }
 }
 
-impl<S: Sync> FromRequestParts<S> for Asked {
+impl<S: Sync> FromRequestParts<S> for PageRequest {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
@@ -66,7 +66,7 @@ impl<S: Sync> FromRequestParts<S> for Asked {
     }
 }
 
-impl Asked {
+impl PageRequest {
     /// The parameters as the flags of a command. Only those named `takes` are any.
     pub(super) fn words<A: Args>(&self, takes: &[&str]) -> Result<A, Trouble> {
         let words = self.flags(takes).and_then(|flags| {
@@ -135,13 +135,13 @@ mod tests {
     use super::*;
     use crate::cli::{DlqList, Runs};
 
-    async fn asked(uri: &str, accept: Option<&'static str>) -> Asked {
+    async fn asked(uri: &str, accept: Option<&'static str>) -> PageRequest {
         let mut request = axum::http::Request::builder().uri(uri);
         if let Some(accept) = accept {
             request = request.header(header::ACCEPT, accept);
         }
         let (mut parts, ()) = request.body(()).unwrap().into_parts();
-        Asked::from_request_parts(&mut parts, &()).await.unwrap()
+        PageRequest::from_request_parts(&mut parts, &()).await.unwrap()
     }
 
     #[tokio::test]

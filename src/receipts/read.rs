@@ -1,4 +1,4 @@
-//! Reads what the store's receipts say is held.
+//! Reads receipts as coverage.
 
 use anyhow::Context as _;
 use jiff::Timestamp;

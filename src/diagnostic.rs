@@ -1,5 +1,4 @@
-//! One line of the doctor's, `ua check`.
-//! Must not know what is looked at, nor how.
+//! A diagnostic: one line of `ua check`. Independent of what is checked.
 
 use std::fmt;
 
@@ -21,7 +20,7 @@ pub(crate) enum State {
 
 /// What was looked at and how it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct Finding {
+pub(crate) struct Diagnostic {
     pub(crate) what: &'static str,
     pub(crate) state: State,
     pub(crate) text: String,
@@ -32,7 +31,7 @@ pub(crate) struct Finding {
     pub(crate) users: bool,
 }
 
-impl Finding {
+impl Diagnostic {
     pub(crate) fn well(what: &'static str, text: impl Into<String>) -> Self {
         Self { what, state: State::Well, text: text.into(), remedy: None, users: false }
     }
@@ -85,7 +84,7 @@ impl Finding {
     }
 }
 
-impl fmt::Display for Finding {
+impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mark = match self.state {
             State::Well => '✔',
@@ -107,17 +106,17 @@ mod tests {
 
     #[test]
     fn a_line_has_a_mark_and_the_remedy_below_it() {
-        let finding = Finding::users("queues", "ua.dead is missing").remedy("run `ua setup`");
+        let diagnostic = Diagnostic::users("queues", "ua.dead is missing").remedy("run `ua setup`");
         assert_eq!(
-            finding.to_string(),
+            diagnostic.to_string(),
             "✘ queues         ua.dead is missing\n                 → run `ua setup`"
         );
-        let json = serde_json::to_value(&finding).unwrap();
+        let json = serde_json::to_value(&diagnostic).unwrap();
         let wanted = serde_json::json!({
             "what": "queues", "state": "failing", "text": "ua.dead is missing", "remedy": "run `ua setup`"
         });
         assert_eq!(json, wanted);
-        assert_eq!(Finding::well("store", "fine").to_string(), "✔ store          fine");
-        assert_eq!(Finding::unknown("timeout", "untold").to_string(), "? timeout        untold");
+        assert_eq!(Diagnostic::well("store", "fine").to_string(), "✔ store          fine");
+        assert_eq!(Diagnostic::unknown("timeout", "untold").to_string(), "? timeout        untold");
     }
 }

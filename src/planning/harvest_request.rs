@@ -1,4 +1,4 @@
-//! What is wished to be harvested: the words of the command line, checked before anything is done.
+//! A harvest request: the arguments of the command line, checked before anything is done.
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -6,16 +6,16 @@ use messages::{Lane, MeetingUuid, Mpid, Source};
 
 use crate::cli::Selectors;
 use crate::config::Config;
-use crate::coverage;
 use crate::exit::usage;
+use crate::receipts;
 use crate::sources;
 
 /// So many dates are planned at once at most: ten years.
 const MOST_DATES: i64 = 3_660;
 
-/// What is wished to be harvested.
+/// What to harvest.
 #[derive(Debug, Clone, Default)]
-pub struct Wish {
+pub struct HarvestRequest {
     /// Where from.
     pub sources: Vec<Source>,
     /// Dates: in UTC for Zoom, in the server's zone for Opencast. With nothing single either, the planner's own choice.
@@ -28,21 +28,22 @@ pub struct Wish {
     pub catalogue: bool,
     /// Every episode there is, if Opencast turns out to keep no user actions.
     pub or_catalogue: bool,
-    /// The lane, if one is wished.
+    /// The lane, if one is requested.
     pub lane: Option<Lane>,
     /// Again what is complete.
     pub force: bool,
 }
 
-impl Wish {
-    /// What the words of the command line wish for, of the sources that are configured unless the words name some.
+impl HarvestRequest {
+    /// Creates the request from the arguments of the command line, for the sources that are configured unless the words
+    /// name some.
     ///
     /// # Errors
     /// When a date cannot be listed, the range is none, or a word is for a source that is not meant.
     pub fn from(words: &Selectors, config: &Config, now: Timestamp) -> anyhow::Result<Self> {
         let sources = meant(words, config)?;
         let dates = dates(words)?;
-        let today = coverage::today_at(now);
+        let today = receipts::read::today_at(now);
         for date in &dates {
             for source in &sources {
                 sources::of(*source).check_date(*date, now, config)?;
@@ -68,7 +69,7 @@ impl Wish {
 
 /// The sources that are meant. What is for one source alone means that one.
 fn meant(words: &Selectors, config: &Config) -> anyhow::Result<Vec<Source>> {
-    let single: Vec<_> = sources::words::all()
+    let single: Vec<_> = sources::vocabulary::all()
         .map(|(source, of)| (source, &of.selectors))
         .filter(|(_, own)| (own.are_said)(words))
         .collect();
@@ -126,10 +127,10 @@ mod tests {
         ])
     }
 
-    fn wish(config: &Config, change: impl FnOnce(&mut Selectors)) -> anyhow::Result<Wish> {
+    fn request(config: &Config, change: impl FnOnce(&mut Selectors)) -> anyhow::Result<HarvestRequest> {
         let mut words = Selectors::default();
         change(&mut words);
-        Wish::from(&words, config, "2026-07-15T12:00:00Z".parse().unwrap())
+        HarvestRequest::from(&words, config, "2026-07-15T12:00:00Z".parse().unwrap())
     }
 
     fn date(text: &str) -> Option<Date> {
@@ -139,10 +140,10 @@ mod tests {
     #[test]
     fn dates_are_checked_before_anything_is_done() {
         let config = both();
-        assert_eq!(wish(&config, |words| words.date = date("2026-07-14")).unwrap().dates.len(), 1);
-        assert!(wish(&config, |words| words.date = date("2026-07-16")).is_err());
-        assert!(wish(&config, |words| words.date = date("2026-01-14")).is_err());
-        let range = |from, to| wish(&config, |words| (words.from, words.to) = (date(from), date(to)));
+        assert_eq!(request(&config, |words| words.date = date("2026-07-14")).unwrap().dates.len(), 1);
+        assert!(request(&config, |words| words.date = date("2026-07-16")).is_err());
+        assert!(request(&config, |words| words.date = date("2026-01-14")).is_err());
+        let range = |from, to| request(&config, |words| (words.from, words.to) = (date(from), date(to)));
         assert_eq!(range("2026-06-01", "2026-06-30").unwrap().dates.len(), 30);
         assert!(range("2026-06-30", "2026-06-01").is_err());
         // Refused before a list of a million dates is made.
@@ -155,8 +156,8 @@ mod tests {
         let range = |from: &str, dates: i64| {
             let from: Date = from.parse().unwrap();
             let to = from.checked_add(jiff::Span::new().days(dates - 1)).unwrap();
-            let wish = wish(&alone, |words| (words.from, words.to) = (Some(from), Some(to)));
-            wish.map(|wish| wish.dates.len() as i64).map_err(|error| error.to_string())
+            let request = request(&alone, |words| (words.from, words.to) = (Some(from), Some(to)));
+            request.map(|request| request.dates.len() as i64).map_err(|error| error.to_string())
         };
         // Months, years and a 29th of February count with all their days.
         for dates in [1, 28, 31, 32, 365, 366, 3_659, MOST_DATES] {
@@ -172,10 +173,10 @@ mod tests {
     fn opencast_holds_dates_that_zoom_lists_no_more() {
         let alone = config(&[("OPENCAST_ENGAGE_URL", "http://h")]);
         assert_eq!(
-            wish(&alone, |words| words.date = date("2019-02-01")).unwrap().sources,
+            request(&alone, |words| words.date = date("2019-02-01")).unwrap().sources,
             [Source::Opencast]
         );
-        let error = wish(&alone, |words| words.date = date("2026-07-17")).unwrap_err();
+        let error = request(&alone, |words| words.date = date("2026-07-17")).unwrap_err();
         assert!(error.to_string().contains("in the future"), "{error}");
     }
 
@@ -188,14 +189,14 @@ mod tests {
             ("Etc/GMT+12", "2026-07-15", "2026-07-16"),
         ] {
             let alone = config(&[("OPENCAST_ENGAGE_URL", "http://h"), ("OPENCAST_TIMEZONE", zone)]);
-            let asked = |day: &str| wish(&alone, |words| words.date = date(day));
+            let asked = |day: &str| request(&alone, |words| words.date = date(day));
             assert_eq!(asked(today).unwrap().dates.len(), 1, "{zone}");
             let error = asked(tomorrow).unwrap_err();
             assert!(crate::exit::is_users(&error), "{error}");
             let said =
                 format!("{tomorrow} is in the future (today is {today}, {zone}): choose {today} or earlier");
             assert_eq!(error.to_string(), said);
-            let range = wish(&alone, |words| (words.from, words.to) = (date(today), date(tomorrow)));
+            let range = request(&alone, |words| (words.from, words.to) = (date(today), date(tomorrow)));
             assert!(range.is_err(), "{zone}");
         }
     }
@@ -203,10 +204,10 @@ mod tests {
     #[test]
     fn what_is_for_one_source_means_that_one() {
         let config = both();
-        assert_eq!(wish(&config, |_| {}).unwrap().sources, [Source::Zoom, Source::Opencast]);
+        assert_eq!(request(&config, |_| {}).unwrap().sources, [Source::Zoom, Source::Opencast]);
         let episode = |words: &mut Selectors| words.episode = vec!["a-1".parse().unwrap()];
-        assert_eq!(wish(&config, episode).unwrap().sources, [Source::Opencast]);
-        let error = wish(&config, |words| {
+        assert_eq!(request(&config, episode).unwrap().sources, [Source::Opencast]);
+        let error = request(&config, |words| {
             episode(words);
             words.source = vec![Source::Zoom];
         });

@@ -3,16 +3,16 @@
 use messages::Family;
 use store::DocumentKind;
 
-use crate::sources::words::{Limit, Limits, Own, Records, Words};
+use crate::sources::vocabulary::{Limit, LimitNames, Own, Records, Vocabulary};
 
-pub(super) static WORDS: Words = Words {
+pub(super) static WORDS: Vocabulary = Vocabulary {
     name: "Zoom",
     role: "zoom",
     variables: "ZOOM_*",
     // Its plans name their account where there are several.
     heading: None,
     has_labels: true,
-    limits: Limits {
+    limits: LimitNames {
         each: &[
             Limit { name: "light", words: &["light"], family: None },
             Limit { name: "medium", words: &["medium"], family: None },

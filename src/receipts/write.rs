@@ -1,4 +1,4 @@
-//! Writes receipts and the records of runs into the store; a store that is busy is asked again for a while.
+//! Writes receipts and the records of runs to the store; retries a busy store for 31 seconds.
 
 use std::time::{Duration, Instant};
 
@@ -6,7 +6,7 @@ use messages::Receipt;
 use planner::RunRecord;
 use store::{Batch, DocumentKind, Split, Store, StoreError, Verdict};
 
-use crate::coverage;
+use super::read;
 use crate::exit::RefusedError;
 
 /// Seconds to wait after each answer of a busy store.
@@ -24,7 +24,7 @@ pub(crate) async fn receipts(store: &Store, receipts: &[Receipt]) -> anyhow::Res
     for some in receipts.chunks(RECEIPTS) {
         let mut batch = Batch::new();
         for receipt in some {
-            let index = DocumentKind::Harvests.index(Split::default(), coverage::today());
+            let index = DocumentKind::Harvests.index(Split::default(), read::today());
             let id = receipt.job_id.as_str().to_owned();
             batch.push(store.prefix(), DocumentKind::Harvests, index, id, receipt.version(), receipt)?;
         }
@@ -39,7 +39,7 @@ pub(crate) async fn receipts(store: &Store, receipts: &[Receipt]) -> anyhow::Res
 /// When the store is away, or refuses.
 pub(crate) async fn record(store: &Store, record: &RunRecord) -> anyhow::Result<()> {
     let mut batch = Batch::new();
-    let index = DocumentKind::Runs.index(Split::default(), coverage::today());
+    let index = DocumentKind::Runs.index(Split::default(), read::today());
     let id = record.run.as_str().to_owned();
     batch.push(store.prefix(), DocumentKind::Runs, index, id, record.version(), record)?;
     write(store, &batch, "the record of a run").await
