@@ -5,6 +5,9 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
+/// Variables of libfaketime, with which the suite runs at another time of day.
+const FAKED_TIME: [&str; 3] = ["LD_PRELOAD", "FAKETIME", "FAKETIME_DONT_FAKE_MONOTONIC"];
+
 /// A folder and an environment to call the program in.
 #[derive(Debug)]
 pub(crate) struct Program {
@@ -68,9 +71,11 @@ impl Program {
         command
     }
 
-    /// Gives a command this folder and this environment, and nothing else.
+    /// Gives a command this folder and this environment, and nothing else but a faked time of day.
     pub(crate) fn prepare(&self, command: &mut Command) {
         command.env_clear().current_dir(self.folder.path()).stdin(Stdio::null());
+        let faked = FAKED_TIME.iter().filter_map(|name| Some((name, std::env::var_os(name)?)));
+        command.envs(faked);
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
     }
 
