@@ -1,5 +1,5 @@
-//! The batch loop: messages are gathered by bytes, count, linger or lull, done together, and settled each by its
-//! own verdict. Several may be under way, so that one is encoded while others are sent.
+//! The batch loop: gathers messages until a limit of count, bytes or time, processes them together, and settles each by
+//! its own verdict. Several batches may be in progress, so that one is encoded while another is sent.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,25 +19,26 @@ use crate::{
     BatchWorker, Broker, BrokerError, Consumer, Delivery, Failure, Message, Outbox, clock, hold, telemetry,
 };
 
-/// When a batch is full, and what is held beside it.
+/// Bounds of a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BatchLimits {
-    /// Messages that are held here at most, those of the batches under way included. The local broker has no
-    /// such bound and needs none.
+    /// Maximum number of unacked messages, those of batches in progress included. The local broker has no such bound
+    /// and needs none.
     pub prefetch: u16,
-    /// Messages at most.
+    /// Maximum number of messages.
     pub messages: usize,
-    /// Bytes of message bodies at most; one larger message makes a batch of its own.
+    /// Bytes of message bodies at which a batch is full; the last take may exceed it.
     pub bytes: usize,
-    /// How long the first message waits for company at the most.
+    /// Longest wait of the first message for more.
     pub linger: Duration,
-    /// How long nothing may have come before the batch goes as it is: the tail of a queue does not wait for messages
-    /// that nobody has sent.
+    /// Time without a new message after which a batch is complete: the tail of a queue does not wait for the whole
+    /// linger.
     pub lull: Duration,
 }
 
 impl Default for BatchLimits {
-    /// 1,000 messages, 8 MiB, one second, a lull of a tenth of it, and 64 messages held.
+    /// 1,000 messages, 8 MiB, linger 1 s, lull 100 ms, prefetch 64. Tests start from these; the index roles set their
+    /// own.
     fn default() -> Self {
         Self {
             prefetch: 64,
@@ -49,13 +50,13 @@ impl Default for BatchLimits {
     }
 }
 
-/// Messages taken at once at most.
+/// Maximum number of messages per take.
 const AT_ONCE: usize = 64;
 
-/// Runs `role` on `queue` until it is stopped; `role.permits` batches at once.
+/// Runs `role` on `queue` until it is stopped, with up to `role.permits` batches in progress.
 ///
 /// # Errors
-/// When the worker halts, is refused from its start on, or the broker is closed.
+/// When the worker halts, when a peer refuses it from its start, or when the broker is closed.
 pub async fn run_batches<W: BatchWorker>(
     role: Role<W>,
     queue: Queue,
@@ -75,7 +76,7 @@ pub async fn run_batches<W: BatchWorker>(
                 Signal::Halt(cause) => break Err(RunError::Halted(cause)),
                 Signal::Hold(hold) => {
                     consumer.pause().await;
-                    // What is under way is held by the same cause; let it be handed back first.
+                    // Batches in progress fail for the same cause. Wait until they are requeued.
                     role.status.heartbeat(finish(&mut batches, role.grace, role.status.name())).await;
                     let well = || {
                         let worker = Arc::clone(&role.worker);
@@ -97,7 +98,7 @@ pub async fn run_batches<W: BatchWorker>(
             biased;
             () = role.stop.cancelled() => break Ok(()),
             Some(signal) = signalled.recv() => {
-                // Nobody else sends on this channel while it is empty: the slot is free.
+                // The signal goes back. If a batch has filled the slot meanwhile, the loop obeys that batch's signal.
                 let _ = signals.try_send(signal);
                 continue;
             }
@@ -105,7 +106,7 @@ pub async fn run_batches<W: BatchWorker>(
                 Ok(batch) => batch,
                 Err(error) => match refusal(error) {
                     Ok(hold) => {
-                        // The slot is free: see above.
+                        // A full channel already has a signal.
                         let _ = signals.try_send(Signal::Hold(hold));
                         continue;
                     }
@@ -123,7 +124,7 @@ pub async fn run_batches<W: BatchWorker>(
         let signals = signals.clone();
         batches.spawn(async move {
             if let Some(signal) = work.await {
-                // A full channel means that the loop has been told already.
+                // A full channel already has a signal.
                 let _ = signals.try_send(signal);
             }
             drop(permit);
@@ -134,7 +135,7 @@ pub async fn run_batches<W: BatchWorker>(
     outcome
 }
 
-/// Deliveries of one batch, counted as in flight from the moment they are taken.
+/// Deliveries of one batch, counted as in flight until this is dropped.
 struct Gathered {
     deliveries: Vec<Delivery>,
     status: Arc<Status>,
@@ -146,7 +147,7 @@ impl Gathered {
         self.deliveries.extend(more);
     }
 
-    /// Takes out what is not to be tried any more, since workers crash on it.
+    /// Removes the deliveries that crashed workers too often, with their causes.
     fn poisonous(&mut self) -> Vec<(Delivery, Cause)> {
         let mut poisonous = Vec::new();
         for at in (0..self.deliveries.len()).rev() {
@@ -165,8 +166,8 @@ impl Drop for Gathered {
     }
 }
 
-/// The first delivery and what comes within the linger and without a lull, up to the limits. Dropped half-way, the
-/// leases in it hand their messages back.
+/// Takes a first delivery, then more until the linger or a lull ends or a limit is reached. Cancel safe: dropped leases
+/// requeue their messages.
 async fn gather(
     consumer: &mut Consumer,
     limits: BatchLimits,
@@ -175,7 +176,7 @@ async fn gather(
     let mut batch = Gathered { deliveries: Vec::new(), status: Arc::clone(status) };
     batch.add(consumer.take(room(&batch.deliveries, limits)).await?);
     let deadline = Instant::now() + limits.linger;
-    // What is held bounds what comes: with as much in hand as the broker lets out, waiting for more would be in vain.
+    // With a full prefetch the broker delivers no more, so waiting is useless.
     let bound = consumer.holds_at_most().unwrap_or(usize::MAX);
     while batch.deliveries.len() < bound && room(&batch.deliveries, limits) > 0 {
         let until = deadline.min(Instant::now() + limits.lull);
@@ -187,8 +188,8 @@ async fn gather(
     Ok(batch)
 }
 
-/// How many more messages may be taken at once: few enough to stay near the limit of bytes, whatever the
-/// first ones were like.
+/// Returns how many messages the next take may return. Estimates their size by the mean so far, to stay near the limit
+/// of bytes.
 fn room(batch: &[Delivery], limits: BatchLimits) -> usize {
     let bytes: usize = batch.iter().map(|delivery| delivery.message.body.len()).sum();
     if bytes >= limits.bytes {
@@ -235,7 +236,7 @@ async fn perform<W: BatchWorker>(
     outbox: &mut Outbox,
 ) -> Vec<Result<(), Failure>> {
     let every = |failure: Failure| vec![Err(failure); messages.len()];
-    // Versions and expiry go by the clock.
+    // Document versions and expiry depend on the clock.
     if let Some(doubt) = clock::doubt() {
         return every(Failure::hold(None, doubt.to_string()));
     }
@@ -248,7 +249,7 @@ async fn perform<W: BatchWorker>(
         }
         Err(failure) => every(failure),
     };
-    // Dead items and receipts in the outbox are confirmed before any message of the batch is settled.
+    // Dead letters and receipts in the outbox are confirmed before any message of the batch is settled.
     match confirm(Ok(()), outbox).await {
         Ok(()) => verdicts,
         Err(failure) => every(failure),
@@ -260,7 +261,7 @@ async fn settle_all(
     verdicts: Vec<Result<(), Failure>>,
     status: &Status,
 ) -> Option<Signal> {
-    // All at once: the local broker commits together what comes together.
+    // Concurrently: the local broker commits concurrent requests in one transaction.
     let settling = deliveries
         .into_iter()
         .zip(verdicts)

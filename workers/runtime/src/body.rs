@@ -1,53 +1,52 @@
-//! The HTTP client of every peer, and the bodies of its answers, bounded.
+//! HTTP client of every peer, and bounded reads of response bodies.
 //!
 //! A peer may send 2 MB of gzip that expand to 4 GB, and a redirect may lead documents or credentials to another host.
-//! So each client is built by [`client`], which follows no redirect, and each body is read by [`read`], which counts
-//! the bytes after decompression.
+//! So [`client`] follows no redirect, and [`read`] counts the bytes after decompression.
 
 use reqwest::header::LOCATION;
 use reqwest::{ClientBuilder, Response};
 
-/// Hosts' names longer than this are cut in errors.
+/// Maximum characters of a host name in an error.
 const LONGEST_HOST: usize = 253;
 
 /// Why a body was not read to its end.
 #[derive(Debug, thiserror::Error)]
 pub enum BodyError {
-    /// The body is larger than the limit, as sent or once decompressed.
+    /// The body exceeds the limit, as sent or after decompression.
     #[error("the answer is larger than {}", size(*.most))]
     TooLarge {
         /// The limit in bytes.
         most: usize,
     },
-    /// The connection ended, or the body does not decompress. The error never shows the URL.
+    /// The connection ended, or decompression failed. The error omits the URL.
     #[error("the answer broke off")]
     Broken(#[source] reqwest::Error),
 }
 
 impl BodyError {
-    /// True when the whole answer did not come within the client's timeout.
+    /// Returns true when the client's timeout ended the read.
     pub fn is_timeout(&self) -> bool {
         matches!(self, Self::Broken(error) if error.is_timeout())
     }
 }
 
-/// A client that follows no redirect: a peer never chooses where documents, credentials or questions go.
+/// Returns the builder of a client that follows no redirect: a peer must not choose where documents or credentials go.
 pub fn client() -> ClientBuilder {
     reqwest::Client::builder().redirect(reqwest::redirect::Policy::none())
 }
 
 /// Reads a body of at most `most` bytes, counted after decompression.
 ///
-/// Cancel safe: a body that is read in part is dropped with its connection.
+/// Cancel safe: a partly read body is dropped with its connection.
 ///
 /// # Errors
-/// When there are more bytes, and when the answer breaks off.
+/// When the body has more bytes, and when the response breaks off.
 pub async fn read(mut response: Response, most: usize) -> Result<Vec<u8>, BodyError> {
     let expected = response.content_length().and_then(|length| usize::try_from(length).ok()).unwrap_or(0);
     if expected > most {
         return Err(BodyError::TooLarge { most });
     }
-    // What a peer promises is reserved in small steps only: it need not keep its promise.
+    // Reserve at most 1 MiB in advance: a peer may announce more than it sends.
     let mut body = Vec::with_capacity(expected.min(1 << 20));
     loop {
         let chunk = response.chunk().await.map_err(|error| BodyError::Broken(error.without_url()))?;
@@ -59,8 +58,8 @@ pub async fn read(mut response: Response, most: usize) -> Result<Vec<u8>, BodyEr
     }
 }
 
-/// The host that a redirect leads to, for an error: `None` for an answer that is no redirect, and for one that stays on
-/// its host or names no readable target.
+/// Returns the target of a redirect to another origin, for an error. `None` for other answers, for redirects within the
+/// origin, and for unreadable targets.
 pub fn redirected(response: &Response) -> Option<String> {
     if !response.status().is_redirection() {
         return None;
@@ -69,7 +68,7 @@ pub fn redirected(response: &Response) -> Option<String> {
     target_host(response.url(), target)
 }
 
-/// The scheme, host and port that a `Location` names, where they are not those of the URL that was asked.
+/// Returns scheme, host and port of a `Location`; `None` when they equal those of the requested URL.
 pub fn target_host(asked: &reqwest::Url, location: &str) -> Option<String> {
     let target = asked.join(location).ok()?;
     if target.origin() == asked.origin() {
@@ -115,7 +114,7 @@ mod tests {
         client().no_proxy().build().unwrap().get(url).send().await.unwrap()
     }
 
-    /// So many bytes of spaces, compressed.
+    /// Returns `bytes` spaces, compressed.
     fn bomb(bytes: usize) -> Vec<u8> {
         let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
         let block = vec![b' '; 1 << 20];

@@ -1,4 +1,4 @@
-//! What is measured of a source's API: how long calls take, how they end, and how long leave to call is waited for.
+//! Metrics of API calls: duration, status, and the wait for a token of the quota. Independent of the source.
 
 use std::time::Instant;
 
@@ -44,12 +44,12 @@ pub async fn waiting<T>(source: &'static str, class: &'static str, leave: impl F
     left
 }
 
-/// Takes note of tokens that came too late for a call.
+/// Counts tokens that came too late for a call.
 pub(crate) fn late(source: &'static str, class: &'static str, tokens: u64) {
     counter!(LATE, "source" => source, "class" => class).increment(tokens);
 }
 
-/// Makes a call of `endpoint`; `status` reads the answer's HTTP status, if there is an answer.
+/// Makes a call of `endpoint` and records its duration; `status` returns the HTTP status of an answer.
 pub async fn calling<T>(
     source: &'static str,
     class: &'static str,

@@ -1,8 +1,8 @@
-//! The one place where the time of day is read. Everything that decides takes the time as a value.
+//! The only place that reads the time of day. Code that decides takes the time as a value.
 //!
-//! Also what other clocks of this installation showed: a machine whose clock is wrong would write versions that outrank
-//! all later ones, and give up dates that it takes for old. One clock that differs may be that of a proxy; when two do,
-//! this one is wrong.
+//! Compares this machine's clock with other clocks. A machine with a wrong clock would write versions that outrank all
+//! later ones, and give up dates that it considers old. One differing clock may be that of a proxy; when two differ,
+//! this machine's clock is wrong.
 
 use std::fmt;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -11,36 +11,36 @@ use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 
-/// Clocks that differ by more disagree.
+/// Difference above which two clocks disagree.
 pub const TOLERANCE: SignedDuration = SignedDuration::from_mins(5);
 
-/// Clocks that disagree with ours, from which on ours is wrong.
+/// Number of disagreeing clocks at which this machine's clock counts as wrong.
 const ENOUGH: usize = 2;
-/// What was heard longer ago says nothing: a machine may sleep meanwhile.
+/// Age at which an observation expires: the machine may sleep meanwhile.
 const FORGOTTEN: Duration = Duration::from_secs(3_600);
 
 static OFFSET_MS: AtomicI64 = AtomicI64::new(0);
 static HEARD: Mutex<Peers> = Mutex::new(Peers([None; 3]));
 
-/// The time now, in whole milliseconds: what is kept and asked for again must not differ by what stores leave out.
+/// Returns the time in whole milliseconds: stores drop smaller units, and a stored time must equal the original.
 #[expect(clippy::disallowed_methods, reason = "this is the place all others are sent to")]
 pub fn now() -> Timestamp {
     let now = Timestamp::now().as_millisecond().saturating_add(OFFSET_MS.load(Ordering::Relaxed));
     Timestamp::from_millisecond(now).unwrap_or(Timestamp::MAX)
 }
 
-/// Sets this process's clock ahead of the machine's: for tests.
+/// Sets this process's clock ahead of the machine's, for tests.
 #[doc(hidden)]
 pub fn set_ahead(by: SignedDuration) {
     OFFSET_MS.store(i64::try_from(by.as_millis()).unwrap_or(0), Ordering::Relaxed);
 }
 
-/// A clock that ours is compared with.
+/// A clock to compare this machine's with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Peer {
-    /// That of the process that leads a quota.
+    /// The quota leader's.
     Leader,
-    /// The APIs', by the `Date` of their answers.
+    /// The APIs', from the `Date` header of their answers.
     Api,
     /// The store's.
     Store,
@@ -58,24 +58,24 @@ impl Peer {
     }
 }
 
-/// Notes what another clock shows at this moment.
+/// Records what a peer's clock shows now.
 pub fn heard(peer: Peer, theirs: Timestamp) {
     peers(|peers| peers.0[peer as usize] = Some(Heard { theirs, at: Instant::now() }));
 }
 
-/// Why this machine's clock is taken for wrong, if it is.
+/// Returns why this machine's clock counts as wrong, if it does.
 pub fn doubt() -> Option<Doubt> {
     let now = now();
     peers(|peers| peers.doubt(now, Instant::now()))
 }
 
-/// How far our clock is ahead of a peer's; `None` when the peer's was not heard lately.
+/// Returns how far this machine's clock is ahead of a peer's; `None` without an observation in the last hour.
 pub fn ahead_of(peer: Peer) -> Option<SignedDuration> {
     let now = now();
     peers(|peers| peers.ahead_of(peer, now, Instant::now()))
 }
 
-/// True when the peer's clock was heard lately and agrees with ours.
+/// Returns true when an observation of the last hour agrees with this machine's clock.
 pub fn is_confirmed_by(peer: Peer) -> bool {
     ahead_of(peer).is_some_and(|ahead| ahead.abs() <= TOLERANCE)
 }
@@ -84,10 +84,10 @@ fn peers<T>(work: impl FnOnce(&mut Peers) -> T) -> T {
     work(&mut HEARD.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
-/// Clocks that disagree with ours: at least two.
+/// At least two clocks that disagree with this machine's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Doubt {
-    /// How far ours is ahead of each.
+    /// How far this machine's clock is ahead of each.
     ahead: Vec<(Peer, SignedDuration)>,
 }
 
@@ -102,7 +102,7 @@ impl fmt::Display for Doubt {
     }
 }
 
-/// A difference of clocks in words: `730 days ahead of`.
+/// Formats a difference of clocks, for example `730 days ahead of`.
 pub fn difference(ahead: SignedDuration) -> String {
     let seconds = ahead.abs().as_secs();
     let (size, unit) = match seconds {
@@ -115,19 +115,19 @@ pub fn difference(ahead: SignedDuration) -> String {
     format!("{number} {unit} {}", if ahead.is_negative() { "behind" } else { "ahead of" })
 }
 
-/// What a clock showed, and when that was heard.
+/// An observation of a peer's clock.
 #[derive(Debug, Clone, Copy)]
 struct Heard {
     theirs: Timestamp,
     at: Instant,
 }
 
-/// What each peer's clock showed last.
+/// The last observation of each peer.
 #[derive(Debug)]
 struct Peers([Option<Heard>; 3]);
 
 impl Peers {
-    /// By a clock that is set neither forward nor back: what was heard before ours was put right counts afterwards.
+    /// Adds monotonic time to the observation, so that one from before a clock correction stays valid.
     fn ahead_of(&self, peer: Peer, now: Timestamp, at: Instant) -> Option<SignedDuration> {
         let heard = self.0[peer as usize]?;
         let since = at.saturating_duration_since(heard.at);

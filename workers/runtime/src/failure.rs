@@ -1,48 +1,50 @@
-//! The six ways in which work does not succeed. Decided where the knowledge is, settled by the runtime.
+//! Outcomes of a job that is not done. The code that knows the cause chooses one; the runtime settles the job by it.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 use messages::Cause;
 
-/// Why a job is not done, and so what happens to it.
+/// Why a job is not done, which determines its settlement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Failure {
-    /// This job failed in a way that may pass: counted, and parked for a while.
+    /// A transient failure: counts an attempt and parks the job.
     Retry {
-        /// How long to wait; `None` follows the ladder by the number of attempts made.
+        /// Delay; `None` takes the ladder's delay for the number of attempts.
         after: Option<Duration>,
-        /// What failed; its class becomes the dead letter's when the attempts are spent.
+        /// What failed; its class becomes the dead letter's after the last attempt.
         cause: Cause,
     },
-    /// This job will never work as it is: a dead letter at once.
+    /// A permanent failure: the job becomes a dead letter.
     Reject {
         /// Why.
         cause: Cause,
     },
-    /// The job is innocent: the quota is spent, the store or the API is down. Handed back, not counted.
+    /// The quota is spent, or the store or the API is down: requeues the job without counting an attempt, and holds the
+    /// role.
     Hold {
-        /// When to try again at the latest; `None` asks [`crate::Worker::healthy`] every few seconds.
+        /// Latest time of the next try; `None` asks [`crate::Worker::healthy`] with growing delays.
         until: Option<Timestamp>,
-        /// Why, in words for the operator.
+        /// Reason, for the operator.
         why: String,
-        /// The limit of the account's quota whose pause this is, by its place; `None`: something else is the cause.
+        /// Index of the paused limit of the account's quota; `None` for another cause.
         limit: Option<usize>,
     },
-    /// The job is innocent, and others are not concerned: parked for a while, not counted.
+    /// This job must wait and others need not: parks it without counting an attempt.
     Defer {
-        /// When to try again at the latest.
+        /// Time at which the job can go on, if known.
         until: Option<Timestamp>,
-        /// Why, in words for the operator.
+        /// Reason, for the operator.
         why: String,
     },
-    /// A peer refuses credentials, rights, a scope or a licence: handed back, not counted. The worker holds with growing
-    /// delays. It ends only when everything was refused for 5 minutes from its start; see [`crate::Policy`].
+    /// A peer refuses credentials, rights, a scope or a licence: requeues the job without counting an attempt. The role
+    /// holds with growing delays. It ends only when everything was refused for 5 minutes from its start; see
+    /// [`crate::Policy`].
     Refused {
         /// What was refused, the likely causes, and what to do next.
         cause: String,
     },
-    /// Our own configuration is wrong: handed back, not counted, and the worker ends at once.
+    /// The configuration is wrong: requeues the job without counting an attempt, and ends the role.
     Halt {
         /// What is wrong and how to correct it.
         cause: String,
@@ -50,27 +52,27 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// A failure that may pass, to be tried again by the ladder.
+    /// Returns a transient failure with the ladder's delay.
     pub fn retry(cause: Cause) -> Self {
         Self::Retry { after: None, cause }
     }
 
-    /// A failure that may pass, to be tried again after about `after`.
+    /// Returns a transient failure with a delay of about `after`.
     pub fn retry_after(after: Duration, cause: Cause) -> Self {
         Self::Retry { after: Some(after), cause }
     }
 
-    /// A hold for another reason than a pause of the quota.
+    /// Returns a hold for another cause than a pause of the quota.
     pub fn hold(until: Option<Timestamp>, why: String) -> Self {
         Self::Hold { until, why, limit: None }
     }
 
-    /// A refusal by a peer, which may pass.
+    /// Returns a refusal by a peer, which may be temporary.
     pub fn refused(cause: impl Into<String>) -> Self {
         Self::Refused { cause: cause.into() }
     }
 
-    /// A failure that will not pass.
+    /// Returns a permanent failure.
     pub fn reject(cause: Cause) -> Self {
         Self::Reject { cause }
     }

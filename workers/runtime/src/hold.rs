@@ -16,10 +16,9 @@ use crate::status::{Hold, Status};
 /// Interval at which a hold with an end is checked for a command that lifts it.
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Waits until `hold` is over, `healthy` or, for a pause of the quota, `lifted` says so, until it is `ordered` to end, or until
-/// `stop`. Returns the cause of a
-/// halt: one that came meanwhile from work in progress, or a refusal that has lasted too long. Further holds are of the
-/// same time and pass with this one.
+/// Waits until `hold` ends: its time, a recovery (`healthy`), a lifted pause of the quota (`lifted`), a command
+/// (`ordered`) or `stop`. Returns the cause of a halt: one from work in progress, or a refusal that has lasted too
+/// long. Drops further holds, which belong to the same period.
 pub(crate) async fn wait<H: Future<Output = bool>, L: Future<Output = bool>>(
     hold: Hold,
     status: &Status,
@@ -81,10 +80,10 @@ async fn over<H: Future<Output = bool>, L: Future<Output = Option<bool>>>(
             delay = status.grows();
         }
     };
-    // A dependency that names an end and is in trouble again and again is not believed.
+    // A dependency that fails again and again may name its end too early: wait at least the policy's delay.
     let until = until.max(at(delay));
     status.tries_again(until);
-    // Checked again and again: the machine may sleep meanwhile, or its clock be set.
+    // Poll: the machine may sleep, or its clock may be set.
     let left = || Duration::try_from(until.duration_since(clock::now())).unwrap_or_default();
     while !left().is_zero() && lifted().await != Some(true) {
         tokio::time::sleep(left().min(CHECK_INTERVAL)).await;
@@ -96,13 +95,13 @@ fn at(delay: Duration) -> Timestamp {
     SignedDuration::try_from(delay).ok().and_then(|delay| now.checked_add(delay).ok()).unwrap_or(now)
 }
 
-/// Ends with the next halt; holds are taken off the channel and forgotten.
+/// Returns the cause of the next halt; drops holds.
 async fn halted(signalled: &mut mpsc::Receiver<Signal>) -> String {
     loop {
         match signalled.recv().await {
             Some(Signal::Halt(cause)) => return cause,
             Some(Signal::Hold(_)) => {}
-            // The loop keeps a sender: the channel is never closed while it waits here.
+            // The loop keeps a sender, so the channel stays open.
             None => std::future::pending().await,
         }
     }

@@ -1,34 +1,34 @@
-//! The failure policy as a state machine: how long a hold lasts, when it is worth a log line, and when refusals end a role.
-//! Pure: the time is passed in.
+//! The failure policy as a state machine: how long a hold lasts, when to log it, and when refusals end a role. Pure:
+//! the time is passed in.
 
 use std::time::{Duration, Instant};
 
-/// The numbers of the failure policy.
+/// Parameters of the failure policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Policy {
-    /// Delay before the first new attempt; doubles with each further one.
+    /// Delay before the second attempt; doubles with each further one.
     pub first: Duration,
     /// Longest delay between two attempts.
     pub longest: Duration,
-    /// How long a peer must have refused everything before the role ends.
+    /// Time for which a peer must refuse everything before the role ends.
     pub refused_for: Duration,
     /// Number of refusals in that time before the role ends.
     pub answers: u32,
 }
 
 impl Policy {
-    /// Of roles that run until they are stopped: they end when refused for 5 minutes, with at least 5 answers.
+    /// Policy of roles that run until they are stopped: they end after 5 minutes of refusals with at least 5 answers.
     pub const ROLE: Self = Self {
         first: Duration::from_millis(500),
         longest: Duration::from_secs(60),
         refused_for: Duration::from_secs(300),
         answers: 5,
     };
-    /// Of commands that do one thing and end: 5 attempts in 15 seconds.
+    /// Policy of commands that do one thing and end: 5 attempts in 15 seconds.
     pub const COMMAND: Self =
         Self { first: Duration::from_secs(1), refused_for: Duration::ZERO, ..Self::ROLE };
 
-    /// Delay before attempt number `attempt` after the first one, counted from 0.
+    /// Returns the delay before attempt number `attempt` after the first one, counted from 0.
     pub fn delay(&self, attempt: u32) -> Duration {
         self.first.saturating_mul(1_u32.checked_shl(attempt).unwrap_or(u32::MAX)).min(self.longest)
     }
@@ -36,8 +36,8 @@ impl Policy {
 
 /// Counts the refusals of a peer that has never accepted anything.
 ///
-/// A peer that is starting refuses for a while, and so does a load balancer before it. Only a peer that does nothing else is
-/// taken at its word, and only before its first success: afterwards the configuration is known to be good.
+/// A starting peer refuses for a while, and so does a load balancer in front of it. Only uninterrupted refusals count,
+/// and only before the first success: afterwards the configuration is known to be good.
 #[derive(Debug, Clone)]
 pub struct Refusals {
     policy: Policy,
@@ -47,23 +47,23 @@ pub struct Refusals {
 }
 
 impl Refusals {
-    /// No answers yet.
+    /// Creates a count without answers.
     pub fn new(policy: Policy) -> Self {
         Self { policy, since: None, answers: 0, accepted: false }
     }
 
-    /// Notes a success: no later refusal ends the role.
+    /// Records a success: no later refusal ends the role.
     pub fn accepted(&mut self) {
         self.accepted = true;
         self.interrupted();
     }
 
-    /// Notes another trouble than a refusal: the peer does not refuse without interruption.
+    /// Records a failure other than a refusal: the count restarts.
     pub fn interrupted(&mut self) {
         (self.since, self.answers) = (None, 0);
     }
 
-    /// Counts a refusal; true when the role must end.
+    /// Counts a refusal; returns true when the role must end.
     pub fn refused(&mut self, now: Instant) -> bool {
         let since = *self.since.get_or_insert(now);
         self.answers = self.answers.saturating_add(1);
@@ -76,36 +76,36 @@ impl Refusals {
 /// Why a role holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reason {
-    /// A pause of the quota: it ends at its time, or by order.
+    /// A pause of the quota: ends at its time or by command.
     Paused,
-    /// A dependency is away, full or in trouble.
+    /// A dependency is unavailable, full or failing.
     Trouble,
     /// A peer refuses.
     Refused,
 }
 
-/// What follows from a hold.
+/// Result of [`Holds::begin`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Begun {
-    /// Wait; `news` when the state has changed.
+    /// Wait for `delay`; `news` is true when the state has changed.
     Hold { delay: Duration, news: bool },
     /// End the role.
     End,
 }
 
-/// The holds of one role. A spell of trouble consists of many holds, each longer than the one before it: it is over when
-/// the role has worked for as long as it was last held.
+/// The holds of one role. A spell of trouble consists of many holds, each longer than the one before it. It is over
+/// when the role has worked for as long as its last hold.
 #[derive(Debug)]
 pub(crate) struct Holds {
     policy: Policy,
     refusals: Refusals,
-    /// Holds of this spell so far.
+    /// Number of holds in this spell.
     level: u32,
-    /// The state that was announced.
+    /// The last announced state.
     told: Option<Reason>,
-    /// When the last hold of this spell ended; `None` during one, and without a spell.
+    /// End of the last hold of this spell; `None` during a hold, and without a spell.
     resumed: Option<Instant>,
-    /// A message was done since then.
+    /// True when a message was done since `resumed`.
     worked: bool,
 }
 
@@ -114,7 +114,7 @@ impl Holds {
         Self { policy, refusals: Refusals::new(policy), level: 0, told: None, resumed: None, worked: false }
     }
 
-    /// A hold begins.
+    /// Begins a hold.
     pub(crate) fn begin(&mut self, reason: Reason, now: Instant) -> Begun {
         self.calm(now, false);
         if reason == Reason::Refused {
@@ -126,35 +126,35 @@ impl Holds {
         }
         let news = self.told.replace(reason) != Some(reason);
         self.resumed = None;
-        // A pause has its own end, however often it comes.
+        // A pause has its own end, so its delay does not grow.
         let delay = if reason == Reason::Paused { self.policy.first } else { self.grow() };
         Begun::Hold { delay, news }
     }
 
-    /// A probe during a hold failed; returns the delay before the next one.
+    /// Returns the delay before the next probe; each is longer than the one before.
     pub(crate) fn grow(&mut self) -> Duration {
         let delay = self.policy.delay(self.level);
         self.level = self.level.saturating_add(1);
         delay
     }
 
-    /// A hold ends, and work begins.
+    /// Ends a hold.
     pub(crate) fn resume(&mut self, now: Instant) {
         (self.resumed, self.worked) = (Some(now), false);
     }
 
-    /// Begins the delays from the shortest one.
+    /// Resets the delay to the shortest.
     pub(crate) fn forget(&mut self) {
         self.level = 0;
     }
 
-    /// A message was done.
+    /// Records a done message.
     pub(crate) fn worked(&mut self) {
         self.worked = true;
         self.refusals.accepted();
     }
 
-    /// Ends the spell of trouble if the role has worked, or had nothing to do, for as long as it was last held; true when
+    /// Ends the spell of trouble when the role has worked, or was idle, for as long as its last hold. Returns true when
     /// an announced state is over.
     pub(crate) fn calm(&mut self, now: Instant, is_idle: bool) -> bool {
         let last = self.policy.delay(self.level.saturating_sub(1));

@@ -1,5 +1,5 @@
-//! The small HTTP server of a process at work: `/metrics`, `/healthz`, `/readyz`, and what else the process has to show.
-//! Independent of what is measured: the caller hands in the answers. A request that does not name this server is refused.
+//! HTTP server of a running process: `/metrics`, `/healthz`, `/readyz` and further pages. Independent of what is
+//! measured: the caller supplies the answers. Refuses requests that do not name this server.
 
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -15,16 +15,16 @@ use listener::{ListenerLimits, Names};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-/// An answer that may take a moment.
+/// The future of an answer.
 pub type PageFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
-/// What is answered.
+/// Answers of the server.
 pub struct Pages {
-    /// Everything measured, in Prometheus' text format.
+    /// Returns all metrics in Prometheus' text format.
     pub metrics: Box<dyn Fn() -> PageFuture<String> + Send + Sync>,
-    /// Whether the process is alive, or what in it is not: one that is not should be started anew.
+    /// Returns what in the process has failed, if anything; such a process needs a restart.
     pub health: Box<dyn Fn() -> Result<(), String> + Send + Sync>,
-    /// Whether it can work, or why not. One that cannot need not be started anew.
+    /// Returns why the process cannot work, if so; such a process needs no restart.
     pub ready: Box<dyn Fn() -> PageFuture<Result<(), String>> + Send + Sync>,
 }
 
@@ -34,7 +34,7 @@ impl std::fmt::Debug for Pages {
     }
 }
 
-/// A server that has its port.
+/// A server with a bound port.
 #[derive(Debug)]
 pub struct Server {
     listener: TcpListener,
@@ -42,23 +42,23 @@ pub struct Server {
 }
 
 impl Server {
-    /// Takes the port; 0 takes a free one.
+    /// Binds the port; 0 selects a free one.
     ///
     /// # Errors
-    /// When the port is taken, or is not this user's to take.
+    /// When the port is in use, or this user may not bind it.
     pub async fn bind(address: SocketAddr) -> std::io::Result<Self> {
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
         Ok(Self { listener, address })
     }
 
-    /// Where it listens.
+    /// The bound address.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Answers requests that name this server, by `names` among others, until `stop`; `more` answers all other
-    /// addresses, and checks the name itself.
+    /// Answers requests that name this server until `stop`; `names` are additional names. `more` answers all other
+    /// paths, and checks the name itself.
     pub async fn serve(self, pages: Pages, names: Names, more: Router, stop: CancellationToken) {
         let router = Router::new()
             .route("/metrics", get(metrics))

@@ -1,5 +1,5 @@
-//! One attempt at one job of a source: what it sends to the outbox and how it counts. The messages that follow from a
-//! job are made here and nowhere else. Independent of the source and of what the job fetches.
+//! Context of one attempt at one job of a source: builds every message that follows from the job, and counts its API
+//! calls. Independent of the source and of what the job fetches.
 
 use jiff::Timestamp;
 use messages::zoom::Api;
@@ -12,44 +12,44 @@ use serde_json::value::{RawValue, to_raw_value};
 
 use crate::{Attempt, Failure, Message, Outbox, clock, recall};
 
-/// Findings of one job at most.
+/// Maximum number of findings per job.
 const MOST_FINDINGS: usize = 20;
 
 /// One attempt at one job.
 #[derive(Debug)]
 pub struct JobContext<'a> {
-    /// What the job says of itself as long as it is not begun.
+    /// The job's receipt before it begins.
     planned: Receipt,
     attempt: &'a mut Attempt,
     outbox: &'a mut Outbox,
-    /// Jobs to publish when all else of this one is safe.
+    /// Jobs to publish after everything else is confirmed.
     jobs: Vec<Message>,
     findings: Vec<ReceiptFinding>,
-    /// Which of two families of endpoints answered, where a source has two.
+    /// The family of endpoints that answered, for a source with two.
     api: Option<Api>,
 }
 
-/// A raw document, without the fields that the job itself supplies.
+/// A raw document without the fields that the job supplies.
 #[derive(Debug, Clone, Copy)]
 pub struct Raw<'a, C> {
-    /// What follows the job's id, for example `past.1`.
+    /// Suffix of the id after the job's id, for example `past.1`.
     pub part: &'a str,
-    /// What the body is.
+    /// Kind of the body.
     pub kind: RawKind,
     /// The call, for example `GET /metrics/meetings`.
     pub endpoint: &'static str,
-    /// When the answer came.
+    /// Time of the answer.
     pub received_at: Timestamp,
-    /// What the mapping needs and the answer does not say.
+    /// What the mapping needs and the answer does not contain.
     pub context: &'a C,
     /// The answer as JSON.
     pub body: &'a RawValue,
-    /// The answer as received, where `body` may differ from it.
+    /// The answer as received, if `body` may differ from it.
     pub received: Option<&'a [u8]>,
 }
 
 impl<'a> JobContext<'a> {
-    /// An attempt at the job whose receipt before its beginning is `planned`.
+    /// Creates the context of an attempt at the job with the receipt `planned`.
     pub fn new(planned: Receipt, attempt: &'a mut Attempt, outbox: &'a mut Outbox) -> Self {
         Self { planned, attempt, outbox, jobs: Vec::new(), findings: Vec::new(), api: None }
     }
@@ -59,18 +59,17 @@ impl<'a> JobContext<'a> {
         &self.planned.job_id
     }
 
-    /// The API calls made for the job, for those who make more of them.
+    /// API calls made for the job; the caller adds its own.
     pub fn calls(&mut self) -> &mut Calls {
         &mut self.attempt.calls
     }
 
-    /// Notes which family of endpoints answers; the receipt says it.
+    /// Records in the receipt which family of endpoints answered.
     pub fn answered_by(&mut self, api: Api) {
         self.api = Some(api);
     }
 
-    /// Notes something worth knowing of a job that gets done all the same; the receipt says it. A finding that is there
-    /// already is not repeated.
+    /// Adds a finding to the receipt, unless the receipt has it or is full. The job succeeds all the same.
     pub fn find(&mut self, code: &'static str, text: impl Into<String>) {
         let finding = ReceiptFinding::new(code, text);
         if self.findings.len() < MOST_FINDINGS && !self.findings.contains(&finding) {
@@ -78,10 +77,10 @@ impl<'a> JobContext<'a> {
         }
     }
 
-    /// Sends an answer as it was received.
+    /// Sends an answer as received.
     ///
     /// # Errors
-    /// When the broker does not take it, as for all that is sent.
+    /// When the broker does not accept the message.
     pub async fn send_raw<C: Serialize>(&mut self, raw: &Raw<'_, C>) -> Result<(), Failure> {
         let message = self.raw_message(raw)?;
         Ok(self.outbox.send(message).await?)
@@ -100,9 +99,9 @@ impl<'a> JobContext<'a> {
         Ok(self.outbox.send(message).await?)
     }
 
-    /// Plans jobs, given by their receipts. The receipts go out now: a job that is lost on the way is seen to be missing.
-    /// The jobs themselves go out last ([`JobContext::finish`]): a job that waits for room in a full queue, and loses
-    /// its broker meanwhile, is done again, and would publish them all a second time.
+    /// Plans jobs, given by their receipts. Sends the receipts now, so that a lost job is seen to be missing.
+    /// [`JobContext::finish`] sends the jobs last: a job that waits for room in a full queue and loses its broker is
+    /// repeated, and would publish all of them twice.
     ///
     /// # Errors
     /// As [`JobContext::send_raw`].
@@ -119,8 +118,8 @@ impl<'a> JobContext<'a> {
         self.send_receipts(&format!("{part}.planned"), receipts).await
     }
 
-    /// Sends this job's receipt, complete when as much came (`got`) as was promised (`expected`), and then the jobs that
-    /// were planned.
+    /// Sends this job's receipt, then the planned jobs. The receipt is complete when at least `expected` records were
+    /// received (`got`).
     ///
     /// # Errors
     /// As [`JobContext::send_raw`].
@@ -133,7 +132,7 @@ impl<'a> JobContext<'a> {
         self.finish_with(expected, got, jobs, shortfall(expected, got)).await
     }
 
-    /// As [`JobContext::finish`], where the caller knows what speaks against completeness.
+    /// Like [`JobContext::finish`], with the cause of incompleteness; `None` means complete.
     ///
     /// # Errors
     /// As [`JobContext::send_raw`].
@@ -149,8 +148,8 @@ impl<'a> JobContext<'a> {
         self.end_with(receipt).await
     }
 
-    /// Sends this job's receipt as one to which nothing belongs: what it asks for is not kept where it is asked for, and
-    /// `cause` says so. It is complete, since asking again would bring no more.
+    /// Sends a complete receipt without records: the API does not hold what the job asks for, and `cause` says why.
+    /// Another attempt would return no more.
     ///
     /// # Errors
     /// As [`JobContext::send_raw`].
@@ -173,7 +172,7 @@ impl<'a> JobContext<'a> {
         Ok(())
     }
 
-    /// Sends this job's receipt as one that is given up; the runtime sees it confirmed before it settles the job.
+    /// Sends this job's receipt as failed; the runtime confirms it before it settles the job.
     ///
     /// # Errors
     /// As [`JobContext::send_raw`].
@@ -182,7 +181,7 @@ impl<'a> JobContext<'a> {
         self.send_receipts("receipt", vec![receipt]).await
     }
 
-    /// Hands on what was sent so far, and returns when all of it is confirmed.
+    /// Publishes everything sent so far and waits for the confirms.
     ///
     /// # Errors
     /// As [`JobContext::send_raw`].
@@ -190,17 +189,17 @@ impl<'a> JobContext<'a> {
         Ok(self.outbox.flush().await?)
     }
 
-    /// True when something that this attempt has sent is lost, and another attempt has to send it again.
+    /// Returns true when a message of this attempt is lost, so that another attempt must send it again.
     pub fn has_lost(&self) -> bool {
         self.outbox.has_lost()
     }
 
-    /// True when this attempt is the job's last.
+    /// Returns true when this attempt is the job's last.
     pub fn is_last(&self) -> bool {
         self.attempt.last
     }
 
-    /// The cause for which this attempt, failed in this way, is the job's last.
+    /// Returns the cause when `failure` makes this attempt the job's last.
     pub fn end(&self, failure: &Failure) -> Option<Cause> {
         match failure {
             Failure::Reject { cause } => Some(cause.clone()),
@@ -259,15 +258,15 @@ impl<'a> JobContext<'a> {
     }
 }
 
-/// What speaks against completeness.
+/// Returns the cause of incompleteness, if any.
 fn shortfall(expected: Option<u64>, got: u64) -> Option<Cause> {
     let Some(promised) = expected else {
-        // The member that counts the records is documented for every list: without it the shape has changed.
+        // Every list documents a count of its records; without it the shape has changed.
         let text = "the answer does not say how many records there are";
         return Some(Cause::new(CauseClass::BadShape, text));
     };
-    // The shape is as promised. The rows that are missing are not there yet, and asking again is what helps: no other
-    // class says that.
+    // The shape is as documented. The missing records may appear later, so another attempt helps; no other class says
+    // that.
     (got < promised).then(|| {
         let records = messages::counted(promised, "record");
         let were = if promised == 1 { "was" } else { "were" };
@@ -280,7 +279,7 @@ fn encoded<T: Serialize>(value: &T) -> Result<Vec<u8>, Failure> {
     encode(value).map_err(|_| unwritable(&"a message"))
 }
 
-/// The failure of something that cannot be written as JSON.
+/// Returns the failure of a value that cannot be written as JSON.
 pub fn unwritable(what: &dyn std::fmt::Display) -> Failure {
     Failure::reject(Cause::new(CauseClass::BadShape, format!("{what} cannot be written as JSON")))
 }

@@ -1,24 +1,24 @@
-//! Orders that lift holds: `ua resume` announces them, and every process at work hears them. An order is of the moment: a
-//! hold that begins later is another one.
+//! Commands that lift holds: `ua resume` broadcasts one, and every running process receives it. A command applies only
+//! to holds that have begun.
 //!
-//! Independent of how orders travel; the brokers know.
+//! Independent of the transport, which the brokers implement.
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
 
 /// Every role.
 const ALL: &str = "all";
-/// Orders that a slow listener may miss: a missed one is given again.
+/// Capacity of the channel. A slow listener may miss a command; the operator repeats it.
 const KEPT: usize = 16;
 
-/// An order as it travels: the names of roles or of their families, such as `zoom` for `zoom.list`, or `all`.
+/// A command as sent: names of roles or of their families, such as `zoom` for `zoom.list`, or `all`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Lift {
     pub(crate) lift: Vec<String>,
 }
 
 impl Lift {
-    /// True when the order is for `role`.
+    /// Returns true when the command is for `role`.
     fn concerns(&self, role: &str) -> bool {
         self.lift.iter().any(|name| {
             let rest = role.strip_prefix(name.as_str());
@@ -27,7 +27,7 @@ impl Lift {
     }
 }
 
-/// The orders that one process hears.
+/// The commands that one process receives.
 #[derive(Debug)]
 pub(crate) struct Lifts(broadcast::Sender<Lift>);
 
@@ -38,13 +38,13 @@ impl Default for Lifts {
 }
 
 impl Lifts {
-    /// Passes an order on to the roles of this process.
+    /// Forwards a command to the roles of this process.
     pub(crate) fn heard(&self, lift: Lift) {
         // Without a hold, no task listens.
         let _ = self.0.send(lift);
     }
 
-    /// Waits for an order that is for `role`.
+    /// Waits for a command for `role`.
     pub(crate) async fn of(&self, role: &str) {
         let mut orders = self.0.subscribe();
         loop {

@@ -1,45 +1,45 @@
-//! A message as the broker sees it: opaque bytes for a queue, with what is known of their past.
+//! A message as the broker sees it: opaque bytes for a queue, with headers.
 
 use jiff::Timestamp;
 use messages::{Calls, Cause, Queue};
 
 use bytes::Bytes;
 
-/// What is known of a message's past. On RabbitMQ these are the headers `ua-attempt`, `ua-origin`,
-/// `ua-cause`, `ua-replays`, `ua-first-seen`, `ua-calls`, `ua-died-at` and the property `message_id`.
+/// Metadata of a message. On RabbitMQ: the headers `ua-attempt`, `ua-origin`, `ua-cause`, `ua-replays`,
+/// `ua-first-seen`, `ua-calls`, `ua-died-at` and the property `message_id`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Headers {
-    /// The message's id: a job's id, a raw document's id.
+    /// Id of the job or of the raw document.
     pub message_id: String,
-    /// Failed attempts so far; 0 when new. Hand-backs and crashes do not count.
+    /// Failed attempts so far; 0 when new. Requeues and crashes do not count.
     pub attempt: u32,
-    /// The queue it was first published to, once it has left it (dead letters).
+    /// Queue of the first publish; set once the message has left it (dead letters).
     pub origin: Option<Queue>,
-    /// Why it was last retried or rejected.
+    /// Cause of the last retry or rejection.
     pub cause: Option<Cause>,
-    /// How often an operator has replayed it.
+    /// Number of replays by operators.
     pub replays: u32,
-    /// When it was first published.
+    /// Time of the first publish.
     pub first_seen: Timestamp,
-    /// API calls made for it so far, by attempts that did not finish it.
+    /// API calls made for it by attempts that did not finish it.
     pub calls: Calls,
-    /// When it became a dead letter, if it is one and that is known.
+    /// Time at which it became a dead letter, if known.
     pub died_at: Option<Timestamp>,
 }
 
-/// A message to publish, or one that was delivered.
+/// A message to publish, or a delivered one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
-    /// The queue it is for or was taken from.
+    /// Destination, or the queue of the delivery.
     pub queue: Queue,
-    /// What is known of its past.
+    /// Metadata.
     pub headers: Headers,
-    /// The message itself, opaque to the broker.
+    /// Payload, opaque to the broker.
     pub body: Bytes,
 }
 
 impl Message {
-    /// A new message for `queue`.
+    /// Creates a message for `queue`.
     pub fn new(queue: Queue, message_id: impl Into<String>, body: impl Into<Bytes>, now: Timestamp) -> Self {
         let headers = Headers {
             message_id: message_id.into(),
@@ -54,10 +54,10 @@ impl Message {
         Self { queue, headers, body: body.into() }
     }
 
-    /// This message as a dead letter of `cause`, from now on: bound for `ua.dead`, its queue kept as origin.
+    /// Converts this message to a dead letter of `cause`, from now on: bound for `ua.dead`, with its queue as origin.
     #[must_use]
     pub fn into_dead(mut self, cause: Cause) -> Self {
-        // To the millisecond, as brokers keep it.
+        // Brokers store milliseconds.
         let now = crate::clock::now();
         self.headers.died_at = Timestamp::from_millisecond(now.as_millisecond()).ok();
         self.headers.origin.get_or_insert(self.queue);

@@ -1,4 +1,4 @@
-//! Where a worker puts what it produces. Bounded, confirmed by the broker, and confirmed before its job is acked.
+//! Buffer of the messages that a worker produces: bounded, and confirmed by the broker before the job is acked.
 
 use std::time::Duration;
 
@@ -10,11 +10,11 @@ use tracing::debug;
 use crate::time_use::{Activity, during};
 use crate::{Broker, BrokerError, Failure, Message, PublishError, clock, telemetry};
 
-/// Buffered bytes at which an outbox publishes by itself.
+/// Buffered bytes that trigger a flush.
 const FLUSH_BYTES: usize = 1 << 20;
-/// Buffered messages at which an outbox publishes by itself.
+/// Buffered messages that trigger a flush.
 const FLUSH_MESSAGES: usize = 200;
-/// Pauses between two tries of a full queue: short at first, then about the linger of a batch.
+/// Pauses between attempts on a full queue: short at first, then about the linger of a batch.
 const FULL_PAUSES: [Duration; 4] = [
     Duration::from_millis(10),
     Duration::from_millis(50),
@@ -22,13 +22,13 @@ const FULL_PAUSES: [Duration; 4] = [
     Duration::from_millis(500),
 ];
 
-/// How long a worker lets a broker alone that is away.
+/// Length of the hold when the broker is unavailable.
 const AWAY: Duration = Duration::from_secs(5);
-/// How long a full queue is waited for with the job in hand: far below the half hour after which RabbitMQ
-/// takes a delivery away.
+/// Longest wait for a full queue with the job in progress: far below the 30 minutes after which RabbitMQ takes an
+/// unacked delivery away.
 const PATIENCE: Duration = Duration::from_secs(300);
 
-/// Why an outbox could not hand on what it holds. Nothing of it is lost: the job goes back and is done again.
+/// Why an outbox could not publish. No work is lost: the job is requeued and repeated.
 #[derive(Debug, thiserror::Error)]
 pub enum OutboxError {
     /// The worker is stopping while a queue is full.
@@ -37,19 +37,19 @@ pub enum OutboxError {
         /// The full queue.
         queue: Queue,
     },
-    /// A queue stayed full for longer than a job may be held.
+    /// A queue stayed full for longer than a job may wait.
     #[error("the queue {queue} has been full for {} min: is an index role at work, and the store well?", PATIENCE.as_secs() / 60)]
     Full {
         /// The full queue.
         queue: Queue,
     },
-    /// The broker refused or is away.
+    /// The broker refused or is unavailable.
     #[error(transparent)]
     Publish(#[from] PublishError),
 }
 
 impl From<OutboxError> for Failure {
-    /// A job is innocent of a broker that is away or full; one that refuses is asked again.
+    /// An unavailable or full broker is a hold, and a refusal by the broker is temporary: neither counts an attempt.
     fn from(error: OutboxError) -> Self {
         match &error {
             OutboxError::Stopped { .. } => Self::hold(Some(clock::now()), error.to_string()),
@@ -70,31 +70,31 @@ impl From<OutboxError> for Failure {
     }
 }
 
-/// Buffers messages and publishes them with confirms; holds its worker while a bounded queue is full.
+/// Buffers messages and publishes them with confirms; waits while a bounded queue is full.
 #[derive(Debug)]
 pub struct Outbox {
     broker: Broker,
     stop: CancellationToken,
     held: Vec<Message>,
     bytes: usize,
-    /// Messages were taken that the broker did not.
+    /// True when a flush has failed.
     has_lost: bool,
-    /// Whose it is, for the count of dead letters.
+    /// Role to which dead letters are counted.
     role: &'static str,
 }
 
 impl Outbox {
-    /// An empty outbox that gives up waiting for a full queue when `stop` is cancelled.
+    /// Creates an empty outbox that stops waiting for a full queue when `stop` is cancelled.
     pub fn new(broker: Broker, stop: CancellationToken) -> Self {
         Self { broker, stop, held: Vec::new(), bytes: 0, has_lost: false, role: "" }
     }
 
-    /// The same, as that of a role.
+    /// Sets the role to which dead letters are counted.
     pub(crate) fn of_role(self, role: &'static str) -> Self {
         Self { role, ..self }
     }
 
-    /// Takes a message; publishes what is held when that has become much.
+    /// Buffers a message; flushes when the buffer is full.
     ///
     /// # Errors
     /// As [`Outbox::flush`].
@@ -107,29 +107,30 @@ impl Outbox {
         Ok(())
     }
 
-    /// True when the run is cancelled: nothing more of it is published.
+    /// Returns true when the run is cancelled; its jobs are not published.
     ///
     /// # Errors
-    /// When the broker is away or refuses.
+    /// When the broker is unavailable or refuses.
     pub(crate) async fn is_cancelled(&self, run: &RunId) -> Result<bool, OutboxError> {
         Ok(self.broker.is_cancelled(run).await.map_err(PublishError::from)?)
     }
 
-    /// Forgets what is held, as a job's that is not wanted any more.
+    /// Drops the buffered messages of a cancelled job.
     pub(crate) fn discard(&mut self) {
         self.held.clear();
         self.bytes = 0;
     }
 
-    /// True when not everything that was sent so far has been confirmed, or will be: a flush has failed.
+    /// Returns true when a flush has failed, so that not everything sent is or will be confirmed.
     pub fn has_lost(&self) -> bool {
         self.has_lost
     }
 
-    /// Publishes everything held and returns when all of it is confirmed.
+    /// Publishes all buffered messages and waits for the confirms.
     ///
     /// # Errors
-    /// When the broker is away or refuses, or when the worker stops while a queue is full.
+    /// When the broker is unavailable or refuses, when a queue stays full for 5 minutes, or when the worker stops while
+    /// a queue is full.
     pub async fn flush(&mut self) -> Result<(), OutboxError> {
         let dead = Queue::dead();
         let letters = self.held.iter().filter(|message| message.queue == dead);
@@ -137,7 +138,7 @@ impl Outbox {
             letters.filter_map(|letter| Some(letter.headers.cause.as_ref()?.class)).collect();
         let flushed = self.publish_held().await;
         match &flushed {
-            // One item of a message, whose neighbours went through: nobody settles it.
+            // Such a dead letter is one item of a message. Settlement does not count it, so count it here.
             Ok(()) => classes.into_iter().for_each(|class| telemetry::buried(self.role, class)),
             Err(_) => self.has_lost = true,
         }

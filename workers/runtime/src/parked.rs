@@ -1,31 +1,31 @@
-//! What a role has parked for another attempt, by cause: how many, and when the next is due. Bounded, whatever is parked.
+//! Messages that a role has parked for another attempt: number and next due time, by cause. Bounded.
 
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// Causes that are told apart; those behind count together.
+/// Maximum number of separate causes; further ones count as `others`.
 const CAUSES: usize = 8;
-/// Characters of a cause.
+/// Maximum characters of a cause's text.
 const LETTERS: usize = 200;
-/// The class of what is not told apart any more.
+/// Class of further causes.
 const OTHERS: &str = "others";
 
-/// Messages that one process has parked for one cause.
+/// Messages that one process has parked for one class of causes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Parked {
-    /// The class of the cause; `put-off`: not counted as an attempt.
+    /// Class of the cause; `put-off` when the message was deferred, which counts no attempt.
     pub class: String,
-    /// The latest cause of that class, in words.
+    /// Text of the latest cause of the class.
     pub why: String,
-    /// How many.
+    /// Number of messages.
     pub messages: u64,
-    /// When the first of them is due.
+    /// Time at which the first is due.
     pub next: Timestamp,
 }
 
-/// What is parked, by class.
+/// Parked messages by class.
 #[derive(Debug, Default)]
 pub(crate) struct Shelf {
     causes: BTreeMap<String, Cause>,
@@ -34,7 +34,7 @@ pub(crate) struct Shelf {
 #[derive(Debug, Default)]
 struct Cause {
     why: String,
-    /// How many are due, by second.
+    /// Number of messages by the second in which they are due.
     due: BTreeMap<i64, u64>,
 }
 
@@ -48,7 +48,7 @@ impl Shelf {
         *cause.due.entry(due.as_second()).or_default() += 1;
     }
 
-    /// What is still parked, the most first.
+    /// Returns what is still parked, largest number first.
     pub(crate) fn parked(&mut self, now: Timestamp) -> Vec<Parked> {
         self.forget(now);
         let mut parked: Vec<Parked> =
@@ -57,7 +57,7 @@ impl Shelf {
         parked
     }
 
-    /// What is due is parked no more.
+    /// Removes messages that are due.
     fn forget(&mut self, now: Timestamp) {
         self.causes.retain(|_, cause| {
             cause.due = cause.due.split_off(&now.as_second());

@@ -1,5 +1,5 @@
-//! How many jobs are at work at once, and one more that is urgent: a daily job does not wait until one of a backfill has
-//! ended, which may be minutes where calls are few. Must not know what a job does.
+//! Permits for concurrent jobs, and one extra permit for an urgent job: a daily job does not wait for a backfill job,
+//! which may take minutes when calls are scarce. Independent of what a job does.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::{BrokerError, Consumer, Delivery};
 #[derive(Debug)]
 pub(crate) struct Permits {
     any: Arc<Semaphore>,
-    /// For a job of the most urgent lane, while all others are taken.
+    /// For a job of the most urgent lane when all others are taken.
     urgent: Arc<Semaphore>,
 }
 
@@ -21,11 +21,11 @@ impl Permits {
         Self { any: Arc::new(Semaphore::new(permits)), urgent: Arc::new(Semaphore::new(1)) }
     }
 
-    /// Waits for a permit and for deliveries, and returns no more of them than there are permits. Safe to cancel.
+    /// Waits for a permit, then for deliveries; returns at most as many as there are permits. Cancel safe.
     pub(crate) async fn take(&self, consumer: &mut Consumer) -> Result<Vec<Delivery>, BrokerError> {
         loop {
             match (self.any.available_permits(), self.urgent.available_permits()) {
-                // Nobody closes them: what is waited for comes.
+                // The semaphores are never closed, so `acquire` cannot fail.
                 (0, 0) => tokio::select! {
                     _ = self.any.acquire() => {}
                     _ = self.urgent.acquire() => {}
@@ -40,7 +40,7 @@ impl Permits {
         }
     }
 
-    /// A permit for one of the deliveries that were taken last.
+    /// Takes a permit for one of the deliveries taken last.
     pub(crate) fn hold(&self) -> Option<OwnedSemaphorePermit> {
         let of = |permits: &Arc<Semaphore>| Arc::clone(permits).try_acquire_owned().ok();
         of(&self.any).or_else(|| of(&self.urgent))

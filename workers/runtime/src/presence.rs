@@ -13,21 +13,21 @@ use crate::{Rates, Snapshot, Status};
 /// The report of one process.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct WorkerInfo {
-    /// Tells this process from all others: host, process id and the time of its start.
+    /// Unique id: host, process id and start time.
     pub id: String,
-    /// Its machine.
+    /// Host name.
     pub host: String,
-    /// Its process id there.
+    /// Process id.
     pub pid: u32,
-    /// Its version of this program.
+    /// Version of this program.
     pub version: String,
-    /// When it was started.
+    /// Start time of the process.
     pub started_at: Timestamp,
-    /// When the report was written.
+    /// Time of the report.
     pub written_at: Timestamp,
     /// State of the process: `working`, `stopping`, or what it waits for.
     pub state: String,
-    /// Its roles.
+    /// Reports of its roles.
     pub roles: Vec<RoleInfo>,
     /// Status of its quotas, as last received.
     #[serde(default)]
@@ -37,14 +37,14 @@ pub struct WorkerInfo {
 /// The report of one role.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RoleInfo {
-    /// The counters since its start.
+    /// Counters since the start.
     #[serde(flatten)]
     pub now: Snapshot,
-    /// The last minute.
+    /// Rates of the last minute.
     pub rates: Rates,
 }
 
-/// Who this process is.
+/// Identity of this process.
 #[derive(Debug, Clone)]
 pub struct Identity {
     host: String,
@@ -54,9 +54,9 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// This process, which runs `version` since `started_at`.
+    /// Returns the identity of this process, which runs `version` since `started_at`.
     pub fn of_this_process(version: &'static str, started_at: Timestamp) -> Self {
-        // Containers have their own names; a machine that does not tell its name is still told apart by the rest.
+        // Each container has its own host name. Without one, process id and start time still make the id unique.
         let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
         let host = match host.trim() {
             "" => "unknown".to_owned(),

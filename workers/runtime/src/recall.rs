@@ -1,5 +1,5 @@
-//! Jobs of cancelled runs: a worker asks the broker's record before it begins a job, and again and again while it does
-//! one. Such a job is settled with a receipt that says so. Independent of what jobs ask for.
+//! Jobs of cancelled runs: a worker checks the broker's record before a job and once a second during it. It settles
+//! such a job with a receipt in state `cancelled`. Independent of what jobs ask for.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,12 +12,12 @@ use crate::job_context::unwritable;
 use crate::outbox::OutboxError;
 use crate::{Broker, BrokerError, Failure, Message, Outbox, PublishError, clock};
 
-/// How often the record is asked about the run of a job in progress.
+/// Interval at which the run of a job in progress is checked.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
-/// Runs that are remembered; more than are in progress at once.
+/// Number of cached runs above which stale ones are dropped; more than are in progress at once.
 const REMEMBERED: usize = 1_000;
 
-/// What a role knows of cancelled runs; shared by its jobs.
+/// Cache of cancelled runs, shared by the jobs of a role.
 #[derive(Debug)]
 pub(crate) struct Recall {
     broker: Broker,
@@ -31,12 +31,12 @@ struct Known {
     asked: Instant,
 }
 
-/// The run of a job; `None` for a message that is no job.
+/// Returns the run of a job; `None` for a message that is no job.
 pub(crate) fn run_of(message: &Message) -> Option<RunId> {
     decode::<JobHead>(&message.body).ok().map(|head| head.run)
 }
 
-/// The outcome of a job that must not go on; the runtime settles it with its receipt.
+/// Returns the outcome of a job whose run is cancelled; the worker loop replaces it with a receipt.
 pub(crate) fn stopped(run: &RunId) -> Failure {
     Failure::Defer { until: None, why: format!("the run {run} is cancelled") }
 }
@@ -46,7 +46,7 @@ impl Recall {
         Arc::new(Self { broker, known: Mutex::default(), asking: tokio::sync::Mutex::default() })
     }
 
-    /// Asks the record, unless the run is known to be cancelled.
+    /// Returns true when the run is cancelled. Asks the broker, unless the cache says so already.
     pub(crate) async fn is_cancelled(&self, run: &RunId) -> Result<bool, Failure> {
         if self.knows(run) {
             return Ok(true);
@@ -61,13 +61,13 @@ impl Recall {
         Ok(cancelled)
     }
 
-    /// True when the run was found to be cancelled before.
+    /// Returns true when the cache has the run as cancelled.
     pub(crate) fn knows(&self, run: &RunId) -> bool {
         self.known().get(run).is_some_and(|known| known.cancelled)
     }
 
-    /// Returns once the run is cancelled. All jobs of a run ask once a second together. While the broker is away the
-    /// job goes on: what it publishes is refused as well.
+    /// Waits until the run is cancelled. All jobs of a run share one check per second. While the broker is unavailable
+    /// the job goes on: its publishes fail as well.
     pub(crate) async fn cancelled(&self, run: &RunId) {
         loop {
             tokio::time::sleep(ASK_AGAIN).await;
@@ -89,7 +89,7 @@ impl Recall {
     }
 }
 
-/// The job's receipt is sent and confirmed in place of the job's work.
+/// Sends and confirms the job's receipt in place of its work.
 pub(crate) async fn settle(message: &Message, outbox: &mut Outbox) -> Result<(), Failure> {
     outbox.discard();
     let Some(receipt) = receipt(message, message.headers.calls) else { return Ok(()) };
@@ -99,11 +99,11 @@ pub(crate) async fn settle(message: &Message, outbox: &mut Outbox) -> Result<(),
     Ok(outbox.flush().await?)
 }
 
-/// The receipt of a job that is not begun, or not finished, because its run is cancelled.
+/// Returns the receipt of a job that is not begun, or not finished, because its run is cancelled.
 ///
-/// It is newer than the receipt of the same job as it was planned, and older than all that may have come after: a job
-/// that was done, and whose message came twice, stays done, and a later run's plan stays planned. A replayed dead letter
-/// has a receipt that says it failed; there the time is now.
+/// Its time is 1 ms after the job was planned, so that it replaces the planned receipt and no later one: a job that was
+/// done, and whose message came twice, stays done, and a later run's plan stays planned. A replayed dead letter has a
+/// receipt in state `failed`; there the time is now.
 fn receipt(message: &Message, calls: Calls) -> Option<Receipt> {
     let planned = Source::ALL.into_iter().find_map(|source| source.planned(&message.body))?;
     let after = planned.planned_at.checked_add(SignedDuration::from_millis(1)).unwrap_or(planned.planned_at);

@@ -1,5 +1,5 @@
-//! The worker loop: a permit, a delivery, a job, a settlement. As many jobs at once as there are permits, and one more
-//! that is urgent.
+//! The worker loop: waits for a permit and a delivery, does the job and settles it. Runs as many jobs at once as there
+//! are permits, and one more that is urgent.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -23,14 +23,14 @@ use crate::{
     Attempt, Broker, BrokerError, Consumer, Delivery, Failure, Outbox, Worker, clock, hold, telemetry,
 };
 
-/// Work that was in hand for so long is finished although its message goes to somebody else: what it has fetched is worth
-/// more than what is done twice, and a broker that is lost again and again would never see it done.
+/// A job in progress for this long is finished although its lease is lost and another worker receives its message. What
+/// it has fetched is worth more than the duplicate work, and with an unstable connection it would never finish.
 const WORTH_FINISHING: Duration = Duration::from_secs(600);
 
-/// Why a worker loop ended before it was told to.
+/// Why a worker loop ended before its stop.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
-    /// The worker's configuration is wrong, or was refused from the start on by a peer.
+    /// The worker's configuration is wrong, or a peer refused it from its start.
     #[error("{0}")]
     Halted(String),
     /// The broker is closed.
@@ -38,30 +38,31 @@ pub enum RunError {
     Broker(#[from] BrokerError),
 }
 
-/// What a loop is made of.
+/// Parts of a worker loop.
 #[derive(Debug)]
 pub struct Role<W> {
     /// Does the work.
     pub worker: Arc<W>,
-    /// Where the work comes from and goes to.
+    /// Source of the jobs and destination of the messages.
     pub broker: Broker,
-    /// Jobs (or batches) at once; of jobs one more, when it is urgent and all of these are at work.
+    /// Jobs (or batches) in progress at once; a loop over jobs runs one more when it is urgent and all permits are
+    /// taken.
     pub permits: usize,
-    /// What the role says of itself.
+    /// Reported state of the role.
     pub status: Arc<Status>,
-    /// Told to stop: takes nothing more, finishes what it has.
+    /// Stops the loop: it takes no more deliveries and finishes those in progress.
     pub stop: CancellationToken,
-    /// How long what is in hand may take after the stop before it is handed back.
+    /// Time that jobs in progress have after the stop before they are requeued.
     pub grace: Duration,
 }
 
 /// Runs `role` on the queues of `family` until it is stopped.
 ///
 /// # Errors
-/// When the worker halts, is refused from its start on, or the broker is closed.
+/// When the worker halts, when a peer refuses it from its start, or when the broker is closed.
 pub async fn run<W: Worker>(role: Role<W>, family: Family) -> Result<(), RunError> {
-    // Twice as many as are at work: with every permit on one lane the next of its jobs lie here already. Else a permit
-    // that comes free finds but those of later lanes, and daily work goes no faster than they do.
+    // Twice as many as are in progress. With every permit on one lane, the next jobs of that lane are already here.
+    // Otherwise a free permit finds only jobs of later lanes, and daily work becomes as slow as they are.
     let at_work = role.permits.saturating_add(1);
     let prefetch = u16::try_from(at_work.saturating_mul(2)).unwrap_or(u16::MAX);
     let subscriptions = family.queues().map(|queue| Subscription { queue, prefetch });
@@ -76,7 +77,7 @@ pub async fn run<W: Worker>(role: Role<W>, family: Family) -> Result<(), RunErro
         match role.status.heartbeat(next).await {
             Next::Deliveries(deliveries) => {
                 for delivery in deliveries {
-                    // `next` took no more than there are permits, and only this loop takes permits.
+                    // `next` takes no more deliveries than there are permits, and only this loop takes permits.
                     let Some(permit) = permits.hold() else { break };
                     let work = one(
                         Arc::clone(&role.worker),
@@ -88,7 +89,7 @@ pub async fn run<W: Worker>(role: Role<W>, family: Family) -> Result<(), RunErro
                     let signals = signals.clone();
                     jobs.spawn(async move {
                         if let Some(signal) = work.await {
-                            // A full channel means that the loop has been told already.
+                            // A full channel already has a signal.
                             let _ = signals.try_send(signal);
                         }
                         drop(permit);
@@ -133,7 +134,7 @@ enum Next {
     Closed(BrokerError),
 }
 
-/// Waits for the next thing to do: a permit comes before a delivery, a signal and the stop before both.
+/// Waits for the next event. A stop comes before a signal, and a signal before deliveries.
 async fn next<W>(
     role: &Role<W>,
     permits: &Permits,
@@ -156,7 +157,7 @@ async fn next<W>(
     }
 }
 
-/// The hold for a broker that refuses; any other error as it is.
+/// Returns the hold for a broker that refuses, and any other error as it is.
 pub(crate) fn refusal(error: BrokerError) -> Result<Hold, BrokerError> {
     match error {
         BrokerError::Refused(_) | BrokerError::Misconfigured(_) => Ok(Hold::refused(error.to_string())),
@@ -164,7 +165,8 @@ pub(crate) fn refusal(error: BrokerError) -> Result<Hold, BrokerError> {
     }
 }
 
-/// Does one job from decoding to settlement, or as far as its lease lasts: the jobs that a list plans would be done twice.
+/// Does one job from decoding to settlement. Drops it when its lease is lost, because the jobs that a list plans would
+/// be done twice.
 async fn one<W: Worker>(
     worker: Arc<W>,
     broker: Broker,
@@ -179,7 +181,7 @@ async fn one<W: Worker>(
     let _in_progress = run.clone().map(|run| status.works_on(run));
     status.began(1);
     let (began, lapse, id) = (Instant::now(), delivery.lapse(), headers.message_id.clone());
-    // In a box: a job's work is large, and every future that is wrapped around it would be as large again.
+    // Boxed: the future of a job is large, and each future around it would be as large again.
     let work = Box::pin(async {
         let mut outbox = Outbox::new(broker, stop).of_role(W::NAME);
         let outcome = wanted(worker.as_ref(), (run, &recall), &mut delivery, &mut outbox).await;
@@ -204,7 +206,7 @@ async fn one<W: Worker>(
     signal
 }
 
-/// Does a job as long as its run is not cancelled; else it is settled with a receipt that says so.
+/// Does a job unless its run is cancelled; settles the job of a cancelled run with a receipt.
 async fn wanted<W: Worker>(
     worker: &W,
     (run, recall): (Option<RunId>, &Recall),
@@ -257,7 +259,7 @@ async fn attempt<W: Worker>(
     outcome
 }
 
-/// Runs work that may panic; a panic is a failure that may pass.
+/// Runs work that may panic; a panic becomes a retry.
 pub(crate) async fn caught<T>(work: impl Future<Output = T>) -> Result<T, Failure> {
     AssertUnwindSafe(work).catch_unwind().await.map_err(|_| {
         warn!("the worker panicked; the job will be tried again");
@@ -265,7 +267,7 @@ pub(crate) async fn caught<T>(work: impl Future<Output = T>) -> Result<T, Failur
     })
 }
 
-/// Everything sent is confirmed before a job is settled, its failure's receipts included.
+/// Confirms everything sent, receipts of a failed job included, before the job is settled.
 pub(crate) async fn confirm(outcome: Result<(), Failure>, outbox: &mut Outbox) -> Result<(), Failure> {
     match outcome {
         Err(
@@ -278,7 +280,7 @@ pub(crate) async fn confirm(outcome: Result<(), Failure>, outbox: &mut Outbox) -
     }
 }
 
-/// Waits for what is in hand; after `grace` it is dropped, which hands it back.
+/// Waits for the jobs in progress. Drops those that exceed `grace`, which requeues their messages.
 pub(crate) async fn finish(jobs: &mut JoinSet<()>, grace: Duration, name: &str) {
     if jobs.is_empty() {
         return;

@@ -1,4 +1,4 @@
-//! The one place where an outcome becomes a settlement.
+//! Settlement: the only place where an outcome becomes an ack, a requeue, a retry or a dead letter.
 
 use std::time::Duration;
 
@@ -9,23 +9,23 @@ use tracing::{debug, error, warn};
 use crate::status::{Hold, Settled, Status};
 use crate::{BrokerError, Delivery, Failure, clock, telemetry};
 
-/// The longest time for which a job is put off.
+/// Longest deferral of a job that is due within `FAR`.
 const LONGEST: Duration = Duration::from_secs(120);
-/// What is far away: until then a job is put off for longer each time, since there may be very many of them.
+/// Remaining time from which deferrals are longer, because there may be very many such jobs.
 const FAR: Duration = Duration::from_secs(3_600);
 const LONGEST_IF_FAR: Duration = Duration::from_secs(600);
 
-/// What the loop has to know of an outcome beside its settlement.
+/// What an outcome requires of the loop, in addition to the settlement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Signal {
-    /// Stop taking until the time, or until the worker is healthy.
+    /// Take no deliveries until the time, or until the worker is healthy.
     Hold(Hold),
-    /// Stop for good.
+    /// End the role.
     Halt(String),
 }
 
 impl Signal {
-    /// The more the higher: of several signals of one batch the loop obeys the highest.
+    /// Priority: of several signals of one batch the loop obeys the highest.
     pub(crate) fn weight(&self) -> u8 {
         match self {
             Self::Hold(hold) => u8::from(hold.refused),
@@ -34,7 +34,7 @@ impl Signal {
     }
 }
 
-/// Settles one delivery by its outcome; returns what the loop has to do about it.
+/// Settles one delivery by its outcome; returns the signal for the loop.
 pub(crate) async fn settle(
     delivery: Delivery,
     outcome: Result<(), Failure>,
@@ -78,15 +78,15 @@ pub(crate) async fn settle(
             }
             count(status, settled, class);
         }
-        // Whoever gets the message next does the work again; ids make that harmless. That the broker is away is said
-        // once by what waits for it, not once for each message.
+        // The next worker repeats the job; deterministic ids make that harmless. The connection logs once that the
+        // broker is away; not every message repeats it.
         Err(error @ BrokerError::Away(_)) => debug!(message.id = %id, "could not settle {id}: {error}"),
         Err(error) => warn!(message.id = %id, "could not settle {id}: {error}; it will be delivered again"),
     }
     signal
 }
 
-/// Why a message is parked, and when its next attempt is due; `None` when it is not parked.
+/// Returns class, text and due time of a parked message; `None` when it is not parked.
 fn parked(delivery: &Delivery, outcome: &Result<(), Failure>) -> Option<(String, String, Timestamp)> {
     let now = clock::now();
     let (class, why, pause) = match outcome {
@@ -106,7 +106,7 @@ fn count(status: &Status, settled: Settled, class: Option<CauseClass>) {
     telemetry::settled(status.name(), settled, class);
 }
 
-/// How long a job is put off: until its time, but often enough that it is not missed when that comes early.
+/// Returns the length of a deferral: until its time, but short enough to notice when the cause ends early.
 fn put_off(until: Option<Timestamp>, now: Timestamp) -> Duration {
     let left =
         until.map_or(LONGEST, |until| Duration::try_from(until.duration_since(now)).unwrap_or_default());

@@ -1,4 +1,4 @@
-//! What a running role says of itself: counters, and why it waits. Read by progress bars, status and health.
+//! State of a running role: counters, and why it waits. Read by progress bars, status and health.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -38,31 +38,31 @@ pub struct Status {
     time_use: Arc<TimeUse>,
 }
 
-/// Why a role takes nothing at the moment.
+/// Why a role takes no messages.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hold {
-    /// When it goes on at the latest; `None`: when its dependency is well again.
+    /// Latest end; `None`: when its dependency recovers.
     pub until: Option<Timestamp>,
-    /// Why, in words.
+    /// Reason.
     pub why: String,
-    /// The limit of the account's quota whose pause this is: a matter between the role and its source.
+    /// Index of the paused limit of the account's quota. Only the role and its source use it.
     #[serde(skip)]
     pub limit: Option<usize>,
     /// True when a peer refuses: credentials, rights, a scope or a licence.
     #[serde(default)]
     pub refused: bool,
-    /// When the role tries again.
+    /// Time of the next try.
     #[serde(default)]
     pub next: Option<Timestamp>,
 }
 
 impl Hold {
-    /// A hold until a time, or until the dependency is well.
+    /// Creates a hold until a time, or until the dependency recovers.
     pub fn new(until: Option<Timestamp>, why: String) -> Self {
         Self { until, why, limit: None, refused: false, next: None }
     }
 
-    /// A hold because a peer refuses.
+    /// Creates a hold because a peer refuses.
     pub fn refused(why: String) -> Self {
         Self { refused: true, ..Self::new(None, why) }
     }
@@ -76,12 +76,12 @@ impl Hold {
     }
 }
 
-/// A picture of a role's [`Status`].
+/// The values of a role's [`Status`] at one time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Snapshot {
     /// The role's name.
     pub name: Cow<'static, str>,
-    /// Jobs (or batches) at once.
+    /// Maximum number of jobs (or batches) at once.
     pub permits: usize,
     /// Messages acked.
     pub done: u64,
@@ -92,11 +92,11 @@ pub struct Snapshot {
     /// Messages requeued without counting an attempt.
     #[serde(rename = "handed_back")]
     pub requeued: u64,
-    /// Messages being worked on.
+    /// Messages in progress.
     pub in_flight: u64,
-    /// Why nothing is taken, if so.
+    /// The current hold, if any.
     pub hold: Option<Hold>,
-    /// The last hold, if its cause is not over for sure: a role that tries again now and then is still in trouble.
+    /// The last hold until its cause is certainly over, also while the role tries again.
     #[serde(default)]
     pub trouble: Option<Hold>,
     /// Jobs in progress by their run; no more runs than `permits`.
@@ -107,7 +107,7 @@ pub struct Snapshot {
     pub parked: Vec<Parked>,
 }
 
-/// A job in progress, counted as one of its run until this is dropped.
+/// Counts a job in progress for its run until dropped.
 #[derive(Debug)]
 pub(crate) struct InProgress {
     status: Arc<Status>,
@@ -127,12 +127,12 @@ impl Drop for InProgress {
 }
 
 impl Status {
-    /// Counters at zero for the role `name`, which runs until it is stopped.
+    /// Creates counters at zero for the role `name`, which runs until it is stopped.
     pub fn new(name: &'static str) -> Self {
         Self::with_policy(name, Policy::ROLE)
     }
 
-    /// The same with another failure policy.
+    /// Like [`Status::new`], with another failure policy.
     pub fn with_policy(name: &'static str, policy: Policy) -> Self {
         let zero = || AtomicU64::new(0);
         Self {
@@ -153,7 +153,7 @@ impl Status {
         }
     }
 
-    /// The counters as they are now.
+    /// Returns the current values.
     pub fn snapshot(&self) -> Snapshot {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         Snapshot {
@@ -171,7 +171,7 @@ impl Status {
         }
     }
 
-    /// Notes a message that is parked until `due`.
+    /// Records a message that is parked until `due`.
     pub(crate) fn parks(&self, class: String, why: String, due: Timestamp) {
         let mut shelf = self.shelf.lock().unwrap_or_else(PoisonError::into_inner);
         shelf.add(class, &why, due, clock::now());
@@ -188,13 +188,12 @@ impl Status {
         self.name
     }
 
-    /// Keeps the counters as they are now. Called every few seconds, it makes [`Status::rates`] those of the last
-    /// minute.
+    /// Stores a sample of the counters. With one every few seconds, [`Status::rates`] covers the last minute.
     pub fn sample(&self) {
         self.time_use.sample(self.settled_for_good());
     }
 
-    /// What happened per second since the oldest sample of the last minute.
+    /// Returns the rates since the oldest sample of the last minute.
     pub fn rates(&self) -> Rates {
         self.time_use.rates(self.settled_for_good())
     }
@@ -257,17 +256,17 @@ impl Status {
         self.holds().begin(reason, Instant::now())
     }
 
-    /// Delay before the next probe, after one that failed.
+    /// Returns the delay before the next probe, after a failed one.
     pub(crate) fn grows(&self) -> Duration {
         self.holds().grow()
     }
 
-    /// Why the role cannot work, if so: also while it tries whether it can. A pause of the quota is no trouble.
+    /// Returns why the role cannot work, also while it tries again; `None` for a pause of the quota.
     pub fn trouble(&self) -> Option<Hold> {
         self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Shows the hold; `None` ends it.
+    /// Sets the current hold; `None` ends it.
     pub(crate) fn hold(&self, hold: Option<Hold>) {
         match &hold {
             None => self.holds().resume(Instant::now()),
@@ -279,25 +278,25 @@ impl Status {
         *self.hold.lock().unwrap_or_else(PoisonError::into_inner) = hold;
     }
 
-    /// Begins the delays from the shortest one.
+    /// Resets the delays to the shortest.
     pub(crate) fn forgets(&self) {
         self.holds().forget();
     }
 
-    /// Shows the trouble of a role that is no loop over a queue; `None` ends it.
+    /// Sets the trouble of a role that has no loop over a queue; `None` ends it.
     pub fn show(&self, trouble: Option<Hold>) {
         self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&trouble);
         *self.hold.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
     }
 
-    /// Shows when the role tries again.
+    /// Sets the time of the next try.
     pub(crate) fn tries_again(&self, next: Timestamp) {
         if let Some(hold) = self.hold.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
             hold.next = Some(next);
         }
     }
 
-    /// Says so once when trouble is over.
+    /// Logs once when trouble is over.
     fn calm(&self) {
         let is_idle = self.in_flight.load(Ordering::Relaxed) == 0;
         if self.holds().calm(Instant::now(), is_idle) {

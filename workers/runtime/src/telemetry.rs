@@ -1,7 +1,7 @@
-//! Figures for Prometheus: what the runtime counts, under which names, and the page they are read from.
+//! Metrics for Prometheus: their names and descriptions, and the page to scrape.
 //!
-//! Recording goes through the `metrics` facade: as long as nobody has called [`install`] it costs next to nothing.
-//! Labels are bounded: roles, classes and outcomes, never ids.
+//! Recording uses the `metrics` facade and costs next to nothing without [`install`]. Labels are bounded: roles,
+//! classes and outcomes, never ids.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::{Rates, Snapshot};
 const SETTLED: &str = "ua_jobs_settled_total";
 const RETRIES: &str = "ua_retries_total";
 const DEAD: &str = "ua_dead_letters_total";
-/// Who is the role of a dead letter that the broker itself has made.
+/// Role label of a dead letter that the broker itself has made.
 const BROKER: &str = "broker";
 const JOB_SECONDS: &str = "ua_job_duration_seconds";
 const BATCH_MESSAGES: &str = "ua_batch_messages";
@@ -25,14 +25,14 @@ const BUSY: &str = "ua_role_busy_permits";
 const ON_HOLD: &str = "ua_role_on_hold";
 const REFUSED: &str = "ua_role_refused";
 
-/// Seconds from a cache's answer to a slow bulk.
+/// Bucket bounds in seconds, from a cached answer to a slow bulk.
 const SECONDS: [f64; 14] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0];
-/// Numbers of things in a batch.
+/// Bucket bounds for items per batch.
 const COUNTS: [f64; 8] = [1.0, 10.0, 50.0, 100.0, 250.0, 500.0, 1_000.0, 2_500.0];
-/// Bytes in a bulk.
+/// Bucket bounds for bytes per bulk.
 const BYTES: [f64; 7] = [1e4, 1e5, 5e5, 1e6, 4e6, 8e6, 1.6e7];
 
-/// The page that Prometheus reads.
+/// The page that Prometheus scrapes.
 #[derive(Clone)]
 pub struct Page(PrometheusHandle);
 
@@ -43,12 +43,12 @@ impl std::fmt::Debug for Page {
 }
 
 impl Page {
-    /// Everything recorded so far, in Prometheus' text format.
+    /// Returns all metrics in Prometheus' text format.
     pub fn text(&self) -> String {
         self.0.render()
     }
 
-    /// Brings what was recorded into its buckets, so that an unread page does not grow. To be called now and then.
+    /// Moves recorded values into their buckets. Call it periodically: without it, a page that is not scraped grows.
     pub fn tidy(&self) {
         self.0.run_upkeep();
     }
@@ -57,7 +57,7 @@ impl Page {
 /// Installs the metrics recorder of this process.
 ///
 /// # Errors
-/// When they are kept already.
+/// When the process already has a recorder.
 pub fn install() -> Result<Page, BuildError> {
     let recorder = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS)?
@@ -117,7 +117,7 @@ pub fn show(now: &Snapshot, rates: &Rates) {
     gauge!(ON_HOLD, "role" => role.clone()).set(if is_on_hold { 1.0 } else { 0.0 });
     let is_refused = now.trouble.as_ref().is_some_and(|trouble| trouble.refused);
     gauge!(REFUSED, "role" => role.clone()).set(if is_refused { 1.0 } else { 0.0 });
-    // There before the first death: a count that appears with a value has not risen for Prometheus.
+    // Export 0 before the first dead letter: Prometheus sees no increase in a counter that appears with a value.
     for class in CauseClass::ALL {
         counter!(DEAD, "role" => role.clone(), "class" => class.name()).increment(0);
     }
@@ -134,7 +134,7 @@ pub fn show(now: &Snapshot, rates: &Rates) {
     }
 }
 
-/// A message of `role` was settled.
+/// Counts a settled message of `role`.
 pub(crate) fn settled(role: &'static str, kind: Settled, cause: Option<CauseClass>) {
     let outcome = match kind {
         Settled::Done => "done",
@@ -153,22 +153,22 @@ pub(crate) fn settled(role: &'static str, kind: Settled, cause: Option<CauseClas
     }
 }
 
-/// An item of `role`'s went to the dead letters, and the message it came with did not.
+/// Counts a dead letter that is one item of a message of `role`.
 pub(crate) fn buried(role: &'static str, class: CauseClass) {
     counter!(DEAD, "role" => role, "class" => class.name()).increment(1);
 }
 
-/// The broker itself gave a message up, which no role could count.
+/// Counts a dead letter that the broker itself has made.
 pub(crate) fn buried_by_broker() {
     counter!(DEAD, "role" => BROKER, "class" => CauseClass::CrashedWorker.name()).increment(1);
 }
 
-/// A job of `role` took so long.
+/// Records the duration of a job of `role`.
 pub(crate) fn job(role: &'static str, took: Duration) {
     histogram!(JOB_SECONDS, "role" => role).record(took.as_secs_f64());
 }
 
-/// A batch of `role` has so many messages.
+/// Records the number of messages in a batch of `role`.
 pub(crate) fn batch(role: &'static str, messages: usize) {
     histogram!(BATCH_MESSAGES, "role" => role).record(messages as f64);
 }

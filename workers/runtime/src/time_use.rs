@@ -26,9 +26,9 @@ pub enum Activity {
     Call,
     /// Publishing, or waiting for the confirms.
     Publish,
-    /// A bounded queue is full.
+    /// Waiting for room in a bounded queue.
     Full,
-    /// The store writes.
+    /// Waiting for the store.
     Store,
 }
 
@@ -41,7 +41,7 @@ pub async fn during<T>(activity: Activity, work: impl Future<Output = T>) -> T {
 
 /// Counts documents for the role of the current job.
 pub fn documents(count: usize) {
-    // Outside of a job they are not counted.
+    // Outside of a job, documents are not counted.
     let _ = TIME_USE.try_with(|time_use| time_use.documents.fetch_add(count as u64, Ordering::Relaxed));
 }
 
@@ -54,7 +54,7 @@ pub(crate) struct TimeUse {
     samples: Mutex<VecDeque<(Instant, Sums)>>,
 }
 
-/// The sums at one moment.
+/// The sums at one time.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 struct Sums {
     settled: u64,
@@ -67,7 +67,7 @@ struct Sums {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Rates {
-    /// The seconds they are taken over.
+    /// Length of the window in seconds.
     pub seconds: f64,
     /// Messages settled for good, per second.
     pub settled: f64,
@@ -87,9 +87,9 @@ pub struct Rates {
     pub storing: f64,
     /// Calls per second.
     pub calls: f64,
-    /// Seconds that a call takes; 0 when there was none.
+    /// Mean seconds per call; 0 without calls.
     pub call_seconds: f64,
-    /// Seconds that a bulk takes; 0 when there was none.
+    /// Mean seconds per bulk; 0 without bulks.
     pub bulk_seconds: f64,
 }
 
@@ -100,12 +100,12 @@ impl TimeUse {
         TIME_USE.scope(Arc::clone(self), work).await
     }
 
-    /// Keeps the sums as they are now, for the rates of the next minute.
+    /// Stores a sample of the sums, for the rates of the next minute.
     pub(crate) fn sample(&self, settled: u64) {
         let now = Instant::now();
         let mut samples = self.samples();
         samples.push_back((now, self.sums(settled)));
-        // The oldest one kept is the youngest that is a minute old.
+        // Keep one sample that is at least a minute old.
         while samples.get(1).is_some_and(|(at, _)| now.duration_since(*at) >= WINDOW) {
             samples.pop_front();
         }
@@ -202,9 +202,9 @@ impl Periods {
         self.running().total
     }
 
-    /// The sums brought up to now.
+    /// Adds the time since the last call and returns the sums.
     fn running(&self) -> MutexGuard<'_, Running> {
-        // Sums survive the panic of a job.
+        // Sums stay valid after a panic of a job.
         let mut running = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
         let passed = running.since.replace(now).map(|since| now.duration_since(since)).unwrap_or_default();
