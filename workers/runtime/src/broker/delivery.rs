@@ -1,4 +1,4 @@
-//! A message that was taken, and the ways in which it is settled. Says what becomes of it; its lease does it.
+//! A delivered message and the ways to settle it. The back end's lease carries them out.
 
 use std::time::Duration;
 
@@ -8,15 +8,15 @@ use messages::{Cause, CauseClass};
 use super::{BrokerError, Ladder, amqp, local};
 use crate::Message;
 
-/// Crashes and lost connections after which a message is a dead letter of class `crashed-worker`.
+/// Number of crashes or lost connections after which a message becomes a dead letter of class `crashed-worker`.
 pub const MAX_CRASHES: u32 = 20;
 
-/// A message held under a lease. Settling consumes it, so nothing can be settled twice.
+/// A message held under a lease. Settling consumes it, so that settling twice does not compile.
 #[derive(Debug)]
 pub struct Delivery {
     /// The message.
     pub message: Message,
-    /// How often a worker crashed or lost its connection while holding it.
+    /// Number of times a worker crashed or lost its connection while it held the message.
     pub crashes: u32,
     pub(super) lease: Lease,
     ladder: Ladder,
@@ -33,13 +33,13 @@ impl Delivery {
         Self { message, crashes, lease, ladder }
     }
 
-    /// True when a retry of this delivery would be a dead letter.
+    /// Returns true when a retry of this delivery would dead-letter it.
     pub fn is_last_attempt(&self) -> bool {
         self.message.headers.attempt + 1 >= self.ladder.attempts
     }
 
-    /// Returns when the lease is lost, soon after the broker is: it gives the message to somebody else, and what is done
-    /// for it here is done twice. A lease on the local file is lost with its process only.
+    /// Returns when the lease is lost, soon after the connection is. The broker then redelivers the message, and work
+    /// on it here is duplicated. A lease on the local file ends only with its process.
     pub fn lapse(&self) -> impl Future<Output = ()> + Send + use<> {
         match &self.lease {
             Lease::Local(_) => Either::Left(pending()),
@@ -47,10 +47,10 @@ impl Delivery {
         }
     }
 
-    /// Done: the message is removed.
+    /// Removes the message: the work is done.
     ///
     /// # Errors
-    /// When the broker is away or the lease was lost; the message is then delivered again to somebody.
+    /// When the broker is away or the lease was lost. The message is then redelivered.
     pub async fn ack(self) -> Result<(), BrokerError> {
         match self.lease {
             Lease::Local(lease) => lease.ack().await,
@@ -58,8 +58,8 @@ impl Delivery {
         }
     }
 
-    /// Counts the attempt and parks the message on the rung nearest to `after` (by attempts when `None`);
-    /// the attempts spent, it is rejected with the cause's class, `attempts-spent` in place of none better.
+    /// Counts the attempt and parks the message on the rung nearest to `after`, or on the rung of its attempt when
+    /// `None`. After the last attempt, dead-letters the message with the cause's class.
     ///
     /// # Errors
     /// As [`Delivery::ack`].
@@ -80,12 +80,12 @@ impl Delivery {
         }
     }
 
-    /// How long a retry, or a pause of about `after`, will take.
+    /// Returns the delay of a retry, or of a deferral by about `after`.
     pub(crate) fn pause(&self, after: Option<Duration>) -> Duration {
         self.ladder.delay(after, self.message.headers.attempt + 1)
     }
 
-    /// Parks the message on the rung nearest to `after`: the attempt does not count.
+    /// Parks the message on the rung nearest to `after` without counting the attempt.
     ///
     /// # Errors
     /// As [`Delivery::ack`].
@@ -97,7 +97,7 @@ impl Delivery {
         }
     }
 
-    /// Will never work as it is: a dead letter at once, with its cause and origin.
+    /// Dead-letters the message at once, with its cause and origin: no retry can succeed.
     ///
     /// # Errors
     /// As [`Delivery::ack`].
@@ -106,7 +106,7 @@ impl Delivery {
         self.dead_letter(cause).await
     }
 
-    /// Back to its queue as it was: the attempt does not count, but the calls it made are kept.
+    /// Returns the message to its queue. The attempt does not count; the recorded calls stay.
     ///
     /// # Errors
     /// As [`Delivery::ack`].
@@ -117,7 +117,7 @@ impl Delivery {
         }
     }
 
-    /// What befalls a message whose workers crash again and again, if this is one.
+    /// Returns the cause of the dead letter when the workers of this message crashed more than [`MAX_CRASHES`] times.
     pub fn crashed_too_often(&self) -> Option<Cause> {
         (self.crashes > MAX_CRASHES).then(|| {
             let text = format!("{} workers crashed or lost their connection while holding it", self.crashes);

@@ -1,11 +1,11 @@
-//! What goes wrong at a broker, in the words of both back ends.
+//! Errors of both broker back ends.
 
 use messages::Queue;
 
 use super::MAX_MESSAGE_BYTES;
 use crate::Message;
 
-/// Why messages were not published. What was not confirmed must be published again.
+/// Why a publish failed. Unconfirmed messages must be published again.
 #[derive(Debug, thiserror::Error)]
 pub enum PublishError {
     /// A bounded queue is full. Every message not in `rest` is confirmed.
@@ -13,21 +13,21 @@ pub enum PublishError {
     Full {
         /// The full queue.
         queue: Queue,
-        /// What was not taken, in order.
+        /// The messages that were refused, in order.
         rest: Vec<Message>,
     },
-    /// There is no such queue: the topology is not declared, or the message names a queue that is gone.
+    /// The queue does not exist: the topology is not declared, or the queue was deleted.
     #[error("no queue {queue} at the broker: run `ua setup`")]
     Unroutable {
-        /// The queue that is not there.
+        /// The missing queue.
         queue: Queue,
     },
     /// A message is larger than [`MAX_MESSAGE_BYTES`].
     #[error("a message for {queue} has {bytes} bytes; the broker takes {MAX_MESSAGE_BYTES}")]
     TooLarge {
-        /// Where it was bound.
+        /// The destination queue.
         queue: Queue,
-        /// Its size.
+        /// The size of the body.
         bytes: usize,
     },
     /// The broker is away or failed.
@@ -35,22 +35,24 @@ pub enum PublishError {
     Broker(#[from] BrokerError),
 }
 
-/// Why the broker could not do what was asked.
+/// Why a broker operation failed.
 #[derive(Debug, thiserror::Error)]
 pub enum BrokerError {
-    /// The broker cannot be reached, takes nothing for now, or the connection was lost; tried again by itself.
+    /// The broker is unreachable, refuses publishes for now, or the connection was lost. Reconnects happen
+    /// automatically.
     #[error("the broker is not available: {0}")]
     Away(String),
-    /// The broker refuses: credentials, rights, differing queue arguments. It may be another time.
+    /// The broker refuses: credentials, permissions, or different queue arguments. A later attempt may succeed.
     #[error("the broker refuses: {0}")]
     Refused(String),
-    /// Our own side is wrong: an address that cannot be read, a folder that cannot be written, a file of a newer version.
+    /// The configuration or environment is wrong: an unreadable address, a read-only folder, a file of a newer
+    /// version.
     #[error("{0}")]
     Misconfigured(String),
-    /// The local file was deleted or replaced during work: the process has to end.
+    /// The local file was deleted or replaced while open. The process must exit.
     #[error("{0}")]
     Gone(String),
-    /// The lease was lost: somebody else has the message now.
+    /// The lease was lost: the broker delivers the message to another worker.
     #[error("the lease of message {0} was lost; somebody else has it now")]
     LeaseLost(String),
 }

@@ -1,18 +1,18 @@
-//! The rungs on which failed work waits. The delay is held by the broker, never by a sleeping worker.
+//! The rungs: delays before a retry. The broker holds the message meanwhile, not a sleeping worker.
 
 use std::time::Duration;
 
-/// The rungs in force and the number of attempts a message has.
+/// The rungs and the number of attempts per message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ladder {
-    /// Delays, ascending; on RabbitMQ each is a queue of its own.
+    /// Delays, ascending. On RabbitMQ each has its own queue.
     pub rungs: Vec<Duration>,
-    /// Attempts a message has, the first included.
+    /// Attempts per message, including the first.
     pub attempts: u32,
 }
 
 impl Default for Ladder {
-    /// 5 s, 30 s, 2 min, 10 min, 1 h, 6 h, and one attempt more than rungs.
+    /// 5 s, 30 s, 2 min, 10 min, 1 h, 6 h, and one more attempt than rungs.
     fn default() -> Self {
         let rungs: Vec<_> = [5, 30, 120, 600, 3_600, 21_600].map(Duration::from_secs).into();
         Self { attempts: 7, rungs }
@@ -20,7 +20,7 @@ impl Default for Ladder {
 }
 
 impl Ladder {
-    /// The rung nearest to `after`; without `after`, the rung of the `attempt` just failed (from 1).
+    /// Returns the rung nearest to `after`; without `after`, the rung of the failed `attempt` (from 1).
     pub fn delay(&self, after: Option<Duration>, attempt: u32) -> Duration {
         let by_attempt = usize::try_from(attempt.max(1) - 1).unwrap_or(usize::MAX);
         let rung = match after {

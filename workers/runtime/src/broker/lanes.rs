@@ -1,16 +1,16 @@
-//! Which lane is asked first. Daily work goes first; every tenth turn the later lanes do, so that none starves.
+//! Order of the lanes. Daily work goes first; every tenth turn a later lane does, so that none starves.
 
-/// Which of the lanes are looked at.
+/// The lanes to consider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Lanes {
-    /// All of them.
+    /// All lanes.
     All,
-    /// The most urgent alone.
+    /// Only the most urgent lane.
     Urgent,
 }
 
 impl Lanes {
-    /// How many of `lanes` that are.
+    /// Number of lanes to consider out of `lanes`.
     pub(crate) fn of(self, lanes: usize) -> usize {
         match self {
             Self::All => lanes,
@@ -19,7 +19,7 @@ impl Lanes {
     }
 }
 
-/// The order in which to ask `lanes` queues at turn number `turn`.
+/// Returns the order of `lanes` queues in turn number `turn`.
 pub(crate) fn order(turn: u64, lanes: usize) -> Vec<usize> {
     let first = match turn % 20 {
         9 => 1,

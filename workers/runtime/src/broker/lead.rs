@@ -1,5 +1,5 @@
-//! Leadership: of all processes that stand for a name, one leads. It alone keeps a small state under that name, and
-//! answers the requests that are sent to it. For what must be done once in a fleet: a quota, a clock.
+//! Leader election: one of all candidates for a name leads. The leader alone writes a small state under that name and
+//! replies to requests. Used for what must happen once per fleet, such as the quota and the schedule.
 //!
 //! Independent of the content of the state and the requests.
 
@@ -9,13 +9,13 @@ use super::{Broker, BrokerError, amqp, local};
 
 /// The leadership of a name, held until it is released, dropped or lost.
 ///
-/// What a leader does by this value reaches the broker only while it leads: a process that was deposed without
-/// noticing, because it was stopped or cut off, cannot undo what its successor has done.
+/// The broker accepts writes through this value only while it leads. A deposed process that was suspended or
+/// disconnected cannot overwrite the state of its successor.
 #[derive(Debug)]
 pub enum Lead {
-    /// A lock on a file: lost only with the process.
+    /// A file lock, lost only with the process.
     Local(local::Lead),
-    /// A consumer that the broker calls the only active one.
+    /// The active consumer of a queue with a single active consumer.
     Amqp(Box<amqp::Lead>),
 }
 
@@ -50,8 +50,8 @@ impl Lead {
         }
     }
 
-    /// Waits for the next request. One without a reply is redelivered to the next leader: it may come twice.
-    /// Safe to cancel.
+    /// Waits for the next request. A request without a reply is redelivered to the next leader, so it may arrive
+    /// twice. Cancel safe.
     ///
     /// # Errors
     /// As [`Lead::state`].
@@ -81,7 +81,7 @@ pub enum LeaderRequest {
 }
 
 impl LeaderRequest {
-    /// What was sent.
+    /// Returns the request's body.
     pub fn body(&self) -> &[u8] {
         match self {
             Self::Local(request) => &request.body,
@@ -89,7 +89,7 @@ impl LeaderRequest {
         }
     }
 
-    /// Settles the request and replies to its sender, if that still waits.
+    /// Settles the request and replies to the sender, if it still waits.
     ///
     /// # Errors
     /// When the broker is away; the request is then redelivered.
@@ -114,8 +114,8 @@ impl Broker {
         }
     }
 
-    /// Reads the last persisted state of the leader of `name`; after a crash it may be the one before. `None` where
-    /// there is none. Changes nothing.
+    /// Reads the last persisted state of the leader of `name`, or `None`. After a crash it may be the previous state.
+    /// Changes nothing.
     ///
     /// # Errors
     /// When the broker is away or refuses.
@@ -127,9 +127,9 @@ impl Broker {
         }
     }
 
-    /// Sends a request to the present or next leader of `name`; `None` when no reply came within `patience`. The
-    /// request stays
-    /// queued for the next leader. One that a leader took without a reply may be handled after later ones.
+    /// Sends a request to the current or next leader of `name`. Returns `None` without a reply within `patience`; the
+    /// request then stays queued for the next leader. A request that a leader received without replying may be
+    /// handled after later ones.
     ///
     /// # Errors
     /// When the broker is away or refuses.
@@ -150,7 +150,7 @@ impl Broker {
     }
 }
 
-/// Names become parts of the names of files and queues.
+/// Checks a name, which becomes part of file and queue names.
 fn check(name: &str) -> Result<(), BrokerError> {
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
     if !name.is_empty() && name.len() <= 100 && name.chars().all(fits) {

@@ -1,6 +1,7 @@
-//! The broker's contract: publish, take, settle, depth. Two back ends, one meaning; see `tests/contract`.
+//! The broker: publishes, delivers, settles and counts messages. Both back ends pass the same suite,
+//! `tests/contract`.
 //!
-//! Must not know what is in a message.
+//! Independent of the content of messages, so that every source and worker shares it.
 
 pub mod amqp;
 mod delivery;
@@ -28,23 +29,23 @@ use self::delivery::Lease;
 use crate::lift::Lift;
 use crate::{Message, WorkerInfo};
 
-/// A message larger than this is refused: RabbitMQ 4 takes 16 MiB by default, headers included.
+/// Maximum size of a message body. RabbitMQ 4 accepts 16 MiB by default, headers included.
 pub const MAX_MESSAGE_BYTES: usize = 15 << 20;
-/// How much waits in a queue.
+/// Number of messages and consumers of a queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
 pub struct Depth {
-    /// Ready to be taken.
+    /// Messages ready for delivery.
     pub ready: u64,
-    /// Taken and not yet settled; `None` where the broker does not tell (RabbitMQ over AMQP).
+    /// Messages delivered and not yet settled; `None` on RabbitMQ, where AMQP does not report it.
     pub leased: Option<u64>,
-    /// Bound for this queue later: parked on a rung. On RabbitMQ `None`: rungs are shared, see
+    /// Messages of this queue that wait on a rung; `None` on RabbitMQ, whose rungs are shared: see
     /// [`Broker::parked`].
     pub delayed: Option<u64>,
-    /// Workers that take from it now.
+    /// Number of consumers.
     pub consumers: u64,
 }
 
-/// A queue's broker: the closed set of back ends.
+/// A broker: the closed set of back ends.
 #[derive(Debug, Clone)]
 pub enum Broker {
     /// Tables in one SQLite file.
@@ -54,10 +55,10 @@ pub enum Broker {
 }
 
 impl Broker {
-    /// Publishes messages in order and returns when every one is confirmed.
+    /// Publishes messages in order. Returns after the broker confirmed all of them.
     ///
     /// # Errors
-    /// See [`PublishError`]; after an error other than `Full` any of them may have been published.
+    /// See [`PublishError`]. After any error but `Full`, each message may have been published.
     pub async fn publish(&self, batch: Vec<Message>) -> Result<(), PublishError> {
         if let Some(large) = batch.iter().find(|message| message.body.len() > MAX_MESSAGE_BYTES) {
             return Err(PublishError::TooLarge { queue: large.queue.clone(), bytes: large.body.len() });
@@ -68,10 +69,10 @@ impl Broker {
         }
     }
 
-    /// Starts to take from `queues`, the most urgent first.
+    /// Starts to consume from `queues`, the most urgent first.
     ///
     /// # Errors
-    /// When the broker refuses. A broker that is away is waited for by [`Consumer::take`].
+    /// When the broker refuses. If the broker is away, [`Consumer::take`] waits for it.
     pub async fn consume(&self, queues: Vec<Subscription>) -> Result<Consumer, BrokerError> {
         match self {
             Self::Local(local) => Ok(Consumer::Local(local.consume(queues))),
@@ -79,10 +80,10 @@ impl Broker {
         }
     }
 
-    /// How much waits in `queue`.
+    /// Returns the number of messages in `queue`.
     ///
     /// # Errors
-    /// When the broker is away or does not know the queue.
+    /// When the broker is away or the queue does not exist.
     pub async fn depth(&self, queue: &Queue) -> Result<Depth, BrokerError> {
         match self {
             Self::Local(local) => local.depth(queue).await,
@@ -90,7 +91,7 @@ impl Broker {
         }
     }
 
-    /// True when the bounded queue of documents takes more. A hold because it was full ends when it has room.
+    /// Returns true when the bounded documents queue accepts more. Ends a hold for a full queue.
     pub async fn has_room(&self) -> bool {
         let limit = match self {
             Self::Local(local) => local.documents_limit(),
@@ -98,14 +99,14 @@ impl Broker {
         };
         match self.depth(&Queue::documents()).await {
             Ok(depth) => depth.ready + depth.leased.unwrap_or(0) < limit as u64,
-            // A refusal is counted where work is taken, not here.
+            // Refusals are counted by the consumer, not here.
             Err(BrokerError::Refused(_) | BrokerError::Misconfigured(_) | BrokerError::Gone(_)) => true,
             Err(BrokerError::Away(_) | BrokerError::LeaseLost(_)) => false,
         }
     }
 
-    /// Why the broker takes no messages (an alarm), if it takes none. The last thing to ask: it may no longer listen
-    /// to this connection.
+    /// Returns the alarm for which the broker refuses publishes, if one is active. Call it last: during an alarm the
+    /// broker may stop reading from this connection.
     pub async fn takes_none(&self) -> Option<String> {
         match self {
             Self::Local(_) => None,
@@ -113,7 +114,7 @@ impl Broker {
         }
     }
 
-    /// Messages parked on rungs, for whatever queue.
+    /// Returns the number of messages on all rungs.
     ///
     /// # Errors
     /// When the broker is away.
@@ -124,11 +125,11 @@ impl Broker {
         }
     }
 
-    /// True when anything waits in one of these queues, is in somebody's hands there as far as the broker tells, or is
-    /// parked for whatever queue. A queue that is not there yet holds nothing.
+    /// Returns true when one of these queues holds a ready or delivered message, or any rung holds one. RabbitMQ does
+    /// not report delivered messages. A missing queue counts as empty.
     ///
     /// # Errors
-    /// When the broker is away, or the user may not look.
+    /// When the broker is away, or the user lacks the right to read the queues.
     pub async fn holds_any(&self, queues: &[Queue]) -> Result<bool, BrokerError> {
         match self {
             Self::Local(local) => local.holds_any(queues).await,
@@ -136,7 +137,7 @@ impl Broker {
         }
     }
 
-    /// Answers presence requests with `info`, until the broker is closed or this is dropped.
+    /// Replies to presence requests with `info`, until the broker is closed or the future is dropped.
     pub async fn serve_presence(&self, info: impl Fn() -> WorkerInfo) {
         match self {
             Self::Local(local) => local.serve_presence(info).await,
@@ -144,10 +145,10 @@ impl Broker {
         }
     }
 
-    /// Lists the workers that answer within `patience`. Reports in the local file are up to two seconds old.
+    /// Lists the workers that reply within `patience`. Reports in the local file are up to 2 s old.
     ///
     /// # Errors
-    /// When the broker is away, or is not set up.
+    /// When the broker is away or not set up.
     pub async fn list_workers(&self, patience: Duration) -> Result<Vec<WorkerInfo>, BrokerError> {
         match self {
             Self::Local(local) => local.list_workers().await,
@@ -155,11 +156,11 @@ impl Broker {
         }
     }
 
-    /// Tells every process at work to try again at once in the roles of these names, whatever they wait for. `all` is every
-    /// role, and `zoom` every role of that source. A local file tells them within two seconds.
+    /// Asks every running worker to end the holds of these roles and retry at once. `all` means every role, `zoom`
+    /// every role of that source. With the local file, workers react within 2 s.
     ///
     /// # Errors
-    /// When the broker is away, or is not set up.
+    /// When the broker is away or not set up.
     pub async fn lift(&self, roles: Vec<String>) -> Result<(), BrokerError> {
         let lift = Lift { lift: roles };
         match self {
@@ -168,7 +169,7 @@ impl Broker {
         }
     }
 
-    /// Waits for an order to lift the holds of `role`. Orders are heard while presence requests are answered.
+    /// Waits for a request to lift the holds of `role`. Requests arrive only while [`Broker::serve_presence`] runs.
     pub async fn lifted(&self, role: &str) {
         match self {
             Self::Local(local) => local.lifts().of(role).await,
@@ -176,7 +177,7 @@ impl Broker {
         }
     }
 
-    /// Records durably that `run` is cancelled. Once this returns, [`Broker::is_cancelled`] says so in every process.
+    /// Records durably that `run` is cancelled. After it returns, [`Broker::is_cancelled`] is true in every process.
     ///
     /// # Errors
     /// When the broker is away, or the run's id is too long for a routing key.
@@ -187,7 +188,7 @@ impl Broker {
         }
     }
 
-    /// True when `run` is recorded as cancelled. Reads the record itself, so the answer is never old.
+    /// Returns true when `run` is recorded as cancelled. Reads the record itself, without a cache.
     ///
     /// # Errors
     /// When the broker is away or refuses.
@@ -198,7 +199,7 @@ impl Broker {
         }
     }
 
-    /// Removes the records of cancelled runs, which keeps them few. A run without a record is left out.
+    /// Removes the records of cancelled runs, which bounds their number. Skips runs without a record.
     ///
     /// # Errors
     /// When the broker is away or refuses.
@@ -209,7 +210,7 @@ impl Broker {
         }
     }
 
-    /// Empties `queue`: for tests, and for the cancelling of runs.
+    /// Deletes all messages of `queue`: for tests and for cancelled runs.
     ///
     /// # Errors
     /// When the broker is away.
@@ -220,7 +221,7 @@ impl Broker {
         }
     }
 
-    /// Hands back nothing, says nothing, and is gone: what a crash looks like to the broker. For tests.
+    /// Drops the connection without settling anything, like a crash. For tests.
     #[doc(hidden)]
     pub async fn crash(&self) {
         match self {
@@ -229,7 +230,7 @@ impl Broker {
         }
     }
 
-    /// Ends the connection in good order.
+    /// Closes the connection after outstanding work.
     pub async fn close(&self) {
         match self {
             Self::Local(local) => local.close().await,
@@ -237,7 +238,7 @@ impl Broker {
         }
     }
 
-    /// The ladder in force.
+    /// Returns the ladder in use.
     pub fn ladder(&self) -> &Ladder {
         match self {
             Self::Local(local) => local.ladder(),
@@ -246,34 +247,34 @@ impl Broker {
     }
 }
 
-/// A queue to take from, and how many of its messages may be held here at once.
+/// A queue to consume from, with its prefetch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subscription {
     /// The queue.
     pub queue: Queue,
-    /// Messages held unsettled at most: those at work, and those that wait here for a permit.
+    /// Maximum number of unsettled messages here: those in progress and those that wait for a permit.
     pub prefetch: u16,
 }
 
-/// Takes deliveries from its queues, the most urgent first, with a small share kept for the later ones.
+/// Takes deliveries from its queues, the most urgent first, with a small share reserved for the later ones.
 #[derive(Debug)]
 pub enum Consumer {
-    /// Of the local broker.
+    /// A consumer of the local broker.
     Local(local::Consumer),
-    /// Of RabbitMQ.
+    /// A consumer of RabbitMQ.
     Amqp(amqp::Consumer),
 }
 
 impl Consumer {
-    /// Waits for at least one delivery and returns up to `max`. Safe to cancel: nothing is lost.
+    /// Waits for at least one delivery and returns up to `max`. Cancel safe.
     ///
     /// # Errors
-    /// When the broker refuses; a broker that is away is waited for.
+    /// When the broker refuses. If the broker is away, the call waits.
     pub async fn take(&mut self, max: usize) -> Result<Vec<Delivery>, BrokerError> {
         self.take_of(Lanes::All, max).await
     }
 
-    /// The same, of some of its queues.
+    /// As [`Consumer::take`], limited to `lanes`.
     pub(crate) async fn take_of(&mut self, lanes: Lanes, max: usize) -> Result<Vec<Delivery>, BrokerError> {
         match self {
             Self::Local(consumer) => consumer.take(max, lanes).await,
@@ -281,7 +282,7 @@ impl Consumer {
         }
     }
 
-    /// Unsettled messages beyond which the broker lets none out, where there is such a bound.
+    /// Maximum number of unsettled messages that the broker delivers; `None` without such a bound.
     pub(crate) fn holds_at_most(&self) -> Option<usize> {
         match self {
             Self::Local(_) => None,
@@ -289,7 +290,7 @@ impl Consumer {
         }
     }
 
-    /// Stops taking and hands back, uncounted, what was prefetched; `take` starts again.
+    /// Stops consuming and requeues prefetched messages without counting a crash. The next `take` starts again.
     pub async fn pause(&mut self) {
         match self {
             Self::Local(_) => {}

@@ -1,4 +1,4 @@
-//! Takes the messages that match a predicate out of a queue, under leases; all others stay.
+//! Takes the messages that match a predicate out of a queue, under leases. All others stay.
 //!
 //! Independent of the content of messages: the caller supplies the predicate.
 
@@ -26,9 +26,9 @@ impl fmt::Debug for Predicate {
     }
 }
 
-/// One look at everything that waits in a queue, a bounded number of messages at a time.
+/// One pass over the messages of a queue, in bounded batches.
 ///
-/// May be given up at any point: what was handed out and not settled goes back, and nothing else was changed.
+/// Cancel safe at any point: returned deliveries that are not settled are requeued, and nothing else has changed.
 #[derive(Debug)]
 pub struct QueueFilter(FilterBackend);
 
@@ -41,13 +41,12 @@ enum FilterBackend {
 }
 
 impl Broker {
-    /// Looks once at every message that waits in `queue` now, and takes those that `predicate` says yes to. Workers go
-    /// on meanwhile; what they hold is not looked at. On the local file what is parked for another attempt is
-    /// looked at, too; on RabbitMQ it is not, since rungs are shared: [`Broker::filter_delayed`] does that.
+    /// Passes once over every message that is in `queue` now, and takes those that match `predicate`. Workers
+    /// continue meanwhile; messages they hold are skipped. With the local file, messages that wait for a retry are
+    /// included. On RabbitMQ they are on shared rungs: use [`Broker::filter_delayed`].
     ///
-    /// On RabbitMQ a queue is looked through by going round it once: what does not match is published again
-    /// behind all else, as it was and in its order. Where workers take from the queue at the same time a few
-    /// hundred messages may change places with others.
+    /// On RabbitMQ the pass rotates the queue once: it publishes messages that do not match behind all others,
+    /// unchanged and in order. If workers consume at the same time, the order of a few hundred messages may change.
     pub fn filter(
         &self,
         queue: Queue,
@@ -60,8 +59,8 @@ impl Broker {
         })
     }
 
-    /// Looks once at every message that is parked for another attempt in a place that no queue has for itself, whatever
-    /// the queue it came from: RabbitMQ's rungs. What does not match stays parked, for as long as it would have been.
+    /// Passes once over every message on RabbitMQ's shared rungs, whatever its queue. Messages that do not match
+    /// stay, with their remaining delay. Yields nothing with the local file, whose queues hold their own.
     pub fn filter_delayed(
         &self,
         predicate: impl Fn(&Message) -> bool + Send + Sync + 'static,
@@ -74,11 +73,10 @@ impl Broker {
 }
 
 impl QueueFilter {
-    /// Returns the next messages that match; `None` when all were looked at. A message whose delivery is dropped
-    /// goes back.
+    /// Returns the next messages that match; `None` at the end. Dropping a delivery requeues its message.
     ///
     /// # Errors
-    /// When the broker is away or does not know the queue.
+    /// When the broker is away or the queue does not exist.
     pub async fn next(&mut self) -> Result<Option<Vec<Delivery>>, BrokerError> {
         match &mut self.0 {
             FilterBackend::Local(filter) => filter.next().await,

@@ -1,7 +1,7 @@
-//! A channel for acks of its deliveries, kept open for a moment after its last use.
+//! A channel for acks, kept open for a moment after its last use.
 //!
-//! The broker takes acks in, and passes them to the queue a few at a time. A channel closed right after a burst of
-//! acks loses the last of them, and their messages are delivered again.
+//! RabbitMQ passes acks to the queue a few at a time. Closing a channel right after a burst of acks loses the last
+//! ones, and their messages are redelivered.
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ use std::sync::{Mutex, PoisonError};
 use tokio::runtime::Handle;
 use tokio_util::task::TaskTracker;
 
-/// How long acks may be on their way to the queue.
+/// Time for acks to reach the queue.
 const SETTLING: Duration = Duration::from_millis(500);
 
 /// A channel for deliveries.
@@ -22,7 +22,7 @@ pub(super) struct AckChannel {
 }
 
 impl AckChannel {
-    /// `tasks` is waited for before the connection is closed.
+    /// `tasks` runs the delayed close; the connection waits for it before it closes.
     pub(super) fn new(channel: Channel, tasks: TaskTracker) -> Self {
         Self { channel, tasks, settled: Mutex::default() }
     }

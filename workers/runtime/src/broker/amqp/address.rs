@@ -1,4 +1,4 @@
-//! The broker's address: parsed once, and never shown with its password.
+//! The broker's address: parsed once, and displayed without its password.
 
 use std::fmt;
 use std::path::Path;
@@ -9,13 +9,13 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::BrokerError;
 
-/// Seconds between two signs of life; a broker that gives none for twice that long is away.
+/// Heartbeat interval in seconds. After twice this time without one, the broker is away.
 const HEARTBEAT_SECONDS: u16 = 30;
-/// Bytes in a frame at most. lapin keeps room for 32 of them in each direction of a connection: at RabbitMQ's own limit
-/// of 128 KiB that were 8 MiB, and a process has two connections.
+/// Maximum frame size in bytes. lapin buffers 32 frames per direction of a connection. At RabbitMQ's limit of 128 KiB
+/// that is 8 MiB, and a process has two connections.
 const FRAME_MAX: u32 = 32 << 10;
 
-/// Where the broker is and how to be let in.
+/// Address, credentials and trusted certificate authorities of the broker.
 #[derive(Clone)]
 pub(super) struct Address {
     uri: AMQPUri,
@@ -23,24 +23,24 @@ pub(super) struct Address {
 }
 
 impl Address {
-    /// Reads the URL and, for TLS, a file of certificate authorities to trust besides the system's.
+    /// Parses the URL and reads, for TLS, a file of certificate authorities trusted in addition to the system's.
     pub(super) fn parse(url: &SecretString, authorities: Option<&Path>) -> Result<Self, BrokerError> {
         let refused = || {
             BrokerError::Misconfigured(
                 "AMQP_URL is not of the form amqp[s]://user:password@host:port/vhost".to_owned(),
             )
         };
-        // With a slash too many or too few the password would be part of the virtual host, which is shown.
+        // With a missing or extra slash, the password would become part of the virtual host, which is displayed.
         let text = url.expose_secret().trim();
         let place =
             text.strip_prefix("amqp://").or_else(|| text.strip_prefix("amqps://")).ok_or_else(refused)?;
         if place.split_once(['/', '?', '#']).is_some_and(|(_, path)| path.contains('@')) {
             return Err(refused());
         }
-        // The parser's error may quote the URL, so it is not passed on.
+        // The parser's error may quote the URL with its password, so it is dropped.
         let mut uri: AMQPUri = url.expose_secret().parse().map_err(|_| refused())?;
         if uri.vhost.is_empty() {
-            // Nobody means the virtual host without a name by a slash at the end.
+            // An empty path or a single slash means the default virtual host.
             "/".clone_into(&mut uri.vhost);
         }
         uri.query.heartbeat.get_or_insert(HEARTBEAT_SECONDS);
@@ -49,7 +49,7 @@ impl Address {
         Ok(Self { uri, authorities })
     }
 
-    /// The same with another time between two signs of life.
+    /// Returns a copy with another heartbeat interval.
     pub(super) fn with_heartbeat(&self, seconds: u16) -> Self {
         let mut address = self.clone();
         address.uri.query.heartbeat = Some(seconds);

@@ -1,6 +1,6 @@
-//! Auxiliary queues: those of a leadership, and queues of one process that end with its connection.
+//! Auxiliary queues: those of a leadership, and private queues that end with the connection.
 //!
-//! All of them are bound to the installation's exchange by their own names.
+//! Each is bound to the installation's exchange by its own name.
 
 use lapin::options::{BasicConsumeOptions, BasicPublishOptions, QueueDeclareOptions};
 use lapin::types::{AMQPValue, FieldTable, ShortString};
@@ -23,8 +23,8 @@ pub(super) fn state(names: &Names, name: &str) -> Result<Wanted, BrokerError> {
     Ok(wanted(names, names.state(name)?, single_message()))
 }
 
-/// The queue of a copy of that state, for readers, which take it and put it back. A classic one: it counts no
-/// deliveries, and a copy that is lost is made again.
+/// The queue of a copy of that state. Readers take the copy and put it back. Classic, because it counts no
+/// deliveries; a lost copy is published again.
 pub(super) fn state_copy(names: &Names, name: &str) -> Result<Wanted, BrokerError> {
     let mut arguments = FieldTable::default();
     topology::set_text(&mut arguments, "x-queue-type", "classic");
@@ -38,7 +38,7 @@ pub(super) fn commands(names: &Names, name: &str) -> Result<Wanted, BrokerError>
     Ok(wanted(names, names.commands(name)?, topology::quorum(FOREVER)))
 }
 
-/// The queue of token requests: not persisted, expired after seconds, repeated when lost.
+/// The queue of token requests: not persisted, with a TTL of 3 s; senders repeat lost requests.
 pub(super) fn token_requests(names: &Names, name: &str) -> Result<Wanted, BrokerError> {
     let mut arguments = FieldTable::default();
     topology::set_text(&mut arguments, "x-queue-type", "classic");
@@ -53,15 +53,15 @@ pub(super) fn of_leadership(names: &Names, name: &str) -> Result<[Wanted; 5], Br
     Ok([seat, kept, shown, commands(names, name)?, token_requests(names, name)?])
 }
 
-/// An exclusive queue of this process; it ends with the connection.
+/// An exclusive queue of this process, deleted with the connection.
 pub(super) struct PrivateQueue {
     pub(super) name: ShortString,
-    /// What arrives in it; nothing of that has to be acked.
+    /// Its deliveries, consumed without acks.
     pub(super) arriving: lapin::Consumer,
 }
 
 impl PrivateQueue {
-    /// Makes one for `what`.
+    /// Declares, binds and consumes a private queue for `what`.
     pub(super) async fn open(channel: &Channel, names: &Names, what: &str) -> Result<Self, BrokerError> {
         let name = names.unique(what)?;
         declare(channel, &name).await.map_err(|error| fault::of(&error))?;
@@ -72,13 +72,13 @@ impl PrivateQueue {
     }
 }
 
-/// Declares a queue of this process alone.
+/// Declares an exclusive queue.
 pub(super) async fn declare(channel: &Channel, name: &ShortString) -> lapin::Result<()> {
     let options = QueueDeclareOptions { exclusive: true, auto_delete: true, ..Default::default() };
     channel.queue_declare(name.clone(), options, FieldTable::default()).await.map(|_| ())
 }
 
-/// Takes from a queue what need not be acked.
+/// Consumes from a queue without acks.
 pub(super) async fn consume(channel: &Channel, queue: ShortString) -> Result<lapin::Consumer, BrokerError> {
     let options = BasicConsumeOptions { no_ack: true, ..Default::default() };
     let consumer = channel.basic_consume(queue, ShortString::default(), options, FieldTable::default()).await;
@@ -107,7 +107,8 @@ pub(super) async fn publish_to(
     }
 }
 
-/// A queue of one message, the last one. It has no dead letters, so its limit of deliveries is out of reach.
+/// Arguments of a queue that holds only the last message. It has no dead letters, so its delivery limit is out of
+/// reach.
 pub(super) fn single_message() -> FieldTable {
     let mut arguments = topology::quorum(FOREVER);
     topology::set_number(&mut arguments, "x-max-length", 1);

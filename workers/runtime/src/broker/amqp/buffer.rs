@@ -9,26 +9,26 @@ use tokio::sync::Notify;
 use crate::broker::{Lanes, lanes};
 use crate::{BrokerError, Delivery};
 
-/// After a start the lanes fill one after the other; for this long the first is waited for.
+/// Time to wait for the first lane after a start, since lanes fill one after the other.
 const SETTLING: Duration = Duration::from_millis(20);
 
-/// How taking ended.
+/// How consuming ended.
 #[derive(Debug)]
 pub(super) enum Ended {
-    /// In good order: it may be started again.
+    /// Stopped on request; may start again.
     Paused,
-    /// The broker refuses, or is closed.
+    /// The broker refuses or is closed.
     Failed(BrokerError),
 }
 
-/// The content of the buffer, as found.
+/// Result of a take from the buffer.
 #[derive(Debug)]
 pub(super) enum Found {
-    /// These, the most urgent first.
+    /// Deliveries, the most urgent first.
     Some(Vec<Delivery>),
-    /// Nothing; look again when something arrives, or after a while when one is named.
+    /// None now. Try again after a change, or after the given time.
     Nothing(Option<Duration>),
-    /// Nothing, and nothing will come.
+    /// None, and none will come.
     End(Ended),
 }
 
@@ -39,7 +39,7 @@ struct BufferState {
     ended: Option<Ended>,
 }
 
-/// The buffer: filled by one task, emptied by another.
+/// The buffer: one task fills it, another empties it.
 #[derive(Debug)]
 pub(super) struct DeliveryBuffer {
     state: Mutex<BufferState>,
@@ -52,7 +52,7 @@ impl DeliveryBuffer {
         Self { state: Mutex::new(BufferState { lanes, opened: None, ended: None }), changed: Notify::new() }
     }
 
-    /// All lanes are being filled from now on.
+    /// Marks that all lanes are being filled.
     pub(super) fn open(&self) {
         self.state().opened = Some(Instant::now());
         self.changed.notify_one();
@@ -68,12 +68,12 @@ impl DeliveryBuffer {
         self.changed.notify_one();
     }
 
-    /// Returns when something was put, opened or ended since the last look.
+    /// Returns after a put, open or end since the last call.
     pub(super) async fn changed(&self) {
         self.changed.notified().await;
     }
 
-    /// Takes up to `max` in the order of turn number `turn`.
+    /// Takes up to `max` in the lane order of turn number `turn`.
     pub(super) fn take(&self, turn: u64, max: usize, of: Lanes) -> Found {
         let mut state = self.state();
         if let Some(ended) = state.ended.take() {
@@ -92,7 +92,7 @@ impl DeliveryBuffer {
         if taken.is_empty() { Found::Nothing(None) } else { Found::Some(taken) }
     }
 
-    /// Empties the buffer; lane by lane, oldest first.
+    /// Empties the buffer, lane by lane, oldest first.
     pub(super) fn clear(&self) -> Vec<Delivery> {
         let mut state = self.state();
         state.opened = None;
@@ -104,7 +104,7 @@ impl DeliveryBuffer {
             .collect()
     }
 
-    /// How long the oldest delivery has been waiting.
+    /// Age of the oldest delivery.
     pub(super) fn longest_wait(&self) -> Duration {
         let state = self.state();
         let oldest = state.lanes.iter().filter_map(VecDeque::front).map(|(arrived, _)| *arrived).min();

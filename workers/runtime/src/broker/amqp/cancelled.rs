@@ -1,6 +1,6 @@
-//! Cancelled runs over RabbitMQ: each is a binding of one queue, by the run's id. A binding is durable and the same on
-//! every node. A mandatory publish by that key tells at once whether there is one: the broker returns it, or takes it.
-//! Nothing has to be taken out of a queue to know, and no process can know less than another.
+//! Cancelled runs on RabbitMQ: each is a binding of one queue, keyed by the run's id. Bindings are durable and equal
+//! on every node. A mandatory publish with that key shows whether the binding exists: the broker returns the message
+//! or accepts it. So every process gets the same answer, and no message has to be read.
 
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
 use lapin::types::{FieldTable, ShortString};
@@ -21,7 +21,7 @@ impl Inner {
         Ok(topology::cancelled(&self.names)?.name)
     }
 
-    /// The channel of these questions, opened again after an error.
+    /// The channel for these publishes, opened again after an error.
     async fn asking(&self) -> Result<Channel, BrokerError> {
         let mut asking = self.asking.lock().await;
         if let Some(channel) = asking.as_ref().filter(|channel| channel.status().connected()) {
@@ -43,7 +43,7 @@ impl Amqp {
     }
 
     pub(in crate::broker) async fn is_cancelled(&self, run: &RunId) -> Result<bool, BrokerError> {
-        // An id that is too long for a key was never recorded.
+        // An id too long for a routing key was never recorded.
         let Ok(Destination { exchange, key }) = self.inner.destination_of(run) else { return Ok(false) };
         let channel = self.inner.asking().await?;
         let options = BasicPublishOptions { mandatory: true, ..Default::default() };
@@ -54,7 +54,7 @@ impl Amqp {
         };
         match answer.map_err(|error| fault::of(&error))? {
             Confirmation::Ack(returned) => Ok(returned.is_none()),
-            // It has a queue, which has no room for the question.
+            // The binding exists; its queue is full.
             Confirmation::Nack(_) => Ok(true),
             Confirmation::NotRequested => {
                 Err(BrokerError::Away("it confirms nothing on this channel".to_owned()))

@@ -1,4 +1,4 @@
-//! Taking from the queues of one subscription: reads from the buffer, and starts the subscriber that fills it.
+//! Consumes one subscription: takes from the buffer, and starts the subscriber that fills it.
 
 use std::sync::Arc;
 
@@ -32,18 +32,18 @@ impl Consumer {
         Self { inner, lanes: lanes.into(), running: None, turn: 0 }
     }
 
-    /// Nothing is lost when this is cancelled: a delivery leaves the buffer only by being returned.
+    /// Cancel safe: a delivery leaves the buffer only by being returned.
     pub(crate) async fn take(&mut self, max: usize, of: Lanes) -> Result<Vec<Delivery>, BrokerError> {
         loop {
             let buffer = Arc::clone(&self.running().buffer);
             match buffer.take(self.turn, max, of) {
                 Found::Some(taken) => {
-                    // A turn of the later lanes is not used up where they have none.
+                    // Urgent-only takes do not advance the turn: the later lanes had no chance in them.
                     self.turn += u64::from(of == Lanes::All);
                     return Ok(taken);
                 }
                 Found::Nothing(None) => buffer.changed().await,
-                // Either way we look again.
+                // Change or timeout: try again in both cases.
                 Found::Nothing(Some(wait)) => _ = tokio::time::timeout(wait, buffer.changed()).await,
                 Found::End(ended) => {
                     self.running = None;
@@ -55,7 +55,7 @@ impl Consumer {
         }
     }
 
-    /// Of the queues together; what came back to one of them does not count.
+    /// Sum over the queues. Messages returned to one of them do not count.
     pub(crate) fn holds_at_most(&self) -> usize {
         self.lanes.iter().map(|lane| usize::from(lane.prefetch.max(1))).sum()
     }
@@ -63,7 +63,7 @@ impl Consumer {
     pub(crate) async fn pause(&mut self) {
         if let Some(running) = self.running.take() {
             drop(running.stop);
-            // A task that failed has nothing left to requeue.
+            // A failed task has nothing to requeue.
             let _ = running.task.await;
         }
     }

@@ -1,8 +1,9 @@
-//! Filters the delay queues (rungs): messages of all queues that wait for another attempt.
+//! Filters the delay queues (rungs): messages of all queues that wait for a retry.
 //!
-//! A rung is taken as a whole without an ack, since what goes back goes to its old place: RabbitMQ keeps the time that a
-//! message given back has left. One whose time is over meanwhile goes its way when it is given back. Messages are asked
-//! for one by one: parked documents are large, and of one that does not match only its delivery tag is kept.
+//! The filter holds all messages of a rung unacked and returns those that do not match. RabbitMQ puts returned
+//! messages at their old place with their remaining TTL. A message whose TTL ended meanwhile moves on when it is
+//! returned. The filter gets messages one by one, because parked documents are large; of those that do not match it
+//! keeps only the delivery tag.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -18,7 +19,7 @@ use crate::broker::Lease as AnyLease;
 use crate::broker::queue_filter::Predicate;
 use crate::{BrokerError, Delivery, clock};
 
-/// Messages handed out at once, about: their receipts are filed before more are looked for.
+/// Approximate number of messages per batch: their receipts are written before the next batch.
 const SOME: usize = 500;
 
 /// One pass over every rung.
@@ -37,7 +38,7 @@ impl Amqp {
 }
 
 impl DelayQueueFilter {
-    /// Returns the matching messages of the next rung that holds any, or a part of them.
+    /// Returns the matching messages of the next rung that has any, in batches.
     pub(in crate::broker) async fn next(&mut self) -> Result<Option<Vec<Delivery>>, BrokerError> {
         while let Some(rung) = self.rungs.pop_front() {
             let matching = self.rung(rung).await?;
@@ -78,14 +79,14 @@ impl DelayQueueFilter {
         Ok(matching)
     }
 
-    /// Returns the delivery, if it matches; else its tag.
+    /// Returns the delivery if it matches, else its tag.
     fn select(
         &self,
         ack_channel: &Arc<AckChannel>,
         delivery: lapin::message::Delivery,
     ) -> Result<Delivery, u64> {
         let (tag, names) = (delivery.delivery_tag, &self.inner.names);
-        // A rung leaves the routing key as it is: the queue a message came from.
+        // A rung leaves the routing key unchanged: it names the origin queue.
         let origin = names.logical(delivery.routing_key.as_str());
         let parcel = wire::read(&delivery.properties, delivery.data, &origin, names, clock::now());
         if !self.predicate.matches(&parcel.message) {

@@ -1,17 +1,17 @@
-//! What the broker says of a queue that is there with other arguments than those wanted.
+//! Parses RabbitMQ's error about a queue that exists with other arguments.
 
 use std::fmt;
 
 use lapin::types::{AMQPValue, FieldTable};
 
-/// An argument that a queue has otherwise than it should.
+/// An argument of a queue that differs from the wanted one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Difference {
-    /// Its name: `x-max-length`, `durable` and the like.
+    /// Name of the argument, such as `x-max-length` or `durable`.
     pub argument: String,
-    /// What it is; `None`: not set.
+    /// Value at the broker; `None` if not set.
     pub found: Option<String>,
-    /// What it should be; `None`: not set.
+    /// Wanted value; `None` if not set.
     pub wanted: Option<String>,
 }
 
@@ -30,19 +30,19 @@ impl fmt::Display for Difference {
 }
 
 impl Difference {
-    /// Reads `inequivalent arg 'A' for queue 'Q' in vhost '/': received W but current is F`, where each of both is
+    /// Parses `inequivalent arg 'A' for queue 'Q' in vhost '/': received W but current is F`, where W and F are
     /// `none`, `'value'` or `the value 'value' of type 'type'`.
     pub(super) fn read(text: &str) -> Option<Self> {
         let (_, rest) = text.split_once("inequivalent arg '")?;
         let (argument, rest) = rest.split_once('\'')?;
-        // The last one: a queue's name may hold any words.
+        // The last match, since a queue's name may contain these words.
         let (rest, found) = rest.rsplit_once(" but current is ")?;
         let (_, wanted) = rest.rsplit_once(": received ")?;
         Some(Self { argument: argument.to_owned(), found: value(found), wanted: value(wanted) })
     }
 
-    /// Makes `arguments` say of this argument what the queue has, so that the next difference can be asked for.
-    /// False for what is no argument of this kind.
+    /// Sets the argument to the broker's value, so that another declaration reports the next difference. Returns
+    /// false if the difference is not an `x-` argument.
     pub(super) fn adopt(&self, arguments: &mut FieldTable) -> bool {
         if !self.argument.starts_with("x-") {
             return false;

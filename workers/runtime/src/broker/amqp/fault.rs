@@ -1,4 +1,4 @@
-//! What an error of the AMQP library, or of the connection below it, means to us.
+//! Classifies errors of lapin and of the connection below it.
 
 use std::io;
 
@@ -7,7 +7,7 @@ use lapin::protocol::{AMQPErrorKind, AMQPHardError, AMQPSoftError};
 
 use crate::BrokerError;
 
-/// Refused when trying again cannot help; else away.
+/// Returns `Refused` when a retry cannot help, else `Away`.
 pub(super) fn of(error: &lapin::Error) -> BrokerError {
     let told = match error.kind() {
         ErrorKind::ProtocolError(told) => told,
@@ -28,8 +28,8 @@ pub(super) fn of(error: &lapin::Error) -> BrokerError {
     }
 }
 
-/// A limit that is reached, or a virtual host that is starting, is a matter of time; a virtual host that is not there may be one
-/// of the address.
+/// Classifies NOT_ALLOWED: a connection limit or a starting virtual host is temporary; a missing virtual host is
+/// probably a wrong address.
 fn not_allowed(text: &str) -> BrokerError {
     let says = |words: &str| text.contains(words);
     let of = if says("vhost") {
@@ -56,7 +56,7 @@ fn not_allowed(text: &str) -> BrokerError {
     ))
 }
 
-/// What an error of the connection means, and what to do about it.
+/// Explains an error of the connection and what to do about it.
 pub(super) fn broken(error: &io::Error) -> String {
     let said = error.to_string();
     if let Some(meaning) = messages::tls::explain(&said, "AMQP_CA_CERT") {
@@ -79,22 +79,22 @@ pub(super) fn broken(error: &io::Error) -> String {
     }
 }
 
-/// True when the thing asked for does not exist at the broker.
+/// Returns true when the queue or exchange does not exist.
 pub(super) fn is_missing(error: &lapin::Error) -> bool {
     is_soft(error, &AMQPSoftError::NOTFOUND)
 }
 
-/// True when the thing exists with other arguments.
+/// Returns true when the queue or exchange exists with other arguments.
 pub(super) fn is_differing(error: &lapin::Error) -> bool {
     is_soft(error, &AMQPSoftError::PRECONDITIONFAILED)
 }
 
-/// True when somebody else has it for himself alone.
+/// Returns true when another connection has exclusive access.
 pub(super) fn is_locked(error: &lapin::Error) -> bool {
     is_soft(error, &AMQPSoftError::RESOURCELOCKED)
 }
 
-/// The broker's own words, without its code and without the user's name.
+/// Returns the broker's message without its code and without the user's name.
 pub(super) fn words(error: &lapin::Error) -> String {
     let ErrorKind::ProtocolError(told) = error.kind() else { return error.to_string() };
     let text = told.get_message().to_string();
@@ -102,7 +102,7 @@ pub(super) fn words(error: &lapin::Error) -> String {
     text.split_once(" for user '").map_or(text, |(words, _)| words).to_owned()
 }
 
-/// True when the user lacks a right.
+/// Returns true when the user lacks a permission.
 pub(super) fn is_forbidden(error: &lapin::Error) -> bool {
     is_soft(error, &AMQPSoftError::ACCESSREFUSED)
 }

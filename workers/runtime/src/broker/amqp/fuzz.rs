@@ -1,4 +1,4 @@
-//! Entries for the fuzz targets: the broker's address, and properties as the protocol carries them.
+//! Entry points for fuzzing: the broker's address, and encoded message properties.
 
 use jiff::Timestamp;
 use lapin::protocol::basic::{gen_properties, parse_properties};
@@ -10,14 +10,14 @@ use super::names::Names;
 use super::wire::{self, Parcel};
 use crate::Message;
 
-/// The address as it is shown, or what is said of a text that is none.
+/// Parses an address and returns its displayed form, or the error.
 pub fn address(url: &str) -> Result<String, String> {
     let address = Address::parse(&SecretString::from(url), None).map_err(|error| error.to_string())?;
     let _ = (address.is_this_machine(), address.is_encrypted(), address.vhost());
     Ok(format!("{address:?}"))
 }
 
-/// A delivery from `queue` whose properties are these bytes of the protocol.
+/// Decodes a delivery from `queue` with these encoded properties.
 pub fn delivery(queue: &Queue, properties: &[u8]) -> Option<Message> {
     let (_, properties) = parse_properties(properties).ok()?;
     let (names, now) = (Names::new("t"), Timestamp::UNIX_EPOCH);
@@ -32,7 +32,7 @@ pub fn delivery(queue: &Queue, properties: &[u8]) -> Option<Message> {
     Some(parcel.message)
 }
 
-/// The bytes of a message's properties.
+/// Encodes the properties of a message.
 pub fn properties(message: &Message) -> Vec<u8> {
     let properties = wire::properties(&Parcel { message: message.clone(), crashes: 2 });
     let written = gen_properties(&properties)(Vec::new().into());

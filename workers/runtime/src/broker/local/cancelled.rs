@@ -1,4 +1,4 @@
-//! Cancelled runs: a row of the file for each.
+//! Cancelled runs in the local file: one row per run.
 
 use messages::RunId;
 

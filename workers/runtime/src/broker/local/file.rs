@@ -1,5 +1,4 @@
-//! The queues' part of the one file: the version of their tables, and what an error of the file means to a broker's
-//! caller.
+//! The queues' part of the local file: the version of its tables, and the conversion of its errors.
 
 use std::path::Path;
 
@@ -8,11 +7,11 @@ use rusqlite::Connection;
 
 use crate::BrokerError;
 
-/// The version of the broker's tables in the file.
+/// Version of the broker's tables in the file.
 pub(super) const SCHEMA_VERSION: i64 = 2;
-// A crash of the process loses nothing. After a loss of power the file is as it was a moment before, queues and documents
-// alike, since both lie in one log: work of that moment is done again. What must survive even that (a plan that was
-// confirmed to a user) is synced when the broker is closed.
+// A process crash loses nothing. A power loss may lose the last moment of queues and documents alike, since they
+// share one log: that work is repeated. Closing the broker syncs what must survive a power loss, such as a plan
+// confirmed to the user.
 const PART: Part = Part { name: "queues", version: SCHEMA_VERSION, durable: false, tables };
 const THREAD: Thread = Thread { name: "ua-queues", group: 256 };
 
@@ -24,12 +23,12 @@ fn tables(connection: &Connection, found: Option<i64>) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// Opens the file and brings the broker's tables to this program's version.
+/// Opens the file and migrates the broker's tables to this version.
 pub(super) fn open(path: &Path) -> Result<Connection, BrokerError> {
     Ok(onefile::open(path, &PART)?)
 }
 
-/// What an error of SQLite means to a broker's caller.
+/// Converts an SQLite error to a broker error.
 pub(super) fn failed(error: &rusqlite::Error, path: &Path) -> BrokerError {
     FileError::new(error, path).into()
 }
@@ -49,7 +48,7 @@ impl From<FileError> for BrokerError {
 pub(super) struct Writer(onefile::Writer);
 
 impl Writer {
-    /// Starts it. `housekeeping` runs about every second, and ends the thread by returning false.
+    /// Starts the thread. `housekeeping` runs about every second; returning false ends the thread.
     pub(super) fn start(
         connection: Connection,
         path: &Path,
@@ -58,7 +57,7 @@ impl Writer {
         onefile::Writer::start(connection, path, THREAD, housekeeping).map(Self)
     }
 
-    /// Does `work` in the next transaction and returns what it returned, once that is committed.
+    /// Runs `work` in the next transaction and returns its result after the commit.
     pub(super) async fn call<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,

@@ -1,5 +1,5 @@
-//! A look at the local file from outside: whether it is there, of which version, and who has it open. Makes nothing
-//! and changes nothing.
+//! Inspects the local file without opening it as a broker: existence, version, processes. Creates and changes
+//! nothing.
 
 use std::path::Path;
 
@@ -9,23 +9,23 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
 use super::{file, owner, rows};
 use crate::{BrokerError, WorkerInfo, clock};
 
-/// What a look at the local file found.
+/// The result of an inspection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Inspection {
-    /// The version of its queues; `None` when it has none yet.
+    /// Version of the queues' tables; `None` if there are none.
     pub version: Option<i64>,
-    /// The version that this program reads and writes.
+    /// Version that this program reads and writes.
     pub known_version: i64,
-    /// Messages that wait in its queues, the parked ones included.
+    /// Messages in all queues, including those on rungs.
     pub waiting: u64,
-    /// Processes that have it open, as far as they say who they are.
+    /// Processes that have the file open and identify themselves.
     pub processes: Vec<String>,
 }
 
-/// Looks at the file in `folder`; `None` when there is none.
+/// Inspects the file in `folder`; `None` if there is no file.
 ///
 /// # Errors
-/// When it cannot be read.
+/// When the file cannot be read.
 pub fn inspect(folder: &Path) -> Result<Option<Inspection>, BrokerError> {
     let path = folder.join("ua.db");
     if !path.exists() {
@@ -39,7 +39,7 @@ pub fn inspect(folder: &Path) -> Result<Option<Inspection>, BrokerError> {
 
 fn open(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    // A reader of a file that nobody has open would leave the log's files behind, unless it is told that nobody will.
+    // Without other users, reading the file would leave log files behind; `immutable=1` avoids that.
     if path.with_extension("db-wal").exists() {
         return Connection::open_with_flags(path, flags);
     }
@@ -121,7 +121,7 @@ mod tests {
         assert_eq!((seen.version, seen.processes.len()), (Some(seen.known_version), 1));
         local.close().await;
         drop(local);
-        // The thread that wrote closes the file, and with it its log, in its own time.
+        // The writing thread closes the file and its log asynchronously.
         let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
         while folder.path().join("ua.db-wal").exists() {
             assert!(std::time::Instant::now() < deadline, "the file is not closed");

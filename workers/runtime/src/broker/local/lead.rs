@@ -1,4 +1,4 @@
-//! Leadership on one machine: the lock of a file, a row for the state, rows for the requests.
+//! Leadership on one machine: a file lock, a row for the state, and rows for the requests.
 
 use std::fs::{File, TryLockError};
 use std::path::PathBuf;
@@ -11,17 +11,17 @@ use rusqlite::{Connection, OptionalExtension as _};
 use super::{Local, file};
 use crate::{BrokerError, clock};
 
-/// Interval at which a candidate tries the lock, and requests and replies are polled.
+/// Interval at which candidates try the lock, and requests and replies are polled.
 const POLL_INTERVAL: Duration = Duration::from_millis(150);
 /// Age at which an unhandled request is deleted, with its reply.
 const REQUEST_LIFE_MS: i64 = 24 * 3_600 * 1_000;
 
-/// The leadership: the lock goes with this value, and with the process.
+/// The leadership. The lock ends with this value or with the process.
 #[derive(Debug)]
 pub struct Lead {
     file: LeaderConnection,
     name: String,
-    /// The last request returned.
+    /// Row of the last returned request.
     last: AtomicI64,
     _lock: File,
 }
@@ -103,7 +103,7 @@ impl Local {
     }
 }
 
-/// A connection of the leader's own: what it keeps shares no transaction, and so no failure, with the queues.
+/// A separate connection of the leader, so that its transactions and failures are independent of the queues'.
 #[derive(Debug, Clone)]
 struct LeaderConnection {
     connection: Arc<Mutex<Connection>>,

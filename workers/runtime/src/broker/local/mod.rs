@@ -1,5 +1,5 @@
-//! The local broker: queues as tables in one SQLite file, for one machine. Durable, with leases, delays and
-//! dead letters; several processes may share the file.
+//! The local broker: queues as tables in one SQLite file, for one machine. Durable, with leases, delays and dead
+//! letters. Several processes may share the file.
 
 mod cancelled;
 mod file;
@@ -32,24 +32,24 @@ use super::{
 use crate::lift::Lifts;
 use crate::{Headers, Message, clock};
 
-/// How long an idle consumer waits before it looks for what another process published.
+/// Interval at which an idle consumer polls for messages of other processes.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
-/// How long a consumer lets the file alone when it is away.
+/// Interval between attempts while the file is away.
 const AWAY: Duration = Duration::from_secs(1);
 
-/// Where the local broker keeps its queues, and its bounds.
+/// Location and bounds of the local broker.
 #[derive(Debug, Clone)]
 pub struct LocalBrokerSettings {
-    /// The data folder; the file is `ua.db` inside.
+    /// The data folder, which holds `ua.db`.
     pub folder: PathBuf,
     /// Rungs and attempts.
     pub ladder: Ladder,
-    /// Messages that `ua.documents` takes at most.
+    /// Maximum number of messages in `ua.documents`.
     pub documents_limit: usize,
 }
 
-/// A handle on the local broker; clones share it.
+/// A handle to the local broker; clones share it.
 #[derive(Debug, Clone)]
 pub struct Local {
     inner: Arc<Inner>,
@@ -66,10 +66,10 @@ struct Inner {
 }
 
 impl Local {
-    /// Opens or makes `ua.db` in the data folder.
+    /// Opens or creates `ua.db` in the data folder.
     ///
     /// # Errors
-    /// When the folder cannot be written or the file is of a newer version.
+    /// When the folder is not writable or the file has a newer version.
     pub fn open(settings: LocalBrokerSettings) -> Result<Self, BrokerError> {
         let folder = &settings.folder;
         let refuse = |error: std::io::Error| {
@@ -186,7 +186,7 @@ impl Local {
         let owner = self.inner.owner.id;
         match self.inner.writer.call(move |connection| rows::release(connection, owner, false)).await {
             Ok(()) => self.inner.owner.forget(),
-            // The lock goes with this process; another one releases what it held.
+            // The lock ends with this process; another process then releases its messages.
             Err(error) => warn!(%error, "cannot hand back what this process holds: {error}"),
         }
         let path = self.inner.settings.folder.join("ua.db");
@@ -217,7 +217,7 @@ impl Consumer {
     pub(super) async fn take(&mut self, max: usize, of: Lanes) -> Result<Vec<Delivery>, BrokerError> {
         loop {
             let inner = Arc::clone(&self.local.inner);
-            // Registered before the look, so that a publish between the look and the wait is not missed.
+            // Registered before the query, so that a publish between the query and the wait is not missed.
             let published = inner.published.notified();
             tokio::pin!(published);
             published.as_mut().enable();
@@ -231,17 +231,17 @@ impl Consumer {
             };
             self.away = false;
             if !leased.is_empty() {
-                // A turn of the later lanes is not used up where they have none.
+                // Urgent-only takes do not advance the turn: the later lanes had no chance in them.
                 self.turn += u64::from(of == Lanes::All);
                 return Ok(leased);
             }
             let wait = due.map_or(LOOK_AGAIN, |due| due.min(LOOK_AGAIN));
-            // Either way we look again.
+            // Publish or timeout: query again in both cases.
             let _ = tokio::time::timeout(wait, published).await;
         }
     }
 
-    /// The file is away (the disk is full, another program locks it): said once, looked at again and again.
+    /// Waits before the next attempt while the file is away (full disk, locked by another program). Logs once.
     async fn wait_out(&mut self, why: &str) {
         if !std::mem::replace(&mut self.away, true) {
             warn!("waiting for the local file: {why}");
@@ -254,8 +254,8 @@ impl Consumer {
         let order = lanes::order(self.turn, of.of(self.queues.len()));
         let queues: Vec<Queue> = order.into_iter().map(|lane| self.queues[lane].clone()).collect();
         let owner = inner.owner.id;
-        // The leases are made where they cannot be lost: when this call is cancelled after the commit, the
-        // value is dropped with its receiver, and a dropped lease hands its message back.
+        // The leases are created inside the transaction's closure. If this call is cancelled after the commit, the
+        // result is dropped with its receiver, and each dropped lease requeues its message.
         let local = self.local.clone();
         inner
             .writer
@@ -299,7 +299,7 @@ impl Local {
     }
 }
 
-/// A lease on one message. Dropped unsettled it hands the message back, uncounted.
+/// A lease on one message. Dropping it unsettled requeues the message without counting a crash.
 #[derive(Debug)]
 pub(super) struct Lease {
     local: Local,

@@ -1,5 +1,5 @@
-//! Who is alive: every process that has the file open holds a lock on a small file of its own, so that the
-//! others see at once, and without any clock, when it has died.
+//! Liveness of processes: each process with the file open holds a lock on a small file of its own. The others detect
+//! its death at once and without a clock.
 
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use rusqlite::Connection;
 
 use super::rows;
 
-/// This process's proof of life: the lock is gone with it, however it ends.
+/// The liveness lock of this process, released however the process ends.
 #[derive(Debug)]
 pub(super) struct Owner {
     pub(super) id: i64,
@@ -17,8 +17,8 @@ pub(super) struct Owner {
 }
 
 impl Owner {
-    /// Registers this process in the file and takes its lock, in one transaction: nobody sees an owner without
-    /// its lock and takes it for dead.
+    /// Registers this process in the file and takes its lock, in one transaction. So no process sees an owner without
+    /// its lock and considers it dead.
     pub(super) fn register(connection: &Connection, folder: &Path) -> std::io::Result<Self> {
         onefile::private::folder(folder)?;
         let other = std::io::Error::other;
@@ -36,7 +36,7 @@ impl Owner {
             let file = onefile::private::file(&lock_path(folder, id))?;
             match file.try_lock() {
                 Ok(()) => return Ok(Self { id, file, folder: folder.to_owned() }),
-                // `ua.db` was replaced while its owners live on: their numbers are taken.
+                // `ua.db` was replaced while its owners are alive: their ids are in use.
                 Err(TryLockError::WouldBlock) => {
                     connection
                         .execute("delete from owners where id = ?1", [id])
@@ -49,7 +49,7 @@ impl Owner {
         }
     }
 
-    /// Releases what dead owners held, counting a crash against each of their messages.
+    /// Releases the messages of dead owners and counts one crash for each message.
     pub(super) fn bury_the_dead(&self, connection: &Connection) -> rusqlite::Result<()> {
         let others: Vec<i64> = connection
             .prepare_cached("select id from owners where id <> ?1")?
@@ -57,7 +57,7 @@ impl Owner {
             .collect::<Result<_, _>>()?;
         for id in others.into_iter().filter(|id| is_dead(&self.folder, *id)) {
             in_transaction(connection, |connection| rows::release(connection, id, true))?;
-            // Left behind it would be harmless: whoever gets the number again locks it anew.
+            // A leftover file is harmless: the next owner of this id locks it again.
             let _ = std::fs::remove_file(lock_path(&self.folder, id));
         }
         if rows::has_orphans(connection)? {
@@ -66,13 +66,13 @@ impl Owner {
         Ok(())
     }
 
-    /// Lets go of the lock, as the end of the process would.
+    /// Releases the lock, as the end of the process would.
     pub(super) fn let_go(&self) {
-        // Unlocking a lock we hold cannot fail in a way that matters: closing the file releases it, too.
+        // An unlock error is harmless: closing the file also releases the lock.
         let _ = self.file.unlock();
     }
 
-    /// Removes the lock's file after the owner was released in good order.
+    /// Removes the lock file after the owner was released.
     pub(super) fn forget(&self) {
         self.let_go();
         let _ = std::fs::remove_file(lock_path(&self.folder, self.id));
@@ -90,17 +90,17 @@ fn in_transaction(
     connection.execute_batch("begin immediate")?;
     let done = work(connection).and_then(|()| connection.execute_batch("commit"));
     if done.is_err() && !connection.is_autocommit() {
-        // The first error is the one to tell.
+        // Return the first error.
         let _ = connection.execute_batch("rollback");
     }
     done
 }
 
-/// True when nobody holds the lock of owner `id` any more.
+/// Returns true when no process holds the lock of owner `id`.
 pub(super) fn is_dead(folder: &Path, id: i64) -> bool {
     match File::open(lock_path(folder, id)) {
         Ok(file) => !matches!(file.try_lock(), Err(TryLockError::WouldBlock)),
-        // Owners are registered together with their file: no file means long gone.
+        // Owners are registered together with their file, so a missing file means a removed owner.
         Err(error) => error.kind() == std::io::ErrorKind::NotFound,
     }
 }

@@ -1,5 +1,5 @@
-//! Presence in the local file: each process writes its report into the file every two seconds, and the locks of the
-//! owners tell which reports are still valid.
+//! Presence in the local file: each process writes its report every 2 s. The owners' locks tell which reports are
+//! valid.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -32,9 +32,9 @@ impl Local {
         }
     }
 
-    /// Passes on the orders that were given after `since`; returns when the last one was.
+    /// Delivers lift requests made after `since`; returns the time of the last one.
     async fn hear(&self, since: i64) -> i64 {
-        // A file that is away is read again a little later.
+        // On an error, the next round reads them.
         let orders = self.inner.writer.call(move |connection| rows::lifted(connection, since)).await;
         let orders = orders.unwrap_or_default();
         let last = orders.iter().map(|(_, at)| *at).max().unwrap_or(since);
@@ -59,18 +59,18 @@ impl Local {
 
     pub(in crate::broker) async fn list_workers(&self) -> Result<Vec<WorkerInfo>, BrokerError> {
         let workers = self.inner.writer.call(rows::worker_infos).await?;
-        // One that cannot be read was written by another version.
+        // Unreadable reports were written by another version.
         Ok(workers.iter().filter_map(|info| serde_json::from_str(info).ok()).collect())
     }
 }
 
-/// Removes the report when the answering ends.
+/// Removes the report when presence ends.
 struct Removed<'a>(&'a Local);
 
 impl Drop for Removed<'_> {
     fn drop(&mut self) {
         let inner = &self.0.inner;
-        // A process that crashes takes nothing away; the others do, when they find it dead.
+        // After a simulated crash nothing is removed: other processes remove the reports of dead owners.
         if inner.alive.load(Ordering::Acquire) {
             let owner = inner.owner.id;
             inner.writer.cast(move |connection| rows::remove_worker_info(connection, owner));

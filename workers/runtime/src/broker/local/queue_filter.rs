@@ -1,4 +1,4 @@
-//! Filters a queue of the file: one pass over the rows, which moves nothing.
+//! Filters a queue of the file: one pass over the rows, without moving any.
 
 use messages::Queue;
 
@@ -6,16 +6,16 @@ use super::{Local, rows};
 use crate::broker::queue_filter::Predicate;
 use crate::{BrokerError, Delivery};
 
-/// Rows looked at in one transaction: writers have their turn in between.
+/// Rows per transaction, so that writers run in between.
 const SOME: usize = 500;
 
-/// A walk along the rows of a queue.
+/// A pass over the rows of a queue.
 #[derive(Debug)]
 pub(in crate::broker) struct LocalFilter {
     local: Local,
     queue: Queue,
     predicate: Predicate,
-    /// The last row looked at, and the last to look at; `None` before the first look.
+    /// The last row read and the last row to read; `None` before the first batch.
     span: Option<(i64, i64)>,
 }
 
@@ -31,7 +31,7 @@ impl LocalFilter {
             let writer = &self.local.inner.writer;
             let (at, end) = match self.span {
                 Some(span) => span,
-                // What is published from now on has a later row.
+                // Messages published from now on have later rows.
                 None => (0, writer.call(rows::last_seq).await?),
             };
             self.span = Some((at, end));

@@ -1,4 +1,4 @@
-//! The SQL of the queues: each function does one thing inside the caller's transaction.
+//! The SQL of the queues. Each function runs inside the caller's transaction.
 
 use jiff::Timestamp;
 use messages::{Calls, Cause, Queue};
@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
 use crate::{Depth, Headers, Message};
 
-/// A row just leased.
+/// A leased row.
 #[derive(Debug)]
 pub(super) struct Leased {
     pub(super) seq: i64,
@@ -69,14 +69,13 @@ pub(super) fn lease(
     Ok(leased)
 }
 
-/// The last row there is.
+/// Returns the number of the last row.
 pub(super) fn last_seq(connection: &Connection) -> rusqlite::Result<i64> {
     connection.prepare_cached("select coalesce(max(seq), 0) from messages")?.query_row([], |row| row.get(0))
 }
 
-/// Looks at up to `some` messages of `queue` that nobody holds and whose rows lie behind the first and up to the
-/// last of `span`, in the order of their publishing, and leases those that are picked. Says which was the last
-/// looked at; `None`: there are no more.
+/// Reads up to `some` messages of `queue` without an owner, in rows after the start and up to the end of the span, in
+/// order of publishing. Leases those that match. Returns the last row read, `None` at the end.
 pub(super) fn select(
     connection: &Connection,
     queue: &Queue,
@@ -86,7 +85,7 @@ pub(super) fn select(
     predicate: impl Fn(&Message) -> bool,
 ) -> rusqlite::Result<(Option<i64>, Vec<Leased>)> {
     let some = i64::try_from(some).unwrap_or(i64::MAX);
-    // Along the rows, not along the index: that would sort all of them for each part.
+    // A scan by row, since the index would sort all rows for each batch.
     let mut read = connection.prepare_cached(
         "select seq, queue, message_id, attempt, crashes, replays, first_seen, origin, cause, calls, due_at, body
          from messages not indexed join bodies using (seq)
@@ -184,13 +183,13 @@ pub(super) fn dead_letter(
             dead.headers.origin.as_ref().map(Queue::as_str),
             cause_text(dead.headers.cause.as_ref()),
             calls_text(&dead.headers.calls),
-            // A dead letter has been due since its death.
+            // A dead letter is due from its time of death.
             dead.headers.died_at.map(Timestamp::as_millisecond),
         ])?;
     Ok(moved == 1)
 }
 
-/// Gives a held message back with the calls that were made for it meanwhile; false when the lease was lost.
+/// Requeues a held message with the calls made for it; false when the lease was lost.
 pub(super) fn requeue_after(
     connection: &Connection,
     seq: i64,
@@ -203,7 +202,7 @@ pub(super) fn requeue_after(
     Ok(back == 1)
 }
 
-/// Gives a held message back as it was; false when the lease was lost.
+/// Requeues a held message unchanged; false when the lease was lost.
 pub(super) fn requeue(connection: &Connection, seq: i64, owner: i64) -> rusqlite::Result<bool> {
     let back = connection
         .prepare_cached("update messages set owner = null where seq = ?1 and owner = ?2")?
@@ -211,7 +210,7 @@ pub(super) fn requeue(connection: &Connection, seq: i64, owner: i64) -> rusqlite
     Ok(back == 1)
 }
 
-/// Gives back everything `owner` holds; `crashed` counts it against the messages.
+/// Requeues everything that `owner` holds and removes the owner; `crashed` counts a crash for each message.
 pub(super) fn release(connection: &Connection, owner: i64, crashed: bool) -> rusqlite::Result<()> {
     connection
         .prepare_cached("update messages set owner = null, crashes = crashes + ?2 where owner = ?1")?
@@ -222,7 +221,7 @@ pub(super) fn release(connection: &Connection, owner: i64, crashed: bool) -> rus
     Ok(())
 }
 
-/// Notes that `owner` takes from `queues`, or no longer does.
+/// Records that `owner` consumes from `queues`, or stopped to.
 pub(super) fn subscribe(
     connection: &Connection,
     owner: i64,
@@ -240,42 +239,42 @@ pub(super) fn subscribe(
     queues.iter().try_for_each(|queue| statement.execute(params![owner, queue.as_str()]).map(|_| ()))
 }
 
-/// Writes what `owner` says of itself.
+/// Writes the report of `owner`.
 pub(super) fn write_worker_info(connection: &Connection, owner: i64, info: &str) -> rusqlite::Result<()> {
     let sql = "insert into cards values (?1, ?2) on conflict do update set card = excluded.card";
     connection.prepare_cached(sql)?.execute(params![owner, info]).map(|_| ())
 }
 
-/// Removes what `owner` says of itself.
+/// Removes the report of `owner`.
 pub(super) fn remove_worker_info(connection: &Connection, owner: i64) -> rusqlite::Result<()> {
     connection.prepare_cached("delete from cards where owner = ?1")?.execute([owner]).map(|_| ())
 }
 
-/// What everybody who is registered says of itself.
+/// Returns the reports of all registered owners.
 pub(super) fn worker_infos(connection: &Connection) -> rusqlite::Result<Vec<String>> {
     let sql = "select card from cards join owners on owners.id = cards.owner order by owner";
     connection.prepare_cached(sql)?.query_map([], |row| row.get(0))?.collect()
 }
 
-/// Notes that the holds of `role` are lifted.
+/// Records that the holds of `role` are lifted.
 pub(super) fn lift(connection: &Connection, role: &str, at: i64) -> rusqlite::Result<()> {
     let sql = "insert into lifts values (?1, ?2) on conflict do update set at = excluded.at";
     connection.prepare_cached(sql)?.execute(params![role, at]).map(|_| ())
 }
 
-/// The roles whose holds were lifted after `since`, and when.
+/// Returns the roles whose holds were lifted after `since`, with the times in ms.
 pub(super) fn lifted(connection: &Connection, since: i64) -> rusqlite::Result<Vec<(String, i64)>> {
     let sql = "select role, at from lifts where at > ?1";
     connection.prepare_cached(sql)?.query_map([since], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
 }
 
-/// Messages of all queues, parked or not.
+/// Number of messages in all queues, including those on rungs.
 pub(super) fn everything(connection: &Connection) -> rusqlite::Result<u64> {
     let count: i64 = connection.query_row("select count(*) from messages", [], |row| row.get(0))?;
     Ok(count.unsigned_abs())
 }
 
-/// Makes ready what is due so late that a wrong clock has parked it: no rung is as long.
+/// Makes messages ready whose due time is beyond every rung, as after a wrong clock.
 pub(super) fn release_from_the_future(connection: &Connection, now: Timestamp) -> rusqlite::Result<()> {
     let now = now.as_millisecond();
     let sql = "select exists (select 1 from messages where queue = ?1 and owner is null and due_at > ?2)";
@@ -289,20 +288,20 @@ pub(super) fn release_from_the_future(connection: &Connection, now: Timestamp) -
     Ok(())
 }
 
-/// True when somebody holds messages who is not registered.
+/// Returns true when an unregistered owner holds messages.
 pub(super) fn has_orphans(connection: &Connection) -> rusqlite::Result<bool> {
     let sql = "select exists (select 1 from messages where owner is not null and owner not in (select id from owners))";
     connection.prepare_cached(sql)?.query_row([], |row| row.get(0))
 }
 
-/// Gives back what is held by nobody who is registered.
+/// Requeues the messages of unregistered owners and counts a crash for each.
 pub(super) fn release_orphans(connection: &Connection) -> rusqlite::Result<()> {
     let sql = "update messages set owner = null, crashes = crashes + 1
                where owner is not null and owner not in (select id from owners)";
     connection.prepare_cached(sql)?.execute([]).map(|_| ())
 }
 
-/// Messages in `queue`, ready or held, counted up to `limit`.
+/// Number of messages in `queue`, ready or held, counted up to `limit`.
 pub(super) fn count_up_to(connection: &Connection, queue: &Queue, limit: usize) -> rusqlite::Result<usize> {
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let found: i64 = connection
@@ -343,7 +342,7 @@ pub(super) fn purge(connection: &Connection, queue: &Queue) -> rusqlite::Result<
     Ok(())
 }
 
-/// When the next parked message of `queue` is due.
+/// Returns the due time in ms of the next parked message of `queue`.
 pub(super) fn next_due(connection: &Connection, queue: &Queue) -> rusqlite::Result<Option<i64>> {
     connection
         .prepare_cached(
@@ -353,7 +352,7 @@ pub(super) fn next_due(connection: &Connection, queue: &Queue) -> rusqlite::Resu
         .optional()
 }
 
-/// Later than any rung: six hours are the longest.
+/// Longer than the longest default rung, which is 6 h.
 const LATE_MS: i64 = 24 * 3_600 * 1_000;
 
 fn cause_text(cause: Option<&Cause>) -> Option<String> {
