@@ -1,8 +1,9 @@
-//! Leadership over RabbitMQ: candidates consume from one queue of which the broker lets a single consumer be active.
-//! Whoever gets its message leads, and is told at once when the leader's connection ends.
+//! Leadership on RabbitMQ. Candidates consume from one queue with a single active consumer. The candidate that
+//! receives its message leads. When the leader's connection ends, the broker delivers the message to the next
+//! candidate.
 //!
-//! A leader has a connection of its own with a short heartbeat, and does everything it does as leader over it: one
-//! that was stopped for long finds its connection closed, and nothing of it comes through.
+//! A leader has its own connection with a short heartbeat and does all leader work over it. A leader that was
+//! suspended for long finds this connection closed, so its late writes never reach the broker.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,12 +27,12 @@ use super::names::Destination;
 use super::{Amqp, Inner, fault};
 use crate::BrokerError;
 
-/// Seconds between two signs of life: a leader that gives none for about twice that long is deposed.
+/// Heartbeat interval in seconds. A leader without a heartbeat for about twice this time is deposed.
 const HEARTBEAT_SECONDS: u16 = 5;
-/// The message that makes a leader is unsettled as long as it leads. It is taken anew well before the broker would
-/// close the channel for that (half an hour).
+/// Interval at which the leader replaces its unacked election message. RabbitMQ closes a channel whose message stays
+/// unacked for half an hour.
 const RENEWAL: Duration = Duration::from_secs(600);
-/// Serial number of a persisted state: after a crash between two steps there may be two states.
+/// Serial number of a persisted state. After a crash between publish and ack, the queue may hold two states.
 const SERIAL: &str = "ua-serial";
 
 /// The leadership of a name.
@@ -44,7 +45,7 @@ pub struct Lead {
     found: AsyncMutex<StateMessages>,
     rpc: RpcServer,
     lost: CancellationToken,
-    /// Dropped, it ends the watch, and that ends the connection.
+    /// Dropping it ends the watch, and with it the connection.
     _ending: DropGuard,
 }
 
@@ -74,7 +75,7 @@ impl Amqp {
         }
     }
 
-    /// Stands once; returns when elected.
+    /// Makes one candidacy; returns when elected.
     async fn campaign(&self, name: &str) -> Result<Lead, BrokerError> {
         let inner = Arc::clone(&self.inner);
         let link = Link::new(
@@ -109,7 +110,7 @@ impl Amqp {
     }
 }
 
-/// A connection that ends with this value, whoever holds a channel of it yet.
+/// A connection that closes with this value, even while its channels exist.
 struct OwnedConnection(Option<Connection>);
 
 impl OwnedConnection {
@@ -128,7 +129,7 @@ impl Drop for OwnedConnection {
     }
 }
 
-/// A channel with confirms, and one delivery at a time.
+/// Opens a channel with confirms and a prefetch of 1.
 async fn open(connection: &OwnedConnection) -> Result<Channel, BrokerError> {
     let connection = connection.0.as_ref().ok_or_else(link::closed)?;
     let opening = async {
@@ -140,7 +141,7 @@ async fn open(connection: &OwnedConnection) -> Result<Channel, BrokerError> {
     opening.await.map_err(|error: lapin::Error| fault::of(&error))
 }
 
-/// Sees to it that the leadership lasts, and tells when it does not.
+/// Keeps the leadership alive, and signals its loss.
 struct Watch {
     channel: Channel,
     election_queue: Destination,
@@ -157,7 +158,7 @@ impl Watch {
             tokio::select! {
                 () = stop.cancelled() => return,
                 _ = renewal.tick() => {
-                    // The new one first: a crash in between must not leave the queue empty for those who wait.
+                    // Publish before ack: a crash in between must not leave the queue empty for the candidates.
                     if publish_to(&self.channel, &self.election_queue, b"", BasicProperties::default()).await.is_err()
                         || self.election_message.acker.ack(BasicAckOptions::default()).await.is_err()
                     {
@@ -178,7 +179,7 @@ impl Lead {
         self.lost.cancelled().await;
     }
 
-    /// A channel of the leader's own connection, with confirms.
+    /// Opens a channel of the leader's connection, with confirms.
     pub(super) async fn channel(&self) -> Result<Channel, BrokerError> {
         self.while_leading(open(&self.connection)).await
     }
@@ -214,7 +215,7 @@ impl Lead {
         let mut headers = FieldTable::default();
         headers.insert(SERIAL.into(), AMQPValue::LongLongInt(found.serial));
         let properties = BasicProperties::default().with_headers(headers);
-        // The queue holds one message: a newer one takes the place of the last.
+        // The queue holds one message: the new one replaces the last.
         self.while_leading(publish_to(&self.state_channel, &destination, &state, properties)).await?;
         for tag in std::mem::take(&mut found.tags) {
             let acked = self.state_channel.basic_ack(tag, BasicAckOptions::default()).await;
@@ -242,7 +243,7 @@ impl Lead {
 }
 
 async fn close(connection: Connection) {
-    // One that is gone need not know, and one that does not answer finds out by the missing heartbeat.
+    // Best effort: a broker that does not answer notices the missing heartbeat.
     let closing = connection.close(lapin::protocol::constants::REPLY_SUCCESS, "done".into());
     let _ = tokio::time::timeout(Duration::from_secs(2), closing).await;
 }

@@ -1,4 +1,4 @@
-//! Requests to a leader and its replies: a queue to the leader, and a queue back to the caller.
+//! Requests to a leader and their replies: one queue to the leader, and a private queue back to the caller.
 
 use futures_util::StreamExt as _;
 use lapin::options::{BasicAckOptions, BasicConsumeOptions, ConfirmSelectOptions};
@@ -11,7 +11,7 @@ use super::names::{Destination, Names};
 use super::{Amqp, fault};
 use crate::BrokerError;
 
-/// The leader's end.
+/// The leader's side.
 pub(super) struct RpcServer {
     channel: Channel,
     names: Names,
@@ -54,11 +54,11 @@ impl RpcServer {
 
 impl RequestMessage {
     pub(in crate::broker) async fn reply(self, reply: Vec<u8>) -> Result<(), BrokerError> {
-        // Acked first: a refused reply closes the channel, and the request would be redelivered for ever.
+        // Ack first: a refused reply closes the channel, and the request would be redelivered for ever.
         let acked = self.channel.basic_ack(self.tag, BasicAckOptions::default()).await;
         acked.map_err(|error| fault::of(&error))?;
         if let Some(destination) = &self.reply_to {
-            // The caller may be gone, and its queue with it; the request is done all the same.
+            // The caller and its queue may be gone; the request is done anyway.
             let _ = publish_to(&self.channel, destination, &reply, BasicProperties::default()).await;
         }
         Ok(())

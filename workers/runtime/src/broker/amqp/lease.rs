@@ -1,4 +1,4 @@
-//! Leases: who holds what, how it is settled, and what becomes of a lease that nobody settles.
+//! Leases: which deliveries this process holds, how they are settled, and how dropped ones are requeued.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -17,10 +17,10 @@ use super::publisher::Unpublished;
 use super::wire::Parcel;
 use crate::{BrokerError, Headers, Message};
 
-/// How often a lease is looked at by whoever wants to know that it is lost.
+/// Interval at which [`Lease::lapse`] checks the lease.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// A delivery that the broker waits to hear of.
+/// An unsettled delivery.
 pub(super) struct Held {
     id: u64,
     tag: u64,
@@ -28,7 +28,7 @@ pub(super) struct Held {
     parcel: Parcel,
 }
 
-/// Every delivery held here, in a consumer's buffer or by a worker.
+/// All unsettled deliveries of this process, in buffers or in progress.
 #[derive(Default)]
 pub(super) struct Holdings {
     next: AtomicU64,
@@ -47,20 +47,20 @@ impl Holdings {
         self.all().remove(&held.id);
     }
 
-    /// False when it was requeued without its holder, or when its channel is gone and the broker has given
-    /// it to somebody else.
+    /// Returns false if closing the handle requeued the delivery, or if its channel is closed and the broker
+    /// redelivers it.
     fn still_has(&self, held: &Held) -> bool {
         self.all().contains_key(&held.id) && held.ack_channel.is_open()
     }
 
-    /// Everything held, in the order of its arrival.
+    /// Returns all held deliveries in the order of arrival.
     pub(super) fn everything(&self) -> Vec<Arc<Held>> {
         let mut everything: Vec<_> = self.all().values().cloned().collect();
         everything.sort_by_key(|held| held.id);
         everything
     }
 
-    /// Forgets everything, as a crash would.
+    /// Forgets all deliveries, as a crash would.
     pub(super) fn forget_everything(&self) {
         self.all().clear();
     }
@@ -76,7 +76,7 @@ impl fmt::Debug for Holdings {
     }
 }
 
-/// A lease on one delivery. Dropped unsettled, it is requeued.
+/// A lease on one delivery. Dropping it unsettled requeues the message.
 pub(crate) struct Lease {
     inner: Arc<Inner>,
     held: Arc<Held>,
@@ -105,7 +105,7 @@ impl Lease {
         parcel.message.headers = headers;
         let route = match self.inner.ladder.rungs.contains(&delay) {
             true => self.inner.names.back_after(delay),
-            // A ladder without rungs.
+            // The ladder has no rungs.
             false => self.inner.names.requeue_route(),
         };
         self.inner.publisher.send(&route, vec![parcel]).await.map_err(error_of)?;
@@ -114,7 +114,7 @@ impl Lease {
 
     pub(crate) async fn dead_letter(self, dead: Message) -> Result<(), BrokerError> {
         self.check()?;
-        // It is dead: its crashes are history, and must not condemn it a second time.
+        // A dead letter starts with no crashes, or they would dead-letter it a second time.
         let parcel = Parcel { message: dead, crashes: 0 };
         self.inner.publisher.send(&self.inner.names.publish_route(), vec![parcel]).await.map_err(error_of)?;
         self.finish().await
@@ -131,7 +131,7 @@ impl Lease {
     pub(crate) fn lapse(&self) -> impl Future<Output = ()> + Send + use<> {
         let (inner, held) = (Arc::clone(&self.inner), Arc::clone(&self.held));
         async move {
-            // The library says that a channel is closed to whoever asks, and tells nobody.
+            // lapin has no notification for a closed channel, so the state is polled.
             let mut look = interval(LOOK);
             while inner.holdings.still_has(&held) {
                 look.tick().await;
@@ -139,7 +139,7 @@ impl Lease {
         }
     }
 
-    /// Gives up the delivery, to be requeued together with others.
+    /// Hands the delivery over, to be requeued together with others.
     pub(super) fn give_up(mut self) -> Arc<Held> {
         self.settled = true;
         Arc::clone(&self.held)
@@ -164,7 +164,7 @@ impl Lease {
 impl Drop for Lease {
     fn drop(&mut self) {
         if !self.settled {
-            // After the end nobody listens: what was held then is already requeued.
+            // After the connection closed, nothing receives this: held messages are already requeued.
             let _ = self.inner.returns.send(Arc::clone(&self.held));
         }
     }
@@ -181,12 +181,13 @@ fn error_of(refusal: Unpublished) -> BrokerError {
 }
 
 impl Inner {
-    /// Publishes messages to their own queues as they were.
+    /// Publishes messages unchanged to their own queues.
     async fn republish(&self, parcels: Vec<Parcel>) -> Result<(), BrokerError> {
         self.publisher.send(&self.names.requeue_route(), parcels).await.map_err(error_of)
     }
 
-    /// Requeues many without counting an attempt. What cannot be published is returned to the broker, which counts it.
+    /// Requeues deliveries without counting an attempt. If the publish fails, returns them to the broker, which
+    /// counts a crash.
     pub(super) async fn requeue(&self, held: Vec<Arc<Held>>) {
         let (held, lost): (Vec<_>, Vec<_>) = held.into_iter().partition(|held| self.holdings.still_has(held));
         lost.iter().for_each(|lost| self.holdings.forget(lost));
@@ -208,7 +209,7 @@ impl Inner {
     }
 }
 
-/// Requeues leases that were dropped unsettled, until the broker's handle is gone.
+/// Requeues leases that were dropped unsettled, until the broker's handle is dropped.
 pub(super) async fn requeue_dropped(inner: Weak<Inner>, mut dropped: mpsc::UnboundedReceiver<Arc<Held>>) {
     let mut some = Vec::new();
     while dropped.recv_many(&mut some, 256).await > 0 {

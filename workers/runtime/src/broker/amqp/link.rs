@@ -1,4 +1,4 @@
-//! One connection to the broker, made when it is needed and made again when it is lost.
+//! One connection to the broker, opened on demand and reopened when lost.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,17 +20,17 @@ const CONNECT_TIME: Duration = Duration::from_secs(10);
 const CLOSE_TIME: Duration = Duration::from_secs(5);
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LAST_PAUSE: Duration = Duration::from_secs(2);
-/// What to do about a broker that blocks its publishers.
+/// Advice about a broker that blocks its publishers.
 const FREE: &str = "free some of its memory or disk, or raise its limit";
 
-/// Whether the broker is away, for all connections of a handle: an outage is logged once, not per try.
+/// Whether the broker is away, shared by all connections of a handle: logs an outage once, not per attempt.
 #[derive(Debug, Default)]
 pub(super) struct Availability {
     away: AtomicBool,
 }
 
 impl Availability {
-    /// The broker is away; says so when that is news.
+    /// Records that the broker is away; logs the change.
     pub(super) fn begins(&self, why: &str) {
         if !self.away.swap(true, Ordering::AcqRel) {
             warn!("the broker is not available: {why}; trying again until it is");
@@ -50,7 +50,7 @@ pub(super) struct Link {
     name: String,
     availability: Arc<Availability>,
     connection: Mutex<Option<Connection>>,
-    /// Why the broker takes no messages for now.
+    /// The reason for which the broker blocks publishers, if it does.
     blocked: Arc<std::sync::Mutex<Option<String>>>,
     closed: CancellationToken,
 }
@@ -65,18 +65,18 @@ impl fmt::Debug for Link {
 }
 
 impl Link {
-    /// A link that is not yet connected. `name` is what the broker's operator sees.
+    /// Creates a link without connecting. The broker's management shows `name`.
     pub(super) fn new(address: Arc<Address>, name: String, availability: Arc<Availability>) -> Self {
         let (connection, blocked) = (Mutex::new(None), Arc::default());
         Self { address, name, availability, connection, blocked, closed: CancellationToken::new() }
     }
 
-    /// Why the broker takes no messages for now, in its own words; known only after something was published.
+    /// Returns the broker's reason for blocking publishers. Known only after a publish on this connection.
     pub(super) fn blocked(&self) -> Option<String> {
         self.blocked.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// A new channel, over a new connection when there is none; tries once.
+    /// Opens a channel, and a connection if there is none. Tries once.
     pub(super) async fn channel(&self) -> Result<Channel, BrokerError> {
         let mut connection = self.connection.lock().await;
         if self.closed.is_cancelled() {
@@ -84,7 +84,8 @@ impl Link {
         }
         if let Some(open) = connection.as_ref().filter(|open| open.status().connected()) {
             if open.status().blocked() {
-                // A question would wait as long as the broker takes nothing from us, with everybody behind it.
+                // A request would wait until the broker unblocks this connection, and later callers would wait behind
+                // it.
                 let why = self.blocked().unwrap_or_else(|| "short of memory or disk".to_owned());
                 return Err(BrokerError::Away(format!("it takes no messages for now ({why}): {FREE}")));
             }
@@ -101,7 +102,7 @@ impl Link {
         Ok(channel)
     }
 
-    /// Does `work` again and again, with growing pauses, until it succeeds, is refused, or `patience` ends.
+    /// Repeats `work` with growing pauses until it succeeds, is refused, or `patience` ends.
     pub(super) async fn insist<T, F: Future<Output = Result<T, BrokerError>>>(
         &self,
         patience: Option<Duration>,
@@ -125,24 +126,24 @@ impl Link {
     /// Sleeps for the next pause, or until the link is closed.
     pub(super) async fn pause(&self, pauses: &mut ExponentialBackoff) {
         let pause = pauses.next().unwrap_or(LAST_PAUSE);
-        // Either way the caller goes on; it finds out that the link is closed by using it.
+        // Whether it slept or closed: the caller notices a closed link at its next use.
         let _ = self.closed.run_until_cancelled(tokio::time::sleep(pause)).await;
     }
 
-    /// Does `work`, unless the link is closed first.
+    /// Runs `work` until it ends or the link is closed.
     pub(super) async fn while_open<T>(&self, work: impl Future<Output = T>) -> Result<T, BrokerError> {
         self.closed.run_until_cancelled(work).await.ok_or_else(closed)
     }
 
-    /// Ends the connection; what is unsettled on it goes back to its queue, counted as a crash.
+    /// Closes the connection. The broker requeues unsettled deliveries and counts a crash for each.
     pub(super) async fn close(&self) {
         self.closed.cancel();
         let closing = async {
             let Some(connection) = self.connection.lock().await.take() else { return };
-            // One that is gone need not know.
+            // The connection may already be lost.
             let _ = connection.close(lapin::protocol::constants::REPLY_SUCCESS, "done".into()).await;
         };
-        // A broker that does not answer finds out by the missing heartbeat.
+        // A broker that does not answer notices the missing heartbeat.
         let _ = tokio::time::timeout(CLOSE_TIME, closing).await;
     }
 
@@ -152,7 +153,7 @@ impl Link {
         opened.map_err(|error| fault::of(&error))
     }
 
-    /// A new connection, which the link does not keep.
+    /// Opens a connection that the link does not store.
     pub(super) async fn connect(&self) -> Result<Connection, BrokerError> {
         let runtime = lapin::runtime::default_runtime().map_err(|error| fault::of(&error))?;
         let properties = ConnectionProperties::default()
@@ -170,7 +171,7 @@ impl Link {
         Ok(connection)
     }
 
-    /// Tells the operator when the broker lets nobody publish; ends with the connection.
+    /// Logs when the broker blocks publishers; ends with the connection.
     fn watch(&self, connection: &Connection) {
         let closed = self.closed.clone();
         let mut events = Box::pin(connection.events_listener());
@@ -188,7 +189,7 @@ impl Link {
                         info!("the broker takes messages again");
                         note(None);
                     }
-                    // Errors of single channels are told here, too.
+                    // Errors of single channels arrive here as well.
                     Event::Error(_) if !status.connected() => return,
                     _ => {}
                 }
@@ -203,7 +204,7 @@ impl Drop for Link {
     }
 }
 
-/// Growing pauses between tries, with jitter so that a fleet does not come back all at once.
+/// Growing pauses between attempts, with jitter so that a fleet does not reconnect at once.
 pub(super) fn pauses() -> ExponentialBackoff {
     ExponentialBuilder::new()
         .with_min_delay(FIRST_PAUSE)
@@ -213,7 +214,7 @@ pub(super) fn pauses() -> ExponentialBackoff {
         .build()
 }
 
-/// What everybody is told after the end.
+/// The error of every call after the link is closed.
 pub(super) fn closed() -> BrokerError {
     BrokerError::Away("this connection to the broker is closed".to_owned())
 }

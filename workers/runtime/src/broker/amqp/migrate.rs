@@ -1,10 +1,10 @@
-//! Makes queues anew that are there with other arguments, and loses nothing in them.
+//! Recreates queues that exist with other arguments, without losing their messages.
 //!
-//! Each queue's messages go into a shelter, confirmed before they are acked; the empty queue is deleted and
-//! declared as it should be; the messages come back in their order. What is published meanwhile goes to the shelter,
-//! too. Interrupted at any point, everything is in the queue, in the shelter, or (the chunk on its way) in both, and
-//! the next migration goes on from what it finds: a queue that differs is not empty yet, a shelter beside a queue
-//! that is right, or beside none, is on its way back.
+//! The messages of a queue move to a shelter queue, confirmed before they are acked. The empty queue is deleted and
+//! declared again, and the messages move back in order. Messages published meanwhile go to the shelter. After an
+//! interruption, each message is in the queue, in the shelter or, for the chunk in flight, in both. The next
+//! migration continues from what it finds: a queue that differs is not empty yet; a shelter next to a correct or
+//! missing queue is moving back.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -20,33 +20,33 @@ use super::topology::{self, Wanted};
 use super::{Inner, fault, names};
 use crate::BrokerError;
 
-/// How long others may take to let go of a queue: an end of theirs that is under way.
+/// How long to wait for other consumers of a queue that are shutting down.
 const LETTING_GO: Duration = Duration::from_secs(5);
-/// How long messages may be on their way to a queue that nothing is sent to any more.
+/// How long messages may be in flight to a queue after its last publisher is unbound.
 const ARRIVING: Duration = Duration::from_millis(300);
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
-/// What became of a queue that was not as it should be.
+/// The result of migrating one queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Migrated {
-    /// Its name at the broker.
+    /// The queue's name at the broker.
     pub queue: String,
-    /// What differed; empty when an interrupted migration had put that right already.
+    /// The differences found; empty if an interrupted migration had already corrected them.
     pub differences: Vec<Difference>,
-    /// Messages that came back into it.
+    /// Number of messages that moved back.
     pub messages: u64,
 }
 
-/// How far a migration is: the queue, messages moved so far, messages still to be moved.
+/// Progress callback: the queue, messages moved so far, messages left.
 pub(super) type Told<'a> = &'a mut (dyn FnMut(&str, u64, u64) + Send);
 
-/// Makes every queue as it should be.
+/// Migrates every queue that differs or has a shelter.
 pub(super) async fn migrate(inner: &Arc<Inner>, told: Told<'_>) -> Result<Vec<Migrated>, BrokerError> {
     let _lock = lock(inner).await?;
     topology::declare_exchanges(&inner.channel().await?, &inner.names, &inner.ladder).await?;
     let mut wanted = inner.wanted()?;
-    // Rungs first, while every queue they lead to is bound: a rung keeps what it cannot pass on where nobody can
-    // count it.
+    // Rungs first, while the queues they lead to are bound: a rung keeps messages that it cannot pass on, and does
+    // not count them as ready.
     wanted.sort_by_key(|wanted| !wanted.is_rung());
     let mut cases = Vec::new();
     for wanted in wanted {
@@ -55,7 +55,7 @@ pub(super) async fn migrate(inner: &Arc<Inner>, told: Told<'_>) -> Result<Vec<Mi
     for wanted in inner.wanted_by_leaders()? {
         cases.extend(Case::of(inner, wanted).await?);
     }
-    // Refused as a whole, before anything is touched.
+    // Check all queues before changing any.
     for case in cases.iter().filter(|case| !case.differences.is_empty()) {
         alone(inner, &case.wanted.name).await?;
     }
@@ -68,7 +68,7 @@ pub(super) async fn migrate(inner: &Arc<Inner>, told: Told<'_>) -> Result<Vec<Mi
     Ok(migrated)
 }
 
-/// A queue that only one connection can have: who holds it migrates.
+/// Declares an exclusive queue as a lock: only the connection that holds it migrates.
 async fn lock(inner: &Inner) -> Result<Channel, BrokerError> {
     let channel = inner.channel().await?;
     let options = QueueDeclareOptions { exclusive: true, ..Default::default() };
@@ -80,11 +80,11 @@ async fn lock(inner: &Inner) -> Result<Channel, BrokerError> {
     Ok(channel)
 }
 
-/// A queue that has to be made anew, or whose messages have to come back.
+/// A queue to recreate, or whose messages must move back.
 struct Case {
     wanted: Wanted,
     shelter: ShortString,
-    /// Empty when the queue is right, or not there.
+    /// Empty if the queue is correct or missing.
     differences: Vec<Difference>,
 }
 
@@ -130,8 +130,8 @@ impl Case {
         Ok(moved)
     }
 
-    /// A fanout exchange before the shelter, so that messages keep the key they came with: a rung's messages know
-    /// where they go by it.
+    /// Declares the shelter behind a fanout exchange, so that messages keep their routing key. A rung's messages need
+    /// it to reach their queue.
     async fn declare_shelter(&self, channel: &Channel) -> Result<(), BrokerError> {
         let shelter = &self.shelter;
         topology::declare_exchange(channel, shelter.clone(), ExchangeKind::Fanout).await?;
@@ -140,7 +140,7 @@ impl Case {
     }
 }
 
-/// Waits until nobody takes from a queue or holds messages of it, or says who has to end.
+/// Waits until a queue has no consumers, or returns an error that asks to stop them.
 async fn alone(inner: &Inner, queue: &ShortString) -> Result<(), BrokerError> {
     let begin = Instant::now();
     loop {
@@ -157,8 +157,7 @@ async fn alone(inner: &Inner, queue: &ShortString) -> Result<(), BrokerError> {
     }
 }
 
-/// Makes sure that a queue which nothing is sent to any more is empty. Whoever holds a message of it counts as one
-/// who takes from it, so that a queue without either has nothing at all.
+/// Checks that a queue without publishers is empty. It also has no consumers, so it has no unacked messages either.
 async fn nothing_is_left(inner: &Inner, queue: &ShortString) -> Result<(), BrokerError> {
     tokio::time::sleep(ARRIVING).await;
     alone(inner, queue).await?;

@@ -1,7 +1,6 @@
-//! The broker RabbitMQ: quorum queues, confirmed publishes, rungs whose delay the broker holds, and connections that
-//! are made again when they are lost.
+//! The RabbitMQ broker: quorum queues, confirmed publishes, delays on rungs, and automatic reconnects.
 //!
-//! The only place that knows AMQP. Two connections, so that acks pass while the broker lets nobody publish.
+//! Only this module uses AMQP. It has two connections, so that acks pass while the broker blocks publishers.
 
 mod ack_channel;
 mod address;
@@ -74,12 +73,12 @@ use super::{BrokerError, Depth, Ladder, PublishError, Subscription};
 use crate::lift::{Lift, Lifts};
 use crate::{Message, WorkerInfo};
 
-/// How long a question, or the first connection, waits for a broker that is away.
+/// How long a request, or the first connection, waits for a broker that is away.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How long everything held may take to go back when the handle is closed.
+/// How long requeueing held messages may take when the handle is closed.
 const CLOSE_TIME: Duration = Duration::from_secs(10);
 
-/// A handle on RabbitMQ; clones share it.
+/// A handle to RabbitMQ; clones share it.
 #[derive(Clone)]
 pub struct Amqp {
     inner: Arc<Inner>,
@@ -99,7 +98,7 @@ struct Inner {
     publishing: Arc<Link>,
     consuming: Link,
     publisher: Publisher,
-    /// For questions about cancelled runs.
+    /// Channel for queries about cancelled runs.
     asking: AsyncMutex<Option<Channel>>,
     holdings: Holdings,
     returns: mpsc::UnboundedSender<Arc<Held>>,
@@ -126,7 +125,7 @@ impl fmt::Debug for Amqp {
 }
 
 impl Amqp {
-    /// Connects, refuses a broker that is too old, and declares the topology.
+    /// Connects, checks the broker's version, and declares the topology.
     ///
     /// # Errors
     /// When the broker is away, too old, or refuses the user or the topology.
@@ -136,8 +135,8 @@ impl Amqp {
         Ok(amqp)
     }
 
-    /// Connects and refuses a broker that is too old. Declares nothing: enough to look, even for a user who may not
-    /// declare.
+    /// Connects and checks the broker's version. Declares nothing, so it also works for a user without that
+    /// permission.
     ///
     /// # Errors
     /// When the broker is away, too old, or refuses the user.
@@ -177,19 +176,19 @@ impl Amqp {
         Ok(Self { inner })
     }
 
-    /// Declares exchanges and queues; harmless when they are there.
+    /// Declares exchanges and queues. Idempotent.
     ///
     /// # Errors
-    /// When the broker is away, or has one of them with other arguments.
+    /// When the broker is away, or a queue or exchange exists with other arguments.
     pub async fn declare(&self) -> Result<(), BrokerError> {
         let inner = &self.inner;
         let channel = self.inner.channel().await?;
         topology::declare(&channel, &inner.names, &inner.ladder, inner.documents_limit).await
     }
 
-    /// Compares what the broker has with what is needed, and finds out what the user may do. Changes nothing; needs
-    /// no rights, but can tell less without them. Queues of a leadership are made by the first that leads: one that
-    /// is not there is not missing.
+    /// Compares the broker's queues with the wanted ones, and finds the user's permissions. Changes nothing. Needs no
+    /// permissions, but finds less without them. Skips missing queues of a leadership, since the first leader
+    /// declares them.
     ///
     /// # Errors
     /// When the broker is away.
@@ -197,22 +196,21 @@ impl Amqp {
         survey::survey(&self.inner).await
     }
 
-    /// Why the broker takes no messages (an alarm of memory or disk), if it takes none. The last thing to ask: it may no
-    /// longer listen to this connection.
+    /// Returns the alarm (memory or disk) for which the broker refuses publishes, if one is active. Call it last:
+    /// during an alarm the broker may stop reading from this connection.
     pub async fn takes_none(&self) -> Option<String> {
         survey::takes_none(&self.inner).await
     }
 
-    /// Makes queues anew that are there with other arguments; their messages are kept, with order and headers. What
-    /// an interrupted migration left apart comes back. `told` hears a queue, how many of its messages were moved, and
-    /// how many have yet to be.
+    /// Recreates queues that exist with other arguments; their messages keep order and headers. Also completes an
+    /// interrupted migration. `told` receives the queue, the number of moved messages, and the number left.
     ///
-    /// May be dropped at any point and called again; then up to 50 messages may be there twice, which at-least-once
-    /// delivery allows.
+    /// May be dropped at any point and called again. Up to 50 messages may then be duplicated, which at-least-once
+    /// delivery permits.
     ///
     /// # Errors
-    /// When somebody takes from such a queue (nothing was touched), or the user may not declare; when the broker is
-    /// away, everything is safe where it is.
+    /// When such a queue has consumers (nothing was changed), or the user may not declare. When the broker is away,
+    /// all messages stay in the queue or its shelter.
     pub async fn migrate(
         &self,
         mut told: impl FnMut(&str, u64, u64) + Send,
@@ -220,14 +218,14 @@ impl Amqp {
         migrate::migrate(&self.inner, &mut told).await
     }
 
-    /// Removes exchanges and queues with everything in them. For tests.
+    /// Deletes exchanges and queues with all messages. For tests.
     #[doc(hidden)]
     pub async fn remove(&self) -> Result<(), BrokerError> {
         let channel = self.inner.channel().await?;
         topology::remove(&channel, &self.inner.names, &self.inner.ladder).await
     }
 
-    /// Removes the queues of a leadership with what is in them. For tests.
+    /// Deletes the queues of a leadership with their messages. For tests.
     #[doc(hidden)]
     pub async fn remove_lead(&self, name: &str) -> Result<(), BrokerError> {
         let (channel, names) = (self.inner.channel().await?, &self.inner.names);
@@ -243,7 +241,7 @@ impl Amqp {
         deleted.map_err(|error| fault::of(&error))
     }
 
-    /// The broker's version, as it says.
+    /// The broker's version, as it reports it.
     pub fn version(&self) -> &str {
         &self.inner.version
     }
@@ -343,17 +341,17 @@ impl Amqp {
 }
 
 impl Inner {
-    /// A channel for one question: an error closes the channel it is asked on.
+    /// Opens a channel for one request, since an error closes its channel.
     async fn channel(&self) -> Result<Channel, BrokerError> {
         self.publishing.insist(Some(PATIENCE), || self.publishing.channel()).await
     }
 
-    /// Every queue of work as it should be.
+    /// The wanted work queues.
     fn wanted(&self) -> Result<Vec<Wanted>, BrokerError> {
         topology::wanted(&self.names, &self.ladder, self.documents_limit)
     }
 
-    /// Every queue of a leadership as it should be, if it is there.
+    /// The wanted queues of each leadership.
     fn wanted_by_leaders(&self) -> Result<Vec<Wanted>, BrokerError> {
         let of_each: Result<Vec<_>, _> =
             self.leads.iter().map(|name| auxiliary_queues::of_leadership(&self.names, name)).collect();

@@ -1,5 +1,5 @@
-//! Moves every message of a queue elsewhere, in its order and with its headers: a chunk is confirmed, then acked.
-//! Dropped at any point, the chunk under way is in both places.
+//! Moves all messages of a queue, in order and with headers: each chunk is confirmed, then acked. If dropped, the
+//! chunk in flight may be in both places.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,22 +17,22 @@ use super::migrate::Told;
 use super::{Inner, fault, survey, wire};
 use crate::BrokerError;
 
-/// Messages on their way at once. A message may have megabytes.
+/// Messages in flight. A message may have megabytes.
 const CHUNK: usize = 50;
-/// After so long without a message it is asked whether there are any.
+/// Time without a delivery after which the queue is checked for remaining messages.
 const SILENCE: Duration = Duration::from_millis(200);
 
-/// Where messages go.
+/// The destination of the messages.
 #[derive(Debug, Clone)]
 pub(super) struct Aim {
     pub(super) exchange: ShortString,
-    /// `None`: the key each came with.
+    /// Routing key; `None` keeps each message's own.
     pub(super) key: Option<ShortString>,
-    /// The key for what the first one has no room for.
+    /// Routing key for messages that a full destination refuses.
     pub(super) overflow: Option<ShortString>,
 }
 
-/// Moves messages.
+/// Moves messages of one queue.
 pub(super) struct Mover<'a> {
     inner: &'a Arc<Inner>,
     from: ShortString,
@@ -44,7 +44,7 @@ impl<'a> Mover<'a> {
         Self { inner, from, aim }
     }
 
-    /// Moves until nothing is left; returns how many were moved.
+    /// Moves messages until the queue is empty; returns their number.
     pub(super) async fn move_all(&self, told: Told<'_>) -> Result<u64, BrokerError> {
         let taking = self.inner.consuming.channel().await?;
         let publishing = self.inner.channel().await?;
@@ -111,7 +111,7 @@ impl<'a> Mover<'a> {
         acked.map_err(|error| fault::of(&error))
     }
 
-    /// Returns those that were refused for want of room.
+    /// Publishes a chunk and returns the messages that were refused.
     async fn publish<'d>(
         &self,
         channel: &Channel,

@@ -1,5 +1,5 @@
-//! Names at the broker. Queues and exchanges carry a prefix there, so that several installations, or tests, share
-//! one broker; routing keys are the queues' own names.
+//! Names at the broker. Queues and exchanges start with a prefix, so that several installations or tests share one
+//! broker. Routing keys are the logical queue names.
 
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::time::Duration;
@@ -9,14 +9,14 @@ use messages::Queue;
 
 use crate::BrokerError;
 
-/// The part of a queue's own name that the prefix takes the place of.
+/// The part of a logical queue name that the prefix replaces.
 const OWN: &str = "ua";
 
-/// Where documents go that come back: a queue without a bound. A full queue would refuse them, and a rung that meets
-/// a full queue stands still for minutes.
+/// An unbounded queue for requeued documents. A full bounded queue would refuse them, and a rung that meets a full
+/// queue stalls for minutes.
 const RETURNED_DOCUMENTS: &str = "ua.documents.returned";
 
-/// How a message is published: to which exchange, and whether it was there before.
+/// How to publish a message: through which exchange, and whether it is a requeue.
 #[derive(Debug, Clone)]
 pub(super) struct Route {
     pub(super) exchange: ShortString,
@@ -24,26 +24,26 @@ pub(super) struct Route {
 }
 
 impl Route {
-    /// The routing key that brings a message to its queue; `None` when there can be no such queue.
+    /// Returns the routing key to the message's queue; `None` if it exceeds the limit of names.
     pub(super) fn key(&self, queue: &Queue) -> Option<ShortString> {
         let returned = self.requeue.then(|| returned(queue)).flatten();
         short(returned.as_ref().unwrap_or(queue).as_str())
     }
 }
 
-/// An exchange and a key that lead to one queue.
+/// An exchange and a routing key that lead to one queue.
 #[derive(Debug, Clone)]
 pub(super) struct Destination {
     pub(super) exchange: ShortString,
     pub(super) key: ShortString,
 }
 
-/// The second queue behind a bounded queue.
+/// Returns the unbounded queue next to a bounded one.
 pub(super) fn returned(queue: &Queue) -> Option<Queue> {
     (*queue == Queue::documents()).then(|| Queue::named(RETURNED_DOCUMENTS))
 }
 
-/// Where the messages of a queue are while it is made anew: an exchange and a queue of one name.
+/// Name of the exchange and the queue that hold a queue's messages during a migration.
 pub(super) fn shelter(queue: &ShortString) -> ShortString {
     short(&format!("{queue}.moving")).unwrap_or_default()
 }
@@ -64,7 +64,7 @@ impl Names {
         short(&self.prefix).unwrap_or_default()
     }
 
-    /// A queue's name at the broker; `None` when it is longer than a broker's names are.
+    /// A queue's name at the broker; `None` if it exceeds the broker's limit.
     pub(super) fn physical(&self, queue: &Queue) -> Option<ShortString> {
         let rest = queue.as_str().strip_prefix(OWN).unwrap_or(queue.as_str());
         short(&format!("{}{rest}", self.prefix))
@@ -85,17 +85,17 @@ impl Names {
         short(&text).ok_or_else(|| BrokerError::Refused(format!("{text} is too long for a queue's name")))
     }
 
-    /// The queue whose only active consumer leads `name`.
+    /// The queue whose active consumer leads `name`.
     pub(super) fn lead(&self, name: &str) -> Result<ShortString, BrokerError> {
         self.auxiliary("lead", name)
     }
 
-    /// The queue of the one state that the leader of `name` keeps.
+    /// The queue with the state that the leader of `name` persists.
     pub(super) fn state(&self, name: &str) -> Result<ShortString, BrokerError> {
         self.auxiliary("kept", name)
     }
 
-    /// The queue of a copy of that state, for those who only look.
+    /// The queue with a copy of that state, for readers.
     pub(super) fn state_copy(&self, name: &str) -> Result<ShortString, BrokerError> {
         self.auxiliary("shown", name)
     }
@@ -105,28 +105,28 @@ impl Names {
         self.auxiliary("orders", name)
     }
 
-    /// A name that belongs to no queue of work.
+    /// A name that is no work queue's.
     pub(super) fn auxiliary(&self, what: &str, name: &str) -> Result<ShortString, BrokerError> {
         let text = format!("{}.{what}.{name}", self.prefix);
         short(&text)
             .ok_or_else(|| BrokerError::Misconfigured(format!("{text} is too long for a queue's name")))
     }
 
-    /// A name that nobody else has, for a queue that ends with its connection.
+    /// A unique name, for a queue that is deleted with its connection.
     pub(super) fn unique(&self, what: &str) -> Result<ShortString, BrokerError> {
         self.auxiliary(what, &format!("{:016x}", RandomState::new().build_hasher().finish()))
     }
 
-    /// The destination of a queue, by its name at the broker. Ours are bound to our own exchange by it: who works needs
-    /// rights
-    /// on what begins with the prefix, and none on the exchange that leads everywhere. Only that one leads to others.
+    /// The destination of a queue, by its name at the broker. The installation's queues are bound to its exchange by
+    /// that name. So workers need permissions only on names with the prefix, and none on the default exchange. Other
+    /// queues are reached over the default exchange.
     pub(super) fn destination(&self, queue: &ShortString) -> Destination {
         let ours = queue.as_str().strip_prefix(&self.prefix).is_some_and(|rest| rest.starts_with('.'));
         let exchange = if ours { self.exchange() } else { ShortString::default() };
         Destination { exchange, key: queue.clone() }
     }
 
-    /// What RabbitMQ calls a permission: the pattern of all these names, and of no others.
+    /// The regular expression for RabbitMQ permissions that matches these names and no others.
     pub(super) fn pattern(&self) -> String {
         let mut pattern = String::from("^");
         for c in self.prefix.chars() {
@@ -153,12 +153,12 @@ impl Names {
         Route { exchange: self.rung(delay), requeue: true }
     }
 
-    /// The queue that only one migration at a time can hold.
+    /// The exclusive queue that locks the migration.
     pub(super) fn migration(&self) -> ShortString {
         short(&format!("{}.migration", self.prefix)).unwrap_or_default()
     }
 
-    /// A queue that there never is.
+    /// A queue that never exists.
     pub(super) fn nothing(&self) -> ShortString {
         short(&format!("{}.check.none", self.prefix)).unwrap_or_default()
     }
@@ -168,13 +168,13 @@ impl Names {
         short(&format!("{}.roll", self.prefix)).unwrap_or_default()
     }
 
-    /// The exchange and the queue of a rung. The delay is part of the name: another ladder is other queues.
+    /// The exchange and the queue of a rung. The delay is part of the name, so another ladder has other queues.
     pub(super) fn rung(&self, delay: Duration) -> ShortString {
         short(&format!("{}.rung.{}", self.prefix, rung_name(delay))).unwrap_or_default()
     }
 }
 
-/// A name or routing key as the protocol has them: 255 bytes at most.
+/// Converts to a name or routing key of the protocol, which has at most 255 bytes.
 pub(super) fn short(text: &str) -> Option<ShortString> {
     ShortString::try_new(text).ok()
 }

@@ -1,5 +1,5 @@
-//! Reads without declaring anything: queues that may not exist, and the persisted state of a leader. To peek is to take
-//! and to put back, so this reads a copy of the state, never the state itself.
+//! Reads without declaring: queues that may not exist, and the persisted state of a leader. AMQP can only get a
+//! message and requeue it, so readers use a copy of the state.
 
 use std::time::Duration;
 
@@ -10,12 +10,12 @@ use messages::Queue;
 use super::{Amqp, Inner, fault, names};
 use crate::BrokerError;
 
-/// The copy is absent while another process reads it.
+/// Attempts to read the copy, which is absent while another process reads it.
 const TRIES: u32 = 5;
 const PAUSE: Duration = Duration::from_millis(40);
 
 impl Inner {
-    /// Returns a queue's counts; `None` if there is no queue of that name.
+    /// Returns a queue's counts; `None` if the queue does not exist.
     pub(super) async fn peek_queue(&self, queue: &Queue) -> Result<Option<lapin::Queue>, BrokerError> {
         let Some(name) = self.names.physical(queue) else { return Ok(None) };
         let channel = self.channel().await?;
@@ -48,7 +48,7 @@ impl Amqp {
         for attempt in 1..=TRIES {
             let got = match channel.basic_get(queue.clone(), BasicGetOptions::default()).await {
                 Ok(got) => got,
-                // There was never a leader.
+                // No process ever led this name.
                 Err(error) if fault::is_missing(&error) => return Ok(None),
                 Err(error) => return Err(fault::of(&error)),
             };

@@ -1,8 +1,9 @@
-//! Presence over RabbitMQ: a fanout exchange that every worker has a queue of its own at, and answers that go
-//! straight back to who asked. Nothing is said unasked. Orders that lift holds come the same way, and get no answer.
+//! Presence on RabbitMQ: each worker binds a private queue to a fanout exchange and replies to the caller. Workers
+//! send nothing unrequested. Requests to lift holds use the same exchange and get no reply.
 //!
-//! Who asks has a queue of its own for the answers. Who may not declare one has the broker's direct reply-to, which
-//! is reached only over the exchange that leads everywhere: workers who may not write to that are not seen then.
+//! A caller declares a private queue for the replies. Without permission to declare, it uses RabbitMQ's direct
+//! reply-to, which is reached only over the default exchange. Workers without permission on that exchange are then
+//! missing.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,14 +21,14 @@ use super::{Inner, fault, link, names, topology};
 use crate::lift::Lift;
 use crate::{BrokerError, WorkerInfo};
 
-/// The broker's own queue for answers: it belongs to the channel that takes from it and cannot pile up.
+/// RabbitMQ's direct reply-to queue. It belongs to the consuming channel and stores nothing.
 const ANSWERS: &str = "amq.rabbitmq.reply-to";
 /// Pause after a refusal.
 const REFUSED: Duration = Duration::from_secs(30);
-/// Largest accepted report, in bytes; a usual one has some kilobytes.
+/// Maximum size of a report in bytes; a usual one has some kilobytes.
 const LARGEST: usize = 1 << 20;
 
-/// Answers every request until the handle is closed, over one channel after the other.
+/// Replies to requests until the handle is closed, on a new channel after each loss.
 pub(super) async fn serve(inner: &Arc<Inner>, info: impl Fn() -> WorkerInfo) {
     let (mut pauses, mut told) = (link::pauses(), false);
     loop {
@@ -66,7 +67,7 @@ async fn session(inner: &Inner, info: &impl Fn() -> WorkerInfo) -> Result<(), Br
         let Ok(body) = serde_json::to_vec(&info()) else { continue };
         let destination = inner.names.destination(asker);
         if destination.exchange.as_str().is_empty() {
-            // Over a channel for this alone: it may be refused, and is then lost.
+            // On a separate channel, because a refusal closes it.
             let apart = link.channel().await?;
             confirm(&apart).await?;
             let sent = auxiliary_queues::publish_to(&apart, &destination, &body, properties()).await;
@@ -74,7 +75,7 @@ async fn session(inner: &Inner, info: &impl Fn() -> WorkerInfo) -> Result<(), Br
                 debug!("cannot answer a presence request over the direct reply-to: {error}");
             }
         } else {
-            // Sent and forgotten: an asker who is gone has no queue any more.
+            // Without a confirm: a caller that left has no queue.
             let (options, Destination { exchange, key }) = (BasicPublishOptions::default(), destination);
             let sent = channel.basic_publish(exchange, key, options, &body, properties()).await;
             sent.map_err(|error| fault::of(&error))?;
@@ -93,7 +94,7 @@ async fn confirm(channel: &Channel) -> Result<(), BrokerError> {
 }
 
 async fn listen(inner: &Inner, channel: &Channel, id: &str) -> Result<lapin::Consumer, BrokerError> {
-    // Another name each time: the queue of a lost connection may still be there, and is not ours any more.
+    // A new name each time, since the queue of a lost connection may still exist.
     let unique = format!("{}.{id}.{}", inner.names.presence_exchange(), crate::clock::now().as_millisecond());
     let queue = names::short(&unique).map_or_else(|| inner.names.unique("roll"), Ok)?;
     auxiliary_queues::declare(channel, &queue).await.map_err(|error| fault::of(&error))?;
@@ -106,7 +107,7 @@ async fn listen(inner: &Inner, channel: &Channel, id: &str) -> Result<lapin::Con
     consumer.map_err(|error| fault::of(&error))
 }
 
-/// Lists the workers that answer within `patience`; returns at once when no queue is bound.
+/// Lists the workers that reply within `patience`. Returns at once if no worker is bound.
 pub(super) async fn list(inner: &Inner, patience: Duration) -> Result<Vec<WorkerInfo>, BrokerError> {
     let (channel, PrivateQueue { name, mut arriving }) = answers(inner).await?;
     confirm(&channel).await?;
@@ -138,7 +139,7 @@ pub(super) async fn list(inner: &Inner, patience: Duration) -> Result<Vec<Worker
     Ok(workers)
 }
 
-/// Sends an order to every process at work.
+/// Sends a lift request to every running worker.
 pub(super) async fn lift(inner: &Inner, lift: &Lift) -> Result<(), BrokerError> {
     let body = serde_json::to_vec(lift).map_err(|error| BrokerError::Misconfigured(error.to_string()))?;
     let channel = inner.channel().await?;
@@ -150,12 +151,12 @@ pub(super) async fn lift(inner: &Inner, lift: &Lift) -> Result<(), BrokerError> 
     Ok(())
 }
 
-/// Where answers come to.
+/// Opens a queue for replies.
 async fn answers(inner: &Inner) -> Result<(Channel, PrivateQueue), BrokerError> {
     let channel = inner.channel().await?;
     match PrivateQueue::open(&channel, &inner.names, "answers").await {
         Ok(own) => Ok((channel, own)),
-        // The refusal took the channel with it.
+        // The refusal closed the channel.
         Err(BrokerError::Refused(_)) => {
             let (channel, name) = (inner.channel().await?, ShortString::from(ANSWERS));
             let arriving = auxiliary_queues::consume(&channel, name.clone()).await?;

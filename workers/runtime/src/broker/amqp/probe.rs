@@ -1,5 +1,5 @@
-//! What policies do to a queue, as far as AMQP can show it: a queue of our own is filled, and looked at a little later.
-//! A policy with limits beyond that is seen by the management API alone.
+//! Detects policies that delete messages: fills a temporary queue and counts what is left after 2.5 s. Policies with
+//! higher limits are visible only to the management API.
 
 use std::time::Duration;
 
@@ -10,25 +10,25 @@ use super::names::Destination;
 use super::{Amqp, fault, survey, topology};
 use crate::BrokerError;
 
-/// Messages that are sent, and bytes of each.
+/// Number of messages sent, and bytes per message.
 const MESSAGES: u64 = 100;
 const BYTES: usize = 1_000;
-/// How long they have to stay.
+/// How long the messages must stay.
 const STAY: Duration = Duration::from_millis(2_500);
-/// A queue that is left behind, because this process died, goes by itself.
+/// Expiry of the queue in ms, in case this process dies before deleting it.
 const LIFE_MS: i64 = 60_000;
 
-/// What became of messages in a queue that promises to keep them.
+/// The result of a probe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Probe {
     /// Messages sent.
     pub sent: u64,
-    /// Messages that were still there.
+    /// Messages still in the queue.
     pub kept: u64,
 }
 
 impl Amqp {
-    /// Fills a queue of our own under the prefix, and counts what is left after some seconds. The queue is removed.
+    /// Fills a temporary queue under the prefix and counts the remaining messages after 2.5 s. Deletes the queue.
     ///
     /// # Errors
     /// When the broker is away, or the user may not declare.
@@ -59,7 +59,7 @@ impl Amqp {
             taken += u64::from(matches!(confirmed, Confirmation::Ack(None)));
         }
         tokio::time::sleep(STAY).await;
-        // A queue that a policy has removed keeps nothing.
+        // A policy may have deleted the queue.
         let kept = survey::count(inner, &name).await?.map_or(0, |(ready, _)| ready);
         let deleted = channel.queue_delete(name, QueueDeleteOptions::default()).await;
         deleted.map_err(|error| fault::of(&error))?;

@@ -1,4 +1,4 @@
-//! Publishing: a few channels with confirms, each lent to one batch at a time, and what to do when a pass fails.
+//! Publishes batches over a pool of channels with confirms, one batch per channel, and retries failed passes.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,17 +16,17 @@ use super::window::{self, End};
 use super::wire::Parcel;
 use crate::BrokerError;
 
-/// Batches that are on their way at once.
+/// Maximum number of batches in flight.
 const CHANNELS: usize = 8;
-/// How long a publisher waits for a broker that is away. Longer than a broker takes to start again.
+/// How long a publisher waits for a broker that is away. Longer than a broker restart takes.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Why a batch was not published as a whole.
+/// Why a batch was not published completely.
 #[derive(Debug)]
 pub(super) enum Unpublished {
-    /// A bounded queue is full; everything not in `rest` is confirmed.
+    /// A bounded queue is full; every message not in `rest` is confirmed.
     Full { queue: Queue, rest: Vec<Parcel> },
-    /// There is no such queue.
+    /// The queue does not exist.
     Unroutable(Queue),
     /// The broker is away or refuses.
     Broker(BrokerError),
@@ -44,7 +44,7 @@ pub(super) struct Publisher {
     link: Arc<Link>,
     idle: Mutex<Vec<Channel>>,
     permits: Semaphore,
-    /// Set while the bounded queue refuses: then one message asks for room, instead of two hundred.
+    /// True while the bounded queue refuses: the next pass then starts with one message instead of 200.
     full: AtomicBool,
 }
 
@@ -53,8 +53,8 @@ impl Publisher {
         Self { link, idle: Mutex::default(), permits: Semaphore::new(CHANNELS), full: AtomicBool::new(false) }
     }
 
-    /// Publishes each parcel by the same route; returns when all are confirmed.
-    /// Whatever was not confirmed before a connection was lost is published again.
+    /// Publishes the parcels by one route; returns when all are confirmed. After a lost connection, publishes
+    /// unconfirmed ones again.
     pub(super) async fn send(&self, route: &Route, mut parcels: Vec<Parcel>) -> Result<(), Unpublished> {
         let _permit = self.permits.acquire().await.map_err(|_| link::closed())?;
         let (mut begin, mut pauses) = (Instant::now(), link::pauses());
@@ -75,7 +75,7 @@ impl Publisher {
                     self.put_back(channel, true);
                     return Err(Unpublished::Full { queue, rest: parcels });
                 }
-                // A channel that had something returned may still have more to say; it is not used again.
+                // The channel may still receive other returned messages, so it is not reused.
                 End::Unroutable(queue) => return Err(Unpublished::Unroutable(queue)),
                 End::Lost(
                     error @ (BrokerError::Refused(_)
@@ -86,7 +86,7 @@ impl Publisher {
                     return Err(error.into());
                 }
                 End::Lost(error) => self.wait_out(error, begin, &mut pauses).await?,
-                // Only a queue without a majority of its members refuses what it has room for.
+                // Of the other queues, only one without a quorum of its members nacks.
                 End::Nacked(queue) => {
                     let error = BrokerError::Away(format!("the queue {queue} takes no messages"));
                     self.wait_out(error, begin, &mut pauses).await?;
@@ -96,7 +96,7 @@ impl Publisher {
         Ok(())
     }
 
-    /// Lets nobody publish any more.
+    /// Ends all further publishing.
     pub(super) fn close(&self) {
         self.permits.close();
         self.idle().clear();

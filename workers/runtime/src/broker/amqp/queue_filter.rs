@@ -1,7 +1,8 @@
-//! Filters a queue of the broker by rotating it once, a bounded number of messages at a time.
+//! Filters a queue by rotating it once, in bounded rounds.
 //!
-//! AMQP shows a message only to its consumer. So each round takes as many as it may hold, stops taking, publishes what
-//! does not match behind all else, and acks it: at any moment a message is queued, held here, or both.
+//! AMQP shows a message only to its consumer. Each round consumes up to a prefetch of messages, cancels the consumer,
+//! publishes those that do not match to the end of the queue, and acks them. At any moment a message is queued, held
+//! here, or both.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -19,11 +20,11 @@ use crate::broker::Lease as AnyLease;
 use crate::broker::queue_filter::Predicate;
 use crate::{BrokerError, Delivery, clock};
 
-/// Messages taken in one round.
+/// Messages per round.
 const ROUND: u16 = 200;
-/// A queue that gives nothing more for so long has nothing more for us.
+/// Time without a delivery after which a round ends.
 const IDLE: Duration = Duration::from_millis(500);
-/// Messages that are remembered in order to notice that the round is full.
+/// Number of message ids kept to detect that the rotation is complete.
 const REMEMBERED: usize = 1_000;
 
 /// One rotation of a queue.
@@ -32,9 +33,9 @@ pub(in crate::broker) struct RotatingFilter {
     inner: Arc<Inner>,
     queue: Queue,
     predicate: Predicate,
-    /// Messages still to be looked at, at most; `None` before the first look.
+    /// Maximum number of messages left; `None` before the first round.
     left: Option<u64>,
-    /// The first that went back: to meet one of them again is to be round.
+    /// Ids of the first requeued messages: meeting one again means that the rotation is complete.
     first: HashSet<String>,
 }
 
@@ -81,7 +82,7 @@ impl RotatingFilter {
         self.inner.requeue(held.collect()).await;
     }
 
-    /// Takes up to `wanted` messages and no more: as many as the broker sends without an ack.
+    /// Receives up to `wanted` messages, bounded by the prefetch.
     async fn round(&self, wanted: u16) -> Result<Vec<Delivery>, BrokerError> {
         let channel = self.inner.consuming.channel().await?;
         let name = self.inner.names.physical(&self.queue).ok_or_else(|| unknown(&self.queue))?;
@@ -98,7 +99,7 @@ impl RotatingFilter {
                 Ok(Some(Ok(delivery))) => round.push(self.delivery(&ack_channel, delivery)),
                 Ok(Some(Err(error))) => return Err(fault::of(&error)),
                 Ok(None) => break,
-                // What crosses the cancel still arrives, then the stream ends.
+                // Deliveries that cross the cancel still arrive; then the stream ends.
                 Err(_) if !cancelled => {
                     cancelled = true;
                     let tag = consumer.tag();

@@ -1,8 +1,8 @@
-//! What the user may do, found out by asking for what changes nothing: RabbitMQ looks at the rights first, and finds
-//! only then that there is nothing to do.
+//! Finds the user's permissions with operations that change nothing. RabbitMQ checks permissions before it finds that
+//! there is nothing to do.
 //!
-//! Every exchange and queue is asked for by its own name, and a name like them for those that are made as they are
-//! needed: a pattern may leave out any of them.
+//! Checks every exchange and queue by name, and a sample name for each kind that is created on demand, because a
+//! permission pattern may leave out any of them.
 
 use lapin::ExchangeKind;
 use lapin::options::{
@@ -16,26 +16,26 @@ use super::survey::{QueueState, Surveyed};
 use super::{Inner, auxiliary_queues, fault};
 use crate::BrokerError;
 
-/// A key that nothing is bound by.
+/// A routing key without bindings.
 pub(super) const NOWHERE: &str = "ua.check.nowhere";
-/// What queues are made for while work goes on; with the name of each comes one that nobody else has.
+/// Kinds of queues that are created on demand; each is checked with a unique name.
 const MADE_AT_WORK: [&str; 7] = ["lead", "kept", "orders", "wants", "tokens", "answers", "roll"];
 
-/// What the user may do, with the broker's words where it first refuses.
+/// The user's permissions, with the broker's message for the first refusal of each.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Rights {
-    /// Declaring (to configure): `None` when allowed.
+    /// Declaring (`configure`): `None` if permitted.
     pub declare: Option<String>,
-    /// Publishing and binding (to write): `None` when allowed.
+    /// Publishing and binding (`write`): `None` if permitted.
     pub publish: Option<String>,
-    /// Taking, and binding to exchanges (to read): `None` when allowed.
+    /// Consuming, and binding to exchanges (`read`): `None` if permitted.
     pub take: Option<String>,
-    /// Publishing to the exchange that leads to every queue, which only answers to presence requests of those who may
-    /// not declare need: `None` when allowed.
+    /// Publishing to the default exchange: `None` if permitted. Only replies to presence requests need it, when the
+    /// caller may not declare.
     pub default_exchange: Option<String>,
 }
 
-/// Asks for every right on everything that is needed.
+/// Checks every permission on everything that is needed.
 pub(super) async fn find_out(
     inner: &Inner,
     queues: &[Surveyed],
@@ -44,7 +44,7 @@ pub(super) async fn find_out(
     let main = inner.names.exchange();
     for (exchange, kind) in exchanges(inner)? {
         note(&mut rights.declare, declares(inner, &exchange, kind).await?);
-        // To itself the main exchange is not bound; it is published to.
+        // The main exchange is published to, not bound to itself.
         if exchange != main {
             binds(inner, Bound::Exchange(&exchange), &main, rights).await?;
         }
@@ -71,7 +71,7 @@ fn note(right: &mut Option<String>, refusal: Option<String>) {
     }
 }
 
-/// Every exchange that is needed.
+/// All exchanges that are needed.
 fn exchanges(inner: &Inner) -> Result<Vec<(ShortString, ExchangeKind)>, BrokerError> {
     let names = &inner.names;
     let mut all =
@@ -83,7 +83,7 @@ fn exchanges(inner: &Inner) -> Result<Vec<(ShortString, ExchangeKind)>, BrokerEr
     Ok(all)
 }
 
-/// Whether the user may declare an exchange: by declaring one that is there once more.
+/// Checks whether the user may declare an exchange, by declaring an existing one again.
 async fn declares(
     inner: &Inner,
     exchange: &ShortString,
@@ -95,19 +95,19 @@ async fn declares(
     let none = FieldTable::default;
     match channel.exchange_declare(exchange.clone(), kind.clone(), looking, none()).await {
         Ok(()) => refusal(channel.exchange_declare(exchange.clone(), kind, declaring, none()).await),
-        // One that is not there, or is of another kind, is told of by who sets up.
+        // A missing or different exchange is reported by `ua setup`.
         Err(error) => refusal(Err(error)),
     }
 }
 
-/// Whether the user may declare a queue: by deleting one that there never is.
+/// Checks whether the user may declare a queue, by deleting one that never exists.
 async fn deletes(inner: &Inner, queue: &ShortString) -> Result<Option<String>, BrokerError> {
     let channel = inner.channel().await?;
     refusal(channel.queue_delete(queue.clone(), QueueDeleteOptions::default()).await.map(|_| ()))
 }
 
-/// Whether the user may take from a queue that is there: asks for it in a way that is refused for another reason
-/// once the right is established, so that nothing is ever delivered.
+/// Checks whether the user may consume from an existing queue. An invalid argument makes the broker refuse after the
+/// permission check, so that nothing is delivered.
 async fn takes(inner: &Inner, queue: &ShortString) -> Result<Option<String>, BrokerError> {
     let channel = inner.channel().await?;
     let mut impossible = FieldTable::default();
@@ -116,7 +116,7 @@ async fn takes(inner: &Inner, queue: &ShortString) -> Result<Option<String>, Bro
     refusal(channel.basic_consume(queue.clone(), tag, options, impossible).await.map(|_| ()))
 }
 
-/// Whether the user may take from a queue that there never is.
+/// Checks whether the user may consume from a queue that never exists.
 async fn gets(inner: &Inner, queue: &ShortString) -> Result<Option<String>, BrokerError> {
     let channel = inner.channel().await?;
     refusal(channel.basic_get(queue.clone(), BasicGetOptions::default()).await.map(|_| ()))
@@ -128,7 +128,8 @@ enum Bound<'a> {
     Queue(&'a ShortString),
 }
 
-/// Whether the user may write to what is bound and read where it is bound: by undoing a binding that there never is.
+/// Checks whether the user may write to the bound object and read the exchange, by removing a binding that never
+/// exists.
 async fn binds(
     inner: &Inner,
     bound: Bound<'_>,
@@ -149,14 +150,14 @@ async fn binds(
         Bound::Exchange(name) => format!("exchange '{name}' "),
         Bound::Queue(name) => format!("queue '{name}' "),
     };
-    // The broker says on what the right is missing; which of both was asked for follows.
+    // The broker names the object of the missing permission, which tells `write` from `read`.
     let right = if why.contains(&refused) { &mut rights.publish } else { &mut rights.take };
     note(right, Some(why));
     Ok(())
 }
 
-/// Whether the user may publish to whatever queue there is: by publishing to one that there never is.
-/// Ask last, and not a broker that takes no messages.
+/// Checks whether the user may publish to the default exchange, with a message to a queue that never exists. Call
+/// last, and not during an alarm.
 pub(super) async fn publishes_everywhere(inner: &Inner) -> Result<Option<String>, BrokerError> {
     let channel = inner.channel().await?;
     let selected = channel.confirm_select(ConfirmSelectOptions::default()).await;
@@ -164,12 +165,12 @@ pub(super) async fn publishes_everywhere(inner: &Inner) -> Result<Option<String>
     let destination = Destination { exchange: ShortString::default(), key: inner.names.nothing() };
     match auxiliary_queues::publish_to(&channel, &destination, b"", lapin::BasicProperties::default()).await {
         Err(BrokerError::Refused(why)) => Ok(Some(why)),
-        // It came back, or the broker takes nothing for now: either way it was let in.
+        // Returned, or nacked for now: the permission exists in both cases.
         _ => Ok(None),
     }
 }
 
-/// The broker's words when it refuses for want of a right; for any other reason it had been granted.
+/// Returns the broker's message if a permission is missing. Other refusals mean that it was granted.
 fn refusal(asked: lapin::Result<()>) -> Result<Option<String>, BrokerError> {
     match asked {
         Err(error) if fault::is_forbidden(&error) => Ok(Some(fault::words(&error))),

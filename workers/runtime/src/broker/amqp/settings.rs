@@ -1,4 +1,4 @@
-//! Where RabbitMQ is, and the bounds of what we keep there. Plain values.
+//! Address and bounds of RabbitMQ. Plain values.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -7,30 +7,30 @@ use secrecy::SecretString;
 
 use crate::Ladder;
 
-/// Where RabbitMQ is, and the bounds of what we keep there.
+/// Address and bounds of RabbitMQ.
 #[derive(Debug, Clone)]
 pub struct AmqpSettings {
     /// `amqp[s]://user:password@host:port/vhost`.
     pub url: SecretString,
-    /// What the names of all our exchanges and queues begin with: `ua`.
+    /// Prefix of all exchange and queue names, by default `ua`.
     pub prefix: String,
     /// Rungs and attempts.
     pub ladder: Ladder,
-    /// Messages that `ua.documents` takes at most.
+    /// Maximum number of messages in `ua.documents`.
     pub documents_limit: usize,
-    /// The names that processes lead here: their queues are surveyed and made anew with the others.
+    /// The names that are led here: their queues are surveyed and migrated with the others.
     pub leads: Vec<String>,
-    /// Certificate authorities (PEM) to trust besides the system's.
+    /// Certificate authorities (PEM), trusted in addition to the system's.
     pub ca_cert: Option<PathBuf>,
-    /// What the broker's operator sees this process as.
+    /// Connection name in the broker's management.
     pub connection_name: String,
-    /// How long a delivery may wait here for a worker before it is requeued; far below the half hour after
-    /// which the broker would close the channel.
+    /// How long a delivery may wait here for a worker before it is requeued. Far below the half hour after which
+    /// RabbitMQ closes the channel.
     pub buffer_life: Duration,
 }
 
 impl AmqpSettings {
-    /// The usual settings for a broker at `url`.
+    /// Default settings for a broker at `url`.
     pub fn new(url: SecretString) -> Self {
         Self {
             url,

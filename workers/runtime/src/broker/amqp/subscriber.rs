@@ -1,5 +1,5 @@
-//! The task behind a consumer: moves deliveries from the broker to the buffer, over one channel as
-//! long as that lives, and over the next when it is lost.
+//! The task behind a consumer: moves deliveries from the broker to the buffer, on one channel until it is lost, then
+//! on the next.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -20,9 +20,9 @@ use super::{Inner, fault, link, names, wire};
 use crate::broker::{Lease as AnyLease, Subscription};
 use crate::{BrokerError, Delivery, clock};
 
-/// How long the broker may take to say that it sends no more.
+/// How long the broker may take to confirm a cancel.
 const CANCEL_TIME: Duration = Duration::from_secs(5);
-/// A channel that lived this long was a good one.
+/// Age of a channel after which the reconnect backoff restarts.
 const LONG_ENOUGH: Duration = Duration::from_secs(10);
 
 type Arrivals =
@@ -36,7 +36,7 @@ pub(super) struct Subscriber {
     pub(super) stop: CancellationToken,
 }
 
-/// One life of a channel.
+/// The life of one channel.
 struct Session {
     ack_channel: Arc<AckChannel>,
     tags: Vec<ShortString>,
@@ -44,7 +44,7 @@ struct Session {
 }
 
 enum Over {
-    /// Stopped, or a delivery has been in the buffer for too long.
+    /// Stopped, or a delivery waited in the buffer for too long.
     Paused,
     Lost(String),
 }
@@ -61,7 +61,7 @@ impl Subscriber {
                 Ok(Over::Lost(why)) => self.inner.availability.begins(&why),
                 Err(error) => break Ended::Failed(error),
             }
-            // A broker that lets us in and throws us out again is not to be asked without end.
+            // A broker that accepts and then closes connections must not be retried without pauses.
             if begin.elapsed() > LONG_ENOUGH {
                 pauses = link::pauses();
             }
@@ -84,9 +84,9 @@ impl Subscriber {
         let channel = self.inner.consuming.channel().await?;
         let (mut arrivals, mut tags) = (SelectAll::new(), Vec::new());
         for (lane, Subscription { queue, prefetch }) in self.lanes.iter().enumerate() {
-            // Nought would be without a bound.
+            // A prefetch of 0 would mean unlimited.
             let mut sources = vec![(queue.clone(), (*prefetch).max(1))];
-            // What came back is little, and goes with what is new.
+            // Requeued documents are few and share the lane of new ones.
             sources.extend(names::returned(queue).map(|returned| (returned, (*prefetch / 4).max(1))));
             for (source, prefetch) in sources {
                 let consumer = self.subscribe(&channel, &source, prefetch).await?;
@@ -159,13 +159,13 @@ impl Subscriber {
         Delivery::new(message, crashes, AnyLease::Amqp(lease), self.inner.ladder.clone())
     }
 
-    /// Cancels the consumers and requeues what is in the buffer and in flight. The channel stays open as long as a
-    /// lease of it exists. A delivery that crosses the cancel-ok is dropped by the library: the broker
-    /// gives it to others when the channel closes, and counts it.
+    /// Cancels the consumers and requeues deliveries in the buffer and in flight. The channel stays open while a
+    /// lease of it exists. lapin drops a delivery that crosses the cancel-ok; the broker redelivers it when the
+    /// channel closes, and counts a crash.
     async fn wind_down(&self, mut session: Session) {
         if session.ack_channel.is_open() {
             for tag in &session.tags {
-                // A channel lost meanwhile has nothing to cancel.
+                // A lost channel has nothing to cancel.
                 let _ = session
                     .ack_channel
                     .channel()

@@ -1,4 +1,4 @@
-//! A survey of what the broker has and lets us do. Asks only; the broker is afterwards as it was before.
+//! A survey of the broker's queues and the user's permissions. Leaves the broker unchanged.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,62 +13,62 @@ use super::topology::Wanted;
 use super::{Inner, fault, names};
 use crate::BrokerError;
 
-/// Arguments that may differ: more than there are.
+/// Maximum number of differences per queue; more than a queue has arguments.
 const MOST_DIFFERENCES: usize = 16;
-/// How long the broker may take to confirm one message when it is well.
+/// How long a healthy broker may take to confirm one message.
 const CONFIRM_TIME: Duration = Duration::from_secs(10);
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
-/// What the broker has, compared with what we need of it.
+/// The broker's state, compared with the wanted one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Survey {
-    /// Its version, as it says.
+    /// The broker's version, as it reports it.
     pub version: String,
-    /// True when the connection is encrypted.
+    /// True if the connection is encrypted.
     pub encrypted: bool,
-    /// True when the broker is on this machine.
+    /// True if the broker runs on this machine.
     pub same_machine: bool,
     /// The virtual host.
     pub vhost: String,
-    /// The pattern of names that the user needs every right on: to configure, to write, to read.
+    /// The pattern of names on which the user needs every permission: `configure`, `write`, `read`.
     pub pattern: String,
-    /// Every queue we need, and those of leaderships that are there.
+    /// All wanted queues, and those of leaderships that exist.
     pub queues: Vec<Surveyed>,
-    /// Whether the user may declare, publish and take.
+    /// The user's permissions to declare, publish and consume.
     pub rights: Rights,
-    /// Why it takes no messages for now, in its own words; `None` when it does.
+    /// The broker's reason for blocking publishers; `None` if it accepts messages.
     pub blocked: Option<String>,
 }
 
 /// One queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Surveyed {
-    /// Its name at the broker.
+    /// The queue's name at the broker.
     pub name: String,
-    /// How it compares.
+    /// Comparison with the wanted queue.
     pub state: QueueState,
-    /// Messages ready in it.
+    /// Ready messages.
     pub ready: u64,
-    /// Who takes from it.
+    /// Number of consumers.
     pub consumers: u64,
-    /// Messages of it that an interrupted migration left apart; `None` when there was none.
+    /// Messages that an interrupted migration left in the shelter; `None` without a shelter.
     pub left_apart: Option<u64>,
 }
 
-/// How a queue compares with what is wanted.
+/// How a queue compares with the wanted one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum QueueState {
-    /// There, just so.
+    /// Exists with the wanted arguments.
     Right,
-    /// Not there.
+    /// Does not exist.
     Missing,
-    /// There with other arguments.
+    /// Exists with other arguments.
     Different(Vec<Difference>),
-    /// There; its arguments are told only to users who may declare.
+    /// Exists; its arguments are unknown, because the user may not declare.
     Untold,
 }
 
-/// Looks at everything.
+/// Surveys all queues and permissions.
 pub(super) async fn survey(inner: &Arc<Inner>) -> Result<Survey, BrokerError> {
     let mut rights = Rights::default();
     let mut queues = Vec::new();
@@ -82,7 +82,7 @@ pub(super) async fn survey(inner: &Arc<Inner>) -> Result<Survey, BrokerError> {
         }
     }
     rights::find_out(inner, &queues, &mut rights).await?;
-    // Last: a broker that is short of memory or disk stops listening to whoever has published.
+    // Last, because a broker with an alarm stops reading from connections that published.
     let blocked = may_publish(inner, &mut rights).await?;
     if blocked.is_none() {
         rights.default_exchange = rights::publishes_everywhere(inner).await?;
@@ -117,7 +117,7 @@ async fn look(inner: &Inner, wanted: &Wanted, rights: &mut Rights) -> Result<Sur
     Ok(Surveyed { name, state, ready, consumers, left_apart })
 }
 
-/// Ready messages and consumers of a queue; `None` when there is no such queue.
+/// Returns the ready messages and consumers of a queue; `None` if it does not exist.
 pub(super) async fn count(inner: &Inner, name: &ShortString) -> Result<Option<(u64, u64)>, BrokerError> {
     let channel = inner.channel().await?;
     let passive = QueueDeclareOptions { passive: true, ..Default::default() };
@@ -133,8 +133,8 @@ pub(super) enum Compared {
     Forbidden(String),
 }
 
-/// How a queue that is there differs. Declaring it anew changes nothing: the broker names the first argument that
-/// differs, and the next one when asked again with that one as it is.
+/// Finds how an existing queue differs. A repeated declaration changes nothing: the broker names the first different
+/// argument. With that argument adopted, the next declaration names the next one.
 pub(super) async fn differences(inner: &Inner, wanted: &Wanted) -> Result<Compared, BrokerError> {
     let (mut found, mut arguments) = (Vec::<Difference>::new(), wanted.arguments.clone());
     let mut options = QueueDeclareOptions::durable();
@@ -164,17 +164,18 @@ pub(super) async fn differences(inner: &Inner, wanted: &Wanted) -> Result<Compar
     Ok(Compared::Told(found))
 }
 
-/// Why the broker takes no messages (an alarm), if it takes none. Afterwards it may no longer listen to this connection.
+/// Returns the alarm for which the broker refuses publishes, if one is active. During an alarm, the broker may stop
+/// reading from this connection.
 pub(super) async fn takes_none(inner: &Inner) -> Option<String> {
     may_publish(inner, &mut Rights::default()).await.ok().flatten()
 }
 
-/// Publishes messages that have nowhere to go and are thrown away; returns why the broker takes none, if it does not.
+/// Publishes two unroutable messages, which the broker drops. Returns the reason if the broker blocks publishers.
 async fn may_publish(inner: &Inner, rights: &mut Rights) -> Result<Option<String>, BrokerError> {
     let channel = inner.channel().await?;
     channel.confirm_select(ConfirmSelectOptions::default()).await.map_err(|error| fault::of(&error))?;
     let publishing = async {
-        // A broker that is short of something notices who publishes by the first, and hears nothing of the second.
+        // During an alarm, the broker blocks the connection at the first publish and does not read the second.
         publish(inner, &channel).await?;
         publish(inner, &channel).await
     };
@@ -188,14 +189,14 @@ async fn may_publish(inner: &Inner, rights: &mut Rights) -> Result<Option<String
             rights.publish.get_or_insert(fault::words(&error));
             Ok(None)
         }
-        // No exchange: nothing is set up, which the queues tell better.
+        // The exchange is missing; the queues' states report that better.
         Ok(Err(error)) if fault::is_missing(&error) => Ok(None),
         Ok(Err(error)) => Err(fault::of(&error)),
         Err(_) => Ok(Some("it confirms nothing, and does not say why".to_owned())),
     }
 }
 
-/// Returns once the broker says that it takes no messages.
+/// Returns the reason once the broker blocks publishers.
 async fn blocked(inner: &Inner) -> String {
     loop {
         if let Some(why) = inner.publishing.blocked() {

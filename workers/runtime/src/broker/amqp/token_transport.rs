@@ -17,7 +17,7 @@ use crate::BrokerError;
 
 type PendingConfirm = Pin<Box<dyn Future<Output = lapin::Result<Confirmation>> + Send>>;
 
-/// The leader's end.
+/// The leader's side.
 pub(crate) struct TokenServer {
     channel: Channel,
     names: Names,
@@ -29,13 +29,13 @@ pub(crate) struct TokenServer {
 /// A message to the leader.
 #[derive(Debug)]
 pub(crate) enum Incoming {
-    /// What a process requests.
+    /// A token request of a process.
     Request(Vec<u8>),
-    /// Something could not be delivered: the process is gone.
+    /// A returned message: its process is gone.
     Undelivered { worker: String, body: Vec<u8> },
 }
 
-/// A process's end.
+/// A process's side.
 pub(crate) struct TokenChannel {
     channel: Channel,
     requests: Destination,
@@ -43,7 +43,7 @@ pub(crate) struct TokenChannel {
 }
 
 impl Lead {
-    /// Opens the leader's end, over the leader's own connection.
+    /// Opens the leader's side, over the leader's own connection.
     pub(crate) async fn token_server(&self) -> Result<TokenServer, BrokerError> {
         let (channel, names) = (self.channel().await?, self.inner().names.clone());
         let (requests, broadcasts) = declare(&channel, &names, self.name()).await?;
@@ -53,7 +53,7 @@ impl Lead {
 }
 
 impl Amqp {
-    /// Opens a process's end.
+    /// Opens a process's side.
     pub(crate) async fn token_channel(&self, name: &str) -> Result<TokenChannel, BrokerError> {
         let (link, names) = (&self.inner.publishing, &self.inner.names);
         let channel = link.insist(None, || link.channel()).await?;
@@ -64,7 +64,7 @@ impl Amqp {
     }
 }
 
-/// The destinations of requests to the leader, and of broadcasts to every process.
+/// Declares the destinations of requests to the leader, and of broadcasts to all processes.
 async fn declare(
     channel: &Channel,
     names: &Names,
@@ -85,7 +85,7 @@ impl TokenServer {
         self.publish(destination, true, body).await
     }
 
-    /// Sends to every process.
+    /// Sends to all processes.
     pub(crate) async fn broadcast(&mut self, body: &[u8]) -> Result<(), BrokerError> {
         self.publish(self.broadcasts.clone(), false, body).await
     }
@@ -107,13 +107,13 @@ impl TokenServer {
         Ok(())
     }
 
-    /// Waits for what comes next. Safe to cancel.
+    /// Waits for the next message. Cancel safe.
     pub(crate) async fn next(&mut self) -> Result<Incoming, BrokerError> {
         loop {
             tokio::select! {
                 biased;
                 Some(confirmed) = self.unconfirmed.next() => {
-                    // The library hands what came back to any confirm; where it was bound it says itself.
+                    // lapin attaches a returned message to any confirm; its routing key names the process.
                     if let Confirmation::Ack(Some(returned)) = confirmed.map_err(|error| fault::of(&error))? {
                         let worker = returned.routing_key.to_string();
                         return Ok(Incoming::Undelivered { worker, body: returned.data.clone() });
@@ -132,12 +132,12 @@ impl TokenServer {
 }
 
 impl TokenChannel {
-    /// The name of the process's own queue.
+    /// The name of the process's private queue.
     pub(crate) fn name(&self) -> &str {
         self.queue.name.as_str()
     }
 
-    /// Says what the process requests.
+    /// Sends a token request.
     pub(crate) async fn send(&self, body: &[u8]) -> Result<(), BrokerError> {
         let Destination { exchange, key } = self.requests.clone();
         let (options, properties) = (BasicPublishOptions::default(), BasicProperties::default());
@@ -145,7 +145,7 @@ impl TokenChannel {
         sent.await.map(drop).map_err(|error| fault::of(&error))
     }
 
-    /// Waits for what the leader says. Safe to cancel.
+    /// Waits for the next message of the leader. Cancel safe.
     pub(crate) async fn next(&mut self) -> Result<Vec<u8>, BrokerError> {
         match self.queue.arriving.next().await {
             Some(Ok(message)) => Ok(message.data),

@@ -1,6 +1,6 @@
-//! The exchanges and queues we need, declared as often as one likes.
+//! The exchanges and queues, declared idempotently.
 //!
-//! Everything is durable and replicated. A delivery limit is always explicit: the default of some versions loses
+//! All are durable and replicated. The delivery limit is always explicit: the default of some versions loses
 //! messages, and so does "none" in others.
 
 use std::time::Duration;
@@ -16,46 +16,46 @@ use super::names::{self, Destination, Names};
 use super::{auxiliary_queues, fault};
 use crate::{BrokerError, Ladder};
 
-/// Deliveries that end in a crash before the broker itself takes a message out of its queue: a net below our own
-/// limit of crashes, for workers that die before they can count.
+/// Number of crashed deliveries after which RabbitMQ itself dead-letters a message. A fallback for workers that die
+/// before [`MAX_CRASHES`](crate::broker::MAX_CRASHES) is checked.
 const DELIVERY_LIMIT: i64 = 100;
-/// A limit out of reach. Nobody is behind `ua.dead`: a message over its limit would be dropped, and one sent back to
-/// the same queue would be dropped as a cycle. Whoever takes dead letters counts crashes itself.
+/// An unreachable delivery limit. `ua.dead` has no dead-letter queue: RabbitMQ would drop a message over the limit,
+/// and would drop one sent back to the same queue as a cycle. The consumer of dead letters counts crashes itself.
 pub(super) const FOREVER: i64 = 1_000_000_000;
 
-/// A queue as it should be, and how messages get into it.
+/// A wanted queue, and its binding.
 #[derive(Debug, Clone)]
 pub(super) struct Wanted {
-    /// Its name at the broker.
+    /// The queue's name at the broker.
     pub(super) name: ShortString,
-    /// Where it is bound.
+    /// The exchange that it is bound to.
     pub(super) exchange: ShortString,
-    /// By which key; empty at a rung's own exchange, which sends on everything with the key it came with.
+    /// The binding's key; empty at a rung's own exchange, which passes all messages with their own keys.
     pub(super) key: ShortString,
     pub(super) arguments: FieldTable,
-    /// The key of the queue that takes what this one has no room for.
+    /// The key of the queue for messages that a full queue refuses.
     pub(super) overflow: Option<ShortString>,
 }
 
 impl Wanted {
-    /// True for a rung: an exchange and a queue of one name.
+    /// Returns true for a rung: its exchange and queue have the same name.
     pub(super) fn is_rung(&self) -> bool {
         self.exchange == self.name
     }
 
-    /// How a message gets into it.
+    /// The destination of messages to this queue.
     pub(super) fn destination(&self) -> Destination {
         Destination { exchange: self.exchange.clone(), key: self.key.clone() }
     }
 
-    /// Declares and binds it.
+    /// Declares and binds the queue.
     pub(super) async fn declare(&self, channel: &Channel) -> Result<(), BrokerError> {
         declare_queue(channel, self.name.clone(), self.arguments.clone()).await?;
         bind(channel, self.name.clone(), self.exchange.clone(), self.key.clone()).await
     }
 }
 
-/// Every queue as it should be.
+/// All wanted queues.
 pub(super) fn wanted(
     names: &Names,
     ladder: &Ladder,
@@ -86,7 +86,7 @@ pub(super) fn wanted(
     Ok(all)
 }
 
-/// The queue whose bindings are the cancelled runs. What gets into it says nothing; one message is kept.
+/// The queue whose bindings are the cancelled runs. Its single message has no meaning.
 pub(super) fn cancelled(names: &Names) -> Result<Wanted, BrokerError> {
     let name = names.cancelled()?;
     Ok(Wanted {
@@ -98,7 +98,7 @@ pub(super) fn cancelled(names: &Names) -> Result<Wanted, BrokerError> {
     })
 }
 
-/// Declares everything.
+/// Declares all exchanges and queues.
 pub(super) async fn declare(
     channel: &Channel,
     names: &Names,
@@ -112,7 +112,7 @@ pub(super) async fn declare(
     Ok(())
 }
 
-/// Declares the exchanges alone.
+/// Declares all exchanges.
 pub(super) async fn declare_exchanges(
     channel: &Channel,
     names: &Names,
@@ -126,7 +126,7 @@ pub(super) async fn declare_exchanges(
     Ok(())
 }
 
-/// Removes everything [`declare`] declares, with what is in it.
+/// Deletes everything that [`declare`] declares, with all messages.
 pub(super) async fn remove(channel: &Channel, names: &Names, ladder: &Ladder) -> Result<(), BrokerError> {
     let rungs = ladder.rungs.iter().map(|rung| names.rung(*rung));
     let queues = queues().filter_map(|queue| names.physical(&queue));
@@ -157,19 +157,19 @@ fn queue_arguments(queue: &Queue, exchange: &ShortString, documents_limit: usize
     arguments
 }
 
-/// A rung holds what it gets for its delay and sends it on with its routing key, the queue it came from.
+/// Arguments of a rung: holds messages for its delay and passes them on with their routing key, the origin queue.
 fn rung_arguments(delay: Duration, exchange: &ShortString) -> FieldTable {
     let mut arguments = dead_lettering(exchange);
     set_number(&mut arguments, "x-message-ttl", i64::try_from(delay.as_millis()).unwrap_or(i64::MAX));
     arguments
 }
 
-/// What a queue needs that messages are moved through: it takes all there is and never lets go of any by itself.
+/// Arguments of a shelter: unbounded, and never drops a message.
 pub(super) fn shelter_arguments() -> FieldTable {
     quorum(FOREVER)
 }
 
-/// At least once is what makes a dead-lettering safe; it needs `reject-publish`.
+/// Arguments for at-least-once dead-lettering, which needs `reject-publish`.
 fn dead_lettering(exchange: &ShortString) -> FieldTable {
     let mut arguments = quorum(DELIVERY_LIMIT);
     set_text(&mut arguments, "x-overflow", "reject-publish");
@@ -178,7 +178,7 @@ fn dead_lettering(exchange: &ShortString) -> FieldTable {
     arguments
 }
 
-/// A quorum queue.
+/// Arguments of a quorum queue.
 pub(super) fn quorum(delivery_limit: i64) -> FieldTable {
     let mut arguments = FieldTable::default();
     set_text(&mut arguments, "x-queue-type", "quorum");
@@ -224,7 +224,7 @@ pub(super) async fn bind(
     try_bind(channel, queue, exchange, key).await.map_err(|error| fault::of(&error))
 }
 
-/// Binds, and leaves it to the caller what a refusal means.
+/// Binds a queue; the caller interprets a refusal.
 pub(super) async fn try_bind(
     channel: &Channel,
     queue: ShortString,

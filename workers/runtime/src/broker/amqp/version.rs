@@ -1,5 +1,5 @@
-//! Which broker this is. The AMQP library keeps the server's properties to itself, so a connection of our own
-//! listens to the server's greeting and hangs up.
+//! Reads the broker's version. lapin does not expose the server's properties, so this module opens its own
+//! connection, reads the server's greeting, and disconnects.
 
 use std::io::{self, Error, ErrorKind, Read as _, Write as _};
 use std::sync::Arc;
@@ -13,21 +13,21 @@ use super::address::Address;
 use super::fault;
 use crate::BrokerError;
 
-/// The oldest broker whose quorum queues have a TTL and dead-letter at least once.
+/// The oldest version whose quorum queues have a TTL and at-least-once dead-lettering.
 const OLDEST: (u32, u32) = (3, 10);
 const GREETING_TIME: Duration = Duration::from_secs(5);
-/// How a server that expects TLS answers anything else: an alert of version 3.x.
+/// The reply of a TLS server to anything but TLS: an alert of version 3.x.
 const TLS_ALERT: [u8; 2] = [0x15, 3];
-/// A greeting is a few hundred bytes.
+/// Maximum size of a greeting in bytes; a usual one has some hundred.
 const GREETING_LIMIT: usize = 1 << 16;
 
-/// Asks the broker for its version and refuses one that is too old.
+/// Returns the broker's version; refuses one that is too old.
 pub(super) async fn ask(address: &Arc<Address>) -> Result<String, BrokerError> {
     let asked = Arc::clone(address);
     let greeting = tokio::task::spawn_blocking(move || listen(&asked)).await;
     let greeting =
         greeting.map_err(|error| BrokerError::Away(format!("asking for its version failed: {error}")))?;
-    // A load balancer before a broker that is starting, or a certificate that is renewed: both pass.
+    // Errors are temporary: a load balancer in front of a starting broker, or a certificate in renewal.
     let properties =
         greeting.map_err(|error| BrokerError::Away(format!("{address}: {}", fault::broken(&error))))?;
     check(&properties)
@@ -84,7 +84,7 @@ fn check(properties: &FieldTable) -> Result<String, BrokerError> {
             "{product} {version} is too old: ua needs RabbitMQ {}.{} or newer",
             OLDEST.0, OLDEST.1
         ))),
-        // A broker that does not say what it is may be anything; declaring the queues will tell.
+        // A server without a version may be any broker; declaring the queues shows whether it fits.
         _ => Ok(version),
     }
 }

@@ -1,5 +1,5 @@
-//! One pass over a batch on one channel: publishes in order, with a bounded number of confirms in flight, and
-//! tells exactly which were confirmed.
+//! One pass over a batch on one channel: publishes in order with a bounded number of confirms in flight, and reports
+//! which messages were confirmed.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -15,19 +15,19 @@ use super::names::Route;
 use super::wire::{self, Parcel};
 use crate::BrokerError;
 
-/// Unconfirmed messages at once.
+/// Maximum number of unconfirmed messages.
 const MESSAGES: usize = 200;
-/// Unconfirmed bytes at once; one message may be larger.
+/// Maximum number of unconfirmed bytes; a single message may be larger.
 const BYTES: usize = 1 << 20;
 
 /// How a pass ended.
 #[derive(Debug)]
 pub(super) enum End {
-    /// All of it is confirmed.
+    /// All messages are confirmed.
     Done,
-    /// The broker took some message not: its queue is full, or ill.
+    /// The broker refused a message: its queue is full or without a quorum.
     Nacked(Queue),
-    /// There is no such queue.
+    /// The queue does not exist.
     Unroutable(Queue),
     /// The channel is lost.
     Lost(BrokerError),
@@ -44,10 +44,10 @@ struct Window<'a> {
     parcels: &'a [Parcel],
 }
 
-/// Publishes until something is amiss, waits for everything in flight, and returns which were confirmed.
+/// Publishes until an error, waits for everything in flight, and returns which messages were confirmed.
 ///
-/// The channel must be used by nobody else meanwhile: the library hands a returned message to whichever confirm
-/// comes next. With `cautious`, the first confirm is awaited before the others are sent.
+/// The channel must have no other user meanwhile, because lapin attaches a returned message to the next confirm. With
+/// `cautious`, each message waits for the confirm of the one before until the first is confirmed.
 pub(super) async fn send(
     channel: &Channel,
     route: &Route,
@@ -99,7 +99,7 @@ impl<'a> Window<'a> {
         flight: impl Future<Output = lapin::Result<Confirmation>> + Send + 'a,
     ) {
         let mut flight: Flight<'a> = Box::pin(flight);
-        // The first poll queues the frames: polled one after the other, they leave in order.
+        // The first poll queues the frames, so polling in order sends in order.
         if let Poll::Ready(early) = futures_util::poll!(&mut flight) {
             flight = Box::pin(std::future::ready(early));
         }
@@ -128,8 +128,8 @@ impl<'a> Window<'a> {
             Err(error) if fault::is_missing(&error) => End::Unroutable(message.queue.clone()),
             Err(error) => End::Lost(fault::of(&error)),
         };
-        // The first trouble is the cause of the others, but a channel closed under several messages tells some
-        // of them only that it is closed.
+        // The first error is the cause of the others. But a channel error with several messages in flight reports
+        // only a closed channel to some of them.
         match (&self.end, &end) {
             (End::Done, _) | (End::Lost(BrokerError::Away(_)), End::Unroutable(_) | End::Lost(_)) => {
                 self.end = end;

@@ -1,4 +1,4 @@
-//! Messages as the protocol carries them: our headers, and what the broker adds of its own.
+//! Encoding of messages in AMQP: the headers of `ua`, and those that the broker adds.
 
 use jiff::Timestamp;
 use lapin::BasicProperties;
@@ -14,23 +14,23 @@ const CAUSE: &str = "ua-cause";
 const REPLAYS: &str = "ua-replays";
 const FIRST_SEEN: &str = "ua-first-seen";
 const DIED_AT: &str = "ua-died-at";
-/// As JSON; absent where there are none.
+/// As JSON; absent without calls.
 const CALLS: &str = "ua-calls";
-/// Crashes of earlier lives: a republished message starts with the broker's count at nought.
+/// Crashes before the last publish, since each publish resets the broker's count.
 const CRASHES: &str = "ua-crashes";
-/// Takes the place of the property `message_id` for an id longer than 255 bytes.
+/// Replaces the property `message_id` for ids longer than 255 bytes.
 const MESSAGE_ID: &str = "ua-message-id";
 
 const PERSISTENT: u8 = 2;
 
-/// A message and the crashes it has survived.
+/// A message and its number of crashes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Parcel {
     pub(super) message: Message,
     pub(super) crashes: u32,
 }
 
-/// The properties to publish a parcel with.
+/// Returns the properties to publish a parcel with.
 pub(super) fn properties(parcel: &Parcel) -> BasicProperties {
     let headers = &parcel.message.headers;
     let mut table = FieldTable::default();
@@ -70,10 +70,10 @@ pub(super) fn properties(parcel: &Parcel) -> BasicProperties {
         .with_headers(table)
 }
 
-/// The broker's own counts of deliveries; each life in a queue starts anew.
+/// The broker's own delivery counts, which each publish resets.
 const DELIVERY_COUNTS: [&str; 2] = ["x-delivery-count", "x-acquired-count"];
 
-/// The properties to publish a delivery with once more, as it came. The broker's count of crashes becomes ours.
+/// Returns the properties to publish a delivery again unchanged. The broker's count of crashes is added to ours.
 pub(super) fn carried(properties: &BasicProperties) -> BasicProperties {
     let Some(table) = properties.headers() else { return properties.clone() };
     let crashes = crashes(table);
@@ -93,7 +93,7 @@ fn crashes(table: &FieldTable) -> u32 {
     count(table, CRASHES).saturating_add(count(table, DELIVERY_COUNTS[0]))
 }
 
-/// Reads what was delivered from `queue`. A message that others wrote has no headers of ours: it is read as new.
+/// Decodes a delivery from `queue`. A message of another program has none of these headers and is read as new.
 pub(super) fn read(
     properties: &BasicProperties,
     body: Vec<u8>,
@@ -113,7 +113,7 @@ pub(super) fn read(
         replays: count(table, REPLAYS),
         first_seen: time(FIRST_SEEN).unwrap_or(now),
         calls: text(table, CALLS).and_then(|calls| serde_json::from_str(&calls).ok()).unwrap_or_default(),
-        // A letter that was replayed is alive.
+        // A replayed dead letter is a normal message again.
         died_at: time(DIED_AT).filter(|_| *queue == Queue::dead()),
     };
     let mut crashes = crashes(table);
@@ -129,8 +129,8 @@ pub(super) fn read(
     Parcel { message: Message { queue: queue.clone(), headers, body: body.into() }, crashes }
 }
 
-/// Where a message came from that the broker itself took out of its queue. We publish dead letters anew, so only
-/// the broker's own have a past of this kind.
+/// Returns the origin of a message that the broker itself dead-lettered. `ua` publishes dead letters as new messages,
+/// so only the broker's have this `x-death`.
 fn buried_by_broker(table: &FieldTable, names: &Names) -> Option<(Queue, String, Option<Timestamp>)> {
     let AMQPValue::FieldArray(deaths) = table.inner().get("x-death")? else { return None };
     let deaths = deaths.as_slice().iter().filter_map(|death| match death {
@@ -166,7 +166,7 @@ fn count(table: &FieldTable, name: &str) -> u32 {
     number(table, name).and_then(|value| u32::try_from(value).ok()).unwrap_or(0)
 }
 
-/// A number of whatever width the sender chose.
+/// Reads a number of any width.
 fn number(table: &FieldTable, name: &str) -> Option<i64> {
     match table.inner().get(name)? {
         AMQPValue::ShortShortInt(value) => Some((*value).into()),
@@ -268,7 +268,7 @@ mod tests {
         assert_eq!(dead.message.headers.cause.unwrap().class, CauseClass::CrashedWorker);
         assert_eq!(dead.crashes, 0);
         assert_eq!(dead.message.headers.died_at.unwrap().as_second(), 1_767_322_800);
-        // On the way there it is a message like any other.
+        // In any other queue, it is a normal message.
         let queue = Queue::named("ua.jobs.zoom.list.daily");
         let alive = read(&properties, Vec::new(), &queue, &Names::new("t"), now());
         assert_eq!((alive.message.headers.origin, alive.crashes), (None, 101));
