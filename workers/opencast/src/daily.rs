@@ -1,10 +1,10 @@
 //! Upstream's dialect: reads a day until it is complete, and proves its two ends.
 //!
-//! Pages are unordered and may repeat or omit actions, so completeness is judged by different actions
-//! ([`crate::proof`]). A day begins and ends with the second of the request ([`crate::minute`]). So it is requested
-//! again when the server's clock turns to the next minute: at second 59 for the end, at second 0 for the beginning. The
-//! job waits up to a minute for the turn, because a deferred job would lose what it has read. Concurrent days share a
-//! turn, and one of them asks for the server's time.
+//! Pages are unordered and may repeat or omit actions, so completeness is judged by different actions. A day begins and
+//! ends with the second of the request (see [`crate::completeness`]). So it is requested again when the server's clock
+//! turns to the next minute: at second 59 for the end, at second 0 for the beginning. The job waits up to a minute for
+//! the turn, because a deferred job would lose what it has read. Concurrent days share a turn, and one of them asks for
+//! the server's time.
 
 use std::time::Duration;
 

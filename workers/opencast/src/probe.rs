@@ -1,11 +1,11 @@
-//! What the server turns out to be, found by asking and never by its version.
+//! Detects the server's capabilities by requests, never by its version.
 //!
-//! **The dialect.** Harvard DCE's servers take `start` and `end`; upstream never did and passes over parameters it does
-//! not know. The whole table is never asked for: without a `day`, upstream counts it all, which may take minutes. So a
-//! window is asked for together with a day that had no actions. A server that has actions for that has honoured the
-//! window, and is DCE's. One that has none, but some for the same date by `day`, is upstream. If it has none in either
-//! way, nothing can be told of that date, and nothing has to be: its reading is empty in both dialects. A dialect that is
-//! configured is put to the same test, since the wrong one would read the whole table for every date.
+//! **The dialect.** Harvard DCE's fork supports `start` and `end`; upstream ignores unknown parameters. A request
+//! without a `day` makes upstream count its whole table, which may take minutes. So the probe requests a window
+//! together with a day that had no actions. A server that returns actions supports windows, so it is DCE's. If it
+//! returns none, but some for the date by `day`, it is upstream. If both are empty, the dialect stays unknown, and the
+//! date is empty in both. A configured dialect is tested as well, because a wrong one would read the whole table for
+//! every date.
 
 use std::fmt;
 
@@ -24,9 +24,9 @@ use crate::window::{self, Window};
 use crate::workflows::{self, Workflows};
 use crate::{Opencast, actions as fetched};
 
-/// How many days back the probe looks for actions to tell by: first the days of a week, then some of half a year.
+/// Days back at which the probe looks for actions: first a week, then some of half a year.
 const PROBED: [i64; 11] = [0, 1, 2, 3, 4, 5, 6, 7, 28, 84, 168];
-/// The rows by which the zone is told: one alone may be odd.
+/// Rows requested to check the time zone: a single one may be wrong.
 const ROWS: u32 = 10;
 
 /// How user tracking is asked.
@@ -175,11 +175,11 @@ impl fmt::Display for Dialect {
 }
 
 impl Opencast {
-    /// Finds out what the server can do: about ten light calls, and up to twenty more where there were no actions lately.
+    /// Detects the server's capabilities. Makes about ten light calls, and up to twenty more without recent actions.
     ///
     /// # Errors
-    /// [`Failure::Refused`] when the sign-in or an address is refused, [`Failure::Halt`] when a setting is not the
-    /// server's, [`Failure::Hold`] when the server is away, [`Failure::Retry`] when it is in trouble.
+    /// [`Failure::Refused`] if the server refuses the sign-in or a path, [`Failure::Halt`] if a setting contradicts the
+    /// server, [`Failure::Hold`] if the server is unreachable, [`Failure::Retry`] if it fails.
     pub async fn probe(&self) -> Result<Capabilities, Failure> {
         let calls = &mut Calls::default();
         let found = self.client.get(&Request::catalogue(0, 1), calls).await?;
@@ -204,14 +204,14 @@ impl Opencast {
         })
     }
 
-    /// The dialect, told by the last date that has actions.
+    /// Detects the dialect with the last date that has actions.
     async fn look_back(&self, calls: &mut Calls) -> Result<Option<Dialect>, OpencastError> {
-        // By the server's own clock, if it tells the time: this machine's may be wrong.
+        // Prefer the server's clock, because this machine's may be wrong.
         let now = self.client.dates().last().unwrap_or_else(clock::now);
         let today = self.timezone.to_datetime(now).date();
         for days in PROBED {
             let date = today.saturating_sub(Span::new().days(days));
-            // Whatever the dialect is: a zone that is not the server's is seen by any action.
+            // Independent of the configured dialect, because any action reveals a wrong time zone.
             if self.tell_dialect(date, calls).await?.is_some() {
                 return self.find_dialect(date, calls).await;
             }
@@ -219,7 +219,7 @@ impl Opencast {
         self.find_dialect(today, calls).await
     }
 
-    /// The dialect in force, found out by a date if need be; `None` when it has no actions to tell by.
+    /// Returns the dialect; if unknown, detects it with a date. `None` if the date has no actions.
     pub(crate) async fn find_dialect(
         &self,
         date: Date,
@@ -236,7 +236,7 @@ impl Opencast {
                         wrong("dce", "start and end, and would hand out all actions for every date").into()
                     );
                 }
-                // What was named is believed as long as nothing speaks against it.
+                // The configured dialect counts unless contradicted.
                 other => other.or(Some(Dialect::Dce { counts: false })),
             },
             Choice::Upstream => {
@@ -256,7 +256,7 @@ impl Opencast {
         Ok(found)
     }
 
-    /// Tells the dialect by a date; `None` when the date has no actions, in whichever way they are asked for.
+    /// Detects the dialect with a date; `None` if the date has no actions in either dialect.
     async fn tell_dialect(&self, date: Date, calls: &mut Calls) -> Result<Option<Dialect>, OpencastError> {
         let Window { start, end } = Window::of(date, &self.timezone).ok_or_else(fetched::unreachable)?;
         let asked = Request::window_or_nothing(window::stamp(start), window::stamp(end));
@@ -274,12 +274,12 @@ impl Opencast {
             let text = format!("{} {text}", Endpoint::Actions.name());
             return Err(OpencastError::refused(Reason::Other, text));
         }
-        // A total of 1 may be that of the page.
+        // A total of 1 may count the page.
         let counts = of_none == Some(0) && total.is_some_and(|total| total > 1);
         Ok(Some(if by_window > 0 { Dialect::Dce { counts } } else { Dialect::Upstream }))
     }
 
-    /// The total and the number of rows of a small page.
+    /// Returns the total and the number of rows of a small page.
     async fn first_page(
         &self,
         request: Request,
@@ -294,8 +294,8 @@ impl Opencast {
         Ok((page.total, page.rows.len()))
     }
 
-    /// What was found of user tracking; `None` where there is none. A server, or a proxy before it, may refuse what it
-    /// does not have as it refuses a stranger: then the list of its endpoints tells.
+    /// Returns the result of user tracking; `None` if it is absent. A server or proxy may refuse a missing path like an
+    /// unauthorised one; then the list of endpoints decides.
     pub(crate) async fn unless_absent<T>(
         &self,
         found: Result<T, OpencastError>,
@@ -315,7 +315,7 @@ impl Opencast {
         }
     }
 
-    /// What the user may see, asked for once.
+    /// Returns the user's permissions; requests them once.
     pub(crate) async fn look_up_rights(&self, calls: &mut Calls) -> Result<Rights, OpencastError> {
         if let Some(rights) = self.rights() {
             return Ok(rights);
@@ -356,7 +356,7 @@ impl Opencast {
             version: Option<String>,
         }
         let read: Option<Versions> = self.optional_json(Endpoint::Version, calls).await?;
-        // It is printed: nothing but what a version is made of.
+        // The version is printed, so only short printable ASCII is kept.
         let plain = |version: &String| version.len() <= 64 && version.chars().all(|c| c.is_ascii_graphic());
         Ok(read.and_then(|versions| versions.version).filter(plain))
     }
@@ -365,7 +365,7 @@ impl Opencast {
         self.optional_json(Endpoint::Me, calls).await
     }
 
-    /// JSON of an endpoint that may not be there, or be closed, or say something else.
+    /// Requests JSON from an endpoint that may be missing, forbidden, or have another format.
     async fn optional_json<T: for<'a> Deserialize<'a>>(
         &self,
         endpoint: Endpoint,
@@ -384,8 +384,8 @@ fn lists_tracking(paths: &[String]) -> bool {
     paths.iter().any(|path| path.trim_end_matches('/').ends_with("/usertracking"))
 }
 
-/// The answer of an endpoint that the harvest does not need; none where it fails. Only a server that is away is an error:
-/// one endpoint in trouble must not keep the worker from starting.
+/// Returns the answer of an optional endpoint; `None` if it fails. Only an unreachable server is an error, because one
+/// failing endpoint must not prevent the worker from starting.
 fn optional<T>(answer: Result<T, OpencastError>) -> Result<Option<T>, OpencastError> {
     match answer {
         Ok(answer) => Ok(Some(answer)),
@@ -394,7 +394,7 @@ fn optional<T>(answer: Result<T, OpencastError>) -> Result<Option<T>, OpencastEr
     }
 }
 
-/// The caller, as `/info/me.json` has it; up to Opencast 5 the name stands beside the roles.
+/// The current user in `/info/me.json`; up to Opencast 5 the name is next to the roles.
 #[derive(Deserialize)]
 struct Me {
     user: Option<User>,
@@ -416,7 +416,7 @@ struct Organisation {
 }
 
 impl Me {
-    /// Whether it is a user at all; `None` when the server does not say.
+    /// Whether a user is signed in; `None` if unknown.
     fn is_somebody(&self) -> Option<bool> {
         let name = self.user.as_ref().and_then(|user| user.username.as_ref()).or(self.username.as_ref());
         name.map(|name| name != "anonymous")

@@ -1,4 +1,4 @@
-//! A row of `/metrics/{meetings,webinars}`, or a header of the same shape -> a meeting document.
+//! Maps a row of `/metrics/{meetings,webinars}`, or a header in the same format, to a meeting document.
 
 use messages::zoom::{Api, Event, HostIds};
 use serde_json::value::RawValue;
@@ -8,7 +8,7 @@ use super::scalar::{Clock, Count, Flag, List, Series, Text, Time, TrackingField,
 use super::{Fault, time};
 
 row! {
-    /// What is read of a meeting row; every other field is left in the raw document.
+    /// The used fields of a meeting row.
     Row<'a> {
         uuid: Text<'a> = "uuid",
         id: Series = "id",
@@ -46,7 +46,7 @@ row! {
 }
 
 impl<'a> Row<'a> {
-    /// The document of this row.
+    /// Returns the row's document.
     pub(crate) fn document(
         &'a self,
         hosts: &'a HostIds,
@@ -104,7 +104,7 @@ impl<'a> Row<'a> {
     }
 }
 
-/// The host's id: by e-mail, or the one the whole call was for.
+/// Returns the host's id: by e-mail, or the host of the whole call.
 pub(crate) fn host_id<'a>(hosts: &'a HostIds, email: Option<&str>) -> Option<&'a str> {
     let by_email = email.and_then(|email| hosts.host_ids.get(&email.to_lowercase()));
     by_email.or(hosts.host_id.as_ref()).map(String::as_str).filter(|id| !id.is_empty())

@@ -1,4 +1,4 @@
-//! The Reports path: fewer fields under other names, whole-number durations, the same documents.
+//! Maps rows of the Reports, which have fewer fields, other names and whole-number durations, to the same documents.
 
 use messages::zoom::{Api, Event, HostIds, MeetingContext};
 use serde_json::value::RawValue;
@@ -35,7 +35,7 @@ row! {
 }
 
 impl<'a> MeetingRow<'a> {
-    /// The document of this row.
+    /// Returns the row's document.
     pub(crate) fn document(
         &'a self,
         hosts: &'a HostIds,
@@ -98,7 +98,7 @@ row! {
 }
 
 impl<'a> SessionRow<'a> {
-    /// The document of this row.
+    /// Returns the row's document.
     pub(crate) fn document(
         &'a self,
         meeting: &'a MeetingContext,

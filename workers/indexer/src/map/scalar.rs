@@ -1,5 +1,5 @@
-//! Values as Zoom sends them: a text, number or flag may come as any scalar; `null`, `""` and absence are one. What
-//! cannot be used is left out and counted, and costs nothing else.
+//! Lenient readers of Zoom's values: a text, number or flag may be any scalar; `null`, `""` and absence are equal.
+//! Unusable values are omitted and counted, and affect nothing else.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -12,7 +12,7 @@ use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAcce
 
 use super::time;
 
-/// A field of a row: its value, and how many values were left out for it.
+/// A field of a row: its value, and the number of omitted values.
 #[derive(Debug, Default, Clone, PartialEq)]
 pub(crate) struct Field<T> {
     value: T,
@@ -21,12 +21,12 @@ pub(crate) struct Field<T> {
 }
 
 impl<T> Field<T> {
-    /// Values that were left out: of another type, out of range, not readable, in part replaced, or named twice.
+    /// Returns the number of omitted values: wrong type, out of range, unreadable, partly replaced, or repeated.
     pub(crate) fn dropped(&self) -> u64 {
         self.dropped
     }
 
-    /// Takes a value. Of a field that is named again the last value counts.
+    /// Sets the value. Of a repeated field the last value counts.
     pub(crate) fn set(&mut self, mut field: Self) {
         field.dropped += self.dropped + u64::from(self.named);
         field.named = true;
@@ -50,9 +50,9 @@ impl<T> Deref for Field<T> {
     }
 }
 
-/// How a value is read; what says `None` cannot be used as one.
+/// Conversions into a value; `None` means unusable.
 pub(crate) trait Value<'de>: Default {
-    /// From a text that is not empty.
+    /// Converts a non-empty text.
     fn text(_text: Cow<'de, str>) -> Option<Self> {
         None
     }
@@ -61,15 +61,15 @@ pub(crate) trait Value<'de>: Default {
         None
     }
 
-    /// From a number with a fraction, or one that is beyond 64 bits.
+    /// Converts a number with a fraction or beyond 64 bits.
     fn float(number: f64) -> Option<Self> {
-        // 2^53: beyond it a float is no exact whole number.
+        // Beyond 2^53, floats are not exact whole numbers.
         let exact = number.fract() == 0.0 && number.abs() <= 9_007_199_254_740_992.0;
         #[expect(clippy::cast_possible_truncation, reason = "checked just above")]
         exact.then_some(number as i64).and_then(Self::whole)
     }
 
-    /// From a number that only an unsigned type holds.
+    /// Converts a number above `i64::MAX`.
     fn beyond(number: u64) -> Option<Self> {
         Self::float(number as f64)
     }
@@ -78,26 +78,26 @@ pub(crate) trait Value<'de>: Default {
         None
     }
 
-    /// True for a value that says nothing: lists go without it.
+    /// True for an empty value, which lists omit.
     fn is_empty(&self) -> bool {
         false
     }
 
-    /// From a list; counts what is left out of it.
+    /// Converts a list; counts the omitted values.
     fn list<A: SeqAccess<'de>>(mut list: A, dropped: &mut u64) -> Result<Self, A::Error> {
         while list.next_element::<IgnoredAny>()?.is_some() {}
         *dropped += 1;
         Ok(Self::default())
     }
 
-    /// From an object; counts what is left out of it.
+    /// Converts an object; counts the omitted values.
     fn object<A: MapAccess<'de>>(mut object: A, dropped: &mut u64) -> Result<Self, A::Error> {
         while object.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
         *dropped += 1;
         Ok(Self::default())
     }
 
-    /// Values that were replaced in part.
+    /// Returns the number of partly replaced values.
     fn replaced(&self) -> u64 {
         0
     }
@@ -403,7 +403,7 @@ macro_rules! row {
                 Ok(row)
             }
 
-            /// Hands over each member and how many of its values were left out.
+            /// Passes each member with its number of omitted values to `each`.
             pub(super) fn dropped(&self, mut each: impl FnMut(&'static str, u64)) {
                 $(each($wire, self.$field.dropped());)*
             }
@@ -434,14 +434,14 @@ macro_rules! row {
 }
 pub(crate) use row;
 
-/// A row that knows what was left out of it.
+/// A row that counts its omitted values.
 pub(crate) trait MappedRow<'de>: Deserialize<'de> {
-    /// Hands over each member and how many of its values were left out.
+    /// Passes each member with its number of omitted values to `each`.
     fn dropped(&self, each: &mut dyn FnMut(&'static str, u64));
 }
 
 row! {
-    /// A tracking field of a meeting: its name and what was chosen.
+    /// A tracking field of a meeting: its name and the chosen value.
     TrackingField<'a> {
         field: Text<'a> = "field",
         value: Text<'a> = "value",

@@ -49,7 +49,7 @@ pub(super) fn map_with(
     Ok((documents.collect(), encoded.unusable))
 }
 
-/// The documents of a fixture, and what was said of its unusable rows.
+/// Returns the documents of a fixture, and the causes of its unusable rows.
 pub(super) fn mapped(kind: RawKind, endpoint: &str, context: &str, body: &str) -> Value {
     let (documents, unusable) = map(&raw(kind, endpoint, context, body)).unwrap();
     let unusable: Vec<_> = unusable.iter().map(|row| row.cause.to_string()).collect();
