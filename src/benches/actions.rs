@@ -1,5 +1,5 @@
-//! A million user actions of Opencast: into the local file in windows and as whole days, and with a process per role into
-//! Elasticsearch.
+//! A million user actions of Opencast: into the local file, fetched in windows and as whole days, and into
+//! Elasticsearch with one process per role.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -10,13 +10,13 @@ use store::{DocumentKind, Query};
 
 use crate::process::Process;
 
-/// User actions on each date; that many dates.
+/// User actions per date, and number of dates.
 const PER_DAY: u32 = 100_000;
 const DAYS: i64 = 10;
-/// How long the harvest may take; what it has done by then is what is printed.
+/// Maximum time of the harvest; later actions are not counted.
 const PATIENCE: Duration = Duration::from_secs(600);
 
-/// In windows, and as whole days, of which as many share a turn of the minute as are read at once.
+/// Measures windows, with and without places, and whole days with 2 and 10 permits, in order and out of order.
 pub(crate) async fn embedded() {
     let (windows, days) = ((Dialect::Dce, Disorder::Stable), (Dialect::Upstream, Disorder::Stable));
     harvest("in windows", windows, 2, false).await;
@@ -27,11 +27,10 @@ pub(crate) async fn embedded() {
     harvest("as days, ten at once, rows out of order", unordered, 10, false).await;
 }
 
-/// The share of documents that has to have a place, where there is a file of places: some addresses are private, broken or
-/// of IPv6.
+/// Least share of documents with a place when there is a file of places: some addresses are private, invalid or IPv6.
 const PLACED: f64 = 0.5;
 
-/// A file of places as large as the real ones of cities: every /18 below 224.0.0.0, each as another city.
+/// A file of places as large as a real one of cities: every /18 below 224.0.0.0, each a city of its own.
 fn places() -> Vec<u8> {
     let networks = (1..224_u16).flat_map(|first| (0..1_024_u16).map(move |rest| (first, rest)));
     let networks = networks.map(|(first, rest)| {
@@ -44,7 +43,7 @@ fn places() -> Vec<u8> {
     crate::mmdb::database("GeoLite2-City", networks)
 }
 
-/// Writes it and returns its path.
+/// Writes the file of places and returns its path.
 fn places_in(folder: &Path) -> String {
     let (path, places) = (folder.join("places.mmdb"), places());
     std::fs::write(&path, &places).expect("the file of places can be written");
@@ -52,7 +51,7 @@ fn places_in(folder: &Path) -> String {
     path.display().to_string()
 }
 
-/// Actions per second of one process into the local file, user agents taken apart, and its largest memory.
+/// Prints actions per second of one process into the local file, with parsed user agents, and its peak memory.
 async fn harvest(how: &str, (dialect, disorder): (Dialect, Disorder), permits: u32, with_places: bool) {
     let (opencast, dates) = world(dialect, disorder).await;
     let mut environment = environment(&opencast);
@@ -82,7 +81,7 @@ async fn harvest(how: &str, (dialect, disorder): (Dialect, Disorder), permits: u
     opencast.stop().await;
 }
 
-/// Looked up they have to be: without a place nothing was measured.
+/// Checks that enough actions have a place: otherwise the benchmark measured no lookups.
 async fn placed(store: &store::Store, actions: u64) {
     let told = Query::all(DocumentKind::Useractions).with("geoip.country_code2", "CH");
     let placed = store.count(&told).await.expect("a count") as f64 / actions as f64;
@@ -90,7 +89,7 @@ async fn placed(store: &store::Store, actions: u64) {
     assert!(placed >= PLACED, "the addresses were not looked up");
 }
 
-/// The same over RabbitMQ into Elasticsearch, with `ua work opencast` and `ua work index`.
+/// Measures the same over RabbitMQ into Elasticsearch, with `ua work opencast` and `ua work index`.
 pub(crate) async fn roles() {
     roles_with(false).await;
     roles_with(true).await;
@@ -119,7 +118,7 @@ async fn roles_with(places: bool) {
     let (began, wanted) = (Instant::now(), u64::from(PER_DAY) * dates.len() as u64);
     let fetch = Process::start(folder.path(), &environment, &["work", "opencast"]);
     let index = Process::start(folder.path(), &environment, &["work", "index"]);
-    // Seldom: every look makes the index refresh.
+    // Poll rarely: each poll makes the index refresh.
     let mut held = 0;
     while began.elapsed() < PATIENCE && held < wanted {
         tokio::time::sleep(Duration::from_secs(3)).await;

@@ -1,5 +1,5 @@
-//! A million dead letters: from the queue to the desk by the index role, and then what an operator waits for.
-//! On RabbitMQ and Elasticsearch (`UA_TEST_AMQP_URL` and `UA_TEST_ES_9`), and on the local file.
+//! A million dead letters: from the queue to the desk by the index role, then the commands of an operator. On RabbitMQ
+//! and Elasticsearch (`UA_TEST_AMQP_URL` and `UA_TEST_ES_9`), and on the local file.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -14,17 +14,17 @@ use crate::process::Process;
 const LETTERS: usize = 1_000_000;
 /// Letters published at once.
 const BATCH: usize = 2_000;
-/// How long the desk may stand still before the benchmark gives it up.
+/// Longest time without progress before the benchmark fails.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 type Environment = Vec<(&'static str, String)>;
 
-/// The most seconds of a list, those of a replay of a thousand, and the most memory, in MiB: what is promised.
+/// Promised maxima: seconds for a list, seconds for a replay of 1,000, and memory in MiB.
 const LIST: f64 = 2.0;
 const REPLAY: f64 = 5.0;
 const MEMORY: u64 = 64;
 
-/// Prints the figures of the desk at scale; true when everything that is promised was held.
+/// Prints the measurements of the desk; returns true when all promises are kept.
 pub(crate) async fn at_scale() -> bool {
     let servers = match crate::pipeline::servers() {
         Some((amqp, search)) => on_servers(amqp, search).await,
@@ -120,7 +120,7 @@ async fn figures(
     well && waiting == 2_000
 }
 
-/// Times a command; true when it is as promised.
+/// Times a command; returns true when it keeps its promise.
 async fn time(place: &str, folder: &Path, environment: &Environment, words: &[&str]) -> bool {
     let began = Instant::now();
     let (used, well) = Process::start(folder, environment, words).watch().await;
@@ -158,7 +158,7 @@ async fn publish(broker: &Broker) {
     }
 }
 
-/// A job for a meeting, as planners publish it, of some 500 bytes; dead.
+/// A dead job for a meeting as planners publish it, of about 500 bytes.
 fn letter(number: usize) -> Message {
     let start: jiff::Timestamp = "2026-01-01T10:00:00Z".parse().expect("a time");
     let start = start + jiff::SignedDuration::from_hours(24 * i64::try_from(number % 28).unwrap_or(0));
@@ -179,12 +179,12 @@ fn letter(number: usize) -> Message {
     let classes =
         [CauseClass::Gone, CauseClass::Forbidden, CauseClass::HtmlBlocked, CauseClass::AttemptsSpent];
     let text = "GET /metrics/meetings/{uuid}/participants answered 404, code 3001: the meeting ended more than an hour ago and the api does not have it";
-    // Every class on every date: a filter by both finds some.
+    // Every class occurs on every date, so that a filter by both finds some.
     let class = classes[number / 28 % classes.len()];
     Message::new(queue, job.id.as_str(), body, start).into_dead(Cause::new(class, text))
 }
 
-/// 24 characters of base64, another for each number.
+/// Returns 24 characters of base64, unique for each number.
 fn uuid(number: usize) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let digit = |place: u32| char::from(DIGITS[number / 64_usize.pow(place) % 64]);
@@ -196,7 +196,7 @@ async fn filed(store: &Store) {
     let (mut count, mut moved) = (0, Instant::now());
     while count < LETTERS as u64 {
         tokio::time::sleep(Duration::from_secs(1)).await;
-        // An index that is being made does not answer for a moment.
+        // A new index does not answer for a moment.
         let _ = store.refresh().await;
         let found =
             store.count(&Query::all(DocumentKind::Deadletters).with("state", "dead")).await.unwrap_or(count);

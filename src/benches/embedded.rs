@@ -1,4 +1,4 @@
-//! One process and one file: how fast, and with how much memory.
+//! One process and one file: throughput and memory.
 
 use std::time::Instant;
 
@@ -7,7 +7,7 @@ use simulator::{Simulator, Source, ZoomSettings};
 
 use crate::process::Process;
 
-/// Simulator without limits to the local file: sessions per second, all hops.
+/// Prints sessions per second from a simulator without limits to the local file, through all stages.
 pub(crate) async fn throughput() {
     for raw_days in ["0", "30"] {
         let (sessions, seconds, used) = harvest(10, 1_000, raw_days).await;
@@ -20,7 +20,7 @@ pub(crate) async fn throughput() {
     }
 }
 
-/// The largest resident memory while a million sessions are harvested embedded.
+/// Prints the peak resident memory of an embedded harvest of a million sessions.
 pub(crate) async fn memory() {
     let (sessions, seconds, used) = harvest(20, 2_000, "0").await;
     println!(

@@ -10,14 +10,14 @@ use crate::process::Process;
 
 const LECTURES: u64 = 500;
 const STUDENTS: u64 = 200;
-/// Lectures that are watched at the same time.
+/// Lectures watched at the same time.
 const AT_ONCE: u64 = 20;
 /// Seconds between two heartbeats of a player.
 const BEAT: u64 = 30;
-/// Actions in one batch.
+/// Actions per batch.
 const BATCH: u64 = 2_000;
 
-/// Writes so many heartbeats, exports the attendance, and says how fast and with how much memory.
+/// Writes about `heartbeats` heartbeats, exports the attendance, and prints its rate and memory.
 pub(crate) async fn attendance(heartbeats: u64) {
     let folder = tempfile::tempdir().expect("a folder can be made");
     let beats = heartbeats.div_ceil(LECTURES * STUDENTS).max(1);
@@ -39,7 +39,7 @@ pub(crate) async fn attendance(heartbeats: u64) {
     );
 }
 
-/// Lectures that are watched from end to end by everybody, `beats` heartbeats each; returns how many that are.
+/// Writes lectures that every student watches completely, with `beats` heartbeats each; returns the number of actions.
 async fn fill(folder: &Path, beats: u64) -> u64 {
     let settings = store::local::LocalStoreSettings { folder: folder.to_owned(), prefix: String::new() };
     let store = Store::Local(Local::open(settings).expect("a store can be made"));
@@ -51,7 +51,7 @@ async fn fill(folder: &Path, beats: u64) -> u64 {
     write(&store, &batch).await;
     let (began, mut number) = (Instant::now(), 0);
     let mut batch = Batch::new();
-    // As in life: many players at once, each with its next heartbeat.
+    // As in production: many concurrent players, each with its next heartbeat.
     for first in (0..LECTURES).step_by(usize::try_from(AT_ONCE).unwrap_or(1)) {
         for beat in 0..beats {
             for viewer in 0..AT_ONCE * STUDENTS {

@@ -1,5 +1,5 @@
-//! A daily plan that comes into the middle of a large backfill: how long until it is done. On the local file, and on
-//! the RabbitMQ of `UA_TEST_AMQP_URL` and `UA_TEST_AMQP4_URL`.
+//! Time until a daily plan is done when it arrives during a large backfill. On the local file, and on the RabbitMQ of
+//! `UA_TEST_AMQP_URL` and `UA_TEST_AMQP4_URL`.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,10 +13,10 @@ const BACKFILL: usize = 100_000;
 const REPLAY: usize = 1_000;
 const DAILY: usize = 36;
 const PERMITS: usize = 16;
-/// How long a job takes: about as long as a call.
+/// Duration of a job, about that of a call.
 const CALL: Duration = Duration::from_millis(100);
 
-/// Prints the figure for each broker that there is.
+/// Prints the measurement for each available broker.
 pub(crate) async fn daily_in_a_backfill() {
     let folder = tempfile::tempdir().expect("a folder can be made");
     let settings = runtime::broker::local::LocalBrokerSettings {
@@ -82,7 +82,7 @@ async fn publish(broker: &Broker, lane: Lane, count: usize) {
     }
 }
 
-/// Takes as long as a call, and counts by lane.
+/// A worker that takes `CALL` per job and counts jobs by lane.
 #[derive(Debug, Default)]
 struct Calls([AtomicUsize; 3]);
 

@@ -1,7 +1,8 @@
-//! The figures of docker/FIGURES.md: `docker/bench.sh` runs all, `docker/bench.sh NAME` one of them (`export N`: with so many
-//! heartbeats).
-//! Prints ratios and rates taken in one run and judges nothing, but for the quota and the desk: what is promised of them is held, or the run has failed.
-//! Its short form, `quota-short`, is one of the tests and runs when it is named.
+//! Benchmarks for docker/FIGURES.md. `docker/bench.sh` runs all, `docker/bench.sh NAME` runs one; `export N` uses N
+//! heartbeats.
+//!
+//! Prints ratios and rates that are measured in one run. Only the quota and desk benchmarks judge: they fail when a
+//! promise is not kept. The short form of the quota, `quota-short`, is one of the tests and runs only by name.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
@@ -21,7 +22,7 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with("--")).collect();
-    // `cargo test --benches` runs benchmarks, too; only `cargo bench` measures.
+    // `cargo test --benches` runs benchmarks as well, but only `cargo bench` measures.
     if !std::env::args().any(|word| word == "--bench") {
         return ExitCode::SUCCESS;
     }

@@ -1,5 +1,5 @@
-//! RabbitMQ to Elasticsearch: the indexer against what the store takes at the most, and against a sink that
-//! answers at once. Servers by `UA_TEST_AMQP_URL` and `UA_TEST_ES_9`; `docker/bench.sh` starts them.
+//! RabbitMQ to Elasticsearch: the indexer compared with the store's maximum, and with a sink that answers at once.
+//! Needs `UA_TEST_AMQP_URL` and `UA_TEST_ES_9`; `docker/bench.sh` starts the servers.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,11 +19,11 @@ use crate::process::Process;
 /// Pages published; each holds 300 sessions.
 const PAGES: usize = 500;
 const PER_PAGE: usize = 300;
-/// Documents in a prebuilt bulk.
+/// Documents per prebuilt bulk.
 const BULK: usize = 1_000;
-/// Documents in all.
+/// Total number of documents.
 const TOTAL: u64 = (PAGES * PER_PAGE) as u64;
-/// Index prefix of what the indexer writes.
+/// Prefix of the indexer's indices.
 const DRAIN: &str = "bench-drain-";
 
 #[expect(clippy::disallowed_methods, reason = "benchmarks learn from the environment where the servers are")]
@@ -35,21 +35,22 @@ pub(crate) fn servers() -> Option<(String, String)> {
     found
 }
 
-/// The RabbitMQ servers that there are.
+/// The available RabbitMQ servers.
 #[expect(clippy::disallowed_methods, reason = "benchmarks learn from the environment where the servers are")]
 pub(crate) fn brokers() -> Vec<String> {
     let names = ["UA_TEST_AMQP_URL", "UA_TEST_AMQP4_URL"];
     names.iter().filter_map(|name| std::env::var(name).ok()).collect()
 }
 
-/// How often each of the three is measured; the store gets faster as it warms up, so they take turns.
+/// Measurements of each of the three. They alternate, because the store becomes faster as it warms up.
 const ROUNDS: usize = 3;
 
-/// Documents per second from the queue into the index, beside prebuilt bulks by two senders in the same run.
+/// Prints documents per second from the queue to the index, compared with prebuilt bulks by two senders in the same
+/// run.
 pub(crate) async fn ratio() {
     let Some((amqp, search)) = servers() else { return };
     let pages = pages().await;
-    // The first waves only warm the store up: whoever comes first pays for its compilers and caches.
+    // Warm the store up: otherwise the first measurement pays for its compilers and caches.
     for _ in 0..2 {
         prebuilt(&search, &pages).await;
     }
@@ -85,7 +86,7 @@ async fn into_the_index(
 ) -> (f64, crate::process::Used) {
     let indexed = store(search, DRAIN);
     indexed.setup().await.expect("templates");
-    // Asking for a refresh would make the store work for the benchmark.
+    // Statistics need no refresh, which would load the store.
     let statistics = format!("{search}/{DRAIN}sessions-*/_stats/indexing");
     let arrived = async || {
         let answer = reqwest::get(&statistics).await.expect("statistics").text().await.expect("a body");
@@ -100,7 +101,7 @@ async fn into_the_index(
     measured
 }
 
-/// The indexer alone: documents per second of its own processor time, into a sink that answers at once.
+/// Prints documents per second of the indexer's own CPU time, into a sink that answers at once.
 pub(crate) async fn into_a_sink() {
     let Some((amqp, _)) = servers() else { return };
     let pages = pages().await;
@@ -114,7 +115,7 @@ pub(crate) async fn into_a_sink() {
     );
 }
 
-/// Encoded raw documents, each a page of 300 sessions of a meeting of its own.
+/// Encoded raw documents, each a page of 300 sessions of a separate meeting.
 async fn pages() -> Vec<Vec<u8>> {
     let settings =
         ZoomSettings { speed: 0.0, meetings_per_day: 40, participants: 30.0, ..ZoomSettings::default() };
@@ -179,7 +180,7 @@ pub(crate) fn store(search: &str, prefix: &str) -> Store {
     Store::Elasticsearch(store::Elasticsearch::new(settings).expect("settings of a store"))
 }
 
-/// What the store takes at the most: the same documents, mapped and encoded before the clock starts.
+/// Returns the store's maximum in documents per second: the same documents, mapped and encoded before the clock starts.
 async fn prebuilt(search: &str, pages: &[Vec<u8>]) -> f64 {
     let store = store(search, "bench-limit-");
     store.setup().await.expect("templates");
@@ -213,7 +214,7 @@ async fn prebuilt(search: &str, pages: &[Vec<u8>]) -> f64 {
     rate
 }
 
-/// Publishes the pages, starts `ua work index`, and waits until `all` documents have arrived; the clock starts with the
+/// Publishes the pages, starts `ua work index`, and waits until `all` documents have arrived. The clock starts with the
 /// first delivery.
 async fn drain(
     amqp: &str,
@@ -239,7 +240,7 @@ async fn drain(
         outbox.send(message).await.expect("a publish");
     }
     outbox.flush().await.expect("a publish");
-    // RabbitMQ goes on writing what it was given; that is the publisher's cost.
+    // RabbitMQ still writes the published messages; that cost is the publisher's.
     tokio::time::sleep(Duration::from_secs(3)).await;
     let environment = [
         ("AMQP_URL", amqp.to_owned()),
@@ -251,7 +252,7 @@ async fn drain(
     ];
     let worker = Process::start(folder.path(), &environment, &["work", "index"]);
     let ready = async || broker.depth(&Queue::documents()).await.expect("a depth").ready;
-    // How long a process takes to start is not what is measured.
+    // Leave the start of the process out of the measurement.
     while ready().await == PAGES as u64 {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
@@ -273,8 +274,8 @@ async fn drain(
     (TOTAL as f64 / seconds, used)
 }
 
-/// A store that answers every request at once, as if it were infinitely fast, and counts the documents.
-/// It keeps the templates it is given, since the indexer wants to see them.
+/// A store that answers every request at once and counts the documents. It stores templates, because the indexer checks
+/// them.
 async fn sink() -> (String, Arc<AtomicU64>) {
     use axum::Router;
     use axum::body::Bytes;

@@ -1,19 +1,19 @@
-//! The program as a child, and what the system says it used.
+//! The program as a child process, and the resources it used by `/proc`.
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-/// A child `ua`, killed when dropped.
+/// A child process `ua`; killed on drop.
 pub(crate) struct Process {
     child: Child,
 }
 
-/// What a process has used so far.
+/// Resources used by a process so far.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Used {
-    /// The largest resident memory, in MiB.
+    /// Peak resident memory in MiB.
     pub(crate) peak_mib: u64,
-    /// Processor time of user and system, in seconds.
+    /// CPU time of user and system in seconds.
     pub(crate) cpu_seconds: f64,
 }
 
@@ -27,12 +27,12 @@ impl Process {
         Self { child: command.spawn().expect("the program can be started") }
     }
 
-    /// Its number.
+    /// The process id.
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
 
-    /// What it has used; zero once it has been waited for.
+    /// Returns the resources used so far; zero after the process was waited for.
     pub(crate) fn used(&self) -> Used {
         let read = |what: &str| {
             std::fs::read_to_string(format!("/proc/{}/{what}", self.child.id())).unwrap_or_default()
@@ -41,13 +41,13 @@ impl Process {
         let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
         let kib: u64 = peak.trim().trim_end_matches("kB").trim().parse().unwrap_or(0);
         let stat = read("stat");
-        // Fields after the name in brackets; 11 and 12 are user and system time in hundredths of a second.
+        // Fields after the name in parentheses; 11 and 12 are user and system time in hundredths of a second.
         let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
         let ticks = |at: usize| fields.get(at).and_then(|field| field.parse::<f64>().ok()).unwrap_or(0.0);
         Used { peak_mib: kib / 1024, cpu_seconds: (ticks(11) + ticks(12)) / 100.0 }
     }
 
-    /// Waits for its end, looking at what it uses; returns the last look and whether it succeeded.
+    /// Waits for the end of the process. Returns the last measured resources, and true when it succeeded.
     pub(crate) async fn watch(mut self) -> (Used, bool) {
         let mut used = Used::default();
         loop {
@@ -65,7 +65,7 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // Already ended is fine.
+        // The process may have ended.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -1,4 +1,4 @@
-//! The largest resident memory of each role, as processes of their own, on RabbitMQ and Elasticsearch.
+//! Peak resident memory of each role, in separate processes, on RabbitMQ and Elasticsearch.
 
 use std::time::{Duration, Instant};
 
@@ -7,10 +7,10 @@ use store::{DocumentKind, Query};
 
 use crate::process::Process;
 
-/// How long the harvest may take; what it has done by then is what is printed.
+/// Maximum time of the harvest; later sessions are not counted.
 const PATIENCE: Duration = Duration::from_secs(900);
 
-/// Harvests a million sessions with `ua work zoom` and `ua work index`, and looks at what each has used.
+/// Harvests a million sessions with `ua work zoom` and `ua work index`, and prints the resources of each.
 pub(crate) async fn memory(days: i64) {
     let Some((amqp, search)) = crate::pipeline::servers() else { return };
     let settings = ZoomSettings {
@@ -51,7 +51,7 @@ pub(crate) async fn memory(days: i64) {
     let began = Instant::now();
     let zoom = Process::start(folder.path(), &environment, &["work", "zoom"]);
     let index = Process::start(folder.path(), &environment, &["work", "index"]);
-    // Seldom: every look makes the index refresh.
+    // Poll rarely: each poll makes the index refresh.
     let mut held = 0;
     while began.elapsed() < PATIENCE && held < sessions {
         tokio::time::sleep(Duration::from_secs(5)).await;

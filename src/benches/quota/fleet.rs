@@ -1,4 +1,4 @@
-//! A fleet of processes on real RabbitMQ, a simulated account, and work for it.
+//! A fleet of processes on a real RabbitMQ, a simulated account, and jobs for them.
 
 use std::time::{Duration, Instant};
 
@@ -11,13 +11,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::process::Process;
 
-/// The share that is allowed, as configured by default.
+/// The allowed share of the quota, as configured by default.
 pub(super) const SHARE: f64 = 0.8;
 
-/// Processes that fetch, and what they work with.
+/// Fetching processes with their broker and account.
 pub(super) struct Fleet {
     pub(super) simulator: Simulator,
-    /// The simulator has a runtime of its own, as it would have in another process.
+    /// Runtime of the simulator alone, as if it were another process.
     _apart: tokio::runtime::Runtime,
     broker: Broker,
     account: Account,
@@ -29,18 +29,18 @@ pub(super) struct Fleet {
 }
 
 impl Fleet {
-    /// Processes that are ready and have nothing to do.
+    /// Starts processes that are ready and idle.
     pub(super) async fn start(amqp: &str, speed: f64, processes: usize) -> Self {
         Self::start_far(amqp, speed, processes, Duration::ZERO).await
     }
 
-    /// The same, each connection to the account taking so long before its first call arrives.
+    /// Like [`Fleet::start`], with a delay of `connect_time` for each new connection to the account.
     pub(super) async fn start_far(amqp: &str, speed: f64, processes: usize, connect_time: Duration) -> Self {
         let world = ZoomSettings { meetings_per_day: 30_000, connect_time, ..ZoomSettings::default() };
         Self::start_in(world, amqp, speed, processes).await
     }
 
-    /// The same, at an account with so many meetings a day.
+    /// Like [`Fleet::start`], at an account with `meetings` meetings a day.
     pub(super) async fn start_with_days_of(meetings: u32, amqp: &str, speed: f64, processes: usize) -> Self {
         let world = ZoomSettings { meetings_per_day: meetings, ..ZoomSettings::default() };
         Self::start_in(world, amqp, speed, processes).await
@@ -97,7 +97,7 @@ impl Fleet {
         fleet
     }
 
-    /// Starts one more process.
+    /// Starts another process.
     pub(super) fn add(&mut self) {
         self.started += 1;
         let folder = self.folder.path().join(self.started.to_string());
@@ -110,7 +110,7 @@ impl Fleet {
         self.broker.depth(&queue).await.map_or(0, |depth| depth.consumers)
     }
 
-    /// Waits until something holds, so many seconds at most.
+    /// Waits up to `seconds` for a condition; returns true when it holds.
     pub(super) async fn wait(&self, seconds: u64, is: impl AsyncFn(&Self) -> bool) -> bool {
         let begin = Instant::now();
         while begin.elapsed() < Duration::from_secs(seconds) {
@@ -122,7 +122,7 @@ impl Fleet {
         false
     }
 
-    /// Publishes more jobs than can be done in the time.
+    /// Publishes more jobs than can be done in `seconds`.
     pub(super) async fn publish(&self, seconds: u64) {
         let wanted = (32.0 * self.speed * seconds as f64 * 1.3) as usize + 200;
         let yesterday = ua::receipts::read::today().saturating_sub(jiff::Span::new().days(1));
@@ -155,7 +155,7 @@ impl Fleet {
         outbox.flush().await.expect("a publish");
     }
 
-    /// Publishes the lists of dates that are so many days ago.
+    /// Publishes the list jobs of the dates that are `ago` days before today.
     pub(super) async fn publish_lists(&self, lane: Lane, ago: std::ops::RangeInclusive<i64>) {
         let now = runtime::clock::now();
         let queue = Queue::jobs(Family::ZOOM_LIST, lane);
@@ -169,18 +169,18 @@ impl Fleet {
         outbox.flush().await.expect("a publish");
     }
 
-    /// Detail jobs of the daily lane that wait.
+    /// Number of waiting detail jobs of the daily lane.
     pub(super) async fn daily_details(&self) -> u64 {
         let queue = Queue::jobs(Family::ZOOM_DETAIL, Lane::Daily);
         self.broker.depth(&queue).await.map_or(0, |depth| depth.ready)
     }
 
-    /// Heavy calls made so far.
+    /// Number of heavy calls so far.
     pub(super) fn calls(&self) -> u64 {
         self.simulator.ledger_summary().calls.heavy
     }
 
-    /// How the quota stands, by the word of whoever keeps it.
+    /// Status of the quota, reported by its leader.
     pub(super) async fn status(&self) -> Option<QuotaStatus> {
         let answer = runtime::quota::send_command(
             &self.broker,
@@ -195,7 +195,7 @@ impl Fleet {
         }
     }
 
-    /// Sets the simulator's clock to a time of its day.
+    /// Sets the simulator's clock to a time of day.
     pub(super) async fn set_clock(&self, time: &str) {
         let body = format!(r#"{{"now":"{}T{time}Z"}}"#, ua::receipts::read::today());
         let client = reqwest::Client::builder().build().expect("a client can be built");
@@ -203,7 +203,7 @@ impl Fleet {
         assert!(sent.is_ok_and(|answer| answer.status().is_success()), "the clock can be set");
     }
 
-    /// Ends the processes and takes down what was made for them.
+    /// Ends the processes and removes their queues.
     pub(super) async fn end(mut self) {
         self.processes.clear();
         if let Broker::Amqp(amqp) = &self.broker {
@@ -211,7 +211,7 @@ impl Fleet {
             amqp.remove_lead(&self.account.lead_name()).await.expect("the queues can be removed");
         }
         self.broker.close().await;
-        // The simulator's runtime must not be dropped in another one.
+        // A runtime must not be dropped within another one.
         let Self { simulator, _apart: apart, .. } = self;
         drop(simulator);
         apart.shutdown_background();

@@ -1,10 +1,9 @@
-//! One quota for a fleet: processes of `ua work zoom` on real RabbitMQ, against the simulator, which counts every
-//! call in sliding windows. Rates, calls over, and how evenly the processes share; then the same while processes are
-//! killed, while the leader stands still, across a day change, across a restart of RabbitMQ, and with lists beside
-//! details.
+//! One quota for a fleet: processes of `ua work zoom` on a real RabbitMQ, against the simulator, which counts every
+//! call in sliding windows. Measures rates, refused calls and the processes' shares; then the same with killed
+//! processes, a frozen leader, a change of day, a restart of RabbitMQ, and lists next to details.
 //!
-//! Servers by `UA_TEST_AMQP_URL` and `UA_TEST_AMQP_RESTART_URL`; `docker/bench.sh quota` starts them. Unlike most
-//! benchmarks this one judges: what is promised of the quota has to hold.
+//! Needs `UA_TEST_AMQP_URL` and `UA_TEST_AMQP_RESTART_URL`; `docker/bench.sh quota` starts the servers. Unlike most
+//! benchmarks this one judges: it fails when a promise of the quota is not kept.
 
 mod fleet;
 mod scenes;
@@ -13,40 +12,40 @@ use std::time::Duration;
 
 use self::fleet::Fleet;
 
-/// The part of the allowed rate that has to be held.
+/// Least fraction of the allowed rate.
 const LEAST: f64 = 0.97;
-/// How long a connection to another continent takes.
+/// Time to connect to another continent.
 const FAR: Duration = Duration::from_millis(250);
-/// How far a process's share may be from the mean.
+/// Maximum relative difference between the largest and the smallest share.
 const UNEVEN: f64 = 0.15;
 
-/// What was found in a scene.
+/// Result of a scene.
 #[derive(Debug)]
 struct Found {
     scene: String,
-    /// Times Zoom's quota.
+    /// Multiple of Zoom's quota.
     speed: f64,
     processes: usize,
-    /// Calls a second of the class that the scene is about.
+    /// Calls per second of the scene's rate class.
     rate: f64,
-    /// The same as a part of what is allowed.
+    /// The rate as a fraction of the allowed rate.
     of_allowed: f64,
-    /// The part that has to be held.
+    /// The fraction that is required.
     least: f64,
-    /// The most calls admitted inside one window of that class, and how many it takes.
+    /// Maximum of calls admitted in one window of that class, and the window's limit.
     peak: (u64, f64),
-    /// Calls that the account refused, of any class.
+    /// Calls refused by the account, of any class.
     over: u64,
-    /// The first of these: class and seconds since the first call.
+    /// The first refused calls: class, and seconds since the first call.
     first_over: Vec<(&'static str, f64)>,
-    /// The least and the most calls of a process, as parts of the mean.
+    /// Fewest and most calls of a process, as fractions of the mean.
     shares: Option<(f64, f64)>,
-    /// What else the scene demands and was not so.
+    /// Another requirement of the scene that was not met.
     amiss: Option<String>,
 }
 
 impl Found {
-    /// What is not as promised. At more than Zoom's quota the machine may be the limit: then only that no call is over.
+    /// Returns the broken promises. Above Zoom's quota the machine may be the limit, so that only refused calls count.
     fn failings(&self) -> Vec<String> {
         let mut failings: Vec<String> = self.amiss.iter().cloned().collect();
         if self.over > 0 {
@@ -62,7 +61,7 @@ impl Found {
         failings
     }
 
-    /// Prints the line; true when all is as promised.
+    /// Prints the result; returns true when all promises are kept.
     fn print(&self) -> bool {
         let Self { scene, speed, processes, rate, of_allowed, peak: (peak, limit), over, shares, .. } = self;
         let shares = shares.map_or("-".to_owned(), |(least, most)| format!("{least:.2} {most:.2}"));
@@ -76,21 +75,21 @@ impl Found {
     }
 }
 
-/// Some scenes of the long form.
+/// A group of scenes of the long form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Part {
-    /// Under load, at Zoom's quota and at twenty times that.
+    /// Under load, at 1 and 20 times Zoom's quota.
     Rate,
-    /// From idle, and joined by others.
+    /// From idle, and joined by more processes.
     Idle,
-    /// Lists beside details, and a daily list among lists.
+    /// Lists next to details, and a daily list among lists.
     Lists,
-    /// Killed, frozen, across midnight, and with RabbitMQ restarted.
+    /// Processes killed, the leader frozen, across midnight, and RabbitMQ restarted.
     Struck,
 }
 
 impl Part {
-    /// All of them, by the names of this program's words.
+    /// All parts with their names on the command line.
     pub(crate) const ALL: [(&'static str, Self); 4] = [
         ("quota-rate", Self::Rate),
         ("quota-idle", Self::Idle),
@@ -99,7 +98,7 @@ impl Part {
     ];
 }
 
-/// Parts of the long form; true when everything that is promised was held.
+/// Runs parts of the long form; returns true when all promises are kept.
 pub(crate) async fn long(parts: &[Part]) -> bool {
     let Some(amqp) = url("UA_TEST_AMQP_URL") else { return false };
     println!("at 20 times Zoom's quota the machine may be the limit: there only calls over are judged");
@@ -159,7 +158,7 @@ async fn struck(amqp: &str) -> bool {
     well
 }
 
-/// The short form, for the tests: one process and four at Zoom's own quota, under load and from idle.
+/// Runs the short form, a test: 1 and 4 processes at Zoom's own quota, under load and from idle.
 pub(crate) async fn short() -> bool {
     let Some(amqp) = url("UA_TEST_AMQP_URL") else { return false };
     heading();

@@ -1,4 +1,4 @@
-//! The scenes: what a fleet goes through, and what is found meanwhile.
+//! The scenes: events of a fleet, and their measurements.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -9,21 +9,21 @@ use simulator::OverCall;
 use super::fleet::{Fleet, SHARE};
 use super::{Found, LEAST};
 
-/// Seconds that are left out at the beginning of a measurement.
+/// Time left out at the beginning of a measurement.
 const WARM_UP: Duration = Duration::from_secs(2);
-/// How long a leader stands still: its heartbeats are missed after about ten seconds.
+/// Time for which a leader is frozen; its heartbeats are missed after about 10 s.
 const FROZEN: Duration = Duration::from_secs(16);
-/// The part of the allowed rate that is not gone beyond; what is in flight when it is counted makes a little of it.
+/// Maximum fraction of the allowed rate; calls in flight at the count make up the excess.
 const MOST: f64 = 1.02;
-/// Resource-intensive calls a minute that Zoom's own quota takes.
+/// Resource-intensive calls per minute of Zoom's own quota.
 const RESOURCE_INTENSIVE: f64 = 20.0;
-/// What a process that is killed every two seconds, and is alone, has to hold of the allowed rate.
+/// Least fraction of the allowed rate of a single process that is killed every 2 s.
 const LEAST_ALONE: f64 = 0.3;
-/// Calls of a small account's list: one page of meetings, and one of those of one person.
+/// Calls for the list of a small account: one page of meetings, and one of a single person's meetings.
 const LIST_CALLS: f64 = 2.0;
 
 impl Fleet {
-    /// Every process works, and nothing happens.
+    /// Every process works, without disturbance.
     pub(super) async fn steady(self, seconds: u64) -> Found {
         self.busy(seconds + 5).await;
         let before = self.simulator.ledger_summary().by_token;
@@ -35,7 +35,7 @@ impl Fleet {
         found
     }
 
-    /// From the first call on, after nothing was to be done: no moment is left out, and no connection is there yet.
+    /// Measures from the first call after idleness, without a warm-up and without open connections.
     pub(super) async fn idle_first(self, seconds: u64, connect_time: Duration) -> Found {
         self.publish(seconds + 5).await;
         let begun = self.wait(30, async |fleet| fleet.calls() > 0).await;
@@ -47,7 +47,7 @@ impl Fleet {
         found
     }
 
-    /// As many processes join those that work, and have their connections still to make.
+    /// The number of processes doubles; the new ones have no connections yet.
     pub(super) async fn joined(mut self) -> Found {
         self.busy(30).await;
         let (before, works) = (self.processes.len(), async |fleet: &Self| {
@@ -62,8 +62,7 @@ impl Fleet {
         found
     }
 
-    /// Whoever keeps the quota stands still until another has taken over, and then goes on: two together must not give
-    /// out more than one.
+    /// The leader is frozen until another process takes over, then continues: both together must not exceed the rate.
     pub(super) async fn frozen(self) -> Found {
         self.busy(60).await;
         let leader_pid = self.status().await.and_then(|status| status.leader_pid).expect("a leader");
@@ -83,13 +82,13 @@ impl Fleet {
         Found { amiss, ..found }
     }
 
-    /// A process is killed every two seconds and started again, twice the one that keeps the quota.
+    /// A process is killed and replaced every 2 s; two of them are leaders.
     pub(super) async fn killed(mut self, seconds: u64) -> Found {
         self.busy(seconds + 5).await;
         let (begin, before, mut kills, mut keepers) = (Instant::now(), self.calls(), 0, 0);
         while begin.elapsed() < Duration::from_secs(seconds) {
             tokio::time::sleep(Duration::from_secs(2)).await;
-            // The oldest process is the next to keep the quota: without a look nearly every kill would hit a leader.
+            // The oldest process is the next leader, so that without this choice nearly every kill would hit a leader.
             let leader_pid = self.status().await.and_then(|status| status.leader_pid);
             let wants_keeper = kills % 5 == 2 && keepers < 2;
             let place =
@@ -103,13 +102,13 @@ impl Fleet {
         let rate = (self.calls() - before) as f64 / begin.elapsed().as_secs_f64();
         let amiss = (keepers < 2).then(|| "fewer than two keepers were killed".to_owned());
         let found = self.found(&format!("{kills} killed, {keepers} of them keepers"), rate);
-        // While the only one comes back nobody is there to call.
+        // A single process makes no calls while it restarts.
         let least = if self.processes.len() > 1 { LEAST } else { LEAST_ALONE };
         self.end().await;
         Found { least, amiss, ..found }
     }
 
-    /// The day of the API ends: what was spent is free again, at the same rate.
+    /// The API's day ends: the spent quota is available again, at the same rate.
     pub(super) async fn across_midnight(self) -> Found {
         self.set_clock("23:59:40").await;
         self.busy(45).await;
@@ -123,9 +122,9 @@ impl Fleet {
         found
     }
 
-    /// Lists are read beside the details: their own, much slower rate is held, too.
+    /// Lists are read next to details: their much lower rate limit is kept as well.
     pub(super) async fn lists_beside_details(self, seconds: u64) -> Found {
-        // Two that take longer than the scene.
+        // Two lists that take longer than the scene.
         self.publish_lists(Lane::Backfill, 2..=3).await;
         self.busy(seconds + 10).await;
         let lists = |fleet: &Self| fleet.simulator.ledger_summary().calls.resource_intensive;
@@ -153,14 +152,15 @@ impl Fleet {
         found
     }
 
-    /// A daily list that comes into a backfill of lists, all permits taken: it does not wait for those in hand.
+    /// A daily list arrives during a backfill of lists while all permits are taken: it does not wait for the lists in
+    /// progress.
     pub(super) async fn daily_list_in_a_backfill(self) -> Found {
         let lists = |fleet: &Self| fleet.simulator.ledger_summary().calls.resource_intensive;
         self.publish_lists(Lane::Backfill, 2..=40).await;
         let (begin, busy) = (Instant::now(), self.wait(60, async |fleet| lists(fleet) > 2).await);
         assert!(busy, "no list was begun: {}", self.folder.path().display());
         let mut seconds: f64 = 0.0;
-        // By chance the list in hand where it comes may be the next to end: not three times.
+        // The list in progress may end first by chance, but not three times.
         for ago in [1, 41, 42] {
             let nothing = self.wait(120, async |fleet| fleet.daily_details().await == 0).await;
             let came = Instant::now();
@@ -170,7 +170,7 @@ impl Fleet {
             seconds = seconds.max(came.elapsed().as_secs_f64());
         }
         let rate = lists(&self) as f64 / begin.elapsed().as_secs_f64();
-        // The token that another list has already, and one for each of its own calls.
+        // A token that another list already has, and one for each of its own calls.
         let limit = (LIST_CALLS + 2.0) * 60.0 / (RESOURCE_INTENSIVE * self.speed * SHARE);
         let amiss = (seconds > limit).then(|| format!("it should be done in {limit:.1} s"));
         let found = Found {
@@ -182,7 +182,7 @@ impl Fleet {
                 self.simulator.ledger_summary().peak.resource_intensive_per_minute,
                 RESOURCE_INTENSIVE * self.speed,
             ),
-            // It is over before a rate could be told.
+            // The scene ends before a rate can be measured.
             least: 0.0,
             amiss,
             ..self.found("", rate)
@@ -191,7 +191,7 @@ impl Fleet {
         found
     }
 
-    /// RabbitMQ is stopped and started: the rate is back, and no call of the day is forgotten.
+    /// RabbitMQ is restarted: the rate recovers, and the day's count of calls is complete.
     pub(super) async fn restarted(self, services: &str) -> Found {
         self.busy(40).await;
         let before = self.used_today().await;
@@ -213,7 +213,7 @@ impl Fleet {
         found
     }
 
-    /// Gives the processes work for so many seconds, and waits until they are at it.
+    /// Publishes jobs for `seconds` and waits until the processes work.
     async fn busy(&self, seconds: u64) {
         self.publish(seconds).await;
         let busy = self.wait(30, async |fleet| fleet.calls() > 0).await;
@@ -221,20 +221,20 @@ impl Fleet {
         tokio::time::sleep(WARM_UP).await;
     }
 
-    /// The day's calls, as those who keep the quota count them.
+    /// The day's calls as counted by the leader.
     async fn used_today(&self) -> u64 {
         let status = self.status().await.expect("status");
         status.limits.iter().find_map(|limit| limit.used).expect("a limit that counts the day")
     }
 
-    /// Heavy calls per second over a time.
+    /// Measures heavy calls per second over `time`.
     async fn rate(&self, time: Duration) -> f64 {
         let (begin, before) = (Instant::now(), self.calls());
         tokio::time::sleep(time).await;
         (self.calls() - before) as f64 / begin.elapsed().as_secs_f64()
     }
 
-    /// What is found at this moment, where so many heavy calls a second were made.
+    /// Returns the result so far, for `rate` heavy calls per second.
     fn found(&self, scene: &str, rate: f64) -> Found {
         let ledger = self.simulator.ledger_summary();
         let first_us = ledger.first_us.unwrap_or_default();
@@ -267,7 +267,7 @@ async fn service(services: &str, command: &str) {
     assert!(output.is_ok_and(|output| output.status.success()), "{command} of RabbitMQ failed");
 }
 
-/// The least and the most calls of a process, as parts of the mean.
+/// Returns the fewest and the most calls of a process, as fractions of the mean.
 fn evenness(before: &BTreeMap<u32, u64>, after: &BTreeMap<u32, u64>, processes: usize) -> (f64, f64) {
     let made = after.iter().map(|(token, calls)| calls - before.get(token).unwrap_or(&0));
     let made: Vec<f64> = made.filter(|calls| *calls > 0).map(|calls| calls as f64).collect();

@@ -9,10 +9,10 @@ use simulator::{Simulator, ZoomSettings};
 
 use crate::driver::corpus;
 
-/// Rows of a page.
+/// Rows per page.
 const ROWS: usize = 3;
 
-/// Asks the simulators and keeps the answers.
+/// Requests pages from the simulators and writes the answers to the corpus.
 pub(crate) fn collect() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     runtime.block_on(async {
@@ -96,7 +96,7 @@ async fn zoom() {
     simulator.stop().await;
 }
 
-/// A member of the first row of a list.
+/// Returns a member of the first row of a list.
 fn member(page: &str, list: &str, name: &str) -> String {
     let page: serde_json::Value = serde_json::from_str(page).unwrap();
     page[list][0][name].as_str().unwrap_or_else(|| panic!("no {name} in {page}")).to_owned()

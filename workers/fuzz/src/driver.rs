@@ -1,5 +1,5 @@
-//! Runs a target: makes inputs, catches panics, and watches time and memory. An input follows from the target's name, the
-//! seed and its number alone, so that a failure can be repeated.
+//! Runs a target: makes inputs, catches panics, and bounds time and memory. An input depends only on the target's name,
+//! the seed and its number, so that a failure is reproducible.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -15,42 +15,42 @@ use rand::{Rng as _, SeedableRng as _};
 
 use crate::mutate::{Form, mutate};
 
-/// A decoder with what it has to keep to.
+/// A decoder with its check.
 #[derive(Clone)]
 pub(crate) struct Target {
     pub(crate) name: &'static str,
     pub(crate) form: Form,
-    /// Inputs that it takes; those in the corpus come on top.
+    /// Valid inputs, in addition to those of the corpus.
     pub(crate) seeds: Vec<Vec<u8>>,
-    /// Makes the check.
+    /// Creates the check.
     pub(crate) check: Rc<dyn Fn() -> Check>,
 }
 
-/// Panics when the decoder does not keep to its promises; true when the decoder has taken the input.
+/// Panics when the decoder breaks a promise; returns true when it accepts the input.
 pub(crate) type Check = Box<dyn FnMut(&[u8]) -> bool>;
 
-/// How much of a target is run.
+/// Range of the inputs to run.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Extent {
     pub(crate) seed: u64,
-    /// The number of the first input.
+    /// Number of the first input.
     pub(crate) from: u64,
     pub(crate) inputs: u64,
     pub(crate) time: Duration,
 }
 
-/// Inputs between two looks at the memory.
+/// Inputs between two checks of the memory.
 const BATCH: u64 = 500;
-/// How far the memory may grow within a batch, and over all of a run.
+/// Maximum growth of the memory in bytes within a batch; a whole run may grow by twice as much.
 const GROWTH: u64 = 64 << 20;
-/// How long one input may take.
+/// Maximum time for one input.
 const LONGEST: Duration = Duration::from_secs(10);
-/// Failures of one kind that are printed, and failures after which a run ends.
+/// Failures printed per kind, and failures after which a run ends.
 const PRINTED: u64 = 2;
 const FAILURES: u64 = 1_000;
 
 impl Target {
-    /// Runs all seeds, and then inputs made of them. True when none failed.
+    /// Runs all seeds, then inputs made from them. Returns true when none failed.
     pub(crate) fn run(&self, extent: Extent) -> bool {
         let seeds = self.all_seeds();
         let mut run = Run::new(self.clone());
@@ -76,7 +76,7 @@ impl Target {
         run.report(number - extent.from, begin.elapsed())
     }
 
-    /// Runs one input that was kept.
+    /// Runs one input from a file.
     pub(crate) fn run_file(&self, path: &Path) -> bool {
         let mut run = Run::new(self.clone());
         run.one(&fs::read(path).unwrap(), &path.display().to_string());
@@ -98,7 +98,7 @@ impl Target {
         mutate(input, self.form, seeds, &mut rng);
     }
 
-    /// The inputs of a batch once more, each with a look at the memory.
+    /// Repeats the inputs of a batch and checks the memory after each.
     fn find_hungry(&self, run: &mut Run, seeds: &[Vec<u8>], seed: u64, batch: std::ops::Range<u64>) {
         let mut input = Vec::new();
         for number in batch {
@@ -118,7 +118,7 @@ impl Target {
     }
 }
 
-/// A run and what it has found.
+/// A run and its findings.
 struct Run {
     target: Target,
     check: Check,
@@ -126,7 +126,7 @@ struct Run {
     taken: u64,
     all: u64,
     failures: u64,
-    /// Failures by their place.
+    /// Number of failures by their place in the code.
     kinds: BTreeMap<String, u64>,
     slowest: Duration,
     held: u64,
@@ -177,7 +177,7 @@ impl Run {
             Err(_) => {
                 let said = SAID.lock().map(|mut said| std::mem::take(&mut *said)).unwrap_or_default();
                 self.fail(input, name, &said);
-                // What a panic has left half done says nothing of the next input.
+                // After a panic the state of the check is unknown: start with a new one.
                 self.check = (self.target.check)();
             }
         }
@@ -222,10 +222,10 @@ impl Run {
     }
 }
 
-/// What the last panic said.
+/// Message of the last panic.
 static SAID: std::sync::Mutex<String> = std::sync::Mutex::new(String::new());
 
-/// Keeps what panics say for the report, in place of printing it.
+/// Keeps panic messages for the report instead of printing them.
 pub(crate) fn keep_panics() {
     std::panic::set_hook(Box::new(|info| {
         let place = info.location().map(ToString::to_string).unwrap_or_default();
@@ -236,12 +236,12 @@ pub(crate) fn keep_panics() {
     }));
 }
 
-/// The folder of a target's kept inputs.
+/// Folder of a target's corpus.
 pub(crate) fn corpus(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(name)
 }
 
-/// The files of a folder in order; none where there is no folder.
+/// Returns the files of a folder in order; none if the folder does not exist.
 pub(crate) fn files(folder: &Path) -> Vec<PathBuf> {
     let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
     let mut files: Vec<PathBuf> =
@@ -257,7 +257,7 @@ pub(crate) fn hash(bytes: &[u8]) -> u64 {
         .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
-/// A line of what the system says of this process's memory, in bytes.
+/// Returns a line of `/proc/self/status` in bytes.
 fn memory(line: &str) -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|text| text.strip_prefix(line)?.strip_prefix(':'));
@@ -265,7 +265,7 @@ fn memory(line: &str) -> u64 {
     number.unwrap_or(0) << 10
 }
 
-/// The peak counts from here on. Where that is not allowed, it counts from the start.
+/// Resets the peak of the memory. Without the permission for it, the peak counts from the start.
 fn reset_peak() {
     let _ = fs::write("/proc/self/clear_refs", "5");
 }

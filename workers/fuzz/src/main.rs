@@ -1,8 +1,8 @@
-//! The fuzz targets: one for each decoder and kind of message. Each asserts more than that nothing panics: what is
-//! written is read back, every row of a page becomes a document or a dead letter, output and memory are bounded.
+//! Fuzz targets: one per decoder and kind of message. Each asserts more than the absence of panics: written values read
+//! back equal, every row of a page becomes a document or a dead letter, output and memory are bounded.
 //!
-//! `cargo test` runs the kept inputs, `docker/fuzz.sh` new ones. The stable toolchain offers no coverage for
-//! a library such as bolero to follow, so that this tool makes its inputs from seeds by the structure of JSON.
+//! `cargo test` runs the corpus, `docker/fuzz.sh` new inputs. A coverage-guided library such as bolero needs more than
+//! the stable toolchain, so this tool makes its inputs from seeds by the structure of JSON.
 
 #![expect(clippy::unwrap_used, reason = "a harness that cannot go on has failed")]
 #![expect(clippy::print_stdout, reason = "a harness prints what it does and finds")]
@@ -55,7 +55,7 @@ fn main() -> ExitCode {
                 inputs: number("--inputs").unwrap_or(if share.is_some() { u64::MAX } else { 0 }),
                 time: share.unwrap_or(Duration::MAX),
             };
-            // One that fails keeps no other from its turn.
+            // Run all targets, also after one fails.
             chosen.iter().filter(|target| !target.run(extent)).count() == 0
         }
     };

@@ -1,22 +1,22 @@
-//! Makes inputs of seeds. JSON is changed by its structure: values take other types, members come twice, rows repeat,
-//! texts are cut inside an escape. The tool works on bytes, because a JSON library would refuse to write such texts.
+//! Makes inputs from seeds. Changes JSON by its structure: values change type, members and rows are duplicated, texts
+//! are cut inside an escape. Works on bytes, because a JSON library would refuse to write such texts.
 
 use rand::Rng as _;
 use rand::rngs::SmallRng;
 use rand::seq::IndexedRandom as _;
 
-/// What a target's inputs are.
+/// Format of a target's inputs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Form {
     Json,
-    /// Words and lines.
+    /// Text of words and lines.
     Text,
     Bytes,
 }
 
-/// Inputs do not grow beyond this.
+/// Maximum bytes of an input.
 const MOST: usize = 64 << 10;
-/// Values that readers stumble over, as JSON.
+/// JSON values that often break readers.
 const VALUES: [&[u8]; 59] = [
     b"null",
     b"true",
@@ -106,12 +106,12 @@ const PIECES: [&[u8]; 24] = [
     b"\xe2\x80\xae",
 ];
 
-/// Changes `input`, made of a seed, once or several times; `others` lend parts.
+/// Changes `input`, made from a seed, once or several times, with parts of `others`.
 pub(crate) fn mutate(input: &mut Vec<u8>, form: Form, others: &[Vec<u8>], rng: &mut SmallRng) {
     let times = if rng.random_ratio(1, 2) { 1 } else { rng.random_range(2..12) };
     for _ in 0..times {
         match form {
-            // A broken frame ends most readers at once: rare.
+            // Rarely break the outer structure: most readers stop there at once.
             Form::Json if !rng.random_ratio(1, 12) => structure(input, others, rng),
             Form::Text if rng.random_ratio(1, 2) => words(input, others, rng),
             _ => bytes(input, others, rng),
@@ -120,18 +120,18 @@ pub(crate) fn mutate(input: &mut Vec<u8>, form: Form, others: &[Vec<u8>], rng: &
     }
 }
 
-/// A value in a text of JSON.
+/// Position of a value in a JSON text.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Span {
     pub(crate) begin: usize,
     pub(crate) end: usize,
-    /// Where the key of a member begins.
+    /// Start of the key, for a member of an object.
     key: Option<usize>,
-    /// An element of a list.
+    /// True for an element of a list.
     is_element: bool,
 }
 
-/// The values of a text that should be JSON, as far as it is.
+/// Returns the values of a text, as far as it is JSON.
 pub(crate) fn spans(text: &[u8]) -> Vec<Span> {
     let (mut found, mut open, mut key, mut at) = (Vec::<Span>::new(), Vec::<usize>::new(), None, 0);
     while let Some(&byte) = text.get(at) {
@@ -190,7 +190,7 @@ fn structure(input: &mut Vec<u8>, others: &[Vec<u8>], rng: &mut SmallRng) {
     match rng.random_range(0..16) {
         0..5 => replace(input, begin..end, VALUES.choose(rng).copied().unwrap_or_default()),
         5 => replace(input, begin..end, &grown(rng)),
-        // A member twice, with another value; an element once more.
+        // Duplicate a member with another value, or an element.
         6 | 7 if key.is_some() => {
             let mut twice = input[whole.start..begin].to_vec();
             twice.extend_from_slice(VALUES.choose(rng).copied().unwrap_or_default());
@@ -224,7 +224,7 @@ fn structure(input: &mut Vec<u8>, others: &[Vec<u8>], rng: &mut SmallRng) {
     }
 }
 
-/// Deep, long or large.
+/// Returns a deep, long or large value.
 fn grown(rng: &mut SmallRng) -> Vec<u8> {
     let size = 1 << rng.random_range(3..14);
     match rng.random_range(0..5) {
@@ -245,7 +245,7 @@ fn remove(input: &mut Vec<u8>, mut range: std::ops::Range<usize>) {
     input.drain(range);
 }
 
-/// Puts a piece into a part of the input.
+/// Inserts a piece into a part of the input.
 fn inside(input: &mut Vec<u8>, range: std::ops::Range<usize>, rng: &mut SmallRng) {
     const ESCAPES: [&[u8]; 8] =
         [b"\\ud83d", b"\\udead", b"\\u0000", b"\\u", b"\\", b"\xed\xa0\xbd", b"\xf0\x9f", b"\\u202e"];
@@ -254,7 +254,7 @@ fn inside(input: &mut Vec<u8>, range: std::ops::Range<usize>, rng: &mut SmallRng
     replace(input, at..at, pool.choose(rng).copied().unwrap_or_default());
 }
 
-/// Words of a text change places, come twice or from another text.
+/// Swaps or duplicates words, or inserts words of another text.
 fn words(input: &mut Vec<u8>, others: &[Vec<u8>], rng: &mut SmallRng) {
     let ranges = |text: &[u8]| {
         let mut begin = 0;

@@ -1,4 +1,4 @@
-//! What RabbitMQ and other processes send: headers, the quota's messages, presence reports, the broker's address.
+//! Input from RabbitMQ and other processes: headers, messages of the quota, presence reports, and the broker's address.
 
 use messages::{Calls, Cause, CauseClass, Queue};
 use runtime::broker::amqp::fuzz as amqp;
@@ -62,7 +62,7 @@ fn worker_info(bytes: &[u8]) -> bool {
 
 fn address(bytes: &[u8]) -> bool {
     let text = String::from_utf8_lossy(bytes);
-    // Where the password is moved or copied elsewhere it is none.
+    // A password that was moved or copied elsewhere is no secret there.
     let is_password = text.contains("user:canary-81@") && text.matches("canary-81").count() == 1;
     let (is_read, shown) = match amqp::address(&text) {
         Ok(shown) => (true, shown),

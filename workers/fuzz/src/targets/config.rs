@@ -1,4 +1,4 @@
-//! The configuration: a value that cannot be used is an error that names its variable and never shows a secret.
+//! The configuration: the error of an unusable value names its variable and never shows a secret.
 
 use std::fs;
 
@@ -8,7 +8,7 @@ use super::target;
 use crate::driver::Target;
 use crate::mutate::Form;
 
-/// Stands for a password: it may be in no text.
+/// Stands for a password: no output may contain it.
 const CANARY: &str = "canary-81";
 const ACCOUNTS: &str = "[[account]]\nlabel = \"main\"\naccount_id = \"a\"\nclient_id = \"c\"\nclient_secret = \"canary-81\"\nplan = \"pro\"\nshare = 0.5\ndaily_reserve = 10\nsource = \"report\"\napi_url = \"https://api.example.org\"\n[[account]]\nlabel = \"med\"\naccount_id = \"b\"\nclient_id = \"c\"\nclient_secret = \"canary-81\"\n";
 
@@ -28,7 +28,7 @@ pub(super) fn targets() -> Vec<Target> {
     ]
 }
 
-/// Every variable with a value that it takes.
+/// Every variable with a valid value.
 fn environment() -> Vec<u8> {
     let line = |variable: &ua::config::Variable| {
         let value = match variable.name {
@@ -65,7 +65,7 @@ fn variables(bytes: &[u8]) -> bool {
         let (name, value) = line.split_once('=')?;
         let variable = VARIABLES.iter().find(|variable| variable.name == name)?;
         let is_ours = name.ends_with("_FILE") || name.ends_with("_PATH") || name.ends_with("_CERT");
-        // A canary that was moved to another variable is no secret there.
+        // A canary that was moved to a variable without secrets is no secret there.
         let is_moved = value.contains(CANARY) && !is_secret(name);
         (!is_ours && !is_moved).then(|| (variable.name, value.to_owned()))
     });

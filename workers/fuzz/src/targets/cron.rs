@@ -1,4 +1,4 @@
-//! Cron expressions: what is accepted fires, after the time asked for.
+//! Cron expressions: an accepted expression fires, and only after the given time.
 
 use jiff::tz::TimeZone;
 use planner::Schedule;

@@ -1,4 +1,4 @@
-//! The indexer's map functions: from an answer to documents. Rows in are documents and dead letters out.
+//! The indexer's map functions, from an answer to documents: every row becomes a document or a dead letter.
 
 use std::cell::RefCell;
 
@@ -17,10 +17,10 @@ use crate::mutate::Form;
 const HOSTS: &str = r#"{"host_ids":{"a@example.edu":"host-a"},"host_id":"host-b","listing":"past"}"#;
 const EPISODES: &str = r#"{"episodes":{"a-1":{"title":"T","duration":1,"start":"2026-01-02T03:04:05Z","course":"C","series":"20260212345"}}}"#;
 const EPISODE: &str = r#"{"live_start":null,"live_end":null,"available":null}"#;
-/// Bytes of a document that are not made of its row, at most.
+/// Maximum bytes of a document that do not come from its row.
 const FRAME: usize = 4_096;
 
-/// A kind of answer: the target's name, the kind, the list of its rows, its fixtures.
+/// A kind of answer: target name, kind, list of rows, fixtures.
 type MapTarget = (&'static str, RawKind, Option<&'static str>, &'static [&'static str]);
 const KINDS: [MapTarget; 11] = [
     ("map-metrics-meetings", RawKind::ZoomMetricsMeetings, Some("meetings"), &["metrics_meetings"]),
@@ -80,7 +80,7 @@ fn check(kind: RawKind, list: Option<&'static str>) -> Check {
             RawDocument::new("j#1", "j".into(), "r".into(), kind, "GET /x", time(), date, context, body);
         let target = Into { prefix: "p-", split: Split::Month, ua_version: "0", enricher: &enricher };
         let mut batch = Batch::new();
-        // Names with half an emoji are beyond this parser: such pages are only mapped.
+        // This parser rejects names with half a surrogate pair: map such pages without a count of rows.
         let rows = rows(kind, list, body);
         let encoded = match encode_page(&raw, &target, &mut batch) {
             Ok(encoded) => encoded,
@@ -122,7 +122,7 @@ fn check(kind: RawKind, list: Option<&'static str>) -> Check {
     })
 }
 
-/// A row that is no document is cut out of its page as a page of its own, in which it is that row again.
+/// Checks that a rejected row, cut out of its page, is again a page of that row.
 fn replayed(raw: &RawDocument<'_>, position: usize, target: &Into<'_>) {
     let body = indexer::fuzz::single_row(raw, position).expect("a row that can be cut out");
     let body: &RawValue = serde_json::from_str(&body).unwrap();
@@ -133,7 +133,8 @@ fn replayed(raw: &RawDocument<'_>, position: usize, target: &Into<'_>) {
     assert_eq!((encoded.items.len(), encoded.unusable.len()), (0, 1), "the row alone");
 }
 
-/// How many rows the page has; none where it is no page. A list that comes several times may be read once, or all of it.
+/// Returns the number of rows of a page; `None` when it is no page. A duplicate list has several: the reader may use
+/// one of them or all.
 fn rows(kind: RawKind, list: Option<&'static str>, body: &RawValue) -> Option<Vec<usize>> {
     match (list, kind) {
         (Some(list), _) => {
@@ -155,7 +156,7 @@ thread_local! {
     static LIST: RefCell<&'static str> = const { RefCell::new("") };
 }
 
-/// The lengths of the lists of one name in an object.
+/// Lengths of all lists of one name in an object.
 struct Lists(Vec<usize>);
 
 impl<'de> Deserialize<'de> for Lists {

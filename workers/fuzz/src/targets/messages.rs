@@ -1,4 +1,4 @@
-//! Messages and rows: what is written is read back, and what is refused is refused in a few words.
+//! Messages and rows: written values read back equal, and errors are short.
 
 use std::fmt::Debug;
 
@@ -116,7 +116,7 @@ where
     let queue = Queue::named("ua.jobs.zoom.list.daily");
     move |bytes| {
         let planned = source.planned(bytes);
-        // Whatever a message is, its dead letter says what is known of it.
+        // A dead letter may be any message: its subject must be readable without a panic.
         let _ = Subject::of(&queue, "id", bytes);
         let job = match decode::<Job<T>>(bytes) {
             Ok(job) => job,
@@ -135,7 +135,7 @@ where
     }
 }
 
-/// Reads a row; what is written of it reads as the same.
+/// Reads a row and checks that it reads back equal after writing.
 pub(super) fn row<T: Serialize + DeserializeOwned>(bytes: &[u8]) -> Option<T> {
     let row: T = serde_json::from_slice(bytes).ok()?;
     let written = serde_json::to_vec(&row).unwrap();
@@ -147,7 +147,7 @@ pub(super) fn row<T: Serialize + DeserializeOwned>(bytes: &[u8]) -> Option<T> {
 
 fn dead_letter(bytes: &[u8]) -> bool {
     let Some(mut letter) = row::<DeadLetter>(bytes) else { return false };
-    // A body that is no base64 is an error, never a panic.
+    // A body that is not base64 is an error, not a panic.
     let _ = letter.body_bytes();
     letter.enter(DeadState::Replayed, time(), None, None);
     assert_eq!((letter.state, letter.changed_at), (DeadState::Replayed, time()));

@@ -1,4 +1,4 @@
-//! The targets: what each takes, and what it promises.
+//! The targets, with their inputs and checks.
 
 mod broker;
 #[cfg(feature = "config")]
@@ -43,7 +43,7 @@ fn target(
     Target { name, form, seeds, check: Rc::new(check) }
 }
 
-/// The fixtures of a crate whose names begin like this.
+/// Returns the fixtures of a crate whose names begin with one of `beginnings`.
 fn fixtures(folder: &str, beginnings: &[&str]) -> Vec<Vec<u8>> {
     let all = files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(folder).join("src/fixtures"));
     let is_one = |path: &&std::path::PathBuf| {
@@ -53,12 +53,12 @@ fn fixtures(folder: &str, beginnings: &[&str]) -> Vec<Vec<u8>> {
     all.iter().filter(is_one).map(|path| std::fs::read(path).unwrap()).collect()
 }
 
-/// Output is bounded by its input.
+/// Checks that the output is bounded by its input.
 fn bounded(output: usize, input: &[u8]) {
     assert!(output <= 8 * input.len() + 4_096, "{output} bytes are made of {}", input.len());
 }
 
-/// What is said of an input is one short line.
+/// Checks that an error is one short line.
 fn said_well(text: &str) {
     assert!(text.len() <= 1_000, "{} bytes are said of an input", text.len());
     assert!(!text.chars().any(char::is_control), "what is said of an input has control characters: {text:?}");

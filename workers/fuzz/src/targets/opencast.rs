@@ -21,16 +21,16 @@ pub(super) fn targets() -> Vec<Target> {
     ]
 }
 
-/// The answer as the client reads it.
+/// Returns the answer as the client reads it.
 fn body(bytes: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(bytes);
     serde_json::from_str::<&RawValue>(&text).ok().map(|body| body.get().to_owned())
 }
 
-/// How many rows stand at a place, where the text has no member twice.
+/// Returns the number of rows at `place`; `None` when a member occurs twice.
 fn rows(text: &str, place: &str) -> Option<usize> {
     let value: Value = serde_json::from_str(text).ok()?;
-    // A member that comes twice may be read by either.
+    // Readers may use either of two equal members.
     if serde_json::to_string(&value).ok()?.len() + 8 < text.split_whitespace().map(str::len).sum() {
         return None;
     }
@@ -71,7 +71,7 @@ fn results(bytes: &[u8]) -> bool {
         Ok(found) => found,
         Err(fault) => {
             said_well(&fault.to_string());
-            // One result alone is what the indexer reads.
+            // The indexer reads a single result.
             return Episode::read(body).is_ok();
         }
     };

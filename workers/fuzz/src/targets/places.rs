@@ -1,4 +1,4 @@
-//! The reader of `MaxMind` files: any byte of them may be wrong.
+//! The reader of `MaxMind` files: any byte may be wrong.
 
 use std::fs;
 use std::net::IpAddr;

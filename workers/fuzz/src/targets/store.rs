@@ -1,4 +1,5 @@
-//! The search engine's answers, over HTTP: never more is counted as written than an answer says, and every question ends.
+//! The search engine's answers over HTTP: the client counts no more documents as written than an answer confirms, and
+//! every request ends.
 
 use std::sync::{Arc, Mutex};
 
@@ -11,7 +12,7 @@ use super::{bounded, target};
 use crate::driver::{Check, Target, hash};
 use crate::mutate::Form;
 
-/// Documents in a batch.
+/// Documents per batch.
 const ITEMS: usize = 3;
 
 pub(super) fn targets() -> Vec<Target> {
@@ -55,7 +56,7 @@ fn reports() -> [Value; 5] {
     ]
 }
 
-/// What answers, and a client that asks it.
+/// A server with a prepared answer, and a client of it.
 struct Bench {
     runtime: Runtime,
     store: Store,
@@ -85,7 +86,7 @@ impl Bench {
         Self { runtime, store: Store::Elasticsearch(Elasticsearch::new(settings).unwrap()), answer }
     }
 
-    /// Answers all that is asked from now on; returns the status, which the body decides.
+    /// Sets the answer to all further requests; returns the status, which depends on the body.
     fn answers(&self, bytes: &[u8]) -> StatusCode {
         const STATUSES: [u16; 16] =
             [200, 200, 200, 200, 200, 200, 200, 200, 200, 201, 200, 404, 403, 429, 503, 400];
@@ -100,7 +101,7 @@ fn asked(ask: fn(&Bench, &[u8]) -> bool) -> Check {
     Box::new(move |bytes| ask(&bench, bytes))
 }
 
-/// An error of a few words.
+/// Checks that an error is short.
 fn refused(error: &StoreError) -> bool {
     assert!(error.to_string().len() <= 2_000, "{} bytes are said", error.to_string().len());
     false
@@ -142,7 +143,7 @@ fn bulk(bench: &Bench, bytes: &[u8]) -> bool {
 
 fn search(bench: &Bench, bytes: &[u8]) -> bool {
     let status = bench.answers(bytes);
-    // An answer without some shards is asked for again for 3 s: few of them are tried.
+    // The client repeats a request with failed shards for 3 s: try few of them.
     let answer: Option<Value> = serde_json::from_slice(bytes).ok();
     let failed = answer.as_ref().and_then(|answer| answer.pointer("/_shards/failed"));
     let is_partial = status == StatusCode::SERVICE_UNAVAILABLE || failed.is_some_and(|failed| failed != 0);

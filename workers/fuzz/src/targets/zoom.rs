@@ -1,4 +1,4 @@
-//! Zoom's answers: what is taken as a page has all its rows sorted, and what is refused is refused in a few words.
+//! Zoom's answers: an accepted page has all its rows classified, and errors are short.
 
 use serde_json::value::RawValue;
 use zoom::fuzz::{self, Judged};
@@ -7,7 +7,7 @@ use super::{fixtures, said_well, target};
 use crate::driver::{Target, hash};
 use crate::mutate::Form;
 
-/// Statuses; an answer that is none is rarer than one.
+/// HTTP statuses, mostly of success.
 const STATUSES: [u16; 16] = [200, 200, 200, 201, 200, 200, 200, 400, 401, 403, 404, 429, 500, 503, 302, 418];
 const NAMES: [&str; 6] =
     ["retry-after", "x-ratelimit-type", "x-ratelimit-limit", "x-ratelimit-remaining", "date", "location"];
@@ -27,7 +27,7 @@ const VALUES: [&str; 14] = [
     "2026-01-03T00:00:00Z",
     "9999-12-31T23:59:59",
 ];
-/// The places of endpoints with lists, with participants and with users.
+/// Indexes of endpoints with lists, with participants and with users.
 const LISTS: [usize; 3] = [1, 4, 7];
 const DETAILS: [usize; 6] = [2, 3, 5, 8, 9, 10];
 const USERS: [usize; 2] = [0, 6];
@@ -59,7 +59,7 @@ pub(super) fn targets() -> Vec<Target> {
     ]
 }
 
-/// A status and headers, as an input decides.
+/// Returns a status and headers, chosen by `chance`.
 pub(super) fn frame(chance: u64) -> (u16, Vec<(&'static str, &'static str)>) {
     let one = |at: usize| (chance >> (at * 9)) as usize;
     let headers = (0..3).map(|at| (NAMES[one(at) % NAMES.len()], VALUES[one(at + 1) % VALUES.len()]));
