@@ -1,9 +1,9 @@
-//! The offset between the clocks of two machines, and conversion of times of day between them. Independent of the
-//! meaning of these times.
+//! The offset between the clocks of two machines, and conversion of times between them. Independent of the meaning of
+//! these times.
 
 use jiff::{SignedDuration, Timestamp};
 
-/// Clocks that differ by less agree, as far as times are shown to people.
+/// Smaller offsets in ms are ignored when times are displayed.
 const ALIKE_MS: i64 = 2_000;
 
 /// How far the clock of another process is ahead of ours.
@@ -13,8 +13,8 @@ pub(crate) struct ClockOffset {
 }
 
 impl ClockOffset {
-    /// The other clock showed `there` when ours showed `here`: less the message's way, which is short beside what
-    /// matters.
+    /// Computes the offset when the other clock showed `there` and ours `here`. Ignores the message's latency, which
+    /// is far below the precision needed.
     pub(crate) fn between(there: Timestamp, here: Timestamp) -> Self {
         Self { ms: there.as_millisecond().saturating_sub(here.as_millisecond()) }
     }
@@ -24,12 +24,13 @@ impl ClockOffset {
         Self { ms: self.ms.saturating_add(ms) }
     }
 
-    /// A time of ours by the other clock.
+    /// Converts a time of our clock to the other clock.
     pub(crate) fn to_remote(self, here: Timestamp) -> Timestamp {
         here.checked_add(SignedDuration::from_millis(self.ms)).unwrap_or(here)
     }
 
-    /// A time of the other clock by ours, in whole seconds off; the same where the clocks agree.
+    /// Converts a time of the other clock to ours, with the offset in whole seconds. Returns it unchanged if the
+    /// clocks agree.
     pub(crate) fn to_local(self, there: Timestamp) -> Timestamp {
         let off = if self.ms.unsigned_abs() < ALIKE_MS.unsigned_abs() {
             0
@@ -40,8 +41,8 @@ impl ClockOffset {
     }
 }
 
-/// What tells one clock from another: all processes of a running kernel share one, containers, too. Empty where nothing
-/// tells.
+/// Identifies the clock of this machine: the boot id, which all processes of a running kernel share, including
+/// containers. Empty if unreadable.
 pub(crate) fn clock_id() -> String {
     let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
     boot.trim().to_owned()

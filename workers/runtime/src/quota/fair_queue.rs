@@ -1,10 +1,10 @@
-//! The processes that request tokens, and whose turn it is. Pure: the time is passed in.
+//! The processes that request tokens, and their order. Pure: the time is passed in.
 
 use std::collections::{BTreeMap, VecDeque};
 
 use super::wire::TokenRequest;
 
-/// Seconds after which a silent process counts as gone.
+/// Seconds after which a silent process gets no tokens.
 const SILENCE: f64 = 3.5;
 
 /// A round-robin queue of processes per limit.
@@ -20,23 +20,24 @@ pub(crate) struct FairQueue {
 struct Requester {
     serial: u64,
     heard: f64,
-    /// Tokens given in this term that the process had not seen when it last wrote, and its callers then.
+    /// Tokens granted in this term, by limit; then the counts of the last request.
     granted: Vec<u64>,
     received: Vec<u64>,
     returned: Vec<u64>,
     waiting: Vec<u64>,
-    /// Of slow limits, the priority of its first caller: a time by our clock, the earliest goes first.
+    /// For slow limits, the start of its first job, moved earlier by priority, in seconds of our clock. The earliest
+    /// goes first.
     first: Vec<Option<f64>>,
     /// Its minimum round-trip time, in seconds.
     min_rtt: Option<f64>,
 }
 
-/// Whose turn it is.
+/// A grant of one token.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Turn {
     pub(crate) worker: String,
     pub(crate) serial: u64,
-    /// Seconds since that message was read.
+    /// Seconds since the request with this serial was read.
     pub(crate) since: f64,
 }
 
@@ -45,13 +46,11 @@ impl FairQueue {
         Self { term, workers: BTreeMap::new(), rings: vec![VecDeque::new(); limits] }
     }
 
-    /// Records a request; returns the number of tokens that the process returned, by limit. `None` when the request
-    /// has the wrong number of limits.
+    /// Records a request. Returns the number of tokens that the process returned, by limit, or `None` for a wrong
+    /// number of limits.
     ///
-    /// A process counts from the beginning of the term on. Of one that is heard for the first time, or again after it
-    /// was
-    /// forgotten, it is unknown what of that was recorded: a call too many in the day's count is better than one too
-    /// few.
+    /// Counts start with the term. For a process that is new or was removed, it is unknown which of its returns were
+    /// recorded, so they are ignored. The day's count may then be too high, never too low.
     pub(crate) fn record(&mut self, request: &TokenRequest, now: f64) -> Option<Vec<u64>> {
         let limits = self.rings.len();
         if [&request.waiting, &request.received, &request.returned]
@@ -82,7 +81,7 @@ impl FairQueue {
         if is_counted {
             for (limit, back) in back.iter_mut().enumerate() {
                 *back = request.returned[limit].saturating_sub(worker.returned[limit]);
-                // What was under way to a process that was already forgotten has arrived.
+                // Tokens that were in flight when the process was removed have arrived.
                 worker.granted[limit] = worker.granted[limit].max(request.received[limit]);
             }
             worker.received.clone_from(&request.received);
@@ -131,14 +130,14 @@ impl FairQueue {
         here.filter_map(|worker| worker.min_rtt).max_by(f64::total_cmp)
     }
 
-    /// Removes processes that were silent for a long time.
+    /// Removes processes that were silent for 70 s.
     pub(crate) fn remove_silent(&mut self, now: f64) {
-        // A process without requests is silent, but its counts are needed when it gives back late.
+        // A process without requests is silent too, but its counts are needed for tokens that it returns late.
         self.workers.retain(|_, worker| now - worker.heard < SILENCE * 20.0);
     }
 
-    /// Whose turn it is: the next of those that take turns or, where jobs are served one after the other, the one with
-    /// the job that goes first. That one is in front of the ring then.
+    /// Returns the next process in the ring and moves it to the front. For a slow limit, this is the process with the
+    /// first job by priority; otherwise round robin.
     fn first(&mut self, limit: usize, now: f64) -> Option<String> {
         let Self { workers, rings, .. } = self;
         let ring = &mut rings[limit];
@@ -178,7 +177,7 @@ impl Requester {
         self.first.get(limit).copied().flatten()
     }
 
-    /// Callers that no token is under way to.
+    /// Number of callers without a token in flight.
     fn wanted(&self, limit: usize) -> u64 {
         self.waiting[limit].saturating_sub(self.granted[limit].saturating_sub(self.received[limit]))
     }
@@ -226,7 +225,7 @@ mod tests {
         assert_eq!(turns(&mut queue, 1), ["old"]);
         queue.record(&first("daily", 0), 0.5).unwrap();
         assert_eq!(turns(&mut queue, 6), ["daily", "daily", "old", "young", "young", "replay"]);
-        // Its next job is younger than those of the others.
+        // The next job of `old` is younger than those of the others.
         queue.record(&TokenRequest { serial: 2, received: vec![2], ..first("old", -480_000) }, 1.0).unwrap();
         assert_eq!(turns(&mut queue, 9), ["old", "old", "replay"]);
     }
@@ -236,12 +235,12 @@ mod tests {
         let mut queue = FairQueue::new(7, 1);
         queue.record(&request("a", 1, 2, 0, 0), 0.0).unwrap();
         assert_eq!(turns(&mut queue, 5).len(), 2);
-        // Written before the two came: still the same two callers.
+        // Sent before the two tokens arrived: the same two callers.
         queue.record(&request("a", 2, 2, 0, 0), 0.1).unwrap();
         assert!(!queue.has_demand(0, 0.2));
         queue.record(&request("a", 3, 3, 1, 0), 0.3).unwrap();
         assert_eq!(turns(&mut queue, 5).len(), 2, "one of three has its token under way");
-        // Out of order.
+        // A reordered request is ignored.
         queue.record(&request("a", 2, 9, 0, 0), 0.4).unwrap();
         assert!(!queue.has_demand(0, 0.5));
     }
@@ -269,7 +268,7 @@ mod tests {
         assert_eq!(queue.record(&request("a", 3, 1, 5, 2), 1_000.0), Some(vec![0]), "it was silent for long");
         assert_eq!(queue.record(&request("a", 4, 1, 6, 3), 1_000.0), Some(vec![1]));
         assert_eq!(turns(&mut queue, 5).len(), 1, "nothing of before is under way");
-        // Its connection was lost: it comes under another name, and what was under way under the old one says no more.
+        // After a lost connection, the process has a new name. Tokens in flight to the old name no longer count.
         assert_eq!(queue.record(&request("b", 5, 1, 6, 3), 1_000.0), Some(vec![0]));
         queue.remove("a");
         assert_eq!(queue.record(&request("a", 4, 1, 6, 3), 1_000.0), Some(vec![0]));

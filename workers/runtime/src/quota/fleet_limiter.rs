@@ -1,6 +1,8 @@
-//! The limiter of a process in a fleet: requests tokens from the leader, hands them to callers, discards expired ones.
+//! The limiter of a process in a fleet: requests tokens from the leader, hands them to callers, discards expired
+//! ones.
 //!
-//! The age of a token needs no common clock: a grant names our last request that the leader had read, and how long ago.
+//! The age of a token needs no common clock: a grant names our last request that the leader had read, and the time
+//! since then.
 
 mod state;
 
@@ -23,16 +25,16 @@ use crate::{BrokerError, Failure, calls, clock};
 const AGAIN: Duration = Duration::from_millis(700);
 /// How long a caller waits without a message of the leader.
 const SILENCE: Duration = Duration::from_secs(60);
-/// How long a caller waits for its turn: far below the half hour after which RabbitMQ takes its job away.
+/// How long a caller waits for its turn. Far below the half hour after which RabbitMQ redelivers its job.
 const PATIENCE: Duration = Duration::from_secs(600);
-/// How long work is held, or a job put off, after that.
+/// How long work is then held, or a job deferred.
 const LATER: SignedDuration = SignedDuration::from_secs(10);
-/// A connection that was lost is made again after this time.
+/// Pause before a lost connection is reopened.
 const RECONNECT: Duration = Duration::from_millis(100);
-/// A broker that refuses is asked again after this time.
+/// Pause after a refusal of the broker.
 const REFUSED: Duration = Duration::from_secs(15);
 
-/// Limits the calls of one process to what the leader grants.
+/// Limits the calls of one process to the tokens that the leader grants.
 #[derive(Debug)]
 pub(crate) struct FleetLimiter {
     account: Account,
@@ -57,8 +59,7 @@ impl FleetLimiter {
             if Instant::now() <= token.good_until {
                 return Ok(());
             }
-            // The machine had no time for this task since the token came. A call as late as that would come on top of
-            // those of the next moment.
+            // The task was not scheduled in time. A call this late would add to the calls of the following window.
             self.state().give_back(limit, token.term);
             self.count_late(limit, 1);
             if begin.elapsed() >= PATIENCE {
@@ -74,7 +75,7 @@ impl FleetLimiter {
         }
     }
 
-    /// Waits for what is handed to a caller that began to wait at `begin`.
+    /// Waits for a token or a failure, on behalf of a caller that began to wait at `begin`.
     async fn token(&self, limit: usize, place: QueueEnd, begin: Instant) -> Result<Token, Failure> {
         let (caller, token) = oneshot::channel();
         self.state().line_up(limit, caller, place);
@@ -93,7 +94,7 @@ impl FleetLimiter {
                 return Err(self.later(why));
             }
             if begin.elapsed() >= PATIENCE {
-                // Others have theirs: the job comes again, and the worker goes on meanwhile.
+                // Other callers get tokens, so the job is deferred and the worker continues.
                 let why = format!("{}: its turn does not come", self.account.title());
                 return Err(Failure::Defer { until: clock::now().checked_add(LATER).ok(), why });
             }
@@ -119,7 +120,8 @@ impl FleetLimiter {
         self.changed.notify_one();
     }
 
-    /// The API says that the day is spent: nothing more is asked for until the leader says otherwise.
+    /// Reports to the leader that the API's day is spent, and returns the hold. The limit stays paused until then, or
+    /// until the leader's next status.
     pub(crate) fn spent(&self, limit: usize, until: Option<Timestamp>) -> Failure {
         let api = {
             let state = self.state();
@@ -133,7 +135,7 @@ impl FleetLimiter {
         held
     }
 
-    /// A time of this machine by the leader's clock, as far as that is known.
+    /// Converts a time of this machine to the leader's clock, if its offset is known.
     pub(crate) fn leader_time(&self, here: Timestamp) -> Timestamp {
         self.state().offset.to_remote(here)
     }
@@ -157,7 +159,7 @@ impl FleetLimiter {
                 }
                 Ok(()) => RECONNECT,
             };
-            // Ended or not, the next turn finds out.
+            // After `stop`, the loop's condition ends the loop.
             let _ = stop.run_until_cancelled(tokio::time::sleep(pause)).await;
         }
         self.close();
@@ -181,7 +183,7 @@ impl FleetLimiter {
         name.clone_into(&mut state.request.worker);
     }
 
-    /// Says what is wanted; without `status` only if anything is.
+    /// Sends the request. Without `status`, only if callers wait.
     async fn say(&self, channel: &amqp::TokenChannel, status: bool) -> Result<(), BrokerError> {
         let (body, commands) = {
             let mut state = self.state();
@@ -196,7 +198,7 @@ impl FleetLimiter {
         };
         let sent = channel.send(&body).await;
         if sent.is_err() {
-            // What the API said of the day goes with the next message, before what it said since.
+            // Keep unsent observations in order, before newer ones.
             self.state().request.commands.splice(0..0, commands);
         }
         sent
@@ -240,7 +242,7 @@ impl FleetLimiter {
                     if let Some(pause) = &state.pauses[limit] {
                         let held = ledger::hold(&self.account, limit, pause);
                         for caller in state.dismiss(limit) {
-                            // A caller that is gone needs no error.
+                            // The caller may have given up.
                             let _ = caller.send(Err(held.clone()));
                         }
                     }

@@ -1,4 +1,4 @@
-//! Entries for the fuzz targets: what the processes of a fleet tell each other about a quota, without a broker.
+//! Entry points for fuzzing: messages between the processes of a fleet about a quota, without a broker.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use super::wire::{Grant, LeaderMessage, TokenRequest};
 use super::{Account, Pause, QuotaCommand, RateLimit, leader, state};
 use crate::clock;
 
-/// A fast limit and a slow one.
+/// An account with a fast limit and a slow one.
 fn account() -> Account {
     let limit = |name, per_window, seconds| RateLimit {
         name,
@@ -24,7 +24,7 @@ fn account() -> Account {
 
 const TERM: u64 = 7;
 
-/// The leader reads a request twice and grants tokens; false where the request is unreadable.
+/// The leader reads a request twice and grants tokens. Returns false if the request is unreadable.
 pub fn request(body: &[u8]) -> bool {
     let (limiter, mut queue) = (LocalLimiter::in_memory(account()), FairQueue::new(TERM, 2));
     let heard = leader::accept_request(&mut queue, &limiter, body).is_some();
@@ -77,7 +77,7 @@ fn draw(limiter: &LocalLimiter) {
     }
 }
 
-/// Messages of each mode, as they are written.
+/// Encoded messages of each kind.
 pub fn seeds() -> [Vec<Vec<u8>>; 4] {
     let pause = Pause { until: Some(clock::now()), why: "by hand".to_owned() };
     let commands = vec![

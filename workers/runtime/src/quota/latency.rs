@@ -1,27 +1,27 @@
-//! Network latency of a fleet: the minimum round-trip time of a process, and the delay of tokens that the leader's rate
-//! allows for. Pure: the time is passed in, in seconds.
+//! Network latency of a fleet: the minimum round-trip time of a process, and the delay of tokens that the leader's
+//! rate allows for. Pure: the time is passed in, in seconds.
 
 /// Allowed delay of a token over the recent minimum round-trip time, as a factor.
 const MARGIN: f64 = 1.5;
-/// Delays are rounded up to a multiple of this, in seconds: a smaller difference is no change.
+/// Delays are rounded up to a multiple of this, in seconds; smaller differences are ignored.
 const STEP: f64 = 0.01;
-/// Longest delay that is allowed for, in seconds: beyond it a process or a machine was suspended.
+/// Maximum allowed delay, in seconds. Beyond it, a process or machine was suspended.
 const FARTHEST: f64 = 1.0;
-/// Seconds for which all ways must have been much shorter before that counts.
+/// Seconds of much lower latency before the allowance shrinks.
 const CALM: f64 = 60.0;
-/// Seconds after which a token that could come late is no call of any window any more: the longest window, and as long
-/// as a token and its call may be under way.
+/// Seconds after which a late token belongs to no window: the longest window (60 s), plus the maximum delay of a
+/// token and of its call.
 const DRAIN: f64 = 64.0;
 
-/// Round trips are looked at for so long, and half as long again.
+/// Length of a measuring period in seconds. The minimum covers the current period and the one before.
 const TURN: f64 = 5.0;
-/// So many round trips at least: one may have been slow by chance.
+/// Minimum number of round trips, because a single one may be slow by chance.
 const ENOUGH: u32 = 5;
 
 /// The recent minimum round-trip time of a process.
 #[derive(Debug, Clone, Default)]
 pub(super) struct MinRtt {
-    /// When the present period began; minimum and number of round trips of this period and of the one before.
+    /// Start of the current period; then minimum and number of round trips of the current and the previous period.
     began: f64,
     turns: [Option<(f64, u32)>; 2],
 }
@@ -37,7 +37,7 @@ impl MinRtt {
         self.turns[0] = Some((least.min(trip), count + 1));
     }
 
-    /// Returns the minimum, if there were enough round trips.
+    /// Returns the minimum, after enough round trips.
     pub(super) fn get(&mut self, now: f64) -> Option<f64> {
         self.turn(now);
         let seen = self.turns.iter().flatten();
@@ -57,30 +57,31 @@ impl MinRtt {
 
 /// The delay of tokens that the leader allows for.
 ///
-/// A rate that leaves room for late tokens may be lowered at any time and is raised late: as long as a token may be under
-/// way that was given out while longer ways were allowed, the rate has to leave room for it.
+/// The rate may fall at any time but rises late. While tokens granted with a longer allowance may be in flight, the
+/// rate must leave room for them.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct LatencyAllowance {
-    /// Seconds a token may be under way, where a limit's own room does not allow more.
+    /// Seconds that a token may be in flight, if the limit's own room does not allow more.
     pub(super) reach: f64,
-    /// Seconds the rate leaves room for.
+    /// Seconds that the rate leaves room for.
     pub(super) room: f64,
-    /// What was wanted the last time, if it was more than `reach`: a longer delay counts when it is seen again.
+    /// The last wanted delay, if above `reach`. A longer delay counts when it is repeated.
     wider: Option<f64>,
-    /// Since when all ways have been much shorter than `reach`.
+    /// Start of the period in which all latencies were at most half of `reach`.
     short_since: Option<f64>,
-    /// When `reach` was last shortened.
+    /// When `reach` last shrank.
     shortened: f64,
 }
 
 impl LatencyAllowance {
-    /// Goes on with the room that the last leader left.
+    /// Continues with the room that the previous leader left.
     pub(super) fn new(room: f64) -> Self {
         let room = if room.is_finite() { room.clamp(0.0, FARTHEST) } else { 0.0 };
         Self { reach: room, room, wider: None, short_since: None, shortened: 0.0 }
     }
 
-    /// Takes note of the farthest process, about every second; `None` when none is known. True when anything has changed.
+    /// Records the largest minimum round-trip time, about every second; `None` if none is known. Returns true on a
+    /// change.
     pub(super) fn note(&mut self, farthest: Option<f64>, now: f64) -> bool {
         let before = *self;
         let wanted = farthest.map(|trip| ((trip * MARGIN / STEP - 1e-6).ceil() * STEP).clamp(STEP, FARTHEST));
@@ -162,7 +163,7 @@ mod tests {
                 && !allowance.note(Some(0.01), 60.0)
         );
         assert!(!allowance.note(Some(0.01), 119.0) && allowance.note(Some(0.01), 120.0));
-        // Long again while the room for it is still left.
+        // The latency rises again while the room for it still exists.
         assert!(!allowance.note(Some(0.2), 130.0) && allowance.note(Some(0.2), 132.0));
         assert_eq!((allowance.reach, allowance.room), (0.3, 0.3));
     }

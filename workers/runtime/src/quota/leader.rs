@@ -104,7 +104,8 @@ async fn work(
 ) -> Result<(), BrokerError> {
     let mut persisting: Option<Persisting<'_>> = None;
     let mut status = tokio::time::interval(STATUS_INTERVAL);
-    // A local file stays ours when its disk is full: the write is repeated, and no token is granted until it succeeds.
+    // The leadership of a local file survives a full disk: the write is repeated, and no token is granted until it
+    // succeeds.
     let survives = matches!(lead, Lead::Local(_));
     let mut rest: Option<Instant> = None;
     loop {

@@ -18,10 +18,10 @@ use super::state::DayCount;
 use super::status::{grouped, paused};
 use super::{Account, LimitStatus, Pace, Pause, QuotaCommand, QuotaState, QuotaStatus, RateLimit};
 
-/// Seconds of calls that are counted ahead, so that a crash never leaves too low a count behind.
+/// Seconds of calls that are persisted in advance, so that a crash never leaves too low a count.
 const AHEAD: f64 = 1.0;
 
-/// The two clocks: one that never goes back, in seconds, and the time of day of this machine.
+/// The two clocks: a monotonic one in seconds, and this machine's time of day.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Now {
     pub(crate) seconds: f64,
@@ -37,7 +37,7 @@ pub(crate) enum Draw {
     Wait(Duration),
     /// The count must be persisted first.
     NeedsPersist,
-    /// None for now. `until` is by this machine's clock.
+    /// The limit is paused. `until` is by this machine's clock.
     Held(Pause),
 }
 
@@ -48,7 +48,7 @@ pub(crate) struct Ledger {
     state: QuotaState,
     paces: Vec<Pace>,
     buckets: Vec<Bucket>,
-    /// The persisted count, which is never exceeded. `None` where nothing is persisted.
+    /// The persisted count, which is never exceeded. `None` in memory.
     kept: Option<u64>,
     /// Something other than the count has changed since it was persisted.
     changed: bool,
@@ -102,8 +102,8 @@ impl Ledger {
         }
     }
 
-    /// Tokens were not used. Those that came back `at_once` are given out again, as if they had never been. Other processes
-    /// name the numbers: they may be any.
+    /// Returns unused tokens to the day's count, and with `at_once` also to the bucket. Tolerates any numbers, since
+    /// they come from other processes.
     pub(crate) fn give_back(&mut self, limit: usize, count: u64, at_once: bool) {
         let (Some(of), Some(bucket)) = (self.account.limits.get(limit), self.buckets.get_mut(limit)) else {
             return;
@@ -124,19 +124,19 @@ impl Ledger {
             .then(|| QuotaState { used: self.state.used.saturating_add(ahead), ..self.state.clone() })
     }
 
-    /// Persisting has begun: later changes must be persisted again.
+    /// Records that persisting has begun: later changes must be persisted again.
     pub(crate) fn persisting(&mut self) {
         self.changed = false;
     }
 
-    /// `state` is persisted.
+    /// Records that `state` is persisted.
     pub(crate) fn persisted(&mut self, state: &QuotaState) {
         if state.day == self.state.day {
             self.kept = Some(state.used);
         }
     }
 
-    /// Persisting failed and must be repeated.
+    /// Records that persisting failed and must be repeated.
     pub(crate) fn persist_failed(&mut self) {
         self.changed = true;
     }
@@ -146,7 +146,7 @@ impl Ledger {
         self.state.clone()
     }
 
-    /// Executes a command; an error says what is wrong with it.
+    /// Executes a command. The error is the reason of a refusal.
     pub(crate) fn execute(&mut self, command: QuotaCommand, now: Now) -> Result<(), String> {
         self.turn(now);
         let before = self.state.clone();
@@ -200,7 +200,7 @@ impl Ledger {
         }
     }
 
-    /// Why a limit gives nothing, if so.
+    /// Returns the pause of a limit, if it is paused.
     fn pause_of(&self, limit: usize, now: Now) -> Option<Pause> {
         let RateLimit { name, daily, .. } = &self.account.limits[limit];
         if let Some(pause) = self.state.pauses.get(*name) {
@@ -223,7 +223,7 @@ impl Ledger {
     }
 
     fn allowed(&self, limit: usize) -> u64 {
-        // The small addend keeps binary fractions from losing a call.
+        // The addend compensates for rounding errors that would lose a call.
         let share = (self.account.per_day as f64 * self.share(limit) + 1e-6) as u64;
         share.min(self.account.per_day.saturating_sub(self.reserve()))
     }
@@ -249,11 +249,11 @@ impl Ledger {
         (daily.map(|(_, pace)| pace.rate * AHEAD + pace.depth).sum::<f64>()).ceil() as u64
     }
 
-    /// Ends what is over: the day, pauses.
+    /// Ends what has expired: the day, pauses.
     fn turn(&mut self, now: Now) {
         let today = Offset::UTC.to_datetime(self.api(now.time)).date();
         let yesterday = self.state.day.yesterday().unwrap_or(Date::MIN);
-        // A clock that is put back by a little does not start the day again.
+        // If the clock is set back a little, the day does not start again.
         if today > self.state.day || today < yesterday {
             let QuotaState { day, used, uncounted, .. } = self.state;
             let before =
@@ -265,7 +265,7 @@ impl Ledger {
         self.state.pauses.retain(|_, pause| pause.until.is_none_or(|until| until > now.time));
     }
 
-    /// The API's clock shows the day that has ended by ours: it goes on, with what was counted since.
+    /// Returns to the previous day, with the calls counted since, if the API's clock still shows that day.
     fn take_back(&mut self, now: Now) {
         let today = Offset::UTC.to_datetime(self.api(now.time)).date();
         if let Some(before) = self.state.before.filter(|before| before.day == today) {
@@ -281,17 +281,17 @@ impl Ledger {
         (self.kept, self.changed) = (self.kept.map(|_| 0), true);
     }
 
-    /// A time of this machine by the API's clock.
+    /// Converts a time of this machine to the API's clock.
     fn api(&self, time: Timestamp) -> Timestamp {
         time.checked_add(SignedDuration::from_millis(self.state.skew_ms)).unwrap_or(time)
     }
 
-    /// A time by the API's clock by this machine's; never one that has passed.
+    /// Converts a time of the API's clock to this machine's; at least now.
     fn local(&self, time: Timestamp, now: Now) -> Timestamp {
         time.checked_sub(SignedDuration::from_millis(self.state.skew_ms)).unwrap_or(time).max(now.time)
     }
 
-    /// When the day began, by the API's clock.
+    /// The begin of the day, by the API's clock.
     fn begin(&self) -> Timestamp {
         Offset::UTC.to_timestamp(self.state.day.at(0, 0, 0, 0)).unwrap_or(Timestamp::MIN)
     }

@@ -47,7 +47,7 @@ impl LocalLimiter {
             let draw = self.ledger().draw(limit, self.now());
             match draw {
                 Draw::Granted => return Ok(()),
-                // Either way we look again.
+                // Timeout or change: draw again in both cases.
                 Draw::Wait(wait) => _ = tokio::time::timeout(wait, changed).await,
                 Draw::NeedsPersist => changed.await,
                 Draw::Held(pause) => return Err(self.hold(limit, &pause)),
@@ -81,7 +81,7 @@ impl LocalLimiter {
         Some(state)
     }
 
-    /// How keeping ended.
+    /// Records whether `state` was persisted, and wakes all waiters.
     pub(crate) fn persisted(&self, state: &QuotaState, safely: bool) {
         if safely {
             self.ledger().persisted(state);
@@ -96,7 +96,7 @@ impl LocalLimiter {
     }
 
     pub(crate) fn ledger(&self) -> MutexGuard<'_, Ledger> {
-        // A count survives the panic of somebody who held it.
+        // The ledger is consistent even if a holder of the lock panicked.
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -131,7 +131,7 @@ mod tests {
         }
     }
 
-    /// Many callers at 3,200 calls a second in real time: no window of a second is over quota.
+    /// Many callers at 3,200 calls per second in real time: no window of 1 s exceeds the quota.
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn the_rate_is_never_exceeded() {
         let limiter = Arc::new(LocalLimiter::in_memory(account(4_000.0)));

@@ -1,8 +1,8 @@
-//! Shares out an account's quota: so many calls a second, a minute, a day, whoever makes them.
+//! Limits the calls of all processes together to an account's quota per second, minute and day.
 //!
-//! One state machine, the ledger, decides. In a process of its own, and on one machine, it sits in the process that
-//! makes the calls; over RabbitMQ it sits in one process of the fleet, elected for it, and the others ask that one
-//! for a token before each call. Independent of the source and of the purpose of the calls.
+//! One state machine, the ledger, decides. With the local file it runs in the process that makes the calls. On
+//! RabbitMQ it runs in an elected leader, and the other processes request a token from it before each call.
+//! Independent of the source and of the purpose of the calls.
 
 mod clock_offset;
 mod fair_queue;
@@ -39,14 +39,14 @@ use self::local_limiter::LocalLimiter;
 use crate::broker::Amqp;
 use crate::{Broker, BrokerError, Failure};
 
-/// How long a second fetching process on one file waits for the first to end.
+/// How long a second process on one local file waits for the first to exit.
 const HANDOVER: Duration = Duration::from_secs(3);
-/// How long a command waits for a leader before its sender leads for a moment.
+/// How long a command waits for a leader before its sender leads temporarily.
 const STAND_IN_DELAY: Duration = Duration::from_millis(1_500);
-/// Pauses before this process stands again, after it was refused and after it was cut off.
+/// Pauses before this process becomes a candidate again, after a refusal and after a lost term.
 const REFUSED: Duration = Duration::from_secs(30);
 const AGAIN: Duration = Duration::from_millis(100);
-/// How long a fleet's part in a quota may take to end.
+/// How long each task of a limiter may take to end.
 const CLOSE: Duration = Duration::from_secs(5);
 
 /// Limits the calls of this process to the quota of one account.
@@ -67,7 +67,7 @@ enum Mode {
 }
 
 impl RateLimiter {
-    /// A limiter of this process alone, whose count is not persisted.
+    /// Creates a limiter for this process alone, without a persisted count.
     pub fn in_process(account: Account) -> Self {
         Self::with(
             Mode::Local(Arc::new(LocalLimiter::in_memory(account))),
@@ -76,7 +76,7 @@ impl RateLimiter {
         )
     }
 
-    /// The part of this process in an account's quota: over RabbitMQ one of a fleet, on a local file the only one.
+    /// Joins the quota of an account: on RabbitMQ as one process of a fleet, with a local file as the only one.
     ///
     /// # Errors
     /// When another process fetches for this account on the same file, or the persisted state cannot be read.
@@ -116,10 +116,11 @@ impl RateLimiter {
         Self { mode, stop, tasks: Mutex::new(tasks) }
     }
 
-    /// Waits for the right to make one call of a limit, by its index in the account. Cancel safe.
+    /// Waits for a token for one call of a limit, by its index in the account. Cancel safe.
     ///
     /// # Errors
-    /// [`Failure::Hold`] when the limit is paused, the day spent, or no leader answers.
+    /// [`Failure::Hold`] when the limit is paused, the day is spent, or no leader answers. [`Failure::Defer`] when
+    /// other callers got all tokens for 10 minutes.
     pub async fn acquire(&self, limit: usize) -> Result<(), Failure> {
         match &self.mode {
             Mode::Local(limiter) => limiter.acquire(limit).await,
@@ -127,7 +128,7 @@ impl RateLimiter {
         }
     }
 
-    /// The hold on a limit, if it is on one.
+    /// Returns the hold on a limit, if it is paused.
     pub fn held(&self, limit: usize) -> Option<Failure> {
         match &self.mode {
             Mode::Local(limiter) => limiter.held(limit),
@@ -143,24 +144,23 @@ impl RateLimiter {
         }
     }
 
-    /// Takes note of what a response says of the account's day, and of its clock.
-    /// `served_at` is when it was given, by the API's clock; `skew_ms` is how far that is ahead of the clock of
-    /// [`Self::leader_time`].
+    /// Records what an API response says about the account's day and the API's clock. `served_at` is the time of the
+    /// response by the API's clock. `skew_ms` is how far that clock is ahead of the clock of [`Self::leader_time`].
     pub fn observe(&self, used: Option<u64>, served_at: Option<Timestamp>, skew_ms: Option<i64>) {
         let day = served_at.map(|served| Offset::UTC.to_datetime(served).date());
         let command = QuotaCommand::Observed { used, day, skew_ms };
         match &self.mode {
-            // What is observed is never refused.
+            // Observations are never refused.
             Mode::Local(limiter) => _ = limiter.execute(command),
             Mode::Fleet(limiter) => limiter.tell(command),
         }
     }
 
-    /// Takes note that the API says the day is spent, and returns the hold that follows.
+    /// Records that the API reports the day as spent, and returns the resulting hold.
     pub fn spent(&self, limit: usize, until: Option<Timestamp>) -> Failure {
         match &self.mode {
             Mode::Local(limiter) => {
-                // What the API says is never refused.
+                // Observations are never refused.
                 let _ = limiter.execute(QuotaCommand::Spent { until });
                 let later = || Failure::hold(None, "the day is spent, says the API".to_owned());
                 limiter.held(limit).unwrap_or_else(later)
@@ -199,7 +199,7 @@ async fn run_fleet_limiter(limiter: Arc<FleetLimiter>, amqp: Amqp, stop: Cancell
     limiter.run(&amqp, &stop).await;
 }
 
-/// Stands for election repeatedly and leads when elected.
+/// Becomes a candidate repeatedly, and leads when elected.
 async fn run_candidate(broker: Broker, account: Account, stop: CancellationToken) {
     loop {
         let term = async {
@@ -213,7 +213,7 @@ async fn run_candidate(broker: Broker, account: Account, stop: CancellationToken
         };
         let pause = match ended {
             Ok(()) => return,
-            // Somebody else may be able to; asking again at once would only be in the way.
+            // Another process may be permitted; an immediate retry would only get in its way.
             Err(BrokerError::Refused(why)) => {
                 warn!("this process cannot lead the quota: {why}");
                 REFUSED
@@ -229,8 +229,8 @@ async fn run_candidate(broker: Broker, account: Account, stop: CancellationToken
     }
 }
 
-/// Returns the status of an account's quota as the last leader persisted it; `None` if none did. Reads only.
-/// The count includes calls that the leader reserved and perhaps did not make.
+/// Returns the status of an account's quota as the last leader persisted it; `None` if none did. Changes nothing. The
+/// count includes calls that the leader reserved and perhaps did not make.
 ///
 /// # Errors
 /// When the broker is away or the persisted state cannot be read.
@@ -240,7 +240,7 @@ pub async fn peek(broker: &Broker, account: &Account) -> Result<Option<QuotaStat
     Ok(Some(QuotaStatus { leader_pid: None, ..limiter.status(0) }))
 }
 
-/// Sends a command to the leader of an account's quota; where there is none, leads for this moment.
+/// Sends a command to the leader of an account's quota. Without a leader, this process leads temporarily.
 ///
 /// # Errors
 /// When the broker is away, or no leader answers within `patience`.
@@ -283,20 +283,21 @@ async fn stand_in(broker: &Broker, account: &Account, stop: &CancellationToken) 
     QuotaLeader::open(lead?, account.clone(), false).await?.run(stop).await
 }
 
-/// A day that the API calls spent may be the one before: its response was under way at midnight, or our clock is a
-/// moment ahead. For so long the new day is not believed to be spent.
+/// Time after midnight in which a report of a spent day is taken for the previous day: the response may have been in
+/// flight, or our clock may be ahead.
 const OLD_DAY: SignedDuration = SignedDuration::from_secs(120);
-/// After this time it is asked again.
+/// Retry delay in that case.
 const ASK_AGAIN: SignedDuration = SignedDuration::from_secs(10);
 
-/// How long a day is spent of which the API says so at `now`, and that it is over at `until`; all by the API's clock.
+/// Returns the end of the hold when the API reports at `now` that the day is spent, and when it renews (`until`). All
+/// times by the API's clock.
 fn spent_until(until: Option<Timestamp>, now: Timestamp) -> Timestamp {
     let midnight = midnight(now);
     let begin = midnight.saturating_sub(SignedDuration::from_hours(24)).unwrap_or(Timestamp::MIN);
     if let Some(until) = until.filter(|until| (now..=midnight).contains(until)) {
         return until;
     }
-    // What was over at the begin of this day is over; any other time that has passed, or that is days away, is a mistake.
+    // A renewal at the begin of this day has passed. Any other time in the past or beyond midnight is invalid.
     let is_old = until == Some(begin) || now.duration_since(begin) < OLD_DAY;
     let again = now.saturating_add(ASK_AGAIN).unwrap_or(midnight).min(midnight);
     if is_old { again } else { midnight }

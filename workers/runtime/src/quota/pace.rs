@@ -1,23 +1,23 @@
-//! How fast the tokens of a limit come, so that no sliding window at the server ever holds more calls than its quota,
-//! however late a call is within bounds. Pure: the time is handed in.
+//! The rate of a limit's tokens, such that no sliding window at the server exceeds its quota while calls are late
+//! within bounds. Pure: the time is passed in.
 
 use std::time::Duration;
 
 use super::RateLimit;
 use super::latency::LatencyAllowance;
 
-/// Timers wake late, by tens of milliseconds on a busy machine. What comes due meanwhile is not lost.
+/// Seconds by which timers wake late on a busy machine. Tokens due meanwhile are not lost.
 const LATENESS: f64 = 0.08;
-/// The least lateness under way that the rate leaves room for, as a part of the window.
+/// Minimum lateness that the rate leaves room for, as a fraction of the window.
 const LEAST_ROOM: f64 = 0.05;
-/// A token that is older is thrown away, whatever the room.
+/// Maximum age of a token in seconds, whatever the room.
 const OLDEST: f64 = 2.0;
-/// Seconds for which a call waits that has no connection yet: a name to look up, and three ways there and back for TCP and
-/// TLS to another continent.
+/// Seconds that a call without a connection waits: a DNS lookup and three round trips for TCP and TLS to another
+/// continent.
 const CONNECT: f64 = 0.3;
-/// Seconds from the first call on within which connections are made.
+/// Seconds after the first call in which connections are opened.
 const FIRST_CALLS: f64 = 1.0;
-/// Connections that nobody used for so many seconds may be closed.
+/// Seconds after which idle connections may be closed.
 const IDLE: f64 = 5.0;
 
 /// The rate of a limit's tokens.
@@ -25,21 +25,21 @@ const IDLE: f64 = 5.0;
 pub struct Pace {
     /// Tokens per second.
     pub rate: f64,
-    /// The same of the first calls after a pause. Those that wait for a connection arrive with those that find one: there
-    /// are as many as if the window were longer by that wait.
+    /// Tokens per second for the first calls after a pause. Calls that wait for a connection arrive together with
+    /// later ones, as if the window were longer by that wait.
     pub first_rate: f64,
-    /// What a bucket holds at the most, a part of a token included.
+    /// Maximum content of a bucket, in tokens with fractions.
     pub depth: f64,
-    /// How old a token may become before it is used. As much again is left for the call's own latency.
+    /// Maximum age of a token at its use. The same time is left for the call's own latency.
     pub max_age: Duration,
 }
 
 impl Pace {
-    /// The pace of a share of a limit.
+    /// Computes the pace of a share of a limit.
     ///
     /// Calls that are up to `late` seconds behind their tokens are at most `depth + rate * (window + late)` in a
-    /// window. That is kept within the quota, with as much room for `late` as the share leaves. A share near 1 leaves
-    /// none: there the rate gives way, unless nobody counts.
+    /// window. The pace keeps that within the quota, with as much room for `late` as the share leaves. A share near 1
+    /// leaves none, so a strict limit then gets a lower rate.
     pub fn new(limit: &RateLimit, share: f64) -> Self {
         let (full, window) = (limit.per_window, limit.window.as_secs_f64());
         let rate = share * full / window;
@@ -55,18 +55,18 @@ impl Pace {
             return Self { rate, first_rate: first_rate(rate), depth: 1.0 + spare, max_age };
         }
         let late = LEAST_ROOM * window;
-        // With a quota of one call a window only one token may come in it.
+        // With a quota of 1 call per window, only one token may come per window.
         let rate = ((full - 1.0) / (window + 2.0 * late)).max(0.9 / (window + 2.0 * late)).min(rate);
         let spare = if full > 2.0 { rate * late } else { 0.0 };
         let max_age = seconds((late / 2.0).min(OLDEST));
         Self { rate, first_rate: first_rate(rate), depth: 1.0 + spare, max_age }
     }
 
-    /// The pace for a fleet that is farther away than the limit's own room allows: tokens may be older, and the rate
-    /// gives latency by as much as that needs.
+    /// The pace for a fleet with more latency than the limit's own room allows: tokens may be older, and the rate is
+    /// lower to make room.
     ///
-    /// `depth + rate * (window + latency + own)` are the most calls in a window, where `own` is what is left for the
-    /// call's own latency as before.
+    /// A window holds at most `depth + rate * (window + latency + own)` calls, where `own` is the time for the call's
+    /// own latency.
     #[must_use]
     pub(super) fn for_latency(self, limit: &RateLimit, latency: &LatencyAllowance) -> Self {
         let own = self.max_age.as_secs_f64();
@@ -75,7 +75,7 @@ impl Pace {
             return Self { max_age, ..self };
         }
         let late = limit.window.as_secs_f64() + latency.room + own;
-        // As above: of a quota of one call only one token.
+        // As in `new`, for a quota of 1 call per window.
         let rate = ((limit.per_window - self.depth) / late).max(0.9 / late).min(self.rate);
         Self { rate, first_rate: rate * self.first_rate / self.rate, max_age, ..self }
     }
@@ -85,39 +85,39 @@ fn seconds(seconds: f64) -> Duration {
     Duration::from_secs_f64(seconds.max(0.0))
 }
 
-/// What a limit has to give at the moment.
+/// The tokens of a limit that are available now.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Bucket {
     tokens: f64,
-    /// When that was so, on a clock of seconds that never goes back.
+    /// The time of `tokens`, by a monotonic clock in seconds.
     at: f64,
-    /// Until when connections are being made; `None` before the first call.
+    /// End of the period in which connections are opened; `None` before the first call.
     first_until: Option<f64>,
 }
 
 impl Bucket {
-    /// An empty bucket: the first token comes after a whole period, whatever was given out before.
+    /// An empty bucket: the first token comes after a whole period, whatever was granted before.
     pub(super) fn empty(now: f64) -> Self {
         Self { tokens: 0.0, at: now, first_until: None }
     }
 
-    /// Takes a token, or says how long until there is one.
+    /// Takes a token, or returns the time until the next one.
     pub(super) fn take(&mut self, pace: &Pace, now: f64) -> Result<(), Duration> {
         let passed = (now - self.at).max(0.0);
         let rate = self.rate(pace, now, passed);
         self.tokens = (self.tokens + passed * rate).min(pace.depth);
         self.at = self.at.max(now);
-        // What is added in many steps may fall short of one by a rounding.
+        // Many small additions may sum to slightly less than 1.
         if self.tokens >= 1.0 - 1e-9 {
             self.tokens -= 1.0;
             return Ok(());
         }
-        // Never nought: whoever waits for less than the clock can tell would ask without end.
+        // Never 0: a wait below the clock's precision would loop.
         let wait = Duration::try_from_secs_f64((1.0 - self.tokens) / rate).unwrap_or(Duration::MAX);
         Err(wait.max(Duration::from_micros(1)))
     }
 
-    /// The rate at this moment, when nobody has asked for so many seconds.
+    /// The current rate, when the last request was `passed` seconds ago.
     fn rate(&mut self, pace: &Pace, now: f64, passed: f64) -> f64 {
         if passed > IDLE {
             self.first_until = None;
@@ -125,7 +125,7 @@ impl Bucket {
         if now < *self.first_until.get_or_insert(now + FIRST_CALLS) { pace.first_rate } else { pace.rate }
     }
 
-    /// Puts back tokens that came back at once, as if they had never been taken.
+    /// Puts back tokens that were returned at once, as if they had never been taken.
     pub(super) fn put_back(&mut self, pace: &Pace, count: u64) {
         self.tokens = (self.tokens + count as f64).min(pace.depth);
     }
@@ -187,7 +187,7 @@ mod tests {
         assert!(times.windows(2).all(|pair| pair[1] - pair[0] >= 0.2 - 1e-6), "{times:?}");
     }
 
-    /// How many tokens somebody gets in so many seconds who is always waiting.
+    /// Number of tokens that a permanent caller gets in `seconds`.
     fn taken(bucket: &mut Bucket, pace: &Pace, begin: f64, seconds: f64) -> i32 {
         let (mut now, mut count) = (begin, 0);
         while now < begin + seconds {
@@ -210,15 +210,14 @@ mod tests {
         assert_eq!(taken(&mut bucket, &pace, after + 1.0 + 2.0 * IDLE, 1.0), 28, "after a pause");
     }
 
-    /// Times at which a bucket gives tokens to somebody who is always waiting, or was away for a while, and whose
-    /// timer wakes late.
+    /// Times of tokens for a caller that waits permanently or pauses, and whose timer wakes late.
     fn given(pace: &Pace, idle: &[f64], lates: &[f64]) -> Vec<f64> {
         let (mut now, mut bucket, mut times) = (0.0, Bucket::empty(0.0), Vec::new());
         for (turn, late) in lates.iter().enumerate() {
             loop {
                 match bucket.take(pace, now) {
                     Ok(()) => break,
-                    // Far on, a step may be too small to be one.
+                    // At large times, a small step may be lost to rounding.
                     Err(wait) => now += wait.as_secs_f64().max(1e-6) + late,
                 }
             }
@@ -229,7 +228,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever the share, the limit, the idle times, the late timers and the ages of tokens up to the limit.
+        /// For any share, limit, idle times, late timers and valid token ages.
         #[test]
         fn no_window_holds_more_than_the_quota(
             per_window in 1_u32..500,
@@ -252,7 +251,7 @@ mod tests {
             prop_assert!(over.is_none(), "{pace:?} {over:?}");
         }
 
-        /// The same of a fleet that is far away, each token and its call being as long under way as they like.
+        /// The same for a distant fleet, with any delay of each token and its call within the room.
         #[test]
         fn no_window_holds_more_however_far_the_fleet_is(
             per_window in 1_u32..500,
@@ -276,7 +275,7 @@ mod tests {
             prop_assert!(over.is_none(), "{pace:?} {over:?}");
         }
 
-        /// Whatever waits for a connection to be made, and whatever does not.
+        /// The same while some calls wait for a new connection and others do not.
         #[test]
         fn no_window_holds_more_while_connections_are_made(
             per_window in 1_u32..500,

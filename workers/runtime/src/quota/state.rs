@@ -15,25 +15,25 @@ use crate::BrokerError;
 pub struct QuotaState {
     /// The UTC day that is counted.
     pub day: Date,
-    /// Its calls, never too few: what may follow in the next moment is counted already.
+    /// Calls of the day. Never too low, because it includes calls reserved for the next moment.
     pub used: u64,
-    /// Those of them that we did not count ourselves: the API said so. Other apps made them, or a count was lost.
+    /// Calls of the day that only the API reported: other apps made them, or a count was lost.
     pub uncounted: u64,
-    /// Shares by limit, where they are not the account's.
+    /// Shares by limit, if they differ from the account's.
     pub shares: BTreeMap<String, f64>,
-    /// The reserve, where it is not the account's.
+    /// The reserve, if it differs from the account's.
     pub reserve: Option<u64>,
-    /// What is paused by hand, by limit.
+    /// Manual pauses, by limit.
     pub pauses: BTreeMap<String, Pause>,
-    /// The API said that the day is spent, until then.
+    /// End of the spent day, as reported by the API.
     pub spent_until: Option<Timestamp>,
-    /// The count of the day that ended last: by the API's clock it may be going on.
+    /// The count of the previous day, which may still be current by the API's clock.
     pub before: Option<DayCount>,
     /// How far the API's clock is ahead of ours, in milliseconds.
     pub skew_ms: i64,
-    /// What tells the clock that this was measured by from others.
+    /// Id of the clock that measured `skew_ms`.
     pub clock: String,
-    /// How long tokens may be under way for which the rate leaves room, in milliseconds, where the fleet is far away.
+    /// Delay of tokens that the rate leaves room for, in milliseconds, in a fleet with high latency.
     pub room_ms: u32,
 }
 
@@ -60,9 +60,9 @@ impl Default for QuotaState {
 pub struct DayCount {
     /// The UTC day.
     pub day: Date,
-    /// Its calls.
+    /// Calls of the day.
     pub used: u64,
-    /// Those of them that we did not count ourselves.
+    /// Calls that only the API reported.
     pub uncounted: u64,
 }
 
@@ -74,12 +74,12 @@ impl QuotaState {
     }
 }
 
-/// Nothing is given out for the time being.
+/// A pause, during which no tokens are granted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pause {
-    /// When it ends; `None`: when an operator resumes.
+    /// End of the pause; `None` until an operator resumes.
     pub until: Option<Timestamp>,
-    /// Why, in words.
+    /// Reason for people.
     pub why: String,
 }
 
@@ -93,7 +93,7 @@ pub enum QuotaCommand {
     Set {
         /// Shares by limit.
         shares: BTreeMap<String, Option<f64>>,
-        /// Calls of the day that are left to others; the outer `None` leaves it as it is.
+        /// Calls per day reserved for other apps; the outer `None` keeps the value.
         #[serde(default, with = "twice")]
         reserve: Option<Option<u64>>,
     },
@@ -102,7 +102,7 @@ pub enum QuotaCommand {
         /// The limits.
         #[serde(rename = "meters")]
         limits: Vec<String>,
-        /// Until when and why.
+        /// End and reason.
         pause: Pause,
     },
     /// Resume limits.
@@ -111,19 +111,19 @@ pub enum QuotaCommand {
         #[serde(rename = "meters")]
         limits: Vec<String>,
     },
-    /// Record what the headers of an API response say.
+    /// Record the headers of an API response.
     Observed {
-        /// Calls that the account has made on the day of the answer.
+        /// Calls of the account on the day of the response.
         used: Option<u64>,
-        /// That day, in UTC by the API's clock, where the answer says when it was given.
+        /// That UTC day by the API's clock, if the response has a date.
         #[serde(default)]
         day: Option<Date>,
-        /// How far the API's clock is ahead of the leader's.
+        /// How far the API's clock is ahead of the leader's, in milliseconds.
         skew_ms: Option<i64>,
     },
     /// Record that the API reports the day as spent.
     Spent {
-        /// Until when, by the API's clock.
+        /// Renewal time by the API's clock.
         until: Option<Timestamp>,
     },
 }
@@ -138,7 +138,7 @@ pub enum CommandReply {
     Refused(String),
 }
 
-/// An option of an option: absent, null, or a value.
+/// Encoding of a nested option: absent, null, or a value.
 mod twice {
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 

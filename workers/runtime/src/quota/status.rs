@@ -12,22 +12,22 @@ use super::{Pause, UNLIMITED, rate_limit};
 /// The status of an account's quota.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct QuotaStatus {
-    /// Whose quota it is.
+    /// The source.
     pub source: String,
-    /// Which account.
+    /// The label of the account.
     pub account: String,
-    /// When that was so.
+    /// Time of the status.
     pub at: Timestamp,
     /// The UTC day that is counted, by the API's clock.
     pub day: Date,
-    /// Calls of the day that are left to others.
+    /// Calls per day reserved for other apps.
     pub reserve: u64,
     /// The limits.
     #[serde(rename = "meters")]
     pub limits: Vec<LimitStatus>,
-    /// Processes that wait for a token.
+    /// Number of processes that wait for a token.
     pub waiting: u64,
-    /// Process id of the leader; `None` where there is none, and this is the persisted state.
+    /// Process id of the leader; `None` for a persisted state without a leader.
     #[serde(rename = "keeper")]
     pub leader_pid: Option<u32>,
     /// How far the API's clock is ahead of ours, in milliseconds.
@@ -37,29 +37,29 @@ pub struct QuotaStatus {
 /// The status of one limit.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LimitStatus {
-    /// Its name.
+    /// Name of the limit.
     pub name: String,
-    /// The share of the quota that is ours.
+    /// Our share of the quota.
     pub share: f64,
-    /// Calls per minute that this allows.
+    /// Calls per minute that the share allows.
     pub per_minute: f64,
-    /// The day's calls so far, where they are counted: all daily limits together.
+    /// Calls of the day so far, for all daily limits together; `None` without a daily limit.
     pub used: Option<u64>,
-    /// The day's calls that may be made.
+    /// Maximum number of calls of the day.
     pub allowed: Option<u64>,
-    /// Why nothing is given out, if so.
+    /// The pause, if the limit is paused.
     pub pause: Option<Pause>,
 }
 
 impl QuotaStatus {
-    /// Whose quota it is, in words.
+    /// Title of the account for people.
     pub fn title(&self) -> String {
         rate_limit::title(&self.source, &self.account, self.limits.iter().map(|limit| limit.name.as_str()))
     }
 }
 
 impl LimitStatus {
-    /// The limit in a sentence.
+    /// Describes the limit in a sentence.
     pub fn sentence(&self) -> String {
         let name = &self.name;
         if let Some(pause) = &self.pause {
@@ -76,7 +76,7 @@ impl LimitStatus {
         text
     }
 
-    /// True when as many calls may be made as can be.
+    /// Returns true when the limit does not restrict calls.
     pub fn is_unlimited(&self) -> bool {
         self.per_minute >= UNLIMITED
     }
@@ -85,7 +85,7 @@ impl LimitStatus {
 /// `heavy: paused until 00:00 UTC (daily limit, 48,000 of 48,000 used)`.
 pub(super) fn paused(name: &str, pause: &Pause) -> String {
     let until = match pause.until {
-        // What ends on another day needs its date.
+        // An end after tomorrow needs its date.
         Some(until) => {
             let until = Offset::UTC.to_datetime(until + std::time::Duration::from_millis(500));
             let today = Offset::UTC.to_datetime(crate::clock::now()).date();
@@ -106,7 +106,7 @@ fn rounded(number: f64) -> String {
     }
 }
 
-/// A number with commas.
+/// Formats a number with commas.
 pub(super) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() * 4 / 3);

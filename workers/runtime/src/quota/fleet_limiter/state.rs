@@ -12,19 +12,19 @@ use crate::quota::latency::MinRtt;
 use crate::quota::wire::{Grant, TokenRequest};
 use crate::quota::{Account, Pause, QuotaStatus, RateLimit};
 
-/// A message that was sent so long ago is not answered any more.
+/// Age at which a sent request no longer expects an answer.
 const ANSWERED: Duration = Duration::from_secs(10);
 
 /// The right to make one call within a short time.
 #[derive(Debug)]
 pub(super) struct Token {
-    /// The leader's term in which it was given.
+    /// The leader's term of the grant.
     pub(super) term: u64,
-    /// A call that is made later must not be made with it.
+    /// End of validity: later calls must not use the token.
     pub(super) good_until: Instant,
 }
 
-/// What was not handed out of a grant.
+/// The rest of a grant that no caller received.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Left {
     pub(super) tokens: u64,
@@ -37,7 +37,7 @@ pub(super) type Caller = oneshot::Sender<Result<Token, Failure>>;
 /// The callers that wait for one limit, next first.
 #[derive(Debug)]
 struct CallerQueue {
-    /// Jobs are served one after the other.
+    /// True if jobs are served one after the other.
     is_slow: bool,
     callers: VecDeque<(JobPriority, Caller)>,
 }
@@ -49,10 +49,10 @@ impl CallerQueue {
     }
 }
 
-/// Where a caller lines up.
+/// Where a caller joins the queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum QueueEnd {
-    /// Its token came too late to be used: it is the next.
+    /// In front, because its token expired before use.
     First,
     Last,
 }
@@ -61,17 +61,17 @@ pub(super) enum QueueEnd {
 pub(super) struct State {
     rows: Vec<CallerQueue>,
     pub(super) request: TokenRequest,
-    /// When which message was sent.
+    /// Serial numbers of sent requests with their times.
     sent: VecDeque<(u64, Instant)>,
     /// The minimum round-trip time to the leader; its clock is seconds since `began`.
     way: MinRtt,
     began: Instant,
     pub(super) status: Option<QuotaStatus>,
-    /// By our clock.
+    /// Pauses by limit, with times of our clock.
     pub(super) pauses: Vec<Option<Pause>>,
     /// How far the leader's clock is ahead of ours.
     pub(super) offset: ClockOffset,
-    /// When the leader was last heard; at first the beginning.
+    /// Time of the leader's last message; initially the start.
     pub(super) heard: Instant,
 }
 
@@ -110,7 +110,7 @@ impl State {
         callers.insert(at, (priority, caller));
     }
 
-    /// All callers of a limit, who wait no longer.
+    /// Removes and returns all callers of a limit.
     pub(super) fn dismiss(&mut self, limit: usize) -> impl Iterator<Item = Caller> {
         std::mem::take(&mut self.rows[limit].callers).into_iter().map(|(_, caller)| caller)
     }
@@ -124,7 +124,7 @@ impl State {
         self.request.first = self.rows.iter().map(CallerQueue::first).collect();
     }
 
-    /// Numbers the message that is sent now.
+    /// Assigns a serial number to the request and records the time.
     pub(super) fn number(&mut self) {
         self.request.serial += 1;
         let way = self.way.get(self.began.elapsed().as_secs_f64());
@@ -143,7 +143,7 @@ impl State {
         }
     }
 
-    /// Hands tokens to callers; returns how many were left over, and whether they came too late.
+    /// Hands tokens to callers. Returns the number of tokens left over, and whether they expired.
     pub(super) fn hand_out(&mut self, grant: &Grant, now: Instant) -> Left {
         let Some(received) = self.request.received.get_mut(grant.limit) else { return Left::default() };
         *received = received.saturating_add(grant.count);
@@ -161,15 +161,16 @@ impl State {
         Left { tokens: left, late: good_until.is_none() }
     }
 
-    /// A token of a term was not used.
+    /// Returns an unused token of a term.
     pub(super) fn give_back(&mut self, limit: usize, term: u64) {
-        // The count of an earlier term was taken over as it was: there is nobody to give back to.
+        // Counts restart with each term, so tokens of earlier terms are not returned.
         if self.request.term == term {
             self.request.returned[limit] += 1;
         }
     }
 
-    /// Until when tokens may be used: counted from when their leader had read our message, the way there included.
+    /// Returns the end of validity. The age of a token is the time since its request was sent, less the time that the
+    /// leader held the request: it includes the latency in both directions.
     fn good_until(&mut self, grant: &Grant, now: Instant) -> Option<Instant> {
         let sent = self.sent.iter().rev().find(|(serial, _)| *serial == grant.serial);
         let given = sent.map(|(_, at)| *at + Duration::from_micros(grant.held_us))?;

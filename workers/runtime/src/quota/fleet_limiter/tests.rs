@@ -1,4 +1,4 @@
-//! A token is good for the moment for which it was given, however late its caller comes to use it.
+//! A token is valid only for a short time after its grant, even if its caller is delayed.
 
 use super::*;
 use crate::job_priority::JobPriority;
@@ -23,7 +23,7 @@ fn tap_of(per_window: f64, window: Duration) -> FleetLimiter {
     })
 }
 
-/// One token, in answer to a message that is sent now.
+/// Grants one token, in reply to a request that is sent now.
 fn grant(limiter: &FleetLimiter, max_age: Duration) {
     let serial = {
         let mut state = limiter.state();
@@ -41,7 +41,7 @@ fn counts(limiter: &FleetLimiter) -> (u64, u64, u64) {
     (state.request.waiting[0], state.request.received[0], state.request.returned[0])
 }
 
-/// The runtime has one thread: while a test does not wait, nobody else comes to anything.
+/// The runtime has one thread: other tasks run only while the test awaits.
 #[tokio::test]
 async fn a_caller_that_had_no_time_to_use_its_token_gives_it_back_and_is_the_next() {
     let limiter = limiter();
@@ -76,7 +76,7 @@ async fn a_caller_that_had_no_time_to_use_its_token_gives_it_back_and_is_the_nex
     assert_eq!(counts(&limiter), (0, 2, 1), "one used, one given back");
 }
 
-/// The names of jobs in the order in which each gets leave for its two calls, asked for one after the other.
+/// The names of jobs in the order of their tokens. Each job requests two, one after the other.
 async fn served(limiter: &FleetLimiter) -> Vec<&'static str> {
     let (now, order) = (Instant::now(), Mutex::new(Vec::new()));
     let job = |name, lane, age: u64| {
@@ -93,7 +93,7 @@ async fn served(limiter: &FleetLimiter) -> Vec<&'static str> {
         tokio::join!(job("young", 1, 1), job("replay", 2, 120), job("old", 1, 60), job("daily", 0, 0))
     };
     let leads = async {
-        // All have lined up before the first token comes, and who has used one lines up again before the next.
+        // All jobs wait before the first token arrives, and a served job waits again before the next.
         for _ in 0..8 {
             while counts(limiter).0 == 0 {
                 tokio::task::yield_now().await;

@@ -1,4 +1,4 @@
-//! Commands of the operator: shares, the reserve, pauses. An error says what is wrong with the command.
+//! Commands of the operator: shares, the reserve, pauses. An error is the reason of a refusal.
 
 use std::collections::BTreeMap;
 

@@ -1,5 +1,5 @@
-//! Observations of the API: its clock, the day's calls, that the day is spent. A surprising one counts only when it is
-//! repeated: one wrong response must not hold a fleet until midnight.
+//! Observations of the API: its clock, the day's calls, a spent day. A surprising one counts only when it is
+//! repeated, because one wrong response must not hold a fleet until midnight.
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -7,25 +7,26 @@ use jiff::civil::Date;
 use super::{Ledger, Now};
 use crate::quota::spent_until;
 
-/// A clock that is off by less is not off: the API tells whole seconds.
+/// Smaller clock offsets in ms are ignored: the API reports whole seconds.
 const SKEW_MS: i64 = 2_000;
-/// A clock that is off by more is a mistake.
+/// Larger clock offsets in ms are invalid.
 const MOST_SKEW_MS: i64 = 2 * 86_400_000;
-/// Two counts of the day that differ by less, as a part of its calls, say the same: calls go on meanwhile.
+/// Two counts of the day agree if they differ by at most this fraction (1/100) of the day's quota, since calls
+/// continue meanwhile.
 const ALIKE: u64 = 100;
-/// For so many seconds of a new day a count whose day is not said may be that of the old one.
+/// Seconds of a new day in which a count without a date may belong to the previous day.
 const OLD_DAY: i64 = 120;
 
 /// Observations that count only when they are repeated.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Unconfirmed {
     skew_ms: i64,
-    /// The day's calls, and of which day.
+    /// The day, and its reported calls.
     used: Option<(Date, u64)>,
 }
 
 impl Ledger {
-    /// Takes note of how far the API's clock is ahead of ours. A day that ours began too early is taken back.
+    /// Records how far the API's clock is ahead of ours. Reverts a day that our clock began too early.
     pub(super) fn learn_skew(&mut self, skew_ms: Option<i64>, now: Now) {
         let Some(told) = skew_ms.filter(|skew| (-MOST_SKEW_MS..MOST_SKEW_MS).contains(skew)) else { return };
         let is_news = told.abs_diff(self.state.skew_ms) > SKEW_MS.unsigned_abs();
@@ -37,11 +38,11 @@ impl Ledger {
         self.unconfirmed.skew_ms = told;
     }
 
-    /// Takes note of the calls that the account has made on `day`, ours and those of others.
+    /// Records the calls that the account made on `day`, by us and by others.
     pub(super) fn learn_used(&mut self, used: Option<u64>, day: Option<Date>, now: Now) {
         let begun = self.api(now.time).duration_since(self.begin()).as_secs();
         let of_today = day.map_or(begun >= OLD_DAY, |day| day == self.state.day);
-        // More than the account may make is a mistake, and would hold the fleet all the same.
+        // A count above the quota is invalid; capped, it holds the fleet as well.
         let Some(told) = used.map(|used| used.min(self.account.per_day)).filter(|_| of_today) else { return };
         if told <= self.state.used {
             self.unconfirmed.used = None;
@@ -56,7 +57,7 @@ impl Ledger {
         }
     }
 
-    /// Takes note that the day is spent, says the API.
+    /// Records that the API reports the day as spent.
     pub(super) fn spend(&mut self, until: Option<Timestamp>, now: Now) {
         self.state.spent_until = Some(spent_until(until, self.api(now.time)));
     }

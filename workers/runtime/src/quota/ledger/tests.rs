@@ -1,4 +1,4 @@
-//! The state machine, with both clocks in hand.
+//! Tests of the state machine with both clocks passed in.
 
 use std::collections::BTreeMap;
 
@@ -36,7 +36,7 @@ fn time(text: &str, seconds: f64) -> Now {
     Now { seconds, time: text.parse().unwrap() }
 }
 
-/// A day of so few calls that it is soon spent.
+/// A ledger with few calls per day, which are soon spent.
 fn short_day(per_day: u64) -> Ledger {
     Ledger::in_memory(Account { per_day, share: 1.0, ..account() }, at(0.0))
 }
@@ -104,7 +104,7 @@ fn used_today(ledger: &mut Ledger, now: Now) -> u64 {
 #[test]
 fn one_answer_that_says_the_day_is_used_up_does_not_hold_it() {
     let mut ledger = Ledger::in_memory(account(), at(0.0));
-    // A lie, the truth, another lie; then two that agree, calls having gone on in between.
+    // A wrong count, the true one, another wrong one; then two that agree, with calls in between.
     for (told, seen) in [(60_000, 0), (0, 0), (60_000, 0), (9_000, 0), (9_300, 9_300), (9_000, 9_300)] {
         ledger.execute(used(told, None), at(1.0)).unwrap();
         assert_eq!(used_today(&mut ledger, at(1.0)), seen, "{told}");
@@ -134,7 +134,7 @@ fn an_answer_of_yesterday_says_nothing_of_today() {
         }
         assert_eq!(used_today(&mut ledger, past_midnight), 0);
     }
-    // Said before midnight and again after it.
+    // Reported before midnight and again after it.
     ledger.execute(used(900, Some("2026-01-03")), past_midnight).unwrap();
     assert_eq!(used_today(&mut ledger, past_midnight), 0);
     ledger.execute(used(905, Some("2026-01-03")), past_midnight).unwrap();
@@ -158,7 +158,7 @@ fn a_new_leader_goes_on_with_the_room_of_the_last() {
     let state = ledger.to_persist().expect("the room is kept");
     let mut next = Ledger::new(account(), state, at(0.0));
     assert_eq!(next.pace_of(HEAVY), far);
-    // The fleet came nearer: tokens are thrown away sooner first, and only then there are more of them.
+    // Latency falls: first tokens expire sooner, and only later the rate rises.
     next.observe_latency(Some(0.001), at(10.0));
     next.observe_latency(Some(0.001), at(70.0));
     assert!(next.pace_of(HEAVY).rate == far.rate && next.pace_of(HEAVY).max_age < far.max_age);
@@ -174,7 +174,7 @@ fn a_day_the_api_says_is_spent_is_held_until_the_time_it_names() {
         (Some("2020-05-31T00:00:00Z"), midnight),
         (Some("2026-02-01T00:00:00Z"), midnight),
         (None, midnight),
-        // The day that this ended is over: it was said a moment too late, or is repeated long after.
+        // The day that ended then is over: the report came late or is repeated.
         (Some("2026-01-02T00:00:00Z"), "2026-01-02T10:00:11Z"),
     ] {
         let mut ledger = Ledger::in_memory(account(), at(0.0));
@@ -189,7 +189,7 @@ fn a_day_the_api_says_is_spent_is_held_until_the_time_it_names() {
 fn a_new_day_is_not_spent_because_the_old_one_was() {
     for named in [Some("2026-01-03T00:00:00Z"), None] {
         let mut ledger = Ledger::in_memory(account(), at(0.0));
-        // Our clock is a moment ahead of the API's: there it is still the second before midnight.
+        // Our clock is slightly ahead: by the API's clock it is still before midnight.
         let new_day = time("2026-01-03T00:00:00.1Z", 50_400.1);
         ledger
             .execute(QuotaCommand::Spent { until: named.map(|named| named.parse().unwrap()) }, new_day)
@@ -198,7 +198,7 @@ fn a_new_day_is_not_spent_because_the_old_one_was() {
         assert_eq!(held(ledger.draw(HEAVY, later)).until, Some("2026-01-03T00:00:10.1Z".parse().unwrap()));
         assert_eq!(ledger.draw(HEAVY, time("2026-01-03T00:00:11Z", 50_411.0)), Draw::Granted);
     }
-    // Two minutes into it, it is what is meant.
+    // After 2 minutes, the report means the new day.
     let mut ledger = Ledger::in_memory(account(), at(0.0));
     ledger.execute(QuotaCommand::Spent { until: None }, time("2026-01-03T00:02:00Z", 50_520.0)).unwrap();
     let later = time("2026-01-03T00:02:01Z", 50_521.0);
@@ -278,7 +278,7 @@ fn the_apis_clock_decides_when_the_day_ends() {
     let mut ledger = short_day(1);
     assert_eq!(ledger.draw(HEAVY, at(10.0)), Draw::Granted);
     let told = |skew_ms| QuotaCommand::Observed { used: None, day: None, skew_ms: Some(skew_ms) };
-    // Thirteen hours and fifty-nine minutes ahead: 23:59 there.
+    // The API's clock is 13:59 h ahead, at 23:59.
     let skew = (13 * 60 + 59) * 60_000;
     ledger.execute(told(skew), at(11.0)).unwrap();
     assert_eq!(ledger.status(0, at(11.0)).skew_ms, 0, "once is not believed");
@@ -288,7 +288,7 @@ fn the_apis_clock_decides_when_the_day_ends() {
     let left = until.duration_since(at(0.0).time).as_secs();
     assert!((55..=60).contains(&left), "midnight there is in a minute: {left}");
     assert_eq!(ledger.draw(HEAVY, at(61.0)), Draw::Granted);
-    // Back by a little, for example by an answer that came late: the day does not start a second time.
+    // Back by a little, for example by a late response: the day does not start a second time.
     for _ in 0..2 {
         ledger.execute(told(skew - 60_000), at(62.0)).unwrap();
     }
@@ -308,7 +308,7 @@ fn a_day_that_a_wrong_clock_began_too_early_is_taken_back_with_its_count() {
     for second in 0..8 {
         assert_eq!(ledger.draw(HEAVY, at(10.0 + f64::from(second))), Draw::Granted);
     }
-    // This clock is put an hour ahead of 23:05: by it, the next day has begun.
+    // Our clock is set forward by an hour at 23:05, so by it the next day has begun.
     let early = |seconds| time("2026-01-03T00:05:00Z", seconds);
     assert_eq!(ledger.draw(HEAVY, early(30.0)), Draw::NeedsPersist, "of the new day nothing is kept");
     keep(&mut ledger);
@@ -336,7 +336,7 @@ fn a_skew_that_another_clock_measured_says_nothing_of_this_one() {
 }
 
 proptest! {
-    /// Whatever happens in whatever order, no more is given out in a day than it allows.
+    /// In any order of steps, a day never grants more than its quota.
     #[test]
     fn the_days_count_is_never_exceeded(steps in prop::collection::vec((0_u8..6, 0.0_f64..2.0), 1..400)) {
         let mut ledger = Ledger::in_memory(Account { per_day: 50, ..account() }, at(0.0));
