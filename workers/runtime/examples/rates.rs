@@ -1,7 +1,7 @@
-//! How much a broker takes and gives: publishes with confirms, then takes and acks.
+//! Measures the throughput of a broker: publishes with confirms, then takes and acks.
 //!
 //! `cargo run --release -p runtime --example rates` measures the local broker; with `AMQP_URL` set, RabbitMQ as well,
-//! in queues of its own that it removes again.
+//! in temporary queues.
 
 use std::error::Error;
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! The worker loop and the batch loop on the local broker: each outcome and what becomes of its message.
+//! The worker loop and the batch loop on the local broker: each outcome and how its message is settled.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -14,7 +14,7 @@ use runtime::{
 };
 use tokio_util::sync::CancellationToken;
 
-/// What a test's job asks its worker to do.
+/// The behaviour that a test's job requests.
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 enum Ask {
     Succeed,
@@ -28,11 +28,11 @@ enum Ask {
     TakeLong,
 }
 
-/// Does what its jobs ask, and counts.
+/// Does what its jobs request, and counts them.
 #[derive(Debug, Default)]
 struct Obedient {
     performed: AtomicU32,
-    /// Calls that second attempts know of.
+    /// Number of calls recorded by earlier attempts.
     known: AtomicU64,
     well: AtomicBool,
     accepts: AtomicBool,
@@ -205,7 +205,7 @@ async fn a_halt_ends_the_worker_and_the_job_is_still_there() {
     assert_eq!(left[0].message.headers.attempt, 0);
 }
 
-/// The policy of roles with minutes of milliseconds.
+/// A role policy with milliseconds instead of minutes.
 const QUICK: Policy = Policy {
     first: Duration::from_millis(1),
     longest: Duration::from_millis(8),
@@ -304,7 +304,7 @@ async fn a_job_that_outlasts_the_grace_is_requeued() {
     assert_eq!(stage.take_from(queue(), 1).await[0].message.headers.attempt, 0);
 }
 
-/// Gives each message the verdict its body names.
+/// Returns for each message the verdict that its body names.
 #[derive(Debug, Default)]
 struct Judge {
     batches: AtomicU32,
@@ -359,7 +359,7 @@ async fn a_wrong_number_of_verdicts_settles_nothing_as_done() {
     assert_eq!((counts.done, counts.retried), (3, 3));
 }
 
-/// Longer than a test may take: who waits for it fails.
+/// Longer than a test may take, so that waiting for it fails the test.
 const LONG: Duration = Duration::from_secs(600);
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! What is refused, and what is counted.
+//! Refused publishes, and counts of messages.
 
 use messages::{Family, Lane, Queue};
 use runtime::broker::MAX_MESSAGE_BYTES;
@@ -14,7 +14,7 @@ pub(crate) async fn an_unroutable_publish_fails_and_names_the_queue(fixture: &Fi
     let long = Queue::named("ua.".to_owned() + &"x".repeat(400));
     let error = fixture.broker.publish(messages(&long, 1)).await.unwrap_err();
     assert!(matches!(&error, PublishError::Unroutable { queue } if *queue == long), "{error:?}");
-    // And the broker is as good as before.
+    // The broker still works.
     fixture.broker.publish(messages(&jobs(), 1)).await.unwrap();
     assert_eq!(drain(&mut consume(&fixture.broker, &jobs(), 1).await, 1).await, ids(1));
 }
@@ -71,7 +71,7 @@ pub(crate) async fn an_unknown_queue_does_no_harm(fixture: &Fixture) {
     broker.publish(messages(&jobs(), 2)).await.unwrap();
     let mut consumer = consume(broker, &jobs(), 1).await;
     let held = take_one(&mut consumer).await;
-    // RabbitMQ answers with an error that closes the channel; the local broker counts nothing.
+    // RabbitMQ replies with an error that closes the channel; the local broker returns a count of 0.
     let depth = broker.depth(&Queue::named("ua.jobs.nobody.daily")).await;
     if let Err(error) = &depth {
         assert!(error.to_string().contains("ua.jobs.nobody.daily"), "{error}");

@@ -1,4 +1,4 @@
-//! Cancelled runs: recorded once, known to every process at once, and nothing of them is begun.
+//! Cancelled runs: recorded once, visible in every process at once, and their jobs are not started.
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -24,26 +24,26 @@ fn job(day: i8, run: &str, lane: Lane) -> Message {
     Message::new(queue, job.id.as_str(), encode(&job).unwrap(), now())
 }
 
-/// Keeps the jobs it has begun, and does with each what `how` says.
+/// Records the jobs it starts, and handles each as `how` says.
 #[derive(Debug)]
 struct Diary {
     begun: Mutex<Vec<String>>,
     how: How,
-    /// Told when a job is begun.
+    /// Notified when a job starts.
     begins: Notify,
-    /// A list goes on when it is told.
+    /// Notification for which a list waits.
     goes_on: Notify,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum How {
-    /// Done at once.
+    /// Succeeds at once.
     Done,
-    /// Fails in a way that may pass.
+    /// Fails transiently.
     Fails,
-    /// Never ends by itself, and has made a call.
+    /// Makes a call and never returns.
     Hangs,
-    /// Waits to be told to go on, and plans further jobs.
+    /// Waits for a notification, then plans further jobs.
     Expands,
 }
 
@@ -114,7 +114,7 @@ impl Working {
     }
 }
 
-/// The receipts that were sent, as many as are awaited.
+/// Waits for `count` messages of receipts, and returns their receipts.
 async fn receipts(broker: &Broker, count: usize) -> Vec<Receipt> {
     let mut consumer = consume(broker, &Queue::documents(), 50).await;
     let mut found = Vec::new();
@@ -142,7 +142,7 @@ pub(crate) async fn a_cancelled_run_is_known_to_every_process_at_once(fixture: &
     for _ in 0..2 {
         fixture.broker.cancel(&doomed).await.unwrap();
         for broker in [&fixture.broker, &other] {
-            // Asking changes nothing, however often.
+            // Queries change nothing, however many.
             for _ in 0..5 {
                 assert!(broker.is_cancelled(&doomed).await.unwrap());
             }
@@ -228,7 +228,7 @@ pub(crate) async fn a_list_of_a_cancelled_run_publishes_nothing(fixture: &Fixtur
     let working = work(broker, How::Expands);
     working.diary.begins.notified().await;
     broker.cancel(&DOOMED.into()).await.unwrap();
-    // It goes on before it is stopped: what it plans is not published all the same.
+    // The list continues before it is stopped. Still, the jobs it plans are not published.
     working.diary.goes_on.notify_one();
     let status = Arc::clone(&working.status);
     eventually("it is settled", || status.snapshot().done == 1).await;

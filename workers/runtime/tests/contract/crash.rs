@@ -1,4 +1,4 @@
-//! Processes that end without a word, and processes that end in good order.
+//! Crashed processes, and processes that shut down cleanly.
 
 use std::time::Duration;
 
@@ -68,7 +68,7 @@ pub(crate) async fn settling_after_a_crash_is_an_error(fixture: &Fixture) {
     let doomed = fixture.another().await;
     let held = take(&mut consume(&doomed, &jobs(), 4).await, 4).await;
     doomed.crash().await;
-    // Somebody else has them by now.
+    // Another process receives the messages.
     let mut survivor = consume(&fixture.broker, &jobs(), 4).await;
     let again = take(&mut survivor, 4).await;
     let mut held = held.into_iter();
@@ -106,7 +106,7 @@ pub(crate) async fn closing_hands_back_uncounted(fixture: &Fixture) {
     fixture.broker.publish(messages(&jobs(), 10)).await.unwrap();
     let leaving = fixture.another().await;
     let mut consumer = consume(&leaving, &jobs(), 10).await;
-    // Four are with the worker, six wait in the consumer (where it has them).
+    // The worker holds four; six wait in the consumer, if it prefetches.
     let held = take(&mut consumer, 4).await;
     tokio::time::sleep(Duration::from_millis(100)).await;
     leaving.close().await;
@@ -138,7 +138,7 @@ pub(crate) async fn pausing_hands_back_and_taking_resumes(fixture: &Fixture) {
     let mut consumer = consume(&fixture.broker, &jobs(), 10).await;
     let held = take(&mut consumer, 3).await;
     consumer.pause().await;
-    // What was only prefetched is free for others, uncounted; what is held is not.
+    // Prefetched messages are requeued without a crash; held ones are not requeued.
     let mut elsewhere = consume(&other, &jobs(), 10).await;
     let taken = take(&mut elsewhere, 7).await;
     assert!(taken.iter().all(|delivery| delivery.crashes == 0), "pausing is no crash");

@@ -1,4 +1,4 @@
-//! Dead letters: how they come about, and that they can be moved like any message.
+//! Dead letters: how messages become dead letters, and that they move like any message.
 
 use messages::{Cause, CauseClass, Queue};
 use runtime::{Consumer, Delivery};
@@ -43,7 +43,7 @@ pub(crate) async fn a_rejected_message_is_a_dead_letter_at_once(fixture: &Fixtur
     assert_eq!(dead.message.headers.origin, Some(jobs()));
     assert_eq!(dead.message.headers.attempt, 1);
     dead.ack().await.unwrap();
-    // Its neighbour is not concerned.
+    // The next message is not affected.
     assert_eq!(drain(&mut consumer, 1).await, ["m1"]);
 }
 
@@ -62,7 +62,7 @@ pub(crate) async fn a_dead_letter_goes_back_by_a_publish(fixture: &Fixture) {
     let back = take_one(&mut consume(&fixture.broker, &jobs().replay_lane(), 10).await).await;
     assert_eq!((back.message.headers.replays, back.message.headers.attempt), (1, 0));
     assert_eq!(back.message.body, "body of m0");
-    // It dies a second time where it was first published, as far as its reader is concerned.
+    // Its second dead letter has the original queue as origin.
     back.reject(Cause::new(CauseClass::Gone, "404")).await.unwrap();
     let again = dead_letter(&mut consume(&fixture.broker, &Queue::dead(), 10).await).await;
     assert_eq!(again.message.headers.origin, Some(jobs()));

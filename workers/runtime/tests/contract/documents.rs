@@ -11,14 +11,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::fixture::*;
 
-/// More than any broker takes while nobody consumes: RabbitMQ lets through what is on the way when the limit is met.
+/// More than any broker accepts without consumers: RabbitMQ accepts messages in flight when the limit is reached.
 const MANY: usize = 900;
 
 fn ids_in(messages: &[Message]) -> Vec<String> {
     messages.iter().map(|message| message.headers.message_id.clone()).collect()
 }
 
-/// Fills documents; returns the ids that were taken and the messages that were not.
+/// Fills the documents queue; returns the accepted ids and the refused messages.
 async fn fill(broker: &Broker) -> (Vec<String>, Vec<Message>) {
     let sent = messages(&Queue::documents(), MANY);
     match broker.publish(sent.clone()).await.unwrap_err() {
@@ -39,7 +39,7 @@ pub(crate) async fn a_full_queue_refuses_and_names_the_rest(fixture: &Fixture) {
         rest.iter().map(|message| message.headers.message_id[1..].parse().unwrap()).collect();
     assert!(positions.is_sorted(), "the rest is in order");
     assert!(rest.iter().all(|message| message.body == format!("body of {}", message.headers.message_id)));
-    // What is not in the rest is there, once; nothing of the rest is.
+    // Each message is either in the queue once or in the rest.
     wait_ready(broker, &Queue::documents(), taken.len() as u64).await;
     let error = broker.publish(rest.clone()).await.unwrap_err();
     assert!(matches!(&error, PublishError::Full { rest: again, .. } if *again == rest), "still full");
@@ -78,10 +78,10 @@ pub(crate) async fn full_documents_do_not_stop_jobs(fixture: &Fixture) {
 pub(crate) async fn handing_back_into_a_full_queue_loses_none(fixture: &Fixture) {
     let broker = &fixture.broker;
     let (taken, rest) = fill(broker).await;
-    // No more than it holds already, so that what others publish meanwhile stays in the queue.
+    // The prefetch is the current number of messages, so that later ones stay in the queue.
     let mut consumer = consume(broker, &Queue::documents(), u16::try_from(taken.len()).unwrap()).await;
     let held = take(&mut consumer, taken.len()).await;
-    // While these are held, others fill the queue again.
+    // While these are held, new messages fill the queue.
     let again = match broker.publish(rest).await {
         Ok(()) => panic!("the queue is not full"),
         Err(PublishError::Full { rest: left, .. }) => MANY - taken.len() - left.len(),
@@ -114,7 +114,7 @@ pub(crate) async fn retries_into_a_full_queue_lose_none(fixture: &Fixture) {
     consumer.pause().await;
     let error = broker.publish(rest).await.unwrap_err();
     assert!(matches!(error, PublishError::Full { .. }), "{error}");
-    // Their rung ends while the queue is full.
+    // Their rung's delay ends while the queue is full.
     tokio::time::sleep(RUNGS[0] * 3).await;
     let mut back = Vec::new();
     while back.len() < taken.len() {
@@ -128,7 +128,7 @@ pub(crate) async fn retries_into_a_full_queue_lose_none(fixture: &Fixture) {
     assert_eq!(sorted(back), sorted(taken));
 }
 
-/// Takes everything as done.
+/// Succeeds with every message.
 struct Taker;
 
 impl BatchWorker for Taker {
@@ -149,7 +149,7 @@ pub(crate) async fn a_batch_of_all_that_may_be_held_does_not_linger(fixture: &Fi
         stop: stop.clone(),
         grace: PATIENCE,
     };
-    // Longer than a case may take: who lingers fails.
+    // Longer than the time limit of a case, so that a batch that lingers fails it.
     let long = Duration::from_secs(600);
     let limits = BatchLimits { prefetch: 4, linger: long, lull: long, ..BatchLimits::default() };
     let taking = tokio::spawn(run_batches(role, Queue::documents(), limits));

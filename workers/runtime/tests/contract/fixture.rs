@@ -1,5 +1,5 @@
-//! A fresh, isolated broker for a case, further handles on it as other processes would have them, and the small
-//! steps that cases are made of.
+//! A fresh, isolated broker for each case, further handles to it that stand for other processes, and common steps of
+//! cases.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,24 +11,24 @@ use messages::{Family, Lane, Queue};
 use runtime::broker::{Amqp, Local, Subscription, amqp, local};
 use runtime::{Broker, Consumer, Delivery, Ladder, Message};
 
-/// The rungs of every case: short, so that a suite does not sleep.
+/// The rungs of every case, short so that cases do not wait long.
 pub(crate) const RUNGS: [Duration; 3] =
     [Duration::from_millis(300), Duration::from_millis(1_000), Duration::from_millis(2_500)];
-/// Attempts a message has in every case.
+/// Attempts per message in every case.
 pub(crate) const ATTEMPTS: u32 = 4;
-/// Messages that `ua.documents` takes at most.
+/// Maximum number of messages in `ua.documents`.
 pub(crate) const DOCUMENTS_LIMIT: usize = 20;
-/// No case takes longer, however slow the machine.
+/// Time limit of a case, generous for slow machines.
 const CASE_TIME: Duration = Duration::from_secs(120);
-/// How long a case waits for what must come.
+/// How long a case waits for an expected event.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
-/// How long a case watches that nothing comes.
+/// How long a case waits to see that nothing arrives.
 pub(crate) const QUIET: Duration = Duration::from_millis(400);
 
 /// A back end to run a case on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum BackEnd {
-    /// Tables in a file.
+    /// The local file.
     Local,
     /// RabbitMQ 3.10.
     Amqp3,
@@ -39,7 +39,7 @@ pub(crate) enum BackEnd {
 }
 
 impl BackEnd {
-    /// Every back end.
+    /// All back ends.
     pub(crate) const ALL: [Self; 4] = [Self::Local, Self::Amqp3, Self::Amqp4, Self::AmqpRestart];
 
     fn variable(self) -> Option<&'static str> {
@@ -52,21 +52,21 @@ impl BackEnd {
     }
 }
 
-/// The folder of the servers that `docker/services/service.sh` started.
+/// Variable with the folder of the servers that `docker/services/service.sh` started.
 pub(crate) const SERVICES: &str = "UA_TEST_SERVICES";
 
-/// The value of a variable that names a server; an empty one counts as unset.
+/// Returns the value of a variable that names a server; an empty one counts as unset.
 #[expect(clippy::disallowed_methods, reason = "tests find their servers by the environment")]
 pub(crate) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-/// True when a server that is not there is a failure.
+/// Returns true when a missing server is a failure.
 pub(crate) fn servers_required() -> bool {
     variable("UA_TEST_REQUIRE_SERVERS").as_deref() == Some("1")
 }
 
-/// What is left out because its server is not named.
+/// Describes the suite that is skipped because its server is not set.
 pub(crate) fn missing(kind: BackEnd) -> Option<String> {
     let name = match kind {
         BackEnd::AmqpRestart if variable(SERVICES).is_none() => SERVICES,
@@ -75,7 +75,7 @@ pub(crate) fn missing(kind: BackEnd) -> Option<String> {
     variable(name).is_none().then(|| format!("the broker contract on RabbitMQ, {name} is not set"))
 }
 
-/// Where the queues of a case are.
+/// Location of a case's queues.
 #[derive(Debug)]
 enum QueueLocation {
     Folder(tempfile::TempDir),
@@ -90,7 +90,7 @@ pub(crate) struct Fixture {
     pub(crate) broker: Broker,
 }
 
-/// Runs a case on a back end, and cleans up whatever comes of it.
+/// Runs a case on a back end, and cleans up whatever its outcome.
 pub(crate) async fn run(kind: BackEnd, case: impl AsyncFnOnce(&Fixture)) {
     if let Some(missing) = missing(kind) {
         assert!(!servers_required(), "left out: {missing}");
@@ -108,7 +108,7 @@ pub(crate) async fn run(kind: BackEnd, case: impl AsyncFnOnce(&Fixture)) {
 }
 
 impl Fixture {
-    /// A fresh broker of a kind whose server is named.
+    /// Opens a fresh broker of a kind whose server is set.
     pub(crate) async fn open(kind: BackEnd) -> Self {
         let place = match kind.variable() {
             None => QueueLocation::Folder(tempfile::tempdir().unwrap()),
@@ -118,12 +118,12 @@ impl Fixture {
         Self { place, broker }
     }
 
-    /// Another handle on the same queues, as another process has it.
+    /// Opens another handle to the same queues, like another process.
     pub(crate) async fn another(&self) -> Broker {
         open(&self.place).await
     }
 
-    /// Where the queues of this case are, for cases that only a server can have.
+    /// Settings of this case's queues, for cases that run only on a server.
     pub(crate) fn settings(&self) -> &amqp::AmqpSettings {
         match &self.place {
             QueueLocation::Server(settings) => settings,
@@ -144,7 +144,7 @@ impl Fixture {
     }
 }
 
-/// Settings for queues that no other case has.
+/// Settings for queues with a unique prefix.
 pub(crate) fn settings(url: &str) -> amqp::AmqpSettings {
     static COUNT: AtomicUsize = AtomicUsize::new(0);
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
@@ -172,39 +172,39 @@ async fn open(place: &QueueLocation) -> Broker {
     }
 }
 
-/// The queue most cases use.
+/// The queue that most cases use.
 pub(crate) fn jobs() -> Queue {
     Queue::jobs(Family::ZOOM_DETAIL, Lane::Daily)
 }
 
-/// A time as it survives any broker: whole milliseconds.
+/// The time in whole milliseconds, as every broker stores it.
 pub(crate) fn now() -> Timestamp {
     Timestamp::from_millisecond(runtime::clock::now().as_millisecond()).unwrap()
 }
 
-/// A message with an id and a body of its own.
+/// Creates a message with a unique id and body.
 pub(crate) fn message(queue: &Queue, number: usize) -> Message {
     Message::new(queue.clone(), format!("m{number}"), format!("body of m{number}"), now())
 }
 
-/// Messages `m0`, `m1`, ...
+/// Creates the messages `m0`, `m1`, ...
 pub(crate) fn messages(queue: &Queue, count: usize) -> Vec<Message> {
     (0..count).map(|number| message(queue, number)).collect()
 }
 
-/// Starts to take from one queue.
+/// Starts to consume from one queue.
 pub(crate) async fn consume(broker: &Broker, queue: &Queue, prefetch: u16) -> Consumer {
     broker.consume(vec![Subscription { queue: queue.clone(), prefetch }]).await.unwrap()
 }
 
-/// Takes exactly one delivery, which must come.
+/// Takes exactly one delivery; panics if none arrives.
 pub(crate) async fn take_one(consumer: &mut Consumer) -> Delivery {
     let mut taken = tokio::time::timeout(PATIENCE, consumer.take(1)).await.expect("nothing to take").unwrap();
     assert_eq!(taken.len(), 1);
     taken.remove(0)
 }
 
-/// Takes exactly `count` deliveries, which must come, without settling any.
+/// Takes exactly `count` deliveries without settling them; panics if fewer arrive.
 pub(crate) async fn take(consumer: &mut Consumer, count: usize) -> Vec<Delivery> {
     let mut taken = Vec::new();
     while taken.len() < count {
@@ -215,7 +215,7 @@ pub(crate) async fn take(consumer: &mut Consumer, count: usize) -> Vec<Delivery>
     taken
 }
 
-/// Takes and acks `count` deliveries, which must come; returns their ids in order.
+/// Takes and acks `count` deliveries; returns their ids in order. Panics if fewer arrive.
 pub(crate) async fn drain(consumer: &mut Consumer, count: usize) -> Vec<String> {
     let mut seen = Vec::new();
     while seen.len() < count {
@@ -229,7 +229,7 @@ pub(crate) async fn drain(consumer: &mut Consumer, count: usize) -> Vec<String> 
     seen
 }
 
-/// Watches that nothing more comes.
+/// Asserts that nothing arrives.
 pub(crate) async fn assert_quiet(consumer: &mut Consumer) {
     if let Ok(taken) = tokio::time::timeout(QUIET, consumer.take(1)).await {
         panic!("nothing was expected, but there came {taken:?}");
@@ -246,13 +246,13 @@ pub(crate) fn ids_of(deliveries: &[Delivery]) -> Vec<String> {
     deliveries.iter().map(|delivery| delivery.message.headers.message_id.clone()).collect()
 }
 
-/// The same ids, order aside.
+/// The ids in sorted order.
 pub(crate) fn sorted(mut ids: Vec<String>) -> Vec<String> {
     ids.sort();
     ids
 }
 
-/// Waits until `count` messages are ready in a queue: brokers count with a delay.
+/// Waits until `count` messages are ready in a queue, since brokers count with a delay.
 pub(crate) async fn wait_ready(broker: &Broker, queue: &Queue, count: u64) {
     let begin = std::time::Instant::now();
     loop {

@@ -27,7 +27,7 @@ pub(crate) async fn published_messages_are_taken_and_acked(fixture: &Fixture) {
     wait_ready(broker, &jobs(), 0).await;
     assert_quiet(&mut consumer).await;
     drop(consumer);
-    // Acked is gone, also for somebody who comes later.
+    // Acked messages are gone for later consumers too.
     assert_quiet(&mut consume(broker, &jobs(), 10).await).await;
 }
 
@@ -40,7 +40,7 @@ pub(crate) async fn order_is_kept(fixture: &Fixture) {
 }
 
 pub(crate) async fn bodies_are_kept_byte_for_byte(fixture: &Fixture) {
-    // Not random, yet no run of it repeats.
+    // Deterministic, without a repeating sequence.
     let large: Vec<u8> =
         (0..1_u32 << 18).flat_map(|number| number.wrapping_mul(2_654_435_761).to_be_bytes()).collect();
     assert_eq!(large.len(), 1 << 20);
@@ -125,7 +125,7 @@ pub(crate) async fn two_consumers_share_a_queue(fixture: &Fixture) {
                 let Ok(taken) = tokio::time::timeout(QUIET, consumer.take(5)).await else { continue };
                 for delivery in taken.unwrap() {
                     mine.push(delivery.message.headers.message_id.clone());
-                    // Work takes a moment, and another process looks for it ten times a second.
+                    // Work takes a moment, in which another process polls for messages, ten times per second.
                     tokio::time::sleep(Duration::from_millis(2)).await;
                     delivery.ack().await.unwrap();
                     shared.fetch_add(1, Ordering::SeqCst);
@@ -152,7 +152,7 @@ pub(crate) async fn take_may_be_cancelled_at_any_time(fixture: &Fixture) {
     let publisher = tokio::spawn(async move {
         for message in messages(&jobs(), COUNT) {
             broker.publish(vec![message]).await.unwrap();
-            // Slower than the taker, so that most takes wait and many are cancelled.
+            // Slower than the consumer, so that most takes wait and many are cancelled.
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
     });
@@ -205,7 +205,7 @@ async fn publish_some(broker: Broker, task: usize, count: usize) {
     }
 }
 
-/// Acks most, retries, hands back or drops a few, until `count` were acked by all tasks together.
+/// Acks most messages, retries, requeues or drops a few, until all tasks together acked `count`.
 async fn settle_until(broker: Broker, seen: Arc<Mutex<HashMap<String, u32>>>, count: usize) {
     let mut consumer = consume(&broker, &jobs(), 20).await;
     let mut turn = 0_u32;

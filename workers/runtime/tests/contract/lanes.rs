@@ -1,4 +1,4 @@
-//! Which lane is served first.
+//! The order of the lanes.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -18,7 +18,7 @@ fn lane_of(queue: &Queue) -> Lane {
 
 async fn three_lanes(broker: &Broker) -> Consumer {
     let queues = Family::ZOOM_DETAIL.queues();
-    // The least urgent is published first, so that age decides nothing.
+    // The least urgent lane is published first, so that age does not decide.
     for queue in queues.iter().rev() {
         let batch: Vec<Message> = messages(queue, EACH);
         broker.publish(batch).await.unwrap();
@@ -28,17 +28,17 @@ async fn three_lanes(broker: &Broker) -> Consumer {
 
 pub(crate) async fn daily_goes_before_backfill_before_replay(fixture: &Fixture) {
     let mut consumer = three_lanes(&fixture.broker).await;
-    // Whichever lane RabbitMQ sends first: the first taken is all that is known before the others are here.
+    // Any lane may be first: its message is the only one known before the others arrive.
     let first = take_one(&mut consumer).await;
     all_are_here(&fixture.broker).await;
     first.ack().await.unwrap();
-    // Up to the ninth turn; the tenth is a later lane's.
+    // Up to the ninth turn; the tenth belongs to a later lane.
     for _ in 1..8 {
         let delivery = take_one(&mut consumer).await;
         assert_eq!(lane_of(&delivery.message.queue), Lane::Daily);
         delivery.ack().await.unwrap();
     }
-    // All at once: daily's rest, then the others in their order.
+    // All at once: the rest of daily, then the other lanes in order.
     let taken = take(&mut consumer, 3 * EACH - 8).await;
     let lanes: Vec<Lane> = taken.iter().map(|delivery| lane_of(&delivery.message.queue)).collect();
     assert!(lanes.is_sorted(), "{lanes:?}");
@@ -58,15 +58,15 @@ pub(crate) async fn the_later_lanes_keep_a_share(fixture: &Fixture) {
         counts[Lane::ALL.iter().position(|lane| *lane == lane_of(&delivery.message.queue)).unwrap()] += 1;
         delivery.ack().await.unwrap();
     }
-    // Eighteen, one and one where every lane has something at hand; what is still on its way gives its turn away.
+    // 18, 1 and 1 if every lane has a message in the buffer; otherwise its turn passes to another lane.
     let [daily, backfill, replay] = counts;
     assert!(backfill >= 1 && replay >= 1 && daily >= 12, "of twenty turns: {counts:?}");
 }
 
-/// For what was sent to come through the socket and onto the shelf, on a machine that is busy.
+/// Time for messages to arrive in the buffer over the socket on a busy machine.
 const ON_THE_WAY: Duration = Duration::from_secs(1);
 
-/// A lane has its turn when something of it is here: RabbitMQ sends, and a busy one takes its time.
+/// Waits until messages of every lane have arrived, since RabbitMQ delivers asynchronously.
 async fn all_are_here(broker: &Broker) {
     for queue in Family::ZOOM_DETAIL.queues() {
         let sends = broker.depth(&queue).await.unwrap().leased.is_none();
@@ -77,14 +77,14 @@ async fn all_are_here(broker: &Broker) {
     tokio::time::sleep(ON_THE_WAY).await;
 }
 
-/// Jobs in the backfill that a daily plan comes into.
+/// Backfill jobs in the queues when a daily plan is published.
 const BACKLOG: usize = 20_000;
 /// Jobs of that plan.
 const PLAN: usize = 36;
 /// Permits of the worker.
 const PERMITS: usize = 16;
 
-/// Does nothing for a moment, and keeps the order in which jobs were begun.
+/// Records the order of started jobs; each takes a moment.
 #[derive(Debug, Default)]
 struct Diary {
     begun: Mutex<Vec<Lane>>,
@@ -110,13 +110,13 @@ impl Worker for Diary {
             begun.push(lane);
             begun.len() as u64
         };
-        // Longer than a broker needs to send the next, as every call of an API is; not all of the same length.
+        // Longer than a broker needs to deliver the next job, like an API call, and of varying length.
         tokio::time::sleep(Duration::from_millis(40 + number % 7 * 10)).await;
         Ok(())
     }
 }
 
-/// A worker of the family that keeps a diary.
+/// A running worker of the family, with its diary.
 struct Diarist {
     diary: Arc<Diary>,
     stop: CancellationToken,
@@ -176,7 +176,7 @@ pub(crate) async fn a_daily_plan_does_not_wait_for_a_backfill(fixture: &Fixture)
     let lanes = diarist.diary.lanes();
     let first = lanes.iter().position(|lane| *lane == Lane::Daily).unwrap();
     let last = lanes.iter().rposition(|lane| *lane == Lane::Daily).unwrap();
-    // What is begun until the broker has brought the plan here; and then the share of the later lanes.
+    // Jobs started until the plan has arrived, and then the share of the later lanes.
     let before = first.saturating_sub(arrived);
     let between = lanes[first..last].iter().filter(|lane| **lane == Lane::Backfill).count();
     assert!(before < 2_000, "{before} of {BACKLOG} go before the first of the plan");
@@ -199,7 +199,7 @@ pub(crate) async fn later_lanes_do_not_starve_and_take_no_more_than_their_share(
     diarist.stop().await;
 }
 
-/// Of few permits every other job may be one that is urgent and beside them: turns of the later lanes are not lost to it.
+/// With few permits, every other job may be an urgent one on the extra permit. Later lanes still get their turns.
 pub(crate) async fn later_lanes_have_their_turns_where_permits_are_few(fixture: &Fixture) {
     for lane in [Lane::Backfill, Lane::Replay, Lane::Daily] {
         publish(&fixture.broker, lane, 100).await;
@@ -214,10 +214,10 @@ pub(crate) async fn later_lanes_have_their_turns_where_permits_are_few(fixture: 
     diarist.stop().await;
 }
 
-/// Jobs at work at once where lists are long.
+/// Permits of a worker of long lists.
 const LISTS: usize = 2;
 
-/// Jobs that last as long as anybody looks, as lists do whose calls are few.
+/// Jobs that last until the end of the test, like lists with few calls.
 #[derive(Debug, Default)]
 struct Lists {
     begun: Mutex<Vec<Lane>>,

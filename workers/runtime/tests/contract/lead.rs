@@ -1,4 +1,4 @@
-//! One of all that stand for a name leads; what it keeps and what it is asked survive it.
+//! One of all candidates for a name leads. Its persisted state and pending requests survive it.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use runtime::broker::Lead;
 
 use crate::fixture::*;
 
-/// The name that every case stands for; the fixture removes what it leaves.
+/// The name that every case leads; the fixture removes its queues.
 pub(crate) const NAME: &str = "fleet";
 
 async fn lead(broker: &Broker) -> Lead {
@@ -57,7 +57,7 @@ pub(crate) async fn what_a_leader_keeps_outlives_it(fixture: &Fixture) {
         first.persist(format!("state {number}").into_bytes()).await.unwrap();
     }
     first.release().await;
-    // To look at it takes nothing away, however often, and by several at once.
+    // Peeking changes nothing, even repeatedly and concurrently.
     assert_eq!(fixture.broker.peek("fleet.second").await.unwrap(), None, "nobody has led that");
     for _ in 0..30 {
         let both = tokio::join!(fixture.broker.peek(NAME), fixture.broker.peek(NAME));
@@ -66,7 +66,7 @@ pub(crate) async fn what_a_leader_keeps_outlives_it(fixture: &Fixture) {
             (b"state 19".to_vec(), b"state 19".to_vec())
         );
     }
-    // Read and not kept anew, again and again: a leader that dies in between takes nothing with it.
+    // Leaders that read the state and end without persisting it lose nothing.
     for _ in 0..5 {
         let next = lead(&fixture.broker).await;
         assert_eq!(next.state().await.unwrap().unwrap(), b"state 19");
@@ -104,7 +104,7 @@ pub(crate) async fn an_order_waits_for_a_leader_and_survives_one(fixture: &Fixtu
     let order =
         tokio::time::timeout(PATIENCE, first.next_request()).await.expect("the order stands").unwrap();
     assert_eq!(order.body(), b"anybody?");
-    // Not answered: the next leader has it again.
+    // Without a reply, the request is redelivered to the next leader.
     drop(order);
     drop(first);
     let second = lead(&fixture.broker).await;
@@ -115,7 +115,7 @@ pub(crate) async fn an_order_waits_for_a_leader_and_survives_one(fixture: &Fixtu
         bodies.push(order.body().to_vec());
         order.reply(b"yes".to_vec()).await.unwrap();
     }
-    // What a leader left may come behind what it never had.
+    // A redelivered request may arrive after newer ones.
     bodies.sort();
     assert_eq!(bodies, [b"anybody?".to_vec(), b"still there?".to_vec()]);
     assert_eq!(asking.await.unwrap().unwrap(), b"yes");

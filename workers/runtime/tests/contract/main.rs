@@ -1,8 +1,8 @@
-//! The broker's contract: one suite of cases, run on every back end.
+//! The broker contract: one suite of cases for every back end.
 //!
 //! The local back end always runs. RabbitMQ runs when `UA_TEST_AMQP_URL` (3.10) and `UA_TEST_AMQP4_URL` (4.x) are
-//! set, with `UA_TEST_AMQP_RESTART_URL` and `UA_TEST_SERVICES` for the case that stops its broker; a server that is
-//! not there is named, and is a failure when `UA_TEST_REQUIRE_SERVERS=1`.
+//! set, with `UA_TEST_AMQP_RESTART_URL` and `UA_TEST_SERVICES` for the case that stops its broker. A missing server
+//! is reported, and is a failure with `UA_TEST_REQUIRE_SERVERS=1`.
 
 #![expect(
     clippy::unwrap_used,
@@ -31,7 +31,7 @@ mod server;
 use fixture::BackEnd;
 use std::io::Write as _;
 
-/// Makes a test of every case on every back end it is for.
+/// Generates a test for each case and each of its back ends.
 macro_rules! contract {
     (everywhere: [$($all:tt)*], servers: [$($servers:tt)*] $(,)?) => {
         contract!(@on local, Local, $($all)*);
@@ -127,7 +127,7 @@ contract! {
     lead::an_order_waits_for_a_leader_and_survives_one,
     lead::a_name_that_is_none_is_refused,
     ],
-    // What only a server can do, or can do wrong.
+    // Behaviour that only a server has.
     servers: [
     server::the_brokers_own_dead_letters_have_origin_and_cause,
     server::a_queue_with_other_arguments_is_refused_by_name,
@@ -171,12 +171,12 @@ async fn what_is_no_broker_is_said_so() {
     server::what_is_no_broker_is_said_so().await;
 }
 
-/// Says what this run cannot prove. A run that was promised every server fails here, too.
+/// Reports the suites that this run skips. Fails if servers are required.
 #[test]
 fn left_out_suites_are_named() {
     let left_out: Vec<String> = BackEnd::ALL.into_iter().filter_map(fixture::missing).collect();
     for what in &left_out {
-        // Not by a macro: what those print is kept back where a test passes.
+        // Not with a print macro: its output is hidden when a test passes.
         let _ = writeln!(std::io::stderr(), "left out: {what}");
     }
     assert!(left_out.is_empty() || !fixture::servers_required(), "{left_out:?}");

@@ -1,4 +1,4 @@
-//! Queues that are there with other arguments: surveyed, and made anew with everything in them.
+//! Queues that exist with other arguments: surveyed, and recreated with all their messages.
 
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
@@ -19,16 +19,16 @@ use crate::fixture::*;
 use crate::server::{physical, raw};
 
 const COUNT: usize = 2_000;
-/// What one interruption may double.
+/// Maximum number of messages that one interruption duplicates.
 const CHUNK: usize = 50;
 
-/// Queues of one prefix that were declared with a bound of `COUNT * 2` and are to have another.
+/// Queues of one prefix that were declared with a bound of `COUNT * 2` and need another.
 struct Site {
     old: amqp::AmqpSettings,
     new: amqp::AmqpSettings,
 }
 
-/// Runs a case on a site of its own and removes it, whatever comes of the case.
+/// Runs a case on its own site, and removes the site whatever the outcome.
 async fn on_a_site(fixture: &Fixture, limit: usize, case: impl AsyncFnOnce(&Site)) {
     let mut old = settings(fixture.settings().url.expose_secret());
     old.documents_limit = COUNT * 2;
@@ -45,7 +45,7 @@ async fn on_a_site(fixture: &Fixture, limit: usize, case: impl AsyncFnOnce(&Site
 }
 
 impl Site {
-    /// Documents with headers of their own, published to the queue as it was.
+    /// Publishes documents with distinct headers to the old queue.
     async fn fill(&self) -> Vec<Message> {
         let mut sent = messages(&Queue::documents(), COUNT);
         for (number, message) in sent.iter_mut().enumerate() {
@@ -65,7 +65,7 @@ impl Site {
         let (amqp, begin) = (Amqp::open(self.new.clone()).await.unwrap(), Instant::now());
         let migrated = loop {
             match amqp.migrate(|_, _, _| {}).await {
-                // One that was interrupted holds its place until the broker has noticed.
+                // An interrupted migration holds the lock until the broker notices its end.
                 Err(BrokerError::Refused(why))
                     if why.contains("another migration") && begin.elapsed() < PATIENCE =>
                 {
@@ -86,14 +86,14 @@ impl Site {
         survey.queues.into_iter().find(|surveyed| surveyed.name == name).unwrap()
     }
 
-    /// Everything that is in the documents' queue, as a worker takes it.
+    /// Takes all messages of the documents queue, like a worker.
     async fn take_everything(&self) -> Vec<Message> {
         let broker = Broker::Amqp(Amqp::connect(self.new.clone()).await.unwrap());
         let mut consumer = consume(&broker, &Queue::documents(), 200).await;
         let mut taken = Vec::new();
         while let Ok(more) = tokio::time::timeout(QUIET * 3, consumer.take(200)).await {
             for delivery in more.unwrap() {
-                // Each interruption counts against what was on its way.
+                // Each interruption counts as a crash of messages in flight.
                 assert!(delivery.crashes <= 3, "{}", delivery.crashes);
                 taken.push(delivery.message.clone());
                 delivery.ack().await.unwrap();
@@ -160,7 +160,7 @@ pub(crate) async fn a_migration_may_be_interrupted_anywhere(fixture: &Fixture) {
                 }
             }
             assert_eq!(first.len(), sent.len(), "seed {seed}: lost after {interruptions} interruptions");
-            // RabbitMQ may put what an interrupted run held behind the others: nothing else is changed.
+            // RabbitMQ may put messages that an interrupted run held behind the others. Nothing else changes.
             first.sort_by_key(|message| message.headers.message_id[1..].parse::<usize>().unwrap());
             assert_eq!(first, sent, "seed {seed}: another message");
             let doubled = taken.len() - sent.len();
@@ -171,7 +171,7 @@ pub(crate) async fn a_migration_may_be_interrupted_anywhere(fixture: &Fixture) {
     }
 }
 
-/// Drives a future for so many polls and drops it.
+/// Polls a future `most` times at most, then drops it.
 async fn polled<T>(future: impl Future<Output = T>, most: u64) -> Option<T> {
     let mut future = pin!(future);
     let mut polls = 0;
@@ -203,7 +203,7 @@ pub(crate) async fn what_was_left_apart_is_seen_and_comes_back(fixture: &Fixture
         Broker::Amqp(amqp).crash().await;
         let left = site.surveyed(&Queue::documents()).await.left_apart.unwrap();
         assert!(left >= COUNT as u64 / 2, "{left}");
-        // What is published meanwhile has somewhere to go.
+        // Messages published meanwhile go to the shelter.
         let open = Broker::Amqp(Amqp::open(site.new.clone()).await.unwrap());
         let late = message(&Queue::documents(), COUNT);
         open.publish(vec![late.clone()]).await.unwrap();
@@ -230,7 +230,7 @@ pub(crate) async fn nothing_is_touched_while_somebody_takes_or_holds(fixture: &F
             matches!(&refused, BrokerError::Refused(text) if text.contains("stop the workers")),
             "{refused}"
         );
-        // Nor while somebody who takes no more still holds a message.
+        // Nor while a paused consumer holds a message.
         consumer.pause().await;
         let refused = amqp.migrate(|_, _, _| {}).await.unwrap_err();
         assert!(
@@ -269,7 +269,7 @@ pub(crate) async fn only_one_migrates_at_a_time(fixture: &Fixture) {
     .await;
 }
 
-/// A queue of another make, bound as ours is.
+/// Declares a queue with other arguments and the usual binding.
 async fn declare_otherwise(
     channel: &Channel,
     name: &str,
@@ -375,7 +375,7 @@ pub(crate) async fn a_survey_changes_nothing(fixture: &Fixture) {
         assert_eq!((survey.rights, survey.blocked), (amqp::Rights::default(), None));
         assert_eq!((survey.encrypted, survey.version.as_str()), (false, looking.version()));
     }
-    // Nobody was delivered anything, which would count as a crash.
+    // The survey delivered no message, which would count as a crash.
     for delivery in take(&mut consume(&fixture.broker, &jobs(), 3).await, 3).await {
         assert_eq!(delivery.crashes, 0);
         delivery.ack().await.unwrap();

@@ -1,4 +1,4 @@
-//! The outbox, over whatever broker.
+//! The outbox on every broker.
 
 use std::time::Duration;
 

@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 
 use crate::fixture::*;
 
-/// How long one request waits for answers.
+/// How long one request waits for replies.
 const CALL: Duration = Duration::from_millis(700);
 
 fn answering(broker: &Broker, state: &'static str) -> JoinHandle<()> {
@@ -63,7 +63,7 @@ pub(crate) async fn a_command_that_lifts_holds_reaches_every_process(fixture: &F
         tokio::join!(one.lifted("zoom.list"), other.lifted("index"));
     };
     let ordered = async {
-        // An order is of the moment: it is given until it was heard.
+        // A lift request is not stored, so it is repeated until it is received.
         loop {
             asker.lift(vec!["zoom".to_owned(), "index".to_owned()]).await.unwrap();
             tokio::time::sleep(CALL).await;

@@ -1,4 +1,4 @@
-//! Looking through a queue: what is picked comes out, all else stays as it was.
+//! Filters: matching messages are taken, all others stay unchanged.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -8,7 +8,7 @@ use runtime::{Broker, Delivery, Message, QueueFilter};
 
 use crate::fixture::*;
 
-/// Picks every third message.
+/// Takes every third message.
 fn every_third(broker: &Broker) -> QueueFilter {
     broker.filter(jobs(), |message| number(message).is_multiple_of(3))
 }
@@ -92,7 +92,7 @@ pub(crate) async fn a_crash_in_the_middle_loses_none(fixture: &Fixture) {
     drop((held, filter));
     let mut consumer = consume(&fixture.broker, &jobs(), 100).await;
     let mut seen = BTreeSet::new();
-    // A message may be there twice: it went back, and its ack was lost with the process.
+    // A message may be duplicated: it was requeued, and its ack was lost with the process.
     while seen.len() < 600 {
         seen.extend(drain(&mut consumer, 1).await);
     }
@@ -107,7 +107,7 @@ pub(crate) async fn each_message_is_delivered_once_while_workers_go_on(fixture: 
     let worker = async {
         let mut consumer = consume(&other, &jobs(), 16).await;
         let mut done = Vec::new();
-        // Ends when nothing has come for a while: the other side has finished long before.
+        // Ends when nothing arrives for a while; the filter ends much earlier.
         while let Ok(taken) = tokio::time::timeout(Duration::from_secs(3), consumer.take(16)).await {
             for delivery in taken.unwrap() {
                 done.push(delivery.message.headers.message_id.clone());
@@ -139,7 +139,7 @@ pub(crate) async fn each_message_is_delivered_once_while_workers_go_on(fixture: 
     assert_eq!(sorted([done, matching].concat()), sorted(ids(COUNT)));
 }
 
-/// On the local file alone: what is parked is reached, and stays parked when it is not picked.
+/// Only on the local file: the filter includes parked messages, and those that do not match stay parked.
 #[tokio::test]
 async fn on_the_local_file_what_is_parked_is_looked_at_too() {
     run(BackEnd::Local, async |fixture| {
@@ -159,7 +159,7 @@ async fn on_the_local_file_what_is_parked_is_looked_at_too() {
     .await;
 }
 
-/// Parked messages of a queue, wherever the broker keeps them.
+/// Filters the parked messages of a queue, on every broker.
 pub(crate) async fn delayed_messages_come_out_and_the_rest_comes_back_in_time(fixture: &Fixture) {
     fixture.broker.publish(messages(&jobs(), 9)).await.unwrap();
     let mut consumer = consume(&fixture.broker, &jobs(), 9).await;

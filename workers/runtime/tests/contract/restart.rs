@@ -1,4 +1,4 @@
-//! A broker that is stopped and started while work flows.
+//! A broker that is stopped and started during work.
 
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -25,7 +25,7 @@ async fn service(command: &'static str) {
     assert!(output.status.success(), "{command}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// What the publisher knows to be safe, and what the consumer has seen.
+/// Messages confirmed to the publisher, and messages seen by the consumer.
 #[derive(Default)]
 struct Flow {
     confirmed: Mutex<Vec<String>>,
@@ -54,10 +54,10 @@ pub(crate) async fn nothing_is_lost(fixture: &Fixture) {
     consumer.abort();
 }
 
-/// Jobs that a list plans.
+/// Number of jobs that a list plans.
 const PLANNED: usize = 10;
 
-/// Plans jobs when it may, as a list does that has waited for its quota meanwhile.
+/// Plans jobs when permitted, like a list that waited for its quota.
 struct Lister {
     begun: Semaphore,
     may: Semaphore,
@@ -99,7 +99,7 @@ pub(crate) async fn what_is_done_again_is_planned_once(fixture: &Fixture) {
     service("stop").await;
     service("start").await;
     wait_until("the list is begun again", || async { lister.begun.available_permits() == 2 }).await;
-    // Both may go on now.
+    // Both attempts may continue now.
     lister.may.add_permits(4);
     wait_ready(&fixture.broker, &Queue::documents(), PLANNED as u64).await;
     stop.cancel();
@@ -116,7 +116,7 @@ async fn wait_until<F: Future<Output = bool>>(what: &str, is_so: impl Fn() -> F)
     }
 }
 
-/// Publishes until it is told to end.
+/// Publishes until `flow.ending`.
 async fn publish_until(broker: Broker, flow: Arc<Flow>) {
     let mut count = 0;
     while !flow.ending.load(Ordering::SeqCst) {
@@ -134,7 +134,7 @@ async fn publish_until(broker: Broker, flow: Arc<Flow>) {
     }
 }
 
-/// Acks most and retries some; whatever it cannot settle must come again.
+/// Acks most messages and retries some. Messages it cannot settle must be redelivered.
 async fn consume_until(broker: Broker, flow: Arc<Flow>) {
     let mut consumer = consume(&broker, &jobs(), 50).await;
     let mut turn = 0_u32;

@@ -1,4 +1,4 @@
-//! Retries on their rungs, and hand-backs.
+//! Retries on their rungs, and requeues.
 
 use std::time::{Duration, Instant};
 

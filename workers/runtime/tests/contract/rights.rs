@@ -1,4 +1,4 @@
-//! A user with rights on our names, and on nothing else, does everything; one right less is told.
+//! A user with permissions only on the prefix can do everything; each missing permission is reported.
 
 use std::time::Duration;
 
@@ -18,10 +18,10 @@ use tokio::net::TcpStream;
 use crate::fixture::*;
 use crate::server::raw;
 
-/// `guest:guest`, as it is written in HTTP.
+/// `guest:guest` in Base64, for HTTP.
 const GUEST: &str = "Z3Vlc3Q6Z3Vlc3Q=";
 
-/// A user of RabbitMQ's, made by its management API.
+/// A RabbitMQ user, created by the management API.
 struct User {
     name: String,
     management: String,
@@ -43,7 +43,7 @@ impl User {
         amqp::AmqpSettings { url: url.into(), ..settings.clone() }
     }
 
-    /// Gives it rights to configure, to write, to read.
+    /// Sets the permissions to configure, write and read.
     async fn may(&self, [configure, write, read]: [&str; 3]) {
         let rights = format!(r#"{{"configure":"{configure}","write":"{write}","read":"{read}"}}"#);
         self.manage("PUT", "permissions/%2F", &rights.replace('\\', r"\\")).await;
@@ -82,7 +82,7 @@ fn account() -> Account {
     }
 }
 
-/// Queues of their own prefix, and a user of whom nothing but their pattern is known.
+/// Creates queues with their own prefix, and a user; returns the permission pattern of the survey.
 async fn prepared(fixture: &Fixture) -> (amqp::AmqpSettings, User, String) {
     let mut settings = settings(fixture.settings().url.expose_secret());
     settings.leads = vec![account().lead_name()];
@@ -120,7 +120,7 @@ pub(crate) async fn rights_on_our_names_are_all_that_is_needed(fixture: &Fixture
     removed(settings, user).await;
 }
 
-/// Taken, parked, buried, handed back, looked through.
+/// Takes, parks, dead-letters, requeues and filters messages.
 async fn work(broker: &Broker) {
     broker.publish(messages(&jobs(), 3)).await.unwrap();
     let mut consumer = consume(broker, &jobs(), 3).await;
@@ -144,7 +144,7 @@ async fn work(broker: &Broker) {
     answering.abort();
 }
 
-/// The quota of a fleet: calls, a pause, and its end.
+/// Uses the quota of a fleet: calls, a pause, and its end.
 async fn fetch(broker: &Broker) {
     let limiter = RateLimiter::join(broker, account()).await.unwrap();
     granted(&limiter).await;
@@ -181,7 +181,7 @@ pub(crate) async fn a_right_that_is_missing_is_named(fixture: &Fixture) {
     let (settings, user, pattern) = prepared(fixture).await;
     user.may([&pattern, &pattern, &pattern]).await;
     let all = Amqp::connect(user.settings(&settings)).await.unwrap();
-    // One that leads makes the queues of a leadership.
+    // The first leader declares the queues of a leadership.
     Broker::Amqp(all.clone()).lead(&account().lead_name()).await.unwrap().release().await;
     Broker::Amqp(all).close().await;
     let amqp = Amqp::open(user.settings(&settings)).await.unwrap();

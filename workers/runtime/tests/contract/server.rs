@@ -1,4 +1,4 @@
-//! What only a server can do, or can do wrong.
+//! Behaviour that only a server has.
 
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::fixture::*;
 
-/// A channel of nobody's: past our own code.
+/// Opens a channel without `ua`'s broker code.
 pub(crate) async fn raw(settings: &amqp::AmqpSettings) -> (Connection, Channel) {
     let connection =
         Connection::connect(settings.url.expose_secret(), ConnectionProperties::default()).await.unwrap();
@@ -29,7 +29,7 @@ pub(crate) fn physical(settings: &amqp::AmqpSettings, queue: &Queue) -> String {
 pub(crate) async fn the_brokers_own_dead_letters_have_origin_and_cause(fixture: &Fixture) {
     let broker = &fixture.broker;
     broker.publish(messages(&jobs(), 1)).await.unwrap();
-    // By way of a rung, so that its first death is not its last.
+    // Via a rung, so that it has an `x-death` before the broker dead-letters it.
     let mut consumer = consume(broker, &jobs(), 1).await;
     let cause = Cause::new(CauseClass::BadShape, "an earlier failure");
     take_one(&mut consumer).await.retry(Some(RUNGS[0]), cause).await.unwrap();
@@ -70,7 +70,7 @@ pub(crate) async fn a_queue_with_other_arguments_is_refused_by_name(fixture: &Fi
     assert!(matches!(error, BrokerError::Refused(_)), "{error}");
     let text = error.to_string();
     assert!(text.contains(&name) && text.contains("x-max-length") && text.contains("ua setup"), "{text}");
-    // Somebody else's queue of our name, of another type.
+    // A foreign queue of the same name and another type.
     let mut foreign = settings(fixture.settings().url.expose_secret());
     foreign.ladder.rungs.clear();
     let (_connection, channel) = raw(&foreign).await;
@@ -96,7 +96,7 @@ pub(crate) async fn no_secret_is_shown(fixture: &Fixture) {
     for shown in [format!("{settings:?}"), format!("{error:?}"), error.to_string()] {
         assert!(!shown.contains(password), "{shown}");
     }
-    // And of a good connection: everything it consists of.
+    // The debug output of an open connection and its parts.
     fixture.broker.publish(messages(&jobs(), 1)).await.unwrap();
     let mut consumer = consume(&fixture.broker, &jobs(), 1).await;
     let delivery = take_one(&mut consumer).await;
@@ -124,7 +124,7 @@ pub(crate) async fn a_channel_error_is_survived_by_the_publisher(fixture: &Fixtu
     let (_connection, channel) = raw(fixture.settings()).await;
     let exchange = fixture.settings().prefix.as_str();
     channel.exchange_delete(exchange.into(), ExchangeDeleteOptions::default()).await.unwrap();
-    // Publishing to an exchange that is gone closes the channel, under this batch and under others.
+    // Publishing to a missing exchange closes the channel, for this batch and others.
     let (one, two) =
         tokio::join!(broker.publish(messages(&jobs(), 300)), broker.publish(messages(&jobs(), 1)));
     for outcome in [one, two] {
@@ -176,7 +176,7 @@ pub(crate) async fn unread_deliveries_are_requeued_in_time(fixture: &Fixture) {
     let mut consumer = consume(&idle, &jobs(), 5).await;
     let held = take_one(&mut consumer).await;
     let mut elsewhere = consume(&fixture.broker, &jobs(), 5).await;
-    // The other worker is busy with its one; the four that wait behind it go elsewhere.
+    // The first worker holds one message; the four behind it are requeued.
     let others = take(&mut elsewhere, 4).await;
     assert!(others.iter().all(|delivery| delivery.crashes == 0), "waiting is no crash");
     held.ack().await.unwrap();
@@ -208,7 +208,7 @@ pub(crate) async fn declaring_again_changes_nothing(fixture: &Fixture) {
     wait_ready(&fixture.broker, &jobs(), 3).await;
 }
 
-/// Needs no broker, on the contrary.
+/// Runs without a broker.
 pub(crate) async fn what_is_no_broker_is_said_so() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -222,7 +222,7 @@ pub(crate) async fn what_is_no_broker_is_said_so() {
         Amqp::connect(settings(&format!("amqp://user:canary-77@127.0.0.1:{port}"))).await.unwrap_err();
     assert!(matches!(&error, BrokerError::Away(why) if why.contains("no AMQP 0-9-1 broker")), "{error}");
     assert!(!error.to_string().contains("canary"), "{error}");
-    // A port where nobody listens.
+    // A closed port.
     let error = Amqp::connect(settings("amqp://user:canary-77@127.0.0.1:9")).await.unwrap_err();
     assert!(matches!(&error, BrokerError::Away(why) if why.contains("127.0.0.1:9")), "{error}");
     assert!(!error.to_string().contains("canary"), "{error}");
