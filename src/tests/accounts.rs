@@ -1,4 +1,4 @@
-//! Several Zoom accounts in one installation: each job is done with the account it names, by its own quota.
+//! Several Zoom accounts in one installation: each job uses the account that it names, with that account's quota.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use simulator::{Credentials, Simulator, Source, ZoomSettings};
 
 use crate::program::{Program, closed_date};
 
-/// An account of Zoom's with credentials of its own.
+/// A simulated Zoom account with its own credentials.
 pub(crate) async fn account(label: &str, settings: ZoomSettings) -> Simulator {
     let credentials = Credentials {
         account_id: format!("{label}-account"),
@@ -20,7 +20,7 @@ fn small(seed: u64) -> ZoomSettings {
     ZoomSettings { seed, meetings_per_day: 30, participants: 4.0, speed: 100.0, ..ZoomSettings::default() }
 }
 
-/// The account's lines in the file of accounts.
+/// The account's table in the file of accounts.
 pub(crate) fn table(label: &str, simulator: &Simulator) -> String {
     let known = simulator.credentials();
     format!(

@@ -1,4 +1,4 @@
-//! What users get wrong, and what the world does: one line that says what, where and what to do; nothing lost.
+//! Mistakes of users and broken surroundings: one line says what failed, where and what to do; no work is lost.
 
 use crate::program::{Program, closed_date};
 
@@ -7,7 +7,7 @@ pub(crate) fn account() -> Program {
         .with("ZOOM_ACCOUNT_ID", "a")
         .with("ZOOM_CLIENT_ID", "b")
         .with("ZOOM_CLIENT_SECRET", "c")
-        // Nothing listens there: a call that should not be made would fail in another way.
+        // No server listens there: a call would fail with another error.
         .with("ZOOM_OAUTH_URL", "http://127.0.0.1:9/oauth/token")
         .with("ZOOM_API_URL", "http://127.0.0.1:9/v2")
 }

@@ -1,4 +1,4 @@
-//! Every cause class comes of something that really happens: each by the workers as they run, up to the desk.
+//! Every cause class has a real cause: each test leads from that cause through the running workers to the desk.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,7 +19,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use zoom::{Choice, DetailWorker, ListWorker, Zoom};
 
-/// Attempts of a message: few, since it is about what comes after them.
+/// Attempts per message: few, because the tests are about what follows the last one.
 const ATTEMPTS: u32 = 2;
 
 /// All workers on one local file.
@@ -113,7 +113,7 @@ impl Site {
     }
 }
 
-/// A worker with the faults that a worker can have.
+/// A worker that panics or sends too large a message.
 struct Odd;
 
 impl Worker for Odd {
@@ -150,7 +150,7 @@ fn job(task: Task) -> Message {
     message(queue, job.id.as_str(), encode(&job).unwrap())
 }
 
-/// A meeting of the world of `simulator` that ended at `end`, as far as anybody knows.
+/// A detail job of a meeting of `simulator` with `end` as its known end.
 fn detail(simulator: &Simulator, end: Option<Timestamp>) -> Message {
     let truth = simulator.truth(crate::program::closed_date().parse().unwrap(), simulator::Source::Dashboard);
     let ids = truth.ids.unwrap();
@@ -176,7 +176,7 @@ fn long_ago() -> Option<Timestamp> {
     clock::now().checked_sub(SignedDuration::from_hours(20)).ok()
 }
 
-/// A receipt with a count that no field of the store holds.
+/// A receipt with a count that exceeds every field type of the store.
 fn too_many() -> Message {
     let date = crate::program::closed_date().parse().unwrap();
     let job: Job<Task> = Task::Meetings { date }.into_job("r".into(), Lane::Daily, clock::now());
@@ -184,7 +184,7 @@ fn too_many() -> Message {
     message(Queue::documents(), "receipt", encode(&Document::Receipts(vec![receipt])).unwrap())
 }
 
-/// What really happens, for each class.
+/// Produces the real cause of each class; returns the dead letter.
 async fn letter_of(class: CauseClass) -> DeadLetter {
     let jobs = Queue::jobs(Family::ZOOM_LIST, Lane::Daily);
     let odd = |what: &str| {

@@ -1,4 +1,5 @@
-//! `ua check` and `ua setup --migrate`, with the real program on real servers: each bad state is said with its remedy.
+//! `ua check` and `ua setup --migrate` with the real program on real servers: each bad state is reported with its
+//! remedy.
 
 use runtime::broker::{Amqp, amqp};
 use runtime::{Broker, Message};
@@ -8,21 +9,21 @@ use simulator::{AccountPlan, Simulator, ZoomSettings};
 use crate::program::{Program, eventually};
 use crate::servers::{server, unique};
 
-/// A small world whose clock is ahead of the real one by so many seconds.
+/// A small world whose clock is `ahead` seconds ahead of the real one.
 async fn world(ahead: i64, plan: AccountPlan) -> Simulator {
     let now = runtime::clock::now() + jiff::SignedDuration::from_secs(ahead);
     let settings = ZoomSettings { meetings_per_day: 1, now: Some(now), plan, ..ZoomSettings::default() };
     Simulator::start(settings).await.unwrap()
 }
 
-/// What a check says: its exit code, and its lines.
+/// Runs `ua check`; returns its exit code and lines.
 fn check(program: &Program) -> (Option<i32>, Vec<Value>) {
     let ended = program.call(&["check", "--json"]);
     assert!(!ended.err.contains("panicked"), "{}", ended.err);
     (ended.code, ended.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect())
 }
 
-/// Texts and remedies of the lines about `what` that are in this state.
+/// Returns texts and remedies of the lines about `what` in a state.
 fn said(lines: &[Value], what: &str, state: &str) -> String {
     let lines = lines.iter().filter(|line| line["what"] == what && line["state"] == state);
     lines.map(|line| format!("{} → {}\n", line["text"], line["remedy"])).collect()
@@ -79,7 +80,7 @@ async fn another_plan_and_misspelt_variables_are_worth_knowing() {
     simulator.stop().await;
 }
 
-/// A RabbitMQ with queues of our own, its management API, and a simulated account.
+/// A RabbitMQ with separate queues, its management API, and a simulated account.
 struct Site {
     url: String,
     management: String,
@@ -125,7 +126,7 @@ impl Site {
     }
 }
 
-/// Other arguments are named, and put right without loss; not while a worker works.
+/// Different queue arguments are named and migrated without loss, but not while a worker runs.
 async fn other_arguments(amqp: &str, management: &str) {
     let Some(site) = Site::new(amqp, management).await else { return };
     let (old, new) = (site.program(2_000), site.program(1_000));
@@ -183,7 +184,7 @@ async fn other_arguments_are_named_and_put_right_on_rabbitmq_4() {
     other_arguments("UA_TEST_AMQP4_URL", "UA_TEST_AMQP4_MANAGEMENT_URL").await;
 }
 
-/// A user without rights is told which are missing; reading works.
+/// The missing rights of a user are named; reading works.
 async fn few_rights(amqp: &str, management: &str) {
     let Some(site) = Site::new(amqp, management).await else { return };
     assert_eq!(site.program(1_000).call(&["setup"]).code, Some(0));

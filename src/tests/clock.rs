@@ -1,5 +1,5 @@
-//! A machine whose clock is wrong: it holds while others say so, what it has fetched is not written, and what was written
-//! before is repaired.
+//! A machine with a wrong clock: it holds while other clocks disagree, writes nothing that it has fetched, and earlier
+//! damage is repaired.
 
 use std::collections::BTreeSet;
 
@@ -28,7 +28,7 @@ fn succeed(program: &Program, words: &[&str]) -> String {
     ended.out
 }
 
-/// Sets the clock of the processes that follow this file.
+/// Sets the clock of the processes that read this file; returns its path.
 fn set_ahead(program: &Program, by: SignedDuration) -> String {
     let path = program.path().join("clock");
     let next = program.path().join("clock.next");
@@ -49,7 +49,7 @@ fn local(program: &Program) -> Store {
     Store::Local(store::Local::open(settings).unwrap())
 }
 
-/// Documents from the future, of every kind that a harvest writes.
+/// Number of documents from the future, of every kind that a harvest writes.
 async fn from_the_future(store: &Store) -> u64 {
     let soon = clock::now() + SignedDuration::from_mins(6);
     let mut found = 0;
@@ -91,7 +91,7 @@ async fn a_worker_two_years_ahead_holds_and_goes_on_when_its_clock_is_right() {
         .with("UA_QUEUE_PREFIX", &prefix)
         .with("UA_DATA_DIR", "data");
     succeed(&program, &["setup"]);
-    // The first process leads the quota, and its clock is right.
+    // The first process leads the quota, with a correct clock.
     let leader = program.start(&["work", "zoom", "index"], "leader.log");
     eventually("the leader works", 60, async || roles(&program).len() >= 3).await;
     let clock = set_ahead(&program, TWO_YEARS);
@@ -112,7 +112,7 @@ async fn a_worker_two_years_ahead_holds_and_goes_on_when_its_clock_is_right() {
         store.count(&Query::all(DocumentKind::Harvests).with("state", "planned")).await.unwrap() == 0
     };
     eventually("the first plan is done", 300, done).await;
-    // Put forward while it works, it holds before its next job.
+    // Set ahead while it works, the process holds before its next job.
     set_ahead(&program, TWO_YEARS);
     succeed(&program, &["plan", "--from", &ago(40), "--to", &ago(10), "--yes"]);
     let why = || roles(&program).iter().find_map(|role| role["hold"]["why"].as_str().map(str::to_owned));
@@ -136,7 +136,7 @@ async fn what_a_wrong_clock_has_fetched_is_held_reported_and_repaired() {
     succeed(&program, &["plan", "--date", &ago(2), "--yes"]);
     let clock = set_ahead(&program, TWO_YEARS);
     let program = program.with("UA_TEST_CLOCK", clock);
-    // Only the API disagrees with its clock: it works, and requests a date that is old by its clock.
+    // Only the API's clock differs: the process works, and requests a date that is old by its own clock.
     let wrong = program.start(&["work", "zoom"], "wrong.log");
     eventually("details are fetched", 90, async || simulator.ledger_summary().calls.heavy > 5).await;
     assert_eq!(wrong.terminate(), Some(0));
@@ -184,7 +184,7 @@ async fn versions_from_the_future_are_reported_and_repaired() {
     let repaired = succeed(&program, &["check", "--repair-versions"]);
     assert!(!repaired.contains("0 documents removed"), "{repaired}");
     assert_eq!(from_the_future(&store).await, 0);
-    // Its date is planned: a run of nothing else finds it in the queue.
+    // The date's job is planned: a run of only this date finds it in the queue.
     succeed(&program, &["run", "--date", &ago(2)]);
     assert_eq!(sessions(&store).await, truth(&simulator, 2));
     assert_eq!(from_the_future(&store).await, 0);

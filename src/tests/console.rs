@@ -1,4 +1,4 @@
-//! The console: its pages show what the commands show, to nobody else, and change nothing.
+//! The console: its pages show what the commands show, only to permitted clients, and change nothing.
 
 use messages::{Cause, CauseClass, Family, Lane, Queue};
 use reqwest::{Method, Response};
@@ -14,7 +14,7 @@ use crate::servers::{Site, server};
 use crate::serving::{address, get};
 use crate::user::User;
 
-/// A console that serves on a free port of this machine.
+/// Starts a console on a free port of this machine.
 async fn serve(program: &Program) -> (Running, String) {
     let console = program.start(&["console", "--listen", "0"], "console.log");
     let address = address(program, "console.log").await;
@@ -32,7 +32,7 @@ fn header(answer: &Response, name: &str) -> String {
     answer.headers().get(name).map(|value| value.to_str().unwrap().to_owned()).unwrap_or_default()
 }
 
-/// The page, which is there and is one.
+/// Returns a page; checks that it is a complete HTML page.
 async fn page(address: &str, path: &str) -> String {
     let answer = ask(Method::GET, &format!("http://{address}{path}"), &[("accept", "text/html")]).await;
     assert_eq!(
@@ -44,7 +44,7 @@ async fn page(address: &str, path: &str) -> String {
     text
 }
 
-/// What a page shows, without what makes it a page.
+/// Returns the visible text of a page.
 fn shown(page: &str) -> String {
     let (_, body) = page.split_once("<main>").unwrap();
     let mut text = String::new();
@@ -58,7 +58,7 @@ fn shown(page: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Lines of JSON as values, without the moment at which a quota was looked at.
+/// Returns lines of JSON as values, without the time of a quota's status.
 fn values(lines: &str) -> Vec<Value> {
     let mut values: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     for quota in values.iter_mut().filter_map(|value| value.get_mut("quota")?.as_array_mut()).flatten() {
@@ -67,7 +67,7 @@ fn values(lines: &str) -> Vec<Value> {
     values
 }
 
-/// A page and its command show and print the same. What depends on the second is asked for again.
+/// Checks that a page and its command show and print the same. Repeats requests whose answers change every second.
 async fn same(program: &Program, address: &str, path: &str, words: &[&str]) {
     let sign = if path.contains('?') { '&' } else { '?' };
     let url = format!("http://{address}{path}");
@@ -89,7 +89,7 @@ async fn same(program: &Program, address: &str, path: &str, words: &[&str]) {
     let shown = shown(&page(address, path).await);
     let mut compared = 0;
     let told = program.call(words).out;
-    // Of tables each cell; of all else each line. A rate, and what is left by it, are of the second.
+    // Compare each cell of tables and each other line, except a rate and its remainder, which change every second.
     let lines = told.lines().filter(|line| !line.contains(['─', '═']) && !line.starts_with("rate"));
     for cell in lines.flat_map(|line| line.split("  ")) {
         let cell = cell.trim_matches(['│', ' ']).trim_end_matches(':');
@@ -141,7 +141,7 @@ async fn every_page_shows_what_its_command_prints() {
     same(&program, &address, &filters, &words).await;
     let page = page(&address, "/dead?class=gone").await;
     assert!(page.contains("<option selected>gone</option>"), "{page}");
-    // The address of a letter is the one that the list names.
+    // The list links to the address of each letter.
     let (_, link) = page.split_once("href=\"/dead/").unwrap();
     let path = format!("/dead/{}", link.split('"').next().unwrap());
     same(&program, &address, &path, &["dlq", "show", id]).await;
@@ -300,7 +300,7 @@ async fn a_half_that_is_away_does_not_hide_the_other() {
     assert_eq!(console.terminate(), Some(0));
 }
 
-/// A user who may look and call, and declare nothing: what waits is still there, and nobody has taken any of it.
+/// With a user who may read and call but not declare, all waiting messages stay in their queues.
 #[tokio::test(flavor = "multi_thread")]
 async fn over_rabbitmq_and_elasticsearch_the_console_only_looks() {
     let servers = ["UA_TEST_AMQP_URL", "UA_TEST_AMQP_MANAGEMENT_URL", "UA_TEST_ES_9"].map(server);

@@ -1,4 +1,4 @@
-//! `ua demo`: needs nothing, harvests everything, says so.
+//! `ua demo`: needs no server, harvests everything and reports it.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! What a container, a package and a machine of one's own need of the program: health, papers, servers, credentials.
+//! Deployment in a container, as a package and on a machine: health, manual pages, servers, credentials.
 
 use std::process::{Command, Stdio};
 
@@ -8,7 +8,7 @@ use crate::program::{Program, eventually};
 use crate::servers::{server, unique};
 use crate::serving::{address, get};
 
-/// A port that nobody listens on now.
+/// Returns a free port.
 fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
@@ -52,7 +52,7 @@ async fn a_worker_that_waits_is_alive_and_not_ready() {
     simulator.stop().await;
 }
 
-/// A store that is away is no broker that is away: nobody is to be woken for the wrong one.
+/// An unavailable store must not show as an unavailable broker, because an alert would name the wrong server.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_that_waits_for_the_store_has_its_broker() {
     let Some(amqp) = server("UA_TEST_AMQP_URL") else { return };
@@ -114,7 +114,7 @@ fn bash_takes_the_completions() {
     let program = Program::new();
     let script = program.call(&["completions", "bash"]).out;
     std::fs::write(program.path().join("ua.bash"), script).unwrap();
-    // As bash does it: the words so far, then the function that it calls for the last one.
+    // As bash does it: set the words so far, then call the completion function for the last one.
     let asked = ". ./ua.bash; COMP_WORDS=(ua dlq re); COMP_CWORD=2; _ua ua re dlq; echo \"${COMPREPLY[@]}\"";
     let mut bash = Command::new("bash");
     program.prepare(bash.args(["--norc", "-c", asked]));

@@ -1,5 +1,5 @@
-//! The desk of dead letters by the real binary: while nobody works, over the local file and over servers, and killed
-//! in the middle.
+//! The desk of dead letters with the real binary: without workers, over the local file and over servers, and with a
+//! kill in the middle.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -17,7 +17,7 @@ use crate::servers::{server, unique};
 
 const UUID: &str = "4444AAAiAAAAAiAiAiiAiA==";
 
-/// A desk with a program that looks at it.
+/// A desk, and a program that reads it.
 pub(crate) struct DeskFixture {
     pub(crate) program: Program,
     store: Store,
@@ -78,7 +78,7 @@ impl DeskFixture {
         self.store.refresh().await.unwrap();
     }
 
-    /// Ids of rows in a state.
+    /// Returns the ids of rows in a state.
     async fn rows(&self, state: &str) -> BTreeSet<String> {
         self.store.refresh().await.unwrap();
         let query = Query::all(DocumentKind::Deadletters).with("state", state).without("body");
@@ -93,7 +93,7 @@ impl DeskFixture {
         }
     }
 
-    /// Takes all that waits in a queue.
+    /// Takes all waiting messages of a queue; returns their ids.
     async fn drain(&self, queue: &Queue) -> Vec<String> {
         let mut consumer =
             self.broker.consume(vec![Subscription { queue: queue.clone(), prefetch: 1_000 }]).await.unwrap();
@@ -145,7 +145,7 @@ fn five() -> [Message; 5] {
     ]
 }
 
-/// Ids, causes and bodies come from APIs and from every publisher on the broker.
+/// Ids, causes and bodies are untrusted: they come from APIs and from every publisher on the broker.
 #[tokio::test(flavor = "multi_thread")]
 async fn text_of_others_forges_no_line_and_commands_no_terminal() {
     let place = DeskFixture::local();
@@ -154,7 +154,7 @@ async fn text_of_others_forges_no_line_and_commands_no_terminal() {
     let id = format!("zoom:{evil}");
     let mut letter = dead(&id, CauseClass::BadShape, jobs());
     letter.body = format!("{{\"id\":\"{evil}\"}}").into();
-    // As a version of before causes were made printable wrote it.
+    // A cause as written by versions that did not yet make causes printable.
     letter.headers.cause = Some(Cause { class: CauseClass::BadShape, text: evil.to_owned() });
     place.file(&[letter]).await;
     for words in [
@@ -283,7 +283,7 @@ fn wrong_words_are_named() {
     }
 }
 
-/// Lists and shows need no broker; what it alone knows is then said to be unknown.
+/// `list` and `show` need no broker; what only the broker knows is reported as unknown.
 #[test]
 fn looking_at_the_desk_needs_the_store_alone() {
     let program = Program::new().with("AMQP_URL", "amqp://guest:guest@127.0.0.1:9/%2f");
@@ -304,7 +304,7 @@ async fn filled(place: &DeskFixture) {
     place.file(&letters).await;
 }
 
-/// Waits for what lasts but a moment.
+/// Waits up to 60 s for a condition.
 async fn soon(what: &str, mut is: impl AsyncFnMut() -> bool) {
     let begun = Instant::now();
     while !is().await {

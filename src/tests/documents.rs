@@ -1,4 +1,4 @@
-//! The documents: every `ua` command in them parses, every file they name exists.
+//! Documents: every `ua` command in them parses, and every file that they name exists.
 
 use std::path::{Path, PathBuf};
 
@@ -16,7 +16,8 @@ fn read(document: &str) -> String {
     std::fs::read_to_string(root().join(document)).unwrap()
 }
 
-/// The arguments of each `ua ...` line in the shell blocks of a document, without comment and variables before it.
+/// Returns the arguments of each `ua ...` line in the shell blocks of a document, without comment and leading
+/// variables.
 fn commands(text: &str) -> Vec<Vec<String>> {
     let mut is_shell = false;
     let mut found = Vec::new();
@@ -36,7 +37,7 @@ fn commands(text: &str) -> Vec<Vec<String>> {
     found
 }
 
-/// The words of a shell line; double quotes keep blanks.
+/// Returns the words of a shell line; double quotes keep blanks.
 fn words(line: &str) -> Vec<String> {
     let mut words = Vec::new();
     for (part, text) in line.split('"').enumerate() {

@@ -1,4 +1,4 @@
-//! SIGTERM: whatever a worker is in the middle of, it ends in time, and nothing is lost.
+//! SIGTERM: a worker ends in time from every state, and no work is lost.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::proxy::{Proxy, host_of};
 use crate::servers::{server, unique};
 use crate::serving::{address, get};
 
-/// What a busy machine may take beyond the grace.
+/// Allowance in seconds beyond the grace, for a busy machine.
 const SLACK: u64 = 5;
 
 fn world(faults: &[&str]) -> ZoomSettings {
@@ -23,7 +23,7 @@ fn world(faults: &[&str]) -> ZoomSettings {
     }
 }
 
-/// Calls that hang for ten minutes; the first of a job is the last, then.
+/// A world whose calls hang for 10 minutes, so that the first call of a job is its last.
 fn hanging() -> ZoomSettings {
     ZoomSettings { fault_timeout: Duration::from_secs(600), ..world(&["timeout=1"]) }
 }
@@ -39,14 +39,14 @@ pub(crate) fn port(simulator: &Simulator) -> u16 {
     simulator.api_url().rsplit(':').next().unwrap().split('/').next().unwrap().parse().unwrap()
 }
 
-/// The same account on the same port, in good health.
+/// Restarts the account on the same port without faults.
 async fn mended(simulator: Simulator) -> Simulator {
     let port = port(&simulator);
     simulator.stop().await;
     Simulator::start(ZoomSettings { port, ..world(&[]) }).await.unwrap()
 }
 
-/// Another worker finishes what the first one left: exactly the truth.
+/// Another worker finishes the rest: the sessions equal the truth.
 async fn finished(program: &Program, simulator: &Simulator) {
     let worker = program.start(&["work", "all"], "after.log");
     let truth = truth(simulator);
@@ -56,7 +56,7 @@ async fn finished(program: &Program, simulator: &Simulator) {
     assert_eq!((dead.code, dead.out.as_str()), (Some(0), "no dead letters\n"), "nothing died of the stop");
 }
 
-/// Waits until a worker has a job in hand.
+/// Waits until a worker has a job in progress.
 async fn in_hand(program: &Program) {
     eventually("a job is in hand", 60, async || {
         let status = program.call(&["status", "--json"]);
@@ -106,7 +106,7 @@ async fn a_second_signal_ends_at_once() {
 async fn a_hold_does_not_hold_the_stop() {
     let simulator = Simulator::start(world(&[])).await.unwrap();
     let port = port(&simulator);
-    // Slow enough that work is left when the account goes away.
+    // Slow enough that jobs are left when the account becomes unavailable.
     let program = planned(&simulator, 0.5);
     let worker = program.start(&["work", "all", "--grace", "500s"], "first.log");
     eventually("it works", 60, async || simulator.ledger_summary().calls.heavy >= 5).await;
@@ -121,7 +121,7 @@ async fn a_hold_does_not_hold_the_stop() {
     simulator.stop().await;
 }
 
-/// At this speed a call comes due once in many minutes.
+/// At this speed the quota permits one call in many minutes.
 #[tokio::test(flavor = "multi_thread")]
 async fn waiting_for_the_quota_does_not_hold_the_stop() {
     let simulator = Simulator::start(world(&[])).await.unwrap();
@@ -135,7 +135,7 @@ async fn waiting_for_the_quota_does_not_hold_the_stop() {
     simulator.stop().await;
 }
 
-/// A 429 that names a time far away is waited out for 90 s at most; with a stop not even that.
+/// A worker waits at most 90 s for a 429 that names a late time; a stop ends even that.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_429_does_not_hold_the_stop() {
     let simulator = Simulator::start(world(&["429=1"])).await.unwrap();
@@ -153,7 +153,7 @@ async fn a_429_does_not_hold_the_stop() {
     simulator.stop().await;
 }
 
-/// Stopped before anything it needs is there.
+/// The stop comes before any server is available.
 #[tokio::test(flavor = "multi_thread")]
 async fn waiting_to_begin_does_not_hold_the_stop() {
     let program = Program::new().with("ES_HOST", "127.0.0.1:9");
@@ -163,7 +163,7 @@ async fn waiting_to_begin_does_not_hold_the_stop() {
     assert_eq!(worker.ended_within(SLACK), Some(0));
 }
 
-/// The broker vanishes, and then the worker is to stop: it cannot hand anything back, and ends all the same.
+/// The broker becomes unavailable before the stop: the worker cannot requeue its jobs, and ends all the same.
 async fn stops_without_its_broker(vanish: fn(&Proxy)) {
     let Some(amqp) = server("UA_TEST_AMQP_URL") else { return };
     let simulator = Simulator::start(world(&[])).await.unwrap();

@@ -1,4 +1,4 @@
-//! The whole pipeline without a server, by the real binary: once, twice, with faults, and with `kill -9`.
+//! The whole pipeline without a server, with the real binary: once, twice, with faults, and with `kill -9`.
 
 use std::collections::BTreeSet;
 
@@ -77,7 +77,7 @@ async fn one_meeting_is_harvested_by_its_uuid() {
     let simulator = world(small()).await;
     let truth = truth(&simulator);
     let uuids = &truth.ids.as_ref().unwrap().meeting_uuids;
-    // One that has to be encoded twice is the harder case.
+    // A uuid that must be encoded twice is the harder case.
     let uuid = uuids.iter().find(|uuid| uuid.starts_with('/') || uuid.contains("//")).unwrap();
     let program = Program::new().with_account(&simulator, 100.0);
     let ended = program.call(&["run", "--meeting-uuid", uuid, "--json"]);
@@ -137,7 +137,7 @@ async fn a_meeting_that_is_gone_is_a_dead_letter_and_stops_nobody() {
     simulator.stop().await;
 }
 
-/// `ua plan` and `ua work` as separate processes on one file, the worker killed in the middle.
+/// `ua plan` and `ua work` as separate processes on one file; the worker is killed in the middle.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_worker_loses_nothing() {
     let faults = ["429=0.02", "500=0.02", "reset=0.01"].map(|fault| fault.parse().unwrap()).into();

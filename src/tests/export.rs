@@ -1,4 +1,4 @@
-//! Tables for analysts: from documents in the store to CSV, by the real binary.
+//! Tables for analysts: from documents in the store to CSV, with the real binary.
 
 mod rollcall;
 mod world;
@@ -26,13 +26,13 @@ fn lines(text: &str) -> Vec<&str> {
 /// A term with two lectures: both were live, and one was watched afterwards.
 fn term() -> Vec<Doc> {
     let mut docs = vec![
-        // 40 minutes as a recording, of 20 minutes of stream.
+        // A recording of 40 minutes, of a stream of 20 minutes.
         episode(
             "m1",
             json!({"series": "20160112345", "duration": 2_400_000, "live_stream": true, "live_duration": 1_200_000}),
         ),
         episode("m2", json!({"series": "20160154321", "duration": 600_000})),
-        // Nothing is known of its length, and nothing but its id of another.
+        // The first has no known length; the second is known only by its id.
         episode("m3", json!({"series": "20160112345"})),
         episode("m4", json!({})),
         episode("other", json!({"series": "20160212345", "duration": 600_000})),
@@ -44,7 +44,7 @@ fn term() -> Vec<Doc> {
         docs.push(beat("m1", Some("81234567"), number * 300, true, true));
         docs.push(beat("m1", Some("b"), 0, true, true));
     }
-    // Only paused, only nobody in particular, only elsewhere.
+    // Only paused, only anonymous, only of another term.
     docs.push(beat("m1", Some("paused"), 0, false, false));
     docs.push(beat("m2", Some("anonymous"), 0, true, false));
     docs.push(beat("m2", Some("public_user"), 0, true, false));
@@ -62,7 +62,7 @@ async fn attendance_is_of_the_recording_or_of_the_live_stream() {
     world::fill(&local(&program), &term()).await;
     let ended = program.call(&["export", "attendance", "--term", "201601"]);
     assert_eq!(ended.code, Some(0), "{}", ended.err);
-    // Five pieces, of eight: 0, 1, 7, and what was watched behind the end, 8 and 30.
+    // Five of eight pieces: 0, 1, 7, and those watched after the end, 8 and 30.
     assert_eq!(lines(&ended.out), ["mpid,huid,vod_attendance", "m1,81234567,62", "m2,'=cmd,50"]);
     assert!(
         ended.err.contains("1 lecture without rows: the length of the recording is not known"),
@@ -70,7 +70,7 @@ async fn attendance_is_of_the_recording_or_of_the_live_stream() {
         ended.err
     );
 
-    // The original never found a live stream's length, and would have taken the recording's.
+    // The original program never found a live stream's length, and would have used the recording's.
     let ended = program.call(&["export", "attendance", "--term", "201601", "--live", "--json"]);
     assert_eq!(ended.code, Some(0), "{}", ended.err);
     let rows: Vec<Value> = ended.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -87,7 +87,7 @@ async fn attendance_is_of_the_recording_or_of_the_live_stream() {
     assert!(none.err.contains("no episode is what was asked for"), "{}", none.err);
 }
 
-/// The original asked for a hundred students of a lecture and said nothing of the others.
+/// The original program read only 100 students of a lecture, without a warning.
 #[tokio::test(flavor = "multi_thread")]
 async fn viewing_options_are_of_every_student_and_not_of_a_hundred() {
     const SPEED: &str = "paella:button:action;es.upv.paella.playbackRatePlugin";
@@ -117,7 +117,7 @@ async fn viewing_options_are_of_every_student_and_not_of_a_hundred() {
     assert_eq!(lines[250], "m1,s249,0,0,0");
 }
 
-/// The original left out episodes without attachments, and ended at the first without a start.
+/// The original program left out episodes without attachments, and stopped at the first one without a start.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_episode_is_exported_however_little_is_known_of_it() {
     let program = Program::new();
@@ -172,7 +172,7 @@ async fn sessions_and_meetings_are_exported_by_date_and_number() {
     assert_eq!(none.lines().count(), 1);
 }
 
-/// A row of which the time is not known is there all the same, or counted.
+/// A row without a known time is exported or counted.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_row_is_left_out_for_want_of_a_time() {
     let program = Program::new();
@@ -227,7 +227,7 @@ async fn no_row_is_left_out_for_want_of_a_time() {
     assert!(said.contains("2 episodes without a start left out"), "{said}");
 }
 
-/// What `--help` promises is what a table has.
+/// `--help` names exactly the columns of a table.
 #[test]
 fn the_help_of_a_table_names_its_columns() {
     let program = Program::new().with("COLUMNS", "120");
@@ -298,7 +298,7 @@ async fn a_reader_that_goes_away_is_no_error() {
     assert_eq!(err, "code 0\n");
 }
 
-/// The same documents give the same rows wherever they are.
+/// The same documents give the same rows in every store.
 async fn as_from_the_local_file(variable: &str) {
     let Some(search) = server(variable) else { return };
     let here = Program::new();

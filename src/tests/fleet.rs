@@ -1,5 +1,5 @@
-//! The quota of a fleet over RabbitMQ where a test of the rate does not see it: a spent day and its end, and several
-//! accounts at once, each with rates of its own for lists and for details.
+//! The quota of a fleet over RabbitMQ, apart from its rate: a spent day and its end, and several accounts at once, each
+//! with separate rates for lists and for details.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::accounts::{account, table};
 use crate::program::{Program, Running, closed_date, eventually};
 use crate::servers::{server, unique};
 
-/// Detail calls that two processes have in hand at most.
+/// Maximum detail calls in progress of two processes.
 const IN_HAND: u64 = 2 * 16;
 
 fn succeed(program: &Program, words: &[&str]) -> String {
@@ -30,13 +30,13 @@ fn ago(days: i32) -> jiff::civil::Date {
     ua::receipts::read::today().saturating_sub(Span::new().days(days))
 }
 
-/// Two processes that fetch, one of which indexes, too.
+/// Starts two fetching processes, one of which also indexes.
 fn fleet(program: &Program) -> Vec<Running> {
     let roles = [&["work", "zoom", "index"][..], &["work", "zoom"]];
     roles.iter().enumerate().map(|(place, words)| program.start(words, &format!("{place}.log"))).collect()
 }
 
-/// Calls that count against the day.
+/// Number of calls that count against the day.
 fn daily(simulator: &Simulator) -> u64 {
     let calls = simulator.ledger_summary().calls;
     calls.heavy + calls.resource_intensive
@@ -105,7 +105,7 @@ async fn a_spent_day_holds_the_fleet_until_it_ends_and_the_next_begins_at_nought
     })
     .await;
 
-    // The account's day is about to end, and other apps have spent it.
+    // The account's day ends in 12 s, and other apps have spent it.
     let day = ua::receipts::read::today();
     control(&simulator, serde_json::json!({ "now": format!("{day}T23:59:48Z") })).await;
     let midnight = runtime::clock::now() + Span::new().seconds(12);
@@ -122,14 +122,14 @@ async fn a_spent_day_holds_the_fleet_until_it_ends_and_the_next_begins_at_nought
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert_eq!(calls(), made, "calls are made in the pause");
 
-    // It goes on by itself, and counts from nought.
+    // The fleet continues by itself, with a count from 0.
     eventually("calls are made in the new day", 40, async || calls() > made).await;
     assert!(runtime::clock::now() >= midnight, "before the day has ended");
     complete(&program, 1, 1, u64::from(MEETINGS) + 1).await;
     let news = json(&program, &["quota", "--json"]);
     assert_eq!(news["day"], day.tomorrow().unwrap().to_string(), "{news}");
     let (used, of_today) = (news["meters"][2]["used"].as_u64().unwrap(), calls() - made);
-    // Counted ahead by what the processes have in hand.
+    // The count includes calls in progress.
     assert!((of_today..=of_today + IN_HAND).contains(&used), "{used} counted, {of_today} made: {news}");
     let ledger = simulator.ledger_summary();
     assert_eq!(ledger.over, over, "no further call over quota");
@@ -140,7 +140,7 @@ async fn a_spent_day_holds_the_fleet_until_it_ends_and_the_next_begins_at_nought
     simulator.stop().await;
 }
 
-/// Kind, until when, and what waits; the two kinds of calls share the day.
+/// Returns true when status shows class, end and waiting jobs of the spent day, which both classes share.
 fn told_of_the_spent_day(program: &Program, midnight: Timestamp) -> bool {
     let status = json(program, &["status", "--json"]);
     let meters = &status["quota"][0]["meters"];
@@ -160,7 +160,7 @@ fn told_of_the_spent_day(program: &Program, midnight: Timestamp) -> bool {
 #[tokio::test(flavor = "multi_thread")]
 async fn accounts_have_quotas_of_their_own_and_lists_a_rate_beside_details() {
     const SPEED: f64 = 8.0;
-    /// List calls a second that are allowed: 20 a minute, times the speed, 80 % of them.
+    /// Allowed list calls per second: 80 % of 20 per minute, times the speed.
     const LISTS: f64 = 20.0 / 60.0 * SPEED * 0.8;
     const DATES: i32 = 12;
     let Some(amqp) = server("UA_TEST_AMQP_URL") else { return };
@@ -181,7 +181,7 @@ async fn accounts_have_quotas_of_their_own_and_lists_a_rate_beside_details() {
         .with("UA_DOCUMENTS_LIMIT", 1_000_000);
     let text = table("main", &main) + &table("clinic", &clinic);
     std::fs::write(program.path().join("accounts.toml"), text).unwrap();
-    // By two dates each: one account's lists wait in the queue behind the other's, and both have some in hand.
+    // Two dates each: lists of one account wait behind those of the other, and both have some in progress.
     for first in (2..=DATES + 1).step_by(2) {
         let (from, to) = (ago(first + 1).to_string(), ago(first).to_string());
         succeed(&program, &["plan", "--from", &from, "--to", &to, "--yes"]);
@@ -193,7 +193,7 @@ async fn accounts_have_quotas_of_their_own_and_lists_a_rate_beside_details() {
     })
     .await;
 
-    // Lists have a rate of their own, in each account, however many details are fetched beside them.
+    // Lists have their own rate in each account, regardless of concurrent details.
     let (began, before) = (std::time::Instant::now(), [of(&main), of(&clinic)]);
     tokio::time::sleep(Duration::from_secs(3)).await;
     let (seconds, after) = (began.elapsed().as_secs_f64(), [of(&main), of(&clinic)]);
@@ -204,7 +204,7 @@ async fn accounts_have_quotas_of_their_own_and_lists_a_rate_beside_details() {
         assert!(after.heavy - before.heavy > 10 * lists, "details go beside: {before:?} {after:?}");
     }
 
-    // A pause of one account's details is none of the other account, and goes over by itself.
+    // A pause of one account's details does not affect the other account, and ends by itself.
     succeed(&program, &["pause", "heavy", "--account", "clinic", "--until", "4s", "--why", "exams"]);
     tokio::time::sleep(Duration::from_millis(500)).await;
     let before = [of(&main), of(&clinic)];

@@ -1,4 +1,4 @@
-//! A disk that is full in the middle of a harvest, and has room again later: it is said, and nothing is lost.
+//! A disk that fills up during a harvest and has room again later: the program reports it and loses nothing.
 
 use std::io::Write as _;
 use std::process::Command;
@@ -7,7 +7,7 @@ use simulator::{Simulator, Source, ZoomSettings};
 
 use crate::program::{Program, closed_date};
 
-/// A disk of its own for the data folder, in a namespace of its own: small, then larger.
+/// Mounts a separate disk for the data folder in its own namespace: small, then larger.
 const SCRIPT: &str = r#"
 mkdir -p ua-data && mount -t tmpfs -o size=2m none ua-data || exit 77
 "$@" >first.out 2>first.err; echo $? >first.code
@@ -38,7 +38,7 @@ async fn a_harvest_on_a_full_disk_says_so_and_goes_on_when_there_is_room() {
     program.prepare(&mut command);
     let ended = tokio::task::spawn_blocking(move || command.output()).await.unwrap();
     if !ended.is_ok_and(|output| output.status.success()) {
-        // Not by a macro: what those print is kept back where a test passes.
+        // Write directly: the test harness hides the output of macros when a test passes.
         let _ = writeln!(
             std::io::stderr(),
             "left out: a full disk, since this user may not mount one in a namespace"

@@ -1,4 +1,4 @@
-//! The help texts, as users read them.
+//! Help texts as users read them.
 
 use crate::program::Program;
 

@@ -1,4 +1,4 @@
-//! Opencast's jobs at the desk and under a cancel, and documents of odd servers, by the real binary.
+//! Opencast's jobs at the desk and in a cancelled run, and documents of unusual servers, with the real binary.
 
 use std::collections::BTreeMap;
 
@@ -36,7 +36,7 @@ fn ids(opencast: &Opencast, day: Date) -> Vec<String> {
     opencast.truth(day).ids.unwrap().action_ids.iter().map(ToString::to_string).collect()
 }
 
-/// Every document of user actions by its id.
+/// Returns every document of user actions by its id.
 async fn documents(store: &Store) -> BTreeMap<String, Value> {
     let (query, mut documents, mut after) = (Query::all(DocumentKind::Useractions), BTreeMap::new(), None);
     loop {
@@ -50,7 +50,7 @@ async fn documents(store: &Store) -> BTreeMap<String, Value> {
     }
 }
 
-/// A server that is told to log nobody: no user, no address, no session, and no place of any.
+/// A server configured to log no user data: documents have no user, address, session or place.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_server_leaves_out_is_in_no_document() {
     let opencast = Opencast::start(OpencastSettings { omitted: true, ..settings() }).await.unwrap();
@@ -72,7 +72,7 @@ async fn what_a_server_leaves_out_is_in_no_document() {
     opencast.stop().await;
 }
 
-/// Whoever has an address of the public internet that the file knows has its place in the document, and nobody else.
+/// Only viewers with a public address that the file contains have a place in the document.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_viewer_has_the_place_of_the_address() {
     let opencast = Opencast::start(OpencastSettings { public_addresses: true, ..settings() }).await.unwrap();
@@ -104,7 +104,7 @@ async fn a_viewer_has_the_place_of_the_address() {
     opencast.stop().await;
 }
 
-/// A footprint that has grown since it was read takes the place of what it was, in the store.
+/// A footprint that has grown since the first read replaces its document in the store.
 async fn a_footprint_replaces_itself(program: Program, store: impl Fn(&Program) -> Store) {
     let opencast = Opencast::start(OpencastSettings {
         actions_per_day: 2_000,
@@ -130,7 +130,7 @@ async fn a_footprint_replaces_itself(program: Program, store: impl Fn(&Program) 
         let point = |document: &Value, name: &str| document["action"][name].as_i64().unwrap();
         let after = &second[id];
         assert_eq!(point(before, "inpoint"), point(after, "inpoint"), "{id}");
-        // One that was read twice by the first run, as whoever looks for the dialect may, had grown by then.
+        // The first run may read a footprint twice, because it probes the dialect; such a footprint had grown by then.
         assert!(point(before, "outpoint") <= point(after, "outpoint"), "{id}: {before} {after}");
         grown += u32::from(point(before, "outpoint") < point(after, "outpoint"));
     }
@@ -152,7 +152,7 @@ async fn a_footprint_that_grew_replaces_itself_in_elasticsearch() {
     searched(&search, &prefix).wipe_prefix().await.unwrap();
 }
 
-/// A run of Opencast's is cancelled: its jobs are out of the queue, cost no call, and are planned again.
+/// A cancelled run of Opencast: its jobs leave the queue, cost no call, and are planned again.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_of_lectures_is_cancelled_and_planned_again() {
     let opencast = Opencast::start(settings()).await.unwrap();
@@ -170,7 +170,7 @@ async fn a_run_of_lectures_is_cancelled_and_planned_again() {
     opencast.stop().await;
 }
 
-/// A dead job of Opencast's is replayed from the desk, and done.
+/// A dead job of Opencast is replayed from the desk and done.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dead_job_of_lectures_is_replayed_and_done() {
     let opencast = Opencast::start(settings()).await.unwrap();

@@ -1,4 +1,4 @@
-//! Process tests: the real binary, as a user calls it.
+//! Process tests: the real binary, called as by a user.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 

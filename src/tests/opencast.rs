@@ -1,5 +1,5 @@
-//! Opencast from end to end: embedded against every generation and both dialects, and on real servers with faults and
-//! a `kill -9`.
+//! Opencast from end to end: embedded with every generation and both dialects, and on real servers with faults and a
+//! `kill -9`.
 
 use std::collections::BTreeSet;
 
@@ -12,15 +12,15 @@ use store::{Batch, DocumentKind, Query, Store};
 use crate::program::{Program, closed_date, eventually};
 use crate::servers::{Site, server};
 
-/// A day is proven at the turn of a minute: the server's clock is the machine's, but for the seconds, so that none of
-/// these tests has to wait for one.
+/// The simulator's clock is the machine's except for the seconds. A day is proven complete at the turn of a minute, so
+/// that no test waits long for one.
 fn settings() -> OpencastSettings {
     let minute = runtime::clock::now().as_second().div_euclid(60) * 60;
     let now = Some(jiff::Timestamp::from_second(minute + 55).unwrap());
     OpencastSettings { actions_per_day: 2_500, now, ..OpencastSettings::default() }
 }
 
-/// A date that is settled whatever the time of day: one that has just ended may still change.
+/// A date that is final at any time of day: one that has just ended may still change.
 fn date() -> String {
     ua::receipts::read::today().saturating_sub(jiff::Span::new().days(2)).to_string()
 }
@@ -60,7 +60,7 @@ async fn receipt(store: &Store, id: &str) -> Receipt {
     receipt
 }
 
-/// What `ua export attendance` tells of what is held is what is true of the date.
+/// Checks that `ua export attendance` of the held documents equals the truth of the date.
 fn attendance_is_true(program: &Program, opencast: &Opencast, day: Date) {
     for (live, column) in [(false, "vod_attendance"), (true, "live_attendance")] {
         let words = ["export", "attendance", "--json", "--live"];
@@ -80,7 +80,7 @@ fn attendance_is_true(program: &Program, opencast: &Opencast, day: Date) {
     }
 }
 
-/// Actions of the next date, on the border of this one: nobody's, so that they count for no attendance.
+/// Makes the border actions of the next date anonymous, so that they count for no attendance.
 async fn disown(store: &Store, border: &BTreeSet<String>) {
     let mut batch = Batch::new();
     for id in border {
@@ -94,7 +94,7 @@ async fn disown(store: &Store, border: &BTreeSet<String>) {
     store.bulk(&batch).await.unwrap();
 }
 
-/// `ua run` of one date: the file ends equal to the truth.
+/// Runs `ua run` for one date: the file ends equal to the truth.
 async fn embedded(settings: OpencastSettings) {
     let dce = settings.dialect == Dialect::Dce;
     let opencast = Opencast::start(settings).await.unwrap();
@@ -107,7 +107,7 @@ async fn embedded(settings: OpencastSettings) {
     assert_eq!((&said["source"], &said["complete"]), (&"opencast".into(), &true.into()), "{said}");
     let store = local(&program);
     let held = ids(&store, DocumentKind::Useractions).await;
-    // A window's end is asked for as the next date's beginning: what lies on the border belongs to both.
+    // The end of a window is the beginning of the next date: actions on the border belong to both.
     let beyond = opencast.truth(day.tomorrow().unwrap()).ids.unwrap().action_ids;
     let beyond: BTreeSet<String> = beyond.iter().map(ToString::to_string).collect();
     let border: BTreeSet<String> = held.intersection(&beyond).cloned().collect();
@@ -117,7 +117,7 @@ async fn embedded(settings: OpencastSettings) {
     assert!(ids(&store, DocumentKind::Episodes).await.is_superset(&episodes));
     let receipt = receipt(&store, &format!("opencast:actions:{date}")).await;
     assert_eq!((receipt.state, receipt.got), (ReceiptState::Complete, Some(held.len() as u64)));
-    // Everything is held: planning again publishes nothing.
+    // Everything is held, so that planning again publishes nothing.
     let again = program.call(&["plan", "--date", &date, "--json"]);
     let plan: Value = serde_json::from_str(&again.out).unwrap();
     assert_eq!((&plan["jobs"], &plan["covered"][0]), (&0.into(), &(*date).into()), "{plan}");
@@ -176,7 +176,7 @@ async fn refused_credentials_are_told_and_exit_2() {
     opencast.stop().await;
 }
 
-/// Without user tracking that is said once, the dates are complete of nothing, and the default plan takes the episodes.
+/// Without user tracking, that is reported once, the dates are complete and empty, and the default plan reads episodes.
 #[tokio::test(flavor = "multi_thread")]
 async fn without_user_tracking_nothing_is_dead_and_the_catalogue_is_taken() {
     let opencast = Opencast::start(OpencastSettings { usertracking: false, generation: 17, ..settings() })
@@ -265,8 +265,8 @@ async fn both_sources_on_rabbitmq_4_and_elasticsearch_9() {
     opencast.stop().await;
 }
 
-/// A server that sends one of its answers to the login page, has no clock in its headers, and shows one of two episodes to a
-/// user that is no administrator.
+/// A server that redirects one answer to the login page, sends no date header, and shows only one of two episodes to a
+/// user who is no administrator.
 fn odd_server(date: String) -> axum::Router {
     use axum::response::IntoResponse as _;
     let asked = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));

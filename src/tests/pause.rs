@@ -1,5 +1,5 @@
-//! The calls to Opencast are the fleet's: one rate and one pause for all processes over RabbitMQ, and on a local file for
-//! the only one that fetches.
+//! The rate and pause of Opencast calls apply to the whole fleet over RabbitMQ, and to the only fetching process on a
+//! local file.
 
 use std::time::{Duration, Instant};
 
@@ -11,13 +11,13 @@ use store::{DocumentKind, Query, Store};
 use crate::program::{Program, Running, eventually};
 use crate::servers::{server, unique};
 
-/// Calls a second.
+/// Calls per second.
 const RATE: f64 = 10.0;
-/// Dates that are harvested, each a job.
+/// Harvested dates, one job each.
 const DATES: i32 = 20;
-/// Calls over which the rate is measured: with a rate for each of two processes they take half the time.
+/// Calls over which the rate is measured; two processes with separate rates would take half the time.
 const SPAN: u64 = 80;
-/// A token may be as old as this when it is used, and a few may come at once.
+/// Maximum age of a token in seconds when it is used, and tokens that may arrive at once.
 const OLD: f64 = 2.0;
 const AT_ONCE: f64 = 5.0;
 
@@ -48,7 +48,7 @@ fn plan(program: &Program) {
     succeed(program, &words);
 }
 
-/// What each worker says of its role of Opencast.
+/// Returns the reports of the workers' Opencast roles.
 fn roles(program: &Program) -> Vec<Value> {
     let status: Value = serde_json::from_str(&succeed(program, &["status", "--json"])).unwrap();
     let workers = status["workers"].as_array().unwrap().iter();
@@ -60,7 +60,7 @@ fn calls(opencast: &Opencast) -> u64 {
     opencast.ledger_summary().calls
 }
 
-/// A pause by order, and all that is to hold before, during and after it.
+/// Pauses by command and checks the state before, during and after.
 async fn paused_and_resumed(program: &Program, opencast: &Opencast, workers: usize) {
     let said = succeed(program, &["pause", "opencast", "--until", "2h", "--why", "exams"]);
     assert!(said.contains("opencast: paused until ") && said.contains("(exams)"), "{said}");
@@ -82,7 +82,7 @@ async fn paused_and_resumed(program: &Program, opencast: &Opencast, workers: usi
     eventually("calls are made after the pause", 60, async || calls(opencast) > before).await;
 }
 
-/// Every date came whole, by the first attempt of its job.
+/// Every date is complete after the first attempt of its job.
 async fn unharmed(program: &Program, opencast: &Opencast) {
     let settings =
         store::local::LocalStoreSettings { folder: program.path().join("data"), prefix: String::new() };
@@ -106,7 +106,7 @@ async fn unharmed(program: &Program, opencast: &Opencast) {
     assert_eq!(store.count(&Query::all(DocumentKind::Deadletters)).await.unwrap(), 0);
 }
 
-/// What a worker asks before its first job is in turn with everybody's calls, too.
+/// A worker's requests before its first job share the fleet's rate.
 #[tokio::test(flavor = "multi_thread")]
 async fn workers_that_start_at_once_ask_what_opencast_is_at_the_rate_of_the_fleet() {
     let Some(amqp) = server("UA_TEST_AMQP_URL") else { return };
@@ -211,7 +211,7 @@ async fn on_a_local_file_a_pause_holds_opencast_and_one_process_fetches() {
     opencast.stop().await;
 }
 
-/// Orders are kept though nobody fetches, each by the source it is for.
+/// A command is stored without a fetching process, for the source that it names.
 #[test]
 fn orders_reach_the_source_they_name() {
     let program = Program::new().with("OPENCAST_ENGAGE_URL", "http://127.0.0.1:9");

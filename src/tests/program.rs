@@ -1,4 +1,4 @@
-//! Calls the binary in a folder of its own, with no environment but what a test gives it.
+//! Calls the binary in a separate folder, with only the environment that a test sets.
 
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
@@ -15,7 +15,7 @@ pub(crate) struct Program {
     environment: Vec<(String, String)>,
 }
 
-/// How a call ended.
+/// Result of a call.
 #[derive(Debug)]
 pub(crate) struct Ended {
     pub(crate) code: Option<i32>,
@@ -33,7 +33,7 @@ impl Program {
         self
     }
 
-    /// With the account of a simulator that serves on `api` and `oauth`.
+    /// Adds the account of a simulator.
     pub(crate) fn with_account(self, simulator: &simulator::Simulator, speed: f64) -> Self {
         let account = simulator.credentials();
         self.with("ZOOM_ACCOUNT_ID", account.account_id)
@@ -44,7 +44,7 @@ impl Program {
             .with("ZOOM_QUOTA_SPEED", speed)
     }
 
-    /// With the Opencast of a simulator, as its system account.
+    /// Adds the Opencast of a simulator, with its system account.
     pub(crate) fn with_opencast(self, opencast: &simulator::opencast::Opencast) -> Self {
         let system = opencast.credentials();
         self.with("OPENCAST_ENGAGE_URL", opencast.url())
@@ -54,7 +54,7 @@ impl Program {
             .with("OPENCAST_CALLS_PER_SECOND", 0)
     }
 
-    /// What a variable was last set to.
+    /// The last value of a variable.
     pub(crate) fn value(&self, name: &str) -> &str {
         let found = self.environment.iter().rfind(|(known, _)| known == name);
         &found.unwrap().1
@@ -109,7 +109,7 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    /// Its process id.
+    /// The process id.
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
@@ -120,24 +120,24 @@ impl Running {
         self.child.wait().unwrap();
     }
 
-    /// SIGTERM, and the exit code.
+    /// Sends SIGTERM; returns the exit code.
     pub(crate) fn terminate(self) -> Option<i32> {
         self.signal();
         self.ended_within(30)
     }
 
-    /// SIGTERM.
+    /// Sends SIGTERM.
     pub(crate) fn signal(&self) {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").arg(&pid).status().unwrap().success());
     }
 
-    /// True until it has ended.
+    /// Returns true until the process has ended.
     pub(crate) fn is_running(&mut self) -> bool {
         self.child.try_wait().unwrap().is_none()
     }
 
-    /// The exit code, which must come within so many seconds.
+    /// Returns the exit code, which must arrive within `seconds`.
     pub(crate) fn ended_within(mut self, seconds: u64) -> Option<i32> {
         let deadline = Instant::now() + Duration::from_secs(seconds);
         while Instant::now() < deadline {
@@ -152,13 +152,13 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // Already ended is fine.
+        // The process may have ended.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// Waits until `is` holds; says what it waited for when it never does.
+/// Waits until `is` holds; fails with `what` after `seconds`.
 pub(crate) async fn eventually(what: &str, seconds: u64, mut is: impl AsyncFnMut() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(seconds);
     while Instant::now() < deadline {

@@ -1,5 +1,4 @@
-//! A way to a server that can be cut and mended again, or is a long one: for what happens to the program when a server
-//! vanishes that others need meanwhile, or is far away.
+//! A proxy in front of a server that can be cut, frozen or slow: for tests with unavailable or distant servers.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -10,17 +9,17 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
-/// What comes of the bytes.
+/// State of the proxy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Way {
     Open,
-    /// Connections are made and nothing passes, as behind a broken network.
+    /// Connections open but no bytes pass, as behind a broken network.
     Frozen,
-    /// Every connection ends at once, as of a server that is down.
+    /// Every connection closes at once, as with a stopped server.
     Cut,
 }
 
-/// A way to a server.
+/// A proxy in front of a server.
 #[derive(Debug)]
 pub(crate) struct Proxy {
     address: SocketAddr,
@@ -28,7 +27,7 @@ pub(crate) struct Proxy {
 }
 
 impl Proxy {
-    /// A way to `target`, `host:port`; cut at first.
+    /// Starts a proxy to `target` (`host:port`); cut at first.
     pub(crate) async fn to(target: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -42,7 +41,8 @@ impl Proxy {
         Self { address, way }
     }
 
-    /// A way to `target` on which every byte takes `late`, there and back alike, however many are under way.
+    /// Starts a proxy to `target` that delays every byte by `late` in both directions, without a limit of bytes in
+    /// flight.
     pub(crate) async fn far(target: &str, late: Duration) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -60,7 +60,7 @@ impl Proxy {
         Self { address, way: watch::channel(Way::Open).0 }
     }
 
-    /// The same URL by this way.
+    /// Returns the URL through this proxy.
     pub(crate) fn through(&self, url: &str) -> String {
         let (before, rest) = url.split_once('@').unwrap();
         let (_, after) = rest.split_once('/').unwrap();
@@ -80,7 +80,7 @@ impl Proxy {
     }
 }
 
-/// `host:port` of a URL.
+/// Returns `host:port` of a URL.
 pub(crate) fn host_of(url: &str) -> &str {
     url.split_once('@').unwrap().1.split('/').next().unwrap()
 }
@@ -102,7 +102,7 @@ async fn pass(mut incoming: TcpStream, target: Arc<str>, mut way: watch::Receive
     }
 }
 
-/// Passes bytes on, each of them `late`.
+/// Forwards bytes, each after a delay of `late`.
 async fn carry(mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin, late: Duration) {
     let (sender, mut under_way) = mpsc::channel(10_000);
     let reading = async move {
@@ -122,7 +122,7 @@ async fn carry(mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin
                 return;
             }
         }
-        // The other side is told that nothing more comes.
+        // Tell the other side that no more bytes follow.
         let _ = to.shutdown().await;
     };
     tokio::join!(reading, writing);

@@ -1,4 +1,4 @@
-//! One quota for all processes: over RabbitMQ as a fleet, on a local file as the only one. By the real binary,
+//! One quota for all processes: a fleet over RabbitMQ, and a single process on a local file. With the real binary,
 //! against the simulator, which counts every call in sliding windows.
 
 use messages::zoom::{Event, Listing, MeetingContext, Task};
@@ -26,7 +26,7 @@ async fn simulator() -> Simulator {
     Simulator::start(settings).await.unwrap()
 }
 
-/// Detail jobs for `count` meetings.
+/// Publishes detail jobs for `count` meetings.
 async fn publish(broker: &Broker, simulator: &Simulator, count: usize) {
     let date = closed_date().parse().unwrap();
     let uuids = simulator.truth(date, Source::Dashboard).ids.unwrap().meeting_uuids;
@@ -63,7 +63,7 @@ async fn goes_on(simulator: &Simulator, what: &str) {
     eventually(what, 40, async || calls(simulator) > before + 50).await;
 }
 
-/// The calls of a second, once those under way have arrived.
+/// Number of calls that arrive in one second.
 async fn calls_in_a_second(simulator: &Simulator) -> u64 {
     let before = calls(simulator);
     tokio::time::sleep(Duration::from_secs(1)).await;
@@ -112,7 +112,7 @@ async fn a_fleet_shares_one_quota_whoever_dies_or_stands_still() {
     };
     eventually("both processes make calls", 40, both).await;
 
-    // The one that gives out the tokens stands still, another takes over, and the first comes back.
+    // The leader is frozen, another takes over, and the first continues.
     let keeper = news(&program)["keeper"].as_u64().unwrap();
     let place =
         fleet.iter().position(|process| u64::from(process.id()) == keeper).expect("a worker keeps it");
@@ -122,7 +122,7 @@ async fn a_fleet_shares_one_quota_whoever_dies_or_stands_still() {
     signal(&fleet[place], "-CONT");
     goes_on(&simulator, "calls are made by all").await;
 
-    // It dies.
+    // The leader is killed.
     let keeper = news(&program)["keeper"].as_u64().unwrap();
     let place =
         fleet.iter().position(|process| u64::from(process.id()) == keeper).expect("a worker keeps it");
@@ -130,7 +130,7 @@ async fn a_fleet_shares_one_quota_whoever_dies_or_stands_still() {
     fleet.push(program.start(&["work", "zoom"], "third.log"));
     goes_on(&simulator, "calls are made after a kill").await;
 
-    // Who fetches into a stream only is one of them.
+    // A run that writes to a stream belongs to the fleet as well.
     let date = closed_date();
     let listed =
         program.start(&["run", "--date", &date, "--destination", "stdout", "--wait", "1s"], "stdout.log");
@@ -139,14 +139,14 @@ async fn a_fleet_shares_one_quota_whoever_dies_or_stands_still() {
     goes_on(&simulator, "calls are made by workers and run").await;
     listed.kill();
 
-    // A smaller share is for all of them, at once.
+    // A smaller share applies to all processes at once.
     succeed(&program, &["quota", "set", "heavy=10%"]);
     tokio::time::sleep(Duration::from_secs(2)).await;
     let slow = calls_in_a_second(&simulator).await;
     assert!(slow <= 40, "{slow} calls in a second, 20 allowed");
     succeed(&program, &["quota", "set", "heavy=default"]);
 
-    // A pause is for all of them, and says why.
+    // A pause applies to all processes and shows its reason.
     let said = succeed(&program, &["pause", "detail", "--why", "moving house"]);
     assert!(said.contains("heavy: paused until it is resumed (moving house)"), "{said}");
     tokio::time::sleep(Duration::from_secs(2)).await;
@@ -161,7 +161,7 @@ async fn a_fleet_shares_one_quota_whoever_dies_or_stands_still() {
     for process in fleet {
         assert_eq!(process.terminate(), Some(0));
     }
-    // Nobody fetches: the count is still there.
+    // Without fetching processes the count remains.
     assert!(news(&program)["meters"][2]["used"].as_u64().unwrap() >= calls(&simulator));
     amqp.remove().await.unwrap();
     amqp.remove_lead("quota.zoom.main").await.unwrap();
@@ -169,7 +169,7 @@ async fn a_fleet_shares_one_quota_whoever_dies_or_stands_still() {
     simulator.stop().await;
 }
 
-/// A worker on another continent than RabbitMQ, beside one that is near.
+/// A worker on another continent than RabbitMQ, together with a near one.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_far_from_the_broker_has_its_part() {
     let Some(amqp) = server("UA_TEST_AMQP_URL") else { return };
@@ -235,7 +235,7 @@ async fn on_a_local_file_one_process_fetches_and_keeps_the_count() {
         "{}",
         second.err
     );
-    // Nor does a run, wherever its documents go; and it plans nothing that it may not fetch.
+    // A run must not fetch either, with any destination, and it plans nothing that it cannot fetch.
     for destination in ["index", "stdout"] {
         let run = program.call(&["run", "--date", &closed_date(), "--destination", destination]);
         assert_eq!(run.code, Some(2), "{destination}: {}", run.err);
@@ -277,7 +277,7 @@ fn what_cannot_be_ordered_is_refused() {
         let ended = program.call(words);
         assert_eq!(ended.code, Some(2), "{words:?}: {}", ended.err);
     }
-    // Nobody fetches: orders are kept all the same.
+    // Without fetching processes, commands are stored all the same.
     let said = succeed(&program, &["pause", "list", "--why", "a holiday"]);
     assert!(said.contains("resource-intensive: paused until it is resumed (a holiday)"), "{said}");
     assert!(succeed(&program, &["quota"]).contains("a holiday"));

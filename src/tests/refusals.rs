@@ -1,5 +1,5 @@
-//! Peers that refuse for a while: a load balancer before a search engine, and a broker whose connections are all taken. The role
-//! holds, says so once, and goes on by itself.
+//! Peers that refuse for a while: a load balancer in front of a search engine, and a broker without free connections.
+//! The role holds, logs it once, and continues by itself.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -18,18 +18,18 @@ use crate::serving::{address, get};
 
 const SPEED: f64 = 100.0;
 
-/// Stands before a search engine, and answers in its place when told to.
+/// A proxy in front of a search engine that answers in its place when a test sets it.
 #[derive(Clone)]
 struct Gate {
     behind: String,
     http: reqwest::Client,
-    /// The status, and what a path must end with to get it.
+    /// Status, and the end of the paths that get it.
     denied: Arc<Mutex<Option<(u16, &'static str)>>>,
     denials: Arc<AtomicU64>,
 }
 
 impl Gate {
-    /// The gate and its URL.
+    /// Returns the gate and its URL.
     async fn before(behind: &str) -> (Self, String) {
         let gate = Self {
             behind: behind.to_owned(),
@@ -99,7 +99,7 @@ fn log(program: &Program) -> String {
     std::fs::read_to_string(program.path().join("work.log")).unwrap()
 }
 
-/// What the worker says of its index role.
+/// Returns the worker's report of its index role.
 fn index(program: &Program) -> Value {
     let status: Value = serde_json::from_str(&succeed(program, &["status", "--json"])).unwrap();
     let roles =
@@ -120,7 +120,7 @@ async fn a_store_that_refuses_for_a_while_is_waited_for_at_the_start_and_held_la
     let simulator = Simulator::start(settings).await.unwrap();
     let (gate, url) = Gate::before(&search).await;
     let prefix = format!("{}-", unique("refused"));
-    // The operator's commands reach the search engine past the gate.
+    // The operator's commands bypass the gate.
     let site = |host: &str, data: &str| {
         Program::new()
             .with_account(&simulator, SPEED)
@@ -151,7 +151,7 @@ async fn a_store_that_refuses_for_a_while_is_waited_for_at_the_start_and_held_la
     simulator.stop().await;
 }
 
-/// Bulks of a date are refused: the role says so everywhere, does not hammer, and goes on.
+/// Bulks of a date are refused: the role reports it everywhere, backs off, and continues.
 async fn held_and_over(operator: &Program, gate: &Gate, (days, status): (i32, u16), address: &str) {
     gate.deny(status, "/_bulk");
     succeed(operator, &["plan", "--date", &ago(days), "--yes"]);
@@ -177,7 +177,7 @@ async fn held_and_over(operator: &Program, gate: &Gate, (days, status): (i32, u1
     eventually("it is ready", 60, async || get(address, "/readyz").await.0 == 200).await;
 }
 
-/// A virtual host of its own at RabbitMQ.
+/// A separate virtual host of RabbitMQ.
 struct Vhost {
     management: String,
     name: String,
@@ -191,7 +191,7 @@ impl Vhost {
         vhost
     }
 
-    /// Limits the number of connections; -1 is no limit.
+    /// Limits the number of connections; -1 means no limit.
     async fn limit(&self, connections: i64) {
         self.put("vhost-limits", "/max-connections", json!({ "value": connections })).await;
     }
@@ -237,7 +237,7 @@ async fn a_limit_of_connections_is_waited_for_and_named() {
     vhost.remove().await;
 }
 
-/// Makes the local store, which the worker needs and the broker's limit does not concern.
+/// Creates the local store, which the worker needs, without a connection to the broker.
 fn succeed_without_broker(program: &Program) {
     let local = Program::new().with("UA_DATA_DIR", program.path().join("ua-data").display());
     succeed(&local, &["setup"]);

@@ -1,5 +1,5 @@
-//! Whole programs as a user of RabbitMQ's who has rights on the names of this installation and on none other, and before
-//! that as one who may make nothing at all: a price is told, and nothing is made for it.
+//! Whole programs with a RabbitMQ user who has rights only on the names of this installation, and before that with one
+//! who may declare nothing: `ua plan` shows a price and declares nothing.
 
 use messages::{Family, Lane, Queue};
 use runtime::{Broker, Message};
@@ -12,7 +12,7 @@ use crate::servers::{server, unique};
 use crate::user::User;
 
 const SPEED: f64 = 100.0;
-/// With so little of a quota a few lists are more than a day's.
+/// Quota speed at which a few lists need more than a day.
 const SLOW: f64 = 0.000_1;
 
 fn json(program: &Program, words: &[&str]) -> Value {
@@ -39,7 +39,7 @@ async fn rights_on_our_names_are_enough_for_every_program_and_a_price_needs_none
         .with("AMQP_URL", &user.url)
         .with("UA_QUEUE_PREFIX", &prefix);
     a_price_makes_nothing(&program, &user).await;
-    // The permissions of docker/README.md.
+    // The permissions from docker/README.md.
     let pattern = format!(r"^{prefix}(\..*)?$");
     user.may([&pattern, &pattern, &pattern]).await;
     more_than_a_day_is_asked_for_and_taken_out_again(&program);
@@ -63,7 +63,7 @@ async fn a_price_makes_nothing(program: &Program, user: &User) {
     assert_eq!((&price["jobs"], &price["published"]), (&3.into(), &false.into()), "{price}");
     assert!(price["price"]["quota_days"].as_u64() > Some(1), "{price}");
     assert_eq!(user.made_so_far().await, [] as [&str; 0], "a price declares nothing");
-    // Whoever may not declare may not publish either, and is told why.
+    // A user who may not declare may not publish either; the error names the reason.
     refused(program, &["plan", "--date", &closed_date(), "--yes"], &["RabbitMQ (AMQP_URL)", "rights"]);
     assert_eq!(user.made_so_far().await, [] as [&str; 0]);
 }
@@ -90,7 +90,7 @@ fn more_than_a_day_is_asked_for_and_taken_out_again(program: &Program) {
     assert_eq!(waiting(program), 0);
 }
 
-/// Messages in the queues of jobs.
+/// Number of messages in the job queues.
 fn waiting(program: &Program) -> u64 {
     let status = json(program, &["status", "--json"]);
     let lines = status["queues"].as_array().unwrap().iter();
@@ -115,7 +115,7 @@ async fn fetched_and_indexed(program: &Program, amqp: &str, prefix: &str) {
     says(program, &["dlq", "replay", "--class", "bad-shape"], "replayed 1 of 1 dead letter");
     says(program, &["quota", "set", "heavy=50%"], "heavy: 120,000 calls a minute (50 %)");
     says(program, &["pause", "heavy", "--why", "exams"], "heavy: paused until it is resumed (exams)");
-    // What workers say of the quota is some moments old.
+    // The workers' reports of the quota lag behind.
     eventually("status tells of the pause", 20, async || program.call(&["status"]).out.contains("(exams)"))
         .await;
     says(program, &["resume", "heavy"], "heavy: 120,000 calls a minute (50 %)");
@@ -127,7 +127,7 @@ async fn fetched_and_indexed(program: &Program, amqp: &str, prefix: &str) {
     }
 }
 
-/// A message that nobody can read comes into the queue of details.
+/// Publishes an unreadable message to the queue of details.
 async fn unreadable(amqp: &str, prefix: &str) {
     let mut settings = runtime::broker::amqp::AmqpSettings::new(amqp.into());
     settings.prefix = prefix.to_owned();

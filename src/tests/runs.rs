@@ -1,4 +1,4 @@
-//! Runs: their price, how far they are, and how they are cancelled, also while workers go on.
+//! Runs: price, progress, and cancellation, also while workers run.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use simulator::{Simulator, Source, ZoomSettings};
 use crate::bad_input::refused;
 use crate::program::{Program, eventually};
 
-/// The date so many days ago, in UTC.
+/// Returns the UTC date `days` ago.
 pub(crate) fn ago(days: i32) -> String {
     ua::receipts::read::today().saturating_sub(jiff::Span::new().days(days)).to_string()
 }
@@ -31,7 +31,7 @@ async fn a_run_shows_its_price_beside_what_was_used() {
         ZoomSettings { meetings_per_day: 30, participants: 5.0, speed: 100.0, ..ZoomSettings::default() };
     let simulator = Simulator::start(settings).await.unwrap();
     let program = Program::new().with_account(&simulator, 100.0);
-    // Two days of history, then a third that is estimated from them.
+    // Two days of history, then the estimate of a third.
     assert_eq!(program.call(&["run", "--from", &ago(9), "--to", &ago(8)]).code, Some(0));
     let dry = program.call(&["plan", "--date", &ago(2), "--dry-run"]);
     assert_eq!(dry.code, Some(0), "{}", dry.err);
@@ -74,7 +74,7 @@ async fn a_run_shows_its_price_beside_what_was_used() {
     assert_eq!(newest["calls"], after["progress"]["calls"], "the list says what was used, too");
     assert_eq!((&newest["done"], &newest["expected"]), (&after["done"], &after["expected"]), "{newest}");
     assert_eq!(runs.out.lines().count(), 2, "{}", runs.out);
-    // Planned by force the jobs are another run's, and this one says so.
+    // With `--force` the jobs belong to the new run, and the old run reports it.
     let again = json(&program, &["plan", "--date", &ago(2), "--force", "--json"]);
     assert_eq!(again["price"]["known"], 1);
     let spent = used.heavy + used.resource_intensive;
@@ -107,22 +107,22 @@ async fn findings_are_shown_by_the_run_by_the_list_of_runs_and_by_its_status() {
     simulator.stop().await;
 }
 
-/// How fast the quota is where a run is cancelled.
+/// Quota speed in the tests that cancel a run.
 pub(crate) const SPEED: f64 = 1.5;
 
-/// What a cancelled run looks like, on whatever servers `program` uses.
+/// Cancels a run in the middle, on the servers of `program`.
 pub(crate) async fn cancelled_in_the_middle(program: &Program, simulator: &Simulator) {
     let (doomed, _) = plan(program, 12, 10);
     let (other, _) = plan(program, 5, 5);
     let worker = program.start(&["work", "all"], "cancel.log");
-    // So slow that no machine is too slow to cancel it in the middle.
+    // Slow enough to cancel in the middle on every machine.
     let slowed = program.call(&["quota", "set", "heavy=10%"]);
     assert_eq!(slowed.code, Some(0), "{}", slowed.err);
     eventually("lists are read and some details fetched", 90, async || {
         simulator.ledger_summary().calls.heavy > 10
     })
     .await;
-    // What is in a worker's hands is finished; what comes of it is taken out by the next call.
+    // Jobs in progress are finished; the next call takes out the jobs that they published.
     eventually("nothing of the run is left", 120, async || {
         let ended = program.call(&["cancel", &doomed, "--yes", "--json"]);
         assert!(matches!(ended.code, Some(0 | 3)), "{}", ended.err);
@@ -148,7 +148,7 @@ pub(crate) async fn cancelled_in_the_middle(program: &Program, simulator: &Simul
     assert_eq!(unharmed["progress"]["complete"], truth.meetings + 1, "{unharmed}");
     let still = json(program, &["status", "--run", &doomed, "--json"]);
     assert_eq!(&still["progress"]["complete"], done, "nothing more of it is done: {still}");
-    // Planned again, what was taken out is published, and only that.
+    // A new plan publishes exactly the jobs that were taken out.
     let (again, plan) = plan(program, 12, 10);
     assert!(plan["jobs"].as_u64() > Some(0), "{plan}");
     eventually("the new run is done", 300, async || {
@@ -158,7 +158,7 @@ pub(crate) async fn cancelled_in_the_middle(program: &Program, simulator: &Simul
     assert_eq!(worker.terminate(), Some(0));
 }
 
-/// The sessions that the account has of the dates that [`cancelled_in_the_middle`] plans.
+/// Returns the account's sessions of the dates that [`cancelled_in_the_middle`] plans.
 pub(crate) fn sessions_of_the_dates(simulator: &Simulator) -> BTreeSet<String> {
     let ids = [12, 11, 10, 5]
         .map(|days| simulator.truth(ago(days).parse().unwrap(), Source::Dashboard).ids.unwrap());

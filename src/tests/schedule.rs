@@ -1,4 +1,4 @@
-//! Plans by the clock: one of several schedulers leads, a missed firing is made up once, and another takes over.
+//! Scheduled plans: one of several schedulers leads, a missed firing is made up once, and another scheduler takes over.
 
 use messages::{Lane, RunId};
 use planner::{Origin, Price, RunRecord, RunState};
@@ -9,7 +9,7 @@ use store::{Batch, DocumentKind, Query, Split, Store};
 use crate::bad_input::{account, refused};
 use crate::program::{Program, eventually};
 
-/// Fires on one minute of the year, so that no test meets a firing by chance but the one it waits for.
+/// A schedule that fires in one minute of the year, so that no test meets an unexpected firing.
 fn firing(at: jiff::Timestamp) -> String {
     let at = jiff::tz::TimeZone::UTC.to_datetime(at);
     format!("{} {} {} {} *", at.minute(), at.hour(), at.day(), at.month())
@@ -19,7 +19,7 @@ fn ago(minutes: i64) -> jiff::Timestamp {
     runtime::clock::now() - jiff::SignedDuration::from_mins(minutes)
 }
 
-/// The record of a firing that was done.
+/// Writes the record of a completed firing.
 async fn done(store: &Store, slot: jiff::Timestamp) {
     let price = Price {
         resource_intensive: 0,
@@ -77,18 +77,18 @@ fn planned(program: &Program, slot: jiff::Timestamp) -> usize {
     runs(program).iter().filter(|run| is_it(run)).count()
 }
 
-/// The minute that began so long ago.
+/// Returns the start of the minute.
 fn minute(ago: jiff::Timestamp) -> jiff::Timestamp {
     jiff::Timestamp::from_second(ago.as_second() / 60 * 60).unwrap()
 }
 
-/// A firing that was missed, and the schedule it is of.
+/// Returns a missed firing and its schedule.
 pub(crate) fn missed() -> (jiff::Timestamp, String) {
     let missed = minute(ago(90));
     (missed, firing(missed))
 }
 
-/// Two schedulers on whatever servers `program` uses, whose schedule has [`missed`] a firing.
+/// Runs two schedulers on the servers of `program`, whose schedule has [`missed`] a firing.
 pub(crate) async fn one_leads_and_one_takes_over(program: &Program, store: &Store, missed: jiff::Timestamp) {
     done(store, ago(60 * 24 * 3)).await;
     let first = program.start(&["work", "schedule"], "first.log");
@@ -124,7 +124,7 @@ async fn two_schedulers_make_up_a_missed_firing_once_and_one_takes_over() {
     simulator.stop().await;
 }
 
-/// A week after a date, a meeting whose list counts more participants than sessions came is fetched once more, by all
+/// A week after a date, a meeting whose list counts more participants than there are sessions is fetched again, by all
 /// roles of one process.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_week_later_what_disagrees_is_looked_at_once_more() {
@@ -173,17 +173,17 @@ async fn a_week_later_what_disagrees_is_looked_at_once_more() {
     simulator.stop().await;
 }
 
-/// What the store's receipt of a job says, once there is one.
+/// Returns a job's receipt in the store, if there is one.
 async fn receipt(store: &Store, job: &str) -> Option<Value> {
     let hit = store.get(DocumentKind::Harvests, job).await.unwrap()?;
     Some(serde_json::from_str(hit.source.get()).unwrap())
 }
 
-/// After an outage of ten days every date of it is planned, what is old in a lane of its own; and a recording that was
-/// not to be had when its lecture's date was harvested has its time looked up once more.
+/// After an outage of ten days every date is planned, old dates in the backfill lane. A recording that was unavailable
+/// when its lecture's date was harvested is looked up again.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_outage_is_made_up_for_opencast_too_and_late_recordings_are_looked_up() {
-    // In windows, since what a day without them takes to be proven is a minute each.
+    // In windows, because each day without them takes a minute to prove complete.
     let settings = simulator::opencast::OpencastSettings {
         actions_per_day: 400,
         generation: 5,

@@ -1,4 +1,4 @@
-//! Secrets and people never reach a log or an error, whatever happens.
+//! Secrets and personal data never reach a log or an error.
 
 use simulator::{Simulator, ZoomSettings};
 
@@ -41,7 +41,7 @@ async fn logs_at_full_detail_hold_no_secret_and_no_person() {
     simulator.stop().await;
 }
 
-/// With servers whose addresses hold passwords: neither well nor away do they show them.
+/// The passwords in server addresses are never shown, whether or not the servers are available.
 #[tokio::test(flavor = "multi_thread")]
 async fn passwords_of_servers_are_never_shown() {
     let away = |program: Program| {
@@ -85,7 +85,7 @@ async fn passwords_of_servers_are_never_shown() {
     }
 }
 
-/// Names of people and their addresses, as the index holds them.
+/// Returns names and email addresses of people in the index.
 fn people_in(program: &Program) -> Vec<String> {
     let file = rusqlite::Connection::open(program.path().join("ua-data/ua.db")).unwrap();
     let sql = "select distinct user_name from sessions where length(user_name) > 6

@@ -1,5 +1,5 @@
-//! The main job on real servers: RabbitMQ, and Elasticsearch or OpenSearch, with faults and a `kill -9`.
-//! Servers are named by the environment; `docker/test.sh` starts them and lets none be left out.
+//! The main job on real servers: RabbitMQ, and Elasticsearch or OpenSearch, with faults and a `kill -9`. The
+//! environment names the servers; `docker/test.sh` starts them and requires all of them.
 
 use std::collections::BTreeSet;
 use std::io::Write as _;
@@ -8,7 +8,7 @@ use simulator::{Simulator, Source, ZoomSettings};
 
 use crate::program::{Program, closed_date, eventually};
 
-/// The URL in `name`, or `None` after saying what is left out; a failure when servers are required.
+/// Returns the URL in `name`, or `None` after printing what is skipped; fails when servers are required.
 #[expect(clippy::disallowed_methods, reason = "tests learn from the environment where the servers are")]
 pub(crate) fn server(name: &str) -> Option<String> {
     let url = std::env::var(name).ok();
@@ -17,7 +17,7 @@ pub(crate) fn server(name: &str) -> Option<String> {
             std::env::var("UA_TEST_REQUIRE_SERVERS").is_err(),
             "{name} is not set, and servers are required"
         );
-        // Not by a macro: what those print is kept back where a test passes.
+        // Write directly: the test harness hides the output of macros when a test passes.
         let _ = writeln!(std::io::stderr(), "left out: what needs the server of {name}");
     }
     url
@@ -33,7 +33,7 @@ pub(crate) struct Site {
     pub(crate) store: store::Store,
 }
 
-/// The store of a program that writes there under a prefix of its own.
+/// Returns the store at `host` with `prefix`.
 pub(crate) fn searched(host: &str, prefix: &str) -> store::Store {
     let settings = store::elasticsearch::ElasticsearchSettings {
         host: host.to_owned(),
@@ -52,7 +52,7 @@ impl Site {
         Self::with(Program::new().with_account(simulator, speed), amqp, search)
     }
 
-    /// What `program` is told already, and the servers.
+    /// Adds the servers to `program`.
     pub(crate) fn with(program: Program, amqp: &str, search: &str) -> Self {
         let (queues, indices) = (unique("t"), format!("{}-", unique("t")));
         let store = searched(search, &indices);
@@ -69,7 +69,7 @@ impl Site {
         for _ in 0..50 {
             match self.try_ids(kind).await {
                 Ok(ids) => return ids,
-                // An index that is being made answers 503 for a moment.
+                // A new index answers 503 for a moment.
                 Err(store::StoreError::Away(_) | store::StoreError::Busy(_)) => {
                     tokio::time::sleep(std::time::Duration::from_millis(200)).await;
                 }
@@ -162,7 +162,7 @@ async fn main_job_on_rabbitmq_3_and_opensearch_2() {
     main_job("UA_TEST_AMQP_URL", "UA_TEST_OS_2").await;
 }
 
-/// `ua run` over servers that others use, too: ends by receipts, since RabbitMQ does not tell what is leased.
+/// `ua run` on shared servers ends by receipts, because RabbitMQ does not report leased messages.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_over_rabbitmq_4_and_opensearch_3_ends_complete() {
     let (Some(amqp), Some(search)) = (server("UA_TEST_AMQP4_URL"), server("UA_TEST_OS_3")) else { return };
@@ -179,7 +179,7 @@ async fn a_run_over_rabbitmq_4_and_opensearch_3_ends_complete() {
     simulator.stop().await;
 }
 
-/// A run is cancelled on RabbitMQ while workers go on: nothing of another run is lost or out of reach.
+/// A run is cancelled on RabbitMQ while workers continue: no message of another run is lost or stuck.
 async fn cancelled(amqp: &str, search: &str) {
     let (Some(amqp), Some(search)) = (server(amqp), server(search)) else { return };
     let speed = crate::runs::SPEED;
@@ -204,7 +204,7 @@ async fn a_run_is_cancelled_on_rabbitmq_4_and_elasticsearch_9() {
     cancelled("UA_TEST_AMQP4_URL", "UA_TEST_ES_9").await;
 }
 
-/// Of two schedulers on RabbitMQ one leads, and the other takes over when it is killed.
+/// One of two schedulers on RabbitMQ leads, and the other takes over after a kill.
 async fn scheduled(amqp: &str, search: &str) {
     let (Some(amqp), Some(search)) = (server(amqp), server(search)) else { return };
     let simulator = Simulator::start(ZoomSettings { speed: 100.0, ..ZoomSettings::default() }).await.unwrap();

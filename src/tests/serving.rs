@@ -1,4 +1,4 @@
-//! What a worker serves over HTTP, what it waits for at its start, and its log as JSON.
+//! A worker's HTTP server, its waits at the start, and its log as JSON.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -19,7 +19,7 @@ fn log(program: &Program, name: &str) -> String {
     std::fs::read_to_string(program.path().join(name)).unwrap()
 }
 
-/// The address that a worker says it serves on.
+/// Returns the address of the worker's HTTP server, from its log.
 pub(crate) async fn address(program: &Program, name: &str) -> String {
     let mut found = None;
     eventually("it says where it serves", 60, async || {
@@ -38,11 +38,11 @@ pub(crate) async fn get(address: &str, path: &str) -> (u16, String) {
     (answer.status().as_u16(), answer.text().await.unwrap())
 }
 
-/// A page of figures: value by name and labels.
+/// A page of metrics: value by name and labels.
 struct Page(BTreeMap<String, f64>);
 
 impl Page {
-    /// Reads a page line by line; every line must be as Prometheus wants it.
+    /// Reads a page line by line; every line must be valid for Prometheus.
     fn read(text: &str) -> Self {
         let (mut types, mut helped, mut values) = (BTreeMap::new(), BTreeSet::new(), BTreeMap::new());
         for line in text.lines().filter(|line| !line.is_empty()) {
@@ -71,7 +71,7 @@ impl Page {
         *self.0.get(series).unwrap_or_else(|| panic!("no {series} among {:#?}", self.0.keys()))
     }
 
-    /// All series of a name that have these labels.
+    /// Returns all values of the series with this name and label.
     fn values(&self, name: &str, label: &str) -> Vec<f64> {
         let of = |series: &&String| series.split('{').next() == Some(name) && series.contains(label);
         self.0.keys().filter(of).map(|series| self.0[series]).collect()
@@ -92,7 +92,7 @@ fn check_name(name: &str, kind: &str) {
     }
 }
 
-/// The family a sample belongs to: a histogram's samples have a suffix each.
+/// Returns the family of a sample: a histogram's samples have a suffix each.
 fn family_of<'a>(name: &'a str, types: &BTreeMap<String, String>) -> &'a str {
     if types.contains_key(name) {
         return name;
@@ -157,7 +157,7 @@ async fn figures_move_by_exactly_what_was_done() {
         page.value("ua_quota_wait_seconds_count{source=\"zoom\",class=\"heavy\"}"),
         calls.heavy as f64
     );
-    // A detail job's receipt is written when its list has planned it, and when it is done.
+    // A detail job's receipt is written twice: when its list plans it, and when it is done.
     let written = documents_in(&program) as f64 + jobs;
     let verdicts = ["indexed", "stale"].map(|verdict| page.sum("ua_documents_total", verdict));
     assert_eq!(verdicts.iter().sum::<f64>(), written);
@@ -172,7 +172,7 @@ async fn figures_move_by_exactly_what_was_done() {
     let account = "source=\"zoom\",account=\"main\"";
     let used = calls.heavy + calls.resource_intensive;
     assert_eq!(page.value(&format!("ua_quota_day_used_calls{{{account}}}")), used as f64);
-    // Four fifths of 60,000, a hundred times as fast.
+    // 80 % of 60,000, at 100 times the speed.
     assert_eq!(
         page.sum("ua_quota_day_used_calls", "") + page.sum("ua_quota_day_left_calls", ""),
         4_800_000.0
@@ -192,12 +192,12 @@ fn documents_in(program: &Program) -> i64 {
         .unwrap()
 }
 
-/// The answer to a request as it stands on the wire.
+/// Returns the raw answer to a raw request.
 pub(crate) async fn raw(address: &str, request: &str) -> String {
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = Vec::new();
-    // A server that refuses a request may reset the connection behind its answer.
+    // A server that refuses a request may reset the connection after its answer.
     let _ = stream.read_to_end(&mut answer).await;
     String::from_utf8_lossy(&answer).into_owned()
 }
@@ -250,7 +250,7 @@ async fn clients_that_send_nothing_keep_neither_descriptors_nor_others_out() {
     for number in 0..300 {
         let mut stream = TcpStream::connect(&*address).await.unwrap();
         if number % 2 == 0 {
-            // Half a head.
+            // An incomplete request.
             stream.write_all(b"GET /healthz HTTP/1.1\r\nHost:").await.unwrap();
         }
         silent.push(stream);
@@ -258,7 +258,7 @@ async fn clients_that_send_nothing_keep_neither_descriptors_nor_others_out() {
     assert_eq!(get(&address, "/healthz").await, (200, "ok\n".to_owned()));
     let descriptors = std::fs::read_dir(format!("/proc/{}/fd", worker.id())).unwrap().count();
     assert!(descriptors < 150, "{descriptors} descriptors with 300 connections");
-    // In the end it closes every one.
+    // The server closes all of them in the end.
     let mut nothing = Vec::new();
     for stream in &mut silent {
         let _ =
@@ -271,7 +271,7 @@ async fn clients_that_send_nothing_keep_neither_descriptors_nor_others_out() {
 #[tokio::test(flavor = "multi_thread")]
 async fn retries_and_dead_letters_are_counted_by_class() {
     let faults = vec!["gone=0.2".parse().unwrap(), "truncated-json=0.05".parse().unwrap()];
-    // With this seed no call of the list is struck, and some of the details' are.
+    // With this seed, no call of the list fails, and some calls of details do.
     let simulator = Simulator::start(ZoomSettings { faults, seed: 7, ..small() }).await.unwrap();
     let gone = truth(&simulator).ids.as_ref().unwrap().gone.len() as f64;
     let program = Program::new().with_account(&simulator, 100.0).with("UA_HTTP", "127.0.0.1:0");
@@ -327,7 +327,7 @@ async fn credentials_that_are_refused_at_the_start_are_waited_for_and_named() {
         .with_account(&simulator, 1.0)
         .with("ZOOM_CLIENT_SECRET", "wrong-canary")
         .with("UA_HTTP", "127.0.0.1:0")
-        // Found out although the broker is away and waited for.
+        // The refusal is found although the broker is unavailable as well.
         .with("AMQP_URL", "amqp://guest:guest@127.0.0.1:9/%2f");
     let mut worker = wrong.start(&["work", "zoom"], "work.log");
     let log = || std::fs::read_to_string(wrong.path().join("work.log")).unwrap();

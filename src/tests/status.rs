@@ -1,4 +1,4 @@
-//! `ua status`: who works and why not, advice, and what is shown when a server is away.
+//! `ua status`: workers and their holds, advice, and the output when a server is unavailable.
 
 use serde_json::Value;
 use simulator::{Simulator, ZoomSettings};
@@ -13,7 +13,7 @@ fn status(program: &Program) -> Value {
     serde_json::from_str(&ended.out).unwrap()
 }
 
-/// The workers' process ids and the roles of each, from one process.
+/// Returns the workers' process ids and their roles.
 fn workers(status: &Value) -> Vec<(u64, Vec<String>)> {
     let roles = |worker: &Value| {
         let roles = worker["roles"].as_array().unwrap().iter();
@@ -82,10 +82,10 @@ async fn a_pause_is_told_with_what_waits_behind_it() {
     eventually("the pause and its jobs are told", 60, async || {
         let told = program.call(&["status"]).out;
         let line = told.lines().find(|line| line.starts_with("zoom main: heavy: paused until "));
-        // A worker's card is some moments old: its hold is told later than the pause.
+        // A worker's report lags behind: its hold appears later than the pause.
         let held = told.contains("the quota bounds zoom.detail (heavy: paused until ");
         held && line.is_some_and(|line| {
-            // The jobs of the list, less those that are just being handed back.
+            // The jobs of the list, without those that are being requeued.
             !line.contains(" 0 jobs waiting") && line.contains(" jobs waiting; resumes in 1 h 5")
         })
     })
@@ -125,7 +125,7 @@ async fn a_server_that_is_away_does_not_hide_the_other() {
     assert_eq!(report["advice"]["bound"], "nothing");
 }
 
-/// A user who may look and call, and declare nothing.
+/// A user who may read and call, but not declare.
 #[tokio::test(flavor = "multi_thread")]
 async fn over_rabbitmq_status_needs_no_right_to_declare() {
     for (amqp, management) in [

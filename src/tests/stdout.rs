@@ -1,4 +1,4 @@
-//! A stdout that takes nothing: a pipe without a reader, a full disk.
+//! A stdout that accepts no output: a pipe without a reader, a full disk.
 
 use std::fs::OpenOptions;
 use std::process::{Command, Stdio};

@@ -1,4 +1,4 @@
-//! TLS to the servers and to Opencast: verified, against the authority that is named, and never done without.
+//! TLS to the servers and to Opencast: always verified, with the configured authority.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use simulator::opencast::{Dialect, Opencast, OpencastSettings};
 use crate::program::{Ended, Program, closed_date};
 use crate::servers::{server, unique};
 
-/// An authority, and what a server of the name `localhost` shows.
+/// An authority, and an acceptor with its certificate for `localhost`.
 struct Identity {
     authority: String,
     acceptor: TlsAcceptor,
@@ -41,7 +41,7 @@ impl Identity {
         Self { authority, acceptor: TlsAcceptor::from(Arc::new(config)) }
     }
 
-    /// Takes TLS off in front of a real server; returns the port.
+    /// Terminates TLS in front of a real server; returns the port.
     async fn in_front_of(&self, address: String) -> u16 {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -50,7 +50,7 @@ impl Identity {
             while let Ok((stream, _)) = listener.accept().await {
                 let (acceptor, address) = (acceptor.clone(), address.clone());
                 tokio::spawn(async move {
-                    // A client that refuses the certificate hangs up: that is what half of the tests are about.
+                    // A client that refuses the certificate closes the connection, which half of the tests expect.
                     let Ok(mut inside) = acceptor.accept(stream).await else { return };
                     let mut outside = TcpStream::connect(address).await.unwrap();
                     let _ = tokio::io::copy_bidirectional(&mut inside, &mut outside).await;
@@ -66,7 +66,7 @@ fn port_of(url: &str) -> &str {
     after.split('/').next().unwrap()
 }
 
-/// A program that has the authority in a file.
+/// A program with the authority's certificate in a file.
 fn program(identity: &Identity) -> Program {
     let program = Program::new()
         .with("UA_QUEUE_PREFIX", unique("t"))
@@ -142,7 +142,7 @@ async fn opencast_is_reached_over_tls_when_its_authority_is_trusted_and_only_the
     refused(&run("localhost", None).await.unwrap(), "OPENCAST_CA_CERT");
     // The certificate is for another name.
     refused(&run("127.0.0.1", Some("ca.pem")).await.unwrap(), "OPENCAST_CA_CERT");
-    // There is no such file.
+    // The file does not exist.
     let nowhere = run("localhost", Some("nowhere.pem")).await.unwrap();
     assert_eq!(nowhere.code, Some(2), "{}", nowhere.out);
     assert!(

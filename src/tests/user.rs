@@ -1,10 +1,10 @@
-//! Users of RabbitMQ's with few rights, made and removed by its management API.
+//! RabbitMQ users with few rights, created and removed through the management API.
 
 use serde_json::{Value, json};
 
-/// A user who has rights on the queues of one prefix.
+/// A user with rights on the queues of one prefix.
 pub(crate) struct User {
-    /// Where it connects to.
+    /// The URL of the broker with this user.
     pub(crate) url: String,
     name: String,
     prefix: String,
@@ -12,7 +12,7 @@ pub(crate) struct User {
 }
 
 impl User {
-    /// Makes one with rights to configure, to write, to read.
+    /// Creates a user with rights to configure, to write and to read.
     pub(crate) async fn made(amqp: &str, management: &str, prefix: &str, rights: [&str; 3]) -> Self {
         let name = format!("user-{prefix}");
         let (_, host) = amqp.split_once('@').unwrap();
@@ -23,13 +23,13 @@ impl User {
         user
     }
 
-    /// Gives it these rights in place of the ones it had.
+    /// Replaces the user's rights.
     pub(crate) async fn may(&self, [configure, write, read]: [&str; 3]) {
         let rights = json!({ "configure": configure, "write": write, "read": read });
         self.put("permissions/%2F", rights).await;
     }
 
-    /// Names of the queues and exchanges there are with its prefix.
+    /// Returns the names of the queues and exchanges with the user's prefix.
     pub(crate) async fn made_so_far(&self) -> Vec<String> {
         let mut names = Vec::new();
         for what in ["queues", "exchanges"] {
@@ -48,7 +48,7 @@ impl User {
         assert!(status.is_success(), "{what}: {status}");
     }
 
-    /// Removes it, and what was made with its prefix.
+    /// Removes the user, and everything with its prefix.
     pub(crate) async fn remove(self, amqp: &str) {
         let delete = http().delete(format!("{}/api/users/{}", self.management, self.name));
         assert!(delete.send().await.unwrap().status().is_success());

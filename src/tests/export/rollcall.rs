@@ -1,4 +1,4 @@
-//! The roll call against a course list of our own.
+//! The roll call against a simulated course list.
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -20,7 +20,7 @@ struct Asked {
     crn: String,
 }
 
-/// What was asked, and when.
+/// The requests, with their times.
 #[derive(Clone, Default)]
 struct Courses(Arc<Mutex<Vec<(Instant, Asked)>>>);
 
@@ -34,7 +34,7 @@ impl Courses {
     }
 }
 
-/// A course by its number: the quirks of the real list, and what can go wrong.
+/// Returns a course by its number, with the quirks and errors of the real list.
 async fn people(State(courses): State<Courses>, Query(asked): Query<Asked>) -> Response {
     let number = asked.crn.clone();
     courses.0.lock().unwrap().push((Instant::now(), asked));
@@ -62,7 +62,7 @@ async fn serve() -> (String, Courses) {
     (base, courses)
 }
 
-/// A program whose store has an episode of each course of the first term of 2016, and one of another term.
+/// A program whose store has one episode per course of the first term of 2016, and one of another term.
 async fn program(base: &str, courses: &[&str]) -> Program {
     let program = Program::new().with("BANNER_ENDPOINT_BASE", base);
     let mut docs = vec![episode("other", json!({"series": "20160299999"})), episode("none", json!({}))];

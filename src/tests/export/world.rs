@@ -1,4 +1,4 @@
-//! Documents as the indexer makes them, straight into a store.
+//! Documents as the indexer makes them, written directly to a store.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -7,7 +7,7 @@ use store::{Batch, DocumentKind, Elasticsearch, Local, Split, Store, Verdict, el
 
 use crate::program::Program;
 
-/// A document and where it goes.
+/// A document and its destination.
 pub(crate) struct Doc {
     kind: DocumentKind,
     date: &'static str,
@@ -15,7 +15,7 @@ pub(crate) struct Doc {
     body: Value,
 }
 
-/// The store of a program without a search engine.
+/// Returns the store of a program without a search engine.
 pub(crate) fn local(program: &Program) -> Store {
     let folder = program.path().join("ua-data");
     Store::Local(Local::open(store::local::LocalStoreSettings { folder, prefix: String::new() }).unwrap())
@@ -42,7 +42,7 @@ pub(crate) async fn fill(store: &Store, docs: &[Doc]) {
     store.refresh().await.unwrap();
 }
 
-/// Any document.
+/// Creates a document of any kind.
 pub(crate) fn other(kind: DocumentKind, date: &'static str, id: &str, body: Value) -> Doc {
     Doc { kind, date, id: id.to_owned(), body }
 }
@@ -71,7 +71,7 @@ pub(crate) fn press(mpid: &str, huid: &str, what: &str) -> Doc {
     action(mpid, Some(huid), &json!({"type": what, "inpoint": 5, "outpoint": 5, "is_playing": false}), false)
 }
 
-/// Two meetings of one number, and their sessions.
+/// Two meetings with the same number, and their sessions.
 pub(crate) fn zoom() -> Vec<Doc> {
     let meeting = |uuid: &str, date: &'static str| {
         let body = json!({"meeting_uuid": uuid, "series_id": 91_234_567_890_u64, "topic": "Algebra", "type": 2,
