@@ -102,10 +102,10 @@ impl LeaderRequest {
 }
 
 impl Broker {
-    /// Waits until this process leads `name` (letters, digits, `.`, `-`, `_`). Safe to cancel.
+    /// Waits until this process leads `name` (letters, digits, `.`, `-`, `_`). Cancel safe.
     ///
     /// # Errors
-    /// When the broker refuses or is closed; a broker that is away is waited for.
+    /// When the broker refuses or is closed. If the broker is away, the call waits.
     pub async fn lead(&self, name: &str) -> Result<Lead, BrokerError> {
         check(name)?;
         match self {

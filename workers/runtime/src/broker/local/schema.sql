@@ -1,9 +1,9 @@
--- The queues. Bodies lie apart, so that leasing and parking rewrite a small row only.
+-- The queues. Bodies have their own table, so that leasing and parking rewrite only a small row.
 create table if not exists messages (
     seq        integer primary key,
     queue      text    not null,
-    due_at     integer not null, -- milliseconds; in the past: ready
-    owner      integer,          -- who holds it; null: nobody
+    due_at     integer not null, -- milliseconds; ready when in the past
+    owner      integer,          -- the process that holds it; null if ready or parked
     message_id text    not null,
     attempt    integer not null,
     crashes    integer not null,
@@ -11,7 +11,7 @@ create table if not exists messages (
     first_seen integer not null, -- milliseconds
     origin     text,
     cause      text,
-    calls      text              -- API calls made for it, as JSON; null: none
+    calls      text              -- API calls made for it, as JSON; null without calls
 ) strict;
 create index if not exists messages_next on messages (queue, owner, due_at, seq);
 create index if not exists messages_held on messages (owner) where owner is not null;
@@ -19,31 +19,31 @@ create table if not exists bodies (
     seq  integer primary key,
     body blob not null
 ) strict;
--- Processes that have the file open. Each holds a lock on its own file while it lives.
+-- Processes that have the file open. Each holds a lock on its own file until it ends.
 create table if not exists owners (
     id integer primary key autoincrement
 ) strict;
--- Who takes from what, for those who look.
+-- The consumers of each queue, for `Depth::consumers`.
 create table if not exists consumers (
     owner integer not null,
     queue text    not null
 ) strict;
--- What the processes at work say of themselves.
+-- Presence reports of the processes.
 create table if not exists cards (
     owner integer primary key,
     card  text not null
 ) strict;
--- When holds were lifted last, by role.
+-- Time at which holds were last lifted, by role.
 create table if not exists lifts (
     role text primary key,
     at   integer not null -- milliseconds
 ) strict;
--- What a leader keeps, see broker/lead.rs.
+-- The persisted state of each leader, see broker/lead.rs.
 create table if not exists kept (
     lead  text primary key,
     state blob not null
 ) strict;
--- What a leader is asked to do. Whoever asked removes the row with its answer.
+-- Requests to a leader. The sender deletes the row with its reply.
 create table if not exists orders (
     seq     integer primary key autoincrement,
     lead    text    not null,
@@ -51,7 +51,7 @@ create table if not exists orders (
     body    blob    not null,
     answer  blob
 ) strict;
--- Cancelled runs: their jobs are not begun any more.
+-- Cancelled runs, whose jobs are not started.
 create table if not exists cancelled (
     run text primary key,
     at  integer not null -- milliseconds
