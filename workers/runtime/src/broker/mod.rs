@@ -230,7 +230,7 @@ impl Broker {
         }
     }
 
-    /// Closes the connection after outstanding work.
+    /// Requeues held messages and closes the broker.
     pub async fn close(&self) {
         match self {
             Self::Local(local) => local.close().await,

@@ -47,7 +47,7 @@ pub struct Account {
 }
 
 impl Account {
-    /// Title of the account for people.
+    /// Readable name of the account.
     pub fn title(&self) -> String {
         title(self.source, &self.label, self.limits.iter().map(|limit| limit.name))
     }
@@ -63,7 +63,7 @@ impl Account {
     }
 }
 
-/// `zoom account main`; only `SOURCE` for a source without accounts, which has one limit of the same name.
+/// `zoom account main`; only the source for one without accounts, which has a single limit of the same name.
 pub(super) fn title<'a>(source: &str, label: &str, limits: impl Iterator<Item = &'a str>) -> String {
     if limits.eq([source]) { source.to_owned() } else { format!("{source} account {label}") }
 }

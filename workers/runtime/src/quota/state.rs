@@ -79,7 +79,7 @@ impl QuotaState {
 pub struct Pause {
     /// End of the pause; `None` until an operator resumes.
     pub until: Option<Timestamp>,
-    /// Reason for people.
+    /// The reason, as displayed.
     pub why: String,
 }
 

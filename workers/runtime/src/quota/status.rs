@@ -52,7 +52,7 @@ pub struct LimitStatus {
 }
 
 impl QuotaStatus {
-    /// Title of the account for people.
+    /// Readable name of the account.
     pub fn title(&self) -> String {
         rate_limit::title(&self.source, &self.account, self.limits.iter().map(|limit| limit.name.as_str()))
     }
