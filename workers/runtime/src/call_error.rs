@@ -15,17 +15,17 @@ pub struct CallError<R> {
 }
 
 impl<R> CallError<R> {
-    /// The peer refuses credentials, rights, a scope or a licence.
+    /// Returns a refusal of credentials, rights, a scope or a licence.
     pub fn refused(reason: R, cause: String) -> Self {
         Self { reason, failure: Failure::Refused { cause } }
     }
 
-    /// A permanent failure.
+    /// Returns a permanent failure.
     pub fn reject(reason: R, class: CauseClass, text: impl Into<String>) -> Self {
         Self { reason, failure: Failure::reject(Cause::new(class, text)) }
     }
 
-    /// A transient failure.
+    /// Returns a transient failure.
     pub fn retry(reason: R, class: CauseClass, text: impl Into<String>) -> Self {
         Self { reason, failure: Failure::retry(Cause::new(class, text)) }
     }

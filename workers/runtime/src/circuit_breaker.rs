@@ -101,7 +101,7 @@ impl CircuitBreaker {
         }
         match admission {
             Admission::Normal => state.hold(self.api),
-            // A probe costs an attempt. Otherwise jobs that always fail would hold the others for ever once they are
+            // A probe costs an attempt. Otherwise jobs that always fail would hold the others forever once they are
             // alone.
             Admission::Probe => {
                 state.pause = state.pause.saturating_mul(2).min(LONGEST_PAUSE);
