@@ -101,7 +101,7 @@ async fn a_worker_two_years_ahead_holds_and_goes_on_when_its_clock_is_right() {
     let log = program.path().join("wrong.log");
     let says = |part: &str| std::fs::read_to_string(&log).unwrap_or_default().contains(part);
     eventually("it waits", 60, async || says("waiting for a clock that is right")).await;
-    for part in ["730 days ahead of the quota leader's", "730 days ahead of the API's", "set it"] {
+    for part in ["730 days ahead of the quota leader's", "730 days ahead of Zoom's", "set it"] {
         assert!(says(part), "{}", std::fs::read_to_string(&log).unwrap());
     }
     succeed(&program, &["plan", "--from", &ago(9), "--to", &ago(2), "--yes"]);

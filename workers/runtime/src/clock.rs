@@ -20,7 +20,7 @@ const ENOUGH: usize = 2;
 const FORGOTTEN: Duration = Duration::from_secs(3_600);
 
 static OFFSET_MS: AtomicI64 = AtomicI64::new(0);
-static HEARD: Mutex<Peers> = Mutex::new(Peers([None; 3]));
+static HEARD: Mutex<Peers> = Mutex::new(Peers([None; 4]));
 
 /// Returns the time in whole milliseconds: stores drop smaller units, and a stored time must equal the original.
 #[expect(clippy::disallowed_methods, reason = "this is the place all others are sent to")]
@@ -40,19 +40,22 @@ pub fn set_ahead(by: SignedDuration) {
 pub enum Peer {
     /// The quota leader's.
     Leader,
-    /// The APIs', from the `Date` header of their answers.
-    Api,
+    /// Zoom's, from the `Date` header of its answers.
+    Zoom,
+    /// Opencast's, from the `Date` header of its answers.
+    Opencast,
     /// The store's.
     Store,
 }
 
 impl Peer {
-    const ALL: [Self; 3] = [Self::Leader, Self::Api, Self::Store];
+    const ALL: [Self; 4] = [Self::Leader, Self::Zoom, Self::Opencast, Self::Store];
 
     fn name(self) -> &'static str {
         match self {
             Self::Leader => "the quota leader's",
-            Self::Api => "the API's",
+            Self::Zoom => "Zoom's",
+            Self::Opencast => "Opencast's",
             Self::Store => "the store's",
         }
     }
@@ -124,7 +127,7 @@ struct Heard {
 
 /// The last observation of each peer.
 #[derive(Debug)]
-struct Peers([Option<Heard>; 3]);
+struct Peers([Option<Heard>; 4]);
 
 impl Peers {
     /// Adds monotonic time to the observation, so that one from before a clock correction stays valid.
@@ -150,7 +153,7 @@ mod tests {
         text.parse().unwrap()
     }
 
-    fn peers(theirs: [Option<&str>; 3], heard: Instant) -> Peers {
+    fn peers(theirs: [Option<&str>; 4], heard: Instant) -> Peers {
         Peers(theirs.map(|theirs| theirs.map(|text| Heard { theirs: at(text), at: heard })))
     }
 
@@ -158,18 +161,26 @@ mod tests {
     fn one_clock_that_differs_proves_nothing_and_two_do() {
         let (begin, now) = (Instant::now(), at("2028-11-29T12:00:00Z"));
         let (right, wrong) = (Some("2028-11-29T12:04:59Z"), Some("2026-11-30T12:00:00Z"));
-        for none in [[None; 3], [right; 3], [wrong, None, None], [right, wrong, right], [None, right, wrong]]
-        {
+        for none in [
+            [None; 4],
+            [right; 4],
+            [wrong, None, None, None],
+            [right, wrong, right, right],
+            [None, None, right, wrong],
+        ] {
             assert_eq!(peers(none, begin).doubt(now, begin), None, "{none:?}");
         }
-        let doubt = peers([right, wrong, wrong], begin).doubt(now, begin).unwrap();
+        let doubt = peers([right, wrong, None, wrong], begin).doubt(now, begin).unwrap();
         assert_eq!(
             doubt.to_string(),
-            "the clock of this machine is wrong: it is 730 days ahead of the API's and 730 days ahead of the store's; \
+            "the clock of this machine is wrong: it is 730 days ahead of Zoom's and 730 days ahead of the store's; \
              set it (`timedatectl`), and work goes on by itself"
         );
+        // Two sources are two servers.
+        let doubt = peers([None, wrong, wrong, None], begin).doubt(now, begin).unwrap().to_string();
+        assert!(doubt.contains("ahead of Zoom's and 730 days ahead of Opencast's"), "{doubt}");
         let behind = Some("2028-11-29T12:05:01Z");
-        let doubt = peers([behind, None, behind], begin).doubt(now, begin).unwrap().to_string();
+        let doubt = peers([behind, None, None, behind], begin).doubt(now, begin).unwrap().to_string();
         assert!(
             doubt.contains("5 minutes behind the quota leader's and 5 minutes behind the store's"),
             "{doubt}"
@@ -179,7 +190,7 @@ mod tests {
     #[test]
     fn a_clock_that_was_put_right_is_not_doubted_any_more() {
         let begin = Instant::now();
-        let heard = peers([Some("2026-11-30T12:00:00Z"), None, Some("2026-11-30T12:00:00Z")], begin);
+        let heard = peers([Some("2026-11-30T12:00:00Z"), None, None, Some("2026-11-30T12:00:00Z")], begin);
         let later = begin + Duration::from_secs(600);
         assert!(heard.doubt(at("2028-11-30T12:10:00Z"), later).is_some());
         assert_eq!(heard.doubt(at("2026-11-30T12:10:00Z"), later), None, "nothing was heard since");

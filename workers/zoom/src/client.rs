@@ -212,7 +212,7 @@ impl Client {
 /// Returns the answer's time, and compares the API's clock with the local one.
 pub(crate) fn hear(headers: &HeaderMap) -> Option<Timestamp> {
     let served_at = headers::served_at(headers)?;
-    clock::heard(clock::Peer::Api, served_at);
+    clock::heard(clock::Peer::Zoom, served_at);
     Some(served_at)
 }
 

@@ -179,7 +179,7 @@ fn check_window(task: &Task) -> Result<(), Failure> {
     let (Task::Meetings { date } | Task::Webinars { date } | Task::HostMeetings { date, .. }) = task else {
         return Ok(());
     };
-    if !clock::is_confirmed_by(clock::Peer::Api) {
+    if !clock::is_confirmed_by(clock::Peer::Zoom) {
         return Ok(());
     }
     let today = Offset::UTC.to_datetime(clock::now()).date();

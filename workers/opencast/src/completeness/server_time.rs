@@ -76,7 +76,7 @@ impl Dates {
         if let Some(name) = proxy(text(SERVER), text(VIA)) {
             *self.proxy.lock().unwrap_or_else(PoisonError::into_inner) = Some(name);
         }
-        runtime::clock::heard(runtime::clock::Peer::Api, before);
+        runtime::clock::heard(runtime::clock::Peer::Opencast, before);
         *self.heard.lock().unwrap_or_else(PoisonError::into_inner) = Some((before, Instant::now()));
         // Before the first answer, the second is unknown.
         let after = after.unwrap_or(Timestamp::UNIX_EPOCH);
