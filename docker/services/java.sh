@@ -68,11 +68,11 @@ build_root_plugin() (
   rm -rf "$part" "$plugin"
   mkdir -p "$part/classes" "$part/plugin"
   "$java/bin/javac" -proc:none --release 21 -cp "$distribution/lib/*" -d "$part/classes" "$source" >"$log" 2>&1 ||
-    fail_with_log "$log" "the plugin that answers GET / does not compile"
+    fail_with_log "$log" "the plugin of Elasticsearch 9 does not compile"
   "$java/bin/jar" --create --file "$part/plugin/root.jar" -C "$part/classes" .
   cat >"$part/plugin/plugin-descriptor.properties" <<PROPERTIES
 name=root
-description=Answers GET / in a distribution that lacks the module for it
+description=Adds GET / and ingest processors that the distribution lacks
 version=1
 classname=ua.services.RootPlugin
 java.version=21

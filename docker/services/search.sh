@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # Elasticsearch and OpenSearch from Maven Central: jars with a small starter class, except for
-# Elasticsearch 9, which is Elastic's own distribution and gets a plugin that answers GET /.
+# Elasticsearch 9, which is Elastic's own distribution and gets a plugin with what it lacks.
 
 search_java() {
   case $1 in
@@ -37,8 +37,8 @@ search_run() {
   java=$(find_jdk $(search_java "$name"))
   unset JAVA_HOME JAVA_OPTS JAVA_TOOL_OPTIONS ES_JAVA_OPTS CLASSPATH
   case $name in
-    elasticsearch-7) run_jars "$name" "$home" org.codelibs.elasticsearch.runner.ElasticsearchClusterRunner ;;
-    opensearch-*) run_jars "$name" "$home" org.codelibs.opensearch.runner.OpenSearchRunner ;;
+    elasticsearch-7) run_jars "$name" "$home" elasticsearch-7 ;;
+    opensearch-*) run_jars "$name" "$home" opensearch-2 ;;
     elasticsearch-9) run_distribution "$name" "$home" ;;
   esac
 }
@@ -53,9 +53,9 @@ cluster.routing.allocation.disk.threshold_enabled: false
 YML
 }
 
-# run_jars NAME HOME CLASS: becomes the one node of the starter class, which counts ports from one.
+# run_jars NAME HOME FOLDER: becomes the one node of FOLDER/Node.java, which counts ports from one.
 run_jars() {
-  local name=$1 home=$2 class=$3 options=()
+  local name=$1 home=$2 starter=$SERVICES/$3/Node.java options=()
   mkdir -p "$home/node_1/config" "$home/tmp"
   search_settings >"$home/node_1/config/${name%-*}.yml"
   # The old ones ask for a security manager; the new ones for native access.
@@ -65,7 +65,7 @@ run_jars() {
   esac
   exec "$java/bin/java" "-Xms$heap" "-Xmx$heap" "-Djava.io.tmpdir=$home/tmp" "${options[@]}" \
     --add-opens=java.base/{java.lang,java.nio,sun.nio.ch}=ALL-UNNAMED \
-    -cp "$(artifacts_of "$name")/*" "$class" \
+    -cp "$(artifacts_of "$name")/*" "$starter" \
     -basePath "$home" -clusterName "ua-$name" -numOfNode 1 -baseHttpPort "$(($(port_of "$home" http) - 1))"
 }
 

@@ -3,6 +3,8 @@ package ua.services;
 import java.io.IOException;
 import java.util.Collection;
 import java.util.List;
+import java.util.Map;
+import java.util.Objects;
 import java.util.function.Predicate;
 import java.util.function.Supplier;
 import org.apache.lucene.util.Version;
@@ -17,7 +19,13 @@ import org.elasticsearch.common.settings.IndexScopedSettings;
 import org.elasticsearch.common.settings.Settings;
 import org.elasticsearch.common.settings.SettingsFilter;
 import org.elasticsearch.features.NodeFeature;
+import org.elasticsearch.ingest.AbstractProcessor;
+import org.elasticsearch.ingest.ConfigurationUtils;
+import org.elasticsearch.ingest.DropProcessor;
+import org.elasticsearch.ingest.IngestDocument;
+import org.elasticsearch.ingest.Processor;
 import org.elasticsearch.plugins.ActionPlugin;
+import org.elasticsearch.plugins.IngestPlugin;
 import org.elasticsearch.plugins.Plugin;
 import org.elasticsearch.rest.BaseRestHandler;
 import org.elasticsearch.rest.RestController;
@@ -28,10 +36,10 @@ import org.elasticsearch.rest.RestStatus;
 import org.elasticsearch.xcontent.XContentBuilder;
 
 /**
- * Serves GET and HEAD of the root path, which this distribution leaves unanswered (405): the module that does it is
- * not published. Everything said comes from the running node.
+ * Adds what this distribution lacks, because the modules that have it are not published: GET and HEAD of the root path
+ * (answered 405 otherwise), and two ingest processors. Everything in the answer comes from the running node.
  */
-public final class RootPlugin extends Plugin implements ActionPlugin {
+public final class RootPlugin extends Plugin implements ActionPlugin, IngestPlugin {
     private ClusterService clusterService;
 
     @Override
@@ -53,6 +61,46 @@ public final class RootPlugin extends Plugin implements ActionPlugin {
         Predicate<NodeFeature> clusterSupportsFeature
     ) {
         return List.of(new RootHandler());
+    }
+
+    /** The server's own "drop", and "refuse", which fails for documents whose "field" has "value". */
+    @Override
+    public Map<String, Processor.Factory> getProcessors(Processor.Parameters parameters) {
+        return Map.of(
+            "drop",
+            new DropProcessor.Factory(),
+            "refuse",
+            (factories, tag, description, config, project) -> new RefuseProcessor(
+                tag,
+                description,
+                ConfigurationUtils.readStringProperty("refuse", tag, config, "field"),
+                ConfigurationUtils.readStringProperty("refuse", tag, config, "value")
+            )
+        );
+    }
+
+    private static final class RefuseProcessor extends AbstractProcessor {
+        private final String field;
+        private final String value;
+
+        RefuseProcessor(String tag, String description, String field, String value) {
+            super(tag, description);
+            this.field = field;
+            this.value = value;
+        }
+
+        @Override
+        public IngestDocument execute(IngestDocument document) {
+            if (Objects.equals(document.getFieldValue(field, Object.class, true), value)) {
+                throw new IllegalArgumentException("refused: " + field + " is [" + value + "]");
+            }
+            return document;
+        }
+
+        @Override
+        public String getType() {
+            return "refuse";
+        }
     }
 
     private final class RootHandler extends BaseRestHandler {

@@ -12,8 +12,9 @@ mod report;
 mod store;
 mod tally;
 mod template;
+mod verdict;
 
-pub use batch::{Batch, Item, Verdict};
+pub use batch::{Batch, Item};
 pub use elasticsearch::Elasticsearch;
 pub use error::StoreError;
 pub use index::{DocumentKind, Split};
@@ -22,3 +23,4 @@ pub use query::{Cursor, Hit, Query, SortOrder, Span};
 pub use report::{Change, Conflict, Findings, Health, Right, SetupReport, TemplateState};
 pub use store::Store;
 pub use tally::{Group, Grouping, TallyCursor};
+pub use verdict::Verdict;

@@ -15,7 +15,7 @@ use crate::{Batch, StoreError, Verdict};
 
 /// Returns only what verdicts need. A write to an index without a primary shard waits 20 s instead of the default
 /// minute.
-const PARAMETERS: &str = "timeout=20s&filter_path=items.*.result,items.*.status,items.*.error.type,items.*.error.reason,\
+const PARAMETERS: &str = "timeout=20s&filter_path=items.*._id,items.*.result,items.*.status,items.*.error.type,items.*.error.reason,\
                           items.*.error.caused_by.type,items.*.error.caused_by.reason,items.*.error.index";
 
 /// Writes a batch, in several requests if the server's size limit requires it.
@@ -56,7 +56,10 @@ async fn send(
         return Ok(None);
     }
     match answer.accepted() {
-        Ok(answer) => verdicts(&answer, batch.items().skip(range.start).take(range.len())).map(Some),
+        Ok(answer) => {
+            let wanted: Vec<Item<'_>> = batch.items().skip(range.start).take(range.len()).collect();
+            verdicts(&answer, &wanted).map(Some)
+        }
         Err(StoreError::Busy(reason)) => Ok(Some(vec![Verdict::Busy { reason }; range.len()])),
         Err(error) => Err(error),
     }
@@ -72,12 +75,17 @@ fn too_large(batch: &Batch, range: Range<usize>) -> Verdict {
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Items {
-    items: Vec<BTreeMap<String, Effect>>,
+    items: Vec<Effects>,
 }
+
+/// Result of an item, by its action.
+type Effects = BTreeMap<String, Effect>;
 
 /// Result of one action.
 #[derive(Deserialize)]
 struct Effect {
+    #[serde(rename = "_id")]
+    id: Option<String>,
     status: u16,
     #[serde(default)]
     result: Option<String>,
@@ -86,23 +94,44 @@ struct Effect {
 }
 
 /// Returns one verdict per item. Ignores the answer's `errors`, which does not cover documents dropped by a pipeline.
-fn verdicts<'a>(
-    answer: &StoreResponse,
-    wanted: impl ExactSizeIterator<Item = Item<'a>>,
-) -> Result<Vec<Verdict>, StoreError> {
-    let Items { items } = answer.json()?;
+fn verdicts(answer: &StoreResponse, wanted: &[Item<'_>]) -> Result<Vec<Verdict>, StoreError> {
+    let Items { mut items } = answer.json()?;
     if items.len() != wanted.len() {
         let (name, found, wanted) = (&answer.name, items.len(), wanted.len());
         return Err(StoreError::Away(format!(
             "{name} answers for {found} of {wanted} documents, so none of them counts as written; is a proxy in between?"
         )));
     }
-    Ok(items.into_iter().zip(wanted).map(|(effects, item)| verdict(effects, item)).collect())
+    if !reorder(&mut items, wanted) {
+        let name = &answer.name;
+        return Err(StoreError::Away(format!(
+            "{name} answers for other documents than it was sent, so none of them counts as written; is a proxy in between?"
+        )));
+    }
+    Ok(items.into_iter().zip(wanted).map(|(effects, item)| verdict(effects, *item)).collect())
 }
 
-fn verdict(mut effects: BTreeMap<String, Effect>, item: Item<'_>) -> Verdict {
+/// Sorts the results into the order of the items sent. Returns false if they name other ids. OpenSearch mixes up the
+/// order of items that an ingest pipeline drops or fails on. A result without an id belongs to the item at its place.
+fn reorder(effects: &mut [Effects], wanted: &[Item<'_>]) -> bool {
+    let is_of = |effects: &Effects, item: &Item<'_>| {
+        effects.values().all(|effect| effect.id.as_deref().is_none_or(|id| id == item.id))
+    };
+    for (place, item) in wanted.iter().enumerate() {
+        if is_of(&effects[place], item) {
+            continue;
+        }
+        let mut misplaced =
+            (place + 1..wanted.len()).filter(|&other| !is_of(&effects[other], &wanted[other]));
+        let Some(found) = misplaced.find(|&other| is_of(&effects[other], item)) else { return false };
+        effects.swap(place, found);
+    }
+    true
+}
+
+fn verdict(mut effects: Effects, item: Item<'_>) -> Verdict {
     let action = if item.is_deletion { "delete" } else { "index" };
-    let Some(Effect { status, result, error }) = effects.remove(action) else {
+    let Some(Effect { status, result, error, .. }) = effects.remove(action) else {
         let reason = "the search engine answers for another action than the one it was asked for".to_owned();
         return Verdict::Refused { reason };
     };
@@ -164,7 +193,7 @@ mod tests {
         let body = Bytes::copy_from_slice(body.as_bytes());
         let answer = StoreResponse { status: StatusCode::OK, body, name: "http://h:1/".into(), target: None };
         let items: Vec<Item<'_>> = batch.items().collect();
-        verdicts(&answer, items.into_iter())
+        verdicts(&answer, &items)
     }
 
     fn names(verdicts: &[Verdict]) -> Vec<String> {
@@ -199,6 +228,24 @@ mod tests {
         let verdicts = judged(body, 5).unwrap();
         assert_eq!(names(&verdicts), ["Indexed", "Refused", "Refused", "Refused", "Refused"]);
         assert!(format!("{verdicts:?}").contains("noop") && !format!("{verdicts:?}").contains("canary"));
+    }
+
+    #[test]
+    fn an_item_is_known_by_its_id_and_not_by_its_place() {
+        let created = |id: &str| format!(r#"{{"index":{{"_id":"{id}","status":201,"result":"created"}}}}"#);
+        let noop = |id: &str| format!(r#"{{"index":{{"_id":"{id}","status":200,"result":"noop"}}}}"#);
+        let failed = |id: &str| {
+            format!(
+                r#"{{"index":{{"_id":"{id}","status":500,"error":{{"type":"fail_processor_exception"}}}}}}"#
+            )
+        };
+        let judged = |items: &[String]| judged(&format!(r#"{{"items":[{}]}}"#, items.join(",")), items.len());
+        let mixed = [created("0"), noop("2"), failed("4"), created("3"), failed("1")];
+        let wanted = ["Indexed", "Failed", "Refused", "Indexed", "Failed"];
+        assert_eq!(names(&judged(&mixed).unwrap()), wanted);
+        for others in [[created("0"), created("7")], [created("0"), created("0")]] {
+            assert!(matches!(judged(&others), Err(StoreError::Away(_))), "{others:?}");
+        }
     }
 
     #[test]

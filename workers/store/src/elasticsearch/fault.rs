@@ -5,7 +5,11 @@
 
 use serde::Deserialize;
 
-use crate::{DocumentKind, template};
+use crate::DocumentKind;
+
+mod text;
+
+use text::is_name;
 
 /// The error object of an answer or of an item of it.
 #[derive(Debug, Default, Deserialize)]
@@ -37,26 +41,6 @@ pub(super) struct FaultContext<'a> {
     pub(super) kind: Option<DocumentKind>,
     pub(super) index: Option<&'a str>,
 }
-
-/// Words for a text that a search engine's reason contains.
-const KNOWN: [(&str, &str); 10] = [
-    (
-        "Limit of total fields",
-        "the index takes fewer fields than a document has (index.mapping.total_fields.limit)",
-    ),
-    (
-        "Limit of mapping depth",
-        "the index takes fewer levels than a document has (index.mapping.depth.limit)",
-    ),
-    ("allowed in data streams", "the name belongs to a data stream, which takes no updates"),
-    ("pipeline with id", "its ingest pipeline does not exist (index.default_pipeline, index.final_pipeline)"),
-    ("immense term", "a text is longer than the index takes"),
-    ("Duplicate field", "a field comes twice"),
-    ("mapping set to strict", "the mapping is strict and lacks a field of the document"),
-    ("field name cannot", "a field has no usable name"),
-    ("routing is required", "the index asks for a routing value (_routing.required)"),
-    ("REST request body size", "the request is too large"),
-];
 
 impl Fault {
     /// What the error means, and one line that says what happened and what to do.
@@ -109,6 +93,11 @@ impl Fault {
             "security_exception" | "authentication_exception" | "authorization_exception" => {
                 (Meaning::Denied, self.rights(status))
             }
+            // Neither a field nor a setting of the mapping is named: most processors of pipelines fail in this way.
+            "illegal_argument_exception" if place.kind.is_some() && shown == self.name() => {
+                let remedy = "look at its ingest pipelines (index.default_pipeline, index.final_pipeline)";
+                (Meaning::Refused, format!("{index} refuses the document; {remedy}"))
+            }
             _ => match status {
                 408 | 502..=504 => (Meaning::Busy, "the search engine is not available for now".to_owned()),
                 429 => (Meaning::Busy, "the search engine is overloaded".to_owned()),
@@ -118,7 +107,7 @@ impl Fault {
                     "the search engine does not know this request; is ES_HOST right?".to_owned(),
                 ),
                 500..=599 => {
-                    let remedy = "look at its ingest pipelines and its log";
+                    let remedy = "look at its ingest pipelines (index.default_pipeline, index.final_pipeline) and its log";
                     (Meaning::Failed, format!("the search engine fails on this request; {remedy}"))
                 }
                 _ => return (Meaning::Refused, shown),
@@ -166,17 +155,6 @@ impl Fault {
         self.all().any(|fault| fault.reason.as_deref().is_some_and(|reason| reason.contains(text)))
     }
 
-    /// The type, if it is the name of one.
-    fn name(&self) -> &str {
-        let plain = self.kind.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
-        if plain && (1..=80).contains(&self.kind.len()) { &self.kind } else { "unknown_error" }
-    }
-
-    fn known(&self) -> Option<&'static str> {
-        let reason = self.reason.as_deref()?;
-        KNOWN.iter().find(|(text, _)| reason.contains(text)).map(|(_, words)| *words)
-    }
-
     fn block(&self, index: &str) -> String {
         let words = match () {
             () if self.says("read-only-allow-delete") || self.says("read-only / allow delete") => {
@@ -206,58 +184,6 @@ impl Fault {
             _ => format!("the search engine forbids this{what}; give the user of ES_USER or ES_API_KEY the right to do it"),
         }
     }
-
-    /// The action that a refusal of rights names.
-    fn action(&self) -> Option<&str> {
-        let reason = self.reason.as_deref()?;
-        let start = ["[indices:", "[cluster:"].into_iter().find_map(|start| reason.find(start))? + 1;
-        let fine = |byte: u8| byte.is_ascii_lowercase() || matches!(byte, b':' | b'/' | b'_' | b'*');
-        let length = reason.bytes().skip(start).take_while(|byte| fine(*byte)).count();
-        reason.get(start..start + length.min(80))
-    }
-
-    /// The field that is meant, if the kind's template has it. Another name is the document's, and may be anything.
-    fn field(&self, kind: DocumentKind) -> Option<String> {
-        let fields = &template::of(kind).fields;
-        let is_known = |name: &str| fields.find(name).is_some();
-        if let Some((parent, name)) = self.introduced() {
-            let path = if parent == "_doc" { name.to_owned() } else { format!("{parent}.{name}") };
-            return if is_known(&path) { Some(path) } else { is_known(parent).then(|| parent.to_owned()) };
-        }
-        self.bracketed().chain(self.quoted()).find(|name| is_known(name)).map(str::to_owned)
-    }
-
-    /// The place and the name of a field that a strict mapping does not have.
-    fn introduced(&self) -> Option<(&str, &str)> {
-        let (_, rest) = self.reason.as_deref()?.split_once("dynamic introduction of [")?;
-        let (name, rest) = rest.split_once("] within [")?;
-        let (parent, _) = rest.split_once(']')?;
-        Some((parent, name))
-    }
-
-    /// What stands in brackets.
-    fn bracketed(&self) -> impl Iterator<Item = &str> {
-        let parts = self.reason.as_deref().unwrap_or_default().split('[').skip(1);
-        parts.filter_map(|part| part.split_once(']')).map(|(token, _)| token)
-    }
-
-    /// What stands behind the word field in quotes.
-    fn quoted(&self) -> impl Iterator<Item = &str> {
-        let reason = self.reason.as_deref().unwrap_or_default();
-        ["field=\"", "Duplicate field '"].into_iter().filter_map(move |before| {
-            let (_, rest) = reason.split_once(before)?;
-            rest.split_once(['"', '\'']).map(|(name, _)| name)
-        })
-    }
-}
-
-fn is_of_a_name(byte: u8) -> bool {
-    byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_'
-}
-
-fn is_name(name: &str) -> bool {
-    (1..=255).contains(&name.len())
-        && name.bytes().all(|byte| is_of_a_name(byte) || matches!(byte, b'-' | b'.'))
 }
 
 #[cfg(test)]
@@ -422,6 +348,12 @@ mod tests {
                 r#"{"type":"illegal_argument_exception","reason":"pipeline with id [canary] does not exist"}"#,
                 Meaning::Refused,
                 "pipeline does not exist",
+            ),
+            (
+                400,
+                r#"{"type":"illegal_argument_exception","reason":"unable to convert [canary] to integer"}"#,
+                Meaning::Refused,
+                "look at its ingest pipelines",
             ),
         ] {
             let (found, text) = fault(body)

@@ -1,8 +1,6 @@
 //! Foreign objects on a real search engine: index templates with a higher priority, mappings, pipelines, closed
 //! indices. Every name starts with the store's random prefix.
 
-use std::io::Write as _;
-
 use reqwest::Method;
 use serde_json::{Value, json};
 use store::{DocumentKind, Query, Store, StoreError, Verdict};
@@ -15,8 +13,7 @@ crate::on_every_server! {
     a_foreign_template_with_the_same_effect_is_none_of_our_business
     an_index_of_a_foreign_template_is_named
     a_data_stream_is_named
-    a_pipeline_that_drops_documents_is_seen
-    a_pipeline_that_fails_on_one_document_fails_on_it_alone
+    a_pipeline_costs_only_the_documents_that_it_drops_or_fails_on
     a_closed_index_is_named_and_spares_the_others
     a_write_block_and_a_full_disk_have_their_own_words
 }
@@ -101,29 +98,26 @@ async fn a_data_stream_is_named(store: Store) {
     assert!(conflict.text.contains(&name) && conflict.text.contains("data stream"), "{conflict}");
 }
 
-/// Puts an ingest pipeline for the meetings of January. Returns false, with a message, if the server lacks the ingest
-/// role or the processor.
-async fn pipeline(store: &Store, processor: Value) -> bool {
-    let roles = ask(store, Method::GET, "_nodes?filter_path=nodes.*.roles", None).await.to_string();
-    if !roles.contains("ingest") {
-        let _ = writeln!(std::io::stderr(), "left out: pipelines on {}", crate::target::url_of(store));
-        return false;
-    }
+/// Puts an ingest pipeline for the meetings of January that drops the topic "dropped" and fails on the topic "poison".
+async fn pipeline(store: &Store) {
     let name = format!("{}pipeline", store.prefix());
-    let client = reqwest::Client::builder().no_proxy().build().unwrap();
-    let url = format!("{}/_ingest/pipeline/{name}", crate::target::url_of(store));
-    let body = json!({"processors": [processor]}).to_string();
-    let status =
-        client.put(url).header("content-type", "application/json").body(body).send().await.unwrap().status();
-    if !status.is_success() {
-        assert_eq!(status, 400, "no such processor");
-        let _ = writeln!(std::io::stderr(), "left out: pipelines on {}", crate::target::url_of(store));
-        return false;
-    }
+    let nodes = ask(store, Method::GET, "_nodes/ingest", None).await.to_string();
+    // The test server of Elasticsearch 9 has no scripts, and a processor of its own for the condition.
+    let processors = match nodes.contains("\"refuse\"") {
+        true => json!([
+            {"refuse": {"field": "topic", "value": "dropped", "on_failure": [{"drop": {}}]}},
+            {"refuse": {"field": "topic", "value": "poison"}},
+        ]),
+        false => json!([
+            {"drop": {"if": "ctx.topic == 'dropped'"}},
+            {"fail": {"if": "ctx.topic == 'poison'", "message": "canary {{topic}}"}},
+        ]),
+    };
+    let path = format!("_ingest/pipeline/{name}");
+    ask(store, Method::PUT, &path, Some(json!({"processors": processors}))).await;
     let index = format!("{}meetings-2026.01", store.prefix());
     write(store, &[meeting("first", 1, json!({}))]).await;
     ask(store, Method::PUT, &format!("{index}/_settings"), Some(json!({"index.final_pipeline": name}))).await;
-    true
 }
 
 async fn remove_pipeline(store: &Store) {
@@ -133,34 +127,39 @@ async fn remove_pipeline(store: &Store) {
     ask(store, Method::DELETE, &format!("_ingest/pipeline/{}pipeline", store.prefix()), None).await;
 }
 
-async fn a_pipeline_that_drops_documents_is_seen(store: Store) {
-    let processor = json!({"drop": {"if": "ctx.topic == 'dropped'"}});
-    if !pipeline(&store, processor).await {
-        return;
-    }
+async fn a_pipeline_costs_only_the_documents_that_it_drops_or_fails_on(store: Store) {
+    pipeline(&store).await;
     let topic = |id: &str, topic: &str| meeting(id, 1, json!({"topic": topic}));
-    let verdicts = write(&store, &[topic("a", "kept"), topic("b", "dropped"), topic("c", "kept")]).await;
+    let batch = [
+        topic("a", "kept"),
+        topic("b", "poison"),
+        topic("c", "dropped"),
+        topic("d", "kept"),
+        topic("e", "dropped"),
+        topic("f", "poison"),
+    ];
+    let verdicts = write(&store, &batch).await;
     let found = store.examine().await;
     remove_pipeline(&store).await;
-    assert_eq!((&verdicts[0], &verdicts[2]), (&Verdict::Indexed, &Verdict::Indexed));
-    assert!(matches!(&verdicts[1], Verdict::Refused { reason } if reason.contains("noop")), "{verdicts:?}");
+    assert_eq!((&verdicts[0], &verdicts[3]), (&Verdict::Indexed, &Verdict::Indexed));
+    // OpenSearch mixes up the items of its answer that are not written.
+    for dropped in [&verdicts[2], &verdicts[4]] {
+        let Verdict::Refused { reason } = dropped else { panic!("{verdicts:?}") };
+        assert!(reason.contains("noop") && reason.contains("index.final_pipeline"), "{reason}");
+    }
+    for poison in [&verdicts[1], &verdicts[5]] {
+        let (Verdict::Failed { reason } | Verdict::Refused { reason }) = poison else {
+            panic!("{verdicts:?}")
+        };
+        let named = ["fail_processor_exception", "illegal_argument_exception"];
+        assert!(named.iter().any(|name| reason.contains(name)), "{reason}");
+        assert!(reason.contains("index.final_pipeline"), "{reason}");
+        assert!(!reason.contains("canary") && !reason.contains("poison"), "{reason}");
+    }
     store.refresh().await.unwrap();
     assert_eq!(store.count(&Query::all(DocumentKind::Meetings)).await.unwrap(), 3);
     let pipelines = found.unwrap().pipelines;
     assert!(pipelines.iter().any(|used| used.contains("index.final_pipeline")), "{pipelines:?}");
-}
-
-async fn a_pipeline_that_fails_on_one_document_fails_on_it_alone(store: Store) {
-    let processor = json!({"fail": {"if": "ctx.topic == 'poison'", "message": "canary {{topic}}"}});
-    if !pipeline(&store, processor).await {
-        return;
-    }
-    let topic = |id: &str, topic: &str| meeting(id, 1, json!({"topic": topic}));
-    let verdicts = write(&store, &[topic("a", "well"), topic("b", "poison"), topic("c", "well")]).await;
-    remove_pipeline(&store).await;
-    assert_eq!((&verdicts[0], &verdicts[2]), (&Verdict::Indexed, &Verdict::Indexed));
-    let Verdict::Failed { reason } = &verdicts[1] else { panic!("{verdicts:?}") };
-    assert!(reason.contains("fail_processor_exception") && !reason.contains("canary"), "{reason}");
 }
 
 async fn a_closed_index_is_named_and_spares_the_others(store: Store) {
