@@ -4,6 +4,7 @@
 
 mod accounts;
 mod bad_input;
+mod bytes;
 mod causes;
 mod check;
 mod clock;

@@ -8,11 +8,10 @@ const NO_NUMBERS: [&str; 3] = ["-Infinity", "Infinity", "NaN"];
 
 /// Returns the body's JSON, and the body as received if it was repaired; `None` if it is no JSON even then.
 pub(crate) fn json(body: Vec<u8>) -> Option<(Box<RawValue>, Option<Vec<u8>>)> {
-    if let Some(json) = str::from_utf8(&body).ok().and_then(parse) {
-        return Some((json, None));
-    }
-    let mended = parse(&mend(&String::from_utf8_lossy(&body)))?;
-    Some((mended, Some(body)))
+    let as_it_is = str::from_utf8(&body).ok().and_then(parse);
+    let json = as_it_is.or_else(|| parse(&mend(&String::from_utf8_lossy(&body))))?;
+    let received = (json.get().as_bytes() != body).then_some(body);
+    Some((json, received))
 }
 
 fn parse(text: &str) -> Option<Box<RawValue>> {
@@ -59,7 +58,8 @@ mod tests {
     fn text_that_is_json_is_left_as_it_is() {
         for text in [r#"{"a":"\ud83d"}"#, " [1, 2]\n", r#"{"a":1,"a":2}"#, "\"Größe\""] {
             let (json, received) = json(text.as_bytes().to_vec()).unwrap();
-            assert_eq!((json.get(), received), (text.trim(), None));
+            let kept = (text != text.trim()).then_some(text.as_bytes());
+            assert_eq!((json.get(), received.as_deref()), (text.trim(), kept));
         }
     }
 

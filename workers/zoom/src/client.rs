@@ -47,8 +47,10 @@ pub(crate) struct Request {
 #[derive(Debug)]
 pub(crate) struct ZoomResponse {
     pub(crate) head: Head,
-    /// The body as received, apart from repaired characters (see [`json`]).
+    /// The body as JSON (see [`json`]).
     pub(crate) body: Box<RawValue>,
+    /// The body as received, if the JSON differs from it.
+    pub(crate) received: Option<Vec<u8>>,
     pub(crate) received_at: Timestamp,
 }
 
@@ -111,8 +113,8 @@ impl Client {
             let rates = RateHeaders::read(&received.headers, now);
             let served_at = hear(&received.headers);
             self.quota.observe(&rates, served_at, now);
-            let verdict =
-                atlas::classify(received.status, &received.headers, &received.body, &request.call, now);
+            let Received { status, headers, body } = &received;
+            let verdict = atlas::classify(*status, headers, &repair::text(body), &request.call, now);
             if !optional && !matches!(verdict, Verdict::Refused(_)) {
                 self.breaker.answered();
             }
@@ -181,7 +183,7 @@ impl Client {
             BodyError::TooLarge { .. } => too_large(endpoint.name()),
             BodyError::Broken(error) => trouble(error),
         })?;
-        Ok(Received { status, headers, body: repair::text(body) })
+        Ok(Received { status, headers, body })
     }
 
     /// Ends the wait of an open circuit breaker.
@@ -236,27 +238,35 @@ impl Sample {
 struct Received {
     status: u16,
     headers: HeaderMap,
-    /// Text in which U+FFFD replaces bytes that are not UTF-8.
-    body: String,
+    body: Vec<u8>,
 }
 
 fn answer(
     head: Head,
-    body: String,
+    body: Vec<u8>,
     request: &Request,
     received_at: Timestamp,
 ) -> Result<ZoomResponse, ZoomError> {
     let name = request.call.endpoint.name();
     let broken =
         || ZoomError::retry(Reason::Other, CauseClass::BadShape, format!("{name} answered with broken text"));
-    Ok(ZoomResponse { head, body: json(body).ok_or_else(broken)?, received_at })
+    let (body, received) = json(body).ok_or_else(broken)?;
+    Ok(ZoomResponse { head, body, received, received_at })
 }
 
-/// Returns the body as JSON. Control characters in strings are replaced; everything else is unchanged.
-pub(crate) fn json(body: String) -> Option<Box<RawValue>> {
-    let is_json = serde_json::from_str::<&RawValue>(&body).is_ok();
-    let text = if is_json { body } else { repair::strict(&body).into_owned() };
-    RawValue::from_string(text).ok()
+/// Returns the body as JSON, and the body itself if the two differ. In the JSON, U+FFFD replaces bytes that are not UTF-8,
+/// and escapes replace control characters in strings.
+pub(crate) fn json(body: Vec<u8>) -> Option<(Box<RawValue>, Option<Vec<u8>>)> {
+    let json = parse(&repair::text(&body))?;
+    let received = (json.get().as_bytes() != body).then_some(body);
+    Some((json, received))
+}
+
+fn parse(text: &str) -> Option<Box<RawValue>> {
+    match serde_json::from_str::<&RawValue>(text) {
+        Ok(json) => Some(json.to_owned()),
+        Err(_) => RawValue::from_string(repair::strict(text).into_owned()).ok(),
+    }
 }
 
 fn too_large(name: &str) -> ZoomError {

@@ -95,7 +95,7 @@ async fn fetch_header(ctx: &mut ZoomContext<'_>, detail: &mut Detail) -> Result<
             received_at: answer.received_at,
             context: &hosts,
             body: &answer.body,
-            received: None,
+            received: answer.received.as_deref(),
         };
         ctx.send_raw(&raw).await?;
         let host_id = hosts.host_ids.into_values().next().or(hosts.host_id);
@@ -159,7 +159,7 @@ async fn fetch_participants(
             received_at: page.received_at,
             context: meeting,
             body: &page.body,
-            received: None,
+            received: page.received.as_deref(),
         };
         ctx.send_raw(&raw).await?;
     }

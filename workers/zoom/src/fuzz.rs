@@ -43,7 +43,7 @@ pub fn judge(endpoint: usize, status: u16, headers: &[(&str, &str)], body: &[u8]
     let now = Timestamp::UNIX_EPOCH;
     let headers = map(headers);
     let call = Call { endpoint: ENDPOINTS[endpoint % ENDPOINTS.len()], meeting_end: Some(now), paging: true };
-    match classify(status, &headers, &repair::text(body.to_vec()), &call, now) {
+    match classify(status, &headers, &repair::text(body), &call, now) {
         Verdict::Fine(head) => Judged::Page(head.rows),
         Verdict::Refused(error) => Judged::Refused(error.failure.to_string()),
         other => Judged::Refused(format!("{other:?}")),
@@ -52,7 +52,7 @@ pub fn judge(endpoint: usize, status: u16, headers: &[(&str, &str)], body: &[u8]
 
 /// Returns a body as the client forwards it.
 pub fn json(body: &[u8]) -> Option<Box<RawValue>> {
-    client::json(repair::text(body.to_vec()))
+    client::json(body.to_vec()).map(|(json, _)| json)
 }
 
 /// Sorts the rows of a list as the list job does. Counts new meetings, repeated ones, and rows without a uuid.

@@ -93,7 +93,7 @@ async fn send_page(
         received_at: page.received_at,
         context: &context,
         body: &page.body,
-        received: None,
+        received: page.received.as_deref(),
     };
     ctx.send_raw(&raw).await?;
     for (place, row) in sorted.unusable {

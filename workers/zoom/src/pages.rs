@@ -197,7 +197,8 @@ impl Room {
     }
 
     fn take(&mut self, name: &str, page: &ZoomResponse) -> Result<(), ZoomError> {
-        let Some(left) = self.left.checked_sub(page.body.get().len()) else {
+        let taken = page.body.get().len() + page.received.as_ref().map_or(0, Vec::len);
+        let Some(left) = self.left.checked_sub(taken) else {
             let text = format!("{name}: the lists of one job have more than {} MB", self.most >> 20);
             return Err(ZoomError::reject(Reason::Other, CauseClass::TooLarge, text));
         };
@@ -252,6 +253,7 @@ mod tests {
         ZoomResponse {
             head: serde_json::from_str(body).unwrap(),
             body: RawValue::from_string(body.to_owned()).unwrap(),
+            received: None,
             received_at: clock::now(),
         }
     }

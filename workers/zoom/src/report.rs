@@ -82,7 +82,7 @@ pub(crate) async fn fetch_host(
                 received_at: page.received_at,
                 context: &context,
                 body: &page.body,
-                received: None,
+                received: page.received.as_deref(),
             };
             ctx.send_raw(&raw).await?;
             let sorted = rows::sort(&page.body, &ByEmail::new(), &mut seen);
