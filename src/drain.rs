@@ -58,10 +58,18 @@ impl Look {
         self.documents.leased.is_some()
     }
 
-    /// Messages ready or in somebody's hands.
+    /// Messages ready or leased.
     fn moving(&self) -> u64 {
-        let jobs = self.jobs.iter().map(|(_, depth)| depth);
-        jobs.chain([&self.documents, &self.dead]).map(|depth| depth.ready + depth.leased.unwrap_or(0)).sum()
+        self.depths().map(|depth| depth.ready + depth.leased.unwrap_or(0)).sum()
+    }
+
+    /// True when a message is left. One that was leased when `parked` was asked for may be delayed by now.
+    fn is_busy(&self) -> bool {
+        self.moving() > 0 || self.parked > 0 || self.depths().any(|depth| depth.delayed.unwrap_or(0) > 0)
+    }
+
+    fn depths(&self) -> impl Iterator<Item = &Depth> {
+        self.jobs.iter().map(|(_, depth)| depth).chain([&self.documents, &self.dead])
     }
 }
 
@@ -113,8 +121,7 @@ pub(crate) async fn until_done(
         };
         let roles = running.snapshots();
         progress.show(&stages(&look, &roles));
-        let busy =
-            away || look.moving() > 0 || look.parked > 0 || roles.iter().any(|role| role.in_flight > 0);
+        let busy = away || look.is_busy() || roles.iter().any(|role| role.in_flight > 0);
         // RabbitMQ does not tell what is on its way to a worker: only lasting quiet is the end.
         idle = if busy { 0 } else { idle + 1 };
         let quiet = if look.is_exact() { 1 } else { QUIET_LOOKS };
@@ -215,4 +222,23 @@ fn stages(look: &Look, roles: &[Snapshot]) -> Vec<Stage> {
     };
     let jobs = look.jobs.iter().map(|(family, depth)| stage(stage_name(*family), family.name(), depth));
     jobs.chain([stage("index", "index", &look.documents)]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_that_is_delayed_while_it_is_counted_is_left_to_do() {
+        let jobs = |depth| Look { jobs: vec![(Family::OPENCAST, depth)], ..Look::default() };
+        assert!(!jobs(Depth::default()).is_busy());
+        for depth in [
+            Depth { ready: 1, ..Depth::default() },
+            Depth { leased: Some(1), ..Depth::default() },
+            Depth { delayed: Some(1), ..Depth::default() },
+        ] {
+            assert!(jobs(depth).is_busy(), "{depth:?}");
+        }
+        assert!(Look { parked: 1, ..Look::default() }.is_busy());
+    }
 }
