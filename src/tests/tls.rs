@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
 use simulator::opencast::{Dialect, Opencast, OpencastSettings};
 
-use crate::program::{Ended, Program, closed_date};
+use crate::program::{Ended, Program, closed_date, eventually};
 use crate::servers::{server, unique};
 
 /// An authority, and an acceptor with its certificate for `localhost`.
@@ -21,14 +22,25 @@ struct Identity {
 
 impl Identity {
     fn new() -> Self {
+        let mut made = Self::of([|_: &mut CertificateParams| {}]);
+        made.remove(0)
+    }
+
+    /// Servers' certificates by one authority, changed each in its way.
+    fn of<const N: usize>(changes: [fn(&mut CertificateParams); N]) -> Vec<Self> {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let key = KeyPair::generate().unwrap();
         let authority = params.self_signed(&key).unwrap().pem();
         let issuer = Issuer::new(params, key);
+        changes.into_iter().map(|change| Self::signed(&authority, &issuer, change)).collect()
+    }
+
+    fn signed(authority: &str, issuer: &Issuer<'_, KeyPair>, change: fn(&mut CertificateParams)) -> Self {
         let server_key = KeyPair::generate().unwrap();
-        let server = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
-        let certificate = server.signed_by(&server_key, &issuer).unwrap();
+        let mut server = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+        change(&mut server);
+        let certificate = server.signed_by(&server_key, issuer).unwrap();
         let secret = PrivateKeyDer::try_from(server_key.serialize_der()).unwrap();
         let config = ServerConfig::builder_with_provider(Arc::new(
             tokio_rustls::rustls::crypto::ring::default_provider(),
@@ -38,13 +50,18 @@ impl Identity {
         .with_no_client_auth()
         .with_single_cert(vec![certificate.der().clone()], secret)
         .unwrap();
-        Self { authority, acceptor: TlsAcceptor::from(Arc::new(config)) }
+        Self { authority: authority.to_owned(), acceptor: TlsAcceptor::from(Arc::new(config)) }
     }
 
     /// Terminates TLS in front of a real server; returns the port.
     async fn in_front_of(&self, address: String) -> u16 {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
+        self.serve(listener, address);
+        port
+    }
+
+    fn serve(&self, listener: TcpListener, address: String) -> JoinHandle<()> {
         let acceptor = self.acceptor.clone();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
@@ -56,8 +73,7 @@ impl Identity {
                     let _ = tokio::io::copy_bidirectional(&mut inside, &mut outside).await;
                 });
             }
-        });
-        port
+        })
     }
 }
 
@@ -116,6 +132,50 @@ async fn elasticsearch_is_reached_over_tls_when_its_authority_is_trusted_and_onl
         &setup(program(&identity).with("ES_HOST", at("127.0.0.1")).with("ES_CA_CERT", "ca.pem")).await,
         "ES_HOST",
     );
+}
+
+fn expired(params: &mut CertificateParams) {
+    params.not_before = rcgen::date_time_ymd(2020, 1, 1);
+    params.not_after = rcgen::date_time_ymd(2021, 1, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_that_has_expired_is_waited_for_at_the_start() {
+    let (Some(amqp), Some(search)) = (server("UA_TEST_AMQP_URL"), server("UA_TEST_ES_9")) else { return };
+    let made = Identity::of([expired, |_| {}]);
+    let (old, new) = (&made[0], &made[1]);
+    for (ours, theirs, variable) in [(&amqp, &search, "AMQP_URL"), (&search, &amqp, "ES_HOST")] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let behind = format!("127.0.0.1:{}", port_of(ours));
+        let serving = old.serve(listener, behind.clone());
+        let port = address.port();
+        let program = match variable {
+            "AMQP_URL" => program(old)
+                .with("AMQP_URL", format!("amqps://guest:guest@localhost:{port}/%2f"))
+                .with("AMQP_CA_CERT", "ca.pem")
+                .with("ES_HOST", theirs),
+            _ => program(old)
+                .with("AMQP_URL", theirs)
+                .with("ES_HOST", format!("https://localhost:{port}"))
+                .with("ES_CA_CERT", "ca.pem"),
+        };
+        let mut worker = program.start(&["work", "index"], "work.log");
+        let log = || std::fs::read_to_string(program.path().join("work.log")).unwrap_or_default();
+        eventually("expiry is named", 60, async || log().contains("has expired")).await;
+        assert!(worker.is_running(), "{variable}: {}", log());
+        let said = program.call(&["status"]);
+        let said = format!("{}{}", said.out, said.err);
+        assert!(said.contains("has expired") && !said.contains("InvalidCertificate"), "{said}");
+        // Renewed, it is used without a restart.
+        serving.abort();
+        let _ = serving.await;
+        let listener = TcpListener::bind(address).await.unwrap();
+        new.serve(listener, behind);
+        eventually("the certificate is renewed", 90, async || program.call(&["setup"]).code == Some(0)).await;
+        eventually("it works", 90, async || program.call(&["status"]).out.contains("index")).await;
+        assert_eq!(worker.terminate(), Some(0), "{}", log());
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,5 +1,6 @@
 //! TLS: self-signed certificates of `ES_CA_CERT` are accepted; errors say what to do.
 
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -8,7 +9,8 @@ use store::{DocumentKind, Elasticsearch, Query, Store, StoreError, elasticsearch
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
-use tokio_rustls::rustls::pki_types::PrivateKeyDer;
+use tokio_rustls::rustls::pki_types::pem::PemObject as _;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 struct Server {
     address: SocketAddr,
@@ -22,11 +24,16 @@ async fn server(names: &[&str], change: impl Fn(&mut CertificateParams)) -> Serv
     change(&mut params);
     let key = KeyPair::generate().unwrap();
     let certificate = params.self_signed(&key).unwrap();
+    serve(certificate.pem(), key.serialize_pem()).await
+}
+
+/// A server with this certificate and key, each as PEM.
+async fn serve(certificate: String, key: String) -> Server {
     let pem = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(pem.path(), certificate.pem()).unwrap();
-    let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
-    let config =
-        ServerConfig::builder().with_no_client_auth().with_single_cert(vec![certificate.der().clone()], key);
+    std::fs::write(pem.path(), &certificate).unwrap();
+    let shown = CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap();
+    let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap();
+    let config = ServerConfig::builder().with_no_client_auth().with_single_cert(vec![shown], key);
     let acceptor = TlsAcceptor::from(Arc::new(config.unwrap()));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -107,6 +114,26 @@ async fn another_certificate_another_host_and_another_time_are_not_accepted() {
     .await;
     let text = words(old.asked("localhost", Some(&old)).await);
     assert!(text.contains("expired"), "{text}");
+}
+
+#[tokio::test]
+async fn the_command_that_a_message_shows_makes_a_certificate_that_is_accepted() {
+    if std::process::Command::new("openssl").arg("version").output().is_err() {
+        let _ = writeln!(std::io::stderr(), "left out: there is no openssl");
+        return;
+    }
+    let elsewhere = server(&["search.example.edu"], authority).await;
+    for host in ["localhost", "127.0.0.1"] {
+        let text = words(elsewhere.asked(host, Some(&elsewhere)).await);
+        let command = &text[text.find("openssl req").unwrap()..];
+        let folder = tempfile::tempdir().unwrap();
+        let made =
+            std::process::Command::new("sh").args(["-ec", command]).current_dir(&folder).output().unwrap();
+        assert!(made.status.success(), "{command}: {}", String::from_utf8_lossy(&made.stderr));
+        let read = |name: &str| std::fs::read_to_string(folder.path().join(name)).unwrap();
+        let own = serve(read("cert.pem"), read("key.pem")).await;
+        assert_eq!(own.asked(host, Some(&own)).await, Ok(7), "{command}");
+    }
 }
 
 #[tokio::test]
