@@ -20,11 +20,11 @@ use tracing::{info, warn};
 
 use crate::Opencast;
 use crate::atlas::{NO_TRACKING, OpencastError, Reason};
+use crate::capabilities::{Dialect, Rights};
 use crate::client::OpencastResponse;
 use crate::config::{offset_name, time_zone_name};
 use crate::endpoint::Endpoint;
 use crate::episodes::Lookup;
-use crate::probe::{Dialect, Rights};
 use crate::reading::hash;
 use crate::window;
 use crate::worker::OpencastContext;

@@ -13,10 +13,10 @@ use tracing::info;
 
 use crate::actions::{MAX_PAGES, READINGS, endless, odd, too_many_pages};
 use crate::atlas::{OpencastError, Reason};
+use crate::capabilities::Dialect;
 use crate::client::OpencastResponse;
 use crate::endpoint::{Endpoint, Request};
 use crate::episode_cache::Facts;
-use crate::probe::Dialect;
 use crate::reading::{Seen, hash};
 use crate::worker::OpencastContext;
 use crate::workflows;

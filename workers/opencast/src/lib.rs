@@ -3,6 +3,7 @@
 mod actions;
 mod atlas;
 mod auth;
+mod capabilities;
 mod client;
 mod completeness;
 mod config;
@@ -22,9 +23,9 @@ mod windowed;
 mod worker;
 mod workflows;
 
+pub use capabilities::{Capabilities, Dialect, Rights};
 pub use completeness::Clock;
 pub use config::{Auth, Choice, Config, ConfigError, UnknownChoice, time_zone, time_zone_name};
 pub use opencast::Opencast;
-pub use probe::{Capabilities, Dialect, Rights};
 pub use worker::OpencastWorker;
 pub use workflows::{WorkflowPath, Workflows};

@@ -9,11 +9,11 @@ use jiff::tz::TimeZone;
 use runtime::quota::{QuotaStatus, RateLimiter};
 
 use crate::auth::{Credentials, Sign};
+use crate::capabilities::{Dialect, Rights};
 use crate::client::{Client, Site};
 use crate::config::{Choice, Config, ConfigError};
 use crate::episode_cache::EpisodeCache;
 use crate::pace::Pace;
-use crate::probe::{Dialect, Rights};
 use crate::workflows::WorkflowPath;
 
 /// Idle connections per host.
