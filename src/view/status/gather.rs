@@ -34,7 +34,8 @@ struct Waiting {
     blocked: Option<String>,
     queues: Vec<QueueLine>,
     parked: u64,
-    workers: anyhow::Result<Vec<WorkerInfo>>,
+    /// `None` while the broker takes no messages: the roll call would not be sent.
+    workers: anyhow::Result<Option<Vec<WorkerInfo>>>,
     /// How the quotas stand: as workers know, and of accounts of which none does, as they were left.
     quota: anyhow::Result<Vec<QuotaStatus>>,
 }
@@ -60,10 +61,12 @@ pub(crate) async fn report(config: &Config, patience: Duration) -> StatusReport 
     let waiting = waiting.map_err(|error| known("broker", error)).ok();
     let held = held.map_err(|error| known("store", error)).ok();
     let mut broken: Vec<String> = Vec::new();
+    let mut is_blocked = false;
     let (queues, parked, workers, quota) = match waiting {
         Some(waiting) => {
+            is_blocked = waiting.blocked.is_some();
             broken.extend(waiting.blocked.map(|why| format!("the broker takes no messages: {why}")));
-            let workers = waiting.workers.map_err(|error| known("workers", error)).ok();
+            let workers = waiting.workers.map_err(|error| known("workers", error)).ok().flatten();
             let quota = waiting.quota.map_err(|error| known("quota", error)).ok();
             (Some(waiting.queues), Some(waiting.parked), workers, quota)
         }
@@ -79,18 +82,24 @@ pub(crate) async fn report(config: &Config, patience: Duration) -> StatusReport 
         on_the_desk: held.as_ref().map(|held| held.on_the_desk),
         on_the_way: ready(&Queue::dead()),
     };
-    StatusReport {
-        advice: queues.as_ref().zip(workers.as_ref()).map(|(queues, workers)| {
+    let observe = |depths, workers: &[WorkerInfo]| {
+        Observed::of(depths, parked.unwrap_or(0), workers, config.documents_limit)
+    };
+    let observed = match (&queues, &workers) {
+        (Some(queues), Some(workers)) => {
             let depths = queues.iter().map(|line| (line.queue.clone(), line.depth)).collect();
-            let observed = Observed::of(depths, parked.unwrap_or(0), workers, config.documents_limit);
             let days = held.as_ref().map(|held| &*held.days).unwrap_or_default();
-            let observed = Observed {
-                broken,
-                planned: days.iter().map(|day| day.planned).sum(),
-                silent: silent(workers, queues),
-                dead: dead.on_the_desk.unwrap_or(0) + dead.on_the_way.unwrap_or(0),
-                ..observed
-            };
+            let planned = days.iter().map(|day| day.planned).sum();
+            Some(Observed { planned, silent: silent(workers, queues), ..observe(depths, workers) })
+        }
+        // Without the roll call nothing is known of the workers: only what is broken, dead and parked is told.
+        (Some(_), None) if is_blocked => Some(observe(Vec::new(), &[])),
+        _ => None,
+    };
+    StatusReport {
+        advice: observed.map(|observed| {
+            let dead = dead.on_the_desk.unwrap_or(0) + dead.on_the_way.unwrap_or(0);
+            let observed = Observed { broken, dead, ..observed };
             advice::advise(&observed.with_quota(quota.as_deref().unwrap_or_default()))
         }),
         dead,
@@ -141,10 +150,13 @@ async fn ask(broker: &Broker, accounts: &[Account]) -> anyhow::Result<Waiting> {
         queues.push(QueueLine { queue, depth });
     }
     let parked = broker.parked().await?;
-    let workers = broker.list_workers(PRESENCE_TIMEOUT).await.context("cannot ask the workers");
-    let told = workers.as_deref().map(presence::quota).unwrap_or_default();
-    let quota = quotas(broker, accounts, told).await.context("cannot look at the quota");
     let blocked = broker.takes_none().await;
+    let workers = match blocked {
+        Some(_) => Ok(None),
+        None => broker.list_workers(PRESENCE_TIMEOUT).await.map(Some).context("cannot ask the workers"),
+    };
+    let told = workers.as_ref().ok().and_then(Option::as_deref).map(presence::quota).unwrap_or_default();
+    let quota = quotas(broker, accounts, told).await.context("cannot look at the quota");
     Ok(Waiting { blocked, queues, parked, workers, quota })
 }
 

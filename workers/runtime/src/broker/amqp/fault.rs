@@ -28,6 +28,14 @@ pub(super) fn of(error: &lapin::Error) -> BrokerError {
     }
 }
 
+/// Returns why a connection or a channel ended.
+pub(super) fn why(error: &lapin::Error) -> String {
+    match of(error) {
+        BrokerError::Away(why) | BrokerError::Refused(why) => why,
+        other => other.to_string(),
+    }
+}
+
 /// Classifies NOT_ALLOWED: a connection limit or a starting virtual host is temporary; a missing virtual host is
 /// probably a wrong address.
 fn not_allowed(text: &str) -> BrokerError {
@@ -59,6 +67,7 @@ fn not_allowed(text: &str) -> BrokerError {
 /// Explains an error of the connection and what to do about it.
 pub(super) fn broken(error: &io::Error) -> String {
     let said = error.to_string();
+    let said = said.split(" (os error ").next().unwrap_or_default().to_owned();
     if let Some(meaning) = messages::tls::explain(&said, "AMQP_CA_CERT") {
         return meaning;
     }
@@ -154,6 +163,8 @@ mod tests {
     fn errors_of_the_connection_are_said_in_words() {
         let frozen = broken(&io::Error::from_raw_os_error(11));
         assert!(frozen.contains("does not answer") && !frozen.contains("os error"), "{frozen}");
+        let reset = broken(&io::Error::from_raw_os_error(104));
+        assert_eq!(reset, "Connection reset by peer");
         let expired = io::Error::other("invalid peer certificate: certificate expired: verification time 9");
         assert!(broken(&expired).contains("has expired"), "{}", broken(&expired));
         let plain =

@@ -131,7 +131,7 @@ impl Subscriber {
                 }
                 arrival = session.arrivals.next() => match arrival {
                     Some((lane, Some(Ok(delivery)))) => self.put(&session.ack_channel, lane, delivery),
-                    Some((_, Some(Err(error)))) => return Over::Lost(error.to_string()),
+                    Some((_, Some(Err(error)))) => return Over::Lost(fault::why(&error)),
                     Some((lane, None)) => {
                         return Over::Lost(format!("it sends no more of {}", self.lanes[lane].queue));
                     }

@@ -167,7 +167,8 @@ pub(super) async fn differences(inner: &Inner, wanted: &Wanted) -> Result<Compar
 /// Returns the alarm for which the broker refuses publishes, if one is active. During an alarm, the broker may stop
 /// reading from this connection.
 pub(super) async fn takes_none(inner: &Inner) -> Option<String> {
-    may_publish(inner, &mut Rights::default()).await.ok().flatten()
+    // A connection that is blocked already gives no channel.
+    may_publish(inner, &mut Rights::default()).await.unwrap_or_else(|_| inner.publishing.blocked())
 }
 
 /// Publishes two unroutable messages, which the broker drops. Returns the reason if the broker blocks publishers.
