@@ -104,6 +104,15 @@ stop() {
   crash "$home"
 }
 
+# signal_all HOME SIGNAL: signals every process of the session of HOME.
+signal_all() {
+  local pid
+  alive "$1" || fail "$1 does not run"
+  read -r pid _ <"$1/pid"
+  # shellcheck disable=SC2046
+  kill "-$2" $(ps -o pid= --sid "$pid")
+}
+
 # Ends the whole session of HOME at once, as a power cut would.
 crash() {
   local home=$1 pid members i

@@ -33,6 +33,8 @@ listeners.tcp.1 = 127.0.0.1:$(port_of "$home" amqp)
 management.tcp.ip = 127.0.0.1
 management.tcp.port = $(port_of "$home" management)
 CONF
+  # A test may add settings, for example a limit of memory that raises the alarm.
+  [ ! -s "$home/more.conf" ] || cat "$home/more.conf" >>"$home/rabbitmq.conf"
   # shellcheck disable=SC2016
   local start='
     # In the foreground and in this session, so that it ends with the broker.

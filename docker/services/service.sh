@@ -21,6 +21,7 @@ commands:
   up       fetch what is missing, start the servers side by side, wait until each answers, write DIR/env
   down     stop them
   start, stop, restart, crash   the same for servers that were up before: same port, same data
+  freeze, thaw                  suspend their processes (SIGSTOP) and resume them
   status   a line per server
   env      print what is in DIR/env (shell syntax, to be sourced)
 
@@ -43,6 +44,8 @@ main() {
     down | stop) each stop_one "$@" ;;
     restart) each restart_one "$@" ;;
     crash) each crash_one "$@" ;;
+    freeze) each freeze_one "$@" ;;
+    thaw) each thaw_one "$@" ;;
     status) for name in "$@"; do status_one "$name"; done ;;
     env) cat "$DIR/env" ;;
     serve) serve "$1" ;;
@@ -124,6 +127,14 @@ stop_one() {
 
 crash_one() {
   crash "$DIR/$1"
+}
+
+freeze_one() {
+  signal_all "$DIR/$1" STOP
+}
+
+thaw_one() {
+  signal_all "$DIR/$1" CONT
 }
 
 restart_one() {

@@ -34,6 +34,7 @@ mod schedule;
 mod secrets;
 mod servers;
 mod serving;
+mod sick_broker;
 mod status;
 mod stdout;
 mod tls;
