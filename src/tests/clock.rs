@@ -7,11 +7,11 @@ use jiff::SignedDuration;
 use runtime::clock;
 use serde_json::Value;
 use simulator::{Simulator, Source, ZoomSettings};
-use store::{DocumentKind, Query, Store};
+use store::{Batch, DocumentKind, Query, Store, Verdict};
 
 use crate::program::{Program, eventually};
 use crate::runs::ago;
-use crate::servers::{server, unique};
+use crate::servers::{searched, server, unique};
 
 const SPEED: f64 = 100.0;
 const TWO_YEARS: SignedDuration = SignedDuration::from_hours(730 * 24);
@@ -191,4 +191,98 @@ async fn versions_from_the_future_are_reported_and_repaired() {
     let said = program.call(&["check"]);
     assert!(said.out.contains("none is ahead of the store's clock"), "{}", said.out);
     simulator.stop().await;
+}
+
+/// Copies every document with its version.
+async fn copy(from: &Store, to: &Store) {
+    for kind in DocumentKind::ALL {
+        let mut batch = Batch::new();
+        for hit in from.search(&Query::all(kind)).await.unwrap() {
+            batch.push(to.prefix(), kind, hit.index, hit.id, hit.version, &hit.source).unwrap();
+        }
+        let verdicts = to.bulk(&batch).await.unwrap();
+        assert!(verdicts.iter().all(|verdict| *verdict == Verdict::Indexed), "{kind:?}: {verdicts:?}");
+    }
+    to.refresh().await.unwrap();
+}
+
+/// A search engine has a clock of its own, and remembers the version of a removed document for a while.
+async fn on_a_search_engine(variable: &str) {
+    let Some(search) = server(variable) else { return };
+    let simulator = small().await;
+    let program = || Program::new().with_account(&simulator, SPEED).with("UA_RAW_DAYS", 0);
+    // Alone with its file, a machine has no second clock to compare with: its documents are from tomorrow.
+    let alone = program().with("UA_DATA_DIR", "data");
+    let clock = set_ahead(&alone, SignedDuration::from_hours(24));
+    let alone = alone.with("UA_TEST_CLOCK", &clock);
+    succeed(&alone, &["run", "--date", &ago(2)]);
+    let prefix = format!("{}-", unique("clock"));
+    let program =
+        program().with("ES_HOST", &search).with("UA_INDEX_PREFIX", &prefix).with("UA_DATA_DIR", "data");
+    let store = searched(&search, &prefix);
+    succeed(&program, &["setup"]);
+    copy(&local(&alone), &store).await;
+
+    // The API's clock and the store's are two.
+    let clock = set_ahead(&program, SignedDuration::from_hours(30 * 24));
+    let program = program.with("UA_TEST_CLOCK", &clock);
+    let worker = program.start(&["work", "all"], "wrong.log");
+    let path = program.path().join("wrong.log");
+    let log = || std::fs::read_to_string(&path).unwrap_or_default();
+    eventually("it waits", 60, async || log().contains("waiting for a clock that is right")).await;
+    for part in ["30 days ahead of Zoom's", "30 days ahead of the store's"] {
+        assert!(log().contains(part), "{}", log());
+    }
+    assert_eq!(worker.terminate(), Some(0), "{}", log());
+    let planned = program.call(&["plan", "--date", &ago(3), "--yes"]);
+    assert_eq!(planned.code, Some(2), "{}", planned.out);
+    assert!(planned.err.contains("30 days ahead of the store's"), "{}", planned.err);
+    set_ahead(&program, SignedDuration::ZERO);
+
+    assert!(from_the_future(&store).await > 0, "the copies are from tomorrow");
+    let checked = program.call(&["check"]).out;
+    for part in ["this machine's clock agrees with the store's", "documents are ahead of the store's clock"] {
+        assert!(checked.contains(part), "{checked}");
+    }
+    remember_deleted_for(&search, &prefix, 3).await;
+    let repaired = program.call(&["check", "--repair-versions"]);
+    assert_eq!(repaired.code, Some(0), "{}\n{}", repaired.out, repaired.err);
+    assert!(repaired.err.contains("the store remembers removed versions for 3 s"), "{}", repaired.err);
+    store.refresh().await.unwrap();
+    assert_eq!(from_the_future(&store).await, 0);
+    // What was removed is written again, with versions of today.
+    succeed(&program, &["run", "--date", &ago(2)]);
+    store.refresh().await.unwrap();
+    assert_eq!(sessions(&store).await, truth(&simulator, 2));
+    assert_eq!(from_the_future(&store).await, 0);
+    store.wipe_prefix().await.unwrap();
+    simulator.stop().await;
+}
+
+async fn remember_deleted_for(search: &str, prefix: &str, seconds: u32) {
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let body = serde_json::json!({ "index.gc_deletes": format!("{seconds}s") }).to_string();
+    let put = client.put(format!("{search}/{prefix}*/_settings")).header("content-type", "application/json");
+    let status = put.body(body).send().await.unwrap().status();
+    assert!(status.is_success(), "{status}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn versions_from_the_future_are_repaired_on_elasticsearch_7() {
+    on_a_search_engine("UA_TEST_ES_7").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn versions_from_the_future_are_repaired_on_elasticsearch_9() {
+    on_a_search_engine("UA_TEST_ES_9").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn versions_from_the_future_are_repaired_on_opensearch_2() {
+    on_a_search_engine("UA_TEST_OS_2").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn versions_from_the_future_are_repaired_on_opensearch_3() {
+    on_a_search_engine("UA_TEST_OS_3").await;
 }

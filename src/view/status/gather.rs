@@ -34,7 +34,7 @@ struct Waiting {
     blocked: Option<String>,
     queues: Vec<QueueLine>,
     parked: u64,
-    /// `None` while the broker takes no messages: the roll call would not be sent.
+    /// `None` while the broker takes no messages: workers cannot be asked then.
     workers: anyhow::Result<Option<Vec<WorkerInfo>>>,
     /// How the quotas stand: as workers know, and of accounts of which none does, as they were left.
     quota: anyhow::Result<Vec<QuotaStatus>>,
@@ -92,7 +92,7 @@ pub(crate) async fn report(config: &Config, patience: Duration) -> StatusReport 
             let planned = days.iter().map(|day| day.planned).sum();
             Some(Observed { planned, silent: silent(workers, queues), ..observe(depths, workers) })
         }
-        // Without the roll call nothing is known of the workers: only what is broken, dead and parked is told.
+        // The workers cannot be asked: only what is broken, dead and parked is reported.
         (Some(_), None) if is_blocked => Some(observe(Vec::new(), &[])),
         _ => None,
     };
