@@ -1,4 +1,4 @@
-//! What a server can do, and how `ua check` says it.
+//! Detected capabilities of a server, and their text in `ua check`.
 
 use std::fmt;
 
@@ -8,58 +8,58 @@ use crate::atlas::NO_TRACKING;
 use crate::completeness::Clock;
 use crate::workflows::Workflows;
 
-/// How user tracking is asked.
+/// Parameters of user tracking requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Dialect {
-    /// By `start` and `end`.
+    /// `start` and `end`.
     Dce {
-        /// Whether `total` counts the window's actions, and not all there are.
+        /// Whether `total` counts the window's actions rather than all actions.
         counts: bool,
     },
-    /// By `day`.
+    /// `day`.
     Upstream,
 }
 
-/// Which episodes the user may see in searches.
+/// Episodes that searches show to the user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rights {
-    /// All: it has the organisation's administrator role.
+    /// All: the user has the organisation's administrator role.
     All,
-    /// Those whose access list names one of its roles.
+    /// Those whose access list names one of the user's roles.
     Some,
-    /// The server does not say.
+    /// Unknown: the server does not name the roles.
     Unknown,
 }
 
-/// What a server can do, as far as it could be found out.
+/// Detected capabilities of a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Capabilities {
-    /// The version it gives itself.
+    /// Version, if the server names it.
     pub version: Option<String>,
-    /// Whether a user is signed in; `None` when the server does not say.
+    /// Whether a user is signed in; `None` if unknown.
     pub signed_in: Option<bool>,
     /// Whether calls are signed.
     pub signs: bool,
-    /// Which episodes the user may see.
+    /// Episodes that the user may see.
     pub rights: Rights,
-    /// What the header `Date` of its answers is worth.
+    /// Origin of the `Date` headers.
     pub clock: Clock,
-    /// How many endpoints are registered.
+    /// Number of registered endpoints.
     pub endpoints: Option<usize>,
-    /// Whether there is user tracking.
+    /// Whether user tracking is available.
     pub usertracking: bool,
-    /// Whether it keeps every event.
+    /// Whether user tracking stores every event.
     pub detail: Option<bool>,
-    /// How it is asked; `None` without user tracking, and as long as there are no actions to tell by.
+    /// Dialect of user tracking; `None` without user tracking or without recent actions.
     pub dialect: Option<Dialect>,
-    /// The generation of `search/episode.json`.
+    /// Generation of `search/episode.json`.
     pub search: Shape,
-    /// Where workflows are.
+    /// Path of the workflows.
     pub workflows: Workflows,
 }
 
 impl Capabilities {
-    /// What was found, a line each: what it is about, and plain words.
+    /// Returns the results as lines of topic and text.
     pub fn lines(&self) -> Vec<(&'static str, String)> {
         let yes_or_no = |known: Option<bool>, yes: &str, no: &str| match known {
             Some(true) => yes.to_owned(),
@@ -108,7 +108,7 @@ impl Capabilities {
 }
 
 impl Capabilities {
-    /// True when no date of this server can ever be proven: its answers do not tell the time.
+    /// True if no date can be proven complete, because the answers have no time.
     pub fn lacks_clock(&self) -> bool {
         self.clock == Clock::Untold && self.usertracking && !matches!(self.dialect, Some(Dialect::Dce { .. }))
     }

@@ -173,8 +173,8 @@ impl<'de, T: Value<'de>> Deserialize<'de> for Field<T> {
     }
 }
 
-/// Declares a row: which members of an object are read, and by which names. A member that comes twice is taken the
-/// last time and counted; every other member is skipped.
+/// Declares a row: the members read of an object, with their names. Of repeated members the last counts, and the
+/// repetition is counted; other members are skipped.
 macro_rules! row {
     ($(#[$meta:meta])* $name:ident<$lt:lifetime> { $($field:ident: $type:ty = $wire:literal,)* }) => {
         $(#[$meta])*

@@ -1,4 +1,4 @@
-//! The kinds of values: which scalars each takes, and what it makes of them.
+//! Kinds of values, with the scalars that each accepts and converts.
 
 use std::borrow::Cow;
 use std::net::IpAddr;
@@ -9,12 +9,12 @@ use serde::de::{MapAccess, SeqAccess};
 use super::{Field, Value};
 use crate::map::time;
 
-/// A text; numbers and booleans are taken as their text. Borrows from the page unless it holds escapes.
+/// A text; numbers and booleans become text. Borrows from the page unless it contains escapes.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(crate) struct Text<'a>(Option<Cow<'a, str>>);
 
 impl Text<'_> {
-    /// The text, if there is one.
+    /// Returns the text, if any.
     pub(crate) fn get(&self) -> Option<&str> {
         self.0.as_deref()
     }
@@ -50,7 +50,7 @@ impl<'de: 'a, 'a> Value<'de> for Text<'a> {
     }
 }
 
-/// Reads a text by a function of the trimmed text; blanks are no value and nothing left out.
+/// Converts the trimmed text; a blank text is absent, not omitted.
 fn read<T: Default>(text: &str, read: impl FnOnce(&str) -> Option<T>) -> Option<T> {
     match text.trim() {
         "" => Some(T::default()),
@@ -58,7 +58,7 @@ fn read<T: Default>(text: &str, read: impl FnOnce(&str) -> Option<T>) -> Option<
     }
 }
 
-/// A whole number from 0 to what 32 bits hold, as the index keeps counts; `"20"` and `20.0` are taken as 20.
+/// A whole number from 0 to `i32::MAX`, the index's type for counts; `"20"` and `20.0` become 20.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Count(pub(crate) Option<i64>);
 
@@ -72,7 +72,7 @@ impl<'de> Value<'de> for Count {
     }
 }
 
-/// The number of a meeting: above 0.
+/// A meeting number, above 0.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Series(pub(crate) Option<messages::SeriesId>);
 
@@ -90,7 +90,7 @@ impl<'de> Value<'de> for Series {
     }
 }
 
-/// A flag; `"true"`, `"false"`, 1 and 0 are taken.
+/// A flag; accepts `"true"`, `"false"`, 1 and 0.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Flag(pub(crate) Option<bool>);
 
@@ -128,7 +128,7 @@ impl<'de> Value<'de> for Time {
     }
 }
 
-/// The duration of a meeting as the Dashboard writes it, in seconds.
+/// A meeting's duration in the Dashboard's format; stored in seconds.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Clock(pub(crate) Option<i64>);
 
@@ -142,7 +142,7 @@ impl<'de> Value<'de> for Clock {
     }
 }
 
-/// A duration in minutes, as the Reports write it for meetings; kept in seconds.
+/// A duration in minutes, the unit of meetings in the Reports; stored in seconds.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Minutes(pub(crate) Option<i64>);
 
@@ -156,7 +156,7 @@ impl<'de> Value<'de> for Minutes {
     }
 }
 
-/// An internet address: the first of several that are joined by commas.
+/// An IP address: the first of several that are joined by commas.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Address(pub(crate) Option<IpAddr>);
 
@@ -166,12 +166,12 @@ impl<'de> Value<'de> for Address {
     }
 }
 
-/// The first of the addresses that is one: other words may stand there, too.
+/// Returns the first valid address; other words may precede it.
 pub(super) fn first_address(text: &str) -> Option<IpAddr> {
     text.split([',', ';']).find_map(|part| part.trim().parse().ok())
 }
 
-/// A list; one element may come without its list, and a list that is absent is empty.
+/// A list; a single element may lack its list, and an absent list is empty.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct List<T>(pub(crate) Vec<T>);
 
@@ -189,7 +189,7 @@ impl<'de, T: Value<'de>> Value<'de> for List<T> {
     fn list<A: SeqAccess<'de>>(mut list: A, dropped: &mut u64) -> Result<Self, A::Error> {
         let mut values = Vec::new();
         while let Some(field) = list.next_element::<Option<Field<T>>>()? {
-            // An element that is null says nothing, and one that cannot be used is left out.
+            // Null elements are skipped, unusable ones are omitted and counted.
             let Some(field) = field else { continue };
             *dropped += field.dropped;
             if !field.value.is_empty() {

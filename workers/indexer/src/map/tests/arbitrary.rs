@@ -1,4 +1,4 @@
-//! Arbitrary pages: whatever they hold, every row is a document or named as unusable.
+//! Arbitrary pages: every row becomes a document or is reported as unusable.
 
 use proptest::prelude::*;
 
@@ -73,7 +73,7 @@ fn rows() -> impl Strategy<Value = Vec<Value>> {
     proptest::collection::vec(prop_oneof![9 => row, 1 => value()], 0..6)
 }
 
-/// Actions that mostly are ones, with some fields that are anything.
+/// Generates mostly valid actions, with arbitrary values in some fields.
 fn actions() -> impl Strategy<Value = Vec<Value>> {
     let name = prop::sample::select(vec![
         "id",
@@ -101,7 +101,7 @@ fn actions() -> impl Strategy<Value = Vec<Value>> {
     proptest::collection::vec(row, 0..4)
 }
 
-/// True when no field of a document is null or empty.
+/// True if no field of a document is null or empty.
 fn whole(document: &Value) -> bool {
     document["_source"].as_object().unwrap().values().all(|value| !value.is_null() && *value != "")
 }

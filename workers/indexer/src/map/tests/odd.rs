@@ -1,8 +1,8 @@
-//! Odd values: each costs itself, and only what names a row costs the row.
+//! Invalid values: each is omitted alone, and only an invalid id costs the row.
 
 use super::*;
 
-/// What was left out of the documents of a page.
+/// Returns the values omitted from the documents of a page.
 fn dropped(kind: RawKind, context: &str, body: &str) -> Vec<(&'static str, u64)> {
     let enricher = Enricher::default();
     let (page, mut batch) = (raw(kind, "GET x", context, body), Batch::new());
@@ -10,7 +10,7 @@ fn dropped(kind: RawKind, context: &str, body: &str) -> Vec<(&'static str, u64)>
     encode_page(&page, &target, &mut batch).unwrap().dropped.iter().collect()
 }
 
-/// A row as JSON text with one member added, which may stand in it a second time.
+/// Returns a row as JSON text with one more member, which may be a repeated one.
 fn with(row: &str, member: &str) -> String {
     format!("{},{member}}}", row.strip_suffix('}').unwrap())
 }
@@ -115,7 +115,8 @@ fn a_field_that_cannot_be_used_costs_itself_alone() {
     }
 }
 
-/// The row is a document between its neighbours, goes without one value of `field`, and fits its template.
+/// Asserts that the row's document omits one value of `field` and fits its template, and that the other rows are
+/// mapped.
 fn one_is_dropped(kind: RawKind, (list, context): (&str, &str), row: &str, field: &str) {
     let neighbour = row.split_once(',').map_or(row.to_owned(), |(id, _)| format!("{id}}}"));
     let body = format!(r#"{{"{list}":[{neighbour},{row},{neighbour}]}}"#);
