@@ -1,4 +1,4 @@
-//! Ingest pipelines on real search engines: the indexer never counts a document as written that a pipeline dropped.
+//! Ingest pipelines on real search engines: a document that a pipeline drops never counts as written.
 
 use messages::{CauseClass, Queue};
 use reqwest::Method;
@@ -23,7 +23,7 @@ async fn ask(store: &Store, method: Method, path: &str, body: Option<Value>) -> 
     text
 }
 
-/// Puts a pipeline that all sessions of January pass through.
+/// Creates a pipeline and sets it as the final pipeline of January's sessions.
 async fn put(store: &Store, processors: Value) {
     let name = format!("{}pipeline", store.prefix());
     let body = json!({ "processors": processors });
@@ -36,10 +36,10 @@ async fn settle(store: &Store, pipeline: &str) {
     ask(store, Method::PUT, &path, Some(json!({ "index.final_pipeline": pipeline }))).await;
 }
 
-/// Drops the third session and fails on the seventh.
+/// Returns processors that drop the session of Person 3 and fail on that of Person 7.
 async fn drop_and_fail(store: &Store) -> Value {
     let nodes = ask(store, Method::GET, "_nodes/ingest", None).await;
-    // The test server of Elasticsearch 9 has no scripts, and a processor of its own for the condition.
+    // The Elasticsearch 9 test server lacks scripts; its own processor `refuse` replaces the condition.
     match nodes.contains("\"refuse\"") {
         true => json!([
             {"refuse": {"field": "user_name", "value": "Person 3", "on_failure": [{"drop": {}}]}},
