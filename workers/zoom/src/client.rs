@@ -254,8 +254,8 @@ fn answer(
     Ok(ZoomResponse { head, body, received, received_at })
 }
 
-/// Returns the body as JSON, and the body itself if the two differ. In the JSON, U+FFFD replaces bytes that are not UTF-8,
-/// and escapes replace control characters in strings.
+/// Returns the body as JSON, and the body as received if the two differ. In the JSON, U+FFFD replaces bytes that are
+/// not UTF-8, and escapes replace control characters in strings.
 pub(crate) fn json(body: Vec<u8>) -> Option<(Box<RawValue>, Option<Vec<u8>>)> {
     let json = parse(&repair::text(&body))?;
     let received = (json.get().as_bytes() != body).then_some(body);

@@ -1,4 +1,4 @@
-//! Tests of the indexer and the desk on the local store and broker, over HTTP on a failing store, and on search engines.
+//! The indexer and the desk on the local store and broker, on a failing store over HTTP, and on search engines.
 #![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
 
 mod desk;
