@@ -1,5 +1,5 @@
-//! Several Zoom accounts: a TOML file with an `[[account]]` each. Errors name the file, the line and the key; never
-//! a value, which may be a secret.
+//! Reads several Zoom accounts from a TOML file with one `[[account]]` each. Errors name file, line and key, never a
+//! value, which may be a secret.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -10,19 +10,19 @@ use toml::{Spanned, Value};
 use super::ConfigError;
 
 const VARIABLE: &str = "ZOOM_ACCOUNTS_FILE";
-/// What a label may be: a part of names of queues and of jobs.
+/// Format of a label. Labels are parts of queue names and job ids.
 const LABEL: &str = "1 to 40 small letters, digits, - and _";
 
 type Table = BTreeMap<Spanned<String>, Spanned<Value>>;
 
-/// An account's table, with the file's text to tell lines by.
+/// The table of one account, with the file's text for line numbers.
 struct Account<'a> {
     text: &'a str,
     table: Table,
     line: usize,
 }
 
-/// The accounts of the file at `path`; what an account does not say is as in `common`.
+/// Returns the accounts of the file at `path`. Keys that an account lacks have their value from `common`.
 pub(super) fn read(path: &Path, common: &zoom::Config) -> Result<Vec<zoom::Config>, ConfigError> {
     let refuse = |why: String| ConfigError::invalid(VARIABLE, format!("{}: {why}", path.display()));
     let text = std::fs::read_to_string(path).map_err(|error| refuse(format!("cannot be read: {error}")))?;
@@ -30,7 +30,7 @@ pub(super) fn read(path: &Path, common: &zoom::Config) -> Result<Vec<zoom::Confi
 }
 
 fn parse(text: &str, common: &zoom::Config) -> Result<Vec<zoom::Config>, String> {
-    // The parser's message may quote the line.
+    // The parser's message is not used, because it may quote the line.
     let at = |error: toml::de::Error| {
         format!(
             "line {} is not TOML, or no table of an account",
@@ -131,7 +131,7 @@ impl Account<'_> {
         match self.value(key) {
             None => Ok(default.to_owned()),
             Some(Value::String(text)) if super::zoom::is_address(text) => Ok(text.clone()),
-            // Not shown: an address may hold a password.
+            // The value is not shown: an address may hold a password.
             Some(_) => Err(self.wrong(key, "takes an address that begins with http:// or https://")),
         }
     }

@@ -1,22 +1,22 @@
-//! The environment, with `.env` below it. Read here and nowhere else.
+//! The environment variables, with `.env` as fallback. No other module reads the environment.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::{ConfigError, VARIABLES};
 
-/// Variables by name: the process's own win over those of `.env`; an empty one counts as unset.
+/// Variables by name. The process's variables override those of `.env`; an empty variable counts as unset.
 #[derive(Clone, Default)]
 pub struct Environment {
     values: BTreeMap<String, String>,
 }
 
 impl Environment {
-    /// The process's environment over the credential `ua.env` that systemd hands over, over the `.env` of the current
-    /// folder; each if there is one.
+    /// Loads the process's environment, then systemd's credential `ua.env`, then `.env` in the current folder. Earlier
+    /// ones win; missing files are skipped.
     ///
     /// # Errors
-    /// When there is one of the files and it cannot be read.
+    /// When one of the files exists and cannot be read.
     #[expect(clippy::disallowed_methods, reason = "this is the place all others are sent to")]
     pub fn load() -> Result<Self, ConfigError> {
         let mut values = dotenv(Path::new(".env"))?;
@@ -36,41 +36,41 @@ impl Environment {
         Ok(Self { values })
     }
 
-    /// Names that look like variables of this program, are set, and are none.
+    /// Returns the names that are set, have a prefix of this program's variables, and are not in [`VARIABLES`].
     pub fn unknown(&self) -> Vec<&str> {
         let names = self.values.keys().map(String::as_str);
         names.filter(|name| looks_like_ours(name)).collect()
     }
 
-    /// An environment of these variables alone: for tests and for the demo.
+    /// Builds an environment of these variables only, for tests and the demo.
     pub fn of(values: impl IntoIterator<Item = (&'static str, String)>) -> Self {
         Self { values: values.into_iter().map(|(name, value)| (name.to_owned(), value)).collect() }
     }
 
-    /// The same with another value of one variable.
+    /// Sets one variable.
     #[must_use]
     pub fn with(mut self, name: &'static str, value: String) -> Self {
         self.values.insert(name.to_owned(), value);
         self
     }
 
-    /// The value of a variable, unless it is unset or empty.
+    /// Returns the trimmed value of a variable; `None` when it is unset or empty.
     pub fn get(&self, name: &'static str) -> Option<&str> {
         debug_assert!(VARIABLES.iter().any(|variable| variable.name == name), "{name} is not in VARIABLES");
         self.values.get(name).map(|value| value.trim()).filter(|value| !value.is_empty())
     }
 
-    /// The value of a variable, or the default that `VARIABLES` gives.
+    /// Returns the value of a variable, or its default from [`VARIABLES`].
     pub fn get_or_default(&self, name: &'static str) -> &str {
         let default =
             VARIABLES.iter().find(|variable| variable.name == name).and_then(|variable| variable.default);
         self.get(name).or(default).unwrap_or_default()
     }
 
-    /// The parsed value of a variable that has a default.
+    /// Returns the parsed value of a variable that has a default.
     ///
     /// # Errors
-    /// When the value cannot be parsed; the error names the variable and what it takes.
+    /// When the value cannot be parsed. The error names the variable and the values it takes.
     pub fn parsed<T>(&self, name: &'static str, takes: &str) -> Result<T, ConfigError>
     where
         T: std::str::FromStr,
@@ -79,10 +79,10 @@ impl Environment {
         text.parse().map_err(|_| ConfigError::invalid(name, format!("takes {takes}, not {text:?}")))
     }
 
-    /// Yes or no.
+    /// Returns the value of a boolean variable.
     ///
     /// # Errors
-    /// When the value is neither.
+    /// When the value is not `true`, `yes`, `1`, `false`, `no` or `0`.
     pub fn flag(&self, name: &'static str) -> Result<bool, ConfigError> {
         match self.get_or_default(name).to_ascii_lowercase().as_str() {
             "" | "false" | "no" | "0" => Ok(false),
@@ -92,10 +92,10 @@ impl Environment {
     }
 }
 
-/// Names a file with the seconds by which this process's clock is ahead: for tests, and for no installation.
+/// Names a file with the seconds by which this process's clock is ahead. For tests only.
 const CLOCK: &str = "UA_TEST_CLOCK";
 
-/// Keeps this process's clock as far ahead as the file says.
+/// Sets the clock offset from the file every 100 ms.
 fn follow_clock(path: std::path::PathBuf) {
     let set = move || {
         let seconds = std::fs::read_to_string(&path).ok().and_then(|text| text.trim().parse().ok());
@@ -110,12 +110,12 @@ fn follow_clock(path: std::path::PathBuf) {
     });
 }
 
-/// The name of systemd's credential (`LoadCredential=`): a file in the form of `.env`.
+/// Name of systemd's credential (`LoadCredential=`): a file in the format of `.env`.
 const CREDENTIAL: &str = "ua.env";
 
-/// What the names of our variables begin with.
+/// Prefixes of this program's variables.
 const OURS: [&str; 5] = ["UA_", "ZOOM_", "OPENCAST_", "ES_", "AMQP_"];
-/// Names of that kind that belong to others: the test suites, and Elasticsearch itself.
+/// Prefixes of other programs' variables among these: the test suites and Elasticsearch.
 const OTHERS: [&str; 5] = ["UA_TEST_", "UA_CACHE", "UA_SERVICES_", "ES_JAVA_", "ES_HOME"];
 
 fn looks_like_ours(name: &str) -> bool {
@@ -125,7 +125,7 @@ fn looks_like_ours(name: &str) -> bool {
 }
 
 impl std::fmt::Debug for Environment {
-    /// Names only: a value may be a secret.
+    /// Shows names only: a value may be a secret.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_set().entries(self.values.keys()).finish()
     }
@@ -138,7 +138,7 @@ fn dotenv(path: &Path) -> Result<BTreeMap<String, String>, ConfigError> {
     }
     let unreadable = |error: dotenvy::Error| ConfigError::Dotenv {
         path: path.to_owned(),
-        // A parse error quotes the line, which may hold a secret: say which line, not what it says.
+        // A parse error quotes the line, which may hold a secret: report its position only.
         why: match error {
             dotenvy::Error::LineParse(_, at) => format!("a line cannot be parsed (near its character {at})"),
             dotenvy::Error::Io(error) => error.to_string(),
@@ -161,7 +161,8 @@ fn dotenv(path: &Path) -> Result<BTreeMap<String, String>, ConfigError> {
     }
 }
 
-/// The variable whose value holds a `$` and a name that nobody has set: meant as it stands, as in a password.
+/// Returns the variable whose value has a `$` followed by an unset name. The parser would remove it, for example from a
+/// password.
 #[expect(clippy::disallowed_methods, reason = "this is the place all others are sent to")]
 fn vanishing<'a>(line: &'a str, values: &BTreeMap<String, String>) -> Option<&'a str> {
     let (name, value) = line.split_once('=')?;
@@ -173,7 +174,7 @@ fn vanishing<'a>(line: &'a str, values: &BTreeMap<String, String>) -> Option<&'a
     let mut pieces = value.split('$');
     let mut before = pieces.next()?;
     for piece in pieces {
-        // Without braces the parser's names end at an underscore: `$UA_LOG` is `$UA` and a rest.
+        // Without braces, the parser ends a name at an underscore: it reads `$UA_LOG` as `$UA` and `_LOG`.
         let (bare, braced) = piece.strip_prefix('{').map_or((piece, false), |rest| (rest, true));
         let is_name = |c: char| c.is_ascii_alphanumeric() || (braced && c == '_');
         let end = bare.find(|c: char| !is_name(c)).unwrap_or(bare.len());

@@ -1,5 +1,5 @@
-//! The configuration: flags, then environment, then `.env`, then defaults. Composes what each crate wants
-//! for its own concern; nothing else reads the environment.
+//! The configuration: flags, then environment, then `.env`, then defaults. Composes the `Config` of each crate; only
+//! this module reads the environment.
 
 mod accounts;
 mod environment;
@@ -16,18 +16,18 @@ use secrecy::SecretString;
 pub use environment::Environment;
 pub use variables::{VARIABLES, Variable};
 
-/// What is wrong with the configuration. Exit code 2.
+/// An error in the configuration. Exit code 2.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// A variable's value is not one it takes.
+    /// A variable has an invalid value.
     #[error("{name} {why}; see example.env")]
     Invalid {
         /// The variable.
         name: &'static str,
-        /// What it takes.
+        /// The values it takes.
         why: String,
     },
-    /// Variables that are needed are not set.
+    /// Required variables are unset.
     #[error(
         "not set: {}; put them into the environment or .env (see example.env){}",
         names.join(", "),
@@ -37,37 +37,37 @@ pub enum ConfigError {
         /// The variables.
         names: Vec<&'static str>,
     },
-    /// A `.env` cannot be read.
+    /// `.env` or systemd's credential cannot be read.
     #[error("cannot read {}: {why}", path.display())]
     Dotenv {
-        /// Which one.
+        /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         why: String,
     },
 }
 
 impl ConfigError {
-    /// `name` has a value that it does not take.
+    /// Builds the error for an invalid value of the variable `name`.
     pub fn invalid(name: &'static str, why: impl Into<String>) -> Self {
         Self::Invalid { name, why: why.into() }
     }
 }
 
-/// RabbitMQ, when `AMQP_URL` is set.
+/// Connection to RabbitMQ, when `AMQP_URL` is set.
 #[derive(Debug, Clone)]
 pub struct AmqpConfig {
-    /// The URL, password included.
+    /// The URL, including the password.
     pub url: SecretString,
-    /// The first part of every queue's name.
+    /// Prefix of all queue names.
     pub queue_prefix: String,
-    /// A certificate authority to trust beside the system's.
+    /// A certificate authority to trust in addition to the system's.
     pub ca_cert: Option<PathBuf>,
-    /// The management API, password included, for `ua check`.
+    /// URL of the management API, including the password, for `ua check`.
     pub management_url: Option<SecretString>,
 }
 
-/// Elasticsearch or OpenSearch, when `ES_HOST` is set.
+/// Connection to Elasticsearch or OpenSearch, when `ES_HOST` is set.
 #[derive(Debug, Clone)]
 pub struct SearchConfig {
     /// `host:port` or a URL, which may hold a password.
@@ -76,71 +76,71 @@ pub struct SearchConfig {
     pub user: Option<String>,
     /// The user's password.
     pub password: Option<SecretString>,
-    /// An API key, in place of user and password.
+    /// An API key, instead of user and password.
     pub api_key: Option<SecretString>,
-    /// A certificate authority to trust beside the system's.
+    /// A certificate authority to trust in addition to the system's.
     pub ca_cert: Option<PathBuf>,
 }
 
-/// How the program logs.
+/// Log filter and format.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogConfig {
-    /// A filter in the form of `tracing`'s `EnvFilter`.
+    /// A filter in the syntax of `tracing`'s `EnvFilter`.
     pub filter: String,
-    /// JSON lines in place of text.
+    /// True for JSON lines, false for text.
     pub json: bool,
 }
 
-/// Everything that is configured.
+/// The whole configuration.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// The Zoom account; `Err` names the credentials that are not set, for the commands that need them.
+    /// The first Zoom account. `Err` holds the names of unset credentials, which only some commands need.
     pub zoom: Result<::zoom::Config, Vec<&'static str>>,
-    /// Further Zoom accounts, where `ZOOM_ACCOUNTS_FILE` names them.
+    /// Further Zoom accounts of `ZOOM_ACCOUNTS_FILE`.
     pub more_accounts: Vec<::zoom::Config>,
     /// Opencast, if it is configured.
     pub opencast: Option<::opencast::Config>,
-    /// Opencast's jobs at once.
+    /// Maximum concurrent jobs of Opencast.
     pub opencast_permits: usize,
-    /// Webinars are planned, too.
+    /// True to harvest webinars as well.
     pub webinars: bool,
-    /// List jobs at once.
+    /// Maximum concurrent list jobs of Zoom.
     pub list_permits: usize,
-    /// Detail jobs at once.
+    /// Maximum concurrent detail jobs of Zoom.
     pub detail_permits: usize,
     /// RabbitMQ, or `None` for the local broker.
     pub amqp: Option<AmqpConfig>,
-    /// Messages that `ua.documents` takes at most.
+    /// Maximum messages in `ua.documents`.
     pub documents_limit: usize,
     /// Elasticsearch, or `None` for the local store.
     pub search: Option<SearchConfig>,
-    /// The first part of every index's name.
+    /// Prefix of all index names.
     pub index_prefix: String,
-    /// How finely indices are split.
+    /// Period of one index.
     pub index_split: store::Split,
-    /// Days for which answers are kept as received; 0: not at all.
+    /// Days for which raw API responses are kept; 0 disables it.
     pub raw_days: u32,
-    /// A `MaxMind` DB file of places, if addresses are to have them.
+    /// A `MaxMind` DB file for geolocation, if configured.
     pub geolite_path: Option<PathBuf>,
-    /// Where the course list is, with what it may hold of a password.
+    /// URL of the course list, which may hold a password.
     pub banner: Option<SecretString>,
-    /// The folder of the local file.
+    /// Folder of the local file.
     pub data_dir: PathBuf,
-    /// When the clock plans, if it does.
+    /// Schedule for planning, if configured.
     pub schedule: Option<planner::Schedule>,
-    /// How the program logs.
+    /// Log filter and format.
     pub log: LogConfig,
-    /// Where a working process serves metrics and health; `None`: nowhere.
+    /// Address on which a worker serves metrics and health; `None` disables it.
     pub http: Option<SocketAddr>,
-    /// Names by which that place is asked for, in addition to IP addresses and this machine's own name.
+    /// Host names accepted in requests, in addition to IP addresses and this machine's own name.
     pub http_names: Vec<String>,
 }
 
 impl Config {
-    /// The configuration that `environment` describes.
+    /// Builds the configuration from the environment.
     ///
     /// # Errors
-    /// When a variable has a value it does not take. A missing Zoom account is no error here.
+    /// When a variable has an invalid value. A missing Zoom account is not an error here.
     pub fn from(environment: &Environment) -> Result<Self, ConfigError> {
         let path = |name| environment.get(name).map(PathBuf::from);
         let secret = |name| environment.get(name).map(SecretString::from);
@@ -201,7 +201,7 @@ fn banner(environment: &Environment) -> Result<Option<SecretString>, ConfigError
     let Some(text) = environment.get("BANNER_ENDPOINT_BASE") else { return Ok(None) };
     match zoom::is_address(text) {
         true => Ok(Some(text.into())),
-        // Not shown: an address may hold a password.
+        // The value is not shown: an address may hold a password.
         false => Err(ConfigError::invalid(
             "BANNER_ENDPOINT_BASE",
             "takes an address that begins with http:// or https://",
@@ -217,10 +217,10 @@ fn http(environment: &Environment) -> Result<(Option<SocketAddr>, Vec<String>), 
     Ok((Some(address), parts.filter(|name| !name.is_empty()).map(str::to_owned).collect()))
 }
 
-/// Where to listen. A port alone means this machine: whoever wants to be seen by others says so.
+/// Parses the address to listen on. A port alone means loopback; other interfaces must be named.
 ///
 /// # Errors
-/// With what it takes, when it is neither a port nor an address with a port.
+/// When it is neither a port nor an address with a port. The text names the accepted forms.
 pub fn listener(text: &str) -> Result<SocketAddr, String> {
     let here = |port: &str| port.parse().map(|port: u16| SocketAddr::from((Ipv4Addr::LOCALHOST, port))).ok();
     let address = match text.strip_prefix("localhost:").or_else(|| text.strip_prefix(':')) {

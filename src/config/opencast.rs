@@ -1,22 +1,22 @@
-//! Opencast's configuration.
+//! Configuration of Opencast.
 
 use super::zoom::is_address;
 use super::{Config, ConfigError, Environment};
 
 impl Config {
-    /// The configuration of Opencast.
+    /// Returns the configuration of Opencast.
     ///
     /// # Errors
-    /// When there is none.
+    /// When Opencast is not configured.
     pub fn opencast(&self) -> Result<&::opencast::Config, ConfigError> {
         self.opencast.as_ref().ok_or_else(|| ConfigError::Missing { names: vec!["OPENCAST_ENGAGE_URL"] })
     }
 }
 
-/// The server of the variables; `None` when no address is set.
+/// Returns the server of the variables; `None` when no address is set.
 ///
 /// # Errors
-/// When a value is not one its variable takes.
+/// When a variable has an invalid value.
 pub(super) fn config(environment: &Environment) -> Result<Option<::opencast::Config>, ConfigError> {
     let Some(engage_url) = address(environment, "OPENCAST_ENGAGE_URL")? else { return Ok(None) };
     let calls_per_second: f64 = environment.parsed("OPENCAST_CALLS_PER_SECOND", "a number from 0")?;
@@ -52,7 +52,7 @@ pub(super) fn config(environment: &Environment) -> Result<Option<::opencast::Con
 fn address(environment: &Environment, name: &'static str) -> Result<Option<String>, ConfigError> {
     match environment.get(name) {
         Some(text) if is_address(text) => Ok(Some(text.trim_end_matches('/').to_owned())),
-        // Not shown: an address may hold a password.
+        // The value is not shown: an address may hold a password.
         Some(_) => Err(ConfigError::invalid(name, "takes an address that begins with http:// or https://")),
         None => Ok(None),
     }

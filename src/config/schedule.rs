@@ -1,4 +1,4 @@
-//! When the clock plans.
+//! Configuration of the planning schedule.
 
 use jiff::tz::TimeZone;
 use planner::Schedule;
@@ -8,10 +8,10 @@ use super::{ConfigError, Environment};
 const EXPRESSION: &str = "UA_SCHEDULE";
 const ZONE: &str = "UA_SCHEDULE_TZ";
 
-/// The schedule, if there is one.
+/// Returns the schedule, if one is configured.
 ///
 /// # Errors
-/// When the expression or the zone is none.
+/// When the cron expression or the time zone is invalid.
 pub(super) fn schedule(environment: &Environment) -> Result<Option<Schedule>, ConfigError> {
     let name = environment.get_or_default(ZONE);
     let zone = if name.eq_ignore_ascii_case("UTC") { Ok(TimeZone::UTC) } else { TimeZone::get(name) };

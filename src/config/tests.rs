@@ -1,8 +1,8 @@
-//! What the configuration takes and refuses, and that `example.env` says so.
+//! Values that the configuration accepts and refuses, and the agreement of `example.env` with the code.
 
 use super::*;
 
-/// The names that `example.env` sets or shows commented out.
+/// Returns the names that `example.env` sets or shows commented out.
 fn named_in_example() -> Vec<String> {
     include_str!("../../example.env")
         .lines()

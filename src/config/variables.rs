@@ -1,11 +1,11 @@
-//! Every variable there is, with its default. `example.env` names exactly these; a test keeps it so.
+//! All environment variables and their defaults. A test keeps `example.env` equal to this list.
 
-/// A variable of the environment.
+/// An environment variable.
 #[derive(Debug, Clone, Copy)]
 pub struct Variable {
-    /// Its name.
+    /// The variable's name.
     pub name: &'static str,
-    /// What holds when it is unset; `None`: nothing.
+    /// The value when the variable is unset; `None`: no value.
     pub default: Option<&'static str>,
 }
 

@@ -1,20 +1,20 @@
-//! The Zoom account's configuration.
+//! Configuration of the Zoom accounts.
 
 use secrecy::SecretString;
 
 use super::{Config, ConfigError, Environment};
 
-/// What an account cannot do without.
+/// Required variables of an account.
 const NEEDED: [&str; 3] = ["ZOOM_ACCOUNT_ID", "ZOOM_CLIENT_ID", "ZOOM_CLIENT_SECRET"];
 
 impl Config {
-    /// True when not even a part of a Zoom account is set.
+    /// True when no required variable of a Zoom account is set.
     pub(crate) fn has_nothing_of_zoom(&self) -> bool {
         self.zoom.as_ref().is_err_and(|missing| missing.len() == NEEDED.len())
     }
 
-    /// This configuration once for each Zoom account that `label` means, without one for each there is: with that
-    /// account as its only one.
+    /// Returns one copy of this configuration per Zoom account, with that account as its only one. With a label, only
+    /// the account that has it.
     ///
     /// # Errors
     /// When no account is configured, or none has this label.
@@ -33,10 +33,10 @@ impl Config {
     }
 }
 
-/// The accounts: those of the file, or the one of the variables.
+/// Returns the accounts of `ZOOM_ACCOUNTS_FILE`, or the one account of the variables.
 ///
 /// # Errors
-/// When credentials are missing, or a value is not one its variable or key takes.
+/// When credentials are missing, or a variable or key has an invalid value.
 pub(super) fn configs(environment: &Environment) -> Result<Vec<::zoom::Config>, ConfigError> {
     match (environment.get("ZOOM_ACCOUNTS_FILE"), environment.get("ZOOM_ACCOUNT_ID")) {
         (None, _) => Ok(vec![config(environment)?]),
@@ -51,10 +51,10 @@ pub(super) fn configs(environment: &Environment) -> Result<Vec<::zoom::Config>, 
     }
 }
 
-/// The account of the variables.
+/// Returns the account of the variables.
 ///
 /// # Errors
-/// When credentials are missing or a value is not one its variable takes.
+/// When credentials are missing or a variable has an invalid value.
 fn config(environment: &Environment) -> Result<::zoom::Config, ConfigError> {
     let [Some(account_id), Some(client_id), Some(client_secret)] = NEEDED.map(|name| environment.get(name))
     else {
@@ -64,7 +64,7 @@ fn config(environment: &Environment) -> Result<::zoom::Config, ConfigError> {
     common(environment, account_id.to_owned(), client_id.to_owned(), SecretString::from(client_secret))
 }
 
-/// What all accounts have in common, with these credentials.
+/// Returns an account with these credentials and the settings that all accounts share.
 fn common(
     environment: &Environment,
     account_id: String,
@@ -102,7 +102,7 @@ fn common(
     }
 }
 
-/// What is wrong with the reserve, if it leaves no call of the day: nothing would ever be fetched, without a word.
+/// Returns an error text when the reserve covers all calls of a day: no job would ever run, without an error.
 pub(super) fn reserves_all(config: &::zoom::Config) -> Option<String> {
     let per_day = config.account().per_day;
     (config.daily_reserve >= per_day)
@@ -113,7 +113,7 @@ fn url(environment: &Environment, name: &'static str) -> Result<String, ConfigEr
     let text = environment.get_or_default(name);
     match is_address(text) {
         true => Ok(text.to_owned()),
-        // Not shown: an address may hold a password.
+        // The value is not shown: an address may hold a password.
         false => Err(ConfigError::invalid(name, "takes an address that begins with http:// or https://")),
     }
 }
