@@ -26,67 +26,69 @@ use crate::assemble::Roles;
 use crate::config::{Config, ConfigError};
 use crate::diagnostic::Diagnostic;
 
-/// The definition of a source: start, check, accounts. Configurations have one account of the source each, as
-/// [`Config::of_source`] makes them, unless it says otherwise.
+/// The definition of a source: start, check, accounts. Each `config` argument has one account of the source, made by
+/// [`Config::of_source`], unless the method says otherwise.
 pub(crate) trait SourceDef: Planning + Reporting + Sync {
-    /// True when not even a part of what it needs is set.
+    /// True when no required variable of the source is set.
     fn is_unset(&self, config: &Config) -> bool;
 
-    /// The configuration once for each account that `label` means, without one for each there is: with that account as
-    /// its only one.
+    /// Returns one copy of the configuration per account, with that account as its only one. With a label, only the
+    /// account that has it.
     ///
     /// # Errors
-    /// When something that it needs is not configured, or none of its accounts has this label.
+    /// When a required variable is missing, or no account has this label.
     fn each_account(&self, config: &Config, label: Option<&str>) -> Result<Vec<Config>, ConfigError>;
 
-    /// The account whose quota its calls are counted against.
+    /// Returns the account whose quota the source's calls use.
     ///
     /// # Errors
-    /// When it is not configured.
+    /// When the source is not configured.
     fn account(&self, config: &Config) -> anyhow::Result<Account>;
 
-    /// Says whether the source can be put together and its credentials are good, as far as no call tells that is counted.
+    /// Checks the configuration and the credentials, without calls that count towards the quota.
     ///
     /// # Errors
-    /// When it is not configured, or not as it can be; when credentials are refused, or who judges them is away.
+    /// When the configuration is incomplete or invalid, credentials are refused, or the authorization server is
+    /// unreachable.
     fn check<'a>(&self, config: &'a Config) -> BoxFuture<'a, anyhow::Result<()>>;
 
-    /// What `ua check` finds, with a look at the server itself, where it is configured in part or not at all, too.
+    /// Returns the findings of `ua check`, with calls to the server. Also called when the source is not or partly
+    /// configured.
     fn examine<'a>(&self, config: &'a Config) -> BoxFuture<'a, Vec<Diagnostic>>;
 
-    /// The source with every account of the configuration, taking part in the fleet's quotas.
+    /// Joins the fleet's quotas and returns the source with every account of the configuration.
     ///
     /// # Errors
-    /// When it is not configured, or not as it can be, and when another process fetches on the same local file.
+    /// When the configuration is incomplete or invalid, or another process fetches with the same local file.
     fn join<'a>(
         &self,
         config: &'a Config,
         broker: &'a Broker,
     ) -> BoxFuture<'a, anyhow::Result<Arc<dyn Fetcher>>>;
 
-    /// Describes its own metrics, if it has any.
+    /// Describes the source's own metrics, if it has any.
     fn describe_metrics(&self) {}
 }
 
-/// A source that is put together and may be asked.
+/// A configured source, ready for calls.
 pub trait Fetcher: fmt::Debug + Send + Sync {
-    /// Makes the first calls, in turn with all others': whether the source answers, and is what it is said to be. Where
-    /// calls are paused nothing is asked; jobs find out by themselves.
+    /// Checks with the first calls, rate-limited like all others, that the source answers as configured. Makes no call
+    /// while calls are paused; the jobs report the errors then.
     ///
     /// # Errors
-    /// When it refuses, or is away.
+    /// When the source refuses the calls or is unreachable.
     fn greet(&self) -> BoxFuture<'_, anyhow::Result<()>>;
 
-    /// Starts the roles that do its jobs.
+    /// Starts the roles that run its jobs.
     fn start(self: Arc<Self>, roles: &mut Roles<'_>);
 
-    /// How its quotas stand, as far as this process knows.
+    /// Returns the state of its quotas, as this process knows it.
     fn quotas(&self) -> Vec<QuotaStatus>;
 
-    /// The calls of this process, where it counts them.
+    /// Returns the calls of this process; zero where only receipts count them.
     fn calls(&self) -> Calls;
 
-    /// Ends this process's part in the quotas in good order; no call is made any more.
+    /// Leaves the quotas in order. No call is made afterwards.
     fn close(&self) -> BoxFuture<'_, ()>;
 }
 

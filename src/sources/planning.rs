@@ -1,5 +1,5 @@
-//! Planning of a source: the missing part of a request, and the requests of the schedule.
-//! Must not know who publishes a plan.
+//! Planning of a source: the missing part of a request, and the requests of the schedule. Independent of publishing,
+//! because commands and the schedule share a plan.
 
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
@@ -9,29 +9,29 @@ use store::Store;
 use crate::config::Config;
 use crate::planning::{HarvestRequest, PlanContext, Planned};
 
-/// How a source is planned. Configurations have one account of it each.
+/// Planning of a source. Each `config` argument has one account of the source.
 pub(crate) trait Planning {
-    /// Says whether it can be asked about a date at `now`.
+    /// Checks that the source has data about a date at `now`.
     ///
     /// # Errors
-    /// When it cannot, with the reason in words for the user.
+    /// When it has none; the error is a usage error for the operator.
     fn check_date(&self, date: Date, now: Timestamp, config: &Config) -> anyhow::Result<()>;
 
     /// Plans a request: compares it with the coverage in the store's receipts.
     ///
     /// # Errors
-    /// When it is not configured, or the broker or the store is away.
+    /// When the source is not configured, or the broker or the store is unreachable.
     fn plan<'a>(
         &self,
         request: &'a HarvestRequest,
         context: PlanContext<'a>,
     ) -> BoxFuture<'a, anyhow::Result<Planned>>;
 
-    /// Returns the requests of a firing of the schedule, where `last` was the previous one, to be planned one after the
-    /// other. The last wish is always there.
+    /// Returns the requests of one firing of the schedule, to be planned in order; never empty. `last` is the previous
+    /// firing.
     ///
     /// # Errors
-    /// When it is not configured, or the store is away.
+    /// When the source is not configured, or the store is unreachable.
     fn due<'a>(
         &self,
         now: Timestamp,

@@ -11,13 +11,13 @@ use super::vocabulary::Vocabulary;
 
 /// Texts and tables about a source.
 pub(crate) trait Reporting {
-    /// Returns the names of its parts.
+    /// Returns the names of the source's parts.
     fn vocabulary(&self) -> &'static Vocabulary;
 
-    /// The calls of a price for so many jobs.
+    /// Returns a table of the calls in a price, for this number of jobs.
     fn calls(&self, price: &Price, jobs: usize) -> comfy_table::Table;
 
-    /// The calls of a run, kind by kind: those of its price, and those that were used.
+    /// Returns the estimated and used calls of a run, per kind of call.
     fn call_use(&self, price: &Price, used: &Calls) -> Vec<CallUse>;
 
     /// Returns the summary of a harvest.
@@ -27,51 +27,51 @@ pub(crate) trait Reporting {
 /// The use of one kind of calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct CallUse {
-    /// What they are called.
+    /// Name of the kind.
     pub(crate) calls: &'static str,
-    /// How many were expected, if they have a price at all.
+    /// Estimated calls; `None` when the kind is not estimated.
     pub(crate) price: Option<u64>,
-    /// How many were used.
+    /// Used calls.
     pub(crate) used: u64,
 }
 
-/// What is known of a harvest at its end.
+/// The counts of a harvest at its end.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Harvest {
-    /// What its receipts count.
+    /// Records, by the harvest's receipts.
     pub(crate) tally: Tally,
-    /// The calls of all its jobs, by their receipts.
+    /// Calls of all jobs, by their receipts.
     pub(crate) of_jobs: Calls,
-    /// The calls of this process, where it counts them.
+    /// Calls of this process, where it counts them.
     pub(crate) of_process: Calls,
 }
 
 /// The summary of a harvest.
 #[derive(Debug)]
 pub(crate) struct HarvestSummary {
-    /// Its figures by their names, in their order.
+    /// The fields of `--json`, in order.
     pub(crate) figures: Vec<(&'static str, Figure)>,
-    /// What came, in words.
+    /// Text with the number of records.
     pub(crate) what: String,
-    /// What it cost, in words that follow those on the time it took.
+    /// Text with the number of calls, appended to the elapsed time.
     pub(crate) cost: String,
-    /// The calls that it cost.
+    /// Calls used.
     pub(crate) calls: Calls,
 }
 
-/// A figure of a harvest.
+/// A field of the summary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub(crate) enum Figure {
-    /// How many there are.
+    /// A count.
     Count(u64),
-    /// Calls by their classes.
+    /// Calls by class.
     Calls(Calls),
-    /// Whose figures these are.
+    /// The source of the harvest.
     Source(Source),
 }
 
-/// As an object of its figures.
+/// Serialises as an object of its figures.
 impl Serialize for HarvestSummary {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut figures = serializer.serialize_map(Some(self.figures.len()))?;

@@ -1,5 +1,4 @@
-//! What receipts count: records that were promised, and records that came.
-//! Must not know what is counted, nor where it is shown.
+//! Counts of expected and received records, from receipts. Independent of the kind of record and of the output.
 
 use std::collections::BTreeMap;
 
@@ -9,19 +8,19 @@ use serde::{Serialize, Serializer};
 
 use super::{of, vocabulary};
 
-/// What receipts of one source count.
+/// Counts of one source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Tally {
-    /// How many of them count records.
+    /// Receipts that count records.
     pub(crate) receipts: u64,
-    /// Records that were promised.
+    /// Expected records.
     pub(crate) promised: u64,
-    /// Records that came.
+    /// Received records.
     pub(crate) came: u64,
 }
 
 impl Tally {
-    /// Counts what a receipt says, if it is one that counts records.
+    /// Adds a receipt, if its kind counts records.
     pub(crate) fn add(&mut self, receipt: &Receipt) {
         if receipt.kind == of(receipt.source).vocabulary().records.kind {
             self.receipts += 1;
@@ -31,23 +30,23 @@ impl Tally {
     }
 }
 
-/// What receipts of all sources count, each source's by itself.
+/// Counts of each source.
 #[derive(Debug, Default)]
 pub(crate) struct Tallies(BTreeMap<Source, Tally>);
 
 impl Tallies {
-    /// Counts what a receipt says.
+    /// Adds a receipt to its source.
     pub(crate) fn add(&mut self, receipt: &Receipt) {
         self.0.entry(receipt.source).or_default().add(receipt);
     }
 
-    /// What was counted of a source; `None` where it has no receipt at all.
+    /// Returns the counts of a source; `None` without receipts.
     pub(crate) fn of(&self, source: Source) -> Option<Tally> {
         self.0.get(&source).copied()
     }
 }
 
-/// The figures of every source, whether or not it has receipts: who reads them finds the same names always.
+/// Serialises the fields of every source, with or without receipts, so that readers find the same names always.
 impl Serialize for Tallies {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut figures = serializer.serialize_map(None)?;

@@ -1,4 +1,4 @@
-//! What holds of every source there is: whoever adds one and forgets a part of it is told so here.
+//! Properties of every source. These tests fail when a new source lacks a part.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ use super::{of, vocabulary};
 use crate::cli::{RoleName, Selectors};
 use crate::config::{Config, Environment, VARIABLES};
 
-/// Every source is configured.
+/// Returns a configuration with every source.
 fn configured() -> Config {
     let variables = [
         ("ZOOM_ACCOUNT_ID", "a"),
@@ -24,7 +24,7 @@ fn configured() -> Config {
     Config::from(&Environment::of(variables.map(|(name, value)| (name, value.to_owned())))).unwrap()
 }
 
-/// All of these, of which no two may be the same.
+/// Collects the values; panics when two are equal.
 fn different<T: Ord + std::fmt::Debug>(all: impl IntoIterator<Item = T>) -> BTreeSet<T> {
     let mut seen = BTreeSet::new();
     for one in all {
@@ -52,7 +52,7 @@ fn a_word_means_one_limit_of_one_source() {
     let others = vocabulary::all().flat_map(|(_, words)| [words.limits.all, words.limits.reserve]);
     let mut taken = different(limits.chain(others.flatten()));
     for (source, words) in vocabulary::all() {
-        // A source's name means all of it, and so may be a word of its only limit.
+        // A source's name means all of the source, so it may also name its only limit.
         let is_only = matches!(words.limits.each, [limit] if limit.words.contains(&words.role));
         assert!(taken.insert(words.role) || is_only, "{source}");
     }
@@ -98,7 +98,7 @@ fn it_is_there_by_its_own_variables_alone() {
     let (none, all) = (Config::from(&Environment::of([])).unwrap(), configured());
     assert_eq!(none.sources(), []);
     assert_eq!(all.sources(), Source::ALL);
-    // Whoever has nothing is told what the first one needs.
+    // Without any configuration, errors name what the first source requires.
     assert_eq!(none.begun(), Source::ALL[..1]);
     assert_eq!(all.begun(), Source::ALL);
     for (source, words) in vocabulary::all() {
@@ -106,7 +106,7 @@ fn it_is_there_by_its_own_variables_alone() {
         assert!(none.require(&[source], None).is_err(), "{source}");
         let prefix = words.variables.strip_suffix('*').unwrap();
         assert!(VARIABLES.iter().any(|variable| variable.name.starts_with(prefix)), "{source}");
-        // Only where accounts have labels does one that nobody has mean none.
+        // An unknown label is an error only for sources whose accounts have labels.
         assert_eq!(all.of_source(source, Some("nobody")).is_err(), words.has_labels, "{source}");
         assert!(!(words.selectors.are_said)(&Selectors::default()), "{source}");
     }

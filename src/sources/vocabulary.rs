@@ -1,6 +1,5 @@
-//! What people call the parts of a source: on the command line, and in what they are shown. Facts that stand still; who
-//! reads or writes such words asks here, and lists no source itself.
-//! Must not know how a source is put to work.
+//! The names of a source's parts, on the command line and in output. Constant. Independent of how a source is started,
+//! so that commands need no list of sources.
 
 use messages::{Family, Source};
 use store::DocumentKind;
@@ -8,99 +7,99 @@ use store::DocumentKind;
 use super::of;
 use crate::cli::Selectors;
 
-/// The words of a source.
+/// The names of a source.
 #[derive(Debug)]
 pub(crate) struct Vocabulary {
-    /// Its name in a sentence.
+    /// The name in a sentence.
     pub(crate) name: &'static str,
-    /// The role of `ua work` that fetches from it: its name on the command line.
+    /// The role of `ua work` that fetches from it; also its name on the command line.
     pub(crate) role: &'static str,
     /// The variables that configure it.
     pub(crate) variables: &'static str,
-    /// What a plan of it is announced by, where there are several.
+    /// Heading of its plan, when several sources are planned.
     pub(crate) heading: Option<&'static str>,
-    /// True when it can have several accounts, told by their labels. Else it has one, which has none.
+    /// True when the source can have several accounts with labels. Otherwise it has one account without a label.
     pub(crate) has_labels: bool,
-    /// What bounds its calls.
+    /// The rate limits of its calls.
     pub(crate) limits: LimitNames,
-    /// What of `ua plan` and `ua run` is for it alone.
+    /// The flags of `ua plan` and `ua run` that apply to this source only.
     pub(crate) selectors: Own,
-    /// What is harvested of it and counted.
+    /// The records that are harvested and counted.
     pub(crate) records: Records,
     /// The kinds of its documents.
     pub(crate) documents: &'static [DocumentKind],
 }
 
-/// What the limits of a source's calls are called.
+/// Names of the rate limits of a source.
 #[derive(Debug)]
 pub(crate) struct LimitNames {
-    /// Each of them.
+    /// The limits.
     pub(crate) each: &'static [Limit],
-    /// The word by which `ua quota set` shares all of them, where there is one.
+    /// The word by which `ua quota set` sets the share of all of them, if there is one.
     pub(crate) all: Option<&'static str>,
-    /// The word by which it leaves calls of the day to others, where days are counted.
+    /// The word by which `ua quota set` reserves calls of the day, if the source has daily limits.
     pub(crate) reserve: Option<&'static str>,
-    /// What can be shared, as its help says it.
+    /// The words for `ua quota set`, as in its help.
     pub(crate) to_share: &'static str,
-    /// What can be paused, as the help of `ua pause` says it.
+    /// The words for `ua pause`, as in its help.
     pub(crate) to_pause: &'static str,
 }
 
-/// A limit of a source's calls.
+/// A rate limit of a source.
 #[derive(Debug)]
 pub(crate) struct Limit {
-    /// The name of the rate limit.
+    /// Name of the rate limit.
     pub(crate) name: &'static str,
-    /// The words that mean it, besides others of the same limit. No two limits share one, whatever their sources.
+    /// The words that select this limit. No two limits share a word, across sources.
     pub(crate) words: &'static [&'static str],
-    /// The jobs that make these calls, if they are more than an odd one.
+    /// The jobs that mainly make these calls, if there are any.
     pub(crate) family: Option<Family>,
 }
 
-/// The words of `ua plan` and `ua run` that are for one source alone: who says them means that source.
+/// The flags of `ua plan` and `ua run` for one source only. Any of them selects that source.
 #[derive(Debug)]
 pub(crate) struct Own {
     /// The flags, as the subject of a sentence.
     pub(crate) flags: &'static str,
-    /// Whether any of them is said.
+    /// True when any of the flags is given.
     pub(crate) are_said: fn(&Selectors) -> bool,
 }
 
-/// The records of a source: its receipts say how many of them were promised and how many came.
+/// The records of a source. Its receipts say how many were expected and how many were received.
 #[derive(Debug)]
 pub(crate) struct Records {
-    /// What people call them.
+    /// The name in output.
     pub(crate) name: &'static str,
-    /// The kind of the receipts that count them.
+    /// Kind of the receipts that count them.
     pub(crate) kind: &'static str,
-    /// The figure of a date that says how many came.
+    /// JSON field for the received records of a date.
     pub(crate) came: &'static str,
-    /// The figure of a date that says how many were promised.
+    /// JSON field for the expected records of a date.
     pub(crate) promised: &'static str,
 }
 
-/// The words of every source, in the order in which people are told of sources.
+/// Returns the vocabulary of every source, in the order of output.
 pub(crate) fn all() -> impl Iterator<Item = (Source, &'static Vocabulary)> {
     Source::ALL.into_iter().map(|source| (source, of(source).vocabulary()))
 }
 
-/// Every limit of every source.
+/// Returns every limit of every source.
 pub(crate) fn limits() -> impl Iterator<Item = (Source, &'static Limit)> {
     all().flat_map(|(source, words)| words.limits.each.iter().map(move |limit| (source, limit)))
 }
 
-/// The role whose calls a limit counts.
+/// Returns the role that mainly uses a limit.
 pub(crate) fn role_of(name: &str) -> Option<&'static str> {
     let (_, limit) = limits().find(|(_, limit)| limit.name == name)?;
     limit.family.map(Family::name)
 }
 
-/// What each source says, as a list in a sentence: `a, b or c`.
+/// Lists a word of each source: `a, b or c`.
 pub(crate) fn choice(said: impl Fn(&'static Vocabulary) -> &'static str) -> String {
     either(all().map(|(_, words)| said(words)).collect())
 }
 
-/// The names of the sources whose accounts have labels, as a list in a sentence.
+/// Lists the names of the sources whose accounts have labels.
 pub(crate) fn labelled() -> String {
     either(all().filter(|(_, words)| words.has_labels).map(|(_, words)| words.name).collect())
 }

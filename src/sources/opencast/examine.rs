@@ -1,4 +1,4 @@
-//! Opencast: what the server is and can, as it shows when it is asked.
+//! Checks Opencast for `ua check`: sign-in, rights, clock and capabilities of the server.
 
 use opencast::{Capabilities, Clock, Rights, Workflows};
 
@@ -14,7 +14,8 @@ const ADMIN: &str = "see OPENCAST_ADMIN_URL: episodes are not fetched until work
     without the times of live streams";
 
 const ROLE: &str = "give OPENCAST_USER the role ROLE_ADMIN, or that of its organisation's administrators";
-/// A proxy's clock that differs by more than this from ours may differ from the server's, too.
+/// Tolerated difference in seconds between a proxy's clock and this machine's. Beyond it the server's clock may differ,
+/// too.
 const AGREE: u64 = 2;
 
 pub(super) async fn examine(config: &Config) -> Vec<Diagnostic> {
@@ -28,7 +29,7 @@ pub(super) async fn examine(config: &Config) -> Vec<Diagnostic> {
     }
 }
 
-/// True when a proxy tells the time, by another clock than this machine's.
+/// True when a proxy sets `Date`, and its clock differs from this machine's.
 fn is_off(clock: &Clock) -> bool {
     matches!(clock, Clock::Proxy { ahead, .. } if ahead.as_secs().unsigned_abs() > AGREE)
 }
@@ -37,7 +38,7 @@ fn found(seen: &Capabilities) -> Vec<Diagnostic> {
     let lines = seen.lines().into_iter().map(|(about, text)| {
         let text = format!("{about}: {text}");
         match about {
-            // Lectures can be harvested without it, who watched them cannot.
+            // Without user tracking, lectures can be harvested, but not who watched them.
             "user tracking" if !seen.usertracking => Diagnostic::notable("opencast", text),
             "signed in" if seen.signs && seen.signed_in == Some(false) => {
                 Diagnostic::users("opencast", text).remedy(USERS)

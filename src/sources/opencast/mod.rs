@@ -1,4 +1,4 @@
-//! Opencast in this program: one server, one account, one rate of calls.
+//! Opencast as a source: one server, one account, one rate limit.
 
 mod examine;
 mod planning;
@@ -21,11 +21,11 @@ use crate::config::{Config, ConfigError};
 use crate::diagnostic::Diagnostic;
 use crate::exit::{failed, refused};
 
-/// Pauses between two tries to reach the server.
+/// Delays between attempts to reach the server.
 const PAUSES: [Duration; 4] =
     [Duration::from_millis(300), Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4)];
 
-/// How Opencast is put to work.
+/// Opencast's definition as a source.
 pub(super) struct OpencastSource;
 
 impl SourceDef for OpencastSource {
@@ -33,7 +33,7 @@ impl SourceDef for OpencastSource {
         config.opencast.is_none()
     }
 
-    /// It has one, without a label.
+    /// Opencast has one account, without a label.
     fn each_account(&self, config: &Config, _label: Option<&str>) -> Result<Vec<Config>, ConfigError> {
         config.opencast().map(|_| vec![config.clone()])
     }
@@ -42,7 +42,7 @@ impl SourceDef for OpencastSource {
         Ok(config.opencast()?.account())
     }
 
-    /// Every call is one of those that the fleet shares: the sign-in shows when it is joined.
+    /// Every call counts towards the fleet's rate limit, so the sign-in is checked by [`Fetcher::greet`] instead.
     fn check<'a>(&self, config: &'a Config) -> BoxFuture<'a, anyhow::Result<()>> {
         async { put_together(config).map(drop) }.boxed()
     }
@@ -60,7 +60,7 @@ impl SourceDef for OpencastSource {
     }
 }
 
-/// The server, with calls that nobody shares.
+/// Builds the client without the fleet's rate limit.
 fn put_together(config: &Config) -> anyhow::Result<Opencast> {
     Opencast::new(config.opencast()?.clone()).map_err(refused)
 }
@@ -85,7 +85,7 @@ impl Fetcher for Opencast {
         self.quota().into_iter().collect()
     }
 
-    /// Receipts tell them.
+    /// Zero: receipts count the calls.
     fn calls(&self) -> Calls {
         Calls::default()
     }
@@ -95,7 +95,7 @@ impl Fetcher for Opencast {
     }
 }
 
-/// Asks the server for what it is: credentials are good, and it answers. Trouble that may pass is given some time.
+/// Probes the server: it answers and accepts the credentials. Retries after transient errors.
 async fn reachable(opencast: &Opencast) -> anyhow::Result<()> {
     for pause in PAUSES {
         match opencast.probe().await {

@@ -1,4 +1,4 @@
-//! How Opencast is planned.
+//! Planning of Opencast.
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
@@ -13,7 +13,8 @@ use crate::planning::{HarvestRequest, PlanContext, Planned, lectures};
 use crate::sources::planning::Planning;
 
 impl Planning for OpencastSource {
-    /// A date begins when it does where the server is. That no server is configured is for others to say.
+    /// Uses the server's time zone. Accepts any date when Opencast is not configured: [`Planning::plan`] returns that
+    /// error.
     fn check_date(&self, date: Date, now: Timestamp, config: &Config) -> anyhow::Result<()> {
         let Ok(server) = config.opencast() else { return Ok(()) };
         let zone = &server.timezone;

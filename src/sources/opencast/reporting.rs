@@ -1,4 +1,4 @@
-//! What people are told of Opencast's work.
+//! Reports of Opencast's work for operators.
 
 use messages::{Calls, Source};
 use planner::Price;

@@ -1,4 +1,4 @@
-//! The words of Opencast.
+//! Names of Opencast's parts.
 
 use messages::Family;
 use store::DocumentKind;
@@ -13,7 +13,7 @@ pub(super) static WORDS: Vocabulary = Vocabulary {
     has_labels: false,
     limits: LimitNames {
         each: &[Limit { name: "opencast", words: &["opencast"], family: Some(Family::OPENCAST) }],
-        // It is the only one.
+        // There is only one limit.
         all: None,
         reserve: None,
         to_share: "opencast",

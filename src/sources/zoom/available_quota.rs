@@ -59,7 +59,7 @@ pub(crate) async fn as_left(config: &Config, broker: &Broker) -> Result<Quota, C
     told(config, async |account: &Account| quota::peek(broker, account).await).await
 }
 
-/// The quota as `status` tells it of the account; what is configured, where it tells nothing.
+/// Returns the quota in the given status of the account; the configured quota without a status.
 async fn told(
     config: &Config,
     status: impl AsyncFnOnce(&Account) -> Result<Option<QuotaStatus>, BrokerError>,

@@ -1,4 +1,4 @@
-//! Zoom: token and scopes, the clock against the API's, the plan that the API's limits tell of, the source in force.
+//! Checks Zoom for `ua check`: token, scopes, clock skew, plan and source.
 
 use jiff::SignedDuration;
 use zoom::{Choice, Examination, RateClass, ZoomPlan};
@@ -12,9 +12,9 @@ use crate::units;
 const CREDENTIALS_REMEDY: &str =
     "compare account, client id and secret with the app in Zoom's marketplace, and see that it is activated";
 const WAY_REMEDY: &str = "see that ZOOM_OAUTH_URL and ZOOM_API_URL can be reached from here (HTTPS_PROXY?) and whether Zoom has an outage";
-/// From this difference on, the clock is worth looking at.
+/// Clock skew that is reported.
 const NOTABLE_SKEW: SignedDuration = SignedDuration::from_secs(30);
-/// From this difference on, days and pauses begin at the wrong time.
+/// Clock skew that fails: days and pauses begin at the wrong time.
 const FAILING_SKEW: SignedDuration = SignedDuration::from_mins(5);
 
 pub(super) async fn examine(config: &Config) -> Vec<Diagnostic> {
@@ -84,7 +84,8 @@ fn clock(skew: Option<SignedDuration>) -> Diagnostic {
     }
 }
 
-/// A guess: other limits than those of the plan that is configured.
+/// Compares the rate limit in the API's answers with the configured plan. The plan is inferred; the API does not name
+/// it.
 fn plan(seen: &Examination, config: &zoom::Config) -> Option<Diagnostic> {
     let allowed = seen.medium_per_second?;
     let speed = if config.quota_speed > 0.0 { config.quota_speed } else { 1.0 };

@@ -1,4 +1,4 @@
-//! Zoom in this program. Its accounts have their quotas each; their jobs come from the same queues.
+//! Zoom as a source. Each account has its own quota; all accounts share the job queues.
 
 mod available_quota;
 mod examine;
@@ -21,7 +21,7 @@ use crate::config::{Config, ConfigError};
 use crate::diagnostic::Diagnostic;
 use crate::exit::{RefusedError, failed, refused};
 
-/// How Zoom is put to work.
+/// Zoom's definition as a source.
 pub(super) struct ZoomSource;
 
 impl SourceDef for ZoomSource {
@@ -59,7 +59,7 @@ impl SourceDef for ZoomSource {
     }
 }
 
-/// Every account that is configured, each with calls of its own to share.
+/// Builds the client of every configured account, without the fleet's quotas.
 fn put_together(config: &Config) -> anyhow::Result<Zoom> {
     let accounts = config.of_accounts(None)?.into_iter().filter_map(|config| config.zoom.ok());
     together(accounts.map(Zoom::new).collect::<Result<_, _>>().map_err(refused)?)
@@ -76,7 +76,7 @@ async fn join(config: &Config, broker: &Broker) -> anyhow::Result<Arc<dyn Fetche
     for zoom in config.of_accounts(None)?.into_iter().filter_map(|config| config.zoom.ok()) {
         let account = zoom.account();
         let limiter = match zoom.quota_speed {
-            // Nothing is limited: there is nothing to share.
+            // Without limits there is nothing to share.
             0.0 => RateLimiter::in_process(account.clone()),
             _ => RateLimiter::join(broker, account.clone()).await?,
         };
@@ -86,7 +86,7 @@ async fn join(config: &Config, broker: &Broker) -> anyhow::Result<Arc<dyn Fetche
 }
 
 impl Fetcher for Zoom {
-    /// Tokens and their scopes tell all there is to know.
+    /// Makes no call: tokens and their scopes are checked before.
     fn greet(&self) -> BoxFuture<'_, anyhow::Result<()>> {
         async { Ok(()) }.boxed()
     }
@@ -110,7 +110,7 @@ impl Fetcher for Zoom {
     }
 }
 
-/// Gets a token of every account and compares its scopes with those that are needed.
+/// Requests a token for every account and compares its scopes with the required ones.
 async fn credentials(zoom: &Zoom) -> anyhow::Result<()> {
     for account in zoom.accounts() {
         let of = |error: anyhow::Error| match zoom.accounts().count() {

@@ -1,4 +1,4 @@
-//! How Zoom is planned.
+//! Planning of Zoom.
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;

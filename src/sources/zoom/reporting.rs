@@ -1,4 +1,4 @@
-//! What people are told of Zoom's work.
+//! Reports of Zoom's work for operators.
 
 use messages::Calls;
 use planner::Price;
@@ -26,7 +26,7 @@ impl Reporting for ZoomSource {
         calls
     }
 
-    /// What has a price is what has a daily limit.
+    /// Classes with a daily limit are estimated; the others are not.
     fn call_use(&self, price: &Price, used: &Calls) -> Vec<CallUse> {
         vec![
             CallUse {

@@ -1,4 +1,4 @@
-//! The words of Zoom.
+//! Names of Zoom's parts.
 
 use messages::Family;
 use store::DocumentKind;
@@ -9,7 +9,7 @@ pub(super) static WORDS: Vocabulary = Vocabulary {
     name: "Zoom",
     role: "zoom",
     variables: "ZOOM_*",
-    // Its plans name their account where there are several.
+    // Plans name their account when there are several.
     heading: None,
     has_labels: true,
     limits: LimitNames {
