@@ -1,5 +1,5 @@
-//! Episodes that are looked up once more: a recording that is to be had later than its lecture's date was harvested, and
-//! that nobody watches again, would never have its time.
+//! Awaited episodes: those to look up again. A recording may become available after its date was harvested. Without
+//! another view nothing else would record that time.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -12,31 +12,30 @@ use store::{DocumentKind, Grouping, Hit, Query, Store};
 
 use crate::receipts;
 
-/// Days for which an episode is waited for after its start.
+/// Days after its start for which an episode is awaited.
 const YOUNG_DAYS: i32 = 14;
-/// Days for which one is waited for after it was watched, however old it is.
+/// Days after a view for which an episode is awaited, independent of its age.
 const SEEN_DAYS: i32 = 2;
-/// Episodes looked up in one firing at most: the others come with the next dates' firings.
+/// Maximum number of lookups per firing; later firings look up the others.
 const MOST: usize = 5_000;
-/// After this time one is looked up again: twice a day at the most, however often the schedule fires.
+/// Minimum time between two lookups of an episode: at most two a day, however often the schedule fires.
 const AGAIN: SignedDuration = SignedDuration::from_hours(12);
-/// Episodes, or names of some, in one answer of the store.
+/// Page size of store requests.
 const PAGE: usize = 500;
-/// What is long in an episode, and of no use here.
+/// Long fields of an episode that are not needed here.
 const LONG: [&str; 6] = ["title", "course", "description", "slides", "presenter_still", "presentation_still"];
 
-/// What an episode's document says of its recording.
+/// The fields of an episode document that show whether its recording is available.
 #[derive(Deserialize)]
 struct Held {
     mpid: Mpid,
     available: Option<serde::de::IgnoredAny>,
 }
 
-/// The episodes of the last days, and those that were watched in them, of which it is not known since when their
-/// recordings are to be had.
+/// Returns the recent and the recently viewed episodes whose time of availability is unknown.
 ///
 /// # Errors
-/// When the store is away.
+/// If the store is unreachable.
 pub(super) async fn episodes(store: &Store, today: Date, now: Timestamp) -> anyhow::Result<Vec<Mpid>> {
     let mut awaited = BTreeSet::new();
     young(store, today, &mut awaited).await?;
@@ -54,15 +53,15 @@ fn job(mpid: &Mpid) -> JobId {
     Task::Episode { mpid: mpid.clone() }.job_id()
 }
 
-/// True when an episode was looked up a short time ago, whatever came of it. A time to come was set by a clock that was
-/// wrong.
+/// True if the episode was looked up within [`AGAIN`], with any result. A future time comes from a wrong clock and does
+/// not count.
 fn is_recent(receipt: &Receipt, now: Timestamp) -> bool {
     let finished = receipt.finished_at.filter(|_| receipt.state != ReceiptState::Cancelled);
     finished.is_some_and(|at| (SignedDuration::ZERO..AGAIN).contains(&now.duration_since(at)))
 }
 
-/// Where there are more than `most`, other ones from date to date: those that will never be available do not keep the
-/// others waiting.
+/// Returns at most `most` episodes, different ones on each date: episodes that never become available must not block
+/// the others.
 fn share(mut awaited: Vec<Mpid>, most: usize, today: Date) -> Vec<Mpid> {
     if awaited.len() > most {
         let day = usize::try_from(today.day_of_year()).unwrap_or_default();
@@ -104,7 +103,7 @@ async fn seen(store: &Store, today: Date, awaited: &mut BTreeSet<Mpid>) -> anyho
     }
 }
 
-/// The episode of a document, if it waits for its recording.
+/// Returns the episode of a document if its recording is not available yet.
 fn waits(hit: &Hit) -> Option<Mpid> {
     let held: Held = serde_json::from_str(hit.source.get()).ok()?;
     held.available.is_none().then_some(held.mpid)

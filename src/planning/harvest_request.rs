@@ -1,4 +1,4 @@
-//! A harvest request: the arguments of the command line, checked before anything is done.
+//! A harvest request: the validated arguments of the command line.
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -10,36 +10,36 @@ use crate::exit::usage;
 use crate::receipts;
 use crate::sources;
 
-/// So many dates are planned at once at most: ten years.
+/// Maximum number of dates in one plan: ten years.
 const MOST_DATES: i64 = 3_660;
 
 /// What to harvest.
 #[derive(Debug, Clone, Default)]
 pub struct HarvestRequest {
-    /// Where from.
     pub sources: Vec<Source>,
-    /// Dates: in UTC for Zoom, in the server's zone for Opencast. With nothing single either, the planner's own choice.
+    /// Dates: in UTC for Zoom, in the server's time zone for Opencast. If empty, and without single meetings or
+    /// episodes, the planner chooses them.
     pub dates: Vec<Date>,
     /// Single meetings.
     pub meeting_uuids: Vec<MeetingUuid>,
     /// Single episodes.
     pub episodes: Vec<Mpid>,
-    /// Every episode there is.
+    /// List every episode.
     pub catalogue: bool,
-    /// Every episode there is, if Opencast turns out to keep no user actions.
+    /// List every episode if the Opencast server keeps no user actions.
     pub or_catalogue: bool,
-    /// The lane, if one is requested.
+    /// The requested lane; `None` lets the planner choose.
     pub lane: Option<Lane>,
-    /// Again what is complete.
+    /// Harvest complete dates again.
     pub force: bool,
 }
 
 impl HarvestRequest {
-    /// Creates the request from the arguments of the command line, for the sources that are configured unless the words
-    /// name some.
+    /// Creates the request from the arguments of the command line. Without source-specific arguments it is for all
+    /// configured sources.
     ///
     /// # Errors
-    /// When a date cannot be listed, the range is none, or a word is for a source that is not meant.
+    /// If a source cannot list a date, the range is reversed or too long, or an argument belongs to an excluded source.
     pub fn from(words: &Selectors, config: &Config, now: Timestamp) -> anyhow::Result<Self> {
         let sources = meant(words, config)?;
         let dates = dates(words)?;
@@ -48,7 +48,7 @@ impl HarvestRequest {
             for source in &sources {
                 sources::of(*source).check_date(*date, now, config)?;
             }
-            // A server east of Greenwich may have begun tomorrow.
+            // In a time zone east of UTC, tomorrow may have begun.
             if today.tomorrow().is_ok_and(|tomorrow| *date > tomorrow) {
                 return Err(usage(format!("{date} is in the future: nothing has happened on it yet")));
             }
@@ -59,7 +59,7 @@ impl HarvestRequest {
             meeting_uuids: words.meeting_uuid.clone(),
             episodes: words.episode.clone(),
             catalogue: words.catalogue,
-            // Whoever names a date wants that.
+            // A request for a date or an episode must not become one for the whole catalogue.
             or_catalogue: words.date.is_none() && words.from.is_none() && words.episode.is_empty(),
             lane: words.lane,
             force: words.force,
@@ -67,7 +67,7 @@ impl HarvestRequest {
     }
 }
 
-/// The sources that are meant. What is for one source alone means that one.
+/// Returns the requested sources. An argument of one source implies that source.
 fn meant(words: &Selectors, config: &Config) -> anyhow::Result<Vec<Source>> {
     let single: Vec<_> = sources::vocabulary::all()
         .map(|(source, of)| (source, &of.selectors))
@@ -91,7 +91,7 @@ fn meant(words: &Selectors, config: &Config) -> anyhow::Result<Vec<Source>> {
     Ok(sources)
 }
 
-/// The dates of the words; checked as a range, not against any source.
+/// Returns the requested dates. Checks the range, but not whether a source can list them.
 fn dates(words: &Selectors) -> anyhow::Result<Vec<Date>> {
     match (words.date, words.from, words.to) {
         (Some(date), ..) => Ok(vec![date]),
@@ -146,7 +146,7 @@ mod tests {
         let range = |from, to| request(&config, |words| (words.from, words.to) = (date(from), date(to)));
         assert_eq!(range("2026-06-01", "2026-06-30").unwrap().dates.len(), 30);
         assert!(range("2026-06-30", "2026-06-01").is_err());
-        // Refused before a list of a million dates is made.
+        // Refused before a list of a million dates is allocated.
         assert!(range("0001-01-01", "2026-06-01").is_err());
     }
 
@@ -159,7 +159,7 @@ mod tests {
             let request = request(&alone, |words| (words.from, words.to) = (Some(from), Some(to)));
             request.map(|request| request.dates.len() as i64).map_err(|error| error.to_string())
         };
-        // Months, years and a 29th of February count with all their days.
+        // Ranges across months, years and 29 February have their exact number of days.
         for dates in [1, 28, 31, 32, 365, 366, 3_659, MOST_DATES] {
             assert_eq!(range("2016-02-01", dates), Ok(dates));
         }
@@ -182,7 +182,7 @@ mod tests {
 
     #[test]
     fn a_date_that_has_not_begun_where_the_server_is_is_refused() {
-        // Noon of the 15th in Greenwich.
+        // Noon of 15 July 2026 in UTC.
         for (zone, today, tomorrow) in [
             ("America/New_York", "2026-07-15", "2026-07-16"),
             ("Pacific/Kiritimati", "2026-07-16", "2026-07-17"),

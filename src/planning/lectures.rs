@@ -1,4 +1,4 @@
-//! The plan for Opencast: the actions of dates, and episodes.
+//! Plans Opencast harvests: user actions by date, and episodes.
 
 use jiff::Timestamp;
 use messages::opencast::Task;
@@ -14,7 +14,7 @@ use crate::receipts;
 /// Plans a request: compares it with the coverage in the store's receipts.
 ///
 /// # Errors
-/// When Opencast is not configured, or the broker or the store is away.
+/// If Opencast is not configured, or the broker or the store is unreachable.
 pub async fn plan(
     request: &HarvestRequest,
     config: &Config,
@@ -48,11 +48,11 @@ pub async fn plan(
     Ok(Planned { asked, plan, now, source: Source::Opencast, account: MAIN_ACCOUNT.to_owned() })
 }
 
-/// Returns the requests of a firing of the schedule, where `last` was the previous one: the older dates for themselves,
-/// so that what is old does not slow down what is new, and then the recent ones with the episodes that are awaited.
+/// Returns the requests of a firing of the schedule; `last` is the previous firing. Older dates are a request of their
+/// own, so that they do not delay recent ones. The second request has the recent dates and the awaited episodes.
 ///
 /// # Errors
-/// When Opencast is not configured, or the store is away.
+/// If Opencast is not configured, or the store is unreachable.
 pub async fn due(
     now: Timestamp,
     last: Option<Timestamp>,
@@ -67,7 +67,7 @@ pub async fn due(
     receipts::read::lectures(store, oldest, today, |receipt| known.add(receipt)).await?;
     let dates = planner::scheduled_lectures(now, last, zone, &known);
     let (older, recent) = planner::lectures_by_age(now, zone, &dates);
-    // Only workflows tell since when a recording is to be had.
+    // Only workflows, which need the admin node, say when a recording became available.
     let episodes = match opencast.admin_url {
         Some(_) => awaited::episodes(store, today, now).await?,
         None => Vec::new(),
@@ -84,8 +84,8 @@ pub async fn due(
     Ok(older.into_iter().chain([recent]).collect())
 }
 
-/// True when the server keeps no user actions, by which its episodes would be known: then all there are are listed, once
-/// a day.
+/// True if the whole catalogue is due. A server without user actions does not reveal its episodes, so all are listed
+/// once a day.
 async fn lists_all(known: &Coverage, store: &Store, now: Timestamp) -> anyhow::Result<bool> {
     if !known.lacks_tracking() {
         return Ok(false);

@@ -1,6 +1,6 @@
-//! Jobs that receipts call planned and no queue holds: a policy of the broker, or a hand, has removed them. They are
-//! found without taking a message: when the queues of a source, the rungs and the workers' hands are empty, every
-//! planned job of that source is lost.
+//! Finds lost jobs: jobs with a receipt in state "planned" that no queue holds, because a broker policy or an operator
+//! removed them. Takes no message: if the source's queues and the rungs are empty and no worker has a job in progress,
+//! every planned job of the source is lost.
 
 use std::time::Duration;
 
@@ -9,17 +9,17 @@ use planner::Queues;
 use runtime::{Broker, BrokerError, WorkerInfo};
 use store::{DocumentKind, Query, Store};
 
-/// How long workers may take to say what they do.
+/// Time that workers have to answer a presence request.
 const PRESENCE_TIMEOUT: Duration = Duration::from_millis(700);
-/// Between two looks: a message may be on its way between a queue and a worker.
+/// Pause between the two checks: a message may be between a queue and a worker.
 const AGAIN: Duration = Duration::from_millis(300);
 
-/// Where the jobs of a source are.
+/// Returns where the planned jobs of a source can be.
 ///
 /// # Errors
-/// When the broker or the store is away.
+/// If the broker or the store is unreachable.
 pub(crate) async fn queues(broker: &Broker, store: &Store, source: Source) -> anyhow::Result<Queues> {
-    // Nearly always no job is planned while the queues are empty: then the workers need not be asked.
+    // Usually no job is planned while the queues are empty. Then no presence request is needed.
     if planned(store, source).await? == 0 {
         return Ok(Queues::Untold);
     }
@@ -40,11 +40,11 @@ async fn look_once(broker: &Broker, source: Source) -> anyhow::Result<Queues> {
     if broker.holds_any(&jobs).await? {
         return Ok(Queues::Hold);
     }
-    // A receipt that is on its way into the store says more than the one that is there.
+    // A receipt in the document queue is newer than the one in the store.
     if broker.holds_any(&[Queue::documents()]).await? {
         return Ok(Queues::Untold);
     }
-    // Who may not ask, or finds no queue, knows nothing.
+    // Without the right to ask, or without the queue, nothing is known.
     let workers = match broker.list_workers(PRESENCE_TIMEOUT).await {
         Err(BrokerError::Refused(_)) => return Ok(Queues::Untold),
         workers => workers?,
@@ -72,15 +72,15 @@ fn roles(workers: &[WorkerInfo], name: &str) -> u64 {
     workers.iter().flat_map(|worker| &worker.roles).filter(|role| role.now.name == name).count() as u64
 }
 
-/// How many jobs of each source are lost; only sources that have lost any.
+/// Number of lost jobs by source; omits sources without any.
 ///
 /// # Errors
-/// When the broker or the store is away.
+/// If the broker or the store is unreachable.
 pub(crate) async fn count(broker: &Broker, store: &Store) -> anyhow::Result<Vec<(Source, u64)>> {
     let mut lost = Vec::new();
     for source in Source::ALL {
         let planned = planned(store, source).await?;
-        // Planned jobs are counted before and after: one that is done meanwhile is not lost.
+        // Counted again afterwards: a job that finished in between is not lost.
         if planned > 0 && queues(broker, store, source).await? == Queues::Empty {
             let still = planned.min(self::planned(store, source).await?);
             lost.extend((still > 0).then_some((source, still)));

@@ -1,4 +1,4 @@
-//! The plan for Zoom: lists and details of one account.
+//! Plans Zoom harvests: lists and details of one account.
 
 use anyhow::Context as _;
 use jiff::Timestamp;
@@ -13,13 +13,13 @@ use super::{HarvestRequest, Planned, lost};
 use crate::config::Config;
 use crate::receipts;
 
-/// How many days of lists teach the planner what an unlisted date may cost: as many as Zoom lists.
+/// Days of lists from which the planner estimates the cost of an unlisted date: as many as Zoom lists.
 const EXPERIENCE_DAYS: i32 = 184;
 
 /// Plans a request: compares it with the coverage in the store's receipts.
 ///
 /// # Errors
-/// When the broker or the store is away.
+/// If the broker or the store is unreachable.
 pub async fn plan(
     request: &HarvestRequest,
     config: &Config,
@@ -67,11 +67,12 @@ pub async fn plan(
     Ok(Planned { asked, plan, now, source: Source::Zoom, account })
 }
 
-/// Returns the requests of a firing of the schedule, where `last` was the previous one: meetings that came short, the
-/// older dates for themselves, so that what is old does not slow down what is new, and then the recent ones.
+/// Returns the requests of a firing of the schedule; `last` is the previous firing. In order: meetings with missing
+/// participants, older dates, recent dates. Older dates are a request of their own, so that they do not delay recent
+/// ones.
 ///
 /// # Errors
-/// When the store is away.
+/// If the store is unreachable.
 pub async fn due(
     now: Timestamp,
     last: Option<Timestamp>,
@@ -89,7 +90,7 @@ pub async fn due(
     Ok(requests)
 }
 
-/// What is held of all dates that a firing may look at.
+/// Returns the coverage of all dates that a firing may plan.
 async fn held(
     now: Timestamp,
     last: Option<Timestamp>,
@@ -106,7 +107,7 @@ async fn held(
     Ok(known)
 }
 
-/// Meetings of a week ago of which the list counts more participants than sessions came.
+/// Returns meetings of a week ago with fewer sessions than the list counts participants.
 async fn short(
     now: Timestamp,
     last: Option<Timestamp>,
@@ -121,12 +122,12 @@ async fn short(
     Ok(short)
 }
 
-/// The label of the account that a configuration is for.
+/// Returns the label of the configured account.
 fn account(config: &Config) -> String {
     config.zoom.as_ref().map_or(MAIN_ACCOUNT, |zoom| zoom.label.as_str()).to_owned()
 }
 
-/// The planner knows one account: it is shown that one's receipts, as if there were no other.
+/// Adds a receipt of this account, as one of the main account: the planner knows only one account.
 fn add(known: &mut Coverage, receipt: Receipt, account: &str) {
     if receipt.source == Source::Zoom && receipt.job_id.account() == account {
         known.add(plain(receipt));
@@ -149,7 +150,7 @@ fn for_account(job: PlannedJob, account: &str) -> anyhow::Result<PlannedJob> {
     Ok(PlannedJob { queue, id: job.id, body, receipt })
 }
 
-/// What complete details of an account have cost so far.
+/// Returns the cost of the account's complete details so far.
 async fn experience(store: &Store, account: &str, from: Date, to: Date) -> anyhow::Result<Experience> {
     let kinds = ["participants", "host_meetings"].map(str::to_owned).into();
     let (first, last) = JobId::all_of(Source::Zoom, account);
@@ -175,7 +176,7 @@ mod tests {
 
     use super::*;
 
-    /// The receipt of a meeting's participants that took so many calls.
+    /// A participants receipt that took `heavy` heavy calls.
     fn detail(number: u64, account: &str, heavy: u64) -> Receipt {
         let meeting = MeetingContext {
             meeting_uuid: format!("{number:022}==").parse().unwrap(),

@@ -1,5 +1,5 @@
-//! Plans and publishes a harvest request: reads the coverage, asks the planner, publishes the missing jobs, and writes
-//! a receipt of state "planned" for each.
+//! Plans and publishes a harvest request: reads the coverage, calls the planner, publishes the missing jobs, and writes
+//! a receipt in state "planned" for each.
 
 mod awaited;
 mod harvest_request;
@@ -21,47 +21,45 @@ use crate::{clocks, sources, units};
 
 pub use harvest_request::HarvestRequest;
 
-/// A plan, and what it was made of.
+/// A plan and its inputs.
 #[derive(Debug)]
 pub struct Planned {
-    /// What was asked for, the dates chosen by the planner included.
+    /// The request, including the dates that the planner chose.
     pub asked: Asked,
-    /// What has to be published.
+    /// The jobs to publish.
     pub plan: Plan,
-    /// When it was planned.
+    /// Planning time.
     pub now: Timestamp,
-    /// Where from.
     pub source: Source,
-    /// The account it is for.
+    /// Label of the account.
     pub account: String,
 }
 
-/// The context of a plan.
 #[derive(Debug, Clone, Copy)]
 pub struct PlanContext<'a> {
-    /// The configuration, with the account that is planned for.
+    /// Configuration of the account to plan for.
     pub config: &'a Config,
-    /// Where jobs wait.
+    /// Broker that holds the jobs.
     pub broker: &'a Broker,
-    /// Where receipts are.
+    /// Store that holds the receipts.
     pub store: &'a Store,
-    /// How the remaining quota of today is looked up.
+    /// Source of today's remaining quota.
     pub today: QuotaLookup,
 }
 
-/// How the remaining quota of today is looked up.
+/// Where the remaining quota of today comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum QuotaLookup {
-    /// From the quota leader.
+    /// The quota leader.
     Asked,
-    /// From the last persisted state, without a leader and without declaring queues.
+    /// The last persisted state: needs no leader and declares no queues.
     AsLeft,
-    /// Not at all: the price is not needed.
+    /// Nowhere: the price is not needed.
     Unasked,
 }
 
 impl Planned {
-    /// What will be published, and its price, in a sentence.
+    /// Describes the jobs to publish and their price in a sentence.
     pub fn sentence(&self) -> String {
         let first = match self.plan.jobs.len() {
             0 => "nothing to publish".to_owned(),
@@ -73,7 +71,7 @@ impl Planned {
         std::iter::once(first).chain(self.needless().into_iter().flatten()).collect::<Vec<_>>().join("; ")
     }
 
-    /// Describes what was requested and needs no job; `None` when all of it is published.
+    /// Describes what was requested and needs no job; `None` if all of it will be published.
     pub fn needless(&self) -> Option<Vec<String>> {
         let Plan { covered, in_flight, held, failed, .. } = &self.plan;
         let parts = [
@@ -92,26 +90,25 @@ impl Planned {
 /// The origin of a plan, and its firing of the schedule.
 #[derive(Debug, Clone, Copy)]
 pub struct PlannedBy {
-    /// Who.
     pub origin: Origin,
-    /// Which firing.
+    /// The firing; `None` for a plan outside the schedule.
     pub slot: Option<Timestamp>,
 }
 
 impl PlannedBy {
-    /// Somebody, at no particular time.
+    /// A plan outside the schedule.
     pub fn hand(origin: Origin) -> Self {
         Self { origin, slot: None }
     }
 }
 
-/// Publishes the plan's jobs, and files their receipts and the record of the run.
+/// Publishes the plan's jobs, then writes their receipts and the record of the run.
 ///
-/// The record comes first, as one that is being published: whatever is published can be found and cancelled, also
-/// after a crash in the middle. That plans the rest once more: harmless.
+/// The record is written first, in state "publishing". So every published job can be found and cancelled, also after a
+/// crash in between. After such a crash the next plan publishes the remaining jobs again, which is harmless.
 ///
 /// # Errors
-/// When the broker or the store is away.
+/// If the broker or the store is unreachable.
 pub async fn publish(
     Planned { asked, plan, now, .. }: Planned,
     by: PlannedBy,
@@ -132,7 +129,7 @@ pub async fn publish(
         .await
         .context("the jobs are published, their receipts are not")?;
     receipts::write::record(store, &record.into_state(RunState::Published, clock::now())).await?;
-    // Whoever looks now sees what was planned. Where that is not allowed it is seen a little later.
+    // Makes the plan visible at once. Without the right to refresh it appears after the store's refresh interval.
     let _ = store.refresh().await;
     Ok(())
 }
