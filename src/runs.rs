@@ -1,4 +1,5 @@
-//! Reads the records of runs, and how far each is: by counting its receipts in the store, never by reading them.
+//! Reads the records of runs and computes their progress. The store counts the receipts, because a run can have more
+//! than fit into memory.
 
 pub(crate) mod cancel;
 
@@ -13,52 +14,52 @@ use store::{DocumentKind, Hit, Query, SortOrder, Store};
 use crate::exit::usage;
 use crate::summary::Findings;
 
-/// What a rate is the mean of.
+/// Time over which the job rate is averaged.
 const RECENT: SignedDuration = SignedDuration::from_mins(10);
-/// Kinds of jobs of which more jobs come.
+/// Kinds of jobs that create further jobs.
 const LISTS: [&str; 3] = ["meetings", "webinars", "host_meetings"];
-/// What is added up over a run's receipts.
+/// Fields to sum over a run's receipts.
 const USED: [&str; 5] = ["jobs", "calls.light", "calls.medium", "calls.heavy", "calls.resource_intensive"];
-/// States in which a job is finished.
+/// States of a finished job.
 const DONE: [&str; 3] = ["complete", "incomplete", "failed"];
 
-/// The record of a run.
+/// Returns the record of a run.
 ///
 /// # Errors
-/// When there is no such run, or the store is away.
+/// If there is no such run, or the store is unreachable.
 pub(crate) async fn get(store: &Store, run: &RunId) -> anyhow::Result<RunRecord> {
     find(store, run).await?.ok_or_else(|| missing(run))
 }
 
-/// The record of a run; `None` when there is no such run.
+/// Returns the record of a run; `None` if there is no such run.
 ///
 /// # Errors
-/// When the store is away.
+/// If the store is unreachable.
 pub(crate) async fn find(store: &Store, run: &RunId) -> anyhow::Result<Option<RunRecord>> {
     store.refresh().await?;
     store.get(DocumentKind::Runs, run.as_str()).await?.as_ref().map(parse).transpose()
 }
 
-/// The error of whoever asks for a run that there is not.
+/// The error for a run that does not exist.
 pub(crate) fn missing(run: &RunId) -> anyhow::Error {
     let shown: String = run.as_str().chars().take(64).collect();
     usage(format!("there is no run {shown:?}; `ua runs` lists them"))
 }
 
-/// The latest runs, the newest first.
+/// Returns the latest runs, newest first.
 ///
 /// # Errors
-/// When the store is away.
+/// If the store is unreachable.
 pub(crate) async fn latest(store: &Store, limit: usize) -> anyhow::Result<Vec<RunRecord>> {
     store.refresh().await?;
     let newest = Query::all(DocumentKind::Runs).sorted("planned_at", SortOrder::Descending).limit(limit);
     store.search(&newest).await?.iter().map(parse).collect()
 }
 
-/// The latest firing of the schedule whose plan is published.
+/// Returns the latest firing of the schedule whose plan was published.
 ///
 /// # Errors
-/// When the store is away.
+/// If the store is unreachable.
 pub(crate) async fn last_slot(store: &Store) -> anyhow::Result<Option<Timestamp>> {
     store.refresh().await?;
     let done = [RunState::Published, RunState::Cancelled].map(|state| state.name().to_owned()).into();
@@ -77,10 +78,11 @@ fn parse(hit: &Hit) -> anyhow::Result<RunRecord> {
     })
 }
 
-/// How far each of these runs is, but for what a later run took over: some questions, however many runs and jobs.
+/// Returns the progress of each run, without jobs that a later run took over. Sends a constant number of requests,
+/// independent of the number of runs and jobs.
 ///
 /// # Errors
-/// When the store is away.
+/// If the store is unreachable.
 pub(crate) async fn overview(
     store: &Store,
     runs: &[RunRecord],
@@ -131,7 +133,7 @@ fn seconds(since: Timestamp, now: Timestamp) -> u64 {
     u64::try_from(now.duration_since(since).as_secs()).unwrap_or(0).max(1)
 }
 
-/// What jobs came of lists, and what was called.
+/// Sets the listed jobs and the calls from the sums of [`USED`].
 fn take(progress: &mut Progress, sums: &[i64]) {
     let &[listed, light, medium, heavy, resource_intensive] = sums else { return };
     let [listed, light, medium, heavy, resource_intensive] =
@@ -140,10 +142,10 @@ fn take(progress: &mut Progress, sums: &[i64]) {
     progress.calls = Calls { light, medium, heavy, resource_intensive };
 }
 
-/// How far one run is.
+/// Returns the progress of one run.
 ///
 /// # Errors
-/// When the store is away.
+/// If the store is unreachable.
 pub(crate) async fn progress(store: &Store, run: &RunRecord, now: Timestamp) -> anyhow::Result<Progress> {
     store.refresh().await?;
     let theirs = Query::all(DocumentKind::Harvests).with("run", &run.run);
@@ -162,10 +164,10 @@ pub(crate) async fn progress(store: &Store, run: &RunRecord, now: Timestamp) -> 
     Ok(progress)
 }
 
-/// How many jobs of each of these runs have a finding.
+/// Returns the number of jobs with a finding for each run.
 ///
 /// # Errors
-/// When the store is away.
+/// If the store is unreachable.
 pub(crate) async fn with_findings(store: &Store, runs: &[RunRecord]) -> anyhow::Result<BTreeMap<RunId, u64>> {
     if runs.is_empty() {
         return Ok(BTreeMap::new());
@@ -176,10 +178,10 @@ pub(crate) async fn with_findings(store: &Store, runs: &[RunRecord]) -> anyhow::
     Ok(counts.into_iter().map(|(run, jobs)| (run.as_str().into(), jobs)).collect())
 }
 
-/// The findings of a run's jobs; of very many jobs those of the first 10,000.
+/// Returns the findings of a run's jobs, from at most 10,000 jobs.
 ///
 /// # Errors
-/// When the store is away.
+/// If the store is unreachable.
 pub(crate) async fn findings(store: &Store, run: &RunId) -> anyhow::Result<Findings> {
     let found = Query::all(DocumentKind::Harvests).with("run", run).filled("findings").without("job");
     let hits = store.search(&found).await?;
@@ -188,10 +190,10 @@ pub(crate) async fn findings(store: &Store, run: &RunId) -> anyhow::Result<Findi
     Ok(Findings::of(&receipts))
 }
 
-/// Jobs of a run that are published and not finished.
+/// Returns the number of published, unfinished jobs of a run.
 ///
 /// # Errors
-/// When the store is away.
+/// If the store is unreachable.
 pub(crate) async fn waiting(store: &Store, run: &RunId) -> anyhow::Result<u64> {
     store.refresh().await?;
     let waiting =

@@ -1,4 +1,4 @@
-//! Receipts in the store: reading them as coverage, and writing them with the records of runs.
+//! Receipts in the store: reads them as coverage; writes them and the records of runs.
 
 pub mod read;
 pub(crate) mod write;

@@ -8,36 +8,36 @@ use messages::{JobId, MeetingUuid, Receipt};
 use serde::Deserialize;
 use store::{DocumentKind, Query, Store};
 
-/// Receipts read at once.
+/// Receipts per request to the store.
 const PAGE: usize = 2_000;
 
-/// The UTC date of now.
+/// Returns the current date in UTC.
 pub fn today() -> Date {
     today_at(runtime::clock::now())
 }
 
-/// The UTC date of a time.
+/// Returns the UTC date of a time.
 pub fn today_at(now: Timestamp) -> Date {
     TimeZone::UTC.to_datetime(now).date()
 }
 
-/// What a meeting's own document says of itself.
+/// The participant count in a meeting's document.
 #[derive(Deserialize)]
 struct Counted {
     meeting_uuid: MeetingUuid,
     participant_sessions: Option<u64>,
 }
 
-/// How many participants the lists count for each meeting that began on a date.
+/// Returns the listed number of participants of each meeting that began on a date.
 ///
 /// # Errors
-/// When the store is away.
+/// If the store is unreachable.
 pub async fn participants(store: &Store, date: Date) -> anyhow::Result<Vec<(MeetingUuid, u64)>> {
     let (query, mut counts) = (Query::all(DocumentKind::Meetings).with("start_time", date), Vec::new());
     let mut after = None;
     loop {
         let (hits, next) = store.scan(&query, PAGE, after).await?;
-        // A row that says no count has none to compare with.
+        // Rows without a count cannot be compared.
         let rows = hits.iter().filter_map(|hit| serde_json::from_str::<Counted>(hit.source.get()).ok());
         counts.extend(rows.filter_map(|row| Some((row.meeting_uuid, row.participant_sessions?))));
         match next {
@@ -47,16 +47,16 @@ pub async fn participants(store: &Store, date: Date) -> anyhow::Result<Vec<(Meet
     }
 }
 
-/// Hands over the receipts of all jobs that belong to the dates from `from` to `to`, both included, one by one:
-/// there may be hundreds of thousands.
+/// Calls `each` with every receipt of the dates from `from` to `to`, both included. One by one, because there may be
+/// hundreds of thousands.
 ///
 /// # Errors
-/// When the store is away or a row is not a receipt.
+/// If the store is unreachable, or a row is not a receipt.
 pub async fn receipts(store: &Store, from: Date, to: Date, each: impl FnMut(Receipt)) -> anyhow::Result<()> {
     read(store, Query::all(DocumentKind::Harvests).between("date", from, to), each).await
 }
 
-/// As [`receipts`], of list jobs alone.
+/// Like [`receipts`], only for list jobs.
 ///
 /// # Errors
 /// As [`receipts`].
@@ -66,7 +66,7 @@ pub async fn lists(store: &Store, from: Date, to: Date, each: impl FnMut(Receipt
         .await
 }
 
-/// As [`receipts`], of Opencast's user actions alone.
+/// Like [`receipts`], only for Opencast's user actions.
 ///
 /// # Errors
 /// As [`receipts`].
@@ -89,10 +89,10 @@ async fn read(store: &Store, query: Query, mut each: impl FnMut(Receipt)) -> any
     }
 }
 
-/// The receipts of these jobs, as far as there are any.
+/// Returns the receipts of these jobs; omits jobs without one.
 ///
 /// # Errors
-/// When the store is away or a row is not a receipt.
+/// If the store is unreachable, or a row is not a receipt.
 pub async fn receipts_of(store: &Store, jobs: &[JobId]) -> anyhow::Result<Vec<Receipt>> {
     let mut receipts = Vec::new();
     for some in jobs.chunks(PAGE) {

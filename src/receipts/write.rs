@@ -9,17 +9,17 @@ use store::{Batch, DocumentKind, Split, Store, StoreError, Verdict};
 use super::read;
 use crate::exit::RefusedError;
 
-/// Seconds to wait after each answer of a busy store.
+/// Seconds to wait after each "busy" answer of the store.
 const BUSY_PAUSES: [u64; 5] = [1, 2, 4, 8, 16];
-/// No further try when this much time has gone by: what does not pass soon is said.
+/// Maximum time of all attempts.
 const PATIENCE: Duration = Duration::from_secs(31);
-/// Receipts written at once.
+/// Receipts per bulk request.
 const RECEIPTS: usize = 1_000;
 
-/// Writes receipts; one that is older than the row that is there changes nothing.
+/// Writes receipts. The store ignores a receipt that is older than its row.
 ///
 /// # Errors
-/// When the store is away, or refuses.
+/// If the store is unreachable or refuses.
 pub(crate) async fn receipts(store: &Store, receipts: &[Receipt]) -> anyhow::Result<()> {
     for some in receipts.chunks(RECEIPTS) {
         let mut batch = Batch::new();
@@ -36,7 +36,7 @@ pub(crate) async fn receipts(store: &Store, receipts: &[Receipt]) -> anyhow::Res
 /// Writes the record of a run.
 ///
 /// # Errors
-/// When the store is away, or refuses.
+/// If the store is unreachable or refuses.
 pub(crate) async fn record(store: &Store, record: &RunRecord) -> anyhow::Result<()> {
     let mut batch = Batch::new();
     let index = DocumentKind::Runs.index(Split::default(), read::today());
