@@ -1,4 +1,4 @@
-//! The one place where parts are built from the configuration and put together.
+//! Builds the parts of the program from the configuration and connects them. No other module does.
 
 mod roles;
 
@@ -17,20 +17,20 @@ pub use self::roles::{Parts, Roles, Running};
 use crate::config::{AmqpConfig, Config, ConfigError};
 use crate::sources;
 
-/// How long RabbitMQ's deliveries may wait here for a permit: far below its half hour of patience.
+/// Maximum time that a buffered RabbitMQ delivery waits for a permit. RabbitMQ's consumer timeout is 30 minutes.
 pub(crate) const SHELF_LIFE: Duration = Duration::from_secs(600);
 
-/// Opens the broker that the configuration names.
+/// Opens the configured broker.
 ///
 /// # Errors
-/// When it cannot be reached or refuses.
+/// If the broker is unreachable or refuses.
 pub async fn broker(config: &Config, role: &str) -> anyhow::Result<Broker> {
     let Some(amqp) = &config.amqp else { return local_broker(config) };
     let settings = amqp_settings(amqp, config, role);
     Ok(Broker::Amqp(Amqp::connect(settings).await.context("RabbitMQ (AMQP_URL)")?))
 }
 
-/// Opens the broker to look at it: declares nothing, so that no right to declare is needed.
+/// Opens the broker for reading: declares nothing, so it needs no configure permission.
 ///
 /// # Errors
 /// As [`broker`].
@@ -62,17 +62,17 @@ fn amqp_settings(amqp: &AmqpConfig, config: &Config, role: &str) -> runtime::bro
     }
 }
 
-/// Everything that processes of this installation lead.
+/// Names of all leaderships in this installation.
 fn leads(config: &Config) -> Vec<String> {
     let quotas = accounts(config, &config.sources(), None).unwrap_or_default();
     let quotas = quotas.into_iter().map(|(_, account)| account.lead_name());
     quotas.chain(std::iter::once(crate::scheduler::LEAD.to_owned())).collect()
 }
 
-/// Opens the store that the configuration names.
+/// Opens the configured store.
 ///
 /// # Errors
-/// When its settings are refused. A store that is away is found out by its first use.
+/// If its settings are invalid. An unreachable store fails at its first use.
 pub fn store(config: &Config) -> anyhow::Result<Store> {
     let prefix = config.index_prefix.clone();
     match &config.search {
@@ -95,20 +95,20 @@ pub fn store(config: &Config) -> anyhow::Result<Store> {
     }
 }
 
-/// What the index role adds to documents: places where `GEOLITE_PATH` names a file of them, and programs.
+/// Creates the enricher of the index role: places if `GEOLITE_PATH` names a database, and user agents.
 ///
 /// # Errors
-/// When the file cannot be read or is no database of places.
+/// If the file cannot be read or is not a database of places.
 pub fn enricher(config: &Config) -> Result<Enricher, ConfigError> {
     let Some(path) = &config.geolite_path else { return Ok(Enricher::default()) };
     Enricher::with_places(path)
         .map_err(|error| ConfigError::invalid("GEOLITE_PATH", format!("must name a file of places: {error}")))
 }
 
-/// The accounts of these sources whose quota is meant by `label`; without one all of them.
+/// Returns the accounts of these sources with this label; all accounts if `label` is `None`.
 ///
 /// # Errors
-/// When there is no such account, or a source is not configured.
+/// If there is no such account, or a source is not configured.
 pub fn accounts(
     config: &Config,
     meant: &[Source],

@@ -1,4 +1,4 @@
-//! The roles of a process: put together from parts, started, stopped.
+//! The roles of a process: builds them from parts, starts and stops them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,37 +18,35 @@ use crate::scheduler::Scheduler;
 use crate::sources::Fetcher;
 use crate::{clocks, presence};
 
-/// How long the first message of a batch waits for company, and how long it waits in vain.
+/// Maximum age of an incomplete batch, and the pause without a message that ends it earlier.
 const LINGER: Duration = Duration::from_secs(1);
 const LULL: Duration = Duration::from_millis(100);
 
-/// What the index role gathers: pages are some hundred kilobytes each and become several bulks, so that larger
-/// gatherings cost memory and win nothing.
+/// Batch limits of the index role. A page has some hundred kilobytes and becomes several bulk requests, so larger
+/// batches cost memory without being faster.
 const DOCUMENTS: BatchLimits =
     BatchLimits { prefetch: 32, messages: 1_000, bytes: 1 << 20, linger: LINGER, lull: LULL };
 
-/// What the desk of dead letters gathers: mostly jobs of some hundred bytes, at times by the hundred thousand.
+/// Batch limits of the dead-letter desk: mostly jobs of some hundred bytes, at times hundreds of thousands.
 const DEAD_LETTERS: BatchLimits =
     BatchLimits { prefetch: 512, messages: 256, bytes: 2 << 20, linger: LINGER, lull: LULL };
 
-/// The roles that a process can play.
+/// The parts from which [`Parts::start`] builds the roles of a process.
 #[derive(Debug, Clone)]
 pub struct Parts {
-    /// Where work comes from and goes to.
     pub broker: Broker,
-    /// Where documents live.
     pub store: Store,
     /// The sources that this process fetches from.
     pub fetchers: Vec<Arc<dyn Fetcher>>,
-    /// Adds to documents what it knows, writes them and dead letters, if this process does.
+    /// The enricher; set if this process indexes documents and dead letters.
     pub index: Option<Enricher>,
-    /// Plans by the clock, if this process does.
+    /// The schedule; set if this process plans.
     pub schedule: Option<Schedule>,
-    /// How long its roles bear refusals.
+    /// How long its roles tolerate refusals.
     pub policy: Policy,
 }
 
-/// Where a source starts the roles that do its jobs.
+/// Starts the roles of a source; passed to `Fetcher::start`.
 #[derive(Debug)]
 pub struct Roles<'a> {
     parts: &'a Parts,
@@ -57,20 +55,20 @@ pub struct Roles<'a> {
     running: &'a mut Running,
 }
 
-/// Roles at work.
+/// The running roles of a process.
 #[derive(Debug)]
 pub struct Running {
     statuses: Vec<Arc<Status>>,
     tasks: JoinSet<Result<(), RunError>>,
     stop: CancellationToken,
-    /// Answers presence requests as long as there are roles.
+    /// Answers presence requests while roles run.
     answering: Option<AbortOnDropHandle<()>>,
-    /// Compares the clock with the store's as long as there are roles.
+    /// Compares this machine's clock with the store's while roles run.
     watching: Option<AbortOnDropHandle<()>>,
 }
 
 impl Parts {
-    /// Starts the roles; `stop` ends them, each handing back what it cannot finish within `grace`.
+    /// Starts the roles. `stop` ends them; each role requeues what it cannot finish within `grace`.
     pub fn start(self, config: &Config, stop: &CancellationToken, grace: Duration) -> Running {
         let mut running = Running {
             statuses: Vec::new(),
@@ -126,12 +124,11 @@ impl Parts {
 }
 
 impl<'a> Roles<'a> {
-    /// What is configured of them.
     pub(crate) fn config(&self) -> &'a Config {
         self.config
     }
 
-    /// Starts a role, which bears the name of its family: so many of its jobs at once.
+    /// Starts a role with the name of `family`; it works on up to `permits` jobs at once.
     pub(crate) fn play<W: Worker>(&mut self, worker: W, permits: usize, family: Family) {
         let role = self.parts.role(worker, permits, family.name(), self.running, self.grace);
         self.running.tasks.spawn(run(role, family));
@@ -147,20 +144,20 @@ fn indexer_settings(config: &Config) -> indexer::IndexerSettings {
 }
 
 impl Running {
-    /// What the roles say of themselves.
+    /// Returns a snapshot of each role's status.
     pub fn snapshots(&self) -> Vec<Snapshot> {
         self.statuses.iter().map(|status| status.snapshot()).collect()
     }
 
-    /// What the roles keep of themselves.
+    /// Returns the live status of each role.
     pub(crate) fn statuses(&self) -> Vec<Arc<Status>> {
         self.statuses.clone()
     }
 
-    /// Waits until a role has ended: by an error, or after the stop.
+    /// Waits until a role ends, by an error or after the stop.
     ///
     /// # Errors
-    /// The first role's that ended with one.
+    /// The error of the first role that failed.
     pub async fn ended(&mut self) -> anyhow::Result<()> {
         while let Some(ended) = self.tasks.join_next().await {
             ended.context("a role died: please report this with the log")??;
@@ -168,15 +165,15 @@ impl Running {
         Ok(())
     }
 
-    /// Stops all roles and waits until each has finished or handed back what it has.
+    /// Stops all roles and waits until each has finished or requeued its work.
     ///
     /// # Errors
-    /// The first role's that ended with one.
+    /// The error of the first role that failed.
     pub async fn stop(mut self) -> anyhow::Result<()> {
         self.stop.cancel();
         let first = self.ended().await;
         while !self.tasks.is_empty() {
-            // The first error is the one to tell; the others have the same cause or come from the stop.
+            // Report only the first error: the others have the same cause or come from the stop.
             let _ = self.ended().await;
         }
         first
