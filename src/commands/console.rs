@@ -1,4 +1,4 @@
-//! `ua console`: serves what other commands print as web pages, until it is stopped.
+//! `ua console`: serves the output of other commands as web pages until it is stopped.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use crate::exit::{self, Outcome};
 use crate::serving::{self, BROKER, HealthState, ServingAddress};
 use crate::signal::Signals;
 
-/// Pause between two looks whether the broker is there.
+/// Pause between two attempts to reach the broker.
 const PAUSE: Duration = Duration::from_secs(5);
 
 pub(super) async fn execute(words: Console, config: &Config) -> anyhow::Result<Outcome> {
@@ -28,7 +28,7 @@ pub(super) async fn execute(words: Console, config: &Config) -> anyhow::Result<O
     let place = ServingAddress { address: words.listen, names, said_by: "--listen", more };
     serving::serve(&health, place, &stop).await?;
     let (signal, broker) = tokio::select! {
-        // The pages are there whether the broker is or not: they say what is known without it.
+        // Without the broker, the pages show what is known without it.
         broker = broker(config, &health) => {
             health.begins(broker.clone(), Some(store), Vec::new(), config.documents_limit);
             (signals.next().await, Some(broker))
@@ -44,7 +44,7 @@ pub(super) async fn execute(words: Console, config: &Config) -> anyhow::Result<O
     Ok(Outcome::Complete)
 }
 
-/// The broker to look at, once it is there. A refusal is waited for, too: who looks after the broker may mend it.
+/// Returns the broker for reading, once it is reachable. Waits after a refusal, too: the broker's operator may fix it.
 async fn broker(config: &Config, health: &HealthState) -> Broker {
     health.awaits(BROKER);
     let mut told = false;

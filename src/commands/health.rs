@@ -1,5 +1,5 @@
-//! `ua health`: whether the worker that serves on `UA_HTTP` on this machine is well, as it says itself. For a container
-//! that has no other program to ask with.
+//! `ua health`: prints the health of the worker that serves on `UA_HTTP` on this machine, as the worker reports it. For
+//! containers without another HTTP client.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
@@ -13,11 +13,11 @@ use crate::config::Config;
 use crate::exit::{Outcome, usage};
 use crate::output;
 
-/// How long the worker may take: what it asks itself takes three seconds at most.
+/// Timeout of the request: the worker's own checks take up to 3 seconds.
 const PATIENCE: Duration = Duration::from_secs(4);
-/// The largest answer that is read.
+/// Maximum size of an answer.
 const MAX_BODY: usize = 64 << 10;
-/// An answer longer than this is cut.
+/// Maximum number of characters to print.
 const LONGEST: usize = 500;
 
 #[derive(Serialize)]
@@ -49,7 +49,7 @@ pub(super) async fn execute(words: &Health, config: &Config) -> anyhow::Result<O
     Ok(Outcome::Complete)
 }
 
-/// Where a server on `address` is reached from its own machine.
+/// Returns the address at which this machine reaches a server that listens on `address`.
 fn reached(mut address: SocketAddr) -> SocketAddr {
     match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
@@ -59,7 +59,7 @@ fn reached(mut address: SocketAddr) -> SocketAddr {
     address
 }
 
-/// Whether the answer is yes, and what it says.
+/// Returns whether the answer is a success, and its text.
 async fn ask(url: &str) -> anyhow::Result<(bool, String)> {
     let client = body::client().no_proxy().timeout(PATIENCE).build()?;
     let answer =

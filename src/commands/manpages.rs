@@ -1,4 +1,4 @@
-//! `ua man` and `ua completions`: written from the command line's own definition, so that they cannot differ from it.
+//! `ua man` and `ua completions`: generated from the definition of the command line, so that they always match it.
 
 use anyhow::Context as _;
 use clap::CommandFactory as _;

@@ -1,4 +1,4 @@
-//! A file per command. Each takes the parsed words and the configuration and returns how it ended.
+//! One file per command. Each takes the parsed arguments and the configuration and returns the outcome.
 
 mod cancel;
 mod check;
@@ -25,10 +25,10 @@ use crate::config::{Config, Environment};
 use crate::exit::Outcome;
 use crate::telemetry;
 
-/// Does what was asked.
+/// Executes the command.
 ///
 /// # Errors
-/// With what, where and what to do about it, in one line.
+/// In one line: what failed, where, and what to do about it.
 pub async fn execute(cli: Cli) -> anyhow::Result<Outcome> {
     let environment = Environment::load()?;
     let config = Config::from(&environment)?;

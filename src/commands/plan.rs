@@ -29,7 +29,7 @@ struct PlanReport<'a> {
     published: bool,
 }
 
-/// A price with what follows from it.
+/// A price and the figures derived from it.
 #[derive(Serialize)]
 struct Priced<'a> {
     #[serde(flatten)]
@@ -42,11 +42,11 @@ struct Priced<'a> {
 pub(super) async fn execute(asked: PlanArgs, config: &Config) -> anyhow::Result<Outcome> {
     let request = HarvestRequest::from(&asked.selectors, config, clock::now())?;
     let label = asked.selectors.account.as_deref();
-    // Asked for first: a plan nobody could work on should not be made.
+    // Checked first: no plan without a configured source to harvest it.
     config.require(&request.sources, label)?;
     let store = assemble::store(config)?;
     crate::templates::current(&store).await?;
-    // Whoever only looks declares nothing.
+    // A dry run declares no queues.
     let (broker, today) = match asked.dry_run {
         true => (assemble::reader(config, "plan").await?, QuotaLookup::AsLeft),
         false => (assemble::broker(config, "plan").await?, QuotaLookup::Asked),
@@ -58,7 +58,7 @@ pub(super) async fn execute(asked: PlanArgs, config: &Config) -> anyhow::Result<
             all.push(sources::of(*source).plan(&request, context).await?);
         }
     }
-    // Asked once for all: whoever says no gets nothing, not a half.
+    // One question for all accounts: a "no" publishes nothing.
     let asks = || if asked.dry_run || asked.yes { Ok(()) } else { ask(&all) };
     if asked.json {
         asks()?;
@@ -80,7 +80,7 @@ fn publishes(asked: &PlanArgs, planned: &Planned) -> bool {
     !asked.dry_run && !planned.plan.jobs.is_empty()
 }
 
-/// Says what one account's plan costs.
+/// Prints the plan and price of one account.
 fn tell(asked: &PlanArgs, planned: &Planned) -> anyhow::Result<()> {
     if let Some(heading) = sources::of(planned.source).vocabulary().heading.filter(|_| !asked.json) {
         output::remark(heading);
@@ -125,7 +125,7 @@ fn say_json(Planned { asked, plan, source, .. }: &Planned, published: bool) -> a
     })
 }
 
-/// The price, before anything is published.
+/// Prints the price before anything is published.
 fn say(planned: &Planned) {
     let Planned { asked, plan, .. } = planned;
     if plan.jobs.is_empty() {
@@ -152,7 +152,7 @@ fn say(planned: &Planned) {
     }
 }
 
-/// Asks before more than a day's quota of an account is spent; without a terminal `--yes` has to say so.
+/// Asks before a plan spends more than a day's quota of an account; without a terminal, `--yes` is required.
 fn ask(all: &[Planned]) -> anyhow::Result<()> {
     let costly =
         all.iter().filter(|planned| planned.plan.price.quota_days > 1 && !planned.plan.jobs.is_empty());

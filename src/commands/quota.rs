@@ -1,4 +1,4 @@
-//! `ua quota`, `ua pause`, `ua resume`: orders to whoever keeps the calls of an account.
+//! `ua quota`, `ua pause`, `ua resume`: send commands to the quota leader of an account.
 
 use std::time::Duration;
 
@@ -12,9 +12,9 @@ use crate::exit::{self, Outcome, usage};
 use crate::output;
 use crate::sources::{self, vocabulary};
 
-/// How long whoever keeps the quota may take to answer.
+/// Timeout of the quota leader's reply.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// How long workers may take to say what they wait for.
+/// Time that workers have to answer a presence request.
 const PRESENCE_TIMEOUT: Duration = Duration::from_millis(700);
 
 pub(super) async fn execute(words: Quota, config: &Config) -> anyhow::Result<Outcome> {
@@ -32,7 +32,7 @@ pub(super) async fn execute(words: Quota, config: &Config) -> anyhow::Result<Out
     }
 }
 
-/// Of every source that is configured; whoever names an account means those that have such names.
+/// Shows the quotas of all configured sources; with `--account` only those of sources whose accounts have labels.
 async fn show(of: &OfAccount, config: &Config) -> anyhow::Result<Outcome> {
     let mut sources = config.sources();
     sources.retain(|source| of.account.is_none() || sources::of(*source).vocabulary().has_labels);
@@ -60,7 +60,7 @@ pub(super) async fn resume(words: Resume, config: &Config) -> anyhow::Result<Out
     Ok(Outcome::Complete)
 }
 
-/// The limits that are meant, and the names of the roles whose holds are lifted.
+/// Returns the limits to resume and the names of the roles whose holds to lift.
 fn resumed(what: &[Resumed], config: &Config) -> (Vec<Meant>, Vec<String>) {
     let (mut meant, mut roles) = (Vec::new(), Vec::new());
     for what in what {
@@ -81,7 +81,7 @@ fn resumed(what: &[Resumed], config: &Config) -> (Vec<Meant>, Vec<String>) {
     (meant, roles)
 }
 
-/// Lifts the holds of these roles in every process, and says which there were.
+/// Lifts the holds of these roles in every process and prints which holds existed.
 async fn lift(roles: Vec<String>, config: &Config, json: bool) -> anyhow::Result<()> {
     let broker = assemble::broker(config, "resume").await?;
     let lifting = async {
@@ -113,7 +113,7 @@ fn meant(what: &[Meant]) -> Vec<Source> {
     what.iter().map(|what| what.source).collect()
 }
 
-/// Gives an order for every account of these sources that is meant, and says how its quota stands then.
+/// Sends a command for each selected account of these sources and prints the resulting quota.
 async fn order(
     of: &OfAccount,
     config: &Config,
@@ -135,7 +135,7 @@ async fn order(
     told(accounts.len(), failed)
 }
 
-/// Whoever names an account must mean sources whose accounts have names.
+/// `--account` requires sources whose accounts have labels.
 fn have_labels(sources: &[Source]) -> anyhow::Result<()> {
     let Some(without) =
         sources.iter().map(|source| sources::of(*source).vocabulary()).find(|words| !words.has_labels)
@@ -146,7 +146,7 @@ fn have_labels(sources: &[Source]) -> anyhow::Result<()> {
     Err(usage(format!("--account names an account of {with}: {} has none, leave it out", without.name)))
 }
 
-/// How it ended with all of them; who was obeyed has been said.
+/// Returns the outcome for all accounts. Successful replies are printed already.
 fn told(all: usize, mut failed: Vec<(String, anyhow::Error)>) -> anyhow::Result<Outcome> {
     let Some((title, error)) = failed.pop() else { return Ok(Outcome::Complete) };
     for (title, error) in failed {
@@ -179,7 +179,7 @@ async fn one(
     }
 }
 
-/// What an order to go on did not free: by our own count the day is spent.
+/// Names the limits that remain paused after a resume, because the day's quota is spent by our own count.
 fn still_paused(order: &QuotaCommand, status: &QuotaStatus) -> Option<String> {
     let QuotaCommand::Resume { limits } = order else { return None };
     let held = status.limits.iter().filter(|limit| limit.pause.is_some() && limits.contains(&limit.name));

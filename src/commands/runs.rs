@@ -1,4 +1,4 @@
-//! `ua runs`, and what `ua status --run` says of one run.
+//! `ua runs`, and the details of one run for `ua status --run`.
 
 use messages::RunId;
 
@@ -22,10 +22,10 @@ pub(super) async fn execute(asked: &Runs, config: &Config) -> anyhow::Result<Out
     Ok(Outcome::Complete)
 }
 
-/// Says how far one run is, its price beside what was used, and when it ends.
+/// Prints the progress of one run, its price and use, and its expected end.
 ///
 /// # Errors
-/// When there is no such run, or the store is away.
+/// If there is no such run, or the store is unreachable.
 pub(super) async fn show(run: &RunId, json: bool, config: &Config) -> anyhow::Result<Outcome> {
     let report = view::runs::one(config, run).await?.ok_or_else(|| crate::runs::missing(run))?;
     if json {

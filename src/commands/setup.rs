@@ -1,4 +1,4 @@
-//! `ua setup`: declares the queues and loads the index templates. May be run again at any time.
+//! `ua setup`: declares the queues and loads the index templates. Idempotent.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::exit::{Outcome, usage};
 use crate::progress::{Progress, Stage};
 use crate::{output, units};
 
-/// How long workers may take to answer.
+/// Time that workers have to answer a presence request.
 const PRESENCE_TIMEOUT: Duration = Duration::from_secs(2);
 
 #[derive(Serialize)]
@@ -44,7 +44,7 @@ pub(super) async fn execute(words: &Setup, config: &Config) -> anyhow::Result<Ou
     Ok(Outcome::Complete)
 }
 
-/// Declares the queues and loads the templates; a line per template says what became of it.
+/// Declares the queues and loads the templates; returns one line of outcome per template.
 pub(super) async fn declare(config: &Config) -> anyhow::Result<Vec<String>> {
     let broker = assemble::broker(config, "setup").await?;
     let store = assemble::store(config)?;
@@ -68,11 +68,11 @@ fn print(report: &SetupReport) {
     }
 }
 
-/// Makes queues anew, unless somebody works with them.
+/// Recreates queues with other arguments; refuses while workers are running.
 async fn migrate(config: &Config) -> anyhow::Result<Vec<Migrated>> {
     let broker = assemble::reader(config, "setup").await?;
     let migrated = match &broker {
-        // Tables have no arguments.
+        // The local broker has no queue arguments.
         Broker::Local(_) => Ok(Vec::new()),
         Broker::Amqp(amqp) => match nobody_works(&broker).await {
             Ok(()) => move_messages(amqp).await,
@@ -86,7 +86,7 @@ async fn migrate(config: &Config) -> anyhow::Result<Vec<Migrated>> {
 async fn nobody_works(broker: &Broker) -> anyhow::Result<()> {
     let workers = match broker.list_workers(PRESENCE_TIMEOUT).await {
         Ok(workers) => workers,
-        // Nobody can answer at a broker that nothing is set up at.
+        // Without a presence exchange there are no workers.
         Err(runtime::BrokerError::Refused(_)) => return Ok(()),
         Err(error) => return Err(error.into()),
     };

@@ -11,7 +11,7 @@ use crate::exit::Outcome;
 use crate::output;
 use crate::signal::signalled;
 
-/// The settings of the simulated Zoom for the words of the command line.
+/// Returns the settings of the simulated Zoom for these arguments.
 pub(super) fn settings(world: &World) -> ZoomSettings {
     ZoomSettings {
         seed: world.seed,
@@ -25,7 +25,7 @@ pub(super) fn settings(world: &World) -> ZoomSettings {
     }
 }
 
-/// The settings of the simulated Opencast for the words of the command line.
+/// Returns the settings of the simulated Opencast for these arguments.
 pub(super) fn opencast_settings(
     seed: u64,
     faults: Vec<FaultRate>,
@@ -104,7 +104,7 @@ async fn zoom(words: &Simulate) -> anyhow::Result<Simulator> {
 async fn opencast(words: &Simulate) -> anyhow::Result<Opencast> {
     let mut faults = words.world.fault.clone();
     if words.source == Simulated::Both {
-        // The others are Zoom's.
+        // The other faults are Zoom's.
         faults.retain(|rate| Fault::of_opencast(rate.fault));
     }
     let settings = opencast::OpencastSettings {

@@ -1,4 +1,4 @@
-//! `ua status`: what waits, who works and why not, what was harvested, what is dead; or how far one run is.
+//! `ua status`: queues, workers and their holds, harvested dates, dead letters, advice; or the progress of one run.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::exit::{self, Outcome};
 use crate::output;
 use crate::view::status::{self, Away, Part, StatusReport};
 
-/// How long the broker and the store may take each, beyond what they allow themselves.
+/// Timeout of the broker and of the store, each beyond their own timeouts.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 pub(super) async fn execute(words: &Status, config: &Config) -> anyhow::Result<Outcome> {
@@ -44,7 +44,7 @@ fn say_all(sentences: &[String]) {
     sentences.iter().for_each(|sentence| output::say(sentence));
 }
 
-/// The exit code is the user's error's, if there is one; every error is told.
+/// Prints every error. A configuration error or a refusal, if any, decides the exit code.
 fn ended(mut away: Vec<Away>) -> anyhow::Result<Outcome> {
     away.sort_by_key(|away| !(exit::is_users(&away.error) || exit::is_refusal(&away.error)));
     let mut errors = away.into_iter().map(|away| away.error);

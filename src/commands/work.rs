@@ -1,4 +1,4 @@
-//! `ua work`: roles that run until they are told to stop.
+//! `ua work`: roles that run until they are stopped.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,11 +20,11 @@ use crate::signal::Signals;
 use crate::sources::{self, Fetcher, vocabulary};
 use crate::start;
 
-/// By which part of the grace work in hand is done; what is not is handed back.
+/// Share of the grace time after which unfinished jobs are requeued.
 const IN_HAND: f64 = 0.8;
-/// By which part of it everything is handed back.
+/// Share of the grace time by which everything is requeued.
 const HANDED_BACK: f64 = 0.9;
-/// By which part of it the part in the quotas is given back. What is left then is for the broker's last acks.
+/// Share of the grace time by which this process leaves the quotas. The rest is for the broker's last acks.
 const GIVEN_BACK: f64 = 0.95;
 
 pub(super) async fn execute(words: Work, config: &Config) -> anyhow::Result<Outcome> {
@@ -54,7 +54,7 @@ pub(super) async fn execute(words: Work, config: &Config) -> anyhow::Result<Outc
     info!("working: {}", running.snapshots().iter().map(|role| &*role.name).collect::<Vec<_>>().join(", "));
     health.begins(broker.clone(), store, running.statuses(), config.documents_limit);
     let ended = tokio::select! {
-        // One role cannot go on: the others finish what they have before the process ends.
+        // A role failed: the others finish their work before the process ends.
         ended = running.ended() => ended,
         signal = signals.next() => {
             info!("{signal}: stopping; work in hand has {in_hand:?}, a second signal stops at once");
@@ -75,13 +75,13 @@ pub(super) async fn execute(words: Work, config: &Config) -> anyhow::Result<Outc
     Ok(Outcome::Complete)
 }
 
-/// Whether all these roles fetch from sources of which nothing is configured.
+/// True if the roles fetch only from sources without any configuration.
 fn is_idle(roles: &[RoleName], config: &Config) -> bool {
     roles.iter().all(|role| matches!(role, RoleName::Fetch(source) if config.has_nothing_of(*source)))
 }
 
-/// Has all roles finish or hand back what they have, and closes the broker, within `grace`. A broker or a store that
-/// does not answer must not hold the end of the process: the broker gives to others what was not handed back.
+/// Waits until all roles have finished or requeued their work, and closes the broker, within `grace`. An unresponsive
+/// broker or store must not delay the end of the process: the broker redelivers what was not requeued.
 async fn wind_up(
     running: Running,
     broker: &Broker,
@@ -104,10 +104,10 @@ async fn wind_up(
     outcome
 }
 
-/// The parts of the roles, once everything they need is there.
+/// Returns the parts of the roles once everything that they need is reachable.
 async fn parts(words: &Work, config: &Config, health: &HealthState) -> anyhow::Result<Parts> {
     let has = |role| words.roles.contains(&RoleName::All) || words.roles.contains(&role);
-    // `all` does what is configured; a role that is named has to be.
+    // `all` starts the configured roles; a role given by name must be configured.
     let configured = config.sources();
     if words.roles.contains(&RoleName::All) {
         config.require(&configured, None)?;
@@ -133,7 +133,7 @@ async fn parts(words: &Work, config: &Config, health: &HealthState) -> anyhow::R
     }));
     let (broker, (), _) = tokio::try_join!(broker, templates, credentials)?;
     insist("a clock that is right", health, || crate::clocks::agree(&store)).await?;
-    // Credentials are good: only now does this process take part in the quotas.
+    // The process joins the quotas only now, with valid credentials.
     let mut fetchers = Vec::new();
     for source in wanted {
         fetchers.push(join(source, config, &broker, health).await?);
@@ -145,7 +145,7 @@ async fn parts(words: &Work, config: &Config, health: &HealthState) -> anyhow::R
     Ok(Parts { broker, store, fetchers, index, schedule, policy: Policy::ROLE })
 }
 
-/// A source that takes part in its quotas and has answered.
+/// Joins the quotas of a source and waits for its first answer.
 async fn join(
     source: Source,
     config: &Config,
@@ -160,7 +160,7 @@ async fn join(
     greeted.map(|()| joined)
 }
 
-/// The schedule, if this process plans by it: `all` does where there is one.
+/// Returns the schedule if this process plans. `all` plans only if a schedule is configured.
 fn schedule(words: &Work, config: &Config) -> anyhow::Result<Option<Schedule>> {
     let named = words.roles.contains(&RoleName::Schedule);
     let schedule = config.schedule.clone().filter(|_| named || words.roles.contains(&RoleName::All));
@@ -168,14 +168,14 @@ fn schedule(words: &Work, config: &Config) -> anyhow::Result<Option<Schedule>> {
         None if named => {
             Err(usage("UA_SCHEDULE is not set: say when to plan, like \"30 4 * * *\"; see example.env"))
         }
-        // Without a source nothing can be planned.
+        // Without a source there is nothing to plan.
         Some(_) => Ok(config.require(&config.sources(), None).map(|()| schedule)?),
         None => Ok(None),
     }
 }
 
-/// Does `work` until it succeeds. A peer that is away is waited for, and so is one that refuses, for as long as the failure
-/// policy says; an error in our own configuration is final.
+/// Repeats `work` until it succeeds. Waits for an unreachable peer, and for one that refuses as long as the failure
+/// policy says; an error in the configuration is final.
 async fn insist<T, F: Future<Output = anyhow::Result<T>>>(
     what: &str,
     health: &HealthState,

@@ -1,4 +1,4 @@
-//! RabbitMQ: what it is, how its queues compare, what the user may do, whether it takes messages.
+//! Checks RabbitMQ: version, queues, permissions, and whether it accepts messages.
 
 use runtime::Broker;
 use runtime::broker::amqp::{Probe, QueueState, Survey, Surveyed};
@@ -32,7 +32,7 @@ async fn survey(config: &Config) -> anyhow::Result<(Survey, Option<Probe>)> {
     let broker = assemble::reader(config, "check").await?;
     let Broker::Amqp(amqp) = &broker else { anyhow::bail!("RabbitMQ is not configured") };
     let survey = amqp.survey().await;
-    // Who may not declare, and a broker that takes nothing, say so themselves.
+    // A missing permission and a blocked broker have their own diagnostics.
     let probe = match &survey {
         Ok(survey) if survey.blocked.is_none() => amqp.probe().await.ok(),
         _ => None,
@@ -60,7 +60,7 @@ fn version(version: &str, vhost: &str) -> Diagnostic {
     let text = format!("RabbitMQ {version}, virtual host {vhost}");
     let major = version.split('.').next().and_then(|major| major.parse::<u32>().ok());
     match major {
-        // Older ones are refused when they are connected to.
+        // Connecting to an older version fails.
         Some(3 | 4) => Diagnostic::well("broker", format!("{text}: has all that is needed")),
         Some(_) => {
             Diagnostic::notable("broker", format!("{text}: newer than the 4.x that ua is tested with"))
@@ -160,13 +160,13 @@ fn rights(survey: &Survey) -> Vec<Diagnostic> {
     diagnostics
 }
 
-/// The command that gives a user all the rights that are needed, and no others: to configure, to write, to read.
+/// Returns the command that grants exactly the required permissions: configure, write, read.
 fn permissions(survey: &Survey) -> String {
     let Survey { vhost, pattern, .. } = survey;
     format!("rabbitmqctl set_permissions -p '{vhost}' USER '{pattern}' '{pattern}' '{pattern}'")
 }
 
-/// What AMQP does not tell.
+/// Checks what AMQP does not report.
 async fn beside(amqp: &AmqpConfig, survey: &Survey, probe: Option<Probe>) -> Vec<Diagnostic> {
     let told = management::examine(amqp, survey).await;
     let is_told = told.as_ref().is_some_and(|told| told.iter().any(|diagnostic| diagnostic.what == "alarms"));
@@ -180,7 +180,7 @@ async fn beside(amqp: &AmqpConfig, survey: &Survey, probe: Option<Probe>) -> Vec
     diagnostics
 }
 
-/// What a queue of our own has shown of policies.
+/// Result of a probe: a temporary queue shows which policies apply.
 fn policies(probe: Probe) -> Diagnostic {
     let Probe { sent, kept } = probe;
     if kept < sent {
@@ -199,7 +199,7 @@ fn policies(probe: Probe) -> Diagnostic {
         .remedy("set AMQP_MANAGEMENT_URL, or run `rabbitmqctl list_policies` at the broker")
 }
 
-/// Neither AMQP nor the management API tells the broker's own `consumer_timeout`, only what policies make of it.
+/// Neither AMQP nor the management API reports the broker's own `consumer_timeout`, only values set by policies.
 fn timeout() -> Diagnostic {
     let minutes = assemble::SHELF_LIFE.as_secs() / 60;
     let text = format!(

@@ -1,4 +1,4 @@
-//! The configuration itself: what is in force, and variables that nobody reads.
+//! Checks the configuration itself: what is in force, and unknown variables.
 
 use crate::config::{Config, Environment, VARIABLES};
 use crate::diagnostic::Diagnostic;

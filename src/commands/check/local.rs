@@ -1,4 +1,4 @@
-//! The data folder and the local file in it.
+//! Checks the data folder and the local file in it.
 
 use std::io::Write as _;
 use std::path::Path;
@@ -9,9 +9,9 @@ use crate::config::Config;
 use crate::diagnostic::Diagnostic;
 use crate::units;
 
-/// Less free space than this is worth knowing.
+/// Free space below which the check warns.
 const LITTLE: u64 = 1 << 30;
-/// With less free space than this work soon stops.
+/// Free space below which the check fails: work stops soon.
 const TOO_LITTLE: u64 = 64 << 20;
 
 pub(super) fn examine(config: &Config) -> Vec<Diagnostic> {
@@ -22,12 +22,12 @@ pub(super) fn examine(config: &Config) -> Vec<Diagnostic> {
     diagnostics
 }
 
-/// The file in the folder is there: its store can be opened without making anything.
+/// True if the local file exists. Opening the store would create it.
 pub(super) fn is_there(config: &Config) -> bool {
     config.data_dir.join("ua.db").exists()
 }
 
-/// Writes into a file without a name, of which nothing is ever left.
+/// Writes to an unnamed temporary file, which leaves nothing behind.
 fn writable(folder: &Path) -> Diagnostic {
     let (place, text) = match folder.is_dir() {
         true => (folder, format!("{} can be written to", folder.display())),
@@ -52,12 +52,12 @@ fn writable(folder: &Path) -> Diagnostic {
     }
 }
 
-/// The error without the name of a file that never was.
+/// Returns the error without the name of the temporary file.
 fn plain(error: &std::io::Error) -> String {
     error.kind().to_string()
 }
 
-/// The nearest folder above that is there.
+/// Returns the nearest existing ancestor.
 fn ancestor(folder: &Path) -> &Path {
     let there = folder.ancestors().find(|above| !above.as_os_str().is_empty() && above.exists());
     there.unwrap_or(Path::new("."))

@@ -1,4 +1,4 @@
-//! What RabbitMQ tells over its management API alone: alarms, feature flags, policies. Asked only where
+//! Checks what only RabbitMQ's management API reports: alarms, feature flags, policies. Skipped unless
 //! `AMQP_MANAGEMENT_URL` is set.
 
 use std::collections::BTreeMap;
@@ -17,10 +17,10 @@ use crate::exit::usage;
 use crate::{assemble, units};
 
 const WHAT: &str = "management";
-/// The largest answer that is read: some thousand queues and policies.
+/// Maximum size of an answer: some thousand queues and policies.
 const MAX_BODY: usize = 16 << 20;
 const ANSWER_TIME: Duration = Duration::from_secs(10);
-/// Flags without which quorum queues do not dead-letter at least once; brokers from 4.0 on have them for good.
+/// Feature flags that quorum queues need for at-least-once dead-lettering; always on from RabbitMQ 4.0.
 const NEEDED_FLAGS: [&str; 2] = ["quorum_queue", "stream_queue"];
 
 #[derive(Deserialize)]
@@ -55,7 +55,7 @@ struct Policy {
     definition: BTreeMap<String, Value>,
 }
 
-/// `None` where there is no management API to ask.
+/// Returns the diagnostics; `None` without a management API.
 pub(super) async fn examine(amqp: &AmqpConfig, survey: &Survey) -> Option<Vec<Diagnostic>> {
     let url = amqp.management_url.as_ref()?;
     Some(match ask(amqp, url, survey).await {
@@ -95,7 +95,7 @@ impl Api {
         let host = base.host_str().ok_or_else(refused)?;
         let mut builder = body::client().timeout(ANSWER_TIME);
         if matches!(host, "localhost" | "127.0.0.1" | "[::1]") {
-            // A proxy cannot reach this machine's own servers.
+            // A proxy cannot reach servers on this machine.
             builder = builder.no_proxy();
         }
         if let Some(path) = &amqp.ca_cert {
@@ -154,7 +154,7 @@ fn flags(flags: &[Flag]) -> Vec<Diagnostic> {
     .collect()
 }
 
-/// What a policy may make of a queue so that it lets go of messages, or refuses them.
+/// Policy settings that can make a queue drop or refuse messages.
 const DESTRUCTIVE: [&str; 9] = [
     "max-length",
     "max-length-bytes",
@@ -167,7 +167,7 @@ const DESTRUCTIVE: [&str; 9] = [
     "dead-letter-strategy",
 ];
 
-/// Policies change what a queue does behind its arguments' back.
+/// Checks policies: they override the arguments of queues.
 fn policies(queues: &[Queue], policies: &[Policy], pattern: &str) -> Vec<Diagnostic> {
     let shelf = assemble::SHELF_LIFE.as_millis();
     let mut diagnostics = Vec::new();

@@ -1,5 +1,5 @@
-//! `ua check`: a doctor. A line per thing this installation depends on, with a mark and, where something is amiss,
-//! what to do about it. Makes nothing and changes nothing.
+//! `ua check`: diagnoses the installation. Prints one line per dependency, with a mark and, on a problem, a remedy.
+//! Changes nothing.
 
 mod broker;
 mod configuration;
@@ -66,7 +66,7 @@ fn verdict(found: &[Diagnostic]) -> anyhow::Result<Outcome> {
     if failing.is_empty() {
         return Ok(Outcome::Complete);
     }
-    // One cause may show in several lines: it counts once.
+    // Several lines may have the same cause, which counts once.
     let causes = |diagnostics: &mut dyn Iterator<Item = &Diagnostic>| -> BTreeSet<_> {
         diagnostics.map(Diagnostic::cause).collect()
     };

@@ -1,4 +1,4 @@
-//! The file of places: what it is, or that documents go without.
+//! Checks the database of places (`GEOLITE_PATH`).
 
 use crate::assemble;
 use crate::config::Config;

@@ -1,4 +1,5 @@
-//! Secrets that others can read: files with credentials, and servers that get credentials in clear text.
+//! Checks for exposed secrets: files with credentials that others can read, and servers that receive credentials in
+//! clear text.
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
@@ -28,7 +29,7 @@ pub(super) fn examine(config: &Config, environment: &Environment) -> Vec<Diagnos
     diagnostics
 }
 
-/// A file whose owner is another user may give its group the right to read it: the group of this program.
+/// Checks a file's mode. If another user owns the file, its group may read it: that is this program's group.
 fn readable(path: &Path) -> Option<Diagnostic> {
     let there = path.metadata().ok()?;
     let is_ours = Path::new("/proc/self").metadata().is_ok_and(|this| this.uid() == there.uid());
@@ -40,7 +41,7 @@ fn readable(path: &Path) -> Option<Diagnostic> {
     })
 }
 
-/// The variables of servers that get credentials, with their addresses.
+/// Returns the variables and addresses of servers that receive credentials.
 fn servers(config: &Config) -> Vec<(&'static str, String)> {
     let mut servers = Vec::new();
     if let Some(amqp) = &config.amqp {
@@ -60,7 +61,7 @@ fn servers(config: &Config) -> Vec<(&'static str, String)> {
     }
     if let Some(opencast) = &config.opencast
         && !opencast.user.is_empty()
-        // Digest never sends the password.
+        // Digest authentication never sends the password.
         && opencast.auth != opencast::Auth::Digest
     {
         servers.push(("OPENCAST_ENGAGE_URL", opencast.engage_url.clone()));
@@ -72,7 +73,7 @@ fn servers(config: &Config) -> Vec<(&'static str, String)> {
     servers
 }
 
-/// True for an address without TLS on another machine. An address without a scheme is one of `http`.
+/// True for an address on another machine without TLS. An address without a scheme uses `http`.
 fn is_exposed(url: &str) -> bool {
     let whole = if url.contains("://") { url.to_owned() } else { format!("http://{url}") };
     let Ok(url) = Url::parse(&whole) else { return false };

@@ -1,4 +1,4 @@
-//! The store: product and version, templates, blocks, rights.
+//! Checks the store: product and version, templates, blocks, permissions.
 
 use store::{Conflict, Findings, Health, Right, TemplateState};
 
@@ -9,7 +9,7 @@ use crate::{assemble, units};
 
 pub(super) async fn examine(config: &Config) -> Vec<Diagnostic> {
     if config.search.is_none() && !local::is_there(config) {
-        // Said of the data folder already; opening the store would make it.
+        // The data folder has its own diagnostic; opening the store would create the file.
         return Vec::new();
     }
     match ask(config).await {
@@ -96,7 +96,7 @@ fn blocked(who: &str, block: &str) -> Diagnostic {
     Diagnostic::worlds("blocks", text).remedy(remedy)
 }
 
-/// Indices that take no documents or show none, and pipelines that may change them.
+/// Checks for indices that refuse writes or hide documents, and for pipelines that may change documents.
 fn absent(found: &Findings) -> Vec<Diagnostic> {
     let mut diagnostics = Vec::new();
     if !found.closed.is_empty() {
@@ -146,7 +146,7 @@ fn rights(found: &Findings) -> Vec<Diagnostic> {
     let mut diagnostics = Vec::new();
     let refused = [("read", &found.read), ("write", &found.write)];
     for (what, right) in refused {
-        // A block refuses everybody, and was said already.
+        // A block refuses all users and has its own diagnostic.
         if let Right::Refused(why) = right
             && found.blocks.is_empty()
         {

@@ -1,4 +1,4 @@
-//! Versions ahead of the store's clock, and their repair.
+//! Checks for versions ahead of the store's clock, and repairs them.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ pub(super) async fn examine(config: &Config) -> Vec<Diagnostic> {
     if config.search.is_none() && !local::is_there(config) {
         return Vec::new();
     }
-    // A store that cannot be asked is said so already.
+    // An unreachable store has its own diagnostic.
     let Ok(store) = assemble::store(config) else { return Vec::new() };
     clocks::hear(&store).await;
     clock().into_iter().chain(ahead(&store).await).collect()
@@ -61,7 +61,7 @@ async fn ahead(store: &Store) -> Option<Diagnostic> {
     Some(Diagnostic::worlds(WHAT, text).remedy(remedy))
 }
 
-/// Removes what is ahead of the store's clock and plans its dates again.
+/// Removes versions ahead of the store's clock and plans their dates again.
 pub(super) async fn repair(config: &Config) -> anyhow::Result<Outcome> {
     let store = assemble::store(config)?;
     clocks::not_ahead(&store).await?;
@@ -94,7 +94,7 @@ async fn wait(time: Duration) {
     }
 }
 
-/// Plans dates of one account again; false when some of them cannot be planned.
+/// Plans dates of one account again; returns false if some of them cannot be planned.
 async fn plan(
     config: &Config,
     broker: &runtime::Broker,

@@ -1,4 +1,4 @@
-//! The demo's Opencast: what is simulated, and what came of it.
+//! The demo's Opencast: the simulated server, and the comparison with its truth.
 
 use std::collections::HashSet;
 
@@ -11,12 +11,12 @@ use store::{DocumentKind, Store};
 use crate::cli::Demo;
 use crate::summary::Summary;
 
-/// User actions of the demo's date.
+/// User actions on the demo's date.
 pub(super) const ACTIONS: u32 = 5_000;
-/// The second of the minute at which the server begins.
+/// The second of the minute at which the server's clock starts.
 const SECOND: i64 = 56;
 
-/// What came of Opencast beside what is true.
+/// What was harvested from Opencast, compared with the truth.
 #[derive(Debug, Default, Serialize)]
 pub(super) struct Lectures {
     pub(super) truth: Counts,
@@ -35,8 +35,8 @@ pub(super) struct Counts {
     pub(super) episodes: u64,
 }
 
-/// A simulated Opencast as most are today: upstream's dialect, basic and digest. A day is proven at the turn of a minute,
-/// so its clock is set to shortly before one: nobody who sees a demo wants to wait for it.
+/// Starts a simulated Opencast as most are today: upstream's dialect, basic and digest authentication. The completeness
+/// of a day is proven at the turn of a minute. So the server's clock starts shortly before one, to keep the demo short.
 pub(super) async fn start(words: &Demo, now: Timestamp) -> anyhow::Result<Opencast> {
     let minute = now.as_second().div_euclid(60) * 60;
     let now = Some(Timestamp::from_second(minute + SECOND)?);

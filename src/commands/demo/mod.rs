@@ -1,5 +1,5 @@
-//! `ua demo`: the whole pipeline against a simulated Zoom account and a simulated Opencast, and the truth beside what
-//! was harvested.
+//! `ua demo`: runs the whole pipeline against a simulated Zoom account and a simulated Opencast, and compares the
+//! harvest with the truth.
 
 mod lectures;
 
@@ -28,7 +28,7 @@ use crate::receipts;
 use crate::summary::Summary;
 use crate::units;
 
-/// How long the demo waits for parked work.
+/// How long the demo waits for delayed jobs.
 const WAIT: Duration = Duration::from_secs(180);
 
 #[derive(Serialize)]
@@ -86,7 +86,8 @@ pub(super) async fn execute(words: Demo, config: &Config) -> anyhow::Result<Outc
     Ok(if report.complete { Outcome::Complete } else { Outcome::Incomplete })
 }
 
-/// A time at which the date's last meeting has ended, the ones over midnight included: the truth stands still.
+/// Returns a time after the end of the date's last meeting, including meetings over midnight, so that the truth is
+/// final.
 fn well_after(date: Date) -> Timestamp {
     let noon = date.saturating_add(jiff::Span::new().days(1)).at(12, 0, 0, 0);
     TimeZone::UTC
@@ -94,7 +95,7 @@ fn well_after(date: Date) -> Timestamp {
         .map_or_else(|_| runtime::clock::now(), |noon| noon.max(runtime::clock::now()))
 }
 
-/// The configuration of the demo: the simulator's account, everything else in one folder.
+/// Returns the configuration of the demo: the simulators' accounts, and everything else in one folder.
 fn account(
     words: &Demo,
     folder: &Path,
@@ -121,10 +122,10 @@ fn account(
     Ok(Config { log: config.log.clone(), ..Config::from(&environment)? })
 }
 
-/// Marks a folder as a demo's: only what a demo has made is replaced by the next one.
+/// Marks a folder as a demo's: a demo replaces only files of an earlier demo.
 const MARK: &str = "this-is-a-demo";
 
-/// Makes the folder, or empties it of an earlier demo. A file that no demo has made is left alone.
+/// Creates the folder, or removes the files of an earlier demo. Keeps a file that no demo made.
 fn fresh_folder(folder: &Path) -> anyhow::Result<()> {
     let (file, mark) = (folder.join("ua.db"), folder.join(MARK));
     if file.exists() && !mark.exists() {

@@ -1,4 +1,4 @@
-//! Calls `docker compose`, and says what is missing where it cannot be called.
+//! Calls `docker compose` and says what is missing if it cannot be called.
 
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
@@ -9,18 +9,17 @@ use tokio::process::Command;
 
 use super::files;
 
-/// What to do without an engine.
+/// Advice for a machine without a container engine.
 const WITHOUT: &str = "`ua demo` shows the whole pipeline and needs no container";
-/// The oldest Compose that reads the file.
+/// Oldest Compose version that can read the file.
 const OLDEST: (u32, u32) = (2, 24);
 
-/// Docker Compose in a folder.
 #[derive(Debug)]
 pub(super) struct Compose {
     folder: PathBuf,
 }
 
-/// A container, as `docker compose ps` tells of it.
+/// A container as `docker compose ps` reports it.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub(super) struct Service {
@@ -40,10 +39,10 @@ impl Compose {
         &self.folder
     }
 
-    /// Returns when there is an engine to talk to.
+    /// Checks that a container engine answers.
     ///
     /// # Errors
-    /// With what is missing.
+    /// If something is missing: says what.
     pub(super) async fn engine(&self) -> anyhow::Result<()> {
         let Ok(version) = output(Command::new("docker").args(["compose", "version", "--short"])).await else {
             bail!("there is no command docker: install Docker with Compose; {WITHOUT}");
@@ -65,23 +64,23 @@ impl Compose {
         Ok(())
     }
 
-    /// Calls it; what it says goes to stderr.
+    /// Runs a subcommand; its messages go to stderr.
     pub(super) async fn run(&self, words: &[&str]) -> anyhow::Result<()> {
         ended_well(words, self.command(words)?.stdout(Stdio::null()).status().await)
     }
 
-    /// Calls it; what it shows is the result.
+    /// Runs a subcommand; its output is the result.
     pub(super) async fn show(&self, words: &[&str]) -> anyhow::Result<()> {
         ended_well(words, self.command(words)?.status().await)
     }
 
-    /// The containers there are, stopped ones included.
+    /// Returns all containers, stopped ones included.
     pub(super) async fn services(&self) -> anyhow::Result<Vec<Service>> {
         let text = self.answer(&["ps", "--all", "--format", "json"]).await?;
         services(&text).context("cannot read what `docker compose ps` says")
     }
 
-    /// Where a port of a service is published: `address:port`.
+    /// Returns where a port of a service is published: `address:port`.
     pub(super) async fn port(&self, service: &str, port: u16) -> anyhow::Result<String> {
         let text = self.answer(&["port", service, &port.to_string()]).await?;
         Ok(text.trim().to_owned())
@@ -101,7 +100,7 @@ impl Compose {
         command.arg("--project-directory").arg(&self.folder);
         command.arg("--env-file").arg(self.folder.join(files::ENV));
         command.arg("--file").arg(self.folder.join(files::COMPOSE)).args(words).stdin(Stdio::null());
-        // The environment would go before the folder's .env, whose password is the one that is told and used.
+        // Variables of the environment override the folder's `.env`, which holds the password in use.
         command.env_remove("RABBITMQ_PASSWORD");
         Ok(command)
     }
@@ -120,7 +119,7 @@ fn ended_well(words: &[&str], status: std::io::Result<std::process::ExitStatus>)
     Ok(())
 }
 
-/// Compose says either a line per container or one list.
+/// Depending on its version, Compose prints a line per container or one list.
 fn services(text: &str) -> serde_json::Result<Vec<Service>> {
     if text.trim_start().starts_with('[') {
         return serde_json::from_str(text);

@@ -1,4 +1,4 @@
-//! The compose file and its `.env`, written once: what is there stays.
+//! The compose file and its `.env`, written once; existing files are kept.
 
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read as _, Write as _};
@@ -9,7 +9,6 @@ use anyhow::Context as _;
 
 use crate::exit::usage;
 
-/// The names of the files.
 pub(super) const COMPOSE: &str = "docker-compose.yml";
 pub(super) const ENV: &str = ".env";
 
@@ -18,15 +17,15 @@ const ENV_TEXT: &str = include_str!("../../../docker/example.env");
 const PASSWORD: &str = "RABBITMQ_PASSWORD";
 const PROJECT: &str = "COMPOSE_PROJECT_NAME";
 
-/// Writes what is missing; a line for each file says what became of it.
+/// Writes missing files; returns one line of outcome per file.
 pub(super) fn init(folder: &Path) -> anyhow::Result<[String; 2]> {
     std::fs::create_dir_all(folder)
         .with_context(|| format!("cannot make the folder {}", folder.display()))?;
     Ok([write(&folder.join(COMPOSE), COMPOSE_TEXT, 0o644)?, write(&folder.join(ENV), &env_text()?, 0o600)?])
 }
 
-/// The `.env` of new servers: their password, and their name beside it. RabbitMQ takes a password when its volume is new
-/// and never again, so servers of another folder, or of one that was removed, must have other volumes.
+/// Returns the `.env` of new servers, with a random password and project name. RabbitMQ sets its password only when its
+/// volume is created. So servers of another folder, or servers created after a removal, need other volumes.
 fn env_text() -> anyhow::Result<String> {
     let random = || random_digits().context("cannot make a password");
     let (password, name) = (random()?, random()?);
@@ -37,10 +36,10 @@ fn env_text() -> anyhow::Result<String> {
     ))
 }
 
-/// Returns when the files are there.
+/// Checks that the files exist.
 ///
 /// # Errors
-/// When they are not.
+/// If one is missing.
 pub(super) fn must_be_there(folder: &Path) -> anyhow::Result<()> {
     match [COMPOSE, ENV].iter().all(|name| folder.join(name).is_file()) {
         true => Ok(()),
@@ -51,20 +50,20 @@ pub(super) fn must_be_there(folder: &Path) -> anyhow::Result<()> {
     }
 }
 
-/// RabbitMQ's password.
+/// Returns RabbitMQ's password.
 pub(super) fn password(folder: &Path) -> anyhow::Result<String> {
     let missing = || usage(format!("{PASSWORD} is not set in {}", folder.join(ENV).display()));
     value(folder, PASSWORD)?.ok_or_else(missing)
 }
 
-/// The name under which Docker knows the servers. An `.env` of before they had names of their own has none.
+/// Returns Docker's project name of the servers. An `.env` of an older version has none.
 pub(super) fn project(folder: &Path) -> anyhow::Result<String> {
     Ok(value(folder, PROJECT)?.unwrap_or_else(|| "ua-dev".to_owned()))
 }
 
 fn value(folder: &Path, wanted: &str) -> anyhow::Result<Option<String>> {
     let path = folder.join(ENV);
-    // The parser quotes the line it cannot read, which may hold the password.
+    // The parser's error quotes the line, which may hold the password.
     let unreadable = || usage(format!("cannot read {}", path.display()));
     let pairs = dotenvy::from_path_iter(&path).map_err(|_| unreadable())?;
     for pair in pairs {

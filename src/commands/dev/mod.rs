@@ -1,5 +1,5 @@
-//! `ua dev`: the servers of docker/docker-compose.yml on this machine, for trying things out. Knows Docker's command
-//! line and nothing of what the servers do.
+//! `ua dev`: starts and stops the servers of docker/docker-compose.yml on this machine, for trials. Independent of what
+//! the servers do, because it only calls Docker's command line.
 
 mod compose;
 mod files;
@@ -19,10 +19,10 @@ use crate::exit::Outcome;
 use crate::progress::{Progress, Stage};
 use crate::{confirm, output};
 
-/// Pauses between two looks whether the servers are well.
+/// Pause between two checks of the servers' health.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// What a program needs to use the servers.
+/// The addresses that a program needs to use the servers.
 #[derive(Serialize)]
 struct Addresses {
     amqp_url: String,
@@ -71,7 +71,7 @@ async fn up(compose: &Compose, words: &DevUp, environment: Environment) -> anyho
     Ok(Outcome::Complete)
 }
 
-/// Waits until all `servers` say that they are well.
+/// Waits until Docker reports all `servers` as healthy.
 async fn well(compose: &Compose, servers: &[&'static str], within: Duration) -> anyhow::Result<()> {
     let mut progress = Progress::new(&["servers"]);
     let deadline = Instant::now() + within;
@@ -88,7 +88,7 @@ async fn well(compose: &Compose, servers: &[&'static str], within: Duration) -> 
         let (of, left) = (servers.len() as u64, waiting.len() as u64);
         let note = Some(format!("waiting for {}", waiting.join(", ")));
         progress.show(&[Stage { name: "servers", done: of - left, of, note }]);
-        // A server that was stopped by hand and is not asked for is nobody's concern.
+        // A stopped server that was not requested is no error.
         let asked = services.iter().filter(|one| servers.contains(&one.service.as_str()));
         if let Some(gone) = asked.into_iter().find(|one| one.has_ended()) {
             bail!("{} has ended: see `ua dev logs {}`", gone.service, gone.service);

@@ -1,5 +1,5 @@
-//! What became of the letters that a command of the desk was about: a line for each that was named, and for each that
-//! was not done; how far a long work is; the sum at the end. Must not know what is done to a letter.
+//! Reports the outcomes of a desk command: a line for each selected or failed letter, progress, and totals. Independent
+//! of the operation, because replay and drop share it.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -10,15 +10,15 @@ use serde::Serialize;
 use crate::exit::Outcome;
 use crate::{output, units};
 
-/// Letters that were not done and are named one by one; the others are counted.
+/// Maximum number of failed letters to print; the others are only counted.
 const NAMED: u64 = 20;
-/// How often a long work says how far it is.
+/// Interval between two progress lines.
 const EVERY: Duration = Duration::from_secs(10);
 
-/// What became of the letters so far.
+/// The outcomes so far.
 pub(super) struct Account {
     json: bool,
-    /// The user named each letter, and is told of each.
+    /// True if the user gave the ids; then each letter gets a line.
     named: bool,
     counts: BTreeMap<&'static str, u64>,
     undone: u64,
@@ -46,7 +46,7 @@ impl Account {
         *self.counts.entry(outcome.name()).or_default() += 1;
         self.undone += u64::from(!outcome.is_done());
         if self.json {
-            // A line of these two texts and a word can always be written.
+            // These fields always serialize. A failed write is reported at the end of the command.
             let _ = output::say_json(&Line { id, outcome: outcome.name(), text: outcome.to_string() });
         } else if self.named || (!outcome.is_done() && self.undone <= NAMED) {
             output::say(&format!("{}: {outcome}", messages::printable(id)));
@@ -78,7 +78,7 @@ impl Account {
             if ended.is_err() {
                 text += "; then it ended, the rest is as it was: say it again to go on";
             }
-            // Not a result where results are lines of JSON.
+            // With `--json`, stdout has only lines of JSON.
             if self.json || ended.is_err() { output::remark(&text) } else { output::say(&text) }
         }
         ended?;

@@ -1,4 +1,4 @@
-//! `ua dlq replay` and `ua dlq drop`: which letters, from where, to where. What is said of them is [`Account`]'s.
+//! `ua dlq replay` and `ua dlq drop`: select the letters and the target. [`Account`] reports the outcomes.
 
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
@@ -49,7 +49,7 @@ fn usual_file(config: &Config) -> PathBuf {
     config.data_dir.join(format!("dropped-{}.ndjson", clock::now().strftime("%Y%m%dT%H%M%S")))
 }
 
-/// Asks before letters are given up; without a terminal `--yes` has to say so.
+/// Asks the operator before letters are dropped; without a terminal, `--yes` is required.
 async fn confirm(store: &Store, choice: &Choice, archive: &Archive) -> anyhow::Result<()> {
     let letters = match choice {
         Choice::Ids(ids) => ids.len() as u64,

@@ -1,4 +1,4 @@
-//! `ua dlq list`: how many of which class and what to do about them; below them the newest.
+//! `ua dlq list`: a table of the classes with counts and remedies; below it the newest letters.
 
 use crate::cli::DlqList;
 use crate::config::Config;

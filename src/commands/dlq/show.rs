@@ -1,4 +1,4 @@
-//! `ua dlq show`: one dead letter, with its message and its history.
+//! `ua dlq show`: one dead letter with its message and history.
 
 use std::fmt::Write as _;
 
@@ -22,14 +22,14 @@ pub(super) async fn execute(id: &str, json: bool, config: &Config) -> anyhow::Re
 fn text(shown: &Shown) -> String {
     let mut text = messages::printable(shown.id()).into_owned();
     let mut line = |name: &str, value: &str| {
-        // Writing into a text cannot fail.
+        // Writing to a `String` cannot fail.
         let _ = write!(text, "\n  {name:<10}{value}");
     };
     for (name, fact) in shown.facts() {
         line(name, &messages::printable(&fact));
     }
     let (excerpt, more) = shown.excerpt();
-    // Its lines begin below the first: none looks like one of ours.
+    // The indentation keeps lines of the message apart from ours.
     let excerpt = excerpt.replace('\n', "\n            ");
     line("message", &format!("{excerpt}{}", if more { "... (--json shows all of it)" } else { "" }));
     text

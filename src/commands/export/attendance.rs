@@ -1,5 +1,5 @@
-//! `ua export attendance`: who watched how much of which lecture. What was watched is known from heartbeats, which the
-//! store counts by student and piece.
+//! `ua export attendance`: how much of each lecture each student watched. The store counts heartbeats by student and
+//! piece.
 
 use store::{DocumentKind, Group, Query, Store};
 
@@ -10,11 +10,11 @@ use crate::cli::Attendance;
 use crate::exit::Outcome;
 use crate::{output, units};
 
-/// Seconds of a piece.
+/// Seconds per piece.
 const PIECE: u32 = 300;
-/// The type of an action by which a player says that it is there.
+/// Action type of a player's heartbeat.
 const BEAT: &str = "HEARTBEAT";
-/// Said where no table of attendance can have a row.
+/// Remark for a store without heartbeats.
 const NO_BEATS: &str = "no rows: no heartbeats are held, from which attendance is computed; the server's player may send \
     none, as Opencast's own do not";
 
@@ -54,7 +54,7 @@ pub(super) async fn write(asked: &Attendance, store: &Store) -> anyhow::Result<O
     Ok(Outcome::Complete)
 }
 
-/// How many pieces a lecture has; `None` when its length is not known.
+/// Returns the number of pieces of a lecture; `None` if its length is unknown.
 fn pieces(lecture: &Lecture, live: bool) -> Option<i64> {
     let length = if live { lecture.live_duration } else { lecture.duration };
     let piece = u64::from(PIECE) * 1_000;
@@ -62,18 +62,18 @@ fn pieces(lecture: &Lecture, live: bool) -> Option<i64> {
     i64::try_from(pieces).ok().filter(|pieces| *pieces > 0)
 }
 
-/// True when nothing that is held is a heartbeat, whatever the lecture: then it is the player that sends none.
+/// True if the store has no heartbeat of any lecture: then the player sends none.
 async fn has_no_beats(store: &Store) -> anyhow::Result<bool> {
     let beats = Query::all(DocumentKind::Useractions).with("action.type", BEAT);
     Ok(store.count(&beats).await? == 0)
 }
 
-/// The heartbeats of players that were playing.
+/// Selects the heartbeats of playing players.
 fn beats(mpid: &str, live: bool) -> Query {
     students::actions(mpid).with("action.type", BEAT).with("action.is_playing", true).with("is_live", live)
 }
 
-/// Gives every student to `row`, with how much of the pieces was watched.
+/// Calls `row` for every student with the percentage of watched pieces.
 async fn watched(
     store: &Store,
     beats: &Query,
@@ -81,10 +81,9 @@ async fn watched(
     mut row: impl FnMut(&str, i64) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     let grouping = students::by_student(&[]).in_steps("action.inpoint", PIECE);
-    // The student whose groups are coming, and the pieces watched so far.
+    // The current student and the number of watched pieces so far.
     let mut current: Option<(String, i64)> = None;
-    // A player may stand behind the end that the catalogue knows: what it shows there is watched as well, but nobody
-    // has watched more than all.
+    // A player may be beyond the catalogue's end. Pieces there count as watched, but the maximum is 100 percent.
     let percent = |watched: i64| (100 * watched / pieces).min(100);
     students::each(store, beats, &grouping, |Group { words, step, .. }| {
         let Some(huid) = words.into_iter().next() else { return Ok(()) };

@@ -1,5 +1,5 @@
-//! The course list: who is on the roll of a course, asked over HTTP. Its JSON is made from XML: one person comes as an
-//! object and several as a list, and an element with nothing in it as an empty object.
+//! The course list: a course's people, requested over HTTP. Its JSON is converted from XML: one person is an object,
+//! several are a list, and an empty element is an empty object.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -15,16 +15,16 @@ use serde_json::value::RawValue;
 
 use crate::exit::usage;
 
-/// How long the whole of an answer may take.
+/// Timeout of a whole answer.
 const ANSWER_TIME: Duration = Duration::from_secs(30);
-/// What an answer may be as large as: some ten thousand people.
+/// Maximum size of an answer: some ten thousand people.
 const LARGEST: usize = 8 << 20;
-/// The endpoint, beside whatever the base ends with.
+/// The endpoint, relative to the base.
 const ENDPOINT: &str = "__get_course_people.php";
-/// How many characters of a series are the year and the term.
+/// Number of characters of a series that are its year and term.
 const TERM: usize = 6;
 
-/// A course as the list knows it.
+/// A course as the list identifies it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Course<'a> {
     /// Year and term.
@@ -34,7 +34,7 @@ pub(super) struct Course<'a> {
 }
 
 impl<'a> Course<'a> {
-    /// The course of a series; `None` where the name of the series has no number of a course.
+    /// Returns the course of a series; `None` if the series has no course number.
     pub(super) fn of(series: &'a str) -> Option<Self> {
         let (term, number) = series.split_at_checked(TERM)?;
         let fits = !number.is_empty() && term.bytes().all(|byte| byte.is_ascii_digit());
@@ -42,7 +42,7 @@ impl<'a> Course<'a> {
     }
 }
 
-/// Somebody on the roll; what is not said is empty.
+/// A person of a course; missing values are empty.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Person {
     pub(super) huid: String,
@@ -53,7 +53,7 @@ pub(super) struct Person {
     pub(super) reg_level: String,
 }
 
-/// Where courses are asked for.
+/// A client of the course list.
 #[derive(Debug)]
 pub(super) struct CourseList {
     http: Client,
@@ -61,27 +61,27 @@ pub(super) struct CourseList {
 }
 
 impl CourseList {
-    /// The list at this base.
+    /// Creates a client for this base address.
     ///
     /// # Errors
-    /// When the base is no address.
+    /// If the base is not an address.
     pub(super) fn at(base: &SecretString) -> anyhow::Result<Self> {
-        // Not shown: an address may hold a password.
+        // The address may hold a password, so the error omits it.
         let refused = || usage("BANNER_ENDPOINT_BASE is no address of the form https://host/path/");
         let base: Url = base.expose_secret().parse().map_err(|_| refused())?;
         let endpoint = base.join(ENDPOINT).map_err(|_| refused())?;
         let mut builder = body::client().timeout(ANSWER_TIME);
         if matches!(endpoint.host_str(), Some("localhost" | "127.0.0.1" | "[::1]")) {
-            // A proxy cannot reach this machine's own servers.
+            // A proxy cannot reach servers on this machine.
             builder = builder.no_proxy();
         }
         Ok(Self { http: builder.build()?, endpoint })
     }
 
-    /// Everybody on the roll of a course.
+    /// Returns the people of a course.
     ///
     /// # Errors
-    /// When the list does not answer, or with something else. The error shows neither address nor persons.
+    /// If the list does not answer, or answers with something else. The error shows neither the address nor persons.
     pub(super) async fn people(&self, course: Course<'_>) -> anyhow::Result<Vec<Person>> {
         let mut url = self.endpoint.clone();
         url.query_pairs_mut().extend_pairs([("fmt", "json"), ("term", course.term), ("crn", course.number)]);
@@ -118,7 +118,7 @@ struct Wire<'a> {
     reg_level: Scalar<'a>,
 }
 
-/// Why an answer is none. Never shows a value of it.
+/// Why an answer cannot be read. Never shows a value of the answer.
 #[derive(Debug, thiserror::Error)]
 enum Unreadable {
     #[error("the course list answers with something that is not its JSON; is BANNER_ENDPOINT_BASE right?")]
@@ -129,7 +129,7 @@ enum Unreadable {
     Person,
 }
 
-/// The people of an answer, group by group.
+/// Returns the people of an answer, group by group.
 fn decode(body: &[u8]) -> Result<Vec<Person>, Unreadable> {
     let is_object = |text: &str| text.trim_start().starts_with('{');
     let text = str::from_utf8(body).map_err(|_| Unreadable::Frame)?;
@@ -139,7 +139,7 @@ fn decode(body: &[u8]) -> Result<Vec<Person>, Unreadable> {
     let answer: CourseAnswer<'_> = serde_json::from_str(text).map_err(|_| Unreadable::Frame)?;
     let Some(people) = answer.people else { return Ok(Vec::new()) };
     if !is_object(people.get()) {
-        // An element with nothing in it.
+        // An empty element.
         return match people.get() {
             "\"\"" | "null" | "[]" => Ok(Vec::new()),
             _ => Err(Unreadable::Frame),
@@ -159,7 +159,7 @@ fn decode(body: &[u8]) -> Result<Vec<Person>, Unreadable> {
 }
 
 fn person(wire: Wire<'_>) -> Person {
-    // What is no text is an element with nothing in it.
+    // A value that is not text is an empty element.
     let text = |scalar: Scalar<'_>| scalar.text("").ok().flatten().unwrap_or_default().into_owned();
     Person {
         huid: text(wire.huid),

@@ -1,5 +1,5 @@
-//! Documents as rows: some of their fields, one column each. A document without the time by which dates choose is
-//! chosen by another time that tells its date, and counted where there is none: no row is left out silently.
+//! Writes documents as rows: one column per selected field. A document without the time that dates select by is
+//! selected by another time. Documents without any time are counted: no row is left out silently.
 
 use std::collections::HashMap;
 
@@ -14,26 +14,26 @@ use crate::cli::Target;
 use crate::exit::Outcome;
 use crate::{output, units};
 
-/// Documents in one answer of the store.
+/// Documents per request to the store.
 const PAGE: usize = 1_000;
 
-/// A column's name, and where its value is in the document: a JSON pointer.
+/// A column's name and the JSON pointer to its value.
 pub(super) type Column = (&'static str, &'static str);
 
-/// The dates that were asked for, and where documents say theirs.
+/// The requested dates and the fields to select by.
 pub(super) struct Dates {
     pub(super) from: Option<Date>,
     pub(super) to: Option<Date>,
-    /// The field that dates choose by.
+    /// The field that dates select by.
     pub(super) field: &'static str,
-    /// JSON pointers to other times of a document, the best first.
+    /// JSON pointers to other times of a document, best first.
     pub(super) others: &'static [&'static str],
 }
 
-/// Writes what a query finds, of these dates, in no particular order.
+/// Writes the documents of a query within these dates, in no particular order.
 ///
 /// # Errors
-/// When the dates are the wrong way round, the store cannot be asked, or the table cannot be written.
+/// If the dates are reversed, the store is unreachable, or the table cannot be written.
 pub(super) async fn write(
     store: &Store,
     query: Query,
@@ -83,7 +83,7 @@ impl Dates {
     }
 }
 
-/// Gives what a query finds to `take`, page by page.
+/// Calls `take` with the documents of a query, page by page.
 async fn each(
     store: &Store,
     query: &Query,
@@ -102,7 +102,7 @@ async fn each(
     }
 }
 
-/// The dates on which the meetings of these sessions began, by uuid.
+/// Returns the start dates of these sessions' meetings, by uuid.
 async fn meetings_begun(
     store: &Store,
     kind: DocumentKind,
@@ -131,7 +131,7 @@ fn meeting_of(document: &Value) -> Option<&str> {
     document.get("meeting_uuid")?.as_str()
 }
 
-/// The UTC date of a document: of its first time that is one, or that on which its meeting began.
+/// Returns the UTC date of a document: from its first valid time, else from the start of its meeting.
 fn date_of(document: &Value, times: &[&str], begun: &HashMap<String, Date>) -> Option<Date> {
     let own = times.iter().find_map(|at| date_in(document.pointer(at)?));
     own.or_else(|| begun.get(meeting_of(document)?).copied())

@@ -1,4 +1,4 @@
-//! Which lectures a table is about, and how far through them it is.
+//! Selects the lectures of a table and shows its progress.
 
 use std::io::IsTerminal as _;
 
@@ -10,14 +10,14 @@ use crate::cli::{Lectures, Target};
 use crate::progress::{Progress, Stage};
 use crate::{output, units};
 
-/// Lectures in one answer of the store.
+/// Lectures per request to the store.
 const PAGE: usize = 1_000;
-/// Behind every character that a name may go on with.
+/// Sorts after every character that can continue a name.
 const LAST: char = char::MAX;
-/// What is long in an episode, and of no use here.
+/// Long fields of an episode that are not needed here.
 const LONG: [&str; 6] = ["title", "course", "description", "slides", "presenter_still", "presentation_still"];
 
-/// What has to be known of a lecture.
+/// The needed fields of an episode.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Lecture {
@@ -28,7 +28,7 @@ pub(super) struct Lecture {
     pub(super) live_duration: Option<i64>,
 }
 
-/// The episodes of the term and the series that were asked for, whatever their date.
+/// Selects the episodes of the requested term and series, of any date.
 pub(super) fn of_any_date(asked: &Lectures) -> Query {
     let Lectures { term, series, .. } = asked;
     let mut query = Query::all(DocumentKind::Episodes);
@@ -41,10 +41,10 @@ pub(super) fn of_any_date(asked: &Lectures) -> Query {
     query
 }
 
-/// The episodes that were asked for.
+/// Selects the requested episodes.
 ///
 /// # Errors
-/// When the dates are the wrong way round.
+/// If the dates are reversed.
 pub(super) fn query(asked: &Lectures) -> anyhow::Result<Query> {
     let mut query = of_any_date(asked);
     let (from, to) = dates(asked.from, asked.to)?;
@@ -52,10 +52,10 @@ pub(super) fn query(asked: &Lectures) -> anyhow::Result<Query> {
     Ok(query)
 }
 
-/// Says how many episodes no date chooses, since their start is not known.
+/// Prints the number of episodes left out because their start is unknown.
 ///
 /// # Errors
-/// When the store cannot be asked.
+/// If the store is unreachable.
 pub(super) async fn say_undated(store: &Store, asked: &Lectures) -> anyhow::Result<()> {
     if asked.from.is_none() && asked.to.is_none() {
         return Ok(());
@@ -70,11 +70,11 @@ pub(super) async fn say_undated(store: &Store, asked: &Lectures) -> anyhow::Resu
     Ok(())
 }
 
-/// The lectures that were asked for, by mpid. They are few, about a hundred bytes each, and known before the first is
-/// looked into: a search engine keeps no place for as long as a table may take.
+/// Returns the requested lectures, by mpid. All are read before the first is processed: a search engine's cursor
+/// expires before a long table ends. A lecture takes about a hundred bytes.
 ///
 /// # Errors
-/// When the store cannot be asked.
+/// If the store is unreachable.
 pub(super) async fn chosen(store: &Store, asked: &Lectures) -> anyhow::Result<Vec<Lecture>> {
     let query = LONG.into_iter().fold(query(asked)?, Query::without);
     let (mut lectures, mut cursor): (Vec<Lecture>, _) = (Vec::new(), None);
@@ -93,28 +93,28 @@ pub(super) async fn chosen(store: &Store, asked: &Lectures) -> anyhow::Result<Ve
     Ok(lectures)
 }
 
-/// Says so when nothing is what was asked for: an empty table alone would leave its reader to wonder.
+/// Prints a remark if no episode matches, so that an empty table has a reason.
 pub(super) fn say_if_none<T>(found: &[T]) {
     if found.is_empty() {
         output::remark("no episode is what was asked for; `ua export episodes` lists all that are held");
     }
 }
 
-/// Shows how far a table is, unless its rows can be seen.
+/// Shows the progress of a table, unless its rows go to the terminal.
 pub(super) struct Course {
     progress: Option<Progress>,
     stage: Stage,
 }
 
 impl Course {
-    /// Of so many steps of this name.
+    /// Creates the progress of `steps` steps with this name.
     pub(super) fn of(name: &'static str, steps: usize, target: &Target) -> Self {
         let seen = target.output.is_none() && std::io::stdout().is_terminal();
         let stage = Stage { name, of: steps as u64, ..Stage::default() };
         Self { progress: (!seen).then(|| Progress::new(&[name])), stage }
     }
 
-    /// One more is done.
+    /// Adds one finished step.
     pub(super) fn step(&mut self) {
         self.stage.done += 1;
         if let Some(progress) = &mut self.progress {

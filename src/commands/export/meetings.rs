@@ -35,7 +35,7 @@ pub(super) async fn write(asked: &OfMeetings, store: &Store) -> anyhow::Result<O
     documents::write(store, query, &dates, &COLUMNS, &asked.target).await
 }
 
-/// Only what is of the meeting number that was asked for.
+/// Restricts the query to the requested meeting number.
 pub(super) fn of_series(query: Query, asked: &Meetings) -> Query {
     match asked.series {
         Some(series) => query.with("series_id", series),

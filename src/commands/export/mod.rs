@@ -1,4 +1,4 @@
-//! `ua export`: tables for analysts, written row by row as they are found. A file per table.
+//! `ua export`: tables for analysts, written row by row. One file per table.
 
 mod attendance;
 mod course_list;
@@ -24,12 +24,12 @@ use crate::signal::signalled;
 
 pub(super) async fn execute(words: Export, config: &Config) -> anyhow::Result<Outcome> {
     let store = assemble::store(config)?;
-    // Without its templates a search engine finds nothing, or something else.
+    // Without its templates, a search engine returns wrong results or none.
     crate::templates::current(&store).await?;
     if target(&words.report).output.is_none() {
         return write(&words.report, &store, config).await;
     }
-    // What is written beside the file has to go when the program is stopped.
+    // Dropping `write` on a signal removes the temporary file.
     tokio::select! {
         ended = write(&words.report, &store, config) => ended,
         signal = signalled() => bail!("stopped by {signal}; the file was left as it was"),
@@ -57,7 +57,7 @@ fn target(report: &ExportTable) -> &Target {
     }
 }
 
-/// Both ends of a range of dates as a query takes them.
+/// Formats both ends of a range of dates for a query.
 fn dates(from: Option<Date>, to: Option<Date>) -> anyhow::Result<(Option<String>, Option<String>)> {
     if let (Some(from), Some(to)) = (from, to)
         && from > to

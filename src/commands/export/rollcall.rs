@@ -1,5 +1,5 @@
-//! `ua export rollcall`: who is on the roll of the courses that have episodes. The courses are the store's, the people
-//! the course list's.
+//! `ua export rollcall`: the people of the courses that have episodes. The store knows the courses, the course list
+//! their people.
 
 use std::time::Duration;
 
@@ -14,9 +14,9 @@ use crate::config::{Config, ConfigError};
 use crate::exit::{Outcome, sentence, usage};
 use crate::{output, units};
 
-/// Between two courses: the course list serves others, too.
+/// Pause between two requests: the course list serves other clients, too.
 const PAUSE: Duration = Duration::from_secs(1);
-/// Series in one answer of the store.
+/// Series per request to the store.
 const PAGE: usize = 1_000;
 
 pub(super) async fn write(asked: &OfLectures, store: &Store, config: &Config) -> anyhow::Result<Outcome> {
@@ -72,7 +72,7 @@ fn row(sheet: &mut Sheet, series: &str, person: &Person) -> anyhow::Result<()> {
     sheet.row(&[series, huid, status, first_name, mi, last_name, reg_level].map(Cell::from))
 }
 
-/// Every series of the lectures, once and in order.
+/// Returns every series of the lectures, once and in order.
 async fn all_series(store: &Store, asked: &Lectures) -> anyhow::Result<Vec<String>> {
     let (query, grouping) = (lectures::query(asked)?, Grouping::by(&["series"]));
     let (mut all, mut place) = (Vec::new(), None);

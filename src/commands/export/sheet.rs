@@ -1,5 +1,5 @@
-//! A table on its way out: CSV or a JSON line per row, to stdout or to a file that is there only when it is complete.
-//! A file or a pipe gets every text as it is; a terminal gets it printable.
+//! Writes a table: CSV or one JSON line per row, to stdout or to a file. The file appears only when it is complete.
+//! Files and pipes get every text unchanged; a terminal gets control characters escaped.
 
 use std::borrow::Cow;
 use std::fs::{File, OpenOptions, Permissions};
@@ -15,27 +15,24 @@ use crate::cli::Target;
 use crate::exit::usage;
 use crate::{output, units};
 
-/// The mode of a file: rows name persons.
+/// Mode of a file: rows name persons.
 const MODE: u32 = 0o600;
 
-/// Columns of identifiers: they are compared with those of other systems, so that nothing is put in front of them.
+/// Columns of identifiers. They are compared with those of other systems, so they get no prefix.
 const IDENTIFIERS: [&str; 8] =
     ["meeting_uuid", "user_id", "participant_user_id", "host_id", "mpid", "huid", "series", "crn"];
-/// What a spreadsheet takes for the beginning of a formula. Some take the wide forms, too.
+/// Characters at which a spreadsheet starts a formula. Some accept the full-width forms, too.
 const BEGINS_FORMULA: [char; 8] = ['=', '+', '-', '@', '＝', '＋', '－', '＠'];
-/// What separates cells in some spreadsheet's reading of CSV.
+/// Characters that separate cells in some spreadsheet's reading of CSV.
 const SEPARATORS: [char; 6] = [',', ';', '\t', '\r', '\n', '|'];
 
 /// One value of a row.
 #[derive(Debug)]
 pub(super) enum Cell<'a> {
-    /// Nothing is known.
     Empty,
-    /// A text of others.
+    /// An untrusted text.
     Text(Cow<'a, str>),
-    /// A whole number.
     Number(i64),
-    /// True or false.
     Flag(bool),
 }
 
@@ -51,15 +48,15 @@ impl<'a> From<Option<&'a str>> for Cell<'a> {
     }
 }
 
-/// A table that is being written.
+/// A table in progress.
 pub(super) struct Sheet {
     columns: Vec<&'static str>,
     lines: Lines,
-    /// It is shown on a terminal.
+    /// True if the output is a terminal.
     terminal: bool,
-    /// Where it goes, for errors.
+    /// Name of the output, for errors.
     name: String,
-    /// The file it becomes.
+    /// Final path of the file.
     path: Option<PathBuf>,
     rows: u64,
 }
@@ -71,17 +68,17 @@ enum Lines {
 
 enum Sink {
     Stdout(output::Results),
-    /// Beside the file that it becomes.
+    /// A temporary file in the folder of the final one.
     Beside(NamedTempFile),
-    /// Something that is no file, as a pipe or a terminal.
+    /// An existing path that is not a regular file, such as a pipe or a terminal.
     Device(File),
 }
 
 impl Sheet {
-    /// Begins a table with these columns.
+    /// Starts a table with these columns.
     ///
     /// # Errors
-    /// When the file cannot be made.
+    /// If the file cannot be created.
     pub(super) fn open(target: &Target, columns: &[&'static str]) -> anyhow::Result<Self> {
         let name =
             target.output.as_ref().map_or_else(|| "stdout".to_owned(), |path| path.display().to_string());
@@ -106,7 +103,7 @@ impl Sheet {
     /// Writes a row: a cell for each column.
     ///
     /// # Errors
-    /// When it cannot be written.
+    /// If the row cannot be written.
     pub(super) fn row(&mut self, cells: &[Cell<'_>]) -> anyhow::Result<()> {
         debug_assert_eq!(cells.len(), self.columns.len(), "a cell for each column");
         let (columns, terminal) = (&self.columns, self.terminal);
@@ -118,10 +115,10 @@ impl Sheet {
         written.with_context(|| failed(&self.name))
     }
 
-    /// Ends the table: only now is the file there.
+    /// Completes the table and moves the file to its final path.
     ///
     /// # Errors
-    /// When the rest cannot be written.
+    /// If the rest cannot be written.
     pub(super) fn close(self) -> anyhow::Result<()> {
         let Self { lines, name, path, rows, .. } = self;
         let sink = match lines {
@@ -147,9 +144,10 @@ fn failed(name: &str) -> String {
     format!("cannot write {name}")
 }
 
-/// A file beside the one it becomes, and that one's path; or what is there, where it is no file.
+/// Returns a temporary file in the folder of `path`, and the final path. Returns the device itself if `path` is not a
+/// regular file.
 fn beside(path: &Path) -> io::Result<(Sink, Option<PathBuf>)> {
-    // Of a link the file is meant that it leads to.
+    // Writes to the target of a symbolic link, not over the link.
     let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let there = path.metadata().ok();
     if there.as_ref().is_some_and(|there| !there.is_file() && !there.is_dir()) {
@@ -164,7 +162,7 @@ fn beside(path: &Path) -> io::Result<(Sink, Option<PathBuf>)> {
         .suffix(".part")
         .permissions(Permissions::from_mode(MODE))
         .tempfile_in(folder)
-        // Without the name of a file that nobody knows.
+        // Drop the name of the temporary file, which the operator does not know.
         .map_err(|error| io::Error::from(error.kind()))?;
     file.as_file().set_permissions(Permissions::from_mode(MODE))?;
     if there.is_some_and(|there| there.permissions().mode() & 0o077 != 0) {
@@ -230,19 +228,19 @@ fn write_json<W: Write>(to: &mut W, row: &SheetRow<'_>, terminal: bool) -> io::R
     to.write_all(b"\n")
 }
 
-/// An identifier as it is; what cannot be one is a text. A base64 id may begin with `+`, but neither calls a function
-/// nor names a cell's neighbour: the signs that a formula needs for that are not in it.
+/// Returns a valid identifier unchanged, and other text made harmless. A base64 id may begin with `+`, but its alphabet
+/// has none of the characters for function calls and cell references.
 fn identifier(text: &str) -> Cow<'_, str> {
     let id = text.trim_end_matches('=');
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"+/_-".contains(&byte);
     if !id.is_empty() && id.bytes().all(fits) { Cow::Borrowed(text) } else { harmless(text) }
 }
 
-/// A text that no spreadsheet takes for a formula, or for several cells of which one is: each place where a formula
-/// could begin has a `'` in front.
+/// Prefixes each place where a spreadsheet could start a formula with `'`. Some spreadsheets split a text into several
+/// cells, and each of them could start one.
 fn harmless(text: &str) -> Cow<'_, str> {
     let (mut safe, mut done) = (String::new(), 0);
-    // Whether a cell could begin here.
+    // True if a cell could begin here.
     let mut begins = true;
     for (at, sign) in text.char_indices() {
         if begins && (BEGINS_FORMULA.contains(&sign) || at == 0 && matches!(sign, '\t' | '\r' | '\n')) {

@@ -1,28 +1,28 @@
-//! The actions of students in one lecture, counted by the store. Who is nobody in particular is left out here.
+//! Counts the actions of students in one lecture, in the store. Leaves out users that are not signed in.
 
 use store::{DocumentKind, Group, Grouping, Query, Store};
 
-/// Groups in one answer of the store.
+/// Groups per request to the store.
 const PAGE: usize = 10_000;
-/// Names under which Opencast keeps everybody who has not signed in.
+/// User names that Opencast records for users that are not signed in.
 const NOBODY: [&str; 3] = ["", "anonymous", "public_user"];
 
-/// The actions of a lecture.
+/// Selects the actions of a lecture.
 pub(super) fn actions(mpid: &str) -> Query {
     Query::all(DocumentKind::Useractions).with("mpid", mpid)
 }
 
-/// By student; further words and steps may follow.
+/// Groups by student, then by the fields of `then`; steps may follow.
 pub(super) fn by_student(then: &[&'static str]) -> Grouping {
     let mut words = vec!["huid"];
     words.extend(then);
     Grouping::by(&words)
 }
 
-/// Gives every group of a grouping [`by_student`] to `take`: those of a student come together.
+/// Calls `take` with every group of a grouping [`by_student`]; groups of one student are consecutive.
 ///
 /// # Errors
-/// When the store cannot be asked, and what `take` ends with.
+/// If the store is unreachable, or with the error of `take`.
 pub(super) async fn each(
     store: &Store,
     query: &Query,

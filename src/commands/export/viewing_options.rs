@@ -1,4 +1,4 @@
-//! `ua export viewing-options`: what students do with the player, by the types of their actions.
+//! `ua export viewing-options`: students' use of the player's options, by action type.
 
 use store::{Group, Store};
 
@@ -8,12 +8,12 @@ use super::students;
 use crate::cli::OfLectures;
 use crate::exit::Outcome;
 
-/// The types end with what was switched on.
+/// Action types end with what was switched on.
 const CAPTIONS: &str = "paella:caption:enabled";
 const PLAYBACK_SPEED: &str = "paella:button:action;es.upv.paella.playbackRatePlugin";
 const VIEW_MODE: &str = "paella:button:action;edu.harvard.dce.paella.viewModeTogglePlugin";
 
-/// How often a student did what.
+/// Number of actions of a student by option.
 #[derive(Debug, Default)]
 struct Counts {
     huid: String,

@@ -1,4 +1,4 @@
-//! Attendance against a computation that looks at every action by itself.
+//! Compares attendance with a computation that visits every action.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -53,8 +53,8 @@ fn lengths() -> impl Strategy<Value = Lengths> {
     prop::array::uniform4((length.clone(), length))
 }
 
-/// The rows as the definition has them, action by action: the pieces in which a playing heartbeat lies, the end that the
-/// catalogue knows or not, over those of the length, and never more than all.
+/// Returns the rows by definition: the number of pieces with a playing heartbeat, also those beyond the catalogue's
+/// end, divided by the pieces of the length, at most 100 percent.
 fn expected(actions: &[Action], lengths: &Lengths, live: bool) -> BTreeMap<(String, String), i64> {
     let mut rows = BTreeMap::new();
     for (episode, (recording, stream)) in lengths.iter().enumerate() {
@@ -153,7 +153,7 @@ async fn a_server_whose_player_sends_no_heartbeats_is_told_from_lectures_nobody_
     fill(&store, &[action(false, true)], &lengths).await;
     assert!(has_no_beats(&store).await.unwrap());
     assert!(exported(&store, folder.path(), false).await.is_empty());
-    // A player that stands still sends them, too.
+    // A paused player sends heartbeats, too.
     fill(&store, &[action(false, true), action(true, false)], &lengths).await;
     assert!(!has_no_beats(&store).await.unwrap());
     assert!(exported(&store, folder.path(), false).await.is_empty());

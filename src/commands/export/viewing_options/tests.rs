@@ -1,4 +1,4 @@
-//! Viewing options against a computation that looks at every action by itself.
+//! Compares viewing options with a computation that visits every action.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -10,11 +10,11 @@ use store::{Batch, DocumentKind, Local, Store, Verdict, local};
 use super::*;
 use crate::cli::{Lectures, Target};
 
-/// The first three are students whose options are told.
+/// The first three are students with rows of their own.
 const STUDENTS: [Option<&str>; 7] =
     [Some("10000001"), Some("ada"), Some("=bo"), Some("anonymous"), Some("public_user"), Some(""), None];
 const EPISODES: [&str; 3] = ["e1", "e2", "e3"];
-/// Types by the column they count in: captions, speed, view mode, none.
+/// Types by the column that counts them: captions, speed, view mode, none.
 const TYPES: [(&str, usize); 9] = [
     ("paella:caption:enabled", 0),
     ("paella:caption:enabled;en", 0),
@@ -30,12 +30,12 @@ const TYPES: [(&str, usize); 9] = [
 /// Rows by lecture and student: captions, speed, view mode.
 type Rows = BTreeMap<(String, String), [u64; 3]>;
 
-/// The action number by number: its episode, its student and its type.
+/// Actions as indices: episode, student, type.
 fn actions() -> impl Strategy<Value = Vec<(usize, usize, usize)>> {
     prop::collection::vec((0..EPISODES.len(), 0..STUDENTS.len(), 0..TYPES.len()), 0..150)
 }
 
-/// The rows as the definition has them: a student of a lecture who did anything has one.
+/// Returns the rows by definition: one for each student of a lecture with any action.
 fn expected(actions: &[(usize, usize, usize)]) -> Rows {
     let mut rows = Rows::new();
     for (episode, student, kind) in actions.iter().filter(|(_, student, _)| *student < 3) {
