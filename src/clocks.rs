@@ -1,4 +1,4 @@
-//! This machine's clock beside that of the store: looked at before work begins, and while it goes on.
+//! Compares this machine's clock with the store's, before work begins and while it runs.
 
 use std::time::Duration;
 
@@ -9,31 +9,32 @@ use tokio_util::sync::CancellationToken;
 
 use crate::exit::usage;
 
-/// How often the store's clock is asked for, and how often while ours is doubted.
+/// Interval between two reads of the store's clock, normally and while this machine's clock is in doubt.
 const LOOK: Duration = Duration::from_secs(60);
 const LOOK_IN_DOUBT: Duration = Duration::from_secs(5);
-/// How long the store may take to tell.
+/// Timeout of a read.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Asks the store what time it is. The local file has no clock of its own, and a store that is away tells nothing.
+/// Reads the store's clock. The local store has no clock of its own, and an unreachable store is ignored.
 pub(crate) async fn hear(store: &Store) {
     if let Ok(Ok(Some(time))) = tokio::time::timeout(PATIENCE, store.clock()).await {
         clock::heard(Peer::Store, time);
     }
 }
 
-/// Waits for the first words of the quota leader, which tells its time every two seconds. Without a leader no call is made.
+/// Waits until the quota leader has sent its time, which it does every two seconds. Without a quota leader, API calls
+/// are paused.
 pub(crate) async fn hear_leader() {
     let heard = async {
         while clock::ahead_of(Peer::Leader).is_none() {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
-    // A leader of another version may say nothing of it.
+    // A leader of an older version may not send its time.
     let _ = tokio::time::timeout(PATIENCE, heard).await;
 }
 
-/// Asks again and again, until `stop`.
+/// Reads the store's clock repeatedly until `stop`.
 pub(crate) async fn watch(store: Store, stop: CancellationToken) {
     loop {
         hear(&store).await;
@@ -44,19 +45,19 @@ pub(crate) async fn watch(store: Store, stop: CancellationToken) {
     }
 }
 
-/// Nothing is begun with a clock that two others disagree with.
+/// Checks this machine's clock; two other clocks that disagree with it make it wrong.
 ///
 /// # Errors
-/// Which they are, and by how much.
+/// If the clock is wrong: names the other clocks and the differences.
 pub(crate) async fn agree(store: &Store) -> anyhow::Result<()> {
     hear(store).await;
     clock::doubt().map_or(Ok(()), |doubt| Err(anyhow!("{doubt}")))
 }
 
-/// Nothing is planned with a clock ahead of the store's: what is planned would outrank all that is written later.
+/// Checks that this machine's clock is not ahead of the store's: a plan from the future would outrank all later writes.
 ///
 /// # Errors
-/// By how much it is ahead.
+/// If the clock is ahead by more than [`TOLERANCE`].
 pub(crate) async fn not_ahead(store: &Store) -> anyhow::Result<()> {
     hear(store).await;
     match clock::ahead_of(Peer::Store) {

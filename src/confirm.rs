@@ -1,14 +1,14 @@
-//! Asks the operator before something that costs much or cannot be undone.
+//! Confirmation of commands that are expensive or cannot be undone.
 
 use std::io::IsTerminal as _;
 
 use crate::exit::usage;
 use crate::output;
 
-/// Returns when the answer is yes. Without a terminal nobody can answer: then `--yes` has to say so.
+/// Asks the operator to confirm.
 ///
 /// # Errors
-/// When the answer is no (with `otherwise`), or there is nobody to ask.
+/// With `otherwise` if the answer is no. Without a terminal on stdin: then the command needs `--yes`.
 pub(crate) fn or_fail(what: &str, question: &str, otherwise: &str) -> anyhow::Result<()> {
     if !std::io::stdin().is_terminal() {
         return Err(usage(format!("{what}; nobody can be asked here: say --yes to go on")));

@@ -4,29 +4,27 @@ use std::fmt;
 
 use serde::Serialize;
 
-/// How it is with something.
+/// Result of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum State {
-    /// As it should be.
     Well,
-    /// Cannot be found out from here.
+    /// Cannot be checked from here.
     Unknown,
-    /// Works, and is worth knowing.
+    /// Works, but needs attention.
     Notable,
-    /// Does not work.
     Failing,
 }
 
-/// What was looked at and how it is.
+/// The subject of a check and its result.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Diagnostic {
     pub(crate) what: &'static str,
     pub(crate) state: State,
     pub(crate) text: String,
-    /// What to do about it.
+    /// What the operator can do about it.
     pub(crate) remedy: Option<String>,
-    /// True when it is the user's to mend, not the world's.
+    /// True if the user can fix it in the configuration.
     #[serde(skip)]
     pub(crate) users: bool,
 }
@@ -44,17 +42,17 @@ impl Diagnostic {
         Self { state: State::Unknown, ..Self::well(what, text) }
     }
 
-    /// Fails, and the user has to mend it.
+    /// A failure that the user can fix in the configuration.
     pub(crate) fn users(what: &'static str, text: impl Into<String>) -> Self {
         Self { state: State::Failing, users: true, ..Self::well(what, text) }
     }
 
-    /// Fails, and nothing in the configuration would mend it.
+    /// A failure outside the configuration.
     pub(crate) fn worlds(what: &'static str, text: impl Into<String>) -> Self {
         Self { state: State::Failing, ..Self::well(what, text) }
     }
 
-    /// Fails with an error: what to do where that is the user's to mend, and where it is the world's.
+    /// A failure with an error. The remedy is `users` if the user can fix it in the configuration, else `worlds`.
     pub(crate) fn error(what: &'static str, error: &anyhow::Error, users: &str, worlds: &str) -> Self {
         let text = crate::exit::sentence(error);
         match crate::exit::is_users(error) || crate::exit::is_refusal(error) {
@@ -63,18 +61,18 @@ impl Diagnostic {
         }
     }
 
-    /// Was not looked at, because `other` fails, on which it depends.
+    /// A check that was skipped because it depends on `other`, which failed.
     pub(crate) fn depends(what: &'static str, other: &str) -> Self {
         Self::unknown(what, format!("not checked because of what is said of the {other}"))
     }
 
-    /// What its cause is known by: findings of one cause have the same remedy, but for its figures.
+    /// Key of the cause: diagnostics with the same remedy, apart from numbers, have the same cause.
     pub(crate) fn cause(&self) -> (&'static str, String) {
         let text = self.remedy.as_ref().unwrap_or(&self.text);
         (self.what, text.chars().filter(|sign| !sign.is_ascii_digit() && *sign != ',').collect())
     }
 
-    /// With the name of the account it is about, where there are several.
+    /// Adds the account's name; for installations with several accounts.
     pub(crate) fn of_account(self, label: &str) -> Self {
         Self { text: format!("account {label}: {}", self.text), ..self }
     }

@@ -1,4 +1,4 @@
-//! The program `ua`: command line, configuration and assembly. What it does lies in the crates under `workers/`.
+//! The program `ua`: command line, configuration and assembly. The work is done in the crates under `workers/`.
 
 pub mod advice;
 pub mod assemble;

@@ -1,5 +1,5 @@
-//! Results to stdout, remarks to stderr; nothing else in the program prints. Text of peers is made printable here, so
-//! that no caller can forget it.
+//! Writes results to stdout and remarks to stderr; no other module prints. Escapes control characters in text of peers,
+//! so that no caller can forget it.
 
 use std::io::{self, ErrorKind, Stdout, Write};
 use std::sync::OnceLock;
@@ -9,13 +9,13 @@ use comfy_table::{ContentArrangement, Table, presets};
 use messages::{printable, printable_json, printable_lines};
 use serde::Serialize;
 
-/// Why stdout takes no more lines: the first write that failed.
+/// The first failed write to stdout. Later lines are dropped.
 static BROKEN: OnceLock<io::Error> = OnceLock::new();
-/// True when the reader of [`Results`] has closed the pipe: the command ended for this reason.
+/// True if the reader of [`Results`] closed the pipe, which ended the command.
 static ABANDONED: AtomicBool = AtomicBool::new(false);
 
-/// Writes a result to stdout. After a failed write, later lines are dropped and the command goes on: a closed pipe
-/// (`ua plan | head -1`) must not keep it from its work. [`failure`] returns the error at the end.
+/// Writes a result to stdout. After a failed write, later lines are dropped and the command continues: a closed pipe
+/// (`ua plan | head -1`) must not stop its work. [`failure`] returns the error at the end.
 pub(crate) fn say(text: &str) {
     write_line(&printable_lines(text));
 }
@@ -29,18 +29,18 @@ fn write_line(text: &str) {
     }
 }
 
-/// True when stdout takes no more lines: what only prints can stop.
+/// True if stdout accepts no more lines. A command that only prints can stop then.
 pub(crate) fn is_broken() -> bool {
     BROKEN.get().is_some()
 }
 
-/// Why results are missing from stdout. A reader that closed the pipe is no failure.
+/// Returns the reason why results are missing from stdout. A pipe that its reader closed is not a failure.
 pub(crate) fn failure() -> Option<String> {
     let error = BROKEN.get().filter(|error| error.kind() != ErrorKind::BrokenPipe)?;
     Some(format!("cannot write the results to stdout: {error}; the work itself is done"))
 }
 
-/// True when a command failed only because the reader of its [`Results`] closed the pipe.
+/// True if a command failed only because the reader of its [`Results`] closed the pipe.
 pub(crate) fn is_abandoned() -> bool {
     ABANDONED.load(Ordering::Relaxed)
 }
@@ -86,10 +86,10 @@ pub(crate) fn remark(text: &str) {
     eprintln!("{}", printable_lines(text));
 }
 
-/// Asks a question on stderr and returns the answer, without the space around it.
+/// Asks a question on stderr and returns the trimmed answer.
 ///
 /// # Errors
-/// When the question cannot be written or the answer cannot be read.
+/// If the question cannot be written or the answer cannot be read.
 pub(crate) fn asked(question: &str) -> io::Result<String> {
     let mut prompt = io::stderr().lock();
     write!(prompt, "{} ", printable_lines(question))?;
@@ -99,7 +99,7 @@ pub(crate) fn asked(question: &str) -> io::Result<String> {
     Ok(answer.trim().to_owned())
 }
 
-/// A table with these column names.
+/// Creates a table with these column names.
 pub(crate) fn table(header: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::UTF8_BORDERS_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
@@ -107,7 +107,7 @@ pub(crate) fn table(header: &[&str]) -> Table {
     table
 }
 
-/// Writes a table to stdout. A cell is one line.
+/// Writes a table to stdout; each cell is one line.
 pub(crate) fn say_table(shown: &crate::view::Table) {
     let mut drawn = table(&shown.header);
     for row in &shown.rows {

@@ -8,7 +8,7 @@ use runtime::quota::QuotaStatus;
 use runtime::{Broker, Status, clock};
 use tokio_util::sync::CancellationToken;
 
-/// How often the counters are kept for the rates of the last minute.
+/// Interval between two samples of the counters, from which the rates of the last minute are computed.
 const SAMPLE: Duration = Duration::from_secs(5);
 
 /// Answers presence requests for the roles of `statuses` until the broker is closed; `quota` returns the status of

@@ -1,5 +1,4 @@
-//! Progress of long work: a bar per stage on a terminal, a plain line every few seconds otherwise.
-//! On stderr, so that results on stdout stay clean.
+//! Progress of long commands on stderr: one bar per stage on a terminal, else a plain line every 10 seconds.
 
 use std::io::{IsTerminal as _, Write};
 use std::sync::OnceLock;
@@ -8,7 +7,7 @@ use std::time::{Duration, Instant};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use tracing::info;
 
-/// How often progress is said where there is no terminal.
+/// Interval between two lines without a terminal.
 const EVERY: Duration = Duration::from_secs(10);
 
 fn bars() -> &'static MultiProgress {
@@ -31,16 +30,16 @@ impl Write for LogWriter {
     }
 }
 
-/// How far a stage is.
+/// Progress of a stage.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Stage {
     /// What the stage does, for example `details`.
     pub name: &'static str,
-    /// Done so far.
+    /// Number of finished units.
     pub done: u64,
-    /// Known in all; grows while lists are read.
+    /// Number of known units; grows while lists are read.
     pub of: u64,
-    /// Why it waits, if it does.
+    /// Why the stage waits; `None` if it does not.
     pub note: Option<String>,
 }
 
@@ -53,7 +52,7 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    /// Progress for stages of these names.
+    /// Creates a display for stages with these names.
     pub(crate) fn new(names: &[&'static str]) -> Self {
         let terminal = std::io::stderr().is_terminal();
         let style = ProgressStyle::with_template("{prefix:>10} {bar:32} {pos}/{len} {msg}");
@@ -68,7 +67,7 @@ impl Progress {
         }
     }
 
-    /// Shows how far the stages are, in the order of their names.
+    /// Shows the stages, in the order of their names.
     pub(crate) fn show(&mut self, stages: &[Stage]) {
         for (bar, stage) in self.bars.iter().zip(stages) {
             bar.set_length(stage.of);

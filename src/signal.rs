@@ -1,19 +1,18 @@
-//! The signals that ask the program to stop.
+//! The signals that stop the program.
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// Listens for SIGTERM and SIGINT from when it is made: one that comes while nobody waits is told to who waits next.
+/// Listens for SIGTERM and SIGINT from its creation; signals are buffered until awaited.
 #[derive(Debug)]
 pub(crate) struct Signals(Option<(Signal, Signal)>);
 
 impl Signals {
-    /// Listens from now on.
     pub(crate) fn listen() -> Self {
-        // Without handlers the default action of the system ends the process; leases are handed back then.
+        // Without handlers the system's default action ends the process; the broker then requeues its leases.
         Self(signal(SignalKind::terminate()).ok().zip(signal(SignalKind::interrupt()).ok()))
     }
 
-    /// Waits for the next signal and returns its name.
+    /// Waits for the next signal and returns its name. Cancel safe: no signal is lost.
     pub(crate) async fn next(&mut self) -> &'static str {
         match &mut self.0 {
             Some((terminate, interrupt)) => tokio::select! {

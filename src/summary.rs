@@ -1,4 +1,4 @@
-//! What a run says at its end: what was promised, what came, what it cost, what is missing.
+//! Summary of a run: what was promised, what arrived, its cost, and what is missing.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,30 +20,30 @@ use crate::{sources, units};
 pub(crate) struct Summary {
     /// The dates harvested.
     pub dates: Vec<Date>,
-    /// What came.
+    /// The harvested documents and their cost.
     #[serde(flatten)]
     pub came: HarvestSummary,
-    /// Messages and items that could not be used.
+    /// Number of messages and items that became dead letters.
     pub dead: u64,
-    /// Jobs not finished.
+    /// Number of unfinished jobs.
     pub waiting: u64,
-    /// How long it took.
+    /// Duration of the run.
     pub seconds: f64,
-    /// Everything promised came, and nothing is dead or waiting.
+    /// True if everything promised arrived and nothing is dead or waiting.
     pub complete: bool,
-    /// What is worth knowing of jobs that are done.
+    /// Findings of finished jobs.
     pub findings: Findings,
-    /// Values that documents go without, by field.
+    /// Number of dropped values by field.
     pub dropped_fields: BTreeMap<&'static str, u64>,
-    /// What is waited for, in words.
+    /// What the run waits for, as text.
     #[serde(skip)]
     pub waits_for: Vec<String>,
 }
 
-/// The summary of the harvest of `dates` and of the `picked` jobs, by the receipts in `store`.
+/// Summarizes the harvest of `dates` and of the `picked` jobs from the receipts in `store`.
 ///
 /// # Errors
-/// When the store is away.
+/// If the store is unreachable.
 pub(crate) async fn of(
     source: Source,
     Asked { dates, picked, .. }: &Asked,
@@ -79,12 +79,12 @@ pub(crate) async fn of(
     Ok(sums.summary(came, dates.clone(), store.count(&dead).await?, seconds))
 }
 
-/// Findings of receipts, each once with the number of jobs that have it.
+/// Findings of receipts, each once with its number of jobs.
 #[derive(Debug, Clone, Default, Serialize)]
 #[serde(transparent)]
 pub(crate) struct Findings(Vec<Found>);
 
-/// A finding of some jobs.
+/// A finding and its number of jobs.
 #[derive(Debug, Clone, Serialize)]
 struct Found {
     #[serde(flatten)]
@@ -93,17 +93,17 @@ struct Found {
 }
 
 impl Findings {
-    /// Different findings that are kept; each further one is left out.
+    /// Maximum number of distinct findings; further ones are dropped.
     const MOST: usize = 100;
 
-    /// The findings of these receipts.
+    /// Collects the findings of these receipts.
     pub(crate) fn of<'a>(receipts: impl IntoIterator<Item = &'a Receipt>) -> Self {
         let mut sums = Sums::default();
         receipts.into_iter().for_each(|receipt| sums.find(receipt));
         sums.findings()
     }
 
-    /// A line for each finding.
+    /// Returns one line for each finding.
     pub(crate) fn lines(&self) -> impl Iterator<Item = String> {
         self.0.iter().map(|Found { finding: ReceiptFinding { code, text }, jobs }| {
             format!("{code} ({}): {text}", units::some(*jobs, "job"))
@@ -111,7 +111,7 @@ impl Findings {
     }
 }
 
-/// What receipts add up to.
+/// Sums over receipts.
 #[derive(Debug, Default)]
 struct Sums {
     jobs: u64,
@@ -119,7 +119,7 @@ struct Sums {
     calls: Calls,
     planned: u64,
     not_complete: u64,
-    /// Dates without a list, and picked meetings without a receipt.
+    /// Number of dates without a list and of picked meetings without a receipt.
     unlisted: usize,
     found: BTreeMap<ReceiptFinding, u64>,
 }
@@ -165,7 +165,7 @@ impl Sums {
 }
 
 impl Summary {
-    /// The summary as a sentence.
+    /// Returns the summary as a sentence.
     pub(crate) fn sentence(&self) -> String {
         let state = if self.complete { "complete" } else { "incomplete" };
         let Self { came: HarvestSummary { what, cost, .. }, seconds, dead, waiting, .. } = self;
@@ -173,7 +173,7 @@ impl Summary {
         format!("{state}: {what} in {seconds:.1} s{cost}; {dead} dead, {waiting} waiting")
     }
 
-    /// The command's outcome.
+    /// Returns the outcome of the command.
     pub(crate) fn outcome(&self) -> Outcome {
         if self.complete { Outcome::Complete } else { Outcome::Incomplete }
     }

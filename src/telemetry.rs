@@ -1,5 +1,5 @@
-//! Logs: to stderr, as text or as JSON lines, filtered by `UA_LOG`. Every field of every line is made printable here:
-//! no id or text of a peer can start a line, command a terminal or reorder what it shows.
+//! Logs to stderr, as text or JSON lines, filtered by `UA_LOG`. Escapes every field of every line, so that no id or
+//! text of a peer can start a line, control a terminal or reorder what it shows.
 
 use std::fmt::Debug;
 use std::io::{self, IsTerminal as _, Write};
@@ -14,14 +14,14 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::config::{ConfigError, LogConfig};
 
-/// Starts logging. What libraries log is cut to warnings, whatever the filter says.
+/// Starts logging. Libraries log at most warnings, whatever the filter says.
 ///
 /// # Errors
-/// When the filter cannot be parsed.
+/// If the filter cannot be parsed.
 pub(crate) fn start(log: &LogConfig) -> Result<(), ConfigError> {
     let refuse =
         |_| ConfigError::invalid("UA_LOG", format!("takes a level or a filter, not {:?}", log.filter));
-    // lapin writes returned messages with their bodies, and frames with the login; hyper's lines hold addresses.
+    // lapin logs returned messages with their bodies, and frames with the login; hyper logs addresses.
     let quiet = ["hyper=warn", "lapin=off", "reqwest=warn", "rustls=warn", "h2=warn", "async_rs=warn"];
     let mut filter = EnvFilter::try_new(&log.filter).map_err(refuse)?;
     for directive in quiet {
@@ -30,12 +30,11 @@ pub(crate) fn start(log: &LogConfig) -> Result<(), ConfigError> {
     }
     let terminal = io::stderr().is_terminal();
     let to = crate::progress::LogWriter::default;
-    // A second start in one process (tests) keeps the first.
+    // A second start in one process, as in tests, keeps the first subscriber.
     drop(if log.json { json(filter, to).try_init() } else { text(filter, terminal, to).try_init() });
     Ok(())
 }
 
-/// Lines of text.
 fn text<W>(filter: EnvFilter, terminal: bool, to: W) -> impl Subscriber
 where
     W: for<'writer> MakeWriter<'writer> + Send + Sync + 'static,
@@ -49,7 +48,6 @@ where
         .finish()
 }
 
-/// Lines of JSON.
 fn json<W, T>(filter: EnvFilter, to: W) -> impl Subscriber
 where
     W: Fn() -> T + Send + Sync + 'static,
@@ -68,7 +66,7 @@ fn write_field(to: &mut Writer<'_>, field: &Field, value: &dyn Debug) -> std::fm
     }
 }
 
-/// Passes JSON on with what could harm a reader's terminal escaped. A line comes as a whole.
+/// Escapes what could control a reader's terminal in lines of JSON. Each write is a whole line.
 struct JsonLines<T>(T);
 
 impl<T: Write> Write for JsonLines<T> {
@@ -113,7 +111,7 @@ mod tests {
         }
     }
 
-    /// What is logged of a hostile text by every kind of call site.
+    /// Logs a hostile text through every kind of call site.
     fn log(hostile: &str) {
         let span = info_span!("job", job = %hostile, host = ?hostile, uuid = hostile);
         let _entered = span.enter();

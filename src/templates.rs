@@ -1,14 +1,15 @@
-//! Whether the store's index templates are those of this program: what is written or read without them would be wrong.
+//! Checks that the store's index templates are those of this program. Without them, data would be written and read with
+//! wrong field types.
 
 use store::{Conflict, Store, TemplateState};
 
 use crate::exit::{RefusedError, usage};
 
-/// How many templates there are, all of them current.
+/// Returns the number of templates if all are current.
 ///
 /// # Errors
-/// When one is missing or is another than this program's: a store that is starting, or a load balancer before it, answers 404,
-/// too. When the store is away.
+/// If a template is missing or differs from this program's, or the store is unreachable. A starting store, or a load
+/// balancer in front of it, also answers 404.
 pub(crate) async fn current(store: &Store) -> anyhow::Result<usize> {
     let health = store.check().await?;
     let wrong = health.templates.iter().filter(|(_, state)| *state != TemplateState::Current);
@@ -20,8 +21,11 @@ pub(crate) async fn current(store: &Store) -> anyhow::Result<usize> {
     Ok(health.templates.len())
 }
 
+/// Checks that nothing overrides the templates.
+///
 /// # Errors
-/// When something gives indices another form than the templates: documents would be refused or mean something else.
+/// If something gives indices other field types than the templates: the store would refuse documents or index them
+/// wrongly.
 pub(crate) fn fits(conflicts: &[Conflict]) -> anyhow::Result<()> {
     match conflicts {
         [] => Ok(()),

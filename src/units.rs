@@ -1,11 +1,11 @@
-//! Numbers and durations as operators read them.
+//! Numbers and durations for operators.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 pub(crate) use planner::numbers::{counted as some, grouped as count};
 
-/// A span in its two largest units: `3 h 12 min`, `4 min`, `12 s`.
+/// Formats a duration in its two largest units: `3 h 12 min`, `4 min`, `12 s`.
 pub(crate) fn span(span: Duration) -> String {
     let seconds = span.as_secs();
     let (days, hours, minutes) = (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60);
@@ -19,7 +19,7 @@ pub(crate) fn span(span: Duration) -> String {
     }
 }
 
-/// The span from one time to a later one; nothing when it is not later.
+/// Returns the duration from one time to a later one; zero if it is not later.
 pub(crate) fn between(from: Timestamp, to: Timestamp) -> Duration {
     Duration::try_from(to.duration_since(from)).unwrap_or_default()
 }

@@ -1,5 +1,5 @@
-//! Documents whose version is ahead of the store's clock: written by a machine whose clock was wrong, they outrank all
-//! that is written later. They are found by the times in them, removed, and their dates planned again.
+//! Removes documents with versions ahead of the store's clock. A machine with a wrong clock wrote them, and they
+//! outrank all later writes. They are found by the times in them; their dates have to be planned again.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,9 +10,9 @@ use runtime::clock::{self, TOLERANCE};
 use runtime::{Broker, Message, QueueFilter};
 use store::{DocumentKind, Hit, Query, Store};
 
-/// Documents looked at, and removed, at once.
+/// Documents per request to the store.
 const SOME: usize = 1_000;
-/// The end of all times.
+/// Upper end of a range of times.
 const END: &str = "9999-12-01T00:00:00Z";
 
 /// The fields whose time is a document's version.
@@ -26,19 +26,19 @@ const TIMES: [(DocumentKind, &[&str]); 7] = [
     (DocumentKind::Raw, &["fetched_at"]),
 ];
 
-/// The newest time that is not ahead of the store's clock.
+/// Returns the newest version that is not ahead of the store's clock.
 ///
 /// # Errors
-/// When the store is away.
+/// If the store is unreachable.
 pub(crate) async fn newest(store: &Store) -> anyhow::Result<Timestamp> {
     let now = store.clock().await?.unwrap_or_else(clock::now);
     Ok(now.checked_add(TOLERANCE).unwrap_or(now))
 }
 
-/// How many documents of each kind are ahead.
+/// Returns the number of documents of each kind that are ahead of the clock.
 ///
 /// # Errors
-/// When the store is away.
+/// If the store is unreachable.
 pub(crate) async fn ahead(store: &Store, newest: Timestamp) -> anyhow::Result<Vec<(DocumentKind, u64)>> {
     let mut found = Vec::new();
     for (kind, fields) in TIMES {
@@ -55,23 +55,23 @@ fn beyond(kind: DocumentKind, field: &'static str, newest: Timestamp) -> Query {
     Query::all(kind).between(field, newest, END)
 }
 
-/// What was removed, and what has to be planned again.
+/// Removed documents, and dates to plan again.
 #[derive(Debug, Default)]
 pub(crate) struct Removed {
-    /// Documents removed from the store.
+    /// Number of documents removed from the store.
     pub documents: u64,
-    /// Messages on their way into the store that were taken out of the queues.
+    /// Number of messages removed from the queue of documents.
     pub messages: u64,
     /// Dates by source and account.
     pub dates: BTreeMap<(Source, String), BTreeSet<Date>>,
-    /// Jobs of removed documents whose receipts are not removed.
+    /// Jobs of removed documents whose receipts remain.
     jobs: BTreeSet<String>,
 }
 
-/// Removes what is ahead, from the store and from the queue of documents.
+/// Removes what is ahead of the clock, from the store and from the queue of documents. Idempotent.
 ///
 /// # Errors
-/// When the broker or the store is away. May be done again.
+/// If the broker or the store is unreachable.
 pub(crate) async fn remove(broker: &Broker, store: &Store, newest: Timestamp) -> anyhow::Result<Removed> {
     store.refresh().await?;
     let mut removed = Removed::default();
@@ -97,7 +97,7 @@ pub(crate) async fn remove(broker: &Broker, store: &Store, newest: Timestamp) ->
     Ok(removed)
 }
 
-/// The jobs, with their dates, of what is ahead in a message of the queue of documents.
+/// Returns the jobs and dates of a message's documents that are ahead of the clock.
 fn of_message(message: &Message, newest: Timestamp) -> Vec<(JobId, Option<Date>)> {
     match decode::<Document<'_>>(&message.body) {
         Ok(Document::Raw(raw)) if raw.fetched_at > newest => vec![(raw.job_id, raw.date)],
@@ -150,7 +150,7 @@ impl Removed {
         }
     }
 
-    /// Documents name their job; its receipt, if it is right, knows the date.
+    /// Adds the dates of the noted jobs from their receipts: documents name only their job.
     async fn ask_receipts(&mut self, store: &Store) -> anyhow::Result<()> {
         let jobs: Vec<String> = std::mem::take(&mut self.jobs).into_iter().collect();
         for some in jobs.chunks(SOME) {
