@@ -1,4 +1,4 @@
-//! The desk of dead letters: how many of which class and what to do about them, the newest, and one of them in full.
+//! The dead-letter desk: counts by class with next steps, the newest letters, and one letter in full.
 
 use std::time::Duration;
 
@@ -13,24 +13,24 @@ use crate::cli::{DlqFilter, DlqList};
 use crate::config::Config;
 use crate::units;
 
-/// How long the broker may take to say how many letters wait there.
+/// Timeout for the broker's count of unfiled letters.
 const PATIENCE: Duration = Duration::from_millis(1_500);
-/// Characters of a message that are shown.
+/// Maximum characters of a message in the output.
 const EXCERPT: usize = 2_000;
 
-/// The desk, as far as it was asked for.
+/// The selected letters, with counts by class.
 #[derive(Debug, Serialize)]
 pub(crate) struct Listing {
     #[serde(serialize_with = "class_lines")]
     groups: Vec<Group>,
     #[serde(serialize_with = "without_bodies")]
     letters: Vec<DeadLetter>,
-    /// Letters that wait on the broker to be filed, whatever their class; `None`: it did not say.
+    /// Letters of all classes that wait on the broker for filing; `None` when the broker did not answer.
     unfiled: Option<u64>,
-    /// Rows that this version cannot read.
+    /// Rows that this version of `ua` cannot read.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) unreadable: Vec<String>,
-    /// The only state that was asked for.
+    /// The selected state; `None`: all.
     #[serde(skip)]
     state: Option<DeadState>,
 }
@@ -45,7 +45,7 @@ pub(crate) struct Shown {
     message: String,
 }
 
-/// The filter that these words mean.
+/// Builds the filter for these arguments.
 pub(crate) fn filter(words: &DlqFilter, state: Option<DeadState>) -> Filter {
     Filter {
         state,
@@ -58,10 +58,10 @@ pub(crate) fn filter(words: &DlqFilter, state: Option<DeadState>) -> Filter {
     }
 }
 
-/// The letters that these words ask for, and how many are still on their way to the desk.
+/// Returns the selected letters and the number of unfiled ones. An unreachable broker is not an error.
 ///
 /// # Errors
-/// When the store cannot be asked. A broker that is away keeps nobody from the desk.
+/// When the store is unreachable.
 pub(crate) async fn list(words: &DlqList, config: &Config) -> anyhow::Result<Listing> {
     let (listing, unfiled) = tokio::join!(filed(words, config), unfiled(config));
     Ok(Listing { unfiled, ..listing? })
@@ -87,10 +87,10 @@ async fn unfiled(config: &Config) -> Option<u64> {
     tokio::time::timeout(PATIENCE, asked).await.ok()?.map(|depth| depth.ready)
 }
 
-/// The letter with this id; `None` when there is none.
+/// Returns the letter with this id; `None` when there is none.
 ///
 /// # Errors
-/// When the store cannot be asked, or the row cannot be read.
+/// When the store is unreachable, or the row cannot be read.
 pub(crate) async fn one(id: &str, config: &Config) -> anyhow::Result<Option<Shown>> {
     let Some(letter) = desk::show(&assemble::store(config)?, id).await? else { return Ok(None) };
     let message = String::from_utf8_lossy(&letter.body_bytes()?).into_owned();
@@ -99,7 +99,7 @@ pub(crate) async fn one(id: &str, config: &Config) -> anyhow::Result<Option<Show
 }
 
 impl Listing {
-    /// The classes, with the next step for each; the first column is the class. `None` when there are no letters.
+    /// Returns the table of classes with their next step; the first column is the class. `None` without letters.
     pub(crate) fn classes(&self) -> Option<Table> {
         let mut table = Table::new(&["class", "letters", "oldest", "newest", "next step"]);
         for group in &self.groups {
@@ -114,7 +114,7 @@ impl Listing {
         (!self.groups.is_empty()).then_some(table)
     }
 
-    /// The newest letters under a heading; the first column is the letter's id. `None` when none is listed.
+    /// Returns the newest letters with a heading; the first column is the letter's id. `None` when none is listed.
     pub(crate) fn newest(&self) -> Option<(String, Table)> {
         let all: u64 = self.groups.iter().map(|group| group.count).sum();
         let heading =
@@ -138,7 +138,7 @@ impl Listing {
         (!self.letters.is_empty()).then_some((heading, table))
     }
 
-    /// What the list does not show, and why.
+    /// Returns sentences about rows and letters that the list omits.
     pub(crate) fn remarks(&self) -> Vec<String> {
         let unreadable = self.unreadable.first().map(|first| {
             format!(
@@ -163,12 +163,11 @@ impl Listing {
 }
 
 impl Shown {
-    /// Its id.
     pub(crate) fn id(&self) -> &str {
         &self.letter.id
     }
 
-    /// What is known of it. A history of several events has one fact each, all but the first without a name.
+    /// Returns the letter's properties. Each event of the history is one fact; only the first has a name.
     pub(crate) fn facts(&self) -> Vec<Fact> {
         let or_unknown = |value: Option<String>| value.unwrap_or_else(|| "unknown".to_owned());
         let DeadLetter { state, attempts, replays, died_at, origin, first_seen, cause, .. } = &self.letter;
@@ -199,7 +198,7 @@ impl Shown {
         facts
     }
 
-    /// The beginning of its message, and whether there is more.
+    /// Returns the beginning of the message, and true when it is cut.
     pub(crate) fn excerpt(&self) -> (&str, bool) {
         let end = self.message.char_indices().nth(EXCERPT).map_or(self.message.len(), |(at, _)| at);
         (&self.message[..end], end < self.message.len())
@@ -222,7 +221,7 @@ fn class_lines<S: Serializer>(groups: &[Group], serializer: S) -> Result<S::Ok, 
     }))
 }
 
-/// The rows as JSON; their messages were not read.
+/// Serialises the rows without their messages, which were not read.
 fn without_bodies<S: Serializer>(letters: &[DeadLetter], serializer: S) -> Result<S::Ok, S::Error> {
     let without_body = |letter| {
         let mut value = serde_json::to_value(letter)?;

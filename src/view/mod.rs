@@ -1,11 +1,11 @@
-//! What an operator looks at: gathered once, then shown by the terminal's commands and by the web page alike. A value
-//! serialises as what `--json` prints, and says itself in tables and sentences. Must not know where it is shown.
+//! Views for operators, shared by terminal and console. A view gathers data once, serialises to the output of `--json`,
+//! and renders tables and sentences. Independent of the output medium, so that both show the same.
 
 pub(crate) mod dead;
 pub(crate) mod runs;
 pub(crate) mod status;
 
-/// Names of columns and the rows below them.
+/// Column names and rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Table {
     pub(crate) header: Vec<&'static str>,
@@ -22,5 +22,5 @@ impl Table {
     }
 }
 
-/// A fact under its name.
+/// A name and its value.
 pub(crate) type Fact = (&'static str, String);

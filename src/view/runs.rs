@@ -1,4 +1,4 @@
-//! What was planned, and how far it is: the list, and one run in full.
+//! Runs: the list with progress, and one run in full.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::sources::reporting::CallUse;
 use crate::summary::Findings;
 use crate::{runs, sources, templates, units};
 
-/// A run of the list.
+/// One run in the list.
 #[derive(Debug, Serialize)]
 pub(crate) struct Line {
     #[serde(flatten)]
@@ -47,15 +47,15 @@ pub(crate) struct RunReport {
     per_minute: Option<f64>,
     finished_at: Option<Timestamp>,
     findings: Findings,
-    /// When it was gathered.
+    /// Time of gathering.
     #[serde(skip)]
     now: Timestamp,
 }
 
-/// The latest runs, the newest first.
+/// Returns the latest runs, newest first.
 ///
 /// # Errors
-/// When the store is away, or has other templates.
+/// When the store is unreachable, or its templates are not current.
 pub(crate) async fn latest(config: &Config, limit: usize) -> anyhow::Result<Vec<Line>> {
     let store = assemble::store(config)?;
     templates::current(&store).await?;
@@ -88,10 +88,10 @@ pub(crate) async fn latest(config: &Config, limit: usize) -> anyhow::Result<Vec<
     Ok(records.into_iter().map(line).collect())
 }
 
-/// One run; `None` when there is no such run.
+/// Returns one run; `None` when there is no such run.
 ///
 /// # Errors
-/// When the store is away, or has other templates.
+/// When the store is unreachable, or its templates are not current.
 pub(crate) async fn one(config: &Config, run: &RunId) -> anyhow::Result<Option<RunReport>> {
     let store = assemble::store(config)?;
     templates::current(&store).await?;
@@ -111,7 +111,7 @@ pub(crate) async fn one(config: &Config, run: &RunId) -> anyhow::Result<Option<R
     }))
 }
 
-/// The list as a table; the first column is the run's id.
+/// Returns the list as a table; the first column is the run's id.
 pub(crate) fn table(lines: &[Line]) -> Table {
     let mut table = Table::new(&[
         "run",
@@ -151,12 +151,12 @@ pub(crate) fn table(lines: &[Line]) -> Table {
 }
 
 impl RunReport {
-    /// True while jobs of it wait.
+    /// True while jobs of the run wait.
     pub(crate) fn goes_on(&self) -> bool {
         self.progress.waiting > 0
     }
 
-    /// What it is and how far it is.
+    /// Returns the run's properties and progress.
     pub(crate) fn facts(&self) -> Vec<Fact> {
         let Self { run, progress, now, .. } = self;
         let what = planned_by(run.origin, run.lane);
@@ -175,7 +175,7 @@ impl RunReport {
         facts
     }
 
-    /// Its price beside what was used.
+    /// Returns the table of estimated and used calls.
     pub(crate) fn calls(&self) -> Table {
         let Self { run, progress: Progress { calls, .. }, .. } = self;
         let mut table = Table::new(&["calls", "price", "used"]);
@@ -186,7 +186,7 @@ impl RunReport {
         table
     }
 
-    /// What is to be known of the figures.
+    /// Returns sentences that explain the figures.
     pub(crate) fn remarks(&self) -> Vec<String> {
         let mut remarks = Vec::new();
         if self.goes_on() {
@@ -205,13 +205,12 @@ impl RunReport {
     }
 }
 
-/// What has a price, and what was used of that.
+/// Sums the estimates, and the use of the kinds that have one.
 fn priced(call_uses: &[CallUse]) -> (u64, u64) {
     let priced = call_uses.iter().filter_map(|call| Some((call.price?, call.used)));
     priced.fold((0, 0), |sum, (price, used)| (sum.0.saturating_add(price), sum.1.saturating_add(used)))
 }
 
-/// The state of a run in a word.
 fn state(run: &RunRecord, progress: &Progress) -> &'static str {
     match (run.state, progress.waiting) {
         (RunState::Publishing, _) => "publishing",

@@ -1,4 +1,4 @@
-//! What the receipts of the last days say.
+//! Receipt counts of the last days.
 
 use std::collections::BTreeMap;
 
@@ -10,14 +10,13 @@ use store::Store;
 use crate::receipts;
 use crate::sources::tally::Tallies;
 
-/// Days shown.
 const DAYS: i32 = 14;
 
-/// What the receipts of one date say.
+/// Receipt counts of one date.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct Day {
     pub(crate) date: Date,
-    /// Every list of the date that was asked for is complete, whatever its source lists.
+    /// True when every list receipt of the date is complete, across sources.
     pub(crate) listed: bool,
     pub(crate) jobs: u64,
     pub(crate) planned: u64,
@@ -25,7 +24,7 @@ pub(crate) struct Day {
     pub(crate) incomplete: u64,
     pub(crate) failed: u64,
     pub(crate) cancelled: u64,
-    /// What was promised and what came, of each source.
+    /// Expected and received records of each source.
     #[serde(flatten)]
     pub(crate) tallies: Tallies,
     #[serde(skip)]
@@ -34,7 +33,7 @@ pub(crate) struct Day {
     complete_lists: u64,
 }
 
-/// The last days, the latest first.
+/// Returns the last days, newest first.
 pub(super) async fn last(store: &Store) -> anyhow::Result<Vec<Day>> {
     let today = receipts::read::today();
     let first = today.saturating_sub(jiff::Span::new().days(DAYS));

@@ -1,4 +1,4 @@
-//! Asks the broker, the workers and the store, all at once, each for what it alone knows.
+//! Gathers the status: queries broker, workers and store concurrently.
 
 use std::time::Duration;
 
@@ -17,10 +17,10 @@ use crate::assemble;
 use crate::config::Config;
 use crate::exit::sentence;
 
-/// How long workers may take to answer.
+/// Timeout for the workers' answers.
 const PRESENCE_TIMEOUT: Duration = Duration::from_millis(700);
 
-/// A queue and how much waits in it.
+/// A queue and its depth.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct QueueLine {
     pub(crate) queue: Queue,
@@ -28,25 +28,25 @@ pub(crate) struct QueueLine {
     pub(crate) depth: Depth,
 }
 
-/// What the broker knows.
+/// Data from the broker.
 struct Waiting {
-    /// Why it takes no messages, if it says so.
+    /// The reason why the broker blocks publishers, if it reports one.
     blocked: Option<String>,
     queues: Vec<QueueLine>,
     parked: u64,
-    /// `None` while the broker takes no messages: workers cannot be asked then.
+    /// `None` while the broker blocks publishers: requests to workers cannot be published then.
     workers: anyhow::Result<Option<Vec<WorkerInfo>>>,
-    /// How the quotas stand: as workers know, and of accounts of which none does, as they were left.
+    /// Quotas as workers report them; for other accounts, the state that the last leader persisted.
     quota: anyhow::Result<Vec<QuotaStatus>>,
 }
 
-/// What the store knows.
+/// Data from the store.
 struct Held {
     on_the_desk: u64,
     days: Vec<Day>,
 }
 
-/// Everything that can be found out. The broker and the store have `patience` each to tell.
+/// Gathers the report. Broker and store have a timeout of `patience` each.
 pub(crate) async fn report(config: &Config, patience: Duration) -> StatusReport {
     let (waiting, held, trouble, lost) = tokio::join!(
         within(patience, broker_name(config), Box::pin(waiting(config))),
@@ -92,7 +92,7 @@ pub(crate) async fn report(config: &Config, patience: Duration) -> StatusReport 
             let planned = days.iter().map(|day| day.planned).sum();
             Some(Observed { planned, silent: silent(workers, queues), ..observe(depths, workers) })
         }
-        // The workers cannot be asked: only what is broken, dead and parked is reported.
+        // Workers cannot be asked: report only broken parts, dead letters and parked messages.
         (Some(_), None) if is_blocked => Some(observe(Vec::new(), &[])),
         _ => None,
     };
@@ -108,13 +108,13 @@ pub(crate) async fn report(config: &Config, patience: Duration) -> StatusReport 
         parked,
         workers,
         days: held.map(|held| held.days),
-        // Whichever of both is away says so itself.
+        // The broker or store that failed is reported in `away`.
         lost: lost.unwrap_or_default(),
         away,
     }
 }
 
-/// What is told in time; who does not answer is named.
+/// Applies the timeout; the error names what did not answer.
 async fn within<T>(
     patience: Duration,
     who: &str,
@@ -134,7 +134,7 @@ fn store_name(config: &Config) -> &'static str {
 
 async fn waiting(config: &Config) -> anyhow::Result<Waiting> {
     let broker = assemble::reader(config, "status").await?;
-    // Whoever only looks need not know of any account.
+    // An error in an account's configuration does not prevent a look at the status.
     let accounts = |source| assemble::accounts(config, &[source], None).unwrap_or_default();
     let accounts: Vec<Account> =
         Source::ALL.into_iter().flat_map(accounts).map(|(_, account)| account).collect();
@@ -180,12 +180,12 @@ async fn held(config: &Config) -> anyhow::Result<Held> {
     Ok(Held { on_the_desk, days: days::last(&store).await? })
 }
 
-/// What hinders the store although it answers: a part of its documents may be missing, and then it counts nothing.
+/// Returns the store's trouble while it answers. With missing shards, counts fail.
 async fn trouble(config: &Config) -> Option<String> {
     assemble::store(config).ok()?.trouble().await
 }
 
-/// Jobs that receipts call planned and no queue holds, by source.
+/// Counts the jobs by source that receipts call planned and no queue holds.
 async fn lost(config: &Config) -> anyhow::Result<Vec<(Source, u64)>> {
     let store = assemble::store(config)?;
     let broker = assemble::reader(config, "status").await?;

@@ -1,5 +1,5 @@
-//! What waits in the queues, who works and why not, what was harvested in the last days, what is dead. A server that
-//! is away hides only what it alone knows.
+//! The status: queues, workers and their holds, quotas, recent harvests, dead letters. A server that does not answer
+//! hides only its own data.
 
 mod days;
 mod gather;
@@ -18,7 +18,7 @@ use gather::QueueLine;
 pub(crate) use gather::report;
 pub(crate) use shown::{Part, Shown};
 
-/// Everything that could be found out. What is `None` was not: `away` says why.
+/// The report. A field is `None` when its data is unavailable; `away` has the reason.
 #[derive(Debug, Serialize)]
 pub(crate) struct StatusReport {
     quota: Option<Vec<QuotaStatus>>,
@@ -34,7 +34,7 @@ pub(crate) struct StatusReport {
 }
 
 impl StatusReport {
-    /// True when neither the broker nor the store told anything.
+    /// True when neither broker nor store answered.
     pub(crate) fn knows_nothing(&self) -> bool {
         self.queues.is_none() && self.days.is_none()
     }
@@ -46,7 +46,7 @@ struct DeadCounts {
     on_the_way: Option<u64>,
 }
 
-/// A part that does not tell what it knows.
+/// A part whose data is unavailable.
 #[derive(Debug, Serialize)]
 pub(crate) struct Away {
     pub(crate) what: &'static str,
@@ -56,12 +56,12 @@ pub(crate) struct Away {
 }
 
 impl Away {
-    /// What is not known, and why, in a sentence.
+    /// Returns the missing part and the reason as a sentence.
     pub(crate) fn sentence(&self) -> String {
         format!("what the {} knows is not known: {}", self.what, self.why)
     }
 
-    /// What an operator does next about it.
+    /// Returns the operator's next step.
     pub(crate) fn next_step(&self) -> &'static str {
         match self.what {
             "broker" => {

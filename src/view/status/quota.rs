@@ -1,5 +1,5 @@
-//! How quotas stand, in words: what is used, what is paused, what waits behind it and until when. Queues are shared by
-//! the accounts of a source, so where there are several, what waits is told as that of all.
+//! Quota sentences: calls used, pauses, jobs that wait behind a pause, and its end. Accounts of a source share its
+//! queues, so with several accounts the waiting jobs are those of all.
 
 use jiff::Timestamp;
 use messages::{Family, Queue};
@@ -10,8 +10,8 @@ use super::workers::resumes;
 use crate::sources::vocabulary::role_of;
 use crate::units;
 
-/// A sentence per account and limit that this program uses. Where a source has several accounts, the jobs of one that
-/// is paused are put off, so that the others' come to their turn: of `parked` messages most are such.
+/// Returns one sentence per account and limit in use. When a source has several accounts, jobs of a paused account are
+/// parked so that the others' jobs run; most of the `parked` messages are such jobs.
 pub(super) fn sentences(
     quota: &[QuotaStatus],
     queues: &[QueueLine],
@@ -27,7 +27,7 @@ pub(super) fn sentences(
         said.extend(told.map(|limit| {
             let left = if status.leader_pid.is_none() { ", as it was left" } else { "" };
             let sentence = sentence(limit, (whose, put_off), queues, now);
-            // The only one of its source: its own name says whose it is.
+            // The only limit of its source: its name already names the source.
             let whose = match limit.name == status.source {
                 true => String::new(),
                 false => format!("{} {}: ", status.source, status.account),

@@ -1,4 +1,4 @@
-//! The report as an operator reads it: tables and sentences.
+//! The status report in tables and sentences.
 
 use jiff::Timestamp;
 use messages::{Family, Lane, Queue};
@@ -12,14 +12,14 @@ use crate::sources::tally::Tally;
 use crate::view::Table;
 use crate::{sources, units};
 
-/// A part of the report: its table, if there is something to tabulate, and what is said below it.
+/// A part of the report: an optional table, and sentences below it.
 #[derive(Debug, Default)]
 pub(crate) struct Part {
     pub(crate) table: Option<Table>,
     pub(crate) sentences: Vec<String>,
 }
 
-/// The report in tables and sentences. A part of which nothing is known is `None`.
+/// The report in tables and sentences. A part without data is `None`.
 #[derive(Debug)]
 pub(crate) struct Shown {
     pub(crate) quota: Vec<String>,
@@ -31,7 +31,7 @@ pub(crate) struct Shown {
 }
 
 impl StatusReport {
-    /// What is shown of it.
+    /// Renders the report.
     pub(crate) fn shown(&self, now: Timestamp) -> Shown {
         let waiting = self.queues.as_deref().unwrap_or_default();
         let table = |table| Part { table: Some(table), ..Part::default() };
@@ -80,7 +80,7 @@ impl StatusReport {
 }
 
 fn queue_table(queues: &[QueueLine], workers: Option<&[WorkerInfo]>) -> Table {
-    // RabbitMQ does not say for which queue a message is parked: the sum stands below.
+    // RabbitMQ does not report the target queue of a parked message, so only the sum is shown, below the table.
     let tells_later = queues.iter().all(|line| line.depth.delayed.is_some());
     let mut table = Table::new(match tells_later {
         true => &["queue", "waiting", "in progress", "later", "workers"],
@@ -104,7 +104,7 @@ fn queue_table(queues: &[QueueLine], workers: Option<&[WorkerInfo]>) -> Table {
     table
 }
 
-/// Messages in progress: as the broker tells, else as the workers of the role do.
+/// Messages in progress, from the broker, otherwise from the workers of the role.
 fn in_progress(role: &str, lines: &[&QueueLine], workers: Option<&[WorkerInfo]>) -> String {
     let leased: Option<Vec<u64>> = lines.iter().map(|line| line.depth.leased).collect();
     let of_workers = || {
@@ -115,8 +115,7 @@ fn in_progress(role: &str, lines: &[&QueueLine], workers: Option<&[WorkerInfo]>)
     known.map_or_else(|| "not known".to_owned(), units::count)
 }
 
-/// One row for the queues of a family: what waits in all lanes, and in which where it is not all in one; what waits for
-/// later; who takes from them.
+/// Returns the row of a family's queues: waiting messages, in total and per lane; delayed messages; consumers.
 fn queue_row(name: &str, lines: &[&QueueLine]) -> [String; 4] {
     let ready: u64 = lines.iter().map(|line| line.depth.ready).sum();
     let lanes: Vec<String> = Lane::ALL.iter().filter_map(|lane| lane_of(*lane, lines)).collect();
@@ -159,7 +158,7 @@ fn harvested(days: &[Day]) -> Part {
         let start = "nothing was harvested in the last days; start with `ua run` or `ua plan`";
         return Part { sentences: vec![start.to_owned()], ..Part::default() };
     }
-    // Dates are those of each source's own zone. What a site does not have it need not hear of.
+    // Dates are in each source's own time zone. Sources without receipts have no column.
     let has = |source| days.iter().any(|day| day.tallies.of(source).is_some());
     let shown: Vec<_> = sources::vocabulary::all().filter(|(source, _)| has(*source)).collect();
     let mut header =
@@ -212,7 +211,7 @@ mod tests {
         assert_eq!(table.header, ["queue", "waiting", "in progress", "later", "workers"]);
         let documents = table.rows.iter().find(|row| row[0] == "documents").unwrap();
         assert_eq!(documents[1..], ["1,113", "2", "3", "1"]);
-        // RabbitMQ tells neither: the workers know the one, and the other is not shown.
+        // RabbitMQ reports neither: the workers report messages in progress, and delayed messages are not shown.
         let untold = [line(Queue::documents(), None, None)];
         let table =
             queue_table(&untold, Some(&[worker("index", 40), worker("index", 2), worker("zoom.list", 9)]));

@@ -1,4 +1,4 @@
-//! The workers in words: what each role has in hand, and why it takes nothing.
+//! Worker rows and sentences: messages in progress per role, and the reasons for holds.
 
 use jiff::Timestamp;
 use jiff::tz::Offset;
@@ -35,7 +35,7 @@ fn row(worker: &WorkerInfo, role: &RoleInfo, now: Timestamp) -> [String; 8] {
     ]
 }
 
-/// A sentence per role that is on hold, and why; roles on hold for the same reason share one.
+/// Returns a sentence per role on hold, with the reason. Roles with the same sentence share it.
 pub(super) fn holds(workers: &[WorkerInfo], queues: &[QueueLine], now: Timestamp) -> Vec<String> {
     let mut said: Vec<(String, Vec<String>)> = Vec::new();
     for (worker, role) in
@@ -59,7 +59,7 @@ pub(super) fn holds(workers: &[WorkerInfo], queues: &[QueueLine], now: Timestamp
     said.into_iter().map(|(sentence, who)| format!("{sentence} ({})", who.join(", "))).collect()
 }
 
-/// When the role tries again.
+/// Returns the time of the next attempt.
 fn tries(next: Timestamp, now: Timestamp) -> String {
     match next <= now {
         true => "tries again now".to_owned(),
@@ -67,7 +67,7 @@ fn tries(next: Timestamp, now: Timestamp) -> String {
     }
 }
 
-/// A sentence per role and cause: what is parked, why, and when the next attempt is due.
+/// Returns a sentence per role and cause: parked messages, reason, and time of the next attempt.
 pub(super) fn parked(workers: &[WorkerInfo], now: Timestamp) -> Vec<String> {
     let mut all: Vec<(String, String, runtime::Parked)> = Vec::new();
     for (role, parked) in workers.iter().flat_map(|worker| &worker.roles).flat_map(|role| {
@@ -92,7 +92,7 @@ pub(super) fn parked(workers: &[WorkerInfo], now: Timestamp) -> Vec<String> {
     said.collect()
 }
 
-/// When work goes on, and how long that is from now.
+/// Returns the time of resumption, and the time until then.
 pub(super) fn resumes(until: Timestamp, now: Timestamp) -> String {
     if until <= now {
         return "resumes now".to_owned();
@@ -101,7 +101,7 @@ pub(super) fn resumes(until: Timestamp, now: Timestamp) -> String {
     format!("resumes in {} ({clock} UTC)", units::span(units::between(now, until)))
 }
 
-/// Workers that take from a queue and did not answer: of another version, cut off, or slow.
+/// Number of workers that consume from a queue and did not answer: of another version, disconnected, or slow.
 pub(super) fn silent(workers: &[WorkerInfo], queues: &[QueueLine]) -> u64 {
     let taking = queues.iter().map(|line| line.depth.consumers).max().unwrap_or(0);
     let answered = queues.iter().map(|line| answered(workers, line)).max().unwrap_or(0);
@@ -112,7 +112,7 @@ fn answered(workers: &[WorkerInfo], line: &QueueLine) -> u64 {
     workers.iter().filter(|worker| worker.roles.iter().any(|role| takes(role, line))).count() as u64
 }
 
-/// Whether a role takes from a queue.
+/// True when the role consumes from the queue.
 fn takes(role: &RoleInfo, line: &QueueLine) -> bool {
     match role.now.name.as_ref() {
         "index" => line.queue == Queue::documents(),
