@@ -1,20 +1,21 @@
-//! Advice for the roles that fetch.
+//! Advice for the fetching roles.
 
 use super::{Bound, Part, RoleAdvice, enough, run};
 use crate::units;
 
-/// Rates over less than this say nothing.
+/// Minimum seconds of measurement for usable rates.
 const LONG_ENOUGH: f64 = 5.0;
-/// From this share of their time on, what workers wait for is what bounds them. Leave to call is paced, so those who
-/// wait for it at all find the quota used up.
+/// Fractions of busy time from which a wait is the bottleneck. The one for the quota is low because tokens are paced: a
+/// worker waits for one only when the quota is used up.
 const WAITS_FOR_QUOTA: f64 = 0.1;
 const WAITS: f64 = 0.3;
-/// With this share of the permits in use, all are.
+/// From this fraction of permits in use on, all count as busy.
 const ALL_BUSY: f64 = 0.7;
-/// Permits beside those that are needed on average.
+/// Permits in reserve, as a factor of the average need.
 const SPARE: f64 = 1.25;
 
-/// The advice for one role; `index` is that for the role behind it, and `parked` messages wait for another attempt.
+/// Returns the advice for one role. `index` is the advice for the index role, and `parked` messages wait for another
+/// attempt.
 pub(super) fn advise(part: &Part, parked: u64, index: &RoleAdvice) -> RoleAdvice {
     let (bound, useful, sentence) = paused(part, parked).unwrap_or_else(|| judge(part, index));
     RoleAdvice {
@@ -28,7 +29,7 @@ pub(super) fn advise(part: &Part, parked: u64, index: &RoleAdvice) -> RoleAdvice
     }
 }
 
-/// The quota is paused and nothing goes on beside it: jobs of an account that is paused are put off, one by one.
+/// Returns the advice while the quota is paused and no job runs. Jobs of a paused account are parked one by one.
 fn paused(part: &Part, parked: u64) -> Option<(Bound, u64, String)> {
     let put_off = part.waiting == 0 && part.in_hand == 0 && parked > 0;
     let why = part.paused.first().filter(|_| part.workers > 0 && (part.is_held() || put_off))?;
@@ -60,7 +61,7 @@ fn judge(part: &Part, index: &RoleAdvice) -> (Bound, u64, String) {
     }
     if part.share(rates.waiting_for_room) >= WAITS {
         let sentence = format!("{role} waits for room in the queue of documents: {}", index.sentence);
-        // What the index role is bound by bounds this one.
+        // The bottleneck of the index role is also that of this role.
         let bound = if index.bound == Bound::Nothing { Bound::Workers } else { index.bound };
         return (bound, part.workers.min(worth), sentence);
     }
@@ -89,7 +90,7 @@ fn judge(part: &Part, index: &RoleAdvice) -> (Bound, u64, String) {
     latency(part, worth)
 }
 
-/// Nobody waits for leave: more at once would be faster, up to what the quota allows.
+/// No worker waits for tokens: more workers would be faster, up to the quota.
 fn latency(part: &Part, worth: u64) -> (Bound, u64, String) {
     let (role, rates) = (part.role, &part.rates);
     let slow = format!("{:.2} s per call", rates.call_seconds);
@@ -100,7 +101,7 @@ fn latency(part: &Part, worth: u64) -> (Bound, u64, String) {
     }
     let useful = match part.allowed {
         Some(allowed) => needed(part, allowed).max(part.workers),
-        // How far the quota reaches is found out one worker at a time.
+        // The quota is unknown: add one worker at a time.
         None => part.workers + 1,
     };
     let useful = useful.min(worth);
@@ -113,7 +114,7 @@ fn latency(part: &Part, worth: u64) -> (Bound, u64, String) {
     (Bound::Latency, useful, sentence)
 }
 
-/// Workers whose permits, leave given at once, make `calls` per second.
+/// Returns the workers that make `calls` per second when none waits for tokens.
 fn needed(part: &Part, calls: f64) -> u64 {
     let rates = &part.rates;
     let seconds =

@@ -1,16 +1,16 @@
-//! Advice for the role that writes to the store.
+//! Advice for the index role.
 
 use super::{Bound, Observed, RoleAdvice, enough, run};
 use crate::units;
 
-/// With less of its permits in use, it does not do all it could.
+/// Below this fraction of permits in use, the role is not busy.
 const BUSY: f64 = 0.35;
-/// With this share of the queue of documents filled, its workers do not keep up.
+/// From this fill level of the queue of documents on, the workers do not keep up.
 const FILLED: f64 = 0.5;
-/// From this share of their time on, workers wait for the store and not for themselves.
+/// From this fraction of busy time spent on the store, the store is the bottleneck.
 const WAITS: f64 = 0.6;
 
-/// The advice for the index role.
+/// Returns the advice for the index role.
 pub(super) fn advise(observed: &Observed) -> RoleAdvice {
     let part = &observed.index;
     let (bound, useful, sentence) = judge(observed);
@@ -34,7 +34,7 @@ fn judge(observed: &Observed) -> (Bound, u64, String) {
         return (Bound::NoWorkers, 1, sentence);
     }
     if part.waiting == 0 && part.in_hand == 0 {
-        // Whoever fetches needs somebody who writes.
+        // Fetching requires one index worker.
         return (Bound::Nothing, u64::from(fetching), "index has nothing to do".to_owned());
     }
     if part.is_held() {

@@ -1,5 +1,4 @@
-//! What bounds the flow now, and how many workers of each role are useful. Pure: from what was observed to
-//! sentences.
+//! Advice: the current bottleneck, and the useful number of workers per role. Pure: observations in, sentences out.
 
 mod fetch;
 mod index;
@@ -13,19 +12,19 @@ pub use observed::{Observed, Part};
 
 use crate::units;
 
-/// What bounds a role, or the flow as a whole.
+/// The bottleneck of a role, or of the whole flow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Bound {
-    /// Nothing: there is nothing to do.
+    /// None: there is nothing to do, or the role keeps up.
     Nothing,
-    /// There is work, and nobody does it.
+    /// Messages wait and no worker runs.
     NoWorkers,
     /// Every worker is on hold.
     Hold,
     /// The account's quota.
     Quota,
-    /// How long the API takes to answer, or too few workers to keep it busy.
+    /// The API's latency, or too few workers to use the quota.
     Latency,
     /// The broker.
     Broker,
@@ -33,12 +32,12 @@ pub enum Bound {
     Store,
     /// The workers' own speed.
     Workers,
-    /// Not known: not measured for long enough.
+    /// Unknown: measured for too short a time.
     Unknown,
 }
 
 impl Bound {
-    /// Its name in metrics.
+    /// Returns its name in metrics.
     pub fn name(self) -> &'static str {
         match self {
             Self::Nothing => "nothing",
@@ -53,7 +52,7 @@ impl Bound {
         }
     }
 
-    /// Every bound, the one to tell first first.
+    /// Every bottleneck, in order of priority.
     pub const ALL: [Self; 9] = [
         Self::NoWorkers,
         Self::Hold,
@@ -67,45 +66,45 @@ impl Bound {
     ];
 }
 
-/// What is advised for one role.
+/// Advice for one role.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RoleAdvice {
     /// The role.
     pub role: &'static str,
-    /// What bounds it.
+    /// Its bottleneck.
     pub bound: Bound,
-    /// Messages that wait for it.
+    /// Messages waiting.
     pub waiting: u64,
-    /// Messages that its workers are busy with.
+    /// Messages in progress.
     pub in_progress: u64,
-    /// Workers that play it.
+    /// Workers with this role.
     pub workers: u64,
-    /// Workers that are of use; 0 when there is nothing to do.
+    /// Useful number of workers; 0 when there is nothing to do.
     pub useful: u64,
-    /// All this in words.
+    /// The advice as a sentence.
     pub sentence: String,
 }
 
-/// What is advised.
+/// Advice for all roles.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Advice {
-    /// What bounds the flow as a whole.
+    /// Bottleneck of the whole flow.
     pub bound: Bound,
-    /// What is broken, in sentences.
+    /// Broken parts, as sentences.
     pub broken: Vec<String>,
-    /// Jobs that are planned and that no queue and no worker has.
+    /// Planned jobs that are in no queue and not in progress.
     pub lost: u64,
-    /// Messages that wait for an operator.
+    /// Dead letters that wait for an operator.
     pub dead: u64,
-    /// Per role.
+    /// Advice per role.
     pub roles: Vec<RoleAdvice>,
     /// Messages parked for another attempt.
     pub parked: u64,
 }
 
 impl Advice {
-    /// What to tell an operator, in the order of its weight: what is broken, lost, dead, what waits and what limits it.
-    /// "Nothing to do" is said only when there is none of these.
+    /// Returns the sentences by priority: broken parts, lost jobs, dead letters, waiting work and its bottleneck.
+    /// "Nothing to do" appears only without any of these.
     pub fn sentences(&self) -> Vec<String> {
         let mut said = self.broken.clone();
         if self.lost > 0 {
@@ -134,13 +133,13 @@ impl Advice {
 }
 
 impl RoleAdvice {
-    /// True when it has something to do, or something bounds it.
+    /// True when the role has work or a bottleneck.
     fn is_busy(&self) -> bool {
         self.bound != Bound::Nothing || self.waiting > 0 || self.in_progress > 0
     }
 }
 
-/// The advice that follows from what was observed.
+/// Derives the advice from the observations.
 pub fn advise(observed: &Observed) -> Advice {
     let index = index::advise(observed);
     let mut roles: Vec<RoleAdvice> =
@@ -151,7 +150,7 @@ pub fn advise(observed: &Observed) -> Advice {
     Advice {
         bound: bound.unwrap_or(Bound::Nothing),
         broken: observed.broken.clone(),
-        // A job that is planned waits, is in progress, is parked, or its receipt is on its way to the store.
+        // A planned job that is not lost waits, is in progress or parked, or its receipt is on the way to the store.
         lost: if idle && observed.silent == 0 { observed.planned } else { 0 },
         dead: observed.dead,
         roles,

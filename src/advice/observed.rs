@@ -1,4 +1,4 @@
-//! What is observed: the depths of the queues and the presence reports of the workers, summed up per role.
+//! Input of advice: queue depths and workers' presence reports, summed per role.
 
 use messages::{Family, Queue};
 use runtime::presence::RoleInfo;
@@ -7,47 +7,47 @@ use runtime::{Depth, Rates, WorkerInfo};
 
 use crate::sources::vocabulary::role_of;
 
-/// The whole installation at one moment.
+/// The state of all roles at one moment.
 #[derive(Debug, Clone, Default)]
 pub struct Observed {
-    /// The roles that fetch.
+    /// The fetching roles.
     pub fetch: Vec<Part>,
-    /// The role that writes to the store.
+    /// The index role.
     pub index: Part,
-    /// Messages that the queue of documents takes at most.
+    /// Maximum messages in the queue of documents.
     pub documents_limit: u64,
     /// Messages parked for another attempt.
     pub parked: u64,
-    /// What is broken, in sentences, the worst first.
+    /// Broken parts as sentences, the most severe first.
     pub broken: Vec<String>,
-    /// Jobs of the last days of which the receipt says that they are planned.
+    /// Jobs of the last days whose receipt is still planned.
     pub planned: u64,
-    /// Workers that take from a queue and did not answer.
+    /// Workers that consume from a queue and did not answer.
     pub silent: u64,
-    /// Dead letters on the desk and on their way to it.
+    /// Dead letters, filed and unfiled.
     pub dead: u64,
 }
 
-/// One role, all its workers together.
+/// One role, with the sums of its workers.
 #[derive(Debug, Clone, Default)]
 pub struct Part {
-    /// Its name.
+    /// Name of the role.
     pub role: &'static str,
-    /// Messages ready for it.
+    /// Ready messages in its queues.
     pub waiting: u64,
-    /// Messages in its workers' hands.
+    /// Messages in progress.
     pub in_hand: u64,
-    /// Its workers.
+    /// Number of workers.
     pub workers: u64,
-    /// What all of them can do at once.
+    /// Permits of all workers.
     pub permits: u64,
-    /// Why they are on hold; one per worker that is.
+    /// Reasons for holds, one per worker on hold.
     pub holds: Vec<String>,
-    /// Sums over its workers; means for times per call and per bulk.
+    /// Sums over the workers, except the mean `call_seconds` and the maximum `bulk_seconds`.
     pub rates: Rates,
     /// Calls per second that the quota allows, where it is known.
     pub allowed: Option<f64>,
-    /// What is paused of its quota, in sentences: an account each.
+    /// Pauses of its quota as sentences, one per account.
     pub paused: Vec<String>,
 }
 
@@ -75,7 +75,7 @@ impl Observed {
 }
 
 impl Observed {
-    /// The same, with what quotas allow the roles that fetch.
+    /// Adds the allowed rates and pauses of the quotas to the fetching roles.
     #[must_use]
     pub fn with_quota(mut self, quota: &[QuotaStatus]) -> Self {
         for part in &mut self.fetch {
@@ -109,7 +109,7 @@ impl Part {
         self.in_hand += role.now.in_flight;
         self.holds.extend(role.now.hold.as_ref().map(|hold| hold.why.clone()));
         let (sum, more) = (&mut self.rates, &role.rates);
-        // A worker that has just started makes the others' figures no less known.
+        // The longest time counts: a worker that has just started does not make the others' rates unknown.
         sum.seconds = sum.seconds.max(more.seconds);
         sum.settled += more.settled;
         sum.documents += more.documents;
@@ -128,24 +128,24 @@ impl Part {
         self.workers > 0 && self.holds.len() as u64 >= self.workers
     }
 
-    /// Why they are, by the word of one of them.
+    /// Returns the reason of one worker on hold.
     pub(super) fn why_held(&self) -> &str {
         self.holds.first().map_or("nobody says why", String::as_str)
     }
 
-    /// The part of the busy permits that `permits` are.
+    /// Returns `permits` as a fraction of the busy permits.
     pub(super) fn share(&self, permits: f64) -> f64 {
         if self.rates.busy > 0.01 { permits / self.rates.busy } else { 0.0 }
     }
 
-    /// Permits of one worker.
+    /// Returns the permits per worker.
     pub(super) fn permits_each(&self) -> f64 {
         (self.permits as f64 / self.workers.max(1) as f64).max(1.0)
     }
 
-    /// Workers that have something in hand each when all that is left is spread.
+    /// Returns the number of workers that the remaining messages can occupy.
     pub(super) fn worth(&self) -> u64 {
-        // The urgent job that a worker takes beside its permits is no work for another.
+        // A worker's urgent job, outside its permits, does not occupy another worker.
         ((self.waiting + self.in_hand.min(self.permits)) as f64 / self.permits_each()).ceil().max(1.0) as u64
     }
 }

@@ -1,4 +1,4 @@
-//! What is observed, and what is said of it.
+//! Tests of advice: observations and the resulting sentences.
 
 use runtime::Rates;
 
@@ -31,7 +31,7 @@ fn told(fetch: Part, index: Part) -> (Bound, Vec<u64>, Vec<String>) {
 #[test]
 fn the_quota_bounds_and_more_workers_do_not_help() {
     let mut part = detail(6, 12_340);
-    // 32 calls a second of 0.4 s each: 12.8 permits are needed, and some spare.
+    // 32 calls a second of 0.4 s each need 12.8 permits, plus spare ones.
     part.rates =
         Rates { calls: 32.0, calling: 12.8, waiting_for_quota: 83.2, call_seconds: 0.4, ..part.rates };
     let known = Part { allowed: Some(64.0), ..part.clone() };
@@ -129,7 +129,7 @@ fn a_pause_of_the_quota_is_named_as_the_quota_whether_jobs_wait_or_are_put_off()
         "the quota bounds zoom.detail (heavy: paused until 00:00 UTC (daily limit)), 12,340 jobs waiting: more workers \
          will not be faster"
     );
-    // One account of two is spent: its jobs are on the rungs, and nobody is on hold.
+    // One account of two has no calls left: its jobs are parked, and no worker is on hold.
     let put_off = Part { waiting: 0, in_hand: 0, holds: Vec::new(), ..part };
     let observed =
         |parked| Observed { fetch: vec![put_off.clone()], index: index(), parked, ..Observed::default() };
@@ -193,7 +193,7 @@ fn what_was_not_measured_is_not_guessed() {
     assert!(said[0].contains("not measured yet"), "{said:?}");
 }
 
-/// Every combination of what can be amiss is told, in one order, and "nothing to do" only without any of it.
+/// Every combination of problems is reported in one order; "nothing to do" appears only without any.
 #[test]
 fn what_is_broken_lost_dead_waiting_and_limiting_is_told_in_this_order() {
     let idle = Part { in_hand: 0, rates: Rates { seconds: 60.0, ..Rates::default() }, ..detail(3, 0) };
@@ -217,7 +217,7 @@ fn what_is_broken_lost_dead_waiting_and_limiting_is_told_in_this_order() {
             ..Observed::default()
         };
         let said = advise(&observed).sentences();
-        // Jobs whose receipts say planned are not lost while something waits that may be theirs.
+        // Jobs with a planned receipt are not lost while waiting or parked messages may be theirs.
         let told = parts.iter().filter(|(bit, _)| has(*bit) && !(*bit == 2 && (has(8) || has(16))));
         let told: Vec<&str> = told.map(|(_, text)| *text).collect();
         if told.is_empty() {
