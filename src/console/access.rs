@@ -15,14 +15,14 @@ use super::answer::Trouble;
 use super::layout;
 use super::request::Form;
 
-/// How long an answer may take; the broker and the store have less each.
+/// Timeout of a request; longer than the timeouts of broker and store.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// Requests answered at once: each asks the broker and the store.
+/// Maximum concurrent requests: each queries broker and store.
 const AT_ONCE: usize = 8;
-/// Characters of an address. The longest filter of dead letters is far below.
+/// Maximum characters of a URL. The longest filter of dead letters is far shorter.
 const LONGEST: usize = 4_096;
 
-/// Admits requests.
+/// Checks requests, and holds the headers of all responses.
 #[derive(Debug)]
 pub(super) struct Access {
     names: Names,
@@ -37,7 +37,7 @@ impl Access {
             "default-src 'none'; style-src '{}'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
             layout::style_hash()
         );
-        // The hash is base64: a header takes it.
+        // The hash is base64, which is valid in a header.
         let policy = HeaderValue::try_from(policy).unwrap_or(HeaderValue::from_static("default-src 'none'"));
         let fixed = HeaderValue::from_static;
         let headers = [
@@ -98,7 +98,7 @@ impl Access {
     }
 }
 
-/// Admits a request and gives its answer the headers that all have.
+/// Checks a request and adds the common headers to its response.
 pub(super) async fn guard(State(guard): State<Arc<Access>>, request: Request, next: Next) -> Response {
     let mut response = guard.admit(request, next).await.unwrap_or_else(Trouble::into_response);
     if response.status() == StatusCode::METHOD_NOT_ALLOWED {
@@ -118,7 +118,7 @@ mod tests {
 
     use super::*;
 
-    /// A console whose one page takes so long, and which waits so long for it.
+    /// A console with one page that takes `page` to render, and a timeout of `patience`.
     fn slow(page: Duration, patience: Duration) -> Router {
         let guard = Arc::new(Access { patience, ..Access::new(Names::default()) });
         Router::new()

@@ -1,4 +1,4 @@
-//! Answers: a page, JSON, or what is wrong and what to do about it in either form.
+//! Responses: a page or JSON, for results and for errors with their next step.
 
 use askama::Template;
 use axum::http::{StatusCode, header};
@@ -9,7 +9,7 @@ use super::layout::Layout;
 use super::request::Form;
 use crate::exit;
 
-/// Something is wrong: what, and what to do about it.
+/// An error and its next step.
 #[derive(Debug)]
 pub(super) struct Trouble {
     pub(super) form: Form,
@@ -32,7 +32,7 @@ struct TroubleLine<'a> {
 }
 
 impl Trouble {
-    /// The store does not tell what the page is about.
+    /// Builds the error for a store that cannot be read.
     pub(super) fn of_the_store(form: Form, error: &anyhow::Error) -> Self {
         Self {
             form,
@@ -56,7 +56,7 @@ impl IntoResponse for Trouble {
     }
 }
 
-/// A page.
+/// Renders a page.
 pub(super) fn page(status: StatusCode, template: &impl Template) -> Response {
     match template.render() {
         Ok(html) => (status, [(header::CONTENT_TYPE, "text/html; charset=utf-8")], html).into_response(),
@@ -64,12 +64,12 @@ pub(super) fn page(status: StatusCode, template: &impl Template) -> Response {
     }
 }
 
-/// A value, as `--json` prints it.
+/// Renders a value as `--json` prints it.
 pub(super) fn json<T: Serialize>(status: StatusCode, value: &T) -> Response {
     written(status, "application/json", std::slice::from_ref(value))
 }
 
-/// A line for each value, as `--json` prints them.
+/// Renders one line per value, as `--json` prints them.
 pub(super) fn json_lines<T: Serialize>(values: &[T]) -> Response {
     written(StatusCode::OK, "application/x-ndjson", values)
 }

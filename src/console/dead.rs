@@ -1,4 +1,4 @@
-//! `/dead` and `/dead/ID`: what `ua dlq list` and `ua dlq show ID` show.
+//! `/dead` and `/dead/ID`: the views of `ua dlq list` and `ua dlq show ID`.
 
 use std::sync::Arc;
 
@@ -16,9 +16,9 @@ use crate::config::Config;
 use crate::view::Table;
 use crate::view::dead::{self, Shown};
 
-/// The flags of `ua dlq list` that are parameters here.
+/// The flags of `ua dlq list` that are parameters of the page.
 const TAKES: [&str; 8] = ["class", "source", "queue", "date", "uuid", "since", "state", "limit"];
-/// Letters on a page, or in its JSON, at most.
+/// Maximum letters in a response.
 const MOST: u64 = 1_000;
 
 #[derive(Template)]
@@ -39,12 +39,12 @@ struct One {
 }
 
 impl List {
-    /// The values that a field of the form can be chosen from, and whether each is the one that was asked for.
+    /// Returns the options of a form field, and which one is selected.
     fn choices(&self, field: &str) -> Vec<(String, bool)> {
         let names: Vec<String> = match field {
             "class" => CauseClass::ALL.map(|class| class.to_string()).into(),
             "source" => Source::ALL.map(|source| source.to_string()).into(),
-            // Dead is what it is when nothing is said.
+            // `dead` is the default.
             _ => vec![DeadState::Replayed.to_string(), DeadState::Dropped.to_string(), "all".to_owned()],
         };
         let chosen = self.request.value(field);

@@ -1,10 +1,10 @@
-//! How text is put into a page: as HTML, and printable, in every place of every template.
+//! Escaping of all text in templates: HTML and unprintable characters.
 
 use std::fmt;
 
 use askama::filters::{Escaper, Html};
 
-/// Escapes HTML, and what [`messages::printable`] escapes; lines stay lines.
+/// Escapes HTML, and what [`messages::printable`] escapes; keeps line breaks.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PrintableHtml;
 

@@ -6,18 +6,18 @@ use sha2::{Digest as _, Sha256};
 
 use super::request::{PageRequest, encoded};
 
-/// The style sheet, which stands in every page.
+/// The style sheet, inlined in every page.
 const STYLE: &str = include_str!("style.css");
 
 /// The layout of a page.
 #[derive(Debug)]
 pub(super) struct Layout {
     pub(super) title: String,
-    /// When the page was made.
+    /// Time of rendering.
     pub(super) at: String,
-    /// Seconds after which a browser asks again.
+    /// Refresh interval in seconds.
     pub(super) refresh: Option<u32>,
-    /// Where the same stands as JSON.
+    /// Address of the page's JSON.
     pub(super) json: Option<String>,
 }
 
@@ -27,12 +27,12 @@ impl Layout {
         Self { title: title.into(), at, refresh: None, json: None }
     }
 
-    /// The frame of a page that is there as JSON, too.
+    /// Layout of a page that has a JSON form.
     pub(super) fn of(title: impl Into<String>, request: &PageRequest) -> Self {
         Self { json: Some(request.as_json()), ..Self::new(title) }
     }
 
-    /// The same, asked for again every so many seconds.
+    /// Sets the refresh interval.
     pub(super) fn refreshed(self, seconds: u32) -> Self {
         Self { refresh: Some(seconds), ..self }
     }
@@ -45,18 +45,18 @@ impl Layout {
         env!("CARGO_PKG_VERSION")
     }
 
-    /// The address of what a cell names.
+    /// Returns the link of a cell.
     pub(super) fn address(&self, base: &str, cell: &str) -> String {
         format!("{base}{}", encoded(cell))
     }
 
-    /// Whether a cell holds a number, to be set to the right.
+    /// True when a cell holds a number, which is right-aligned.
     pub(super) fn is_number(&self, cell: &str) -> bool {
         !cell.is_empty() && cell.bytes().all(|byte| byte.is_ascii_digit() || b",./ ".contains(&byte))
     }
 }
 
-/// What tells a browser that this style sheet, and no other, is the page's.
+/// Hash of the style sheet for the Content-Security-Policy, which allows no other.
 pub(super) fn style_hash() -> String {
     format!("sha256-{}", BASE64_STANDARD.encode(Sha256::digest(STYLE)))
 }

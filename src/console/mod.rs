@@ -1,5 +1,5 @@
-//! The operator's web page: the values of `view` as HTML, and as the very JSON that the commands print. Must neither
-//! gather anything itself nor change anything.
+//! The operator's web console: views as HTML, and as the JSON that the commands print. Independent of gathering, which
+//! `view` does. Read-only.
 
 mod access;
 mod answer;
@@ -24,7 +24,7 @@ use access::Access;
 use answer::Trouble;
 use request::PageRequest;
 
-/// The pages, which look at what `config` names. Browsers may call this host by `names`, too.
+/// Returns the pages, with the data sources of `config`. Browsers may also use `names` as the host.
 pub(crate) fn router(config: Config, names: Names) -> Router {
     Router::new()
         .route("/", get(status::page))

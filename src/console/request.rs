@@ -11,10 +11,10 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::answer::Trouble;
 
-/// What may stand in a part of an address as it is.
+/// Characters of a URL component that need no percent-encoding.
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// In which form to answer.
+/// The form of a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Form {
     Page,
@@ -26,12 +26,13 @@ pub(super) enum Form {
 pub(super) struct PageRequest {
     pub(super) form: Form,
     path: String,
-    /// The parameters that have a value; `Err` when the query cannot be read.
+    /// The parameters that have a value; `Err` when the query cannot be parsed.
     parameters: Result<Vec<(String, String)>, String>,
 }
 
 impl Form {
-    /// The form that a request wants: a page, unless its query says `json`, or its headers name JSON and no page.
+    /// Returns the form of the response: JSON if the query has `json`, or if `Accept` names JSON and not HTML; else a
+    /// page.
     pub(super) fn of(uri: &Uri, headers: &HeaderMap) -> Self {
         let says_json =
             |query: &str| query.split('&').any(|part| part == "json" || part.starts_with("json="));
@@ -56,7 +57,7 @@ impl<S: Sync> FromRequestParts<S> for PageRequest {
         let form = Form::of(&parts.uri, &parts.headers);
         let parameters = match Query::<Vec<(String, String)>>::try_from_uri(&parts.uri) {
             Ok(Query(mut parameters)) => {
-                // A form sends what was left empty, too.
+                // A form also sends its empty fields.
                 parameters.retain(|(name, value)| name != "json" && !value.is_empty());
                 Ok(parameters)
             }
@@ -67,7 +68,7 @@ impl<S: Sync> FromRequestParts<S> for PageRequest {
 }
 
 impl PageRequest {
-    /// The parameters as the flags of a command. Only those named `takes` are any.
+    /// Parses the parameters as the flags of a command. Refuses parameters that `takes` does not name.
     pub(super) fn words<A: Args>(&self, takes: &[&str]) -> Result<A, Trouble> {
         let words = self.flags(takes).and_then(|flags| {
             let command = A::augment_args(Command::new("ua").no_binary_name(true));
@@ -96,19 +97,19 @@ impl PageRequest {
         Ok(flags)
     }
 
-    /// The answer to a query that means nothing.
+    /// Builds the response to an invalid query.
     pub(super) fn refused(&self, why: String) -> Trouble {
         let next_step = "correct the address, or begin from one of the pages named above";
         Trouble { form: self.form, status: StatusCode::BAD_REQUEST, what: why, next_step }
     }
 
-    /// The value of a parameter; empty when it has none.
+    /// Returns the value of a parameter; empty when it is unset.
     pub(super) fn value(&self, name: &str) -> &str {
         let parameters = self.parameters.as_deref().unwrap_or_default();
         parameters.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value)
     }
 
-    /// Where the same stands as JSON.
+    /// Returns the address of the page's JSON.
     pub(super) fn as_json(&self) -> String {
         let mut address = format!("{}?json", self.path);
         for (name, value) in self.parameters.as_deref().unwrap_or_default() {
@@ -118,12 +119,12 @@ impl PageRequest {
     }
 }
 
-/// A text as a part of an address.
+/// Percent-encodes a URL component.
 pub(super) fn encoded(text: &str) -> String {
     utf8_percent_encode(text, PLAIN).to_string()
 }
 
-/// The first paragraph of what clap says.
+/// Returns the first paragraph of clap's error.
 fn sentence(error: &clap::Error) -> String {
     let text = error.render().to_string();
     let lines: Vec<&str> = text.lines().take_while(|line| !line.is_empty()).map(str::trim).collect();

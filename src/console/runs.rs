@@ -1,4 +1,4 @@
-//! `/runs` and `/runs/RUN`: what `ua runs` and `ua status --run RUN` show.
+//! `/runs` and `/runs/RUN`: the views of `ua runs` and `ua status --run RUN`.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::cli::Runs;
 use crate::config::Config;
 use crate::view::{self, Fact, Table};
 
-/// Seconds after which a browser asks again for a run that goes on.
+/// Refresh interval in seconds while jobs of a run wait.
 const REFRESH: u32 = 30;
 
 #[derive(Template)]

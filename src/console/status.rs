@@ -1,4 +1,4 @@
-//! `/`: what `ua status` shows.
+//! `/`: the view of `ua status`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,9 +14,9 @@ use super::request::{Form, PageRequest};
 use crate::config::Config;
 use crate::view::status::{self, Away, Shown};
 
-/// How long the broker and the store may take each: one that is away must not hide the other.
+/// Timeout for broker and store each: one that hangs must not hide the other.
 const PATIENCE: Duration = Duration::from_secs(8);
-/// Seconds after which a browser asks again.
+/// Refresh interval in seconds.
 const REFRESH: u32 = 15;
 
 #[derive(Template)]
@@ -33,7 +33,7 @@ pub(super) async fn page(
 ) -> Result<Response, Trouble> {
     request.no_words()?;
     let report = status::report(&config, PATIENCE).await;
-    // With one half there is something to look at; with none there is not.
+    // Data from broker or store is enough for a page.
     let status = if report.knows_nothing() { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
     if request.form == Form::Json {
         return Ok(answer::json(status, &report));
