@@ -1,4 +1,4 @@
-//! Gauges of queues, workers, quota and advice. They are refreshed when `/metrics` is read, at most every few seconds.
+//! Gauges of queues, workers, quota and advice. A read of `/metrics` refreshes them, at most every 5 s.
 
 use std::time::{Duration, Instant};
 
@@ -27,16 +27,16 @@ const STARTED: &str = "process_start_time_seconds";
 
 /// Maximum age of the gauges.
 const FRESH: Duration = Duration::from_secs(5);
-/// How long the other workers may take to answer.
+/// Timeout for the other workers' answers.
 const PRESENCE_TIMEOUT: Duration = Duration::from_millis(700);
-/// How long looking up may take in all: Prometheus waits ten seconds.
+/// Timeout of a refresh. Prometheus's default scrape timeout is 10 s.
 const PATIENCE: Duration = Duration::from_secs(4);
 
-/// When the fleet was last looked at.
+/// Time of the last refresh.
 #[derive(Debug, Default)]
 pub(super) struct Facts(Option<Instant>);
 
-/// Describes the metrics, and sets those that do not change.
+/// Describes the metrics, and sets the constant ones.
 pub(super) fn describe() {
     for source in Source::ALL {
         sources::of(source).describe_metrics();
@@ -75,11 +75,10 @@ pub(super) fn describe() {
     gauge!(STARTED).set(runtime::clock::now().as_millisecond() as f64 / 1_000.0);
 }
 
-/// Brings everything that is looked up to its state of now.
+/// Refreshes all gauges.
 pub(super) async fn bring_up_to_date(health: &HealthState) {
     let Some(working) = health.working() else {
-        // Workers that were started while it is away have no other figure that could tell of it; and those that have it
-        // may wait for the store for long.
+        // A process that waits for the broker or the store has no other gauge yet, and may wait for a long time.
         if let Some(there) = health.has_broker() {
             gauge!(REACHABLE).set(if there { 1.0 } else { 0.0 });
         }

@@ -1,4 +1,4 @@
-//! What a working process serves over HTTP: its metrics, whether it is alive, and whether it can work.
+//! HTTP endpoints of a worker: metrics, health and readiness.
 
 mod metrics;
 mod ready;
@@ -19,12 +19,12 @@ use tracing::info;
 
 use crate::config::Config;
 
-/// A loop that has not turned for so long hangs. What it waits for in good order makes it turn every second.
+/// Time without a heartbeat after which a loop hangs. A loop that waits normally beats every second.
 const HANGS: Duration = Duration::from_secs(90);
 /// Upkeep interval of histograms while `/metrics` is not read.
 const TIDY: Duration = Duration::from_secs(5);
 
-/// The broker among what is waited for before work can begin.
+/// The broker's name among the awaited servers.
 pub(crate) const BROKER: &str = "the broker";
 
 /// The state of the process for health checks and metrics.
@@ -37,28 +37,28 @@ pub(crate) struct HealthState {
 
 #[derive(Debug, Default)]
 struct State {
-    /// What is waited for before work begins.
+    /// Servers that must answer before work begins.
     awaited: Vec<String>,
     stopping: bool,
-    /// There is nothing to do, and there will be nothing.
+    /// True when the process has no role to run.
     idle: bool,
-    /// Whether the broker is there, as far as that was seen before work begins.
+    /// Whether the broker answered before work began; `None`: not tried.
     has_broker: Option<bool>,
     working: Option<Working>,
 }
 
-/// What there is once work has begun.
+/// The objects of a process that works.
 #[derive(Debug, Clone)]
 struct Working {
     broker: Broker,
-    /// `None` in a process that writes nothing to it.
+    /// `None` in a process that writes nothing to the store.
     store: Option<Store>,
     statuses: Vec<Arc<Status>>,
     documents_limit: usize,
 }
 
 impl HealthState {
-    /// Notes that `what` is waited for before work can begin.
+    /// Records that the process waits for `what` before it works.
     pub(crate) fn awaits(&self, what: &str) {
         let mut state = self.state();
         if !state.awaited.iter().any(|known| known == what) {
@@ -69,7 +69,7 @@ impl HealthState {
         }
     }
 
-    /// Notes that `what` is there.
+    /// Records that `what` answered.
     pub(crate) fn has(&self, what: &str) {
         let mut state = self.state();
         state.awaited.retain(|known| known != what);
@@ -78,7 +78,7 @@ impl HealthState {
         }
     }
 
-    /// Work begins.
+    /// Records that work has begun.
     pub(crate) fn begins(
         &self,
         broker: Broker,
@@ -89,12 +89,12 @@ impl HealthState {
         self.state().working = Some(Working { broker, store, statuses, documents_limit });
     }
 
-    /// There is no work, and that is well.
+    /// Records that the process has no role to run, which is healthy.
     pub(crate) fn idles(&self) {
         self.state().idle = true;
     }
 
-    /// Work ends.
+    /// Records that the process is stopping.
     pub(crate) fn stops(&self) {
         self.state().stopping = true;
     }
@@ -111,7 +111,7 @@ impl HealthState {
         self.state().working.clone()
     }
 
-    /// Whether the loops turn, or which does not.
+    /// Returns an error for a role whose loop hangs.
     fn alive(&self) -> Result<(), String> {
         let state = self.state();
         let Some(working) = state.working.as_ref().filter(|_| !state.stopping) else { return Ok(()) };
@@ -128,23 +128,23 @@ impl HealthState {
     }
 }
 
-/// Where a process serves, and what in addition to its metrics and its health.
+/// Where a process serves, and what it serves in addition to metrics and health.
 #[derive(Debug)]
 pub(crate) struct ServingAddress {
     /// The address.
     pub(crate) address: SocketAddr,
-    /// The names by which it is asked for.
+    /// Host names accepted in requests.
     pub(crate) names: Names,
-    /// Who said so, for whoever has to mend it.
+    /// The setting that chose the address, for errors.
     pub(crate) said_by: &'static str,
-    /// What is served beside, in words and in deed.
+    /// Further pages, and their name for the log.
     pub(crate) more: Option<(&'static str, Router)>,
 }
 
-/// Serves `health` where `UA_HTTP` says, until `stop`; does nothing when it says nothing.
+/// Serves `health` on `UA_HTTP` until `stop`; does nothing when it is unset.
 ///
 /// # Errors
-/// When the port cannot be taken.
+/// When the address cannot be bound.
 pub(crate) async fn start(
     health: &Arc<HealthState>,
     config: &Config,
@@ -155,10 +155,10 @@ pub(crate) async fn start(
     serve(health, ServingAddress { address, names, said_by: "UA_HTTP", more: None }, stop).await
 }
 
-/// Serves `health` at this place, until `stop`.
+/// Serves `health` on this address until `stop`.
 ///
 /// # Errors
-/// When the port cannot be taken.
+/// When the address cannot be bound.
 pub(crate) async fn serve(
     health: &Arc<HealthState>,
     place: ServingAddress,

@@ -1,4 +1,4 @@
-//! Whether the process can work: what it needs answers, and it is not about to end.
+//! Readiness: broker and store answer, no role is on hold, and the process is not stopping.
 
 use std::time::{Duration, Instant};
 
@@ -6,16 +6,16 @@ use messages::Queue;
 
 use super::{HealthState, Working};
 
-/// How long what is needed may take to answer.
+/// Timeout of each check.
 const PATIENCE: Duration = Duration::from_secs(3);
-/// For how long an answer holds, however often it is asked for.
+/// How long a result is cached.
 const HOLDS: Duration = Duration::from_secs(2);
 
-/// The last answer.
+/// The last result and its time.
 #[derive(Debug, Default)]
 pub(super) struct Checks(Option<(Instant, Result<(), String>)>);
 
-/// Ready, or the reason why not.
+/// Returns the reason when the process is not ready.
 pub(super) async fn ready(health: &HealthState) -> Result<(), String> {
     let working = {
         let state = health.state();
