@@ -158,7 +158,7 @@ pub struct Target {
     pub json: bool,
 }
 
-/// A series or its prefix.
+/// Parses a series or its prefix.
 fn word(text: &str) -> Result<String, String> {
     match text.trim() {
         "" => Err("it is empty".to_owned()),

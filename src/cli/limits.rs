@@ -6,25 +6,25 @@ use messages::Source;
 
 use crate::sources::vocabulary::{self, Vocabulary};
 
-/// One of the settings of `ua quota set`.
+/// A setting of `ua quota set`.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Setting {
-    /// A share of limits; `None`: as configured.
+    /// The share of a limit; `None` restores the configured share.
     Share(Meant, Option<f64>),
-    /// Calls of the day that a source leaves to others; `None`: as configured.
+    /// Calls per day that a source leaves unused; `None` restores the configured reserve.
     Reserve(Source, Option<u64>),
 }
 
-/// Limits of a source that a word means.
+/// A limit, or all limits of a source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Meant {
     /// The source.
     pub source: Source,
-    /// The one limit; `None`: every one.
+    /// Name of the limit; `None`: all limits.
     pub limit: Option<&'static str>,
 }
 
-/// What `ua resume` is for.
+/// An argument of `ua resume`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Resumed {
     /// Limits of a source, and the roles that fetch from it.
@@ -35,32 +35,32 @@ pub enum Resumed {
     All,
 }
 
-/// Roles that fetch from no source and may be on hold.
+/// Roles that can be on hold and fetch from no source.
 const OTHERS: [&str; 1] = ["index"];
 const EVERYTHING: &str = "all";
 
-/// What `ua quota set` takes.
+/// Returns the help of `ua quota set`.
 pub(super) fn to_share() -> String {
     let limits = vocabulary::choice(|words| words.limits.to_share);
     format!("{limits} = a share (50%, 0.5) or default; reserve = calls per day")
 }
 
-/// Whose label an account has.
+/// Returns the help of `--account`.
 pub(super) fn of_account() -> String {
     format!("Account label of {} [default: all accounts]", vocabulary::labelled())
 }
 
-/// What `ua pause` takes.
+/// Returns the help of `ua pause`.
 pub(super) fn to_pause() -> String {
     vocabulary::choice(|words| words.limits.to_pause)
 }
 
-/// What `ua resume` takes.
+/// Returns the help of `ua resume`.
 pub(super) fn to_resume() -> String {
     format!("{}, {} or {EVERYTHING}", to_pause().replace(" or ", ", "), OTHERS.join(", "))
 }
 
-/// What is resumed, read.
+/// Parses an argument of `ua resume`.
 pub(super) fn resumed(text: &str) -> Result<Resumed, String> {
     if text == EVERYTHING {
         return Ok(Resumed::All);
@@ -71,7 +71,7 @@ pub(super) fn resumed(text: &str) -> Result<Resumed, String> {
     }
 }
 
-/// One of the settings of `ua quota set`, read.
+/// Parses an argument of `ua quota set`.
 pub(super) fn setting(text: &str) -> Result<Setting, String> {
     let Some((what, value)) = text.split_once('=') else {
         return Err("takes WHAT=VALUE, for example heavy=50% or reserve=2000".to_owned());
@@ -90,12 +90,12 @@ pub(super) fn setting(text: &str) -> Result<Setting, String> {
     Ok(Setting::Share(meant, if value == "default" { None } else { Some(share(value)?) }))
 }
 
-/// The source of which this is a word.
+/// Returns the source that defines this word.
 fn whose(word: &str, of: impl Fn(&Vocabulary) -> Option<&'static str>) -> Option<Source> {
     vocabulary::all().find(|(_, words)| of(words) == Some(word)).map(|(source, _)| source)
 }
 
-/// The limit that this word means. `besides` are the other words that may stand in its place.
+/// Returns the limit with this word. The error lists all limits and `besides`, the other accepted words.
 fn limit(word: &str, besides: impl Iterator<Item = Option<&'static str>>) -> Result<Meant, String> {
     let found = vocabulary::limits().find(|(_, limit)| limit.words.contains(&word));
     found.map(|(source, limit)| Meant { source, limit: Some(limit.name) }).ok_or_else(|| {
@@ -106,7 +106,7 @@ fn limit(word: &str, besides: impl Iterator<Item = Option<&'static str>>) -> Res
 }
 
 fn share(text: &str) -> Result<f64, String> {
-    // Whoever forgets the sign of `1%` must not get the whole account.
+    // A missing `%` in `1%` must not grant the whole quota.
     if text == "1" {
         return Err("1 could be 1 % or all of it: say 1% or 100%".to_owned());
     }
@@ -121,7 +121,7 @@ fn share(text: &str) -> Result<f64, String> {
 }
 
 impl Setting {
-    /// The source it is for.
+    /// Returns the setting's source.
     pub(crate) fn source(&self) -> Source {
         match self {
             Self::Share(Meant { source, .. }, _) | Self::Reserve(source, _) => *source,
@@ -130,7 +130,7 @@ impl Setting {
 }
 
 impl Meant {
-    /// The limits of one source that are meant, whose limits are `all`.
+    /// Returns the names of a source's selected limits; `all` are its limits.
     pub(crate) fn limits(words: &[Self], source: Source, all: &[&str]) -> Vec<String> {
         let own = words.iter().filter(|word| word.source == source);
         let mut limits: Vec<String> = own.flat_map(|word| word.of(all)).collect();
@@ -139,14 +139,14 @@ impl Meant {
         limits
     }
 
-    /// The names of what is meant of its source, whose limits are `all`.
+    /// Returns the selected names out of `all`, the limits of the source.
     fn of(self, all: &[&str]) -> Vec<String> {
         let names = self.limit.as_ref().map_or(all, std::slice::from_ref);
         names.iter().map(|limit| (*limit).to_owned()).collect()
     }
 }
 
-/// What the settings come to for one source, whose limits these are: shares by limit, and the reserve.
+/// Returns the shares by limit, and the reserve, that these settings give one source; `limits` are its limits.
 pub(crate) fn settings(
     settings: &[Setting],
     source: Source,
@@ -164,7 +164,7 @@ pub(crate) fn settings(
     (shares, reserve)
 }
 
-/// What is paused or goes on, read. A source's name means all of it.
+/// Parses an argument of `ua pause`. A source's name selects all its limits.
 pub(super) fn paused(text: &str) -> Result<Meant, String> {
     if let Some((source, _)) = vocabulary::all().find(|(_, words)| words.role == text) {
         return Ok(Meant { source, limit: None });

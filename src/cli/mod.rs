@@ -1,4 +1,4 @@
-//! The command line with help and examples. Types only; `commands` does the work.
+//! The command line with help and examples. Independent of execution: `commands` runs the parsed values.
 
 mod console;
 mod dev;
@@ -64,7 +64,7 @@ impl Cli {
             if let Some(line) = usage_errors::line(&error, &words) {
                 crate::output::remark(&format!("error: {line}"));
             } else if error.print().is_err() {
-                // stdout is closed: the help cannot be shown.
+                // stdout is closed, so the help cannot be printed.
                 return ExitCode::FAILURE;
             }
             ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))

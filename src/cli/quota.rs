@@ -129,7 +129,7 @@ fn time(text: &str, now: Timestamp) -> Option<Timestamp> {
         };
         return Offset::UTC.to_timestamp(date.to_datetime(time)).ok();
     }
-    // A bare number could mean anything.
+    // A number without a unit is ambiguous.
     let has_unit = text.ends_with(|c: char| c.is_ascii_alphabetic());
     let wait = jiff::SignedDuration::try_from(duration(text).ok().filter(|_| has_unit)?).ok()?;
     now.checked_add(wait).ok()

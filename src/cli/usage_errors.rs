@@ -1,4 +1,4 @@
-//! Usage errors in one line; clap's own texts take several.
+//! Usage errors in one line. Clap prints several.
 
 use std::ffi::OsString;
 
@@ -7,8 +7,7 @@ use clap::error::ErrorKind;
 
 use super::Cli;
 
-/// The error in these words as a line that ends with where to look; `None` when it is no error but a wish for help or
-/// the version.
+/// Returns the error as one line that ends with the command's `--help`; `None` when clap prints help or the version.
 pub(super) fn line(error: &clap::Error, words: &[OsString]) -> Option<String> {
     let wish = matches!(
         error.kind(),
@@ -31,7 +30,7 @@ fn folded(text: &str) -> String {
     line.trim_start().to_owned()
 }
 
-/// The command that the words begin with, as far as there is one: clap names it for some errors only.
+/// Returns the command at the start of the words. Clap names it for some errors only.
 fn meant(words: &[OsString]) -> String {
     let mut command = &Cli::command();
     let mut name = command.get_name().to_owned();
