@@ -34,7 +34,9 @@ const DEAD_LETTERS: BatchLimits =
 /// The parts from which [`Parts::start`] builds the roles of a process.
 #[derive(Debug, Clone)]
 pub struct Parts {
+    /// The broker that holds jobs and documents.
     pub broker: Broker,
+    /// The store to index into and to read receipts from.
     pub store: Store,
     /// The sources that this process fetches from.
     pub fetchers: Vec<Arc<dyn Fetcher>>,

@@ -16,6 +16,7 @@ const MOST_DATES: i64 = 3_660;
 /// What to harvest.
 #[derive(Debug, Clone, Default)]
 pub struct HarvestRequest {
+    /// The sources to harvest.
     pub sources: Vec<Source>,
     /// Dates: in UTC for Zoom, in the server's time zone for Opencast. If empty, and without single meetings or
     /// episodes, the planner chooses them.

@@ -30,11 +30,13 @@ pub struct Planned {
     pub plan: Plan,
     /// Planning time.
     pub now: Timestamp,
+    /// The source to harvest.
     pub source: Source,
     /// Label of the account.
     pub account: String,
 }
 
+/// What planning needs besides the request.
 #[derive(Debug, Clone, Copy)]
 pub struct PlanContext<'a> {
     /// Configuration of the account to plan for.
@@ -90,6 +92,7 @@ impl Planned {
 /// The origin of a plan, and its firing of the schedule.
 #[derive(Debug, Clone, Copy)]
 pub struct PlannedBy {
+    /// The command or role that planned.
     pub origin: Origin,
     /// The firing; `None` for a plan outside the schedule.
     pub slot: Option<Timestamp>,
