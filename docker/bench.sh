@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# The figures of docker/FIGURES.md, taken on this machine: starts RabbitMQ and Elasticsearch in a temporary folder, runs the
-# benchmarks, stops the servers. Names of figures may be given: embedded, memory, actions, actions-roles, pipeline, sink, lanes,
-# quota (or a part of it: quota-rate, quota-idle, quota-lists, quota-struck), desk, export, roles. The desk takes some
-# minutes and 4 GB of disk.
+# Measures the figures of docker/FIGURES.md on this machine: starts RabbitMQ and Elasticsearch in a temporary folder,
+# runs the benchmarks, stops the servers. Arguments select benchmarks: embedded, memory, actions, actions-roles,
+# pipeline, sink, lanes, quota (or one of quota-rate, quota-idle, quota-lists, quota-struck), desk, export, roles. The
+# desk benchmark takes some minutes and 4 GB of disk.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
-# Chaos on real servers: roles are killed and frozen, RabbitMQ and Elasticsearch restarted, faults injected by a seed; at
-# the end the index has to equal the truth. Starts what it needs in a temporary folder and leaves nothing running.
+# Chaos test on real servers: kills and freezes roles, restarts RabbitMQ and Elasticsearch, and injects faults, all
+# drawn from a seed. At the end, the index must equal the simulator's data. Starts its servers in a temporary folder and
+# stops them.
 #
-#   docker/chaos.sh                     60 s by a new seed, which is printed
-#   docker/chaos.sh --seconds 600       longer
-#   docker/chaos.sh --seed 7            the same blows again
-#   docker/chaos.sh --seeds 1..20       seed after seed, until one fails
-#   docker/chaos.sh --rabbitmq 4        on RabbitMQ 4 in place of 3
-#   docker/chaos.sh --also all          also: policy, template, cancel, clock, document
+#   docker/chaos.sh                     run 60 s with a new seed, which is printed
+#   docker/chaos.sh --seconds 600       run longer
+#   docker/chaos.sh --seed 7            repeat the faults of a seed
+#   docker/chaos.sh --seeds 1..20       run seed after seed, until one fails
+#   docker/chaos.sh --rabbitmq 4        use RabbitMQ 4 instead of 3
+#   docker/chaos.sh --also all          add faults: policy, template, cancel, clock, document
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

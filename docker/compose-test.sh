@@ -1,26 +1,26 @@
 #!/usr/bin/env bash
-# The composed stack, for real: builds the image, starts RabbitMQ, Elasticsearch, Prometheus, a simulated Zoom account and
-# a simulated Opencast, 4 zoom, 2 index and an opencast worker, a scheduler and the console; runs a backfill of 20 dates,
-# scales zoom 4 -> 8 -> 1 -> 4 in its middle, kills a container of each role, restarts RabbitMQ. At the end the index has
-# to equal the truth, with no call over quota and everything healthy. Takes it all down. Ends with the line
-# `N passed, N failed`.
+# Tests the composed stack: builds the image; starts RabbitMQ, Elasticsearch, Prometheus, simulated Zoom and Opencast, 4
+# zoom, 2 index and 1 opencast workers, a scheduler and the console; runs a backfill of 20 dates. Meanwhile scales zoom
+# 4 -> 8 -> 1 -> 4, kills a container of each role and restarts RabbitMQ. At the end, the index must equal the
+# simulators' data, with no call over quota and all containers healthy. Removes everything. The last line is `N passed,
+# N failed`.
 #
-#   docker/compose-test.sh                   builds the image from the sources
-#   docker/compose-test.sh --binary FILE     puts a program into the image that was built outside
-#   docker/compose-test.sh --opensearch      OpenSearch in the place of Elasticsearch, by the override file
-#   docker/compose-test.sh --public          public images in place of stand-ins (docker/standins.sh)
-#   docker/compose-test.sh --dev             tries `ua dev` in place of all that
+#   docker/compose-test.sh                   build the image from the sources
+#   docker/compose-test.sh --binary FILE     build the image with this program
+#   docker/compose-test.sh --opensearch      use OpenSearch instead of Elasticsearch, with the override file
+#   docker/compose-test.sh --public          use public images instead of stand-ins (docker/standins.sh)
+#   docker/compose-test.sh --dev             test `ua dev` only
 #
-# Without an engine that runs or can be started it fails where CI is set, and says so and ends with 0 elsewhere.
+# Without a container engine it fails if CI is set; otherwise it prints the reason and exits with 0.
 set -euo pipefail
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 SERVICES=$ROOT/docker/services
 export UA_CACHE=${UA_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/ua}
 DATES=20
-# The last of them. A meeting of yesterday may end while this runs: some answers would have it and some not.
+# The last date. A meeting of yesterday may end during the test, so that only some responses would contain it.
 LAST=$(date -u -d '2 days ago' +%F)
-# However slow the machine: a step that takes longer hangs.
+# Timeout of a step in seconds, generous for slow machines.
 PATIENCE=300
 
 for part in process debian engine; do
@@ -57,7 +57,7 @@ main() {
   step "stack of 4 zoom, 2 index" stack_up
   step "ports are published on 127.0.0.1 only" ports
   step "plan of $DATES dates" plan
-  # First: its run is the shorter one.
+  # Opencast is first because its run is shorter.
   step "the opencast container killed" killed_amid opencast
   step "zoom 4 -> 8" scale 8
   step "zoom 8 -> 1" scale 1
@@ -74,11 +74,11 @@ main() {
   step "dashboard and alerts on Prometheus" observed
 }
 
-# Where no engine can be had, that is a failure only for who has promised one.
+# A missing engine is a failure only if CI is set.
 engine() {
   local status=0
   ! docker info >/dev/null 2>&1 || { engine_up; return 0; }
-  # One that another call has left is not this script's to stop.
+  # An engine that another call has started is not stopped.
   DOCKER_HOST=unix://$UA_CACHE/docker/engine.sock docker info >/dev/null 2>&1 || own_engine=true
   (engine_up) || status=$?
   if [ "$status" != 0 ]; then
@@ -120,17 +120,17 @@ image() {
   base=$(docker image inspect -f '{{.Size}}' "${IMAGE_BASE:-debian:bookworm-slim}")
   size=$(docker image inspect -f '{{.Size}}' "$project")
   echo "image: $(((size - base) / 1000000)) MB over its base of $((base / 1000000)) MB"
-  # A program built for debugging is what it is.
+  # The limit of 60 MB is for release builds only; --binary may be a debug build.
   [ -n "$binary" ] || [ $((size - base)) -le 60000000 ]
 }
 
-# What the image promises whoever runs it without Compose.
+# Tests the image without Compose.
 alone() {
   local about container begin=$SECONDS health
   about=$(docker image inspect -f '{{.Config.User}} {{json .Config.Entrypoint}} {{index .Config.Labels "org.opencontainers.image.title"}} {{index .Config.Labels "org.opencontainers.image.version"}}' "$project")
   echo "user, entry point, labels: $about"
   [[ $about =~ ^[1-9][0-9]*:[1-9][0-9]*\ \[\"ua\"\]\ ua\ [0-9.]+$ ]]
-  # Without servers it works in the file of its volume; nothing else may be written.
+  # Without servers it uses the file in its volume; the rest of its file system is read-only.
   container=$(docker run -d --read-only --cap-drop ALL -v /data "$project" work index)
   until health=$(docker inspect -f '{{.State.Status}} {{.State.Health.Status}}' "$container") && [ "$health" = "running healthy" ]; do
     [ $((SECONDS - begin)) -lt 60 ] || { echo "$health"; docker logs --tail 5 "$container"; docker rm -fv "$container" >/dev/null; return 1; }
@@ -144,7 +144,7 @@ alone() {
   [ "$health" = 0 ] && [ $((SECONDS - begin)) -lt 30 ]
 }
 
-# What a user writes into .env, with free ports, and the simulated account in the place of Zoom.
+# Writes the .env of a user, with free ports and the simulators' addresses.
 files() {
   local name
   mkdir -p "$work/ports"
@@ -208,7 +208,7 @@ dates() {
   for ((day = DATES - 1; day >= 0; day--)); do date -u -d "$LAST $day days ago" +%F; done
 }
 
-# Runs one part of the guide in docker/README.md, with the dates and the run of this test.
+# Runs the commands of one part of the guide in docker/README.md, with this test's dates and run.
 guided() { # PART
   local line from to said=0
   read -r from < <(dates)
@@ -225,7 +225,7 @@ guided() { # PART
   [ "$said" -gt 0 ]
 }
 
-# Each class of calls of both sources stands still, as the guide has just wished.
+# Checks that each class of calls of both sources is paused, as the guide has just requested.
 paused() {
   compose exec -T index ua quota --json </dev/null | python3 -c '
 import json, sys
@@ -234,18 +234,18 @@ print("paused:", *(f"{source} {name}" for source, name, pause in limits if pause
 sys.exit(0 if {"zoom", "opencast"} == {source for source, _, _ in limits} and all(pause for _, _, pause in limits) else 1)'
 }
 
-# Lists go slowly until the steps in its middle are done, however long those take on this machine; and not so slowly that
-# eight workers with such a quota each would keep within the account's.
+# Slows lists down so that the backfill outlasts the following steps. The share is large enough that eight workers, each
+# with this quota, would exceed the account's.
 plan() {
   plain run --rm ua quota set resource-intensive=25% </dev/null
   guided start
-  # One for each source, Zoom's is the one that the guide is about.
+  # One run per source; the guide's run is Zoom's.
   mapfile -t runs < <(compose exec -T index ua runs --json --limit 2 | python3 -c 'import json, sys; print(*sorted(json.loads(line)["run"] for line in sys.stdin), sep="\n")')
   run=${runs[0]}
   echo "runs ${runs[*]}"
 }
 
-# progress: done and all jobs of these runs, of all by default, and how many are given up.
+# Prints the ended, all and given-up jobs of these runs; default: all runs.
 progress() { # RUN...
   [ $# -gt 0 ] || set -- "${runs[@]}"
   compose exec -T index ua runs --json --limit 10 2>/dev/null | python3 -c '
@@ -258,7 +258,7 @@ ended = given_up + sum(run["complete"] for run in runs)
 print(ended, ended + sum(run["waiting"] for run in runs), given_up)' "$@"
 }
 
-# The run of a source in the middle of its work, whatever the others do.
+# Waits until a source's run has ended some of its jobs; fails if it has ended all.
 amid() { # SOURCE
   local begin=$SECONDS ended=0 all=1 run
   for run in "${runs[@]}"; do [[ $run != *-"$1" ]] || break; done
@@ -276,7 +276,7 @@ killed_amid() { # SERVICE, named like its source
   killed "$1"
 }
 
-# Waits until more jobs are done than at the step before. A step that comes after the end would prove nothing.
+# Waits until more jobs are done than at the previous step. A step after the end of the run would test nothing.
 reached() {
   local begin=$SECONDS ended=0 all=1
   while [ "$ended" -le "$mark" ]; do
@@ -300,18 +300,18 @@ scale() { # NUMBER
   echo "$(count zoom) zoom"
 }
 
-# SIGKILL to the container's process, from outside: the restart policy has to bring it back.
+# Kills the container's process with SIGKILL from outside; the restart policy must restart it.
 killed() { # SERVICE
   local container pid begin=$SECONDS before now
   reached
   read -r container < <(compose ps -q "$1")
   before=$(docker inspect -f '{{.State.StartedAt}}' "$container")
   pid=$(docker inspect -f '{{.State.Pid}}' "$container")
-  # From this machine where the engine is on it.
+  # The process is visible if the engine runs on this machine.
   if tr '\0' ' ' 2>/dev/null <"/proc/$pid/cmdline" | grep -q '^ua '; then
     kill -KILL "$pid"
   else
-    # The engine lives on another machine, and its own kill counts as a wish to stop.
+    # The engine runs on another machine. `docker kill` counts as a manual stop, so the restart policy does not apply.
     docker kill "$container" >/dev/null
     docker start "$container" >/dev/null
   fi
@@ -338,7 +338,7 @@ guide() {
   plain run --rm ua check
 }
 
-# Nobody has anything in hand, and nothing waits.
+# True when no job waits and none is in progress.
 idle() {
   compose exec -T index ua status >"$work/status" 2>/dev/null || true
   grep -q '^nothing to do: no job waits' "$work/status"
@@ -347,11 +347,11 @@ idle() {
 complete() {
   local begin=$SECONDS ended=0 all=1 given_up=0
   plain run --rm ua quota set resource-intensive=default </dev/null
-  # A list's receipt may be seen before those of its jobs; and a list that was in hand when RabbitMQ was restarted is read
-  # once more, and plans its jobs again.
+  # A list's receipt may be visible before those of its jobs. A list that was in progress when RabbitMQ restarted is
+  # fetched again, and plans its jobs again.
   until [ "$ended" = "$all" ] && [ "$all" -ge $((DATES * 62)) ] && idle; do
     read -r ended all given_up <<<"$(progress || echo "$ended $all $given_up")"
-    # A job whose third attempt fails too waits two minutes for its fourth.
+    # The fourth attempt of a job comes 2 minutes after the third.
     [ $((SECONDS - begin)) -lt $((PATIENCE * 2)) ] || { echo "$ended of $all jobs after $((PATIENCE * 2)) s"; compose exec -T index ua status || true; return 1; }
     sleep 1
   done
@@ -384,14 +384,14 @@ healthy() {
 observed() {
   local begin=$SECONDS
   until python3 docker/prometheus/ask.py "http://127.0.0.1:$(port_of "$work/ports" PROMETHEUS)" docker/grafana/dashboards/ua.json 8 >"$work/observed"; do
-    # It reads every 15 seconds.
+    # Prometheus scrapes every 15 s.
     [ $((SECONDS - begin)) -lt 40 ] || { cat "$work/observed"; return 1; }
     sleep 2
   done
   cat "$work/observed"
 }
 
-# `ua dev` on the ports and images of this test. Its project has one name on every machine: one that is there is not ours.
+# Tests `ua dev` with this test's ports and images. Existing `ua dev` servers belong to the user: the test fails.
 developed() {
   local program=$binary container status=0
   [ -z "$(dev_left)" ] || { echo "servers of \`ua dev\` are on this machine: not touched"; return 1; }
@@ -412,7 +412,7 @@ developed() {
   "$program" dev up >exported
   dev_project=$(sed -n 's/^COMPOSE_PROJECT_NAME=//p' ua-dev/.env)
   sed "s/:[^:@]*@/:...@/" exported
-  # Again: nothing is made anew, and the password still fits.
+  # A second `up` changes nothing and keeps the password.
   "$program" dev up >again 2>again.log || { cat again.log; return 1; }
   cmp exported again
   (eval "$(grep ^export exported)" && "$program" status)
@@ -420,7 +420,7 @@ developed() {
   "$program" dev logs rabbitmq >log
   grep -q rabbitmq log
   "$program" dev down
-  # Servers of another folder are others, with data and a password of their own.
+  # Servers of another folder have their own data and password.
   "$program" dev --folder other up >/dev/null 2>other.log || { cat other.log; return 1; }
   "$program" dev --folder other down --volumes --yes
   [ "$(docker volume ls -q --filter label=com.docker.compose.project="$dev_project" | wc -l)" = 2 ]
@@ -441,7 +441,7 @@ step() { # NAME COMMAND...
   local name=$1 begin=$SECONDS
   shift
   printf '\n== %s\n' "$name"
-  # Not in a condition: `set -e` holds inside. What comes after a step that failed would prove nothing.
+  # Not called in a condition, so that `set -e` applies inside. The script ends at the first failed step.
   failing=$name
   "$@"
   failing=""

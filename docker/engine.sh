@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# A container engine for the tests, where none runs: from Debian's packages, with Compose and Buildx (as root).
+# Provides a container engine for the tests if none runs: from Debian's packages, with Compose and Buildx. Needs root.
 #
-#   docker/engine.sh up        starts it; prints what to export
-#   docker/engine.sh down      stops it; what it holds stays in the cache
+#   docker/engine.sh up        start it; print the variables to export
+#   docker/engine.sh down      stop it; keep its data in the cache
 set -euo pipefail
 
 SERVICES=$(cd "$(dirname "${BASH_SOURCE[0]}")/services" && pwd)

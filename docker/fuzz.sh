@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
-# Fuzz targets: one for each decoder and kind of message, on the stable toolchain. Inputs follow from the seed; one that
-# fails is kept in the temporary folder, and its place is printed.
+# Runs the fuzz targets, one per decoder and kind of message, on the stable toolchain. The seed determines the inputs. A
+# failing input is kept in the temporary folder, and its path is printed.
 #
-#   docker/fuzz.sh                                            all targets, 60 s in total
-#   docker/fuzz.sh --target map-actions --inputs 1000000      a million inputs of one target
-#   docker/fuzz.sh --target map-actions --file FILE           an input that was kept
-#   docker/fuzz.sh --seconds 600 --seed 7                     other inputs, for longer
-#   docker/fuzz.sh --target list                              the names of the targets
+#   docker/fuzz.sh                                            run all targets, 60 s in total
+#   docker/fuzz.sh --target map-actions --inputs 1000000      run one target with a million inputs
+#   docker/fuzz.sh --target map-actions --file FILE           run one target with a kept input
+#   docker/fuzz.sh --seconds 600 --seed 7                     run longer, with another seed
+#   docker/fuzz.sh --target list                              list the targets
 #   docker/fuzz.sh --collect                                  rebuild the corpus from the simulators
 #
-#   A failure that is corrected becomes a file of workers/fuzz/corpus/TARGET: `cargo test` runs these.
+#   After a fix, add the input to workers/fuzz/corpus/TARGET: `cargo test` runs these files.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# A Debian package of `ua`: the program, its manual pages, completions and systemd units. Builds it, then unpacks it
-# into a temporary folder and looks at what is in it. Prints where it lies.
+# Builds the Debian package of `ua`: program, manual pages, completions and systemd units. Unpacks it into a temporary
+# folder, checks its contents and prints its path.
 #
-#   docker/package.sh                    builds the program, too
-#   docker/package.sh --binary FILE      takes one that was built outside
+#   docker/package.sh                    build the program as well
+#   docker/package.sh --binary FILE      package this program
 set -euo pipefail
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -29,7 +29,7 @@ main() {
   (ensure dpkg-shlibdeps dpkg-dev)
   cargo_deb
   if [ -n "$binary" ]; then
-    # A target folder that holds nothing but the program.
+    # A separate target folder with only the program.
     export CARGO_TARGET_DIR=$work/target
     install -D "$binary" "$work/target/release/ua"
   else

@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
-# Images that stand in for public ones on a machine that reaches no image registry: made from Debian's packages, the
-# Rust toolchain that is installed here, and the servers the tests use. They have names of their own (ua-standin/...)
-# and never pass for the public ones; docker-compose.yml takes them through its IMAGE_ variables.
+# Builds stand-ins for public images on a machine without access to an image registry, from Debian's packages, the
+# installed Rust toolchain and the tests' servers.
+# They are named ua-standin/..., so they cannot be mistaken for the public images. docker-compose.yml uses them through
+# its IMAGE_ variables.
 #
-#   docker/standins.sh                 makes what is missing, prints the variables
-#   docker/standins.sh --without-rust  leaves out the one that compiles
-#   docker/standins.sh --opensearch    makes OpenSearch in the place of Elasticsearch
+#   docker/standins.sh                 build missing images, print the variables
+#   docker/standins.sh --without-rust  skip the image that compiles
+#   docker/standins.sh --opensearch    build OpenSearch instead of Elasticsearch
 #
-# Needs an engine that answers (docker/services/engine.sh starts one) and, as root, debootstrap.
+# Needs a running engine (docker/engine.sh up) and, as root, debootstrap.
 set -euo pipefail
 
 SERVICES=$(cd "$(dirname "${BASH_SOURCE[0]}")/services" && pwd)
@@ -17,7 +18,7 @@ for part in process debian java search; do
   . "$SERVICES/$part.sh"
 done
 
-# To be raised when a recipe below changes.
+# Increase it when a recipe below changes.
 TAG=1
 
 main() {
@@ -70,7 +71,7 @@ make_bookworm() { # IMAGE FOLDER
   import "$1" "$2/tree"
 }
 
-# The tree that the tests run RabbitMQ 4 in.
+# Uses the tree of the tests' RabbitMQ 4.
 make_trixie() {
   ensure_tree trixie rabbitmq-server
   import "$1" "$(tree_of trixie rabbitmq-server)"
@@ -80,7 +81,7 @@ import() { # IMAGE TREE
   tar -C "$2" --exclude ./proc/* --exclude ./dev/* --exclude ./var/lib/rabbitmq/* -c . | docker import - "$1"
 }
 
-# The machine's CA bundle goes in, because cargo inside a build must trust what cargo outside trusts.
+# Includes the machine's CA bundle, because cargo in a build must trust the same certificates as outside.
 make_rust() {
   local toolchain
   toolchain=$(cd "$SERVICES/../.." && rustc --print sysroot)
@@ -109,7 +110,7 @@ DOCKERFILE
   docker build -t "$1" "$2"
 }
 
-# Settings are variables named like them, as in Elastic's own image.
+# Environment variables named like settings set them, as in Elastic's image.
 make_elasticsearch() {
   search_fetch elasticsearch-9
   cp -r "$(distribution_in "$(artifacts_of elasticsearch-9)")" "$2/elasticsearch"
@@ -135,7 +136,7 @@ DOCKERFILE
   docker build -t "$1" "$2"
 }
 
-# The jars of the tests with their small starter class, which counts ports from one; settings as above.
+# Uses the tests' jars and starter class, which adds 1 to the base port; settings as above.
 make_opensearch() {
   search_fetch opensearch-3
   cp -rL "$(artifacts_of opensearch-3)" "$2/lib"

@@ -1,22 +1,22 @@
 #!/usr/bin/env bash
-# Every gate and every test, against real servers on private ports. Ends with the line `N passed, N failed`.
-# Installs what is missing (Debian packages, two cargo tools, the servers' jars) and leaves nothing running.
+# Runs all gates and tests, against real servers on private ports. The last line is `N passed, N failed`.
+# Installs missing tools (Debian packages, two cargo tools, the servers' jars) and stops everything it started.
 #
-#   docker/test.sh             everything
-#   docker/test.sh --quick     gates and tests without servers and without the demo
-#   docker/test.sh --no-stack  everything but the composed stack in containers, which takes six minutes
+#   docker/test.sh             run everything
+#   docker/test.sh --quick     run gates and tests without servers and without the demo
+#   docker/test.sh --no-stack  skip the composed stack in containers, which takes six minutes
 #
-#   UA_CACHE                 where fetched and built things are kept (default ~/.cache/ua)
-#   UA_TEST_SECONDS          how long the tests may take in all (default 2100)
+#   UA_CACHE                 folder for downloads and builds (default ~/.cache/ua)
+#   UA_TEST_SECONDS          timeout of the tests in total (default 2100)
 set -euo pipefail
-# Jobs get a process group each, so that Ctrl-C or a time-out ends all that a step has started.
+# Each job has its own process group, so that Ctrl-C or a timeout ends all processes of a step.
 set -m
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 export UA_CACHE=${UA_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/ua}
 CARGO_DENY=0.20.2
 CARGO_MACHETE=0.9.2
-# The blows of the short chaos run: the same ones every time.
+# Fixed seed of the short chaos run.
 CHAOS_SEED=3
 ADVISORIES=https://github.com/RustSec/advisory-db
 
@@ -47,7 +47,7 @@ main() {
   $quick || await_servers
   tests
   $quick || check "snapshots that no test uses" unused_snapshots
-  # The program that the tests were built with: a release build takes longer than all gates together.
+  # Uses the tests' debug build: a release build takes longer than all gates together.
   $quick || check "demo" shown env UA_DATA_DIR="$work/data" timeout --foreground 300 "${CARGO_TARGET_DIR:-target}/debug/ua" demo
   $quick || deployment_files
   $quick || check "quota of a fleet" shown timeout --foreground 300 cargo test --workspace --locked --bench figures -- --bench quota-short
@@ -59,7 +59,7 @@ main() {
 
 set_environment() {
   local name
-  # A test must not find its way to anybody's real account or servers.
+  # Tests must not reach real accounts or servers.
   for name in "${!ZOOM_@}" "${!OPENCAST_@}" "${!ES_@}" "${!AMQP_@}" "${!UA_TEST_AMQP@}" "${!UA_TEST_ES@}" "${!UA_TEST_OS@}"; do
     unset "$name"
   done
@@ -70,7 +70,7 @@ set_environment() {
   else
     not_run+=("the comparison of the simulator's answers with the whole API description: UA_REFERENCE is not set; the extract kept here is compared")
   fi
-  # A fresh clone builds only its own crates when the dependencies of an earlier run are still there.
+  # With the dependencies of an earlier run, a fresh clone builds only its own crates.
   if [ -n "${CI-}" ]; then
     export CARGO_INCREMENTAL=0 CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$UA_CACHE/target}"
   fi
@@ -93,14 +93,14 @@ install_missing() {
 install_tool() { # NAME VERSION
   [[ $("$1" --version 2>/dev/null) != *"$2" ]] || return 0
   echo "building $1 $2 (a few minutes, once)"
-  # They are run for seconds: time spent on making them fast is lost.
+  # The tools run for seconds only, so optimisation does not pay off.
   run "$work/tool.log" env CARGO_TARGET_DIR="$work/tools" CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_OPT_LEVEL=1 \
     CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 cargo install --locked --force --root "$UA_CACHE/tools" --version "$2" "$1" ||
     fail_with_log "$work/tool.log" "cargo could not install $1 $2"
   rm -rf "$work/tools"
 }
 
-# The servers come up while the gates compile.
+# Starts the servers while the gates compile.
 start_servers() {
   timeout --foreground 900 bash docker/services/service.sh up "$work/servers" >"$work/servers.log" 2>&1 </dev/null &
   servers=$!
@@ -136,7 +136,7 @@ gates() {
   check "documentation" env RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
 }
 
-# Tools of others read what deploys `ua`. Where CI is set they are expected; elsewhere their absence is said.
+# Validates the deployment files with third-party tools. A missing tool fails if CI is set; otherwise it is reported.
 deployment_files() {
   if run "$work/validate.log" timeout --foreground 400 bash docker/validate.sh --install; then
     check "deployment files" timeout --foreground 300 bash docker/validate.sh
@@ -151,7 +151,7 @@ deployment_files() {
   fi
 }
 
-# The program in containers. Where CI is set an engine is expected; elsewhere its absence is said.
+# Tests the program in containers. A missing engine fails if CI is set; otherwise it is reported.
 composed_stack() {
   local begin=$SECONDS status=0
   heading "composed stack"
@@ -164,7 +164,7 @@ composed_stack() {
   fi
 }
 
-# The tests have noted which snapshots they looked at.
+# Fails on snapshots that no test has used; the tests have recorded the used ones.
 unused_snapshots() {
   local unused
   unused=$(comm -23 <(find "$PWD" -name target -prune -o -name '*.snap' -print | sort) <(sort -u "$work/snapshots"))
@@ -187,7 +187,7 @@ tests() {
   passed=$((passed + good))
   failed=$((failed + bad))
   [ "$bad" = 0 ] || failures+=("$bad tests")
-  # A test binary that did not build, crashed or hung has no result line of its own.
+  # A test binary that did not build, crashed or hung has no result line.
   if [ "$bad" = 0 ] && { [ "$status" != 0 ] || [ "$good" = 0 ]; }; then
     failed=$((failed + 1))
     failures+=("cargo test (exit code $status$([ "$status" != 124 ] || echo ', out of time'))")
@@ -210,7 +210,7 @@ heading() {
   printf '\n== %s\n' "$1"
 }
 
-# check NAME [shown] COMMAND...: one gate. Its output is shown when it fails, or as it comes with `shown`.
+# check NAME [shown] COMMAND...: runs one gate. Shows its output on failure, or live with `shown`.
 check() {
   local name=$1 begin=$SECONDS status=0
   shift
@@ -231,7 +231,7 @@ verdict() { # NAME STATUS BEGIN
   fi
 }
 
-# run LOG [shown] COMMAND...: as a job that a signal to this script can cut short, with nothing left of it afterwards.
+# run LOG [shown] COMMAND...: runs a job that a signal to this script interrupts; ends all its processes.
 run() {
   local log=$1 status=0
   shift
@@ -248,7 +248,7 @@ run() {
   return "$status"
 }
 
-# Ends a process group. A composed stack takes more than a minute to be taken down.
+# Ends a process group. Waits up to 2 minutes: removing a composed stack takes more than one.
 end_job() { # its leader
   local i
   kill -TERM -- "-$1" 2>/dev/null || return 0
@@ -259,7 +259,7 @@ end_job() { # its leader
   kill -KILL -- "-$1" 2>/dev/null || true
 }
 
-# However this script ends: everything stopped, the temporary folder gone, the count on the last line.
+# Runs at every exit: stops everything, deletes the temporary folder, prints the count on the last line.
 finish() {
   local status=$? line
   set +e

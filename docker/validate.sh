@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
-# What deploys `ua`, put before the tools that will read it: Compose, promtool, kustomize, Kubernetes' and KEDA's
-# schemas, systemd. No engine and no cluster is needed. Ends with the line `N passed, N failed`.
+# Validates the deployment files with Compose, promtool, kustomize, the schemas of Kubernetes and KEDA, and systemd.
+# Needs no engine and no cluster. The last line is `N passed, N failed`.
 #
-#   --install    only installs what is missing
-#   UA_CACHE     where fetched things are kept (default ~/.cache/ua)
+#   --install    only install missing tools
+#   UA_CACHE     folder for downloads (default ~/.cache/ua)
 set -euo pipefail
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 export UA_CACHE=${UA_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/ua}
 KUBERNETES_VALIDATE=1.37.0
-# The oldest and the newest that are tried.
+# The oldest and the newest tested version.
 KUBERNETES=(1.27.0 1.34.0)
 KEDA=2.17.2
 KUSTOMIZE=5.0.3
@@ -64,7 +64,7 @@ compose_plugin() {
   compose_plugins "$DOCKER_CONFIG/cli-plugins"
 }
 
-# Prints a Python that has kubernetes-validate.
+# Prints the path of a Python that has kubernetes-validate.
 python() {
   local home=$UA_CACHE/kubernetes-validate-$KUBERNETES_VALIDATE
   if [ ! -x "$home/bin/python" ]; then
@@ -87,7 +87,7 @@ render() { # FOLDER
   if have kubectl; then kubectl kustomize "$1"; else "$UA_CACHE/tools/bin/kustomize" build "$1"; fi
 }
 
-# Prints the folder of KEDA's definitions.
+# Prints the folder of KEDA's resource definitions.
 keda_definitions() {
   local folder
   folder=$(cd "$work" && go mod download -json "github.com/kedacore/keda/v2@v$KEDA" | sed -n 's/^\t"Dir": "\(.*\)",$/\1/p')
@@ -95,7 +95,7 @@ keda_definitions() {
   echo "$folder/config/crd/bases"
 }
 
-# The environment of this call must not fill in what a user's would not.
+# Runs without this script's environment, which could set variables that a user lacks.
 compose() {
   env -i PATH="$PATH" HOME="$HOME" ${DOCKER_CONFIG+"DOCKER_CONFIG=$DOCKER_CONFIG"} RABBITMQ_PASSWORD=x \
     docker compose --env-file /dev/null -f docker/docker-compose.yml "$@"
@@ -107,10 +107,10 @@ compose_files() {
     compose --profile "$profile" config --quiet || return
   done
   compose -f docker/docker-compose.opensearch.yml --profile deps config --quiet || return
-  # In a folder that holds nothing else, as `ua dev` leaves it.
+  # In a folder with no other file, as `ua dev` uses it.
   cp docker/docker-compose.yml "$work/"
   (cd "$work" && RABBITMQ_PASSWORD=x docker compose --profile deps config --quiet) || return
-  # Without a password nothing starts.
+  # A missing password is an error.
   ! env -u RABBITMQ_PASSWORD docker compose --env-file /dev/null -f docker/docker-compose.yml --profile deps config --quiet 2>"$work/refused" || return
   grep -q "RABBITMQ_PASSWORD.*example.env" "$work/refused"
 }
@@ -126,7 +126,7 @@ for name, service in services.items():
             wrong.append(f"{name}: port {port} is published beyond this machine")
     if "mem_limit" not in service or "no-new-privileges:true" not in service.get("security_opt", []):
         wrong.append(f"{name}: no memory limit, or it may gain rights")
-    # Those that end: one that is disabled says so, one that is forgotten is absent.
+    # Services that exit have no health check, disabled or absent; all others have one.
     if service.get("healthcheck", {}).get("disable", "test" not in service.get("healthcheck", {})) != (name in ("setup", "ua")):
         wrong.append(f"{name}: a service that stays has a health check, one that ends has none")
     if name in ("setup", "schedule", "zoom", "opencast", "index", "console", "ua"):
@@ -139,13 +139,13 @@ sys.exit(1 if wrong or len(services) < 10 else 0)'
 alerts_tested() {
   local alert untested=""
   while read -r alert; do
-    # Once where it is on: with a summary.
+    # A firing alert has a summary in the test.
     grep -A 6 -E "alertname: $alert\$" docker/prometheus/alerts_test.yml | grep -q exp_annotations || untested+=" $alert"
   done < <(sed -n 's/^ *- alert: //p' docker/prometheus/alerts.yml)
   [ -z "$untested" ] || { echo "untested:$untested"; return 1; }
 }
 
-# Figures by their names in the sources, histograms with their three suffixes.
+# Checks that every metric of alerts, dashboard and scaling exists in the sources; histograms have three suffixes.
 figures_known() {
   local asked known unknown
   asked=$(grep -ohE '\b(ua_[a-z_]+|process_start_time_seconds)\b' docker/prometheus/alerts.yml docker/grafana/dashboards/ua.json docker/kubernetes/base/scaling.yaml | sort -u)
@@ -186,7 +186,7 @@ manifests() {
       "$(python)" docker/kubernetes/validate.py "$version" "$definitions" <"$work/$folder.yaml" || return
     done
   done
-  # The check itself can fail, for each of its reasons.
+  # The validator must fail for each of these changes.
   local change
   for change in s/pollingInterval/polingInterval/ s/terminationGracePeriodSeconds/terminationGrace/ \
     's/terminationGracePeriodSeconds: 60/terminationGracePeriodSeconds: 50/' '/scaleTargetRef:/{n;s/ua-/ub-/}' \
@@ -196,7 +196,7 @@ manifests() {
   done
 }
 
-# A root folder with the units, what they refer to, and something executable in the place of the program.
+# Prints a root folder with the units, the units they refer to, and an executable in place of the program.
 unit_root() {
   local root=$work/root
   mkdir -p "$root/usr/bin" "$root/usr/lib/systemd/system"
@@ -210,9 +210,9 @@ UNITS=(ua.service ua-schedule.service ua-zoom@1.service ua-opencast@1.service ua
 units() {
   local said
   said=$(systemd-analyze verify --man=no --root="$(unit_root)" "${UNITS[@]}" 2>&1) || { echo "$said"; return 1; }
-  # It says what it does not like and still ends with 0.
+  # It exits with 0 despite warnings.
   [ -z "$said" ] || { echo "$said"; return 1; }
-  # A unit, like a container, waits longer than the worker's own grace.
+  # Units and containers must wait longer than the worker's own shutdown timeout.
   local grace
   grace=$(sed -n '/value_name = "DURATION", default_value = /s/.*default_value = "\([0-9]*\)s".*/\1/p' src/cli/work.rs)
   [ "$grace" -gt 0 ] && [ "$grace" -le 30 ] || return
@@ -223,12 +223,12 @@ units() {
 units_confined() {
   local unit
   for unit in "${UNITS[@]}"; do
-    # In tenths: 0 is confined, 100 is not at all.
+    # Exposure in tenths: 0 is fully confined, 100 is not confined.
     systemd-analyze security --offline=true --threshold=20 --root="$(unit_root)" "$unit" || return
   done
 }
 
-# A variable that stands in an example is one that ua or the compose file reads.
+# Checks that ua or the compose file reads every variable of the examples.
 variables() {
   local name unknown=""
   while read -r name; do
@@ -240,7 +240,7 @@ variables() {
 check() { # NAME COMMAND...
   local name=$1 begin=$SECONDS
   shift
-  # Functions are called as a condition: each ends with its verdict.
+  # The call is a condition, so `set -e` is off inside: each function returns its own status.
   if "$@" >"$work/check.log" 2>&1; then
     passed=$((passed + 1))
     echo "ok: $name ($((SECONDS - begin)) s)"

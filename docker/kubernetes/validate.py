@@ -34,7 +34,7 @@ def definitions(folder):
             continue
         for version in crd["spec"]["versions"]:
             schema = copy.deepcopy(version["schema"]["openAPIV3Schema"])
-            # Kubernetes itself knows what is in here.
+            # Kubernetes defines the fields of metadata.
             schema["properties"]["metadata"] = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
             name = f"{crd['spec']['group']}/{version['name']}", crd["spec"]["names"]["kind"]
             found[name] = closed(schema)

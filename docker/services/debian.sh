@@ -1,8 +1,8 @@
 # shellcheck shell=bash
-# What Debian provides: packages of this machine, and whole Debian trees in the cache for a server
-# of another release. Knows nothing of the servers.
+# Debian packages: installed on this machine, or in a Debian tree in the cache for a server of another
+# release. Independent of the servers.
 
-# ensure COMMAND PACKAGE: installs PACKAGE when COMMAND is not there.
+# ensure COMMAND PACKAGE: installs PACKAGE if COMMAND is missing.
 ensure() {
   have "$1" || install_packages "$2" || return
   have "$1" || fail "package $2 is installed, but there is no command $1"
@@ -12,7 +12,7 @@ have() {
   command -v "$1" >/dev/null || [ -x "/usr/sbin/$1" ] || [ -x "/sbin/$1" ]
 }
 
-# Installs packages and starts none of the services in them. One caller at a time.
+# Installs packages without starting their services. One caller at a time.
 install_packages() (
   command -v apt-get >/dev/null || fail "missing: $*; this machine has no apt-get, install it by hand"
   [ "$(id -u)" = 0 ] || fail "missing: $*; run 'apt-get install $*', or run this as root"
@@ -21,7 +21,7 @@ install_packages() (
   flock 9
   # Another caller may have installed it while this one waited.
   ! dpkg-query --show --showformat '${db:Status-Status}\n' "$@" 2>/dev/null | grep -c '^installed' | grep -qx $# || exit 0
-  # A policy the machine already has is not ours to touch; our own is gone once apt is done.
+  # Keeps an existing policy of the machine; removes its own afterwards.
   if [ ! -e /usr/sbin/policy-rc.d ]; then
     trap 'rm -f /usr/sbin/policy-rc.d' EXIT
     deny_service_starts /usr/sbin/policy-rc.d
@@ -47,7 +47,7 @@ tree_of() { # SUITE PACKAGE
   echo "$UA_CACHE/trees/$1-$2"
 }
 
-# ensure_tree SUITE PACKAGE: a Debian tree that holds PACKAGE; made once, under its name only when whole.
+# ensure_tree SUITE PACKAGE: makes a Debian tree with PACKAGE, once. The folder has its final name only when complete.
 ensure_tree() (
   tree=$(tree_of "$1" "$2")
   [ ! -d "$tree" ] || exit 0
@@ -73,8 +73,8 @@ make_tree() {
   mv "$part" "$tree"
 }
 
-# exec_in_tree TREE FOLDER COMMAND...: becomes COMMAND inside the tree, with FOLDER of this machine
-# at /mnt. The mounts live in a namespace and end with it, so nothing is left to unmount.
+# exec_in_tree TREE FOLDER COMMAND...: executes COMMAND in the tree, with FOLDER of this machine at
+# /mnt. The mounts are in a namespace and end with it, so nothing must be unmounted.
 exec_in_tree() {
   # shellcheck disable=SC2016
   exec unshare --mount --propagation private bash -euc '

@@ -1,8 +1,8 @@
 # shellcheck shell=bash
-# A container engine with Compose and Buildx: the machine's own, or one from Debian's packages with a socket and a data
-# folder of its own in the cache, so that nothing of the machine's is touched. Knows nothing of what it runs.
+# A container engine with Compose and Buildx: the machine's own, or one from Debian's packages. The latter has its
+# socket and data folder in the cache, separate from the machine's. Independent of the containers.
 
-# engine_up: afterwards `docker`, `docker compose` and `docker buildx` work.
+# engine_up: makes `docker`, `docker compose` and `docker buildx` work.
 engine_up() {
   local home=$UA_CACHE/docker
   mkdir -p "$home"
@@ -39,12 +39,12 @@ own_engine() { # HOME
   fail_with_log "$home/output.log" "the container engine was not ready within a minute"
 }
 
-# Stops the engine that engine_up started, and no other.
+# Stops only an engine that engine_up started.
 engine_down() {
   stop "$UA_CACHE/docker" 60
 }
 
-# Compose and Buildx as plugins from Debian 13's packages, in a configuration folder of their own.
+# Installs Compose and Buildx as plugins from Debian 13's packages, in a separate configuration folder.
 own_plugins() { # HOME
   local plugins=$1/config/cli-plugins
   export DOCKER_CONFIG=$1/config

@@ -1,9 +1,9 @@
 # shellcheck shell=bash
-# JDKs of this machine, and what Maven Central holds. Knows nothing of the servers but their pom files.
+# JDKs of this machine, and artifacts from Maven Central. Independent of the servers, except for their pom files.
 
 MAVEN_DEPENDENCY_PLUGIN=org.apache.maven.plugins:maven-dependency-plugin:3.6.1
 
-# find_jdk LEAST MOST: prints the folder of the newest JDK within these major versions.
+# find_jdk LEAST MOST: prints the folder of the newest JDK between these major versions.
 find_jdk() {
   local folder version best="" best_version=0
   for folder in /usr/lib/jvm/*/ "${JAVA_HOME:-/nonexistent}/"; do
@@ -28,8 +28,8 @@ artifacts_of() { # NAME
   echo "$UA_CACHE/servers/$1-$version"
 }
 
-# maven_fetch NAME GOAL: copies or unpacks what the server's pom names, once. The folder gets its
-# name only when it is whole. One Maven at a time, because its repository is not safe for more.
+# maven_fetch NAME GOAL: copies or unpacks the dependencies of the server's pom, once. The folder has its
+# final name only when complete. One Maven at a time, because its repository is not safe for more.
 maven_fetch() (
   name=$1 goal=$2
   target=$(artifacts_of "$name")
@@ -55,7 +55,7 @@ distribution_in() {
   ls -d "$1"/elasticsearch-*
 }
 
-# Compiles elasticsearch-9/RootPlugin.java into the unpacked distribution, anew when the source has changed.
+# Compiles elasticsearch-9/RootPlugin.java into the unpacked distribution, again when the source has changed.
 build_root_plugin() (
   source=$SERVICES/elasticsearch-9/RootPlugin.java
   distribution=$(distribution_in "$1")

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# One server's process: its ports, its start in the background, its end. A server's home folder
-# holds `ports`, `pid` and `output.log`. Knows nothing of what the server is.
+# The process of one server: ports, start in the background, stop. The server's home folder holds
+# `ports`, `pid` and `output.log`. Independent of the kind of server.
 
 say() { printf '%s\n' "$*" >&2; }
 
@@ -14,7 +14,7 @@ fail_with_log() { # FILE MESSAGE
   fail "$2; the whole log is $1"
 }
 
-# choose_ports HOME NAME...: takes a free port for each name and keeps it for the life of the folder.
+# choose_ports HOME NAME...: assigns a free port to each name, for the lifetime of the folder.
 choose_ports() {
   local home=$1 name
   shift
@@ -29,9 +29,9 @@ choose_ports() {
   )
 }
 
-# A port nobody listens on and no file of this run names. Below the range the kernel hands out to
-# outgoing connections, so that none of those can sit on it when the server comes back; and below
-# 9300, because the starter class of the jars takes none above.
+# Prints a port without listener that no file of this run names. It is below the ephemeral range, so
+# that no outgoing connection can hold it when the server restarts; and below 9300, because the
+# starter class of the jars accepts none above.
 free_port() {
   local port
   while :; do
@@ -46,7 +46,7 @@ port_of() { # HOME NAME
   sed -n "s/^$2=//p" "$1/ports"
 }
 
-# launch HOME COMMAND...: starts it in a session of its own, with no stream or descriptor of the caller.
+# launch HOME COMMAND...: starts it in its own session, without streams or descriptors of the caller.
 launch() {
   local home=$1 i
   shift
@@ -70,7 +70,7 @@ close_descriptors() {
   done
 }
 
-# The launched process calls this first: a pid alone may be taken over by a stranger, so its start time goes with it.
+# The launched process calls this first. The start time is included because the kernel reuses pids.
 write_pid() { # HOME
   echo "$$ $(start_time $$)" >"$1/pid.part"
   mv "$1/pid.part" "$1/pid"
@@ -79,7 +79,7 @@ write_pid() { # HOME
 start_time() {
   local line
   line=$(cat "/proc/$1/stat" 2>/dev/null) || return
-  # The command's name may hold spaces; what follows the last bracket does not.
+  # The command's name may contain spaces; the fields after the last bracket do not.
   read -ra line <<<"${line##*) }"
   [ "${line[0]}" != Z ] && echo "${line[19]}"
 }
@@ -89,7 +89,7 @@ alive() { # HOME
   { read -r pid started <"$1/pid"; } 2>/dev/null && [ "$(start_time "$pid")" = "$started" ]
 }
 
-# stop HOME SECONDS: asks with SIGTERM, waits, then ends by SIGKILL whatever is left of the session.
+# stop HOME SECONDS: sends SIGTERM, waits, then kills the rest of the session with SIGKILL.
 stop() {
   local home=$1 pid i
   [ -s "$home/pid" ] || return 0
@@ -104,7 +104,7 @@ stop() {
   crash "$home"
 }
 
-# signal_all HOME SIGNAL: signals every process of the session of HOME.
+# signal_all HOME SIGNAL: signals every process of HOME's session.
 signal_all() {
   local pid
   alive "$1" || fail "$1 does not run"
@@ -113,18 +113,18 @@ signal_all() {
   kill "-$2" $(ps -o pid= --sid "$pid")
 }
 
-# Ends the whole session of HOME at once, as a power cut would.
+# crash HOME: kills all processes of HOME's session at once, like a power cut.
 crash() {
   local home=$1 pid members i
   [ -s "$home/pid" ] || return 0
   read -r pid _ <"$home/pid"
-  # The number belongs to someone else by now: nothing of ours is left.
+  # Another process has the pid now, so the session has ended.
   if ! alive "$home" && [ -n "$(start_time "$pid")" ]; then
     rm -f "$home/pid"
     return
   fi
   for ((i = 0; i < 100; i++)); do
-    # `ps` calls it an error to find none.
+    # `ps` exits with an error when it finds no process.
     members=$({ ps -o pid=,stat= --sid "$pid" || true; } | awk '$2 !~ /^Z/ { print $1 }')
     [ -n "$members" ] || break
     # shellcheck disable=SC2086

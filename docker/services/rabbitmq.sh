@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# RabbitMQ from Debian's packages: 3.10 is bookworm's, 4.0 is trixie's. The one this machine's
-# release has is installed, the other runs in a tree.
+# RabbitMQ from Debian's packages: 3.10 from bookworm, 4.0 from trixie. The version of this machine's
+# release is installed; the other runs in a Debian tree.
 
 rabbitmq_suite() {
   case $1 in
@@ -21,7 +21,7 @@ rabbitmq_fetch() {
 
 rabbitmq_ports() { echo amqp management dist epmd; }
 
-# Becomes the broker. Its data, cookie, name service and ports are its own; other nodes of the machine are not touched.
+# Executes the broker with its own data, cookie, name service and ports, separate from other nodes on the machine.
 rabbitmq_run() {
   local name=$1 home=$2 suite seen=$2
   suite=$(rabbitmq_suite "$name")
@@ -33,11 +33,11 @@ listeners.tcp.1 = 127.0.0.1:$(port_of "$home" amqp)
 management.tcp.ip = 127.0.0.1
 management.tcp.port = $(port_of "$home" management)
 CONF
-  # A test may add settings, for example a limit of memory that raises the alarm.
+  # A test may add settings, for example a memory limit that raises the alarm.
   [ ! -s "$home/more.conf" ] || cat "$home/more.conf" >>"$home/rabbitmq.conf"
   # shellcheck disable=SC2016
   local start='
-    # In the foreground and in this session, so that it ends with the broker.
+    # epmd runs in this session, so that it ends with the broker.
     epmd & exec "$(ls -d /usr/lib/rabbitmq/lib/rabbitmq_server-*/sbin/rabbitmq-server)"'
   local command=(/usr/bin/env "HOME=$seen" "ERL_EPMD_PORT=$(port_of "$home" epmd)" ERL_EPMD_ADDRESS=127.0.0.1
     "RABBITMQ_NODENAME=$name@localhost" "RABBITMQ_DIST_PORT=$(port_of "$home" dist)"

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# Elasticsearch and OpenSearch from Maven Central: jars with a small starter class, except for
-# Elasticsearch 9, which is Elastic's own distribution and gets a plugin with what it lacks.
+# Elasticsearch and OpenSearch from Maven Central: jars with a small starter class. Elasticsearch 9 is
+# Elastic's distribution, with a plugin for the parts it lacks.
 
 search_java() {
   case $1 in
@@ -43,7 +43,7 @@ search_run() {
   esac
 }
 
-# A nearly full disk must not turn indices read-only, and no node may look for others.
+# A nearly full disk must not make indices read-only, and a node must not discover others.
 search_settings() {
   cat <<YML
 network.host: 127.0.0.1
@@ -53,12 +53,12 @@ cluster.routing.allocation.disk.threshold_enabled: false
 YML
 }
 
-# run_jars NAME HOME FOLDER: becomes the one node of FOLDER/Node.java, which counts ports from one.
+# run_jars NAME HOME FOLDER: executes the single node of FOLDER/Node.java, which adds 1 to the base port.
 run_jars() {
   local name=$1 home=$2 starter=$SERVICES/$3/Node.java options=()
   mkdir -p "$home/node_1/config" "$home/tmp"
   search_settings >"$home/node_1/config/${name%-*}.yml"
-  # The old ones ask for a security manager; the new ones for native access.
+  # Old versions need a security manager, OpenSearch 3 needs native access.
   case $name in
     *-3) options=(--enable-native-access=ALL-UNNAMED) ;;
     *) options=(-Djava.security.manager=allow) ;;
@@ -74,7 +74,7 @@ run_distribution() {
   distribution=$(distribution_in "$(artifacts_of "$name")")
   mkdir -p "$home/config/jvm.options.d" "$home/tmp"
   cp "$distribution/config/log4j2.properties" "$home/config/"
-  # Logs and dumps would go into the shared distribution.
+  # Without this, logs and dumps would go into the shared distribution.
   grep -vE 'Xlog:gc|HeapDump|ErrorFile' "$distribution/config/jvm.options" >"$home/config/jvm.options"
   printf '%s\n' "-Xms$heap" "-Xmx$heap" >"$home/config/jvm.options.d/heap.options"
   {
@@ -88,7 +88,7 @@ http.port: $(port_of "$home" http)
 xpack.security.enabled: false
 YML
   } >"$home/config/elasticsearch.yml"
-  # It refuses to run as root. A user namespace shows it another id, while its files stay root's.
+  # Elasticsearch refuses to run as root. A user namespace maps it to another id; its files still belong to root.
   [ "$(id -u)" != 0 ] || as=(unshare --user --map-user=1000 --map-group=1000)
   exec env "ES_JAVA_HOME=$java" "ES_PATH_CONF=$home/config" "ES_TMPDIR=$home/tmp" "HOME=$home" \
     "${as[@]}" bash "$distribution/bin/elasticsearch"

@@ -61,12 +61,12 @@ kind_of() {
   esac
 }
 
-# each FUNCTION NAME...: runs it for all names side by side; fails when one of them failed.
+# each FUNCTION NAME...: runs FUNCTION for all names concurrently; fails if one failed.
 each() {
   local function=$1 name pids=() status=0 pid
   shift
   for name in "$@"; do
-    # Never call `each` in a condition: bash would then ignore `set -e` in here, too.
+    # Never call `each` in a condition: bash would then ignore `set -e` here, too.
     (set -e; "$function" "$name") &
     pids+=($!)
   done
@@ -110,7 +110,7 @@ start_one() {
   printf '%-17s ready in %3d s  %s\n' "$name" $((SECONDS - begin)) "$("${kind}_version" "$name" "$home") on $(tr '\n' ' ' <"$home/ports")"
 }
 
-# The launched process: notes itself down and becomes the server.
+# Runs as the launched process: writes its pid and executes the server.
 serve() {
   local name=$1 home=$DIR/$1
   cd "$home"
@@ -154,7 +154,7 @@ status_one() {
   printf '%-17s %s\n' "$name" "$state"
 }
 
-# Names every server of DIR that runs; a test that misses its variable knows that its server is not there.
+# Writes a variable for every running server of DIR. A missing variable means that the server does not run.
 write_env() {
   local name
   {
