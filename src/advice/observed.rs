@@ -43,7 +43,7 @@ pub struct Part {
     pub permits: u64,
     /// Reasons for holds, one per worker on hold.
     pub holds: Vec<String>,
-    /// Sums over the workers, except the mean `call_seconds` and the maximum `bulk_seconds`.
+    /// Sums over the workers, except the mean `call_seconds` and the maxima `seconds` and `bulk_seconds`.
     pub rates: Rates,
     /// Calls per second that the quota allows, where it is known.
     pub allowed: Option<f64>,

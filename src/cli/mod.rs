@@ -111,9 +111,9 @@ pub enum Command {
     Setup(Setup),
     /// Test servers, permissions and settings
     ///
-    /// Prints one line per check: ✔ passed, ! notable, ✘ failed, with the next step. Changes nothing without `--repair-versions`. Costs one medium
-    /// call of the Zoom account. Exit codes: 0 nothing failed, 1 something outside the configuration failed, 2 the
-    /// configuration is wrong.
+    /// Prints one line per check: ✔ passed, ! notable, ✘ failed, with the next step. Changes nothing without
+    /// `--repair-versions`. Costs one medium call of the Zoom account. Exit codes: 0 nothing failed, 1 something outside
+    /// the configuration failed, 2 the configuration is wrong.
     Check(Check),
     /// Query the health of the worker that serves on `UA_HTTP`
     Health(Health),

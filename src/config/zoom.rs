@@ -102,7 +102,7 @@ fn common(
     }
 }
 
-/// Returns an error text when the reserve covers all calls of a day: no job would ever run, without an error.
+/// Returns an error text when the reserve covers all calls of a day: without it, no job would ever run.
 pub(super) fn reserves_all(config: &::zoom::Config) -> Option<String> {
     let per_day = config.account().per_day;
     (config.daily_reserve >= per_day)

@@ -10,7 +10,7 @@ use zoom::RateClass;
 
 use crate::config::{Config, ConfigError};
 
-/// How long the quota leader may take to answer; without an answer the price uses the configuration.
+/// Timeout for the quota leader's answer. Without an answer, the price uses the configuration.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Returns the configured share of the account's quota, without today's use.

@@ -180,7 +180,7 @@ async fn held(config: &Config) -> anyhow::Result<Held> {
     Ok(Held { on_the_desk, days: days::last(&store).await? })
 }
 
-/// Returns the store's trouble while it answers. With missing shards, counts fail.
+/// Returns what hinders a store that answers, for example missing shards, which make counts fail.
 async fn trouble(config: &Config) -> Option<String> {
     assemble::store(config).ok()?.trouble().await
 }
