@@ -13,10 +13,11 @@ use crate::runs;
 use crate::signal::signalled;
 use crate::units;
 
-/// How often the queues are looked at.
+/// Pause between two reads of the queues.
 const LOOK: Duration = Duration::from_millis(200);
 
-/// Looks in a row that must find nothing, where the broker does not tell all: longer than a batch lingers.
+/// Number of consecutive idle reads required if the broker does not report leased messages: longer than a batch
+/// lingers.
 const QUIET_LOOKS: u32 = 10;
 
 /// How a harvest ended.
@@ -24,11 +25,11 @@ const QUIET_LOOKS: u32 = 10;
 pub(crate) enum Ended {
     /// Nothing is left to do.
     Idle,
-    /// What is left will not be due in time; each line names some of it.
+    /// The rest will not be due in time; each line describes some of it.
     Waiting(Vec<String>),
 }
 
-/// What a look at the queues found.
+/// The state of the queues at one time.
 #[derive(Debug, Default)]
 struct Look {
     /// By family, in the order of [`Source::families`].
@@ -53,17 +54,17 @@ impl Look {
         Ok(look)
     }
 
-    /// True when the broker tells what is in other workers' hands, too; else receipts have to.
+    /// True if the broker also reports messages leased by other workers. Otherwise the receipts decide.
     fn is_exact(&self) -> bool {
         self.documents.leased.is_some()
     }
 
-    /// Messages ready or leased.
+    /// Number of messages ready or leased.
     fn moving(&self) -> u64 {
         self.depths().map(|depth| depth.ready + depth.leased.unwrap_or(0)).sum()
     }
 
-    /// True when a message is left. One that was leased when `parked` was asked for may be delayed by now.
+    /// True if a message is left. One that was leased when `parked` was read may be delayed by now.
     fn is_busy(&self) -> bool {
         self.moving() > 0 || self.parked > 0 || self.depths().any(|depth| depth.delayed.unwrap_or(0) > 0)
     }
@@ -83,7 +84,7 @@ fn add(sum: &mut Depth, depth: Depth) {
 /// Shows progress until nothing is left to do, or until nothing has moved for `wait`.
 ///
 /// # Errors
-/// When a role ends with an error, or the broker or the store is away for good.
+/// If a role ends with an error, or the broker or the store stays unreachable.
 pub(crate) async fn until_done(
     mut running: Running,
     broker: &Broker,
@@ -102,7 +103,7 @@ pub(crate) async fn until_done(
     let ended = loop {
         tokio::select! {
             ended = running.ended() => {
-                // The others are stopped in good order before the error is told.
+                // The other roles stop in order before the error is returned.
                 let others = running.stop().await;
                 ended.and(others)?;
                 anyhow::bail!("all roles ended before the work was done: please report this with the log");
@@ -115,14 +116,14 @@ pub(crate) async fn until_done(
                 look = seen;
                 false
             }
-            // The roles wait for it as well; patience decides how long.
+            // The roles wait for the broker as well; `wait` bounds it.
             Err(runtime::BrokerError::Away(_)) => true,
             Err(error) => return Err(error.into()),
         };
         let roles = running.snapshots();
         progress.show(&stages(&look, &roles));
         let busy = away || look.is_busy() || roles.iter().any(|role| role.in_flight > 0);
-        // RabbitMQ does not tell what is on its way to a worker: only lasting quiet is the end.
+        // RabbitMQ does not report messages on their way to a worker, so only lasting quiet is the end.
         idle = if busy { 0 } else { idle + 1 };
         let quiet = if look.is_exact() { 1 } else { QUIET_LOOKS };
         if idle >= quiet && (look.is_exact() || runs::waiting(store, run).await? == 0) {
@@ -138,7 +139,7 @@ pub(crate) async fn until_done(
     Ok(ended)
 }
 
-/// What follows the loop may take a while; a signal during it stops at once, as the system's default would.
+/// The steps after the loop may take a while. A signal during them exits at once, as the system's default would.
 fn exit_on_second_signal() {
     tokio::spawn(async {
         let signal = signalled().await;
@@ -147,7 +148,7 @@ fn exit_on_second_signal() {
     });
 }
 
-/// Notices that nothing moves any more.
+/// Detects that nothing moves any more.
 struct Stuck {
     wait: Duration,
     since: Instant,
@@ -160,7 +161,7 @@ impl Stuck {
     }
 
     fn too_long(&mut self, look: &Look, roles: &[Snapshot]) -> Option<Vec<String>> {
-        // Retries are no progress: work that goes round in circles is stuck, too.
+        // Retries are not progress: work that only repeats is stuck, too.
         let done = roles.iter().map(|role| role.done + role.rejected).sum();
         if done != self.done {
             (self.done, self.since) = (done, Instant::now());

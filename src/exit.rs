@@ -1,4 +1,4 @@
-//! How the program ends: 0 complete, 1 failed, 2 wrong usage or configuration, 3 finished but incomplete.
+//! Outcomes and exit codes: 0 complete, 1 failed, 2 wrong usage or configuration, 3 finished but incomplete.
 
 use std::process::ExitCode;
 
@@ -7,16 +7,16 @@ use store::StoreError;
 
 use crate::config::ConfigError;
 
-/// How a command that did not fail ended.
+/// Outcome of a command that did not fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
     /// Everything is done.
     Complete,
-    /// Done as far as possible: something is dead, missing or still waiting, and was named.
+    /// Something is dead, missing or still waiting, and was reported.
     Incomplete,
 }
 
-/// What the user got wrong: said in one line, exit code 2.
+/// A mistake of the user: one line, exit code 2.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct UsageError(pub String);
@@ -26,17 +26,17 @@ pub struct UsageError(pub String);
 #[error("{0}")]
 pub struct RefusedError(pub String);
 
-/// Shorthand for an error of the user's.
+/// Creates a [`UsageError`].
 pub fn usage(text: impl Into<String>) -> anyhow::Error {
     UsageError(text.into()).into()
 }
 
-/// What is wrong with the settings of a part that was to be put together, as an error of the user's.
+/// Converts an error in a part's settings to a usage error.
 pub(crate) fn refused(error: impl Into<anyhow::Error>) -> anyhow::Error {
     usage(sentence(&error.into()))
 }
 
-/// What a source could not do, as an error of the user's or of the world's.
+/// Converts a source's failure to an error: a usage error, a refusal or another.
 pub(crate) fn failed(failure: Failure) -> anyhow::Error {
     match failure {
         Failure::Halt { cause } => usage(cause),
@@ -51,11 +51,11 @@ pub(crate) fn say(error: &anyhow::Error) {
     crate::output::remark(&format!("error: {}", sentence(error)));
 }
 
-/// An error and its causes as one line: peers' text in it is made printable.
+/// Returns an error and its causes as one line; escapes control characters in text of peers.
 pub(crate) fn sentence(error: &anyhow::Error) -> String {
     let mut text = String::new();
     for cause in error.chain().map(ToString::to_string) {
-        // A transparent error says the same as its source.
+        // A transparent error repeats its source.
         if !text.ends_with(&cause) {
             text.push_str(if text.is_empty() { "" } else { ": " });
             text.push_str(&cause);
@@ -79,7 +79,7 @@ pub fn conclude(result: &anyhow::Result<Outcome>) -> ExitCode {
     code(result)
 }
 
-/// The exit code of a command's result.
+/// Returns the exit code of a command's result.
 fn code(result: &anyhow::Result<Outcome>) -> ExitCode {
     match result {
         Ok(Outcome::Complete) => ExitCode::SUCCESS,
@@ -89,7 +89,7 @@ fn code(result: &anyhow::Result<Outcome>) -> ExitCode {
     }
 }
 
-/// True when our own configuration is wrong: waiting does not help.
+/// True if this program's configuration is wrong: waiting does not help.
 pub(crate) fn is_users(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
         cause.is::<UsageError>()
@@ -103,7 +103,7 @@ pub(crate) fn is_users(error: &anyhow::Error) -> bool {
     })
 }
 
-/// True when the settings of a simulator are wrong.
+/// True if the settings of a simulator are wrong.
 fn is_simulators(cause: &(dyn std::error::Error + 'static)) -> bool {
     #[cfg(feature = "demo")]
     return matches!(cause.downcast_ref(), Some(simulator::StartError::Settings(_)));
@@ -114,7 +114,7 @@ fn is_simulators(cause: &(dyn std::error::Error + 'static)) -> bool {
     }
 }
 
-/// True when a peer refuses: credentials, rights, a scope or a licence.
+/// True if a peer refuses: credentials, permissions, a scope or a licence.
 pub(crate) fn is_refusal(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
         cause.is::<RefusedError>()

@@ -1,5 +1,5 @@
-//! The role that plans by the clock. One of all schedulers leads and plans, the others wait to take over. That two plan
-//! the same, because one has been deposed and does not know it yet, is harmless: the planner publishes what is missing.
+//! The role that plans on schedule. One elected scheduler plans; the others wait to take over. A deposed leader may
+//! briefly plan in parallel. That is harmless, because a plan publishes only missing jobs.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,28 +16,26 @@ use crate::config::Config;
 use crate::planning::{self, PlanContext, Planned, PlannedBy, QuotaLookup};
 use crate::{clocks, exit, runs, sources};
 
-/// The name the schedulers stand for.
+/// Name of the schedulers' leadership.
 pub(crate) const LEAD: &str = "schedule";
-/// How often the clock is looked at: it may be put forward or back.
+/// Longest pause between two reads of the clock, which may be changed.
 const LOOK: Duration = Duration::from_secs(30);
 /// The pause after a try that the world has made fail.
 const AGAIN: Duration = Duration::from_secs(30);
 
-/// A plan that takes longer hangs: what it has published by then is under way, and the next try publishes the rest.
+/// Timeout of a plan. Jobs published by then are in progress, and the next attempt publishes the rest.
 const HANGS: Duration = Duration::from_secs(3_600);
 
-/// What a scheduler works with.
+/// The scheduler role and its parts.
 #[derive(Debug)]
 pub(crate) struct Scheduler {
-    /// When it plans.
+    /// When to plan.
     pub schedule: Schedule,
-    /// What else is configured.
     pub config: Config,
-    /// Where jobs go.
     pub broker: Broker,
-    /// Where receipts and records are.
+    /// The store of receipts and records of runs.
     pub store: Store,
-    /// What it says of itself.
+    /// The status of the role.
     pub status: Arc<Status>,
 }
 
@@ -128,11 +126,11 @@ impl Scheduler {
         Ok(())
     }
 
-    /// Plans for one firing. The plan that bears its time comes last: until it is published the firing counts as not
-    /// done, and is made up.
+    /// Plans for one firing. The last plan has the firing's time: until it is published, the firing counts as missed
+    /// and is made up.
     async fn fire(&self, now: Timestamp, slot: Timestamp, last: Option<Timestamp>) -> anyhow::Result<()> {
         let mut turns = Vec::new();
-        // The first source comes last: the plan that bears the time is its own wherever it is configured.
+        // The first source is last, so that its plan has the firing's time.
         for source in self.config.sources().into_iter().rev() {
             turns.extend(self.config.of_source(source, None)?.into_iter().map(|config| (source, config)));
         }
@@ -143,7 +141,7 @@ impl Scheduler {
         Ok(())
     }
 
-    /// Plans the requests of a firing for one account of a source. With a slot a record is kept even where nothing is
+    /// Plans the requests of a firing for one account of a source. With a slot, writes a record even if nothing is
     /// planned.
     async fn fire_one(
         &self,

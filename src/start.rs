@@ -13,10 +13,10 @@ use crate::exit;
 /// Longest delay between two attempts: a start waits for operators.
 const LONGEST: Duration = Duration::from_secs(5);
 
-/// What an attempt comes to.
+/// Consequence of a failed attempt.
 #[derive(Debug, PartialEq, Eq)]
 enum Next {
-    /// Try again after this delay; `news` when the peer's state has changed.
+    /// Try again after this delay; `news` is true if the peer's state has changed.
     Again { delay: Duration, news: bool },
     /// Give up.
     End,
@@ -28,7 +28,7 @@ struct Attempts {
     policy: Policy,
     refusals: Refusals,
     made: u32,
-    /// Whether the last attempt was refused, if there was one.
+    /// True if the last attempt was refused; `None` before the first failure.
     refused: Option<bool>,
 }
 

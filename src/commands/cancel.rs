@@ -1,4 +1,4 @@
-//! `ua cancel`: takes the waiting jobs of a run out of the queues.
+//! `ua cancel`: removes the waiting jobs of a run from the queues.
 
 use messages::{Family, Queue, RunId};
 use planner::{RunRecord, RunState};
@@ -39,7 +39,8 @@ async fn cancel(
     broker: &Broker,
     store: &Store,
 ) -> anyhow::Result<Cancelled> {
-    // A list's jobs may be queued before their receipts are in the store: a run is over only when the queues are empty.
+    // A list's jobs may be queued before their receipts are in the store, so a run is over only when the queues are
+    // empty.
     let is_over = record.state == RunState::Published && waiting == 0 && !holds_anything(broker).await?;
     if is_over {
         return Ok(Cancelled { taken: 0, left: 0 });

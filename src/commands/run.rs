@@ -1,4 +1,4 @@
-//! `ua run`: the whole job in this process: plan, fetch, index, and a receipt at the end.
+//! `ua run`: plans, fetches and indexes in this process, and prints a summary.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,18 +21,17 @@ use crate::sources::{self, vocabulary};
 use crate::start;
 use crate::summary::{self, Summary};
 
-/// One source and, of Zoom, one account: planned, fetched and summed up by itself.
+/// A harvest of one source and account, with a summary of its own.
 pub(super) struct Pass<'a> {
-    /// Where from.
     pub source: Source,
-    /// The whole configuration: its accounts are all fetched with, since their jobs come from the same queues.
+    /// The whole configuration. All its accounts fetch, because their jobs come from the same queues.
     pub config: &'a Config,
-    /// The configuration of the account that is planned for.
+    /// The configuration of the account to plan for.
     pub account: &'a Config,
-    /// The configuration whose broker keeps the quota, where that of `config` is there for this moment only: whoever
-    /// else fetches with these accounts keeps it there.
+    /// Configuration of the broker with the quota, if the broker of `config` is temporary: other processes that fetch
+    /// with these accounts share the quota there.
     pub quota_broker: Option<&'a Config>,
-    /// How long work that is parked or held is waited for.
+    /// How long to wait for delayed jobs and holds.
     pub wait: Duration,
 }
 
@@ -41,7 +40,7 @@ pub(super) async fn execute(words: Run, config: &Config) -> anyhow::Result<Outco
     let label = words.selectors.account.as_deref();
     config.require(&request.sources, label)?;
     let mut outcome = Outcome::Complete;
-    // One after the other: each has its own dates to look at, and its own receipt.
+    // One after the other: each has its own dates and its own summary.
     for source in request.sources.iter().copied() {
         for account in &config.of_source(source, label)? {
             let pass = Pass { source, config, account, quota_broker: None, wait: words.wait };
@@ -53,7 +52,7 @@ pub(super) async fn execute(words: Run, config: &Config) -> anyhow::Result<Outco
     Ok(outcome)
 }
 
-/// The job of one pass.
+/// Executes one pass.
 async fn one(words: &Run, request: &HarvestRequest, pass: Pass<'_>) -> anyhow::Result<Outcome> {
     match words.destination {
         Destination::Index => {
@@ -61,8 +60,7 @@ async fn one(words: &Run, request: &HarvestRequest, pass: Pass<'_>) -> anyhow::R
             report(&summary, words.json)
         }
         Destination::Stdout => {
-            // Queues and documents live in a folder of their own, gone at the end. Only the calls are counted where
-            // they always are.
+            // Queues and documents are in a temporary folder, removed at the end. Only the quota is where it always is.
             let folder = tempfile::tempdir()?;
             let config = Config {
                 amqp: None,
@@ -86,7 +84,7 @@ async fn one(words: &Run, request: &HarvestRequest, pass: Pass<'_>) -> anyhow::R
     }
 }
 
-/// Plans a request, fetches and indexes it; returns the summary and the store, for a look at it.
+/// Plans a request, fetches and indexes it; returns the summary, and the store for reading.
 pub(super) async fn harvest(request: &HarvestRequest, pass: &Pass<'_>) -> anyhow::Result<(Summary, Store)> {
     let Pass { source, config, .. } = *pass;
     let enricher = assemble::enricher(config)?;
@@ -99,13 +97,13 @@ pub(super) async fn harvest(request: &HarvestRequest, pass: &Pass<'_>) -> anyhow
     crate::templates::fits(&set_up.conflicts)?;
     crate::clocks::agree(&store).await?;
     let quota_broker = open_quota_broker(pass, &broker).await?;
-    // Who may not fetch plans nothing, either.
+    // Without valid credentials nothing is planned.
     let fetcher = sources::of(source).join(config, &quota_broker).await?;
     if let Err(error) = start::persist(once, || fetcher.greet()).await {
         fetcher.close().await;
         return Err(error);
     }
-    // Nobody is asked how much of today is left: nothing hangs on this price.
+    // The remaining quota is not read, because this price has no consequence.
     let context =
         PlanContext { config: pass.account, broker: &broker, store: &store, today: QuotaLookup::Unasked };
     let planned = sources::of(source).plan(request, context).await?;
@@ -134,7 +132,7 @@ pub(super) async fn harvest(request: &HarvestRequest, pass: &Pass<'_>) -> anyhow
     Ok((summary.with(ended), store))
 }
 
-/// The broker that keeps the quota: the one of the work itself, unless that one is of this moment only.
+/// Opens the broker that holds the quota: the broker of the jobs, unless that one is temporary.
 async fn open_quota_broker(pass: &Pass<'_>, broker: &Broker) -> anyhow::Result<Broker> {
     match pass.quota_broker {
         Some(config) => assemble::broker(config, "run").await,
@@ -171,7 +169,7 @@ struct Line<'a> {
     _source: &'a serde_json::value::RawValue,
 }
 
-/// One JSON line per document; receipts and dead letters are not documents.
+/// Prints one JSON line per document; receipts and dead letters are not documents.
 async fn print_documents(store: &Store) -> anyhow::Result<()> {
     for kind in vocabulary::all().flat_map(|(_, words)| words.documents) {
         let (query, mut after) = (Query::all(*kind), None);
@@ -191,7 +189,7 @@ async fn print_documents(store: &Store) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// How the waiting ended, in the summary's words.
+/// Adds the outcome of the wait to the summary.
 impl Summary {
     fn with(mut self, ended: Ended) -> Self {
         if let Ended::Waiting(lines) = ended {

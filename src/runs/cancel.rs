@@ -1,5 +1,5 @@
-//! Takes the waiting jobs of a run out of the queues. At any moment a job is still queued, or its receipt says
-//! cancelled: the receipt is filed first, then the job goes.
+//! Removes the waiting jobs of a run from the queues. The receipt is written first, then the job is removed. So at any
+//! moment a job is queued or its receipt is in state "cancelled".
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -15,23 +15,23 @@ use tracing::{debug, info, warn};
 
 use crate::receipts;
 
-/// How long jobs in progress are waited for: workers stop them within about a second.
+/// How long to wait for jobs in progress: workers stop them within about a second.
 const PATIENCE: Duration = Duration::from_secs(15);
-/// How long workers may take to say what they do.
+/// Time that workers have to answer a presence request.
 const PRESENCE_TIMEOUT: Duration = Duration::from_secs(1);
-/// For how long a cancelled run is remembered by the broker.
+/// Age of a run after which the broker's record of its cancellation is removed.
 const REMEMBERED: SignedDuration = SignedDuration::from_hours(24 * 365);
-/// Receipts written off at once.
+/// Receipts per request to the store.
 const SOME: usize = 1_000;
-/// The pause between two looks.
+/// Pause between two checks of the workers.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
-/// What became of the jobs of a run.
+/// Number of jobs of a cancelled run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Cancelled {
-    /// Jobs taken out.
+    /// Jobs removed from the queues.
     pub taken: u64,
-    /// Jobs in progress.
+    /// Jobs still in progress.
     pub left: u64,
 }
 
@@ -83,10 +83,10 @@ pub(crate) async fn cancel(
     }
 }
 
-/// What workers do at the moment.
+/// What the workers are doing.
 struct Hands {
-    /// Jobs of the run in progress, as far as workers say. A worker that has not said anything since the cancel counts
-    /// as one.
+    /// Number of the run's jobs in progress, as reported. A worker without a report since the cancellation counts as
+    /// one.
     jobs: u64,
     /// Nothing is on its way into the store.
     is_quiet: bool,
@@ -117,7 +117,7 @@ async fn forget_old(broker: &Broker, store: &Store) -> anyhow::Result<()> {
     Ok(broker.forget_cancelled(&runs).await?)
 }
 
-/// Files the receipts of jobs that a list planned and did not publish.
+/// Writes the receipts of jobs that a list planned and did not publish.
 async fn write_off(store: &Store, run: &RunId) -> anyhow::Result<()> {
     store.refresh().await?;
     let planned =
@@ -136,7 +136,7 @@ async fn write_off(store: &Store, run: &RunId) -> anyhow::Result<()> {
     }
 }
 
-/// Takes out what is picked; returns how many jobs there were.
+/// Removes the filtered jobs; returns their number.
 async fn take_out(mut filter: QueueFilter, store: &Store) -> anyhow::Result<u64> {
     let mut taken = 0;
     while let Some(deliveries) = filter.next().await? {
@@ -146,18 +146,18 @@ async fn take_out(mut filter: QueueFilter, store: &Store) -> anyhow::Result<u64>
     Ok(taken)
 }
 
-/// Picks the jobs of a run.
+/// Returns a predicate for the jobs of a run.
 fn of(run: &RunId) -> impl Fn(&Message) -> bool + Send + Sync + 'static {
     let run = run.clone();
     move |message| head(message).is_some_and(|head| head.run == run)
 }
 
-/// `None` for a message that is no job: it is left to the workers, who make a dead letter of it.
+/// Decodes the head of a job; `None` for another message, which the workers dead-letter.
 fn head(message: &Message) -> Option<JobHead> {
     decode(&message.body).ok()
 }
 
-/// Files the receipts of jobs, then removes the jobs.
+/// Writes the receipts of the jobs, then removes the jobs.
 async fn settle(deliveries: Vec<Delivery>, store: &Store) -> anyhow::Result<()> {
     let heads: Vec<JobHead> = deliveries.iter().filter_map(|delivery| head(&delivery.message)).collect();
     let mut held = held(store, &heads).await?;
@@ -168,15 +168,15 @@ async fn settle(deliveries: Vec<Delivery>, store: &Store) -> anyhow::Result<()> 
         .filter_map(|(delivery, head)| {
             let taken = Taken { queue: &delivery.message.queue, head, body: &delivery.message.body };
             let receipt = planner::taken_out(&taken, held.remove(&head.id), now)?;
-            // What its attempts have cost was used all the same.
+            // The calls of earlier attempts count all the same.
             Some(Receipt { calls: delivery.message.headers.calls, ..receipt })
         })
         .collect();
     receipts::write::receipts(store, &receipts).await.context("nothing of these jobs was removed")?;
-    // All at once: a broker that commits them together is asked once.
+    // Concurrently, so that the broker can commit them together.
     for settled in join_all(deliveries.into_iter().map(Delivery::ack)).await {
         match settled {
-            // Somebody else has it, or the broker gives it to somebody: it is done once more, which is harmless.
+            // Another worker has it or will receive it. It runs once more, which is harmless.
             Err(BrokerError::LeaseLost(id)) => debug!(message.id = %id, "{id} is in other hands again"),
             settled => settled?,
         }
@@ -187,7 +187,7 @@ async fn settle(deliveries: Vec<Delivery>, store: &Store) -> anyhow::Result<()> 
 async fn held(store: &Store, heads: &[JobHead]) -> anyhow::Result<HashMap<JobId, Receipt>> {
     let ids: Vec<&str> = heads.iter().map(|head| head.id.as_str()).collect();
     let hits = store.get_many(DocumentKind::Harvests, &ids).await?;
-    // A row that cannot be read is replaced.
+    // An unreadable row is overwritten.
     let receipts = hits.iter().filter_map(|hit| serde_json::from_str::<Receipt>(hit.source.get()).ok());
     Ok(receipts.map(|receipt| (receipt.job_id.clone(), receipt)).collect())
 }
