@@ -1,4 +1,4 @@
-//! Who keeps Zoom's quota, by the word of the workers.
+//! The leader of Zoom's quota, as reported by the workers.
 
 use std::time::Duration;
 
@@ -7,10 +7,10 @@ use runtime::presence;
 
 use crate::site::Site;
 
-/// How long the workers may take to answer.
+/// Time for the workers to answer.
 const PRESENCE_TIMEOUT: Duration = Duration::from_millis(700);
 
-/// The number of the process that leads; `None` when nobody says so.
+/// Returns the leader's process id; `None` when no worker reports one.
 pub(crate) async fn leader(site: &Site) -> Option<u32> {
     let asked = async {
         let workers = site.broker.list_workers(PRESENCE_TIMEOUT).await.ok()?;
@@ -18,6 +18,6 @@ pub(crate) async fn leader(site: &Site) -> Option<u32> {
             presence::quota(&workers).into_iter().find(|status| status.source == Source::Zoom.to_string());
         of_zoom.and_then(|status| status.leader_pid)
     };
-    // A broker that is on its way down may not answer at all.
+    // A stopping broker may not answer at all.
     tokio::time::timeout(PRESENCE_TIMEOUT * 2, asked).await.ok().flatten()
 }

@@ -1,4 +1,4 @@
-//! The second source: an Opencast that fails now and then, and what should be held of it.
+//! The second source: an Opencast with occasional failures, and what should be held of it.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -6,11 +6,11 @@ use std::time::Duration;
 use jiff::civil::Date;
 use simulator::opencast::{Dialect, Opencast, OpencastSettings};
 
-/// Calls a second that it is asked for at the most: so few that it is asked as long as the storm lasts.
+/// Maximum calls per second: few enough that fetching lasts as long as the storm.
 pub(crate) const CALLS_PER_SECOND: u32 = 8;
-/// User actions a date and second of storm.
+/// User actions per date and per second of the storm.
 const ACTIONS: u64 = 100;
-/// The most that it tells in one answer.
+/// Maximum rows per answer.
 const PAGE: u32 = 500;
 const FAULTS: [&str; 5] = ["500=0.02", "reset=0.02", "502-html=0.01", "truncated-json=0.01", "timeout=0.003"];
 
@@ -22,7 +22,7 @@ pub(crate) struct Lectures {
     pub(crate) episodes: BTreeSet<String>,
 }
 
-/// Starts it: the fork by odd seeds, upstream by even ones.
+/// Starts Opencast: the fork for odd seeds, upstream for even ones.
 pub(crate) async fn start(seed: u64, length: Duration) -> Opencast {
     let (dialect, generation) =
         if seed.is_multiple_of(2) { (Dialect::Upstream, 16) } else { (Dialect::Dce, 5) };
@@ -39,7 +39,7 @@ pub(crate) async fn start(seed: u64, length: Duration) -> Opencast {
     Opencast::start(settings).await.unwrap()
 }
 
-/// The variables by which the program finds it.
+/// Returns the environment variables of this Opencast.
 pub(crate) fn environment(opencast: &Opencast) -> [(&'static str, String); 5] {
     let system = opencast.credentials();
     [
@@ -51,7 +51,7 @@ pub(crate) fn environment(opencast: &Opencast) -> [(&'static str, String); 5] {
     ]
 }
 
-/// What should be held of these dates.
+/// Returns what should be held of these dates.
 pub(crate) fn wanted(opencast: &Opencast, dates: &[Date]) -> Lectures {
     let mut wanted = Lectures::default();
     for date in dates {
@@ -62,13 +62,14 @@ pub(crate) fn wanted(opencast: &Opencast, dates: &[Date]) -> Lectures {
     wanted
 }
 
-/// Actions of the date after the last of these, which the schedule plans as well.
+/// Returns the actions of the date after the last of these, which the schedule plans as well.
 pub(crate) fn beyond(opencast: &Opencast, dates: &[Date]) -> BTreeSet<String> {
     let next = dates[dates.len() - 1].tomorrow().unwrap();
     opencast.truth(next).ids.unwrap().action_ids.iter().map(ToString::to_string).collect()
 }
 
-/// Calls beyond those that the rate allows from the first to the last: it is our own rule, and not held in every second.
+/// Number of calls beyond the rate, from the first call to the last. The rate is the program's own limit and does not
+/// hold within each second.
 pub(crate) fn hurried(opencast: &Opencast) -> u64 {
     let ledger = opencast.ledger_summary();
     let (first, last) = (ledger.first_us.unwrap_or(0), ledger.last_us.unwrap_or(0));
@@ -77,7 +78,7 @@ pub(crate) fn hurried(opencast: &Opencast) -> u64 {
 }
 
 impl Lectures {
-    /// Without what nobody asked for and is true nevertheless: actions from beyond, and episodes that no action names.
+    /// Removes true documents that were not planned: actions of the next date, and episodes that no action names.
     pub(crate) fn asked_for(self, wanted: &Self, beyond: &BTreeSet<String>) -> Self {
         Self {
             actions: self.actions.difference(beyond).cloned().collect(),

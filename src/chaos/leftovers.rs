@@ -1,5 +1,5 @@
-//! What a run that failed has left in RabbitMQ, message by message: where it lies, how often it was tried, and the last
-//! lines of the roles about it. For whoever reads the output of a run that is over.
+//! Messages that a failed run has left in RabbitMQ: queue, attempts, and the last log lines about each. For the reader
+//! of the output of a past run.
 
 use std::fs;
 use std::path::Path;
@@ -10,10 +10,10 @@ use runtime::broker::QueueFilter;
 
 use crate::site::Site;
 
-/// Messages told of, and lines of a log about each.
+/// Maximum number of printed messages, and of log lines per message.
 const MOST: usize = 10;
 
-/// Prints what is left.
+/// Prints the remaining messages.
 pub(crate) async fn print(site: &Site) {
     for queue in Queue::all() {
         let Ok(depth) = site.broker.depth(&queue).await else { continue };

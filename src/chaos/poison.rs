@@ -1,4 +1,4 @@
-//! Messages nobody can use, published among the others: each has to end as a dead letter of the right class.
+//! Unusable messages among the others: each must become a dead letter of the right class.
 
 use messages::zoom::Task;
 use messages::{CauseClass, Family, Lane, Queue};
@@ -6,14 +6,14 @@ use rand::Rng as _;
 use rand::rngs::SmallRng;
 use runtime::{Broker, Ladder, Message, clock};
 
-/// A message published, and what has to become of it.
+/// A published message and its expected class.
 #[derive(Debug, Clone)]
 pub(crate) struct Poison {
     pub(crate) id: String,
     pub(crate) class: CauseClass,
 }
 
-/// Publishes one; `None` when the broker did not take it, which may be in such weather.
+/// Publishes a message; `None` when the broker is unavailable.
 pub(crate) async fn publish(broker: &Broker, number: usize, rng: &mut SmallRng) -> Option<Poison> {
     let jobs = Queue::jobs(Family::ZOOM_DETAIL, Lane::Daily);
     let (queue, class, body) = match rng.random_range(0..5) {
@@ -28,7 +28,7 @@ pub(crate) async fn publish(broker: &Broker, number: usize, rng: &mut SmallRng) 
     taken(broker, message, class).await
 }
 
-/// A job of an account that nobody here knows, planned days ago, for the last time.
+/// Publishes a job of an unknown account, planned two days ago, on its last attempt.
 async fn unknown_account(broker: &Broker, number: usize) -> Option<Poison> {
     let (now, date) = (clock::now(), ua::receipts::read::today());
     let planned = now - jiff::SignedDuration::from_hours(48);
