@@ -123,6 +123,10 @@ impl Episode {
         let mpid = ids.flatten().find_map(|id| text(Scalar::read(id)).ok().flatten());
         let mpid = mpid.ok_or(Fault::Missing("id"))?;
         let mut dropped = wire.dropped.clone();
+        let attached = package.attachments.iter().filter_map(|each| wire::attachment(each, &mut dropped));
+        let attachments = attached.collect();
+        let live =
+            package.tracks.iter().fold(false, |live, track| wire::is_live(track, &mut dropped) || live);
         let mut words = |field, places: &[Option<&RawValue>]| dropped.first(field, places, text);
         Ok(Self {
             mpid: mpid.parse().map_err(|_| Fault::Not { field: "id", what: "media package id" })?,
@@ -136,8 +140,8 @@ impl Episode {
             start: dropped.first("start", &[package.start, wire.dc_created, dc.created], |start| {
                 start.instant("start")
             }),
-            attachments: package.attachments.iter().filter_map(|each| wire::attachment(each)).collect(),
-            live: package.tracks.iter().any(|track| wire::is_live(track)),
+            attachments,
+            live,
             dropped,
         })
     }

@@ -73,8 +73,9 @@ impl<'a> Wire<'a> {
 }
 
 impl<'a> MediaPackage<'a> {
-    /// Reads the members. A value that is not an object is an empty element.
+    /// Reads the members. A value that is not an object counts as dropped.
     fn read(&mut self, package: &'a RawValue, dropped: &mut Dropped) {
+        dropped.unless_object(package, "mediapackage");
         let take = |name: &str, value| {
             let (place, field) = match name {
                 "id" => (&mut self.id, "id"),
@@ -83,8 +84,14 @@ impl<'a> MediaPackage<'a> {
                 "duration" => (&mut self.duration, "duration"),
                 "series" => (&mut self.series, "series"),
                 "seriestitle" => (&mut self.seriestitle, "seriestitle"),
-                "media" => return self.tracks.extend(inside(value, "track")),
-                "attachments" => return self.attachments.extend(inside(value, "attachment")),
+                "media" => {
+                    dropped.unless_object(value, "media");
+                    return self.tracks.extend(inside(value, "track"));
+                }
+                "attachments" => {
+                    dropped.unless_object(value, "attachments");
+                    return self.attachments.extend(inside(value, "attachment"));
+                }
                 _ => return,
             };
             put(place, value, field, dropped);
@@ -95,6 +102,7 @@ impl<'a> MediaPackage<'a> {
 
 impl<'a> Catalogue<'a> {
     fn read(&mut self, catalogue: &'a RawValue, dropped: &mut Dropped) {
+        dropped.unless_object(catalogue, "dc");
         let take = |name: &str, value| {
             let (place, field) = match name {
                 "identifier" => (&mut self.identifier, "id"),
@@ -114,18 +122,22 @@ impl<'a> Catalogue<'a> {
     }
 }
 
-pub(super) fn is_live(track: &RawValue) -> bool {
-    matches!(Scalar::of(member(track, "live")).flag("live"), Ok(Some(true)))
+/// Returns whether a track is a live stream.
+pub(super) fn is_live(track: &RawValue, dropped: &mut Dropped) -> bool {
+    dropped.unless_object(track, "media");
+    dropped.flag(member(track, "live"), "live") == Some(true)
 }
 
-/// Decodes an attachment; `None` if it has no URL.
-pub(super) fn attachment(attachment: &RawValue) -> Option<Attachment> {
-    let read = |value| text(Scalar::of(value)).ok().flatten();
+/// Decodes an attachment; `None` if it has no URL. No document has its tags, so unreadable ones are not noted.
+pub(super) fn attachment(attachment: &RawValue, dropped: &mut Dropped) -> Option<Attachment> {
+    const FIELD: &str = "attachments";
+    dropped.unless_object(attachment, FIELD);
+    let mut read = |name| dropped.first(FIELD, &[member(attachment, name)], text);
+    let (url, kind, reference) = (read("url"), read("type"), read("ref"));
+    if url.is_none() && kind.is_some() {
+        dropped.note(FIELD);
+    }
     let tags = member(attachment, "tags").map(|tags| inside(tags, "tag")).unwrap_or_default();
-    Some(Attachment {
-        url: read(member(attachment, "url"))?,
-        kind: read(member(attachment, "type")),
-        reference: read(member(attachment, "ref")),
-        tags: tags.into_iter().filter_map(|tag| read(Some(tag))).collect(),
-    })
+    let tag = |tag| text(Scalar::read(tag)).ok().flatten();
+    Some(Attachment { url: url?, kind, reference, tags: tags.into_iter().filter_map(tag).collect() })
 }

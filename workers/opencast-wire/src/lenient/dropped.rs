@@ -24,6 +24,14 @@ impl Dropped {
         }
     }
 
+    /// Notes a value that is neither an object nor an empty element.
+    pub(crate) fn unless_object(&mut self, value: &RawValue, field: &'static str) {
+        let is_object = value.get().starts_with('{');
+        if !is_object && value.get() != "[]" && Scalar::read(value) != Scalar::Absent {
+            self.note(field);
+        }
+    }
+
     /// Reads a member as text, damaged or not. Returns `None` if it is not a text.
     pub(crate) fn text<'a>(
         &mut self,

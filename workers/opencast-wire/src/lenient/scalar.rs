@@ -111,7 +111,8 @@ impl<'a> Scalar<'a> {
     }
 
     /// Returns the timestamp: a date and time with an offset, or milliseconds since 1970. A date with or without a time
-    /// and without an offset is UTC, as in Opencast's catalogues.
+    /// and without an offset is UTC, as in Opencast's catalogues. A year
+    /// before 0 is an error, because no store accepts it.
     ///
     /// # Errors
     /// Returns an error for any other value.
@@ -121,6 +122,7 @@ impl<'a> Scalar<'a> {
             Self::Text(text) => read_instant(text.trim()),
             _ => self.number(field)?.and_then(|millis| Timestamp::from_millisecond(millis).ok()),
         };
+        let instant = instant.filter(|instant| Offset::UTC.to_datetime(*instant).year() >= 0);
         instant.map(Some).ok_or(Fault::Not { field, what: "time" })
     }
 
@@ -292,7 +294,7 @@ mod tests {
         ] {
             assert_eq!(at(json).as_deref(), Some(meant), "{json}");
         }
-        for odd in ["\"yesterday\"", "true", "[]", "9223372036854775807"] {
+        for odd in ["\"yesterday\"", "\"-000001-01-01T00:00:00Z\"", "true", "[]", "9223372036854775807"] {
             assert!(read(odd).instant("x").is_err(), "{odd}");
         }
     }

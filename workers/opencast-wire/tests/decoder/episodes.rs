@@ -210,6 +210,7 @@ fn a_field_that_cannot_be_read_is_empty_and_named() {
     for (member, field) in [
         (r#""dcTitle":["x"]"#, "title"),
         (r#""dcCreated":"soon""#, "start"),
+        (r#""dcCreated":"-000001-01-01T00:00:00Z""#, "start"),
         (r#""dcExtent":"long""#, "duration"),
         (r#""dcExtent":1e999"#, "duration"),
         (r#""dcIsPartOf":{}"#, "series"),
@@ -217,6 +218,15 @@ fn a_field_that_cannot_be_read_is_empty_and_named() {
         (r#""dcDescription":"a\ud83d""#, "description"),
         (r#""dcType":"a","dcType":"b""#, "type"),
         (r#""dc":{"description":[[]]}"#, "description"),
+        (r#""dc":7"#, "dc"),
+        (r#""mediapackage":"x""#, "mediapackage"),
+        (r#""mediapackage":{"media":true}"#, "media"),
+        (r#""mediapackage":{"media":{"track":[7]}}"#, "media"),
+        (r#""mediapackage":{"media":{"track":{"live":"maybe"}}}"#, "live"),
+        (r#""mediapackage":{"attachments":[1]}"#, "attachments"),
+        (r#""mediapackage":{"attachments":{"attachment":[{"url":"u"},{"type":"x"}]}}"#, "attachments"),
+        (r#""mediapackage":{"attachments":{"attachment":{"url":{}}}}"#, "attachments"),
+        (r#""mediapackage":{"attachments":{"attachment":{"url":"u","ref":[1]}}}"#, "attachments"),
     ] {
         let episode = read_text(&format!(r#"{{"id":"a",{member}}}"#));
         assert_eq!((episode.mpid.as_str(), episode.dropped.fields()), ("a", &[field][..]), "{member}");
@@ -224,7 +234,7 @@ fn a_field_that_cannot_be_read_is_empty_and_named() {
     // A value that one place lacks comes from another.
     let episode = read_text(r#"{"id":"a","dcTitle":"x","dc":{"title":[{}]},"dcExtent":-1}"#);
     assert_eq!((episode.title.as_deref(), episode.dropped.fields().len()), (Some("x"), 0));
-    let nothing = r#"{"id":"a","mediapackage":[],"dc":7,"attachments":{"attachment":{"attachment":1}}}"#;
+    let nothing = r#"{"id":"a","mediapackage":[],"dc":"","attachments":{"attachment":{"attachment":1}}}"#;
     assert!(read_text(nothing).dropped.fields().is_empty());
 }
 

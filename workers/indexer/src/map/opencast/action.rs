@@ -4,7 +4,6 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 use messages::Mpid;
 use messages::opencast::{ActionsContext, EpisodeFacts};
 use opencast_wire::{Action, Playing};
@@ -93,10 +92,8 @@ pub(super) fn document<'a>(
 ) -> UserAction<'a> {
     let addresses = Addresses::of(action.user_ip.as_deref());
     let useragent = action.user_agent.as_deref().and_then(agent_text);
-    // The store accepts years with four digits.
-    let timestamp = action.created.filter(|created| TimeZone::UTC.to_datetime(*created).year() >= 0);
     UserAction {
-        timestamp,
+        timestamp: action.created,
         action_id: action.id,
         mpid: action.mpid.as_deref(),
         session_id: action.session_id.as_deref(),
@@ -117,6 +114,19 @@ pub(super) fn document<'a>(
         addresses,
         harvest,
     }
+}
+
+/// Returns the fields of an action that its document lacks: texts that are too long or have no printable character.
+pub(super) fn left_out(action: &Action<'_>, document: &UserAction<'_>) -> impl Iterator<Item = &'static str> {
+    let says = |text: &Option<Cow<'_, str>>| {
+        text.as_deref().is_some_and(|text| text.contains(|c: char| c != ',' && !c.is_whitespace()))
+    };
+    let has_no_address = document.hostname.is_none() && document.addresses == Addresses::default();
+    let fields = [
+        ("userAgent", says(&action.user_agent) && document.useragent.is_none()),
+        ("userIp", says(&action.user_ip) && has_no_address),
+    ];
+    fields.into_iter().filter_map(|(field, is_left_out)| is_left_out.then_some(field))
 }
 
 /// Returns the first address of a list, in any format, if it has the length of a host name.

@@ -34,7 +34,9 @@ pub(super) fn actions(
         page.row(position, |page| {
             let action = Action::read(row)?;
             action.dropped.fields().iter().for_each(|field| page.dropped(field));
-            page.action(&action::document(&action, context, harvest, view))
+            let document = action::document(&action, context, harvest, view);
+            action::left_out(&action, &document).for_each(|field| page.dropped(field));
+            page.action(&document)
         });
     }
     Ok(())
