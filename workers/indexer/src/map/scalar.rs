@@ -260,6 +260,8 @@ impl<'de: 'a, 'a> Value<'de> for TrackingField<'a> {
     fn object<A: MapAccess<'de>>(object: A, dropped: &mut u64) -> Result<Self, A::Error> {
         let field = Self::read(object)?;
         field.dropped(|_, values| *dropped += values);
+        // A value without a name is dropped.
+        *dropped += u64::from(field.is_empty() && !field.value.is_empty());
         Ok(field)
     }
 }

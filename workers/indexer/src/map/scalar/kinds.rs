@@ -200,9 +200,7 @@ impl<'de, T: Value<'de>> Value<'de> for List<T> {
     }
 
     fn object<A: MapAccess<'de>>(object: A, dropped: &mut u64) -> Result<Self, A::Error> {
-        let mut of_one = 0;
-        let value = T::object(object, &mut of_one)?;
-        *dropped += of_one;
-        Ok(Self(if of_one == 0 && !value.is_empty() { vec![value] } else { Vec::new() }))
+        let value = T::object(object, dropped)?;
+        Ok(Self(if value.is_empty() { Vec::new() } else { vec![value] }))
     }
 }

@@ -84,12 +84,15 @@ fn what_cannot_be_used_costs_itself_alone() {
         (r#"{"list":["a",{}]}"#, "list"),
         (r#"{"tracking":[{"field":"f","value":["x"]}]}"#, "tracking"),
         (r#"{"tracking":"x"}"#, "tracking"),
+        (r#"{"tracking":[{"value":"without a name"}]}"#, "tracking"),
         (r#"{"text":"a","text":"b"}"#, "text"),
     ] {
         assert_eq!(read(json).1, [(field, 1)], "{json}");
     }
     let (row, _) = read(r#"{"text":"a","count":1,"text":"b"}"#);
     assert_eq!((row.text.get(), row.count.0), (Some("b"), Some(1)), "the last one counts");
+    let (row, dropped) = read(r#"{"tracking":{"field":"f","value":{}}}"#);
+    assert_eq!((row.tracking.0.len(), dropped), (1, vec![("tracking", 1)]), "the name is kept");
     assert_eq!(read(r#"{"text":"half \ufffd"}"#).0.text.get(), Some("half \u{fffd}"));
 }
 
