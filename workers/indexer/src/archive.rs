@@ -79,8 +79,9 @@ pub fn answer(row: &RawValue) -> Result<Vec<u8>, ArchiveError> {
         body: Option<&'a RawValue>,
     }
     let failed = |error: &dyn std::fmt::Display| ArchiveError(error.to_string());
-    // The parser's error contains a position, never a value.
-    let kept: Kept<'_> = serde_json::from_str(row.get()).map_err(|error| failed(&error))?;
+    // The parser's error may quote a value.
+    let kept: Kept<'_> = serde_json::from_str(row.get())
+        .map_err(|error| failed(&format_args!("the row is of another shape (column {})", error.column())))?;
     match (kept.answer, kept.body) {
         (Some(text), _) => {
             let packed = BASE64.decode(text.as_ref()).map_err(|_| failed(&"it is no base64"))?;
@@ -128,6 +129,8 @@ mod tests {
         let old = row(r#"{"id":"j#1","context":{},"body":{"a" : 1}}"#);
         assert_eq!(answer(&old).unwrap(), br#"{"a" : 1}"#);
         assert!(answer(&row(r#"{"id":"j#1"}"#)).unwrap_err().to_string().contains("holds none"));
+        let odd = answer(&row(r#"{"answer":"?","bytes":"ada@example.edu"}"#)).unwrap_err().to_string();
+        assert!(odd.contains("column") && !odd.contains("ada"), "{odd}");
         assert!(answer(&row(r#"{"answer":"?","bytes":1}"#)).unwrap_err().to_string().contains("base64"));
     }
 }

@@ -111,8 +111,7 @@ impl<'a> Scalar<'a> {
     }
 
     /// Returns the timestamp: a date and time with an offset, or milliseconds since 1970. A date with or without a time
-    /// and without an offset is UTC, as in Opencast's catalogues. A year
-    /// before 0 is an error, because no store accepts it.
+    /// and without an offset is UTC, as in Opencast's catalogues. A year before 0 is an error: no store accepts it.
     ///
     /// # Errors
     /// Returns an error for any other value.
