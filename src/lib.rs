@@ -11,6 +11,8 @@ mod console;
 mod diagnostic;
 mod drain;
 pub mod exit;
+#[doc(hidden)]
+pub mod fuzz;
 mod output;
 pub mod planning;
 mod presence;

@@ -1,13 +1,13 @@
 //! One file per command. Each takes the parsed arguments and the configuration and returns the outcome.
 
 mod cancel;
-mod check;
+pub(crate) mod check;
 mod console;
 #[cfg(feature = "demo")]
 mod demo;
 mod dev;
 mod dlq;
-mod export;
+pub(crate) mod export;
 mod health;
 mod manpages;
 mod plan;

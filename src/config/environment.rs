@@ -131,7 +131,8 @@ impl std::fmt::Debug for Environment {
     }
 }
 
-fn dotenv(path: &Path) -> Result<BTreeMap<String, String>, ConfigError> {
+/// The variables of a file in the form of `.env`; none where there is no file.
+pub(crate) fn dotenv(path: &Path) -> Result<BTreeMap<String, String>, ConfigError> {
     match std::fs::metadata(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
         _ => {}

@@ -14,6 +14,7 @@ use std::path::PathBuf;
 use secrecy::SecretString;
 
 pub use environment::Environment;
+pub(crate) use environment::dotenv;
 pub use variables::{VARIABLES, Variable};
 
 /// An error in the configuration. Exit code 2.

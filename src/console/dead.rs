@@ -17,7 +17,7 @@ use crate::view::Table;
 use crate::view::dead::{self, Shown};
 
 /// The flags of `ua dlq list` that are parameters of the page.
-const TAKES: [&str; 8] = ["class", "source", "queue", "date", "uuid", "since", "state", "limit"];
+pub(super) const TAKES: [&str; 8] = ["class", "source", "queue", "date", "uuid", "since", "state", "limit"];
 /// Maximum letters in a response.
 const MOST: u64 = 1_000;
 

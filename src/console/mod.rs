@@ -5,6 +5,7 @@ mod access;
 mod answer;
 mod dead;
 mod escape;
+pub(crate) mod fuzz;
 mod layout;
 mod request;
 mod runs;

@@ -83,6 +83,23 @@ async fn ask(amqp: &AmqpConfig, url: &SecretString, survey: &Survey) -> anyhow::
     Ok(diagnostics)
 }
 
+/// Diagnoses any of the answers, for the fuzz target; `None` if it is none of them.
+pub(crate) fn read(body: &[u8]) -> Option<Vec<Diagnostic>> {
+    let queue = |policy: &str| Queue {
+        name: "ua.dead".to_owned(),
+        policy: Some(policy.to_owned()),
+        operator_policy: None,
+    };
+    let queues: Option<Vec<Queue>> = serde_json::from_slice(body).ok();
+    let read = [
+        serde_json::from_slice(body).ok().map(|nodes: Vec<Node>| alarms(&nodes)),
+        serde_json::from_slice(body).ok().map(|list: Vec<Flag>| flags(&list)),
+        serde_json::from_slice(body).ok().map(|all: Vec<Policy>| policies(&[queue("short")], &all, "^ua")),
+        queues.map(|queues| policies(&queues, &[], "^ua")),
+    ];
+    read.into_iter().flatten().reduce(|all, more| [all, more].concat())
+}
+
 struct Api {
     http: reqwest::Client,
     base: reqwest::Url,

@@ -4,7 +4,7 @@
 mod broker;
 mod configuration;
 mod local;
-mod management;
+pub(crate) mod management;
 mod places;
 mod secrets;
 mod store;

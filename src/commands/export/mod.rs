@@ -1,7 +1,7 @@
 //! `ua export`: tables for analysts, written row by row. One file per table.
 
 mod attendance;
-mod course_list;
+pub(crate) mod course_list;
 mod documents;
 mod episodes;
 mod lectures;

@@ -210,12 +210,14 @@ impl Run {
         }
         let rate = inputs as f64 / took.as_secs_f64().max(1e-3);
         println!(
-            "{} {:<26} {inputs:>8} inputs, {:>3} % taken, {} failures, {rate:>7.0} a second, slowest {:>4} ms, memory +{} MB",
+            "{} {:<26} {inputs:>8} inputs in {:>4.0} s, {:>3} % taken, {} failures, {rate:>7.0} a second, slowest {:>4} ms, memory {} MB (+{})",
             if self.failures == 0 { "✔" } else { "✘" },
             self.target.name,
+            took.as_secs_f64(),
             self.taken * 100 / self.all.max(1),
             self.failures,
             self.slowest.as_millis(),
+            self.peak >> 20,
             grown >> 20,
         );
         self.failures == 0

@@ -66,7 +66,7 @@ const VALUES: [&[u8]; 59] = [
     b"\"2026-01-02 03:04:05\"",
     b"\"0001-01-01T00:00:00Z\"",
     b"\"9999-12-31T23:59:59Z\"",
-    b"\"-009999-01-01T00:00:00Z\"",
+    b"\"-000001-01-01T00:00:00Z\"",
     b"\"2026-02-30T00:00:00Z\"",
     b"\"2026-01-02T23:59:60Z\"",
     b"\"2026-01-02T03:04:05.123456789+14:00\"",
@@ -166,6 +166,11 @@ pub(crate) fn spans(text: &[u8]) -> Vec<Span> {
         }
     }
     found
+}
+
+/// How many members the objects in a text of JSON have, repeated ones included.
+pub(crate) fn named(text: &[u8]) -> usize {
+    spans(text).iter().filter(|span| span.key.is_some()).count()
 }
 
 fn text_end(text: &[u8], begin: usize) -> usize {

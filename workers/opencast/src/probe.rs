@@ -191,27 +191,13 @@ impl Opencast {
     }
 
     async fn registered(&self, calls: &mut Calls) -> Result<Option<Vec<String>>, OpencastError> {
-        #[derive(Deserialize)]
-        struct Components {
-            rest: Vec<Component>,
-        }
-        #[derive(Deserialize)]
-        struct Component {
-            path: String,
-        }
         let read: Option<Components> = self.optional_json(Endpoint::Components, calls).await?;
-        Ok(read.map(|components| components.rest.into_iter().map(|component| component.path).collect()))
+        Ok(read.map(Components::paths))
     }
 
     async fn version(&self, calls: &mut Calls) -> Result<Option<String>, OpencastError> {
-        #[derive(Deserialize)]
-        struct Versions {
-            version: Option<String>,
-        }
         let read: Option<Versions> = self.optional_json(Endpoint::Version, calls).await?;
-        // The version is printed, so only short printable ASCII is kept.
-        let plain = |version: &String| version.len() <= 64 && version.chars().all(|c| c.is_ascii_graphic());
-        Ok(read.and_then(|versions| versions.version).filter(plain))
+        Ok(read.and_then(Versions::plain))
     }
 
     async fn me(&self, calls: &mut Calls) -> Result<Option<Me>, OpencastError> {
@@ -231,6 +217,49 @@ impl Opencast {
         let body = optional(self.client.get_bytes(&request, calls).await)?;
         Ok(body.and_then(|body| serde_json::from_slice(&body).ok()))
     }
+}
+
+/// What `/info/components.json` lists.
+#[derive(Deserialize)]
+struct Components {
+    rest: Vec<Component>,
+}
+
+#[derive(Deserialize)]
+struct Component {
+    path: String,
+}
+
+impl Components {
+    fn paths(self) -> Vec<String> {
+        self.rest.into_iter().map(|component| component.path).collect()
+    }
+}
+
+/// What `/sysinfo/bundles/version` says.
+#[derive(Deserialize)]
+struct Versions {
+    version: Option<String>,
+}
+
+impl Versions {
+    /// The version, if it can be printed: of nothing but what a version is made of.
+    fn plain(self) -> Option<String> {
+        let is_plain =
+            |version: &String| version.len() <= 64 && version.chars().all(|c| c.is_ascii_graphic());
+        self.version.filter(is_plain)
+    }
+}
+
+/// For the fuzz target: the version in an answer of the probe, and whether it is an answer of one of its endpoints.
+pub fn probed(body: &[u8]) -> (Option<String>, bool) {
+    let components: Option<Components> = serde_json::from_slice(body).ok();
+    let me: Option<Me> = serde_json::from_slice(body).ok();
+    let is_known = components.is_some() || me.is_some();
+    let _ = components.map(|components| lists_tracking(&components.paths()));
+    let _ = me.map(|me| (me.is_somebody(), me.rights()));
+    let versions: Option<Versions> = serde_json::from_slice(body).ok();
+    (versions.and_then(Versions::plain), is_known)
 }
 
 fn lists_tracking(paths: &[String]) -> bool {

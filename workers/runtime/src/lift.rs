@@ -19,7 +19,7 @@ pub(crate) struct Lift {
 
 impl Lift {
     /// Returns true when the command is for `role`.
-    fn concerns(&self, role: &str) -> bool {
+    pub(crate) fn concerns(&self, role: &str) -> bool {
         self.lift.iter().any(|name| {
             let rest = role.strip_prefix(name.as_str());
             name == ALL || rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))

@@ -17,6 +17,13 @@ pub(super) fn targets() -> Vec<Target> {
         "amqps://user:canary-81@[::1]:5671/team?heartbeat=30&frame_max=8192",
     ];
     let addresses = addresses.map(|address| address.as_bytes().to_vec());
+    let greetings = [("RabbitMQ", "3.13.7"), ("RabbitMQ", "3.8.0"), ("x", "y")];
+    let greetings = greetings.map(|(product, version)| amqp::greeting_of(product, version));
+    let differences = [
+        "PRECONDITION_FAILED - inequivalent arg 'x-max-length' for queue 'ua.documents' in vhost '/': received '1000' but current is '2000'",
+        "PRECONDITION_FAILED - inequivalent arg 'durable' for queue 'ua.dead' in vhost '/': received none but current is the value 'false' of type 'bool'",
+    ];
+    let differences = differences.map(|text| text.as_bytes().to_vec());
     vec![
         target("message-headers", Form::Bytes, deliveries(), || Box::new(delivery)),
         target("quota-want", Form::Json, want, || Box::new(quota::request)),
@@ -24,6 +31,11 @@ pub(super) fn targets() -> Vec<Target> {
         target("quota-order", Form::Json, order, || Box::new(quota::command)),
         target("quota-book", Form::Json, kept, || Box::new(quota::state)),
         target("roll-card", Form::Json, worker_infos(), || Box::new(worker_info)),
+        target("roll-lift", Form::Json, vec![br#"{"lift":["zoom","index.one","all"]}"#.to_vec()], || {
+            Box::new(lift)
+        }),
+        target("amqp-greeting", Form::Bytes, greetings.into(), || Box::new(greeting)),
+        target("amqp-difference", Form::Text, differences.into(), || Box::new(difference)),
         target("amqp-address", Form::Text, addresses.into(), || Box::new(address)),
     ]
 }
@@ -58,6 +70,29 @@ fn worker_info(bytes: &[u8]) -> bool {
     let Some(info) = row::<WorkerInfo>(bytes) else { return false };
     assert!(presence::quota(&[info.clone(), info.clone()]).len() <= info.quota.len());
     true
+}
+
+fn lift(bytes: &[u8]) -> bool {
+    amqp::lift(bytes, &["zoom.list", "zoom.detail", "index"]).is_some()
+}
+
+fn greeting(bytes: &[u8]) -> bool {
+    match amqp::greeting(bytes) {
+        Ok(version) => {
+            bounded(version.len(), bytes);
+            true
+        }
+        Err(said) => {
+            bounded(said.len(), bytes);
+            false
+        }
+    }
+}
+
+fn difference(bytes: &[u8]) -> bool {
+    let said = amqp::difference(&String::from_utf8_lossy(bytes));
+    said.iter().for_each(|said| bounded(said.len(), bytes));
+    said.is_some()
 }
 
 fn address(bytes: &[u8]) -> bool {

@@ -1,6 +1,7 @@
 //! The configuration: the error of an unusable value names its variable and never shows a secret.
 
 use std::fs;
+use std::path::Path;
 
 use ua::config::{Config, Environment, VARIABLES, listener};
 
@@ -15,6 +16,10 @@ const ACCOUNTS: &str = "[[account]]\nlabel = \"main\"\naccount_id = \"a\"\nclien
 pub(super) fn targets() -> Vec<Target> {
     vec![
         target("config-environment", Form::Text, vec![environment()], || Box::new(variables)),
+        target("config-dotenv", Form::Text, dotenvs(), || {
+            let folder = tempfile::tempdir().unwrap();
+            Box::new(move |bytes| dotenv(&folder.path().join(".env"), bytes))
+        }),
         target("config-accounts", Form::Text, vec![ACCOUNTS.as_bytes().to_vec()], || {
             let folder = tempfile::tempdir().unwrap();
             let path = folder.path().join("accounts.toml");
@@ -50,6 +55,31 @@ fn environment() -> Vec<u8> {
         .map(line)
         .collect::<String>()
         .into_bytes()
+}
+
+fn dotenvs() -> Vec<Vec<u8>> {
+    let example = include_bytes!("../../../../example.env").to_vec();
+    let odd = "export UA_LOG=info # words\nES_USER='a$b'\nES_PASSWORD='canary-81'\nUA_DATA_DIR=\"x/${UA_LOG}\\n\"\nES_PREFIX=a\\$b\n";
+    vec![example, odd.as_bytes().to_vec()]
+}
+
+fn dotenv(path: &Path, bytes: &[u8]) -> bool {
+    fs::write(path, bytes).unwrap();
+    match ua::fuzz::dotenv(path) {
+        Ok((variables, size)) => {
+            assert!(variables <= bytes.len());
+            super::bounded(size, bytes);
+            true
+        }
+        Err(said) => {
+            super::said_well(&said);
+            // A canary that was moved elsewhere may be a name.
+            let text = String::from_utf8_lossy(bytes);
+            let is_secret = text.matches(CANARY).count() == text.matches("ES_PASSWORD='canary-81").count();
+            assert!(!is_secret || !said.contains(CANARY), "a secret is shown: {said}");
+            false
+        }
+    }
 }
 
 fn is_secret(name: &str) -> bool {

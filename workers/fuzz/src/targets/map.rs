@@ -1,14 +1,17 @@
-//! The indexer's map functions, from an answer to documents: every row becomes a document or a dead letter.
+//! The indexer's map functions, from an answer to documents: every row becomes a document or a dead letter, and every value
+//! of a known field is in its document or counted as dropped.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 
-use indexer::{Enricher, Target as Into, encode_page};
-use messages::{RawDocument, RawKind};
+use indexer::{Encoded, Enricher, Target as Into, encode_page};
+use messages::{RawDocument, RawKind, repair};
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
 use store::{Batch, Split};
 
+use super::fields::{Known, Lost};
 use super::messages::{meeting, time};
 use super::{fixtures, said_well, target};
 use crate::driver::{Check, Target};
@@ -64,7 +67,7 @@ pub(super) fn targets() -> Vec<Target> {
 }
 
 fn check(kind: RawKind, list: Option<&'static str>) -> Check {
-    let enricher = Enricher::default();
+    let (enricher, known) = (Enricher::default(), Known::of(kind));
     let context = match kind {
         RawKind::OpencastActions => EPISODES.to_owned(),
         RawKind::OpencastEpisode => EPISODE.to_owned(),
@@ -80,22 +83,18 @@ fn check(kind: RawKind, list: Option<&'static str>) -> Check {
             RawDocument::new("j#1", "j".into(), "r".into(), kind, "GET /x", time(), date, context, body);
         let target = Into { prefix: "p-", split: Split::Month, ua_version: "0", enricher: &enricher };
         let mut batch = Batch::new();
-        // This parser rejects names with half a surrogate pair: map such pages without a count of rows.
         let rows = rows(kind, list, body);
         let encoded = match encode_page(&raw, &target, &mut batch) {
             Ok(encoded) => encoded,
             Err(cause) => {
                 said_well(&cause.text);
-                let is_empty = rows.as_ref().is_none_or(Vec::is_empty);
-                assert!(is_empty, "the page has rows, and none became a document: {}", cause.text);
+                assert!(rows.is_empty(), "the page has rows, and none became a document: {}", cause.text);
                 return false;
             }
         };
         let (documents, dead) = (encoded.items.len(), encoded.unusable.len());
-        assert!(
-            rows.as_ref().is_none_or(|rows| rows.contains(&(documents + dead))),
-            "{documents} documents and {dead} dead letters of {rows:?} rows"
-        );
+        assert_eq!(documents + dead, rows.len(), "{documents} documents and {dead} dead letters");
+        accounted(&known, &rows, &encoded, &batch);
         assert!(
             batch.bytes() <= 8 * bytes.len() + FRAME * documents,
             "{} bytes of {}",
@@ -112,8 +111,8 @@ fn check(kind: RawKind, list: Option<&'static str>) -> Check {
             replayed(&raw, unusable.position, &target);
         }
         for item in batch.items() {
-            let document: Value = serde_json::from_slice(item.source).unwrap();
-            assert!(document.is_object() && !item.id.is_empty() && item.id.len() <= 512, "{:?}", item.id);
+            assert!(item.fits(), "its template refuses {}", String::from_utf8_lossy(item.source));
+            assert!(!item.id.is_empty() && item.id.len() <= 512, "{:?}", item.id);
             let plain =
                 |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-.".contains(&byte);
             assert!(item.index.bytes().all(plain), "the index {:?}", item.index);
@@ -133,22 +132,42 @@ fn replayed(raw: &RawDocument<'_>, position: usize, target: &Into<'_>) {
     assert_eq!((encoded.items.len(), encoded.unusable.len()), (0, 1), "the row alone");
 }
 
-/// Returns the number of rows of a page; `None` when it is no page. A duplicate list has several: the reader may use
-/// one of them or all.
-fn rows(kind: RawKind, list: Option<&'static str>, body: &RawValue) -> Option<Vec<usize>> {
+/// Asserts that a row becomes a document or a dead letter, and that a value of a known field is in the document or counted.
+fn accounted(known: &Known, rows: &[String], encoded: &Encoded, batch: &Batch) {
+    let mut dead = encoded.unusable.iter().map(|unusable| unusable.position).peekable();
+    let (mut items, mut lost) = (batch.items(), Lost::new());
+    for (position, row) in rows.iter().enumerate() {
+        let is_dead = dead.next_if_eq(&position).is_some();
+        if let Some(is_named) = known.is_named(row) {
+            assert_eq!(is_dead, !is_named, "row {position} is a dead letter, or has an id: {row}");
+        }
+        if !is_dead {
+            let document: Value = serde_json::from_slice(items.next().expect("a document").source).unwrap();
+            known.lost(row, &document, &mut lost);
+        }
+    }
+    let counted: BTreeMap<_, _> = encoded.dropped.iter().collect();
+    for (field, lost) in lost {
+        let counted = counted.get(field).copied().unwrap_or_default();
+        assert!(
+            counted >= lost,
+            "{lost} values of {field} are in no document, {counted} are counted: {rows:?}"
+        );
+    }
+}
+
+/// Returns the rows of a page, repaired for a strict parser; none if it is no page. A duplicate list adds its rows.
+fn rows(kind: RawKind, list: Option<&'static str>, body: &RawValue) -> Vec<String> {
+    let strict = |row: &RawValue| repair::strict(row.get()).into_owned();
     match (list, kind) {
         (Some(list), _) => {
             LIST.replace(list);
-            let mut lists = serde_json::from_str::<Lists>(body.get()).ok()?.0;
-            if lists.len() > 1 {
-                lists.push(lists.iter().sum());
-            }
-            Some(lists)
+            serde_json::from_str::<Rows>(&strict(body)).map(|rows| rows.0).unwrap_or_default()
         }
-        (None, RawKind::OpencastActions) => {
-            Some(opencast_wire::actions::page(body).map(|page| vec![page.rows.len()]).unwrap_or_default())
-        }
-        (None, _) => Some(vec![1]),
+        (None, RawKind::OpencastActions) => opencast_wire::actions::page(body)
+            .map(|page| page.rows.into_iter().map(strict).collect())
+            .unwrap_or_default(),
+        (None, _) => vec![strict(body)],
     }
 }
 
@@ -156,10 +175,10 @@ thread_local! {
     static LIST: RefCell<&'static str> = const { RefCell::new("") };
 }
 
-/// Lengths of all lists of one name in an object.
-struct Lists(Vec<usize>);
+/// Rows of all lists of one name in an object.
+struct Rows(Vec<String>);
 
-impl<'de> Deserialize<'de> for Lists {
+impl<'de> Deserialize<'de> for Rows {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_map(Members)
     }
@@ -168,23 +187,23 @@ impl<'de> Deserialize<'de> for Lists {
 struct Members;
 
 impl<'de> Visitor<'de> for Members {
-    type Value = Lists;
+    type Value = Rows;
 
     fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("a page")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Lists, A::Error> {
-        let mut lists = Vec::new();
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Rows, A::Error> {
+        let mut rows = Vec::new();
         while let Some(key) = map.next_key::<String>()? {
             if key == LIST.with_borrow(|list| *list) {
-                let value: &RawValue = map.next_value()?;
-                let list: Result<Option<Vec<IgnoredAny>>, _> = serde_json::from_str(value.get());
-                lists.extend(list.map(|list| list.map_or(0, |list| list.len())).ok());
+                let list: &RawValue = map.next_value()?;
+                let list: Option<Vec<&RawValue>> = serde_json::from_str(list.get()).unwrap_or_default();
+                rows.extend(list.into_iter().flatten().map(|row| row.get().to_owned()));
             } else {
                 map.next_value::<IgnoredAny>()?;
             }
         }
-        Ok(Lists(lists))
+        Ok(Rows(rows))
     }
 }

@@ -20,6 +20,10 @@ pub(super) fn targets() -> Vec<Target> {
     let rows = [
         target("row-receipt", Form::Json, receipts(), || Box::new(|bytes| row::<Receipt>(bytes).is_some())),
         target("row-dead-letter", Form::Json, dead_letters(), || Box::new(dead_letter)),
+        target("row-run", Form::Json, runs(), || {
+            Box::new(|bytes| row::<planner::RunRecord>(bytes).is_some())
+        }),
+        target("row-archive", Form::Json, archived(), || Box::new(archive)),
         target("message-document", Form::Json, documents(), || Box::new(document)),
     ];
     let jobs = [
@@ -107,6 +111,39 @@ fn dead_letters() -> Vec<Vec<u8>> {
         .to_string()
         .into_bytes(),
     ]
+}
+
+fn runs() -> Vec<Vec<u8>> {
+    let run = serde_json::json!({
+        "run": "r", "state": "published", "origin": "schedule", "slot": time(), "lane": "daily", "from": "2026-01-02",
+        "to": "2026-01-03", "dates": 2, "meetings": 0, "episodes": 0, "jobs": 4, "planned_at": time(),
+        "changed_at": time(), "price": {
+            "resource_intensive": 1, "heavy": 2, "details": 2, "other": 0, "per_day": 48_000, "left_today": null,
+            "quota_days": 1, "seconds": 3, "finish_at": time(), "known": 1, "estimated": 0, "guessed": 0, "basis": [],
+        },
+    });
+    vec![run.to_string().into_bytes()]
+}
+
+/// A row of today with a short answer in zstd, and one of before answers were compressed.
+fn archived() -> Vec<Vec<u8>> {
+    let packed = "KLUv/QRYEQAAe33RlPJ6";
+    let rows = [
+        serde_json::json!({"id": "j#1", "bytes": 2, "answer": packed}),
+        serde_json::json!({"id": "j#1", "context": {}, "body": {"a": 1}}),
+    ];
+    rows.map(|row| row.to_string().into_bytes()).into()
+}
+
+fn archive(bytes: &[u8]) -> bool {
+    let Ok(row) = serde_json::from_slice::<&RawValue>(bytes) else { return false };
+    match indexer::archive::answer(row) {
+        Ok(_) => true,
+        Err(error) => {
+            said_well(&error.to_string());
+            false
+        }
+    }
 }
 
 fn job<T>(source: Source) -> impl FnMut(&[u8]) -> bool

@@ -4,10 +4,13 @@ mod broker;
 #[cfg(feature = "config")]
 mod config;
 mod cron;
+mod fields;
 mod map;
 mod messages;
 mod opencast;
 mod places;
+#[cfg(feature = "config")]
+mod program;
 mod store;
 mod zoom;
 
@@ -30,6 +33,8 @@ pub(crate) fn all() -> Vec<Target> {
         cron::targets(),
         #[cfg(feature = "config")]
         config::targets(),
+        #[cfg(feature = "config")]
+        program::targets(),
     ]
     .concat()
 }

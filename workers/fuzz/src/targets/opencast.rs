@@ -6,14 +6,32 @@ use serde_json::value::RawValue;
 
 use super::{bounded, fixtures, said_well, target};
 use crate::driver::Target;
-use crate::mutate::Form;
+use crate::mutate::{Form, named};
 
 pub(super) fn targets() -> Vec<Target> {
     let pages =
         [fixtures("opencast-wire", &["actions"]), fixtures("indexer", &["opencast_actions"])].concat();
     let episodes = fixtures("indexer", &["opencast_episode"]);
     let answers = fixtures("opencast-wire", &["workflows"]);
+    let probed = [
+        r#"{"user":{"username":"admin"},"roles":["ROLE_ADMIN","ROLE_USER"],"org":{"adminRole":"ROLE_ADMIN"}}"#,
+        r#"{"rest":[{"path":"/usertracking","title":"x"},{"path":"/search"}],"engine":[]}"#,
+        r#"{"consistent":true,"version":"16.5.0","buildNumber":"1"}"#,
+    ];
+    let challenges = [
+        r#"Digest realm="Opencast", qop="auth", nonce="MTc3", algorithm=MD5"#,
+        r#"Digest realm="a\"b", domain="/ /x", nonce="n", opaque="o", stale=true, qop="auth,auth-int", algorithm=SHA-256-sess, charset=UTF-8, userhash=true"#,
+    ];
     vec![
+        target("opencast-probe", Form::Json, probed.map(|text| text.as_bytes().to_vec()).into(), || {
+            Box::new(probe)
+        }),
+        target(
+            "opencast-challenge",
+            Form::Text,
+            challenges.map(|text| text.as_bytes().to_vec()).into(),
+            || Box::new(challenge),
+        ),
         target("opencast-actions", Form::Json, pages, || Box::new(page)),
         target("opencast-episodes", Form::Json, episodes, || Box::new(results)),
         target("opencast-workflows", Form::Json, answers, || Box::new(workflows)),
@@ -30,14 +48,23 @@ fn body(bytes: &[u8]) -> Option<String> {
 /// Returns the number of rows at `place`; `None` when a member occurs twice.
 fn rows(text: &str, place: &str) -> Option<usize> {
     let value: Value = serde_json::from_str(text).ok()?;
-    // Readers may use either of two equal members.
-    if serde_json::to_string(&value).ok()?.len() + 8 < text.split_whitespace().map(str::len).sum() {
+    // Of a duplicate member `value` has the last one.
+    if named(text.as_bytes()) != members(&value) {
         return None;
     }
     match value.pointer(place)? {
         Value::Array(rows) => Some(rows.len()),
         Value::Object(_) => Some(1),
         _ => None,
+    }
+}
+
+/// How many members the objects in a value have.
+fn members(value: &Value) -> usize {
+    match value {
+        Value::Object(object) => object.len() + object.values().map(members).sum::<usize>(),
+        Value::Array(list) => list.iter().map(members).sum(),
+        _ => 0,
     }
 }
 
@@ -103,6 +130,21 @@ fn workflows(bytes: &[u8]) -> bool {
             false
         }
     }
+}
+
+fn probe(bytes: &[u8]) -> bool {
+    let (version, is_known) = ::opencast::fuzz::probed(bytes);
+    version.iter().for_each(|version| said_well(version));
+    is_known || version.is_some()
+}
+
+fn challenge(bytes: &[u8]) -> bool {
+    let signed = ::opencast::fuzz::challenged(bytes, "canary-81");
+    if let Some(header) = &signed {
+        assert!(!header.contains("canary-81"), "a digest shows the password: {header}");
+        bounded(header.len(), bytes);
+    }
+    signed.is_some()
 }
 
 fn answer(bytes: &[u8]) -> bool {

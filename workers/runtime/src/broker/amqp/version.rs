@@ -1,11 +1,11 @@
 //! Reads the broker's version. lapin does not expose the server's properties, so this module opens its own
 //! connection, reads the server's greeting, and disconnects.
 
-use std::io::{self, Error, ErrorKind, Read as _, Write as _};
+use std::io::{self, Error, ErrorKind, Read, Write as _};
 use std::sync::Arc;
 use std::time::Duration;
 
-use lapin::tcp::{AMQPUriTcpExt as _, HandshakeError, TcpStream};
+use lapin::tcp::{AMQPUriTcpExt as _, HandshakeError};
 use lapin::types::parsing::parse_field_table;
 use lapin::types::{AMQPValue, FieldTable};
 
@@ -51,7 +51,7 @@ fn listen(address: &Address) -> io::Result<FieldTable> {
 }
 
 /// Reads a `connection.start` frame: type, channel, size; class, method, two version bytes, the properties.
-fn read_greeting(stream: &mut TcpStream) -> io::Result<FieldTable> {
+pub(super) fn read_greeting(stream: &mut impl Read) -> io::Result<FieldTable> {
     let stranger = || {
         let text = "what answers there is no AMQP 0-9-1 broker: is the port in AMQP_URL right, and is the broker up behind it?";
         Error::new(ErrorKind::InvalidData, text)
@@ -73,7 +73,7 @@ fn read_greeting(stream: &mut TcpStream) -> io::Result<FieldTable> {
     Ok(properties)
 }
 
-fn check(properties: &FieldTable) -> Result<String, BrokerError> {
+pub(super) fn check(properties: &FieldTable) -> Result<String, BrokerError> {
     let text = |name: &str| match properties.inner().get(name) {
         Some(AMQPValue::LongString(text)) => text.to_string(),
         _ => "unknown".to_owned(),
