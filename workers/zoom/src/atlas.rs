@@ -54,6 +54,7 @@ pub(crate) enum Pause {
 /// Classifies an answer.
 pub(crate) fn classify(status: u16, headers: &HeaderMap, body: &str, call: &Call, now: Timestamp) -> Verdict {
     let head = match read(body) {
+        Body::Json(head) if call.endpoint.lists_participants() => head.of_participants(),
         Body::Json(head) => head,
         // These statuses suffice without a body.
         _ if matches!(status, 401 | 429) => Head::default(),

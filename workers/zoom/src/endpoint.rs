@@ -83,12 +83,19 @@ impl Endpoint {
     pub(crate) fn include_fields(self) -> Option<&'static str> {
         match self {
             Self::MetricsMeetings => Some("tracking_fields"),
-            Self::MetricsMeetingParticipants
-            | Self::MetricsWebinarParticipants
-            | Self::ReportMeetingParticipants
-            | Self::ReportWebinarParticipants => Some("registrant_id"),
-            _ => None,
+            _ => self.lists_participants().then_some("registrant_id"),
         }
+    }
+
+    /// True if the rows of the answer are participants.
+    pub(crate) fn lists_participants(self) -> bool {
+        matches!(
+            self,
+            Self::MetricsMeetingParticipants
+                | Self::MetricsWebinarParticipants
+                | Self::ReportMeetingParticipants
+                | Self::ReportWebinarParticipants
+        )
     }
 
     /// True if the call only enriches other results: its errors do not count for the circuit breaker.

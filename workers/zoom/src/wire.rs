@@ -20,6 +20,8 @@ pub(crate) struct Head {
     pub(crate) next_page_token: Option<String>,
     /// Number of rows; `None` without an array of rows.
     pub(crate) rows: Option<u64>,
+    /// As `rows`, of the list `participants`, which a meeting may have as well.
+    pub(crate) participants: Option<u64>,
     /// True if the answer has a uuid or an id, so it is one object.
     pub(crate) identified: bool,
 }
@@ -49,20 +51,29 @@ impl<'de> Visitor<'de> for HeadVisitor {
                 "total_records" => head.total_records = map.next_value::<Lenient>()?.number(),
                 "next_page_token" => head.next_page_token = map.next_value::<Lenient>()?.text(),
                 "uuid" | "id" => head.identified |= map.next_value::<Lenient>()?.text().is_some(),
-                "meetings" | "webinars" | "participants" | "users" => {
-                    let rows = map.next_value::<Count>()?.0;
-                    head.rows = match (head.rows, rows) {
-                        // If the list is repeated, all its rows count.
-                        (Some(before), Some(more)) => Some(before + more),
-                        (before, more) => more.or(before),
-                    };
-                }
+                "meetings" | "webinars" | "users" => add(&mut head.rows, map.next_value()?),
+                "participants" => add(&mut head.participants, map.next_value()?),
                 _ => {
                     map.next_value::<IgnoredAny>()?;
                 }
             }
         }
         Ok(head)
+    }
+}
+
+/// Adds the rows of a list. If the list is repeated, all its rows count.
+fn add(rows: &mut Option<u64>, Count(more): Count) {
+    *rows = match (*rows, more) {
+        (Some(before), Some(more)) => Some(before + more),
+        (before, more) => more.or(before),
+    };
+}
+
+impl Head {
+    /// Takes the list of participants as the rows.
+    pub(crate) fn of_participants(self) -> Self {
+        Self { rows: self.participants, ..self }
     }
 }
 

@@ -331,3 +331,11 @@ fn every_fixture_is_judged() {
     });
     assert_eq!(unused, None);
 }
+
+#[test]
+fn a_list_of_participants_is_not_a_list_of_meetings() {
+    let body = r#"{"uuid":"a","participants":[{}]}"#;
+    let judged = |endpoint| classify(200, &HeaderMap::new(), body, &to(endpoint), now());
+    assert!(matches!(judged(LIST), Verdict::Refused(_)));
+    assert!(matches!(judged(DETAIL), Verdict::Fine(Head { rows: Some(1), .. })));
+}
