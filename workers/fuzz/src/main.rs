@@ -1,5 +1,6 @@
 //! Fuzz targets: one per decoder and kind of message. Each asserts more than the absence of panics: written values read
-//! back equal, every row of a page becomes a document or a dead letter, output and memory are bounded.
+//! back equal, every row of a page becomes a document or a dead letter, every value of a known field is in the document
+//! or counted as dropped, output and memory are bounded.
 //!
 //! `cargo test` runs the corpus, `docker/fuzz.sh` new inputs. A coverage-guided library such as bolero needs more than
 //! the stable toolchain, so this tool makes its inputs from seeds by the structure of JSON.
