@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use axum::http::StatusCode;
 use serde_json::{Value, json};
-use store::{Batch, DocumentKind, Elasticsearch, Query, Store, StoreError, Verdict};
+use store::{Batch, DocumentKind, Elasticsearch, Grouping, Hit, Query, Store, StoreError, Verdict};
 use tokio::runtime::Runtime;
 
 use super::{bounded, target};
@@ -35,12 +35,15 @@ fn bulks() -> [Value; 3] {
     ]
 }
 
-fn searches() -> [Value; 3] {
+fn searches() -> [Value; 4] {
     let hit = json!({"_index": "meetings-2026.01", "_id": "a", "_version": 1_767_322_800_000_i64, "_source": {"a": 1}, "sort": [1, "a"]});
     [
         json!({"_scroll_id": "s", "_shards": {"failed": 0},
             "hits": {"total": {"value": 2, "relation": "eq"}, "hits": [hit, hit]},
             "aggregations": {"sum": {"value": 7.0}, "groups": {"buckets": [{"key": "a", "doc_count": 2, "first": {"value": 1.0}}]}}}),
+        json!({"aggregations": {"groups": {"after_key": {"0": "b", "step": 2}, "buckets": [
+            {"key": {"0": "a", "step": 1}, "doc_count": 2}, {"key": "b", "doc_count": 3, "duration": {"value": 7.0},
+            "first": {"value": 1.0}, "last": {"value": 2.0}}]}}}),
         json!({"docs": [{"_index": "meetings", "_id": "a", "_version": 3, "found": true, "_source": {}}], "count": 5}),
         json!({"error": {"type": "search_phase_execution_exception", "reason": "all shards failed"}, "status": 503}),
     ]
@@ -158,14 +161,26 @@ fn search(bench: &Bench, bytes: &[u8]) -> bool {
         }
         Err(error) => refused(&error),
     };
+    let source = serde_json::value::to_raw_value(&json!({})).unwrap();
+    let hit = Hit { index: "meetings-2026.01".to_owned(), id: "a".to_owned(), version: 1, source };
     let answer = bench.runtime.block_on(async {
-        match hash(bytes) % 7 {
+        match hash(bytes) % 11 {
             0 => store.search(&query).await.map(|hits| hits.len()),
             1 => store.count(&query).await.map(|_| 0),
             2 => store.scan(&query, 100, None).await.map(|(hits, _)| hits.len()),
             3 => store.group(&query, "topic").await.map(|groups| groups.len()),
             4 => store.sum(&query, &["duration"]).await.map(|_| 0),
             5 => store.get_many(DocumentKind::Meetings, &["a", "b"]).await.map(|hits| hits.len()),
+            6 => store.sums(&query, "topic", &["duration"]).await.map(|sums| sums.len()),
+            7 => store.spans(&query, "topic", "start_time").await.map(|spans| spans.len()),
+            8 => {
+                let grouping = Grouping::by(&["topic"]).in_steps("duration", 60);
+                store.tally(&query, &grouping, 1, None).await.map(|(groups, _)| groups.len())
+            }
+            9 => store.delete(std::slice::from_ref(&hit)).await.map(|deleted| {
+                assert!(deleted <= 1, "{deleted} of one document are deleted");
+                0
+            }),
             _ => store.get(DocumentKind::Harvests, "a").await.map(|hit| usize::from(hit.is_some())),
         }
     });
@@ -177,9 +192,18 @@ fn doctor(bench: &Bench, bytes: &[u8]) -> bool {
     let (is_well, said) = bench
         .runtime
         .block_on(async {
-            match hash(bytes) % 3 {
+            match hash(bytes) % 8 {
                 0 => bench.store.check().await.map(|health| format!("{health:?}")),
                 1 => bench.store.examine().await.map(|findings| format!("{findings:?}")),
+                2 => bench.store.setup().await.map(|report| format!("{report:?}")),
+                3 => Ok(bench.store.trouble().await.unwrap_or_default()),
+                4 => bench.store.clock().await.map(|time| format!("{time:?}")),
+                5 => bench.store.remembers_deleted().await.map(|time| format!("{time:?}")),
+                6 => bench
+                    .store
+                    .expire(DocumentKind::Meetings, jiff::civil::date(2026, 2, 1))
+                    .await
+                    .map(|_| String::new()),
                 _ => bench.store.refresh().await.map(|()| String::new()),
             }
         })
