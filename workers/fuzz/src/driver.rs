@@ -43,8 +43,10 @@ pub(crate) struct Extent {
 const BATCH: u64 = 500;
 /// Maximum growth of the memory in bytes within a batch; a whole run may grow by twice as much.
 const GROWTH: u64 = 64 << 20;
-/// Maximum time for one input.
+/// Maximum processor time for one input.
 const LONGEST: Duration = Duration::from_secs(10);
+/// Maximum time for one input, on a machine that is busy with other work.
+const LONGEST_WAIT: Duration = Duration::from_secs(120);
 /// Failures printed per kind, and failures after which a run ends.
 const PRINTED: u64 = 2;
 const FAILURES: u64 = 1_000;
@@ -138,12 +140,12 @@ impl Run {
         let (check, watch, name) = ((target.check)(), Arc::new(AtomicU64::new(0)), target.name);
         let watched = Arc::downgrade(&watch);
         std::thread::spawn(move || {
-            let (mut last, mut since) = (0, Instant::now());
+            let (mut last, mut since, mut spent) = (0, Instant::now(), worked());
             while let Some(watch) = watched.upgrade() {
                 let now = watch.load(Ordering::Relaxed);
                 if now != last || now == 0 {
-                    (last, since) = (now, Instant::now());
-                } else if since.elapsed() > LONGEST {
+                    (last, since, spent) = (now, Instant::now(), worked());
+                } else if worked().saturating_sub(spent) > LONGEST || since.elapsed() > LONGEST_WAIT {
                     println!("  {name}: input {now} of the run does not end");
                     std::process::exit(1);
                 }
@@ -265,6 +267,16 @@ fn memory(line: &str) -> u64 {
     let line = status.lines().find_map(|text| text.strip_prefix(line)?.strip_prefix(':'));
     let number = line.and_then(|text| text.trim().trim_end_matches(" kB").parse::<u64>().ok());
     number.unwrap_or(0) << 10
+}
+
+/// Processor time of this process.
+fn worked() -> Duration {
+    let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    // The process name may contain spaces; it ends at the last parenthesis.
+    let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields).split_whitespace();
+    // User and system time, in hundredths of a second.
+    let ticks: u64 = fields.skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum();
+    Duration::from_millis(ticks * 10)
 }
 
 /// Resets the peak of the memory. Without the permission for it, the peak counts from the start.
