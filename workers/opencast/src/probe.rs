@@ -243,7 +243,7 @@ struct Versions {
 }
 
 impl Versions {
-    /// The version, if it can be printed: of nothing but what a version is made of.
+    /// Returns the version if it is short printable ASCII, because it is printed.
     fn plain(self) -> Option<String> {
         let is_plain =
             |version: &String| version.len() <= 64 && version.chars().all(|c| c.is_ascii_graphic());
@@ -251,7 +251,7 @@ impl Versions {
     }
 }
 
-/// For the fuzz target: the version in an answer of the probe, and whether it is an answer of one of its endpoints.
+/// For the fuzz target: reads the version in an answer of the probe, and whether it is an answer of another endpoint.
 pub fn probed(body: &[u8]) -> (Option<String>, bool) {
     let components: Option<Components> = serde_json::from_slice(body).ok();
     let me: Option<Me> = serde_json::from_slice(body).ok();

@@ -26,12 +26,12 @@ pub(super) fn targets() -> Vec<Target> {
 }
 
 fn bulks() -> [Value; 3] {
-    let item = |status: u16, result: &str| json!({"index": {"_index": "p-meetings-2026.01", "_id": "a", "status": status, "result": result}});
-    let bad = |status: u16, kind: &str| json!({"index": {"_index": "x", "_id": "a", "status": status, "error": {"type": kind, "reason": "r"}}});
+    let item = |id: &str, status: u16, result: &str| json!({"index": {"_index": "p-meetings-2026.01", "_id": id, "status": status, "result": result}});
+    let bad = |id: &str, status: u16, kind: &str| json!({"index": {"_index": "x", "_id": id, "status": status, "error": {"type": kind, "reason": "r"}}});
     [
-        json!({"took": 1, "errors": false, "items": [item(201, "created"), item(200, "updated"), item(200, "noop")]}),
-        json!({"took": 1, "errors": true, "items": [item(201, "created"), bad(409, "version_conflict_engine_exception"), bad(400, "mapper_parsing_exception")]}),
-        json!({"took": 1, "errors": true, "items": [bad(429, "es_rejected_execution_exception"), bad(403, "cluster_block_exception"), bad(404, "index_not_found_exception")]}),
+        json!({"took": 1, "errors": false, "items": [item("1", 201, "created"), item("0", 200, "updated"), item("2", 200, "noop")]}),
+        json!({"took": 1, "errors": true, "items": [item("0", 201, "created"), bad("1", 409, "version_conflict_engine_exception"), bad("2", 400, "mapper_parsing_exception")]}),
+        json!({"took": 1, "errors": true, "items": [bad("0", 429, "es_rejected_execution_exception"), bad("1", 403, "cluster_block_exception"), bad("2", 404, "index_not_found_exception")]}),
     ]
 }
 
