@@ -3,9 +3,10 @@
 
 use std::fmt::Debug;
 use std::io::{self, IsTerminal as _, Write};
+use std::panic::PanicHookInfo;
 
-use tracing::Subscriber;
 use tracing::field::Field;
+use tracing::{Subscriber, error};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::field::MakeExt as _;
 use tracing_subscriber::fmt::MakeWriter;
@@ -32,7 +33,18 @@ pub(crate) fn start(log: &LogConfig) -> Result<(), ConfigError> {
     let to = crate::progress::LogWriter::default;
     // A second start in one process, as in tests, keeps the first subscriber.
     drop(if log.json { json(filter, to).try_init() } else { text(filter, terminal, to).try_init() });
+    std::panic::set_hook(Box::new(log_panic));
     Ok(())
+}
+
+/// Logs where the program panicked. Omits a text that was formatted at that moment, because it can quote a document.
+fn log_panic(panic: &PanicHookInfo<'_>) {
+    let text = panic.payload().downcast_ref::<&'static str>().copied();
+    let text = text.unwrap_or("its text is not logged, because it may quote data");
+    match panic.location() {
+        Some(at) => error!("panicked at {}:{}: {text}", at.file(), at.line()),
+        None => error!("panicked: {text}"),
+    }
 }
 
 fn text<W>(filter: EnvFilter, terminal: bool, to: W) -> impl Subscriber
@@ -88,7 +100,7 @@ mod tests {
     use std::sync::{Arc, Mutex};
 
     use tracing::subscriber::with_default;
-    use tracing::{error, info, info_span};
+    use tracing::{info, info_span};
 
     use super::*;
 
@@ -118,6 +130,24 @@ mod tests {
         info!(job = %hostile, host = ?hostile, uuid = hostile, "begun {hostile}");
         let failed: Box<dyn std::error::Error> = hostile.into();
         error!(error = &*failed, "{}", hostile);
+    }
+
+    #[test]
+    fn a_panic_is_logged_with_its_place_and_without_data() {
+        let kept = Kept::default();
+        let to = kept.clone();
+        let before = std::panic::take_hook();
+        std::panic::set_hook(Box::new(log_panic));
+        with_default(text(EnvFilter::new("info"), false, move || to.clone()), || {
+            let name = "canary@example.org\u{1b}[2J";
+            assert!(std::panic::catch_unwind(|| panic!("no row of {name}")).is_err());
+            assert!(std::panic::catch_unwind(|| panic!("no\u{1b}[2J\nrow")).is_err());
+        });
+        std::panic::set_hook(before);
+        let said = kept.text();
+        assert!(said.contains("panicked at src/telemetry.rs:"), "{said:?}");
+        assert!(said.contains(r"no\u{1b}[2J\nrow") && !said.contains("canary"), "{said:?}");
+        assert!(said.lines().count() == 2 && !said.contains('\u{1b}'), "{said:?}");
     }
 
     #[test]
