@@ -46,7 +46,7 @@ async fn cancel(
         return Ok(Cancelled { taken: 0, left: 0 });
     }
     if !asked.yes && record.state != RunState::Cancelled {
-        let what = format!("{} of run {} wait", units::some(waiting, "job"), asked.run);
+        let what = format!("{} of run {} waiting", units::some(waiting, "job"), asked.run);
         confirm::or_fail(&what, "Take them out of the queues?", "nothing was cancelled")?;
     }
     cancel::cancel(record, asked.wait, broker, store).await

@@ -13,7 +13,7 @@ use runtime::{Broker, BrokerError, Delivery, Message, QueueFilter, WorkerInfo, c
 use store::{DocumentKind, Query, SortOrder, Store};
 use tracing::{debug, info, warn};
 
-use crate::receipts;
+use crate::{receipts, units};
 
 /// How long to wait for jobs in progress: workers stop them within about a second.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -61,9 +61,9 @@ pub(crate) async fn cancel(
         }
         found += take_out(broker.filter_delayed(of(&run)), store).await?;
         taken += found;
-        debug!(%run, found, "took {found} jobs out");
+        debug!(%run, found, "took {} out", units::some(found, "job"));
         if found > 0 {
-            info!(%run, "{taken} jobs taken out");
+            info!(%run, "{} taken out", units::some(taken, "job"));
             continue;
         }
         let hands = Hands::look(broker, &run, since).await?;
@@ -77,7 +77,7 @@ pub(crate) async fn cancel(
             return Ok(Cancelled { taken, left: hands.jobs });
         }
         if late && !std::mem::replace(&mut told, true) {
-            warn!(%run, "waiting for jobs in progress: {}", hands.jobs);
+            warn!(%run, "waiting for {} in progress", units::some(hands.jobs, "job"));
         }
         tokio::time::sleep(LOOK_AGAIN).await;
     }
