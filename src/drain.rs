@@ -12,6 +12,7 @@ use crate::progress::{Progress, Stage};
 use crate::runs;
 use crate::signal::signalled;
 use crate::units;
+use crate::view::parked::{self, Announced};
 
 /// Pause between two reads of the queues.
 const LOOK: Duration = Duration::from_millis(200);
@@ -100,6 +101,7 @@ pub(crate) async fn until_done(
     let stopped = std::pin::pin!(signalled());
     let mut stopped = stopped;
     let mut look = Look::default();
+    let mut announced = Announced::default();
     let ended = loop {
         tokio::select! {
             ended = running.ended() => {
@@ -122,6 +124,9 @@ pub(crate) async fn until_done(
         };
         let roles = running.snapshots();
         progress.show(&stages(&look, &roles));
+        for news in announced.news(&parked::of(&roles), runtime::clock::now()) {
+            warn!("{news}");
+        }
         let busy = away || look.is_busy() || roles.iter().any(|role| role.in_flight > 0);
         // RabbitMQ does not report messages on their way to a worker, so only lasting quiet is the end.
         idle = if busy { 0 } else { idle + 1 };
@@ -177,7 +182,10 @@ impl Stuck {
             return None;
         }
         let mut lines: Vec<String> = held.iter().map(|(name, hold)| said(name, hold)).collect();
-        if look.parked > 0 {
+        let parked = parked::of(roles);
+        lines.extend(parked.iter().map(|parked| parked.sentence(now)));
+        // Without a role of this process that has parked them, the broker tells their number alone.
+        if look.parked > 0 && parked.is_empty() {
             lines.push(format!("{} parked for another attempt", units::some(look.parked, "message")));
         }
         if look.moving() > 0 {

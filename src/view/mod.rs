@@ -2,6 +2,7 @@
 //! and renders tables and sentences. Independent of the output medium, so that both show the same.
 
 pub(crate) mod dead;
+pub(crate) mod parked;
 pub(crate) mod runs;
 pub(crate) mod status;
 

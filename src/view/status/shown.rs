@@ -9,7 +9,7 @@ use super::gather::QueueLine;
 use super::{DeadCounts, StatusReport, quota, workers};
 use crate::advice::Advice;
 use crate::sources::tally::Tally;
-use crate::view::Table;
+use crate::view::{Table, parked};
 use crate::{sources, units};
 
 /// A part of the report: an optional table, and sentences below it.
@@ -149,7 +149,8 @@ fn who_works(infos: &[WorkerInfo], queues: &[QueueLine], now: Timestamp) -> Part
         sentences.push(format!("{} did not answer", units::some(silent, "worker")));
     }
     sentences.extend(workers::holds(infos, queues, now));
-    sentences.extend(workers::parked(infos, now));
+    let roles = infos.iter().flat_map(|info| &info.roles).map(|role| &role.now);
+    sentences.extend(parked::of(roles).iter().map(|parked| parked.sentence(now)));
     Part { table: Some(table), sentences }
 }
 

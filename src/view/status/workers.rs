@@ -67,31 +67,6 @@ fn tries(next: Timestamp, now: Timestamp) -> String {
     }
 }
 
-/// Returns a sentence per role and cause: parked messages, reason, and time of the next attempt.
-pub(super) fn parked(workers: &[WorkerInfo], now: Timestamp) -> Vec<String> {
-    let mut all: Vec<(String, String, runtime::Parked)> = Vec::new();
-    for (role, parked) in workers.iter().flat_map(|worker| &worker.roles).flat_map(|role| {
-        role.now.parked.iter().map(move |parked| (role.now.name.to_string(), parked.clone()))
-    }) {
-        match all.iter_mut().find(|(name, class, _)| *name == role && *class == parked.class) {
-            Some((.., known)) => {
-                known.messages = known.messages.saturating_add(parked.messages);
-                known.next = known.next.min(parked.next);
-            }
-            None => all.push((role, parked.class.clone(), parked)),
-        }
-    }
-    let said = all.into_iter().map(|(role, class, parked)| {
-        let due = match parked.next <= now {
-            true => "now".to_owned(),
-            false => format!("in {}", units::span(units::between(now, parked.next))),
-        };
-        let messages = units::some(parked.messages, "message");
-        format!("{role} has {messages} parked ({class}: {}); next attempt {due}", parked.why)
-    });
-    said.collect()
-}
-
 /// Returns the time of resumption, and the time until then.
 pub(super) fn resumes(until: Timestamp, now: Timestamp) -> String {
     if until <= now {
