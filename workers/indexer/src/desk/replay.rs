@@ -71,6 +71,9 @@ fn blocker(letter: &DeadLetter, limits: ReplayLimits) -> Option<LetterOutcome> {
     if letter.replays >= limits.max_replays {
         return Some(LetterOutcome::TooOften(letter.replays));
     }
+    if letter.bytes > MAX_MESSAGE_BYTES as u64 {
+        return Some(Fate::Failed(too_large(letter.bytes)));
+    }
     let queue = letter.origin.replay_lane();
     (!Queue::all().contains(&queue)).then(|| {
         LetterOutcome::Failed(format!("no queue {queue} in this version of ua; drop it when it is of no use"))
@@ -81,14 +84,20 @@ fn blocker(letter: &DeadLetter, limits: ReplayLimits) -> Option<LetterOutcome> {
 fn unsendable(letter: &DeadLetter) -> Option<String> {
     match letter.body_bytes() {
         Err(_) => Some("its message is no longer base64".to_owned()),
-        Ok(body) if body.len() > MAX_MESSAGE_BYTES => {
-            Some(format!("{} bytes are more than the broker takes", body.len()))
-        }
+        Ok(body) if body.len() > MAX_MESSAGE_BYTES => Some(too_large(body.len() as u64)),
         Ok(body) if body.is_empty() && letter.bytes > 0 => {
             Some("its message is missing in the row".to_owned())
         }
         Ok(_) => None,
     }
+}
+
+fn too_large(bytes: u64) -> String {
+    format!(
+        "its message has {}, and a broker takes {MAX_MESSAGE_BYTES}; plan what it is about again (`ua plan --force`), then \
+         drop it",
+        messages::counted(bytes, "byte")
+    )
 }
 
 async fn send(
