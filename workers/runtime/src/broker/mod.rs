@@ -31,6 +31,10 @@ use crate::{Message, WorkerInfo};
 
 /// Maximum size of a message body. RabbitMQ 4 accepts 16 MiB by default, headers included.
 pub const MAX_MESSAGE_BYTES: usize = 15 << 20;
+
+/// Bytes from which a take returns no further message.
+pub(crate) const TAKE_BYTES: usize = 16 << 20;
+
 /// Number of messages and consumers of a queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
 pub struct Depth {
@@ -266,7 +270,7 @@ pub enum Consumer {
 }
 
 impl Consumer {
-    /// Waits for at least one delivery and returns up to `max`. Cancel safe.
+    /// Waits for at least one delivery and returns up to `max`; fewer once they have 16 MiB in total. Cancel safe.
     ///
     /// # Errors
     /// When the broker refuses. If the broker is away, the call waits.

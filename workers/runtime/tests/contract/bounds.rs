@@ -50,6 +50,24 @@ pub(crate) async fn the_largest_message_passes(fixture: &Fixture) {
     delivery.ack().await.unwrap();
 }
 
+pub(crate) async fn a_take_is_bounded_by_bytes(fixture: &Fixture) {
+    const SIZE: usize = 6 << 20;
+    let body = vec![b' '; SIZE];
+    let large = (0..8).map(|n| Message::new(jobs(), format!("large-{n}"), body.clone(), now()));
+    fixture.broker.publish(large.collect()).await.unwrap();
+    wait_ready(&fixture.broker, &jobs(), 8).await;
+    let mut consumer = consume(&fixture.broker, &jobs(), 8).await;
+    let mut left = 8;
+    while left > 0 {
+        let taken = consumer.take(8).await.unwrap();
+        assert!((1..=3).contains(&taken.len()), "{} at once", taken.len());
+        left -= taken.len();
+        for delivery in taken {
+            delivery.ack().await.unwrap();
+        }
+    }
+}
+
 pub(crate) async fn depth_counts_ready_and_consumers(fixture: &Fixture) {
     let broker = &fixture.broker;
     assert_eq!(broker.depth(&jobs()).await.unwrap().ready, 0);

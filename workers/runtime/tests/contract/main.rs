@@ -80,6 +80,7 @@ contract! {
     bounds::a_batch_with_an_unroutable_message_fails,
     bounds::too_large_a_message_is_refused,
     bounds::the_largest_message_passes,
+    bounds::a_take_is_bounded_by_bytes,
     bounds::depth_counts_ready_and_consumers,
     bounds::an_unknown_queue_does_no_harm,
     bounds::purge_empties_one_queue,

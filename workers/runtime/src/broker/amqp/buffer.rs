@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
-use crate::broker::{Lanes, lanes};
+use crate::broker::{Lanes, TAKE_BYTES, lanes};
 use crate::{BrokerError, Delivery};
 
 /// Time to wait for the first lane after a start, since lanes fill one after the other.
@@ -83,11 +83,13 @@ impl DeliveryBuffer {
         if state.lanes.first().is_some_and(VecDeque::is_empty) && opened.elapsed() < SETTLING {
             return Found::Nothing(Some(SETTLING.saturating_sub(opened.elapsed())));
         }
-        let mut taken = Vec::new();
+        let (mut taken, mut bytes) = (Vec::new(), 0);
         for lane in lanes::order(turn, of.of(state.lanes.len())) {
-            let lane_queue = &mut state.lanes[lane];
-            let count = lane_queue.len().min(max - taken.len());
-            taken.extend(lane_queue.drain(..count).map(|(_, delivery)| delivery));
+            while taken.len() < max && bytes < TAKE_BYTES {
+                let Some((_, delivery)) = state.lanes[lane].pop_front() else { break };
+                bytes += delivery.message.body.len();
+                taken.push(delivery);
+            }
         }
         if taken.is_empty() { Found::Nothing(None) } else { Found::Some(taken) }
     }

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use messages::{Calls, Cause, Queue};
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
 
+use crate::broker::TAKE_BYTES;
 use crate::{Depth, Headers, Message};
 
 /// A leased row.
@@ -61,10 +62,15 @@ pub(super) fn lease(
         "select seq, queue, message_id, attempt, crashes, replays, first_seen, origin, cause, calls, due_at, body
          from messages join bodies using (seq) where seq = ?1",
     )?;
-    let mut leased = Vec::with_capacity(seqs.len());
+    let (mut leased, mut bytes) = (Vec::with_capacity(seqs.len()), 0);
     for seq in seqs {
+        if bytes >= TAKE_BYTES {
+            break;
+        }
         take.execute([owner, seq])?;
-        leased.push(read.query_row([seq], read_row)?);
+        let row = read.query_row([seq], read_row)?;
+        bytes += row.message.body.len();
+        leased.push(row);
     }
     Ok(leased)
 }
