@@ -45,15 +45,23 @@ fn replace_nuls(connection: &Connection) -> rusqlite::Result<()> {
 
 /// Opens the file and migrates the documents' table to this program's version.
 pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
-    Ok(onefile::open(path, &PART)?)
+    onefile::open(path, &PART).map_err(unusable)
 }
 
 /// Opens a further connection after [`open`].
 pub(super) fn connect(path: &Path) -> Result<Connection, StoreError> {
-    Ok(onefile::connect(path, &PART)?)
+    onefile::connect(path, &PART).map_err(unusable)
 }
 
-/// Converts an SQLite error.
+/// Converts an error at the start: a file that has never worked is a matter of configuration.
+pub(super) fn unusable(error: FileError) -> StoreError {
+    match error {
+        FileError::Refused(why) | FileError::Gone(why) => StoreError::Misconfigured(why),
+        FileError::Away(why) => StoreError::Away(why),
+    }
+}
+
+/// Converts an SQLite error during work: a role waits for a disk that was remounted read-only.
 pub(super) fn failed(error: &rusqlite::Error, path: &Path) -> StoreError {
     FileError::new(error, path).into()
 }

@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::civil::{Date, Time};
 use jiff::tz::TimeZone;
+use onefile::FileError;
 use rusqlite::Connection;
 
 use self::file::Writer;
@@ -58,7 +59,7 @@ impl Local {
         let LocalStoreSettings { folder, prefix } = settings;
         check_prefix(&prefix)?;
         let refuse = |error: std::io::Error| {
-            StoreError::Refused(format!(
+            StoreError::Misconfigured(format!(
                 "cannot write to the data folder {}: {error} (UA_DATA_DIR)",
                 folder.display()
             ))
@@ -66,7 +67,7 @@ impl Local {
         onefile::private::folder(&folder).map_err(refuse)?;
         let path = folder.join("ua.db");
         let mut connection = file::open(&path)?;
-        make(&mut connection, &prefix).map_err(|error| file::failed(&error, &path))?;
+        make(&mut connection, &prefix).map_err(|error| file::unusable(FileError::new(&error, &path)))?;
         let reader = Mutex::new(file::connect(&path)?);
         let writer = Writer::start(connection, &path).map_err(refuse)?;
         Ok(Self { inner: Arc::new(Inner { writer, reader, path, prefix }) })

@@ -102,7 +102,7 @@ async fn a_file_of_a_newer_version_is_refused_and_left_alone() {
     sql(folder.path()).execute("update ua_schema set version = 99 where part = 'documents'", []).unwrap();
     let error = open(folder.path()).unwrap_err();
     assert!(
-        matches!(&error, StoreError::Refused(text) if text.contains("newer ua") && text.contains("99")),
+        matches!(&error, StoreError::Misconfigured(text) if text.contains("newer ua") && text.contains("99")),
         "{error}"
     );
     let kept: i64 =
@@ -116,7 +116,7 @@ fn a_folder_that_cannot_be_written_is_refused() {
     for folder in ["/sys/kernel", "/sys/kernel/ua-data"] {
         let error = open(Path::new(folder)).unwrap_err();
         assert!(
-            matches!(&error, StoreError::Refused(text) if text.contains(folder) && text.contains("UA_DATA_DIR")),
+            matches!(&error, StoreError::Misconfigured(text) if text.contains(folder) && text.contains("UA_DATA_DIR")),
             "{error}"
         );
     }
@@ -130,7 +130,7 @@ fn what_is_no_database_is_refused_and_left_alone() {
         .unwrap();
     let before = std::fs::read(&path).unwrap();
     let error = open(folder.path()).unwrap_err();
-    assert!(matches!(&error, StoreError::Refused(text) if text.contains("damaged")), "{error}");
+    assert!(matches!(&error, StoreError::Misconfigured(text) if text.contains("damaged")), "{error}");
     assert_eq!(std::fs::read(&path).unwrap(), before);
 }
 
