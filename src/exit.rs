@@ -21,7 +21,7 @@ pub enum Outcome {
 #[error("{0}")]
 pub struct UsageError(pub String);
 
-/// What a peer refuses: it may be another time, and is exit code 2 once the command gives up.
+/// A peer refuses credentials, a scope or a licence, or is not set up: exit code 2 once the command gives up.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct RefusedError(pub String);
@@ -43,6 +43,16 @@ pub(crate) fn failed(failure: Failure) -> anyhow::Error {
         Failure::Refused { cause } => RefusedError(cause).into(),
         Failure::Hold { why, .. } | Failure::Defer { why, .. } => anyhow::anyhow!(why),
         Failure::Retry { cause, .. } | Failure::Reject { cause } => anyhow::anyhow!(cause.text),
+    }
+}
+
+/// What an error means to a role: it holds for whatever may pass.
+pub(crate) fn failure(error: &anyhow::Error) -> Failure {
+    let cause = sentence(error);
+    match (is_users(error), is_refusal(error)) {
+        (true, _) => Failure::Halt { cause },
+        (false, true) => Failure::Refused { cause },
+        (false, false) => Failure::hold(None, cause),
     }
 }
 
@@ -84,7 +94,7 @@ fn code(result: &anyhow::Result<Outcome>) -> ExitCode {
     match result {
         Ok(Outcome::Complete) => ExitCode::SUCCESS,
         Ok(Outcome::Incomplete) => ExitCode::from(3),
-        Err(error) if is_users(error) || is_refusal(error) => ExitCode::from(2),
+        Err(error) if is_users(error) || is_refusal(error) && !may_pass(error) => ExitCode::from(2),
         Err(_) => ExitCode::from(1),
     }
 }
@@ -119,8 +129,14 @@ pub(crate) fn is_refusal(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
         cause.is::<RefusedError>()
             || broker_error(cause).is_some_and(|error| matches!(error, BrokerError::Refused(_)))
-            || store_error(cause).is_some_and(|error| matches!(error, StoreError::Refused(_)))
+            || store_error(cause)
+                .is_some_and(|error| matches!(error, StoreError::Refused(_) | StoreError::Denied(_)))
     })
+}
+
+/// True for a refusal that says nothing of credentials: another address, a load balancer.
+fn may_pass(error: &anyhow::Error) -> bool {
+    error.chain().filter_map(store_error).any(|error| matches!(error, StoreError::Refused(_)))
 }
 
 /// The broker's error in an error that says the same as its source, and so hides it from the chain.
@@ -150,10 +166,11 @@ mod tests {
 
     #[test]
     fn a_refusal_is_waited_for_and_a_wrong_setting_is_not() {
-        let peers: [anyhow::Error; 3] = [
+        let peers: [anyhow::Error; 4] = [
             failed(Failure::refused("the token endpoint answered 401")),
             anyhow::Error::from(BrokerError::Refused("x".into())).context("RabbitMQ (AMQP_URL)"),
             StoreError::Refused("x".into()).into(),
+            StoreError::Denied("x".into()).into(),
         ];
         for error in peers {
             assert!(is_refusal(&error) && !is_users(&error), "{error:?}");
@@ -176,6 +193,8 @@ mod tests {
         assert_eq!(of(ConfigError::Missing { names: vec!["X"] }.into()), format!("{:?}", ExitCode::from(2)));
         assert_eq!(of(BrokerError::Away("x".into()).into()), format!("{:?}", ExitCode::from(1)));
         assert_eq!(of(BrokerError::Refused("x".into()).into()), format!("{:?}", ExitCode::from(2)));
+        assert_eq!(of(StoreError::Denied("x".into()).into()), format!("{:?}", ExitCode::from(2)));
+        assert_eq!(of(StoreError::Refused("x".into()).into()), format!("{:?}", ExitCode::from(1)));
     }
 
     #[test]

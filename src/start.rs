@@ -1,5 +1,5 @@
-//! Waiting at the start for what work needs: a peer that is away is waited for without end, and one that refuses for as long as
-//! the failure policy says.
+//! Waiting at the start for what work needs: a role waits for an absent peer without end, a command does not, and both wait for
+//! a refusing peer for as long as the failure policy says.
 //!
 //! Independent of what is waited for, so that every peer is treated alike.
 
@@ -10,7 +10,7 @@ use tracing::{info, warn};
 
 use crate::exit;
 
-/// Longest delay between two attempts: a start waits for operators.
+/// Longest delay between two attempts of which none is refused: a start waits for operators.
 const LONGEST: Duration = Duration::from_secs(5);
 
 /// Consequence of a failed attempt.
@@ -39,7 +39,11 @@ impl Attempts {
 
     fn failed(&mut self, error: &anyhow::Error, now: Instant) -> Next {
         let refused = exit::is_refusal(error);
-        if exit::is_users(error) || refused && self.refusals.refused(now) {
+        let is_final = match refused {
+            true => self.refusals.refused(now),
+            false => !self.policy.awaits_absent(),
+        };
+        if exit::is_users(error) || is_final {
             return Next::End;
         }
         if !refused {
@@ -54,7 +58,8 @@ impl Attempts {
 /// Does `work` until it succeeds, or until the failure policy ends it.
 ///
 /// # Errors
-/// An error in our own configuration at once; a refusal that has lasted for as long as `policy` says.
+/// An error in our own configuration at once, and so the absence of a peer of a command; a refusal that has lasted for as
+/// long as `policy` says.
 pub(crate) async fn insist<T, F: Future<Output = anyhow::Result<T>>>(
     what: &str,
     policy: Policy,
@@ -76,33 +81,6 @@ pub(crate) async fn insist<T, F: Future<Output = anyhow::Result<T>>>(
             Next::Again { delay, news } => {
                 if news {
                     warn!("waiting for {what}: {}", exit::sentence(&error));
-                }
-                tokio::time::sleep(delay).await;
-            }
-        }
-    }
-}
-
-/// Does `work` of a command that does one thing and ends: a refusal is asked again 4 times in 15 seconds.
-///
-/// # Errors
-/// Any other error at once, and a refusal after the last attempt.
-pub(crate) async fn persist<T, F: Future<Output = anyhow::Result<T>>>(
-    policy: Policy,
-    work: impl Fn() -> F,
-) -> anyhow::Result<T> {
-    let mut attempts = Attempts::new(policy);
-    loop {
-        let error = match work().await {
-            Ok(done) => return Ok(done),
-            Err(error) if !exit::is_refusal(&error) => return Err(error),
-            Err(error) => error,
-        };
-        match attempts.failed(&error, Instant::now()) {
-            Next::End => return Err(error),
-            Next::Again { delay, news } => {
-                if news {
-                    warn!("asking again: {}", exit::sentence(&error));
                 }
                 tokio::time::sleep(delay).await;
             }
@@ -164,7 +142,7 @@ mod tests {
         let policy = Policy { first: Duration::from_millis(1), ..Policy::COMMAND };
         for (error, wanted) in [(refused as fn() -> anyhow::Error, 5), (away, 1)] {
             let asked = std::cell::Cell::new(0);
-            let outcome = persist::<(), _>(policy, || {
+            let outcome = insist::<(), _>("the store", policy, || {
                 asked.set(asked.get() + 1);
                 std::future::ready(Err(error()))
             });

@@ -9,13 +9,13 @@ use indexer::Enricher;
 use messages::Source;
 use runtime::broker::Amqp;
 use runtime::quota::Account;
-use runtime::{Broker, Ladder};
+use runtime::{Broker, BrokerError, Ladder, Policy};
 use secrecy::ExposeSecret as _;
 use store::Store;
 
 pub use self::roles::{Parts, Roles, Running};
 use crate::config::{AmqpConfig, Config, ConfigError};
-use crate::sources;
+use crate::{sources, start};
 
 /// Maximum time that a buffered RabbitMQ delivery waits for a permit. RabbitMQ's consumer timeout is 30 minutes.
 pub(crate) const SHELF_LIFE: Duration = Duration::from_secs(600);
@@ -26,8 +26,7 @@ pub(crate) const SHELF_LIFE: Duration = Duration::from_secs(600);
 /// If the broker is unreachable or refuses.
 pub async fn broker(config: &Config, role: &str) -> anyhow::Result<Broker> {
     let Some(amqp) = &config.amqp else { return local_broker(config) };
-    let settings = amqp_settings(amqp, config, role);
-    Ok(Broker::Amqp(Amqp::connect(settings).await.context("RabbitMQ (AMQP_URL)")?))
+    connected(config, || Amqp::connect(amqp_settings(amqp, config, role))).await
 }
 
 /// Opens the broker for reading: declares nothing, so it needs no configure permission.
@@ -36,8 +35,18 @@ pub async fn broker(config: &Config, role: &str) -> anyhow::Result<Broker> {
 /// As [`broker`].
 pub async fn reader(config: &Config, role: &str) -> anyhow::Result<Broker> {
     let Some(amqp) = &config.amqp else { return local_broker(config) };
-    let settings = amqp_settings(amqp, config, role);
-    Ok(Broker::Amqp(Amqp::open(settings).await.context("RabbitMQ (AMQP_URL)")?))
+    connected(config, || Amqp::open(amqp_settings(amqp, config, role))).await
+}
+
+async fn connected<F: Future<Output = Result<Amqp, BrokerError>>>(
+    config: &Config,
+    connect: impl Fn() -> F,
+) -> anyhow::Result<Broker> {
+    let connect = async || Ok(Broker::Amqp(connect().await.context("RabbitMQ (AMQP_URL)")?));
+    match config.is_patient {
+        true => start::insist("RabbitMQ", Policy::COMMAND, connect).await,
+        false => connect().await,
+    }
 }
 
 fn local_broker(config: &Config) -> anyhow::Result<Broker> {
@@ -90,7 +99,9 @@ pub fn store(config: &Config) -> anyhow::Result<Store> {
                 prefix,
                 request_timeout: Duration::from_secs(60),
             };
-            Ok(Store::Elasticsearch(store::Elasticsearch::new(settings).context("Elasticsearch (ES_HOST)")?))
+            let store = store::Elasticsearch::new(settings).context("Elasticsearch (ES_HOST)")?;
+            let patience = if config.is_patient { Policy::COMMAND.delays() } else { Vec::new() };
+            Ok(Store::Elasticsearch(store).with_patience(&patience))
         }
     }
 }

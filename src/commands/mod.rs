@@ -31,7 +31,7 @@ use crate::telemetry;
 /// In one line: what failed, where, and what to do about it.
 pub async fn execute(cli: Cli) -> anyhow::Result<Outcome> {
     let environment = Environment::load()?;
-    let config = Config::from(&environment)?;
+    let config = Config { is_patient: is_patient(&cli.command), ..Config::from(&environment)? };
     telemetry::start(&config.log)?;
     match cli.command {
         Command::Plan(words) => plan::execute(words, &config).await,
@@ -57,4 +57,10 @@ pub async fn execute(cli: Cli) -> anyhow::Result<Outcome> {
         Command::Man(words) => manpages::man(&words),
         Command::Completions(words) => manpages::completions(&words),
     }
+}
+
+/// True for commands that do one thing and end: a broker or a store that starts, or a load balancer before it, refuses for some
+/// seconds. Roles and the console go on and ask again by themselves; `check` and `health` report what is true now.
+fn is_patient(command: &Command) -> bool {
+    !matches!(command, Command::Work(_) | Command::Console(_) | Command::Check(_) | Command::Health(_))
 }

@@ -89,17 +89,18 @@ pub(super) async fn harvest(request: &HarvestRequest, pass: &Pass<'_>) -> anyhow
     let Pass { source, config, .. } = *pass;
     let enricher = assemble::enricher(config)?;
     let once = Policy::COMMAND;
-    start::persist(once, || sources::of(source).check(config)).await?;
+    let name = source.to_string();
+    start::insist(&name, once, || sources::of(source).check(config)).await?;
     let began = clock::now();
-    let broker = start::persist(once, || assemble::broker(config, "run")).await?;
+    let broker = assemble::broker(config, "run").await?;
     let store = assemble::store(config)?;
-    let set_up = start::persist(once, async || Ok(store.setup().await?)).await?;
+    let set_up = store.setup().await?;
     crate::templates::fits(&set_up.conflicts)?;
     crate::clocks::agree(&store).await?;
     let quota_broker = open_quota_broker(pass, &broker).await?;
     // Without valid credentials nothing is planned.
     let fetcher = sources::of(source).join(config, &quota_broker).await?;
-    if let Err(error) = start::persist(once, || fetcher.greet()).await {
+    if let Err(error) = start::insist(&name, once, || fetcher.greet()).await {
         fetcher.close().await;
         return Err(error);
     }
@@ -114,7 +115,8 @@ pub(super) async fn harvest(request: &HarvestRequest, pass: &Pass<'_>) -> anyhow
     }
     let parts = Parts {
         broker: broker.clone(),
-        store: store.clone(),
+        // Roles hold: they would wait twice.
+        store: store.clone().with_patience(&[]),
         fetchers: vec![Arc::clone(&fetcher)],
         index: Some(enricher),
         schedule: None,

@@ -113,6 +113,8 @@ pub struct Config {
     pub amqp: Option<AmqpConfig>,
     /// Maximum messages in `ua.documents`.
     pub documents_limit: usize,
+    /// A broker or a store that refuses is asked again for some seconds. Set by the command that runs: roles hold instead.
+    pub is_patient: bool,
     /// Elasticsearch, or `None` for the local store.
     pub search: Option<SearchConfig>,
     /// Prefix of all index names.
@@ -176,6 +178,7 @@ impl Config {
             detail_permits: positive(environment, "ZOOM_DETAIL_PERMITS")?,
             amqp,
             documents_limit: positive(environment, "UA_DOCUMENTS_LIMIT")?,
+            is_patient: false,
             search,
             index_prefix: environment.get_or_default("UA_INDEX_PREFIX").to_owned(),
             index_split: environment.parsed("UA_INDEX_SPLIT", "day, month or year")?,

@@ -63,7 +63,7 @@ async fn write(store: &Store, batch: &Batch, what: &str) -> anyhow::Result<()> {
                     ))
                     .into());
                 }
-                Verdict::Denied { reason } => return Err(StoreError::Refused(reason).into()),
+                Verdict::Denied { reason } => return Err(StoreError::Denied(reason).into()),
                 Verdict::Busy { reason } | Verdict::Failed { reason } => waits = Some(reason),
             }
         }

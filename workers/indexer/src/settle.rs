@@ -120,7 +120,7 @@ pub(crate) fn failure(error: &StoreError, now: Timestamp) -> Failure {
     match error {
         StoreError::Away(_) => Failure::hold(None, error.to_string()),
         StoreError::Busy(_) => Failure::hold(soon(now), error.to_string()),
-        StoreError::Refused(_) => denied(error.to_string()),
+        StoreError::Refused(_) | StoreError::Denied(_) => denied(error.to_string()),
         StoreError::Misconfigured(_) => Failure::Halt { cause: error.to_string() },
     }
 }

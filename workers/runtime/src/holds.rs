@@ -1,6 +1,8 @@
 //! The failure policy as a state machine: how long a hold lasts, when to log it, and when refusals end a role. Pure:
 //! the time is passed in.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// Parameters of the failure policy.
@@ -28,6 +30,16 @@ impl Policy {
     pub const COMMAND: Self =
         Self { first: Duration::from_secs(1), refused_for: Duration::ZERO, ..Self::ROLE };
 
+    /// Returns the delays between the attempts of a command.
+    pub fn delays(&self) -> Vec<Duration> {
+        (0..self.answers.saturating_sub(1)).map(|attempt| self.delay(attempt)).collect()
+    }
+
+    /// Returns true for roles, which wait for an absent peer without end.
+    pub fn awaits_absent(&self) -> bool {
+        !self.refused_for.is_zero()
+    }
+
     /// Returns the delay before attempt number `attempt` after the first one, counted from 0.
     pub fn delay(&self, attempt: u32) -> Duration {
         self.first.saturating_mul(1_u32.checked_shl(attempt).unwrap_or(u32::MAX)).min(self.longest)
@@ -43,19 +55,25 @@ pub struct Refusals {
     policy: Policy,
     since: Option<Instant>,
     answers: u32,
-    accepted: bool,
+    /// Shared by roles with the same peer.
+    accepted: Arc<AtomicBool>,
 }
 
 impl Refusals {
     /// Creates a count without answers.
     pub fn new(policy: Policy) -> Self {
-        Self { policy, since: None, answers: 0, accepted: false }
+        Self { policy, since: None, answers: 0, accepted: Arc::default() }
     }
 
     /// Records a success: no later refusal ends the role.
     pub fn accepted(&mut self) {
-        self.accepted = true;
+        self.accepted.store(true, Ordering::Relaxed);
         self.interrupted();
+    }
+
+    /// Has a success of either count for both.
+    pub(crate) fn share(&mut self, other: &Self) {
+        self.accepted = Arc::clone(&other.accepted);
     }
 
     /// Records a failure other than a refusal: the count restarts.
@@ -69,7 +87,7 @@ impl Refusals {
         self.answers = self.answers.saturating_add(1);
         let enough =
             self.answers >= self.policy.answers && now.duration_since(since) >= self.policy.refused_for;
-        enough && !self.accepted
+        enough && !self.accepted.load(Ordering::Relaxed)
     }
 }
 
@@ -112,6 +130,10 @@ pub(crate) struct Holds {
 impl Holds {
     pub(crate) fn new(policy: Policy) -> Self {
         Self { policy, refusals: Refusals::new(policy), level: 0, told: None, resumed: None, worked: false }
+    }
+
+    pub(crate) fn refusals(&mut self) -> &mut Refusals {
+        &mut self.refusals
     }
 
     /// Begins a hold.
@@ -181,8 +203,7 @@ mod tests {
         let delays: Vec<u64> = (0..9).map(|n| Policy::ROLE.delay(n).as_millis() as u64).collect();
         assert_eq!(delays, [500, 1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000]);
         assert_eq!(Policy::ROLE.delay(u32::MAX), seconds(60));
-        let all: Duration = (0..4).map(|n| Policy::COMMAND.delay(n)).sum();
-        assert_eq!(all, seconds(15), "five attempts");
+        assert_eq!(Policy::COMMAND.delays(), [1, 2, 4, 8].map(seconds), "five attempts in 15 s");
     }
 
     #[test]
@@ -229,6 +250,20 @@ mod tests {
             if minute % 4 == 3 {
                 refusals.interrupted();
             }
+        }
+    }
+
+    #[test]
+    fn a_success_of_one_role_is_one_of_the_other_with_the_same_peer() {
+        let (mut one, mut other, start) =
+            (Holds::new(Policy::ROLE), Holds::new(Policy::ROLE), Instant::now());
+        let shared = one.refusals().clone();
+        other.refusals().share(&shared);
+        one.worked();
+        for minute in 0..100 {
+            let now = start + seconds(60 * minute);
+            assert!(matches!(other.begin(Reason::Refused, now), Begun::Hold { .. }), "minute {minute}");
+            other.resume(now);
         }
     }
 

@@ -7,10 +7,13 @@ pub enum StoreError {
     /// The store is down, unreachable, full, or lacks a shard: hold the work and ask again.
     #[error("store away: {0}")]
     Away(String),
-    /// The store or a proxy refuses this program: its credentials, rights, or address. Can be temporary, or need the
-    /// operator.
+    /// The store or a proxy refuses a request for another reason than credentials or rights, for example with a redirect.
+    /// Can be temporary, or need the operator.
     #[error("store refuses: {0}")]
     Refused(String),
+    /// The store or a proxy refuses credentials or rights. Can be temporary while the store starts.
+    #[error("store refuses: {0}")]
+    Denied(String),
     /// A setting is unusable, or the store's templates differ from those of `ua setup`.
     #[error("store misconfigured: {0}")]
     Misconfigured(String),

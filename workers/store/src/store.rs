@@ -35,6 +35,15 @@ impl Store {
         each!(self, store => store.prefix())
     }
 
+    /// Returns the store with other pauses, after each of which it repeats a refused request. The local file ignores them.
+    #[must_use]
+    pub fn with_patience(mut self, pauses: &[Duration]) -> Self {
+        if let Self::Elasticsearch(store) = &mut self {
+            store.set_patience(pauses);
+        }
+        self
+    }
+
     /// Writes a batch. Returns one verdict per item, in the batch's order.
     ///
     /// # Errors

@@ -43,7 +43,7 @@ pub(crate) async fn part(
             })?;
         let verdict = match store.bulk(&batch).await {
             Ok(mut verdicts) => verdicts.pop().map(noted),
-            Err(error @ StoreError::Away(_)) => return Err(error),
+            Err(error @ (StoreError::Away(_) | StoreError::Denied(_))) => return Err(error),
             Err(error) => Some(Noted::No(error.to_string())),
         };
         match verdict {

@@ -41,6 +41,15 @@ impl StoreResponse {
         }
     }
 
+    /// Returns the answer, unless it is a 404 of a proxy or load balancer: that says nothing about what exists.
+    ///
+    /// # Errors
+    /// When a proxy or load balancer has answered 404.
+    pub(super) fn of_search_engine(self) -> Result<Self, StoreError> {
+        let is_object = self.body.is_empty() || self.body.trim_ascii_start().starts_with(b"{");
+        if self.status == StatusCode::NOT_FOUND && !is_object { Err(self.faceless()) } else { Ok(self) }
+    }
+
     /// Like [`StoreResponse::accepted`], for a request without documents, whose error may show the server's own text.
     pub(super) fn accepted_aloud(self) -> Result<Self, StoreError> {
         match self.fault() {
@@ -100,6 +109,7 @@ impl StoreResponse {
         match meaning {
             Meaning::Busy if status.as_u16() == 429 && !fault.is_block() => StoreError::Busy(text),
             Meaning::Busy | Meaning::Failed => StoreError::Away(text),
+            Meaning::Denied if matches!(status.as_u16(), 401 | 403) => StoreError::Denied(text),
             Meaning::Denied => StoreError::Refused(text),
             Meaning::Refused => {
                 StoreError::Refused(format!("{name} refuses the request ({status} {})", fault.shown(None)))
@@ -115,7 +125,7 @@ impl StoreResponse {
         match status.as_u16() {
             429 => StoreError::Busy(format!("{text}; it takes no more requests for now")),
             408 | 500..=599 => StoreError::Away(format!("{text}; is a proxy or load balancer in between?")),
-            401 | 403 => StoreError::Refused(format!(
+            401 | 403 => StoreError::Denied(format!(
                 "{text}; is a proxy or load balancer in between, and are ES_USER and ES_PASSWORD, or ES_API_KEY, right?"
             )),
             _ => StoreError::Refused(format!(
@@ -143,8 +153,11 @@ mod tests {
         for status in [408, 500, 502, 503, 504] {
             assert!(matches!(means(status, "<html>"), StoreError::Away(_)), "{status}");
         }
-        for status in [301, 400, 401, 403, 404, 405] {
+        for status in [301, 400, 404, 405] {
             assert!(matches!(means(status, "{}"), StoreError::Refused(_)), "{status}");
+        }
+        for status in [401, 403] {
+            assert!(matches!(means(status, "{}"), StoreError::Denied(_)), "{status}");
         }
         let error =
             means(403, r#"{"error":{"type":"security_exception","reason":"no\npermissions"},"status":403}"#);
@@ -152,6 +165,17 @@ mod tests {
         let blocked = r#"{"error":{"type":"cluster_block_exception","reason":"blocked by: [FORBIDDEN/13/cluster read-only / allow delete (api)];"},"status":403}"#;
         let error = means(403, blocked);
         assert!(matches!(&error, StoreError::Away(text) if text.contains("disk")), "{error}");
+    }
+
+    #[test]
+    fn a_404_of_a_load_balancer_does_not_say_that_something_is_missing() {
+        for body in ["<html>", "404 page not found"] {
+            let error = answer(404, body).of_search_engine().unwrap_err();
+            assert!(matches!(&error, StoreError::Refused(text) if text.contains("load balancer")), "{error}");
+        }
+        for (status, body) in [(404, r#"{"found":false}"#), (404, ""), (200, "<html>"), (401, "<html>")] {
+            assert!(answer(status, body).of_search_engine().is_ok(), "{status} {body}");
+        }
     }
 
     #[test]

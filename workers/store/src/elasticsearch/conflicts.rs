@@ -73,7 +73,7 @@ async fn rivals(store: &Elasticsearch) -> Result<Option<Vec<Rival>>, StoreError>
 /// Converts a refusal to `None`.
 fn untold<T, U>(refused: Result<T, StoreError>) -> Result<Option<U>, StoreError> {
     match refused {
-        Ok(_) | Err(StoreError::Refused(_)) => Ok(None),
+        Ok(_) | Err(StoreError::Refused(_) | StoreError::Denied(_)) => Ok(None),
         Err(error) => Err(error),
     }
 }

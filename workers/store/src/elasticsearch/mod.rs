@@ -28,6 +28,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use reqwest::{Method, StatusCode};
 use secrecy::SecretString;
+use tracing::warn;
 
 use self::answer::StoreResponse;
 use self::client::{ANSWER_BYTES, Client, Sent};
@@ -100,6 +101,8 @@ pub struct Elasticsearch {
     inner: Arc<Inner>,
     request_bytes: usize,
     answer_bytes: usize,
+    /// Pauses between attempts at a refused request.
+    patience: Arc<[Duration]>,
 }
 
 struct Inner {
@@ -125,7 +128,12 @@ impl Elasticsearch {
         let hosts = host::parse_hosts(&settings.host)?;
         let client = Client::new(&settings, hosts)?;
         let inner = Inner { client, prefix: settings.prefix };
-        Ok(Self { inner: Arc::new(inner), request_bytes: REQUEST_BYTES, answer_bytes: ANSWER_BYTES })
+        Ok(Self {
+            inner: Arc::new(inner),
+            request_bytes: REQUEST_BYTES,
+            answer_bytes: ANSWER_BYTES,
+            patience: Arc::default(),
+        })
     }
 
     /// Limits answers to `bytes`, for tests.
@@ -143,32 +151,51 @@ impl Elasticsearch {
         self
     }
 
+    pub(crate) fn set_patience(&mut self, pauses: &[Duration]) {
+        self.patience = pauses.into();
+    }
+
     pub(crate) fn prefix(&self) -> &str {
         &self.inner.prefix
     }
 
+    /// Repeats a refused request: a starting search engine and its load balancer refuse for a while.
+    async fn patiently<T, F: Future<Output = Result<T, StoreError>>>(
+        &self,
+        work: impl Fn() -> F,
+    ) -> Result<T, StoreError> {
+        for (attempt, pause) in self.patience.iter().enumerate() {
+            match work().await {
+                Err(error @ (StoreError::Refused(_) | StoreError::Denied(_))) => {
+                    if attempt == 0 {
+                        warn!("asking again for some seconds: {error}");
+                    }
+                    tokio::time::sleep(*pause).await;
+                }
+                outcome => return outcome,
+            }
+        }
+        work().await
+    }
+
     pub(crate) async fn bulk(&self, batch: &Batch) -> Result<Vec<Verdict>, StoreError> {
-        bulk::write(self, batch).await
+        self.patiently(|| bulk::write(self, batch)).await
     }
 
     pub(crate) async fn get(&self, kind: DocumentKind, id: &str) -> Result<Option<Hit>, StoreError> {
-        Ok(fetch::get_many(self, kind, &[id.to_owned()]).await?.pop())
+        Ok(self.get_many(kind, vec![id.to_owned()]).await?.pop())
     }
 
-    pub(crate) async fn get_many(
-        &self,
-        kind: DocumentKind,
-        ids: Vec<String>,
-    ) -> Result<Vec<Hit>, StoreError> {
-        fetch::get_many(self, kind, &ids).await
+    pub(crate) async fn get_many(&self, kind: DocumentKind, ids: Vec<String>) -> Result<Vec<Hit>, StoreError> {
+        self.patiently(|| fetch::get_many(self, kind, &ids)).await
     }
 
     pub(crate) async fn search(&self, query: &Query) -> Result<Vec<Hit>, StoreError> {
-        search::search(self, query).await
+        self.patiently(|| search::search(self, query)).await
     }
 
     pub(crate) async fn count(&self, query: &Query) -> Result<u64, StoreError> {
-        search::count(self, query).await
+        self.patiently(|| search::count(self, query)).await
     }
 
     pub(crate) async fn scan(
@@ -177,7 +204,7 @@ impl Elasticsearch {
         page: usize,
         after: Option<Cursor>,
     ) -> Result<(Vec<Hit>, Option<Cursor>), StoreError> {
-        search::scan(self, query, page, after).await
+        self.patiently(|| search::scan(self, query, page, after.clone())).await
     }
 
     pub(crate) async fn leave(&self, place: String) {
@@ -189,7 +216,7 @@ impl Elasticsearch {
         query: &Query,
         field: &'static str,
     ) -> Result<Vec<(String, u64)>, StoreError> {
-        let spans = groups::spans(self, query, field, None).await?;
+        let spans = self.patiently(|| groups::spans(self, query, field, None)).await?;
         Ok(spans.into_iter().map(|span| (span.value, span.count)).collect())
     }
 
@@ -199,11 +226,11 @@ impl Elasticsearch {
         field: &'static str,
         time: &'static str,
     ) -> Result<Vec<Span>, StoreError> {
-        groups::spans(self, query, field, Some(time)).await
+        self.patiently(|| groups::spans(self, query, field, Some(time))).await
     }
 
     pub(crate) async fn sum(&self, query: &Query, fields: &[&'static str]) -> Result<Vec<i64>, StoreError> {
-        search::sum(self, query, fields).await
+        self.patiently(|| search::sum(self, query, fields)).await
     }
 
     pub(crate) async fn sums(
@@ -212,7 +239,7 @@ impl Elasticsearch {
         by: &'static str,
         fields: &[&'static str],
     ) -> Result<Vec<(String, Vec<i64>)>, StoreError> {
-        groups::sums(self, query, by, fields).await
+        self.patiently(|| groups::sums(self, query, by, fields)).await
     }
 
     pub(crate) async fn tally(
@@ -222,15 +249,15 @@ impl Elasticsearch {
         page: usize,
         after: Option<TallyCursor>,
     ) -> Result<(Vec<Group>, Option<TallyCursor>), StoreError> {
-        tally::page(self, query, grouping, page, after).await
+        self.patiently(|| tally::page(self, query, grouping, page, after.clone())).await
     }
 
     pub(crate) async fn expire(&self, kind: DocumentKind, before: Date) -> Result<u64, StoreError> {
-        expire::expire(self, kind, before).await
+        self.patiently(|| expire::expire(self, kind, before)).await
     }
 
     pub(crate) async fn delete(&self, hits: &[Hit]) -> Result<u64, StoreError> {
-        delete::delete(self, hits).await
+        self.patiently(|| delete::delete(self, hits)).await
     }
 
     pub(crate) async fn remembers_deleted(&self) -> Result<Duration, StoreError> {
@@ -241,8 +268,12 @@ impl Elasticsearch {
         delete::clock(self).await
     }
 
-    /// Skips red indices, for which the server would wait a minute; a search that needs one reports it.
     pub(crate) async fn refresh(&self) -> Result<(), StoreError> {
+        self.patiently(|| self.refresh_once()).await
+    }
+
+    /// Skips red indices, for which the server would wait a minute; a search that needs one reports it.
+    async fn refresh_once(&self) -> Result<(), StoreError> {
         let red = shards::red(self).await;
         let well = DocumentKind::ALL.into_iter().filter(|kind| !red.iter().any(|red| red == kind.name()));
         let mut indices = well.map(|kind| self.indices(kind)).collect::<Vec<_>>().join(",");
@@ -255,15 +286,15 @@ impl Elasticsearch {
     }
 
     pub(crate) async fn setup(&self) -> Result<SetupReport, StoreError> {
-        templates::load(self).await
+        self.patiently(|| templates::load(self)).await
     }
 
     pub(crate) async fn check(&self) -> Result<Health, StoreError> {
-        templates::check(self).await
+        self.patiently(|| templates::check(self)).await
     }
 
     pub(crate) async fn examine(&self) -> Result<Findings, StoreError> {
-        doctor::examine(self).await
+        self.patiently(|| doctor::examine(self)).await
     }
 
     pub(crate) async fn trouble(&self) -> Option<String> {
@@ -273,9 +304,10 @@ impl Elasticsearch {
     pub(crate) async fn healthy(&self) -> bool {
         let answer = self.ask_within(Method::GET, "", (), Some(QUICK)).await;
         // A refusal is an answer too: only real work shows whether work is accepted.
-        answer.is_ok_and(|answer| {
-            !answer.status.is_server_error() && answer.status != StatusCode::TOO_MANY_REQUESTS
-        })
+        match answer {
+            Ok(answer) => !answer.status.is_server_error() && answer.status != StatusCode::TOO_MANY_REQUESTS,
+            Err(error) => matches!(error, StoreError::Refused(_)),
+        }
     }
 
     pub(crate) async fn wipe_prefix(&self) -> Result<(), StoreError> {
@@ -314,6 +346,7 @@ impl Elasticsearch {
         body: impl Into<Sent>,
         timeout: Option<Duration>,
     ) -> Result<StoreResponse, StoreError> {
-        self.inner.client.send(method, path, body.into(), timeout, self.answer_bytes).await
+        let sent = self.inner.client.send(method, path, body.into(), timeout, self.answer_bytes);
+        sent.await?.of_search_engine()
     }
 }

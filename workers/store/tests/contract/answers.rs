@@ -248,7 +248,7 @@ async fn credentials_that_are_not_accepted_are_refused_and_not_shown() {
             let key = settings.api_key.is_some();
             let store = Store::Elasticsearch(Elasticsearch::new(settings).unwrap());
             let error = store.bulk(&batch(&store, &docs(1))).await.unwrap_err();
-            assert!(matches!(error, StoreError::Refused(_)), "{error}");
+            assert!(matches!(error, StoreError::Denied(_)), "{error}");
             assert!(!error.to_string().contains("canary"), "{error}");
             assert!(!format!("{store:?}").contains("canary-password"), "the handle shows no password");
             assert!(!format!("{store:?}").contains("canarykey"), "the handle shows no key");
