@@ -7,7 +7,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use messages::Source;
 use planner::{Origin, Schedule};
-use runtime::{Broker, Hold, RunError, Status, clock};
+use runtime::broker::Lead;
+use runtime::{Broker, Failure, RunError, Status, Trial, clock, persist};
 use store::Store;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -20,8 +21,8 @@ use crate::{clocks, exit, runs, sources};
 pub(crate) const LEAD: &str = "schedule";
 /// Longest pause between two reads of the clock, which may be changed.
 const LOOK: Duration = Duration::from_secs(30);
-/// The pause after a try that the world has made fail.
-const AGAIN: Duration = Duration::from_secs(30);
+/// A broker that refuses a candidate does so within this time.
+const STANDS: Duration = Duration::from_secs(10);
 
 /// Timeout of a plan. Jobs published by then are in progress, and the next attempt publishes the rest.
 const HANGS: Duration = Duration::from_secs(3_600);
@@ -43,76 +44,59 @@ impl Scheduler {
     /// Waits to lead, and plans at every firing while it does, until it is stopped.
     ///
     /// # Errors
-    /// When the configuration is wrong. A peer that is away or refuses is waited for.
+    /// When the configuration is wrong, or was refused for as long as the failure policy says. An absent peer is waited for.
     pub(crate) async fn run(self, stop: CancellationToken) -> Result<(), RunError> {
-        self.stand(stop).await.map_err(|error| RunError::Halted(exit::sentence(&error)))
-    }
-
-    async fn stand(&self, stop: CancellationToken) -> anyhow::Result<()> {
         // What was due before this installation had a schedule is not made up.
         let begun = clock::now();
-        while !stop.is_cancelled() {
-            let Some(lead) = stop.run_until_cancelled(self.broker.lead(LEAD)).await else { break };
-            let lead = match lead.map_err(anyhow::Error::from) {
-                Ok(lead) => lead,
-                Err(error) if exit::is_users(&error) => return Err(error),
-                Err(error) => {
-                    self.waits_for(&error);
-                    // Stopped or not, the next turn finds out.
-                    let _ = stop.run_until_cancelled(tokio::time::sleep(AGAIN)).await;
-                    continue;
-                }
-            };
-            self.goes_on();
-            info!("this scheduler leads; the next plan is due {}", self.next(clock::now()));
-            let led = tokio::select! {
-                () = stop.cancelled() => Ok(()),
-                () = lead.lost() => {
-                    warn!("another scheduler leads now");
-                    Ok(())
-                }
-                ended = self.lead(begun) => ended,
-            };
-            lead.release().await;
-            led?;
+        let Self { broker, status, .. } = &self;
+        let planning = async {
+            while let Some(lead) = persist(status, broker, &stop, || self.stand()).await? {
+                info!("this scheduler leads; the next plan is due {}", self.next(clock::now()));
+                let led = tokio::select! {
+                    () = lead.lost() => {
+                        warn!("another scheduler leads now");
+                        Ok(())
+                    }
+                    ended = self.lead(begun, &stop) => ended,
+                };
+                lead.release().await;
+                led?;
+            }
+            Ok(())
+        };
+        status.heartbeat(planning).await
+    }
+
+    /// Stands for the lead, and returns when elected.
+    async fn stand(&self) -> Result<Lead, Failure> {
+        let trial = Trial::begin(&self.status);
+        let mut lead = std::pin::pin!(self.broker.lead(LEAD));
+        let soon = tokio::time::timeout(STANDS, lead.as_mut()).await;
+        // A candidate that is not refused by now waits for its turn: no trouble.
+        drop(trial);
+        let lead = match soon {
+            Ok(lead) => lead,
+            Err(_) => lead.await,
+        };
+        lead.map_err(|error| exit::failure(&error.into()))
+    }
+
+    /// Plans what is due, again and again, until the stop.
+    async fn lead(&self, begun: Timestamp, stop: &CancellationToken) -> Result<(), RunError> {
+        while let Some(()) = persist(&self.status, &self.broker, stop, || self.look_in_time(begun)).await? {
+            // Stopped or not, the next turn finds out.
+            let _ = stop.run_until_cancelled(tokio::time::sleep(LOOK.min(self.until_next()))).await;
         }
         Ok(())
     }
 
-    /// Plans what is due, again and again; ends with an error only.
-    async fn lead(&self, begun: Timestamp) -> anyhow::Result<()> {
-        loop {
-            let looked = tokio::time::timeout(HANGS, self.look(begun)).await;
-            let late = || Err(anyhow::anyhow!("it did not end within {} min", HANGS.as_secs() / 60));
-            let pause = match looked.unwrap_or_else(|_| late()) {
-                Ok(()) => {
-                    self.goes_on();
-                    LOOK.min(self.until_next())
-                }
-                Err(error) if exit::is_users(&error) => return Err(error),
-                Err(error) => {
-                    self.waits_for(&error);
-                    AGAIN
-                }
-            };
-            tokio::time::sleep(pause).await;
-        }
-    }
-
-    /// Says once why nothing is planned, and shows it.
-    fn waits_for(&self, error: &anyhow::Error) {
-        let why = exit::sentence(error);
-        let is_refused = exit::is_refusal(error);
-        if self.status.trouble().is_none_or(|known| known.refused != is_refused) {
-            warn!("the scheduled plan is tried again every {} s: {why}", AGAIN.as_secs());
-        }
-        self.status.show(Some(if is_refused { Hold::refused(why) } else { Hold::new(None, why) }));
-    }
-
-    fn goes_on(&self) {
-        if self.status.trouble().is_some() {
-            self.status.show(None);
-            info!("the schedule goes on");
+    async fn look_in_time(&self, begun: Timestamp) -> Result<(), Failure> {
+        let _trial = Trial::begin(&self.status);
+        match tokio::time::timeout(HANGS, self.look(begun)).await {
+            Ok(looked) => looked.map_err(|error| exit::failure(&error)),
+            Err(_) => {
+                Err(Failure::hold(None, format!("a plan did not end within {} min", HANGS.as_secs() / 60)))
+            }
         }
     }
 

@@ -87,9 +87,11 @@ impl Parts {
         if let Some(enricher) = &self.index {
             let indexer = Indexer::new(self.store.clone(), indexer_settings(config), enricher.clone());
             let index = self.role(indexer, 3, "index", &mut running, grace);
+            let index_status = Arc::clone(&index.status);
             running.tasks.spawn(run_batches(index, Queue::documents(), DOCUMENTS));
-            let desk =
-                self.role(DeadLetterDesk::new(self.store.clone()), 2, "index.dead", &mut running, grace);
+            let worker = DeadLetterDesk::new(self.store.clone());
+            let desk = self.role(worker, 2, "index.dead", &mut running, grace);
+            desk.status.trusts(&index_status);
             running.tasks.spawn(run_batches(desk, Queue::dead(), DEAD_LETTERS));
         }
         if let Some(schedule) = self.schedule.clone() {

@@ -36,7 +36,7 @@ pub enum Resumed {
 }
 
 /// Roles that can be on hold and fetch from no source.
-const OTHERS: [&str; 1] = ["index"];
+const OTHERS: [&str; 2] = ["index", "schedule"];
 const EVERYTHING: &str = "all";
 
 /// Returns the help of `ua quota set`.

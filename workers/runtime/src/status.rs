@@ -209,7 +209,7 @@ impl Status {
     }
 
     /// Runs a future of the role's loop, with heartbeats meanwhile.
-    pub(crate) async fn heartbeat<T>(&self, waiting: impl Future<Output = T>) -> T {
+    pub async fn heartbeat<T>(&self, waiting: impl Future<Output = T>) -> T {
         let mut waiting = std::pin::pin!(waiting);
         loop {
             *self.last_beat.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
@@ -247,8 +247,19 @@ impl Status {
         };
         counter.fetch_add(1, Ordering::Relaxed);
         if kind == Settled::Done {
-            self.holds().worked();
+            self.worked();
         }
+    }
+
+    /// Notes a success.
+    pub(crate) fn worked(&self) {
+        self.holds().worked();
+    }
+
+    /// Has a success of either role count for both: they use the same credentials of the same peer.
+    pub fn trusts(&self, other: &Self) {
+        let accepted = other.holds().refusals().clone();
+        self.holds().refusals().share(&accepted);
     }
 
     /// Begins a hold for `reason`, or ends the role.
@@ -281,12 +292,6 @@ impl Status {
     /// Resets the delays to the shortest.
     pub(crate) fn forgets(&self) {
         self.holds().forget();
-    }
-
-    /// Sets the trouble of a role that has no loop over a queue; `None` ends it.
-    pub fn show(&self, trouble: Option<Hold>) {
-        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&trouble);
-        *self.hold.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
     }
 
     /// Sets the time of the next try.
