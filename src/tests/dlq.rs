@@ -20,8 +20,8 @@ const UUID: &str = "4444AAAiAAAAAiAiAiiAiA==";
 /// A desk, and a program that reads it.
 pub(crate) struct DeskFixture {
     pub(crate) program: Program,
-    store: Store,
-    broker: Broker,
+    pub(crate) store: Store,
+    pub(crate) broker: Broker,
 }
 
 impl DeskFixture {
@@ -39,7 +39,7 @@ impl DeskFixture {
         Self { program, store, broker }
     }
 
-    async fn on_servers() -> Option<Self> {
+    pub(crate) async fn on_servers() -> Option<Self> {
         let (amqp, search) = server("UA_TEST_AMQP4_URL").zip(server("UA_TEST_ES_9"))?;
         let (queues, indices) = (unique("desk"), format!("{}-", unique("desk")));
         let mut settings = runtime::broker::amqp::AmqpSettings::new(amqp.as_str().into());
@@ -60,7 +60,7 @@ impl DeskFixture {
         Some(Self { program, store, broker })
     }
 
-    async fn remove(self) {
+    pub(crate) async fn remove(self) {
         if let Broker::Amqp(amqp) = &self.broker {
             self.store.wipe_prefix().await.unwrap();
             amqp.remove().await.unwrap();

@@ -5,6 +5,7 @@
 mod accounts;
 mod bad_input;
 mod bytes;
+mod cancel;
 mod causes;
 mod check;
 mod clock;
@@ -18,11 +19,15 @@ mod embedded;
 mod export;
 mod fleet;
 mod full_disk;
+mod gate;
 mod help;
 mod lectures;
+mod letters;
+mod lost;
 #[path = "../../workers/indexer/tests/support/mmdb.rs"]
 mod mmdb;
 mod opencast;
+mod patience;
 mod pause;
 mod program;
 mod proxy;

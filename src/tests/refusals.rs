@@ -1,93 +1,15 @@
 //! Peers that refuse for a while: a load balancer in front of a search engine, and a broker without free connections.
 //! The role holds, logs it once, and continues by itself.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
-
-use axum::Router;
-use axum::body::Bytes;
-use axum::extract::State;
-use axum::http::{HeaderMap, Method, StatusCode, Uri};
-use axum::response::{IntoResponse as _, Response};
 use serde_json::{Value, json};
 use simulator::{Simulator, ZoomSettings};
 
+use crate::gate::Gate;
 use crate::program::{Program, Running, eventually};
 use crate::servers::{searched, server, unique};
 use crate::serving::{address, get};
 
 const SPEED: f64 = 100.0;
-
-/// A proxy in front of a search engine that answers in its place when a test sets it.
-#[derive(Clone)]
-struct Gate {
-    behind: String,
-    http: reqwest::Client,
-    /// Status, and the end of the paths that get it.
-    denied: Arc<Mutex<Option<(u16, &'static str)>>>,
-    denials: Arc<AtomicU64>,
-}
-
-impl Gate {
-    /// Returns the gate and its URL.
-    async fn before(behind: &str) -> (Self, String) {
-        let gate = Self {
-            behind: behind.to_owned(),
-            http: reqwest::Client::builder().no_proxy().build().unwrap(),
-            denied: Arc::default(),
-            denials: Arc::default(),
-        };
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let app = Router::new()
-            .fallback(pass)
-            .layer(axum::extract::DefaultBodyLimit::disable())
-            .with_state(gate.clone());
-        tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
-        (gate, url)
-    }
-
-    fn deny(&self, status: u16, path: &'static str) {
-        self.denials.store(0, Ordering::SeqCst);
-        *self.denied.lock().unwrap() = Some((status, path));
-    }
-
-    fn open(&self) {
-        *self.denied.lock().unwrap() = None;
-    }
-
-    fn denials(&self) -> u64 {
-        self.denials.load(Ordering::SeqCst)
-    }
-}
-
-async fn pass(
-    State(gate): State<Gate>,
-    method: Method,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Response {
-    let denied = gate.denied.lock().unwrap().filter(|(_, path)| uri.path().ends_with(path));
-    if let Some((status, _)) = denied {
-        gate.denials.fetch_add(1, Ordering::SeqCst);
-        return (StatusCode::from_u16(status).unwrap(), "<html>not now</html>").into_response();
-    }
-    let mut request = gate.http.request(method, format!("{}{uri}", gate.behind)).body(body);
-    for name in ["content-type", "accept", "content-encoding"] {
-        if let Some(value) = headers.get(name) {
-            request = request.header(name, value);
-        }
-    }
-    let answer = request.send().await.unwrap();
-    let (status, mut headers) = (answer.status(), HeaderMap::new());
-    for name in ["content-type", "x-elastic-product"] {
-        if let Some(value) = answer.headers().get(name) {
-            headers.insert(name, value.clone());
-        }
-    }
-    (status, headers, answer.bytes().await.unwrap()).into_response()
-}
 
 fn succeed(program: &Program, words: &[&str]) -> String {
     let ended = program.call(words);

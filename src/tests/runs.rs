@@ -13,14 +13,14 @@ pub(crate) fn ago(days: i32) -> String {
     ua::receipts::read::today().saturating_sub(jiff::Span::new().days(days)).to_string()
 }
 
-fn json(program: &Program, words: &[&str]) -> Value {
+pub(crate) fn json(program: &Program, words: &[&str]) -> Value {
     let ended = program.call(words);
     assert_eq!(ended.code, Some(0), "{words:?}: {}", ended.err);
     serde_json::from_str(ended.out.lines().last().unwrap_or_else(|| panic!("{words:?} says nothing")))
         .unwrap()
 }
 
-fn plan(program: &Program, from: i32, to: i32) -> (String, Value) {
+pub(crate) fn plan(program: &Program, from: i32, to: i32) -> (String, Value) {
     let plan = json(program, &["plan", "--from", &ago(from), "--to", &ago(to), "--yes", "--json"]);
     (plan["run"].as_str().unwrap().to_owned(), plan)
 }
