@@ -3,7 +3,7 @@
 
 use std::process::Command;
 
-use simulator::{Calls, Settings, Simulator};
+use simulator::{Calls, Simulator, ZoomSettings};
 
 use crate::program::{Program, Running, eventually};
 use crate::runs::{json, plan};
@@ -12,7 +12,8 @@ use crate::servers::{Site, server};
 const SPEED: f64 = 5.0;
 
 async fn world() -> Simulator {
-    let settings = Settings { meetings_per_day: 80, participants: 3.0, speed: SPEED, ..Settings::default() };
+    let settings =
+        ZoomSettings { meetings_per_day: 80, participants: 3.0, speed: SPEED, ..ZoomSettings::default() };
     Simulator::start(settings).await.unwrap()
 }
 

@@ -3,10 +3,10 @@
 use messages::{Cause, CauseClass, Family, Lane, Queue};
 use runtime::Message;
 use serde_json::Value;
-use simulator::{Settings, Simulator};
-use store::{Kind, Query};
+use simulator::{Simulator, ZoomSettings};
+use store::{DocumentKind, Query};
 
-use crate::dlq::Place;
+use crate::dlq::DeskFixture;
 use crate::gate::Gate;
 use crate::program::{Program, closed_date, eventually};
 use crate::servers::{searched, server, unique};
@@ -24,12 +24,12 @@ fn dead(id: &str, bytes: usize) -> Message {
     Message::new(queue, id, body, runtime::clock::now()).into_dead(cause)
 }
 
-async fn shown_in_pieces(place: &Place) {
+async fn shown_in_pieces(place: &DeskFixture) {
     place.broker.publish(vec![dead("large", 9 << 20), dead("small", 9)]).await.unwrap();
     let worker = place.program.start(&["work", "index"], "work.log");
     eventually("both are filed", 60, async || {
         place.store.refresh().await.unwrap();
-        place.store.count(&Query::all(Kind::Deadletters).with("state", "dead")).await == Ok(2)
+        place.store.count(&Query::all(DocumentKind::Deadletters).with("state", "dead")).await == Ok(2)
     })
     .await;
     assert_eq!(worker.terminate(), Some(0));
@@ -44,14 +44,14 @@ async fn shown_in_pieces(place: &Place) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_large_letter_says_that_it_lies_in_pieces_in_the_local_file() {
-    let place = Place::local();
+    let place = DeskFixture::local();
     shown_in_pieces(&place).await;
     place.remove().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_large_letter_says_that_it_lies_in_pieces_in_a_search_engine() {
-    let Some(place) = Place::on_servers().await else { return };
+    let Some(place) = DeskFixture::on_servers().await else { return };
     shown_in_pieces(&place).await;
     place.remove().await;
 }
@@ -71,8 +71,13 @@ async fn shows_what_the_api_said(program: Program, simulator: &Simulator) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_letter_shows_what_the_api_said() {
     let faults = vec!["gone=1".parse().unwrap()];
-    let settings =
-        Settings { meetings_per_day: 3, participants: 2.0, speed: 100.0, faults, ..Settings::default() };
+    let settings = ZoomSettings {
+        meetings_per_day: 3,
+        participants: 2.0,
+        speed: 100.0,
+        faults,
+        ..ZoomSettings::default()
+    };
     let simulator = Simulator::start(settings).await.unwrap();
     shows_what_the_api_said(Program::new(), &simulator).await;
     if let Some(search) = server("UA_TEST_ES_9") {
@@ -97,7 +102,7 @@ async fn a_store_that_refuses_letters_is_held_for_and_they_are_filed_later() {
     let Some(search) = server("UA_TEST_ES_9") else { return };
     let (gate, url) = Gate::before(&search).await;
     let prefix = format!("{}-", unique("letters"));
-    let place = Place::local();
+    let place = DeskFixture::local();
     let data = place.program.path().join("ua-data").display().to_string();
     let site = |host: &str| {
         Program::new().with("ES_HOST", host).with("UA_INDEX_PREFIX", &prefix).with("UA_DATA_DIR", &data)
@@ -115,7 +120,7 @@ async fn a_store_that_refuses_letters_is_held_for_and_they_are_filed_later() {
     let store = searched(&search, &prefix);
     eventually("both are filed", 60, async || {
         store.refresh().await.unwrap();
-        store.count(&Query::all(Kind::Deadletters).with("state", "dead")).await == Ok(2)
+        store.count(&Query::all(DocumentKind::Deadletters).with("state", "dead")).await == Ok(2)
     })
     .await;
     assert_eq!(worker.terminate(), Some(0));

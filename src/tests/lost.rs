@@ -4,7 +4,7 @@
 use messages::{Family, Source};
 use runtime::Broker;
 use serde_json::{Value, json};
-use simulator::{Settings, Simulator};
+use simulator::{Simulator, ZoomSettings};
 
 use crate::program::{Program, eventually};
 use crate::runs::{json as told, plan};
@@ -13,7 +13,8 @@ use crate::servers::{Site, server};
 const SPEED: f64 = 100.0;
 
 async fn small() -> Simulator {
-    let settings = Settings { meetings_per_day: 5, participants: 2.0, speed: SPEED, ..Settings::default() };
+    let settings =
+        ZoomSettings { meetings_per_day: 5, participants: 2.0, speed: SPEED, ..ZoomSettings::default() };
     Simulator::start(settings).await.unwrap()
 }
 
@@ -59,7 +60,7 @@ async fn jobs_of_an_emptied_local_queue_are_named_and_published_again() {
     let simulator = small().await;
     let program = Program::new().with_account(&simulator, SPEED);
     assert_eq!(program.call(&["setup"]).code, Some(0));
-    let settings = runtime::broker::local::Settings {
+    let settings = runtime::broker::local::LocalBrokerSettings {
         folder: program.path().join("ua-data"),
         ladder: runtime::Ladder::default(),
         documents_limit: 1_000,
@@ -75,7 +76,7 @@ async fn on_servers(amqp: &str, search: &str) {
     let simulator = small().await;
     let site = Site::with(Program::new().with_account(&simulator, SPEED), &amqp, &search);
     site.succeed(&["setup"]);
-    let mut settings = runtime::broker::amqp::Settings::new(amqp.as_str().into());
+    let mut settings = runtime::broker::amqp::AmqpSettings::new(amqp.as_str().into());
     site.program.value("UA_QUEUE_PREFIX").clone_into(&mut settings.prefix);
     let amqp = runtime::broker::Amqp::open(settings).await.unwrap();
     named_and_published_again(&site.program, &Broker::Amqp(amqp.clone())).await;

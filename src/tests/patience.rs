@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use simulator::{Settings, Simulator};
+use simulator::{Simulator, ZoomSettings};
 
 use crate::bad_input::account;
 use crate::gate::Gate;
@@ -75,7 +75,8 @@ async fn a_command_waits_for_a_broker_that_has_not_loaded_its_users() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_that_is_refused_once_ends_complete() {
     let Some(search) = server("UA_TEST_ES_9") else { return };
-    let settings = Settings { meetings_per_day: 10, participants: 3.0, speed: SPEED, ..Settings::default() };
+    let settings =
+        ZoomSettings { meetings_per_day: 10, participants: 3.0, speed: SPEED, ..ZoomSettings::default() };
     let simulator = Simulator::start(settings).await.unwrap();
     let (gate, url) = Gate::before(&search).await;
     let prefix = format!("{}-", unique("patience"));
@@ -94,8 +95,13 @@ async fn a_run_that_is_refused_once_ends_complete() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_says_what_is_parked_once_for_each_announced_attempt() {
     let faults = vec!["500=0.4".parse().unwrap()];
-    let settings =
-        Settings { meetings_per_day: 12, participants: 3.0, speed: SPEED, faults, ..Settings::default() };
+    let settings = ZoomSettings {
+        meetings_per_day: 12,
+        participants: 3.0,
+        speed: SPEED,
+        faults,
+        ..ZoomSettings::default()
+    };
     let simulator = Simulator::start(settings).await.unwrap();
     let program = Program::new().with_account(&simulator, SPEED);
     let begun = Instant::now();

@@ -1,4 +1,4 @@
-//! Messages that wait for another attempt, in units: how many, why, and when the next attempt is due.
+//! Parked messages: their number, their cause, and when the next attempt is due.
 
 use std::collections::BTreeMap;
 

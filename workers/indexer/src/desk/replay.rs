@@ -72,7 +72,7 @@ fn blocker(letter: &DeadLetter, limits: ReplayLimits) -> Option<LetterOutcome> {
         return Some(LetterOutcome::TooOften(letter.replays));
     }
     if letter.bytes > MAX_MESSAGE_BYTES as u64 {
-        return Some(Fate::Failed(too_large(letter.bytes)));
+        return Some(LetterOutcome::Failed(too_large(letter.bytes)));
     }
     let queue = letter.origin.replay_lane();
     (!Queue::all().contains(&queue)).then(|| {

@@ -153,12 +153,12 @@ async fn a_large_message_lies_in_pieces_until_it_is_dropped() {
 
 #[tokio::test]
 async fn a_message_that_no_broker_takes_is_kept_and_its_replay_says_what_to_do() {
-    let place = Place::new();
+    let place = IndexerFixture::new();
     let desk = DeadLetterDesk::new(place.store.clone());
     assert_eq!(place.perform(&desk, &[large("huge", 20 << 20)]).await, [Ok(())]);
     assert_eq!(row(&place, "huge").await.body_bytes().unwrap().len(), 20 << 20);
     let fates = replay(&place, &["huge"]).await;
-    let [(_, fate @ Fate::Failed(_))] = &fates[..] else { panic!("{fates:?}") };
+    let [(_, fate @ LetterOutcome::Failed(_))] = &fates[..] else { panic!("{fates:?}") };
     let said = fate.to_string();
     for words in ["left as it was: ", "20,971,520 bytes", "15728640", "`ua plan --force`"] {
         assert!(said.contains(words), "{words}: {said}");

@@ -186,7 +186,11 @@ impl Elasticsearch {
         Ok(self.get_many(kind, vec![id.to_owned()]).await?.pop())
     }
 
-    pub(crate) async fn get_many(&self, kind: DocumentKind, ids: Vec<String>) -> Result<Vec<Hit>, StoreError> {
+    pub(crate) async fn get_many(
+        &self,
+        kind: DocumentKind,
+        ids: Vec<String>,
+    ) -> Result<Vec<Hit>, StoreError> {
         self.patiently(|| fetch::get_many(self, kind, &ids)).await
     }
 
