@@ -38,8 +38,8 @@ pub(crate) struct Cancelled {
 /// Cancels a run. Its record in the store and at the broker says so first; from then on no worker begins a job of it,
 /// and jobs in progress stop. Then its waiting jobs are taken out, until none is found.
 ///
-/// With `waits` jobs in progress are waited for until they have stopped, else for some seconds. May be interrupted at
-/// any point and done again.
+/// With `waits`, returns when jobs in progress have stopped, else after some seconds at the latest. Waits for some
+/// seconds until their receipts are in the store. May be interrupted at any point and done again.
 ///
 /// # Errors
 /// When the broker or the store is away.
@@ -54,6 +54,8 @@ pub(crate) async fn cancel(
     broker.cancel(&run).await?;
     forget_old(broker, store).await?;
     let (began, since, mut taken, mut told) = (Instant::now(), clock::now(), 0, false);
+    // The previous look found no job in progress: all receipts have reached the broker since.
+    let mut stopped = false;
     loop {
         let mut found = 0;
         for queue in Family::ALL.into_iter().flat_map(Family::queues) {
@@ -68,7 +70,8 @@ pub(crate) async fn cancel(
         }
         let hands = Hands::look(broker, &run, since).await?;
         let late = began.elapsed() >= PATIENCE;
-        if hands.jobs == 0 && (hands.is_quiet || late) {
+        let was_stopped = std::mem::replace(&mut stopped, hands.jobs == 0);
+        if hands.jobs == 0 && (was_stopped && hands.is_quiet || late) {
             // Nothing of it can start any more: a receipt that says "planned" has no job.
             write_off(store, &run).await?;
             return Ok(Cancelled { taken, left: 0 });
@@ -88,20 +91,24 @@ struct Hands {
     /// Number of the run's jobs in progress, as reported. A worker without a report since the cancellation counts as
     /// one.
     jobs: u64,
-    /// Nothing is on its way into the store.
+    /// No document was queued or being written.
     is_quiet: bool,
 }
 
 impl Hands {
     async fn look(broker: &Broker, run: &RunId, since: Timestamp) -> anyhow::Result<Self> {
+        // Before the workers: what has left the queue by now is counted by its worker.
+        let documents = broker.depth(&Queue::documents()).await?;
         let workers = broker.list_workers(PRESENCE_TIMEOUT).await?;
         // Over RabbitMQ, workers write their reports on request.
         let is_old = |worker: &&WorkerInfo| matches!(broker, Broker::Local(_)) && worker.written_at <= since;
         let silent = workers.iter().filter(is_old).count() as u64;
         let roles = || workers.iter().flat_map(|worker| &worker.roles).map(|role| &role.now);
         let jobs: u64 = roles().filter_map(|role| role.runs.get(run)).sum();
-        let documents = broker.depth(&Queue::documents()).await?;
-        let writing = roles().any(|role| role.name == "index" && role.in_flight > 0);
+        let writing = match documents.leased {
+            Some(leased) => leased > 0,
+            None => roles().any(|role| role.name == "index" && role.in_flight > 0),
+        };
         Ok(Self { jobs: jobs.max(silent), is_quiet: documents.ready == 0 && !writing })
     }
 }

@@ -53,9 +53,12 @@ async fn only_another_is_done(program: &Program, simulator: &Simulator, doomed: 
 async fn waits(program: &Program, simulator: &Simulator) {
     let (doomed, worker) = in_the_middle(program, simulator).await;
     let ended = json(program, &["cancel", &doomed, "--yes", "--wait", "--json"]);
-    assert_eq!(ended["left"], 0, "{ended}");
     let before = simulator.ledger_summary().calls;
+    assert_eq!(ended["left"], 0, "{ended}");
+    let progress = || json(program, &["status", "--run", &doomed, "--json"])["progress"].clone();
+    let settled = progress();
     only_another_is_done(program, simulator, &doomed, before).await;
+    assert_eq!(progress(), settled, "its receipts were written before the exit");
     assert_eq!(worker.terminate(), Some(0));
 }
 
