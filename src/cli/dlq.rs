@@ -32,7 +32,8 @@ const EXAMPLES: &str = "Examples:
   ua dlq drop --class gone --date 2026-01-02 --to gone.ndjson
 
 Classes: gone, forbidden, not-ready-expired, plan-missing, html-blocked, bad-shape, mapping-refused, too-large,
-crashed-worker, attempts-spent, unknown-version. Replayed and dropped letters stay as history.";
+crashed-worker, attempts-spent, unknown-version, removed-by-policy. Replayed and dropped letters stay as
+history.";
 
 /// An action on dead letters.
 #[derive(Debug, Subcommand)]

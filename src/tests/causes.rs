@@ -8,6 +8,7 @@ use indexer::{DeadLetterDesk, Enricher, Indexer};
 use jiff::{SignedDuration, Timestamp};
 use messages::zoom::{Event, MeetingContext, Task};
 use messages::{CauseClass, DeadLetter, Document, Family, Job, Lane, Queue, Receipt, encode};
+use runtime::broker::{Amqp, amqp};
 use runtime::{
     Attempt, BatchLimits, Broker, Failure, Ladder, Message, Outbox, Role, RunError, Status, Worker, clock,
     run, run_batches,
@@ -18,6 +19,8 @@ use store::Store;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use zoom::{Choice, DetailWorker, ListWorker, Zoom};
+
+use crate::servers::{server, unique};
 
 /// Attempts per message: few, because the tests are about what follows the last one.
 const ATTEMPTS: u32 = 2;
@@ -34,15 +37,18 @@ struct Site {
 impl Site {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let store =
-            store::local::LocalStoreSettings { folder: folder.path().to_owned(), prefix: String::new() };
         let broker = runtime::broker::local::LocalBrokerSettings {
             folder: folder.path().to_owned(),
             ladder: Ladder { rungs: vec![Duration::from_millis(20)], attempts: ATTEMPTS },
             documents_limit: 1_000,
         };
+        Self::with(Broker::Local(runtime::broker::Local::open(broker).unwrap()), folder)
+    }
+
+    fn with(broker: Broker, folder: tempfile::TempDir) -> Self {
+        let store =
+            store::local::LocalStoreSettings { folder: folder.path().to_owned(), prefix: String::new() };
         let store = Store::Local(store::Local::open(store).unwrap());
-        let broker = Broker::Local(runtime::broker::Local::open(broker).unwrap());
         let stop = CancellationToken::new();
         let mut site = Self { broker, store, roles: JoinSet::new(), stop, _folder: folder };
         let limits = BatchLimits { linger: Duration::from_millis(20), ..BatchLimits::default() };
@@ -184,8 +190,33 @@ fn too_many() -> Message {
     message(Queue::documents(), "receipt", encode(&Document::Receipts(vec![receipt])).unwrap())
 }
 
-/// Produces the real cause of each class; returns the dead letter.
-async fn letter_of(class: CauseClass) -> DeadLetter {
+/// A waiting job of a RabbitMQ with a policy that has messages expire at once; `None` without a server.
+async fn expired() -> Option<DeadLetter> {
+    let (url, management) = server("UA_TEST_AMQP_URL").zip(server("UA_TEST_AMQP_MANAGEMENT_URL"))?;
+    let mut settings = amqp::AmqpSettings::new(url.into());
+    settings.prefix = unique("t");
+    let jobs = Queue::jobs(Family::ZOOM_DETAIL, Lane::Backfill);
+    let name = jobs.as_str().replacen("ua", &settings.prefix, 1);
+    let policy = json!({
+        "pattern": format!("^{name}$"), "definition": {"message-ttl": 1}, "apply-to": "queues"
+    });
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let path = format!("{management}/api/policies/%2F/{}", settings.prefix);
+    // Before the queue: only messages that come later expire.
+    let put = http.put(&path).header("content-type", "application/json").body(policy.to_string());
+    put.send().await.unwrap().error_for_status().unwrap();
+    let amqp = Amqp::connect(settings).await.unwrap();
+    let site = Site::with(Broker::Amqp(amqp.clone()), tempfile::tempdir().unwrap());
+    let letter = site.dies(message(jobs.clone(), "zoom:participants:x", "{}")).await;
+    http.delete(&path).send().await.unwrap().error_for_status().unwrap();
+    amqp.remove().await.unwrap();
+    Broker::Amqp(amqp).close().await;
+    assert_eq!(letter.origin, jobs);
+    Some(letter)
+}
+
+/// Produces the real cause of each class; returns the dead letter, `None` without the server that the class needs.
+async fn letter_of(class: CauseClass) -> Option<DeadLetter> {
     let jobs = Queue::jobs(Family::ZOOM_LIST, Lane::Daily);
     let odd = |what: &str| {
         message(Queue::jobs(Family::OPENCAST, Lane::Daily), "odd", json!({"do": what}).to_string())
@@ -196,7 +227,8 @@ async fn letter_of(class: CauseClass) -> DeadLetter {
         simulator.stop().await;
         letter
     };
-    match class {
+    let letter = match class {
+        CauseClass::RemovedByPolicy => return expired().await,
         CauseClass::Gone => detail_of("gone=1", long_ago()).await,
         CauseClass::Forbidden => detail_of("forbidden=1", long_ago()).await,
         CauseClass::NotReadyExpired => detail_of("gone=1", None).await,
@@ -221,11 +253,12 @@ async fn letter_of(class: CauseClass) -> DeadLetter {
         CauseClass::MappingRefused => Site::new().dies(too_many()).await,
         CauseClass::TooLarge => Site::new().with_odd().dies(odd("too much")).await,
         CauseClass::CrashedWorker => Site::new().with_odd().dies(odd("crash")).await,
-    }
+    };
+    Some(letter)
 }
 
 async fn is_made(class: CauseClass, status: Option<u16>) {
-    let letter = letter_of(class).await;
+    let Some(letter) = letter_of(class).await else { return };
     assert_eq!((letter.cause.class, letter.cause.http_status()), (class, status), "{}", letter.cause);
     assert!(!letter.cause.text.is_empty() && !letter.cause.text.contains('\n'), "{}", letter.cause);
 }
@@ -258,4 +291,5 @@ each! {
     CrashedWorker crashed_worker None;
     AttemptsSpent attempts_spent Some(500);
     UnknownVersion unknown_version None;
+    RemovedByPolicy removed_by_policy None;
 }

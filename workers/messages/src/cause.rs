@@ -30,11 +30,13 @@ pub enum CauseClass {
     AttemptsSpent,
     /// The message was written by a newer `ua`.
     UnknownVersion,
+    /// A policy of the broker took the message out of its queue.
+    RemovedByPolicy,
 }
 
 impl CauseClass {
     /// All classes, in the order of the documentation.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Gone,
         Self::Forbidden,
         Self::NotReadyExpired,
@@ -46,6 +48,7 @@ impl CauseClass {
         Self::CrashedWorker,
         Self::AttemptsSpent,
         Self::UnknownVersion,
+        Self::RemovedByPolicy,
     ];
 
     /// Returns the name used in messages, filters and metrics.
@@ -62,6 +65,7 @@ impl CauseClass {
             Self::CrashedWorker => "crashed-worker",
             Self::AttemptsSpent => "attempts-spent",
             Self::UnknownVersion => "unknown-version",
+            Self::RemovedByPolicy => "removed-by-policy",
         }
     }
 
@@ -83,6 +87,7 @@ impl CauseClass {
             Self::CrashedWorker => "read the worker's last log lines and its memory limit, then replay",
             Self::AttemptsSpent => "read the cause; when the API is well again, replay",
             Self::UnknownVersion => "upgrade this `ua` to the version that wrote the message, then replay",
+            Self::RemovedByPolicy => "take ua's queues out of the policy that `ua check` names, then replay",
         }
     }
 }

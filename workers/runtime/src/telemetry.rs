@@ -121,7 +121,9 @@ pub fn show(now: &Snapshot, rates: &Rates) {
     for class in CauseClass::ALL {
         counter!(DEAD, "role" => role.clone(), "class" => class.name()).increment(0);
     }
-    counter!(DEAD, "role" => BROKER, "class" => CauseClass::CrashedWorker.name()).increment(0);
+    for class in [CauseClass::CrashedWorker, CauseClass::RemovedByPolicy] {
+        counter!(DEAD, "role" => BROKER, "class" => class.name()).increment(0);
+    }
     for (what, permits) in [
         ("all", rates.busy),
         ("quota", rates.waiting_for_quota),
@@ -159,8 +161,8 @@ pub(crate) fn buried(role: &'static str, class: CauseClass) {
 }
 
 /// Counts a dead letter that the broker itself has made.
-pub(crate) fn buried_by_broker() {
-    counter!(DEAD, "role" => BROKER, "class" => CauseClass::CrashedWorker.name()).increment(1);
+pub(crate) fn buried_by_broker(class: CauseClass) {
+    counter!(DEAD, "role" => BROKER, "class" => class.name()).increment(1);
 }
 
 /// Records the duration of a job of `role`.

@@ -168,6 +168,11 @@ impl Names {
         short(&format!("{}.roll", self.prefix)).unwrap_or_default()
     }
 
+    /// True for the name of a rung at the broker.
+    pub(super) fn is_rung(&self, physical: &str) -> bool {
+        physical.strip_prefix(&self.prefix).is_some_and(|rest| rest.starts_with(".rung."))
+    }
+
     /// The exchange and the queue of a rung. The delay is part of the name, so another ladder has other queues.
     pub(super) fn rung(&self, delay: Duration) -> ShortString {
         short(&format!("{}.rung.{}", self.prefix, rung_name(delay))).unwrap_or_default()

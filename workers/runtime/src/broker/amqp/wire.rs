@@ -118,36 +118,50 @@ pub(super) fn read(
     };
     let mut crashes = crashes(table);
     if *queue == Queue::dead()
-        && let Some((origin, limit, died_at)) = buried_by_broker(table, names)
+        && let Some((origin, cause, died_at)) = buried_by_broker(table, names)
     {
+        telemetry::buried_by_broker(cause.class);
         headers.died_at = died_at;
         headers.origin = Some(origin);
-        headers.cause = Some(Cause::new(CauseClass::CrashedWorker, limit));
+        headers.cause = Some(cause);
         crashes = 0;
-        telemetry::buried_by_broker();
     }
     Parcel { message: Message { queue: queue.clone(), headers, body: body.into() }, crashes }
 }
 
-/// Returns the origin of a message that the broker itself dead-lettered. `ua` publishes dead letters as new messages,
-/// so only the broker's have this `x-death`.
-fn buried_by_broker(table: &FieldTable, names: &Names) -> Option<(Queue, String, Option<Timestamp>)> {
+/// Returns origin and cause of a message that the broker itself dead-lettered. `ua` publishes dead letters as new
+/// messages, so only the broker's have this `x-death`. A rung dead-letters what is due, which is no death.
+fn buried_by_broker(table: &FieldTable, names: &Names) -> Option<(Queue, Cause, Option<Timestamp>)> {
     let AMQPValue::FieldArray(deaths) = table.inner().get("x-death")? else { return None };
     let deaths = deaths.as_slice().iter().filter_map(|death| match death {
         AMQPValue::FieldTable(death) => Some(death),
         _ => None,
     });
-    let mut buried = deaths.filter(|death| text(death, "reason").as_deref() == Some("delivery_limit"));
-    let death = buried.next()?;
-    let origin = names.logical(&text(death, "queue")?);
+    let mut buried = deaths.filter_map(|death| {
+        let queue = text(death, "queue").filter(|queue| !names.is_rung(queue))?;
+        Some((death, names.logical(&queue), text(death, "reason")?))
+    });
+    let (death, origin, reason) = buried.next()?;
+    let cause = match reason.as_str() {
+        "delivery_limit" => Cause::new(
+            CauseClass::CrashedWorker,
+            format!("the broker took it out of {origin}: delivered again and again without being settled"),
+        ),
+        "expired" | "maxlen" => {
+            let setting = if reason == "expired" { "message-ttl" } else { "max-length" };
+            let text =
+                format!("the broker took it out of {origin} ({reason}): a policy sets {setting} there");
+            Cause::new(CauseClass::RemovedByPolicy, text)
+        }
+        _ => return None,
+    };
     let died_at = match death.inner().get("time") {
         Some(AMQPValue::Timestamp(seconds)) => {
             i64::try_from(*seconds).ok().and_then(|seconds| Timestamp::from_second(seconds).ok())
         }
         _ => None,
     };
-    let why = format!("the broker took it out of {origin}: delivered again and again without being settled");
-    Some((origin, why, died_at))
+    Some((origin, cause, died_at))
 }
 
 fn text(table: &FieldTable, name: &str) -> Option<String> {
@@ -272,5 +286,31 @@ mod tests {
         let queue = Queue::named("ua.jobs.zoom.list.daily");
         let alive = read(&properties, Vec::new(), &queue, &Names::new("t"), now());
         assert_eq!((alive.message.headers.origin, alive.crashes), (None, 101));
+    }
+
+    #[test]
+    fn what_a_policy_has_removed_gets_its_origin_and_another_cause() {
+        let read_dead = |deaths: &[(&str, &str)]| {
+            let mut array = FieldArray::default();
+            for (reason, queue) in deaths {
+                let mut death = FieldTable::default();
+                death.insert("reason".into(), AMQPValue::LongString((*reason).into()));
+                death.insert("queue".into(), AMQPValue::LongString((*queue).into()));
+                array.push(AMQPValue::FieldTable(death));
+            }
+            let mut table = FieldTable::default();
+            table.insert("x-death".into(), AMQPValue::FieldArray(array));
+            let properties = BasicProperties::default().with_headers(table);
+            read(&properties, Vec::new(), &Queue::dead(), &Names::new("t"), now()).message.headers
+        };
+        for (reason, setting) in [("expired", "message-ttl"), ("maxlen", "max-length")] {
+            let headers = read_dead(&[(reason, "t.jobs.zoom.detail.daily"), ("expired", "t.rung.5s")]);
+            assert_eq!(headers.origin, Some(Queue::named("ua.jobs.zoom.detail.daily")));
+            let cause = headers.cause.unwrap();
+            assert_eq!(cause.class, CauseClass::RemovedByPolicy);
+            assert!(cause.text.contains(setting), "{cause}");
+        }
+        let headers = read_dead(&[("expired", "t.rung.5s")]);
+        assert_eq!((headers.origin, headers.cause), (None, None), "a rung lets go of what is due");
     }
 }
