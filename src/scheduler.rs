@@ -2,7 +2,7 @@
 //! briefly plan in parallel. That is harmless, because a plan publishes only missing jobs.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use messages::Source;
@@ -47,7 +47,7 @@ impl Scheduler {
     /// When the configuration is wrong, or was refused for as long as the failure policy says. An absent peer is waited for.
     pub(crate) async fn run(self, stop: CancellationToken) -> Result<(), RunError> {
         // What was due before this installation had a schedule is not made up.
-        let begun = clock::now();
+        let begun = Instant::now();
         let Self { broker, status, .. } = &self;
         let planning = async {
             while let Some(lead) = persist(status, broker, &stop, || self.stand()).await? {
@@ -82,7 +82,7 @@ impl Scheduler {
     }
 
     /// Plans what is due, again and again, until the stop.
-    async fn lead(&self, begun: Timestamp, stop: &CancellationToken) -> Result<(), RunError> {
+    async fn lead(&self, begun: Instant, stop: &CancellationToken) -> Result<(), RunError> {
         while let Some(()) = persist(&self.status, &self.broker, stop, || self.look_in_time(begun)).await? {
             // Stopped or not, the next turn finds out.
             let _ = stop.run_until_cancelled(tokio::time::sleep(LOOK.min(self.until_next()))).await;
@@ -90,10 +90,15 @@ impl Scheduler {
         Ok(())
     }
 
-    async fn look_in_time(&self, begun: Timestamp) -> Result<(), Failure> {
+    async fn look_in_time(&self, begun: Instant) -> Result<(), Failure> {
         let _trial = Trial::begin(&self.status);
         match tokio::time::timeout(HANGS, self.look(begun)).await {
-            Ok(looked) => looked.map_err(|error| exit::failure(&error)),
+            Ok(Ok(())) => Ok(()),
+            // A clock that is ahead may be set right while this process runs.
+            Ok(Err(error)) if exit::is_users(&error) && clocks::not_ahead(&self.store).await.is_err() => {
+                Err(Failure::hold(None, exit::sentence(&error)))
+            }
+            Ok(Err(error)) => Err(exit::failure(&error)),
             Err(_) => {
                 Err(Failure::hold(None, format!("a plan did not end within {} min", HANGS.as_secs() / 60)))
             }
@@ -101,9 +106,12 @@ impl Scheduler {
     }
 
     /// Plans for the latest firing that is due, if one is.
-    async fn look(&self, begun: Timestamp) -> anyhow::Result<()> {
+    async fn look(&self, begun: Instant) -> anyhow::Result<()> {
         clocks::agree(&self.store).await?;
-        let (now, last) = (clock::now(), runs::last_slot(&self.store).await?);
+        let now = clock::now();
+        // A firing that is still to come was noted by a wrong clock. The start is told by the clock as it is now, too.
+        let last = runs::last_slot(&self.store).await?.filter(|last| *last <= now);
+        let begun = now.checked_sub(begun.elapsed()).unwrap_or(now);
         let Some(slot) = self.schedule.due(now, last.unwrap_or(begun)) else { return Ok(()) };
         self.fire(now, slot, last).await?;
         info!("planned for the firing of {slot}; the next is due {}", self.next(clock::now()));

@@ -11,7 +11,7 @@ use store::{Batch, DocumentKind, Query, Store, Verdict};
 
 use crate::program::{Program, eventually};
 use crate::runs::ago;
-use crate::servers::{searched, server, unique};
+use crate::servers::{Site, searched, server, unique};
 
 const SPEED: f64 = 100.0;
 const TWO_YEARS: SignedDuration = SignedDuration::from_hours(730 * 24);
@@ -112,9 +112,13 @@ async fn a_worker_two_years_ahead_holds_and_goes_on_when_its_clock_is_right() {
         store.count(&Query::all(DocumentKind::Harvests).with("state", "planned")).await.unwrap() == 0
     };
     eventually("the first plan is done", 300, done).await;
-    // Set ahead while it works, the process holds before its next job.
+    // Set ahead while it works, the process publishes nothing of the jobs in progress and begins no other.
+    let calls = || simulator.ledger_summary().calls.heavy;
+    let before = calls();
+    succeed(&program, &["plan", "--from", &ago(40), "--to", &ago(25), "--yes"]);
+    eventually("it works", 60, async || calls() > before).await;
     set_ahead(&program, TWO_YEARS);
-    succeed(&program, &["plan", "--from", &ago(40), "--to", &ago(10), "--yes"]);
+    succeed(&program, &["plan", "--from", &ago(24), "--to", &ago(10), "--yes"]);
     let why = || roles(&program).iter().find_map(|role| role["hold"]["why"].as_str().map(str::to_owned));
     eventually("it holds", 60, async || why().is_some_and(|why| why.contains("730 days ahead of"))).await;
     set_ahead(&program, SignedDuration::ZERO);
@@ -285,4 +289,26 @@ async fn versions_from_the_future_are_repaired_on_opensearch_2() {
 #[tokio::test(flavor = "multi_thread")]
 async fn versions_from_the_future_are_repaired_on_opensearch_3() {
     on_a_search_engine("UA_TEST_OS_3").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_scheduler_ahead_of_the_store_plans_nothing_and_goes_on_when_its_clock_is_right() {
+    let Some((amqp, search)) = server("UA_TEST_AMQP_URL").zip(server("UA_TEST_ES_9")) else { return };
+    let simulator = small().await;
+    let program = Program::new().with_account(&simulator, SPEED).with("UA_SCHEDULE", "* * * * *");
+    let Site { program, store } = Site::with(program, &amqp, &search);
+    succeed(&program, &["setup"]);
+    let clock = set_ahead(&program, TWO_YEARS);
+    let program = program.with("UA_TEST_CLOCK", clock);
+    let scheduler = program.start(&["work", "schedule"], "schedule.log");
+    let log = program.path().join("schedule.log");
+    let says = |part: &str| std::fs::read_to_string(&log).unwrap_or_default().contains(part);
+    eventually("it waits", 120, async || says("730 days ahead of the store's: set it")).await;
+    let runs = async || store.count(&Query::all(DocumentKind::Runs)).await.unwrap();
+    assert_eq!(runs().await, 0);
+    set_ahead(&program, SignedDuration::ZERO);
+    eventually("it plans by itself when its clock is right", 180, async || runs().await > 0).await;
+    assert_eq!(scheduler.terminate(), Some(0));
+    store.wipe_prefix().await.unwrap();
+    simulator.stop().await;
 }

@@ -7,6 +7,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
+use crate::clock::Doubt;
 use crate::time_use::{Activity, during};
 use crate::{Broker, BrokerError, Failure, Message, PublishError, clock, telemetry};
 
@@ -46,6 +47,9 @@ pub enum OutboxError {
     /// The broker refused or is unavailable.
     #[error(transparent)]
     Publish(#[from] PublishError),
+    /// The clock of this machine is wrong, and with it the versions of what was to be published.
+    #[error("{0}")]
+    Clock(Doubt),
 }
 
 impl From<OutboxError> for Failure {
@@ -53,7 +57,7 @@ impl From<OutboxError> for Failure {
     fn from(error: OutboxError) -> Self {
         match &error {
             OutboxError::Stopped { .. } => Self::hold(Some(clock::now()), error.to_string()),
-            OutboxError::Full { .. } => Self::hold(None, error.to_string()),
+            OutboxError::Full { .. } | OutboxError::Clock(_) => Self::hold(None, error.to_string()),
             OutboxError::Publish(refused) => match refused {
                 PublishError::Unroutable { .. }
                 | PublishError::Broker(BrokerError::Refused(_) | BrokerError::Misconfigured(_)) => {
@@ -129,9 +133,13 @@ impl Outbox {
     /// Publishes all buffered messages and waits for the confirms.
     ///
     /// # Errors
-    /// When the broker is unavailable or refuses, when a queue stays full for 5 minutes, or when the worker stops while
-    /// a queue is full.
+    /// When the broker is unavailable or refuses, when a queue stays full for 5 minutes, when the worker stops while a
+    /// queue is full, or when the clock is wrong.
     pub async fn flush(&mut self) -> Result<(), OutboxError> {
+        // The clock may have become wrong while the job was done.
+        if let Some(doubt) = clock::doubt() {
+            return Err(OutboxError::Clock(doubt));
+        }
         let dead = Queue::dead();
         let letters = self.held.iter().filter(|message| message.queue == dead);
         let classes: Vec<_> =
