@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::civil::Date;
 use serde::Serialize;
 
 use crate::faults::Fault;
@@ -26,6 +27,8 @@ struct StoredCall {
     flags: u8,
     /// Number of the access token; 0 means no valid token.
     token: u32,
+    /// The date that is asked for: of a listing's window the first, of a meeting that of its uuid.
+    about: Option<Date>,
 }
 
 const _: () = assert!(size_of::<StoredCall>() <= 24, "a ledger row must stay small");
@@ -60,14 +63,21 @@ impl Default for Ledger {
 
 impl Ledger {
     /// Records a call on arrival; [`Ledger::settle`] sets its status.
-    pub(crate) fn enter(&mut self, at_us: u64, endpoint: Endpoint, token: u32, over: bool) -> LedgerIndex {
+    pub(crate) fn enter(
+        &mut self,
+        at_us: u64,
+        endpoint: Endpoint,
+        token: u32,
+        about: Option<Date>,
+        over: bool,
+    ) -> LedgerIndex {
         let place = self.len();
         if place >= self.most {
             self.dropped += 1;
             return None;
         }
-        let row =
-            StoredCall { at_us, endpoint, fault: None, status: 0, flags: if over { OVER } else { 0 }, token };
+        let flags = if over { OVER } else { 0 };
+        let row = StoredCall { at_us, endpoint, fault: None, status: 0, flags, token, about };
         match self.blocks.last_mut() {
             Some(block) if block.len() < BLOCK => block.push(row),
             _ => {
@@ -102,6 +112,11 @@ impl Ledger {
             .filter_map(|place| self.blocks.get(place / BLOCK)?.get(place % BLOCK))
             .map(entry)
             .collect()
+    }
+
+    /// Calls for a date, refused ones included.
+    pub(crate) fn calls_about(&self, date: Date) -> u64 {
+        self.blocks.iter().flatten().filter(|row| row.about == Some(date)).count() as u64
     }
 
     pub(crate) fn summary(&self, quota: &Quota) -> LedgerSummary {
@@ -226,7 +241,7 @@ mod tests {
     fn a_full_ledger_counts_what_it_drops() {
         let mut ledger = Ledger { most: BLOCK + 1, ..Ledger::default() };
         for at_us in 0..BLOCK as u64 + 3 {
-            let place = ledger.enter(at_us, Endpoint::Users, 1, at_us % 2 == 0);
+            let place = ledger.enter(at_us, Endpoint::Users, 1, None, at_us % 2 == 0);
             ledger.settle(place, 200, (at_us == 5).then_some(Fault::Reset));
         }
         let summary = ledger.summary(&Quota::new());

@@ -91,6 +91,11 @@ impl Simulator {
         self.shared.ledger_summary()
     }
 
+    /// Calls for a date so far, its meetings' included.
+    pub fn calls_about(&self, date: Date) -> u64 {
+        self.shared.calls_about(date)
+    }
+
     /// Stops listening, and waits up to 5 seconds for answers in progress.
     pub async fn stop(self) {
         self.listening.stop().await;

@@ -7,16 +7,18 @@ use axum::extract::{ConnectInfo, State};
 use axum::http::header::AUTHORIZATION;
 use axum::http::{HeaderMap, Method, Uri};
 use axum::response::Response;
+use jiff::civil::Date;
 use tokio::time::Instant;
 
 use super::answer::ZoomAnswer;
 use super::deliver::{date_header, deliver, instead, rate_headers, refusal, strike};
-use super::endpoint::{Endpoint, route};
+use super::endpoint::{Endpoint, route, uuid_text};
 use super::oauth::Access;
 use super::query::Params;
 use super::shared::Shared;
 use super::{metrics, report, users};
 use crate::faults::{Damage, Fault};
+use crate::world::MeetingUuid;
 use listener::Accepted;
 
 const NO_DASHBOARD: &str = "This API is only available for ZMP and Business or higher accounts that have enabled the Dashboard feature.";
@@ -56,7 +58,8 @@ pub(super) async fn api(
         endpoint = Endpoint::Unknown;
     }
     let (token, access) = authorise(&shared, endpoint, &headers);
-    let ticket = shared.enter(endpoint, token, !matches!(&access, Err(refused) if refused.status == 401));
+    let counted = !matches!(&access, Err(refused) if refused.status == 401);
+    let ticket = shared.enter(endpoint, token, about(&shared, id, &uri), counted);
     let (Some(verdict), Some(class)) = (ticket.verdict, endpoint.class()) else {
         let answer = access.err().unwrap_or_else(unknown);
         shared.settle(ticket, answer.status, None);
@@ -79,6 +82,13 @@ pub(super) async fn api(
         _ => rate_headers(&mut response, class, verdict, now),
     }
     response
+}
+
+/// The date that a call asks for.
+fn about(shared: &Shared, id: &str, uri: &Uri) -> Option<Date> {
+    let uuid = uuid_text(id).ok().and_then(|text| MeetingUuid::parse(&text));
+    let begin = || Params::parse(uri).ok()?.get("from")?.get(..10)?.parse().ok();
+    uuid.and_then(|uuid| shared.world.date_of(uuid)).or_else(begin)
 }
 
 /// Returns the token's number, and whether token and scopes suffice. The caller applies a 401 before the quota, and

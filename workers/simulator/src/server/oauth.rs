@@ -110,7 +110,7 @@ pub(super) async fn token(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    let ticket = shared.enter(Endpoint::Token, 0, false);
+    let ticket = shared.enter(Endpoint::Token, 0, None, false);
     let answer = match grant(&shared, &headers, &body) {
         Ok(answer) => answer,
         Err(refused) => ZoomAnswer::json(400, &refused),

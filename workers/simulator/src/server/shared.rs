@@ -91,7 +91,7 @@ impl Shared {
     }
 
     /// Records a call in the ledger and, if `counted`, in the quota.
-    pub(super) fn enter(&self, endpoint: Endpoint, token: u32, counted: bool) -> Ticket {
+    pub(super) fn enter(&self, endpoint: Endpoint, token: u32, about: Option<Date>, counted: bool) -> Ticket {
         let (settings, today) = (self.settings(), self.clock.today());
         let mut book = self.book();
         // Read under the lock, so that the times in ledger and quota are monotonic.
@@ -101,7 +101,7 @@ impl Shared {
             .class()
             .filter(|_| counted)
             .map(|class| book.quota.admit(class, settings.plan, settings.speed, at_us, today));
-        let place = book.ledger.enter(at_us, endpoint, token, verdict.is_some_and(Verdict::is_over));
+        let place = book.ledger.enter(at_us, endpoint, token, about, verdict.is_some_and(Verdict::is_over));
         Ticket { verdict, place }
     }
 
@@ -123,6 +123,10 @@ impl Shared {
     pub(crate) fn ledger_summary(&self) -> LedgerSummary {
         let book = self.book();
         book.ledger.summary(&book.quota)
+    }
+
+    pub(crate) fn calls_about(&self, date: Date) -> u64 {
+        self.book().ledger.calls_about(date)
     }
 
     pub(super) fn ledger_entries(&self, since: usize, count: usize) -> Vec<Entry> {

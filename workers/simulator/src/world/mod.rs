@@ -90,6 +90,11 @@ impl World {
         (meeting.uuid == uuid).then_some(meeting)
     }
 
+    /// The date that a uuid of this world names.
+    pub(crate) fn date_of(&self, uuid: MeetingUuid) -> Option<Date> {
+        date_of(uuid.open(self.shape.seed)?.day)
+    }
+
     fn generate(&self, date: Date) -> Day {
         let midnight = first_second(date);
         let day = (midnight / 86_400) as i32;

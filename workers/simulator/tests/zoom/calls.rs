@@ -57,6 +57,19 @@ async fn a_token_that_is_missing_wrong_or_expired_answers_401() {
 }
 
 #[tokio::test]
+async fn calls_are_counted_by_the_date_that_they_ask_for() {
+    let api = Api::start(settings()).await;
+    let (status, list) = api.ask(LIST).await;
+    assert_eq!(status, 200, "{list}");
+    let uuid = twice(&text(&list["meetings"][0]["uuid"]));
+    assert_eq!(api.ask(&format!("/metrics/meetings/{uuid}/participants?type=past")).await.0, 200);
+    assert_eq!(api.ask(&format!("/metrics/meetings/{uuid}/participants?type=live")).await.0, 404);
+    assert_eq!(api.ask("/users").await.0, 200);
+    assert_eq!(api.simulator.calls_about(DAY), 3);
+    assert_eq!(api.simulator.calls_about(DAY.tomorrow().unwrap()), 0);
+}
+
+#[tokio::test]
 async fn a_missing_scope_is_named() {
     let scopes = Some(vec!["user:read:list_users:admin".to_owned(), "report:read:admin".to_owned()]);
     let api = Api::start(ZoomSettings { scopes, ..settings() }).await;
