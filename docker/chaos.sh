@@ -8,7 +8,7 @@
 #   docker/chaos.sh --seed 7            repeat the faults of a seed
 #   docker/chaos.sh --seeds 1..20       run seed after seed, until one fails
 #   docker/chaos.sh --rabbitmq 4        use RabbitMQ 4 instead of 3
-#   docker/chaos.sh --also all          add faults: policy, template, cancel, clock, document
+#   docker/chaos.sh --also all          run policy, template, cancel and clock, of which a seed draws two
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

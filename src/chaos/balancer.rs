@@ -10,6 +10,8 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use reqwest::Client;
 
+use crate::refused;
+
 /// What it answers with: no session, no such place, sign in elsewhere.
 pub(crate) const ANSWERS: [u16; 3] = [401, 404, 302];
 /// During the storm, one of this many requests gets such an answer.
@@ -23,6 +25,8 @@ pub(crate) struct Balancer {
     pub(crate) url: String,
     target: String,
     client: Client,
+    /// The id of a document that it fails on.
+    refused: Arc<str>,
     mood: Arc<Mutex<Mood>>,
 }
 
@@ -37,13 +41,14 @@ struct Mood {
 }
 
 impl Balancer {
-    /// One before the server at `target`.
-    pub(crate) async fn before(target: &str) -> Self {
+    /// One before the server at `target`, which fails on the document with this id.
+    pub(crate) async fn before(target: &str, refused: &str) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let balancer = Self {
             url: format!("http://{}", listener.local_addr().unwrap()),
             target: target.trim_end_matches('/').to_owned(),
             client: Client::builder().no_proxy().timeout(Duration::from_secs(60)).build().unwrap(),
+            refused: refused.into(),
             mood: Arc::default(),
         };
         let app = axum::Router::new().fallback(pass).with_state(balancer.clone());
@@ -56,11 +61,11 @@ impl Balancer {
         self.mood.lock().unwrap().answers = Some((status, Instant::now() + time));
     }
 
-    /// Whether it answers a request now and then.
-    pub(crate) fn be_moody(&self, is_moody: bool) {
+    /// Whether it answers a request now and then; returns whether it did.
+    pub(crate) fn be_moody(&self, is_moody: bool) -> bool {
         let mut mood = self.mood.lock().unwrap();
-        mood.is_moody = is_moody;
         mood.answers = mood.answers.filter(|_| is_moody);
+        std::mem::replace(&mut mood.is_moody, is_moody)
     }
 
     /// How often it gave each answer.
@@ -98,10 +103,18 @@ impl Balancer {
         let (parts, body) = request.into_parts();
         let body = to_bytes(body, MOST).await.unwrap_or_default();
         let place = parts.uri.path_and_query().map_or("/", |place| place.as_str());
+        let is_bulk = parts.uri.path().ends_with("_bulk");
+        let cut = is_bulk.then(|| refused::cut(&body, &self.refused)).flatten();
+        if let Some(cut) = cut.as_ref().filter(|cut| cut.body.is_empty()) {
+            let json = [(header::CONTENT_TYPE, "application/json")];
+            return Ok((json, cut.answered(Bytes::new(), &self.refused)).into_response());
+        }
+        let body = cut.as_ref().map_or(body, |cut| cut.body.clone().into());
         let asked = self.client.request(parts.method, format!("{}{place}", self.target));
         let answer = asked.headers(kept(&parts.headers)).body(body).send().await?;
         let (status, headers) = (answer.status(), kept(answer.headers()));
         let body: Bytes = answer.bytes().await?;
+        let body = cut.map_or(body.clone(), |cut| cut.answered(body, &self.refused));
         Ok((status, headers, Body::from(body)).into_response())
     }
 }

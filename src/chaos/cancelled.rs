@@ -1,16 +1,21 @@
 //! A run that is cancelled while its jobs are worked on: nothing of it may start after the command has ended with 0.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use jiff::civil::Date;
 use messages::{Receipt, ReceiptState};
-use serde_json::Value;
 use simulator::{Source, TruthIds};
 use store::{DocumentKind, Query, StoreError};
 
+use crate::removed::within;
 use crate::site::Site;
 
 /// How often the command is given, as it asks for while jobs are in progress.
 const TIMES: usize = 5;
+/// It is cancelled after so many calls for its date, for which it may take so long.
+const BEGUN: u64 = 20;
+const PATIENCE: Duration = Duration::from_secs(90);
 
 /// A cancelled run.
 #[derive(Debug, Clone)]
@@ -18,22 +23,21 @@ pub(crate) struct Cancelled {
     pub(crate) run: String,
     pub(crate) date: Date,
     pub(crate) at: Timestamp,
+    /// Calls for its date until then.
+    calls: u64,
 }
 
 /// Plans a date of its own, and cancels it once it is worked on; an error says what did not go well.
-pub(crate) async fn cancel(site: &Site, pause: std::time::Duration) -> Result<Cancelled, String> {
-    let date = site.cancelled_date();
-    let named = date.to_string();
-    let planned =
-        site.quietly(&["plan", "--source", "zoom", "--date", &named, "--force", "--yes", "--json"]).await;
-    let said = String::from_utf8_lossy(&planned.stdout).into_owned();
-    let plan: Value = serde_json::from_str(&said).map_err(|_| format!("ua plan: {said}"))?;
-    let run = plan["run"].as_str().ok_or_else(|| format!("ua plan names no run: {said}"))?.to_owned();
-    tokio::time::sleep(pause).await;
+pub(crate) async fn cancel(site: &Site, date: Date) -> Result<Cancelled, String> {
+    let run = site.plan_date(date).await?.run;
+    if !within(PATIENCE, async || site.simulator.calls_about(date) >= BEGUN).await {
+        return Err(format!("the run {run} is not begun"));
+    }
     for _ in 0..TIMES {
         let ended = site.quietly(&["cancel", &run, "--wait", "--yes"]).await;
+        let (at, calls) = (runtime::clock::now(), site.simulator.calls_about(date));
         if ended.status.success() {
-            return Ok(Cancelled { run, date, at: runtime::clock::now() });
+            return Ok(Cancelled { run, date, at, calls });
         }
     }
     Err(format!("ua cancel {run} does not end with 0"))
@@ -53,7 +57,7 @@ impl Cancelled {
             .await
     }
 
-    /// Jobs of the run that started after it was cancelled, or may still do so.
+    /// Calls that were made for the date after the cancel, and jobs of the run that started then or may still do so.
     pub(crate) async fn restless(&self, site: &Site) -> Result<Vec<String>, StoreError> {
         let receipts = site.store.search(&Query::all(DocumentKind::Harvests).with("run", &self.run)).await?;
         let receipts = receipts.iter().map(|hit| serde_json::from_str::<Receipt>(hit.source.get()).unwrap());
@@ -61,6 +65,13 @@ impl Cancelled {
             receipt.state == ReceiptState::Planned
                 || receipt.started_at.is_some_and(|started| started > self.at)
         });
-        Ok(restless.map(|receipt| format!("{} of the cancelled run {}", receipt.job_id, self.run)).collect())
+        let mut restless: Vec<String> =
+            restless.map(|receipt| format!("{} of the cancelled run {}", receipt.job_id, self.run)).collect();
+        let later = site.simulator.calls_about(self.date) - self.calls;
+        if later > 0 {
+            restless
+                .push(format!("{later} calls for {} after the run {} was cancelled", self.date, self.run));
+        }
+        Ok(restless)
     }
 }

@@ -37,8 +37,9 @@ pub(crate) enum Fault {
 }
 
 impl Fault {
-    /// Those that every storm has to have; the others come by chance.
-    pub(crate) const DUE: [Self; 9] = [
+    /// Those that every storm has to have; the others come by chance, or by the seed.
+    const DUE: [Self; 10] = [
+        Self::Document,
         Self::Depose,
         Self::Poison,
         Self::Kill,
@@ -50,18 +51,27 @@ impl Fault {
         Self::Balancer,
     ];
 
-    /// Those that a storm has when `--also` names them.
-    pub(crate) const ALSO: [(&'static str, Self); 5] = [
-        ("policy", Self::Policy),
-        ("template", Self::Template),
+    /// What needs time of its own: a storm has two of these by its seed, and those that `--also` names.
+    const BY_SEED: [(&'static str, Self); 4] = [
         ("cancel", Self::Cancel),
+        ("template", Self::Template),
+        ("policy", Self::Policy),
         ("clock", Self::Clock),
-        ("document", Self::Document),
     ];
+
+    /// Those that the storm of this seed has to have. Four seeds in a row have each twice.
+    pub(crate) fn due(seed: u64, also: &str) -> Vec<Self> {
+        let count = Self::BY_SEED.len() as u64;
+        let is_drawn = |place: u64| place == seed % count || place == (seed + 1) % count;
+        let is_named = |name: &str| also.split(',').any(|word| word == name || word == "all");
+        let by_seed =
+            (0..).zip(Self::BY_SEED).filter(|(place, (name, _))| is_drawn(*place) || is_named(name));
+        Self::DUE.into_iter().chain(by_seed.map(|(_, (_, fault))| fault)).collect()
+    }
 
     /// Killing is cheap and common, servers come back slowly.
     pub(crate) fn drawn(rng: &mut SmallRng) -> Self {
-        match rng.random_range(0..24) {
+        match rng.random_range(0..23) {
             0..7 => Self::Kill,
             7..11 => Self::Freeze,
             11 => Self::RestartBroker,
@@ -72,7 +82,6 @@ impl Fault {
             16 => Self::FullDocuments,
             17 => Self::Depose,
             18..20 => Self::Balancer,
-            20 => Self::Clock,
             _ => Self::Poison,
         }
     }
@@ -99,6 +108,9 @@ impl Fault {
     }
 }
 
+/// Details that a Zoom worker does at once: 16, and one of the most urgent lane.
+const PERMITS: u64 = 17;
+
 /// The roles, as the names of their processes begin. Each has to be killed once.
 const ROLES: [&str; 4] = ["zoom", "opencast", "index", "schedule"];
 
@@ -108,17 +120,29 @@ pub(crate) struct FaultLog {
     due: Vec<Fault>,
     faults: BTreeMap<Fault, u32>,
     killed: BTreeMap<&'static str, u32>,
+    /// Jobs of Zoom's details that may be done twice: those in progress, at most, when their worker lost them.
+    repeats: u64,
 }
 
 impl FaultLog {
     /// None yet, of those that are due.
     pub(crate) fn new(due: Vec<Fault>) -> Self {
-        Self { due, faults: BTreeMap::new(), killed: BTreeMap::new() }
+        Self { due, faults: BTreeMap::new(), killed: BTreeMap::new(), repeats: 0 }
     }
 
-    /// True for one that the storm has to have.
-    pub(crate) fn is_due(&self, fault: Fault) -> bool {
-        self.due.contains(&fault)
+    /// So many Zoom workers lost all their jobs.
+    pub(crate) fn lose_leases(&mut self, workers: u64) {
+        self.may_repeat(workers * PERMITS);
+    }
+
+    /// So many jobs may be done twice for another reason.
+    pub(crate) fn may_repeat(&mut self, jobs: u64) {
+        self.repeats += jobs;
+    }
+
+    /// Details that may be asked for twice.
+    pub(crate) fn repeats(&self) -> u64 {
+        self.repeats
     }
 
     pub(crate) fn count(&mut self, fault: Fault) {
@@ -129,6 +153,7 @@ impl FaultLog {
     pub(crate) fn count_killed(&mut self, name: &str) {
         let role = ROLES.into_iter().find(|role| name.starts_with(role));
         role.into_iter().for_each(|role| *self.killed.entry(role).or_default() += 1);
+        self.lose_leases(u64::from(name.starts_with("zoom")));
     }
 
     /// True when no process of the role of this one was killed yet.

@@ -31,7 +31,6 @@ struct Member {
     child: Option<Child>,
     start_at: Option<Instant>,
     thaw_at: Option<Instant>,
-    right_at: Option<Instant>,
 }
 
 /// All processes.
@@ -45,14 +44,8 @@ pub(crate) struct Fleet {
 
 impl Fleet {
     pub(crate) fn new(program: &Program) -> Self {
-        let members = ROLES.map(|(name, words)| Member {
-            name,
-            words,
-            child: None,
-            start_at: None,
-            thaw_at: None,
-            right_at: None,
-        });
+        let members =
+            ROLES.map(|(name, words)| Member { name, words, child: None, start_at: None, thaw_at: None });
         Self { program: program.clone(), members: members.into(), ended_alone: Vec::new() }
     }
 
@@ -99,23 +92,27 @@ impl Fleet {
         }
     }
 
-    /// Sets the clock of a process two years ahead; it is right again after `pause`.
-    pub(crate) fn set_ahead(&mut self, name: &str, pause: Duration) {
-        self.program.set_clock(name, AHEAD);
-        self.member(name).right_at = Some(Instant::now() + pause);
+    /// One that was killed comes back at once.
+    pub(crate) fn back_now(&mut self, name: &str) {
+        let member = self.member(name);
+        member.start_at = member.start_at.map(|_| Instant::now());
     }
 
-    pub(crate) fn has_wrong_clock(&self) -> bool {
-        self.members.iter().any(|member| member.right_at.is_some())
+    /// Sets the clock of a process two years ahead, or right.
+    pub(crate) fn set_ahead(&self, name: &str, is_ahead: bool) {
+        self.program.set_clock(name, if is_ahead { AHEAD } else { 0 });
+    }
+
+    /// The number of a process on its machine.
+    pub(crate) fn id(&self, name: &str) -> Option<u32> {
+        let member = self.members.iter().find(|member| member.name == name)?;
+        member.child.as_ref().map(Child::id)
     }
 
     /// Thaws and starts what is due, and notices what ended by itself.
     pub(crate) fn supervise(&mut self) {
         let now = Instant::now();
         for member in &mut self.members {
-            if member.right_at.take_if(|at| *at <= now).is_some() {
-                self.program.set_clock(member.name, 0);
-            }
             if member.thaw_at.is_some_and(|at| at <= now) {
                 member.thaw_at = None;
                 member.child.iter().for_each(|child| signal(child, "-CONT"));

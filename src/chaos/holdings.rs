@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
-use messages::{CauseClass, DeadLetter, Queue};
+use messages::{CauseClass, DeadLetter, DeadState, Queue};
 use runtime::clock;
 use simulator::Source;
 use store::{DocumentKind, Query, StoreError};
@@ -25,8 +25,8 @@ pub(crate) struct Holdings {
     pub(crate) seconds: u64,
     pub(crate) lectures: Lectures,
     pub(crate) dead: BTreeMap<String, CauseClass>,
-    /// 1 when the document that the store refuses is a dead letter.
-    pub(crate) refused: u64,
+    /// The document that the store refuses, by its id, with the class of its dead letter.
+    pub(crate) refused: BTreeMap<String, CauseClass>,
     /// Receipts that are neither complete nor failed.
     pub(crate) open: u64,
     /// Documents whose id is in more than one index.
@@ -37,10 +37,10 @@ pub(crate) struct Holdings {
     pub(crate) queued: u64,
 }
 
-/// What should be held.
-pub(crate) fn wanted(site: &Site, poison: &[Poison]) -> Holdings {
+/// What should be held of the run's dates and of these.
+pub(crate) fn wanted(site: &Site, poison: &[Poison], more: &[Date]) -> Holdings {
     let mut wanted = Holdings::default();
-    for date in &site.dates {
+    for date in site.dates.iter().chain(more) {
         let ids = site.simulator.truth(*date, Source::Dashboard).ids.unwrap();
         wanted.meetings.extend(ids.meeting_uuids);
         wanted.sessions.extend(ids.session_ids);
@@ -52,10 +52,8 @@ pub(crate) fn wanted(site: &Site, poison: &[Poison]) -> Holdings {
         wanted.dead.extend(dead(ids.forbidden, CauseClass::Forbidden));
     }
     // This document alone is a dead letter; the sessions of its meeting are held.
-    if let Some(refused) = &site.refused {
-        wanted.meetings.remove(&refused.id);
-        wanted.refused += 1;
-    }
+    wanted.meetings.remove(&site.refused);
+    wanted.refused.insert(site.refused.clone(), CauseClass::MappingRefused);
     wanted.lectures = lectures::wanted(&site.opencast, &site.dates);
     wanted.dead.extend(poison.iter().map(|poison| (poison.id.clone(), poison.class)));
     wanted
@@ -79,20 +77,19 @@ pub(crate) async fn held(
         meetings: ids(site, DocumentKind::Meetings, &mut seen).await?,
         sessions: ids(site, DocumentKind::Sessions, &mut seen).await?,
         seconds: seconds(site, &Query::all(DocumentKind::Sessions)).await?,
-        dead: dead(site).await?,
+        dead: dead(site, &mut seen).await?,
         open: open(site, None).await?.saturating_sub(open(site, Some(ua::receipts::read::today())).await?),
         queued: queued(site).await,
         doubled: 0,
         ahead: 0,
-        refused: 0,
+        refused: BTreeMap::new(),
     };
     ids(site, DocumentKind::Harvests, &mut seen).await?;
     (held.doubled, held.ahead) = (seen.doubled, seen.ahead);
-    if let Some(refused) = &site.refused {
-        let (end, all) = (format!(":{}", refused.id), held.dead.len());
-        held.dead.retain(|id, _| !id.ends_with(&end));
-        held.refused = u64::from(held.dead.len() < all);
-    }
+    // Its page names it; a job that is about the same meeting is another matter.
+    let is_of_it = |id: &str| id.starts_with("zoom:meetings:") && id.ends_with(&format!(":{}", site.refused));
+    let of_it = held.dead.extract_if(.., |id, _| is_of_it(id));
+    held.refused = of_it.map(|(_, class)| (site.refused.clone(), class)).collect();
     if let Some(cancelled) = cancelled.first() {
         let ids = cancelled.ids(site);
         held.open = held.open.saturating_sub(open(site, Some(cancelled.date)).await?);
@@ -130,6 +127,11 @@ async fn queued(site: &Site) -> u64 {
     queued
 }
 
+/// Versions above this are of a time to come.
+fn soon() -> i64 {
+    clock::now().as_millisecond() + TOLERANCE_MS
+}
+
 /// What is wrong with documents of any kind.
 #[derive(Debug, Default)]
 struct Seen {
@@ -138,7 +140,7 @@ struct Seen {
 }
 
 async fn ids(site: &Site, kind: DocumentKind, seen: &mut Seen) -> Result<BTreeSet<String>, StoreError> {
-    let soon = clock::now().as_millisecond() + TOLERANCE_MS;
+    let soon = soon();
     let (query, mut ids, mut after) = (Query::all(kind), BTreeSet::new(), None);
     loop {
         let (hits, next) = site.store.scan(&query, 2_000, after).await?;
@@ -153,13 +155,17 @@ async fn ids(site: &Site, kind: DocumentKind, seen: &mut Seen) -> Result<BTreeSe
     }
 }
 
-async fn dead(site: &Site) -> Result<BTreeMap<String, CauseClass>, StoreError> {
+async fn dead(site: &Site, seen: &mut Seen) -> Result<BTreeMap<String, CauseClass>, StoreError> {
+    let soon = soon();
     let (query, mut dead, mut after) = (Query::all(DocumentKind::Deadletters), BTreeMap::new(), None);
     loop {
         let (hits, next) = site.store.scan(&query, 2_000, after).await?;
         for hit in hits {
+            seen.ahead += u64::from(hit.version > soon);
             let letter: DeadLetter = serde_json::from_str(hit.source.get()).unwrap();
-            dead.insert(letter.id, letter.cause.class);
+            if letter.state == DeadState::Dead {
+                dead.insert(letter.id, letter.cause.class);
+            }
         }
         match next {
             Some(next) => after = Some(next),

@@ -15,9 +15,11 @@ mod leftovers;
 mod meddling;
 mod poison;
 mod refused;
+mod removed;
 mod site;
 mod storm;
 mod verdict;
+mod wrong_clock;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -49,9 +51,7 @@ async fn main() -> ExitCode {
     let rabbitmq = number("--rabbitmq").unwrap_or(3);
     let also = words.iter().position(|word| word == "--also").and_then(|at| words.get(at + 1));
     let also = also.map_or("", String::as_str);
-    let is_named = |name: &str| also.split(',').any(|word| word == name || word == "all");
-    let asked_for = Fault::ALSO.into_iter().filter(|(name, _)| is_named(name)).map(|(_, fault)| fault);
-    let due = Fault::DUE.into_iter().chain(asked_for).collect();
+    let due = Fault::due(seed, also);
     println!(
         "chaos: seed {seed}, {seconds} s; again by: docker/chaos.sh --seconds {seconds} --seed {seed} --rabbitmq {rabbitmq} --also {also:?}"
     );
@@ -65,14 +65,14 @@ async fn main() -> ExitCode {
 /// One storm and the calm after it; true when nothing was lost, doubled or over quota.
 async fn run(seed: u64, length: Duration, rabbitmq: u64, due: Vec<Fault>) -> bool {
     let mut rng = SmallRng::seed_from_u64(seed);
-    let site = Site::new(seed, length, rabbitmq, due.contains(&Fault::Document)).await;
+    let site = Site::new(seed, length, rabbitmq).await;
     let mut fleet = Fleet::new(&site.program);
     site.plan();
     fleet.start_all();
     let aftermath = Storm::new(&site, &mut fleet, &mut rng, due).rage(length).await;
     println!("calm: waiting for the rest");
     let found = verdict::settle(&site, &mut fleet, aftermath, CALM).await;
-    let well = found.print();
+    let well = found.print(seed);
     if !well {
         leftovers::print(&site).await;
     }

@@ -1,45 +1,29 @@
-//! What others change at the servers: a policy that destroys messages, a template in front of ours. `ua check` has to
-//! name it, and with a foreign template no worker may start.
+//! What others change at the servers, here a template in front of ours: `ua check` has to name it, and no worker may start.
 
 use std::process::Output;
 use std::time::Duration;
 
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::site::Site;
 
 /// How long a worker that has to refuse may take for it.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 /// The name of the policy and of the template.
-const NAME: &str = "chaos-meddles";
+pub(crate) const NAME: &str = "chaos-meddles";
 
-/// Puts a policy on the run's detail queues, by which every waiting message expires at once, and takes it off again.
-/// Returns what was not reported.
-pub(crate) async fn policy(site: &Site) -> Vec<String> {
-    let url = format!("{}/api/policies/%2F/{NAME}", site.management);
-    let pattern = format!("^{}\\.jobs\\.zoom\\.detail\\.", site.queues);
-    let body =
-        json!({"pattern": pattern, "definition": {"message-ttl": 1}, "apply-to": "queues", "priority": 9});
-    send(reqwest::Method::PUT, &url, Some(&body)).await;
-    let checked = site.quietly(&["check"]).await;
-    send(reqwest::Method::DELETE, &url, None).await;
-    let mut missed = unreported("a policy", &checked, &[NAME, "message-ttl"]);
-    let planned = site.quietly(&site.whole_plan()).await;
-    if !planned.status.success() {
-        missed.push(format!("ua plan after a policy: {}", text(&planned)));
-    }
-    missed
-}
-
-/// Puts a template in front of that of the sessions, has a worker started, and takes it away.
+/// Puts a template in front of that of the sessions, has a worker started, and takes it away. Returns what was not
+/// reported.
 pub(crate) async fn template(site: &Site) -> Vec<String> {
-    let url = format!("{}/_index_template/{NAME}", site.search);
+    let url = format!("{}/_index_template/{NAME}{}", site.search, site.indices);
     let settings = json!({"index.mapping.total_fields.limit": 5});
-    let body = json!({"index_patterns": [format!("{}sessions-*", site.indices)], "priority": 900, "template": {"settings": settings}});
-    send(reqwest::Method::PUT, &url, Some(&body)).await;
+    let patterns = [format!("{}sessions-*", site.indices)];
+    let body = json!({"index_patterns": patterns, "priority": 900, "template": {"settings": settings}});
+    send(Method::PUT, &url, Some(&body)).await;
     let checked = site.quietly(&["check"]).await;
     let worked = site.quietly_for(&["work", "index"], PATIENCE).await;
-    send(reqwest::Method::DELETE, &url, None).await;
+    send(Method::DELETE, &url, None).await;
     let mut missed = unreported("a foreign template", &checked, &[NAME]);
     match worked {
         Some(worked) => {
@@ -51,7 +35,7 @@ pub(crate) async fn template(site: &Site) -> Vec<String> {
 }
 
 /// What a command should have said, and with a code that is not 0.
-fn unreported(what: &str, output: &Output, words: &[&str]) -> Vec<String> {
+pub(crate) fn unreported(what: &str, output: &Output, words: &[&str]) -> Vec<String> {
     let said = text(output);
     let mut missed: Vec<String> = Vec::new();
     if output.status.success() {
@@ -63,22 +47,18 @@ fn unreported(what: &str, output: &Output, words: &[&str]) -> Vec<String> {
     missed
 }
 
-fn text(output: &Output) -> String {
+pub(crate) fn text(output: &Output) -> String {
     [&output.stdout[..], &output.stderr[..]].map(String::from_utf8_lossy).concat()
 }
 
 /// Asks a server, which has to do it.
-pub(crate) async fn send(method: reqwest::Method, url: &str, body: Option<&Value>) {
+pub(crate) async fn send(method: Method, url: &str, body: Option<&Value>) {
     let client = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().unwrap();
     let mut request = client.request(method, url).header("content-type", "application/json");
     if let Some(body) = body {
         request = request.body(body.to_string());
     }
     let answer = request.send().await.unwrap();
-    assert!(
-        answer.status().is_success(),
-        "{url}: {} {}",
-        answer.status(),
-        answer.text().await.unwrap_or_default()
-    );
+    let status = answer.status();
+    assert!(status.is_success(), "{url}: {status} {}", answer.text().await.unwrap_or_default());
 }

@@ -1,35 +1,50 @@
-//! A document that the store refuses for ever: a pipeline of others fails on it, with a 500 for this one document.
+//! A document that the store refuses for ever: the load balancer fails on it, with a 500 for this one document, as a
+//! broken ingest pipeline does. The server of the tests can run no pipeline of its own.
 
-use jiff::civil::Date;
-use reqwest::Method;
-use serde_json::json;
-use simulator::{Simulator, Source};
+use axum::body::Bytes;
+use serde_json::{Value, json};
 
-use crate::meddling::send;
-
-/// The document, and the pipeline that fails on it.
-#[derive(Debug)]
-pub(crate) struct Refused {
-    /// Its id: the meeting's uuid.
-    pub(crate) id: String,
-    pipeline: String,
+/// A bulk request without the refused document, and the places of the document among its actions.
+pub(crate) struct Cut {
+    pub(crate) body: Vec<u8>,
+    places: Vec<usize>,
+    index: Value,
 }
 
-impl Refused {
-    /// Takes a meeting of the date, and makes the index of the date with a pipeline that fails on it.
-    pub(crate) async fn new(simulator: &Simulator, search: &str, indices: &str, date: Date) -> Self {
-        let mut uuids = simulator.truth(date, Source::Dashboard).ids.unwrap().meeting_uuids;
-        uuids.sort();
-        let (id, pipeline) = (uuids.swap_remove(uuids.len() / 2), format!("{indices}refuses"));
-        let fail = json!({"fail": {"if": format!("ctx._id == '{id}'"), "message": "it fails on this one"}});
-        let url = format!("{search}/_ingest/pipeline/{pipeline}");
-        send(Method::PUT, &url, Some(&json!({"processors": [fail]}))).await;
-        let index = format!("{search}/{indices}meetings-{}", date.strftime("%Y.%m.%d"));
-        send(Method::PUT, &index, Some(&json!({"settings": {"index.default_pipeline": pipeline}}))).await;
-        Self { id, pipeline }
+/// Takes the document with this id out of a bulk request; `None` when it is not there.
+pub(crate) fn cut(request: &Bytes, id: &str) -> Option<Cut> {
+    let mut cut = Cut { body: Vec::with_capacity(request.len()), places: Vec::new(), index: Value::Null };
+    let mut lines = request.split_inclusive(|byte| *byte == b'\n');
+    let mut place = 0;
+    while let Some(line) = lines.next() {
+        let action: Value = serde_json::from_slice(line).ok()?;
+        let source = if action.get("delete").is_some() { None } else { lines.next() };
+        let index = &action["index"];
+        if index["_id"] == id && index["_index"].as_str().is_some_and(|name| name.contains("meetings-")) {
+            cut.places.push(place);
+            cut.index = index["_index"].clone();
+        } else {
+            cut.body.extend_from_slice(line);
+            cut.body.extend_from_slice(source.unwrap_or_default());
+        }
+        place += 1;
     }
+    (!cut.places.is_empty()).then_some(cut)
+}
 
-    pub(crate) async fn remove(&self, search: &str) {
-        send(Method::DELETE, &format!("{search}/_ingest/pipeline/{}", self.pipeline), None).await;
+impl Cut {
+    /// Puts the refusals among the answers for the other documents; an answer of another form stays as it is.
+    pub(crate) fn answered(&self, answer: Bytes, id: &str) -> Bytes {
+        let mut read: Value = serde_json::from_slice(&answer).unwrap_or_default();
+        if self.body.is_empty() {
+            read = json!({"items": []});
+        }
+        let Some(items) = read["items"].as_array_mut() else { return answer };
+        for place in &self.places {
+            let error = json!({"type": "fail_processor_exception", "reason": "it fails on this one"});
+            let item = json!({"index": {"_index": self.index, "_id": id, "status": 500, "error": error}});
+            items.insert((*place).min(items.len()), item);
+        }
+        Bytes::from(read.to_string())
     }
 }

@@ -6,19 +6,25 @@ use std::time::Duration;
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use messages::ReceiptState;
+use reqwest::Method;
 use runtime::Broker;
+use serde::Deserialize;
 use simulator::opencast::Opencast;
-use simulator::{Simulator, ZoomSettings};
-use store::Store;
+use simulator::{Simulator, Source, ZoomSettings};
+use store::{DocumentKind, Query, Store};
 
 use crate::balancer::Balancer;
 use crate::lectures;
-use crate::refused::Refused;
+use crate::meddling::{send, text};
 
 /// Quota of the simulated account, as a multiple of Zoom's.
 const SPEED: f64 = 2.0;
 /// How long a run may take.
 const LONGEST: Duration = Duration::from_secs(600);
+/// Further dates, of a cancelled run and for a policy and a clock: so many, from so many days before the first date on.
+const MORE_DATES: i64 = 8;
+const LONG_AGO: i64 = 20;
 /// Dates harvested.
 const DATES: i64 = 3;
 /// Meetings a date and second of storm: enough to keep the quota busy until the end.
@@ -52,6 +58,13 @@ impl Program {
     }
 }
 
+/// What `ua plan` has published.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Plan {
+    pub(crate) run: String,
+    pub(crate) jobs: u64,
+}
+
 /// Everything that stays while roles come and go.
 pub(crate) struct Site {
     pub(crate) program: Program,
@@ -68,8 +81,8 @@ pub(crate) struct Site {
     /// What the names of the run's queues and indices begin with.
     pub(crate) queues: String,
     pub(crate) indices: String,
-    /// A meeting whose document an ingest pipeline refuses for ever.
-    pub(crate) refused: Option<Refused>,
+    /// The uuid of a meeting whose document the load balancer refuses for ever.
+    pub(crate) refused: String,
     /// RabbitMQ, by the name its script knows.
     pub(crate) rabbitmq: &'static str,
     /// The folder of the servers' script.
@@ -84,7 +97,7 @@ fn variable(name: &str) -> String {
 
 impl Site {
     /// A site on RabbitMQ 3 or 4.
-    pub(crate) async fn new(seed: u64, length: Duration, rabbitmq: u64, refuses: bool) -> Self {
+    pub(crate) async fn new(seed: u64, length: Duration, rabbitmq: u64) -> Self {
         midnight_is_far().await;
         let simulator = Simulator::start(world(seed, length)).await.unwrap();
         let opencast = lectures::start(seed, length).await;
@@ -94,7 +107,14 @@ impl Site {
             other => panic!("--rabbitmq takes 3 or 4, not {other}"),
         };
         let search = variable("UA_TEST_ES_9");
-        let balancer = Balancer::before(&search).await;
+        let yesterday = ua::receipts::read::today().saturating_sub(jiff::Span::new().days(1));
+        let first = yesterday.saturating_sub(jiff::Span::new().days(DATES - 1));
+        let dates: Vec<Date> =
+            first.series(jiff::Span::new().days(1)).take_while(|date| *date <= yesterday).collect();
+        let mut uuids = simulator.truth(first, Source::Dashboard).ids.unwrap().meeting_uuids;
+        uuids.sort();
+        let refused = uuids.swap_remove(uuids.len() / 2);
+        let balancer = Balancer::before(&search, &refused).await;
         let (queues, indices) =
             (format!("chaos{}", std::process::id()), format!("chaos{}-", std::process::id()));
         let folder = tempfile::tempdir().unwrap();
@@ -120,15 +140,7 @@ impl Site {
         environment.extend(lectures::environment(&opencast));
         let program = Program { folder: folder.path().to_owned(), environment };
         succeed(&program, &["setup"]);
-        let yesterday = ua::receipts::read::today().saturating_sub(jiff::Span::new().days(1));
-        let first = yesterday.saturating_sub(jiff::Span::new().days(DATES - 1));
-        let dates: Vec<Date> =
-            first.series(jiff::Span::new().days(1)).take_while(|date| *date <= yesterday).collect();
-        let refused = match refuses {
-            true => Some(Refused::new(&simulator, &search, &indices, dates[0]).await),
-            false => None,
-        };
-        Self {
+        let site = Self {
             program,
             simulator,
             opencast,
@@ -150,23 +162,43 @@ impl Site {
             rabbitmq,
             servers: variable("UA_TEST_SERVICES"),
             folder,
+        };
+        site.make_indices().await;
+        site
+    }
+
+    /// Makes the index of the sessions of each date: a foreign template would give another form to one made later.
+    async fn make_indices(&self) {
+        let more = (0..MORE_DATES).map(|number| self.further_date(number));
+        for date in self.dates.iter().copied().chain(more) {
+            let name = format!("{}sessions-{}", self.indices, date.strftime("%Y.%m.%d"));
+            send(Method::PUT, &format!("{}/{name}", self.search), None).await;
         }
     }
 
     /// Publishes the work.
     pub(crate) fn plan(&self) {
-        succeed(&self.program, &self.whole_plan().each_ref().map(String::as_str));
-    }
-
-    /// The words that plan all of it.
-    pub(crate) fn whole_plan(&self) -> [String; 6] {
         let (first, last) = (self.dates[0].to_string(), self.dates[self.dates.len() - 1].to_string());
-        ["plan", "--from", &first, "--to", &last, "--yes"].map(str::to_owned)
+        succeed(&self.program, &["plan", "--from", &first, "--to", &last, "--yes"]);
     }
 
-    /// A date that is not one of the run's.
-    pub(crate) fn cancelled_date(&self) -> Date {
-        self.dates[0].saturating_sub(jiff::Span::new().days(20))
+    /// The date of this number that is not one of the run's, and that no schedule plans.
+    pub(crate) fn further_date(&self, number: i64) -> Date {
+        self.dates[0].saturating_sub(jiff::Span::new().days(LONG_AGO + number))
+    }
+
+    /// Plans the meetings of a date; an error says what went wrong.
+    pub(crate) async fn plan_date(&self, date: Date) -> Result<Plan, String> {
+        let words = ["plan", "--source", "zoom", "--date", &date.to_string(), "--yes", "--json"];
+        let planned = self.quietly(&words).await;
+        serde_json::from_slice(&planned.stdout).map_err(|_| format!("ua plan: {}", text(&planned)))
+    }
+
+    /// True when the list of a date is read: its details are published, and no list publishes them again.
+    pub(crate) async fn is_listed(&self, date: Date) -> bool {
+        let lists = Query::all(DocumentKind::Harvests).with("kind", "meetings").with("date", date);
+        let read = lists.with("state", ReceiptState::Complete.name());
+        self.store.refresh().await.is_ok() && self.store.count(&read).await.is_ok_and(|lists| lists > 0)
     }
 
     /// Runs a command to its end while the load balancer keeps quiet.
@@ -177,33 +209,22 @@ impl Site {
     /// The same for so long at most; `None` for a command that was ended by that.
     pub(crate) async fn quietly_for(&self, words: &[impl AsRef<str>], patience: Duration) -> Option<Output> {
         let words: Vec<&str> = words.iter().map(AsRef::as_ref).collect();
-        self.balancer.be_moody(false);
+        let was_moody = self.balancer.be_moody(false);
         let mut command = tokio::process::Command::from(self.program.command(&words));
         let command = command.stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         let ended = tokio::time::timeout(patience, command.output()).await;
-        self.balancer.be_moody(true);
+        self.balancer.be_moody(was_moody);
         ended.ok().map(Result::unwrap)
-    }
-
-    /// True when the sessions of every date have their index: a new one would be made by another's template.
-    pub(crate) async fn has_all_indices(&self) -> bool {
-        let url = format!("{}/_cat/indices/{}sessions-*?h=index", self.search, self.indices);
-        let listed = async { reqwest::get(url).await?.text().await };
-        let listed: String = listed.await.unwrap_or_default();
-        self.dates.iter().all(|date| listed.contains(&date.strftime("sessions-%Y.%m.%d").to_string()))
     }
 
     /// Removes what the run has left; a failed run leaves its logs.
     pub(crate) async fn clean(self, well: bool) {
-        let Self { simulator, opencast, store, broker, folder, refused, search, .. } = self;
+        let Self { simulator, opencast, store, broker, folder, .. } = self;
         simulator.stop().await;
         opencast.stop().await;
         broker.close().await;
         if well {
             store.wipe_prefix().await.unwrap();
-            if let Some(refused) = refused {
-                refused.remove(&search).await;
-            }
         } else {
             println!("logs of the roles are left in {}", folder.keep().display());
         }

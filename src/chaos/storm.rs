@@ -3,6 +3,8 @@
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use jiff::civil::Date;
+use messages::Family;
 use rand::Rng as _;
 use rand::rngs::SmallRng;
 
@@ -10,8 +12,9 @@ use crate::cancelled::Cancelled;
 use crate::fault::{Fault, FaultLog};
 use crate::fleet::Fleet;
 use crate::poison::{self, Poison};
+use crate::removed::{How, Removed, within};
 use crate::site::Site;
-use crate::{balancer, cancelled, leader, meddling};
+use crate::{balancer, cancelled, leader, meddling, wrong_clock};
 
 /// How long Elasticsearch refuses writes.
 const REFUSAL: Duration = Duration::from_secs(10);
@@ -22,8 +25,14 @@ const FROZEN: std::ops::Range<u64> = 14..23;
 const BEFORE_THAW: Duration = Duration::from_millis(1_500);
 /// How long a clock is wrong at least: so long that work would be done by it.
 const FOR_CLOCKS: Duration = Duration::from_secs(8);
-/// How much longer than planned the storm may last until every kind of blow was struck.
-const OVERTIME: Duration = Duration::from_secs(60);
+/// How long a worker may take to notice that its clock is wrong: its next job begins after seconds.
+const NOTICED: Duration = Duration::from_secs(40);
+/// So many jobs wait before a clock is set wrong: without a job a worker does not notice.
+const WAITING: u64 = 100;
+/// How long servers and roles that are on their way back are waited for.
+const BACK: Duration = Duration::from_secs(180);
+/// How much longer than planned the storm may last until every kind of fault was struck.
+const OVERTIME: Duration = Duration::from_secs(360);
 
 /// The server, by the name its script knows.
 const SEARCH: &str = "elasticsearch-9";
@@ -40,6 +49,9 @@ pub(crate) struct Storm<'a> {
     restarting: Vec<(&'static str, Child)>,
     deposing: Option<Deposing>,
     cancelled: Vec<Cancelled>,
+    removed: Option<Removed>,
+    more: Vec<Date>,
+    further_dates: i64,
     misjudged: Vec<String>,
 }
 
@@ -54,6 +66,9 @@ pub(crate) struct Aftermath {
     pub(crate) poison: Vec<Poison>,
     pub(crate) fault_log: FaultLog,
     pub(crate) cancelled: Vec<Cancelled>,
+    pub(crate) removed: Option<Removed>,
+    /// Dates that were planned beyond those of the run.
+    pub(crate) more: Vec<Date>,
     /// What a command or a worker should have said or done, and did not.
     pub(crate) misjudged: Vec<String>,
 }
@@ -61,7 +76,8 @@ pub(crate) struct Aftermath {
 impl<'a> Storm<'a> {
     pub(crate) fn new(site: &'a Site, fleet: &'a mut Fleet, rng: &'a mut SmallRng, due: Vec<Fault>) -> Self {
         let mut fault_log = FaultLog::new(due);
-        site.refused.iter().for_each(|_| fault_log.count(Fault::Document));
+        // The load balancer fails on it from the beginning.
+        fault_log.count(Fault::Document);
         Self {
             site,
             fleet,
@@ -72,6 +88,9 @@ impl<'a> Storm<'a> {
             restarting: Vec::new(),
             deposing: None,
             cancelled: Vec::new(),
+            removed: None,
+            more: Vec::new(),
+            further_dates: 0,
             misjudged: Vec::new(),
         }
     }
@@ -88,8 +107,6 @@ impl<'a> Storm<'a> {
             }
             let chosen = self.rng.random_range(0..due.len().max(1));
             let drawn = Fault::drawn(self.rng);
-            let drawn =
-                if drawn == Fault::Clock && !self.fault_log.is_due(drawn) { Fault::Poison } else { drawn };
             let fault = due.get(chosen).copied().unwrap_or(drawn);
             // What is due comes late rather than not at all; nothing else does.
             if (elapsed <= length || !due.is_empty()) && self.strike(fault).await && fault != Fault::Depose {
@@ -98,12 +115,12 @@ impl<'a> Storm<'a> {
             let pause = Duration::from_millis(self.rng.random_range(500..3_000));
             self.wait(pause).await;
         }
-        while !self.restarting.is_empty() || self.fleet.has_wrong_clock() {
+        while !self.restarting.is_empty() {
             self.wait(Duration::from_millis(200)).await;
         }
         self.site.balancer.be_moody(false);
-        let Self { poison, fault_log, cancelled, misjudged, .. } = self;
-        Aftermath { poison, fault_log, cancelled, misjudged }
+        let Self { poison, fault_log, cancelled, removed, more, misjudged, .. } = self;
+        Aftermath { poison, fault_log, cancelled, removed, more, misjudged }
     }
 
     /// What is still to be struck.
@@ -152,47 +169,99 @@ impl<'a> Storm<'a> {
                 true
             }
             Fault::Poison => self.poison().await,
-            Fault::Balancer => {
-                let mut answers = balancer::ANSWERS;
-                answers.rotate_left(seconds as usize % balancer::ANSWERS.len());
-                for status in answers {
-                    self.say(&format!("the load balancer answers {status} for {seconds} s"));
-                    self.site.balancer.answer(status, pause);
-                    self.wait(pause).await;
-                }
-                true
-            }
-            Fault::Clock => {
-                let pause = pause + FOR_CLOCKS;
-                self.say(&format!("the clock of {name} is two years ahead for {} s", pause.as_secs()));
-                self.fleet.set_ahead(name, pause);
-                true
-            }
-            Fault::Policy | Fault::Template | Fault::Cancel => self.meddle(fault, pause).await,
+            Fault::Balancer => self.answer_instead(pause).await,
+            Fault::Policy | Fault::Template | Fault::Cancel | Fault::Clock => self.meddle(fault).await,
             Fault::Document => false,
         }
     }
 
-    /// What is told by commands: while no server is away and no process is on its way back.
-    async fn meddle(&mut self, fault: Fault, pause: Duration) -> bool {
-        if !self.restarting.is_empty() || !self.fleet.is_whole() {
+    /// The load balancer answers in place of Elasticsearch. It counts when it was asked meanwhile.
+    async fn answer_instead(&mut self, pause: Duration) -> bool {
+        // Without RabbitMQ no role asks Elasticsearch.
+        if self.is_restarting(self.site.rabbitmq) {
             return false;
+        }
+        let (mut answers, first) = (balancer::ANSWERS, self.rng.random_range(0..balancer::ANSWERS.len()));
+        answers.rotate_left(first);
+        for status in answers {
+            self.say(&format!("the load balancer answers {status} for {} s", pause.as_secs()));
+            self.site.balancer.answer(status, pause);
+            self.wait(pause).await;
+        }
+        answers.iter().all(|status| self.site.balancer.given().contains_key(status))
+    }
+
+    /// What is judged by commands or by what a role says of itself: with every server and every role there.
+    async fn meddle(&mut self, fault: Fault) -> bool {
+        let deadline = Instant::now() + BACK;
+        while !self.restarting.is_empty() || self.deposing.is_some() || !self.fleet.is_whole() {
+            if Instant::now() > deadline {
+                return false;
+            }
+            self.wait(Duration::from_millis(200)).await;
         }
         self.say(&format!("{fault}"));
         match fault {
-            Fault::Policy => self.misjudged.extend(meddling::policy(self.site).await),
-            Fault::Template => {
-                if !self.site.has_all_indices().await {
-                    return false;
-                }
-                self.misjudged.extend(meddling::template(self.site).await);
+            Fault::Policy => {
+                let (date, how) =
+                    (self.next_date(), if self.rng.random_bool(0.5) { How::Expire } else { How::Go });
+                let (removed, misjudged) = Removed::destroy(self.site, self.fleet, date, how).await;
+                self.more.push(date);
+                self.misjudged.extend(misjudged);
+                let Some(removed) = removed else { return false };
+                self.fault_log.lose_leases(if how == How::Go { 2 } else { 0 });
+                self.fault_log.may_repeat(removed.parked);
+                self.removed = Some(removed);
             }
-            _ => match cancelled::cancel(self.site, pause).await {
+            Fault::Template => self.misjudged.extend(meddling::template(self.site).await),
+            Fault::Clock => self.set_clocks_ahead().await,
+            _ => match cancelled::cancel(self.site, self.next_date()).await {
                 Ok(cancelled) => self.cancelled.push(cancelled),
                 Err(why) => self.misjudged.push(why),
             },
         }
+        self.say(&format!("{fault}: over"));
         true
+    }
+
+    /// A date that was not planned yet.
+    fn next_date(&mut self) -> Date {
+        let date = self.site.further_date(self.further_dates);
+        self.further_dates += 1;
+        date
+    }
+
+    /// A Zoom worker has to hold while its clock is wrong; that of another role is wrong with it.
+    async fn set_clocks_ahead(&mut self) {
+        let mut waiting = 0;
+        for queue in Family::ZOOM_DETAIL.queues() {
+            waiting += self.site.broker.depth(&queue).await.map_or(0, |depth| depth.ready);
+        }
+        if waiting < WAITING {
+            let date = self.next_date();
+            self.misjudged.extend(self.site.plan_date(date).await.err());
+            within(BACK, async || self.site.is_listed(date).await).await;
+            self.more.push(date);
+        }
+        let zoom = ["zoom-1", "zoom-2"][self.rng.random_range(0..2)];
+        let others = ["opencast-1", "index-1", "index-2", "schedule-1", "schedule-2"];
+        let other = others[self.rng.random_range(0..others.len())];
+        self.say(&format!("the clocks of {zoom} and {other} are two years ahead"));
+        [zoom, other].iter().for_each(|name| self.fleet.set_ahead(name, true));
+        // It publishes nothing of what it has in progress.
+        self.fault_log.lose_leases(1);
+        let (id, begin) = (self.fleet.id(zoom), Instant::now());
+        let mut holds = false;
+        while !holds && begin.elapsed() < NOTICED {
+            self.wait(Duration::from_millis(300)).await;
+            let holding = wrong_clock::who_holds(self.site).await.unwrap_or_default();
+            holds = holding.iter().any(|pid| Some(*pid) == id);
+        }
+        self.wait(FOR_CLOCKS).await;
+        [zoom, other].iter().for_each(|name| self.fleet.set_ahead(name, false));
+        if !holds {
+            self.misjudged.push(format!("{zoom} works on with a clock that is two years ahead"));
+        }
     }
 
     fn say(&self, text: &str) {
@@ -210,6 +279,7 @@ impl<'a> Storm<'a> {
         self.say(&format!("freeze the leader, {name}, for {seconds} s"));
         let pause = Duration::from_secs(seconds);
         self.fleet.freeze(name, pause);
+        self.fault_log.lose_leases(1);
         self.deposing = Some(Deposing { id, look_at: Instant::now() + pause - BEFORE_THAW });
         true
     }
@@ -276,6 +346,7 @@ impl<'a> Storm<'a> {
             return false;
         }
         self.say(&format!("{verb} and start {server}"));
+        self.fault_log.lose_leases(if server == self.site.rabbitmq { 2 } else { 0 });
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/docker/services/service.sh");
         let down_and_up = r#"bash "$1" "$2" "$3" "$4" && exec bash "$1" start "$3" "$4""#;
         let mut command = Command::new("bash");
