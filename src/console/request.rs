@@ -113,7 +113,7 @@ impl PageRequest {
     pub(super) fn as_json(&self) -> String {
         let mut address = format!("{}?json", self.path);
         for (name, value) in self.parameters.as_deref().unwrap_or_default() {
-            address.push_str(&format!("&{name}={}", encoded(value)));
+            address.push_str(&format!("&{}={}", encoded(name), encoded(value)));
         }
         address
     }
@@ -189,6 +189,7 @@ mod tests {
     async fn the_address_of_the_json_says_the_same() {
         let there = asked("/dead?uuid=a%2Fb%26c%3D%3D&date=2026-01-02", None).await;
         assert_eq!(there.as_json(), "/dead?json&uuid=a%2Fb%26c%3D%3D&date=2026-01-02");
+        assert_eq!(asked("/dead?D%3D=3", None).await.as_json(), "/dead?json&D%3D=3");
         assert_eq!((there.value("uuid"), there.value("queue")), ("a/b&c==", ""));
     }
 }
