@@ -1,4 +1,4 @@
-//! A load balancer before the search engine: it passes on what is asked, and now and then answers in its place.
+//! A load balancer in front of the search engine: it forwards requests, and sometimes answers in the engine's place.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -12,11 +12,11 @@ use reqwest::Client;
 
 use crate::refused;
 
-/// What it answers with: no session, no such place, sign in elsewhere.
+/// Its own answers: no session, not found, sign in elsewhere.
 pub(crate) const ANSWERS: [u16; 3] = [401, 404, 302];
 /// During the storm, one of this many requests gets such an answer.
 const ONE_OF: u64 = 300;
-/// Bytes of a request or of an answer.
+/// Maximum bytes of a request or of an answer.
 const MOST: usize = 128 << 20;
 
 /// A load balancer.
@@ -25,23 +25,23 @@ pub(crate) struct Balancer {
     pub(crate) url: String,
     target: String,
     client: Client,
-    /// The id of a document that it fails on.
+    /// Id of the document that it refuses.
     refused: Arc<str>,
     mood: Arc<Mutex<Mood>>,
 }
 
 #[derive(Debug, Default)]
 struct Mood {
-    /// Answers like this until then.
+    /// A fixed answer, and its end.
     answers: Option<(u16, Instant)>,
-    /// Answers now and then.
+    /// True when it sometimes answers by itself.
     is_moody: bool,
     requests: u64,
     given: BTreeMap<u16, u64>,
 }
 
 impl Balancer {
-    /// One before the server at `target`, which fails on the document with this id.
+    /// Starts a load balancer in front of the server at `target`; it refuses the document with the id `refused`.
     pub(crate) async fn before(target: &str, refused: &str) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let balancer = Self {
@@ -56,24 +56,24 @@ impl Balancer {
         balancer
     }
 
-    /// Answers every request like this for a while.
+    /// Answers every request with `status` for `time`.
     pub(crate) fn answer(&self, status: u16, time: Duration) {
         self.mood.lock().unwrap().answers = Some((status, Instant::now() + time));
     }
 
-    /// Whether it answers a request now and then; returns whether it did.
+    /// Sets whether it sometimes answers by itself; returns the previous setting.
     pub(crate) fn be_moody(&self, is_moody: bool) -> bool {
         let mut mood = self.mood.lock().unwrap();
         mood.answers = mood.answers.filter(|_| is_moody);
         std::mem::replace(&mut mood.is_moody, is_moody)
     }
 
-    /// How often it gave each answer.
+    /// Number of its own answers by status.
     pub(crate) fn given(&self) -> BTreeMap<u16, u64> {
         self.mood.lock().unwrap().given.clone()
     }
 
-    /// The answer in place of the server's, if there is one.
+    /// Returns its own answer to a request, if there is one.
     fn own_answer(&self) -> Option<u16> {
         let mut mood = self.mood.lock().unwrap();
         mood.requests += 1;
@@ -119,7 +119,7 @@ impl Balancer {
     }
 }
 
-/// The headers of the message, without those of the connection and of the encoding that the client undoes.
+/// Returns the headers of a message without those of the connection and of the encoding that the client decodes.
 fn kept(headers: &HeaderMap<HeaderValue>) -> HeaderMap<HeaderValue> {
     let dropped = [
         header::HOST,

@@ -1,4 +1,5 @@
-//! A run that is cancelled while its jobs are worked on: nothing of it may start after the command has ended with 0.
+//! A run that is cancelled while its jobs are in progress: none of its jobs may start after the command has ended with
+//! 0.
 
 use std::time::Duration;
 
@@ -11,9 +12,9 @@ use store::{DocumentKind, Query, StoreError};
 use crate::removed::within;
 use crate::site::Site;
 
-/// How often the command is given, as it asks for while jobs are in progress.
+/// Number of times that the command is given; it asks for repetition while jobs are in progress.
 const TIMES: usize = 5;
-/// It is cancelled after so many calls for its date, for which it may take so long.
+/// Calls for the date before the cancel, and maximum time for them.
 const BEGUN: u64 = 20;
 const PATIENCE: Duration = Duration::from_secs(90);
 
@@ -23,11 +24,11 @@ pub(crate) struct Cancelled {
     pub(crate) run: String,
     pub(crate) date: Date,
     pub(crate) at: Timestamp,
-    /// Calls for its date until then.
+    /// Calls for its date before the cancel.
     calls: u64,
 }
 
-/// Plans a date of its own, and cancels it once it is worked on; an error says what did not go well.
+/// Plans a separate date and cancels the run once a worker has begun it. Errors describe what went wrong.
 pub(crate) async fn cancel(site: &Site, date: Date) -> Result<Cancelled, String> {
     let run = site.plan_date(date).await?.run;
     if !within(PATIENCE, async || site.simulator.calls_about(date) >= BEGUN).await {
@@ -44,12 +45,12 @@ pub(crate) async fn cancel(site: &Site, date: Date) -> Result<Cancelled, String>
 }
 
 impl Cancelled {
-    /// Ids of the date: what was fetched before the cancel may be held, and need not.
+    /// Ids of the date: documents fetched before the cancel are permitted, not required.
     pub(crate) fn ids(&self, site: &Site) -> TruthIds {
         site.simulator.truth(self.date, Source::Dashboard).ids.unwrap()
     }
 
-    /// Details of the run that were fetched, or begun, before it was cancelled.
+    /// Number of the run's details that were begun before the cancel.
     pub(crate) async fn fetched(&self, site: &Site) -> Result<u64, StoreError> {
         let begun = Query::all(DocumentKind::Harvests).with("run", &self.run).with("kind", "participants");
         site.store
@@ -57,7 +58,7 @@ impl Cancelled {
             .await
     }
 
-    /// Calls that were made for the date after the cancel, and jobs of the run that started then or may still do so.
+    /// Returns calls for the date after the cancel, and jobs of the run that started after it or may still start.
     pub(crate) async fn restless(&self, site: &Site) -> Result<Vec<String>, StoreError> {
         let receipts = site.store.search(&Query::all(DocumentKind::Harvests).with("run", &self.run)).await?;
         let receipts = receipts.iter().map(|hit| serde_json::from_str::<Receipt>(hit.source.get()).unwrap());

@@ -1,4 +1,4 @@
-//! What can befall the fleet, how often each is drawn, and the count of what was struck.
+//! Faults of the fleet, how often each is drawn, and the count of injected faults.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -6,14 +6,14 @@ use std::fmt;
 use rand::Rng as _;
 use rand::rngs::SmallRng;
 
-/// What befalls the fleet.
+/// A fault of the fleet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Fault {
-    /// A role ends without a word.
+    /// A role is killed.
     Kill,
-    /// A role stands still for some seconds.
+    /// A role is frozen for some seconds.
     Freeze,
-    /// Whoever keeps the quota stands still for so long that another takes over, and then goes on.
+    /// The quota leader is frozen until another process takes over, then continues.
     Depose,
     RestartBroker,
     CrashBroker,
@@ -26,18 +26,18 @@ pub(crate) enum Fault {
     Balancer,
     /// A policy destroys waiting jobs.
     Policy,
-    /// A template of others takes the place of ours.
+    /// A foreign template takes precedence over ours.
     Template,
-    /// A run is cancelled while it is worked on.
+    /// A run is cancelled while it is in progress.
     Cancel,
     /// The clock of a role is two years ahead.
     Clock,
-    /// The store refuses one document for ever; from the beginning on.
+    /// The store always refuses one document, from the beginning.
     Document,
 }
 
 impl Fault {
-    /// Those that every storm has to have; the others come by chance, or by the seed.
+    /// Faults that every storm must have; the others are chosen by the seed or drawn at random.
     const DUE: [Self; 10] = [
         Self::Document,
         Self::Depose,
@@ -51,7 +51,7 @@ impl Fault {
         Self::Balancer,
     ];
 
-    /// What needs time of its own: a storm has two of these by its seed, and those that `--also` names.
+    /// Faults that need extra time: a storm has two of these by its seed, and those that `--also` names.
     const BY_SEED: [(&'static str, Self); 4] = [
         ("cancel", Self::Cancel),
         ("template", Self::Template),
@@ -59,7 +59,7 @@ impl Fault {
         ("clock", Self::Clock),
     ];
 
-    /// Those that the storm of this seed has to have. Four seeds in a row have each twice.
+    /// Returns the required faults of a seed. Four consecutive seeds have each of `BY_SEED` twice.
     pub(crate) fn due(seed: u64, also: &str) -> Vec<Self> {
         let count = Self::BY_SEED.len() as u64;
         let is_drawn = |place: u64| place == seed % count || place == (seed + 1) % count;
@@ -69,7 +69,7 @@ impl Fault {
         Self::DUE.into_iter().chain(by_seed.map(|(_, (_, fault))| fault)).collect()
     }
 
-    /// Killing is cheap and common, servers come back slowly.
+    /// Draws a fault: kills are cheap and common, restarts of servers slow and rare.
     pub(crate) fn drawn(rng: &mut SmallRng) -> Self {
         match rng.random_range(0..23) {
             0..7 => Self::Kill,
@@ -108,39 +108,39 @@ impl Fault {
     }
 }
 
-/// Details that a Zoom worker does at once: 16, and one of the most urgent lane.
+/// Concurrent details of a Zoom worker: 16, and one of the most urgent lane.
 const PERMITS: u64 = 17;
 
-/// The roles, as the names of their processes begin. Each has to be killed once.
+/// The roles, by the beginning of their process names. Each must be killed once.
 const ROLES: [&str; 4] = ["zoom", "opencast", "index", "schedule"];
 
-/// How often each was struck.
+/// Number of injected faults of each kind.
 #[derive(Debug)]
 pub(crate) struct FaultLog {
     due: Vec<Fault>,
     faults: BTreeMap<Fault, u32>,
     killed: BTreeMap<&'static str, u32>,
-    /// Jobs of Zoom's details that may be done twice: those in progress, at most, when their worker lost them.
+    /// Maximum number of Zoom details that may be fetched twice: those in progress when their worker lost them.
     repeats: u64,
 }
 
 impl FaultLog {
-    /// None yet, of those that are due.
+    /// Creates an empty log; `due` faults are required.
     pub(crate) fn new(due: Vec<Fault>) -> Self {
         Self { due, faults: BTreeMap::new(), killed: BTreeMap::new(), repeats: 0 }
     }
 
-    /// So many Zoom workers lost all their jobs.
+    /// Records that `workers` Zoom workers lost all their jobs.
     pub(crate) fn lose_leases(&mut self, workers: u64) {
         self.may_repeat(workers * PERMITS);
     }
 
-    /// So many jobs may be done twice for another reason.
+    /// Records that `jobs` jobs may be done twice for another reason.
     pub(crate) fn may_repeat(&mut self, jobs: u64) {
         self.repeats += jobs;
     }
 
-    /// Details that may be asked for twice.
+    /// Number of details that may be fetched twice.
     pub(crate) fn repeats(&self) -> u64 {
         self.repeats
     }
@@ -149,19 +149,19 @@ impl FaultLog {
         *self.faults.entry(fault).or_default() += 1;
     }
 
-    /// The process of this name was killed.
+    /// Counts a kill of the process `name`.
     pub(crate) fn count_killed(&mut self, name: &str) {
         let role = ROLES.into_iter().find(|role| name.starts_with(role));
         role.into_iter().for_each(|role| *self.killed.entry(role).or_default() += 1);
         self.lose_leases(u64::from(name.starts_with("zoom")));
     }
 
-    /// True when no process of the role of this one was killed yet.
+    /// Returns true when no process of this role was killed yet.
     pub(crate) fn spared(&self, name: &str) -> bool {
         ROLES.iter().any(|role| name.starts_with(role) && !self.killed.contains_key(role))
     }
 
-    /// Those that had to be struck and were not.
+    /// Returns the required faults that are missing.
     pub(crate) fn missing(&self) -> Vec<Fault> {
         let is_struck = |fault: Fault| match fault {
             Fault::Kill => ROLES.iter().all(|role| self.killed.contains_key(role)),

@@ -1,4 +1,4 @@
-//! The processes of the harness, and a supervisor that starts again what has ended, as a container engine would.
+//! The processes of the harness, and a supervisor that restarts them like a container engine.
 
 use std::fs::OpenOptions;
 use std::path::PathBuf;
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::site::Program;
 
-/// What runs: its name and the words it is started with.
+/// The processes: names and arguments.
 const ROLES: [(&str, &[&str]); 7] = [
     ("zoom-1", &["work", "zoom"]),
     ("zoom-2", &["work", "zoom"]),
@@ -17,13 +17,13 @@ const ROLES: [(&str, &[&str]); 7] = [
     ("schedule-1", &["work", "schedule"]),
     ("schedule-2", &["work", "schedule"]),
 ];
-/// How long a role may take to stop when it is asked to.
+/// Maximum time of a role's stop.
 const PATIENCE: Duration = Duration::from_secs(40);
 
-/// Seconds by which a clock is ahead that is wrong.
+/// Seconds by which a wrong clock is ahead.
 const AHEAD: u64 = 730 * 86_400;
 
-/// A process and what befell it.
+/// A process and its state.
 #[derive(Debug)]
 struct Member {
     name: &'static str,
@@ -38,7 +38,7 @@ struct Member {
 pub(crate) struct Fleet {
     program: Program,
     members: Vec<Member>,
-    /// Ends that nobody brought about: each is a fault.
+    /// Unexpected ends of processes: each fails the run.
     pub(crate) ended_alone: Vec<String>,
 }
 
@@ -55,24 +55,24 @@ impl Fleet {
         }
     }
 
-    /// Those that run.
+    /// Names of the running processes, without frozen ones.
     pub(crate) fn running(&self) -> Vec<&'static str> {
         let running = self.members.iter().filter(|member| member.child.is_some() && member.thaw_at.is_none());
         running.map(|member| member.name).collect()
     }
 
-    /// True when every process runs.
+    /// Returns true when every process runs.
     pub(crate) fn is_whole(&self) -> bool {
         self.running().len() == self.members.len()
     }
 
-    /// The one with this number on its machine.
+    /// Returns the name of the process with this id.
     pub(crate) fn with_id(&self, id: u32) -> Option<&'static str> {
         let has_it = |member: &&Member| member.child.as_ref().is_some_and(|child| child.id() == id);
         self.members.iter().find(has_it).map(|member| member.name)
     }
 
-    /// `kill -9`; it comes back after `pause`.
+    /// Kills a process (`kill -9`); it restarts after `pause`.
     pub(crate) fn kill(&mut self, name: &str, pause: Duration) {
         let member = self.member(name);
         if let Some(mut child) = member.child.take() {
@@ -83,7 +83,7 @@ impl Fleet {
         }
     }
 
-    /// SIGSTOP; it goes on after `pause`.
+    /// Freezes a process (SIGSTOP); it continues after `pause`.
     pub(crate) fn freeze(&mut self, name: &str, pause: Duration) {
         let member = self.member(name);
         if let Some(child) = &member.child {
@@ -92,24 +92,24 @@ impl Fleet {
         }
     }
 
-    /// One that was killed comes back at once.
+    /// Restarts a killed process at once.
     pub(crate) fn back_now(&mut self, name: &str) {
         let member = self.member(name);
         member.start_at = member.start_at.map(|_| Instant::now());
     }
 
-    /// Sets the clock of a process two years ahead, or right.
+    /// Sets the clock of a process two years ahead, or corrects it.
     pub(crate) fn set_ahead(&self, name: &str, is_ahead: bool) {
         self.program.set_clock(name, if is_ahead { AHEAD } else { 0 });
     }
 
-    /// The number of a process on its machine.
+    /// Returns the id of a process.
     pub(crate) fn id(&self, name: &str) -> Option<u32> {
         let member = self.members.iter().find(|member| member.name == name)?;
         member.child.as_ref().map(Child::id)
     }
 
-    /// Thaws and starts what is due, and notices what ended by itself.
+    /// Thaws and starts the processes that are due, and records those that ended by themselves.
     pub(crate) fn supervise(&mut self) {
         let now = Instant::now();
         for member in &mut self.members {
@@ -129,7 +129,7 @@ impl Fleet {
         }
     }
 
-    /// Ends everything: in good order, or at once when the run has failed anyway.
+    /// Ends all processes: orderly, or at once when the run has failed.
     pub(crate) async fn stop_all(&mut self, well: bool) {
         for child in self.members.iter().filter_map(|member| member.child.as_ref()) {
             signal(child, "-CONT");
@@ -141,7 +141,7 @@ impl Fleet {
             while child.try_wait().unwrap().is_none() && Instant::now() < deadline {
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
-            // Already ended is fine.
+            // The process may have ended.
             let _ = child.kill();
             let _ = child.wait();
         }
@@ -155,7 +155,7 @@ impl Fleet {
 impl Drop for Fleet {
     fn drop(&mut self) {
         for child in self.members.iter_mut().filter_map(|member| member.child.as_mut()) {
-            // Already ended is fine.
+            // The process may have ended.
             let _ = child.kill();
             let _ = child.wait();
         }
@@ -171,13 +171,13 @@ impl Program {
         command.stdout(Stdio::null()).stderr(log).spawn().unwrap()
     }
 
-    /// The file that says by how many seconds the clock of a process is ahead.
+    /// Path of the file with the seconds by which a process's clock is ahead.
     fn clock(&self, name: &str) -> PathBuf {
         self.folder.join(format!("{name}.clock"))
     }
 
     fn set_clock(&self, name: &str, ahead: u64) {
-        // In one step: the process reads it all the time.
+        // Atomically: the process reads the file all the time.
         let new = self.folder.join("new.clock");
         std::fs::write(&new, ahead.to_string()).unwrap();
         std::fs::rename(new, self.clock(name)).unwrap();
@@ -186,7 +186,7 @@ impl Program {
 
 fn signal(child: &Child, signal: &str) {
     let sent = Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
-    // One that has just ended cannot be signalled; the supervisor sees to it.
+    // A process that has just ended cannot be signalled; the supervisor restarts it.
     if !sent.success() {
         println!("  {signal} came too late for process {}", child.id());
     }

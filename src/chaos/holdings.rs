@@ -1,4 +1,4 @@
-//! What should be held after the storm, by the simulators' word, and what is, by that of the servers.
+//! What the servers should hold after the storm by the simulators' truth, and what they hold.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,31 +13,31 @@ use crate::lectures::{self, Lectures};
 use crate::poison::Poison;
 use crate::site::Site;
 
-/// Clocks may differ by so much.
+/// Permitted difference of clocks in milliseconds.
 const TOLERANCE_MS: i64 = 5 * 60_000;
 
-/// Ids and dead letters as they should be, or as they are.
+/// Ids and dead letters, wanted or held.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Holdings {
     pub(crate) meetings: BTreeSet<String>,
     pub(crate) sessions: BTreeSet<String>,
-    /// How long the sessions were in all: what is there has to be what it should be.
+    /// Total length of the sessions in seconds.
     pub(crate) seconds: u64,
     pub(crate) lectures: Lectures,
     pub(crate) dead: BTreeMap<String, CauseClass>,
-    /// The document that the store refuses, by its id, with the class of its dead letter.
+    /// Id of the refused document, with the class of its dead letter.
     pub(crate) refused: BTreeMap<String, CauseClass>,
     /// Receipts that are neither complete nor failed.
     pub(crate) open: u64,
     /// Documents whose id is in more than one index.
     pub(crate) doubled: u64,
-    /// Documents with a version of a time to come: they would outrank all later ones.
+    /// Documents with a version in the future, which would outrank all later ones.
     pub(crate) ahead: u64,
-    /// Messages in queues and on rungs, by RabbitMQ's word.
+    /// Messages in queues and on rungs of RabbitMQ.
     pub(crate) queued: u64,
 }
 
-/// What should be held of the run's dates and of these.
+/// Returns what should be held of the run's dates and of `more`.
 pub(crate) fn wanted(site: &Site, poison: &[Poison], more: &[Date]) -> Holdings {
     let mut wanted = Holdings::default();
     for date in site.dates.iter().chain(more) {
@@ -51,7 +51,7 @@ pub(crate) fn wanted(site: &Site, poison: &[Poison], more: &[Date]) -> Holdings 
         wanted.dead.extend(dead(ids.gone, CauseClass::Gone));
         wanted.dead.extend(dead(ids.forbidden, CauseClass::Forbidden));
     }
-    // This document alone is a dead letter; the sessions of its meeting are held.
+    // Only this document becomes a dead letter; the sessions of its meeting are held.
     wanted.meetings.remove(&site.refused);
     wanted.refused.insert(site.refused.clone(), CauseClass::MappingRefused);
     wanted.lectures = lectures::wanted(&site.opencast, &site.dates);
@@ -59,7 +59,7 @@ pub(crate) fn wanted(site: &Site, poison: &[Poison], more: &[Date]) -> Holdings 
     wanted
 }
 
-/// What is held, without what the cancelled runs have brought before they were cancelled.
+/// Returns what is held, without the documents of cancelled runs.
 pub(crate) async fn held(
     site: &Site,
     wanted: &Holdings,
@@ -86,7 +86,7 @@ pub(crate) async fn held(
     };
     ids(site, DocumentKind::Harvests, &mut seen).await?;
     (held.doubled, held.ahead) = (seen.doubled, seen.ahead);
-    // Its page names it; a job that is about the same meeting is another matter.
+    // The dead letter of its page; a job for the same meeting is a separate message.
     let is_of_it = |id: &str| id.starts_with("zoom:meetings:") && id.ends_with(&format!(":{}", site.refused));
     let of_it = held.dead.extract_if(.., |id, _| is_of_it(id));
     held.refused = of_it.map(|(_, class)| (site.refused.clone(), class)).collect();
@@ -104,8 +104,8 @@ pub(crate) async fn held(
     Ok(held)
 }
 
-/// How many receipts are neither complete nor failed, of all dates or of one: the schedule plans today, too, and again
-/// every minute.
+/// Number of receipts that are neither complete nor failed, of all dates or of one. The schedule plans the current day
+/// as well, every minute.
 async fn open(site: &Site, date: Option<Date>) -> Result<u64, StoreError> {
     let states = ["planned", "incomplete", "cancelled"].map(str::to_owned);
     let open = Query::all(DocumentKind::Harvests).with_any("state", states.into());
@@ -118,7 +118,7 @@ async fn seconds(site: &Site, sessions: &Query) -> Result<u64, StoreError> {
     Ok(seconds.into_iter().sum::<i64>().try_into().unwrap_or(0))
 }
 
-/// Everything that RabbitMQ holds; more than anybody waits for where it does not answer.
+/// Number of messages in RabbitMQ; `u64::MAX` when it does not answer.
 async fn queued(site: &Site) -> u64 {
     let mut queued = site.broker.parked().await.unwrap_or(u64::MAX);
     for queue in Queue::all() {
@@ -127,12 +127,12 @@ async fn queued(site: &Site) -> u64 {
     queued
 }
 
-/// Versions above this are of a time to come.
+/// Returns the highest version that is not in the future.
 fn soon() -> i64 {
     clock::now().as_millisecond() + TOLERANCE_MS
 }
 
-/// What is wrong with documents of any kind.
+/// Faulty documents of any kind.
 #[derive(Debug, Default)]
 struct Seen {
     doubled: u64,

@@ -1,5 +1,6 @@
-//! The chaos harness: every role as processes on real servers, faults injected by a printed seed, and at the end the
-//! index beside the truth. `docker/chaos.sh` starts the servers and runs it; `cargo test` alone only names it.
+//! The chaos harness: every role in processes of its own on real servers, faults drawn by a printed seed, and at the
+//! end a comparison of the index with the truth. `docker/chaos.sh` starts the servers and runs it; `cargo test` only
+//! prints its name.
 
 #![expect(clippy::unwrap_used, reason = "a harness that cannot go on has failed")]
 #![expect(clippy::print_stdout, reason = "a harness prints what it does and finds")]
@@ -32,8 +33,8 @@ use crate::fleet::Fleet;
 use crate::site::Site;
 use crate::storm::Storm;
 
-/// How long the calm after the storm may take: a job that failed three times waits two minutes for its fourth attempt,
-/// which is not struck again.
+/// Maximum calm after the storm: a job that failed three times waits 2 minutes for its fourth attempt, without further
+/// faults.
 const CALM: Duration = Duration::from_secs(400);
 
 #[tokio::main]
@@ -62,7 +63,7 @@ async fn main() -> ExitCode {
     }
 }
 
-/// One storm and the calm after it; true when nothing was lost, doubled or over quota.
+/// Runs a storm and the calm after it; returns true when no document is lost or doubled and no call is over the quota.
 async fn run(seed: u64, length: Duration, rabbitmq: u64, due: Vec<Fault>) -> bool {
     let mut rng = SmallRng::seed_from_u64(seed);
     let site = Site::new(seed, length, rabbitmq).await;

@@ -1,4 +1,4 @@
-//! What others change at the servers, here a template in front of ours: `ua check` has to name it, and no worker may start.
+//! A foreign template with precedence over ours: `ua check` must name it, and no worker may start.
 
 use std::process::Output;
 use std::time::Duration;
@@ -8,13 +8,13 @@ use serde_json::{Value, json};
 
 use crate::site::Site;
 
-/// How long a worker that has to refuse may take for it.
+/// Time for a worker to refuse its start.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// The name of the policy and of the template.
+/// Name of the policy and of the template.
 pub(crate) const NAME: &str = "chaos-meddles";
 
-/// Puts a template in front of that of the sessions, has a worker started, and takes it away. Returns what was not
-/// reported.
+/// Adds a template with precedence over that of the sessions, starts a worker, and removes the template. Returns what
+/// was not reported.
 pub(crate) async fn template(site: &Site) -> Vec<String> {
     let url = format!("{}/_index_template/{NAME}{}", site.search, site.indices);
     let settings = json!({"index.mapping.total_fields.limit": 5});
@@ -34,7 +34,7 @@ pub(crate) async fn template(site: &Site) -> Vec<String> {
     missed
 }
 
-/// What a command should have said, and with a code that is not 0.
+/// Returns the words missing from a command's output, and an exit code of 0.
 pub(crate) fn unreported(what: &str, output: &Output, words: &[&str]) -> Vec<String> {
     let said = text(output);
     let mut missed: Vec<String> = Vec::new();
@@ -51,7 +51,7 @@ pub(crate) fn text(output: &Output) -> String {
     [&output.stdout[..], &output.stderr[..]].map(String::from_utf8_lossy).concat()
 }
 
-/// Asks a server, which has to do it.
+/// Sends a request to a server, which must succeed.
 pub(crate) async fn send(method: Method, url: &str, body: Option<&Value>) {
     let client = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().unwrap();
     let mut request = client.request(method, url).header("content-type", "application/json");

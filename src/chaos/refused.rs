@@ -1,17 +1,17 @@
-//! A document that the store refuses for ever: the load balancer fails on it, with a 500 for this one document, as a
-//! broken ingest pipeline does. The server of the tests can run no pipeline of its own.
+//! A document that the store always refuses: the load balancer answers with status 500 for it, like a broken ingest
+//! pipeline. The test server cannot run a pipeline.
 
 use axum::body::Bytes;
 use serde_json::{Value, json};
 
-/// A bulk request without the refused document, and the places of the document among its actions.
+/// A bulk request without the refused document, and the document's positions among its actions.
 pub(crate) struct Cut {
     pub(crate) body: Vec<u8>,
     places: Vec<usize>,
     index: Value,
 }
 
-/// Takes the document with this id out of a bulk request; `None` when it is not there.
+/// Removes the document from a bulk request; `None` when the request does not contain it.
 pub(crate) fn cut(request: &Bytes, id: &str) -> Option<Cut> {
     let mut cut = Cut { body: Vec::with_capacity(request.len()), places: Vec::new(), index: Value::Null };
     let mut lines = request.split_inclusive(|byte| *byte == b'\n');
@@ -33,7 +33,7 @@ pub(crate) fn cut(request: &Bytes, id: &str) -> Option<Cut> {
 }
 
 impl Cut {
-    /// Puts the refusals among the answers for the other documents; an answer of another form stays as it is.
+    /// Inserts the refusals into the answer for the other documents; leaves an answer of another form unchanged.
     pub(crate) fn answered(&self, answer: Bytes, id: &str) -> Bytes {
         let mut read: Value = serde_json::from_slice(&answer).unwrap_or_default();
         if self.body.is_empty() {

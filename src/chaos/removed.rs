@@ -1,5 +1,5 @@
-//! A policy of others that destroys waiting jobs. `ua check` has to name it. Jobs that expire become dead letters, which
-//! a replay brings back; jobs that go with their queue are named by `ua status`, and `ua plan` publishes them again.
+//! A foreign policy that destroys waiting jobs. `ua check` must name it. Expired jobs become dead letters, which `ua
+//! dlq replay` brings back. `ua status` names the jobs of a deleted queue, and `ua plan` publishes them again.
 
 use std::time::{Duration, Instant};
 
@@ -13,20 +13,20 @@ use crate::fleet::Fleet;
 use crate::meddling::{NAME, send, text, unreported};
 use crate::site::Site;
 
-/// How long the jobs of the date may take to be there, and to be destroyed.
+/// Time for the jobs of the date to be published, and to be destroyed.
 const PATIENCE: Duration = Duration::from_secs(90);
-/// So many jobs wait before their queue is destroyed.
+/// Number of waiting jobs before their queue is deleted.
 const WAITING: u64 = 20;
-/// Milliseconds without a worker after which the policy destroys a queue; the workers are away for longer.
+/// Milliseconds without a worker after which the policy deletes a queue; the workers are down for longer.
 const UNUSED_MS: u64 = 2_000;
 const AWAY: Duration = Duration::from_secs(30);
 
 /// How a policy destroys jobs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum How {
-    /// Every message that comes expires at once; RabbitMQ sends it to the dead letters.
+    /// Every message expires at once; RabbitMQ sends it to the dead letters.
     Expire,
-    /// The queue goes with all that is in it, while no worker takes from it.
+    /// The queue is deleted with its messages while no worker consumes it.
     Go,
 }
 
@@ -35,21 +35,21 @@ pub(crate) enum How {
 pub(crate) struct Removed {
     pub(crate) date: Date,
     how: How,
-    /// Jobs that waited for another attempt when their queue went. RabbitMQ sends them to the new queue after minutes;
-    /// meanwhile they count as lost, and are published twice.
+    /// Jobs on rungs when their queue was deleted. RabbitMQ sends them to the new queue minutes later; until then they
+    /// count as lost, and are published twice.
     pub(crate) parked: u64,
-    /// Jobs that were brought back.
+    /// Number of jobs brought back.
     pub(crate) back: u64,
 }
 
-/// The queue that the policy is for: that of the details of a date of long ago, which this plans.
+/// The policy's queue: details of an old date that this module plans.
 fn queue() -> Queue {
     Queue::jobs(Family::ZOOM_DETAIL, Lane::Backfill)
 }
 
 impl Removed {
-    /// Has a policy destroy jobs of a date of their own. Returns what went wrong as well, and nothing but that when the
-    /// jobs were done before.
+    /// Destroys jobs of a separate date by a policy. Returns the destroyed jobs, `None` when they were done before, and
+    /// what went wrong.
     pub(crate) async fn destroy(
         site: &Site,
         fleet: &mut Fleet,
@@ -66,7 +66,7 @@ impl Removed {
         let body =
             json!({"pattern": pattern, "definition": {setting: value}, "apply-to": "queues", "priority": 9});
         send(Method::PUT, &url, Some(&body)).await;
-        // The management API names a new policy after seconds.
+        // The management API shows a new policy only after seconds.
         let mut misjudged = Vec::new();
         let check = async || {
             misjudged = unreported("a policy", &site.quietly(&["check"]).await, &[NAME, setting]);
@@ -78,7 +78,7 @@ impl Removed {
         let is_listed = within(PATIENCE, async || site.is_listed(removed.date).await).await;
         let is_destroyed = match how {
             How::Expire => {
-                // Without a letter nothing is brought back in the end, and that is told then.
+                // Without a dead letter nothing is brought back, which the verdict reports.
                 within(PATIENCE, async || removed.letters(site).await > 0).await;
                 true
             }
@@ -87,7 +87,7 @@ impl Removed {
                 let are_waiting = is_listed && depth.is_ok_and(|depth| depth.ready >= WAITING);
                 if are_waiting {
                     removed.parked = site.broker.parked().await.unwrap_or(0);
-                    // Its consumers gone, the queue is not used any more.
+                    // A queue counts as unused without consumers.
                     ["zoom-1", "zoom-2"].iter().for_each(|name| fleet.kill(name, AWAY));
                     let is_gone = async || site.broker.depth(&queue()).await.is_err();
                     if !within(AWAY, is_gone).await {
@@ -102,15 +102,15 @@ impl Removed {
         (is_destroyed.then_some(removed), misjudged)
     }
 
-    /// Dead letters of jobs that have expired, by the store's word.
+    /// Number of dead letters of expired jobs in the store.
     async fn letters(&self, site: &Site) -> u64 {
         let dead = Query::all(DocumentKind::Deadletters).with("state", DeadState::Dead.name());
         let removed = dead.with("cause.class", CauseClass::RemovedByPolicy).with("origin", queue());
-        // Where the index is not there yet, no letter is.
+        // Without the index there is no dead letter.
         site.store.count(&removed).await.unwrap_or(0)
     }
 
-    /// In the calm: brings back what the policy has destroyed. Returns what did not go well.
+    /// Brings back the destroyed jobs, in the calm. Errors describe what went wrong.
     pub(crate) async fn bring_back(&mut self, site: &Site) -> Result<(), String> {
         match self.how {
             How::Expire => self.replay(site).await,
@@ -143,7 +143,7 @@ impl Removed {
         let of_date = site.store.count(&planned.with("date", self.date)).await.unwrap_or(0);
         let status = site.quietly(&["status", "--json"]).await;
         let status: Value = serde_json::from_slice(&status.stdout).unwrap_or_default();
-        // A worker that has a job in progress may have any of them.
+        // Any of these jobs may still be in progress.
         if of_date == 0 || status["lost"] != json!([["zoom", lost]]) {
             return Ok(());
         }
@@ -156,7 +156,7 @@ impl Removed {
     }
 }
 
-/// Looks again and again; false when it did not come to pass.
+/// Polls until `look` returns true; returns false after `patience`.
 pub(crate) async fn within(patience: Duration, mut look: impl AsyncFnMut() -> bool) -> bool {
     let end = Instant::now() + patience;
     while Instant::now() < end {

@@ -1,4 +1,4 @@
-//! Where the harness runs: a simulated account and Opencast, real servers, a folder, and the program's environment.
+//! Environment of the harness: a simulated account and Opencast, real servers, a folder, and the program's variables.
 
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
@@ -20,16 +20,17 @@ use crate::meddling::{send, text};
 
 /// Quota of the simulated account, as a multiple of Zoom's.
 const SPEED: f64 = 2.0;
-/// How long a run may take.
+/// Maximum time of a command.
 const LONGEST: Duration = Duration::from_secs(600);
-/// Further dates, of a cancelled run and for a policy and a clock: so many, from so many days before the first date on.
+/// Number of further dates for cancels, policies and clocks, and days between the newest of them and the run's first
+/// date.
 const MORE_DATES: i64 = 8;
 const LONG_AGO: i64 = 20;
-/// Dates harvested.
+/// Number of harvested dates.
 const DATES: i64 = 3;
-/// Meetings a date and second of storm: enough to keep the quota busy until the end.
+/// Meetings per date and per second of the storm: enough to use the quota until the end.
 const MEETINGS: u64 = 13;
-/// Documents on their way at most: so few that the queue is full whenever the index roles are away.
+/// Limit of the documents queue: so low that it is full whenever the index roles are down.
 const DOCUMENTS: usize = 100;
 const FAULTS: [&str; 8] = [
     "429=0.02",
@@ -58,14 +59,14 @@ impl Program {
     }
 }
 
-/// What `ua plan` has published.
+/// Output of `ua plan`.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Plan {
     pub(crate) run: String,
     pub(crate) jobs: u64,
 }
 
-/// Everything that stays while roles come and go.
+/// Everything that remains while roles start and end.
 pub(crate) struct Site {
     pub(crate) program: Program,
     pub(crate) simulator: Simulator,
@@ -74,16 +75,16 @@ pub(crate) struct Site {
     pub(crate) store: Store,
     pub(crate) broker: Broker,
     pub(crate) search: String,
-    /// What lies between the program and Elasticsearch.
+    /// The load balancer between the program and Elasticsearch.
     pub(crate) balancer: Balancer,
     /// RabbitMQ's management API, with its password.
     pub(crate) management: String,
-    /// What the names of the run's queues and indices begin with.
+    /// Prefixes of the run's queues and indices.
     pub(crate) queues: String,
     pub(crate) indices: String,
-    /// The uuid of a meeting whose document the load balancer refuses for ever.
+    /// Uuid of a meeting whose document the load balancer always refuses.
     pub(crate) refused: String,
-    /// RabbitMQ, by the name its script knows.
+    /// The name of RabbitMQ in the servers' script.
     pub(crate) rabbitmq: &'static str,
     /// The folder of the servers' script.
     pub(crate) servers: String,
@@ -96,7 +97,7 @@ fn variable(name: &str) -> String {
 }
 
 impl Site {
-    /// A site on RabbitMQ 3 or 4.
+    /// Creates a site on RabbitMQ 3 or 4.
     pub(crate) async fn new(seed: u64, length: Duration, rabbitmq: u64) -> Self {
         midnight_is_far().await;
         let simulator = Simulator::start(world(seed, length)).await.unwrap();
@@ -132,9 +133,9 @@ impl Site {
             ("AMQP_MANAGEMENT_URL", management.clone()),
             ("ES_HOST", balancer.url.clone()),
             ("UA_INDEX_PREFIX", indices.clone()),
-            // An id is the only one of its index: what is written twice shows where each date has one of its own.
+            // One index per date: an id is unique only within its index, so that duplicates show.
             ("UA_INDEX_SPLIT", "day".to_owned()),
-            // Planned again and again in the middle of it all: what is held or under way must not be done twice.
+            // Plans every minute during the storm: documents that are held or in progress must not be fetched twice.
             ("UA_SCHEDULE", "* * * * *".to_owned()),
         ];
         environment.extend(lectures::environment(&opencast));
@@ -167,7 +168,7 @@ impl Site {
         site
     }
 
-    /// Makes the index of the sessions of each date: a foreign template would give another form to one made later.
+    /// Creates the index of sessions of each date: a foreign template would apply to an index created later.
     async fn make_indices(&self) {
         let more = (0..MORE_DATES).map(|number| self.further_date(number));
         for date in self.dates.iter().copied().chain(more) {
@@ -176,37 +177,37 @@ impl Site {
         }
     }
 
-    /// Publishes the work.
+    /// Publishes the jobs.
     pub(crate) fn plan(&self) {
         let (first, last) = (self.dates[0].to_string(), self.dates[self.dates.len() - 1].to_string());
         succeed(&self.program, &["plan", "--from", &first, "--to", &last, "--yes"]);
     }
 
-    /// The date of this number that is not one of the run's, and that no schedule plans.
+    /// Returns a date that neither the run nor a schedule plans.
     pub(crate) fn further_date(&self, number: i64) -> Date {
         self.dates[0].saturating_sub(jiff::Span::new().days(LONG_AGO + number))
     }
 
-    /// Plans the meetings of a date; an error says what went wrong.
+    /// Plans the meetings of a date. Errors describe what went wrong.
     pub(crate) async fn plan_date(&self, date: Date) -> Result<Plan, String> {
         let words = ["plan", "--source", "zoom", "--date", &date.to_string(), "--yes", "--json"];
         let planned = self.quietly(&words).await;
         serde_json::from_slice(&planned.stdout).map_err(|_| format!("ua plan: {}", text(&planned)))
     }
 
-    /// True when the list of a date is read: its details are published, and no list publishes them again.
+    /// Returns true when the list of a date is read: its details are published, and no list publishes them again.
     pub(crate) async fn is_listed(&self, date: Date) -> bool {
         let lists = Query::all(DocumentKind::Harvests).with("kind", "meetings").with("date", date);
         let read = lists.with("state", ReceiptState::Complete.name());
         self.store.refresh().await.is_ok() && self.store.count(&read).await.is_ok_and(|lists| lists > 0)
     }
 
-    /// Runs a command to its end while the load balancer keeps quiet.
+    /// Runs a command to its end while the load balancer only forwards.
     pub(crate) async fn quietly(&self, words: &[impl AsRef<str>]) -> Output {
         self.quietly_for(words, LONGEST).await.unwrap()
     }
 
-    /// The same for so long at most; `None` for a command that was ended by that.
+    /// Like [`Site::quietly`], for at most `patience`; `None` when the command was ended by that.
     pub(crate) async fn quietly_for(&self, words: &[impl AsRef<str>], patience: Duration) -> Option<Output> {
         let words: Vec<&str> = words.iter().map(AsRef::as_ref).collect();
         let was_moody = self.balancer.be_moody(false);
@@ -217,7 +218,7 @@ impl Site {
         ended.ok().map(Result::unwrap)
     }
 
-    /// Removes what the run has left; a failed run leaves its logs.
+    /// Removes what the run has left, except the logs of a failed run.
     pub(crate) async fn clean(self, well: bool) {
         let Self { simulator, opencast, store, broker, folder, .. } = self;
         simulator.stop().await;
@@ -231,7 +232,7 @@ impl Site {
     }
 }
 
-/// The schedule plans yesterday: were it another day at the end than at the beginning, a date too many would be planned.
+/// The schedule plans yesterday: if the day changed during the run, it would plan another date.
 async fn midnight_is_far() {
     let midnight =
         TimeZone::UTC.to_timestamp(ua::receipts::read::today().tomorrow().unwrap().at(0, 0, 0, 0)).unwrap();
@@ -243,7 +244,7 @@ async fn midnight_is_far() {
 }
 
 fn world(seed: u64, length: Duration) -> ZoomSettings {
-    // By then the last of yesterday's meetings has ended, those over midnight too: the truth stands still.
+    // By then the last of yesterday's meetings has ended, those over midnight included: the truth is final.
     let noon = TimeZone::UTC.to_timestamp(ua::receipts::read::today().at(12, 0, 0, 0)).unwrap();
     ZoomSettings {
         now: Some(noon.max(runtime::clock::now())),
@@ -252,7 +253,7 @@ fn world(seed: u64, length: Duration) -> ZoomSettings {
         participants: 5.0,
         speed: SPEED,
         faults: FAULTS.iter().map(|fault| fault.parse().unwrap()).collect(),
-        // The fourth failure would wait ten minutes for its next attempt, longer than anybody looks on.
+        // A fourth failure would delay the next attempt by 10 minutes, longer than the calm.
         faults_in_a_row: Some(3),
         fault_timeout: Duration::from_secs(5),
         ..ZoomSettings::default()

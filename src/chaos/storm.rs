@@ -1,4 +1,4 @@
-//! The storm: blows by a seeded source of chance, one after the other.
+//! The storm: a sequence of faults from a seeded random generator.
 
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -16,28 +16,28 @@ use crate::removed::{How, Removed, within};
 use crate::site::Site;
 use crate::{balancer, cancelled, leader, meddling, wrong_clock};
 
-/// How long Elasticsearch refuses writes.
+/// Time for which Elasticsearch refuses writes.
 const REFUSAL: Duration = Duration::from_secs(10);
 
-/// How long a leader stands still that is to be deposed: its heartbeat is missed after about ten seconds.
+/// Seconds for which a leader is frozen; its heartbeats are missed after about 10 s.
 const FROZEN: std::ops::Range<u64> = 14..23;
-/// How long before it goes on it is asked who leads now.
+/// Time before the thaw at which the workers are asked for the leader.
 const BEFORE_THAW: Duration = Duration::from_millis(1_500);
-/// How long a clock is wrong at least: so long that work would be done by it.
+/// Minimum time of a wrong clock: long enough for jobs to begin.
 const FOR_CLOCKS: Duration = Duration::from_secs(8);
-/// How long a worker may take to notice that its clock is wrong: its next job begins after seconds.
+/// Time for a worker to notice its wrong clock: its next job begins after seconds.
 const NOTICED: Duration = Duration::from_secs(40);
-/// So many jobs wait before a clock is set wrong: without a job a worker does not notice.
+/// Number of waiting jobs before a clock is set ahead: a worker notices only with a job.
 const WAITING: u64 = 100;
-/// How long servers and roles that are on their way back are waited for.
+/// Maximum wait for restarting servers and roles.
 const BACK: Duration = Duration::from_secs(180);
-/// How much longer than planned the storm may last until every kind of fault was struck.
+/// Additional time of the storm until every required fault was injected.
 const OVERTIME: Duration = Duration::from_secs(360);
 
-/// The server, by the name its script knows.
+/// The server's name in the servers' script.
 const SEARCH: &str = "elasticsearch-9";
 
-/// The storm over a site and its fleet.
+/// A storm over a site and its fleet.
 pub(crate) struct Storm<'a> {
     site: &'a Site,
     fleet: &'a mut Fleet,
@@ -45,7 +45,7 @@ pub(crate) struct Storm<'a> {
     begin: Instant,
     poison: Vec<Poison>,
     fault_log: FaultLog,
-    /// Servers on their way down and up again.
+    /// Servers that are restarting.
     restarting: Vec<(&'static str, Child)>,
     deposing: Option<Deposing>,
     cancelled: Vec<Cancelled>,
@@ -55,28 +55,28 @@ pub(crate) struct Storm<'a> {
     misjudged: Vec<String>,
 }
 
-/// A leader that stands still.
+/// A frozen leader.
 struct Deposing {
     id: u32,
     look_at: Instant,
 }
 
-/// What the storm has left behind.
+/// Result of the storm.
 pub(crate) struct Aftermath {
     pub(crate) poison: Vec<Poison>,
     pub(crate) fault_log: FaultLog,
     pub(crate) cancelled: Vec<Cancelled>,
     pub(crate) removed: Option<Removed>,
-    /// Dates that were planned beyond those of the run.
+    /// Planned dates in addition to those of the run.
     pub(crate) more: Vec<Date>,
-    /// What a command or a worker should have said or done, and did not.
+    /// Expected output or behaviour that was missing.
     pub(crate) misjudged: Vec<String>,
 }
 
 impl<'a> Storm<'a> {
     pub(crate) fn new(site: &'a Site, fleet: &'a mut Fleet, rng: &'a mut SmallRng, due: Vec<Fault>) -> Self {
         let mut fault_log = FaultLog::new(due);
-        // The load balancer fails on it from the beginning.
+        // The load balancer refuses the document from the beginning.
         fault_log.count(Fault::Document);
         Self {
             site,
@@ -95,7 +95,7 @@ impl<'a> Storm<'a> {
         }
     }
 
-    /// Blow after blow for `length`, and as long as one of those that are due could not be struck.
+    /// Injects faults for `length`, and longer while a required fault is missing.
     pub(crate) async fn rage(mut self, length: Duration) -> Aftermath {
         self.site.balancer.be_moody(true);
         loop {
@@ -108,7 +108,7 @@ impl<'a> Storm<'a> {
             let chosen = self.rng.random_range(0..due.len().max(1));
             let drawn = Fault::drawn(self.rng);
             let fault = due.get(chosen).copied().unwrap_or(drawn);
-            // What is due comes late rather than not at all; nothing else does.
+            // Only required faults are injected after the planned end.
             if (elapsed <= length || !due.is_empty()) && self.strike(fault).await && fault != Fault::Depose {
                 self.fault_log.count(fault);
             }
@@ -123,14 +123,14 @@ impl<'a> Storm<'a> {
         Aftermath { poison, fault_log, cancelled, removed, more, misjudged }
     }
 
-    /// What is still to be struck.
+    /// Returns the faults that are still required.
     fn due(&self) -> Vec<Fault> {
         let mut due = self.fault_log.missing();
         due.retain(|fault| *fault != Fault::Depose || self.deposing.is_none());
         due
     }
 
-    /// True when it could be struck.
+    /// Injects a fault; returns false when it is not possible now.
     async fn strike(&mut self, fault: Fault) -> bool {
         let names = self.fleet.running();
         if names.is_empty() {
@@ -141,7 +141,7 @@ impl<'a> Storm<'a> {
         let pause = Duration::from_secs(seconds);
         match fault {
             Fault::Kill => {
-                // Every role has its turn before one has it twice.
+                // Each role is killed once before any is killed twice.
                 let spared: Vec<_> = names.iter().filter(|name| self.fault_log.spared(name)).collect();
                 let name = spared.first().map_or(name, |name| **name);
                 self.fault_log.count_killed(name);
@@ -175,9 +175,9 @@ impl<'a> Storm<'a> {
         }
     }
 
-    /// The load balancer answers in place of Elasticsearch. It counts when it was asked meanwhile.
+    /// The load balancer answers in place of Elasticsearch. Returns true when it has given each of its statuses.
     async fn answer_instead(&mut self, pause: Duration) -> bool {
-        // Without RabbitMQ no role asks Elasticsearch.
+        // Without RabbitMQ no role sends requests to Elasticsearch.
         if self.is_restarting(self.site.rabbitmq) {
             return false;
         }
@@ -191,7 +191,7 @@ impl<'a> Storm<'a> {
         answers.iter().all(|status| self.site.balancer.given().contains_key(status))
     }
 
-    /// What is judged by commands or by what a role says of itself: with every server and every role there.
+    /// Injects a fault that commands or roles must report: only with every server and role running.
     async fn meddle(&mut self, fault: Fault) -> bool {
         let deadline = Instant::now() + BACK;
         while !self.restarting.is_empty() || self.deposing.is_some() || !self.fleet.is_whole() {
@@ -224,14 +224,14 @@ impl<'a> Storm<'a> {
         true
     }
 
-    /// A date that was not planned yet.
+    /// Returns a date that is not planned yet.
     fn next_date(&mut self) -> Date {
         let date = self.site.further_date(self.further_dates);
         self.further_dates += 1;
         date
     }
 
-    /// A Zoom worker has to hold while its clock is wrong; that of another role is wrong with it.
+    /// Sets the clocks of a Zoom worker and of another role ahead. The Zoom worker must hold meanwhile.
     async fn set_clocks_ahead(&mut self) {
         let mut waiting = 0;
         for queue in Family::ZOOM_DETAIL.queues() {
@@ -248,7 +248,7 @@ impl<'a> Storm<'a> {
         let other = others[self.rng.random_range(0..others.len())];
         self.say(&format!("the clocks of {zoom} and {other} are two years ahead"));
         [zoom, other].iter().for_each(|name| self.fleet.set_ahead(name, true));
-        // It publishes nothing of what it has in progress.
+        // The worker publishes nothing of its jobs in progress.
         self.fault_log.lose_leases(1);
         let (id, begin) = (self.fleet.id(zoom), Instant::now());
         let mut holds = false;
@@ -268,7 +268,7 @@ impl<'a> Storm<'a> {
         println!("{:6.1} s  {text}", self.begin.elapsed().as_secs_f64());
     }
 
-    /// Freezes whoever keeps the quota. Only when another has taken over does it count.
+    /// Freezes the quota leader. The fault counts only when another process has taken over.
     async fn depose(&mut self) -> bool {
         let seconds = self.rng.random_range(FROZEN);
         if self.deposing.is_some() || self.is_restarting(self.site.rabbitmq) {
@@ -320,7 +320,7 @@ impl<'a> Storm<'a> {
         is_published
     }
 
-    /// Waits, and lets the supervisor look around.
+    /// Waits, with supervision of the processes.
     async fn wait(&mut self, pause: Duration) {
         let end = Instant::now() + pause;
         while Instant::now() < end {
@@ -340,7 +340,7 @@ impl<'a> Storm<'a> {
         self.restarting.iter().any(|(restarting, _)| *restarting == server)
     }
 
-    /// Takes a server down and brings it up again, while the storm goes on.
+    /// Restarts a server while the storm continues.
     fn restart(&mut self, verb: &str, server: &'static str) -> bool {
         if self.is_restarting(server) {
             return false;

@@ -1,4 +1,5 @@
-//! After the storm: the index beside the truth, the dead letters beside what was injected, the ledger beside the quota.
+//! After the storm: compares the index with the truth, the dead letters with the injected faults, and the calls with
+//! the quota.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -17,7 +18,7 @@ use crate::site::Site;
 use crate::storm::Aftermath;
 use crate::wrong_clock;
 
-/// What was found.
+/// Result of the comparison.
 #[derive(Debug)]
 pub(crate) struct Found {
     wanted: Holdings,
@@ -25,38 +26,36 @@ pub(crate) struct Found {
     calls: u64,
     /// Calls for lists.
     lists: u64,
-    /// Calls for details that brought what is held: for jobs that were in hand, or not yet acknowledged, when their worker
-    /// or RabbitMQ was struck.
+    /// Repeated calls for details: the job was in progress or not yet acked when its worker or RabbitMQ failed.
     twice: u64,
     dates: u64,
-    /// Jobs that a policy has destroyed, and that were brought back.
+    /// Jobs that were destroyed by a policy and brought back.
     back: u64,
     over: u64,
-    /// Calls to Opencast beyond what its rate allows in all the time.
+    /// Calls to Opencast beyond its rate, over the whole time.
     hurried: u64,
     first_over: Vec<OverCall>,
     ended_alone: Vec<String>,
     fault_log: FaultLog,
-    /// What a command or a worker should have said or done, and did not.
+    /// Expected output or behaviour that was missing.
     misjudged: Vec<String>,
-    /// Answers of the load balancer, by status.
+    /// The load balancer's own answers, by status.
     answered: BTreeMap<u16, u64>,
 }
 
-/// After this time in the calm rungs are not waited for any longer: a job that failed three times would be tried again
-/// after two minutes only.
+/// Calm after which the harness no longer waits for rungs: a job that failed three times waits 2 minutes.
 const HURRY: Duration = Duration::from_secs(40);
 
-/// Calls for lists that a date may take: some pages of two kinds of meetings, read again after a blow.
+/// Maximum list calls per date: some pages of two kinds of meetings, repeated after a fault.
 const LIST_CALLS: u64 = 20;
 
-/// How often `ua check` may fail at the end.
+/// Number of failed runs of `ua check` that are permitted at the end.
 const CHECKS: usize = 4;
 
-/// How long everything has to stay as it should be: what comes late must not come unseen.
+/// Time for which the result must stay right, so that late messages show.
 const STILL: Duration = Duration::from_secs(5);
 
-/// Waits until everything is as it should be and stays so, or for `patience`.
+/// Waits until everything is right and stays so, for at most `patience`.
 pub(crate) async fn settle(
     site: &Site,
     fleet: &mut Fleet,
@@ -103,11 +102,11 @@ pub(crate) async fn settle(
     let calls =
         ledger.calls.light + ledger.calls.medium + ledger.calls.heavy + ledger.calls.resource_intensive;
     let ended_alone = std::mem::take(&mut fleet.ended_alone);
-    // What is gone or forbidden is so for good, and is asked for once.
+    // `gone` and `forbidden` are permanent, so that the object is fetched only once.
     let passing = |fault: &&str| !["gone", "forbidden"].contains(fault);
     let faults: u64 =
         ledger.by_fault.iter().filter(|(fault, _)| passing(fault)).map(|(_, times)| times).sum();
-    // One for each meeting, and one more for each that was made to fail.
+    // One call per meeting, and one more per injected failure.
     let needed = (wanted.meetings.len() + wanted.refused.len()) as u64 + fetched + faults;
     let (lists, twice) = (ledger.calls.resource_intensive, ledger.calls.heavy.saturating_sub(needed));
     let hurried = lectures::hurried(&site.opencast);
@@ -131,11 +130,11 @@ pub(crate) async fn settle(
     }
 }
 
-/// What is still not as it should be when everything is done: with the policy and the template gone and all clocks
-/// right, a check finds nothing, and no role holds because of its clock.
+/// Returns remaining problems: without policy and template and with correct clocks, `ua check` must find nothing, and
+/// no role may hold because of its clock.
 async fn amiss(site: &Site) -> Vec<String> {
     let mut amiss = Vec::new();
-    // The simulated API fails now and then.
+    // The simulated API fails sometimes.
     let mut checked = site.quietly(&["check"]).await;
     for _ in 0..CHECKS {
         if !checked.status.success() {
@@ -150,7 +149,7 @@ async fn amiss(site: &Site) -> Vec<String> {
     amiss
 }
 
-/// Brings what is parked back to its queues, as it is: tried again at once in place of later.
+/// Moves parked messages unchanged to their queues, so that they are tried at once.
 async fn hurry_on(site: &Site) {
     let mut parked = site.broker.filter_delayed(|_| true);
     while let Ok(Some(deliveries)) = parked.next().await {
@@ -166,7 +165,7 @@ async fn hurry_on(site: &Site) {
 }
 
 impl Found {
-    /// Prints the table; true when every line is as it should be.
+    /// Prints the table; returns true when every line is right.
     pub(crate) fn print(&self, seed: u64) -> bool {
         let Self { wanted, held, .. } = self;
         let mut well = true;
@@ -198,7 +197,7 @@ impl Found {
         line("messages still queued", 0, held.queued);
         line("calls over quota", 0, self.over);
         line("calls to Opencast over", 0, self.hurried);
-        // Jobs in progress when their worker lost them, and few others.
+        // Permitted: jobs in progress when their worker lost them, and a few others.
         line("details asked for too often", 0, self.twice.saturating_sub(self.fault_log.repeats()));
         line("lists asked for too often", 0, self.lists.saturating_sub(self.dates * LIST_CALLS));
         line("roles that ended alone", 0, self.ended_alone.len() as u64);

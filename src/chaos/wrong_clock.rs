@@ -1,4 +1,4 @@
-//! A machine whose clock is two years ahead: its Zoom worker has to hold, and to go on when the clock is right again.
+//! A machine whose clock is two years ahead: its Zoom worker must hold, and continue when the clock is right again.
 
 use std::time::Duration;
 
@@ -6,11 +6,11 @@ use runtime::broker::BrokerError;
 
 use crate::site::Site;
 
-/// How long the workers may take to answer.
+/// Time for the workers to answer.
 const PRESENCE_TIMEOUT: Duration = Duration::from_millis(700);
 const WHY: &str = "the clock of this machine is wrong";
 
-/// The processes that hold because of their clock.
+/// Returns the ids of the processes that hold because of their clock.
 pub(crate) async fn who_holds(site: &Site) -> Result<Vec<u32>, BrokerError> {
     let workers = site.broker.list_workers(PRESENCE_TIMEOUT).await?;
     let holding = workers.iter().filter(|worker| {
