@@ -28,9 +28,9 @@ const DOCUMENTS: BatchLimits =
     BatchLimits { prefetch: 32, messages: 1_000, bytes: 1 << 20, linger: LINGER, lull: LULL };
 
 /// Batch limits of the dead-letter desk: mostly jobs of some hundred bytes, at times pages of up to 15 MiB. RabbitMQ
-/// bounds what it sends ahead by the number of messages only: 16 of them have at most 240 MiB.
+/// bounds what it sends ahead by the number of messages only: 32 of them have at most 480 MiB.
 const DEAD_LETTERS: BatchLimits =
-    BatchLimits { prefetch: 16, messages: 256, bytes: 2 << 20, linger: LINGER, lull: LULL };
+    BatchLimits { prefetch: 32, messages: 256, bytes: 2 << 20, linger: LINGER, lull: LULL };
 
 /// The parts from which [`Parts::start`] builds the roles of a process.
 #[derive(Debug, Clone)]
