@@ -184,7 +184,7 @@ impl Stuck {
         let mut lines: Vec<String> = held.iter().map(|(name, hold)| said(name, hold)).collect();
         let parked = parked::of(roles);
         lines.extend(parked.iter().map(|parked| parked.sentence(now)));
-        // Without a role of this process that has parked them, the broker tells their number alone.
+        // If no role of this process delayed the messages, only their number is known.
         if look.parked > 0 && parked.is_empty() {
             lines.push(format!("{} parked for another attempt", units::some(look.parked, "message")));
         }

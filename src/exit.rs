@@ -21,7 +21,8 @@ pub enum Outcome {
 #[error("{0}")]
 pub struct UsageError(pub String);
 
-/// A peer refuses credentials, a scope or a licence, or is not set up: exit code 2 once the command gives up.
+/// A refusal of a peer: credentials, a scope or a licence, or a peer that is not set up. Exit code 2 once the command
+/// gives up.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct RefusedError(pub String);
@@ -46,7 +47,7 @@ pub(crate) fn failed(failure: Failure) -> anyhow::Error {
     }
 }
 
-/// What an error means to a role: it holds for whatever may pass.
+/// Converts an error to the failure of a role, which holds unless the configuration is wrong.
 pub(crate) fn failure(error: &anyhow::Error) -> Failure {
     let cause = sentence(error);
     match (is_users(error), is_refusal(error)) {
@@ -56,7 +57,7 @@ pub(crate) fn failure(error: &anyhow::Error) -> Failure {
     }
 }
 
-/// Says on stderr what went wrong: one line, from what was being done to why it failed.
+/// Prints an error on stderr: one line, from the attempted action to the cause.
 pub(crate) fn say(error: &anyhow::Error) {
     crate::output::remark(&format!("error: {}", sentence(error)));
 }
@@ -134,12 +135,12 @@ pub(crate) fn is_refusal(error: &anyhow::Error) -> bool {
     })
 }
 
-/// True for a refusal that says nothing of credentials: another address, a load balancer.
+/// True for a refusal that is not about credentials, for example by a wrong address or a load balancer.
 fn may_pass(error: &anyhow::Error) -> bool {
     error.chain().filter_map(store_error).any(|error| matches!(error, StoreError::Refused(_)))
 }
 
-/// The broker's error in an error that says the same as its source, and so hides it from the chain.
+/// Returns the broker's error from a transparent error, which hides it from the chain.
 fn broker_error<'a>(cause: &'a (dyn std::error::Error + 'static)) -> Option<&'a BrokerError> {
     use runtime::{OutboxError, PublishError, RunError};
     match (cause.downcast_ref(), cause.downcast_ref(), cause.downcast_ref()) {

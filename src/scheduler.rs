@@ -21,7 +21,7 @@ use crate::{clocks, exit, runs, sources};
 pub(crate) const LEAD: &str = "schedule";
 /// Longest pause between two reads of the clock, which may be changed.
 const LOOK: Duration = Duration::from_secs(30);
-/// A broker that refuses a candidate does so within this time.
+/// Time within which a broker refuses a candidate, if it does.
 const STANDS: Duration = Duration::from_secs(10);
 
 /// Timeout of a plan. Jobs published by then are in progress, and the next attempt publishes the rest.
@@ -41,12 +41,13 @@ pub(crate) struct Scheduler {
 }
 
 impl Scheduler {
-    /// Waits to lead, and plans at every firing while it does, until it is stopped.
+    /// Waits for leadership and plans at every firing, until it is stopped.
     ///
     /// # Errors
-    /// When the configuration is wrong, or was refused for as long as the failure policy says. An absent peer is waited for.
+    /// If the configuration is wrong, or a peer has refused as long as the failure policy says. Waits for an
+    /// unreachable peer.
     pub(crate) async fn run(self, stop: CancellationToken) -> Result<(), RunError> {
-        // What was due before this installation had a schedule is not made up.
+        // Firings before this start are not made up if the schedule has never planned.
         let begun = Instant::now();
         let Self { broker, status, .. } = &self;
         let planning = async {
@@ -67,12 +68,12 @@ impl Scheduler {
         status.heartbeat(planning).await
     }
 
-    /// Stands for the lead, and returns when elected.
+    /// Becomes a candidate; returns when elected.
     async fn stand(&self) -> Result<Lead, Failure> {
         let trial = Trial::begin(&self.status);
         let mut lead = std::pin::pin!(self.broker.lead(LEAD));
         let soon = tokio::time::timeout(STANDS, lead.as_mut()).await;
-        // A candidate that is not refused by now waits for its turn: no trouble.
+        // A candidate that is not refused by now waits for its turn, which is no failure.
         drop(trial);
         let lead = match soon {
             Ok(lead) => lead,
@@ -81,10 +82,10 @@ impl Scheduler {
         lead.map_err(|error| exit::failure(&error.into()))
     }
 
-    /// Plans what is due, again and again, until the stop.
+    /// Plans repeatedly what is due, until the stop.
     async fn lead(&self, begun: Instant, stop: &CancellationToken) -> Result<(), RunError> {
         while let Some(()) = persist(&self.status, &self.broker, stop, || self.look_in_time(begun)).await? {
-            // Stopped or not, the next turn finds out.
+            // The loop condition checks for the stop.
             let _ = stop.run_until_cancelled(tokio::time::sleep(LOOK.min(self.until_next()))).await;
         }
         Ok(())
@@ -105,7 +106,7 @@ impl Scheduler {
         }
     }
 
-    /// Plans for the latest firing that is due, if one is.
+    /// Plans for the latest firing that is due, if any.
     async fn look(&self, begun: Instant) -> anyhow::Result<()> {
         clocks::agree(&self.store).await?;
         let now = clock::now();

@@ -1,7 +1,7 @@
-//! Waiting at the start for what work needs: a role waits for an absent peer without end, a command does not, and both wait for
-//! a refusing peer for as long as the failure policy says.
+//! Waits at the start for the peers that work needs. A role waits for an unreachable peer without limit; a command does
+//! not. Both wait for a peer that refuses as long as the failure policy says.
 //!
-//! Independent of what is waited for, so that every peer is treated alike.
+//! Independent of the peer, so that all peers are treated alike.
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ use tracing::{info, warn};
 
 use crate::exit;
 
-/// Longest delay between two attempts of which none is refused: a start waits for operators.
+/// Longest delay between two attempts without a refusal: an operator may be waiting for the start.
 const LONGEST: Duration = Duration::from_secs(5);
 
 /// Consequence of a failed attempt.
@@ -55,11 +55,11 @@ impl Attempts {
     }
 }
 
-/// Does `work` until it succeeds, or until the failure policy ends it.
+/// Repeats `work` until it succeeds or the failure policy ends it.
 ///
 /// # Errors
-/// An error in our own configuration at once, and so the absence of a peer of a command; a refusal that has lasted for as
-/// long as `policy` says.
+/// A configuration error at once; for a command also an unreachable peer; a refusal that has lasted as long as `policy`
+/// says.
 pub(crate) async fn insist<T, F: Future<Output = anyhow::Result<T>>>(
     what: &str,
     policy: Policy,

@@ -115,7 +115,7 @@ pub(super) async fn harvest(request: &HarvestRequest, pass: &Pass<'_>) -> anyhow
     }
     let parts = Parts {
         broker: broker.clone(),
-        // Roles hold: they would wait twice.
+        // Roles hold after a refusal, so the store must not retry as well.
         store: store.clone().with_patience(&[]),
         fetchers: vec![Arc::clone(&fetcher)],
         index: Some(enricher),

@@ -35,14 +35,14 @@ pub(crate) struct Cancelled {
     pub left: u64,
 }
 
-/// Cancels a run. Its record in the store and at the broker says so first; from then on no worker begins a job of it,
-/// and jobs in progress stop. Then its waiting jobs are taken out, until none is found.
+/// Cancels a run. First its record in the store and at the broker changes; from then on no worker starts a job of the
+/// run, and jobs in progress stop. Then its waiting jobs are removed until none is found.
 ///
-/// With `waits`, returns when jobs in progress have stopped, else after some seconds at the latest. Waits for some
-/// seconds until their receipts are in the store. May be interrupted at any point and done again.
+/// With `waits`, waits until jobs in progress have stopped, else for up to 15 seconds. Waits up to 15 seconds until
+/// their receipts are in the store. Idempotent: may be interrupted at any point and repeated.
 ///
 /// # Errors
-/// When the broker or the store is away.
+/// If the broker or the store is unreachable.
 pub(crate) async fn cancel(
     record: RunRecord,
     waits: bool,
@@ -54,7 +54,7 @@ pub(crate) async fn cancel(
     broker.cancel(&run).await?;
     forget_old(broker, store).await?;
     let (began, since, mut taken, mut told) = (Instant::now(), clock::now(), 0, false);
-    // The previous look found no job in progress: all receipts have reached the broker since.
+    // True if the previous check found no job in progress: since then all receipts have reached the broker.
     let mut stopped = false;
     loop {
         let mut found = 0;
@@ -72,7 +72,7 @@ pub(crate) async fn cancel(
         let late = began.elapsed() >= PATIENCE;
         let was_stopped = std::mem::replace(&mut stopped, hands.jobs == 0);
         if hands.jobs == 0 && (was_stopped && hands.is_quiet || late) {
-            // Nothing of it can start any more: a receipt that says "planned" has no job.
+            // No job of the run can start any more: a receipt in state "planned" has no job.
             write_off(store, &run).await?;
             return Ok(Cancelled { taken, left: 0 });
         }
@@ -91,13 +91,13 @@ struct Hands {
     /// Number of the run's jobs in progress, as reported. A worker without a report since the cancellation counts as
     /// one.
     jobs: u64,
-    /// No document was queued or being written.
+    /// True if no document was queued or being written.
     is_quiet: bool,
 }
 
 impl Hands {
     async fn look(broker: &Broker, run: &RunId, since: Timestamp) -> anyhow::Result<Self> {
-        // Before the workers: what has left the queue by now is counted by its worker.
+        // Read before the workers: a worker counts the messages that have left the queue.
         let documents = broker.depth(&Queue::documents()).await?;
         let workers = broker.list_workers(PRESENCE_TIMEOUT).await?;
         // Over RabbitMQ, workers write their reports on request.

@@ -36,7 +36,7 @@ pub(super) fn why(error: &lapin::Error) -> String {
     }
 }
 
-/// Classifies NOT_ALLOWED: a connection limit or a starting virtual host is temporary; a missing virtual host is
+/// Classifies `NOT_ALLOWED`: a connection limit or a starting virtual host is temporary; a missing virtual host is
 /// probably a wrong address.
 fn not_allowed(text: &str) -> BrokerError {
     let says = |words: &str| text.contains(words);
