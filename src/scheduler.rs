@@ -51,7 +51,7 @@ impl Scheduler {
         let begun = Instant::now();
         let Self { broker, status, .. } = &self;
         let planning = async {
-            while let Some(lead) = persist(status, broker, &stop, || self.stand()).await? {
+            while let Some(lead) = Box::pin(persist(status, broker, &stop, || self.stand())).await? {
                 info!("this scheduler leads; the next plan is due {}", self.next(clock::now()));
                 let led = tokio::select! {
                     () = lead.lost() => {
@@ -65,7 +65,7 @@ impl Scheduler {
             }
             Ok(())
         };
-        status.heartbeat(planning).await
+        Box::pin(status.heartbeat(planning)).await
     }
 
     /// Becomes a candidate; returns when elected.
@@ -84,7 +84,9 @@ impl Scheduler {
 
     /// Plans repeatedly what is due, until the stop.
     async fn lead(&self, begun: Instant, stop: &CancellationToken) -> Result<(), RunError> {
-        while let Some(()) = persist(&self.status, &self.broker, stop, || self.look_in_time(begun)).await? {
+        while let Some(()) =
+            Box::pin(persist(&self.status, &self.broker, stop, || self.look_in_time(begun))).await?
+        {
             // The loop condition checks for the stop.
             let _ = stop.run_until_cancelled(tokio::time::sleep(LOOK.min(self.until_next()))).await;
         }

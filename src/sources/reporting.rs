@@ -56,6 +56,7 @@ pub(crate) struct HarvestSummary {
     /// Text with the number of calls, appended to the elapsed time.
     pub(crate) cost: String,
     /// Calls used.
+    #[cfg_attr(not(feature = "demo"), expect(dead_code, reason = "only `ua demo` prints it"))]
     pub(crate) calls: Calls,
 }
 

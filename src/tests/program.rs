@@ -72,6 +72,7 @@ impl Program {
     }
 
     /// Gives a command this folder and this environment, and nothing else but a faked time of day.
+    #[expect(clippy::disallowed_methods, reason = "libfaketime is configured by the environment")]
     pub(crate) fn prepare(&self, command: &mut Command) {
         command.env_clear().current_dir(self.folder.path()).stdin(Stdio::null());
         let faked = FAKED_TIME.iter().filter_map(|name| Some((name, std::env::var_os(name)?)));

@@ -125,8 +125,8 @@ impl Episode {
         let mut dropped = wire.dropped.clone();
         let attached = package.attachments.iter().filter_map(|each| wire::attachment(each, &mut dropped));
         let attachments = attached.collect();
-        let live =
-            package.tracks.iter().fold(false, |live, track| wire::is_live(track, &mut dropped) || live);
+        // Reads every track, because each may have fields to drop.
+        let live = package.tracks.iter().filter(|track| wire::is_live(track, &mut dropped)).count() > 0;
         let mut words = |field, places: &[Option<&RawValue>]| dropped.first(field, places, text);
         Ok(Self {
             mpid: mpid.parse().map_err(|_| Fault::Not { field: "id", what: "media package id" })?,

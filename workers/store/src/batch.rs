@@ -191,8 +191,8 @@ impl Batch {
         Ok(())
     }
 
-    /// Adds a deletion. A document of a newer version stays, with the verdict [`Verdict::Stale`]; where there is none,
-    /// the verdict is [`Verdict::Indexed`].
+    /// Adds a deletion. A document of a newer version stays, with the verdict [`Verdict::Stale`](crate::Verdict::Stale); where there is none,
+    /// the verdict is [`Verdict::Indexed`](crate::Verdict::Indexed).
     ///
     /// # Errors
     /// When the action cannot be serialised; the batch is then as it was.

@@ -16,7 +16,7 @@ pub enum Change {
 /// Result of [`crate::Store::setup`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SetupReport {
-    /// Name of each template (or view) and what happened to it, in the order of [`crate::Kind::ALL`].
+    /// Name of each template (or view) and what happened to it, in the order of [`crate::DocumentKind::ALL`].
     pub changes: Vec<(String, Change)>,
     /// Why new indices differ from the templates nevertheless.
     pub conflicts: Vec<Conflict>,

@@ -242,11 +242,11 @@ fn lost_of_episode(row: &str, document: &Value, lost: &mut Lost) {
         *lost.entry(name).or_default() += u64::from(is_lost);
     }
     for name in ["dc", "mediapackage"] {
-        let is_odd = |raw: &&Box<RawValue>| {
+        let is_odd = |raw: &RawValue| {
             let is_empty = |value: &Value| !says(value) || *value == Value::Array(Vec::new());
             !raw.get().starts_with('{') && !read(raw).as_ref().is_some_and(is_empty)
         };
-        *lost.entry(name).or_default() += u64::from(row.get(name).filter(is_odd).is_some());
+        *lost.entry(name).or_default() += u64::from(row.get(name).is_some_and(|raw| is_odd(raw)));
     }
     let slides = attachments(&package).filter(|each| each["type"] == "presentation/segment+preview");
     let shown = document.get("slides").and_then(Value::as_array).map_or(0, Vec::len);

@@ -73,7 +73,7 @@ impl<'a> Selection<'a> {
                 (Some(filter.clone()), limit.unwrap_or(usize::MAX), ScanPosition::Begin, VecDeque::new())
             }
         };
-        Self { store, filter, blocker: blocker, left, place, next, blocked: Vec::new() }
+        Self { store, filter, blocker, left, place, next, blocked: Vec::new() }
     }
 
     /// Returns the next chunk in its current state; `None` at the end.

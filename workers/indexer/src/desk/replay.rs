@@ -57,7 +57,7 @@ pub async fn replay(
             Some(broker) => send(store, broker, ready, &mut tell).await?,
             None => {
                 ready.iter().for_each(|row| {
-                    tell(&row.letter.id, LetterOutcome::Would(Some(row.letter.origin.replay_lane())))
+                    tell(&row.letter.id, LetterOutcome::Would(Some(row.letter.origin.replay_lane())));
                 });
             }
         }

@@ -140,7 +140,7 @@ async fn a_large_message_lies_in_pieces_until_it_is_dropped() {
     let mut archive = desk::Archive::new(place.folder().join("dropped.ndjson"));
     let choice = desk::Choice::Ids(vec!["large".to_owned()]);
     desk::drop(&place.store, Some(&mut archive), &choice, |_, outcome| {
-        assert_eq!(outcome, LetterOutcome::Dropped)
+        assert_eq!(outcome, LetterOutcome::Dropped);
     })
     .await
     .unwrap();
