@@ -135,15 +135,18 @@ pub async fn run_batches<W: BatchWorker>(
     outcome
 }
 
-/// Deliveries of one batch, counted as in flight until this is dropped.
+/// Deliveries of one batch, counted as in flight until this is dropped. They may be taken out to be settled, which may be
+/// cut short.
 struct Gathered {
     deliveries: Vec<Delivery>,
+    in_flight: usize,
     status: Arc<Status>,
 }
 
 impl Gathered {
     fn add(&mut self, more: Vec<Delivery>) {
         self.status.began(more.len());
+        self.in_flight += more.len();
         self.deliveries.extend(more);
     }
 
@@ -153,6 +156,7 @@ impl Gathered {
         for at in (0..self.deliveries.len()).rev() {
             if let Some(cause) = self.deliveries[at].crashed_too_often() {
                 self.status.ended(1);
+                self.in_flight -= 1;
                 poisonous.push((self.deliveries.swap_remove(at), cause));
             }
         }
@@ -162,7 +166,7 @@ impl Gathered {
 
 impl Drop for Gathered {
     fn drop(&mut self) {
-        self.status.ended(self.deliveries.len());
+        self.status.ended(self.in_flight);
     }
 }
 
@@ -173,7 +177,7 @@ async fn gather(
     limits: BatchLimits,
     status: &Arc<Status>,
 ) -> Result<Gathered, BrokerError> {
-    let mut batch = Gathered { deliveries: Vec::new(), status: Arc::clone(status) };
+    let mut batch = Gathered { deliveries: Vec::new(), in_flight: 0, status: Arc::clone(status) };
     batch.add(consumer.take(room(&batch.deliveries, limits)).await?);
     let deadline = Instant::now() + limits.linger;
     // With a full prefetch the broker delivers no more, so waiting is useless.
@@ -218,10 +222,7 @@ async fn one<W: BatchWorker>(
         let mut outbox = Outbox::new(broker, stop).of_role(W::NAME);
         let verdicts = perform(worker.as_ref(), &messages, &mut outbox).await;
         drop(messages);
-        let count = batch.deliveries.len();
-        let signal = settle_all(std::mem::take(&mut batch.deliveries), verdicts, &status).await;
-        status.ended(count);
-        signal
+        settle_all(std::mem::take(&mut batch.deliveries), verdicts, &status).await
     };
     telemetry::batch(status.name(), count);
     let began = Instant::now();
@@ -268,4 +269,32 @@ async fn settle_all(
         .map(|(delivery, verdict)| settle::settle(delivery, verdict, status));
     let signals = futures_util::future::join_all(settling).await;
     signals.into_iter().flatten().max_by_key(Signal::weight)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Ladder;
+    use crate::broker::{Local, local};
+
+    #[tokio::test]
+    async fn a_batch_that_is_cut_short_while_it_is_settled_is_no_longer_in_flight() {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = local::LocalBrokerSettings {
+            folder: folder.path().to_owned(),
+            ladder: Ladder::default(),
+            documents_limit: 10,
+        };
+        let broker = Broker::Local(Local::open(settings).unwrap());
+        let message = |id: &str| Message::new(Queue::documents(), id, Vec::new(), clock::now());
+        broker.publish(vec![message("a"), message("b")]).await.unwrap();
+        let subscription = Subscription { queue: Queue::documents(), prefetch: 10 };
+        let mut consumer = broker.consume(vec![subscription]).await.unwrap();
+        let status = Arc::new(Status::new("test"));
+        let mut batch = gather(&mut consumer, BatchLimits::default(), &status).await.unwrap();
+        assert_eq!(status.snapshot().in_flight, 2);
+        let settling = std::mem::take(&mut batch.deliveries);
+        drop((settling, batch));
+        assert_eq!(status.snapshot().in_flight, 0);
+    }
 }
