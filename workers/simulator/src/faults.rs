@@ -29,7 +29,7 @@ pub enum Fault {
     InternalError,
     /// 502 with an HTML body.
     BadGateway,
-    /// No answer for [`crate::Settings::fault_timeout`].
+    /// No answer for [`crate::ZoomSettings::fault_timeout`].
     Timeout,
     /// The connection is reset in the middle of the answer.
     Reset,
