@@ -211,7 +211,7 @@ mod tests {
         assert_eq!(resumed("index"), Ok(Resumed::Role("index")));
         assert_eq!(resumed("all"), Ok(Resumed::All));
         assert_eq!(resumed("heavy"), paused("heavy").map(Resumed::Meant));
-        assert!(resumed("netflix").unwrap_err().ends_with(", index"));
+        assert!(resumed("netflix").unwrap_err().ends_with(", index, schedule"));
     }
 
     #[test]

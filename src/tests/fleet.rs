@@ -125,7 +125,7 @@ async fn a_spent_day_holds_the_fleet_until_it_ends_and_the_next_begins_at_nought
     // The fleet continues by itself, with a count from 0.
     eventually("calls are made in the new day", 40, async || calls() > made).await;
     assert!(runtime::clock::now() >= midnight, "before the day has ended");
-    complete(&program, 1, 1, u64::from(MEETINGS) + 1).await;
+    complete(&program, 2, 2, u64::from(MEETINGS) + 1).await;
     let news = json(&program, &["quota", "--json"]);
     assert_eq!(news["day"], day.tomorrow().unwrap().to_string(), "{news}");
     let (used, of_today) = (news["meters"][2]["used"].as_u64().unwrap(), calls() - made);
