@@ -11,7 +11,7 @@ use crate::output;
 /// With `otherwise` if the answer is no. Without a terminal on stdin: then the command needs `--yes`.
 pub(crate) fn or_fail(what: &str, question: &str, otherwise: &str) -> anyhow::Result<()> {
     if !std::io::stdin().is_terminal() {
-        return Err(usage(format!("{what}; nobody can be asked here: say --yes to go on")));
+        return Err(usage(format!("{what}; stdin is not a terminal, so pass --yes to continue")));
     }
     output::remark(what);
     match &*output::asked(&format!("{question} [y/N]"))? {

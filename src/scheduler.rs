@@ -112,7 +112,7 @@ impl Scheduler {
     async fn look(&self, begun: Instant) -> anyhow::Result<()> {
         clocks::agree(&self.store).await?;
         let now = clock::now();
-        // A firing that is still to come was noted by a wrong clock. The start is told by the clock as it is now, too.
+        // A recorded firing in the future comes from a wrong clock. The start time follows the current clock, too.
         let last = runs::last_slot(&self.store).await?.filter(|last| *last <= now);
         let begun = now.checked_sub(begun.elapsed()).unwrap_or(now);
         let Some(slot) = self.schedule.due(now, last.unwrap_or(begun)) else { return Ok(()) };

@@ -57,7 +57,7 @@ pub(super) async fn declare(config: &Config) -> anyhow::Result<Vec<String>> {
 fn print(report: &SetupReport) {
     for Migrated { queue, differed, messages } in report.migrated.iter().flatten() {
         let why = if differed.is_empty() { "an interrupted migration" } else { &*differed.join("; ") };
-        output::say(&format!("{queue}: made anew ({why}), {} kept", units::some(*messages, "message")));
+        output::say(&format!("{queue}: recreated ({why}), {} kept", units::some(*messages, "message")));
     }
     if report.migrated.as_ref().is_some_and(Vec::is_empty) {
         output::say("nothing to migrate: every queue is as it should be");

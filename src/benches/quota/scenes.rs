@@ -74,7 +74,7 @@ impl Fleet {
         let found = self.found("the leader frozen, and thawed when another kept it", rate);
         let amiss = match next {
             None => Some("nobody kept it meanwhile".to_owned()),
-            Some(next) if next == leader_pid => Some("nobody took over".to_owned()),
+            Some(next) if next == leader_pid => Some("no other process took over".to_owned()),
             Some(_) if found.of_allowed > MOST => Some("two gave out more than one may".to_owned()),
             Some(_) => None,
         };

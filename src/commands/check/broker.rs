@@ -88,7 +88,7 @@ fn queues(queues: &[Surveyed]) -> Vec<Diagnostic> {
     let untold = queues.iter().filter(|queue| queue.state == QueueState::Untold).count();
     if untold > 0 {
         let text = format!(
-            "{} of which the arguments are told only to a user who may declare",
+            "{} not compared: the broker shows arguments only to a user with the right to declare",
             units::some(untold as u64, "queue")
         );
         diagnostics.push(Diagnostic::notable("queues", text));

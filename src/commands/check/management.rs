@@ -83,7 +83,7 @@ async fn ask(amqp: &AmqpConfig, url: &SecretString, survey: &Survey) -> anyhow::
     Ok(diagnostics)
 }
 
-/// Diagnoses any of the answers, for the fuzz target; `None` if it is none of them.
+/// Diagnoses any of the answers, for the fuzz target. Returns `None` for an unknown one.
 pub(crate) fn read(body: &[u8]) -> Option<Vec<Diagnostic>> {
     let queue = |policy: &str| Queue {
         name: "ua.dead".to_owned(),

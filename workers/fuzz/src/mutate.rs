@@ -131,7 +131,7 @@ pub(crate) struct Span {
     is_element: bool,
 }
 
-/// Returns the values of a text, as far as it is JSON.
+/// Returns the spans of the JSON values in a text, which may be damaged.
 pub(crate) fn spans(text: &[u8]) -> Vec<Span> {
     let (mut found, mut open, mut key, mut at) = (Vec::<Span>::new(), Vec::<usize>::new(), None, 0);
     while let Some(&byte) = text.get(at) {

@@ -252,7 +252,7 @@ mod tests {
         drop(second);
         let ended = periods.total();
         std::thread::sleep(Duration::from_millis(5));
-        assert_eq!(periods.total(), ended, "nobody is in it any more");
+        assert_eq!(periods.total(), ended, "no activity is open");
         assert_eq!(ended.count, 2.0);
     }
 

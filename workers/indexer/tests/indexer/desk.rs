@@ -278,7 +278,7 @@ async fn letters_that_are_not_replayed_are_in_nobodys_way() {
         ["good0000", "good0001", "good0002", "good0003", "good0004", "good0005", "good0006"]
     );
     let often = outcomes.iter().filter(|(_, outcome)| *outcome == LetterOutcome::TooOften(3)).count();
-    assert_eq!((often, outcomes.len()), (1_050, 1_050 + 30 + 7), "each is told of once");
+    assert_eq!((often, outcomes.len()), (1_050, 1_050 + 30 + 7), "each is reported once");
     let messages = place.drain(Queue::documents()).await;
     assert_eq!(messages.len(), 7);
     // A letter whose message is missing does not count towards the limit, either.

@@ -67,7 +67,7 @@ mod tests {
             let off =
                 time("2026-01-03T00:00:00Z").duration_since(offset.to_local(time("2026-01-03T00:00:00Z")));
             assert_eq!(off.as_secs().abs(), 3_600);
-            assert_eq!(off.subsec_nanos(), 0, "nobody wants to read of fractions");
+            assert_eq!(off.subsec_nanos(), 0, "whole seconds only");
         }
     }
 

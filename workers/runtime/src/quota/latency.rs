@@ -131,7 +131,7 @@ mod tests {
         for _ in 0..9 {
             min_rtt.note(1.1, 41.0);
         }
-        assert_eq!(min_rtt.get(41.0), None, "whoever stood still is not far away");
+        assert_eq!(min_rtt.get(41.0), None, "a frozen process does not count as distant");
     }
 
     #[test]

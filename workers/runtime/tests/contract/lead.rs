@@ -58,7 +58,7 @@ pub(crate) async fn what_a_leader_keeps_outlives_it(fixture: &Fixture) {
     }
     first.release().await;
     // Peeking changes nothing, even repeatedly and concurrently.
-    assert_eq!(fixture.broker.peek("fleet.second").await.unwrap(), None, "nobody has led that");
+    assert_eq!(fixture.broker.peek("fleet.second").await.unwrap(), None, "no process has led it");
     for _ in 0..30 {
         let both = tokio::join!(fixture.broker.peek(NAME), fixture.broker.peek(NAME));
         assert_eq!(
